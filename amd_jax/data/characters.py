@@ -36,6 +36,11 @@ def encode(text: str, alphabet: str) -> np.ndarray:
     return _table(alphabet)[_code_points(text)]
 
 
+def decode(tokens: np.ndarray, alphabet: str) -> str:
+    """Text of tokens (L,)."""
+    return _code_points(alphabet)[tokens].tobytes().decode("utf-32-le")
+
+
 def read_file(file: Path) -> tuple[str, np.ndarray]:
     """Alphabet of a utf-8 file, every character that occurs, sorted; and its tokens, uint8 (N,).
 
@@ -70,7 +75,7 @@ def _blocks(file: Path) -> Iterator[str]:
 
 def _code_points(text: str) -> np.ndarray:
     """Unicode code points of a text, uint32 (L,)."""
-    return np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
 def _table(alphabet: str) -> np.ndarray:

@@ -89,8 +89,8 @@ class Text:
                 f"got {tokens.min()} to {tokens.max()}."
             )
         if self.alphabet is None:
-            return bytes(tokens.tolist()).decode("utf-8", errors="replace")
-        return "".join(self.alphabet[token] for token in tokens.tolist())
+            return tokens.astype(np.uint8).tobytes().decode("utf-8", errors="replace")
+        return characters.decode(tokens, self.alphabet)
 
     def frequencies(self) -> np.ndarray:
         """Share of every symbol in the training text, add-one smoothed: float64 (K,)."""

@@ -1,0 +1,57 @@
+"""Count models of text: what a table of contexts achieves, as a yardstick for a network.
+
+Interpolated Witten-Bell smoothing (Witten and Bell, 1991, method C; Chen and Goodman, 1999). For
+a context h seen N times, before T distinct symbols, and h' the context without its first symbol,
+
+    p(x | h) = (count(h x) + T p(x | h')) / (N + T),
+
+down to the uniform law below order 0; a context never seen has p(x | h) = p(x | h').
+"""
+
+import numpy as np
+
+
+def bits_per_char(
+    train: np.ndarray, test_rows: np.ndarray, num_classes: int, order: int
+) -> tuple[float, float]:
+    """Bits per symbol on the test rows, and its standard error over rows.
+
+    `order` symbols condition the next, across the borders of rows.
+    Shapes: train (N,) tokens; test_rows (M, L) tokens, in the order of the text.
+    """
+    p = probabilities(train, np.ravel(test_rows), num_classes, order)
+    bits = -np.log2(p).reshape(test_rows.shape).mean(axis=1)
+    error = bits.std(ddof=1) / len(bits) ** 0.5 if len(bits) > 1 else float("nan")
+    return float(bits.mean()), float(error)
+
+
+def probabilities(train: np.ndarray, test: np.ndarray, num_classes: int, order: int) -> np.ndarray:
+    """Probability of each test token given the `order` before it: (N,), (M,) -> float64 (M,).
+
+    The first few test tokens are given as many as there are.
+    """
+    if order < 0 or not len(train):
+        raise ValueError(
+            f"Needs order >= 0 and a training text; got {order}, {len(train)} tokens."
+        )
+    p = np.full(len(test), 1.0 / num_classes)
+    context = np.zeros(len(train), dtype=np.int64)  # number of each token's context, from 0
+    test_context = np.zeros(len(test), dtype=np.int64)  # the same numbers; -1 if never seen
+    for n in range(min(order, len(train) - 1, len(test)) + 1):
+        # numbering contexts anew at each order keeps context * K + token small: no overflow
+        grams, renumbered, counts = np.unique(
+            context * num_classes + train[n:], return_inverse=True, return_counts=True
+        )
+        seen = np.bincount(grams // num_classes, counts, minlength=context.max() + 1)
+        distinct = np.bincount(grams // num_classes, minlength=context.max() + 1)
+
+        gram = test_context * num_classes + test[n:]
+        place = np.searchsorted(grams, gram).clip(max=len(grams) - 1)
+        found = grams[place] == gram
+        known = (test_context >= 0) & (distinct[test_context] > 0)
+        total, kinds = seen[test_context], distinct[test_context]
+        count = np.where(found, counts[place], 0)
+        p[n:] = np.where(known, (count + kinds * p[n:]) / np.maximum(total + kinds, 1), p[n:])
+
+        context, test_context = renumbered[:-1], np.where(found, place, -1)[:-1]
+    return p
