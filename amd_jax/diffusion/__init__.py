@@ -1,0 +1,1 @@
+"""Forward processes on categories and their reversal; no networks."""

@@ -1,0 +1,1 @@
+"""Likelihoods, infilling, and pictures of what a trained model does."""

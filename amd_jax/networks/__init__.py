@@ -1,0 +1,1 @@
+"""Denoisers and other linen modules; the only room that imports flax.linen."""

@@ -1,0 +1,1 @@
+"""Pure mathematics, arrays in and arrays out; imports jax only."""

@@ -1,0 +1,1 @@
+"""Objectives, the training step and its loop, checkpoints, experiments."""

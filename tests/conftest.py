@@ -1,0 +1,20 @@
+"""Two virtual CPU devices on every machine, and no way to write outside tmp_path by accident."""
+
+import os
+
+import pytest
+
+# All of these are read when jax or tensorflow_datasets is first imported, hence at the top of this
+# file; processes that tests start inherit them.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # GPU tests: JAX_PLATFORMS=cuda pytest -m gpu
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # enough for pmean, psum and sharding to matter
+os.environ["TFDS_DATA_DIR"] = os.devnull  # a loader that is not given a folder fails at once
+
+
+def pytest_runtest_setup(item):
+    """Skip GPU tests, also those asked for by name, where there is no GPU."""
+    if item.get_closest_marker("gpu"):
+        import jax
+
+        if jax.default_backend() != "gpu":
+            pytest.skip("needs a GPU: JAX_PLATFORMS=cuda python -m pytest -m gpu")

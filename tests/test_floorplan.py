@@ -1,0 +1,83 @@
+"""The floor plan, read off the source: who may import whom, and where the words are."""
+
+import ast
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FILES = [
+    path
+    for folder in ("amd_jax", "benchmarks", "experiments", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "amd_jax")]
+MATHEMATICS = {"ops", "diffusion", "transforms"}
+MAY_IMPORT = {  # besides itself and types.py
+    "__init__": set(),
+    "types": set(),
+    "ops": set(),
+    "diffusion": {"ops"},
+    "transforms": {"ops"},
+    "networks": set(),
+    "data": set(),
+    "models": MATHEMATICS,
+    "training": MATHEMATICS | {"models"},
+    "evaluation": MATHEMATICS | {"models"},
+}
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def imports(path):
+    """Every dotted name that a file imports; `from a import b` counts as `a.b`."""
+    folders = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = folders[: len(folders) + 1 - node.level] if node.level else ()
+            module = ".".join([*parents, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=name)
+def test_rooms_import_only_from_below(path):
+    room = path.relative_to(ROOT / "amd_jax").parts[0].removesuffix(".py")
+    assert room in MAY_IMPORT, f"{room} is new: give it a line in MAY_IMPORT"
+    for imported in imports(path):
+        top, *rest = imported.split(".")
+        assert top not in {"benchmarks", "experiments", "tests"}, f"{imported} is above"
+        if top == "amd_jax":
+            assert rest[0] in MAY_IMPORT[room] | {room, "types"}, f"{room} imports {imported}"
+        if imported.startswith("flax.linen"):
+            assert room == "networks", f"{room} imports {imported}; networks alone may"
+        if room == "ops":
+            known = top in sys.stdlib_module_names or top in {"amd_jax", "jax", "numpy"}
+            assert known, f"ops imports {imported}; it is mathematics on arrays"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_nobody_imports_the_flags(path):
+    assert not any(imported.startswith("experiments.run") for imported in imports(path))
+
+
+def methods(path):
+    """(class, function) for every method of a public class."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from ((node.name, item) for item in node.body if hasattr(item, "args"))
+
+
+def test_methods_are_documented_here_or_by_their_protocol():
+    """Ruff's D rules see to the rest; they know nothing of Protocols."""
+    verbs = {function.name for _, function in methods(ROOT / "amd_jax" / "types.py")} | {"setup"}
+    for path in PACKAGE:
+        for owner, function in methods(path):
+            spoken_for = function.name.startswith("_") or function.name in verbs
+            assert spoken_for or ast.get_docstring(function), (
+                f"{name(path)}: {owner}.{function.name} needs a docstring"
+            )
