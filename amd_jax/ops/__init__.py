@@ -1,1 +1,1 @@
-"""Pure mathematics, arrays in and arrays out; imports jax only."""
+"""Pure mathematics, arrays in and arrays out; imports jax and numpy only."""
