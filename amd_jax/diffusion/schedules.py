@@ -1,0 +1,69 @@
+"""Schedules: plain functions from time t in [0, 1] to log α_t, the chance to keep a token.
+
+log α_0 = 0 exactly, so the first step's KL is the decoder's negative log-likelihood, and
+log α_1 = -30: finite, so nothing becomes NaN, and small, so x_1 forgets x_0.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax.types import Array, Schedule
+
+LOG_ALPHA_END = -30.0
+OFFSET = 0.008  # of the cosine, in units of time (Nichol and Dhariwal, 2021, sec. 3.2)
+
+
+def cosine(t: Array) -> Array:
+    """Log of cos(a + δ) / cos(a), with a + δ running from the offset's angle to π / 2.
+
+    Written as log1p(-2 sin²(δ/2) - tan(a) sin δ): near t = 0 it keeps 1 - α_t to float32's
+    limit, where the quotient of cosines loses three digits. Hoogeboom et al., 2021, sec. 4.
+    """
+    start = OFFSET / (1 + OFFSET) * jnp.pi / 2
+    delta = t / (1 + OFFSET) * jnp.pi / 2
+    return _log_one_minus(2 * jnp.sin(delta / 2) ** 2 + jnp.tan(start) * jnp.sin(delta))
+
+
+def linear(t: Array) -> Array:
+    """Log of 1 - t: a constant rate of information loss under masking (Austin et al., 2021)."""
+    return _log_one_minus(t)
+
+
+def polynomial(power: float) -> Schedule:
+    """Schedule with α_t = 1 - t ** power (Shi et al., 2024, sec. 3)."""
+    if power <= 0:
+        raise ValueError(f"polynomial needs power > 0; got {power}. Use 1.0 for linear.")
+    return lambda t: _log_one_minus(t**power)
+
+
+def tabulated(log_alpha: np.ndarray) -> Schedule:
+    """Schedule that looks up log α at the grid point nearest to t: (T + 1,), from 0 to T.
+
+    Raises ValueError unless the table starts at 0 and never increases.
+    """
+    table = np.asarray(log_alpha)
+    if table.ndim != 1 or len(table) < 2 or table[0] != 0 or np.any(np.diff(table) > 0):
+        raise ValueError(
+            "tabulated needs log α of shape (T + 1,) that starts at 0 and never increases; got "
+            f"shape {table.shape} starting at {table.flat[0]}. Prepend 0.0 for time 0."
+        )
+    end = len(table) - 1
+    return lambda t: jnp.asarray(table)[jnp.round(jnp.clip(t, 0, 1) * end).astype(jnp.int32)]
+
+
+def reference_cosine(steps: int) -> Schedule:
+    """The cosine table of the authors' released code, for `steps` steps.
+
+    Its grid is stretched by (T + 1) / T, each step's α is clipped at 0.001 and then square-rooted,
+    so that α_1 = 4.9e-5 at T = 1000 instead of 0 (github.com/ehoogeboom/multinomial_diffusion).
+    """
+    grid = np.linspace(0, 1, steps + 1)
+    cos = np.cos((grid + OFFSET) / (1 + OFFSET) * np.pi / 2) ** 2
+    log_step = 0.5 * np.log(np.clip(cos[1:] / cos[:-1], 0.001, 1.0))
+    return tabulated(np.concatenate([[0.0], np.cumsum(log_step)]))
+
+
+def _log_one_minus(u: Array) -> Array:
+    """log(1 - u) for u in [0, 1], accurate at both ends and floored at LOG_ALPHA_END."""
+    near_one = jnp.log(jnp.maximum(1 - u, jnp.exp(LOG_ALPHA_END)))
+    return jnp.where(u < 0.5, jnp.log1p(-jnp.minimum(u, 0.5)), near_one)

@@ -1,0 +1,42 @@
+"""Ways to tell a network the time: pure functions of `jax.numpy` arrays."""
+
+import jax.numpy as jnp
+from jax import Array
+
+
+def sinusoid(t: Array, dim: int, scale: float = 4000.0) -> Array:
+    """Sines, then cosines, of a = scale * t at geometric frequencies: (B,) -> (B, dim).
+
+    Frequency i of the dim / 2 is 10000 ** (-i / (dim / 2 - 1)): from 1 down to 1e-4. The features
+    of Vaswani et al. (2017, sec. 3.5), with the times of Hoogeboom et al. (2021) stretched to
+    [0, 4000] whatever the number of diffusion steps.
+    """
+    if dim < 4 or dim % 2:
+        raise ValueError(f"sinusoid needs an even dim of at least 4; got dim={dim}.")
+    half = dim // 2
+    frequency = jnp.exp(jnp.arange(half) * (-jnp.log(10000.0) / (half - 1)))
+    angle = (scale * t.astype(jnp.float32))[:, None] * frequency
+    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+
+
+def log_snr_features(t: Array, num_features: int = 32) -> Array:
+    """Sines and cosines of the log signal-to-noise ratio of time t: (B,) -> (B, num_features).
+
+    The ratio is -2 log tan(π t / 2), clipped to ±8: it spreads out the two ends of [0, 1], where
+    what a denoiser has to do changes fastest (Kingma et al., 2021, sec. 3.2).
+    """
+    log_snr = -2 * jnp.log(jnp.tan(jnp.pi / 2 * jnp.clip(t, 0.0117, 0.9883)))
+    angles = log_snr[:, None] * jnp.pi / 16 * jnp.arange(1, num_features // 2 + 1)
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+
+
+def rotary(x: Array, base: float = 10000.0) -> Array:
+    """Rotates pairs of features by angles proportional to position: (B, L, H, D) -> the same.
+
+    Inner products then depend on relative positions only (Su et al., 2021, sec. 3.2.2).
+    """
+    length, half = x.shape[1], x.shape[-1] // 2
+    angles = jnp.arange(length)[:, None] * base ** (-jnp.arange(half) / half)
+    cos, sin = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]  # (L, 1, D / 2)
+    a, b = x[..., :half], x[..., half:]
+    return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)

@@ -1,0 +1,71 @@
+"""Categorical distributions as arrays of probabilities, category axis last."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax.types import Array, Key
+
+FLOOR = 1e-30  # the smallest probability that `log` tells from zero
+
+
+def one_hot(x: Array, num_classes: int, dtype=jnp.float32) -> Array:
+    """Indicator of each token: (B, ...) -> (B, ..., K)."""
+    return (x[..., None] == jnp.arange(num_classes)).astype(dtype)
+
+
+def log(p: Array) -> Array:
+    """log p, with p floored at 1e-30 so that it and its gradient stay finite."""
+    return jnp.log(jnp.maximum(p, FLOOR))
+
+
+def normalize(p: Array) -> Array:
+    """P divided by its sum over the last axis; all zeros stay zeros."""
+    return p / jnp.maximum(p.sum(axis=-1, keepdims=True), FLOOR)
+
+
+def kl(p: Array, q: Array) -> Array:
+    """KL(p || q) in nats over the last axis: (B, ..., K), (B, ..., K) -> (B, ...)."""
+    return (p * (log(p) - log(q))).sum(axis=-1)
+
+
+def gather(p: Array, x: Array) -> Array:
+    """p[x] over the last axis: (B, ..., K), (B, ...) -> (B, ...).
+
+    A masked sum: its gradient is a mask too, where that of an indexed read is a slow scatter.
+    """
+    return jnp.where(one_hot(x, p.shape[-1], dtype=bool), p, 0).sum(axis=-1)
+
+
+def sample(rng: Key, p: Array) -> Array:
+    """One draw per row by the inverse CDF: (B, ..., K), not necessarily normalised -> (B, ...).
+
+    Exact to float32's resolution of u, 2^-23: draw events rarer than that in two parts, as
+    `kernels.step_back` does.
+    """
+    cdf = jnp.cumsum(p, axis=-1)
+    u = jax.random.uniform(rng, p.shape[:-1] + (1,)) * cdf[..., -1:]
+    return (cdf <= u).sum(axis=-1, dtype=jnp.int32).clip(0, p.shape[-1] - 1)
+
+
+def expand(a: Array, ndim: int) -> Array:
+    """(B,) -> (B, 1, ..., 1) with `ndim` axes, to broadcast against an event."""
+    return a.reshape(a.shape + (1,) * (ndim - a.ndim))
+
+
+def sum_event(a: Array) -> Array:
+    """Sum over everything but the batch: (B, ...) -> (B,)."""
+    return a.reshape(a.shape[0], -1).sum(axis=-1)
+
+
+def check_tokens(x: np.ndarray, num_classes: int) -> None:
+    """Raises ValueError if a token of the host array `x` is outside [0, num_classes).
+
+    On the host because a jitted one-hot or embedding would turn such a token into silent zeros.
+    """
+    if x.size and not 0 <= int(x.min()) <= int(x.max()) < num_classes:
+        place = tuple(int(i) for i in np.argwhere((x < 0) | (x >= num_classes))[0])
+        raise ValueError(
+            f"Tokens must be in [0, {num_classes}); got {int(x[place])} at index {place}. "
+            "Map the data to 0 … K - 1, or build the model with more classes."
+        )
