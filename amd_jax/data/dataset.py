@@ -24,6 +24,10 @@ class Dataset(Protocol):
     def event_shape(self) -> tuple[int, ...]:
         """Shape of one row, such as (256,) for text or (32, 64) for maps."""
 
+    @property
+    def unit(self) -> str:
+        """What one token is called where bits are counted: "char", "byte" or "pixel"."""
+
     def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
         """Training rows, uint8 (B, *event_shape): a pure function of (seed, step)."""
 

@@ -42,6 +42,11 @@ class Text:
         return 256 if self.alphabet is None else len(self.alphabet)
 
     @property
+    def unit(self) -> str:
+        """What a token is called where bits are counted: "char" or "byte"."""
+        return "byte" if self.alphabet is None else "char"
+
+    @property
     def event_shape(self) -> tuple[int, ...]:
         """Shape of one row: (length,)."""
         return (self.length,)

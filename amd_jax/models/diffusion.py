@@ -17,7 +17,7 @@ class Diffusion:
     The denoiser is any linen module `(x_t (B, ...), t (B,), *, train) -> logits (B, ..., K)`. One
     with the class attribute `leave_one_out = True` promises that its logits at a position do not
     depend on that position's own token: then the bound's expectation over that token is taken
-    exactly. `init` tests the promise. Hoogeboom et al., 2021, sec. 4.
+    exactly. `check` tests the promise. Hoogeboom et al., 2021, sec. 4.
     """
 
     kernel: Kernel
@@ -35,21 +35,23 @@ class Diffusion:
         return getattr(self.denoiser, "leave_one_out", False)
 
     def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for data shaped like `x` (B, ...).
+        """Parameters for data shaped like `x` (B, ...)."""
+        return self.denoiser.init(rng, x, jnp.full(x.shape[0], 0.5), train=False)["params"]
 
-        Raises ValueError if the denoiser breaks its promise to leave the own token out.
+    def check(self, params: Params, rng: Key, x: Array) -> None:
+        """Raises ValueError if the denoiser breaks its promise to leave the own token out.
+
+        Training calls it once, on real data `x` (B, ...).
         """
-        t = jnp.full(x.shape[0], 0.5)
-        params = self.denoiser.init(rng, x, t, train=False)["params"]
-        if self.leave_one_out:
-            moved = jax.jit(self._leak)(params, jax.random.fold_in(rng, 1), x)
-            if moved > 1e-4:
-                raise ValueError(
-                    f"{type(self.denoiser).__name__} says leave_one_out, but its logits moved by "
-                    f"{moved:.2g} when their own token changed. Drop leave_one_out = True, or "
-                    "find the path by which a position sees itself."
-                )
-        return params
+        if not self.leave_one_out:
+            return
+        moved = float(jax.jit(self._leak)(params, rng, x))
+        if moved > 1e-4:
+            raise ValueError(
+                f"{type(self.denoiser).__name__} says leave_one_out, but its logits moved by "
+                f"{moved:.2g} when only their own token changed. Find the path by which a "
+                "position sees itself, or drop leave_one_out = True."
+            )
 
     def predict(
         self, params: Params, x_t: Array, t: Array, *, rng: Key | None = None, train: bool = False
@@ -93,6 +95,15 @@ class Diffusion:
         i = self.steps_at(stratified(rng_time, x.shape[0]))
         return -self.steps * self.loss_at(params, rng, x, i, train=train) - self.prior_kl(x)
 
+    def elbo_of_all_steps(self, params: Params, rng: Key, x: Array) -> Nats:
+        """-(Σ_i L_i + prior_kl), every step once and x_i drawn anew: (B,), T network calls."""
+
+        def add(j: Array, total: Nats) -> Nats:
+            i = jnp.full(x.shape[0], j + 1)
+            return total + self.loss_at(params, jax.random.fold_in(rng, j), x, i)
+
+        return -jax.lax.fori_loop(0, self.steps, add, self.prior_kl(x))
+
     def steps_at(self, u: Array) -> Array:
         """The step whose interval holds u in [0, 1): int32 in {1, …, T}."""
         return jnp.minimum((u * self.steps).astype(jnp.int32) + 1, self.steps)
@@ -132,8 +143,12 @@ class Diffusion:
         Fewer steps than T walk a coarser grid. Raises ValueError for steps outside [1, T].
         """
         rng_noise, rng = jax.random.split(rng)
-        noise = kernels.draw_prior(self.kernel, rng_noise, shape)
-        return self.denoise(params, rng, noise, samplers.grid(self.strided(steps).steps))
+        times = samplers.grid(self.strided(steps).steps)
+        return self.denoise(params, rng, self.noise(rng_noise, shape), times)
+
+    def noise(self, rng: Key, shape: tuple[int, ...]) -> Array:
+        """Draws of x_T, where sampling starts: int32 of `shape`."""
+        return kernels.draw_prior(self.kernel, rng, shape)
 
     def denoise(self, params: Params, rng: Key, x: Array, times: Array) -> Array:
         """Walks x from times[0] down to times[-1], a part of the reverse process: (B, ...)."""

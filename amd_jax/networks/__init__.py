@@ -1,1 +1,5 @@
-"""Denoisers and other linen modules; the only room that imports flax.linen."""
+"""Networks: linen modules `(x_t, t, *, train) -> logits`; the only folder that imports linen."""
+
+from amd_jax.networks.hollow import Hollow
+
+__all__ = ["Hollow"]

@@ -5,32 +5,40 @@ import optax
 
 from amd_jax.types import Params
 
+OUTER = ("time", "in", "out", "embed")  # what ends the names of layers that are not hidden
+
 
 def muon(
-    learning_rate: optax.ScalarOrSchedule, adam_learning_rate: optax.ScalarOrSchedule
+    matrices: float, others: float, *, warmup_steps: int, num_steps: int, clip: float = 1.0
 ) -> optax.GradientTransformation:
-    """Muon for the matrices inside a network, AdamW for everything else.
+    """Muon for hidden matrices, AdamW for all else; warm-up, then linear decay to zero.
 
-    Inner matrices are those between hidden features: two axes, at least 32 each. Inputs, outputs
-    and vectors have no such spectrum to equalise (Jordan et al., 2024).
+    `matrices` and `others` are the two peak learning rates. Inputs, outputs, time embeddings and
+    vectors have no spectrum of hidden features that Muon could equalise (Jordan et al., 2024).
     """
 
-    def dimensions(params: Params):
-        return jax.tree_util.tree_map_with_path(_inner_matrix, params)
+    def rate(peak: float) -> optax.Schedule:
+        rise = optax.linear_schedule(0.0, peak, warmup_steps)
+        fall = optax.linear_schedule(peak, 0.0, max(1, num_steps - warmup_steps))
+        return optax.join_schedules([rise, fall], [warmup_steps])
 
-    return optax.contrib.muon(
-        learning_rate,
-        beta=0.95,
-        adam_b1=0.9,
-        adam_b2=0.99,
-        adam_learning_rate=adam_learning_rate,
-        muon_weight_dimension_numbers=dimensions,
+    return optax.chain(
+        optax.clip_by_global_norm(clip),
+        optax.contrib.muon(
+            rate(matrices),
+            adam_b2=0.99,
+            adam_learning_rate=rate(others),
+            muon_weight_dimension_numbers=hidden_matrices,
+        ),
     )
 
 
-def _inner_matrix(path, leaf):
-    """Muon's axes for an inner matrix, None for the rest."""
-    inner = leaf.ndim == 2 and not any(
-        str(getattr(key, "key", key)) in OUTER for key in path
-    )
-    return optax.contrib.MuonDimensionNumbers() if inner else None
+def hidden_matrices(params: Params) -> Params:
+    """Muon's axes for every hidden matrix, None for every other parameter."""
+
+    def axes(path, leaf):
+        layer = [key.key for key in path][-2:-1]
+        hidden = leaf.ndim == 2 and not any(name.split("_")[-1] in OUTER for name in layer)
+        return optax.contrib.MuonDimensionNumbers() if hidden else None
+
+    return jax.tree_util.tree_map_with_path(axes, params)

@@ -1,0 +1,53 @@
+"""Samples and denoising chains as text."""
+
+import itertools
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from amd_jax.diffusion import samplers
+from amd_jax.models import Diffusion
+from amd_jax.types import Key, Model, Params
+
+WIDTH = 96  # columns of the console
+
+
+def samples(model: Model, params: Params, rng: Key, shape: tuple[int, ...]) -> np.ndarray:
+    """Samples of the given shape (B, ...), int32, drawn in one call on the device."""
+    return np.asarray(jax.jit(model.sample, static_argnums=2)(params, rng, shape))
+
+
+def chain(
+    model: Diffusion, params: Params, rng: Key, shape: tuple[int, ...], frames: int = 9
+) -> list[tuple[float, np.ndarray]]:
+    """States of one denoising walk from noise to data: `frames` pairs (t, x (B, ...))."""
+    times = np.asarray(samplers.grid(model.steps))
+    stops = np.unique(np.linspace(0, model.steps, frames).round().astype(int))
+    rng_noise, rng = jax.random.split(rng)
+    x = model.noise(rng_noise, shape)
+    denoise = jax.jit(model.denoise)
+    found = [(1.0, np.asarray(x))]
+    for start, stop in itertools.pairwise(stops):
+        x = denoise(params, jax.random.fold_in(rng, start), x, times[start : stop + 1])
+        found.append((float(times[stop]), np.asarray(x)))
+    return found
+
+
+def wrapped(text: str, indent: str = "    ") -> str:
+    """Text in lines of the console's width; line ends inside it show as a symbol."""
+    text = text.replace("\n", "⏎")
+    step = WIDTH - len(indent)
+    return "\n".join(indent + text[i : i + step] for i in range(0, max(len(text), 1), step))
+
+
+def marked(before: np.ndarray, after: np.ndarray, decode: Callable[[np.ndarray], str]) -> str:
+    """The text of `after` (L,), with ^ under every token that differs from `before`."""
+    step, lines = WIDTH - 4, []
+    for i in range(0, len(after), step):
+        text = wrapped(decode(after[i : i + step]))
+        carets = "".join(
+            "^" if a != b else " " for a, b in zip(before[i : i + step], after[i : i + step], strict=True)
+        )
+        lines += [text, ("    " + carets).rstrip()]
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,97 @@
+"""What a run says of a trained text model: bits, samples, corrected text. All return lines."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax.evaluation import count_models, gallery, infill, likelihood, spelling
+from amd_jax.models import Diffusion
+from amd_jax.types import Params
+
+COUNT_LIMIT = 20_000_000  # characters of training text up to which count models are fitted
+WORDS_LIMIT = 100_000_000
+
+
+def bits(
+    model: Any,
+    params: Params,
+    data: Any,
+    *,
+    split: str,
+    num_texts: int | None,
+    exact: bool,
+    seed: int,
+) -> tuple[likelihood.Estimate, str]:
+    """The bound on a split with its standard error, as an estimate and as a line."""
+    rows = data.rows(split)[:num_texts]
+    rng = jax.random.key(seed)
+    if exact:
+        found = likelihood.elbo_of_all_steps(model, params, rng, rows, data.num_classes)
+        how = f"all {model.steps} steps"
+    else:
+        found = likelihood.elbo(model, params, rng, rows, data.num_classes)
+        how = f"{model.steps} steps, 8 drawn per text" if hasattr(model, "steps") else "elbo"
+    return found, f"{split}: {found} bits/{data.unit} on {found.examples} texts ({how})"
+
+
+def counts(data: Any, *, split: str, num_texts: int | None) -> str:
+    """Count models of orders 0, 3 and 6 on the same rows, which see across row ends."""
+    train = data.stream("train")
+    if len(train) > COUNT_LIMIT:
+        return f"count models: not run (training text of {len(train):,} is over {COUNT_LIMIT:,})"
+    rows = data.rows(split)[:num_texts]
+    found = []
+    for order in (0, 3, 6):
+        mean, error = count_models.bits_per_char(train, rows, data.num_classes, order)
+        found.append(f"order {order} {mean:.3f} ± {error:.3f}")
+    return f"count models of the same text: {', '.join(found)} bits/{data.unit}"
+
+
+def samples(model: Any, params: Params, data: Any, *, num_samples: int, seed: int) -> str:
+    """Samples, and the share of their words that occur in the training text."""
+    shape = (num_samples, *data.event_shape)
+    drawn = gallery.samples(model, params, jax.random.key(seed), shape)
+    texts = [data.decode(x) for x in drawn]
+    train = data.stream("train")
+    lines = [f"sample {i + 1}:\n{gallery.wrapped(text)}" for i, text in enumerate(texts)]
+    if len(train) <= WORDS_LIMIT:
+        share = spelling.share_of_known_words(texts, data.decode(train))
+        lines.append(f"words of the samples that occur in the training text: {share:.0%}")
+    return "\n".join(lines)
+
+
+def chain(model: Diffusion, params: Params, data: Any, *, seed: int) -> str:
+    """One sample on its way from noise to text."""
+    shape = (1, *data.event_shape)
+    frames = gallery.chain(model, params, jax.random.key(seed), shape)
+    return "\n".join(f"t = {t:.2f}\n{gallery.wrapped(data.decode(x[0]))}" for t, x in frames)
+
+
+def correction(model: Diffusion, params: Params, data: Any, *, text: str, error_rate: float) -> str:
+    """A text with its probable errors corrected, the changed places marked."""
+    x = data.encode(text).astype(np.int32)
+    if not len(x):
+        raise ValueError("--text must not be empty. Give a sentence with a spelling error.")
+    fixed = infill.correct_text(model, params, x, data.event_shape[0], error_rate)
+    return (
+        f"given:\n{gallery.wrapped(data.decode(x))}\n"
+        f"corrected ({(x != fixed).sum()} changed):\n{gallery.marked(x, fixed, data.decode)}"
+    )
+
+
+def restoration(
+    model: Diffusion, params: Params, data: Any, *, split: str, num_texts: int | None, seed: int
+) -> str:
+    """Spell checking where the truth is known: 5 % of the characters replaced at random."""
+    rows = np.asarray(data.rows(split)[: num_texts or 256], np.int32)
+    errors = round(0.05 * rows.shape[1])
+    damaged = infill.damage(rows, data.num_classes, seed, errors)
+    fixed = infill.correct(model, params, damaged)
+    found = infill.restoration(rows, damaged, fixed)
+    return (
+        f"spell checking of {len(rows)} {split} texts, {errors} of {rows.shape[1]} {data.unit}s "
+        f"replaced in each: {found.restored:.1%} restored exactly, "
+        f"{found.spoiled:.2%} of the right ones changed\n"
+        f"{gallery.marked(damaged[0], fixed[0], data.decode)}"
+    )

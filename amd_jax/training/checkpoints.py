@@ -1,0 +1,84 @@
+"""Checkpoints of a run, by Orbax, and the way back from a workdir to a sampler."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from amd_jax.training import workdir as workdirs
+from amd_jax.training.experiment import Experiment
+from amd_jax.training.step import TrainState
+from amd_jax.types import Params
+
+FOLDER = "checkpoints"
+
+
+class Checkpoints:
+    """The newest checkpoints of a run, each with the items `ema` and `state`.
+
+    Saving is asynchronous and takes host copies first, since the next step donates its buffers.
+    """
+
+    def __init__(self, workdir: str | Path, keep: int = 2):
+        """Opens (or makes) the folder of checkpoints in `workdir`."""
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep)
+        self._manager = ocp.CheckpointManager(Path(workdir).absolute() / FOLDER, options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Waits for saves under way."""
+        self._manager.close()
+
+    def latest(self) -> int | None:
+        """The step of the newest checkpoint, None if there is none."""
+        return self._manager.latest_step()
+
+    def save(self, state: TrainState) -> None:
+        """Stores a state (one device's copy) under its step; a no-op if that step is stored."""
+        state = jax.device_get(state)
+        items = ocp.args.Composite(
+            ema=ocp.args.StandardSave(state.ema),
+            state=ocp.args.StandardSave(state._replace(ema=())._asdict()),
+        )
+        if int(state.step) != self.latest():
+            self._manager.save(int(state.step), args=items)
+
+    def restore(self, template: TrainState) -> TrainState:
+        """The newest state, as host arrays in the structure of `template`."""
+        host = jax.tree.map(lambda a: jax.numpy.zeros(a.shape, a.dtype), template)
+        host = jax.device_get(host)
+        items = self._manager.restore(
+            self.latest(),
+            args=ocp.args.Composite(
+                ema=ocp.args.StandardRestore(host.ema),
+                state=ocp.args.StandardRestore(host._replace(ema=())._asdict()),
+            ),
+        )
+        return TrainState(**items["state"])._replace(ema=items["ema"])
+
+    def restore_ema(self) -> Params:
+        """The newest averaged parameters, as host arrays."""
+        args = ocp.args.Composite(ema=ocp.args.StandardRestore())
+        return self._manager.restore(self.latest(), args=args)["ema"]
+
+
+def load_run(workdir: str | Path) -> tuple[Experiment, Params]:
+    """The experiment of a trained run and its averaged parameters, ready for `model.sample`.
+
+    Raises ValueError if `workdir` holds no run, or a run without a checkpoint.
+    """
+    experiment, _ = workdirs.load_experiment(workdir)
+    if not (Path(workdir) / FOLDER).is_dir():  # asked first: the manager would make the folder
+        raise _no_checkpoint(workdir)
+    with Checkpoints(workdir) as checkpoints:
+        if checkpoints.latest() is None:
+            raise _no_checkpoint(workdir)
+        return experiment, jax.tree.map(jax.numpy.asarray, checkpoints.restore_ema())
+
+
+def _no_checkpoint(workdir: str | Path) -> ValueError:
+    return ValueError(f"{workdir} holds no checkpoint yet. Train first, with --mode=train.")

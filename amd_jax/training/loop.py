@@ -1,0 +1,106 @@
+"""The training loop: batch, step, log, evaluate, save; continues where a run stopped."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from amd_jax.ops import categorical
+from amd_jax.training import step as steps
+from amd_jax.training.checkpoints import Checkpoints
+from amd_jax.training.experiment import Experiment
+from amd_jax.training.progress import Progress
+from amd_jax.types import Params
+
+Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics with units
+
+
+class Interrupted(Exception):
+    """Training stopped on a signal; what it had reached is saved."""
+
+
+def train(
+    experiment: Experiment, config: ConfigDict, workdir: Path, evaluate: Evaluate | None = None
+) -> Params:
+    """Trains up to config.num_steps and returns the averaged parameters.
+
+    Continues from the newest checkpoint in `workdir`; batch and noise are functions of the seed
+    and the step, so that a continued run ends with the same bits as an unbroken one. On SIGINT or
+    SIGTERM it saves and raises Interrupted; on a second one it stops at once.
+    """
+    data, objective, optimizer = experiment.data, experiment.objective, experiment.optimizer
+    rng_init, rng = jax.random.split(jax.random.key(config.seed))
+    train_step = steps.make_train_step(objective, optimizer, config.ema_decay)
+    with Checkpoints(workdir) as checkpoints:
+        state = _start(experiment, config, rng_init, checkpoints)
+        start = int(state.step)
+        if start >= config.num_steps:
+            return state.ema
+        state = steps.replicate(state)
+        bits = np.log(2) * np.prod(data.event_shape)
+        with (
+            Progress(
+                workdir, start, config.num_steps, config.log_every, lambda n: n / bits, data.unit
+            ) as progress,
+            _signals() as received,
+        ):
+            for step in range(start + 1, config.num_steps + 1):
+                x = data.batch(config.seed, step - 1, config.batch_size)
+                categorical.check_tokens(x, data.num_classes)
+                state, metrics = train_step(state, rng, steps.shard(x))
+                if jax.default_backend() == "cpu":  # queued CPU steps can deadlock virtual devices
+                    jax.block_until_ready(metrics)
+                progress.update(step, jax.tree.map(lambda a: a[0], metrics))
+                stop = received or step == config.num_steps
+                if stop or step % config.checkpoint_every == 0:
+                    checkpoints.save(steps.unreplicate(state))
+                if evaluate and config.evaluate_every and step % config.evaluate_every == 0:
+                    found = evaluate(steps.unreplicate(state.ema))
+                    progress.write(step, found)
+                    progress.say(f"step {step}  " + "  ".join(f"{k} {v:.4f}" for k, v in found.items()))
+                if received and step < config.num_steps:
+                    raise Interrupted(f"Stopped at step {step} of {config.num_steps}, and saved it.")
+        return steps.unreplicate(state.ema)
+
+
+def _start(
+    experiment: Experiment, config: ConfigDict, rng: jax.Array, checkpoints: Checkpoints
+) -> steps.TrainState:
+    """The newest saved state, or a fresh one."""
+    model, event = experiment.model, experiment.data.event_shape
+    x = jax.ShapeDtypeStruct((min(config.batch_size, 8), *event), np.int32)
+
+    def init(rng, x):
+        return steps.init_state(experiment.objective, experiment.optimizer, model.init(rng, x))
+
+    if checkpoints.latest() is not None:
+        return checkpoints.restore(jax.eval_shape(init, rng, x))
+    x = jax.numpy.asarray(experiment.data.batch(config.seed, 0, x.shape[0]), np.int32)
+    state = jax.jit(init)(rng, x)
+    if hasattr(model, "check"):
+        model.check(state.params, rng, x)
+    return state
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """A list that fills when SIGINT or SIGTERM arrives; the second one acts as usual."""
+    received: list[int] = []
+    previous = {}
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        previous[number] = signal.signal(number, note)
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

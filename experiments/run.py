@@ -1,0 +1,177 @@
+"""Runs one experiment: trains it, evaluates it, samples from it, corrects text with it.
+
+    python -m experiments.run --config=experiments/quickstart.py
+    python -m experiments.run --config=experiments/quickstart.py --mode=sample --num_samples=4
+
+The same command again continues where a run stopped. Every number of the config can be overridden,
+as in --config.num_steps=200. The other modes take a trained run's config from its workdir.
+"""
+
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from absl import app, flags
+
+from amd_jax.training import allocator
+
+allocator.keep_pages()  # before JAX allocates anything
+
+import jax  # noqa: E402
+from ml_collections import ConfigDict, config_flags  # noqa: E402
+
+from amd_jax.evaluation import likelihood, report  # noqa: E402
+from amd_jax.training import checkpoints, loop  # noqa: E402
+from amd_jax.training import workdir as workdirs  # noqa: E402
+
+OURS = (Path(__file__).parent, Path(report.__file__).parents[1])
+MODES = ("train", "evaluate", "sample", "correct")
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment file; see experiments/.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default: runs/<config name>.")
+MODE = flags.DEFINE_enum("mode", "train", MODES, "train also evaluates and samples at its end.")
+SPLIT = flags.DEFINE_enum("split", "test", ("train", "validation", "test"), "What to evaluate.")
+NUM_TEXTS = flags.DEFINE_integer(
+    "num_texts", None, "Evaluate this many texts; default: all of the split.", lower_bound=1
+)
+EXACT = flags.DEFINE_bool("exact", False, "Evaluate every one of the T steps for every text.")
+STEPS = flags.DEFINE_integer("steps", None, "Steps of sampler and bound; default: the model's T.")
+NUM_SAMPLES = flags.DEFINE_integer("num_samples", 4, "How many samples to draw.", lower_bound=1)
+SEED = flags.DEFINE_integer("seed", 0, "Seed of evaluation and samples.")
+CHAIN = flags.DEFINE_bool("chain", False, "Show one sample on its way from noise to data.")
+TEXT = flags.DEFINE_string("text", None, "Text to correct.")
+ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of wrong characters in --text.")
+
+
+def train(workdir: Path, config: ConfigDict, source: Path) -> None:
+    """Trains, or continues, then evaluates, samples and corrects."""
+    experiment = workdirs.load_module(source).build(config)
+    data = experiment.data
+    print(data.summary())  # first: it reads the data, and nothing is written if they are missing
+    workdirs.claim(workdir, config, source)
+
+    def validate(params):
+        rows = data.rows("validation")[: config.get("evaluate_texts")]
+        rng = jax.random.key(SEED.value)
+        found = likelihood.elbo(experiment.model, params, rng, rows, data.num_classes)
+        name = f"validation_elbo_bits_per_{data.unit}"
+        return {name: found.bits, f"{name}_error": found.error}
+
+    loop.train(experiment, config, workdir, validate)
+    print()
+    evaluate(workdir)
+    sample(workdir)
+    correct(workdir)
+
+
+def evaluate(workdir: Path) -> None:
+    """Prints the bound on a split, and count models of the same text beside it."""
+    experiment, params = checkpoints.load_run(workdir)
+    model, data = strided(experiment.model), experiment.data
+    which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value}
+    found, line = report.bits(model, params, data, **which, exact=EXACT.value, seed=SEED.value)
+    print(line)
+    print(report.counts(data, **which))
+
+
+def sample(workdir: Path) -> None:
+    """Prints samples, or the chain of one."""
+    experiment, params = checkpoints.load_run(workdir)
+    model, data = strided(experiment.model), experiment.data
+    if CHAIN.value:
+        print(report.chain(model, params, data, seed=SEED.value))
+    else:
+        number = NUM_SAMPLES.value
+        print(report.samples(model, params, data, num_samples=number, seed=SEED.value))
+
+
+def correct(workdir: Path) -> None:
+    """Prints --text corrected; without a text, how well damaged texts of the split are restored."""
+    experiment, params = checkpoints.load_run(workdir)
+    model, data = experiment.model, experiment.data
+    if TEXT.value is not None:
+        rate = ERROR_RATE.value
+        print(report.correction(model, params, data, text=TEXT.value, error_rate=rate))
+    else:
+        which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value}
+        print(report.restoration(model, params, data, **which, seed=SEED.value))
+
+
+def strided(model):
+    """The model on a grid of --steps steps."""
+    return model if STEPS.value is None else model.strided(STEPS.value)
+
+
+def refuse_other_numbers(workdir: Path, config: ConfigDict, module: ModuleType) -> None:
+    """ValueError if a number given on the command line is not the trained run's."""
+    given, default = config.to_dict(), module.get_config().to_dict()
+    trained = workdirs.read_config(workdir)
+    differing = set(workdirs.differences(trained, given)) - set(
+        workdirs.differences(trained, default)
+    )
+    if differing:
+        raise ValueError(
+            f"{workdir} holds a run of another config: {'; '.join(sorted(differing))}. "
+            f"Leave these out: --mode={MODE.value} takes the numbers from the run."
+        )
+
+
+def parse(argv: list[str]) -> list[str]:
+    """The command line, with one clear line for whatever is wrong in it."""
+    path = next((a.split("=", 1)[1] for a in argv if a.startswith("--config=")), None)
+    try:
+        if path is not None:
+            workdirs.load_module(path)
+        rest = flags.FLAGS(argv)
+        if path is None and not flags.FLAGS.is_parsed() or CONFIG.value is None:
+            raise ValueError(
+                "--config is missing. Give an experiment file: --config=experiments/quickstart.py"
+            )
+        return rest
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        if not is_users(error) and not isinstance(error, flags.Error):
+            pass
+        sys.exit(f"error: {error}")
+
+
+def is_users(error: Exception) -> bool:
+    """Whether the message is meant for the user: raised by this project itself, or by the system.
+
+    Whatever libraries raise below it is a defect and keeps its traceback.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, OSError) or any(
+        Path(frames[-1].filename).is_relative_to(folder) for folder in OURS
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Runs --mode on the run in --workdir."""
+    if len(argv) > 1:
+        raise ValueError(f"Unknown argument {argv[1]!r}. Flags start with --, as in --mode=train.")
+    source = Path(config_flags.get_config_filename(flags.FLAGS["config"]))
+    workdir = Path(WORKDIR.value or Path("runs") / source.stem)
+    if MODE.value == "train":
+        train(workdir, CONFIG.value, source)
+    else:
+        refuse_other_numbers(workdir, CONFIG.value, workdirs.load_module(source))
+        {"evaluate": evaluate, "sample": sample, "correct": correct}[MODE.value](workdir)
+
+
+def run(argv: list[str]) -> None:
+    """`main`, with one line and no traceback for what the user can mend."""
+    try:
+        main(argv)
+    except loop.Interrupted as stop:
+        sys.exit(f"\n{stop} The same command continues.")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command continues from the last checkpoint.")
+    except Exception as error:
+        if not is_users(error):
+            raise
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(run, flags_parser=parse)
