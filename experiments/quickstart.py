@@ -18,10 +18,10 @@ from amd_jax.training.experiment import Experiment
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = ConfigDict(dict(seed=0, batch_size=8, num_steps=4000, ema_decay=0.0))
-    config.update(dict(checkpoint_every=1000, evaluate_every=0, log_every=50))
+    config.update(dict(checkpoint_every=1000, evaluate_every=0, evaluate_texts=60, log_every=50))
     config.length = 256
     config.timesteps = 1000  # T, the number of diffusion steps
-    config.network = dict(width=96, blocks=2, heads=0, join_width=128, join_blocks=2)
+    config.network = dict(width=96, blocks=2, dilations=(1,), heads=0, join_width=128)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     return config
 

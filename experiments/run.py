@@ -12,16 +12,15 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from amd_jax.training import allocator
 
 allocator.keep_pages()  # before JAX allocates anything
 
-import jax  # noqa: E402
 from ml_collections import ConfigDict, config_flags  # noqa: E402
 
-from amd_jax.evaluation import likelihood, report  # noqa: E402
+from amd_jax.evaluation import report  # noqa: E402
 from amd_jax.training import checkpoints, loop  # noqa: E402
 from amd_jax.training import workdir as workdirs  # noqa: E402
 
@@ -45,40 +44,34 @@ ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of wrong characters i
 
 
 def train(workdir: Path, config: ConfigDict, source: Path) -> None:
-    """Trains, or continues, then evaluates, samples and corrects."""
+    """Trains, or continues; then evaluates, samples and corrects."""
     experiment = workdirs.load_module(source).build(config)
-    data = experiment.data
-    print(data.summary())  # first: it reads the data, and nothing is written if they are missing
+    model, data = strided(experiment.model), experiment.data  # a wrong --steps is told now
+    print(data.summary(), flush=True)  # reads the data: nothing is written if they are missing
     workdirs.claim(workdir, config, source)
+    which = {"split": "validation", "num_texts": config.evaluate_texts}
 
     def validate(params):
-        rows = data.rows("validation")[: config.get("evaluate_texts")]
-        rng = jax.random.key(SEED.value)
-        found = likelihood.elbo(experiment.model, params, rng, rows, data.num_classes)
+        found, _ = report.bits(experiment.model, params, data, **which, exact=False, seed=0)
         name = f"validation_elbo_bits_per_{data.unit}"
         return {name: found.bits, f"{name}_error": found.error}
 
-    loop.train(experiment, config, workdir, validate)
-    print()
-    evaluate(workdir)
-    sample(workdir)
-    correct(workdir)
+    params = loop.train(experiment, config, workdir, validate)
+    for show in (evaluate, sample, correct):
+        print()
+        show(model, params, data)
 
 
-def evaluate(workdir: Path) -> None:
+def evaluate(model, params, data) -> None:
     """Prints the bound on a split, and count models of the same text beside it."""
-    experiment, params = checkpoints.load_run(workdir)
-    model, data = strided(experiment.model), experiment.data
     which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value}
-    found, line = report.bits(model, params, data, **which, exact=EXACT.value, seed=SEED.value)
-    print(line)
-    print(report.counts(data, **which))
+    _, line = report.bits(model, params, data, **which, exact=EXACT.value, seed=SEED.value)
+    print(line, flush=True)
+    print(report.counts(data, **which), flush=True)
 
 
-def sample(workdir: Path) -> None:
+def sample(model, params, data) -> None:
     """Prints samples, or the chain of one."""
-    experiment, params = checkpoints.load_run(workdir)
-    model, data = strided(experiment.model), experiment.data
     if CHAIN.value:
         print(report.chain(model, params, data, seed=SEED.value))
     else:
@@ -86,10 +79,8 @@ def sample(workdir: Path) -> None:
         print(report.samples(model, params, data, num_samples=number, seed=SEED.value))
 
 
-def correct(workdir: Path) -> None:
-    """Prints --text corrected; without a text, how well damaged texts of the split are restored."""
-    experiment, params = checkpoints.load_run(workdir)
-    model, data = experiment.model, experiment.data
+def correct(model, params, data) -> None:
+    """Prints --text corrected; without one, how well damaged texts of the split are restored."""
     if TEXT.value is not None:
         rate = ERROR_RATE.value
         print(report.correction(model, params, data, text=TEXT.value, error_rate=rate))
@@ -148,6 +139,7 @@ def is_users(error: Exception) -> bool:
 
 def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
+    logging.set_verbosity(logging.ERROR)  # Orbax tells of every file
     if len(argv) > 1:
         raise ValueError(f"Unknown argument {argv[1]!r}. Flags start with --, as in --mode=train.")
     source = Path(config_flags.get_config_filename(flags.FLAGS["config"]))
@@ -156,7 +148,9 @@ def main(argv: list[str]) -> None:
         train(workdir, CONFIG.value, source)
     else:
         refuse_other_numbers(workdir, CONFIG.value, workdirs.load_module(source))
-        {"evaluate": evaluate, "sample": sample, "correct": correct}[MODE.value](workdir)
+        experiment, params = checkpoints.load_run(workdir)
+        show = {"evaluate": evaluate, "sample": sample, "correct": correct}[MODE.value]
+        show(strided(experiment.model), params, experiment.data)
 
 
 def run(argv: list[str]) -> None:

@@ -47,7 +47,7 @@ def _(kernel: kernels.Mixing, x_0: Array, p_0: Array, x_t: Array, s: Array, t: A
     redrawn = redraw * prior_t
     weight = redrawn / (keep * e_t + redrawn)
     mean_r = keep_s * r_0 + redraw_s * r_noise
-    odds = redrawn / keep
+    odds = redrawn / jnp.maximum(keep, 1e-8)  # so that odds / FLOOR is finite where keep = α_1
     return (
         weight * (mean_r - jnp.log(e_t) + jnp.log(g_t))
         + jnp.log1p(odds / g_t)

@@ -41,7 +41,7 @@ class Mixing:
 
 
 def uniform(schedule: Schedule, num_classes: int) -> Mixing:
-    """Multinomial diffusion: noise is uniform over the classes (Hoogeboom et al., 2021, sec. 4)."""
+    """Multinomial diffusion: noise is uniform over classes (Hoogeboom et al., 2021, sec. 4)."""
     _check_classes(num_classes)
     return Mixing(schedule, jnp.full(num_classes, 1 / num_classes), num_classes)
 
@@ -88,9 +88,8 @@ def _(kernel: Mixing, rng: Key, x_0: Array, t: Array) -> Array:
     """Keep or redraw: no (B, ..., K) array is needed."""
     rng_keep, rng_noise = jax.random.split(rng)
     keep, _ = kernel.split(jnp.zeros_like(t), t, x_0.ndim)
-    return jnp.where(
-        jax.random.uniform(rng_keep, x_0.shape) < keep, x_0, draw_prior(kernel, rng_noise, x_0.shape)
-    )
+    noise = draw_prior(kernel, rng_noise, x_0.shape)
+    return jnp.where(jax.random.uniform(rng_keep, x_0.shape) < keep, x_0, noise)
 
 
 @step_back.register

@@ -45,9 +45,7 @@ def marked(before: np.ndarray, after: np.ndarray, decode: Callable[[np.ndarray],
     """The text of `after` (L,), with ^ under every token that differs from `before`."""
     step, lines = WIDTH - 4, []
     for i in range(0, len(after), step):
-        text = wrapped(decode(after[i : i + step]))
-        carets = "".join(
-            "^" if a != b else " " for a, b in zip(before[i : i + step], after[i : i + step], strict=True)
-        )
-        lines += [text, ("    " + carets).rstrip()]
+        piece = after[i : i + step]
+        carets = "".join(np.where(before[i : i + step] != piece, "^", " "))
+        lines += [wrapped(decode(piece)), ("    " + carets).rstrip()]
     return "\n".join(line for line in lines if line)

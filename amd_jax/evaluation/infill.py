@@ -39,8 +39,9 @@ def correct(
         p = p if raw else kernels.denoising_posterior(model.kernel, p, x, times)
         return p.argmax(axis=-1)
 
+    x = np.asarray(x, np.int32)
     batches = [x[i : i + BATCH] for i in range(0, len(x), BATCH)]
-    return np.concatenate([np.asarray(restore(params, jnp.asarray(b, jnp.int32))) for b in batches])
+    return np.concatenate([np.asarray(restore(params, batch)) for batch in batches])
 
 
 def correct_text(

@@ -68,7 +68,9 @@ def chain(model: Diffusion, params: Params, data: Any, *, seed: int) -> str:
     return "\n".join(f"t = {t:.2f}\n{gallery.wrapped(data.decode(x[0]))}" for t, x in frames)
 
 
-def correction(model: Diffusion, params: Params, data: Any, *, text: str, error_rate: float) -> str:
+def correction(
+    model: Diffusion, params: Params, data: Any, *, text: str, error_rate: float
+) -> str:
     """A text with its probable errors corrected, the changed places marked."""
     x = data.encode(text).astype(np.int32)
     if not len(x):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 
 from amd_jax.diffusion import bounds, kernels, samplers
@@ -173,19 +174,17 @@ class Diffusion:
 
         Shaken, because zero-initialised layers hide every path. One position per row.
         """
-        leaves, tree = jax.tree.flatten(params)
-        rngs = jax.random.split(rng, len(leaves))
-        shaken = jax.tree.unflatten(
-            tree, [a + 0.1 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
-        )
+        flat, restore = jax.flatten_util.ravel_pytree(params)
+        shaken = restore(flat + 0.1 * jax.random.normal(rng, flat.shape))
         flat = x.reshape(x.shape[0], -1)
         row = jnp.arange(flat.shape[0])
         place = jax.random.randint(rng, row.shape, 0, flat.shape[1])
         changed = flat.at[row, place].set((flat[row, place] + 1) % self.kernel.num_classes)
         t = jnp.full(x.shape[0], 0.5)
         before, after = (
-            self.denoiser.apply({"params": shaken}, tokens.reshape(x.shape), t, train=False)
-            .reshape(*flat.shape, -1)[row, place]
+            self.denoiser.apply(
+                {"params": shaken}, tokens.reshape(x.shape), t, train=False
+            ).reshape(*flat.shape, -1)[row, place]
             for tokens in (flat, changed)
         )
         return jnp.abs(before - after).max()
@@ -194,6 +193,7 @@ class Diffusion:
 def stratified(rng: Key, n: int) -> Array:
     """N numbers in [0, 1), each uniform, one in every stratum of width 1 / n: (n,).
 
-    One common shift, so that every place in the batch sees every time (Kingma et al., 2021, app. I).
+    One common shift, so that every place in the batch sees every time (Kingma et al., 2021,
+    app. I).
     """
     return (jax.random.uniform(rng) + jnp.arange(n) / n) % 1.0

@@ -1,5 +1,6 @@
 """Networks: linen modules `(x_t, t, *, train) -> logits`; the only folder that imports linen."""
 
 from amd_jax.networks.hollow import Hollow
+from amd_jax.networks.transformer import Transformer
 
-__all__ = ["Hollow"]
+__all__ = ["Hollow", "Transformer"]

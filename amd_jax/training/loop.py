@@ -32,38 +32,35 @@ def train(
     and the step, so that a continued run ends with the same bits as an unbroken one. On SIGINT or
     SIGTERM it saves and raises Interrupted; on a second one it stops at once.
     """
-    data, objective, optimizer = experiment.data, experiment.objective, experiment.optimizer
+    data = experiment.data
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
-    train_step = steps.make_train_step(objective, optimizer, config.ema_decay)
+    train_step = steps.make_train_step(
+        experiment.objective, experiment.optimizer, config.ema_decay
+    )
+    nats_per_bit = np.log(2) * np.prod(data.event_shape)
     with Checkpoints(workdir) as checkpoints:
         state = _start(experiment, config, rng_init, checkpoints)
         start = int(state.step)
         if start >= config.num_steps:
             return state.ema
         state = steps.replicate(state)
-        bits = np.log(2) * np.prod(data.event_shape)
-        with (
-            Progress(
-                workdir, start, config.num_steps, config.log_every, lambda n: n / bits, data.unit
-            ) as progress,
-            _signals() as received,
-        ):
+        progress = Progress(
+            workdir, start, config.num_steps, config.log_every, nats_per_bit, data.unit
+        )
+        with progress, _signals() as received:
             for step in range(start + 1, config.num_steps + 1):
                 x = data.batch(config.seed, step - 1, config.batch_size)
                 categorical.check_tokens(x, data.num_classes)
                 state, metrics = train_step(state, rng, steps.shard(x))
-                if jax.default_backend() == "cpu":  # queued CPU steps can deadlock virtual devices
+                if jax.default_backend() == "cpu":  # queued steps deadlocked virtual devices
                     jax.block_until_ready(metrics)
                 progress.update(step, jax.tree.map(lambda a: a[0], metrics))
-                stop = received or step == config.num_steps
-                if stop or step % config.checkpoint_every == 0:
+                if step == config.num_steps or received or step % config.checkpoint_every == 0:
                     checkpoints.save(steps.unreplicate(state))
-                if evaluate and config.evaluate_every and step % config.evaluate_every == 0:
-                    found = evaluate(steps.unreplicate(state.ema))
-                    progress.write(step, found)
-                    progress.say(f"step {step}  " + "  ".join(f"{k} {v:.4f}" for k, v in found.items()))
                 if received and step < config.num_steps:
-                    raise Interrupted(f"Stopped at step {step} of {config.num_steps}, and saved it.")
+                    raise Interrupted(f"Stopped at step {step} of {config.num_steps}; saved.")
+                if evaluate and config.evaluate_every and step % config.evaluate_every == 0:
+                    progress.evaluated(step, evaluate(steps.unreplicate(state.ema)))
         return steps.unreplicate(state.ema)
 
 

@@ -120,7 +120,7 @@ class CrossEntropy:
 
 
 def mostly_early(u: Array) -> Array:
-    """Times for quick training: nine in ten in [0, 0.8), where context can tell; the rest anywhere.
+    """Times for quick training: nine in ten in [0, 0.8), where context can tell, one anywhere.
 
     (B,) in [0, 1) -> (B,) in [0, 1).
     """

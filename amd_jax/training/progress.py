@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,12 @@ class Progress:
         start: int,
         total: int,
         log_every: int,
-        to_bits: Callable[[float], float],
+        nats_per_bit: float,
         unit: str,
     ):
-        """`to_bits` turns the loss in nats into bits per `unit`."""
+        """`nats_per_bit` is what divides a loss of a whole event to give bits per `unit`."""
         self._start, self._total, self._log_every = start, total, log_every
-        self._to_bits, self._unit = to_bits, unit
+        self._nats_per_bit, self._unit = nats_per_bit, unit
         self._file = _continued(workdir / "metrics.jsonl", start)
         self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start + 1)
         self._bar = tqdm(total=total, initial=start, disable=None, unit="step", smoothing=0.05)
@@ -59,7 +58,7 @@ class Progress:
         now = time.monotonic()
         speed = len(values) / (now - self._since)
         self._pending, self._since = [], now
-        loss = self._to_bits(means.pop("loss_nats"))
+        loss = means.pop("loss_nats") / self._nats_per_bit
         self.write(step, {f"loss_bits_per_{self._unit}": loss, **means, "steps_per_second": speed})
         self._bar.set_postfix_str(f"loss {loss:.3f} bits/{self._unit}")
         if self._bar.disable and (now - self._told > LINE_SECONDS or step == self._total):
@@ -69,6 +68,12 @@ class Progress:
                 f"step {step}/{self._total}  loss {loss:.3f} bits/{self._unit}  "
                 f"{speed:.1f} steps/s  {_duration(left)} left"
             )
+
+    def evaluated(self, step: int, metrics: dict[str, float]) -> None:
+        """Writes and shows metrics of an evaluation at `step`."""
+        self.write(step, metrics)
+        self.say(f"step {step}  " + "  ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
+        self._since = time.monotonic()
 
     def write(self, step: int, metrics: dict[str, float]) -> None:
         """Writes metrics, whose names carry their units, to both files."""

@@ -23,8 +23,8 @@ class TrainState(NamedTuple):
 
 def init_state(objective: Objective, optimizer: optax.GradientTransformation, params: Params):
     """The state before the first step, on one device."""
-    ema = jax.tree.map(jnp.copy, params)  # a copy: the state is donated, and must not alias itself
-    return TrainState(jnp.zeros((), jnp.int32), params, ema, optimizer.init(params), objective.init())
+    start, ema = jnp.zeros((), jnp.int32), jax.tree.map(jnp.copy, params)  # donated: no aliases
+    return TrainState(start, params, ema, optimizer.init(params), objective.init())
 
 
 def make_train_step(

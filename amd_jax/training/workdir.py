@@ -1,8 +1,7 @@
 """The folder of a run: which experiment it holds, and where its files are.
 
-    config.json     the numbers          experiment.py  the file that built it
-    run.json        commit, versions     metrics.jsonl  the curve
-    checkpoints/    see checkpoints.py   tensorboard/   the curve again
+config.json (the numbers), experiment.py (the file that built it), run.json (commit and versions),
+metrics.jsonl and tensorboard/ (the curve), checkpoints/ (see checkpoints.py).
 """
 
 import importlib.metadata

@@ -1,0 +1,104 @@
+"""The residual block that the modern denoisers share, and its pieces."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from amd_jax.networks import embeddings
+from amd_jax.networks.attention import attention
+
+ACTIVATIONS = {  # one number of the config: which nonlinearity
+    "relu_squared": lambda h: jnp.square(nn.relu(h)),
+    "gelu": lambda h: nn.gelu(h, approximate=False),
+    "gelu_tanh": nn.gelu,
+}
+
+
+class Block(nn.Module):
+    """Residual block: norm, time, depthwise convolution, then MLP and attention side by side.
+
+    (B, L, D), time features (B, C) -> (B, L, D). One matrix makes queries, keys, values and the
+    MLP's hidden units, one brings them back; the latter starts at zero, so the block starts as
+    the identity. Scale, offset and gate come from the time (adaptive normalisation; Peebles and
+    Xie, 2023, sec. 3.2).
+    """
+
+    causal: bool = False  # position n sees positions up to n only
+    taps: int = 1  # width of the convolution, over past positions; 1 for none
+    dilation: int = 1
+    heads: int = 0  # 0 for no attention
+    expansion: int = 4  # hidden units of the MLP, in D
+    activation: str = "relu_squared"
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(self, h: Array, time: Array, *, train: bool = False) -> Array:
+        """The block applied to h (B, L, D)."""
+        width = h.shape[-1]
+        check_block(width, self.heads, self.activation)
+        modulation = nn.Dense(3 * width, kernel_init=nn.initializers.zeros, name="time")(time)
+        scale, offset, gate = jnp.split(modulation[:, None], 3, axis=-1)
+        a = rms_norm(h) * (1 + scale) + offset
+        if self.taps > 1:
+            taps = self.param("taps", first_tap, (self.taps, width))
+            a = sum(taps[j] * shift(a, j * self.dilation) for j in range(self.taps))
+        attended = 3 * width if self.heads else 0
+        wide = nn.Dense(attended + self.expansion * width, use_bias=False, name="hidden")(a)
+        qkv, wide = jnp.split(wide, [attended], axis=-1)
+        wide = ACTIVATIONS[self.activation](wide)
+        if self.heads:
+            wide = jnp.concatenate([rotary_attention(qkv, self.heads, self.causal), wide], axis=-1)
+        wide = nn.Dropout(self.dropout, deterministic=not train)(wide)
+        back = nn.Dense(width, use_bias=False, kernel_init=nn.initializers.zeros, name="back")
+        return h + (1 + gate) * back(wide)
+
+
+def rotary_attention(qkv: Array, heads: int, causal: bool) -> Array:
+    """Attention with rotary positions, queries and keys normalised: (B, L, 3 D) -> (B, L, D)."""
+    batch, length, width = qkv.shape
+    q, k, v = (z.reshape(batch, length, heads, -1) for z in jnp.split(qkv, 3, axis=-1))
+    q, k = (embeddings.rotary(rms_norm(z)) for z in (q, k))
+    return attention(q, k, v, causal=causal).reshape(batch, length, width // 3)
+
+
+def time_features(t: Array, width: int = 64) -> Array:
+    """Learned features of the log signal-to-noise ratio: (B,) -> (B, width); call in compact."""
+    return nn.silu(nn.Dense(width, name="time")(embeddings.log_snr_features(t)))
+
+
+def output(num_classes: int, log_frequencies: tuple[float, ...] | None) -> nn.Dense:
+    """The last layer, (B, L, D) -> (B, L, K): it starts at the given log-frequencies, or at 0."""
+    bias = nn.initializers.zeros
+    if log_frequencies is not None:
+        bias = nn.initializers.constant(jnp.asarray(log_frequencies))
+    return nn.Dense(num_classes, kernel_init=nn.initializers.zeros, bias_init=bias, name="out")
+
+
+def rms_norm(h: Array) -> Array:
+    """H divided by its root mean square over the last axis; no parameters."""
+    return h * jax.lax.rsqrt(jnp.square(h).mean(axis=-1, keepdims=True) + 1e-6)
+
+
+def shift(h: Array, n: int) -> Array:
+    """h[:, i - n] at position i, zeros where that is outside: (B, L, D) -> (B, L, D)."""
+    length = h.shape[1]
+    padded = jnp.pad(h, ((0, 0), (max(n, 0), max(-n, 0)), (0, 0)))
+    return padded[:, :length] if n >= 0 else padded[:, -length:]
+
+
+def first_tap(rng: Array, shape: tuple[int, int]) -> Array:
+    """A convolution that starts near the identity: the tap of the own position is about 1."""
+    return (0.1 * jax.random.normal(rng, shape)).at[0].add(1.0)
+
+
+def check_block(width: int, heads: int, activation: str) -> None:
+    """Raises ValueError for heads that do not fit the width, or an unknown activation."""
+    if heads and width % (2 * heads):
+        raise ValueError(
+            f"Rotary attention needs the width to be a multiple of 2 * heads; got width={width} "
+            f"and heads={heads}."
+        )
+    if activation not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise ValueError(f"The activation must be one of {known}; got {activation!r}.")

@@ -1,0 +1,46 @@
+"""Transformer: a modern denoiser that sees every token, its own included."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from amd_jax.networks.blocks import Block, output, rms_norm, shift, time_features
+
+
+class Transformer(nn.Module):
+    """Rotary Transformer with adaptive normalisation by log-SNR: (B, L) -> logits (B, L, K).
+
+    Queries, keys, values and the MLP's hidden units come from one matrix. It works for any L.
+    """
+
+    num_classes: int  # K
+    width: int = 512  # D
+    blocks: int = 12
+    heads: int = 8
+    taps: int = 1  # width of the convolution of the one-hot input, odd; 1 for none
+    expansion: int = 4
+    activation: str = "gelu_tanh"
+    dropout: float = 0.0
+    log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
+
+    @nn.compact
+    def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
+        """x_t (B, L) int, t (B,) in [0, 1] -> logits (B, L, K), float32."""
+        if self.taps % 2 == 0:
+            raise ValueError(f"The input's convolution needs an odd width; got taps={self.taps}.")
+        time = time_features(t)
+        tokens = jax.nn.one_hot(x_t, self.num_classes)
+        reach = self.taps // 2
+        around = [shift(tokens, j) for j in range(-reach, reach + 1)]
+        h = nn.Dense(self.width, name="in")(jnp.concatenate(around, axis=-1))
+        for i in range(self.blocks):
+            block = Block(
+                heads=self.heads,
+                expansion=self.expansion,
+                activation=self.activation,
+                dropout=self.dropout,
+                name=f"block_{i}",
+            )
+            h = block(h, time, train=train)
+        return output(self.num_classes, self.log_frequencies)(rms_norm(h))
