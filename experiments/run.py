@@ -7,8 +7,12 @@ The same command again continues where a run stopped. Every number of the config
 as in --config.num_steps=200. The other modes take a trained run's config from its workdir.
 """
 
+import difflib
+import itertools
+import re
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -47,8 +51,9 @@ def train(workdir: Path, config: ConfigDict, source: Path) -> None:
     """Trains, or continues; then evaluates, samples and corrects."""
     experiment = workdirs.load_module(source).build(config)
     model, data = strided(experiment.model), experiment.data  # a wrong --steps is told now
-    print(data.summary(), flush=True)  # reads the data: nothing is written if they are missing
-    workdirs.claim(workdir, config, source)
+    summary = data.summary()  # reads the data: nothing is written if they are missing
+    print(summary, flush=True)
+    workdirs.claim(workdir, config, source, summary)
     which = {"split": "validation", "num_texts": config.evaluate_texts}
 
     def validate(params):
@@ -109,21 +114,40 @@ def refuse_other_numbers(workdir: Path, config: ConfigDict, module: ModuleType) 
 
 
 def parse(argv: list[str]) -> list[str]:
-    """The command line, with one clear line for whatever is wrong in it."""
-    path = next((a.split("=", 1)[1] for a in argv if a.startswith("--config=")), None)
+    """The command line without its flags; exits with one clear line if a flag is wrong."""
     try:
-        if path is not None:
-            workdirs.load_module(path)
-        rest = flags.FLAGS(argv)
-        if path is None and not flags.FLAGS.is_parsed() or CONFIG.value is None:
-            raise ValueError(
-                "--config is missing. Give an experiment file: --config=experiments/quickstart.py"
-            )
-        return rest
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        if not is_users(error) and not isinstance(error, flags.Error):
-            pass
+        if not {"--help", "-h", "--helpfull", "--helpshort"} & set(argv):
+            check_config_flags(argv)
+        return flags.FLAGS(argv)
+    except (flags.Error, TypeError, ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+
+
+def check_config_flags(argv: list[str]) -> None:
+    """ValueError for a missing or unfit --config, and for overrides of numbers it does not have."""
+    given = dict(re.match(r"--?([^=]*)=?(.*)", a).groups() for a in argv[1:] if a[:1] == "-")
+    path = given.get("config") or next(
+        (after for flag, after in itertools.pairwise(argv) if flag == "--config"), None
+    )
+    if path is None:
+        raise ValueError("--config is missing. Try --config=experiments/quickstart.py")
+    known = set(numbers(workdirs.load_module(path).get_config().to_dict(), "config."))
+    for name in given:
+        if name.startswith("config.") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"Did you mean --{near[0]}?" if near else f"It has --{', --'.join(sorted(known))}."
+            )
+            raise ValueError(f"--{name} is not a number of {path}. {hint}")
+
+
+def numbers(config: dict, prefix: str) -> Iterator[str]:
+    """The dotted name of every number of a config."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from numbers(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
 
 
 def is_users(error: Exception) -> bool:

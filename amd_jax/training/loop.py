@@ -32,6 +32,9 @@ def train(
     and the step, so that a continued run ends with the same bits as an unbroken one. On SIGINT or
     SIGTERM it saves and raises Interrupted; on a second one it stops at once.
     """
+    for name in ("batch_size", "num_steps", "checkpoint_every", "log_every"):
+        if config[name] < 1:
+            raise ValueError(f"{name} must be at least 1; got --config.{name}={config[name]}.")
     data = experiment.data
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
     train_step = steps.make_train_step(

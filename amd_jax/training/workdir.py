@@ -4,6 +4,7 @@ config.json (the numbers), experiment.py (the file that built it), run.json (com
 metrics.jsonl and tensorboard/ (the curve), checkpoints/ (see checkpoints.py).
 """
 
+import ast
 import importlib.metadata
 import importlib.util
 import json
@@ -30,45 +31,69 @@ def load_module(path: str | Path) -> ModuleType:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"--config must name an experiment file; there is none at {path}.")
-    spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    missing = [name for name in ("get_config", "build") if not hasattr(module, name)]
+    tree = ast.parse(path.read_text(), str(path))
+    named = {getattr(node, "name", None) for node in ast.walk(tree)}
+    missing = [name for name in ("get_config", "build") if name not in named]
     if missing:
         raise ValueError(
             f"An experiment file defines get_config() and build(config); {path} lacks "
             f"{' and '.join(missing)}. See experiments/quickstart.py."
         )
+    spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 
-def claim(workdir: Path, config: ConfigDict, source: Path) -> None:
+def claim(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
     """Makes `workdir` the folder of this experiment, or checks that it is already.
 
-    Writes config, experiment file, git commit and versions. Raises ValueError if the folder
-    holds a run of another config, naming the fields that differ.
+    Writes config, experiment file, git commit, versions and `data`, a summary of the data. Raises
+    ValueError if the folder cannot be written, or holds a run of another config (the fields that
+    differ are named), another version of the experiment file, or other data.
     """
     if (workdir / "config.json").exists():
-        differing = differences(read_config(workdir), config.to_dict())
-        if differing:
-            raise ValueError(
-                f"{workdir} holds a run of another config: {'; '.join(differing)}. "
-                "Give another --workdir, or the same numbers."
-            )
+        _check_same(workdir, config, source, data)
         return
-    workdir.mkdir(parents=True, exist_ok=True)
     record = {
         "command": sys.argv,
         "commit": _commit(source),
         "python": sys.version.split()[0],
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "data": data,
     }
-    (workdir / "run.json").write_text(json.dumps(record, indent=2) + "\n")
-    shutil.copyfile(source, workdir / "experiment.py")
-    # Last, and at once: a folder with a config.json is complete.
-    draft = workdir / "config.json.draft"
-    draft.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-    draft.replace(workdir / "config.json")
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / "run.json").write_text(json.dumps(record, indent=2) + "\n")
+        shutil.copyfile(source, workdir / "experiment.py")
+        # Last, and at once: a folder with a config.json is complete.
+        draft = workdir / "config.json.draft"
+        draft.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+        draft.replace(workdir / "config.json")
+    except OSError as error:
+        raise ValueError(
+            f"The workdir must be a folder that can be written; {workdir}: {error.strerror}. "
+            "Give another --workdir."
+        ) from error
+
+
+def _check_same(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
+    """Raises ValueError if the run in `workdir` is not of this config, file and data."""
+
+    def refuse(what: str) -> ValueError:
+        return ValueError(f"{workdir} holds a run of {what}. Give another --workdir.")
+
+    differing = differences(read_config(workdir), config.to_dict())
+    if differing:
+        raise refuse(f"another config: {'; '.join(differing)}")
+    mine, theirs = (
+        ast.dump(ast.parse(path.read_text())) for path in (source, workdir / "experiment.py")
+    )
+    if mine != theirs:
+        raise refuse(f"another version of {source}")
+    before = json.loads((workdir / "run.json").read_text())["data"]
+    if before != data:
+        raise refuse(f"other data ({before!r}, now {data!r})")
 
 
 def read_config(workdir: Path) -> dict[str, Any]:
