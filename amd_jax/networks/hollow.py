@@ -25,7 +25,6 @@ class Hollow(nn.Module):
     join_width: int = 128
     join_blocks: int = 2
     taps: int = 5  # width of every convolution
-    activation: str = "relu_squared"
     dropout: float = 0.0
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
 
@@ -40,7 +39,7 @@ class Hollow(nn.Module):
         future = self.tower("future", tokens[:, ::-1], time, train)[:, ::-1]
         h = nn.Dense(self.join_width, name="join")(jnp.concatenate([past, future], axis=-1))
         for i in range(self.join_blocks):
-            block = Block(activation=self.activation, dropout=self.dropout, name=f"joint_{i}")
+            block = Block(dropout=self.dropout, name=f"joint_{i}")
             h = block(h, time, train=train)
         return output(self.num_classes, self.log_frequencies)(rms_norm(h))
 
@@ -54,7 +53,6 @@ class Hollow(nn.Module):
                 taps=self.taps,
                 dilation=self.dilations[i % len(self.dilations)],
                 heads=self.heads if i in [j % self.blocks for j in self.attend] else 0,
-                activation=self.activation,
                 dropout=self.dropout,
                 name=f"{name}_{i}",
             )

@@ -1,5 +1,7 @@
 """Transformer: a modern denoiser that sees every token, its own included."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -20,7 +22,7 @@ class Transformer(nn.Module):
     heads: int = 8
     taps: int = 1  # width of the convolution of the one-hot input, odd; 1 for none
     expansion: int = 4
-    activation: str = "gelu_tanh"
+    exact_gelu: bool = False  # erf, or the faster tanh form
     dropout: float = 0.0
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
 
@@ -38,7 +40,7 @@ class Transformer(nn.Module):
             block = Block(
                 heads=self.heads,
                 expansion=self.expansion,
-                activation=self.activation,
+                activation=functools.partial(nn.gelu, approximate=not self.exact_gelu),
                 dropout=self.dropout,
                 name=f"block_{i}",
             )
