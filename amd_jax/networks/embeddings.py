@@ -1,5 +1,7 @@
 """Ways to tell a network the time: pure functions of `jax.numpy` arrays."""
 
+import math
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -14,7 +16,7 @@ def sinusoid(t: Array, dim: int, scale: float = 4000.0) -> Array:
     if dim < 4 or dim % 2:
         raise ValueError(f"sinusoid needs an even dim of at least 4; got dim={dim}.")
     half = dim // 2
-    frequency = jnp.exp(jnp.arange(half) * (-jnp.log(10000.0) / (half - 1)))
+    frequency = jnp.exp(jnp.arange(half) * (-math.log(10000.0) / (half - 1)))
     angle = (scale * t.astype(jnp.float32))[:, None] * frequency
     return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
 
