@@ -1,5 +1,6 @@
 """The residual block that the modern denoisers share, and its pieces."""
 
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -9,6 +10,10 @@ from jax import Array
 
 from amd_jax.networks import embeddings
 from amd_jax.networks.attention import attention
+from amd_jax.networks.matmul import dense_dot_general
+
+# A linear map whose gradient is laid out for the machine
+Linear = functools.partial(nn.Dense, use_bias=False, dot_general=dense_dot_general)
 
 
 def relu_squared(h: Array) -> Array:
@@ -49,14 +54,14 @@ class Block(nn.Module):
             taps = self.param("taps", first_tap, (self.taps, width))
             a = sum(taps[j] * shift(a, j * self.dilation) for j in range(self.taps))
         attended = 3 * width if self.heads else 0
-        wide = nn.Dense(attended + self.expansion * width, use_bias=False, name="hidden")(a)
+        wide = Linear(attended + self.expansion * width, name="hidden")(a)
         qkv, wide = jnp.split(wide, [attended], axis=-1)
         wide = self.activation(wide)
         if self.heads:
             wide = jnp.concatenate([rotary_attention(qkv, self.heads, self.causal), wide], axis=-1)
         wide = nn.Dropout(self.dropout, deterministic=not train)(wide)
-        back = nn.Dense(width, use_bias=False, kernel_init=nn.initializers.zeros, name="back")
-        return h + (1 + gate) * back(wide)
+        back = Linear(width, kernel_init=nn.initializers.zeros, name="back")(wide)
+        return h + (1 + gate) * back
 
 
 def rotary_attention(qkv: Array, heads: int, causal: bool) -> Array:
@@ -77,7 +82,8 @@ def output(num_classes: int, log_frequencies: tuple[float, ...] | None) -> nn.De
     bias = nn.initializers.zeros
     if log_frequencies is not None:
         bias = nn.initializers.constant(jnp.asarray(log_frequencies))
-    return nn.Dense(num_classes, kernel_init=nn.initializers.zeros, bias_init=bias, name="out")
+    zeros = nn.initializers.zeros
+    return Linear(num_classes, use_bias=True, kernel_init=zeros, bias_init=bias, name="out")
 
 
 def rms_norm(h: Array) -> Array:

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from amd_jax.networks.blocks import Block, output, rms_norm, shift, time_features
+from amd_jax.networks.blocks import Block, Linear, output, rms_norm, shift, time_features
 
 
 class Hollow(nn.Module):
@@ -37,7 +37,7 @@ class Hollow(nn.Module):
         tokens = jax.nn.one_hot(x_t, self.num_classes)
         past = self.tower("past", tokens, time, train)
         future = self.tower("future", tokens[:, ::-1], time, train)[:, ::-1]
-        h = nn.Dense(self.join_width, name="join")(jnp.concatenate([past, future], axis=-1))
+        h = Linear(self.join_width, name="join")(jnp.concatenate([past, future], axis=-1))
         for i in range(self.join_blocks):
             block = Block(dropout=self.dropout, name=f"joint_{i}")
             h = block(h, time, train=train)
@@ -46,7 +46,7 @@ class Hollow(nn.Module):
     def tower(self, name: str, tokens: Array, time: Array, train: bool) -> Array:
         """Features of the tokens strictly before each position: (B, L, K) -> (B, L, D)."""
         before = [shift(tokens, 1 + j) for j in range(self.taps)]
-        h = nn.Dense(self.width, name=f"{name}_in")(jnp.concatenate(before, axis=-1))
+        h = Linear(self.width, name=f"{name}_in")(jnp.concatenate(before, axis=-1))
         for i in range(self.blocks):
             block = Block(
                 causal=True,

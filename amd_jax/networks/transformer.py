@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from amd_jax.networks.blocks import Block, output, rms_norm, shift, time_features
+from amd_jax.networks.blocks import Block, Linear, output, rms_norm, shift, time_features
 
 
 class Transformer(nn.Module):
@@ -35,7 +35,7 @@ class Transformer(nn.Module):
         tokens = jax.nn.one_hot(x_t, self.num_classes)
         reach = self.taps // 2
         around = [shift(tokens, j) for j in range(-reach, reach + 1)]
-        h = nn.Dense(self.width, name="in")(jnp.concatenate(around, axis=-1))
+        h = Linear(self.width, name="in")(jnp.concatenate(around, axis=-1))
         for i in range(self.blocks):
             block = Block(
                 heads=self.heads,
