@@ -1,1 +1,1 @@
-"""Data sets, each one file with NUM_CLASSES and load(split); imports nothing of ours."""
+"""Data sets, each one file whose load(...) returns a Dataset; imports nothing of ours."""
