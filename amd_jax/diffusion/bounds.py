@@ -45,9 +45,9 @@ def _(kernel: kernels.Mixing, x_0: Array, p_0: Array, x_t: Array, s: Array, t: A
     g_t = keep_s * categorical.gather(p_0, x_t) + redraw_s * prior_t
     g_t = jnp.maximum(g_t, categorical.FLOOR)
     redrawn = redraw * prior_t
-    weight = redrawn / (keep * e_t + redrawn)
+    odds = redrawn / jnp.maximum(keep, 1e-8)  # odds / FLOOR stays finite where keep is α_1
+    weight = odds / (e_t + odds)
     mean_r = keep_s * r_0 + redraw_s * r_noise
-    odds = redrawn / jnp.maximum(keep, 1e-8)  # so that odds / FLOOR is finite where keep = α_1
     return (
         weight * (mean_r - jnp.log(e_t) + jnp.log(g_t))
         + jnp.log1p(odds / g_t)
