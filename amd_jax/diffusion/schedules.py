@@ -42,10 +42,12 @@ def tabulated(log_alpha: np.ndarray) -> Schedule:
     Raises ValueError unless the table starts at 0 and never increases.
     """
     table = np.asarray(log_alpha)
-    if table.ndim != 1 or len(table) < 2 or table[0] != 0 or np.any(np.diff(table) > 0):
+    finite = table.ndim == 1 and len(table) > 1 and np.isfinite(table).all()
+    if not finite or table[0] != 0 or np.any(np.diff(table) > 0):
         raise ValueError(
-            "tabulated needs log α of shape (T + 1,) that starts at 0 and never increases; got "
-            f"shape {table.shape} starting at {table.flat[0]}. Prepend 0.0 for time 0."
+            "tabulated needs finite log α of shape (T + 1,) that starts at 0 and never increases; "
+            f"got shape {table.shape}: {table.ravel()[:1]} …. Prepend 0.0 for time 0, and end at "
+            f"{LOG_ALPHA_END} instead of -inf."
         )
     end = len(table) - 1
     return lambda t: jnp.asarray(table)[jnp.round(jnp.clip(t, 0, 1) * end).astype(jnp.int32)]
