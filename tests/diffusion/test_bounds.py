@@ -1,0 +1,143 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.diffusion import bounds, kernels, schedules
+from tests import enumeration, zoo
+
+STEPS = [(0.0, 0.1), (0.0, 1.0), (0.3, 0.4), (0.2, 0.7), (0.9, 1.0)]
+general = bounds.discrete.dispatch(object)
+
+
+@pytest.fixture(params=zoo.KERNELS)
+def kernel(request):
+    return zoo.KERNELS[request.param]
+
+
+def guesses(kernel, seed=0):
+    """A guess, spread over the data states, for each of the K² pairs (x_0, x_t): (1, K², K)."""
+    rng = np.random.default_rng(seed)
+    p_0 = rng.random((1, len(kernel.prior) ** 2, len(kernel.prior))) + 0.05
+    p_0[..., kernel.num_classes :] = 0
+    return jnp.asarray(p_0 / p_0.sum(axis=-1, keepdims=True), jnp.float32)
+
+
+def pairs(kernel, t):
+    """Every (x_0, x_t), and how probable x_t is: (1, K²) each."""
+    x_0, x_t = (jnp.asarray(a.reshape(1, -1)) for a in np.indices((len(kernel.prior),) * 2))
+    weight = enumeration.matrix(kernel, 0.0, t)[x_0, x_t] * (x_0 < kernel.num_classes)
+    return x_0, x_t, np.asarray(weight)
+
+
+def exact(kernel, x_0, p_0, x_t, s, t):
+    clean = np.eye(len(kernel.prior))[np.asarray(x_0)]
+    true = enumeration.bayes(kernel, clean, np.asarray(x_t), s, t)
+    return enumeration.kl(
+        true, enumeration.bayes(kernel, np.asarray(p_0, np.float64), np.asarray(x_t), s, t)
+    )
+
+
+@pytest.mark.parametrize(("s", "t"), STEPS)
+def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
+    """Both the registered and the general form; both finite where x_t is impossible, too."""
+    x_0, x_t, weight = pairs(kernel, t)
+    p_0 = guesses(kernel)
+    expected = exact(kernel, x_0, p_0, x_t, s, t)
+    for discrete in (bounds.discrete, general):
+        found = np.asarray(discrete(kernel, x_0, p_0, x_t, jnp.array([s]), jnp.array([t])))
+        assert np.isfinite(found).all()
+        possible = weight > 1e-12
+        assert possible.sum() >= kernel.num_classes
+        np.testing.assert_allclose(found[possible], expected[possible], rtol=5e-5, atol=5e-6)
+
+
+@pytest.mark.parametrize("t", [0.1, 1.0])
+def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
+    x_0, x_t, weight = pairs(kernel, t)
+    p_0 = guesses(kernel)
+    decoder = np.asarray(kernels.denoising_posterior(kernel, p_0, x_t, jnp.array([t])))
+    decoder = np.take_along_axis(decoder, np.asarray(x_0)[..., None], axis=-1)[..., 0]
+    found = bounds.discrete(kernel, x_0, p_0, x_t, jnp.zeros(1), jnp.array([t]))
+    possible = weight > 1e-12
+    np.testing.assert_allclose(
+        np.asarray(found)[possible], -np.log(decoder[possible]), rtol=5e-5, atol=5e-6
+    )
+
+
+@pytest.mark.parametrize(("s", "t"), STEPS)
+def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
+    """One guess for all x_t, as of a network that does not see it."""
+    states = len(kernel.prior)
+    x_0, x_t, weight = pairs(kernel, t)
+    p_0 = jnp.repeat(guesses(kernel)[:, :states], states, axis=1)  # one for each x_0
+    terms = weight * exact(kernel, x_0, p_0, x_t, s, t)
+    expected = terms.reshape(states, states).sum(axis=1)[: kernel.num_classes]
+    clean = jnp.arange(kernel.num_classes)[None]
+    found = bounds.leave_one_out(
+        kernel, clean, p_0[:, ::states][:, : kernel.num_classes], jnp.array([s]), jnp.array([t])
+    )
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=3e-6)
+
+
+@pytest.mark.parametrize("name", ["uniform-cosine", "absorbing-linear", "uneven-cosine"])
+@pytest.mark.parametrize(("s", "t"), STEPS)
+def test_gradients_agree_and_are_finite(name, s, t):
+    kernel = zoo.KERNELS[name]
+    x_0, x_t, weight = pairs(kernel, t)
+    weight, logits = jnp.asarray(weight), jnp.log(guesses(kernel) + 1e-9)
+
+    def total(logits, form):
+        where = jnp.arange(logits.shape[-1]) < kernel.num_classes
+        p_0 = jax.nn.softmax(logits, axis=-1, where=where)
+        if form is bounds.leave_one_out:
+            return form(kernel, x_0, p_0, jnp.array([s]), jnp.array([t])).sum()
+        return (weight * form(kernel, x_0, p_0, x_t, jnp.array([s]), jnp.array([t]))).sum()
+
+    closed, plain, exact = (
+        np.asarray(jax.grad(total)(logits, form))
+        for form in (bounds.discrete, general, bounds.leave_one_out)
+    )
+    np.testing.assert_allclose(closed, plain, rtol=1e-4, atol=1e-5)
+    assert abs(closed).max() > 1e-3
+    assert np.isfinite(exact).all()
+
+
+@pytest.mark.parametrize("i", [1, 2, 50, 2000, 3999, 4000])
+def test_closed_form_keeps_its_digits_at_small_steps(i):
+    """K = 256, T = 4000 against float64, where KL and probabilities are tiny."""
+    states, steps = 256, 4000
+    kernel = kernels.uniform(schedules.cosine, states)
+    rng = np.random.default_rng(0)
+    p_0 = rng.dirichlet(np.full(states, 0.3), size=4) + 1e-5
+    p_0 = (p_0 / p_0.sum(axis=-1, keepdims=True)).astype(np.float32)
+    x_0, x_t = np.array([3, 3, 7, 7]), np.array([3, 9, 7, 200])
+
+    log_alpha = np.float64(schedules.cosine(jnp.array([i - 1, i]) / steps))
+    found = bounds.discrete(
+        kernel,
+        x_0[None],
+        p_0[None],
+        x_t[None],
+        jnp.array([(i - 1) / steps]),
+        jnp.array([i / steps]),
+    )
+
+    def posterior(p_0):
+        keep = np.exp(log_alpha[1] - log_alpha[0])
+        likelihood = keep * np.eye(states)[x_t] - np.expm1(log_alpha[1] - log_alpha[0]) / states
+        joint = likelihood * (np.exp(log_alpha[0]) * p_0 - np.expm1(log_alpha[0]) / states)
+        return joint / joint.sum(axis=-1, keepdims=True)
+
+    expected = enumeration.kl(posterior(np.eye(states)[x_0]), posterior(p_0.astype(np.float64)))
+    np.testing.assert_allclose(found[0], expected, rtol=5e-3, atol=3e-7)
+
+
+@pytest.mark.parametrize("name", ["uniform-cosine", "birth_death-cosine"])
+def test_a_perfect_guess_costs_nothing(name):
+    kernel = zoo.KERNELS[name]
+    x_0, x_t, weight = pairs(kernel, 0.4)
+    p_0 = jnp.eye(3)[x_0]
+    s, t = jnp.array([0.3]), jnp.array([0.4])
+    np.testing.assert_allclose(bounds.discrete(kernel, x_0, p_0, x_t, s, t), 0, atol=1e-6)
+    np.testing.assert_allclose(bounds.leave_one_out(kernel, x_0, p_0, s, t), 0, atol=1e-6)

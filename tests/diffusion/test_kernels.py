@@ -1,0 +1,213 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.diffusion import kernels, schedules
+from tests import enumeration, zoo
+
+GRID = [(0.0, 0.1), (0.0, 1.0), (0.2, 0.3), (0.3, 0.7), (0.9, 1.0)]  # on the tables' grids
+
+
+@pytest.fixture(params=zoo.KERNELS)
+def kernel(request):
+    return zoo.KERNELS[request.param]
+
+
+@pytest.fixture(
+    params=["uniform-cosine", "absorbing-linear", "uneven-cosine", "birth_death-cosine"]
+)
+def each_family(request):
+    return zoo.KERNELS[request.param]
+
+
+def times(s, t, n=1):
+    return jnp.full(n, s), jnp.full(n, t)
+
+
+def test_rows_sum_to_one(kernel):
+    for s, t in GRID:
+        rows = enumeration.matrix(kernel, s, t)
+        assert (rows >= 0).all()
+        np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_likelihood_is_the_transposed_push(kernel):
+    every = jnp.arange(len(kernel.prior))[None]
+    for s, t in GRID:
+        columns = np.asarray(kernel.likelihood(every, *times(s, t))[0])  # [x_t, x_s]
+        np.testing.assert_allclose(columns.T, enumeration.matrix(kernel, s, t), rtol=1e-5)
+
+
+def test_chapman_kolmogorov(kernel):
+    for r, s, t in [(0.0, 0.1, 0.2), (0.0, 0.3, 1.0), (0.2, 0.5, 0.6), (0.5, 0.9, 1.0)]:
+        product = enumeration.matrix(kernel, r, s) @ enumeration.matrix(kernel, s, t)
+        np.testing.assert_allclose(enumeration.matrix(kernel, r, t), product, rtol=1e-5, atol=1e-7)
+
+
+def test_no_time_leaves_everything(kernel):
+    for t in (0.0, 0.5, 1.0):
+        eye = np.eye(len(kernel.prior))
+        np.testing.assert_allclose(enumeration.matrix(kernel, t, t), eye, atol=1e-7)
+
+
+def test_law_at_the_end_is_the_prior(kernel):
+    assert np.sum(kernel.prior) == pytest.approx(1)
+    left = 2 * np.exp(float(kernel.schedule(jnp.ones(()))))
+    end = enumeration.matrix(kernel, 0.0, 1.0)
+    np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=left + 1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in zoo.KERNELS if "birth" not in n])
+def test_mixing_by_hand(name):
+    kernel = zoo.KERNELS[name]
+    for s, t in GRID:
+        alpha = np.exp(np.diff(np.asarray(kernel.schedule(jnp.array([s, t])), np.float64)))[0]
+        expected = alpha * np.eye(len(kernel.prior)) + (1 - alpha) * np.asarray(kernel.prior)
+        np.testing.assert_allclose(enumeration.matrix(kernel, s, t), expected, rtol=1e-5)
+
+
+def test_birth_death_by_hand():
+    """exp of the rate matrix by its eigenvectors, in float64."""
+    kernel = zoo.BirthDeath(schedules.linear)
+    values, vectors = np.linalg.eig(kernel.rates.astype(np.float64))
+    for s, t in ((0.0, 0.001), (0.2, 0.3), (0.5, 0.99)):
+        tau = np.log1p(-s) - np.log1p(-t)
+        expected = vectors @ np.diag(np.exp(tau * values)) @ np.linalg.inv(vectors)
+        np.testing.assert_allclose(enumeration.matrix(kernel, s, t), expected, rtol=2e-4)
+
+
+def test_uniform_and_absorbing_have_their_priors():
+    np.testing.assert_allclose(kernels.uniform(schedules.cosine, 4).prior, np.full(4, 0.25))
+    masked = kernels.absorbing(schedules.cosine, 4)
+    np.testing.assert_array_equal(masked.prior, [0, 0, 0, 0, 1])
+    assert masked.num_classes == 4
+
+
+@pytest.mark.parametrize("make", [kernels.uniform, kernels.absorbing])
+def test_one_class_is_refused(make):
+    with pytest.raises(ValueError, match="at least 2 classes; got 1"):
+        make(schedules.cosine, 1)
+
+
+def test_posterior_is_bayes_rule(kernel):
+    """Enumerate q(x_s, x_t | x_0) for every (x_0, x_s, x_t) and normalise by hand."""
+    states = len(kernel.prior)
+    for s, t in GRID:
+        q_s, q_t = enumeration.matrix(kernel, 0.0, s), enumeration.matrix(kernel, s, t)
+        joint = q_s[:, :, None] * q_t  # [x_0, x_s, x_t]
+        evidence = joint.sum(axis=1)  # [x_0, x_t]
+        clean, x_t = (a.ravel() for a in np.indices((states, states)))
+        found = np.asarray(
+            kernels.posterior(kernel, jnp.eye(states)[clean][None], x_t[None], *times(s, t))[0]
+        )
+        checked = 0
+        for x_0, x, row in zip(clean, x_t, found, strict=True):
+            if evidence[x_0, x] > 1e-12:
+                checked += 1
+                np.testing.assert_allclose(row, joint[x_0, :, x] / evidence[x_0, x], atol=1e-6)
+        assert checked >= states
+
+
+def test_posterior_of_a_guess_mixes_the_joint(each_family):
+    """With p_0 the guess is averaged before normalising, not after."""
+    kernel, s, t = each_family, 0.3, 0.6
+    guess = np.array([0.1, 0.9, 0.0])
+    x_t = jnp.array([[0, 1, 2]])
+    p_0 = jnp.broadcast_to(jnp.asarray(guess, jnp.float32), (1, 3, 3))
+    found = kernels.posterior(kernel, p_0, x_t, *times(s, t))
+    np.testing.assert_allclose(
+        found[0], enumeration.bayes(kernel, guess, np.arange(3), s, t), atol=1e-6
+    )
+
+
+def test_denoising_posterior_weighs_the_guess_with_the_evidence(each_family):
+    guess = np.array([0.25, 0.75, 0.0])
+    likelihood = enumeration.matrix(each_family, 0.0, 0.6).T  # [x_t, x_0]
+    expected = guess * likelihood
+    expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
+    found = kernels.denoising_posterior(
+        each_family, jnp.tile(guess, (1, 3, 1)), jnp.array([[0, 1, 2]]), jnp.array([0.6])
+    )
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def twice(generic):
+    """The registered form and, beside it, the fallback of a singledispatch function."""
+    return {"registered": generic, "general": generic.dispatch(object)}.values()
+
+
+@pytest.mark.parametrize("t", [0.3, 1.0])
+def test_corrupt_follows_the_exact_law(each_family, t):
+    x_0 = jnp.tile(jnp.arange(each_family.num_classes), (1, 20_000))
+    for corrupt in twice(kernels.corrupt):
+        x_t = corrupt(each_family, jax.random.key(0), x_0, jnp.array([t]))
+        assert x_t.dtype == jnp.int32
+        for x, law in enumerate(enumeration.matrix(each_family, 0.0, t)):
+            if x < each_family.num_classes:
+                enumeration.assert_drawn_from(x_t[x_0 == x], law)
+
+
+@pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.3, 0.5), (0.5, 1.0)])
+def test_step_back_follows_the_posterior(each_family, s, t):
+    guess = np.array([0.3, 0.7, 0.0])
+    law = enumeration.bayes(each_family, guess, np.arange(3), s, t)
+    possible = np.flatnonzero(law.sum(axis=1) > 0)
+    x_t = jnp.tile(jnp.asarray(possible), (1, 20_000))
+    p_0 = jnp.broadcast_to(jnp.asarray(guess, jnp.float32), (*x_t.shape, 3))
+    for step_back in twice(kernels.step_back):
+        x_s = step_back(each_family, jax.random.key(1), p_0, x_t, *times(s, t))
+        assert x_s.dtype == jnp.int32
+        for x in possible:
+            enumeration.assert_drawn_from(x_s[x_t == x], law[x])
+
+
+def test_every_row_has_its_own_time():
+    kernel = zoo.KERNELS["uniform-linear"]
+    t = jnp.array([0.1, 0.9])
+    x_0 = jnp.zeros((2, 20_000), jnp.int32)
+    x_t = np.asarray(kernels.corrupt(kernel, jax.random.key(0), x_0, t))
+    np.testing.assert_allclose((x_t != 0).mean(axis=1), 2 / 3 * t, atol=0.01)
+    p_0 = jnp.broadcast_to(jnp.array([0.0, 1.0, 0.0]), (2, 20_000, 3))
+    x_s = kernels.step_back(kernel, jax.random.key(1), p_0, x_0, t / 2, t)
+    for row, s, t in zip(np.asarray(x_s), t / 2, t, strict=True):
+        law = enumeration.bayes(kernel, np.array([0.0, 1.0, 0.0]), np.zeros(1, int), s, t)
+        enumeration.assert_drawn_from(row, law[0])
+
+
+def test_draw_prior_follows_it():
+    draws = kernels.draw_prior(zoo.KERNELS["uneven-cosine"], jax.random.key(0), (100, 300))
+    assert draws.dtype == jnp.int32
+    enumeration.assert_drawn_from(draws, zoo.UNEVEN)
+    masks = kernels.draw_prior(zoo.KERNELS["absorbing-cosine"], jax.random.key(0), (5, 7))
+    assert (masks == 2).all()
+
+
+def test_rare_redraws_reach_every_class_alike():
+    """Each class has 1e-8 here, below float32's steps of 1.2e-7 in a uniform number.
+
+    One draw over all states could reach only every tenth class, each ten times too often: then
+    two redraws would agree ten times as often as they should.
+    """
+    states, steps, draws = 1024, 4000, 2**22
+    kernel = kernels.uniform(schedules.cosine, states)
+    x_t = jnp.full((1, 1), states // 2)
+    p_0 = jnp.full((1, 1, states), 1 / states)
+    s, t = jnp.array([100 / steps]), jnp.array([101 / steps])
+
+    @jax.jit
+    def count(rng):
+        def some(rng):
+            rngs = jax.random.split(rng, 2**13)
+            x = jax.vmap(lambda r: kernels.step_back(kernel, r, p_0, x_t, s, t)[0, 0])(rngs)
+            return jnp.bincount(x, length=states)
+
+        return jax.lax.map(some, jax.random.split(rng, draws // 2**13)).sum(axis=0)
+
+    share = 1 - np.exp(np.diff(np.float64(schedules.cosine(jnp.append(s, t)))))[0]
+    found = np.delete(np.asarray(count(jax.random.key(0))), states // 2)
+    expected = share * draws * (1 - 1 / states)
+    assert 60 < expected < 200
+    assert abs(found.sum() - expected) < 5 * expected**0.5
+    agree = (found * (found - 1) / 2).sum()
+    assert agree < 3 * found.sum() ** 2 / (2 * states)

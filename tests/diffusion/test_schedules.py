@@ -1,0 +1,105 @@
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.diffusion import schedules
+from tests import zoo
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(params=zoo.SCHEDULES)
+def schedule(request):
+    return zoo.SCHEDULES[request.param]
+
+
+def test_starts_at_zero_and_never_rises(schedule):
+    log_alpha = np.asarray(schedule(jnp.arange(1001) / 1000))
+    assert log_alpha[0] == 0
+    assert (np.diff(log_alpha) <= 0).all()
+    assert np.isfinite(log_alpha).all()
+    assert log_alpha[-1] < -3
+
+
+@pytest.mark.parametrize("name", zoo.ANALYTIC)
+def test_ends_at_the_floor(name):
+    log_alpha = np.asarray(zoo.SCHEDULES[name](jnp.arange(101) / 100))
+    assert log_alpha[-1] == pytest.approx(schedules.LOG_ALPHA_END, abs=1e-4)
+    assert (np.diff(log_alpha) < 0).all()
+
+
+@pytest.mark.parametrize("name", zoo.ANALYTIC)
+def test_gradients_are_finite_at_both_ends(name):
+    t = jnp.array([0.0, 1e-4, 0.5, 1.0])
+    slope = np.asarray(jax.vmap(jax.grad(zoo.SCHEDULES[name]))(t))
+    assert np.isfinite(slope).all()
+    assert (slope[1:3] < 0).all()
+
+
+def exact(name, t):
+    """α_t in float64, from the definitions."""
+    offset = schedules.OFFSET
+    angle = (np.array([t, 0.0]) + offset) / (1 + offset) * np.pi / 2
+    cosine = np.cos(angle)
+    return {"cosine": cosine[0] / cosine[1], "linear": 1 - t, "polynomial": 1 - t**2}[name]
+
+
+@pytest.mark.parametrize("name", zoo.ANALYTIC)
+@pytest.mark.parametrize("i", [1, 2, 40, 1999, 2001, 3960, 3999])
+def test_both_ends_are_exact_to_float32(name, i):
+    """1 - α where α is near 1, α where it is near 0."""
+    alpha = exact(name, i / 4000)
+    t = jnp.float32(i / 4000)
+    log_alpha = np.float64(zoo.SCHEDULES[name](t))
+    assert -np.expm1(log_alpha) == pytest.approx(1 - alpha, rel=1e-6)
+    slack = 1e-6 + 4e-7 / alpha  # of t itself, which float32 rounds
+    assert np.exp(log_alpha) == pytest.approx(alpha, rel=slack)
+
+
+def test_polynomial_refuses_powers_that_are_not_positive():
+    with pytest.raises(ValueError, match="power > 0; got 0.0"):
+        schedules.polynomial(0.0)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [[], [0.0], [[0.0, -1.0]], [-0.1, -1.0], [0.0, -1.0, -0.5], [0.0, np.nan], [0.0, -np.inf]],
+)
+def test_tabulated_refuses_what_is_no_schedule(table):
+    with pytest.raises(ValueError, match=r"starts at 0 and never increases; got shape"):
+        schedules.tabulated(np.array(table))
+
+
+def test_tabulated_returns_the_nearest_grid_point():
+    table = np.array([0.0, -0.5, -1.0, -4.0, -9.0])
+    t = jnp.array([0.0, 0.24, 0.26, 0.5, 0.74, 0.9, 1.0, 2.0])
+    np.testing.assert_array_equal(
+        schedules.tabulated(table)(t), table[[0, 1, 1, 2, 3, 4, 4, 4]].astype(np.float32)
+    )
+
+
+@pytest.mark.parametrize("steps", [1, 3, 1000, 4000])
+def test_tabulated_hits_every_point_of_its_grid(steps):
+    table = -np.arange(steps + 1, dtype=np.float32)
+    found = schedules.tabulated(table)(jnp.arange(steps + 1) / steps)
+    np.testing.assert_array_equal(found, table)
+
+
+@pytest.mark.parametrize("file", ["diffusion_K5_T100", "diffusion_K27_T1000"])
+def test_reference_cosine_is_the_released_table(file):
+    golden = np.load(GOLDEN / f"{file}.npz")
+    steps = len(golden["log_cumprod_alpha"])
+    with jax.enable_x64(True):
+        log_alpha = np.asarray(schedules.reference_cosine(steps)(jnp.arange(steps + 1) / steps))
+    assert log_alpha.dtype == np.float64
+    np.testing.assert_allclose(log_alpha[1:], golden["log_cumprod_alpha"], rtol=1e-9)
+    np.testing.assert_allclose(np.diff(log_alpha), golden["log_alpha"], rtol=1e-8, atol=1e-13)
+    log_redraw = np.log(-np.expm1(log_alpha[1:]))
+    np.testing.assert_allclose(
+        log_redraw, golden["log_1_min_cumprod_alpha"], rtol=1e-9, atol=1e-15
+    )
+    single = schedules.reference_cosine(steps)(jnp.arange(1, steps + 1) / steps)
+    np.testing.assert_allclose(single, golden["f32_log_cumprod_alpha"], rtol=1e-6)

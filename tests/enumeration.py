@@ -1,0 +1,105 @@
+"""Exact laws and bounds of tiny models by enumeration, in float64 and without the library's bounds.
+
+Only `kernel.push` and the network are taken from the model; Bayes' rule, KL and the chain are written
+out anew.
+"""
+
+import itertools
+
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+
+def sequences(num_states: int, length: int) -> np.ndarray:
+    """Every sequence, (K ** L, L)."""
+    return np.array(list(itertools.product(range(num_states), repeat=length)), np.int32)
+
+
+def matrix(kernel, s: float, t: float) -> np.ndarray:
+    """Q(s, t)[x_s, x_t], (K, K)."""
+    eye = jnp.eye(len(kernel.prior))[None]
+    return np.asarray(kernel.push(eye, jnp.array([s]), jnp.array([t]))[0], np.float64)
+
+
+def bayes(kernel, p_0: np.ndarray, x_t: np.ndarray, s: float, t: float) -> np.ndarray:
+    """q(x_s | x_t, x_0 ~ p_0): (..., K), (...) -> (..., K); zero where x_t is impossible."""
+    joint = (p_0 @ matrix(kernel, 0.0, s)) * matrix(kernel, s, t).T[x_t]
+    total = joint.sum(axis=-1, keepdims=True)
+    return np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)
+
+
+def guesses(model, params, x_t: np.ndarray, t: float) -> np.ndarray:
+    """The network's p_0, (N, L, K)."""
+    times = jnp.full(len(x_t), t, jnp.float32)
+    return np.asarray(model.predict(params, jnp.asarray(x_t), times), np.float64)
+
+
+def kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    q = np.maximum(
+        q, 1e-30
+    )  # absorbing kernels leave e^-30 of the data where their prior has none
+    ratio = np.divide(p, q, out=np.ones_like(p), where=p > 0)
+    return (p * np.log(ratio)).sum(axis=-1)
+
+
+def chain(model, params, start: np.ndarray, times, length: int) -> np.ndarray:
+    """Law over all sequences after walking `times` down from the law `start`: (K ** L,)."""
+    every = sequences(len(model.kernel.prior), length)
+    law = start
+    for t, s in itertools.pairwise(times):
+        step = bayes(model.kernel, guesses(model, params, every, t), every, s, t)
+        law = law @ np.prod(step[:, np.arange(length), every], axis=-1)
+    return law
+
+
+def prior(model, length: int) -> np.ndarray:
+    """Law of x_1 over all sequences, (K ** L,)."""
+    every = sequences(len(model.kernel.prior), length)
+    return np.prod(np.asarray(model.kernel.prior, np.float64)[every], axis=-1)
+
+
+def law(model, params, length: int) -> np.ndarray:
+    """p(x) of the model over all sequences: (K ** L,)."""
+    times = np.arange(model.steps, -1, -1) / model.steps
+    return chain(model, params, prior(model, length), times, length)
+
+
+def bound(model, params, x: np.ndarray) -> np.ndarray:
+    """E[elbo] of each sequence, (N,): every x_t of every step, weighted."""
+    kernel, (_, length) = model.kernel, x.shape
+    every = sequences(len(kernel.prior), length)
+    clean = np.eye(len(kernel.prior))[x][:, None]  # (N, 1, L, K)
+    total = kl(matrix(kernel, 0.0, 1.0)[x], np.asarray(kernel.prior, np.float64)).sum(axis=-1)
+    for i in range(1, model.steps + 1):
+        s, t = (i - 1) / model.steps, i / model.steps
+        weight = np.prod(matrix(kernel, 0.0, t)[x[:, None], every], axis=-1)  # (N, K ** L)
+        true = bayes(kernel, clean, every, s, t)
+        guess = bayes(kernel, guesses(model, params, every, t), every, s, t)
+        total += (weight * kl(true, np.broadcast_to(guess, true.shape)).sum(axis=-1)).sum(axis=1)
+    return -total
+
+
+def assert_drawn_from(x: np.ndarray, law: np.ndarray) -> None:
+    """χ²: the numbers x, any shape, in [0, len(law)) are independent draws from `law`."""
+    counts = np.bincount(np.asarray(x).ravel(), minlength=len(law))
+    law = np.asarray(law, np.float64) / np.sum(law)
+    expected = law * counts.sum()
+    assert counts[law == 0].sum() == 0, "draws of probability zero"
+    rare = expected < 5  # pooled, and left out if even together they are rare
+    observed = np.append(counts[~rare], counts[rare].sum())
+    expected = np.append(expected[~rare], expected[rare].sum())
+    if expected[-1] < 5:
+        assert observed[-1] < 25, f"{observed[-1]} draws where {expected[-1]:.2g} were expected"
+        observed, expected = observed[:-1], expected[:-1]
+    if len(expected) == 1:
+        return  # all the mass is in one place, and so is every draw
+    statistic = ((observed - expected) ** 2 / expected).sum()
+    p = stats.chi2.sf(statistic, len(expected) - 1)
+    assert p > 1e-4, f"p = {p:.2g}: counts {observed}, expected {expected.round(1)}"
+
+
+def number(x: np.ndarray, num_states: int) -> np.ndarray:
+    """The index of each sequence (N, L) in `sequences`: (N,)."""
+    length = x.shape[-1]
+    return np.asarray(x) @ num_states ** np.arange(length - 1, -1, -1)

@@ -1,0 +1,292 @@
+"""The model is a distribution, its bound a bound: by enumeration of every sequence and every path."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models, networks
+from amd_jax.diffusion import kernels, schedules
+from tests import enumeration, zoo
+
+DRAWS = 4000  # per sequence
+
+
+class Measured(NamedTuple):
+    """A model's exact laws, and draws of everything that it offers."""
+
+    law: np.ndarray  # over all sequences of states, (K ** L,)
+    p: np.ndarray  # of every sequence of data, (N,)
+    bound: np.ndarray  # (N,)
+    log_weight: np.ndarray  # (DRAWS, N)
+    elbo: np.ndarray  # (DRAWS, N)
+    all_steps: np.ndarray  # (DRAWS, N)
+    samples: np.ndarray  # numbers of sequences, (20_000,)
+
+
+def draws(model, params, rng, x):
+    rows = jnp.tile(x, (DRAWS, 1))
+    rngs = jax.random.split(rng, 4)
+    verbs = model.log_weight, model.elbo, model.elbo_of_all_steps
+    nats = [f(params, r, rows).reshape(DRAWS, -1) for f, r in zip(verbs, rngs, strict=False)]
+    return *nats, model.sample(params, rngs[3], (20_000, x.shape[1]))
+
+
+@functools.partial(
+    jax.jit,
+    static_argnames=("family", "denoiser", "steps"),
+    compiler_options={"xla_backend_optimization_level": 0},  # compiling takes longer than running
+)
+def draws_of(family, denoiser, steps, log_alpha, prior, params, rng, x):
+    """Draws of a model whose schedule and prior are arguments: one compilation for many kernels."""
+    schedule = lambda t: log_alpha[jnp.round(t * steps).astype(jnp.int32)]  # noqa: E731
+    kernel = (
+        zoo.BirthDeath(schedule) if family is None else kernels.Mixing(schedule, prior, family)
+    )
+    return draws(models.Diffusion(kernel, denoiser, steps), params, rng, x)
+
+
+def measure(model, scale=0.5, shared=False):
+    kernel, params = model.kernel, zoo.parameters(model, scale=scale)
+    x = enumeration.sequences(kernel.num_classes, zoo.LENGTH)
+    rng = jax.random.key(1)
+    if shared:
+        family = kernel.num_classes if isinstance(kernel, kernels.Mixing) else None
+        log_alpha = kernel.schedule(jnp.arange(model.steps + 1) / model.steps)
+        prior = jnp.asarray(kernel.prior)
+        *nats, samples = draws_of(
+            family, model.denoiser, model.steps, log_alpha, prior, params, rng, x
+        )
+    else:
+        *nats, samples = jax.jit(functools.partial(draws, model))(params, rng, x)
+    assert samples.dtype == jnp.int32
+    law = enumeration.law(model, params, zoo.LENGTH)
+    return Measured(
+        law,
+        law[enumeration.number(x, len(kernel.prior))],
+        enumeration.bound(model, params, x),
+        *(np.asarray(n, np.float64) for n in nats),
+        enumeration.number(samples, len(kernel.prior)),
+    )
+
+
+def assert_mean(draws, expected, largest_error):
+    """Every mean over axis 0 is within 5 standard errors, and those are small."""
+    error = draws.std(axis=0) / len(draws) ** 0.5
+    assert error.max() < largest_error, f"standard error {error.max():.3g}: too loose to mean much"
+    assert (abs(draws.mean(axis=0) - expected) <= 5 * error + 1e-5).all(), (
+        draws.mean(axis=0),
+        expected,
+        error,
+    )
+
+
+@pytest.fixture(
+    scope="module",
+    params=[1, pytest.param(2, marks=pytest.mark.slow), 5],
+    ids=lambda steps: f"T{steps}",
+)
+def steps(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=zoo.KERNELS)
+def measured(request, steps):
+    return measure(zoo.diffusion(request.param, "table", steps), shared=True)
+
+
+def test_sums_to_one(measured):
+    total = np.exp(measured.log_weight).sum(axis=1)
+    assert_mean(total, 1.0, 0.02)
+    assert measured.law.sum() == pytest.approx(1, abs=1e-5)
+    assert measured.p.sum() == pytest.approx(1, abs=1e-5)  # nothing on states that are noise only
+
+
+def test_log_weight_is_unbiased_for_each_sequence(measured):
+    assert_mean(np.exp(measured.log_weight), measured.p, 0.02)
+
+
+def test_bound_is_the_exact_one_and_below(measured):
+    assert (measured.bound <= np.log(measured.p) + 1e-5).all()
+    assert_mean(measured.elbo, measured.bound, 0.1)
+    assert_mean(measured.all_steps, measured.bound, 0.05)
+
+
+def test_samples_follow_the_law(measured):
+    enumeration.assert_drawn_from(measured.samples, measured.law)
+
+
+@pytest.mark.parametrize("kernel", ["uniform-cosine", "absorbing-linear", "birth_death-cosine"])
+def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
+    parts = zoo.KERNELS[kernel], len(zoo.KERNELS[kernel].prior)
+    two = [
+        models.Diffusion(parts[0], denoiser(parts[1]), steps=3)
+        for denoiser in (zoo.HollowTable, zoo.HollowTableUnsaid)
+    ]
+    assert [model.leave_one_out for model in two] == [True, False]
+    exact, sampled = (measure(model, shared=True) for model in two)
+    np.testing.assert_allclose(exact.bound, sampled.bound, rtol=1e-6)
+    for measured in (exact, sampled):
+        assert_mean(measured.elbo, exact.bound, 0.1)
+        assert_mean(measured.all_steps, exact.bound, 0.05)
+    assert exact.all_steps.std(axis=0).mean() < 0.8 * sampled.all_steps.std(axis=0).mean()
+
+
+@pytest.mark.parametrize("denoiser", [d for d in zoo.DENOISERS if "table" not in d])
+def test_networks_make_distributions(denoiser):
+    measured = measure(zoo.diffusion("uniform-cosine", denoiser, 3), scale=0.3)
+    assert_mean(np.exp(measured.log_weight), measured.p, 0.02)
+    assert_mean(measured.elbo, measured.bound, 0.1)
+
+
+@pytest.mark.parametrize("kernel", ["uniform-cosine", "absorbing-linear", "birth_death-cosine"])
+def test_loss_of_every_step_is_the_exact_one(kernel):
+    """Not their sum alone: an off-by-one in time would shift terms."""
+    model = zoo.diffusion(kernel, "table", 4)
+    params = zoo.parameters(model)
+    x = enumeration.sequences(model.kernel.num_classes, zoo.LENGTH)
+    rows, i = np.tile(x, (16_000, 1)), np.repeat([1, 2, 3, 4], 4000 * len(x))
+    nats = jax.jit(model.loss_at)(params, jax.random.key(0), rows, i)
+    nats = np.asarray(nats, np.float64).reshape(4, 4000, len(x))
+    every = enumeration.sequences(len(model.kernel.prior), zoo.LENGTH)
+    for i in range(1, 5):
+        s, t = (i - 1) / 4, i / 4
+        guess = enumeration.bayes(
+            model.kernel, enumeration.guesses(model, params, every, t), every, s, t
+        )
+        for j, x_0 in enumerate(x):
+            true = enumeration.bayes(model.kernel, np.eye(guess.shape[-1])[x_0][None], every, s, t)
+            weight = enumeration.matrix(model.kernel, 0.0, t)[x_0, every].prod(axis=-1)
+            exact = (weight * enumeration.kl(true, guess).sum(axis=-1)).sum()
+            assert_mean(nats[i - 1, :, j], exact, 0.1)
+
+
+def test_prior_kl_by_hand():
+    """The closed form: a log(K a) + (K - 1) b log(K b) per token, a + (K - 1) b = 1."""
+    model = zoo.diffusion("uniform-reference_cosine", "table", 10)
+    alpha = np.exp(float(model.kernel.schedule(jnp.ones(()))))
+    a, b = alpha + (1 - alpha) / 3, (1 - alpha) / 3
+    expected = zoo.LENGTH * (a * np.log(3 * a) + 2 * b * np.log(3 * b))
+    assert expected > 1e-5
+    x = jnp.array([[0, 1], [2, 2]])
+    np.testing.assert_allclose(model.prior_kl(x), expected, rtol=0.02)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 1000, 4000])
+def test_steps_at_counts_every_step_equally_often(steps):
+    model = zoo.diffusion("uniform-cosine", "table", steps)
+    u = (np.arange(8 * steps) + 0.5) / (8 * steps)
+    i = np.asarray(model.steps_at(jnp.asarray(u, jnp.float32)))
+    assert (np.bincount(i, minlength=steps + 1)[1:] >= 7).all()
+    assert int(model.steps_at(jnp.float32(1 - 2**-24))) == steps
+    assert int(model.steps_at(jnp.float32(0))) == 1
+
+
+def test_stratified_covers_the_strata_and_is_uniform():
+    u = jax.jit(jax.vmap(lambda rng: models.diffusion.stratified(rng, 8)))(
+        jax.random.split(jax.random.key(0), 4000)
+    )
+    u = np.asarray(u)
+    assert ((0 <= u) & (u < 1)).all()
+    assert (np.sort((u * 8).astype(int), axis=1) == np.arange(8)).all()
+    for place in range(8):  # every place in the batch sees every time
+        enumeration.assert_drawn_from((u[:, place] * 16).astype(int), np.full(16, 1 / 16))
+
+
+def test_predict_gives_nothing_to_the_mask():
+    model = zoo.diffusion("absorbing-cosine", "table", 3)
+    x_t = enumeration.sequences(3, zoo.LENGTH)
+    p = np.asarray(model.predict(zoo.parameters(model), x_t, jnp.full(len(x_t), 0.5)))
+    assert p.shape == (9, zoo.LENGTH, 3)
+    assert p.dtype == np.float32
+    assert (p[..., 2] == 0).all()
+    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-6)
+
+
+def test_samples_in_fewer_steps_follow_the_coarser_chain():
+    model = zoo.diffusion("uniform-cosine", "table", 12)
+    params = zoo.parameters(model, scale=2.0)
+    coarse = model.strided(3)
+    assert coarse.steps == 3
+    expected = enumeration.law(coarse, params, zoo.LENGTH)
+    assert abs(expected - enumeration.law(model, params, zoo.LENGTH)).max() > 0.02  # it can fail
+    draw = jax.jit(model.sample, static_argnums=(2, 3))
+    x = draw(params, jax.random.key(0), (20_000, zoo.LENGTH), 3)
+    enumeration.assert_drawn_from(enumeration.number(x, 3), expected)
+
+
+def test_default_sampling_takes_every_step():
+    model = zoo.diffusion("uniform-cosine", "table", 4)
+    params, rng = zoo.parameters(model), jax.random.key(3)
+    x, y = (model.sample(params, rng, (50, zoo.LENGTH), steps) for steps in (None, 4))
+    assert (x == y).all()
+    assert (x != model.sample(params, rng, (50, zoo.LENGTH), 2)).any()
+
+
+@pytest.mark.parametrize("steps", [0, -1, 6])
+def test_strided_outside_the_grid_is_refused(steps):
+    with pytest.raises(ValueError, match=rf"steps must be in \[1, 5\].*got {steps}"):
+        zoo.diffusion("uniform-cosine", "table", 5).strided(steps)
+
+
+def test_no_steps_are_refused():
+    with pytest.raises(ValueError, match="at least 1 step; got steps=0"):
+        zoo.diffusion("uniform-cosine", "table", 0)
+
+
+def test_check_refuses_a_denoiser_that_leaks():
+    kernel = zoo.KERNELS["uniform-cosine"]
+    x = jnp.asarray(zoo.Pairs().batch(0, 0, 8), jnp.int32)
+    liar = models.Diffusion(kernel, zoo.Liar(3), steps=5)
+    with pytest.raises(ValueError, match="Liar says leave_one_out, but its logits moved by"):
+        liar.check(zoo.parameters(liar), jax.random.key(0), x)
+    for denoiser in (zoo.HollowTable(3), zoo.Table(3)):  # honest, and promising nothing
+        model = models.Diffusion(kernel, denoiser, steps=5)
+        model.check(zoo.parameters(model), jax.random.key(0), x)
+
+
+class LeakyHollow(networks.Hollow):
+    """Adds its own token to what it sees, through a layer that starts at zero."""
+
+    def tower(self, name, tokens, time, train):
+        past = super().tower(name, tokens, time, train)
+        gate = self.param(f"{name}_gate", lambda _: jnp.zeros(()))
+        return past + gate * tokens.sum(axis=-1, keepdims=True) * tokens[..., :1]
+
+
+def test_check_finds_paths_that_are_closed_at_initialisation():
+    kernel = kernels.uniform(schedules.cosine, 5)
+    x = jax.random.randint(jax.random.key(0), (8, 6), 0, 5)
+    for network, honest in ((networks.Hollow, True), (LeakyHollow, False)):
+        denoiser = network(5, width=8, blocks=1, join_width=8, join_blocks=1)
+        model = models.Diffusion(kernel, denoiser, steps=5)
+        params = jax.jit(model.init)(jax.random.key(1), x)
+        if honest:
+            model.check(params, jax.random.key(2), x)
+        else:
+            with pytest.raises(ValueError, match="LeakyHollow says leave_one_out"):
+                model.check(params, jax.random.key(2), x)
+
+
+def test_events_of_any_shape():
+    """Images too: the batch is the first axis, nats are summed over all others."""
+    model = zoo.diffusion("uniform-cosine", "table", 3)
+
+    class Pointwise(zoo.Table):
+        def __call__(self, x_t, t, *, train=False):
+            flat = x_t.reshape(x_t.shape[0], -1)
+            return super().__call__(flat, t, train=train).reshape(*x_t.shape, self.num_states)
+
+    image = models.Diffusion(model.kernel, Pointwise(3), steps=3)
+    x = jnp.array([[[0, 1]], [[2, 2]]])
+    params = image.init(jax.random.key(0), x)
+    for verb in (image.elbo, image.elbo_of_all_steps, image.log_weight):
+        flat = getattr(model, verb.__name__)(params, jax.random.key(1), x[:, 0])
+        nats = verb(params, jax.random.key(1), x)
+        assert nats.shape == (2,)
+        assert nats.dtype == jnp.float32
+        np.testing.assert_allclose(nats, flat, rtol=1e-5)
+    assert image.sample(params, jax.random.key(2), (4, 1, 2)).shape == (4, 1, 2)

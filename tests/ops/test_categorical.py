@@ -1,0 +1,97 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.ops import categorical
+from tests import enumeration
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_one_hot(rng):
+    x = rng.integers(4, size=(2, 3))
+    found = categorical.one_hot(jnp.asarray(x), 4)
+    assert found.dtype == jnp.float32
+    np.testing.assert_array_equal(found, np.eye(4)[x])
+    assert categorical.one_hot(jnp.asarray(x), 4, dtype=bool).dtype == bool
+
+
+def test_log_is_floored_with_finite_gradients():
+    p = jnp.array([0.0, 1e-38, 1e-20, 0.3, 1.0])
+    np.testing.assert_allclose(
+        categorical.log(p), np.log([1e-30, 1e-30, 1e-20, 0.3, 1.0]), rtol=1e-6
+    )
+    assert np.isfinite(jax.grad(lambda p: categorical.log(p).sum())(p)).all()
+
+
+def test_normalize(rng):
+    p = rng.random((2, 3, 4)).astype(np.float32)
+    p[0, 0] = 0
+    found = np.asarray(categorical.normalize(jnp.asarray(p)))
+    assert (found[0, 0] == 0).all()
+    np.testing.assert_allclose(found[1], p[1] / p[1].sum(-1, keepdims=True), rtol=1e-6)
+
+
+def test_kl(rng):
+    p, q = (categorical.normalize(jnp.asarray(rng.random((2, 3, 4)))) for _ in range(2))
+    expected = (np.asarray(p) * np.log(np.asarray(p) / np.asarray(q))).sum(axis=-1)
+    np.testing.assert_allclose(categorical.kl(p, q), expected, rtol=1e-4)
+    certain = jnp.array([0.0, 1.0])
+    assert categorical.kl(certain, jnp.array([0.5, 0.5])) == pytest.approx(np.log(2))
+    assert categorical.kl(certain, certain) == 0
+
+
+def test_gather(rng):
+    p, x = rng.random((2, 3, 4)).astype(np.float32), rng.integers(4, size=(2, 3))
+    expected = np.take_along_axis(p, x[..., None], axis=-1)[..., 0]
+    np.testing.assert_array_equal(categorical.gather(jnp.asarray(p), jnp.asarray(x)), expected)
+
+
+def test_sample_follows_each_row(rng):
+    p = np.array([[0.2, 0.0, 0.5, 0.3], [0.0, 2.0, 0.0, 6.0], [0.0, 0.0, 0.0, 1.0]], np.float32)
+    rows = jnp.broadcast_to(jnp.asarray(p)[:, None], (3, 20_000, 4))
+    x = jax.jit(categorical.sample)(jax.random.key(0), rows)
+    assert x.dtype == jnp.int32
+    for row, law in zip(np.asarray(x)[:2], p, strict=False):
+        enumeration.assert_drawn_from(row, law)
+    assert (x[2] == 3).all()
+
+
+def test_sample_stays_inside_when_the_sum_rounds(monkeypatch):
+    """Even for the largest u that float32 offers."""
+    largest = np.float32(1 - 2**-24)
+    monkeypatch.setattr(jax.random, "uniform", lambda _, shape: jnp.full(shape, largest))
+    p = jnp.asarray(np.random.default_rng(0).random((50, 37)), jnp.float32)
+    x = categorical.sample(jax.random.key(0), p)
+    assert int(x.max()) <= 36
+
+
+def test_expand_and_sum_event(rng):
+    a = jnp.arange(3.0)
+    assert categorical.expand(a, 4).shape == (3, 1, 1, 1)
+    assert categorical.expand(a, 1).shape == (3,)
+    b = rng.random((3, 2, 4)).astype(np.float32)
+    np.testing.assert_allclose(
+        categorical.sum_event(jnp.asarray(b)), b.sum(axis=(1, 2)), rtol=1e-6
+    )
+    np.testing.assert_array_equal(categorical.sum_event(a), a)
+
+
+@pytest.mark.parametrize(("token", "place"), [(5, (1, 2)), (-1, (0, 1))])
+def test_check_tokens_names_value_and_place(token, place):
+    x = np.zeros((2, 3), np.int32)
+    x[1, 2] = 5  # the second offence at the most
+    x[place] = token
+    first = (0, 1) if place == (0, 1) else (1, 2)
+    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 4\); got") as error:
+        categorical.check_tokens(x, 4)
+    assert f"got {token} at index {first}" in str(error.value)
+
+
+def test_check_tokens_passes_what_is_inside():
+    categorical.check_tokens(np.array([0, 3], np.uint8), 4)
+    categorical.check_tokens(np.zeros((0, 3), np.int32), 4)

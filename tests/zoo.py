@@ -1,0 +1,166 @@
+"""One tiny instance of everything: a line here sends a part through the whole battery.
+
+K <= 3 states and L = 2 positions, so that every sequence and every path can be enumerated.
+"""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax import models, networks
+from amd_jax.data import dataset
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Schedule
+
+LENGTH = 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BirthDeath:
+    """Three states in a row: a token moves to a neighbour at a rate that depends on where it is.
+
+    Neither a mixture with the prior nor symmetric, so it takes every general path, and a transposed
+    matrix shows. Time runs as -log α, and the slowest mode decays at rate 1.
+    """
+
+    schedule: Schedule
+    prior = np.array([3, 2, 4], np.float32) / 9
+    num_classes = 3
+    rates = np.array([[-1.0, 1.0, 0.0], [1.5, -3.5, 2.0], [0.0, 1.0, -1.0]], np.float32)
+
+    def push(self, p: Array, s: Array, t: Array) -> Array:
+        return jnp.einsum("b...i,bij->b...j", p, self.matrix(s, t))
+
+    def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
+        return jnp.einsum("bij,b...j->b...i", self.matrix(s, t), categorical.one_hot(x_t, 3))
+
+    def matrix(self, s: Array, t: Array) -> Array:
+        """exp(τ R) by Taylor's series of τ R / 2^8 and eight squarings: (B, 3, 3).
+
+        Shifted by the fastest rate, so that every term is positive and small entries are exact.
+        """
+        tau = categorical.expand(self.schedule(s) - self.schedule(t), 3) / 2**8
+        jumps = tau * (self.rates + 3.5 * jnp.eye(3))
+        term = power = jnp.broadcast_to(jnp.eye(3), jumps.shape)
+        for n in range(1, 9):
+            term = term @ jumps / n
+            power += term
+        power = categorical.normalize(power)
+        for _ in range(8):
+            power = categorical.normalize(power @ power)
+        return power
+
+
+SCHEDULES = {
+    "cosine": schedules.cosine,
+    "linear": schedules.linear,
+    "polynomial": schedules.polynomial(2.0),
+    "tabulated": schedules.tabulated(np.append(np.log1p(-np.arange(10) / 10), -30.0)),
+    "reference_cosine": schedules.reference_cosine(10),
+}
+ANALYTIC = (
+    "cosine",
+    "linear",
+    "polynomial",
+)  # exact between grid points, and α_1 = 0 but for 1e-13
+
+UNEVEN = jnp.array([0.5, 0.2, 0.3])
+KERNELS = {
+    **{f"uniform-{name}": kernels.uniform(schedule, 3) for name, schedule in SCHEDULES.items()},
+    **{
+        f"absorbing-{name}": kernels.absorbing(schedule, 2) for name, schedule in SCHEDULES.items()
+    },
+    "uneven-cosine": kernels.Mixing(schedules.cosine, UNEVEN, 3),
+    "uneven-reference_cosine": kernels.Mixing(SCHEDULES["reference_cosine"], UNEVEN, 3),
+    "birth_death-cosine": BirthDeath(schedules.cosine),
+    "birth_death-linear": BirthDeath(schedules.linear),
+}
+
+
+class Table(nn.Module):
+    """Logits looked up by the whole of x_t, the own token included: (B, L) -> (B, L, K)."""
+
+    num_states: int
+
+    @nn.compact
+    def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
+        length = x_t.shape[1]
+        size = (self.num_states**length, length, self.num_states)
+        level, slope = (self.param(name, nn.initializers.normal(1.0), size) for name in ("a", "b"))
+        seen, place = self.seen(x_t), jnp.arange(length)
+        return level[seen, place] + categorical.expand(t, 3) * slope[seen, place]
+
+    def seen(self, x_t: Array) -> Array:
+        """The number of the sequence that each position sees: (B, L) -> (B, L)."""
+        digits = x_t * self.num_states ** jnp.arange(x_t.shape[1])
+        return jnp.broadcast_to(digits.sum(axis=1, keepdims=True), x_t.shape)
+
+
+class HollowTable(Table):
+    """Logits looked up by all tokens but the own one."""
+
+    leave_one_out = True
+
+    def seen(self, x_t: Array) -> Array:
+        digits = x_t * self.num_states ** jnp.arange(x_t.shape[1])
+        return digits.sum(axis=1, keepdims=True) - digits
+
+
+class HollowTableUnsaid(HollowTable):
+    """The same without the promise, so that the bound samples the own token."""
+
+    leave_one_out = False
+
+
+class Liar(Table):
+    """Sees the own token and says that it does not."""
+
+    leave_one_out = True
+
+
+DENOISERS = {  # number of states -> module
+    "table": Table,
+    "hollow_table": HollowTable,
+    "hollow": lambda num_states: networks.Hollow(
+        num_states, width=8, blocks=1, join_width=8, join_blocks=1, taps=2
+    ),
+}
+
+
+def diffusion(kernel: str, denoiser: str, steps: int) -> models.Diffusion:
+    """A model of the zoo's parts."""
+    parts = KERNELS[kernel], DENOISERS[denoiser](len(KERNELS[kernel].prior))
+    return models.Diffusion(*parts, steps=steps)
+
+
+def parameters(model, seed: int = 0, scale: float = 0.5, length: int = LENGTH):
+    """Random parameters: no zero at initialisation hides a path."""
+    rng_init, rng = jax.random.split(jax.random.key(seed))
+    params = model.init(rng_init, jnp.zeros((2, length), jnp.int32))
+    leaves, tree = jax.tree.flatten(params)
+    rngs = jax.random.split(rng, len(leaves))
+    noise = [jax.random.normal(r, a.shape) for r, a in zip(rngs, leaves, strict=True)]
+    return jax.tree.unflatten(tree, [a + scale * b for a, b in zip(leaves, noise, strict=True)])
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """A data set of two letters that tend to be equal: 3 classes, L = 2."""
+
+    num_classes = 3
+    event_shape = (LENGTH,)
+    unit = "char"
+    num_rows: int = 64
+
+    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
+        rng = dataset.generator(seed, step)
+        first = rng.integers(3, size=batch_size)
+        second = np.where(rng.random(batch_size) < 0.8, first, rng.integers(3, size=batch_size))
+        return np.stack([first, second], axis=1).astype(np.uint8)
+
+    def rows(self, split: str) -> np.ndarray:
+        return self.batch(dataset.SPLITS.index(split) + 100, 0, self.num_rows)
