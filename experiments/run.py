@@ -24,7 +24,7 @@ allocator.keep_pages()  # before JAX allocates anything
 
 from ml_collections import ConfigDict, config_flags  # noqa: E402
 
-from amd_jax.evaluation import report  # noqa: E402
+from amd_jax.evaluation import infill, report  # noqa: E402
 from amd_jax.training import checkpoints, loop  # noqa: E402
 from amd_jax.training import workdir as workdirs  # noqa: E402
 
@@ -41,7 +41,9 @@ NUM_TEXTS = flags.DEFINE_integer(
 EXACT = flags.DEFINE_bool("exact", False, "Evaluate every one of the T steps for every text.")
 STEPS = flags.DEFINE_integer("steps", None, "Steps of sampler and bound; default: the model's T.")
 NUM_SAMPLES = flags.DEFINE_integer("num_samples", 4, "How many samples to draw.", lower_bound=1)
-SEED = flags.DEFINE_integer("seed", 0, "Seed of evaluation and samples.")
+SEED = flags.DEFINE_integer(
+    "seed", 0, "Seed of evaluation and samples.", lower_bound=0, upper_bound=2**32 - 1
+)
 CHAIN = flags.DEFINE_bool("chain", False, "Show one sample on its way from noise to data.")
 TEXT = flags.DEFINE_string("text", None, "Text to correct.")
 ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of wrong characters in --text.")
@@ -50,7 +52,8 @@ ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of wrong characters i
 def train(workdir: Path, config: ConfigDict, source: Path) -> None:
     """Trains, or continues; then evaluates, samples and corrects."""
     experiment = workdirs.load_module(source).build(config)
-    model, data = strided(experiment.model), experiment.data  # a wrong --steps is told now
+    model, data = strided(experiment.model), experiment.data
+    check_flags(model, data)
     summary = data.summary()  # reads the data: nothing is written if they are missing
     print(summary, flush=True)
     workdirs.claim(workdir, config, source, summary)
@@ -95,8 +98,15 @@ def correct(model, params, data) -> None:
 
 
 def strided(model):
-    """The model on a grid of --steps steps."""
+    """The model on a grid of --steps steps; ValueError if it has fewer."""
     return model if STEPS.value is None else model.strided(STEPS.value)
+
+
+def check_flags(model, data) -> None:
+    """ValueError now, not after the training, for what `correct` will not take."""
+    infill.time_of(model, ERROR_RATE.value)
+    if TEXT.value is not None:
+        report.tokens(data, TEXT.value)
 
 
 def refuse_other_numbers(workdir: Path, config: ConfigDict, module: ModuleType) -> None:
@@ -124,14 +134,17 @@ def parse(argv: list[str]) -> list[str]:
 
 
 def check_config_flags(argv: list[str]) -> None:
-    """ValueError for a missing or unfit --config, and for overrides of numbers it does not have."""
+    """ValueError for a missing or unfit --config, or an override of a number it does not have."""
     given = dict(re.match(r"--?([^=]*)=?(.*)", a).groups() for a in argv[1:] if a[:1] == "-")
     path = given.get("config") or next(
         (after for flag, after in itertools.pairwise(argv) if flag == "--config"), None
     )
     if path is None:
         raise ValueError("--config is missing. Try --config=experiments/quickstart.py")
-    known = set(numbers(workdirs.load_module(path).get_config().to_dict(), "config."))
+    config = workdirs.load_module(path).get_config()
+    if not isinstance(config, ConfigDict):
+        raise ValueError(f"get_config() must return a ConfigDict; {path} returns {config!r}.")
+    known = set(numbers(config.to_dict(), "config."))
     for name in given:
         if name.startswith("config.") and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -153,12 +166,11 @@ def numbers(config: dict, prefix: str) -> Iterator[str]:
 def is_users(error: Exception) -> bool:
     """Whether the message is meant for the user: raised by this project itself, or by the system.
 
-    Whatever libraries raise below it is a defect and keeps its traceback.
+    Whatever libraries raise below it is a defect and keeps its traceback, and so does a KeyError.
     """
-    frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, OSError) or any(
-        Path(frames[-1].filename).is_relative_to(folder) for folder in OURS
-    )
+    file = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    ours = any(file.is_relative_to(folder) for folder in OURS)
+    return isinstance(error, OSError) or (ours and isinstance(error, (ValueError, RuntimeError)))
 
 
 def main(argv: list[str]) -> None:

@@ -83,11 +83,10 @@ class Corpus:
     def missing(self, root: Path, reason: str) -> CorpusError:
         """The error that says where to get the archive, where to put it, and what else works."""
         return CorpusError(
-            f"{self.name} is not on this machine, and {self.url} cannot be fetched ({reason}).\n"
+            f"{self.name} is not on this machine, and {self.url} cannot be fetched ({reason}). "
             f"Download that file ({self.size:,} bytes) and put it, zipped, at "
-            f"{self._manual(root)}\n"
-            "Or train on a text file of your own: amd_jax.data.text.load(path), "
-            "--config.data.path."
+            f"{self._manual(root)}, or train on a text file of your own: "
+            "--config=experiments/own_text.py --config.data.path=book.txt."
         )
 
     def _damaged(self, archive: Path, found: str, expected: str) -> CorpusError:

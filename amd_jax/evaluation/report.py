@@ -68,13 +68,19 @@ def chain(model: Diffusion, params: Params, data: Any, *, seed: int) -> str:
     return "\n".join(f"t = {t:.2f}\n{gallery.wrapped(data.decode(x[0]))}" for t, x in frames)
 
 
+def tokens(data: Any, text: str) -> np.ndarray:
+    """A text as tokens, int32 (L,); ValueError if it is empty or leaves the alphabet."""
+    x = data.encode(text).astype(np.int32)
+    if not len(x):
+        raise ValueError("--text must not be empty. Give a sentence with a spelling error.")
+    return x
+
+
 def correction(
     model: Diffusion, params: Params, data: Any, *, text: str, error_rate: float
 ) -> str:
     """A text with its probable errors corrected, the changed places marked."""
-    x = data.encode(text).astype(np.int32)
-    if not len(x):
-        raise ValueError("--text must not be empty. Give a sentence with a spelling error.")
+    x = tokens(data, text)
     fixed = infill.correct_text(model, params, x, data.event_shape[0], error_rate)
     return (
         f"given:\n{gallery.wrapped(data.decode(x))}\n"

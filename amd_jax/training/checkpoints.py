@@ -11,8 +11,6 @@ from amd_jax.training.experiment import Experiment
 from amd_jax.training.step import TrainState
 from amd_jax.types import Params
 
-FOLDER = "checkpoints"
-
 
 class Checkpoints:
     """The newest checkpoints of a run, each with the items `ema` and `state`.
@@ -22,8 +20,9 @@ class Checkpoints:
 
     def __init__(self, workdir: str | Path, keep: int = 2):
         """Opens (or makes) the folder of checkpoints in `workdir`."""
+        folder = Path(workdir).absolute() / workdirs.CHECKPOINTS
         options = ocp.CheckpointManagerOptions(max_to_keep=keep)
-        self._manager = ocp.CheckpointManager(Path(workdir).absolute() / FOLDER, options=options)
+        self._manager = ocp.CheckpointManager(folder, options=options)
 
     def __enter__(self) -> "Checkpoints":
         """Itself."""
@@ -72,13 +71,7 @@ def load_run(workdir: str | Path) -> tuple[Experiment, Params]:
     Raises ValueError if `workdir` holds no run, or a run without a checkpoint.
     """
     experiment, _ = workdirs.load_experiment(workdir)
-    if not (Path(workdir) / FOLDER).is_dir():  # asked first: the manager would make the folder
-        raise _no_checkpoint(workdir)
+    if not workdirs.has_checkpoint(workdir):  # asked first: the manager would make the folder
+        raise ValueError(f"{workdir} holds no checkpoint yet. Train first, with --mode=train.")
     with Checkpoints(workdir) as checkpoints:
-        if checkpoints.latest() is None:
-            raise _no_checkpoint(workdir)
         return experiment, jax.tree.map(jax.numpy.asarray, checkpoints.restore_ema())
-
-
-def _no_checkpoint(workdir: str | Path) -> ValueError:
-    return ValueError(f"{workdir} holds no checkpoint yet. Train first, with --mode=train.")

@@ -1,9 +1,11 @@
 """The training loop: batch, step, log, evaluate, save; continues where a run stopped."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,6 +18,8 @@ from amd_jax.training.experiment import Experiment
 from amd_jax.training.progress import Progress
 from amd_jax.types import Params
 
+LEAST = {"batch_size": 1, "num_steps": 1, "checkpoint_every": 1, "log_every": 1}
+LEAST |= {"evaluate_every": 0, "evaluate_texts": 1}  # every 0 steps: never
 Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics with units
 
 
@@ -32,9 +36,7 @@ def train(
     and the step, so that a continued run ends with the same bits as an unbroken one. On SIGINT or
     SIGTERM it saves and raises Interrupted; on a second one it stops at once.
     """
-    for name in ("batch_size", "num_steps", "checkpoint_every", "log_every"):
-        if config[name] < 1:
-            raise ValueError(f"{name} must be at least 1; got --config.{name}={config[name]}.")
+    check_numbers(config)
     data = experiment.data
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
     train_step = steps.make_train_step(
@@ -52,19 +54,58 @@ def train(
         )
         with progress, _signals() as received:
             for step in range(start + 1, config.num_steps + 1):
-                x = data.batch(config.seed, step - 1, config.batch_size)
-                categorical.check_tokens(x, data.num_classes)
-                state, metrics = train_step(state, rng, steps.shard(x))
+                state, metrics = train_step(state, rng, _batch(data, config, step))
                 if jax.default_backend() == "cpu":  # queued steps deadlocked virtual devices
                     jax.block_until_ready(metrics)
                 progress.update(step, jax.tree.map(lambda a: a[0], metrics))
                 if step == config.num_steps or received or step % config.checkpoint_every == 0:
+                    _check_finite(step, metrics)
                     checkpoints.save(steps.unreplicate(state))
-                if received and step < config.num_steps:
+                if received:
                     raise Interrupted(f"Stopped at step {step} of {config.num_steps}; saved.")
                 if evaluate and config.evaluate_every and step % config.evaluate_every == 0:
                     progress.evaluated(step, evaluate(steps.unreplicate(state.ema)))
         return steps.unreplicate(state.ema)
+
+
+def check_numbers(config: ConfigDict) -> None:
+    """Raises ValueError unless the config has the loop's numbers, and they make sense."""
+    missing = {"seed", "ema_decay", *LEAST} - {"evaluate_texts", *config}
+    if missing:
+        raise ValueError(
+            "A config has the numbers of experiments/quickstart.py; this one lacks "
+            f"{', '.join(sorted(missing))}. Add them."
+        )
+    for name, least in LEAST.items():
+        if config.get(name, least) < least:
+            raise ValueError(
+                f"{name} must be at least {least}; got --config.{name}={config[name]}."
+            )
+    if not 0 <= config.seed < 2**32:
+        raise ValueError(f"seed must be in [0, 2 ** 32); got --config.seed={config.seed}.")
+    if not 0 <= config.ema_decay < 1:
+        raise ValueError(
+            f"ema_decay must be in [0, 1); got --config.ema_decay={config.ema_decay}. "
+            "Use 0.0 for no average, 0.999 for one of about 1000 steps."
+        )
+    steps.shard(np.zeros(config.batch_size))  # refuses what the devices do not divide
+
+
+def _batch(data: Any, config: ConfigDict, step: int) -> np.ndarray:
+    """The data of one step, with an axis of devices; ValueError for a token outside [0, K)."""
+    x = data.batch(config.seed, step - 1, config.batch_size)
+    categorical.check_tokens(x, data.num_classes)
+    return steps.shard(x)
+
+
+def _check_finite(step: int, metrics: dict[str, jax.Array]) -> None:
+    """Raises ValueError if a run has diverged, before that state replaces its last good one."""
+    for name, value in metrics.items():
+        if not np.isfinite(value).all():
+            raise ValueError(
+                f"{name} must be finite; got {value[0]} at step {step}, which is not saved. "
+                "Use a smaller learning rate, in another --workdir."
+            )
 
 
 def _start(
@@ -94,6 +135,7 @@ def _signals() -> Iterator[list[int]]:
 
     def note(number: int, frame: object) -> None:
         received.append(number)
+        os.write(2, b"\nStopping after this step; a second signal stops at once.\n")
         for number, handler in previous.items():
             signal.signal(number, handler)
 

@@ -90,13 +90,20 @@ class Progress:
 def _continued(path: Path, start: int):
     """The file of metrics, cut back to `start`, open for appending."""
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    whole = [line for line in lines if line.endswith("\n")]  # a killed run may leave half a line
-    kept = [line for line in whole if json.loads(line)["step"] <= start]
+    kept = [line for line in lines if 0 < _step(line) <= start]
     if len(kept) != len(lines):
         draft = path.with_suffix(".draft")
         draft.write_text("".join(kept))
         draft.replace(path)
     return path.open("a")
+
+
+def _step(line: str) -> int:
+    """The step of a line of metrics; 0 for a damaged one, such as half a line after a kill."""
+    try:
+        return json.loads(line)["step"] if line.endswith("\n") else 0
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _duration(seconds: float) -> str:

@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 
 from amd_jax.training.experiment import Experiment
 
+CHECKPOINTS = "checkpoints"  # the folder, with one folder per step in it
 CADENCE = {"checkpoint_every", "evaluate_every", "log_every"}  # may change between two runs
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "ml_collections")
 
@@ -26,12 +27,20 @@ PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "ml_collections
 def load_module(path: str | Path) -> ModuleType:
     """The experiment file at `path`, imported.
 
-    Raises ValueError if it is missing or does not define `get_config` and `build`.
+    Raises ValueError if it is missing, is not Python, does not define `get_config` and `build`, or
+    imports what is not there.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"--config must name an experiment file; there is none at {path}.")
-    tree = ast.parse(path.read_text(), str(path))
+    if not path.is_file() or path.suffix != ".py":
+        found = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"
+        raise ValueError(
+            f"--config must name an experiment file; found {found} at {path}. "
+            "Try --config=experiments/quickstart.py."
+        )
+    try:
+        tree = ast.parse(path.read_text(), path.name)
+    except (SyntaxError, ValueError) as error:  # ValueError: not even text
+        raise ValueError(f"{path} must be Python: {error}. Correct it.") from error
     named = {getattr(node, "name", None) for node in ast.walk(tree)}
     missing = [name for name in ("get_config", "build") if name not in named]
     if missing:
@@ -41,7 +50,10 @@ def load_module(path: str | Path) -> ModuleType:
         )
     spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        raise ValueError(f"{path} cannot be imported: {error}. Correct its imports.") from error
     return module
 
 
@@ -50,9 +62,10 @@ def claim(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
 
     Writes config, experiment file, git commit, versions and `data`, a summary of the data. Raises
     ValueError if the folder cannot be written, or holds a run of another config (the fields that
-    differ are named), another version of the experiment file, or other data.
+    differ are named), another version of the experiment file, or other data. A run that has no
+    checkpoint yet has nothing to lose: a mistaken number in it may be corrected.
     """
-    if (workdir / "config.json").exists():
+    if has_checkpoint(workdir):
         _check_same(workdir, config, source, data)
         return
     record = {
@@ -77,6 +90,11 @@ def claim(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
         ) from error
 
 
+def has_checkpoint(workdir: str | Path) -> bool:
+    """Whether a run has saved something to continue from."""
+    return any(step.name.isdigit() for step in (Path(workdir) / CHECKPOINTS).glob("*"))
+
+
 def _check_same(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
     """Raises ValueError if the run in `workdir` is not of this config, file and data."""
 
@@ -91,21 +109,30 @@ def _check_same(workdir: Path, config: ConfigDict, source: Path, data: str) -> N
     )
     if mine != theirs:
         raise refuse(f"another version of {source}")
-    before = json.loads((workdir / "run.json").read_text())["data"]
+    before = _read_json(workdir / "run.json").get("data")
     if before != data:
         raise refuse(f"other data ({before!r}, now {data!r})")
 
 
 def read_config(workdir: Path) -> dict[str, Any]:
     """The numbers of the run in `workdir`; ValueError if there is none."""
-    try:
-        text = (Path(workdir) / "config.json").read_text()
-    except FileNotFoundError:
+    if not (Path(workdir) / "config.json").exists():
         raise ValueError(
-            f"There is no run in {workdir}. Train one first: "
+            f"There is no run in {workdir}, or it lost its config.json. Train one first: "
             "python -m experiments.run --config=… --workdir=…"
-        ) from None
-    return _tuples(json.loads(text))
+        )
+    return _tuples(_read_json(Path(workdir) / "config.json"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The object in a file of a run; ValueError if the file is damaged."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{path} must hold JSON, as the run wrote it; it is damaged: {error}. "
+            "Restore it, or give another --workdir."
+        ) from error
 
 
 def load_experiment(workdir: str | Path) -> tuple[Experiment, ConfigDict]:
