@@ -1,7 +1,7 @@
-"""Exact laws and bounds of tiny models by enumeration, in float64 and without the library's bounds.
+"""Exact laws and bounds of tiny models by enumeration, in float64.
 
-Only `kernel.push` and the network are taken from the model; Bayes' rule, KL and the chain are written
-out anew.
+Only `kernel.push` and the network are taken from the model; Bayes' rule, KL and the chain are
+written out anew.
 """
 
 import itertools

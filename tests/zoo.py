@@ -23,8 +23,8 @@ LENGTH = 2
 class BirthDeath:
     """Three states in a row: a token moves to a neighbour at a rate that depends on where it is.
 
-    Neither a mixture with the prior nor symmetric, so it takes every general path, and a transposed
-    matrix shows. Time runs as -log α, and the slowest mode decays at rate 1.
+    Neither a mixture with the prior nor symmetric, so it takes every general path, and a
+    transposed matrix shows. Time runs as -log α, and the slowest mode decays at rate 1.
     """
 
     schedule: Schedule
@@ -127,6 +127,12 @@ DENOISERS = {  # number of states -> module
     "hollow_table": HollowTable,
     "hollow": lambda num_states: networks.Hollow(
         num_states, width=8, blocks=1, join_width=8, join_blocks=1, taps=2
+    ),
+    "transformer": lambda num_states: networks.Transformer(
+        num_states, width=8, blocks=1, heads=2, expansion=1
+    ),
+    "linear_transformer": lambda num_states: networks.LinearTransformer(
+        num_states, dim=8, depth=1, heads=2, local_heads=1, window=1
     ),
 }
 

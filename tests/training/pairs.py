@@ -1,0 +1,33 @@
+"""An experiment of a second: what the tests of the training loop run."""
+
+import os
+import signal
+
+import optax
+from ml_collections import ConfigDict
+
+from amd_jax import models
+from amd_jax.training import objectives
+from amd_jax.training.experiment import Experiment
+from tests import zoo
+
+
+def get_config() -> ConfigDict:
+    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=12, ema_decay=0.9))
+    config.update(dict(checkpoint_every=4, evaluate_every=0, log_every=1, sizes=(1, 2)))
+    return config
+
+
+class Deadly(zoo.Pairs):
+    """Sends this process the signal DEADLY_SIGNAL when batch DEADLY_STEP is asked for."""
+
+    def batch(self, seed, step, batch_size):
+        if step == int(os.environ.get("DEADLY_STEP", -1)):
+            os.kill(os.getpid(), getattr(signal, os.environ["DEADLY_SIGNAL"]))
+        return super().batch(seed, step, batch_size)
+
+
+def build(config: ConfigDict) -> Experiment:
+    model = models.Diffusion(zoo.KERNELS["uniform-cosine"], zoo.HollowTable(3), steps=5)
+    objective = objectives.ImportanceSampledElbo(model)
+    return Experiment(model, objective, optax.adam(1e-2), Deadly())

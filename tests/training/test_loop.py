@@ -1,0 +1,173 @@
+"""A run that was stopped and continued ends with the bits of one that was not."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.training import checkpoints, loop
+from amd_jax.training import step as steps
+from amd_jax.training import workdir as workdirs
+
+ROOT = pathlib.Path(__file__).parents[2]
+SOURCE = pathlib.Path(__file__).parent / "pairs.py"
+
+
+def train(workdir, evaluate=None, **numbers):
+    module = workdirs.load_module(SOURCE)
+    config = module.get_config()
+    config.update(numbers)
+    workdirs.claim(workdir, config, SOURCE, "pairs")
+    return loop.train(module.build(config), config, workdir, evaluate)
+
+
+def ending(workdir):
+    """The newest state, everything in it, and the lines of metrics without the clock's."""
+    experiment, _ = workdirs.load_experiment(workdir)
+    rng, x = jax.random.key(0), experiment.data.batch(0, 0, 2).astype(np.int32)
+    params = experiment.model.init(rng, x)
+    template = steps.init_state(experiment.objective, experiment.optimizer, params)
+    with checkpoints.Checkpoints(workdir) as found:
+        state = found.restore(template)
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
+    return state, [{k: v for k, v in line.items() if "second" not in k} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("unbroken")
+    params = train(workdir)
+    return params, *ending(workdir)
+
+
+def assert_same(workdir, params, unbroken):
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(params), unbroken[0])
+    state, lines = ending(workdir)
+    assert state.step == 12
+    assert state.memory["count"].sum() == 12 * 8
+    jax.tree.map(np.testing.assert_array_equal, state, unbroken[1])
+    assert lines == unbroken[2]
+    assert [line["step"] for line in lines] == list(range(1, 13))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_run_continues(tmp_path, monkeypatch, unbroken, number):
+    before = signal.getsignal(number)
+    monkeypatch.setenv("DEADLY_STEP", "6")
+    monkeypatch.setenv("DEADLY_SIGNAL", number.name)
+    with pytest.raises(loop.Interrupted, match="Stopped at step 7 of 12"):
+        train(tmp_path)
+    assert signal.getsignal(number) is before
+    monkeypatch.delenv("DEADLY_STEP")
+    with checkpoints.Checkpoints(tmp_path) as found:
+        assert found.latest() == 7
+    assert_same(tmp_path, train(tmp_path), unbroken)
+
+
+def test_a_killed_run_continues_from_its_checkpoint(tmp_path, unbroken):
+    """SIGKILL after step 6: steps 5 and 6 are taken again, and logged once."""
+    code = (
+        "import pathlib, sys; from tests.training import pairs; from amd_jax.training import loop;"
+        "from amd_jax.training import workdir as w; p = pathlib.Path(sys.argv[1]);"
+        "c = pairs.get_config(); w.claim(p, c, pathlib.Path(pairs.__file__), 'pairs');"
+        "loop.train(pairs.build(c), c, p)"
+    )
+    environment = os.environ | {"DEADLY_STEP": "6", "DEADLY_SIGNAL": "SIGKILL"}
+    run = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, env=environment)
+    assert run.returncode == -signal.SIGKILL
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 7, "loss')  # a line that was being written
+    assert_same(tmp_path, train(tmp_path), unbroken)
+
+
+def test_an_exception_leaves_a_run_that_continues(tmp_path, unbroken):
+    def fail(params):
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        train(tmp_path, fail, evaluate_every=6)
+    assert_same(tmp_path, train(tmp_path), unbroken)
+
+
+def test_evaluation_gets_the_averaged_parameters(tmp_path):
+    found = []
+
+    def evaluate(params):
+        found.append(jax.device_get(params))
+        return {"score_bits": 1.5}
+
+    params = train(tmp_path, evaluate, evaluate_every=6)
+    jax.tree.map(np.testing.assert_array_equal, found[-1], jax.device_get(params))
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    assert [line["step"] for line in lines if "score_bits" in line] == [6, 12]
+
+
+def test_a_finished_run_is_left_alone(tmp_path, unbroken):
+    train(tmp_path)
+    before = (tmp_path / "metrics.jsonl").read_text()
+    assert_same(tmp_path, train(tmp_path), unbroken)
+    assert (tmp_path / "metrics.jsonl").read_text() == before
+
+
+def test_load_run_returns_the_experiment_and_the_average(tmp_path, unbroken):
+    trained = train(tmp_path)
+    experiment, params = checkpoints.load_run(tmp_path)
+    jax.tree.map(np.testing.assert_array_equal, params, jax.device_get(trained))
+    x = experiment.model.sample(params, jax.random.key(0), (3, 2))
+    assert x.shape == (3, 2)
+
+
+def test_metrics_are_means_in_bits(tmp_path, unbroken):
+    train(tmp_path, log_every=5)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    assert [line["step"] for line in lines] == [5, 10, 12]
+    single = [line["loss_bits_per_char"] for line in unbroken[2]]
+    for line, mean in zip(lines, (single[:5], single[5:10], single[10:]), strict=True):
+        assert line["loss_bits_per_char"] == pytest.approx(np.mean(mean), rel=1e-5)
+    assert json.loads((tmp_path / "config.json").read_text())["log_every"] == 5
+
+
+def test_no_checkpoint_and_no_run_are_told_apart(tmp_path):
+    with pytest.raises(ValueError, match="There is no run in"):
+        checkpoints.load_run(tmp_path)
+    module = workdirs.load_module(SOURCE)
+    workdirs.claim(tmp_path, module.get_config(), SOURCE, "pairs")
+    with pytest.raises(ValueError, match="holds no checkpoint yet"):
+        checkpoints.load_run(tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_another_config_is_refused_but_for_its_cadences(tmp_path):
+    train(tmp_path)
+    config = workdirs.load_module(SOURCE).get_config()
+    config.checkpoint_every = 2
+    workdirs.claim(tmp_path, config, SOURCE, "pairs")
+    config.batch_size = 16
+    with pytest.raises(ValueError, match="batch_size was 8, now 16"):
+        workdirs.claim(tmp_path, config, SOURCE, "pairs")
+    assert workdirs.load_experiment(tmp_path)[1].sizes == (1, 2)
+
+
+def test_bad_tokens_stop_training(tmp_path, monkeypatch):
+    module = workdirs.load_module(SOURCE)
+    monkeypatch.setattr(module.Deadly, "batch", lambda *_: np.full((8, 2), 3, np.uint8))
+    config = module.get_config()
+    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
+        loop.train(module.build(config), config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(None, "must name an experiment file"), ("build = 0", "lacks get_config")]
+)
+def test_files_that_are_no_experiment_are_refused(tmp_path, text, message):
+    path = tmp_path / "wrong.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        workdirs.load_module(path)
