@@ -75,7 +75,7 @@ KERNELS = {
         f"absorbing-{name}": kernels.absorbing(schedule, 2) for name, schedule in SCHEDULES.items()
     },
     "uneven-cosine": kernels.Mixing(schedules.cosine, UNEVEN, 3),
-    "uneven-reference_cosine": kernels.Mixing(SCHEDULES["reference_cosine"], UNEVEN, 3),
+    "uneven-unfinished": kernels.Mixing(schedules.tabulated(-np.arange(11) / 10), UNEVEN, 3),
     "birth_death-cosine": BirthDeath(schedules.cosine),
     "birth_death-linear": BirthDeath(schedules.linear),
 }

@@ -27,6 +27,10 @@ def train(workdir, evaluate=None, **numbers):
     return loop.train(module.build(config), config, workdir, evaluate)
 
 
+def metrics(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
 def ending(workdir):
     """The newest state, everything in it, and the lines of metrics without the clock's."""
     experiment, _ = workdirs.load_experiment(workdir)
@@ -35,7 +39,7 @@ def ending(workdir):
     template = steps.init_state(experiment.objective, experiment.optimizer, params)
     with checkpoints.Checkpoints(workdir) as found:
         state = found.restore(template)
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
+    lines = metrics(workdir)
     return state, [{k: v for k, v in line.items() if "second" not in k} for line in lines]
 
 
@@ -43,7 +47,7 @@ def ending(workdir):
 def unbroken(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("unbroken")
     params = train(workdir)
-    return params, *ending(workdir)
+    return params, *ending(workdir), workdir
 
 
 def assert_same(workdir, params, unbroken):
@@ -56,7 +60,9 @@ def assert_same(workdir, params, unbroken):
     assert [line["step"] for line in lines] == list(range(1, 13))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_and_the_run_continues(tmp_path, monkeypatch, unbroken, number):
     before = signal.getsignal(number)
     monkeypatch.setenv("DEADLY_STEP", "6")
@@ -104,28 +110,27 @@ def test_evaluation_gets_the_averaged_parameters(tmp_path):
 
     params = train(tmp_path, evaluate, evaluate_every=6)
     jax.tree.map(np.testing.assert_array_equal, found[-1], jax.device_get(params))
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    lines = metrics(tmp_path)
     assert [line["step"] for line in lines if "score_bits" in line] == [6, 12]
 
 
-def test_a_finished_run_is_left_alone(tmp_path, unbroken):
-    train(tmp_path)
-    before = (tmp_path / "metrics.jsonl").read_text()
-    assert_same(tmp_path, train(tmp_path), unbroken)
-    assert (tmp_path / "metrics.jsonl").read_text() == before
+def test_a_finished_run_is_left_alone(unbroken):
+    workdir = unbroken[3]
+    before = (workdir / "metrics.jsonl").read_text()
+    assert_same(workdir, train(workdir), unbroken)
+    assert (workdir / "metrics.jsonl").read_text() == before
 
 
-def test_load_run_returns_the_experiment_and_the_average(tmp_path, unbroken):
-    trained = train(tmp_path)
-    experiment, params = checkpoints.load_run(tmp_path)
-    jax.tree.map(np.testing.assert_array_equal, params, jax.device_get(trained))
+def test_load_run_returns_the_experiment_and_the_average(unbroken):
+    experiment, params = checkpoints.load_run(unbroken[3])
+    jax.tree.map(np.testing.assert_array_equal, params, jax.device_get(unbroken[0]))
     x = experiment.model.sample(params, jax.random.key(0), (3, 2))
     assert x.shape == (3, 2)
 
 
 def test_metrics_are_means_in_bits(tmp_path, unbroken):
     train(tmp_path, log_every=5)
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    lines = metrics(tmp_path)
     assert [line["step"] for line in lines] == [5, 10, 12]
     single = [line["loss_bits_per_char"] for line in unbroken[2]]
     for line, mean in zip(lines, (single[:5], single[5:10], single[10:]), strict=True):
@@ -163,7 +168,8 @@ def test_bad_tokens_stop_training(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [(None, "must name an experiment file"), ("build = 0", "lacks get_config")]
+    ("text", "message"),
+    [(None, "must name an experiment file"), ("build = 0", "lacks get_config")],
 )
 def test_files_that_are_no_experiment_are_refused(tmp_path, text, message):
     path = tmp_path / "wrong.py"
