@@ -24,7 +24,7 @@ allocator.keep_pages()  # before JAX allocates anything
 
 from ml_collections import ConfigDict, config_flags  # noqa: E402
 
-from amd_jax.evaluation import infill, report  # noqa: E402
+from amd_jax.evaluation import report  # noqa: E402
 from amd_jax.training import checkpoints, loop  # noqa: E402
 from amd_jax.training import workdir as workdirs  # noqa: E402
 
@@ -47,13 +47,17 @@ SEED = flags.DEFINE_integer(
 CHAIN = flags.DEFINE_bool("chain", False, "Show one sample on its way from noise to data.")
 TEXT = flags.DEFINE_string("text", None, "Text to correct.")
 ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of wrong characters in --text.")
+flags.register_validator(
+    "error_rate", lambda rate: 0 < rate < 1, "The rate must be between 0 and 1. Try 0.05."
+)
 
 
 def train(workdir: Path, config: ConfigDict, source: Path) -> None:
     """Trains, or continues; then evaluates, samples and corrects."""
     experiment = workdirs.load_module(source).build(config)
     model, data = strided(experiment.model), experiment.data
-    check_flags(model, data)
+    if TEXT.value is not None:
+        report.tokens(data, TEXT.value)  # what it refuses is told now, not after the training
     summary = data.summary()  # reads the data: nothing is written if they are missing
     print(summary, flush=True)
     workdirs.claim(workdir, config, source, summary)
@@ -100,13 +104,6 @@ def correct(model, params, data) -> None:
 def strided(model):
     """The model on a grid of --steps steps; ValueError if it has fewer."""
     return model if STEPS.value is None else model.strided(STEPS.value)
-
-
-def check_flags(model, data) -> None:
-    """ValueError now, not after the training, for what `correct` will not take."""
-    infill.time_of(model, ERROR_RATE.value)
-    if TEXT.value is not None:
-        report.tokens(data, TEXT.value)
 
 
 def refuse_other_numbers(workdir: Path, config: ConfigDict, module: ModuleType) -> None:
@@ -176,6 +173,7 @@ def is_users(error: Exception) -> bool:
 def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every file
+    sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     if len(argv) > 1:
         raise ValueError(f"Unknown argument {argv[1]!r}. Flags start with --, as in --mode=train.")
     source = Path(config_flags.get_config_filename(flags.FLAGS["config"]))
@@ -196,7 +194,7 @@ def run(argv: list[str]) -> None:
     except loop.Interrupted as stop:
         sys.exit(f"\n{stop} The same command continues.")
     except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command continues from the last checkpoint.")
+        sys.exit("\nStopped. The same command starts again from what is saved.")
     except Exception as error:
         if not is_users(error):
             raise

@@ -50,19 +50,27 @@ class Checkpoints:
         """The newest state, as host arrays in the structure of `template`."""
         host = jax.tree.map(lambda a: jax.numpy.zeros(a.shape, a.dtype), template)
         host = jax.device_get(host)
-        items = self._manager.restore(
-            self.latest(),
-            args=ocp.args.Composite(
-                ema=ocp.args.StandardRestore(host.ema),
-                state=ocp.args.StandardRestore(host._replace(ema=())._asdict()),
-            ),
+        items = self._restore(
+            ema=ocp.args.StandardRestore(host.ema),
+            state=ocp.args.StandardRestore(host._replace(ema=())._asdict()),
         )
         return TrainState(**items["state"])._replace(ema=items["ema"])
 
     def restore_ema(self) -> Params:
         """The newest averaged parameters, as host arrays."""
-        args = ocp.args.Composite(ema=ocp.args.StandardRestore())
-        return self._manager.restore(self.latest(), args=args)["ema"]
+        return self._restore(ema=ocp.args.StandardRestore())["ema"]
+
+    def _restore(self, **items: Any) -> ocp.args.Composite:
+        """Items of the newest checkpoint; ValueError if it is damaged or of another model."""
+        step = self.latest()
+        try:
+            return self._manager.restore(step, args=ocp.args.Composite(**items))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self._manager.directory / str(step)} is damaged, or of another version of the "
+                f"model: {str(error).strip().splitlines()[0]} Delete it to go on from the "
+                "checkpoint before it, or give another --workdir."
+            ) from error
 
 
 def load_run(workdir: str | Path) -> tuple[Experiment, Params]:

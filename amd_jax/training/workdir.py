@@ -104,21 +104,21 @@ def _check_same(workdir: Path, config: ConfigDict, source: Path, data: str) -> N
     differing = differences(read_config(workdir), config.to_dict())
     if differing:
         raise refuse(f"another config: {'; '.join(differing)}")
-    mine, theirs = (
-        ast.dump(ast.parse(path.read_text())) for path in (source, workdir / "experiment.py")
-    )
-    if mine != theirs:
+    mine, theirs = source.read_text(), _kept(workdir / "experiment.py")
+    if ast.dump(ast.parse(mine)) != ast.dump(ast.parse(theirs)):
         raise refuse(f"another version of {source}")
-    before = _read_json(workdir / "run.json").get("data")
+    before = _read_json(workdir / "run.json").get("data", "")
     if before != data:
-        raise refuse(f"other data ({before!r}, now {data!r})")
+        lines = zip(before.splitlines(), data.splitlines(), strict=False)
+        was, now = next((pair for pair in lines if pair[0] != pair[1]), (before, data))
+        raise refuse(f"other data (was {was!r}, now {now!r})")
 
 
 def read_config(workdir: Path) -> dict[str, Any]:
     """The numbers of the run in `workdir`; ValueError if there is none."""
-    if not (Path(workdir) / "config.json").exists():
+    if not (Path(workdir) / "config.json").exists() and not has_checkpoint(workdir):
         raise ValueError(
-            f"There is no run in {workdir}, or it lost its config.json. Train one first: "
+            f"There is no run in {workdir}. Train one first: "
             "python -m experiments.run --config=… --workdir=…"
         )
     return _tuples(_read_json(Path(workdir) / "config.json"))
@@ -126,21 +126,37 @@ def read_config(workdir: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     """The object in a file of a run; ValueError if the file is damaged."""
+    text = _kept(path)
     try:
-        return json.loads(path.read_text())
-    except ValueError as error:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:  # TypeError: other JSON than an object
         raise ValueError(
-            f"{path} must hold JSON, as the run wrote it; it is damaged: {error}. "
+            f"{path} must be as the run wrote it; it is damaged: {error}. "
             "Restore it, or give another --workdir."
         ) from error
 
 
+def _kept(path: Path) -> str:
+    """The text of a file of a run; ValueError if it is gone."""
+    if not path.is_file():
+        raise ValueError(
+            f"{path} belongs to the run, but is gone. Restore it, or give another --workdir."
+        )
+    return path.read_text()
+
+
 def load_experiment(workdir: str | Path) -> tuple[Experiment, ConfigDict]:
     """The experiment of the run in `workdir`, built anew from its own copy of the file."""
-    numbers = read_config(Path(workdir))
-    module = load_module(Path(workdir) / "experiment.py")
+    numbers, file = read_config(Path(workdir)), Path(workdir) / "experiment.py"
+    _kept(file)
+    module = load_module(file)
     config = module.get_config()
-    config.update(numbers)
+    try:
+        config.update(numbers)
+    except TypeError as error:
+        raise ValueError(
+            f"{workdir}/config.json must fit {file}: {error}. Restore it, or give another --workdir."
+        ) from error
     return module.build(config), config
 
 
