@@ -1,18 +1,22 @@
 """The paper's text denoiser: a Transformer whose heads are half local, half linear attention."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from amd_jax.networks.attention import linear_attention, window_attention
 from amd_jax.networks.embeddings import sinusoid
-from amd_jax.networks.matmul import dense_dot_general
+from amd_jax.networks.matmul import dense_after, dense_dot_general
 from amd_jax.types import Array
 
 KERNEL_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # U(±1 / sqrt(fan_in))
 
 
-def _dense(features: int, fan_in: int, name: str, use_bias: bool = True) -> nn.Dense:
+def _dense(
+    features: int, fan_in: int, name: str, use_bias: bool = True, dot_general=dense_dot_general
+) -> nn.Dense:
     """A linear map with weights and bias drawn from U(±1 / sqrt(fan_in)), as the paper's code."""
     bound = fan_in**-0.5
 
@@ -24,7 +28,7 @@ def _dense(features: int, fan_in: int, name: str, use_bias: bool = True) -> nn.D
         use_bias=use_bias,
         kernel_init=KERNEL_INIT,
         bias_init=bias_init,
-        dot_general=dense_dot_general,
+        dot_general=dot_general,
         name=name,
     )
 
@@ -47,8 +51,8 @@ class Block(nn.Module):
         heads = self._attend(*jnp.split(qkv, 3, axis=-1))
         h = h + drop(_dense(dim, dim, "out")(heads))
         wide = _dense(4 * dim, dim, "wide")(nn.LayerNorm(1e-5, name="norm_ff")(h))
-        wide = nn.gelu(wide, approximate=not self.exact_gelu)
-        return h + drop(_dense(dim, 4 * dim, "narrow")(wide))
+        gelu = dense_after(functools.partial(nn.gelu, approximate=not self.exact_gelu))
+        return h + drop(_dense(dim, 4 * dim, "narrow", dot_general=gelu)(wide))
 
     def _attend(self, *qkv: Array) -> Array:
         """Both kinds of heads side by side: three (B, L, dim) -> (B, L, dim)."""

@@ -3,15 +3,29 @@
 import ctypes
 import sys
 
+ARENA_MAX, TRIM_THRESHOLD, MMAP_MAX = -8, -1, -4  # names of mallopt(3)
+
 
 def keep_pages() -> str:
-    """Placeholder until measured."""
-    if sys.platform != "linux":
-        return "default"
+    """Tells glibc's malloc to keep what is freed; returns what is in force, in words.
+
+    On a CPU, XLA allocates the scratch memory of a training step anew at every step, and malloc
+    maps so large a block from the system and gives it back at the end: every page of it is
+    faulted in and zeroed again, a third of the CPU time of a small step (0.67 s against 0.46 s
+    for the denoiser of benchmarks/text_diffusion.py at its "tiny" size). Here all blocks come
+    from one heap that never shrinks. Call it before JAX is imported.
+
+    The price is memory: the heap settles at up to three times the scratch memory of a step, 1.6
+    GB instead of 1.0 GB in that example. Do without it when a step needs several GB; there the
+    fraction of time is smaller, too. Off Linux and glibc nothing happens.
+    """
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:
-        return "default"
-    for parameter, value in ((-8, 1), (-1, 2**31 - 1), (-2, 256 << 20), (-3, 32 << 20)):
-        mallopt(parameter, value)
-    return "glibc, pages kept"
+        mallopt = ctypes.CDLL(None).mallopt if sys.platform == "linux" else None
+    except (AttributeError, OSError):
+        mallopt = None
+    if mallopt is None:
+        return "the default allocator"
+    settings = {ARENA_MAX: 1, TRIM_THRESHOLD: -1, MMAP_MAX: 0}  # one heap, no trimming, no mmap
+    if not all([mallopt(name, value) for name, value in settings.items()]):
+        return "glibc malloc, which refused to keep its pages"
+    return "glibc malloc, pages kept"

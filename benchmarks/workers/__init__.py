@@ -1,0 +1,41 @@
+"""Processes that `benchmarks.text_diffusion` starts and tells what to run."""
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+
+def serve(works: dict[str, Callable[[], None]], matmul: Callable[[], None]) -> None:
+    """Runs the piece of work named on each line of standard input and prints what it took.
+
+    `matmul` multiplies two 1024 x 1024 matrices; its rate is measured before and after. A line
+    "warm NAME" runs the work without the clock.
+    """
+    for line in sys.stdin:
+        name = line.strip().removeprefix("warm ")
+        if line.startswith("warm "):
+            matmul()
+            for _ in range(1 if name.startswith("sample") else 3):
+                works[name]()
+            print("{}", flush=True)
+            continue
+        before = rate(matmul)
+        wall, cpu = time.perf_counter(), time.process_time()
+        works[name]()
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        matmul_rate = (before + rate(matmul)) / 2
+        print(json.dumps(dict(wall=wall, cpu=cpu, peak_mb=peak, matmul=matmul_rate)), flush=True)
+
+
+def rate(matmul: Callable[[], None]) -> float:
+    """GFLOP/s of the matrix product, the median of five."""
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        matmul()
+        seconds.append(time.perf_counter() - start)
+    return 2 * 1024**3 / 1e9 / statistics.median(seconds)
