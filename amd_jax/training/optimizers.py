@@ -26,6 +26,7 @@ def muon(
         optax.clip_by_global_norm(clip),
         optax.contrib.muon(
             rate(matrices),
+            ns_steps=3,  # as good as 5 here, and a sixth of the step cheaper
             adam_b2=0.99,
             adam_learning_rate=rate(others),
             muon_weight_dimension_numbers=hidden_matrices,
