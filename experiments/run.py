@@ -46,7 +46,7 @@ SEED = flags.DEFINE_integer(
 )
 CHAIN = flags.DEFINE_bool("chain", False, "Show one sample on its way from noise to data.")
 TEXT = flags.DEFINE_string("text", None, "Text to correct.")
-ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of wrong characters in --text.")
+ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of characters that are wrong.")
 flags.register_validator(
     "error_rate", lambda rate: 0 < rate < 1, "The rate must be between 0 and 1. Try 0.05."
 )
@@ -93,12 +93,12 @@ def sample(model, params, data) -> None:
 
 def correct(model, params, data) -> None:
     """Prints --text corrected; without one, how well damaged texts of the split are restored."""
+    rate = ERROR_RATE.value
     if TEXT.value is not None:
-        rate = ERROR_RATE.value
         print(report.correction(model, params, data, text=TEXT.value, error_rate=rate))
     else:
-        which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value}
-        print(report.restoration(model, params, data, **which, seed=SEED.value))
+        which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value, "seed": SEED.value}
+        print(report.restoration(model, params, data, **which, error_rate=rate))
 
 
 def strided(model):

@@ -81,25 +81,46 @@ def correction(
 ) -> str:
     """A text with its probable errors corrected, the changed places marked."""
     x = tokens(data, text)
-    fixed = infill.correct_text(model, params, x, data.event_shape[0], error_rate)
-    return (
-        f"given:\n{gallery.wrapped(data.decode(x))}\n"
-        f"corrected ({(x != fixed).sum()} changed):\n{gallery.marked(x, fixed, data.decode)}"
+    return _corrected(
+        x, infill.correct_text(model, params, x, *data.event_shape, error_rate), data
     )
 
 
 def restoration(
-    model: Diffusion, params: Params, data: Any, *, split: str, num_texts: int | None, seed: int
+    model: Diffusion,
+    params: Params,
+    data: Any,
+    *,
+    split: str,
+    num_texts: int | None,
+    error_rate: float,
+    seed: int,
 ) -> str:
-    """Spell checking where the truth is known: 5 % of the characters replaced at random."""
+    """Spell checking where the truth is known: a share of the tokens replaced at random.
+
+    By the denoising posterior, and by the raw guess beside it; then the first text.
+    """
     rows = np.asarray(data.rows(split)[: num_texts or 256], np.int32)
-    errors = round(0.05 * rows.shape[1])
+    errors = max(1, round(error_rate * rows.shape[1]))
     damaged = infill.damage(rows, data.num_classes, seed, errors)
-    fixed = infill.correct(model, params, damaged)
-    found = infill.restoration(rows, damaged, fixed)
+    lines = [
+        f"spell checking of {len(rows)} {split} texts, in each {errors} of {rows.shape[1]} "
+        f"{data.unit}s replaced at random:"
+    ]
+    for raw in (True, False):
+        fixed = infill.correct(model, params, damaged, error_rate, raw=raw)
+        found = infill.restoration(rows, damaged, fixed)
+        lines.append(
+            f"  {'guess without the own token' if raw else 'denoising posterior'}: "
+            f"{found.restored:.1%} restored exactly, {found.spoiled:.2%} of the right ones changed"
+        )
+    return "\n".join([*lines, _corrected(damaged[0], fixed[0], data)])
+
+
+def _corrected(before: np.ndarray, after: np.ndarray, data: Any) -> str:
+    """Two texts (L,), the changes marked in the second."""
     return (
-        f"spell checking of {len(rows)} {split} texts, {errors} of {rows.shape[1]} {data.unit}s "
-        f"replaced in each: {found.restored:.1%} restored exactly, "
-        f"{found.spoiled:.2%} of the right ones changed\n"
-        f"{gallery.marked(damaged[0], fixed[0], data.decode)}"
+        f"given:\n{gallery.wrapped(data.decode(before))}\n"
+        f"corrected ({(before != after).sum()} changed):\n"
+        f"{gallery.marked(before, after, data.decode)}"
     )
