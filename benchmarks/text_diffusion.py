@@ -95,6 +95,7 @@ def train_gflop(size: str) -> float:
 def compare(size: str, works: list[str], repeats: int, reference: str) -> None:
     """Alternates all sides on every piece of work and prints a table."""
     workers = {side: Worker.start(side, size, reference) for side in SIDES}
+    before: dict[str, list[dict]] = {}
     for work in works:
         again = repeats if work == "train" else max(1, repeats // 5)
         names = [side for side in SIDES if side == "ours" or work != "sample 50"]
