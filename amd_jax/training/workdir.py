@@ -155,7 +155,8 @@ def load_experiment(workdir: str | Path) -> tuple[Experiment, ConfigDict]:
         config.update(numbers)
     except TypeError as error:
         raise ValueError(
-            f"{workdir}/config.json must fit {file}: {error}. Restore it, or use another --workdir."
+            f"{workdir}/config.json must fit {file}: {error}. "
+            "Restore it, or give another --workdir."
         ) from error
     return module.build(config), config
 
