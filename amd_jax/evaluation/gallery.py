@@ -10,7 +10,7 @@ from amd_jax.diffusion import samplers
 from amd_jax.models import Diffusion
 from amd_jax.types import Key, Model, Params
 
-WIDTH = 96  # columns of the console
+WIDTH = 80  # columns of the console
 
 
 def samples(model: Model, params: Params, rng: Key, shape: tuple[int, ...]) -> np.ndarray:

@@ -44,8 +44,8 @@ def counts(data: Any, *, split: str, num_texts: int | None) -> str:
     found = []
     for order in (0, 3, 6):
         mean, error = count_models.bits_per_char(train, rows, data.num_classes, order)
-        found.append(f"order {order} {mean:.3f} ± {error:.3f}")
-    return f"count models of the same text: {', '.join(found)} bits/{data.unit}"
+        found.append(f"  order {order}: {mean:.3f} ± {error:.3f} bits/{data.unit}")
+    return "\n".join(["count models of the same text:", *found])
 
 
 def samples(model: Any, params: Params, data: Any, *, num_samples: int, seed: int) -> str:
@@ -112,7 +112,7 @@ def restoration(
         found = infill.restoration(rows, damaged, fixed)
         lines.append(
             f"  {'guess without the own token' if raw else 'denoising posterior'}: "
-            f"{found.restored:.1%} restored exactly, {found.spoiled:.2%} of the right ones changed"
+            f"{found.restored:.1%} restored, {found.spoiled:.2%} of the right ones changed"
         )
     return "\n".join([*lines, _corrected(damaged[0], fixed[0], data)])
 

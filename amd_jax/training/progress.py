@@ -1,6 +1,7 @@
 """What a run shows while it trains: one console line, metrics.jsonl, TensorBoard."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ class Progress:
     def evaluated(self, step: int, metrics: dict[str, float]) -> None:
         """Writes and shows metrics of an evaluation at `step`."""
         self.write(step, metrics)
-        self.say(f"step {step}  " + "  ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
+        line = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        self.say(f"step {step}  " + re.sub(r"  \S+_error ", " ± ", line))
         self._since = time.monotonic()
 
     def write(self, step: int, metrics: dict[str, float]) -> None:
