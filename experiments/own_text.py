@@ -18,12 +18,12 @@ from amd_jax.training.experiment import Experiment
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=20_000, ema_decay=0.0))
-    config.update(dict(checkpoint_every=1000, evaluate_every=1000, evaluate_texts=64))
+    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=6000, ema_decay=0.0))
+    config.update(dict(checkpoint_every=1000, evaluate_every=800, evaluate_texts=64))
     config.log_every = 50
     config.data = dict(path="", length=256, raw_bytes=False)
     config.timesteps = 1000  # T, the number of diffusion steps
-    config.network = dict(width=96, blocks=2, dilations=(1,), heads=0, join_width=128)
+    config.network = dict(width=128, blocks=2, heads=0, join_width=192, table_width=32)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     return config
 

@@ -21,7 +21,7 @@ def get_config() -> ConfigDict:
     config.update(dict(checkpoint_every=1000, evaluate_every=0, evaluate_texts=60, log_every=50))
     config.length = 256
     config.timesteps = 1000  # T, the number of diffusion steps
-    config.network = dict(width=96, blocks=2, dilations=(1,), heads=0, join_width=128)
+    config.network = dict(width=96, blocks=2, heads=0, join_width=128, table_width=0)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     return config
 

@@ -7,6 +7,9 @@ from jax import Array
 
 from amd_jax.networks.blocks import Block, Linear, output, rms_norm, shift, time_features
 
+TRIGRAMS = ((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3))  # offsets that leave 0 out
+TABLE_ROWS = 32_749  # a prime: with more trigrams than rows, their numbers spread over all
+
 
 class Hollow(nn.Module):
     """Two causal towers, one from each side, joined per position: (B, L) -> logits (B, L, K).
@@ -25,6 +28,7 @@ class Hollow(nn.Module):
     join_width: int = 128
     join_blocks: int = 2
     taps: int = 5  # width of every convolution
+    table_width: int = 0  # of the embeddings of the trigrams around a position; 0 for none
     dropout: float = 0.0
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
 
@@ -37,11 +41,31 @@ class Hollow(nn.Module):
         tokens = jax.nn.one_hot(x_t, self.num_classes)
         past = self.tower("past", tokens, time, train)
         future = self.tower("future", tokens[:, ::-1], time, train)[:, ::-1]
-        h = Linear(self.join_width, name="join")(jnp.concatenate([past, future], axis=-1))
+        sides = [past, future, *self.trigrams(x_t)]
+        h = Linear(self.join_width, name="join")(jnp.concatenate(sides, axis=-1))
         for i in range(self.join_blocks):
             block = Block(dropout=self.dropout, name=f"joint_{i}")
             h = block(h, time, train=train)
         return output(self.num_classes, self.log_frequencies)(rms_norm(h))
+
+    def trigrams(self, x_t: Array) -> list[Array]:
+        """Embeddings of the three-token contexts around each position: each (B, L, table_width).
+
+        A table row per trigram: what the towers would have to compute, read off in one look-up.
+        """
+        if not self.table_width:
+            return []
+        length, base = x_t.shape[1], self.num_classes + 1
+        padded = jnp.pad(x_t, ((0, 0), (3, 3)), constant_values=self.num_classes)
+        rows = min(base**3, TABLE_ROWS)
+        found = []
+        for i, offsets in enumerate(TRIGRAMS):
+            index = 0
+            for offset in offsets:
+                index = index * base + padded[:, 3 + offset : 3 + offset + length]
+            table = nn.Embed(rows, self.table_width, name=f"trigram_{i}_embed")
+            found.append(table(index % rows))
+        return found
 
     def tower(self, name: str, tokens: Array, time: Array, train: bool) -> Array:
         """Features of the tokens strictly before each position: (B, L, K) -> (B, L, D)."""

@@ -1,14 +1,12 @@
 """The paper's text denoiser: a Transformer whose heads are half local, half linear attention."""
 
-import functools
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from amd_jax.networks.attention import linear_attention, window_attention
 from amd_jax.networks.embeddings import sinusoid
-from amd_jax.networks.matmul import dense_after, dense_dot_general
+from amd_jax.networks.matmul import dense_dot_general
 from amd_jax.types import Array
 
 KERNEL_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # U(±1 / sqrt(fan_in))
@@ -51,8 +49,8 @@ class Block(nn.Module):
         heads = self._attend(*jnp.split(qkv, 3, axis=-1))
         h = h + drop(_dense(dim, dim, "out")(heads))
         wide = _dense(4 * dim, dim, "wide")(nn.LayerNorm(1e-5, name="norm_ff")(h))
-        gelu = dense_after(functools.partial(nn.gelu, approximate=not self.exact_gelu))
-        return h + drop(_dense(dim, 4 * dim, "narrow", dot_general=gelu)(wide))
+        wide = nn.gelu(wide, approximate=not self.exact_gelu)
+        return h + drop(_dense(dim, 4 * dim, "narrow")(wide))
 
     def _attend(self, *qkv: Array) -> Array:
         """Both kinds of heads side by side: three (B, L, dim) -> (B, L, dim)."""

@@ -4,8 +4,6 @@ Together they take a third off the dense layers of a training step on a CPU, whe
 by itself asks for products with the long axis, B * L, in a place that the CPU kernels dislike.
 """
 
-from collections.abc import Callable
-
 import jax
 from jax import lax
 
@@ -64,21 +62,3 @@ def dense_dot_general(x, kernel, dimension_numbers, precision=None, preferred_el
     """`matmul` in the form that `nn.Dense(dot_general=...)` asks for."""
     del dimension_numbers, precision, preferred_element_type  # nn.Dense has one layout
     return matmul(x, kernel)
-
-
-def dense_after(function: Callable[[Array], Array]) -> Callable[..., Array]:
-    """`matmul` of function(x), in the form that `nn.Dense(dot_general=...)` asks for.
-
-    The backward pass computes the elementwise `function` again instead of keeping its result,
-    which is cheap, and spares the memory of a wide layer twice.
-    """
-
-    @jax.checkpoint
-    def product(x, kernel):
-        return matmul(function(x), kernel)
-
-    def dot_general(x, kernel, dimension_numbers, precision=None, preferred_element_type=None):
-        del dimension_numbers, precision, preferred_element_type
-        return product(x, kernel)
-
-    return dot_general

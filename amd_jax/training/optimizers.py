@@ -5,7 +5,7 @@ import optax
 
 from amd_jax.types import Params
 
-OUTER = ("time", "in", "out", "embed")  # what ends the names of layers that are not hidden
+OUTER = ("time", "in", "out")  # what ends the names of layers that are not hidden
 
 
 def muon(
@@ -38,8 +38,8 @@ def hidden_matrices(params: Params) -> Params:
     """Muon's axes for every hidden matrix, None for every other parameter."""
 
     def axes(path, leaf):
-        layer = [key.key for key in path][-2:-1]
-        hidden = leaf.ndim == 2 and not any(name.split("_")[-1] in OUTER for name in layer)
+        *_, layer, kind = ["", *(key.key for key in path)]
+        hidden = kind == "kernel" and leaf.ndim == 2 and layer.split("_")[-1] not in OUTER
         return optax.contrib.MuonDimensionNumbers() if hidden else None
 
     return jax.tree_util.tree_map_with_path(axes, params)

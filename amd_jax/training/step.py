@@ -52,7 +52,7 @@ def make_train_step(
         rate = jnp.maximum(1 - ema_decay, 1 / (state.step + 2.0))
         rate = jnp.where(ema_decay > 0, rate, 1.0)
         ema = optax.incremental_update(params, state.ema, rate)
-        metrics = {"loss_nats": loss, "grad_norm": optax.global_norm(grads)}
+        metrics = {"loss_nats": loss, "grad_norm": optax.tree.norm(grads)}
         return TrainState(state.step + 1, params, ema, opt, memory), metrics
 
     return jax.pmap(train_step, axis_name="batch", in_axes=(0, None, 0), donate_argnums=0)
