@@ -13,7 +13,7 @@ def keep_pages() -> str:
     maps so large a block from the system and gives it back at the end: every page of it is
     faulted in and zeroed again, a third of the CPU time of a small step (0.67 s against 0.46 s
     for the denoiser of benchmarks/text_diffusion.py at its "tiny" size). Here all blocks come
-    from one heap that never shrinks. Call it before JAX is imported.
+    from one heap that never shrinks. Call it before JAX runs anything.
 
     The price is memory: the heap settles at up to three times the scratch memory of a step, 1.6
     GB instead of 1.0 GB in that example. Do without it when a step needs several GB; there the
