@@ -47,7 +47,9 @@ def test_every_token_but_the_own_one_is_seen(network):
             difference = abs(np.asarray(apply(changed, jnp.array([0.5]))) - before)[0]
             moved[n] = np.maximum(moved[n], difference.max(axis=-1))
     assert (np.diag(moved) == 0).all()
-    reach = {"convolutions": 4, "no join": 5, "trigrams": 3}.get(name, L)  # taps + (taps - 1) * Σ dilations
+    reach = {"convolutions": 4, "no join": 5, "trigrams": 3}.get(
+        name, L
+    )  # taps + (taps - 1) * Σ dilations
     place = np.arange(L)
     near = (place[:, None] != place) & (abs(place[:, None] - place) <= reach)
     assert (moved[near] > 1e-5).all(), moved
