@@ -111,7 +111,7 @@ class Text:
         sizes = ", ".join(f"{split} {len(self.stream(split)):,}" for split in SPLITS)
         symbols = "raw bytes" if self.alphabet is None else repr(self.alphabet)
         return (
-            f"{self.name}: {sizes} characters, rows of {self.length}\n"
+            f"{self.name}: {sizes} {self.unit}s, rows of {self.length}\n"
             f"alphabet of {self.num_classes}: {symbols}"
         )
 

@@ -117,7 +117,7 @@ def test_decode_refuses_tokens_outside_the_alphabet(token):
 def test_summary_shows_sizes_and_alphabet(write):
     data = text.load(write((POEM * 40).encode()), length=16)
     assert data.summary().splitlines() == [
-        "file.txt: train 1,620, validation 90, test 90 characters, rows of 16",
+        "file.txt: train 1,620, validation 90, test 90 chars, rows of 16",
         "alphabet of 28: ' .abcdefghijklmnopqrstuvwxyz'",
     ]
 

@@ -1,0 +1,194 @@
+"""Bad input ends with one line that says the rule, what was found and the way out."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from amd_jax.data import corpus
+from amd_jax.data.text import Text
+from tests.experiments.command import OWN, QUICK, ROOT, SMALL, command
+
+TEXT8 = f"--config={ROOT / 'experiments' / 'text8_diffusion.py'}"
+BROKEN = {  # what stands in the experiment file -> what is said
+    "x = 1": "lacks get_config and build. See experiments/quickstart.py",
+    "def get_config(:": "must be Python: invalid syntax (mine.py, line 1)",
+    "import no_such_thing\ndef get_config(): ...\ndef build(config): ...": (
+        "cannot be imported: No module named 'no_such_thing'"
+    ),
+    "def get_config(): ...\ndef build(config): ...": "must return a ConfigDict",
+}
+FLAGS = {
+    (): "--config is missing. Try --config=experiments/quickstart.py",
+    ("--config=",): "--config is missing",
+    ("--config=experiments/no.py",): "found nothing at experiments/no.py",
+    ("--config=/",): "found a folder at /",
+    (QUICK, "--config.num_step=3"): "Did you mean --config.num_steps?",
+    (QUICK, "--config.network=3"): "Did you mean --config.network.width?",
+    (QUICK, "--config.network.width=1.5"): "--config.network.width=1.5: invalid literal for int",
+    (QUICK, "--config.num_steps"): "Missing value for flag --config.num_steps",
+    (QUICK, "--num_stesp=3"): "Unknown command line flag 'num_stesp'",
+    (QUICK, "train"): "Unknown argument 'train'",
+    (QUICK, "--mode=smaple"): "should be one of <train|evaluate|sample|correct>",
+    (QUICK, "--num_texts=0"): "--num_texts=0: 0 is not a positive integer",
+    (QUICK, "--num_samples=0"): "--num_samples=0: 0 is not a positive integer",
+    (QUICK, "--seed=-1"): "--seed=-1: -1 is not an integer in the range",
+    (QUICK, "--error_rate=0"): "--error_rate=0.0: The rate must be between 0 and 1",
+    (QUICK, "--error_rate=1"): "--error_rate=1.0: The rate must be between 0 and 1",
+}
+NUMBERS = {  # of a run that is about to train
+    "--config.batch_size=0": "batch_size must be at least 1; got --config.batch_size=0",
+    "--config.batch_size=3": "the 2 local devices; got 3. Use --config.batch_size=2 or 4",
+    "--config.num_steps=0": "num_steps must be at least 1",
+    "--config.checkpoint_every=0": "checkpoint_every must be at least 1",
+    "--config.evaluate_texts=0": "evaluate_texts must be at least 1",
+    "--config.timesteps=0": "at least 1 step; got steps=0",
+    "--config.length=0": "length of at least 1; got 0",
+    "--config.length=100000": "validation of stdlib_docs has 15",
+    "--config.network.heads=3": "got width=8 and heads=3",
+    "--config.ema_decay=-0.1": "ema_decay must be in [0, 1); got --config.ema_decay=-0.1",
+    "--config.ema_decay=1.0": "ema_decay must be in [0, 1); got --config.ema_decay=1.0",
+    "--config.seed=-1": "seed must be in [0, 2 ** 32)",
+    "--steps=0": "steps must be in [1, 8], the model's number of steps; got 0",
+    "--steps=9": "steps must be in [1, 8], the model's number of steps; got 9",
+    "--text=Fox": "got 'F' at position 0",
+    "--text=": "--text must not be empty",
+}
+BOOKS = {  # content -> what is said
+    b"": "has 0 bytes",
+    b"a few words": "needs one row of 256 characters, so the file about 5120",
+    b"caf\xe9 " * 5000: "holds the byte 0xe9",
+    "".join(map(chr, range(32, 400))).encode() * 20: "has 368. Use raw bytes",
+}
+
+
+@pytest.mark.parametrize("source", BROKEN)
+def test_experiment_file(source, tmp_path):
+    (tmp_path / "mine.py").write_text(source)
+    assert BROKEN[source] in command(f"--config={tmp_path / 'mine.py'}").error
+
+
+@pytest.mark.parametrize("arguments", FLAGS)
+def test_flag(arguments):
+    assert FLAGS[arguments] in command(*arguments).error
+
+
+@pytest.mark.parametrize("argument", NUMBERS)
+def test_number(argument, tmp_path):
+    result = command(QUICK, *SMALL, argument, f"--workdir={tmp_path / 'run'}")
+    assert NUMBERS[argument] in result.error
+
+
+def test_a_mistaken_number_may_be_corrected(tmp_path):
+    """Nothing is saved yet, so nothing is lost: the workdir is not held against the user."""
+    arguments = (QUICK, *SMALL, f"--workdir={tmp_path / 'run'}")
+    for size in (0, -1):
+        assert f"batch_size={size}" in command(*arguments, f"--config.batch_size={size}").error
+
+
+@pytest.mark.parametrize("content", BOOKS, ids=len)
+def test_own_text(content, tmp_path):
+    (tmp_path / "book.txt").write_bytes(content)
+    workdir = f"--workdir={tmp_path / 'run'}"
+    assert BOOKS[content] in command(OWN, f"--config.data.path={tmp_path}/book.txt", workdir).error
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("", "own_text needs a file"), ("no.txt", "found nothing"), ("/", "found a")],
+)
+def test_no_text_at_all(path, message):
+    assert message in command(OWN, f"--config.data.path={path}").error
+
+
+def test_text8_is_out_of_reach(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(corpus, "obstacle", lambda url: "no route")
+    error = command(TEXT8, f"--workdir={tmp_path / 'run'}").error
+    assert "text8.zip cannot be fetched (no route)" in error
+    assert "--config=experiments/own_text.py" in error
+    archive = tmp_path / "tfds" / "downloads" / "manual" / "text8.zip"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"not this one")
+    error = command(TEXT8, f"--workdir={tmp_path / 'run'}").error
+    assert "found 12 bytes, expected 31,344,016. Delete it" in error
+    assert list(tmp_path.iterdir()) == [tmp_path / "tfds"]
+
+
+@pytest.mark.slow
+def test_a_token_outside_the_alphabet(tmp_path, monkeypatch, quick_compilation):
+    def batch(self, seed, step, batch_size):
+        return np.full((batch_size, self.length), 27, np.uint8)
+
+    monkeypatch.setattr(Text, "batch", batch)
+    error = command(QUICK, *SMALL, f"--workdir={tmp_path / 'run'}").error
+    assert "Tokens must be in [0, 27); got 27 at index (0, 0)" in error
+
+
+@pytest.mark.parametrize("mode", ["evaluate", "sample", "correct"])
+def test_no_run(mode, trained, tmp_path):
+    workdir = tmp_path / "run"
+    arguments = (QUICK, f"--mode={mode}", f"--workdir={workdir}")
+    assert f"There is no run in {workdir}. Train one first" in command(*arguments).error
+    assert not workdir.exists()
+    shutil.copytree(trained[0], workdir)
+    assert "got 0" in command(*arguments, "--steps=0").error
+    shutil.rmtree(workdir / "checkpoints")
+    assert f"{workdir} holds no checkpoint yet" in command(*arguments).error
+
+
+@pytest.mark.parametrize("place", ["file", "/proc/no"])
+def test_workdir_that_cannot_be_written(place, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    error = command(QUICK, *SMALL, f"--workdir={tmp_path / place}").error
+    assert f"a folder that can be written; {tmp_path / place}: " in error
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_run_of_something_else(trained, tmp_path):
+    workdir = f"--workdir={trained[0]}"
+    error = command(QUICK, *SMALL, "--config.seed=7", workdir).error
+    assert f"{trained[0]} holds a run of another config: seed was 0, now 7." in error
+    error = command(QUICK, "--mode=sample", "--config.seed=7", workdir).error
+    assert "Leave these out: --mode=sample takes the numbers from the run" in error
+    source = (ROOT / "experiments" / "quickstart.py").read_text()
+    (tmp_path / "mine.py").write_text(source.replace("schedules.cosine", "schedules.linear"))
+    error = command(f"--config={tmp_path / 'mine.py'}", *SMALL, workdir).error
+    assert f"a run of another version of {tmp_path / 'mine.py'}" in error
+
+
+DAMAGE = {
+    "config.json": '{"seed": 0, "batch',
+    "run.json": '{"data": "stdlib_docs: other data"}',
+    "experiment.py": None,
+    "checkpoints/6/ema": None,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damaged_run(name, trained, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained[0], workdir)
+    if DAMAGE[name]:
+        (workdir / name).write_text(DAMAGE[name])
+    elif name == "experiment.py":
+        (workdir / name).unlink()
+    else:
+        shutil.rmtree(workdir / name)
+    error = command(QUICK, *SMALL, f"--workdir={workdir}").error
+    part = str(workdir) if name == "run.json" else str((workdir / name).parent)
+    assert part in error
+    assert "--workdir" in error
+
+
+@pytest.mark.slow
+def test_a_real_process_says_one_line(tmp_path):
+    command = [sys.executable, "-m", "experiments.run", QUICK, "--config.batch_size=0"]
+    done = subprocess.run(
+        [*command, f"--workdir={tmp_path}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == ("error: batch_size must be at least 1; got --config.batch_size=0.\n")

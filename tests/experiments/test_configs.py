@@ -1,0 +1,110 @@
+"""Every experiment file, shrunk: three steps, saved, restored, sampled from."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.data import corpus
+from amd_jax.training import checkpoints, loop
+from amd_jax.training import workdir as workdirs
+from tests.experiments.command import ROOT
+
+FILES = {
+    path.stem: path
+    for path in sorted((ROOT / "experiments").glob("*.py"))
+    if path.stem not in ("__init__", "run")
+}
+HOLLOW = {"network.width": 8, "network.join_width": 8, "network.blocks": 1}
+LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
+SHRUNK = {
+    "quickstart": {"length": 32, **HOLLOW},
+    "own_text": {"data.length": 32, **HOLLOW},
+    "text8_diffusion": LINEAR,
+    "enwik8_diffusion": LINEAR,
+}
+# Those that differ from their neighbour in numbers only; test_run.py trains the quickstart too.
+MARKS = dict.fromkeys(FILES.keys() - {"text8_diffusion"}, pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def corpora(monkeypatch):
+    """text8 and enwik8 without their archives, which tests/data sees to."""
+
+    def read(self, split, data_dir=None):
+        classes = len(self.alphabet or range(256))
+        return np.random.default_rng(0).integers(0, classes, 4000).astype(np.uint8)
+
+    monkeypatch.setattr(corpus.Corpus, "read", read)
+
+
+@pytest.fixture
+def book(tmp_path):
+    file = tmp_path / "book.txt"
+    file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    return file
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=MARKS.get(n, ())) for n in FILES])
+def test_trains_saves_restores_and_samples(name, book, tmp_path, quick_compilation):
+    module, workdir = workdirs.load_module(FILES[name]), tmp_path / "run"
+    config = module.get_config()
+    small = {"batch_size": 2, "num_steps": 3, "timesteps": 4, "log_every": 1, **SHRUNK[name]}
+    config.update_from_flattened_dict(small)
+    if name == "own_text":
+        config.data.path = str(book)
+    experiment = module.build(config)
+    workdirs.claim(workdir, config, FILES[name], experiment.data.summary())
+    params = loop.train(experiment, config, workdir)
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3]
+    unit = "byte" if name == "enwik8_diffusion" else "char"
+    assert all(0 < line[f"loss_bits_per_{unit}"] < 1000 for line in lines)
+
+    experiment, restored = checkpoints.load_run(workdir)
+    jax.tree.map(np.testing.assert_array_equal, restored, params)
+    shape = (2, *experiment.data.event_shape)
+    x = jax.jit(experiment.model.sample, static_argnums=2)(restored, jax.random.key(0), shape)
+    assert (x.shape, x.dtype) == (shape, np.int32)
+    assert experiment.data.decode(x[0])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_numbers_that_every_config_has(name):
+    config = workdirs.load_module(FILES[name]).get_config()
+    assert {"seed", "batch_size", "num_steps", "checkpoint_every"} <= set(config)
+    loop.check_numbers(config)
+
+
+def test_every_experiment_is_tested():
+    assert FILES.keys() == SHRUNK.keys()
+
+
+PAPER = {  # Hoogeboom et al., 2021, and the authors' released code
+    "text8_diffusion": {"length": 256, "classes": 27, "timesteps": 1000, "window": 128},
+    "enwik8_diffusion": {"length": 320, "classes": 256, "timesteps": 4000, "window": 80},
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_numbers(name):
+    module, paper = workdirs.load_module(FILES[name]), PAPER[name]
+    config = module.get_config()
+    rows = 90_000_000 // paper["length"]
+    assert rows == module.ROWS
+    assert (config.batch_size, config.num_steps) == (32, 300 * rows // 32)
+    assert config.optimizer.to_dict() == {"learning_rate": 1e-4, "decay_per_epoch": 0.99}
+    assert config.ema_decay == 0
+    assert config.timesteps == paper["timesteps"]
+    network = {"dim": 512, "depth": 12, "heads": 16, "local_heads": 8, "dropout": 0.0}
+    assert config.network.to_dict().items() >= {**network, "window": paper["window"]}.items()
+
+    experiment = module.build(config)
+    assert experiment.data.event_shape == (paper["length"],)
+    assert experiment.data.num_classes == experiment.model.kernel.num_classes == paper["classes"]
+    assert experiment.model.steps == paper["timesteps"]
+    x = jax.ShapeDtypeStruct((1, paper["length"]), np.int32)
+    params = jax.eval_shape(experiment.model.init, jax.random.key(0), x)
+    if name == "text8_diffusion":
+        assert round(sum(leaf.size for leaf in jax.tree.leaves(params)) / 1e6, 1) == 51.5

@@ -1,0 +1,137 @@
+"""The command line: train, evaluate, sample, correct, stop and continue."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.training import checkpoints
+from tests.experiments.command import QUICK, ROOT, RUN, SMALL, command
+
+ALPHABET = set(" abcdefghijklmnopqrstuvwxyz")
+
+
+def files(workdir):
+    return {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file()}
+
+
+def metrics(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_training_reports_all_of_itself(trained):
+    workdir, result = trained
+    assert result.ending is None
+    for part in ("stdlib_docs: train", "step 6/6", "test: ", "order 6: ", "sample 2:"):
+        assert part in result.out
+    assert "spell checking of 4 test texts" in result.out
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert [line["step"] for line in metrics(workdir)] == [1, 2, 3, 4, 5, 6]
+    assert {path.name for path in (workdir / "checkpoints").iterdir()} == {"4", "6"}
+    record = json.loads((workdir / "run.json").read_text())
+    assert record["command"][1] == QUICK
+    assert {"commit", "python", "versions", "data"} <= record.keys()
+
+
+def test_the_same_command_does_not_train_again(trained):
+    workdir, first = trained
+    before = files(workdir)
+    again = command(QUICK, *SMALL, f"--workdir={workdir}")
+    assert again.ending is None
+    assert "step 6/6" not in again.out
+    assert again.out.splitlines()[-5:] == first.out.splitlines()[-5:]
+    assert files(workdir) == before
+
+
+def test_evaluate(trained):
+    workdir, first = trained
+    line = next(line for line in first.out.splitlines() if line.startswith("test:"))
+    mode = (QUICK, f"--workdir={workdir}", "--mode=evaluate", "--num_texts=4")
+    assert line in command(*mode).out
+    exact = command(*mode, "--split=validation", "--exact").out
+    assert exact.startswith("validation: ")
+    assert "on 4 texts (all 8 steps)" in exact
+
+
+@pytest.mark.parametrize("flags", [(), ("--chain",)])
+def test_sample(trained, flags):
+    workdir, _ = trained
+    arguments = (QUICK, f"--workdir={workdir}", "--mode=sample", "--num_samples=1", "--steps=4")
+    out = command(*arguments, *flags).out
+    texts = [line[4:] for line in out.splitlines() if line.startswith("    ")]
+    assert len(texts) == (5 if flags else 1)
+    assert all(len(text) == 32 and set(text) <= ALPHABET for text in texts)
+
+
+def test_correct(trained):
+    workdir, _ = trained
+    text = "the quick brwwn fox jumps over the lazy dog"  # longer than a row
+    out = command(QUICK, f"--workdir={workdir}", "--mode=correct", f"--text={text}").out
+    lines = [line for line in out.splitlines() if line.startswith("    ")]
+    given, found = (line[4:] for line in lines if line.strip(" ^"))
+    assert given == text
+    assert len(found) == len(text)
+    assert set(found) <= ALPHABET
+
+
+def start(workdir, num_steps):
+    """The command in a process of its own."""
+    arguments = [QUICK, *SMALL, f"--config.num_steps={num_steps}", f"--workdir={workdir}"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.run", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def stop_after(process, workdir, steps, number):
+    """Sends a signal once some steps were taken; what stderr holds then."""
+    file = workdir / "metrics.jsonl"
+    while not (file.exists() and len(file.read_text().splitlines()) >= steps):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode != 0
+    return error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_stopped_run_ends_with_the_bits_of_an_unbroken_one(name, tmp_path):
+    assert start(tmp_path / "unbroken", 200).wait(300) == 0
+    workdir = tmp_path / "stopped"
+    for steps in (5, 60):
+        error = stop_after(start(workdir, 200), workdir, steps, getattr(signal, name))
+        if name != "SIGKILL":
+            assert "Traceback" not in error
+            assert error.endswith("of 200; saved. The same command continues.\n")
+    assert len(metrics(workdir)) < 200
+    assert start(workdir, 200).wait(300) == 0
+
+    found = [checkpoints.load_run(tmp_path / run)[1] for run in ("stopped", "unbroken")]
+    jax.tree.map(np.testing.assert_array_equal, *found)
+    lines = [metrics(tmp_path / run) for run in ("stopped", "unbroken")]
+    assert [line["step"] for line in lines[0]] == list(range(1, 201))
+    losses = [[line["loss_bits_per_char"] for line in run] for run in lines]
+    np.testing.assert_array_equal(*losses)
+
+
+@pytest.mark.slow
+def test_an_interrupted_evaluation_keeps_the_run(trained):
+    workdir, _ = trained
+    arguments = [QUICK, f"--workdir={workdir}", "--mode=evaluate", "--exact"]
+    process = subprocess.Popen(
+        [sys.executable, RUN, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(8)
+    process.send_signal(signal.SIGINT)
+    assert "Traceback" not in process.communicate(timeout=120)[1]
+    checkpoints.load_run(workdir)
