@@ -13,6 +13,7 @@ from amd_jax.diffusion import kernels, schedules
 from tests import enumeration, zoo
 
 DRAWS = 4000  # per sequence
+slow = functools.partial(pytest.param, marks=pytest.mark.slow)
 
 
 class Measured(NamedTuple):
@@ -86,7 +87,7 @@ def assert_mean(draws, expected, largest_error):
 
 @pytest.fixture(
     scope="module",
-    params=[1, pytest.param(2, marks=pytest.mark.slow), 5],
+    params=[1, slow(2), 5],
     ids=lambda steps: f"T{steps}",
 )
 def steps(request):
@@ -119,7 +120,10 @@ def test_samples_follow_the_law(measured):
     enumeration.assert_drawn_from(measured.samples, measured.law)
 
 
-@pytest.mark.parametrize("kernel", ["uniform-cosine", "absorbing-linear", "birth_death-cosine"])
+@pytest.mark.parametrize(
+    "kernel",
+    ["uniform-cosine", slow("absorbing-linear"), slow("birth_death-cosine")],
+)
 def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     parts = zoo.KERNELS[kernel], len(zoo.KERNELS[kernel].prior)
     two = [
@@ -135,14 +139,17 @@ def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     assert exact.all_steps.std(axis=0).mean() < 0.8 * sampled.all_steps.std(axis=0).mean()
 
 
-@pytest.mark.parametrize("denoiser", [d for d in zoo.DENOISERS if "table" not in d])
+@pytest.mark.parametrize("denoiser", ["hollow", slow("transformer"), slow("linear_transformer")])
 def test_networks_make_distributions(denoiser):
     measured = measure(zoo.diffusion("uniform-cosine", denoiser, 2), scale=0.3, shared=True)
     assert_mean(np.exp(measured.log_weight), measured.p, 0.02)
     assert_mean(measured.elbo, measured.bound, 0.1)
 
 
-@pytest.mark.parametrize("kernel", ["uniform-cosine", "absorbing-linear", "birth_death-cosine"])
+@pytest.mark.parametrize(
+    "kernel",
+    ["uniform-cosine", slow("absorbing-linear"), slow("birth_death-cosine")],
+)
 def test_loss_of_every_step_is_the_exact_one(kernel):
     """Not their sum alone: an off-by-one in time would shift terms."""
     model = zoo.diffusion(kernel, "table", 4)
@@ -271,6 +278,7 @@ def test_check_finds_paths_that_are_closed_at_initialisation():
                 model.check(params, jax.random.key(2), x)
 
 
+@pytest.mark.slow
 def test_events_of_any_shape():
     """Images too: the batch is the first axis, nats are summed over all others."""
     model = zoo.diffusion("uniform-cosine", "table", 3)

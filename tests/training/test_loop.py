@@ -92,6 +92,7 @@ def test_a_killed_run_continues_from_its_checkpoint(tmp_path, unbroken):
     assert_same(tmp_path, train(tmp_path), unbroken)
 
 
+@pytest.mark.slow
 def test_an_exception_leaves_a_run_that_continues(tmp_path, unbroken):
     def fail(params):
         raise RuntimeError("out of luck")
