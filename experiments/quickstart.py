@@ -17,7 +17,7 @@ from amd_jax.training.experiment import Experiment
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=4000, ema_decay=0.0))
+    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=2000, ema_decay=0.0))
     config.update(dict(checkpoint_every=1000, evaluate_every=0, evaluate_texts=60, log_every=50))
     config.length = 256
     config.timesteps = 1000  # T, the number of diffusion steps
