@@ -20,6 +20,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 
 SIZES = {  # dim, depth, heads, local heads
     "tiny": (128, 2, 4, 2),
@@ -56,6 +57,7 @@ class Worker:
 
     def run(self, work: str) -> dict[str, float]:
         """Wall and CPU seconds of one piece of work, and the peak memory so far in MB."""
+        time.sleep(0.5)  # the other sides' threads spin for a while after their last work
         self.process.stdin.write(work + "\n")
         self.process.stdin.flush()
         for line in self.process.stdout:  # the reference prints its progress

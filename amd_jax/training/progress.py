@@ -50,6 +50,8 @@ class Progress:
 
     def update(self, step: int, metrics: dict[str, jax.Array]) -> None:
         """Notes the metrics of one step (scalars, maybe still being computed)."""
+        if step == self._start + 1:  # it compiled: time starts here
+            self._since = self._began = time.monotonic()
         self._bar.update()
         self._pending.append(metrics)
         if step % self._log_every and step != self._total:
@@ -57,7 +59,7 @@ class Progress:
         values = jax.device_get(self._pending)
         means = {name: float(sum(v[name] for v in values)) / len(values) for name in metrics}
         now = time.monotonic()
-        speed = len(values) / (now - self._since)
+        speed = len(values) / max(now - self._since, 1e-9)
         self._pending, self._since = [], now
         loss = means.pop("loss_nats") / self._nats_per_bit
         self.write(step, {f"loss_bits_per_{self._unit}": loss, **means, "steps_per_second": speed})

@@ -1,6 +1,7 @@
 """The command line: train, evaluate, sample, correct, stop and continue."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from amd_jax.training import checkpoints
-from tests.experiments.command import QUICK, ROOT, RUN, SMALL, command
+from tests.experiments.command import QUICK, ROOT, SMALL, command
 
+LONG = (*SMALL, "--config.num_steps=200")  # long enough to be stopped on its way
 ALPHABET = set(" abcdefghijklmnopqrstuvwxyz")
 
 
@@ -79,16 +81,33 @@ def test_correct(trained):
     assert set(found) <= ALPHABET
 
 
-def start(workdir, num_steps):
-    """The command in a process of its own."""
-    arguments = [QUICK, *SMALL, f"--config.num_steps={num_steps}", f"--workdir={workdir}"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments.run", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """Starts a command in a process of its own; these share what they compile."""
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+    def start(workdir, *arguments):
+        return subprocess.Popen(
+            [sys.executable, "-m", "experiments.run", QUICK, f"--workdir={workdir}", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **cache},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def unbroken(start, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("runs") / "unbroken"
+    assert start(workdir, *LONG).wait(600) == 0
+    return workdir
 
 
 def stop_after(process, workdir, steps, number):
@@ -96,42 +115,39 @@ def stop_after(process, workdir, steps, number):
     file = workdir / "metrics.jsonl"
     while not (file.exists() and len(file.read_text().splitlines()) >= steps):
         assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+        time.sleep(0.02)
     process.send_signal(number)
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=600)
     assert process.returncode != 0
     return error
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_a_stopped_run_ends_with_the_bits_of_an_unbroken_one(name, tmp_path):
-    assert start(tmp_path / "unbroken", 200).wait(300) == 0
+def test_a_stopped_run_ends_with_the_bits_of_an_unbroken_one(name, start, unbroken, tmp_path):
     workdir = tmp_path / "stopped"
-    for steps in (5, 60):
-        error = stop_after(start(workdir, 200), workdir, steps, getattr(signal, name))
-        if name != "SIGKILL":
-            assert "Traceback" not in error
-            assert error.endswith("of 200; saved. The same command continues.\n")
+    error = stop_after(start(workdir, *LONG), workdir, 5, getattr(signal, name))
+    if name != "SIGKILL":
+        assert "Traceback" not in error
+        assert error.endswith("of 200; saved. The same command continues.\n")
     assert len(metrics(workdir)) < 200
-    assert start(workdir, 200).wait(300) == 0
+    assert start(workdir, *LONG).wait(600) == 0
 
-    found = [checkpoints.load_run(tmp_path / run)[1] for run in ("stopped", "unbroken")]
+    found = [checkpoints.load_run(run)[1] for run in (workdir, unbroken)]
     jax.tree.map(np.testing.assert_array_equal, *found)
-    lines = [metrics(tmp_path / run) for run in ("stopped", "unbroken")]
+    lines = [metrics(run) for run in (workdir, unbroken)]
     assert [line["step"] for line in lines[0]] == list(range(1, 201))
     losses = [[line["loss_bits_per_char"] for line in run] for run in lines]
     np.testing.assert_array_equal(*losses)
 
 
 @pytest.mark.slow
-def test_an_interrupted_evaluation_keeps_the_run(trained):
-    workdir, _ = trained
-    arguments = [QUICK, f"--workdir={workdir}", "--mode=evaluate", "--exact"]
-    process = subprocess.Popen(
-        [sys.executable, RUN, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(8)
+def test_an_interrupted_evaluation_keeps_the_run(start, unbroken):
+    before = files(unbroken)
+    process = start(unbroken, "--mode=evaluate", "--split=train", "--exact")
+    time.sleep(10)
     process.send_signal(signal.SIGINT)
-    assert "Traceback" not in process.communicate(timeout=120)[1]
-    checkpoints.load_run(workdir)
+    _, error = process.communicate(timeout=600)
+    assert process.returncode != 0
+    assert error.strip() == "Stopped. The same command starts again from what is saved."
+    assert files(unbroken) == before
