@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+from amd_jax.evaluation import report
 from amd_jax.training import checkpoints
 from tests.experiments.command import QUICK, ROOT, SMALL, command
 
@@ -141,13 +142,14 @@ def test_a_stopped_run_ends_with_the_bits_of_an_unbroken_one(name, start, unbrok
     np.testing.assert_array_equal(*losses)
 
 
-@pytest.mark.slow
-def test_an_interrupted_evaluation_keeps_the_run(start, unbroken):
-    before = files(unbroken)
-    process = start(unbroken, "--mode=evaluate", "--split=train", "--exact")
-    time.sleep(10)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=600)
-    assert process.returncode != 0
-    assert error.strip() == "Stopped. The same command starts again from what is saved."
-    assert files(unbroken) == before
+def test_an_interrupted_evaluation_keeps_the_run(trained, monkeypatch):
+    workdir, _ = trained
+    before = files(workdir)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "bits", interrupted)
+    ending = command(QUICK, *SMALL, "--mode=evaluate", f"--workdir={workdir}").ending
+    assert ending.strip() == "Stopped. The same command starts again from what is saved."
+    assert files(workdir) == before
