@@ -9,6 +9,7 @@ as in --config.num_steps=200. The other modes take a trained run's config from i
 
 import difflib
 import itertools
+import os
 import re
 import sys
 import traceback
@@ -197,6 +198,8 @@ def run(argv: list[str]) -> None:
         sys.exit(f"\n{stop} The same command continues.")
     except KeyboardInterrupt:
         sys.exit("\nStopped. The same command starts again from what is saved.")
+    except BrokenPipeError:  # such as `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         if not is_users(error):
             raise
