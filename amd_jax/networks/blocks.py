@@ -42,9 +42,9 @@ class Block(nn.Module):
     def __call__(self, h: Array, time: Array, *, train: bool = False) -> Array:
         """The block applied to h (B, L, D)."""
         width = h.shape[-1]
-        if self.heads and width % (2 * self.heads):
+        if self.heads < 0 or self.heads and width % (2 * self.heads):
             raise ValueError(
-                f"Rotary attention needs the width to be a multiple of 2 * heads; got "
+                f"Rotary attention needs heads >= 0 and a width that 2 * heads divides; got "
                 f"width={width} and heads={self.heads}."
             )
         modulation = nn.Dense(3 * width, kernel_init=nn.initializers.zeros, name="time")(time)
@@ -101,3 +101,10 @@ def shift(h: Array, n: int) -> Array:
 def first_tap(rng: Array, shape: tuple[int, int]) -> Array:
     """A convolution that starts near the identity: the tap of the own position is about 1."""
     return (0.1 * jax.random.normal(rng, shape)).at[0].add(1.0)
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raises ValueError for a size of a network that is below 1."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1; got {name}={size}.")

@@ -5,7 +5,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from amd_jax.networks.blocks import Block, Linear, output, rms_norm, shift, time_features
+from amd_jax.networks.blocks import (
+    Block,
+    Linear,
+    check_sizes,
+    output,
+    rms_norm,
+    shift,
+    time_features,
+)
 
 TRIGRAMS = ((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3))  # offsets that leave 0 out
 TABLE_ROWS = 32_749  # a prime: with more trigrams than rows, their numbers spread over all
@@ -37,6 +45,8 @@ class Hollow(nn.Module):
     @nn.compact
     def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
         """x_t (B, L) int, t (B,) in [0, 1] -> logits (B, L, K), float32."""
+        check_sizes(width=self.width, blocks=self.blocks, join_width=self.join_width)
+        check_sizes(taps=self.taps, dilations=len(self.dilations))
         time = time_features(t)
         tokens = jax.nn.one_hot(x_t, self.num_classes)
         past = self.tower("past", tokens, time, train)

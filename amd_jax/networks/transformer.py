@@ -7,7 +7,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from amd_jax.networks.blocks import Block, Linear, output, rms_norm, shift, time_features
+from amd_jax.networks.blocks import (
+    Block,
+    Linear,
+    check_sizes,
+    output,
+    rms_norm,
+    shift,
+    time_features,
+)
 
 
 class Transformer(nn.Module):
@@ -29,6 +37,7 @@ class Transformer(nn.Module):
     @nn.compact
     def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
         """x_t (B, L) int, t (B,) in [0, 1] -> logits (B, L, K), float32."""
+        check_sizes(width=self.width, blocks=self.blocks, expansion=self.expansion)
         if self.taps % 2 == 0:
             raise ValueError(f"The input's convolution needs an odd width; got taps={self.taps}.")
         time = time_features(t)

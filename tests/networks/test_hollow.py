@@ -100,3 +100,22 @@ def test_dropout_needs_training_and_a_key():
     one, two = (model.predict(params, x, t, rng=jax.random.key(i), train=True) for i in (0, 1))
     assert (abs(one - two) > 1e-3).any()
     assert (abs(one - calm) > 1e-3).any()
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ({"width": 0}, "width must be at least 1; got width=0"),
+        ({"blocks": -1}, "blocks must be at least 1; got blocks=-1"),
+        ({"dilations": ()}, "dilations must be at least 1; got dilations=0"),
+        (
+            {"heads": -1},
+            "heads >= 0 and a width that 2 \\* heads divides; got width=8 and heads=-1",
+        ),
+        ({"heads": 3}, "got width=8 and heads=3"),
+    ],
+)
+def test_sizes_that_make_no_network_are_refused(size, message):
+    network = networks.Hollow(K, **{"width": 8, **size})
+    with pytest.raises(ValueError, match=message):
+        network.init(jax.random.key(0), jnp.zeros((1, L), jnp.int32), jnp.array([0.5]))
