@@ -11,6 +11,7 @@ from flax import jax_utils
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Model, Nats, Params
 
+DRAWS = 8  # estimates per example
 ROWS = 128  # examples x draws in one call on a device
 
 
@@ -32,7 +33,7 @@ def bits_per_dim(nats: np.ndarray, num_dims: int) -> np.ndarray:
 
 
 def elbo(
-    model: Model, params: Params, rng: Key, rows: np.ndarray, num_classes: int, draws: int = 8
+    model: Model, params: Params, rng: Key, rows: np.ndarray, num_classes: int, draws: int = DRAWS
 ) -> Estimate:
     """The negative elbo of rows (N, ...) in bits per dimension, `draws` estimates per row.
 

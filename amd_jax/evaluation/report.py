@@ -14,7 +14,7 @@ WORDS_LIMIT = 100_000_000
 
 
 def bits(
-    model: Any,
+    model: Diffusion,
     params: Params,
     data: Any,
     *,
@@ -31,7 +31,7 @@ def bits(
         how = f"all {model.steps} steps"
     else:
         found = likelihood.elbo(model, params, rng, rows, data.num_classes)
-        how = f"{model.steps} steps, 8 drawn per text" if hasattr(model, "steps") else "elbo"
+        how = f"{model.steps} steps, {likelihood.DRAWS} drawn per text"
     return found, f"{split}: {found} bits/{data.unit} on {found.examples} texts ({how})"
 
 
