@@ -35,15 +35,59 @@ class Kernel(Protocol):
         """q(x_t | x_s = k) for every k: (B, ...), (B,), (B,) -> (B, ..., K)."""
 
 
+class Transform(Protocol):
+    """A map x -> z with its contribution to the log-likelihood, and the way back.
+
+    log p(x) = log p(z) + nats for a bijection (nats is the log-determinant); for a surjection or
+    a dequantisation E[exp(log p(z) + nats)] = p(x), with z drawn from q(z | x) (Nielsen et al.,
+    2020, sec. 3). To add one: a frozen dataclass with these three methods, in the experiment file
+    or in `transforms/`, and one line in `tests/zoo.py`.
+    """
+
+    def init(self, rng: Key, x: Array) -> Params:
+        """Parameters for inputs like `x` (B, ...), a real batch; {} if there are none."""
+
+    def forward(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        """z (B, ...) and its nats (B,); `train` turns dropout on."""
+
+    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+        """x (B, ...) with forward(x) = z."""
+
+
+class Law(Protocol):
+    """A distribution of latents z (B, ..., C), to end a flow with.
+
+    To add one: a frozen dataclass with these three methods. A law that depends on a context has
+    `sample_and_log_prob(params, rng, context)` beside them (`transforms/laws.Conditional`).
+    """
+
+    def init(self, rng: Key, z: Array) -> Params:
+        """Parameters for latents shaped like `z`; {} if there are none."""
+
+    def log_prob(self, params: Params, z: Array) -> Nats:
+        """Log-density of each z: (B,) in nats, summed over the event."""
+
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+        """Draws of the given shape (B, ...)."""
+
+
 class Model(Protocol):
     """A distribution over integer arrays `x` of shape (B, ...).
 
-    To add one: a frozen dataclass of parts with these four methods, and one line in
+    To add one: a frozen dataclass of parts with these five methods, and one line in
     `tests/zoo.py`, which checks by enumeration that it sums to one.
     """
 
     def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for data shaped like `x`."""
+        """Parameters for a batch of data like `x`."""
+
+    def check(self, params: Params, rng: Key, x: Array) -> None:
+        """Raises ValueError, naming the part, if a part breaks its promise on a real batch.
+
+        Training asks before its first step, and again when a step has failed.
+        """
 
     def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
         """An estimate whose expectation is a lower bound of log p(x): train on it."""

@@ -19,7 +19,7 @@ from amd_jax.training.experiment import Experiment
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=6000, ema_decay=0.0))
+    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=7000, ema_decay=0.0))
     config.update(dict(checkpoint_every=1000, evaluate_every=800, evaluate_texts=64))
     config.log_every = 50
     config.data = dict(path="", length=256, raw_bytes=False)

@@ -20,7 +20,8 @@ from types import ModuleType
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from amd_jax.evaluation import report
+from amd_jax.evaluation import plane, report
+from amd_jax.models import Diffusion
 from amd_jax.training import allocator, checkpoints, loop
 from amd_jax.training import workdir as workdirs
 
@@ -35,10 +36,22 @@ NUM_TEXTS = flags.DEFINE_integer(
     "num_texts", None, "Evaluate this many texts; default: all of the split.", lower_bound=1
 )
 EXACT = flags.DEFINE_bool("exact", False, "Evaluate every one of the T steps for every text.")
+IMPORTANCE_SAMPLES = flags.DEFINE_integer(
+    "importance_samples",
+    None,
+    "Evaluate the importance-weighted bound of this many draws per text as well.",
+    lower_bound=1,
+)
 STEPS = flags.DEFINE_integer("steps", None, "Steps of sampler and bound; default: the model's T.")
 NUM_SAMPLES = flags.DEFINE_integer("num_samples", 4, "How many samples to draw.", lower_bound=1)
 SEED = flags.DEFINE_integer(
     "seed", 0, "Seed of evaluation and samples.", lower_bound=0, upper_bound=2**32 - 1
+)
+REDRAWS = flags.DEFINE_integer(
+    "redraws",
+    0,
+    "Draw a flow's sample anew, up to this many times, while it holds codes of no class.",
+    lower_bound=0,
 )
 CHAIN = flags.DEFINE_bool("chain", False, "Show one sample on its way from noise to data.")
 TEXT = flags.DEFINE_string("text", None, "Text to correct.")
@@ -56,7 +69,7 @@ flags.register_validator(
 def train(workdir: Path, config: ConfigDict, source: Path) -> None:
     """Trains, or continues; then evaluates, samples and corrects."""
     experiment = workdirs.load_module(source).build(config)
-    model, data = strided(experiment.model), experiment.data
+    model, data = suited(experiment.model), experiment.data
     if TEXT.value is not None:
         report.tokens(data, TEXT.value)  # what it refuses is told now, not after the training
     summary = data.summary()  # reads the data: nothing is written if they are missing
@@ -71,28 +84,36 @@ def train(workdir: Path, config: ConfigDict, source: Path) -> None:
 
     params = loop.train(experiment, config, workdir, validate)
     for show in (evaluate, sample, correct):
-        print()
-        show(model, params, data)
+        if show is not correct or isinstance(model, Diffusion):
+            print()
+            show(model, params, data, workdir)
 
 
-def evaluate(model, params, data) -> None:
-    """Prints the bound on a split, and count models of the same text beside it."""
+def evaluate(model, params, data, workdir: Path) -> None:
+    """Prints the bound on a split, and for text count models beside it."""
     which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value}
     _, line = report.bits(model, params, data, **which, exact=EXACT.value, seed=SEED.value)
     print(line, flush=True)
-    print(report.counts(data, **which), flush=True)
+    if IMPORTANCE_SAMPLES.value is not None:
+        number = {"importance_samples": IMPORTANCE_SAMPLES.value, "seed": SEED.value}
+        print(report.importance_weighted(model, params, data, **which, **number), flush=True)
+    if is_text(data):
+        print(report.counts(data, **which), flush=True)
 
 
-def sample(model, params, data) -> None:
-    """Prints samples, or the chain of one."""
+def sample(model, params, data, workdir: Path) -> None:
+    """Prints samples, or the chain of one; for pairs of numbers it draws a picture."""
     if CHAIN.value:
         print(report.chain(model, params, data, seed=SEED.value))
+    elif not is_text(data):
+        path = workdir / "samples.png"
+        print("\n".join(plane.picture(model, params, data, path, seed=SEED.value)))
     else:
-        number = NUM_SAMPLES.value
-        print(report.samples(model, params, data, num_samples=number, seed=SEED.value))
+        number = {"num_samples": NUM_SAMPLES.value, "redraws": REDRAWS.value}
+        print(report.samples(model, params, data, **number, seed=SEED.value))
 
 
-def correct(model, params, data) -> None:
+def correct(model, params, data, workdir: Path) -> None:
     """Prints --text corrected; without one, how well damaged texts of the split are restored."""
     rate = ERROR_RATE.value
     if TEXT.value is not None:
@@ -102,8 +123,29 @@ def correct(model, params, data) -> None:
         print(report.restoration(model, params, data, **which, error_rate=rate))
 
 
-def strided(model):
-    """The model on a grid of --steps steps; ValueError if it has fewer."""
+def is_text(data) -> bool:
+    """Whether the data are one stream of tokens, cut into rows."""
+    return hasattr(data, "stream")
+
+
+def suited(model):
+    """The model on a grid of --steps steps.
+
+    ValueError if it has fewer, or if a flag asks a flow for what only a diffusion has.
+    """
+    asked = {
+        "--steps": STEPS.value is not None,
+        "--chain": CHAIN.value,
+        "--exact": EXACT.value,
+        "--mode=correct": MODE.value == "correct",
+        "--text": TEXT.value is not None,
+    }
+    for flag, given in asked.items():
+        if given and not isinstance(model, Diffusion):
+            raise ValueError(
+                f"{flag} is for diffusions; this experiment has a {type(model).__name__}. "
+                "Leave it out."
+            )
     return model if STEPS.value is None else model.strided(STEPS.value)
 
 
@@ -187,7 +229,7 @@ def main(argv: list[str]) -> None:
         refuse_other_numbers(workdir, CONFIG.value, workdirs.load_module(source))
         experiment, params = checkpoints.load_run(workdir)
         show = {"evaluate": evaluate, "sample": sample, "correct": correct}[MODE.value]
-        show(strided(experiment.model), params, experiment.data)
+        show(suited(experiment.model), params, experiment.data, workdir)
 
 
 def run(argv: list[str]) -> None:

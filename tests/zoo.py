@@ -13,7 +13,9 @@ import numpy as np
 from amd_jax import models, networks
 from amd_jax.data import dataset
 from amd_jax.diffusion import kernels, schedules
-from amd_jax.ops import categorical
+from amd_jax.ops import categorical, integers, scalars
+from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
+from amd_jax.transforms.autoregressive import Autoregressive
 from amd_jax.types import Array, Schedule
 
 LENGTH = 2
@@ -141,6 +143,64 @@ def diffusion(kernel: str, denoiser: str, steps: int) -> models.Diffusion:
     """A model of the zoo's parts."""
     parts = KERNELS[kernel], DENOISERS[denoiser](len(KERNELS[kernel].prior))
     return models.Diffusion(*parts, steps=steps)
+
+
+class Context(nn.Module):
+    """A conditioner that reads its whole input at every place: (B, ...) -> (B, num_outputs)."""
+
+    num_outputs: int
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        flat = x.reshape(x.shape[0], -1).astype(jnp.float32)
+        h = nn.tanh(nn.Dense(8)(flat))
+        return nn.Dense(self.num_outputs, kernel_init=nn.initializers.zeros)(h)
+
+
+def law(family, event: tuple[int, ...], digits: int) -> laws.Conditional:
+    """A conditional law over (B, L, digits, *event)."""
+    size = LENGTH * digits * int(np.prod(event, dtype=int)) * family.num_parameters
+    return laws.Conditional(family, Context(size), event)
+
+
+LIFTS = {  # (base, digits) -> the part that turns digits into numbers
+    "argmax": lambda base, digits: argmax.Argmax(law(laws.LOGISTIC, (base,), digits)),
+    "gumbel": lambda base, digits: argmax.GumbelArgmax(base, Context(LENGTH * digits * base)),
+    "gumbel_threshold": lambda base, digits: argmax.GumbelThreshold(
+        law(laws.LOGISTIC, (base,), digits), jnp.linspace(-0.5, 0.5, base)
+    ),
+    "binary": lambda base, digits: argmax.BinaryArgmax(law(laws.LOGISTIC, (), digits)),
+    "uniform": lambda base, digits: dequantize.Uniform(base),
+    "variational": lambda base, digits: dequantize.Variational(
+        base, law(laws.LOGISTIC, (), digits)
+    ),
+}
+LAYERS = {  # number of channels C -> transforms (B, L, C) -> (B, L, C)
+    "none": lambda channels: (),
+    "coupling": lambda channels: (
+        elementwise.ActNorm(),
+        elementwise.Linear1x1(),
+        coupling.Coupling(
+            Context(LENGTH * (channels - channels // 2) * 8), scalars.LogisticMixture(2)
+        ),
+        elementwise.Reverse(),
+    ),
+    "autoregressive": lambda channels: (
+        Autoregressive(networks.AutoregressiveLSTM(8, components=2), scalars.LogisticMixture(2)),
+    ),
+}
+
+
+def flow(lift: str, base: int, num_classes: int, layers: str = "none") -> models.Flow:
+    """A flow over (B, L) tokens: digits, one of LIFTS, some of LAYERS, a law per channel."""
+    digits = integers.num_digits(num_classes, base)
+    parts = [argmax.Digits(num_classes, base), LIFTS[lift](base, digits)]
+    channels = digits
+    if lift in ("argmax", "gumbel", "gumbel_threshold"):
+        parts.append(elementwise.Merge((digits, base)))
+        channels = digits * base
+    end = laws.GUMBEL if lift.startswith("gumbel") else laws.LOGISTIC
+    return models.Flow((*parts, *LAYERS[layers](channels)), laws.Learned(end))
 
 
 def parameters(model, seed: int = 0, scale: float = 0.5, length: int = LENGTH):

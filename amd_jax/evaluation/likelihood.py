@@ -45,7 +45,37 @@ def elbo(
         tiled = jnp.tile(x, (draws,) + (1,) * (x.ndim - 1))
         return model.elbo(params, rng, tiled).reshape(draws, -1).mean(axis=0)
 
-    return over_rows(estimate, params, rng, rows, num_classes, max(1, ROWS // draws))
+    batch_size = max(1, ROWS // draws)
+    return mean_bits(nats_of_rows(estimate, params, rng, rows, num_classes, batch_size), rows)
+
+
+def iwbo(
+    model: Model, params: Params, rng: Key, rows: np.ndarray, num_classes: int, samples: int
+) -> Estimate:
+    """The negative importance-weighted bound of rows (N, ...) in bits per dimension.
+
+    log (1/k) Σ exp(log_weight) of k = `samples` draws per row, one after the other: memory does
+    not grow with k. At least the elbo, and log p(x) in the limit (Burda et al., 2016, sec. 3).
+    Raises ValueError for k < 1.
+    """
+    return mean_bits(log_likelihoods(model, params, rng, rows, num_classes, samples), rows)
+
+
+def log_likelihoods(
+    model: Model, params: Params, rng: Key, rows: np.ndarray, num_classes: int, samples: int
+) -> np.ndarray:
+    """log (1/k) Σ exp(log_weight) of each row, k = `samples` draws: float64 (N,) in nats."""
+    if samples < 1:
+        raise ValueError(f"An importance-weighted bound needs 1 sample or more; got {samples}.")
+
+    def estimate(params: Params, rng: Key, x: Array) -> Nats:
+        def add(j: Array, total: Nats) -> Nats:
+            return jnp.logaddexp(total, model.log_weight(params, jax.random.fold_in(rng, j), x))
+
+        start = jnp.full(x.shape[0], -jnp.inf)
+        return jax.lax.fori_loop(0, samples, add, start) - jnp.log(float(samples))
+
+    return nats_of_rows(estimate, params, rng, rows, num_classes, ROWS)
 
 
 def elbo_of_all_steps(
@@ -57,18 +87,19 @@ def elbo_of_all_steps(
     """
     if not hasattr(model, "elbo_of_all_steps"):
         raise ValueError(f"--exact walks diffusion steps; {type(model).__name__} has none.")
-    return over_rows(model.elbo_of_all_steps, params, rng, rows, num_classes, ROWS)
+    estimate = model.elbo_of_all_steps
+    return mean_bits(nats_of_rows(estimate, params, rng, rows, num_classes, ROWS), rows)
 
 
-def over_rows(
+def nats_of_rows(
     estimate: Callable[[Params, Key, Array], Nats],
     params: Params,
     rng: Key,
     rows: np.ndarray,
     num_classes: int,
     batch_size: int,
-) -> Estimate:
-    """Mean of -estimate(params, rng, x) (B,) over rows (N, ...), on all local devices.
+) -> np.ndarray:
+    """estimate(params, rng, x) (B,) of all rows (N, ...), on all local devices: float64 (N,).
 
     The last batch is filled up with copies of its first row, which are not counted. Raises
     ValueError for a token outside [0, num_classes).
@@ -85,6 +116,11 @@ def over_rows(
         rngs = jax.random.split(jax.random.fold_in(rng, start), devices)
         found = run(params, rngs, padded.reshape(devices, batch_size, *x.shape[1:]))
         nats.append(np.asarray(found).reshape(-1)[: len(x)])
-    bits = bits_per_dim(-np.concatenate(nats).astype(np.float64), int(np.prod(rows.shape[1:])))
+    return np.concatenate(nats).astype(np.float64)
+
+
+def mean_bits(nats: np.ndarray, rows: np.ndarray) -> Estimate:
+    """Mean and standard error of -nats (N,) in bits per dimension of a row."""
+    bits = bits_per_dim(-nats, int(np.prod(rows.shape[1:])))
     error = bits.std(ddof=1) / len(bits) ** 0.5 if len(bits) > 1 else float("nan")
     return Estimate(float(bits.mean()), float(error), len(bits))

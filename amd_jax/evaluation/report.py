@@ -7,14 +7,15 @@ import numpy as np
 
 from amd_jax.evaluation import count_models, gallery, infill, likelihood, spelling
 from amd_jax.models import Diffusion
-from amd_jax.types import Params
+from amd_jax.ops import integers
+from amd_jax.types import Model, Params
 
 COUNT_LIMIT = 20_000_000  # characters of training text up to which count models are fitted
 WORDS_LIMIT = 100_000_000
 
 
 def bits(
-    model: Diffusion,
+    model: Model,
     params: Params,
     data: Any,
     *,
@@ -29,10 +30,34 @@ def bits(
     if exact:
         found = likelihood.elbo_of_all_steps(model, params, rng, rows, data.num_classes)
         how = f"all {model.steps} steps"
-    else:
+    elif isinstance(model, Diffusion):
         found = likelihood.elbo(model, params, rng, rows, data.num_classes)
         how = f"{model.steps} steps, {likelihood.DRAWS} drawn per text"
+    else:
+        found = likelihood.elbo(model, params, rng, rows, data.num_classes, draws=1)
+        how = "evidence lower bound, one draw per text"
     return found, f"{split}: {found} bits/{data.unit} on {found.examples} texts ({how})"
+
+
+def importance_weighted(
+    model: Model,
+    params: Params,
+    data: Any,
+    *,
+    split: str,
+    num_texts: int | None,
+    importance_samples: int,
+    seed: int,
+) -> str:
+    """The importance-weighted bound on a split with its standard error, as a line."""
+    rows = data.rows(split)[:num_texts]
+    found = likelihood.iwbo(
+        model, params, jax.random.key(seed), rows, data.num_classes, importance_samples
+    )
+    return (
+        f"{split}: {found} bits/{data.unit} on {found.examples} texts "
+        f"(importance-weighted bound, k = {importance_samples})"
+    )
 
 
 def counts(data: Any, *, split: str, num_texts: int | None) -> str:
@@ -48,13 +73,23 @@ def counts(data: Any, *, split: str, num_texts: int | None) -> str:
     return "\n".join(["count models of the same text:", *found])
 
 
-def samples(model: Any, params: Params, data: Any, *, num_samples: int, seed: int) -> str:
-    """Samples, and the share of their words that occur in the training text."""
+def samples(
+    model: Model, params: Params, data: Any, *, num_samples: int, seed: int, redraws: int = 0
+) -> str:
+    """Samples, and the share of their words that occur in the training text.
+
+    Codes of a flow that stand for no class show as \ufffd, and their share is told.
+    """
     shape = (num_samples, *data.event_shape)
-    drawn = gallery.samples(model, params, jax.random.key(seed), shape)
-    texts = [data.decode(x) for x in drawn]
+    drawn = gallery.samples(model, params, jax.random.key(seed), shape, redraws)
+    texts = [gallery.text(x, data.decode) for x in drawn]
     train = data.stream("train")
     lines = [f"sample {i + 1}:\n{gallery.wrapped(text)}" for i, text in enumerate(texts)]
+    if (unused := (drawn == integers.UNUSED).mean()) > 0:
+        lines.append(
+            f"codes of the samples that stand for no class (shown as \ufffd): {unused:.2%}; "
+            "--redraws=N draws such samples anew"
+        )
     if len(train) <= WORDS_LIMIT:
         share = spelling.share_of_known_words(texts, data.decode(train))
         lines.append(f"words of the samples that occur in the training text: {share:.0%}")

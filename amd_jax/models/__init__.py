@@ -1,5 +1,6 @@
 """Models: the only places where parts meet parameters."""
 
 from amd_jax.models.diffusion import Diffusion
+from amd_jax.models.flow import Flow
 
-__all__ = ["Diffusion"]
+__all__ = ["Diffusion", "Flow"]

@@ -15,8 +15,13 @@ from amd_jax.networks.blocks import (
     time_features,
 )
 
-TRIGRAMS = ((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3))  # offsets that leave 0 out
-TABLE_ROWS = 32_749  # a prime: with more trigrams than rows, their numbers spread over all
+CONTEXTS = (  # offsets of tokens around a position, which leave 0 out
+    *((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3)),
+    *((-4, -3, -2, -1), (-2, -1, 1, 2), (1, 2, 3, 4)),
+    *((-5, -4, -3, -2, -1), (1, 2, 3, 4, 5)),
+)
+REACH = 5
+TABLE_ROWS = 32_749  # a prime: with more contexts than rows, their numbers spread over all
 
 
 class Hollow(nn.Module):
@@ -36,7 +41,7 @@ class Hollow(nn.Module):
     join_width: int = 128
     join_blocks: int = 2
     taps: int = 5  # width of every convolution
-    table_width: int = 0  # of the embeddings of the trigrams around a position; 0 for none
+    table_width: int = 0  # of the embeddings of short contexts around a position; 0 for none
     dropout: float = 0.0
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
 
@@ -51,30 +56,32 @@ class Hollow(nn.Module):
         tokens = jax.nn.one_hot(x_t, self.num_classes)
         past = self.tower("past", tokens, time, train)
         future = self.tower("future", tokens[:, ::-1], time, train)[:, ::-1]
-        sides = [past, future, *self.trigrams(x_t)]
+        sides = [past, future, *self.contexts(x_t)]
         h = Linear(self.join_width, name="join")(jnp.concatenate(sides, axis=-1))
         for i in range(self.join_blocks):
             block = Block(dropout=self.dropout, name=f"joint_{i}")
             h = block(h, time, train=train)
         return output(self.num_classes, self.log_frequencies)(rms_norm(h))
 
-    def trigrams(self, x_t: Array) -> list[Array]:
-        """Embeddings of the three-token contexts around each position: each (B, L, table_width).
+    def contexts(self, x_t: Array) -> list[Array]:
+        """Embeddings of the contexts of 3 to 5 tokens: each (B, L, table_width).
 
-        A table row per trigram: what the towers would have to compute, read off in one look-up.
+        A table row per context: what the towers would have to compute, read off in one look-up.
+        Contexts share rows where there are more of them than TABLE_ROWS.
         """
         if not self.table_width:
             return []
         length, base = x_t.shape[1], self.num_classes + 1
-        padded = jnp.pad(x_t, ((0, 0), (3, 3)), constant_values=self.num_classes)
-        rows = min(base**3, TABLE_ROWS)
+        ends = ((0, 0), (REACH, REACH))
+        padded = jnp.pad(x_t, ends, constant_values=self.num_classes)
         found = []
-        for i, offsets in enumerate(TRIGRAMS):
-            index = 0
+        for i, offsets in enumerate(CONTEXTS):
+            rows, index = min(base ** len(offsets), TABLE_ROWS), 0
             for offset in offsets:
-                index = index * base + padded[:, 3 + offset : 3 + offset + length]
-            table = nn.Embed(rows, self.table_width, name=f"trigram_{i}_embed")
-            found.append(table(index % rows))
+                token = padded[:, REACH + offset : REACH + offset + length]
+                index = (index * base + token) % rows
+            table = nn.Embed(rows, self.table_width, name=f"context_{i}_embed")
+            found.append(table(index))
         return found
 
     def tower(self, name: str, tokens: Array, time: Array, train: bool) -> Array:

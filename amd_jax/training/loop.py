@@ -57,9 +57,11 @@ def train(
                 state, metrics = train_step(state, rng, _batch(data, config, step))
                 if jax.default_backend() == "cpu":  # queued steps deadlocked virtual devices
                     jax.block_until_ready(metrics)
+                due = step == config.num_steps or received or step % config.checkpoint_every == 0
+                if due or step % config.log_every == 0 or jax.default_backend() == "cpu":
+                    _check_finite(experiment, config, state, rng, step)
                 progress.update(step, jax.tree.map(lambda a: a[0], metrics))
-                if step == config.num_steps or received or step % config.checkpoint_every == 0:
-                    _check_finite(step, metrics)
+                if due:
                     checkpoints.save(steps.unreplicate(state))
                 if received:
                     raise Interrupted(f"Stopped at step {step} of {config.num_steps}; saved.")
@@ -98,14 +100,28 @@ def _batch(data: Any, config: ConfigDict, step: int) -> np.ndarray:
     return steps.shard(x)
 
 
-def _check_finite(step: int, metrics: dict[str, jax.Array]) -> None:
-    """Raises ValueError if a run has diverged, before that state replaces its last good one."""
-    for name, value in metrics.items():
-        if not np.isfinite(value).all():
-            raise ValueError(
-                f"{name} must be finite; got {value[0]} at step {step}, which is not saved. "
-                "Use a smaller learning rate, in another --workdir."
-            )
+def _check_finite(
+    experiment: Experiment, config: ConfigDict, state: steps.TrainState, rng: jax.Array, step: int
+) -> None:
+    """Raises ValueError if a step up to `step` failed: with the part, if the model can tell.
+
+    A step whose numbers are not finite leaves the state, and its count of steps, as it was.
+    """
+    state = steps.unreplicate(state)
+    reached = int(state.step)
+    if reached == step:
+        return
+    reason = "The model itself is finite there; its gradient is not."
+    try:
+        for device, x in enumerate(_batch(experiment.data, config, reached + 1)):
+            key = steps.step_key(rng, reached, device)
+            experiment.model.check(state.params, key, jax.numpy.asarray(x, np.int32))
+    except ValueError as error:
+        reason = str(error)
+    raise ValueError(
+        f"Loss and gradient must be finite; at step {reached + 1} they are not, and nothing of it "
+        f"is saved. {reason} Use a smaller learning rate, in another --workdir."
+    )
 
 
 def _start(
@@ -122,8 +138,7 @@ def _start(
         return checkpoints.restore(jax.eval_shape(init, rng, x))
     x = jax.numpy.asarray(experiment.data.batch(config.seed, 0, x.shape[0]), np.int32)
     state = jax.jit(init)(rng, x)
-    if hasattr(model, "check"):
-        model.check(state.params, rng, x)
+    model.check(state.params, rng, x)
     return state
 
 

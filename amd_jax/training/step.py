@@ -33,12 +33,13 @@ def make_train_step(
     """One optimiser step on all local devices: (state, rng, x) -> (state, metrics).
 
     State and metrics are replicated (see `replicate`), x is (devices, B / devices, ...); the key
-    never changes: a step's key is folded from it, the step and the device. The moving average
-    starts as a plain mean, so that short runs are not dragged back to their initialisation.
+    never changes: a step's key is folded from it, the step and the device (`step_key`). The moving
+    average starts as a plain mean, so that short runs are not dragged back to their
+    initialisation. A step whose loss or gradient is not finite leaves the state as it was.
     """
 
     def train_step(state: TrainState, rng: Key, x: Array):
-        rng = jax.random.fold_in(jax.random.fold_in(rng, state.step), jax.lax.axis_index("batch"))
+        rng = step_key(rng, state.step, jax.lax.axis_index("batch"))
 
         def loss_fn(params):
             nats, evidence = objective.loss(params, state.memory, rng, x.astype(jnp.int32))
@@ -53,9 +54,16 @@ def make_train_step(
         rate = jnp.where(ema_decay > 0, rate, 1.0)
         ema = optax.incremental_update(params, state.ema, rate)
         metrics = {"loss_nats": loss, "grad_norm": optax.tree.norm(grads)}
-        return TrainState(state.step + 1, params, ema, opt, memory), metrics
+        new = TrainState(state.step + 1, params, ema, opt, memory)
+        fine = jnp.isfinite(metrics["loss_nats"]) & jnp.isfinite(metrics["grad_norm"])
+        return jax.tree.map(lambda a, b: jnp.where(fine, a, b), new, state), metrics
 
     return jax.pmap(train_step, axis_name="batch", in_axes=(0, None, 0), donate_argnums=0)
+
+
+def step_key(rng: Key, step: Array | int, device: Array | int) -> Key:
+    """The key of a training step on a device; `step` counts from 0."""
+    return jax.random.fold_in(jax.random.fold_in(rng, step), device)
 
 
 def replicate(tree: Any) -> Any:

@@ -16,9 +16,10 @@ def first_token(params, rng, x):
 @pytest.mark.parametrize("batch_size", [1, 2, 128])
 def test_every_row_counts_once(n, batch_size):
     rows = np.stack([np.arange(n), np.zeros(n, int)], axis=1).astype(np.uint8)
-    found = likelihood.over_rows(
+    nats = likelihood.nats_of_rows(
         first_token, jnp.ones(()), jax.random.key(0), rows, 10, batch_size
     )
+    found = likelihood.mean_bits(nats, rows)
     bits = (np.arange(n) + 1) / (2 * np.log(2))
     assert found.examples == n
     assert found.bits == pytest.approx(bits.mean(), rel=1e-6)
@@ -33,14 +34,15 @@ def test_every_row_has_its_own_noise():
         return jax.random.uniform(rng, x.shape[:1])
 
     rows = np.zeros((9, 2), np.uint8)
-    found = likelihood.over_rows(noise, jnp.ones(()), jax.random.key(0), rows, 3, 2)
+    nats = likelihood.nats_of_rows(noise, jnp.ones(()), jax.random.key(0), rows, 3, 2)
+    found = likelihood.mean_bits(nats, rows)
     draws = 1 / (2 * np.log(2) * 12**0.5)  # of the standard deviation of one row
     assert 0.4 * draws < found.error * 3 < 2 * draws
 
 
 def test_tokens_outside_are_refused():
     with pytest.raises(ValueError, match="got 3 at index"):
-        likelihood.over_rows(first_token, 1.0, jax.random.key(0), np.full((2, 2), 3), 3, 2)
+        likelihood.nats_of_rows(first_token, 1.0, jax.random.key(0), np.full((2, 2), 3), 3, 2)
 
 
 @pytest.fixture(scope="module")

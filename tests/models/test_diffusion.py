@@ -11,6 +11,7 @@ import pytest
 from amd_jax import models, networks
 from amd_jax.diffusion import kernels, schedules
 from tests import enumeration, zoo
+from tests.models.means import assert_mean
 
 DRAWS = 4000  # per sequence
 slow = functools.partial(pytest.param, marks=pytest.mark.slow)
@@ -71,17 +72,6 @@ def measure(model, scale=0.5, shared=False):
         enumeration.bound(model, params, x),
         *(np.asarray(n, np.float64) for n in nats),
         enumeration.number(samples, len(kernel.prior)),
-    )
-
-
-def assert_mean(draws, expected, largest_error):
-    """Every mean over axis 0 is within 5 standard errors, and those are small."""
-    error = draws.std(axis=0) / len(draws) ** 0.5
-    assert error.max() < largest_error, f"standard error {error.max():.3g}: too loose to mean much"
-    assert (abs(draws.mean(axis=0) - expected) <= 5 * error + 1e-5).all(), (
-        draws.mean(axis=0),
-        expected,
-        error,
     )
 
 

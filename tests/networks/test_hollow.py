@@ -14,7 +14,7 @@ SIZES = {
     "dilated": dict(blocks=2, taps=2, dilations=(1, 3)),
     "attention": dict(blocks=1, taps=2, heads=2),
     "no join": dict(blocks=1, taps=3, join_blocks=0),
-    "trigrams": dict(blocks=1, taps=1, table_width=4),
+    "contexts": dict(blocks=1, taps=1, table_width=4),
 }
 
 
@@ -47,7 +47,7 @@ def test_every_token_but_the_own_one_is_seen(network):
             difference = abs(np.asarray(apply(changed, jnp.array([0.5]))) - before)[0]
             moved[n] = np.maximum(moved[n], difference.max(axis=-1))
     assert (np.diag(moved) == 0).all()
-    reach = {"convolutions": 4, "no join": 5, "trigrams": 3}.get(
+    reach = {"convolutions": 4, "no join": 5, "contexts": 5}.get(
         name, L
     )  # taps + (taps - 1) * Σ dilations
     place = np.arange(L)

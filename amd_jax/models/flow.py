@@ -1,0 +1,113 @@
+"""Flow: transforms that carry data to a simple law."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax.ops import integers
+from amd_jax.types import Array, Key, Law, Nats, Params, Transform
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Flow:
+    """A chain of transforms from data x (B, ...) to latents z, and the law of z.
+
+    With an argmax or a dequantisation as its first part it is a distribution of integers, with
+    parts for integers only an exact one. Hoogeboom et al., 2021, sec. 3; Nielsen et al., 2020.
+
+    Parameters are a dict with an entry for each part that has some, named by place and kind.
+    """
+
+    transforms: tuple[Transform, ...]
+    base: Law
+
+    def init(self, rng: Key, x: Array) -> Params:
+        """Parameters from a batch of data `x` (B, ...), which data-dependent parts look at."""
+        params, z = {}, x
+        for i, (name, transform) in enumerate(self._named()):
+            rng_init, rng_forward = jax.random.split(jax.random.fold_in(rng, i))
+            params[name] = transform.init(rng_init, z)
+            z, _ = transform.forward(params[name], rng_forward, z)
+        params["base"] = self.base.init(jax.random.fold_in(rng, len(self.transforms)), z)
+        return {name: found for name, found in params.items() if jax.tree.leaves(found)}
+
+    def forward(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        """Latents z of x (B, ...), and the transforms' nats (B,)."""
+        z, total = x, jnp.zeros(x.shape[0])
+        for i, (name, transform) in enumerate(self._named()):
+            rng_part = jax.random.fold_in(rng, i)
+            z, nats = transform.forward(params.get(name, {}), rng_part, z, train=train)
+            total += nats
+        return z, total
+
+    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+        """Data x (B, ...) of latents z."""
+        for i, (name, transform) in reversed(list(enumerate(self._named()))):
+            z = transform.inverse(params.get(name, {}), jax.random.fold_in(rng, i), z)
+        return z
+
+    def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
+        """log p(z) + log p(x | z) - log q(z | x) of one z ~ q(z | x): (B,)."""
+        z, nats = self.forward(params, rng, x, train=train)
+        return nats + self.base.log_prob(params.get("base", {}), z)
+
+    def log_weight(self, params: Params, rng: Key, x: Array) -> Nats:
+        """The elbo: for a flow the exponential of every draw of it has the mean p(x)."""
+        return self.elbo(params, rng, x)
+
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...], redraws: int = 0) -> Array:
+        """Samples of the given shape (B, ...), int32; `integers.UNUSED` where a code is no class.
+
+        With `redraws`, every row that holds such a code is drawn again, whole, up to that many
+        times: what is left is a draw of the flow given that all its codes are classes.
+        """
+        event = jax.eval_shape(self.forward, params, rng, jax.ShapeDtypeStruct(shape, jnp.int32))[
+            0
+        ].shape
+
+        def draw(i: Array) -> Array:
+            rng_base, rng_inverse = jax.random.split(jax.random.fold_in(rng, i))
+            z = self.base.sample(params.get("base", {}), rng_base, event)
+            return self.inverse(params, rng_inverse, z).astype(jnp.int32)
+
+        def bad(x: Array) -> Array:
+            return (x == integers.UNUSED).reshape(shape[0], -1).any(axis=1)
+
+        def again(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+            i, x = carry
+            rows = bad(x).reshape(-1, *(1,) * (len(shape) - 1))
+            return i + 1, jnp.where(rows, draw(i), x)
+
+        def wanted(carry: tuple[Array, Array]) -> Array:
+            i, x = carry
+            return (i <= redraws) & bad(x).any()
+
+        x = draw(jnp.array(0))
+        return jax.lax.while_loop(wanted, again, (jnp.array(1), x))[1] if redraws else x
+
+    def check(self, params: Params, rng: Key, x: Array) -> None:
+        """Raises ValueError with place and kind of the first part that is not finite on `x`."""
+        z = x
+        for i, (name, transform) in enumerate(self._named()):
+            z, nats = jax.jit(transform.forward)(
+                params.get(name, {}), jax.random.fold_in(rng, i), z
+            )
+            _check_finite(name, z, nats)
+        _check_finite("base", self.base.log_prob(params.get("base", {}), z))
+
+    def _named(self) -> list[tuple[str, Transform]]:
+        """The transforms with their names in the parameters, such as "03_Linear1x1"."""
+        return [(f"{i:02d}_{type(t).__name__}", t) for i, t in enumerate(self.transforms)]
+
+
+def _check_finite(name: str, *arrays: Array) -> None:
+    """Raises ValueError if an output or the log-likelihood of a part is not finite."""
+    if not all(np.isfinite(a).all() for a in arrays):
+        raise ValueError(
+            f"Every part of a flow must give finite numbers; {name} does not. "
+            "Look there first: a scale that grew, a log of zero."
+        )

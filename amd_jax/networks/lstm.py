@@ -1,0 +1,276 @@
+"""Networks of the text argmax flows: LSTMs that emit the parameters of mixture-CDF layers.
+
+Hoogeboom et al., 2021, appendix B. A layer of M logistics needs P = 2 + 3 M parameters per scalar,
+in the order t, log_s, log_pi (M), mixt_t (M), mixt_log_s (M).
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from amd_jax.networks.blocks import check_sizes, shift
+from amd_jax.networks.matmul import dense_dot_general, matmul
+from amd_jax.networks.recurrence import LSTM, bidirectional
+from amd_jax.types import Array
+
+Linear = functools.partial(nn.Dense, dot_general=dense_dot_general)
+gelu = functools.partial(nn.gelu, approximate=False)
+zeros = nn.initializers.zeros
+lecun = nn.initializers.lecun_normal
+
+
+class StepFeatures(nn.Module):
+    """Features of each step of a sequence by itself: v (B, L, C) -> (B, L, features // 2).
+
+    Two dense layers of v_p, beside a learned code of the distances p and L - 1 - p to the ends.
+    In training, `dropout` is the probability that a step shows nothing but its code.
+    """
+
+    features: int
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(self, v: Array, p: Array | None = None, *, train: bool = False) -> Array:
+        """Of all steps; or with p () of that step alone, given as v (B, C): (B, features // 2)."""
+        if self.features < 8:
+            raise ValueError(f"StepFeatures needs features >= 8; got features={self.features}.")
+        places = self.features // 8
+        e = gelu(Linear(self.features // 2, name="wide")(v))
+        e = gelu(Linear(self.features // 2 - places, name="narrow")(e))
+        if train and self.dropout:  # not rescaled
+            keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.dropout, e.shape[:-1])
+            e = jnp.where(keep[..., None], e, 0.0)
+        code = self._code(None if v.ndim == 2 else v.shape[1], places)
+        code = code if p is None else code[p]
+        return jnp.concatenate([e, jnp.broadcast_to(code, (*e.shape[:-1], places))], axis=-1)
+
+    def _code(self, length: int | None, places: int) -> Array:
+        """A row for the distance to the start plus one for that to the end: (L, places)."""
+        if self.has_variable("params", "places"):
+            known = len(self.get_variable("params", "places")) // 2
+            if length not in (None, known):
+                raise ValueError(
+                    f"StepFeatures has a code for sequences of the length it was initialised "
+                    f"with, L={known}; got L={length}. Initialise it for {length}."
+                )
+            length = known
+        table = self.param("places", lecun(), (2 * length, places))
+        bias = self.param("places_bias", zeros, (places,))
+        return table[:length] + table[length:][::-1] + bias
+
+
+class MixtureParameters(nn.Module):
+    """Bounds both log-scales and passes the rest on: raw (..., C, P) -> (..., C, P).
+
+    log_s <- S tanh(log_s / max(S, 1)) with S = exp(scaling_factor) learned per channel;
+    mixt_log_s likewise, with an S per channel and component.
+    """
+
+    components: int
+
+    @nn.compact
+    def __call__(self, raw: Array, channel: int | None = None) -> Array:
+        """Of all channels; or of one alone, (..., P) -> (..., P)."""
+        m = self.components
+        if channel is None:
+            channels, one = raw.shape[-2], slice(None)
+        else:
+            channels, one = len(self.get_variable("params", "scaling_factor")), channel
+        scale = self.param("scaling_factor", zeros, (channels,))[:, None][one]
+        mixture_scale = self.param("mixture_scaling_factor", zeros, (channels, m))[one]
+        t, log_s, middle, mixt_log_s = jnp.split(raw, [1, 2, 2 + 2 * m], axis=-1)
+        bounded = [t, _bound(log_s, scale), middle, _bound(mixt_log_s, mixture_scale)]
+        return jnp.concatenate(bounded, axis=-1)
+
+
+def _bound(log_scale, scaling_factor):
+    largest = jnp.exp(scaling_factor)
+    return jnp.tanh(log_scale / jnp.maximum(largest, 1.0)) * largest
+
+
+def _first_parameters(components):
+    """Biases whose logistics lie apart, so that each finds its own share: (..., P)."""
+
+    def init(rng, shape, dtype=jnp.float32):
+        del rng
+        spread = jnp.linspace(-1.0, 1.0, components) if components > 1 else jnp.zeros(1)
+        row = jnp.pad(spread, (2 + components, components))
+        return jnp.tile(row, (*shape[:-1], shape[-1] // len(row))).astype(dtype)
+
+    return init
+
+
+class ChannelNet(nn.Module):
+    """Raw parameters of each channel, given the position's features and the channels before it.
+
+    Channel c offers (v_c, elu(v_c), elu(-v_c)), which become E units of its own; channel d has
+    F // 2 hidden units, which see the F features and the units of all c < d.
+    """
+
+    components: int
+
+    @nn.compact
+    def __call__(self, features: Array, v: Array, channel: int | None = None) -> Array:
+        """features (..., F), v (..., C) -> (..., C, P); or (..., P) of one channel alone."""
+        channels, wide = v.shape[-1], features.shape[-1]
+        hidden, out_size = wide // 2, 2 + 3 * self.components
+        some = slice(None) if channel is None else slice(channel, channel + 1)
+        earlier = channels - 1 if channel is None else channel
+        kernel = self.param("hidden", lecun(0, (1, 2)), (wide, channels, hidden))
+        bias = self.param("hidden_bias", zeros, (channels, hidden))
+        h = matmul(features, kernel[:, some].reshape(wide, -1))
+        if channels > 1:
+            h = h + self._from_earlier(v, wide, earlier, some)
+        h = gelu(h.reshape(*v.shape[:-1], -1, hidden) + bias[some])
+        small = nn.initializers.variance_scaling(0.01, "fan_in", "normal", batch_axis=0)
+        kernel = self.param("out", small, (channels, hidden, out_size))
+        bias = self.param("out_bias", _first_parameters(self.components), (channels, out_size))
+        raw = jnp.einsum("...ch,chp->...cp", h, kernel[some]) + bias[some]
+        return raw if channel is None else raw[..., 0, :]
+
+    def _from_earlier(self, v, wide, earlier, some):
+        """What the first `earlier` channels add to the hidden units of `some` channels."""
+        channels, hidden = v.shape[-1], wide // 2
+        units = min(max(1, int(0.5625 * wide / (channels - 1))), 96)
+        kernel = self.param("own", lecun(1, 2, batch_axis=0), (channels - 1, 3, units))
+        bias = self.param("own_bias", zeros, (channels - 1, units))
+        to_hidden = self.param(
+            "own_to_hidden", lecun((0, 1), (2, 3)), (channels - 1, units, channels, hidden)
+        )
+        if not earlier:
+            return 0.0
+        v = v[..., :earlier]
+        own = jnp.stack([v, nn.elu(v), nn.elu(-v)], axis=-1)
+        own = gelu(jnp.einsum("...ci,ciu->...cu", own, kernel[:earlier]) + bias[:earlier])
+        visible = jnp.arange(earlier)[:, None] < jnp.arange(channels)[some]
+        to_hidden = jnp.where(visible[:, None, :, None], to_hidden[:earlier, :, some], 0.0)
+        rows = earlier * units
+        return matmul(own.reshape(*v.shape[:-1], rows), to_hidden.reshape(rows, -1))
+
+
+class AutoregressiveLSTM(nn.Module):
+    """Mixture parameters of each scalar given all before it: v (B, L, C) -> (B, L, C, P).
+
+    Those at (p, c) depend on v[:, :p] through an LSTM over positions, and on v[:, p, :c] through
+    a masked net over channels. To invert it, go through the positions with `start` and `advance`,
+    and through the channels of each with `channel`: O(L C) small steps in all.
+    """
+
+    features: int  # H, of the LSTM
+    components: int  # M, logistics in a mixture
+    input_dropout: float = 0.0  # of whole steps
+    layers: int = 1
+
+    def setup(self):
+        check_sizes(components=self.components, layers=self.layers)
+        self.steps = StepFeatures(self.features, self.input_dropout)
+        self.lstm = [LSTM(self.features) for _ in range(self.layers)]
+        self.narrow = Linear(self.features // 2)
+        self.channels = ChannelNet(self.components)
+        self.bounds = MixtureParameters(self.components)
+
+    def __call__(self, v: Array, *, train: bool = False) -> Array:
+        """The parameters (B, L, C, P), all at once."""
+        h = shift(self.steps(v, train=train), 1)
+        for lstm in self.lstm:
+            h = lstm(h)
+        return self.bounds(self.channels(gelu(self.narrow(h)), v))
+
+    def start(self, batch: int) -> tuple:
+        """What `advance` carries before the first position."""
+        return tuple(lstm.start(batch) for lstm in self.lstm)
+
+    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
+        """Goes to position p () with v (B, C) of position p - 1; its features are (B, H // 2)."""
+        h = jnp.where(p > 0, self.steps(previous, jnp.maximum(p - 1, 0)), 0.0)
+        states = []
+        for lstm, state in zip(self.lstm, carry, strict=True):
+            state, h = lstm.step(state, h)
+            states.append(state)
+        return tuple(states), gelu(self.narrow(h))
+
+    def channel(self, features: Array, v: Array, c: int) -> Array:
+        """The parameters (B, P) of channel c of a position; reads v (B, C) before c only."""
+        return self.bounds(self.channels(features, v, c), c)
+
+
+class BidirectionalLSTM(nn.Module):
+    """Mixture parameters of some channels given the others: (B, L, C) -> (B, L, channels, P)."""
+
+    features: int  # H, of each direction
+    channels: int  # that are transformed
+    components: int  # M, logistics in a mixture
+    layers: int = 2
+    input_dropout: float = 0.0  # of whole steps
+
+    @nn.compact
+    def __call__(self, v: Array, *, train: bool = False) -> Array:
+        """The parameters for v (B, L, C), the channels that condition."""
+        check_sizes(channels=self.channels, components=self.components, layers=self.layers)
+        h = StepFeatures(self.features, self.input_dropout, name="steps")(v, train=train)
+        for i in range(self.layers):
+            h = bidirectional(h, self.features, i)
+        h = gelu(Linear(self.features, name="narrow")(h))
+        small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
+        bias = _first_parameters(self.components)
+        size = self.channels * (2 + 3 * self.components)
+        raw = Linear(size, kernel_init=small, bias_init=bias, name="out")(h)
+        return MixtureParameters(self.components, name="bounds")(
+            raw.reshape(*v.shape[:2], self.channels, -1)
+        )
+
+
+class ContextLSTM(nn.Module):
+    """Numbers that say how to lift each token, given all: x (B, L) -> (B, L, num_outputs).
+
+    With `base`, x is (B, L, D) digits of the tokens, most significant first. All tokens are below
+    `num_classes`. The outputs start at zero.
+    """
+
+    num_classes: int
+    num_outputs: int
+    width: int = 512  # of the embedding and of each direction
+    context: int = 128
+    layers: int = 1
+    base: int | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The outputs for tokens x; `train` changes nothing."""
+        del train
+        h = _embed(x, self.num_classes, self.width, self.base)
+        for i in range(self.layers):
+            h = bidirectional(h, self.width, i)
+        h = Linear(self.context, name="context")(h)
+        return Linear(self.num_outputs, kernel_init=zeros, name="out")(h)
+
+
+class PointwiseContext(nn.Module):
+    """As `ContextLSTM`, but from each token by itself: x (B, ...) -> (B, ..., num_outputs)."""
+
+    num_classes: int
+    num_outputs: int
+    width: int = 512
+    layers: int = 1
+    context: int = 128
+    base: int | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The outputs for tokens x (B, ...), or digits (B, ..., D); `train` changes nothing."""
+        del train
+        h = _embed(x, self.num_classes, self.width, self.base)
+        for i in range(self.layers):
+            h = gelu(Linear(self.width, name=f"wide_{i}")(h))
+        h = Linear(self.context, name="context")(h)
+        return Linear(self.num_outputs, kernel_init=zeros, name="out")(h)
+
+
+def _embed(x, num_classes, width, base):
+    """A learned vector for each token, which digits make up first; call in compact."""
+    if base is not None:
+        x = (x * base ** jnp.arange(x.shape[-1])[::-1]).sum(axis=-1)
+    embedding_init = nn.initializers.normal(1.0)
+    return nn.Embed(num_classes, width, embedding_init=embedding_init, name="embed")(x)

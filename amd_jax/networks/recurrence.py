@@ -1,0 +1,152 @@
+"""The LSTM: its recurrence, whose gradient is written out, and the module around it."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.matmul import dense_dot_general, transposed_matmul
+from amd_jax.types import Array
+
+
+def plain_recurrence(gates: Array, kernel: Array, reverse: bool = False) -> Array:
+    """The recurrence as one writes it; the shapes of `recurrence`."""
+    zeros = jnp.zeros((len(gates), len(kernel)), gates.dtype)
+
+    def step(carry, gates):
+        carry = cell(carry, gates, kernel)
+        return carry, carry[1]
+
+    _, h = lax.scan(step, (zeros, zeros), gates.swapaxes(0, 1), reverse=reverse)
+    return h.swapaxes(0, 1)
+
+
+def cell(carry: tuple[Array, Array], gates: Array, kernel: Array) -> tuple[Array, Array]:
+    """One step of (c, h), each (B, H), with the input's share of the gates, (B, 4H)."""
+    c, h = carry
+    i, f, g, o = _activate(gates + h @ kernel, axis=-1)
+    c = f * c + i * g
+    return c, o * jnp.tanh(c)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def recurrence(gates: Array, kernel: Array, reverse: bool = False) -> Array:
+    """The states h of an LSTM: gates (B, L, 4H), kernel (H, 4H) -> (B, L, H).
+
+    c_n = σ(f) c_{n-1} + σ(i) tanh(g) and h_n = σ(o) tanh(c_n) from c = h = 0, with (i, f, g, o) =
+    gates_n + h_{n-1} kernel; `reverse` starts at the last position. The gradient's loop finds that
+    of the gates only: the kernel's is one product after it (Appleyard et al., 2016, sec. 3).
+    Inside, the batch is the last axis: the products of a step are fastest so on a CPU.
+    """
+    return _scan(gates, kernel, reverse, lambda activated, c, h: h).swapaxes(0, 1)
+
+
+def _scan(gates, kernel, reverse, keep):
+    """What `keep` picks of the activated gates (4H, B), c (H, B), h (B, H); L in front."""
+
+    def step(carry, n):
+        c, h = carry
+        wide = lax.dynamic_index_in_dim(gates, n, axis=1, keepdims=False)
+        i, f, g, o = activated = _activate(wide.T + kernel.T @ h, axis=0)
+        c = f * c + i * g
+        h = o * jnp.tanh(c)
+        return (c, h), keep(jnp.concatenate(activated), c, h.T)
+
+    zeros = jnp.zeros((len(kernel), len(gates)), gates.dtype)
+    return lax.scan(step, (zeros, zeros), jnp.arange(gates.shape[1]), reverse=reverse)[1]
+
+
+def _activate(gates, axis):
+    i, f, g, o = jnp.split(gates, 4, axis)
+    return jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+
+
+def _forward(gates, kernel, reverse):
+    activated, c, h = _scan(gates, kernel, reverse, lambda *everything: everything)
+    h = h.swapaxes(0, 1)
+    return h, (activated, c, h, kernel)
+
+
+def _backward(reverse, residuals, d_h):
+    activated, c, h, kernel = residuals
+    c_before = _before(c, 0, reverse)
+
+    def step(carry, n):
+        d_c, d_state = carry
+        i, f, g, o = jnp.split(activated[n], 4)
+        d_state += lax.dynamic_index_in_dim(d_h, n, axis=1, keepdims=False).T
+        tanh_c = jnp.tanh(c[n])
+        d_c += d_state * o * (1 - tanh_c**2)
+        d_i, d_f = d_c * g * i * (1 - i), d_c * c_before[n] * f * (1 - f)
+        d_g, d_o = d_c * i * (1 - g**2), d_state * tanh_c * o * (1 - o)
+        d_gates = jnp.concatenate([d_i, d_f, d_g, d_o])
+        return (d_c * f, kernel @ d_gates), d_gates.T
+
+    start = (jnp.zeros_like(c[0]),) * 2
+    _, d_gates = lax.scan(step, start, jnp.arange(len(c)), reverse=not reverse)
+    d_gates = d_gates.swapaxes(0, 1)
+    rows = (z.reshape(-1, z.shape[-1]) for z in (_before(h, 1, reverse), d_gates))
+    return d_gates, transposed_matmul(*rows)
+
+
+recurrence.defvjp(_forward, _backward)
+
+
+def _before(z, axis, reverse):
+    """z of the step before, zeros at the first."""
+    length = z.shape[axis]
+    start, ends = (1, (0, 1)) if reverse else (0, (1, 0))
+    z = lax.slice_in_dim(z, start, start + length - 1, axis=axis)
+    return jnp.pad(z, [ends if i == axis else (0, 0) for i in range(z.ndim)])
+
+
+class LSTM(nn.Module):
+    """One layer of one direction: x (B, L, F) -> h (B, L, features).
+
+    The forget gate starts open (bias 1), the recurrent map of each gate orthogonal.
+    """
+
+    features: int
+    reverse: bool = False  # from the last position to the first
+
+    def setup(self):
+        check_sizes(features=self.features)
+        size = 4 * self.features
+        self.input = nn.Dense(size, bias_init=_remember, dot_general=dense_dot_general)
+        self.kernel = self.param("kernel", _orthogonal, (self.features, size))
+
+    def __call__(self, x: Array) -> Array:
+        """All states, (B, L, features)."""
+        return recurrence(self.input(x), self.kernel, self.reverse)
+
+    def start(self, batch: int) -> tuple[Array, Array]:
+        """The carry (c, h) before the first step, zeros (B, features)."""
+        return (jnp.zeros((batch, self.features)),) * 2
+
+    def step(self, carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
+        """One step with x (B, F): the carry after it, and the state h (B, features)."""
+        carry = cell(carry, self.input(x), self.kernel)
+        return carry, carry[1]
+
+
+def bidirectional(x: Array, features: int, layer: int) -> Array:
+    """Layer of both directions: (B, L, F) -> (B, L, 2 features); call in compact."""
+    forward = LSTM(features, name=f"forward_{layer}")(x)
+    backward = LSTM(features, reverse=True, name=f"backward_{layer}")(x)
+    return jnp.concatenate([forward, backward], axis=-1)
+
+
+def _remember(rng, shape, dtype=jnp.float32):
+    """Bias of the gates i, f, g, o: 1 for f."""
+    del rng
+    return jnp.repeat(jnp.array([0, 1, 0, 0], dtype), shape[0] // 4)
+
+
+def _orthogonal(rng, shape, dtype=jnp.float32):
+    """An orthogonal matrix for each gate, side by side."""
+    init = nn.initializers.orthogonal()
+    squares = [init(key, (shape[0], shape[0]), dtype) for key in jax.random.split(rng, 4)]
+    return jnp.concatenate(squares, axis=1)

@@ -1,0 +1,36 @@
+"""Networks as readers of a context: their parameters, and their numbers in the shape asked for.
+
+A conditioner is a linen module `(x (B, ..., C), *, train) -> (B, ..., F)`. Its output is reshaped:
+digits (B, L, D) may be read to (B, L, F) with F = D * P, and asked for as (B, L, D, P).
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax.types import Array, Key, Params
+
+
+def init(network: Any, rng: Key, x: Array, shape: tuple[int, ...]) -> Params:
+    """Parameters for contexts like `x`; ValueError if the output does not fill `shape`."""
+    variables = network.init(rng, x, train=False)
+    found = jax.eval_shape(lambda: network.apply(variables, x, train=False)).shape
+    wanted, places = math.prod(shape), math.prod(found[:-1])
+    if math.prod(found) != wanted:
+        raise ValueError(
+            f"For x of shape {x.shape} a conditioner gives numbers of shape {shape}; "
+            f"{type(network).__name__} gave {found}. "
+            f"Let its last axis have {wanted // places} numbers."
+        )
+    return variables.get("params", {})
+
+
+def apply(
+    network: Any, params: Params, rng: Key, x: Array, shape: tuple[int, ...], *, train=False
+) -> Array:
+    """The numbers for x, float32 of `shape`; `rng` feeds dropout, only with `train`."""
+    rngs = {"dropout": rng} if train else None
+    out = network.apply({"params": params}, x, train=train, rngs=rngs)
+    return out.reshape(shape).astype(jnp.float32)

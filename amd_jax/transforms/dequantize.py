@@ -1,0 +1,69 @@
+"""Dequantisation: classes as intervals of the line, for the paper's baselines.
+
+Class k becomes a point of [k, k + 1); `inverse` rounds down, and a point outside [0, K) comes back
+as `integers.UNUSED`. Hoogeboom et al., 2021, sec. 5; Ho et al., 2019, sec. 3.1.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax.ops import categorical, integers
+from amd_jax.transforms.laws import Conditional
+from amd_jax.types import Array, Key, Nats, Params
+
+MARGIN = 2.0**-13  # from either end of the interval, so that rounding never leaves it
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Uniform:
+    """z = (x + u) / K with u uniform in [0, 1)."""
+
+    num_classes: int  # K
+
+    def init(self, rng: Key, x: Array) -> Params:
+        return {}
+
+    def forward(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        """X (B, ...) int -> z (B, ...) in [0, 1) and -log q(z | x) (B,), in nats."""
+        return _place(x, jax.random.uniform(rng, x.shape), self.num_classes, jnp.zeros(x.shape[0]))
+
+    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+        return _floor(z, self.num_classes)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Variational:
+    """z = (x + σ(a)) / K with a ~ q(a | x)."""
+
+    num_classes: int  # K
+    encoder: Conditional  # q(a | x), a of x's shape
+
+    def init(self, rng: Key, x: Array) -> Params:
+        return self.encoder.init(rng, x)
+
+    def forward(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        """X (B, ...) int -> z (B, ...) in [0, 1) and -log q(z | x) (B,), in nats."""
+        a, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
+        log_slope = categorical.sum_event(jax.nn.log_sigmoid(a) + jax.nn.log_sigmoid(-a))
+        return _place(x, jax.nn.sigmoid(a), self.num_classes, log_slope - log_q)
+
+    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+        return _floor(z, self.num_classes)
+
+
+def _place(x: Array, u: Array, num_classes: int, nats: Nats) -> tuple[Array, Nats]:
+    """(x + u) / K, and the nats with the slope of that map."""
+    size = x.size / x.shape[0]
+    z = (x + u.clip(MARGIN, 1 - MARGIN)) / num_classes
+    return z, nats - size * jnp.log(float(num_classes))
+
+
+def _floor(z: Array, num_classes: int) -> Array:
+    """The class of each point."""
+    return integers.valid(jnp.floor(z * num_classes).astype(jnp.int32), num_classes)

@@ -1,0 +1,179 @@
+"""Laws: densities to end a flow with, and to draw noise from.
+
+A *family* is elementwise: `log_prob(theta, z)` and `sample(rng, theta)` with its P parameters on
+the last axis of theta (..., P). A *law* says where theta comes from: `Fixed` numbers, `Learned`
+ones, or a network's reading of a context (`Conditional`).
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax.ops import categorical, gumbel
+from amd_jax.transforms import conditioner
+from amd_jax.types import Array, Key, Nats, Params
+
+
+class Family(Protocol):
+    """An elementwise law on numbers or integers with parameters theta (..., P).
+
+    To add one: a frozen dataclass with these members, and a line in tests/transforms/test_laws.py.
+    """
+
+    num_parameters: int  # P
+
+    def log_prob(self, theta: Array, z: Array) -> Array:
+        """Log-density or log-probability of each z in nats: (..., P), (...) -> (...)."""
+
+    def sample(self, rng: Key, theta: Array) -> Array:
+        """One draw per theta: (..., P) -> (...)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LocationScale:
+    """z = loc + exp(log_scale) e, with e of a standard law; theta = [loc, log_scale]."""
+
+    log_density: Callable[[Array], Array]  # of e, in nats
+    draw: Callable[[Key, tuple[int, ...]], Array]  # of e
+    num_parameters = 2
+
+    def log_prob(self, theta: Array, z: Array) -> Array:
+        loc, log_scale = theta[..., 0], theta[..., 1]
+        return self.log_density((z - loc) * jnp.exp(-log_scale)) - log_scale
+
+    def sample(self, rng: Key, theta: Array) -> Array:
+        return theta[..., 0] + jnp.exp(theta[..., 1]) * self.draw(rng, theta.shape[:-1])
+
+
+NORMAL = LocationScale(lambda e: -0.5 * (e * e + math.log(2 * math.pi)), jax.random.normal)
+LOGISTIC = LocationScale(
+    lambda e: jax.nn.log_sigmoid(e) + jax.nn.log_sigmoid(-e), jax.random.logistic
+)
+GUMBEL = LocationScale(gumbel.log_prob, jax.random.gumbel)
+
+
+@dataclasses.dataclass(frozen=True)
+class Categorical:
+    """A class in [0, K); theta = K logits."""
+
+    num_classes: int
+
+    @property
+    def num_parameters(self) -> int:
+        """K."""
+        return self.num_classes
+
+    def log_prob(self, theta: Array, z: Array) -> Array:
+        return categorical.gather(jax.nn.log_softmax(theta), z)
+
+    def sample(self, rng: Key, theta: Array) -> Array:
+        return categorical.sample(rng, jax.nn.softmax(theta))
+
+
+@dataclasses.dataclass(frozen=True)
+class DiscretizedLogistic:
+    """A logistic rounded to integers; theta = [loc, log_scale].
+
+    P(z) = σ(b) - σ(a) with b, a = (z ± 1/2 - loc) / scale, evaluated as σ(b) σ(-a) (1 - e^(a-b)):
+    far out neither factor cancels. With `num_classes` the law lives on [0, K), whose two ends
+    take the tails. Kingma et al., 2016, sec. 5.2; Salimans et al., 2017, sec. 2.1.
+    """
+
+    num_classes: int | None = None
+    num_parameters = 2
+
+    def log_prob(self, theta: Array, z: Array) -> Array:
+        rate = jnp.exp(-theta[..., 1])
+        middle = (z - theta[..., 0]) * rate
+        above = jax.nn.log_sigmoid(middle + 0.5 * rate)
+        below = jax.nn.log_sigmoid(0.5 * rate - middle)
+        between = jnp.log(-jnp.expm1(-rate))
+        if self.num_classes is None:
+            return above + below + between
+        first, last = z <= 0, z >= self.num_classes - 1
+        inside = jnp.where(first | last, 0.0, between)
+        return jnp.where(last, 0.0, above) + jnp.where(first, 0.0, below) + inside
+
+    def sample(self, rng: Key, theta: Array) -> Array:
+        z = jnp.round(LOGISTIC.sample(rng, theta))
+        if self.num_classes is not None:
+            z = z.clip(0, self.num_classes - 1)
+        return z.astype(jnp.int32)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fixed:
+    """Independent entries with given parameters; theta broadcasts to (B, ..., P)."""
+
+    family: Family
+    theta: Any = 0.0  # (..., P); 0 is the standard law
+
+    def init(self, rng: Key, z: Array) -> Params:
+        return {}
+
+    def log_prob(self, params: Params, z: Array) -> Nats:
+        return categorical.sum_event(self.family.log_prob(self._theta(z.shape), z))
+
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+        return self.family.sample(rng, self._theta(shape))
+
+    def _theta(self, shape: tuple[int, ...]) -> Array:
+        return jnp.broadcast_to(self.theta, (*shape, self.family.num_parameters))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Learned:
+    """Independent entries, one learned law per channel (the last axis) at every place.
+
+    It starts at theta = 0, the standard law.
+    """
+
+    family: Family
+
+    def init(self, rng: Key, z: Array) -> Params:
+        return {"theta": jnp.zeros((z.shape[-1], self.family.num_parameters))}
+
+    def log_prob(self, params: Params, z: Array) -> Nats:
+        return Fixed(self.family, params["theta"]).log_prob({}, z)
+
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+        return Fixed(self.family, params["theta"]).sample({}, rng, shape)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Conditional:
+    """Independent entries given a context x, with theta read off x by a network.
+
+    z has the shape of x, with the axes `event` added: an argmax over K classes asks for
+    event=(K,).
+    """
+
+    family: Family
+    network: Any  # a `conditioner`: x -> theta (B, ..., *event, P)
+    event: tuple[int, ...] = ()
+
+    def init(self, rng: Key, x: Array) -> Params:
+        """Parameters for contexts like `x`; ValueError if the network's output does not fit."""
+        return conditioner.init(self.network, rng, x, self._shape(x))
+
+    def log_prob(self, params: Params, z: Array, x: Array) -> Nats:
+        """Log-density of z (B, ..., *event) given x: (B,) in nats."""
+        theta = conditioner.apply(self.network, params, None, x, self._shape(x))
+        return categorical.sum_event(self.family.log_prob(theta, z))
+
+    def sample_and_log_prob(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        """Draws (B, ..., *event) given x, and their log-densities (B,) in nats."""
+        rng, rng_dropout = jax.random.split(rng)
+        shape = self._shape(x)
+        theta = conditioner.apply(self.network, params, rng_dropout, x, shape, train=train)
+        z = self.family.sample(rng, theta)
+        return z, categorical.sum_event(self.family.log_prob(theta, z))
+
+    def _shape(self, x: Array) -> tuple[int, ...]:
+        return (*x.shape, *self.event, self.family.num_parameters)

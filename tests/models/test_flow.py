@@ -1,0 +1,188 @@
+"""A flow is a distribution: every sequence, for every way through argmax and every base."""
+
+import functools
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.ops import integers, scalars
+from amd_jax.transforms import argmax, elementwise, laws
+from tests import enumeration, zoo
+from tests.models.means import assert_mean
+
+DRAWS = 4000  # per sequence
+K = 4
+BASES = {2: 2, 3: 2, K: 1}  # base -> digits for K classes; base 3 leaves 5 of 9 codes unused
+slow = functools.partial(pytest.param, marks=pytest.mark.slow)
+CASES = [(lift, base, "none") for lift in zoo.LIFTS for base in BASES]
+CASES = [case for case in CASES if case[0] != "binary" or case[1] == 2]
+DEEP = [("binary", 2, "coupling"), ("gumbel", K, "coupling"), ("binary", 2, "autoregressive")]
+DEEP += [slow(*case) for case in (("argmax", 3, "autoregressive"), ("uniform", 2, "coupling"))]
+
+
+class Measured(NamedTuple):
+    """Draws of everything that a flow offers, over all sequences of its classes."""
+
+    log_weight: np.ndarray  # (DRAWS, N)
+    samples: np.ndarray  # (20_000, L)
+
+
+@functools.cache
+def measure(lift, base, layers, num_classes):
+    model = zoo.flow(lift, base, num_classes, layers)
+    params = zoo.parameters(model, scale=0.3)
+    x = jnp.asarray(enumeration.sequences(num_classes, zoo.LENGTH))
+
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    def draws(params, rng):
+        rngs = jax.random.split(rng, 2)
+        nats = model.log_weight(params, rngs[0], jnp.tile(x, (DRAWS, 1)))
+        return nats.reshape(DRAWS, -1), model.sample(params, rngs[1], (20_000, zoo.LENGTH))
+
+    nats, samples = draws(params, jax.random.key(1))
+    return Measured(np.asarray(nats, np.float64), np.asarray(samples))
+
+
+@pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
+def test_sums_to_one_over_all_codes(lift, base, layers):
+    """With as many classes as codes, so that nothing is lost; dequantised, the rest is outside."""
+    found = measure(lift, base, layers, base ** BASES[base])
+    total = np.exp(found.log_weight).sum(axis=1)
+    outside = (found.samples == integers.UNUSED).any(axis=1).mean()
+    error = (outside * (1 - outside) / len(found.samples)) ** 0.5
+    if lift not in ("uniform", "variational"):
+        assert outside == 0
+    assert_mean(total, 1 - outside, 0.02, slack=5 * error)
+
+
+@pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
+def test_samples_follow_the_weights_and_never_leave_the_classes(lift, base, layers):
+    found = measure(lift, base, layers, K)
+    p = np.exp(found.log_weight).mean(axis=0)
+    unused = (found.samples == integers.UNUSED).any(axis=1)
+    assert found.samples.min() >= integers.UNUSED
+    assert found.samples.max() < K
+    drawn = np.where(unused, K**zoo.LENGTH, enumeration.number(found.samples, K))
+    law = np.append(p, max(0.0, 1 - p.sum()) if unused.any() else 0.0)
+    enumeration.assert_drawn_from(drawn[:4000], law)
+
+
+@pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
+def test_the_mean_elbo_is_a_bound(lift, base, layers):
+    found = measure(lift, base, layers, K)
+    elbo, error = found.log_weight.mean(axis=0), found.log_weight.std(axis=0) / DRAWS**0.5
+    assert (elbo <= np.log(np.exp(found.log_weight).mean(axis=0)) + 5 * error).all()
+
+
+@pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
+def test_inverse_undoes_forward(lift, base, layers):
+    model = zoo.flow(lift, base, K, layers)
+    params = zoo.parameters(model, scale=0.3)
+    x = jnp.tile(jnp.asarray(enumeration.sequences(K, zoo.LENGTH)), (20, 1))
+    z, _ = jax.jit(model.forward)(params, jax.random.key(2), x)
+    np.testing.assert_array_equal(jax.jit(model.inverse)(params, jax.random.key(3), z), x)
+
+
+class Constant(nn.Module):
+    """The same numbers for every context."""
+
+    values: tuple[float, ...]
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        return jnp.broadcast_to(jnp.array(self.values), (*x.shape, len(self.values)))
+
+
+PHI = (0.5, -1.0, 2.0, 0.0)
+
+
+def standard_logistic(num_classes):
+    return laws.Conditional(laws.LOGISTIC, Constant((0.0,) * 2 * num_classes), (num_classes,))
+
+
+TIGHT = {
+    "gumbel": argmax.GumbelArgmax(K, Constant(PHI)),
+    "gumbel_threshold": argmax.GumbelThreshold(standard_logistic(K), jnp.array(PHI)),
+}
+
+
+@pytest.mark.parametrize("lift", TIGHT)
+def test_on_its_own_base_every_single_draw_is_log_p(lift):
+    base = laws.Fixed(laws.GUMBEL, jnp.stack([jnp.array(PHI), jnp.zeros(K)], axis=-1))
+    model = models.Flow((TIGHT[lift],), base)
+    x = jnp.tile(jnp.asarray(enumeration.sequences(K, zoo.LENGTH)), (500, 1))
+    params = model.init(jax.random.key(0), x)
+    want = jax.nn.log_softmax(jnp.array(PHI))[x].sum(axis=1)
+    found = model.elbo(params, jax.random.key(1), x)
+    np.testing.assert_allclose(found, want, atol=1e-5)
+
+
+def test_redraws_leave_the_flow_given_that_its_codes_are_classes():
+    model = zoo.flow("binary", 2, 3)
+    params = zoo.parameters(model, scale=0.3)
+    sample = jax.jit(model.sample, static_argnums=(2, 3))
+    shape = (8000, zoo.LENGTH)
+    once, kept = (np.asarray(sample(params, jax.random.key(0), shape, n)) for n in (0, 100))
+    assert (once == integers.UNUSED).any()
+    assert (kept != integers.UNUSED).all()
+    good = once[(once >= 0).all(axis=1)]
+    np.testing.assert_array_equal(kept[(once >= 0).all(axis=1)], good)
+    law = np.bincount(enumeration.number(good, 3), minlength=9) + 1e-9
+    enumeration.assert_drawn_from(enumeration.number(kept[(once < 0).any(axis=1)], 3), law)
+
+
+def test_names_the_part_whose_numbers_are_not_finite():
+    layers = (elementwise.ActNorm(), elementwise.Linear1x1())
+    model = models.Flow(layers, laws.Learned(laws.NORMAL))
+    x = jax.random.normal(jax.random.key(0), (4, 2, 3))
+    params = model.init(jax.random.key(1), x)
+    model.check(params, jax.random.key(2), x)
+    for name in ("01_Linear1x1", "base"):
+        broken = {**params, name: jax.tree.map(lambda a: a * jnp.nan, params[name])}
+        with pytest.raises(ValueError, match=f"{name} does not"):
+            model.check(broken, jax.random.key(2), x)
+
+
+def test_data_dependent_parts_see_what_reaches_them():
+    layers = (elementwise.Linear1x1(), elementwise.ActNorm())
+    model = models.Flow(layers, laws.Learned(laws.NORMAL))
+    x = 3 + 2 * jax.random.normal(jax.random.key(0), (64, 5, 3))
+    params = model.init(jax.random.key(1), x)
+    z, _ = model.forward(params, jax.random.key(2), x)
+    np.testing.assert_allclose(z.mean(axis=(0, 1)), 0, atol=1e-5)
+    np.testing.assert_allclose(z.std(axis=(0, 1)), 1, atol=1e-4)
+
+
+def test_parameters_are_named_by_place_and_kind():
+    model = zoo.flow("binary", 2, K, "coupling")
+    params = model.init(jax.random.key(0), jnp.zeros((2, zoo.LENGTH), jnp.int32))
+    want = ["01_BinaryArgmax", "02_ActNorm", "03_Linear1x1", "04_Coupling", "base"]
+    assert sorted(params) == want
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: argmax.Digits(27, 3, 2),
+            r"base \*\* digits >= num_classes; got 3 \*\* 2 < 27. Use digits=3",
+        ),
+        (lambda: argmax.Digits(1), "at least 2 classes; got num_classes=1"),
+        (lambda: argmax.Digits(4, base=1), "at least 2; got base=1"),
+        (lambda: scalars.LogisticMixture(0), "at least 1; got components=0"),
+    ],
+)
+def test_parts_that_make_no_sense_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_a_coupling_of_one_channel_is_refused():
+    model = zoo.flow("binary", 2, 2, "coupling")
+    with pytest.raises(ValueError, match="needs 2 or more; got 1"):
+        model.init(jax.random.key(0), jnp.zeros((2, zoo.LENGTH), jnp.int32))

@@ -1,0 +1,310 @@
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.networks import AutoregressiveLSTM, BidirectionalLSTM, ContextLSTM, PointwiseContext
+from amd_jax.networks.lstm import MixtureParameters, StepFeatures
+
+FOLDER = pathlib.Path(__file__).parents[1] / "golden"
+AR, COUPLING = (np.load(FOLDER / f"argmax_{name}.npz") for name in ("ar", "coupling"))
+CONFIGS = [
+    {k: int(golden[f"cfg/{k}"]) for k in ("K", "D", "M", "hidden", "context", "context_hidden")}
+    for golden in (AR, COUPLING)
+]
+ENCODER = "transforms.0.encoder.noise_dist"
+
+
+def linear(golden, name):
+    return {"kernel": golden[f"w/{name}.weight"].T, "bias": golden[f"w/{name}.bias"]}
+
+
+def lstm(golden, name, suffix):
+    """Two biases become one."""
+    weight_ih, weight_hh, bias_ih, bias_hh = (
+        golden[f"w/{name}.{kind}_{suffix}"]
+        for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    return {"input": {"kernel": weight_ih.T, "bias": bias_ih + bias_hh}, "kernel": weight_hh.T}
+
+
+def both_directions(golden, name, layers):
+    forward = {f"forward_{i}": lstm(golden, name, f"l{i}") for i in range(layers)}
+    return forward | {f"backward_{i}": lstm(golden, name, f"l{i}_reverse") for i in range(layers)}
+
+
+def step_features(golden, name):
+    places = linear(golden, f"{name}.time_concat.time_embed_layer")
+    return {
+        "wide": linear(golden, f"{name}.input_embed.0"),
+        "narrow": linear(golden, f"{name}.input_embed.2"),
+        "places": places["kernel"],
+        "places_bias": places["bias"],
+    }
+
+
+def bounds(golden, layer):
+    names = ("scaling_factor", "mixture_scaling_factor")
+    return {name: golden[f"w/transforms.{layer}.{name}"] for name in names}
+
+
+def channel_net(golden, name, channels):
+    """Their kernels are (out, in) with zeros where a mask says so; ours have an axis per channel."""
+    masks = {
+        part: (golden[f"w/{name}.{part}.weight"] * golden[f"w/{name}.mask_{part}"]).T
+        for part in ("in_to_features", "features_to_hidden", "hidden_to_out")
+    }
+    biases = {part: golden[f"w/{name}.{part}.bias"].reshape(-1, 1) for part in masks}
+    own = masks["in_to_features"].reshape(channels - 1, 3, channels - 1, -1)
+    wide = golden[f"w/{name}.mask_features_to_hidden"].shape[1] - own.shape[1] * 0
+    units = own.shape[0] * own.shape[-1]
+    from_features, from_own = np.split(masks["features_to_hidden"], [wide - units])
+    hidden = from_features.shape[1] // channels
+    out = masks["hidden_to_out"].reshape(channels, hidden, channels, -1)
+    return {
+        "own": np.moveaxis(own.diagonal(axis1=0, axis2=2), -1, 0),
+        "own_bias": biases["in_to_features"].reshape(channels - 1, -1),
+        "hidden": from_features.reshape(-1, channels, hidden),
+        "own_to_hidden": from_own.reshape(channels - 1, -1, channels, hidden),
+        "hidden_bias": biases["features_to_hidden"].reshape(channels, hidden),
+        "out": np.moveaxis(out.diagonal(axis1=0, axis2=2), -1, 0),
+        "out_bias": biases["hidden_to_out"].reshape(channels, -1),
+    }
+
+
+def autoregressive_params():
+    name, layers = "transforms.3.nn.lstm_model", int(AR["cfg/lstm_layers"])
+    return {
+        "steps": step_features(AR, name),
+        **{f"lstm_{i}": lstm(AR, f"{name}.lstm_module", f"l{i}") for i in range(layers)},
+        "narrow": linear(AR, f"{name}.net.1"),
+        "channels": channel_net(AR, f"{name}.out_layer", CONFIGS[0]["D"]),
+        "bounds": bounds(AR, 3),
+    }
+
+
+def coupling_params(layer):
+    name, layers = f"transforms.{layer}.nn.lstm_model", int(COUPLING["cfg/lstm_layers"])
+    return {
+        "steps": step_features(COUPLING, name),
+        **both_directions(COUPLING, f"{name}.lstm_module", layers),
+        "narrow": linear(COUPLING, f"{name}.net.1"),
+        "out": linear(COUPLING, f"{name}.net.4"),
+        "bounds": bounds(COUPLING, layer),
+    }
+
+
+def statistics(golden):
+    """Theirs are all means, then all logs of scales; ours alternate."""
+    name = f"{ENCODER}.base_dist.net"
+    kernel, bias = golden[f"w/{name}.weight"][..., 0].T, golden[f"w/{name}.bias"]
+    return {
+        key: w.reshape(*w.shape[:-1], 2, -1).swapaxes(-1, -2).reshape(w.shape)
+        for key, w in (("kernel", kernel), ("bias", bias))
+    }
+
+
+def embedding(golden):
+    return {"embedding": golden[f"w/{ENCODER}.context_init.1.weight"]}
+
+
+def context_params():
+    return {
+        "embed": embedding(AR),
+        **both_directions(AR, f"{ENCODER}.context_init.3", 1),
+        "context": linear(AR, f"{ENCODER}.context_init.4"),
+        "out": statistics(AR),
+    }
+
+
+def pointwise_params():
+    return {
+        "embed": embedding(COUPLING),
+        "wide_0": linear(COUPLING, f"{ENCODER}.context_init.3"),
+        "context": linear(COUPLING, f"{ENCODER}.context_init.5"),
+        "out": statistics(COUPLING),
+    }
+
+
+def golden_theta(golden):
+    t, log_s = (golden[f"layer/{name}"][..., None] for name in ("t", "log_s"))
+    rest = [golden[f"layer/{name}"] for name in ("log_pi", "mixt_t", "mixt_log_s")]
+    return np.concatenate([t, log_s, *rest], axis=-1)
+
+
+def stages(network, params, *args):
+    theta, state = jax.jit(
+        lambda *args: network.apply({"params": params}, *args, capture_intermediates=True)
+    )(*args)
+    return theta, jax.tree.map(
+        lambda z: z[0], state["intermediates"], is_leaf=lambda z: type(z) is tuple
+    )
+
+
+AUTOREGRESSIVE = AutoregressiveLSTM(CONFIGS[0]["hidden"], CONFIGS[0]["M"], layers=2)
+
+
+def test_autoregressive_parameters_are_those_of_the_reference():
+    v = AR["layer/v"].swapaxes(1, 2)
+    theta, mid = stages(AUTOREGRESSIVE, autoregressive_params(), v)
+    pairs = {
+        "layer/lstm_out": mid["lstm_1"]["__call__"],
+        "layer/features": jax.nn.gelu(mid["narrow"]["__call__"], approximate=False),
+        "layer/nn_out": mid["channels"]["__call__"].reshape(*v.shape[:2], -1),
+    }
+    for name, ours in pairs.items():
+        np.testing.assert_allclose(ours, AR[name], atol=5e-5, err_msg=name)
+    np.testing.assert_allclose(theta, golden_theta(AR), atol=5e-5)
+
+
+def test_coupling_parameters_are_those_of_the_reference():
+    channels = CONFIGS[1]["D"] // 2
+    network = BidirectionalLSTM(CONFIGS[1]["hidden"], CONFIGS[1]["D"] - channels, CONFIGS[1]["M"])
+    v = COUPLING["layer/v"].swapaxes(1, 2)[..., :channels]
+    theta, mid = stages(network, coupling_params(6), v)
+    pairs = {
+        "layer/lstm_in": mid["steps"]["__call__"],
+        "layer/nn_out": mid["out"]["__call__"],
+    }
+    for name, ours in pairs.items():
+        np.testing.assert_allclose(ours, COUPLING[name], atol=5e-5, err_msg=name)
+    np.testing.assert_allclose(theta, golden_theta(COUPLING), atol=5e-5)
+
+
+@pytest.mark.parametrize("digits", [False, True])
+@pytest.mark.parametrize("which", [0, 1])
+def test_statistics_of_the_lift_are_those_of_the_reference(which, digits):
+    kind, golden, params = [
+        (ContextLSTM, AR, context_params()),
+        (PointwiseContext, COUPLING, pointwise_params()),
+    ][which]
+    config = CONFIGS[which]
+    network = kind(
+        config["K"],
+        2 * config["D"],
+        width=config["context_hidden"],
+        context=config["context"],
+        base=2 if digits else None,
+    )
+    x = golden["elbo/bits"][:, 0] if digits else golden["x"][:, 0]
+    out = jax.jit(network.apply)({"params": params}, x)
+    out = out.reshape(*out.shape[:2], config["D"], 2)
+    for i, name in enumerate(("u_mean", "u_log_std")):
+        np.testing.assert_allclose(out[..., i].swapaxes(1, 2), golden[f"elbo/{name}"], atol=5e-5)
+
+
+def test_one_position_and_channel_at_a_time_gives_the_same_parameters():
+    params = {"params": autoregressive_params()}
+    v = AR["layer/v"].swapaxes(1, 2)
+    hidden = jnp.full_like(v, jnp.nan)  # nothing but what came before is read
+
+    @jax.jit
+    def walk():
+        def position(state, p):
+            carry, previous = state
+            now = jax.lax.dynamic_index_in_dim(v, p, axis=1, keepdims=False)
+            carry, features = AUTOREGRESSIVE.apply(params, carry, previous, p, method="advance")
+            theta = [
+                AUTOREGRESSIVE.apply(
+                    params, features, now.at[:, c:].set(jnp.nan), c, method="channel"
+                )
+                for c in range(v.shape[2])
+            ]
+            return (carry, now), jnp.stack(theta, axis=1)
+
+        start = AUTOREGRESSIVE.apply(params, len(v), method="start"), hidden[:, 0]
+        return jax.lax.scan(position, start, jnp.arange(v.shape[1]))[1].swapaxes(0, 1)
+
+    parallel = AUTOREGRESSIVE.apply(params, v)
+    np.testing.assert_allclose(walk(), parallel, atol=1e-5)
+
+
+def initialised(network, *shape, dtype=float):
+    x = jnp.zeros(shape, dtype)
+    return {"params": jax.jit(network.init)(jax.random.key(0), x)["params"]}
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_a_scalar_moves_the_parameters_of_later_ones_only(channels):
+    length = 3
+    network = AutoregressiveLSTM(16, 2)
+    params = initialised(network, 1, length, channels)
+    v = jax.random.normal(jax.random.key(1), (1, length, channels))
+
+    def sums(v):
+        return (network.apply(params, v)[0] * jnp.arange(1, 9)).sum(-1).ravel()
+
+    jacobian = jax.jit(jax.jacobian(sums))(v).reshape(length * channels, -1)
+    expected = np.tril(np.ones((length * channels,) * 2), -1) > 0
+    np.testing.assert_array_equal(np.abs(jacobian) > 0, expected)
+
+
+def test_the_coupling_parameters_see_every_position():
+    network = BidirectionalLSTM(8, 1, 1, layers=1)
+    params = initialised(network, 1, 3, 2)
+    v = jax.random.normal(jax.random.key(1), (1, 3, 2))
+    jacobian = jax.jacobian(lambda v: network.apply(params, v).sum((0, 2, 3)))(v)
+    assert jacobian.all()
+
+
+def test_many_channels_and_their_zero_start_are_reasonable():
+    network = AutoregressiveLSTM(16, 3)
+    params = initialised(network, 1, 2, 60)
+    theta = network.apply(params, jax.random.normal(jax.random.key(1), (4, 2, 60)))
+    assert theta.shape == (4, 2, 60, 11)
+    mixt_t = theta[..., 5:8]
+    assert jnp.abs(theta.at[..., 5:8].set(mixt_t - jnp.array([-1, 0, 1]))).max() < 1
+
+
+def test_log_scales_stay_below_their_bounds_and_the_rest_passes():
+    raw = jnp.full((1, 2, 5), 100.0)
+    params = {"scaling_factor": jnp.array([0.0, 1.0]), "mixture_scaling_factor": jnp.zeros((2, 1))}
+    bounded = MixtureParameters(1).apply({"params": params}, raw)[0]
+    np.testing.assert_allclose(bounded[:, 1], np.exp([0, 1]), rtol=1e-6)
+    np.testing.assert_allclose(bounded[:, 4], 1)
+    np.testing.assert_array_equal(bounded[:, jnp.array([0, 2, 3])], 100)
+
+
+def test_dropout_hides_whole_steps_but_not_their_places():
+    steps = StepFeatures(32, dropout=0.5)
+    v = jax.random.normal(jax.random.key(1), (8, 16, 3))
+    params = initialised(steps, *v.shape)
+    kept = steps.apply(params, v)
+    dropped = steps.apply(params, v, train=True, rngs={"dropout": jax.random.key(2)})
+    gone = ~dropped[..., :12].any(axis=-1)
+    assert 0.35 < gone.mean() < 0.65
+    np.testing.assert_array_equal(dropped[~gone], kept[~gone])  # not rescaled
+    np.testing.assert_array_equal(dropped[..., 12:], kept[..., 12:])
+
+
+def test_the_pointwise_context_takes_any_event_and_mixes_no_positions():
+    network = PointwiseContext(6, 4, width=8, layers=2, context=4, base=3)
+    x = jnp.zeros((2, 3, 5, 2), int)
+    params = initialised(network, *x.shape, dtype=int)
+    assert not network.apply(params, x).any()
+    params["params"]["out"]["kernel"] = jnp.ones((4, 4))
+    moved = network.apply(params, x.at[1, 2, 0].set(jnp.array([1, 2]))) != network.apply(params, x)
+    assert moved.shape == (2, 3, 5, 4)
+    assert np.argwhere(moved.any(-1)).tolist() == [[1, 2, 0]]
+
+
+@pytest.mark.parametrize("network", [AutoregressiveLSTM(8, 1), BidirectionalLSTM(8, 1, 1)])
+def test_other_lengths_are_refused(network):
+    params = initialised(network, 1, 4, 2)
+    with pytest.raises(ValueError, match="L=4; got L=5. Initialise it for 5"):
+        network.apply(params, jnp.zeros((1, 5, 2)))
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (AutoregressiveLSTM(4, 1), "features >= 8; got features=4"),
+        (AutoregressiveLSTM(8, 0), "components must be at least 1"),
+        (BidirectionalLSTM(8, 0, 1), "channels must be at least 1"),
+    ],
+)
+def test_errors_say_the_rule_and_the_value(network, message):
+    with pytest.raises(ValueError, match=message):
+        initialised(network, 1, 4, 2)

@@ -1,0 +1,50 @@
+"""Digits against the reference code's, and by hand."""
+
+import pathlib
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.ops import integers
+
+GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "integer_to_base.npz")
+CASES = [name.removeprefix("idx_") for name in GOLDEN.files if name.startswith("idx_")]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_digits_are_those_of_the_reference(case):
+    x, want = GOLDEN[f"idx_{case}"], GOLDEN[f"digits_{case}"]
+    base = int(case.split("b")[-1])
+    digits = integers.to_digits(jnp.asarray(x), base, want.shape[-1])
+    np.testing.assert_array_equal(digits, want)
+    np.testing.assert_array_equal(integers.from_digits(digits, base), x)
+
+
+def test_number_of_binary_digits_is_that_of_the_reference():
+    found = [integers.num_digits(int(k), 2) for k in GOLDEN["classes2dims_in"]]
+    assert found == GOLDEN["classes2dims_out"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "base", "digits"),
+    [(2, 2, 1), (2, 27, 1), (27, 27, 1), (27, 6, 2), (27, 3, 3), (28, 3, 4), (256, 2, 8)],
+)
+def test_number_of_digits(num_classes, base, digits):
+    assert integers.num_digits(num_classes, base) == digits
+    assert base**digits >= num_classes
+    assert digits == 1 or base ** (digits - 1) < num_classes
+
+
+def test_indices_beyond_the_classes_are_unused():
+    x = jnp.array([-2, -1, 0, 2, 3, 9])
+    np.testing.assert_array_equal(integers.valid(x, 3), [-1, -1, 0, 2, -1, -1])
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "base", "message"),
+    [(1, 2, "at least 2 classes; got num_classes=1"), (5, 1, "at least 2; got base=1")],
+)
+def test_what_has_no_digits_is_refused(num_classes, base, message):
+    with pytest.raises(ValueError, match=message):
+        integers.num_digits(num_classes, base)

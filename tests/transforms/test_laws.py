@@ -1,0 +1,116 @@
+"""One battery over all families: densities add up, draws follow them, gradients stay finite."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from amd_jax.transforms import laws
+from tests import enumeration
+
+LOC, SCALE = 0.4, 0.7
+THETA = jnp.array([LOC, np.log(SCALE)])
+CONTINUOUS = {  # family -> the same law in scipy
+    "normal": (laws.NORMAL, stats.norm),
+    "logistic": (laws.LOGISTIC, stats.logistic),
+    "gumbel": (laws.GUMBEL, stats.gumbel_r),
+}
+DISCRETE = {  # family, theta, all values that matter
+    "categorical": (laws.Categorical(4), jnp.array([0.3, -1.0, 2.0, 0.0]), np.arange(4)),
+    "discretized_logistic": (laws.DiscretizedLogistic(), THETA, np.arange(-25, 26)),
+    "discretized_logistic-bounded": (laws.DiscretizedLogistic(3), THETA, np.arange(3)),
+}
+FAMILIES = {
+    **{name: (family, THETA, np.linspace(-2, 3, 7)) for name, (family, _) in CONTINUOUS.items()},
+    **DISCRETE,
+}
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_density_and_draws_are_those_of_scipy(name):
+    family, law = CONTINUOUS[name]
+    law, z = law(LOC, SCALE), np.linspace(-8, 12, 60)
+    found = family.log_prob(THETA, jnp.asarray(z))
+    np.testing.assert_allclose(found, law.logpdf(z), rtol=2e-4, atol=1e-5)
+    drawn = family.sample(jax.random.key(0), jnp.broadcast_to(THETA, (5000, 2)))
+    assert stats.kstest(drawn, law.cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+def test_probabilities_sum_to_one_and_draws_follow_them(name):
+    family, theta, values = DISCRETE[name]
+    p = np.exp(family.log_prob(theta, jnp.asarray(values)))
+    np.testing.assert_allclose(p.sum(), 1, atol=1e-6)
+    drawn = family.sample(
+        jax.random.key(0), jnp.broadcast_to(theta, (5000, family.num_parameters))
+    )
+    assert drawn.dtype == jnp.int32
+    enumeration.assert_drawn_from(np.asarray(drawn) - values[0], p)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_gradients_are_finite_far_out(name):
+    family, theta, values = FAMILIES[name]
+    spread = jnp.asarray(values) if name == "categorical" else jnp.asarray(values) + 50
+    grad = jax.grad(lambda theta: family.log_prob(theta, spread).sum())(theta)
+    assert np.isfinite(grad).all()
+    assert np.isfinite(family.log_prob(theta, spread)).all()
+
+
+def test_discretized_logistic_keeps_its_tail():
+    """Where σ(b) - σ(a) is 0 in float32: P(z) = e^-(z - loc - 1/2) (1 - e^-1) for scale 1."""
+    found = laws.DiscretizedLogistic().log_prob(jnp.zeros(2), jnp.array(60))
+    np.testing.assert_allclose(found, -59.5 + np.log1p(-np.exp(-1)), rtol=1e-6)
+
+
+class Twice(nn.Module):
+    """theta = [2 x, 0]: a context that shows in the draws."""
+
+    num_outputs: int = 2
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        scale = self.param("scale", nn.initializers.constant(2.0), ())
+        fill = jnp.zeros((*x.shape, self.num_outputs - 1))
+        return jnp.concatenate([scale * x[..., None], fill], axis=-1)
+
+
+def family_of(name):
+    return FAMILIES[name][0]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("kind", ["fixed", "learned", "conditional"])
+def test_laws_sum_their_family_over_the_event(kind, name):
+    family = family_of(name)
+    context = jnp.array([[0, 1, 0], [1, 1, 0]])  # (B, L)
+    conditional = laws.Conditional(family, Twice(family.num_parameters))
+    rng = jax.random.key(0)
+    if kind == "conditional":
+        params = conditional.init(rng, context)
+        z, log_prob = conditional.sample_and_log_prob(params, rng, context)
+        np.testing.assert_allclose(conditional.log_prob(params, z, context), log_prob, rtol=1e-5)
+        theta = Twice(family.num_parameters).apply({"params": params}, context)
+    else:
+        law = laws.Fixed(family, 0.1) if kind == "fixed" else laws.Learned(family)
+        params = law.init(rng, jnp.zeros((2, 3)))
+        params = jax.tree.map(lambda leaf: leaf + 0.1, params)
+        z = law.sample(params, rng, (2, 3))
+        log_prob, theta = law.log_prob(params, z), jnp.full((2, 3, family.num_parameters), 0.1)
+    assert z.shape == (2, 3)
+    np.testing.assert_allclose(log_prob, family.log_prob(theta, z).sum(axis=1), rtol=1e-5)
+
+
+def test_conditional_draws_depend_on_their_own_context():
+    law = laws.Conditional(laws.NORMAL, Twice())
+    x = jnp.tile(jnp.array([[0, 3]]), (4000, 1))
+    z, _ = law.sample_and_log_prob(law.init(jax.random.key(0), x), jax.random.key(1), x)
+    np.testing.assert_allclose(z.mean(axis=0), [0, 6], atol=0.1)
+
+
+def test_a_network_that_does_not_fit_is_refused():
+    law = laws.Conditional(laws.NORMAL, Twice(num_outputs=3))
+    with pytest.raises(ValueError, match=r"\(2, 5, 2\); Twice gave \(2, 5, 3\).*have 2 numbers"):
+        law.init(jax.random.key(0), jnp.zeros((2, 5), jnp.int32))
