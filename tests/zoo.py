@@ -178,8 +178,6 @@ LIFTS = {  # (base, digits) -> the part that turns digits into numbers
 LAYERS = {  # number of channels C -> transforms (B, L, C) -> (B, L, C)
     "none": lambda channels: (),
     "coupling": lambda channels: (
-        elementwise.ActNorm(),
-        elementwise.Linear1x1(),
         coupling.Coupling(
             Context(LENGTH * (channels - channels // 2) * 8), scalars.LogisticMixture(2)
         ),
@@ -199,14 +197,17 @@ def flow(lift: str, base: int, num_classes: int, layers: str = "none") -> models
     if lift in ("argmax", "gumbel", "gumbel_threshold"):
         parts.append(elementwise.Merge((digits, base)))
         channels = digits * base
-    end = laws.GUMBEL if lift.startswith("gumbel") else laws.LOGISTIC
-    return models.Flow((*parts, *LAYERS[layers](channels)), laws.Learned(end))
+    end = laws.Learned(laws.GUMBEL if lift.startswith("gumbel") else laws.LOGISTIC)
+    if lift in ("uniform", "variational"):
+        end = laws.Fixed(laws.LOGISTIC, jnp.array([0.5, -2.0]))  # mostly in [0, 1), not all
+    return models.Flow((*parts, *LAYERS[layers](channels)), end)
 
 
-def parameters(model, seed: int = 0, scale: float = 0.5, length: int = LENGTH):
+def parameters(model, seed: int = 0, scale: float = 0.5, length: int = LENGTH, data=None):
     """Random parameters: no zero at initialisation hides a path."""
     rng_init, rng = jax.random.split(jax.random.key(seed))
-    params = model.init(rng_init, jnp.zeros((2, length), jnp.int32))
+    x = jnp.zeros((2, length), jnp.int32) if data is None else data
+    params = model.init(rng_init, x)
     leaves, tree = jax.tree.flatten(params)
     rngs = jax.random.split(rng, len(leaves))
     noise = [jax.random.normal(r, a.shape) for r, a in zip(rngs, leaves, strict=True)]

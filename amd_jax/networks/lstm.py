@@ -15,10 +15,10 @@ from amd_jax.networks.matmul import dense_dot_general, matmul
 from amd_jax.networks.recurrence import LSTM, bidirectional
 from amd_jax.types import Array
 
-Linear = functools.partial(nn.Dense, dot_general=dense_dot_general)
-gelu = functools.partial(nn.gelu, approximate=False)
 zeros = nn.initializers.zeros
 lecun = nn.initializers.lecun_normal
+gelu = functools.partial(nn.gelu, approximate=False)
+Linear = functools.partial(nn.Dense, dot_general=dense_dot_general)
 
 
 class StepFeatures(nn.Module):
@@ -42,8 +42,8 @@ class StepFeatures(nn.Module):
         if train and self.dropout:  # not rescaled
             keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.dropout, e.shape[:-1])
             e = jnp.where(keep[..., None], e, 0.0)
-        code = self._code(None if v.ndim == 2 else v.shape[1], places)
-        code = code if p is None else code[p]
+        code = self._code(v.shape[1] if p is None else None, places)
+        code = code if p is None else jax.lax.dynamic_index_in_dim(code, p, keepdims=False)
         return jnp.concatenate([e, jnp.broadcast_to(code, (*e.shape[:-1], places))], axis=-1)
 
     def _code(self, length: int | None, places: int) -> Array:

@@ -46,11 +46,12 @@ def recurrence(gates: Array, kernel: Array, reverse: bool = False) -> Array:
 
 def _scan(gates, kernel, reverse, keep):
     """What `keep` picks of the activated gates (4H, B), c (H, B), h (B, H); L in front."""
+    transposed = kernel.T  # here and not in the loop, which would turn it at every step
 
     def step(carry, n):
         c, h = carry
         wide = lax.dynamic_index_in_dim(gates, n, axis=1, keepdims=False)
-        i, f, g, o = activated = _activate(wide.T + kernel.T @ h, axis=0)
+        i, f, g, o = activated = _activate(wide.T + transposed @ h, axis=0)
         c = f * c + i * g
         h = o * jnp.tanh(c)
         return (c, h), keep(jnp.concatenate(activated), c, h.T)
@@ -147,6 +148,5 @@ def _remember(rng, shape, dtype=jnp.float32):
 
 def _orthogonal(rng, shape, dtype=jnp.float32):
     """An orthogonal matrix for each gate, side by side."""
-    init = nn.initializers.orthogonal()
-    squares = [init(key, (shape[0], shape[0]), dtype) for key in jax.random.split(rng, 4)]
-    return jnp.concatenate(squares, axis=1)
+    init = functools.partial(nn.initializers.orthogonal(), shape=(shape[0],) * 2, dtype=dtype)
+    return jax.vmap(init, out_axes=1)(jax.random.split(rng, 4)).reshape(shape)

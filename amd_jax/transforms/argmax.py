@@ -156,7 +156,8 @@ class Digits:
         return integers.to_digits(x, self.base, self.digits), jnp.zeros(x.shape[0])
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        return integers.valid(integers.from_digits(z, self.base), self.num_classes)
+        x = integers.valid(integers.from_digits(z, self.base), self.num_classes)
+        return jnp.where((z == integers.UNUSED).any(axis=-1), integers.UNUSED, x)
 
 
 def _press(u: Array, x: Array, log_q: Nats) -> tuple[Array, Nats]:

@@ -1,4 +1,4 @@
-"""Processes that `benchmarks.text_diffusion` starts and tells what to run."""
+"""Processes that `benchmarks.side_by_side` starts and tells what to run."""
 
 import json
 import resource

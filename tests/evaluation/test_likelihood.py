@@ -65,6 +65,29 @@ def test_both_estimates_are_the_exact_bound(trained, verb):
     assert str(found) == f"{found.bits:.3f} ± {found.error:.3f}"
 
 
+def test_importance_weighting_lowers_the_bits_towards_the_truth():
+    """Of a flow and of a diffusion; the truth is that of very many samples."""
+    for model, scale in (
+        (zoo.flow("gumbel", 3, 3), 0.3),
+        (zoo.diffusion("uniform-cosine", "table", 2), 0.5),
+    ):
+        params = zoo.parameters(model, scale=scale)
+        rows = np.tile(enumeration.sequences(3, zoo.LENGTH), (100, 1))
+        given = model, params, jax.random.key(0), rows, 3
+        bits = [likelihood.iwbo(*given, samples).bits for samples in (1, 10, 1000)]
+        assert bits[0] > bits[1] > bits[2]
+        if scale == 0.3:  # one sample of a flow: the elbo
+            assert bits[0] == pytest.approx(likelihood.elbo(*given).bits, abs=0.1)
+        p = np.exp(likelihood.log_likelihoods(*given[:3], rows[:9], 3, 10_000))
+        assert p.sum() == pytest.approx(1, abs=0.02)
+        assert bits[2] == pytest.approx(-np.log2(p).mean() / zoo.LENGTH, abs=0.01)
+
+
+def test_no_importance_samples_are_refused():
+    with pytest.raises(ValueError, match="1 sample or more; got 0"):
+        likelihood.iwbo(None, None, jax.random.key(0), np.zeros((1, 2)), 3, 0)
+
+
 def test_a_model_without_steps_has_no_exact_bound():
     with pytest.raises(ValueError, match="object has none"):
         likelihood.elbo_of_all_steps(object(), None, jax.random.key(0), np.zeros((1, 2)), 3)

@@ -34,6 +34,8 @@ FLAGS = {
     (QUICK, "--mode=smaple"): "should be one of <train|evaluate|sample|correct>",
     (QUICK, "--num_texts=0"): "--num_texts=0: 0 is not a positive integer",
     (QUICK, "--num_samples=0"): "--num_samples=0: 0 is not a positive integer",
+    (QUICK, "--importance_samples=0"): "--importance_samples=0: 0 is not a positive integer",
+    (QUICK, "--redraws=-1"): "--redraws=-1: -1 is not a non-negative integer",
     (QUICK, "--seed=-1"): "--seed=-1: -1 is not an integer in the range",
     (QUICK, "--error_rate=0"): "--error_rate=0.0: The rate must be between 0 and 1",
     (QUICK, "--error_rate=1"): "--error_rate=1.0: The rate must be between 0 and 1",

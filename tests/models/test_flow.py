@@ -15,7 +15,7 @@ from amd_jax.transforms import argmax, elementwise, laws
 from tests import enumeration, zoo
 from tests.models.means import assert_mean
 
-DRAWS = 4000  # per sequence
+DRAWS = 10_000  # per sequence
 K = 4
 BASES = {2: 2, 3: 2, K: 1}  # base -> digits for K classes; base 3 leaves 5 of 9 codes unused
 slow = functools.partial(pytest.param, marks=pytest.mark.slow)
@@ -32,17 +32,24 @@ class Measured(NamedTuple):
     samples: np.ndarray  # (20_000, L)
 
 
+def parameters(model, num_classes):
+    """Shaken a little only: the weights of a flow whose lift misses its base have heavy tails."""
+    x = jnp.asarray(enumeration.sequences(num_classes, zoo.LENGTH))
+    return zoo.parameters(model, scale=0.1, data=jnp.tile(x, (50, 1)))
+
+
 @functools.cache
 def measure(lift, base, layers, num_classes):
     model = zoo.flow(lift, base, num_classes, layers)
-    params = zoo.parameters(model, scale=0.3)
     x = jnp.asarray(enumeration.sequences(num_classes, zoo.LENGTH))
+    params = parameters(model, num_classes)
 
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def draws(params, rng):
         rngs = jax.random.split(rng, 2)
-        nats = model.log_weight(params, rngs[0], jnp.tile(x, (DRAWS, 1)))
-        return nats.reshape(DRAWS, -1), model.sample(params, rngs[1], (20_000, zoo.LENGTH))
+        keys = jax.random.split(rngs[0], DRAWS)
+        nats = jax.lax.map(lambda r: model.log_weight(params, r, x), keys, batch_size=500)
+        return nats, model.sample(params, rngs[1], (20_000, zoo.LENGTH))
 
     nats, samples = draws(params, jax.random.key(1))
     return Measured(np.asarray(nats, np.float64), np.asarray(samples))
@@ -82,7 +89,7 @@ def test_the_mean_elbo_is_a_bound(lift, base, layers):
 @pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
 def test_inverse_undoes_forward(lift, base, layers):
     model = zoo.flow(lift, base, K, layers)
-    params = zoo.parameters(model, scale=0.3)
+    params = parameters(model, K)
     x = jnp.tile(jnp.asarray(enumeration.sequences(K, zoo.LENGTH)), (20, 1))
     z, _ = jax.jit(model.forward)(params, jax.random.key(2), x)
     np.testing.assert_array_equal(jax.jit(model.inverse)(params, jax.random.key(3), z), x)
@@ -124,7 +131,7 @@ def test_on_its_own_base_every_single_draw_is_log_p(lift):
 
 def test_redraws_leave_the_flow_given_that_its_codes_are_classes():
     model = zoo.flow("binary", 2, 3)
-    params = zoo.parameters(model, scale=0.3)
+    params = parameters(model, 3)
     sample = jax.jit(model.sample, static_argnums=(2, 3))
     shape = (8000, zoo.LENGTH)
     once, kept = (np.asarray(sample(params, jax.random.key(0), shape, n)) for n in (0, 100))
@@ -161,7 +168,7 @@ def test_data_dependent_parts_see_what_reaches_them():
 def test_parameters_are_named_by_place_and_kind():
     model = zoo.flow("binary", 2, K, "coupling")
     params = model.init(jax.random.key(0), jnp.zeros((2, zoo.LENGTH), jnp.int32))
-    want = ["01_BinaryArgmax", "02_ActNorm", "03_Linear1x1", "04_Coupling", "base"]
+    want = ["01_BinaryArgmax", "02_Coupling", "base"]
     assert sorted(params) == want
 
 
@@ -174,7 +181,7 @@ def test_parameters_are_named_by_place_and_kind():
         ),
         (lambda: argmax.Digits(1), "at least 2 classes; got num_classes=1"),
         (lambda: argmax.Digits(4, base=1), "at least 2; got base=1"),
-        (lambda: scalars.LogisticMixture(0), "at least 1; got components=0"),
+        (lambda: scalars.LogisticMixture(0), "at least one component; got 0"),
     ],
 )
 def test_parts_that_make_no_sense_are_refused(build, message):

@@ -32,35 +32,47 @@ def test_the_recurrence_and_its_gradient_are_those_of_the_plain_twin(reverse, le
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
-def test_each_position_sees_those_before_it():
-    gates, kernel, _ = arrays()
-    for reverse, seen in ((False, np.triu), (True, np.tril)):
-        jacobian = jax.jacobian(
-            lambda g, r=reverse: recurrence.recurrence(g, kernel, r).sum((0, 2))
-        )
-        moved = np.abs(jacobian(gates)).sum((1, 3)) > 0  # [h at n, gates at m]
-        np.testing.assert_array_equal(moved.T, seen(np.ones((5, 5))))
+@pytest.mark.parametrize("reverse", [False, True])
+def test_each_position_sees_those_before_it(reverse):
+    gates, kernel, _ = arrays(batch=1)
+    moved = jnp.concatenate([gates, gates + jnp.eye(5)[..., None]])  # row m: position m differs
+    h = jax.jit(recurrence.recurrence, static_argnums=2)(moved, kernel, reverse)
+    differs = jnp.abs(h[1:] - h[:1]).max(axis=-1) > 1e-5  # [m, n]
+    np.testing.assert_array_equal(differs, (np.tril if reverse else np.triu)(np.ones((5, 5))))
 
 
-def test_the_gradients_loop_has_one_product_a_step():
-    """The kernel's gradient would be the second."""
-    text = str(jax.make_jaxpr(with_gradient(recurrence.recurrence, False))(*arrays()))
-    bodies = [part.split("scan[")[0] for part in text.split("jaxpr={ lambda")[1:]]
-    assert len(bodies) >= 2
-    assert all(body.count("dot_general") <= 1 for body in bodies)
+def loops(jaxpr):
+    """Equations of each scan's body, all the way down."""
+    for equation in jaxpr.eqns:
+        inner = [p.jaxpr for p in equation.params.values() if hasattr(p, "jaxpr")]
+        if equation.primitive.name == "scan":
+            yield inner[0].eqns
+        for body in inner:
+            yield from loops(body)
+
+
+def test_each_loop_has_one_product_a_step():
+    """The kernel's gradient would be a second one in the loop that goes back."""
+    jaxpr = jax.make_jaxpr(with_gradient(recurrence.recurrence, False))(*arrays()).jaxpr
+    bodies = [[equation.primitive.name for equation in body] for body in loops(jaxpr)]
+    assert [body.count("dot_general") for body in bodies] == [1, 1]
+    assert [body.count("transpose") for body in bodies] == [2, 2]  # of the batch, not the kernel
 
 
 def test_steps_in_turn_are_the_whole_sequence():
     lstm = LSTM(4)
     x = jax.random.normal(jax.random.key(0), (3, 5, 2))
-    params = jax.jit(lstm.init)(jax.random.key(1), x)
+    _, kernel, _ = arrays()
+    params = {"params": {"input": {"kernel": kernel[:2], "bias": kernel[3]}, "kernel": kernel}}
     carry = lstm.apply(params, 3, method="start")
     step = jax.jit(lambda *args: lstm.apply(params, *args, method="step"))
     states = []
     for n in range(5):
         carry, h = step(carry, x[:, n])
         states.append(h)
-    np.testing.assert_allclose(jnp.stack(states, axis=1), lstm.apply(params, x), atol=1e-6)
+    np.testing.assert_allclose(
+        jnp.stack(states, axis=1), jax.jit(lstm.apply)(params, x), atol=1e-6
+    )
 
 
 def test_a_new_lstm_remembers_and_turns_without_growth():

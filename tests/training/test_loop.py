@@ -8,15 +8,31 @@ import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from amd_jax.training import checkpoints, loop
+from amd_jax import models
+from amd_jax.training import checkpoints, experiment, loop, objectives
 from amd_jax.training import step as steps
 from amd_jax.training import workdir as workdirs
+from amd_jax.transforms import dequantize, laws
+from tests import zoo
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCE = pathlib.Path(__file__).parent / "pairs.py"
+
+
+class Scale:
+    """z = scale x, one learned number."""
+
+    def init(self, rng, x):
+        return {"scale": jnp.ones(())}
+
+    def forward(self, params, rng, x, *, train=False):
+        nats = jnp.full(len(x), np.prod(x.shape[1:]) * jnp.log(params["scale"]))
+        return params["scale"] * x, nats
 
 
 def train(workdir, evaluate=None, **numbers):
@@ -166,6 +182,35 @@ def test_bad_tokens_stop_training(tmp_path, monkeypatch):
     config = module.get_config()
     with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
         loop.train(module.build(config), config, tmp_path)
+
+
+class Fragile(Scale):
+    """Breaks at batches whose first token is 2, once its scale has left 1."""
+
+    def forward(self, params, rng, x, *, train=False):
+        z, nats = super().forward(params, rng, x, train=train)
+        broken = (x[0, 0] > 2 / 3) & (params["scale"] != 1)
+        return z, jnp.where(broken, jnp.nan, nats)
+
+
+def test_a_step_that_is_not_finite_stops_the_run_and_names_the_part(tmp_path):
+    """Everything up to the step before it is kept, and what was saved stays."""
+    model = models.Flow((dequantize.Uniform(3), Fragile()), laws.Fixed(laws.NORMAL))
+
+    class Late(zoo.Pairs):
+        def batch(self, seed, step, batch_size):
+            return np.full((batch_size, 2), 2 if step == 6 else 1, np.uint8)
+
+    config = workdirs.load_module(SOURCE).get_config()
+    config.update(checkpoint_every=5, log_every=100)
+    optimizer = optax.sgd(1e-3)
+    parts = experiment.Experiment(model, objectives.NegativeElbo(model), optimizer, Late())
+    message = "at step 7 they are not.*numbers; 01_Fragile does not"
+    with pytest.raises(ValueError, match=message):
+        loop.train(parts, config, tmp_path)
+    with checkpoints.Checkpoints(tmp_path) as found:
+        assert found.latest() == 5
+        assert np.isfinite(found.restore_ema()["01_Fragile"]["scale"]).all()
 
 
 @pytest.mark.parametrize(

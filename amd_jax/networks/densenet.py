@@ -1,0 +1,56 @@
+"""DenseNet: convolutions that keep all they have seen, the conditioner of couplings on maps."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from amd_jax.networks.blocks import check_sizes
+
+
+class DenseNet(nn.Module):
+    """Residual blocks of densely connected convolutions: (B, ..., C) -> (B, ..., num_outputs).
+
+    For maps (B, H, W, C) and sequences (B, L, C): kernels are 3 wide along every axis between
+    batch and channels, and pad with zeros. A layer sees the block's input and the output of all
+    layers before it (Huang et al., 2017, sec. 3). The output starts at zero, so that a coupling
+    starts where its bijection has θ = 0. As in Nielsen et al., 2020 (SurVAE Flows).
+    """
+
+    num_outputs: int
+    blocks: int
+    growth: int  # channels that each layer adds
+    depth: int  # layers in a block
+    dropout: float = 0.0
+    width: int = 64  # channels between the blocks
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The outputs for x (B, ..., C), float32."""
+        check_sizes(blocks=self.blocks, growth=self.growth, depth=self.depth, width=self.width)
+        if x.ndim < 3:
+            raise ValueError(
+                f"DenseNet convolves x (B, ..., C) along the axes between; got shape {x.shape}. "
+                "Use nn.Dense layers where there are none."
+            )
+        h = nn.Dense(self.width, name="in")(x)
+        for i in range(self.blocks):
+            dense = h
+            for j in range(self.depth):
+                layer = _Layer(self.growth, self.dropout, name=f"layer_{i}_{j}")
+                dense = jnp.concatenate([dense, layer(dense, train=train)], axis=-1)
+            h = h + nn.Dense(self.width, name=f"back_{i}")(dense)
+        out = nn.Dense(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")(h)
+        return out.astype(jnp.float32)
+
+
+class _Layer(nn.Module):
+    """1x1 convolution, ReLU, then the convolution that adds `growth` channels, ReLU."""
+
+    growth: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, h: Array, *, train: bool) -> Array:
+        h = nn.relu(nn.Dense(h.shape[-1], name="mix")(h))
+        h = nn.Dropout(self.dropout, deterministic=not train)(h)
+        return nn.relu(nn.Conv(self.growth, (3,) * (h.ndim - 2), name="conv")(h))

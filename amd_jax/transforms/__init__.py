@@ -1,0 +1,1 @@
+"""Maps from data to latents with their log-likelihood contributions; no networks inside."""
