@@ -5,13 +5,12 @@
 Two CPU cores, no download: not run.
 """
 
-import optax
 from ml_collections import ConfigDict
 
 from amd_jax import models, networks
 from amd_jax.data import stdlib_docs
 from amd_jax.ops import scalars
-from amd_jax.training import objectives
+from amd_jax.training import objectives, optimizers
 from amd_jax.training.experiment import Experiment
 from amd_jax.transforms import argmax, autoregressive, laws
 
@@ -23,7 +22,7 @@ def get_config() -> ConfigDict:
     config.length = 256
     config.network = dict(features=256, layers=1, components=4)
     config.encoder = dict(width=64, layers=1, context=64)
-    config.optimizer = dict(learning_rate=4e-3, warmup_steps=50)
+    config.optimizer = dict(learning_rate=4e-3, warmup_steps=50, clip=1000.0)
     return config
 
 
@@ -40,8 +39,5 @@ def build(config: ConfigDict) -> Experiment:
         scalars.LogisticMixture(config.network.components),
     )
     model = models.Flow((digits, lift, layer), laws.Learned(laws.NORMAL))
-    rate = optax.warmup_cosine_decay_schedule(
-        0.0, config.optimizer.learning_rate, config.optimizer.warmup_steps, config.num_steps
-    )
-    optimizer = optax.chain(optax.clip_by_global_norm(1.0 * config.length), optax.adam(rate))
+    optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Experiment(model, objectives.NegativeElbo(model), optimizer, data)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from amd_jax.networks.blocks import check_sizes
-from amd_jax.networks.matmul import dense_dot_general, transposed_matmul
+from amd_jax.networks.matmul import matmul, transposed_matmul
 from amd_jax.types import Array
 
 
@@ -27,9 +27,9 @@ def plain_recurrence(gates: Array, kernel: Array, reverse: bool = False) -> Arra
 def cell(carry: tuple[Array, Array], gates: Array, kernel: Array) -> tuple[Array, Array]:
     """One step of (c, h), each (B, H), with the input's share of the gates, (B, 4H)."""
     c, h = carry
-    i, f, g, o = _activate(gates + h @ kernel, axis=-1)
-    c = f * c + i * g
-    return c, o * jnp.tanh(c)
+    i, f, g, o = jnp.split(gates + h @ kernel, 4, axis=-1)
+    c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
+    return c, nn.sigmoid(o) * jnp.tanh(c)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -51,7 +51,7 @@ def _scan(gates, kernel, reverse, keep):
     def step(carry, n):
         c, h = carry
         wide = lax.dynamic_index_in_dim(gates, n, axis=1, keepdims=False)
-        i, f, g, o = activated = _activate(wide.T + transposed @ h, axis=0)
+        i, f, g, o = activated = _activate(wide.T + transposed @ h)
         c = f * c + i * g
         h = o * jnp.tanh(c)
         return (c, h), keep(jnp.concatenate(activated), c, h.T)
@@ -60,9 +60,11 @@ def _scan(gates, kernel, reverse, keep):
     return lax.scan(step, (zeros, zeros), jnp.arange(gates.shape[1]), reverse=reverse)[1]
 
 
-def _activate(gates, axis):
-    i, f, g, o = jnp.split(gates, 4, axis)
-    return jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+def _activate(gates):
+    """σ of i, f and o, tanh of g, by one tanh over (4H, B): XLA makes a loop 4 times as fast."""
+    inner = jnp.repeat(jnp.array([0.5, 0.5, 1, 0.5], gates.dtype), len(gates) // 4)
+    i, f, g, o = jnp.split(jnp.tanh(gates * inner[:, None]), 4)
+    return (1 + i) / 2, (1 + f) / 2, g, (1 + o) / 2
 
 
 def _forward(gates, kernel, reverse):
@@ -107,21 +109,29 @@ def _before(z, axis, reverse):
 class LSTM(nn.Module):
     """One layer of one direction: x (B, L, F) -> h (B, L, features).
 
-    The forget gate starts open (bias 1), the recurrent map of each gate orthogonal.
+    The forget gate starts open (bias 1), the recurrent kernel uniform in ±1 / sqrt(features).
     """
 
     features: int
     reverse: bool = False  # from the last position to the first
 
-    def setup(self):
+    @nn.compact
+    def _weights(self, inputs: int) -> tuple[Array, Array, Array]:
+        """The kernel of the input (F, 4H), the bias (4H,) and the recurrent kernel (H, 4H)."""
         check_sizes(features=self.features)
         size = 4 * self.features
-        self.input = nn.Dense(size, bias_init=_remember, dot_general=dense_dot_general)
-        self.kernel = self.param("kernel", _orthogonal, (self.features, size))
+        kernel = self.param("input", nn.initializers.lecun_normal(), (inputs, size))
+        bias = self.param("bias", _remember, (size,))
+        return kernel, bias, self.param("kernel", _recurrent, (self.features, size))
 
     def __call__(self, x: Array) -> Array:
         """All states, (B, L, features)."""
-        return recurrence(self.input(x), self.kernel, self.reverse)
+        kernel, bias, recurrent = self._weights(x.shape[-1])
+        # The product adds the bias, which saves a pass over (B, L, 4H); 8 rows keep F aligned.
+        rows = jnp.broadcast_to(bias / 8, (8, len(bias)))
+        x = jnp.concatenate([x, jnp.ones((*x.shape[:-1], 8), x.dtype)], axis=-1)
+        gates = matmul(x, jnp.concatenate([kernel, rows]))
+        return recurrence(gates, recurrent, self.reverse)
 
     def start(self, batch: int) -> tuple[Array, Array]:
         """The carry (c, h) before the first step, zeros (B, features)."""
@@ -129,7 +139,8 @@ class LSTM(nn.Module):
 
     def step(self, carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
         """One step with x (B, F): the carry after it, and the state h (B, features)."""
-        carry = cell(carry, self.input(x), self.kernel)
+        kernel, bias, recurrent = self._weights(x.shape[-1])
+        carry = cell(carry, x @ kernel + bias, recurrent)
         return carry, carry[1]
 
 
@@ -140,13 +151,11 @@ def bidirectional(x: Array, features: int, layer: int) -> Array:
     return jnp.concatenate([forward, backward], axis=-1)
 
 
+# Not orthogonal: several QR decompositions in one program deadlock XLA on two CPU cores (0.10.2).
+_recurrent = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
 def _remember(rng, shape, dtype=jnp.float32):
     """Bias of the gates i, f, g, o: 1 for f."""
     del rng
     return jnp.repeat(jnp.array([0, 1, 0, 0], dtype), shape[0] // 4)
-
-
-def _orthogonal(rng, shape, dtype=jnp.float32):
-    """An orthogonal matrix for each gate, side by side."""
-    init = functools.partial(nn.initializers.orthogonal(), shape=(shape[0],) * 2, dtype=dtype)
-    return jax.vmap(init, out_axes=1)(jax.random.split(rng, 4)).reshape(shape)

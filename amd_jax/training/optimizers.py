@@ -8,6 +8,21 @@ from amd_jax.types import Params
 OUTER = ("time", "in", "out")  # what ends the names of layers that are not hidden
 
 
+def rise_and_fall(peak: float, warmup_steps: int, num_steps: int) -> optax.Schedule:
+    """A learning rate that rises linearly to its peak, then falls linearly to zero."""
+    rise = optax.linear_schedule(0.0, peak, warmup_steps)
+    fall = optax.linear_schedule(peak, 0.0, max(1, num_steps - warmup_steps))
+    return optax.join_schedules([rise, fall], [warmup_steps])
+
+
+def adam(
+    learning_rate: float, *, warmup_steps: int, num_steps: int, clip: float
+) -> optax.GradientTransformation:
+    """Adam with gradients clipped by their norm; warm-up, then linear decay to zero."""
+    rate = rise_and_fall(learning_rate, warmup_steps, num_steps)
+    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(rate))
+
+
 def muon(
     matrices: float, others: float, *, warmup_steps: int, num_steps: int, clip: float = 1.0
 ) -> optax.GradientTransformation:
@@ -16,19 +31,14 @@ def muon(
     `matrices` and `others` are the two peak learning rates. Inputs, outputs, time embeddings and
     vectors have no spectrum of hidden features that Muon could equalise (Jordan et al., 2024).
     """
-
-    def rate(peak: float) -> optax.Schedule:
-        rise = optax.linear_schedule(0.0, peak, warmup_steps)
-        fall = optax.linear_schedule(peak, 0.0, max(1, num_steps - warmup_steps))
-        return optax.join_schedules([rise, fall], [warmup_steps])
-
+    matrices, others = (rise_and_fall(r, warmup_steps, num_steps) for r in (matrices, others))
     return optax.chain(
         optax.clip_by_global_norm(clip),
         optax.contrib.muon(
-            rate(matrices),
+            matrices,
             ns_steps=3,  # as good as 5 here, and a sixth of the step cheaper
             adam_b2=0.99,
-            adam_learning_rate=rate(others),
+            adam_learning_rate=others,
             muon_weight_dimension_numbers=hidden_matrices,
         ),
     )

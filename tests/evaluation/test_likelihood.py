@@ -77,7 +77,7 @@ def test_importance_weighting_lowers_the_bits_towards_the_truth():
         bits = [likelihood.iwbo(*given, samples).bits for samples in (1, 10, 1000)]
         assert bits[0] > bits[1] > bits[2]
         if scale == 0.3:  # one sample of a flow: the elbo
-            assert bits[0] == pytest.approx(likelihood.elbo(*given).bits, abs=0.1)
+            assert bits[0] == pytest.approx(likelihood.elbo(*given).bits, abs=0.3)
         p = np.exp(likelihood.log_likelihoods(*given[:3], rows[:9], 3, 10_000))
         assert p.sum() == pytest.approx(1, abs=0.02)
         assert bits[2] == pytest.approx(-np.log2(p).mean() / zoo.LENGTH, abs=0.01)

@@ -28,7 +28,7 @@ def lstm(golden, name, suffix):
         golden[f"w/{name}.{kind}_{suffix}"]
         for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
-    return {"input": {"kernel": weight_ih.T, "bias": bias_ih + bias_hh}, "kernel": weight_hh.T}
+    return {"input": weight_ih.T, "bias": bias_ih + bias_hh, "kernel": weight_hh.T}
 
 
 def both_directions(golden, name, layers):

@@ -63,7 +63,7 @@ def test_steps_in_turn_are_the_whole_sequence():
     lstm = LSTM(4)
     x = jax.random.normal(jax.random.key(0), (3, 5, 2))
     _, kernel, _ = arrays()
-    params = {"params": {"input": {"kernel": kernel[:2], "bias": kernel[3]}, "kernel": kernel}}
+    params = {"params": {"input": kernel[:2], "bias": kernel[3], "kernel": kernel}}
     carry = lstm.apply(params, 3, method="start")
     step = jax.jit(lambda *args: lstm.apply(params, *args, method="step"))
     states = []
@@ -77,8 +77,6 @@ def test_steps_in_turn_are_the_whole_sequence():
 
 def test_a_new_lstm_remembers_and_turns_without_growth():
     params = jax.jit(LSTM(4).init)(jax.random.key(0), jnp.zeros((1, 1, 2)))["params"]
-    np.testing.assert_array_equal(
-        params["input"]["bias"].reshape(4, 4), [[0] * 4, [1] * 4] + [[0] * 4] * 2
-    )
+    np.testing.assert_array_equal(params["bias"].reshape(4, 4), [[0] * 4, [1] * 4] + [[0] * 4] * 2)
     for kernel in jnp.split(params["kernel"], 4, axis=1):
         np.testing.assert_allclose(kernel @ kernel.T, np.eye(4), atol=1e-6)
