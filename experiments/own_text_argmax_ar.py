@@ -24,7 +24,7 @@ def get_config() -> ConfigDict:
     config.data = dict(path="", length=256, raw_bytes=False)
     config.network = dict(features=384, layers=1, components=8)
     config.encoder = dict(width=64, layers=1, context=64)
-    config.optimizer = dict(learning_rate=4e-3, warmup_steps=50, clip=1000.0)
+    config.optimizer = dict(learning_rate=3e-3, warmup_steps=50, clip=1000.0)
     return config
 
 

@@ -35,8 +35,13 @@ def bits(
         how = f"{model.steps} steps, {likelihood.DRAWS} drawn per text"
     else:
         found = likelihood.elbo(model, params, rng, rows, data.num_classes, draws=1)
-        how = "evidence lower bound, one draw per text"
-    return found, f"{split}: {found} bits/{data.unit} on {found.examples} texts ({how})"
+        how = "evidence lower bound, one draw each"
+    return found, f"{split}: {found} bits/{data.unit} on {found.examples} {rows_of(data)} ({how})"
+
+
+def rows_of(data: Any) -> str:
+    """What the rows of a data set are called."""
+    return "texts" if hasattr(data, "stream") else "points"
 
 
 def importance_weighted(
@@ -55,7 +60,7 @@ def importance_weighted(
         model, params, jax.random.key(seed), rows, data.num_classes, importance_samples
     )
     return (
-        f"{split}: {found} bits/{data.unit} on {found.examples} texts "
+        f"{split}: {found} bits/{data.unit} on {found.examples} {rows_of(data)} "
         f"(importance-weighted bound, k = {importance_samples})"
     )
 

@@ -66,21 +66,19 @@ def test_both_estimates_are_the_exact_bound(trained, verb):
 
 
 def test_importance_weighting_lowers_the_bits_towards_the_truth():
-    """Of a flow and of a diffusion; the truth is that of very many samples."""
-    for model, scale in (
-        (zoo.flow("gumbel", 3, 3), 0.3),
-        (zoo.diffusion("uniform-cosine", "table", 2), 0.5),
-    ):
-        params = zoo.parameters(model, scale=scale)
-        rows = np.tile(enumeration.sequences(3, zoo.LENGTH), (100, 1))
-        given = model, params, jax.random.key(0), rows, 3
-        bits = [likelihood.iwbo(*given, samples).bits for samples in (1, 10, 1000)]
-        assert bits[0] > bits[1] > bits[2]
-        if scale == 0.3:  # one sample of a flow: the elbo
-            assert bits[0] == pytest.approx(likelihood.elbo(*given).bits, abs=0.3)
-        p = np.exp(likelihood.log_likelihoods(*given[:3], rows[:9], 3, 10_000))
-        assert p.sum() == pytest.approx(1, abs=0.02)
-        assert bits[2] == pytest.approx(-np.log2(p).mean() / zoo.LENGTH, abs=0.01)
+    """The truth is that of very many samples; one sample of a flow is the elbo."""
+    model = zoo.flow("gumbel", 3, 3)
+    params = zoo.parameters(model, scale=0.1)
+    rows = np.tile(enumeration.sequences(3, zoo.LENGTH), (50, 1))
+    given = model, params, jax.random.key(0), rows, 3
+    found = [likelihood.iwbo(*given, samples) for samples in (1, 10, 1000)]
+    bits = [estimate.bits for estimate in found]
+    assert bits[0] > bits[1] > bits[2]
+    elbo = likelihood.elbo(*given)
+    assert abs(elbo.bits - bits[0]) < 5 * (elbo.error + found[0].error)
+    p = np.exp(likelihood.log_likelihoods(*given[:3], rows[:9], 3, 10_000))
+    assert p.sum() == pytest.approx(1, abs=0.02)
+    assert bits[2] == pytest.approx(-np.log2(p).mean() / zoo.LENGTH, abs=0.01)
 
 
 def test_no_importance_samples_are_refused():

@@ -39,7 +39,7 @@ SHRUNK = {
     "enwik8_diffusion": LINEAR,
 }
 # Those that differ from their neighbour in numbers only; test_run.py trains the quickstart too.
-QUICK = {"text8_diffusion", "argmax_quickstart", "own_text_argmax_coupling"}
+QUICK = {"text8_diffusion", "argmax_quickstart"}
 MARKS = dict.fromkeys(FILES.keys() - QUICK, pytest.mark.slow)
 UNITS = {"eight_gaussians": "coordinate", "enwik8_diffusion": "byte"}
 UNITS |= {"enwik8_argmax_ar": "byte", "enwik8_argmax_coupling": "byte"}

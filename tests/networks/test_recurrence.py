@@ -75,8 +75,7 @@ def test_steps_in_turn_are_the_whole_sequence():
     )
 
 
-def test_a_new_lstm_remembers_and_turns_without_growth():
+def test_a_new_lstm_remembers_and_its_recurrent_kernel_is_bounded():
     params = jax.jit(LSTM(4).init)(jax.random.key(0), jnp.zeros((1, 1, 2)))["params"]
-    np.testing.assert_array_equal(params["bias"].reshape(4, 4), [[0] * 4, [1] * 4] + [[0] * 4] * 2)
-    for kernel in jnp.split(params["kernel"], 4, axis=1):
-        np.testing.assert_allclose(kernel @ kernel.T, np.eye(4), atol=1e-6)
+    np.testing.assert_array_equal(params["bias"], np.repeat([0, 1, 0, 0], 4))
+    assert 0.4 < jnp.abs(params["kernel"]).max() <= 0.5
