@@ -3,8 +3,8 @@
     python -m experiments.run --config=experiments/own_text.py --config.data.path=book.txt
 
 The alphabet is read from the file; --config.data.raw_bytes takes its bytes instead. The split is
-90/5/5 in order. On 3 MB of Wikipedia text: 20 minutes on two CPU cores, 2.246 ± 0.009 bits/char on
-test text.
+90/5/5 in order. On 3 MB of Wikipedia text: 2.229 ± 0.009 bits/char on test text after 7000 steps,
+0.17 s each on two idle CPU cores.
 """
 
 import numpy as np

@@ -28,6 +28,24 @@ def test_change_one_thing():
     assert found["data"].decode(x[0]).strip("acgt") == ""
 
 
+def test_a_new_layer_makes_a_flow():
+    found = {}
+    for source in snippets("Change one thing"):
+        exec(compile(source, "README.md", "exec"), found)
+    assert found["bound"].shape == (8,)
+    assert (found["bound"] < 0).all()
+    flow = found["flow"]
+    weights = {**found["weights"], "02_Bend": {"bend": jnp.array([0.3, -0.2])}}
+    z, _ = flow.forward(weights, jax.random.key(2), found["x"])
+    np.testing.assert_array_equal(flow.inverse(weights, jax.random.key(3), z), found["x"])
+    bend, shaken = found["Bend"](), {"bend": jnp.array([0.5, -0.3])}
+    numbers = jnp.array([[1.5, -2.0]])
+    z, nats = bend.forward(shaken, None, numbers)
+    slope = jax.jacobian(lambda x: bend.forward(shaken, None, x)[0])(numbers)
+    np.testing.assert_allclose(nats, jnp.linalg.slogdet(slope[0, :, 0])[1], rtol=1e-5)
+    np.testing.assert_allclose(bend.inverse(shaken, None, z), numbers, rtol=1e-6)
+
+
 def test_new_kernel_forgets_and_new_schedule_is_one():
     found = {}
     for source in snippets("Change one thing"):
