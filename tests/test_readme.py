@@ -6,6 +6,7 @@ import re
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -15,10 +16,15 @@ def snippets(section):
     return re.findall(r"```python\n(.*?)```", body, re.DOTALL)
 
 
-def test_change_one_thing():
-    found = {}
+@pytest.fixture(scope="module")
+def found():
+    names = {}
     for source in snippets("Change one thing"):
-        exec(compile(source, "README.md", "exec"), found)
+        exec(compile(source, "README.md", "exec"), names)
+    return names
+
+
+def test_change_one_thing(found):
     assert found["nats"].shape == (8,)
     assert np.isfinite(found["nats"]).all()
     assert (found["nats"] < 0).all()
@@ -28,10 +34,7 @@ def test_change_one_thing():
     assert found["data"].decode(x[0]).strip("acgt") == ""
 
 
-def test_a_new_layer_makes_a_flow():
-    found = {}
-    for source in snippets("Change one thing"):
-        exec(compile(source, "README.md", "exec"), found)
+def test_a_new_layer_makes_a_flow(found):
     assert found["bound"].shape == (8,)
     assert (found["bound"] < 0).all()
     flow = found["flow"]
@@ -46,10 +49,7 @@ def test_a_new_layer_makes_a_flow():
     np.testing.assert_allclose(bend.inverse(shaken, None, z), numbers, rtol=1e-6)
 
 
-def test_new_kernel_forgets_and_new_schedule_is_one():
-    found = {}
-    for source in snippets("Change one thing"):
-        exec(compile(source, "README.md", "exec"), found)
+def test_new_kernel_forgets_and_new_schedule_is_one(found):
     kernel, times = found["kernel"], jnp.ones(1)
     end = kernel.push(jnp.eye(4)[None], 0 * times, times)
     np.testing.assert_allclose(end[0], np.full((4, 4), 0.25), atol=0.01)

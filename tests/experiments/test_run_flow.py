@@ -1,0 +1,63 @@
+"""The command line for flows: two bounds, samples with codes of no class, a picture."""
+
+import re
+
+import pytest
+from PIL import Image
+
+from tests.experiments.command import ROOT, command
+
+FLOW = f"--config={ROOT / 'experiments' / 'argmax_quickstart.py'}"
+TOY = f"--config={ROOT / 'experiments' / 'eight_gaussians.py'}"
+SIZE = (
+    *("--config.network.features=16", "--config.network.components=2"),
+    *("--config.encoder.width=8", "--config.encoder.context=8"),
+    *("--config.batch_size=8", "--config.num_steps=4", "--config.log_every=1"),
+)
+
+
+@pytest.mark.parametrize("flag", ["--steps=5", "--chain", "--exact", "--text=fox"])
+def test_what_only_a_diffusion_has_is_refused(flag, tmp_path):
+    result = command(FLOW, flag, f"--workdir={tmp_path / 'run'}")
+    name = flag.split("=")[0]
+    assert f"{name} is for diffusions; this experiment has a Flow. Leave it out" in result.error
+    assert not (tmp_path / "run").exists()
+
+
+def bits(out):
+    """The bits and their error of every bound that was printed."""
+    found = re.findall(r"^test: ([\d.]+) ± ([\d.]+) bits/char", out, re.MULTILINE)
+    return [tuple(map(float, pair)) for pair in found]
+
+
+@pytest.mark.slow
+def test_a_flow_of_text(tmp_path):
+    workdir = f"--workdir={tmp_path}"
+    trained = command(FLOW, *SIZE, "--config.length=16", workdir, "--num_samples=2").out
+    assert "corrected" not in trained
+    assert "one draw each" in trained
+    assert "sample 2:" in trained
+    mode = (FLOW, workdir, "--mode=evaluate", "--num_texts=64")
+    elbo, one = bits(command(*mode, "--importance_samples=1").out)
+    _, many = bits(command(*mode, "--importance_samples=50").out)
+    assert elbo[0] == pytest.approx(one[0], abs=5 * (elbo[1] + one[1]))
+    assert many[0] < one[0]
+    assert "k = 50" in command(*mode, "--importance_samples=50").out
+    sample = (FLOW, workdir, "--mode=sample", "--num_samples=100")
+    once, again = (command(*sample, f"--redraws={n}").out for n in (0, 200))
+    share = re.search(r"stand for no class .*: ([\d.]+)%", once)
+    assert 0 < float(share[1]) < 20  # five bits hold 32 codes, and 27 of them are letters
+    assert "\ufffd" in once
+    assert "\ufffd" not in again
+    error = command(FLOW, workdir, "--mode=correct").error
+    assert "--mode=correct is for diffusions" in error
+
+
+@pytest.mark.slow
+def test_a_toy_draws_a_picture(tmp_path):
+    result = command(TOY, *SIZE, "--config.num_classes=9", f"--workdir={tmp_path}")
+    assert "mass of all 9 x 9 cells" in result.out
+    assert "points (evidence" in result.out
+    image = Image.open(tmp_path / "samples.png")
+    assert image.size[0] > 3 * 9
+    assert len(image.getcolors()) > 5
