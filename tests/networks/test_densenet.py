@@ -1,3 +1,5 @@
+"""DenseNet: it starts at zero, sees as far as its convolutions, and drops out in training only."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,10 +8,13 @@ import pytest
 from amd_jax.networks.densenet import DenseNet
 
 NETWORK = DenseNet(5, blocks=1, growth=3, depth=2, width=8)
-SHAPES = {"sequences": (2, 9, 3), "maps": (2, 9, 7, 3)}
+SHAPES = [
+    pytest.param((2, 9, 3), id="sequences"),
+    pytest.param((2, 9, 7, 3), id="maps", marks=pytest.mark.slow),
+]
 
 
-@pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES)
+@pytest.fixture(scope="module", params=SHAPES)
 def situation(request):
     """x, parameters as they start, and the same parameters pushed off."""
     x = jax.random.normal(jax.random.key(0), request.param)

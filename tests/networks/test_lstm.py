@@ -1,3 +1,5 @@
+"""The flows' networks against the reference code's, and what each number may depend on."""
+
 import functools
 import pathlib
 

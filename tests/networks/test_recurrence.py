@@ -1,3 +1,5 @@
+"""The LSTM and its written-out gradient against a plain scan."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,3 +1,5 @@
+"""Monotone maps: inverse, slope and gradient, where it is hard, and the reference code."""
+
 import functools
 import pathlib
 

@@ -1,3 +1,5 @@
+"""One battery over all layers: log-determinant and inverse; then what each promises."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
