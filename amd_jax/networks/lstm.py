@@ -240,8 +240,9 @@ class ContextLSTM(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for tokens x; `train` changes nothing."""
         del train
-        h = _embed(x, self.num_classes, self.width, self.base)
-        for i in range(self.layers):
+        table, x = _table(self.num_classes, self.width), _tokens(x, self.base)
+        h = bidirectional(table.embedding, self.width, 0, rows=x)
+        for i in range(1, self.layers):
             h = bidirectional(h, self.width, i)
         h = Linear(self.context, name="context")(h)
         return Linear(self.num_outputs, kernel_init=zeros, name="out")(h)
@@ -261,16 +262,21 @@ class PointwiseContext(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for tokens x (B, ...), or digits (B, ..., D); `train` changes nothing."""
         del train
-        h = _embed(x, self.num_classes, self.width, self.base)
+        h = _table(self.num_classes, self.width)(_tokens(x, self.base))
         for i in range(self.layers):
             h = gelu(Linear(self.width, name=f"wide_{i}")(h))
         h = Linear(self.context, name="context")(h)
         return Linear(self.num_outputs, kernel_init=zeros, name="out")(h)
 
 
-def _embed(x, num_classes, width, base):
-    """A learned vector for each token, which digits make up first; call in compact."""
-    if base is not None:
-        x = (x * base ** jnp.arange(x.shape[-1])[::-1]).sum(axis=-1)
+def _table(num_classes, width):
+    """A learned vector for each token; call in compact."""
     embedding_init = nn.initializers.normal(1.0)
-    return nn.Embed(num_classes, width, embedding_init=embedding_init, name="embed")(x)
+    return nn.Embed(num_classes, width, embedding_init=embedding_init, name="embed")
+
+
+def _tokens(x, base):
+    """The tokens that digits make up, or x itself without a base."""
+    if base is None:
+        return x
+    return (x * base ** jnp.arange(x.shape[-1])[::-1]).sum(axis=-1)

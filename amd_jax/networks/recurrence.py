@@ -124,13 +124,19 @@ class LSTM(nn.Module):
         bias = self.param("bias", _remember, (size,))
         return kernel, bias, self.param("kernel", _recurrent, (self.features, size))
 
-    def __call__(self, x: Array) -> Array:
-        """All states, (B, L, features)."""
+    def __call__(self, x: Array, rows: Array | None = None) -> Array:
+        """All states, (B, L, features).
+
+        With `rows` (B, L), x (K, F) is a table and the inputs are x[rows]: what the gates need of
+        each of its K rows is then computed once, and looked up by a product with indicators.
+        """
         kernel, bias, recurrent = self._weights(x.shape[-1])
         # The product adds the bias, which saves a pass over (B, L, 4H); 8 rows keep F aligned.
-        rows = jnp.broadcast_to(bias / 8, (8, len(bias)))
+        bias_rows = jnp.broadcast_to(bias / 8, (8, len(bias)))
         x = jnp.concatenate([x, jnp.ones((*x.shape[:-1], 8), x.dtype)], axis=-1)
-        gates = matmul(x, jnp.concatenate([kernel, rows]))
+        gates = matmul(x, jnp.concatenate([kernel, bias_rows]))
+        if rows is not None:
+            gates = matmul(jax.nn.one_hot(rows, len(gates)), gates)
         return recurrence(gates, recurrent, self.reverse)
 
     def start(self, batch: int) -> tuple[Array, Array]:
@@ -144,10 +150,13 @@ class LSTM(nn.Module):
         return carry, carry[1]
 
 
-def bidirectional(x: Array, features: int, layer: int) -> Array:
-    """Layer of both directions: (B, L, F) -> (B, L, 2 features); call in compact."""
-    forward = LSTM(features, name=f"forward_{layer}")(x)
-    backward = LSTM(features, reverse=True, name=f"backward_{layer}")(x)
+def bidirectional(x: Array, features: int, layer: int, rows: Array | None = None) -> Array:
+    """Layer of both directions: (B, L, F) -> (B, L, 2 features); call in compact.
+
+    x may be a table (K, F), read at `rows` (B, L).
+    """
+    forward = LSTM(features, name=f"forward_{layer}")(x, rows)
+    backward = LSTM(features, reverse=True, name=f"backward_{layer}")(x, rows)
     return jnp.concatenate([forward, backward], axis=-1)
 
 
