@@ -13,6 +13,7 @@ from amd_jax.ops import scalars
 from amd_jax.training import objectives, optimizers
 from amd_jax.training.experiment import Experiment
 from amd_jax.transforms import argmax, autoregressive, laws
+from amd_jax.transforms.conditioner import OfTokens
 
 
 def get_config() -> ConfigDict:
@@ -30,10 +31,8 @@ def build(config: ConfigDict) -> Experiment:
     """Plain composition: to change a part, change its line."""
     data = stdlib_docs.load(config.length)
     digits = argmax.Digits(data.num_classes, base=2)
-    encoder = networks.PointwiseContext(
-        data.num_classes, 2 * digits.digits, base=2, **config.encoder
-    )
-    lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, encoder))
+    encoder = networks.PointwiseContext(data.num_classes, 2 * digits.digits, **config.encoder)
+    lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, OfTokens(encoder, base=2)))
     layer = autoregressive.Autoregressive(
         networks.AutoregressiveLSTM(**config.network),
         scalars.LogisticMixture(config.network.components),

@@ -1,4 +1,4 @@
-"""Autoregressive argmax flow on enwik8 (Hoogeboom et al., 2021, sec. 5.1).
+"""Autoregressive argmax flow on enwik8 (Hoogeboom et al., 2021).
 
     python -m experiments.run --config=experiments/enwik8_argmax_ar.py
 
@@ -18,6 +18,7 @@ from amd_jax.ops import scalars
 from amd_jax.training import objectives
 from amd_jax.training.experiment import Experiment
 from amd_jax.transforms import argmax, autoregressive, laws
+from amd_jax.transforms.conditioner import OfTokens
 
 ROWS = 281_250  # chunks of 320 in the training split
 
@@ -37,8 +38,8 @@ def build(config: ConfigDict) -> Experiment:
     """Plain composition: to change a part, change its line."""
     data = enwik8.load(length=320)
     digits = argmax.Digits(enwik8.NUM_CLASSES, base=2)
-    encoder = networks.ContextLSTM(enwik8.NUM_CLASSES, 2 * digits.digits, base=2, **config.encoder)
-    lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, encoder))
+    encoder = networks.ContextLSTM(enwik8.NUM_CLASSES, 2 * digits.digits, **config.encoder)
+    lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, OfTokens(encoder, base=2)))
     layer = autoregressive.Autoregressive(
         networks.AutoregressiveLSTM(**config.network),
         scalars.LogisticMixture(config.network.components),

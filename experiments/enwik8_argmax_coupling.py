@@ -1,4 +1,4 @@
-"""Argmax coupling flow on enwik8 (Hoogeboom et al., 2021, sec. 5.1).
+"""Argmax coupling flow on enwik8 (Hoogeboom et al., 2021).
 
     python -m experiments.run --config=experiments/enwik8_argmax_coupling.py
 
@@ -19,6 +19,7 @@ from amd_jax.ops import scalars
 from amd_jax.training import objectives
 from amd_jax.training.experiment import Experiment
 from amd_jax.transforms import argmax, coupling, elementwise, laws
+from amd_jax.transforms.conditioner import OfTokens
 
 ROWS = 281_250  # chunks of 320 in the training split
 
@@ -39,10 +40,8 @@ def build(config: ConfigDict) -> Experiment:
     """Plain composition: to change a part, change its line."""
     data = enwik8.load(length=320)
     digits = argmax.Digits(enwik8.NUM_CLASSES, base=2)
-    encoder = networks.PointwiseContext(
-        enwik8.NUM_CLASSES, 2 * digits.digits, base=2, **config.encoder
-    )
-    parts = [digits, argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, encoder))]
+    encoder = networks.PointwiseContext(enwik8.NUM_CLASSES, 2 * digits.digits, **config.encoder)
+    parts = [digits, argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, OfTokens(encoder, base=2)))]
     moved = digits.digits - digits.digits // 2
     for i in range(config.couplings):
         if i > 0:

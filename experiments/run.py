@@ -7,6 +7,7 @@ The same command again continues where a run stopped. Every number of the config
 as in --config.num_steps=200. The other modes take a trained run's config from its workdir.
 """
 
+import dataclasses
 import difflib
 import itertools
 import os
@@ -21,7 +22,7 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from amd_jax.evaluation import plane, report
-from amd_jax.models import Diffusion
+from amd_jax.models import Diffusion, Flow
 from amd_jax.training import allocator, checkpoints, loop
 from amd_jax.training import workdir as workdirs
 
@@ -59,7 +60,7 @@ ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of characters that ar
 KEEP_PAGES = flags.DEFINE_bool(
     "keep_pages",
     True,
-    "Keep freed memory: a faster step on a CPU, for up to three times its scratch.",
+    "Keep freed memory: a faster step on a CPU, for a higher peak of memory.",
 )
 flags.register_validator(
     "error_rate", lambda rate: 0 < rate < 1, "The rate must be between 0 and 1. Try 0.05."
@@ -97,7 +98,7 @@ def evaluate(model, params, data, workdir: Path) -> None:
     if IMPORTANCE_SAMPLES.value is not None:
         number = {"importance_samples": IMPORTANCE_SAMPLES.value, "seed": SEED.value}
         print(report.importance_weighted(model, params, data, **which, **number), flush=True)
-    if is_text(data):
+    if report.is_text(data):
         print(report.counts(data, **which), flush=True)
 
 
@@ -105,12 +106,12 @@ def sample(model, params, data, workdir: Path) -> None:
     """Prints samples, or the chain of one; for pairs of numbers it draws a picture."""
     if CHAIN.value:
         print(report.chain(model, params, data, seed=SEED.value))
-    elif not is_text(data):
+    elif not report.is_text(data):
         path = workdir / "samples.png"
         print("\n".join(plane.picture(model, params, data, path, seed=SEED.value)))
     else:
-        number = {"num_samples": NUM_SAMPLES.value, "redraws": REDRAWS.value}
-        print(report.samples(model, params, data, **number, seed=SEED.value))
+        number = NUM_SAMPLES.value
+        print(report.samples(model, params, data, num_samples=number, seed=SEED.value))
 
 
 def correct(model, params, data, workdir: Path) -> None:
@@ -123,30 +124,28 @@ def correct(model, params, data, workdir: Path) -> None:
         print(report.restoration(model, params, data, **which, error_rate=rate))
 
 
-def is_text(data) -> bool:
-    """Whether the data are one stream of tokens, cut into rows."""
-    return hasattr(data, "stream")
-
-
 def suited(model):
-    """The model on a grid of --steps steps.
+    """The model on a grid of --steps steps, or with --redraws.
 
-    ValueError if it has fewer, or if a flag asks a flow for what only a diffusion has.
+    ValueError if a flag asks for what this kind of model does not have, or for too many steps.
     """
     asked = {
-        "--steps": STEPS.value is not None,
-        "--chain": CHAIN.value,
-        "--exact": EXACT.value,
-        "--mode=correct": MODE.value == "correct",
-        "--text": TEXT.value is not None,
+        "--steps": (Diffusion, STEPS.value is not None),
+        "--chain": (Diffusion, CHAIN.value),
+        "--exact": (Diffusion, EXACT.value),
+        "--mode=correct": (Diffusion, MODE.value == "correct"),
+        "--text": (Diffusion, TEXT.value is not None),
+        "--redraws": (Flow, REDRAWS.value > 0),
     }
-    for flag, given in asked.items():
-        if given and not isinstance(model, Diffusion):
+    for flag, (kind, given) in asked.items():
+        if given and not isinstance(model, kind):
             raise ValueError(
-                f"{flag} is for diffusions; this experiment has a {type(model).__name__}. "
+                f"{flag} is for a {kind.__name__}; this experiment has a {type(model).__name__}. "
                 "Leave it out."
             )
-    return model if STEPS.value is None else model.strided(STEPS.value)
+    if isinstance(model, Flow):
+        return dataclasses.replace(model, redraws=REDRAWS.value)
+    return model.strided(STEPS.value)
 
 
 def refuse_other_numbers(workdir: Path, config: ConfigDict, module: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""Autoregressive argmax flow on text8 (Hoogeboom et al., 2021, sec. 5.1).
+"""Autoregressive argmax flow on text8 (Hoogeboom et al., 2021).
 
     python -m experiments.run --config=experiments/text8_argmax_ar.py
 
@@ -18,6 +18,7 @@ from amd_jax.ops import scalars
 from amd_jax.training import objectives
 from amd_jax.training.experiment import Experiment
 from amd_jax.transforms import argmax, autoregressive, laws
+from amd_jax.transforms.conditioner import OfTokens
 
 ROWS = 351_562  # chunks of 256 in the training split
 
@@ -37,8 +38,8 @@ def build(config: ConfigDict) -> Experiment:
     """Plain composition: to change a part, change its line."""
     data = text8.load(length=256)
     digits = argmax.Digits(text8.NUM_CLASSES, base=2)
-    encoder = networks.ContextLSTM(text8.NUM_CLASSES, 2 * digits.digits, base=2, **config.encoder)
-    lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, encoder))
+    encoder = networks.ContextLSTM(text8.NUM_CLASSES, 2 * digits.digits, **config.encoder)
+    lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, OfTokens(encoder, base=2)))
     layer = autoregressive.Autoregressive(
         networks.AutoregressiveLSTM(**config.network),
         scalars.LogisticMixture(config.network.components),

@@ -2,7 +2,7 @@
 
     python -m experiments.run --config=experiments/text8_argmax_ar_base.py --config.base=3
 
-Hoogeboom et al., 2021, appendix: bases 27, 6, 3 and 2 take 1, 2, 3 and 5 digits. Paper: 1.45,
+Hoogeboom et al., 2021: bases 27, 6, 3 and 2 take 1, 2, 3 and 5 digits. Paper: 1.45,
 1.44, 1.44 and 1.44 bits/char on the test split, with a smaller network. This file: not run.
 
 A smaller one, for a CPU: add
@@ -20,6 +20,7 @@ from amd_jax.ops import scalars
 from amd_jax.training import objectives
 from amd_jax.training.experiment import Experiment
 from amd_jax.transforms import argmax, autoregressive, elementwise, laws
+from amd_jax.transforms.conditioner import OfTokens
 
 ROWS = 351_562  # chunks of 256 in the training split
 
@@ -42,11 +43,8 @@ def build(config: ConfigDict) -> Experiment:
     digits = argmax.Digits(text8.NUM_CLASSES, config.base)
     codes = () if config.base == 2 else (config.base,)  # one number for a bit, else one per value
     channels = digits.digits * math.prod(codes)
-    encoder = laws.Conditional(
-        laws.NORMAL,
-        networks.ContextLSTM(text8.NUM_CLASSES, 2 * channels, base=config.base, **config.encoder),
-        event=codes,
-    )
+    network = networks.ContextLSTM(text8.NUM_CLASSES, 2 * channels, **config.encoder)
+    encoder = laws.Conditional(laws.NORMAL, OfTokens(network, config.base), event=codes)
     lift = argmax.Argmax(encoder) if codes else argmax.BinaryArgmax(encoder)
     layer = autoregressive.Autoregressive(
         networks.AutoregressiveLSTM(**config.network),

@@ -1,4 +1,4 @@
-"""Argmax coupling flow on text8 (Hoogeboom et al., 2021, sec. 5.1).
+"""Argmax coupling flow on text8 (Hoogeboom et al., 2021).
 
     python -m experiments.run --config=experiments/text8_argmax_coupling.py
 
@@ -19,6 +19,7 @@ from amd_jax.ops import scalars
 from amd_jax.training import objectives
 from amd_jax.training.experiment import Experiment
 from amd_jax.transforms import argmax, coupling, elementwise, laws
+from amd_jax.transforms.conditioner import OfTokens
 
 ROWS = 351_562  # chunks of 256 in the training split
 
@@ -39,10 +40,8 @@ def build(config: ConfigDict) -> Experiment:
     """Plain composition: to change a part, change its line."""
     data = text8.load(length=256)
     digits = argmax.Digits(text8.NUM_CLASSES, base=2)
-    encoder = networks.PointwiseContext(
-        text8.NUM_CLASSES, 2 * digits.digits, base=2, **config.encoder
-    )
-    parts = [digits, argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, encoder))]
+    encoder = networks.PointwiseContext(text8.NUM_CLASSES, 2 * digits.digits, **config.encoder)
+    parts = [digits, argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, OfTokens(encoder, base=2)))]
     moved = digits.digits - digits.digits // 2
     for i in range(config.couplings):
         if i > 0:

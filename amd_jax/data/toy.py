@@ -17,7 +17,7 @@ ROWS = {"train": 100_000, "validation": 2_000, "test": 4_000}
 class EightGaussians:
     """Pairs of classes: the cell (row, column) of a point in a K x K grid over [-3, 3]².
 
-    The points outside count to the cells at the rim. Tran et al., 2019, sec. 4.3.
+    The points outside count to the cells at the rim. Tran et al., 2019.
     """
 
     num_classes: int = 91  # K

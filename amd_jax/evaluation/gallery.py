@@ -7,27 +7,16 @@ import jax
 import numpy as np
 
 from amd_jax.diffusion import samplers
-from amd_jax.models import Diffusion, Flow
+from amd_jax.models import Diffusion
 from amd_jax.ops import integers
 from amd_jax.types import Key, Model, Params
 
 WIDTH = 80  # columns of the console
 
 
-def samples(
-    model: Model, params: Params, rng: Key, shape: tuple[int, ...], redraws: int = 0
-) -> np.ndarray:
-    """Samples of the given shape (B, ...), int32, drawn in one call on the device.
-
-    `redraws` is for flows (`Flow.sample`): a ValueError for other models.
-    """
-    if redraws and not isinstance(model, Flow):
-        raise ValueError(
-            f"Only a flow has codes to redraw; {type(model).__name__} has none. Use redraws=0."
-        )
-    more = (redraws,) if redraws else ()
-    draw = jax.jit(model.sample, static_argnums=(2, 3) if redraws else 2)
-    return np.asarray(draw(params, rng, shape, *more))
+def samples(model: Model, params: Params, rng: Key, shape: tuple[int, ...]) -> np.ndarray:
+    """Samples of the given shape (B, ...), int32, drawn in one call on the device."""
+    return np.asarray(jax.jit(model.sample, static_argnums=2)(params, rng, shape))
 
 
 def text(x: np.ndarray, decode: Callable[[np.ndarray], str]) -> str:

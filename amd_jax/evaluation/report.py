@@ -39,9 +39,14 @@ def bits(
     return found, f"{split}: {found} bits/{data.unit} on {found.examples} {rows_of(data)} ({how})"
 
 
+def is_text(data: Any) -> bool:
+    """Whether the data are one stream of tokens, cut into rows."""
+    return hasattr(data, "stream")
+
+
 def rows_of(data: Any) -> str:
     """What the rows of a data set are called."""
-    return "texts" if hasattr(data, "stream") else "points"
+    return "texts" if is_text(data) else "points"
 
 
 def importance_weighted(
@@ -78,15 +83,13 @@ def counts(data: Any, *, split: str, num_texts: int | None) -> str:
     return "\n".join(["count models of the same text:", *found])
 
 
-def samples(
-    model: Model, params: Params, data: Any, *, num_samples: int, seed: int, redraws: int = 0
-) -> str:
+def samples(model: Model, params: Params, data: Any, *, num_samples: int, seed: int) -> str:
     """Samples, and the share of their words that occur in the training text.
 
     Codes of a flow that stand for no class show as \ufffd, and their share is told.
     """
     shape = (num_samples, *data.event_shape)
-    drawn = gallery.samples(model, params, jax.random.key(seed), shape, redraws)
+    drawn = gallery.samples(model, params, jax.random.key(seed), shape)
     texts = [gallery.text(x, data.decode) for x in drawn]
     train = data.stream("train")
     lines = [f"sample {i + 1}:\n{gallery.wrapped(text)}" for i, text in enumerate(texts)]

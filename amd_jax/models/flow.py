@@ -22,6 +22,7 @@ class Flow:
 
     transforms: tuple[Transform, ...]
     base: Law
+    redraws: int = 0  # of a sampled row that holds a code of no class
 
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters from a batch of data `x` (B, ...), which data-dependent parts look at."""
@@ -59,35 +60,29 @@ class Flow:
         """The elbo: for a flow the exponential of every draw of it has the mean p(x)."""
         return self.elbo(params, rng, x)
 
-    def sample(self, params: Params, rng: Key, shape: tuple[int, ...], redraws: int = 0) -> Array:
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
         """Samples of the given shape (B, ...), int32; `integers.UNUSED` where a code is no class.
 
-        With `redraws`, every row that holds such a code is drawn again, whole, up to that many
-        times: what is left is a draw of the flow given that all its codes are classes.
+        A row that holds such a code is drawn again, whole, up to `redraws` times: what is left is
+        a draw of the flow given that all its codes are classes.
         """
-        event = jax.eval_shape(self.forward, params, rng, jax.ShapeDtypeStruct(shape, jnp.int32))[
-            0
-        ].shape
-
-        def draw(i: Array) -> Array:
-            rng_base, rng_inverse = jax.random.split(jax.random.fold_in(rng, i))
-            z = self.base.sample(params.get("base", {}), rng_base, event)
-            return self.inverse(params, rng_inverse, z).astype(jnp.int32)
+        x = jnp.full(shape, integers.UNUSED, jnp.int32)
+        latents, _ = jax.eval_shape(self.forward, params, rng, x)
 
         def bad(x: Array) -> Array:
-            return (x == integers.UNUSED).reshape(shape[0], -1).any(axis=1)
+            return (x == integers.UNUSED).any(axis=tuple(range(1, x.ndim)), keepdims=True)
 
-        def again(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        def draw(carry: tuple[Array, Array]) -> tuple[Array, Array]:
             i, x = carry
-            rows = bad(x).reshape(-1, *(1,) * (len(shape) - 1))
-            return i + 1, jnp.where(rows, draw(i), x)
+            rng_base, rng_inverse = jax.random.split(jax.random.fold_in(rng, i))
+            z = self.base.sample(params.get("base", {}), rng_base, latents.shape)
+            return i + 1, jnp.where(bad(x), self.inverse(params, rng_inverse, z), x)
 
         def wanted(carry: tuple[Array, Array]) -> Array:
             i, x = carry
-            return (i <= redraws) & bad(x).any()
+            return (i <= self.redraws) & bad(x).any()
 
-        x = draw(jnp.array(0))
-        return jax.lax.while_loop(wanted, again, (jnp.array(1), x))[1] if redraws else x
+        return jax.lax.while_loop(wanted, draw, (jnp.array(0), x))[1]
 
     def check(self, params: Params, rng: Key, x: Array) -> None:
         """Raises ValueError with place and kind of the first part that is not finite on `x`."""

@@ -1,19 +1,20 @@
-"""Networks: linen modules `(x_t, t, *, train) -> logits`; the only folder that imports linen."""
+"""Networks, as linen modules; the only folder that imports linen.
 
+Denoisers `(x_t, t, *, train) -> logits` and conditioners of flows `(x, *, train) -> numbers`.
+"""
+
+from amd_jax.networks.context import ContextLSTM, PointwiseContext
+from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
 from amd_jax.networks.linear_transformer import LinearTransformer
-from amd_jax.networks.lstm import (
-    AutoregressiveLSTM,
-    BidirectionalLSTM,
-    ContextLSTM,
-    PointwiseContext,
-)
+from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
 from amd_jax.networks.transformer import Transformer
 
 __all__ = [
     "AutoregressiveLSTM",
     "BidirectionalLSTM",
     "ContextLSTM",
+    "DenseNet",
     "Hollow",
     "LinearTransformer",
     "PointwiseContext",

@@ -1,7 +1,7 @@
 """Networks of the text argmax flows: LSTMs that emit the parameters of mixture-CDF layers.
 
-Hoogeboom et al., 2021, appendix B. A layer of M logistics needs P = 2 + 3 M parameters per scalar,
-in the order t, log_s, log_pi (M), mixt_t (M), mixt_log_s (M).
+Hoogeboom et al., 2021, and the authors' code. A layer of M logistics needs P = 2 + 3 M parameters
+per scalar, in the order t, log_s, log_pi (M), mixt_t (M), mixt_log_s (M).
 """
 
 import functools
@@ -10,15 +10,16 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from amd_jax.networks import blocks
 from amd_jax.networks.blocks import check_sizes, shift
-from amd_jax.networks.matmul import dense_dot_general, matmul
+from amd_jax.networks.matmul import matmul
 from amd_jax.networks.recurrence import LSTM, bidirectional
 from amd_jax.types import Array
 
 zeros = nn.initializers.zeros
 lecun = nn.initializers.lecun_normal
 gelu = functools.partial(nn.gelu, approximate=False)
-Linear = functools.partial(nn.Dense, dot_general=dense_dot_general)
+Linear = functools.partial(blocks.Linear, use_bias=True)
 
 
 class StepFeatures(nn.Module):
@@ -220,63 +221,3 @@ class BidirectionalLSTM(nn.Module):
         return MixtureParameters(self.components, name="bounds")(
             raw.reshape(*v.shape[:2], self.channels, -1)
         )
-
-
-class ContextLSTM(nn.Module):
-    """Numbers that say how to lift each token, given all: x (B, L) -> (B, L, num_outputs).
-
-    With `base`, x is (B, L, D) digits of the tokens, most significant first. All tokens are below
-    `num_classes`. The outputs start at zero.
-    """
-
-    num_classes: int
-    num_outputs: int
-    width: int = 512  # of the embedding and of each direction
-    context: int = 128
-    layers: int = 1
-    base: int | None = None
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The outputs for tokens x; `train` changes nothing."""
-        del train
-        table, x = _table(self.num_classes, self.width), _tokens(x, self.base)
-        h = bidirectional(table.embedding, self.width, 0, rows=x)
-        for i in range(1, self.layers):
-            h = bidirectional(h, self.width, i)
-        h = Linear(self.context, name="context")(h)
-        return Linear(self.num_outputs, kernel_init=zeros, name="out")(h)
-
-
-class PointwiseContext(nn.Module):
-    """As `ContextLSTM`, but from each token by itself: x (B, ...) -> (B, ..., num_outputs)."""
-
-    num_classes: int
-    num_outputs: int
-    width: int = 512
-    layers: int = 1
-    context: int = 128
-    base: int | None = None
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The outputs for tokens x (B, ...), or digits (B, ..., D); `train` changes nothing."""
-        del train
-        h = _table(self.num_classes, self.width)(_tokens(x, self.base))
-        for i in range(self.layers):
-            h = gelu(Linear(self.width, name=f"wide_{i}")(h))
-        h = Linear(self.context, name="context")(h)
-        return Linear(self.num_outputs, kernel_init=zeros, name="out")(h)
-
-
-def _table(num_classes, width):
-    """A learned vector for each token; call in compact."""
-    embedding_init = nn.initializers.normal(1.0)
-    return nn.Embed(num_classes, width, embedding_init=embedding_init, name="embed")
-
-
-def _tokens(x, base):
-    """The tokens that digits make up, or x itself without a base."""
-    if base is None:
-        return x
-    return (x * base ** jnp.arange(x.shape[-1])[::-1]).sum(axis=-1)

@@ -1,7 +1,7 @@
 """Matrix products whose gradients are laid out for the machine; beside each, its plain twin.
 
-Together they take a third off the dense layers of a training step on a CPU, where differentiation
-by itself asks for products with the long axis, B * L, in a place that the CPU kernels dislike.
+Differentiation by itself asks for products with the long axis, B * L, in a place that the CPU
+kernels dislike.
 """
 
 import jax
@@ -14,7 +14,7 @@ def transposed_matmul(a: Array, b: Array) -> Array:
     """a^T b over the last two axes: (..., M, N), (..., M, P) -> (..., N, P).
 
     On a CPU the narrower factor is turned in memory first, and barriers keep XLA from undoing it:
-    its kernel for a^T b takes up to twice the time of the one for a b. Other backends get a^T b.
+    its kernel for a^T b is slower than the one for a b. Other backends get a^T b.
     """
     return lax.platform_dependent(
         a, b, cpu=turned_transposed_matmul, default=plain_transposed_matmul

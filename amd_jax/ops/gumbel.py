@@ -3,19 +3,13 @@
 import jax
 import jax.numpy as jnp
 
+from amd_jax.ops import categorical
 from amd_jax.types import Array
-
-TINY = 1e-30  # uniforms are kept this far from 0
 
 
 def log_prob(g: Array, loc: Array = 0.0) -> Array:
     """Log-density of Gumbel(loc) at g: loc - g - exp(loc - g), elementwise in nats."""
     return loc - g - jnp.exp(loc - g)
-
-
-def from_uniform(u: Array) -> Array:
-    """Inverse CDF of the standard Gumbel: -log(-log u) for u in (0, 1), elementwise."""
-    return -jnp.log(-jnp.log(jnp.maximum(u, TINY)))
 
 
 def from_logit(a: Array) -> tuple[Array, Array]:
@@ -42,5 +36,5 @@ def threshold(u: Array, ceiling: Array) -> tuple[Array, Array]:
     """
     gap = ceiling - u
     value = ceiling - jax.nn.softplus(gap)
-    below = ceiling - 2.0**-22 * jnp.maximum(jnp.abs(ceiling), TINY)
+    below = ceiling - 2.0**-22 * jnp.maximum(jnp.abs(ceiling), categorical.FLOOR)
     return jnp.minimum(value, jax.lax.stop_gradient(below)), jax.nn.log_sigmoid(gap)

@@ -28,8 +28,12 @@ def to_digits(x: Array, base: int, digits: int) -> Array:
 
 
 def from_digits(d: Array, base: int) -> Array:
-    """The integers that digits stand for, most significant first: (B, ..., D) -> (B, ...)."""
-    return (d * base ** jnp.arange(d.shape[-1] - 1, -1, -1)).sum(axis=-1)
+    """The integers that digits stand for, most significant first: (B, ..., D) -> (B, ...).
+
+    UNUSED where a digit is.
+    """
+    x = (d * base ** jnp.arange(d.shape[-1] - 1, -1, -1)).sum(axis=-1)
+    return jnp.where((d == UNUSED).any(axis=-1), UNUSED, x)
 
 
 def valid(x: Array, num_classes: int) -> Array:

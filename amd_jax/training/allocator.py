@@ -11,13 +11,11 @@ def keep_pages() -> str:
 
     On a CPU, XLA allocates the scratch memory of a training step anew at every step, and malloc
     maps so large a block from the system and gives it back at the end: every page of it is
-    faulted in and zeroed again, a third of the CPU time of a small step (0.67 s against 0.46 s
-    for the denoiser of benchmarks/text_diffusion.py at its "tiny" size). Here all blocks come
-    from one heap that never shrinks. Call it before JAX runs anything.
+    faulted in and zeroed again. Here all blocks come from one heap that never shrinks. Call it
+    before JAX runs anything.
 
-    The price is memory: the heap settles at up to three times the scratch memory of a step, 1.6
-    GB instead of 1.0 GB in that example. Do without it when a step needs several GB; there the
-    fraction of time is smaller, too. Off Linux and glibc nothing happens.
+    The price is memory: the heap settles above the scratch memory of a step. Do without it when a
+    step needs several GB. Off Linux and glibc nothing happens.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt if sys.platform == "linux" else None

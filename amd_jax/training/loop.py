@@ -107,15 +107,15 @@ def _check_finite(
 
     A step whose numbers are not finite leaves the state, and its count of steps, as it was.
     """
-    state = steps.unreplicate(state)
-    reached = int(state.step)
+    reached = int(steps.unreplicate(state.step))
     if reached == step:
         return
+    params = steps.unreplicate(state.params)
     reason = "The model itself is finite there; its gradient is not."
     try:
         for device, x in enumerate(_batch(experiment.data, config, reached + 1)):
             key = steps.step_key(rng, reached, device)
-            experiment.model.check(state.params, key, jax.numpy.asarray(x, np.int32))
+            experiment.model.check(params, key, jax.numpy.asarray(x, np.int32))
     except ValueError as error:
         reason = str(error)
     raise ValueError(

@@ -36,7 +36,7 @@ def muon(
         optax.clip_by_global_norm(clip),
         optax.contrib.muon(
             matrices,
-            ns_steps=3,  # as good as 5 here, and a sixth of the step cheaper
+            ns_steps=3,  # instead of 5: cheaper, and no worse in trials
             adam_b2=0.99,
             adam_learning_rate=others,
             muon_weight_dimension_numbers=hidden_matrices,

@@ -15,14 +15,12 @@ from amd_jax.transforms import conditioner
 from amd_jax.transforms.laws import Conditional
 from amd_jax.types import Array, Key, Nats, Params
 
-TINY = 1e-30  # keeps a softplus from rounding to zero, which has no sign
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Argmax:
     """Softplus thresholding: draw u ~ q(u | x), keep z_x = u_x, press every other u_k under it.
 
-    Hoogeboom et al., 2021, sec. 3.1.
+    Hoogeboom et al., 2021, sec. 3.
     """
 
     encoder: Conditional  # q(u | x), u (B, ..., K): event=(K,)
@@ -47,7 +45,7 @@ class GumbelArgmax:
 
     The largest z is Gumbel(logsumexp φ) whichever it is; the others are truncated at it. On a
     base Gumbel(φ), φ the same for every x, each single draw of the bound is log softmax(φ)_x.
-    Hoogeboom et al., 2021, sec. 3.2.
+    Hoogeboom et al., 2021, sec. 3.
     """
 
     num_classes: int  # K
@@ -76,7 +74,7 @@ class GumbelThreshold:
     """Gumbel thresholding: a law on the line, through a sigmoid and the Gumbels' inverse CDFs.
 
     With a ~ q(a | x) the values -log(-log σ(a)) + φ take the place of the draws of
-    `GumbelArgmax`; for a standard logistic a the two are one. Hoogeboom et al., 2021, sec. 3.2.
+    `GumbelArgmax`; for a standard logistic a the two are one. Hoogeboom et al., 2021, sec. 3.
     """
 
     encoder: Conditional  # q(a | x), a (B, ..., K): event=(K,)
@@ -102,7 +100,7 @@ class GumbelThreshold:
 class BinaryArgmax:
     """The argmax of two, as a sign: z = ±softplus(u), u ~ q(u | x), + for a bit of 1.
 
-    Half the dimensions of `Argmax` over two classes. Hoogeboom et al., 2021, sec. 3.3.
+    Half the dimensions of `Argmax` over two classes. Hoogeboom et al., 2021, sec. 3.
     """
 
     encoder: Conditional  # q(u | x), u of x's shape
@@ -115,7 +113,7 @@ class BinaryArgmax:
     ) -> tuple[Array, Nats]:
         """X (B, ...) in {0, 1} -> z (B, ...) real and -log q(z | x) (B,), in nats."""
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
-        size = jnp.maximum(jax.nn.softplus(u), TINY)
+        size = jnp.maximum(jax.nn.softplus(u), categorical.FLOOR)  # zero has no sign
         return (2 * x - 1) * size, categorical.sum_event(jax.nn.log_sigmoid(u)) - log_q
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
@@ -128,7 +126,7 @@ class Digits:
 
     Uses the fewest digits that suffice unless `digits` says more. A code that stands for no class
     comes back as `integers.UNUSED`, never as an index beyond the classes. Hoogeboom et al., 2021,
-    sec. 3.3. Raises ValueError for too few digits, a base or a number of classes below 2.
+    sec. 3. Raises ValueError for too few digits, a base or a number of classes below 2.
     """
 
     num_classes: int  # K
@@ -156,8 +154,7 @@ class Digits:
         return integers.to_digits(x, self.base, self.digits), jnp.zeros(x.shape[0])
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        x = integers.valid(integers.from_digits(z, self.base), self.num_classes)
-        return jnp.where((z == integers.UNUSED).any(axis=-1), integers.UNUSED, x)
+        return integers.valid(integers.from_digits(z, self.base), self.num_classes)
 
 
 def _press(u: Array, x: Array, log_q: Nats) -> tuple[Array, Nats]:

@@ -4,12 +4,14 @@ A conditioner is a linen module `(x (B, ..., C), *, train) -> (B, ..., F)`. Its 
 digits (B, L, D) may be read to (B, L, F) with F = D * P, and asked for as (B, L, D, P).
 """
 
+import dataclasses
 import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from amd_jax.ops import integers
 from amd_jax.types import Array, Key, Params
 
 
@@ -34,3 +36,19 @@ def apply(
     rngs = {"dropout": rng} if train else None
     out = network.apply({"params": params}, x, train=train, rngs=rngs)
     return out.reshape(shape).astype(jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class OfTokens:
+    """A conditioner of digits (B, ..., D) that reads the tokens (B, ...) they make up."""
+
+    network: Any  # a conditioner of tokens
+    base: int = 2
+
+    def init(self, rng: Key, x: Array, *, train: bool) -> Params:
+        """The network's variables for digits like `x`."""
+        return self.network.init(rng, integers.from_digits(x, self.base), train=train)
+
+    def apply(self, variables: Params, x: Array, **more: Any) -> Array:
+        """The network's numbers for the tokens of digits `x`."""
+        return self.network.apply(variables, integers.from_digits(x, self.base), **more)

@@ -1,6 +1,6 @@
 """Dequantisation: classes as intervals of the line, for the paper's baselines.
 
-Class k becomes a point of [k, k + 1); `inverse` rounds down, and a point outside [0, K) comes back
+Class k becomes a point of [k / K, (k + 1) / K); a point outside [0, 1) comes back
 as `integers.UNUSED`. Hoogeboom et al., 2021, sec. 5; Ho et al., 2019, sec. 3.1.
 """
 

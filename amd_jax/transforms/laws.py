@@ -80,7 +80,7 @@ class DiscretizedLogistic:
 
     P(z) = σ(b) - σ(a) with b, a = (z ± 1/2 - loc) / scale, evaluated as σ(b) σ(-a) (1 - e^(a-b)):
     far out neither factor cancels. With `num_classes` the law lives on [0, K), whose two ends
-    take the tails. Kingma et al., 2016, sec. 5.2; Salimans et al., 2017, sec. 2.1.
+    take the tails. Salimans et al., 2017, sec. 2.1.
     """
 
     num_classes: int | None = None

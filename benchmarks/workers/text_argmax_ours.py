@@ -2,37 +2,25 @@
 
 import sys
 
-from amd_jax.training import allocator
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
 
-if sys.argv[2] == "1":
-    print("ours: allocator:", allocator.keep_pages(), file=sys.stderr)
-
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-import optax  # noqa: E402
-
-from amd_jax import models, networks  # noqa: E402
-from amd_jax.ops import scalars  # noqa: E402
-from amd_jax.training import objectives, step  # noqa: E402
-from amd_jax.transforms import argmax, autoregressive, coupling, elementwise, laws  # noqa: E402
-from benchmarks import workers  # noqa: E402
-from benchmarks.text_argmax import (  # noqa: E402
-    BATCH,
-    CLASSES,
-    COMPONENTS,
-    COUPLINGS,
-    LAYERS,
-    LENGTH,
-    TEXTS,
-)
+from amd_jax import models, networks
+from amd_jax.ops import scalars
+from amd_jax.training import objectives
+from amd_jax.transforms import argmax, autoregressive, coupling, elementwise, laws
+from amd_jax.transforms.conditioner import OfTokens
+from benchmarks.text_argmax import BATCH, CLASSES, COMPONENTS, COUPLINGS, LAYERS, LENGTH, TEXTS
+from benchmarks.workers import ours
 
 
 def build(flow: str, features: int) -> models.Flow:
     """The paper's flow with an LSTM of `features` units."""
     digits = argmax.Digits(CLASSES, base=2)
     network = networks.ContextLSTM if flow == "ar" else networks.PointwiseContext
-    encoder = network(CLASSES, 2 * digits.digits, base=2)
+    encoder = OfTokens(network(CLASSES, 2 * digits.digits), base=2)
     parts = [digits, argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, encoder))]
     size = dict(components=COMPONENTS[flow], layers=LAYERS[flow])
     bijection = scalars.LogisticMixture(COMPONENTS[flow])
@@ -50,31 +38,20 @@ def build(flow: str, features: int) -> models.Flow:
 
 def main() -> None:
     """Builds the flow asked for and serves."""
+    ours.keep_pages()
     flow, features = sys.argv[1].split(",")
     model = build(flow, int(features))
     optimizer = optax.adam(1e-3) if flow == "ar" else optax.adamax(1e-3)
-    objective = objectives.NegativeElbo(model)
     x = np.random.default_rng(0).integers(0, CLASSES, (BATCH, LENGTH), dtype=np.int32)
-    params = jax.jit(model.init)(jax.random.key(0), jnp.asarray(x))
-    state = step.replicate(step.init_state(objective, optimizer, params))
-    train_step = step.make_train_step(objective, optimizer, 0.0)
-    held = {"state": state}
-    del state
-    rng, batch = jax.random.key(1), step.shard(x)
-
-    def train() -> None:
-        held["state"], metrics = train_step(held["state"], rng, batch)
-        jax.block_until_ready((held["state"], metrics))
-
+    rng = jax.random.key(1)
+    params, train = ours.trainer(objectives.NegativeElbo(model), optimizer, x, rng)
     bound, draw = jax.jit(model.elbo), jax.jit(model.sample, static_argnums=2)
     works = {
         "train": train,
         "evaluate": lambda: jax.block_until_ready(bound(params, rng, jnp.asarray(x))),
         "sample": lambda: jax.block_until_ready(draw(params, rng, (TEXTS[flow], LENGTH))),
     }
-    square = jnp.ones((1024, 1024))
-    dot = jax.jit(jnp.dot)
-    workers.serve(works, lambda: jax.block_until_ready(dot(square, square)))
+    ours.serve(works)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ NUMBERS = {  # of a run that is about to train
     "--config.seed=-1": "seed must be in [0, 2 ** 32)",
     "--steps=0": "steps must be in [1, 8], the model's number of steps; got 0",
     "--steps=9": "steps must be in [1, 8], the model's number of steps; got 9",
+    "--redraws=1": "--redraws is for a Flow; this experiment has a Diffusion. Leave it out",
     "--text=Fox": "got 'F' at position 0",
     "--text=": "--text must not be empty",
 }

@@ -29,7 +29,7 @@ SHRUNK = {
     "text8_argmax_ar": FLOW,
     "text8_argmax_ar_base": {"base": 6, **FLOW},
     "text8_argmax_coupling": {"couplings": 2, **FLOW},
-    "text8_dequantize_uniform": {"couplings": 2, "coupling": True, **LSTM},
+    "text8_dequantize_uniform": {"couplings": 2, **LSTM},
     "text8_dequantize_variational": FLOW,
     "enwik8_argmax_ar": FLOW,
     "enwik8_argmax_coupling": {"couplings": 2, **FLOW},

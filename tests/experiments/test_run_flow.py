@@ -20,7 +20,7 @@ SIZE = (
 def test_what_only_a_diffusion_has_is_refused(flag, tmp_path):
     result = command(FLOW, flag, f"--workdir={tmp_path / 'run'}")
     name = flag.split("=")[0]
-    assert f"{name} is for diffusions; this experiment has a Flow. Leave it out" in result.error
+    assert f"{name} is for a Diffusion; this experiment has a Flow. Leave it out" in result.error
     assert not (tmp_path / "run").exists()
 
 
@@ -50,7 +50,7 @@ def test_a_flow_of_text(tmp_path):
     assert "\ufffd" in once
     assert "\ufffd" not in again
     error = command(FLOW, workdir, "--mode=correct").error
-    assert "--mode=correct is for diffusions" in error
+    assert "--mode=correct is for a Diffusion" in error
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 from amd_jax import models, networks
 from amd_jax.ops import scalars
 from amd_jax.transforms import argmax, autoregressive, coupling, elementwise, laws
+from amd_jax.transforms.conditioner import OfTokens
 from tests.networks import test_lstm as weights
 
 GOLDEN = {"ar": weights.AR, "coupling": weights.COUPLING}
@@ -62,9 +63,9 @@ def flow(name):
     """The flow and its parameters; the lift's noise is that of the file."""
     golden, config = GOLDEN[name], weights.CONFIGS[name == "coupling"]
     kind = networks.ContextLSTM if name == "ar" else networks.PointwiseContext
-    size = dict(width=config["context_hidden"], context=config["context"], base=2)
+    size = dict(width=config["context_hidden"], context=config["context"])
     encoder = kind(config["K"], 2 * config["D"], **size)
-    lift = argmax.BinaryArgmax(laws.Conditional(noisy(golden["eps"]), encoder))
+    lift = argmax.BinaryArgmax(laws.Conditional(noisy(golden["eps"]), OfTokens(encoder)))
     layers, values = zip(*parts_of(name), strict=True)
     base = [golden[f"w/base_dist.{kind}"].reshape(-1) for kind in ("loc", "log_scale")]
     model = models.Flow((argmax.Digits(config["K"]), lift, *layers), laws.Learned(laws.NORMAL))

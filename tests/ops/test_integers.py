@@ -36,6 +36,11 @@ def test_number_of_digits(num_classes, base, digits):
     assert digits == 1 or base ** (digits - 1) < num_classes
 
 
+def test_an_unused_digit_leaves_the_code_unused():
+    digits = jnp.array([[0, 1], [1, -1], [-1, 1], [-1, -1]])
+    np.testing.assert_array_equal(integers.from_digits(digits, 2), [1, -1, -1, -1])
+
+
 def test_indices_beyond_the_classes_are_unused():
     x = jnp.array([-2, -1, 0, 2, 3, 9])
     np.testing.assert_array_equal(integers.valid(x, 3), [-1, -1, 0, 2, -1, -1])

@@ -1,0 +1,61 @@
+"""Encoders of tokens: conditioners of the laws that lift classes to numbers.
+
+Hoogeboom et al., 2021, and the authors' code. Digits are put together before they come here
+(`transforms.conditioner.OfTokens`); a token of num_classes or more gives NaN.
+"""
+
+import flax.linen as nn
+
+from amd_jax.networks.lstm import Linear, gelu
+from amd_jax.networks.recurrence import bidirectional
+from amd_jax.types import Array
+
+
+class ContextLSTM(nn.Module):
+    """Numbers that say how to lift each token, given all: x (B, L) -> (B, L, num_outputs).
+
+    The outputs start at zero.
+    """
+
+    num_classes: int
+    num_outputs: int
+    width: int = 512  # of the embedding and of each direction
+    context: int = 128
+    layers: int = 1
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The outputs for tokens x; `train` changes nothing."""
+        del train
+        table = _table(self.num_classes, self.width)
+        h = bidirectional(table.embedding, self.width, 0, rows=x)
+        for i in range(1, self.layers):
+            h = bidirectional(h, self.width, i)
+        h = Linear(self.context, name="context")(h)
+        return Linear(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")(h)
+
+
+class PointwiseContext(nn.Module):
+    """As `ContextLSTM`, but from each token by itself: x (B, ...) -> (B, ..., num_outputs)."""
+
+    num_classes: int
+    num_outputs: int
+    width: int = 512
+    layers: int = 1
+    context: int = 128
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The outputs for tokens x (B, ...); `train` changes nothing."""
+        del train
+        h = _table(self.num_classes, self.width)(x)
+        for i in range(self.layers):
+            h = gelu(Linear(self.width, name=f"wide_{i}")(h))
+        h = Linear(self.context, name="context")(h)
+        return Linear(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")(h)
+
+
+def _table(num_classes, width):
+    """A learned vector for each token; call in compact."""
+    embedding_init = nn.initializers.normal(1.0)
+    return nn.Embed(num_classes, width, embedding_init=embedding_init, name="embed")
