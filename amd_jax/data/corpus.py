@@ -4,20 +4,19 @@ TFDS fetches, verifies and stores the text; reading it record by record is too s
 network, so the tokens of each split are also kept as one `.npy` file.
 """
 
-import contextlib
 import dataclasses
 import hashlib
-import os
 import shutil
 import threading
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
 
+from amd_jax.data import storage
 from amd_jax.data.text import Text
 
 VERSION = "1.0.0"  # of the TFDS builders and of the exported tokens
@@ -54,13 +53,12 @@ class Corpus:
         Raises:
             CorpusError: if the archive is missing and cannot be fetched, or is not the official.
         """
-        default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-        root = Path(data_dir or default).expanduser().resolve()
+        root = storage.root(data_dir)
         file = root / self.name / f"tokens-{VERSION}" / f"{split}.npy"
         if not self._is_exported(file):
             if not (root / self.name / VERSION).exists():
                 self._check_source(root)
-            with _alone(root / self.name):
+            with storage.alone(root / self.name):
                 if not self._is_exported(file):  # another process may have done it meanwhile
                     self._export(root, file.parent)
         return np.load(file, mmap_mode="r")
@@ -85,7 +83,7 @@ class Corpus:
         return CorpusError(
             f"{self.name} is not on this machine, and {self.url} cannot be fetched ({reason}). "
             f"Download that file ({self.size:,} bytes) and put it, zipped, at "
-            f"{self._manual(root)}, or train on a text file of your own: "
+            f"{storage.manual(root, f'{self.name}.zip')}, or train on a text file of your own: "
             "--config=experiments/own_text.py --config.data.path=book.txt."
         )
 
@@ -95,12 +93,9 @@ class Corpus:
             f"Delete it and download {self.url} again."
         )
 
-    def _manual(self, root: Path) -> Path:
-        return root / "downloads" / "manual" / f"{self.name}.zip"  # where TFDS looks as well
-
     def _check_source(self, root: Path) -> None:
         """Raise at once what TFDS would find out after minutes, or in the middle of a build."""
-        manual = self._manual(root)
+        manual = storage.manual(root, f"{self.name}.zip")
         if manual.exists():
             self.unzip(manual)
         elif reason := obstacle(self.url):
@@ -145,14 +140,3 @@ def obstacle(url: str, seconds: float = 4.0) -> str | None:
     thread.start()
     thread.join(seconds)
     return answer[0]
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder; it falls with the process, so an interrupted build blocks none."""
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
