@@ -1,0 +1,143 @@
+"""UNet: the paper's denoiser of label maps."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax.networks.blocks import Linear, check_sizes
+from amd_jax.networks.convolution import Conv3x3, Upsample
+from amd_jax.networks.embeddings import sinusoid
+from amd_jax.types import Array
+
+HEAD_WIDTH = 32
+
+
+class UNet(nn.Module):
+    """Logits of p(x_0 | x_t) for maps: x_t (B, H, W) int, t (B,) in [0, 1] -> (B, H, W, K).
+
+    Residual blocks of convolutions at ever coarser resolutions and back, what was seen on the way
+    down joined on the way up; linear attention closes each level. The defaults are the paper's
+    network for Cityscapes, 29.8 M parameters. Hoogeboom et al., 2021, appendix B, and the authors'
+    code, whose first level has nothing to join: its resolution is reached one level earlier.
+    """
+
+    num_classes: int  # K
+    dim: int = 64
+    multipliers: tuple[int, ...] = (1, 2, 4, 8)  # of dim, a level each; the first is 1
+    heads: int = 4  # of the attention
+    groups: int = 8  # of the normalisation
+    dropout: float = 0.1  # after the first block of each level on the way down
+
+    @nn.compact
+    def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
+        """x_t (B, H, W) int32, t (B,) -> logits (B, H, W, K), float32; `train` for dropout."""
+        self._check(x_t.shape)
+        time = nn.Dense(4 * self.dim, name="time_in")(sinusoid(t, self.dim))
+        time = nn.Dense(self.dim, name="time_out")(mish(time))
+        h = nn.Embed(
+            self.num_classes, self.dim, name="embed", embedding_init=nn.initializers.normal(1.0)
+        )(x_t)
+        widths, seen = [self.dim * m for m in self.multipliers], []
+        last = len(widths) - 1
+        for i, width in enumerate(widths):
+            h = self._block(width, f"down_{i}_first")(h, time)
+            h = nn.Dropout(self.dropout, deterministic=not train)(h)
+            h = self._block(width, f"down_{i}_second")(h, time)
+            h = LinearAttention(self.heads, name=f"down_{i}_attention")(h)
+            seen.append(h)
+            if i < last:
+                h = nn.Conv(width, (3, 3), 2, padding=1, name=f"down_{i}")(h)
+        h = self._block(widths[-1], "middle_first")(h, time)
+        h = LinearAttention(self.heads, name="middle_attention")(h)
+        h = self._block(widths[-1], "middle_second")(h, time)
+        for i in range(last, 0, -1):
+            h = self._block(widths[i - 1], f"up_{i}_first")(
+                jnp.concatenate([h, seen[i]], axis=-1), time
+            )
+            h = self._block(widths[i - 1], f"up_{i}_second")(h, time)
+            h = LinearAttention(self.heads, name=f"up_{i}_attention")(h)
+            h = Upsample(widths[i - 1], name=f"up_{i}")(h)
+        h = Convolution(self.dim, self.groups, name="last")(h)
+        return nn.Dense(self.num_classes, name="out")(h).astype(jnp.float32)
+
+    def _block(self, width: int, name: str) -> nn.Module:
+        return ResidualBlock(width, self.groups, name=name)
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        """Raises ValueError for sizes that do not fit."""
+        check_sizes(dim=self.dim, groups=self.groups, heads=self.heads)
+        if not self.multipliers or self.multipliers[0] != 1:
+            raise ValueError(
+                f"A UNet ends at the width of its first level: multipliers start with 1; "
+                f"got {self.multipliers}."
+            )
+        if self.dim % self.groups:
+            raise ValueError(
+                f"A UNet needs dim to be a multiple of groups; got dim={self.dim} and "
+                f"groups={self.groups}."
+            )
+        factor = 2 ** (len(self.multipliers) - 1)
+        if len(shape) != 3 or any(size % factor for size in shape[1:]):
+            raise ValueError(
+                f"A UNet of {len(self.multipliers)} levels needs maps (B, H, W) whose sides "
+                f"{factor} divides; got {shape}. Use fewer multipliers, or crop the maps."
+            )
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with the time added between them, beside the input: (.., C) -> (.., D)."""
+
+    width: int  # D
+    groups: int
+
+    @nn.compact
+    def __call__(self, x: Array, time: Array) -> Array:
+        """The block applied to x (B, H, W, C) at time features (B, F)."""
+        h = Convolution(self.width, self.groups, name="first")(x)
+        h = h + nn.Dense(self.width, name="time")(mish(time))[:, None, None]
+        h = Convolution(self.width, self.groups, name="second")(h)
+        return h + (x if x.shape[-1] == self.width else nn.Dense(self.width, name="skip")(x))
+
+
+class Convolution(nn.Module):
+    """3x3 convolution, group normalisation, mish: (B, H, W, C) -> (B, H, W, D)."""
+
+    width: int  # D
+    groups: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """The block applied to x."""
+        h = Conv3x3(self.width, name="conv")(x)
+        return mish(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm")(h))
+
+
+class LinearAttention(nn.Module):
+    """x + gate * (q (k'^T v)), k' = softmax(k) over the positions: (B, H, W, C) -> the same.
+
+    Queries are as they come; the gate is 0 at first (ReZero).
+    """
+
+    heads: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """The attention added to x."""
+        batch, height, width, channels = x.shape
+        inner = self.heads * HEAD_WIDTH
+        qkv = Linear(3 * inner, name="qkv")(x.reshape(batch, -1, channels))
+        q, k, v = jnp.split(qkv, 3, axis=-1)
+        # Every head with every other, then the own ones: cheaper than moving heads in memory
+        same_head = np.kron(np.eye(self.heads), np.ones((HEAD_WIDTH, HEAD_WIDTH))).astype(bool)
+        context = jnp.where(same_head, jax.nn.softmax(k, axis=1).mT @ v, 0.0)
+        out = (q @ context).reshape(batch, height, width, inner)
+        gate = self.param("gate", nn.initializers.zeros, ())
+        return x + gate * Linear(channels, use_bias=True, name="out")(out)
+
+
+def mish(x: Array) -> Array:
+    """X tanh(softplus(x)), with a single exponential (Misra, 2019)."""
+    e = jnp.exp(jnp.minimum(x, 20.0))  # beyond, the tanh is 1 in float32
+    n = e * (e + 2)
+    return x * (n / (n + 2))

@@ -1,0 +1,37 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.networks import convolution
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (2, 8, 6, 3, 5),  # many tiles
+        (3, 4, 4, 5, 2),
+        (1, 2, 2, 8, 4),  # few
+        (2, 5, 4, 3, 3),  # an odd side
+    ],
+)
+def test_values_and_gradients_are_those_of_the_plain_twin(shape):
+    *size, channels, features = shape
+    rngs = jax.random.split(jax.random.key(0), 3)
+    x = jax.random.normal(rngs[0], (*size, channels))
+    kernel = jax.random.normal(rngs[1], (3, 3, channels, features))
+    d_y = jax.random.normal(rngs[2], (*size, features))
+    found, wanted = (
+        (f(x, kernel), jax.vjp(f, x, kernel)[1](d_y))
+        for f in (convolution.products_convolve, convolution.plain_convolve)
+    )
+    for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(got, want, atol=5e-5)
+
+
+def test_it_is_the_definition():
+    x = jnp.arange(12.0).reshape(1, 3, 4, 1)
+    shifted = jnp.zeros((3, 3, 1, 1)).at[0, 2].set(1.0)  # y[h, w] = x[h - 1, w + 1]
+    want = np.zeros((3, 4))
+    want[1:, :-1] = np.arange(12).reshape(3, 4)[:-1, 1:]
+    np.testing.assert_allclose(convolution.convolve(x, shifted)[0, :, :, 0], want, atol=1e-6)
