@@ -6,9 +6,11 @@ Denoisers `(x_t, t, *, train) -> logits` and conditioners of flows `(x, *, train
 from amd_jax.networks.context import ContextLSTM, PointwiseContext
 from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
+from amd_jax.networks.hollow_map import HollowMap
 from amd_jax.networks.linear_transformer import LinearTransformer
 from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
 from amd_jax.networks.transformer import Transformer
+from amd_jax.networks.unet import UNet
 
 __all__ = [
     "AutoregressiveLSTM",
@@ -16,7 +18,9 @@ __all__ = [
     "ContextLSTM",
     "DenseNet",
     "Hollow",
+    "HollowMap",
     "LinearTransformer",
     "PointwiseContext",
     "Transformer",
+    "UNet",
 ]

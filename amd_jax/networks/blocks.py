@@ -24,15 +24,14 @@ def relu_squared(h: Array) -> Array:
 class Block(nn.Module):
     """Residual block: norm, time, depthwise convolution, then MLP and attention side by side.
 
-    (B, L, D), time features (B, C) -> (B, L, D). One matrix makes queries, keys, values and the
-    MLP's hidden units, one brings them back; the latter starts at zero, so the block starts as
-    the identity. Scale, offset and gate come from the time (adaptive normalisation; Peebles and
-    Xie, 2023, sec. 3.2).
+    Texts (B, L, D) or maps (B, H, W, D), time features (B, C) -> the same. One matrix makes
+    queries, keys, values and the MLP's hidden units, one brings them back; the latter starts at
+    zero, so the block starts as the identity. Scale, offset and gate come from the time (adaptive
+    normalisation; Peebles and Xie, 2023, sec. 3.2).
     """
 
-    causal: bool = False  # position n sees positions up to n only
-    taps: int = 1  # width of the convolution, over past positions; 1 for none
-    dilation: int = 1
+    causal: bool = False  # position n attends to positions up to n only
+    offsets: tuple[tuple[int, ...], ...] = ()  # how far before the own place, first, taps are
     heads: int = 0  # 0 for no attention
     expansion: int = 4  # hidden units of the MLP, in D
     activation: Callable[[Array], Array] = relu_squared
@@ -40,7 +39,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, h: Array, time: Array, *, train: bool = False) -> Array:
-        """The block applied to h (B, L, D)."""
+        """The block applied to h (B, ..., D); with attention, to texts."""
         width = h.shape[-1]
         if self.heads < 0 or self.heads and width % (2 * self.heads):
             raise ValueError(
@@ -48,11 +47,12 @@ class Block(nn.Module):
                 f"width={width} and heads={self.heads}."
             )
         modulation = nn.Dense(3 * width, kernel_init=nn.initializers.zeros, name="time")(time)
-        scale, offset, gate = jnp.split(modulation[:, None], 3, axis=-1)
-        a = rms_norm(h) * (1 + scale) + offset
-        if self.taps > 1:
-            taps = self.param("taps", first_tap, (self.taps, width))
-            a = sum(taps[j] * shift(a, j * self.dilation) for j in range(self.taps))
+        modulation = modulation.reshape(len(time), *(1,) * (h.ndim - 2), -1)
+        scale, bias, gate = jnp.split(modulation, 3, axis=-1)
+        a = rms_norm(h) * (1 + scale) + bias
+        if len(self.offsets) > 1:
+            taps = self.param("taps", first_tap, (len(self.offsets), width))
+            a = sum(tap * shift(a, *far) for tap, far in zip(taps, self.offsets, strict=True))
         attended = 3 * width if self.heads else 0
         wide = Linear(attended + self.expansion * width, name="hidden")(a)
         qkv, wide = jnp.split(wide, [attended], axis=-1)
@@ -91,11 +91,15 @@ def rms_norm(h: Array) -> Array:
     return h * jax.lax.rsqrt(jnp.square(h).mean(axis=-1, keepdims=True) + 1e-6)
 
 
-def shift(h: Array, n: int) -> Array:
-    """h[:, i - n] at position i, zeros where that is outside: (B, L, D) -> (B, L, D)."""
-    length = h.shape[1]
-    padded = jnp.pad(h, ((0, 0), (max(n, 0), max(-n, 0)), (0, 0)))
-    return padded[:, :length] if n >= 0 else padded[:, -length:]
+def shift(h: Array, *steps: int) -> Array:
+    """h[:, i - n, ...] at place i for the step n of each axis, zeros outside: the same shape."""
+    for axis, n in enumerate(steps, start=1):
+        if n:
+            pad, size = [(0, 0)] * h.ndim, h.shape[axis]
+            pad[axis] = (max(n, 0), max(-n, 0))
+            start = max(-n, 0)
+            h = jax.lax.slice_in_dim(jnp.pad(h, pad), start, start + size, axis=axis)
+    return h
 
 
 def first_tap(rng: Array, shape: tuple[int, int]) -> Array:

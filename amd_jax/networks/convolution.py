@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from amd_jax.networks.blocks import shift
 from amd_jax.networks.matmul import matmul
 from amd_jax.types import Array
 
@@ -61,19 +62,12 @@ class Upsample(nn.Module):
 def _overlapped(parts: Array, axis: int, window: int) -> Array:
     """Windows of 4 laid out with stride 2 and summed: `axis` doubles, the `window` axis goes."""
     first, second, third, fourth = jnp.moveaxis(parts, window, 0)
-    even = second + _moved(fourth, axis, 1)
-    odd = third + _moved(first, axis, -1)
+    others = (0,) * (axis - 1)
+    even = second + shift(fourth, *others, 1)
+    odd = third + shift(first, *others, -1)
     shape = list(even.shape)
     shape[axis] *= 2
     return jnp.stack([even, odd], axis=axis + 1).reshape(shape)
-
-
-def _moved(x: Array, axis: int, n: int) -> Array:
-    """X moved one place up (n = 1) or down (n = -1) an axis, zeros behind it."""
-    pad = [(0, 0)] * x.ndim
-    pad[axis] = (1, 0) if n == 1 else (0, 1)
-    start = 0 if n == 1 else 1
-    return lax.slice_in_dim(jnp.pad(x, pad), start, start + x.shape[axis], axis=axis)
 
 
 def convolve(x: Array, kernel: Array) -> Array:

@@ -89,10 +89,10 @@ class Hollow(nn.Module):
         before = [shift(tokens, 1 + j) for j in range(self.taps)]
         h = Linear(self.width, name=f"{name}_in")(jnp.concatenate(before, axis=-1))
         for i in range(self.blocks):
+            dilation = self.dilations[i % len(self.dilations)]
             block = Block(
                 causal=True,
-                taps=self.taps,
-                dilation=self.dilations[i % len(self.dilations)],
+                offsets=tuple((j * dilation,) for j in range(self.taps)),
                 heads=self.heads if i in [j % self.blocks for j in self.attend] else 0,
                 dropout=self.dropout,
                 name=f"{name}_{i}",

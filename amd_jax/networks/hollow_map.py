@@ -1,0 +1,96 @@
+"""HollowMap: a denoiser of label maps that cannot see the pixel it predicts."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from amd_jax.networks.blocks import (
+    Block,
+    Linear,
+    check_sizes,
+    output,
+    rms_norm,
+    shift,
+    time_features,
+)
+
+BESIDE = 4  # pixels of the own row that a block looks back
+ABOVE = (  # own place first, then the own row and the last, five columns
+    (0, 0),
+    *((0, column) for column in (-2, -1, 1, 2)),
+    *((1, column) for column in range(-2, 3)),
+)
+
+
+class HollowMap(nn.Module):
+    """Two causal towers in raster order, joined per pixel: (B, H, W) -> logits (B, H, W, K).
+
+    One tower reads what comes before a pixel: first the rows above it, then the own row up to
+    it (van den Oord et al., 2016, sec. 2.3). The other does so on the map turned around. The
+    logits at a pixel depend on every pixel in reach but its own (Sun et al., 2023, sec. 4.2): so
+    the network learns from plain cross-entropy, and the bound's expectation over the own pixel is
+    exact.
+    """
+
+    num_classes: int  # K
+    width: int = 64  # D of each tower
+    dilations: tuple[int, ...] = (1, 2)  # of the blocks for the rows above, and of those beside
+    window: int = 3  # rows above, and columns to each side, that the towers start from
+    join_width: int = 96
+    join_blocks: int = 2
+    dropout: float = 0.0
+    log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
+
+    leave_one_out = True
+
+    @nn.compact
+    def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
+        """x_t (B, H, W) int, t (B,) in [0, 1] -> logits (B, H, W, K), float32."""
+        check_sizes(width=self.width, window=self.window, join_width=self.join_width)
+        time = time_features(t)
+        tokens = jax.nn.one_hot(x_t, self.num_classes)
+        before = self.tower("before", tokens, time, train)
+        turned = jnp.flip(tokens, (1, 2))
+        after = jnp.flip(self.tower("after", turned, time, train), (1, 2))
+        h = Linear(self.join_width, name="join")(jnp.concatenate([before, after], axis=-1))
+        for i in range(self.join_blocks):
+            h = Block(dropout=self.dropout, name=f"joint_{i}")(h, time, train=train)
+        return output(self.num_classes, self.log_frequencies)(rms_norm(h))
+
+    def tower(self, name: str, tokens: Array, time: Array, train: bool) -> Array:
+        """Features of the pixels before each, row by row: (B, H, W, K) -> (B, H, W, D)."""
+
+        def blocks(part: str, h: Array, offsets: tuple[tuple[int, int], ...]) -> Array:
+            for i, dilation in enumerate(self.dilations):
+                far = tuple((dilation * row, dilation * column) for row, column in offsets)
+                block = Block(offsets=far, dropout=self.dropout, name=f"{name}_{part}_{i}")
+                h = block(h, time, train=train)
+            return h
+
+        rows = range(1, self.window + 1)
+        columns = range(-self.window, self.window + 1)
+        seen = [shift(tokens, row, column) for row in rows for column in columns]
+        h = Linear(self.width, name=f"{name}_above_in")(jnp.concatenate(seen, axis=-1))
+        h = blocks("above", h + self.places(name, tokens.shape), ABOVE)
+        seen = [shift(tokens, 0, column) for column in range(1, self.window + 1)]
+        seen = jnp.concatenate([rms_norm(h), *seen], axis=-1)
+        h = Linear(self.width, name=f"{name}_beside_in")(seen)
+        return rms_norm(blocks("beside", h, tuple((0, j) for j in range(BESIDE + 1))))
+
+    def places(self, name: str, shape: tuple[int, ...]) -> Array:
+        """A learned vector for each row plus one for each column: (H, W, D)."""
+        _, height, width, _ = shape
+        if self.has_variable("params", f"{name}_rows"):
+            known = tuple(
+                len(self.get_variable("params", f"{name}_{axis}")) for axis in ("rows", "columns")
+            )
+            if known != (height, width):
+                raise ValueError(
+                    f"HollowMap was initialised for maps of {known[0]} x {known[1]}; got "
+                    f"{height} x {width}. Initialise it with maps of that size."
+                )
+        zeros = nn.initializers.zeros
+        rows = self.param(f"{name}_rows", zeros, (height, self.width))
+        columns = self.param(f"{name}_columns", zeros, (width, self.width))
+        return rows[:, None] + columns
