@@ -3,7 +3,7 @@
 Denoisers `(x_t, t, *, train) -> logits` and conditioners of flows `(x, *, train) -> numbers`.
 """
 
-from amd_jax.networks.context import ContextLSTM, PointwiseContext
+from amd_jax.networks.context import ContextLSTM, MapContext, PointwiseContext
 from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
 from amd_jax.networks.hollow_map import HollowMap
@@ -20,6 +20,7 @@ __all__ = [
     "Hollow",
     "HollowMap",
     "LinearTransformer",
+    "MapContext",
     "PointwiseContext",
     "Transformer",
     "UNet",

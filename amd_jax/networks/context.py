@@ -5,7 +5,10 @@ Hoogeboom et al., 2021, and the authors' code. Digits are put together before th
 """
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 
+from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.lstm import Linear, gelu
 from amd_jax.networks.recurrence import bidirectional
 from amd_jax.types import Array
@@ -53,6 +56,29 @@ class PointwiseContext(nn.Module):
             h = gelu(Linear(self.width, name=f"wide_{i}")(h))
         h = Linear(self.context, name="context")(h)
         return Linear(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")(h)
+
+
+class MapContext(nn.Module):
+    """Numbers that say how to lift each pixel, given those around: (B, H, W) -> (.., num_outputs).
+
+    A DenseNet of the one-hot pixels. The outputs start at zero, or at `start`.
+    """
+
+    num_classes: int
+    num_outputs: int
+    blocks: int
+    growth: int
+    depth: int
+    dropout: float = 0.0
+    width: int = 64
+    start: tuple[float, ...] | None = None  # (num_outputs,)
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The outputs for pixels x (B, H, W)."""
+        sizes = (self.num_outputs, self.blocks, self.growth, self.depth, self.dropout, self.width)
+        out = DenseNet(*sizes, name="dense")(jax.nn.one_hot(x, self.num_classes), train=train)
+        return out if self.start is None else out + jnp.asarray(self.start)
 
 
 def _table(num_classes, width):

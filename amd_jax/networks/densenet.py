@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.convolution import Conv3x3
 
 
 class DenseNet(nn.Module):
@@ -53,4 +54,6 @@ class _Layer(nn.Module):
     def __call__(self, h: Array, *, train: bool) -> Array:
         h = nn.relu(nn.Dense(h.shape[-1], name="mix")(h))
         h = nn.Dropout(self.dropout, deterministic=not train)(h)
+        if h.ndim == 4:
+            return nn.relu(Conv3x3(self.growth, name="conv")(h))
         return nn.relu(nn.Conv(self.growth, (3,) * (h.ndim - 2), name="conv")(h))

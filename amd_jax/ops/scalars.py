@@ -20,7 +20,12 @@ MAX_BINS = 500  # half of the interval is then left for the softmax
 
 @dataclasses.dataclass(frozen=True)
 class Affine:
-    """y = x exp(log_s) + t, with θ = [t, log_s]; its inverse is x = (y - t) exp(-log_s)."""
+    """y = x exp(log_s) + t, with θ = [t, log_s]; its inverse is x = (y - t) exp(-log_s).
+
+    With a bound b, b tanh(log_s / b) takes the place of log_s: deep flows then stay stable.
+    """
+
+    bound: float | None = None  # of |log_s|
 
     @property
     def num_parameters(self) -> int:
@@ -28,15 +33,22 @@ class Affine:
         return 2
 
     def forward(self, x: Array, theta: Array) -> tuple[Array, Array]:
-        """X (...), theta (..., P) -> y (...) and log dy/dx = log_s (...)."""
-        t, log_s = _split(theta, 1, 1)
-        y = x * jnp.exp(log_s[..., 0]) + t[..., 0]
-        return y, jnp.broadcast_to(log_s[..., 0], y.shape)
+        """X (...), theta (..., P) -> y (...) and log dy/dx (...)."""
+        t, log_s = self._parts(theta)
+        y = x * jnp.exp(log_s) + t
+        return y, jnp.broadcast_to(log_s, y.shape)
 
     def inverse(self, y: Array, theta: Array) -> Array:
         """Y (...), theta (..., P) -> x (...)."""
+        t, log_s = self._parts(theta)
+        return (y - t) * jnp.exp(-log_s)
+
+    def _parts(self, theta: Array) -> tuple[Array, Array]:
+        """Shift and log-scale: (...) each."""
         t, log_s = _split(theta, 1, 1)
-        return (y - t[..., 0]) * jnp.exp(-log_s[..., 0])
+        if self.bound is not None:
+            log_s = self.bound * jnp.tanh(log_s / self.bound)
+        return t[..., 0], log_s[..., 0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,13 +12,15 @@ from amd_jax.types import Array, Key, Nats, Params
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Coupling:
-    """The first C // 2 channels pass, and condition a bijection of each of the others.
+    """The first half of the channels passes, and conditions a bijection of each of the others.
 
-    Channels keep their places. Dinh et al., 2017, sec. 3.2.
+    Channels keep their places. The first `context` channels are none of the two halves: they
+    pass as well, and condition too (`conditional.ConditionalFlow`). Dinh et al., 2017, sec. 3.2.
     """
 
-    network: Any  # a conditioner: (B, ..., C // 2) -> (B, ..., (C - C // 2) * P)
+    network: Any  # a conditioner: what passes (B, ..., S) -> (B, ..., (C - S) * P)
     bijection: Any  # of `ops.scalars`, with P parameters
+    context: int = 0  # channels
 
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters for x (B, ..., C). Raises ValueError if there is nothing to split."""
@@ -27,29 +29,28 @@ class Coupling:
                 f"A coupling splits the channels, and needs 2 or more; got {x.shape[-1]}. "
                 "Use a smaller base, a Squeeze before it, or an autoregressive layer."
             )
-        still, moved = _split(x)
+        still, moved = self._split(x)
         return conditioner.init(self.network, rng, still, self._shape(moved))
 
     def forward(
         self, params: Params, rng: Key, x: Array, *, train: bool = False
     ) -> tuple[Array, Nats]:
         """X (B, ..., C) -> z (B, ..., C) and the log-determinant (B,)."""
-        still, moved = _split(x)
+        still, moved = self._split(x)
         shape = self._shape(moved)
         theta = conditioner.apply(self.network, params, rng, still, shape, train=train)
         moved, log_slope = self.bijection.forward(moved, theta)
         return jnp.concatenate([still, moved], axis=-1), categorical.sum_event(log_slope)
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        still, moved = _split(z)
+        still, moved = self._split(z)
         theta = conditioner.apply(self.network, params, rng, still, self._shape(moved))
         return jnp.concatenate([still, self.bijection.inverse(moved, theta)], axis=-1)
 
     def _shape(self, moved: Array) -> tuple[int, ...]:
         return (*moved.shape, self.bijection.num_parameters)
 
-
-def _split(x: Array) -> tuple[Array, Array]:
-    """The channels that pass, and those that move."""
-    half = x.shape[-1] // 2
-    return x[..., :half], x[..., half:]
+    def _split(self, x: Array) -> tuple[Array, Array]:
+        """The channels that pass, and those that move."""
+        passing = self.context + (x.shape[-1] - self.context) // 2
+        return x[..., :passing], x[..., passing:]

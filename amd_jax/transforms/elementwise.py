@@ -169,7 +169,8 @@ class Squeeze:
 class Merge:
     """Merges the trailing axes, of the given sizes, into one: (B, ..., *sizes) -> (B, ..., C).
 
-    For the latents (B, L, D, M) of D digits in base M: layers then see D * M channels.
+    For the latents (B, L, D, M) of D digits in base M: layers then see D * M channels. Without
+    sizes every number becomes a channel by itself: (B, ...) -> (B, ..., 1).
     """
 
     sizes: tuple[int, ...]
@@ -181,7 +182,7 @@ class Merge:
         self, params: Params, rng: Key, x: Array, *, train: bool = False
     ) -> tuple[Array, Nats]:
         self._check(x, tuple(self.sizes))
-        return x.reshape(*x.shape[: -len(self.sizes)], -1), jnp.zeros(len(x))
+        return x.reshape(*x.shape[: x.ndim - len(self.sizes)], -1), jnp.zeros(len(x))
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
         self._check(z, (math.prod(self.sizes),))
@@ -189,7 +190,7 @@ class Merge:
 
     def _check(self, x: Array, last: tuple[int, ...]) -> None:
         """Raises ValueError unless the batch axis is followed by others that end in `last`."""
-        if x.ndim <= len(last) or x.shape[-len(last) :] != last:
+        if x.ndim <= len(last) or x.shape[x.ndim - len(last) :] != last:
             raise ValueError(
                 f"Merge({self.sizes}) needs last axes {last} here, after the batch; got shape "
                 f"{x.shape}. Give it the sizes of the latents that reach it."

@@ -1,25 +1,16 @@
 """The reference side: its own model, loss, backward pass and Adam, unchanged."""
 
 import argparse
-import math
-import pathlib
 import sys
-import types
 
 from amd_jax.training import allocator
-from benchmarks import workers
 from benchmarks.text_diffusion import BATCH, CLASSES, LENGTH, SIZES, STEPS, TEXTS
+from benchmarks.workers import diffusion_reference
 
 
 def load_model(size: str, reference: str):
-    """Their text diffusion; the package's own __init__ asks for plotting and is passed by."""
-    root = pathlib.Path(reference)
-    package = types.ModuleType("diffusion_utils")
-    package.__path__ = [str(root / "diffusion_utils")]
-    sys.modules["diffusion_utils"] = package
-    sys.path[:0] = [str(root / "text_diffusion"), str(root)]
-    import model
-
+    """Their text diffusion."""
+    model = diffusion_reference.import_model(reference, "text_diffusion")
     parser = argparse.ArgumentParser()
     model.add_model_args(parser)
     dim, depth, heads, local = SIZES[size]
@@ -38,20 +29,9 @@ def main() -> None:
 
     torch.manual_seed(0)
     model = load_model(size, reference)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     x = torch.randint(0, CLASSES, (BATCH, LENGTH))
-
-    def train() -> None:
-        model.train()
-        loss = -model.log_prob(x).sum() / (math.log(2) * x.numel())
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        loss.item()
-
-    square, out = torch.ones(1024, 1024), torch.empty(1024, 1024)
-    works = {"train": train, f"sample {STEPS}": lambda: model.eval().sample(TEXTS)}
-    workers.serve(works, lambda: torch.mm(square, square, out=out))
+    works = {f"sample {STEPS}": lambda: model.eval().sample(TEXTS)}
+    diffusion_reference.serve(model, x, works)
 
 
 if __name__ == "__main__":

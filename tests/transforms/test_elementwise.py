@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amd_jax.transforms import elementwise
+from amd_jax.transforms.conditional import Beside
 
 TEXT, MAPS = (3, 4, 2), (2, 4, 2, 3)
 LAYERS = {  # layer, shape of x, shape of z
@@ -22,6 +23,8 @@ LAYERS = {  # layer, shape of x, shape of z
     "squeeze-by_one": (elementwise.Squeeze(1), TEXT, TEXT),
     "merge": (elementwise.Merge((2, 3)), (3, 2, 2, 3), (3, 2, 6)),
     "merge-all": (elementwise.Merge((2, 3)), (3, 2, 3), (3, 6)),
+    "merge-nothing": (elementwise.Merge(()), (3, 2, 3), (3, 2, 3, 1)),
+    "beside": (Beside(1, elementwise.Linear1x1()), MAPS, MAPS),
 }
 KEY = jax.random.key(0)
 

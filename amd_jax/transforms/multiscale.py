@@ -1,0 +1,63 @@
+"""Flows at several resolutions: whatever is fine is modelled early, the rest is squeezed on."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax.numpy as jnp
+
+from amd_jax.transforms.elementwise import Squeeze
+from amd_jax.types import Array, Key, Law, Nats, Params, Transform
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FactorOut:
+    """Keeps the first half of the channels; the others leave, and have a law of their own.
+
+    A surjection: (B, ..., C) -> (B, ..., C / 2), and the law's log-density. Dinh et al., 2017,
+    sec. 3.6; Nielsen et al., 2020, sec. 3 (slicing).
+    """
+
+    law: Law
+
+    def init(self, rng: Key, x: Array) -> Params:
+        """Parameters for x (B, ..., C). Raises ValueError for an odd C."""
+        if x.shape[-1] % 2:
+            raise ValueError(
+                f"FactorOut halves the channels, and needs an even number; got {x.shape[-1]}. "
+                "Put a Squeeze before it."
+            )
+        return self.law.init(rng, jnp.split(x, 2, axis=-1)[1])
+
+    def forward(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        kept, out = jnp.split(x, 2, axis=-1)
+        return kept, self.law.log_prob(params, out)
+
+    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+        """Z (B, ..., C / 2) beside fresh draws of the channels that left: (B, ..., C)."""
+        return jnp.concatenate([z, self.law.sample(params, rng, z.shape)], axis=-1)
+
+
+def multiscale(
+    channels: int,
+    levels: int,
+    layers: Callable[[int], tuple[Transform, ...]],
+    law: Callable[[], Law],
+) -> tuple[Transform, ...]:
+    """The transforms of a flow over maps (B, H, W, channels) at `levels` resolutions.
+
+    At each level a Squeeze by 2, then `layers(number of channels)`; between levels half of the
+    channels are factored out. H and W must be multiples of 2 ** levels. Kingma and Dhariwal,
+    2018, fig. 2b.
+    """
+    if levels < 1:
+        raise ValueError(f"A multi-scale flow needs 1 level or more; got levels={levels}.")
+    parts: list[Transform] = []
+    for level in range(levels):
+        if level:
+            parts.append(FactorOut(law()))
+            channels //= 2
+        channels *= 4
+        parts += [Squeeze(2), *layers(channels)]
+    return tuple(parts)

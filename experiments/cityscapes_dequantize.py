@@ -1,0 +1,80 @@
+"""Dequantisation of Cityscapes' segmentation maps, the paper's baseline (Hoogeboom et al., 2021).
+
+    python -m experiments.run --config=experiments/cityscapes_dequantize.py
+
+--config.variational=False for uniform noise. Paper, bits per pixel: 0.334 variational, 1.010
+uniform (ELBO); 0.315 and 0.930 (IWBO of 1000 draws). This file: not run. The sizes of the
+DenseNets are not in the paper and were never released: those here are a guess.
+
+A smaller one, for a CPU: add --config.levels=3 --config.couplings=2 --config.batch_size=8
+--config.network.depth=2 --config.network.growth=16 --config.num_steps=200 --num_texts=64
+"""
+
+import optax
+from ml_collections import ConfigDict
+
+from amd_jax import models, networks
+from amd_jax.data import cityscapes
+from amd_jax.ops import scalars
+from amd_jax.training import objectives
+from amd_jax.training.experiment import Experiment
+from amd_jax.transforms import coupling, dequantize, elementwise, laws
+from amd_jax.transforms.conditional import ConditionalFlow
+from amd_jax.transforms.multiscale import multiscale
+
+K, MAPS = cityscapes.NUM_CLASSES, 2500  # categories, and maps in the training split
+AFFINE = scalars.Affine(bound=2.0)
+
+
+def get_config() -> ConfigDict:
+    """Numbers only: everything here can be overridden from the command line."""
+    config = ConfigDict(dict(seed=0, batch_size=64, num_steps=2000 * MAPS // 64, ema_decay=0.0))
+    config.update(dict(checkpoint_every=5000, evaluate_every=5000, evaluate_texts=475))
+    config.log_every = 100
+    config.variational = True
+    config.levels, config.couplings = 4, 10  # of the density: resolutions, and layers at each
+    config.network = dict(blocks=1, growth=64, depth=10, width=128)  # of its couplings
+    config.encoder = dict(couplings=8, context=32)
+    config.encoder.network = dict(blocks=1, growth=32, depth=4, width=64)
+    config.optimizer = dict(learning_rate=1e-3, warmup_steps=10 * MAPS // 64)
+    return config
+
+
+def build(config: ConfigDict) -> Experiment:
+    """Plain composition: to change a part, change its line."""
+    data = cityscapes.load()
+    lift = (
+        dequantize.Variational(K, encoder(config)) if config.variational else dequantize.Uniform(K)
+    )
+    density = multiscale(
+        1, config.levels, lambda c: layers(config, c), lambda: laws.Learned(laws.NORMAL)
+    )
+    parts = (lift, elementwise.Merge(()), *density)  # the numbers become maps of one channel
+    model = models.Flow(parts, laws.Learned(laws.NORMAL))
+    rate, warmup = config.optimizer.learning_rate, config.optimizer.warmup_steps
+    optimizer = optax.adamax(optax.linear_schedule(0.0, rate, warmup))
+    return Experiment(model, objectives.NegativeElbo(model), optimizer, data)
+
+
+def encoder(config: ConfigDict) -> ConditionalFlow:
+    """q(u | x): one number a pixel, moved by features of the map; at first u is uniform."""
+    context = config.encoder.context
+    features = networks.MapContext(K, context, **config.encoder.network)
+    parts = tuple(
+        coupling.Coupling(
+            networks.DenseNet(AFFINE.num_parameters, **config.encoder.network), AFFINE, context
+        )
+        for _ in range(config.encoder.couplings)
+    )
+    return ConditionalFlow(laws.Fixed(laws.LOGISTIC), features, context, parts)
+
+
+def layers(config: ConfigDict, channels: int) -> tuple:
+    """The layers of one resolution."""
+    parts = []
+    for _ in range(config.couplings):
+        outputs = (channels - channels // 2) * AFFINE.num_parameters
+        network = networks.DenseNet(outputs, **config.network)
+        parts += [elementwise.ActNorm(), elementwise.Linear1x1()]
+        parts.append(coupling.Coupling(network, AFFINE))
+    return tuple(parts)

@@ -1,0 +1,232 @@
+"""The paper's comparison on segmentation maps: six rows trained for equal time, one table.
+
+    python -m experiments.table4 --minutes=20
+    python -m experiments.table4 --minutes=20 --data=my_maps/
+
+Each row is `experiments/table4_row.py` with another --config.row, in a folder of its own under
+--workdir. First some steps of it are timed, which fixes how many fit. The same command again
+continues: finished rows are kept, and one that was interrupted goes on from its checkpoint. Writes
+table4.md and table4.png, with samples of every row beside test maps. Hoogeboom et al., 2021,
+sec. 5.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from amd_jax.evaluation import gallery, likelihood, pictures
+from amd_jax.models import Diffusion
+from amd_jax.training import allocator, checkpoints, loop
+from amd_jax.training import step as steps
+from amd_jax.training import workdir as workdirs
+
+SOURCE = Path(__file__).with_name("table4_row.py")
+ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per pixel
+    "uniform": ("Round / uniform", "1.010", "0.930"),
+    "variational": ("Round / variational", "0.334", "0.315"),
+    "softplus": ("Argmax / softplus threshold", "0.303", "0.290"),
+    "gumbel": ("Argmax / Gumbel distribution", "0.365", "0.341"),
+    "gumbel_threshold": ("Argmax / Gumbel threshold", "0.307", "0.287"),
+    "diffusion": ("Multinomial diffusion", "0.305", "–"),
+}
+TIMED = 10  # steps that tell how many fit
+MAPS = 8  # samples of each row in the picture
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Trains what is not finished yet; writes table and picture."""
+    flags = parser().parse_args(argv)
+    allocator.keep_pages()  # before JAX makes its threads
+    found = {}
+    for row in flags.rows:
+        found[row] = finished(row, flags) or train(row, flags)
+        table = markdown(found, flags)
+        write(flags.workdir / "table4.md", lambda path, text=table: path.write_text(text))
+    print("\n" + table)
+    data = workdirs.load_experiment(flags.workdir / flags.rows[0])[0].data
+    panels = {"test maps": np.asarray(data.rows("test")[:MAPS])}
+    for row in flags.rows:
+        panels[ROWS[row][0]] = np.load(flags.workdir / row / "samples.npy")
+    path = flags.workdir / "table4.png"
+    pictures.write_panels(panels, data.palette, path)
+    print(f"table: {flags.workdir / 'table4.md'}\npicture: {path}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags."""
+    flags = argparse.ArgumentParser(
+        prog="python -m experiments.table4", description=__doc__.split("\n")[0]
+    )
+    flags.add_argument(
+        "--data", default="streets", help="streets (embedded), cityscapes, or maps of your own"
+    )
+    flags.add_argument("--minutes", type=positive(float), default=20.0, help="training per row")
+    flags.add_argument("--workdir", type=Path, default=Path("runs/table4"))
+    flags.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    flags.add_argument(
+        "--importance_samples", type=positive(int), default=50, help="k of the IWBO"
+    )
+    flags.add_argument("--num_maps", type=positive(int), help="of the test split; default: all")
+    flags.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="numbers of table4_row.py"
+    )
+    return flags
+
+
+def positive(kind: type) -> Callable[[str], float]:
+    """A reader of numbers above 0."""
+
+    def read(text: str) -> float:
+        number = kind(text)
+        if number <= 0:
+            raise ValueError
+        return number
+
+    read.__name__ = f"{kind.__name__} above 0"
+    return read
+
+
+def train(row: str, flags: argparse.Namespace) -> dict:
+    """Trains or continues a row, evaluates it and draws samples; its figures, kept on disk."""
+    workdir, title = flags.workdir / row, ROWS[row][0]
+    module = workdirs.load_module(SOURCE)
+    config = numbers(module.get_config(), row, flags)
+    summary = module.build(config).data.summary()
+    if workdirs.has_checkpoint(workdir):
+        config.num_steps = workdirs.read_config(workdir)["num_steps"]
+    else:
+        config.num_steps = steps_that_fit(module.build(config), config, flags.minutes)
+    print(f"\n{title}: {config.num_steps} steps in {flags.minutes:g} min", flush=True)
+    workdirs.claim(workdir, config, SOURCE, summary)
+    loop.train(module.build(config), config, workdir)
+    experiment, params = checkpoints.load_run(workdir)
+    model, data = experiment.model, experiment.data
+    rows, rng = data.rows("test")[: flags.num_maps], jax.random.key(0)
+    drawn = gallery.samples(model, params, rng, (MAPS, *data.event_shape))
+    write(workdir / "samples.npy", lambda path: np.save(path.open("wb"), drawn))
+    elbo = likelihood.elbo(model, params, rng, rows, data.num_classes)
+    figures = {"steps": config.num_steps, "minutes": minutes(workdir), "elbo": elbo, "iwbo": None}
+    if not isinstance(model, Diffusion):  # whose every draw would walk all steps
+        figures["iwbo"] = likelihood.iwbo(
+            model, params, rng, rows, data.num_classes, flags.importance_samples
+        )
+    write(workdir / "row.json", lambda path: path.write_text(json.dumps(figures)))
+    return finished(row, flags)
+
+
+def finished(row: str, flags: argparse.Namespace) -> dict | None:
+    """The figures of a row that is done; ValueError if it was done from other numbers."""
+    workdir = flags.workdir / row
+    if not (workdir / "row.json").is_file() or not (workdir / "samples.npy").is_file():
+        return None
+    kept = workdirs.read_config(workdir)
+    config = numbers(workdirs.load_module(SOURCE).get_config(), row, flags)
+    config.num_steps = kept["num_steps"]
+    differing = workdirs.differences(kept, config.to_dict())
+    if differing:
+        raise ValueError(
+            f"{workdir} holds a row of another config: {'; '.join(differing)}. "
+            "Give another --workdir."
+        )
+    return json.loads((workdir / "row.json").read_text())
+
+
+def numbers(config: ConfigDict, row: str, flags: argparse.Namespace) -> ConfigDict:
+    """The numbers of a row, with --data and --set."""
+    config.update(dict(row=row, data=flags.data))
+    for setting in flags.set:
+        name, _, value = setting.partition("=")
+        *path, last = name.split(".")
+        part = config
+        for key in path:
+            part = part.get(key, ConfigDict())
+        if last not in part or isinstance(part[last], ConfigDict):
+            raise ValueError(f"--set {setting}: {name} is no number of {SOURCE.name}.")
+        part[last] = type(part[last])(json.loads(value))
+    return config
+
+
+def steps_that_fit(experiment, config: ConfigDict, minutes: float) -> int:
+    """The number of training steps in the given time, by the median of a few."""
+    data, rng = experiment.data, jax.random.key(0)
+    x = jax.numpy.asarray(data.batch(0, 0, config.batch_size), np.int32)
+
+    @jax.jit
+    def start(rng, x):
+        params = experiment.model.init(rng, x)
+        return steps.init_state(experiment.objective, experiment.optimizer, params)
+
+    state = steps.replicate(start(rng, x))
+    train_step = steps.make_train_step(
+        experiment.objective, experiment.optimizer, config.ema_decay
+    )
+    seconds = []
+    for i in range(TIMED + 1):
+        before = time.monotonic()
+        batch = steps.shard(data.batch(0, i, config.batch_size))
+        state, metrics = train_step(state, rng, batch)
+        jax.block_until_ready(metrics)
+        seconds.append(time.monotonic() - before)
+    return max(1, round(60 * minutes / np.median(seconds[1:])))  # the first one compiles
+
+
+def minutes(workdir: Path) -> float:
+    """How long a run has trained, all its sittings together."""
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    logged = [line for line in map(json.loads, lines) if "steps_per_second" in line]
+    pairs = zip(logged, [0] + [line["step"] for line in logged], strict=False)
+    return sum((a["step"] - b) / a["steps_per_second"] for a, b in pairs) / 60
+
+
+def markdown(found: dict[str, dict], flags: argparse.Namespace) -> str:
+    """The table, in bits per pixel."""
+    k = flags.importance_samples
+    lines = [
+        f"Bits per pixel on the test maps of {flags.data}, ± one standard error; in brackets the "
+        "paper's on Cityscapes.",
+        "",
+        f"| model | ELBO | IWBO (k = {k}; paper 1000) | steps | minutes |",
+        "|---|---|---|---|---|",
+    ]
+    for row, figures in found.items():
+        title, elbo, iwbo = ROWS[row]
+        cells = [title, f"{bits(figures['elbo'])} ({elbo})", f"{bits(figures['iwbo'])} ({iwbo})"]
+        cells += [str(figures["steps"]), f"{figures['minutes']:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def bits(estimate: list | None) -> str:
+    """Such as "0.557 ± 0.004"; a dash for nothing."""
+    return "–" if estimate is None else str(likelihood.Estimate(*estimate))
+
+
+def write(path: Path, save: Callable[[Path], object]) -> None:
+    """A file that is there whole or not at all."""
+    draft = path.with_name(path.name + ".draft")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(draft)
+    draft.replace(path)
+
+
+def run() -> None:
+    """`main`, with one line and no traceback for what the user can mend."""
+    try:
+        main()
+    except loop.Interrupted as stop:
+        sys.exit(f"\n{stop} The same command continues.")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command continues; finished rows are kept.")
+    except (ValueError, RuntimeError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    run()

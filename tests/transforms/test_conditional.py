@@ -1,0 +1,77 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax import networks
+from amd_jax.ops import scalars
+from amd_jax.transforms import laws
+from amd_jax.transforms.conditional import Beside, ConditionalFlow
+from amd_jax.transforms.coupling import Coupling
+from amd_jax.transforms.elementwise import Linear1x1
+
+K, CONTEXT, SHAPE = 3, 2, (4, 2, 2)  # x (B, H, W), u (B, H, W, K)
+SIZES = dict(blocks=1, growth=4, depth=1, width=8)
+
+
+def law() -> ConditionalFlow:
+    """Two couplings of 3 channels, which read 2 features of the map."""
+    couplings = [
+        Coupling(networks.DenseNet(4, **SIZES), scalars.Affine(bound=2.0), CONTEXT)
+        for _ in range(2)
+    ]
+    parts = (couplings[0], Beside(CONTEXT, Linear1x1()), couplings[1])
+    context = networks.MapContext(K, CONTEXT, **SIZES)
+    return ConditionalFlow(laws.Fixed(laws.NORMAL), context, CONTEXT, parts, (K,))
+
+
+def parameters(q, x):
+    """Shaken, so that no zero hides a path."""
+    params = q.init(jax.random.key(0), x)
+    leaves, tree = jax.tree.flatten(params)
+    rngs = jax.random.split(jax.random.key(1), len(leaves))
+    moved = [a + 0.3 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
+    return jax.tree.unflatten(tree, moved)
+
+
+def test_density_is_that_of_the_draws():
+    """log q(u | x) = log p(e) - log |du / de|, by the Jacobian of one draw as a map of e."""
+    q, x = law(), jax.random.randint(jax.random.key(2), SHAPE, 0, K)
+    params = parameters(q, x)
+    assert sorted(params) == ["00_Coupling", "01_Beside", "02_Coupling", "context"]
+    u, log_q = jax.jit(q.sample_and_log_prob)(params, jax.random.key(3), x)
+    assert u.shape == (*SHAPE, K)
+
+    rng_start, rng = jax.random.split(jax.random.key(3))
+    state, log_e = q._start(params, rng_start, x, train=False)
+
+    def moved(e, row):
+        full = jnp.concatenate([state[row, ..., :CONTEXT], e.reshape(*SHAPE[1:], K)], axis=-1)[
+            None
+        ]
+        for i, (name, part) in enumerate(q._named()):
+            full, _ = part.forward(params[name], jax.random.fold_in(rng, i), full)
+        return full[0, ..., CONTEXT:].reshape(-1)
+
+    for row in range(2):
+        e = state[row, ..., CONTEXT:].reshape(-1)
+        np.testing.assert_allclose(moved(e, row), u[row].reshape(-1), atol=1e-5)
+        jacobian = jax.jit(jax.jacrev(moved), static_argnums=1)(e, row)
+        _, log_slope = np.linalg.slogdet(np.asarray(jacobian, np.float64))
+        np.testing.assert_allclose(log_q[row], log_e[row] - log_slope, atol=1e-4)
+
+
+def test_draws_depend_on_the_context_around():
+    q, x = law(), jnp.zeros((1, 2, 2), jnp.int32)
+    params = parameters(q, x)
+    before, _ = q.sample_and_log_prob(params, jax.random.key(3), x)
+    after, _ = q.sample_and_log_prob(params, jax.random.key(3), x.at[0, 1, 1].set(2))
+    assert (np.abs(before - after)[0, 0, 0] > 1e-6).all()
+
+
+def test_without_an_event_there_is_one_number_a_place():
+    couplings = (Coupling(networks.DenseNet(2, **SIZES), scalars.Affine(), CONTEXT),)
+    context = networks.MapContext(K, CONTEXT, **SIZES)
+    q = ConditionalFlow(laws.Fixed(laws.LOGISTIC), context, CONTEXT, couplings)
+    x = jnp.zeros(SHAPE, jnp.int32)
+    u, log_q = q.sample_and_log_prob(q.init(jax.random.key(0), x), jax.random.key(1), x)
+    assert (u.shape, log_q.shape) == (SHAPE, SHAPE[:1])
