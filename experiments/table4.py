@@ -11,6 +11,8 @@ sec. 5.
 """
 
 import argparse
+import functools
+import io
 import json
 import sys
 import time
@@ -48,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     for row in flags.rows:
         found[row] = finished(row, flags) or train(row, flags)
         table = markdown(found, flags)
-        write(flags.workdir / "table4.md", lambda path, text=table: path.write_text(text))
+        write(flags.workdir / "table4.md", table.encode())
     print("\n" + table)
     data = workdirs.load_experiment(flags.workdir / flags.rows[0])[0].data
     panels = {"test maps": np.asarray(data.rows("test")[:MAPS])}
@@ -110,14 +112,16 @@ def train(row: str, flags: argparse.Namespace) -> dict:
     model, data = experiment.model, experiment.data
     rows, rng = data.rows("test")[: flags.num_maps], jax.random.key(0)
     drawn = gallery.samples(model, params, rng, (MAPS, *data.event_shape))
-    write(workdir / "samples.npy", lambda path: np.save(path.open("wb"), drawn))
+    array = io.BytesIO()
+    np.save(array, drawn)
+    write(workdir / "samples.npy", array.getvalue())
     elbo = likelihood.elbo(model, params, rng, rows, data.num_classes)
     figures = {"steps": config.num_steps, "minutes": minutes(workdir), "elbo": elbo, "iwbo": None}
     if not isinstance(model, Diffusion):  # whose every draw would walk all steps
         figures["iwbo"] = likelihood.iwbo(
             model, params, rng, rows, data.num_classes, flags.importance_samples
         )
-    write(workdir / "row.json", lambda path: path.write_text(json.dumps(figures)))
+    write(workdir / "row.json", json.dumps(figures).encode())
     return finished(row, flags)
 
 
@@ -141,15 +145,19 @@ def finished(row: str, flags: argparse.Namespace) -> dict | None:
 def numbers(config: ConfigDict, row: str, flags: argparse.Namespace) -> ConfigDict:
     """The numbers of a row, with --data and --set."""
     config.update(dict(row=row, data=flags.data))
+    known = config.to_dict()
     for setting in flags.set:
-        name, _, value = setting.partition("=")
-        *path, last = name.split(".")
-        part = config
-        for key in path:
-            part = part.get(key, ConfigDict())
-        if last not in part or isinstance(part[last], ConfigDict):
+        name, equals, value = setting.partition("=")
+        part, *rest = name.split(".")
+        old = functools.reduce(lambda at, key: dict(at or {}).get(key), rest, known.get(part))
+        if not equals:
+            raise ValueError(f"--set {setting}: {name} must be NAME=VALUE, as in batch_size=4.")
+        if old is None or isinstance(old, dict):
             raise ValueError(f"--set {setting}: {name} is no number of {SOURCE.name}.")
-        part[last] = type(part[last])(json.loads(value))
+        try:
+            config.update_from_flattened_dict({name: type(old)(json.loads(value))})
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"--set {setting}: {value} is not like {old!r}.") from error
     return config
 
 
@@ -208,11 +216,10 @@ def bits(estimate: list | None) -> str:
     return "–" if estimate is None else str(likelihood.Estimate(*estimate))
 
 
-def write(path: Path, save: Callable[[Path], object]) -> None:
+def write(path: Path, content: bytes) -> None:
     """A file that is there whole or not at all."""
     draft = path.with_name(path.name + ".draft")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save(draft)
+    draft.write_bytes(content)
     draft.replace(path)
 
 

@@ -46,7 +46,7 @@ def parameters(row, model):
         params["base"]["theta"] = params["base"]["theta"].at[:, 0].set(-np.log(K))
     leaves, tree = jax.tree.flatten(params)
     rngs = jax.random.split(jax.random.key(2), len(leaves))
-    scale = 0.5 if row == "diffusion" else 0.02  # a diffusion has no tails
+    scale = 0.3 if row == "diffusion" else 0.02  # a diffusion has no tails
     shaken = [a + scale * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
     return jax.tree.unflatten(tree, shaken)
 

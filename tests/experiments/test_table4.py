@@ -1,0 +1,89 @@
+"""The table on maps, at its smallest: two rows of a step or so."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amd_jax.training import loop
+from experiments import table4
+
+pytestmark = pytest.mark.slow
+
+TINY = [
+    *("levels=1", "couplings=1", "batch_size=2", "timesteps=4", "log_every=1"),
+    *("network.growth=4", "network.depth=1", "network.width=8", "denoiser.width=8"),
+    *("denoiser.dilations=[1]", "denoiser.join_width=8"),
+]
+ROWS = ("uniform", "diffusion")
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory, quick_compilation):
+    """The command's flags, for 24 maps of 4 x 4 pixels."""
+    folder = tmp_path_factory.mktemp("table4")
+    file = folder / "maps.npy"
+    np.save(file, np.random.default_rng(0).integers(0, 3, (24, 4, 4), dtype=np.uint8))
+    where = [f"--data={file}", f"--workdir={folder / 'runs'}", "--minutes=1e-6"]
+    return [*where, "--importance_samples=2", "--rows", *ROWS, "--set", *TINY]
+
+
+@pytest.fixture(scope="module")
+def workdir(flags):
+    """The folder of a finished table."""
+    table4.main(flags)
+    return table4.parser().parse_args(flags).workdir
+
+
+def test_writes_table_and_picture(workdir):
+    lines = (workdir / "table4.md").read_text().splitlines()
+    assert len(lines) == 4 + len(ROWS)
+    assert "| Round / uniform | " in lines[4]
+    assert " ± " in lines[4]
+    assert "(0.305) | – (–) | 1 | " in lines[5]
+    with Image.open(workdir / "table4.png") as picture:
+        assert picture.width > 3 * 4
+
+
+def test_finished_rows_are_kept_and_one_without_figures_goes_on(flags, workdir, monkeypatch):
+    before = (workdir / "table4.md").read_text()
+    monkeypatch.setattr(loop, "train", None)
+    table4.main(flags)
+    assert (workdir / "table4.md").read_text() == before
+
+    monkeypatch.undo()
+    (workdir / "uniform" / "row.json").unlink()
+    table4.main(flags)
+    assert (workdir / "table4.md").read_text() == before
+
+
+def test_a_row_that_is_interrupted_is_continued(flags, workdir, monkeypatch, tmp_path):
+    def stop(*arguments):
+        raise loop.Interrupted("Stopped at step 1 of 2; saved.")
+
+    monkeypatch.setattr(loop, "train", stop)
+    monkeypatch.setattr("sys.argv", ["table4", *flags, "--rows", "uniform"])
+    monkeypatch.setattr(table4, "finished", lambda row, flags: None)
+    with pytest.raises(SystemExit, match="The same command continues"):
+        table4.run()
+    assert json.loads((workdir / "uniform" / "config.json").read_text())["num_steps"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--set", *TINY, "couplings=2"], "another config: couplings was 1, now 2. Give another"),
+        (["--set", "no.such=1"], "no.such is no number of table4_row.py"),
+        (["--set", "couplings"], "couplings: couplings must be NAME=VALUE"),
+        (["--data=nowhere", "--workdir=runs/none"], "found nothing at nowhere"),
+    ],
+)
+def test_mistakes_get_one_line(flags, workdir, more, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["table4", *flags, *more])
+    with pytest.raises(SystemExit) as stop:
+        table4.run()
+    assert message.replace("nowhere", str(tmp_path / "nowhere")) in str(stop.value)
+    assert str(stop.value).count("\n") == 0
+    assert not (tmp_path / "runs").exists()
