@@ -1,4 +1,4 @@
-"""Runs one experiment: trains it, evaluates it, samples from it, corrects text with it.
+"""Runs one experiment: trains it, evaluates it, samples from it, corrects text or maps with it.
 
     python -m experiments.run --config=experiments/quickstart.py
     python -m experiments.run --config=experiments/quickstart.py --mode=sample --num_samples=4
@@ -21,7 +21,7 @@ from types import ModuleType
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from amd_jax.evaluation import plane, report
+from amd_jax.evaluation import report
 from amd_jax.models import Diffusion, Flow
 from amd_jax.training import allocator, checkpoints, loop
 from amd_jax.training import workdir as workdirs
@@ -34,17 +34,25 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default: runs
 MODE = flags.DEFINE_enum("mode", "train", MODES, "train also evaluates and samples at its end.")
 SPLIT = flags.DEFINE_enum("split", "test", ("train", "validation", "test"), "What to evaluate.")
 NUM_TEXTS = flags.DEFINE_integer(
-    "num_texts", None, "Evaluate this many texts; default: all of the split.", lower_bound=1
+    "num_texts",
+    None,
+    "Take this many rows (texts, maps, points); default: all of the split.",
+    lower_bound=1,
 )
-EXACT = flags.DEFINE_bool("exact", False, "Evaluate every one of the T steps for every text.")
+EXACT = flags.DEFINE_bool("exact", False, "Evaluate every one of the T steps for every row.")
 IMPORTANCE_SAMPLES = flags.DEFINE_integer(
     "importance_samples",
     None,
-    "Evaluate the importance-weighted bound of this many draws per text as well.",
+    "Evaluate the importance-weighted bound of this many draws per row as well.",
     lower_bound=1,
 )
 STEPS = flags.DEFINE_integer("steps", None, "Steps of sampler and bound; default: the model's T.")
-NUM_SAMPLES = flags.DEFINE_integer("num_samples", 4, "How many samples to draw.", lower_bound=1)
+NUM_SAMPLES = flags.DEFINE_integer(
+    "num_samples",
+    None,
+    "How many samples to draw; default: 4 texts, 16 maps, 20000 points.",
+    lower_bound=1,
+)
 SEED = flags.DEFINE_integer(
     "seed", 0, "Seed of evaluation and samples.", lower_bound=0, upper_bound=2**32 - 1
 )
@@ -54,9 +62,11 @@ REDRAWS = flags.DEFINE_integer(
     "Draw a flow's sample anew, up to this many times, while it holds codes of no class.",
     lower_bound=0,
 )
-CHAIN = flags.DEFINE_bool("chain", False, "Show one sample on its way from noise to data.")
+CHAIN = flags.DEFINE_bool("chain", False, "Show samples on their way from noise to data.")
 TEXT = flags.DEFINE_string("text", None, "Text to correct.")
-ERROR_RATE = flags.DEFINE_float("error_rate", 0.05, "Share of characters that are wrong.")
+ERROR_RATE = flags.DEFINE_float(
+    "error_rate", 0.05, "Share of characters, or pixels, that are wrong."
+)
 KEEP_PAGES = flags.DEFINE_bool(
     "keep_pages",
     True,
@@ -72,7 +82,7 @@ def train(workdir: Path, config: ConfigDict, source: Path) -> None:
     experiment = workdirs.load_module(source).build(config)
     model, data = suited(experiment.model), experiment.data
     if TEXT.value is not None:
-        report.tokens(data, TEXT.value)  # what it refuses is told now, not after the training
+        report.of(data).tokens(TEXT.value)  # what it refuses is told now, not after the training
     summary = data.summary()  # reads the data: nothing is written if they are missing
     print(summary, flush=True)
     workdirs.claim(workdir, config, source, summary)
@@ -91,37 +101,35 @@ def train(workdir: Path, config: ConfigDict, source: Path) -> None:
 
 
 def evaluate(model, params, data, workdir: Path) -> None:
-    """Prints the bound on a split, and for text count models beside it."""
+    """Prints the bound on a split, and what simpler models reach beside it."""
     which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value}
     _, line = report.bits(model, params, data, **which, exact=EXACT.value, seed=SEED.value)
     print(line, flush=True)
     if IMPORTANCE_SAMPLES.value is not None:
         number = {"importance_samples": IMPORTANCE_SAMPLES.value, "seed": SEED.value}
         print(report.importance_weighted(model, params, data, **which, **number), flush=True)
-    if report.is_text(data):
-        print(report.counts(data, **which), flush=True)
+    if lines := report.of(data).yardsticks(**which):
+        print(lines, flush=True)
 
 
 def sample(model, params, data, workdir: Path) -> None:
-    """Prints samples, or the chain of one; for pairs of numbers it draws a picture."""
+    """Prints samples, or draws a picture of them; or shows how some come about."""
+    told = report.of(data)
     if CHAIN.value:
-        print(report.chain(model, params, data, seed=SEED.value))
-    elif not report.is_text(data):
-        path = workdir / "samples.png"
-        print("\n".join(plane.picture(model, params, data, path, seed=SEED.value)))
+        print(told.chain(model, params, workdir, seed=SEED.value))
     else:
-        number = NUM_SAMPLES.value
-        print(report.samples(model, params, data, num_samples=number, seed=SEED.value))
+        number = {"num_samples": NUM_SAMPLES.value or told.num_samples, "seed": SEED.value}
+        print(told.samples(model, params, workdir, **number))
 
 
 def correct(model, params, data, workdir: Path) -> None:
-    """Prints --text corrected; without one, how well damaged texts of the split are restored."""
-    rate = ERROR_RATE.value
+    """Prints --text corrected; without one, how well damaged rows of the split are restored."""
+    told, rate = report.of(data), ERROR_RATE.value
     if TEXT.value is not None:
-        print(report.correction(model, params, data, text=TEXT.value, error_rate=rate))
+        print(told.correction(model, params, text=TEXT.value, error_rate=rate))
     else:
         which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value, "seed": SEED.value}
-        print(report.restoration(model, params, data, **which, error_rate=rate))
+        print(told.restoration(model, params, workdir, **which, error_rate=rate))
 
 
 def suited(model):

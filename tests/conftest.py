@@ -8,6 +8,8 @@ import pytest
 # file; processes that tests start inherit them.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # GPU tests: JAX_PLATFORMS=cuda pytest -m gpu
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # enough for pmean, psum and sharding to matter
+# Most of the time goes into compiling programs that run once; .ci/run has the networks optimised.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ["TFDS_DATA_DIR"] = os.devnull  # a loader that is not given a folder fails at once
 
 

@@ -13,7 +13,8 @@ class Dataset(Protocol):
     """Discrete data in three splits, every row of one shape.
 
     To add one: a class with these members, and a `load(...)` that returns an instance. It does
-    nothing slow before the first `batch` or `rows`, so that samples need no data.
+    nothing slow before the first `batch` or `rows`, so that samples need no data. Text and maps
+    have more, by which they are known (`TextDataset`, `MapDataset`).
     """
 
     @property
@@ -34,14 +35,27 @@ class Dataset(Protocol):
     def rows(self, split: str) -> np.ndarray:
         """Every row of a split, in order and without overlap: uint8 (N, *event_shape)."""
 
+    def summary(self) -> str:
+        """What it is, and the sizes of its splits, in a line or two."""
+
+
+class TextDataset(Dataset, Protocol):
+    """What text has beside: its rows are cut from a stream of tokens, and can be read."""
+
+    def stream(self, split: str) -> np.ndarray:
+        """Tokens of a split in one piece: uint8 (N,)."""
+
     def encode(self, text: str) -> np.ndarray:
         """Tokens of a text, uint8 (L,). ValueError names a character outside the alphabet."""
 
     def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         """Text of the tokens (L,) of one row."""
 
-    def summary(self) -> str:
-        """What it is, the sizes of its splits and its alphabet, in a line or two."""
+
+class MapDataset(Dataset, Protocol):
+    """What maps have beside: colours."""
+
+    palette: np.ndarray  # RGB of the categories, uint8 (K, 3)
 
 
 def check_split(split: str) -> None:

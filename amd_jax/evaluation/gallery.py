@@ -1,4 +1,4 @@
-"""Samples and denoising chains as text."""
+"""Samples and denoising chains, and how they are shown as text."""
 
 import itertools
 from collections.abc import Callable
@@ -14,9 +14,32 @@ from amd_jax.types import Key, Model, Params
 WIDTH = 80  # columns of the console
 
 
-def samples(model: Model, params: Params, rng: Key, shape: tuple[int, ...]) -> np.ndarray:
-    """Samples of the given shape (B, ...), int32, drawn in one call on the device."""
-    return np.asarray(jax.jit(model.sample, static_argnums=2)(params, rng, shape))
+def samples(
+    model: Model,
+    params: Params,
+    rng: Key,
+    shape: tuple[int, ...],
+    batch_size: int | None = None,
+) -> np.ndarray:
+    """Samples of the given shape (N, ...), int32, drawn in one call on the device.
+
+    Or in as many as a batch size asks for, each with a key of its own: then more samples start
+    with the same ones, batch by batch, and need no more memory.
+    """
+    draw = jax.jit(model.sample, static_argnums=2)
+    if batch_size is None:
+        return np.asarray(draw(params, rng, shape))
+    number, *event = shape
+    batch = (min(number, batch_size), *event)
+    keys = [jax.random.fold_in(rng, i) for i in range(-(-number // batch[0]))]
+    return np.concatenate([np.asarray(draw(params, key, batch)) for key in keys])[:number]
+
+
+def unused(drawn: np.ndarray, shown: str) -> list[str]:
+    """A line on the codes of samples that stand for no class, shown as said; none if none do."""
+    share = (drawn == integers.UNUSED).mean()
+    line = f"codes of the samples that stand for no class (shown as {shown}): {share:.2%}; "
+    return [f"{line}--redraws=N draws such samples anew"] if share > 0 else []
 
 
 def text(x: np.ndarray, decode: Callable[[np.ndarray], str]) -> str:

@@ -1,18 +1,17 @@
 """Distributions over pairs of classes, as pictures: density and samples beside the data."""
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from amd_jax.evaluation import gallery, likelihood
+from amd_jax.evaluation import gallery, likelihood, pictures, text_report
 from amd_jax.types import Model, Params
 
 CELL = 4  # pixels a side
-GAP, TITLE = 12, 16  # pixels
-SAMPLES, DRAWS = 20_000, 16  # points drawn, importance samples per cell
+DRAWS = 16  # importance samples per cell
 
 
 def density(model: Model, params: Params, num_classes: int, seed: int = 0) -> np.ndarray:
@@ -31,28 +30,44 @@ def counts(x: np.ndarray, num_classes: int) -> np.ndarray:
     return found.reshape(num_classes, num_classes) / max(1, len(x))
 
 
-def picture(model: Model, params: Params, data: Any, path: Path, seed: int = 0) -> list[str]:
-    """Writes a PNG of data, model density and samples; returns what it shows, in lines."""
-    k = data.num_classes
-    found = density(model, params, k, seed)
-    rng = jax.random.key(seed)
-    drawn = gallery.samples(model, params, rng, (SAMPLES, *data.event_shape))
-    points = counts(np.asarray(data.rows("test"), np.int64), k)
-    panels = {
-        "data": points, "density of the model": found, "samples of the model": counts(drawn, k)
+def picture(x: np.ndarray, p: np.ndarray, drawn: np.ndarray) -> Image.Image:
+    """Points x (N, 2), the mass p (K, K) of a model, and points drawn from it, side by side."""
+    k = len(p)
+    shares = {
+        "data": counts(x, k), "density of the model": p, "samples of the model": counts(drawn, k)
     }  # fmt: skip
-    side = k * CELL
-    image = Image.new("L", (len(panels) * (side + GAP) - GAP, side + TITLE), 255)
-    draw = ImageDraw.Draw(image)
-    for i, (title, p) in enumerate(panels.items()):
-        left = i * (side + GAP)
-        shade = 255 - np.sqrt(p / p.max()).clip(0, 1) * 255
-        panel = Image.fromarray(shade.astype(np.uint8)).resize((side, side), Image.NEAREST)
-        image.paste(panel, (left, TITLE))
-        draw.text((left, 2), title, fill=0)
-    image.save(path)
-    return [
-        f"mass of all {k} x {k} cells, {DRAWS} importance samples each: {found.sum():.3f}",
-        f"samples outside the grid: {(drawn < 0).any(axis=1).mean():.2%} of {SAMPLES:,}",
-        f"picture: {path}",
-    ]
+    return pictures.side_by_side({title: shaded(share) for title, share in shares.items()})
+
+
+def shaded(p: np.ndarray) -> Image.Image:
+    """A mass (K, K) as a square, the darker the more."""
+    shade = 255 - 255 * np.sqrt(p / max(p.max(), 1e-30)).clip(0, 1)
+    size = (len(p) * CELL, len(p) * CELL)
+    return Image.fromarray(shade.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
+
+
+@dataclasses.dataclass(frozen=True)
+class PointReport(text_report.TextReport):
+    """The report (`report.Report`) on pairs of classes: a picture, and all else as text."""
+
+    rows: str = "points"
+    num_samples: int = 20_000
+
+    def yardsticks(self, *, split: str, num_texts: int | None) -> str:
+        """None."""
+        return ""
+
+    def samples(
+        self, model: Model, params: Params, workdir: Path, *, num_samples: int, seed: int
+    ) -> str:
+        """A picture of data, model density and samples, and the mass that the model has."""
+        k, path = self.data.num_classes, workdir / "samples.png"
+        p = density(model, params, k, seed)
+        shape = (num_samples, *self.data.event_shape)
+        drawn = gallery.samples(model, params, jax.random.key(seed), shape)
+        pictures.write(picture(np.asarray(self.data.rows("test"), np.int64), p, drawn), path)
+        return (
+            f"mass of all {k} x {k} cells, {DRAWS} importance samples each: {p.sum():.3f}\n"
+            f"samples outside the grid: {(drawn < 0).any(axis=1).mean():.2%} of {num_samples:,}\n"
+            f"picture: {path}"
+        )

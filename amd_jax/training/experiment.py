@@ -15,4 +15,4 @@ class Experiment:
     model: Model
     objective: Objective
     optimizer: optax.GradientTransformation
-    data: Any  # data.dataset.Dataset: num_classes, event_shape, batch, rows, encode, decode
+    data: Any  # data.dataset.Dataset: num_classes, event_shape, batch, rows, ...

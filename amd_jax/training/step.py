@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import jax_utils
 
@@ -67,8 +68,13 @@ def step_key(rng: Key, step: Array | int, device: Array | int) -> Key:
 
 
 def replicate(tree: Any) -> Any:
-    """The tree on every local device, with a leading device axis."""
-    return jax_utils.replicate(tree)
+    """The tree on every local device, with a leading device axis.
+
+    By pmap itself, over the axis of the train step: arrays laid out by anything else would have
+    that compile once for them, and again for its own output.
+    """
+    copy = jax.pmap(lambda _, tree: tree, axis_name="batch", in_axes=(0, None))
+    return copy(np.arange(jax.local_device_count()), tree)
 
 
 def unreplicate(tree: Any) -> Any:

@@ -88,3 +88,17 @@ def test_correction_is_the_most_probable_under_a_known_table():
     assert (expected != x).any()
     assert (expected != guess.argmax(axis=-1)).any()
     np.testing.assert_array_equal(infill.correct(model, params, x, 0.3), expected)
+
+
+def test_maps_are_damaged_and_corrected_alike():
+    model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(0.99), steps=1000)
+    rows = np.zeros((5, 4, 6), np.uint8)
+    found = infill.trial(model, {}, rows, 3, seed=0, error_rate=0.1)
+    assert found.errors == 2  # of 24
+    assert found.damaged.shape == rows.shape
+    assert ((found.damaged != rows).sum(axis=(1, 2)) == 2).all()
+    np.testing.assert_array_equal(found.restored, rows)
+    assert str(found).splitlines() == [
+        "  guess of the network: 100.0% restored, 0.00% of the right ones changed",
+        "  denoising posterior: 100.0% restored, 0.00% of the right ones changed",
+    ]

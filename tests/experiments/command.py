@@ -7,6 +7,7 @@ import runpy
 import sys
 from typing import NamedTuple
 
+import absl.logging  # noqa: F401  its flags would else go with the first command
 from absl import flags
 
 ROOT = pathlib.Path(__file__).parents[2]

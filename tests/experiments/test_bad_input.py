@@ -6,12 +6,15 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from amd_jax.data import corpus
 from amd_jax.data.text import Text
 from tests.experiments.command import OWN, QUICK, ROOT, SMALL, command
 
 TEXT8 = f"--config={ROOT / 'experiments' / 'text8_diffusion.py'}"
+CITYSCAPES = f"--config={ROOT / 'experiments' / 'cityscapes_diffusion.py'}"
+OWN_MAPS = f"--config={ROOT / 'experiments' / 'own_maps.py'}"
 BROKEN = {  # what stands in the experiment file -> what is said
     "x = 1": "lacks get_config and build. See experiments/quickstart.py",
     "def get_config(:": "must be Python: invalid syntax (mine.py, line 1)",
@@ -121,8 +124,89 @@ def test_text8_is_out_of_reach(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [tmp_path / "tfds"]
 
 
+def test_cityscapes_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    archive = tmp_path / "tfds" / "downloads" / "manual" / "gtFine_trainvaltest.zip"
+    error = command(CITYSCAPES, f"--workdir={tmp_path / 'run'}").error
+    assert f"put it, zipped, at {archive}, or train on maps of your own" in error
+    assert "--config=experiments/own_maps.py" in error
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"not this one")
+    error = command(CITYSCAPES, f"--workdir={tmp_path / 'run'}").error
+    assert f"{archive} is not the official gtFine_trainvaltest.zip: File is not a zip" in error
+    assert list(tmp_path.iterdir()) == [tmp_path / "tfds"]
+
+
+def test_no_maps_at_all(tmp_path):
+    assert "needs a folder or file" in command(OWN_MAPS).error
+    error = command(OWN_MAPS, f"--config.data.path={tmp_path / 'no'}").error
+    assert f"found nothing at {tmp_path / 'no'}. Check the path" in error
+    assert (
+        "must be PNGs; found none in" in command(OWN_MAPS, f"--config.data.path={tmp_path}").error
+    )
+
+
+MAPS = {  # flag -> what is said of twenty maps of 16 x 16 pixels and three categories
+    "--config.data.num_classes=2": (
+        "Categories must be in [0, 2); got 2 in map 0 of",
+        "Number them from 0 on, or use num_classes=3",
+    ),
+    "--config.network.window=0": ("window must be at least 1; got window=0",),
+    "--text=sky": ("--text is for data that are text", "Leave it out"),
+}
+
+
+@pytest.mark.parametrize("flag", MAPS)
+def test_own_maps(flag, tmp_path):
+    maps = np.random.default_rng(0).integers(3, size=(20, 16, 16)).astype(np.uint8)
+    np.save(tmp_path / "maps.npy", maps)
+    path = f"--config.data.path={tmp_path / 'maps.npy'}"
+    error = command(OWN_MAPS, path, flag, f"--workdir={tmp_path / 'run'}").error
+    for part in MAPS[flag]:
+        assert part in error
+
+
+def test_maps_that_a_flow_cannot_squeeze(tmp_path):
+    np.save(tmp_path / "maps.npy", np.zeros((20, 12, 16), np.uint8))
+    row = f"--config={ROOT / 'experiments' / 'table4_row.py'}"
+    path = f"--config.data={tmp_path / 'maps.npy'}"
+    error = command(row, path, "--config.couplings=0", f"--workdir={tmp_path / 'run'}").error
+    assert "Squeeze(2) needs event axes that 2 divides; got x of shape (8, 3, 4," in error
+    assert "crop the data" in error
+
+
+def test_fewer_maps_than_a_batch(tmp_path):
+    maps = np.eye(16, dtype=np.uint8)[None]
+    np.savez(tmp_path / "few.npz", train=maps.repeat(3, axis=0), val=maps, test=maps)
+    path = f"--config.data.path={tmp_path / 'few.npz'}"
+    result = command(OWN_MAPS, path, "--config.batch_size=4", f"--workdir={tmp_path / 'run'}")
+    assert "few.npz has 3, fewer than 4. Use --config.batch_size=3 or less" in result.error
+
+
+PNGS = {  # shape of one among twenty PNGs of 16 x 16, flag -> what is said
+    ((8, 8), "--seed=0"): ("12.png has 8 x 8", "Resize them, by nearest pixel"),
+    ((16, 16, 3), "--seed=0"): ("12.png holds RGB colours", "palette="),
+    ((16, 16, 3), "--config.data.palette=((0, 0, 0), (9, 9, 9))"): (
+        "in the palette of 2; got (5, 5, 5)",
+        "12.png at row 0, column 0. Add it to the palette",
+    ),
+}
+
+
+@pytest.mark.parametrize(("shape", "flag"), PNGS)
+def test_own_pngs(shape, flag, tmp_path):
+    for i in range(20):
+        Image.fromarray(np.eye(16, dtype=np.uint8)).save(tmp_path / f"{i:02}.png")
+    Image.fromarray(np.full(shape, 5, np.uint8)).save(tmp_path / "12.png")
+    path = f"--config.data.path={tmp_path}"
+    error = command(OWN_MAPS, path, flag, f"--workdir={tmp_path / 'run'}").error
+    for part in PNGS[shape, flag]:
+        assert part in error
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
-def test_a_token_outside_the_alphabet(tmp_path, monkeypatch, quick_compilation):
+def test_a_token_outside_the_alphabet(tmp_path, monkeypatch):
     def batch(self, seed, step, batch_size):
         return np.full((batch_size, self.length), 27, np.uint8)
 

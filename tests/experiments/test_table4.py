@@ -20,7 +20,7 @@ ROWS = ("uniform", "diffusion")
 
 
 @pytest.fixture(scope="module")
-def flags(tmp_path_factory, quick_compilation):
+def flags(tmp_path_factory):
     """The command's flags, for 24 maps of 4 x 4 pixels."""
     folder = tmp_path_factory.mktemp("table4")
     file = folder / "maps.npy"

@@ -1,0 +1,122 @@
+"""Label maps as pictures, PNG and GIF, and how far the maps of a model are from real ones."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from amd_jax.ops import integers
+
+SIDE = 256  # pixels of the longer side of a map, at most
+GAP, TITLE = 4, 16  # pixels
+FRAME, LAST = 200, 2000  # milliseconds
+MAGENTA = (255, 0, 255)
+DISTINCT = 60  # of 442 between black and white: the least distance that an eye sees at once
+
+
+def unused_colour(palette: np.ndarray) -> np.ndarray:
+    """The colour of codes that stand for no class, uint8 (3,): magenta.
+
+    If the palette (K, 3) has that, or nearly, the colour that is farthest from all of it.
+    """
+    candidates = np.array([MAGENTA, *itertools.product(np.linspace(0, 255, 7), repeat=3)])
+    distance = np.linalg.norm(candidates[:, None] - palette, axis=-1).min(axis=1)
+    return candidates[0 if distance[0] > DISTINCT else distance.argmax()].astype(np.uint8)
+
+
+def coloured(rows: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Categories (N, H, W) or `integers.UNUSED` in colours (K, 3): uint8 (N, H, W, 3)."""
+    colours = np.concatenate([[unused_colour(palette)], palette])
+    return colours[rows.astype(int) - integers.UNUSED]
+
+
+def grid(
+    rows: np.ndarray, palette: np.ndarray, columns: int | None = None, side: int = SIDE
+) -> Image.Image:
+    """Maps (N, H, W) of K categories as one picture, line by line; the palette is uint8 (K, 3).
+
+    Every pixel becomes a square, and the longer side of a map about `side` pixels. Without a
+    number of columns there are about as many as lines.
+    """
+    scale = max(1, side // max(rows.shape[1:]))
+    x = coloured(rows, palette).repeat(scale, axis=1).repeat(scale, axis=2)
+    height, width = x.shape[1] + GAP, x.shape[2] + GAP
+    columns = columns or math.ceil(math.sqrt(len(x)))
+    lines = math.ceil(len(x) / columns)
+    canvas = np.full((lines * height - GAP, columns * width - GAP, 3), 255, np.uint8)
+    for i, pixels in enumerate(x):
+        top, left = i // columns * height, i % columns * width
+        canvas[top : top + height - GAP, left : left + width - GAP] = pixels
+    return Image.fromarray(canvas)
+
+
+def side_by_side(pictures: Mapping[str, Image.Image], gap: int = 3 * GAP) -> Image.Image:
+    """Pictures from left to right, each with its title above."""
+    width = sum(picture.width + gap for picture in pictures.values()) - gap
+    height = TITLE + max(picture.height for picture in pictures.values())
+    canvas, left = Image.new("RGB", (width, height), "white"), 0
+    draw = ImageDraw.Draw(canvas)
+    for title, picture in pictures.items():
+        canvas.paste(picture, (left, TITLE))
+        draw.text((left, 2), title, fill="black")
+        left += picture.width + gap
+    return canvas
+
+
+def write(picture: Image.Image, path: Path, **options) -> None:
+    """Saves a picture in the format of its suffix; it is at `path` once it is whole."""
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        picture.save(draft, path.suffix[1:], **options)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_panels(
+    panels: Mapping[str, np.ndarray],
+    palette: np.ndarray,
+    path: Path,
+    columns: int | None = None,
+    side: int = SIDE,
+) -> None:
+    """Saves a `grid` of each panel's maps (N, H, W), side by side under their titles."""
+    grids = {title: grid(rows, palette, columns, side) for title, rows in panels.items()}
+    write(side_by_side(grids), path)
+
+
+def write_gif(frames: Sequence[Image.Image], path: Path) -> None:
+    """Saves frames of one size as a film without end, which rests at the last."""
+    times = [FRAME] * (len(frames) - 1) + [LAST]
+    write(frames[0], path, save_all=True, append_images=frames[1:], duration=times, loop=0)
+
+
+def neighbour_distance(x: np.ndarray, y: np.ndarray, num_classes: int) -> float:
+    """How far the neighbourhoods in two sets of maps differ, in [0, 1]: a measure of samples.
+
+    The mean over d = right, below of
+
+        1/2 Σ_ab |p_x^d(a, b) - p_y^d(a, b)|,
+
+    where p_x^d(a, b) is the share, among the pixels in x with a neighbour in direction d, of those
+    with category a whose neighbour has b: the total variation distance of two joint laws. It is
+    not 0 for two samples of one law either: compare with the distance of other real maps.
+
+    Shapes: x (N, H, W) and y (M, H, W) of K categories; `integers.UNUSED` counts as one more.
+    """
+    pairs = [neighbours(maps, num_classes) for maps in (x, y)]
+    return float(0.5 * np.abs(pairs[0] - pairs[1]).sum(axis=1).mean())
+
+
+def neighbours(maps: np.ndarray, num_classes: int) -> np.ndarray:
+    """Joint laws of a pixel and the one right of it, and the one below: float64 (2, (K + 1)²).
+
+    The first category is `integers.UNUSED`. A direction without neighbours is all zeros.
+    """
+    maps, k = maps.astype(int) - integers.UNUSED, num_classes + 1
+    pairs = ((maps[:, :, :-1], maps[:, :, 1:]), (maps[:, :-1], maps[:, 1:]))
+    counts = [np.bincount((k * a + b).ravel(), minlength=k * k) for a, b in pairs]
+    return np.array([found / max(1, found.sum()) for found in counts])

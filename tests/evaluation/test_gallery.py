@@ -1,0 +1,50 @@
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.evaluation import gallery
+
+
+class Dice:
+    """Samples that depend on key and shape, and on nothing else."""
+
+    def sample(self, params, rng, shape):
+        return jax.random.randint(rng, shape, 0, 1000)
+
+
+def samples(number, batch_size):
+    return gallery.samples(Dice(), (), jax.random.key(0), (number, 2, 3), batch_size)
+
+
+def test_more_samples_start_with_the_same_ones():
+    many = samples(11, 4)
+    assert (many.shape, many.dtype) == ((11, 2, 3), np.int32)
+    np.testing.assert_array_equal(samples(5, 4), many[:5])
+    assert len(np.unique(many)) > 50  # each batch has a key of its own
+
+
+def test_few_samples_are_not_drawn_as_many(monkeypatch):
+    shapes = []
+    draw = Dice.sample
+
+    def noted(self, params, rng, shape):
+        shapes.append(shape)
+        return draw(self, params, rng, shape)
+
+    monkeypatch.setattr(Dice, "sample", noted)
+    for number in (2, 11):
+        assert len(samples(number, 4)) == number
+    assert shapes == [(2, 2, 3), (4, 2, 3)]  # traced once, whatever the number of batches
+
+
+def test_without_a_batch_size_there_is_one_draw():
+    expected = Dice().sample((), jax.random.key(0), (5, 2, 3))
+    np.testing.assert_array_equal(samples(5, None), expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_unused_codes_are_told(share):
+    drawn = np.where(np.arange(8) < 8 * share, -1, 1)
+    lines = gallery.unused(drawn, "blue")
+    assert len(lines) == (share > 0)
+    assert all("(shown as blue): 25.00%; --redraws=N" in line for line in lines)

@@ -1,0 +1,133 @@
+"""The command line on maps: bits per pixel; pictures of samples, chains and corrections."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amd_jax.evaluation import pictures
+from tests.experiments.command import ROOT, command
+
+MAPS = f"--config={ROOT / 'tests' / 'experiments' / 'small_maps.py'}"
+COLOURS = [(0, 0, 0), (128, 64, 128), (70, 130, 180)]
+SIDE = 256  # of a map of 16 x 16 in the pictures
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Forty maps of 16 x 16 pixels in three categories, as PNGs with a palette."""
+    folder = tmp_path_factory.mktemp("maps")
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        pixels = np.zeros((16, 16), np.uint8)
+        pixels[rng.integers(16) :, rng.integers(16) :] = rng.integers(1, 3)
+        image = Image.fromarray(pixels)
+        image.putpalette(np.ravel(COLOURS).tolist())
+        image.save(folder / f"{i:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    """A finished run, and what its command printed: (workdir, Result)."""
+    workdir = tmp_path_factory.mktemp("runs") / "maps"
+    path = f"--config.data.path={folder}"
+    return workdir, command(MAPS, path, f"--workdir={workdir}", "--num_samples=2")
+
+
+def told(trained, *arguments):
+    """What a later command on the run prints."""
+    result = command(MAPS, f"--workdir={trained[0]}", *arguments)
+    assert result.ending is None, result.ending
+    return result.out
+
+
+def opened(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def assert_shows_maps(pixels):
+    """One picture of maps: its colours, and the sizes of its squares."""
+    below = pixels[pictures.TITLE :].reshape(-1, 3)
+    found = set(map(tuple, np.unique(below, axis=0).tolist()))
+    assert found <= {*COLOURS, (255, 255, 255)}
+    assert len(found) > 2
+
+
+def test_training_reports_all_of_itself(trained):
+    workdir, result = trained
+    assert result.ending is None, result.ending
+    out = result.out
+    assert "train 36, validation 2, test 2 maps of 16 x 16 pixels" in out
+    assert re.search(r"test: [\d.]+ ± [\d.]+ bits/pixel on 2 maps \(8 steps, 8 drawn each\)", out)
+    assert re.search(r"neighbour distance to the test maps: 2 samples 0\.\d+, 2 training", out)
+    assert "correction of 2 test maps, in each 13 of 256 pixels replaced at random:" in out
+    assert re.search(r"denoising posterior: [\d.]+% restored, [\d.]+% of the right ones", out)
+    for name in ("samples.png", "corrected.png"):
+        assert f"picture: {workdir / name}" in out
+    assert "count models" not in out
+    assert not list(workdir.glob("*.draft"))
+
+
+def test_pictures_of_a_training(trained):
+    samples = opened(trained[0] / "samples.png")
+    width = 2 * SIDE + pictures.GAP  # of a panel
+    assert samples.shape == (pictures.TITLE + SIDE, 2 * width + 3 * pictures.GAP, 3)
+    assert_shows_maps(samples)
+    corrected = opened(trained[0] / "corrected.png")
+    assert corrected.shape[1] == 3 * SIDE + 6 * pictures.GAP
+    assert_shows_maps(corrected)
+    damaged, original = corrected[pictures.TITLE :, :SIDE], corrected[pictures.TITLE :, -SIDE:]
+    wrong = (damaged != original).any(axis=-1)[:SIDE].sum()
+    assert wrong == 13 * (SIDE // 16) ** 2
+
+
+def test_evaluate(trained):
+    out = told(trained, "--mode=evaluate", "--split=validation", "--importance_samples=2")
+    first, second = out.splitlines()
+    assert re.fullmatch(r"validation: .* bits/pixel on 2 maps \(8 steps, 8 drawn each\)", first)
+    assert second.endswith("bits/pixel on 2 maps (importance-weighted bound, k = 2)")
+
+
+def test_sample(trained):
+    out = told(trained, "--mode=sample", "--steps=2")
+    assert "16 samples" in out  # unless a number is given
+    assert opened(trained[0] / "samples.png").shape[0] == pictures.TITLE + 4 * (SIDE + 4) - 4
+
+
+def test_chain(trained):
+    workdir, _ = trained
+    out = told(trained, "--mode=sample", "--chain")
+    film, stills = workdir / "chain.gif", workdir / "chain.png"
+    assert out.splitlines() == [f"film: {film}", f"stills: {stills}"]
+    with Image.open(film) as frames:
+        assert frames.n_frames == 9  # noise, and what each of 8 steps makes of it
+    assert_shows_maps(opened(film))
+    pixels = opened(stills)
+    assert pixels.shape[1] == 9 * (128 + 3 * pictures.GAP) - 3 * pictures.GAP
+    assert_shows_maps(pixels)
+
+
+def test_text_is_refused(trained, folder, tmp_path):
+    error = command(MAPS, f"--workdir={trained[0]}", "--mode=correct", "--text=sky").error
+    assert "--text is for data that are text; this experiment has maps. Leave it out" in error
+    workdir = tmp_path / "run"
+    path = f"--config.data.path={folder}"
+    assert command(MAPS, path, f"--workdir={workdir}", "--text=sky").error == error
+    assert not workdir.exists()
+
+
+@pytest.mark.parametrize("mode", ["sample", "correct"])
+def test_a_full_disk_keeps_the_old_picture(mode, trained, monkeypatch):
+    def full(self, file, *_, **__):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    before = {path: path.read_bytes() for path in trained[0].glob("*.png")}
+    monkeypatch.setattr(Image.Image, "save", full)
+    arguments = (MAPS, f"--workdir={trained[0]}", f"--mode={mode}", "--steps=2", "--num_samples=2")
+    assert "No space left on device" in command(*arguments).error
+    assert {path: path.read_bytes() for path in trained[0].glob("*.png")} == before
+    assert not list(trained[0].glob("*.draft"))
