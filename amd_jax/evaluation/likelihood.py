@@ -1,5 +1,6 @@
 """Bounds on the log-likelihood of a whole split, in bits, with standard errors."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Model, Nats, Params
 
 DRAWS = 8  # estimates per example
-ROWS = 128  # examples x draws in one call on a device
+TOKENS = 1 << 15  # in one call on a device: examples x draws x size of an event
 
 
 class Estimate(NamedTuple):
@@ -45,8 +46,7 @@ def elbo(
         tiled = jnp.tile(x, (draws,) + (1,) * (x.ndim - 1))
         return model.elbo(params, rng, tiled).reshape(draws, -1).mean(axis=0)
 
-    batch_size = max(1, ROWS // draws)
-    return mean_bits(nats_of_rows(estimate, params, rng, rows, num_classes, batch_size), rows)
+    return mean_bits(nats_of_rows(estimate, params, rng, rows, num_classes, draws), rows)
 
 
 def iwbo(
@@ -75,7 +75,7 @@ def log_likelihoods(
         start = jnp.full(x.shape[0], -jnp.inf)
         return jax.lax.fori_loop(0, samples, add, start) - jnp.log(float(samples))
 
-    return nats_of_rows(estimate, params, rng, rows, num_classes, ROWS)
+    return nats_of_rows(estimate, params, rng, rows, num_classes)
 
 
 def elbo_of_all_steps(
@@ -88,7 +88,7 @@ def elbo_of_all_steps(
     if not hasattr(model, "elbo_of_all_steps"):
         raise ValueError(f"--exact walks diffusion steps; {type(model).__name__} has none.")
     estimate = model.elbo_of_all_steps
-    return mean_bits(nats_of_rows(estimate, params, rng, rows, num_classes, ROWS), rows)
+    return mean_bits(nats_of_rows(estimate, params, rng, rows, num_classes), rows)
 
 
 def nats_of_rows(
@@ -97,15 +97,17 @@ def nats_of_rows(
     rng: Key,
     rows: np.ndarray,
     num_classes: int,
-    batch_size: int,
+    draws: int = 1,
 ) -> np.ndarray:
     """estimate(params, rng, x) (B,) of all rows (N, ...), on all local devices: float64 (N,).
 
-    The last batch is filled up with copies of its first row, which are not counted. Raises
-    ValueError for a token outside [0, num_classes).
+    B keeps a call within `TOKENS` tokens if the estimate tiles each row `draws` times. The last
+    batch is filled up with copies of its first row, which are not counted. Raises ValueError for
+    a token outside [0, num_classes).
     """
     categorical.check_tokens(rows, num_classes)
     devices = jax.local_device_count()
+    batch_size = max(1, TOKENS // (draws * math.prod(rows.shape[1:])))
     batch_size = min(batch_size, -(-len(rows) // devices))
     run = jax.pmap(estimate)
     params = jax_utils.replicate(params)

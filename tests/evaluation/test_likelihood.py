@@ -14,11 +14,10 @@ def first_token(params, rng, x):
 
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9])
 @pytest.mark.parametrize("batch_size", [1, 2, 128])
-def test_every_row_counts_once(n, batch_size):
+def test_every_row_counts_once(n, batch_size, monkeypatch):
+    monkeypatch.setattr(likelihood, "TOKENS", 3 * 2 * batch_size)  # 3 draws of rows of 2
     rows = np.stack([np.arange(n), np.zeros(n, int)], axis=1).astype(np.uint8)
-    nats = likelihood.nats_of_rows(
-        first_token, jnp.ones(()), jax.random.key(0), rows, 10, batch_size
-    )
+    nats = likelihood.nats_of_rows(first_token, jnp.ones(()), jax.random.key(0), rows, 10, 3)
     found = likelihood.mean_bits(nats, rows)
     bits = (np.arange(n) + 1) / (2 * np.log(2))
     assert found.examples == n
@@ -29,12 +28,14 @@ def test_every_row_counts_once(n, batch_size):
         assert found.error == pytest.approx(bits.std(ddof=1) / n**0.5, rel=1e-6)
 
 
-def test_every_row_has_its_own_noise():
+def test_every_row_has_its_own_noise(monkeypatch):
+    monkeypatch.setattr(likelihood, "TOKENS", 4)
+
     def noise(params, rng, x):
         return jax.random.uniform(rng, x.shape[:1])
 
     rows = np.zeros((9, 2), np.uint8)
-    nats = likelihood.nats_of_rows(noise, jnp.ones(()), jax.random.key(0), rows, 3, 2)
+    nats = likelihood.nats_of_rows(noise, jnp.ones(()), jax.random.key(0), rows, 3)
     found = likelihood.mean_bits(nats, rows)
     draws = 1 / (2 * np.log(2) * 12**0.5)  # of the standard deviation of one row
     assert 0.4 * draws < found.error * 3 < 2 * draws
@@ -42,7 +43,7 @@ def test_every_row_has_its_own_noise():
 
 def test_tokens_outside_are_refused():
     with pytest.raises(ValueError, match="got 3 at index"):
-        likelihood.nats_of_rows(first_token, 1.0, jax.random.key(0), np.full((2, 2), 3), 3, 2)
+        likelihood.nats_of_rows(first_token, 1.0, jax.random.key(0), np.full((2, 2), 3), 3)
 
 
 @pytest.fixture(scope="module")
