@@ -26,8 +26,8 @@ class Diffusion:
     steps: int = 1000  # T
 
     def __post_init__(self):
-        """Raises ValueError for T < 1."""
-        if self.steps < 1:
+        """Raises ValueError unless T is a number, and at least 1."""
+        if self.steps is None or self.steps < 1:
             raise ValueError(f"A diffusion needs at least 1 step; got steps={self.steps}.")
 
     @property

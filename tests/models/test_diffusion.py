@@ -229,9 +229,10 @@ def test_strided_outside_the_grid_is_refused(steps):
         zoo.diffusion("uniform-cosine", "table", 5).strided(steps)
 
 
-def test_no_steps_are_refused():
-    with pytest.raises(ValueError, match="at least 1 step; got steps=0"):
-        zoo.diffusion("uniform-cosine", "table", 0)
+@pytest.mark.parametrize("steps", [0, None])
+def test_no_steps_are_refused(steps):
+    with pytest.raises(ValueError, match=f"at least 1 step; got steps={steps}"):
+        zoo.diffusion("uniform-cosine", "table", steps)
 
 
 def test_check_refuses_a_denoiser_that_leaks():
