@@ -184,6 +184,7 @@ def test_draw_prior_follows_it():
     assert (masks == 2).all()
 
 
+@pytest.mark.slow
 def test_rare_redraws_reach_every_class_alike():
     """Each class has 1e-8 here, below float32's steps of 1.2e-7 in a uniform number.
 

@@ -66,6 +66,7 @@ def test_both_estimates_are_the_exact_bound(trained, verb):
     assert str(found) == f"{found.bits:.3f} ± {found.error:.3f}"
 
 
+@pytest.mark.slow
 def test_importance_weighting_lowers_the_bits_towards_the_truth():
     """The truth is that of very many samples; one sample of a flow is the elbo."""
     model = zoo.flow("gumbel", 3, 3)

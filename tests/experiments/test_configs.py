@@ -53,9 +53,6 @@ SHRUNK = {
     "squares": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
     "table4_row": MAP_FLOW,
 }
-# Those that differ from their neighbour in numbers only; test_run.py trains the quickstart too.
-QUICK = {"text8_diffusion"}
-MARKS = dict.fromkeys(FILES.keys() - QUICK, pytest.mark.slow)
 UNITS = {"eight_gaussians": "coordinate", "enwik8_diffusion": "byte"}
 UNITS |= {"enwik8_argmax_ar": "byte", "enwik8_argmax_coupling": "byte"}
 MAPS = [name for name in FILES if name.startswith(("cityscapes", "maps", "own_maps"))]
@@ -102,7 +99,8 @@ def book(tmp_path):
     return file
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=MARKS.get(n, ())) for n in FILES])
+@pytest.mark.slow  # test_run.py and test_run_maps.py train two of them in the quick suite
+@pytest.mark.parametrize("name", FILES)
 def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
     module, workdir = workdirs.load_module(FILES[name]), tmp_path / "run"
     config = module.get_config()

@@ -112,7 +112,7 @@ def test_samples_follow_the_law(measured):
 
 @pytest.mark.parametrize(
     "kernel",
-    ["uniform-cosine", slow("absorbing-linear"), slow("birth_death-cosine")],
+    [slow("uniform-cosine"), slow("absorbing-linear"), slow("birth_death-cosine")],
 )
 def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     parts = zoo.KERNELS[kernel], len(zoo.KERNELS[kernel].prior)
@@ -129,7 +129,9 @@ def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     assert exact.all_steps.std(axis=0).mean() < 0.8 * sampled.all_steps.std(axis=0).mean()
 
 
-@pytest.mark.parametrize("denoiser", ["hollow", slow("transformer"), slow("linear_transformer")])
+@pytest.mark.parametrize(
+    "denoiser", [slow("hollow"), slow("transformer"), slow("linear_transformer")]
+)
 def test_networks_make_distributions(denoiser):
     measured = measure(zoo.diffusion("uniform-cosine", denoiser, 2), scale=0.3, shared=True)
     assert_mean(np.exp(measured.log_weight), measured.p, 0.02)

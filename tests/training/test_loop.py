@@ -92,6 +92,7 @@ def test_a_signal_saves_and_the_run_continues(tmp_path, monkeypatch, unbroken, n
     assert_same(tmp_path, train(tmp_path), unbroken)
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_from_its_checkpoint(tmp_path, unbroken):
     """SIGKILL after step 6: steps 5 and 6 are taken again, and logged once."""
     code = (

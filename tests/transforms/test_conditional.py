@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from amd_jax import networks
 from amd_jax.ops import scalars
@@ -33,6 +34,7 @@ def parameters(q, x):
     return jax.tree.unflatten(tree, moved)
 
 
+@pytest.mark.slow
 def test_density_is_that_of_the_draws():
     """log q(u | x) = log p(e) - log |du / de|, by the Jacobian of one draw as a map of e."""
     q, x = law(), jax.random.randint(jax.random.key(2), SHAPE, 0, K)
