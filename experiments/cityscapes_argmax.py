@@ -11,6 +11,8 @@ A smaller one, for a CPU: add --config.levels=3 --config.couplings=2 --config.ba
 --config.network.depth=2 --config.network.growth=16 --config.num_steps=200 --num_texts=64
 """
 
+import functools
+
 import numpy as np
 import optax
 from ml_collections import ConfigDict
@@ -20,9 +22,7 @@ from amd_jax.data import cityscapes
 from amd_jax.ops import scalars
 from amd_jax.training import objectives
 from amd_jax.training.experiment import Experiment
-from amd_jax.transforms import argmax, coupling, elementwise, laws
-from amd_jax.transforms.conditional import Beside, ConditionalFlow
-from amd_jax.transforms.multiscale import multiscale
+from amd_jax.transforms import argmax, conditional, laws, multiscale
 
 K, MAPS = cityscapes.NUM_CLASSES, 2500  # categories, and maps in the training split
 AFFINE = scalars.Affine(bound=2.0)
@@ -45,47 +45,31 @@ def get_config() -> ConfigDict:
 def build(config: ConfigDict) -> Experiment:
     """Plain composition: to change a part, change its line."""
     data = cityscapes.load()
+    conditioners = functools.partial(networks.DenseNet, **config.network)
+    readers = functools.partial(networks.DenseNet, **config.encoder.network)
+    context, couplings = config.encoder.context, config.encoder.couplings
+    features = networks.MapContext(K, readers(context))
     log_frequencies = tuple(np.log(data.frequencies()).tolist())
-    features = networks.MapContext(K, K, **config.encoder.network, start=log_frequencies)
+    phi = networks.MapContext(K, readers(K), start=log_frequencies)
+
+    def encoder(family: laws.Family) -> conditional.ConditionalFlow:
+        parts = (features, context, (K,), couplings, readers, AFFINE)
+        return conditional.couplings(laws.Fixed(family), *parts)
+
     inverses = {
-        "softplus": lambda: argmax.Argmax(encoder(config, laws.NORMAL)),
-        "gumbel": lambda: argmax.GumbelArgmax(K, features),
+        "softplus": lambda: argmax.Argmax(encoder(laws.NORMAL)),
+        "gumbel": lambda: argmax.GumbelArgmax(K, phi),
         "gumbel_threshold": lambda: argmax.GumbelThreshold(
-            encoder(config, laws.LOGISTIC), np.array(log_frequencies)
+            encoder(laws.LOGISTIC), np.array(log_frequencies)
         ),
     }
     if config.inverse not in inverses:
         raise ValueError(
             f"--config.inverse is one of {', '.join(inverses)}; got {config.inverse!r}."
         )
-    density = multiscale(
-        K, config.levels, lambda c: layers(config, c), lambda: laws.Learned(laws.NORMAL)
-    )
-    model = models.Flow((inverses[config.inverse](), *density), laws.Learned(laws.NORMAL))
+    base, sizes = laws.Learned(laws.NORMAL), (config.levels, config.couplings)
+    density = multiscale.glow(K, *sizes, conditioners, AFFINE, base)
+    model = models.Flow((inverses[config.inverse](), *density), base)
     rate, warmup = config.optimizer.learning_rate, config.optimizer.warmup_steps
     optimizer = optax.adamax(optax.linear_schedule(0.0, rate, warmup))
     return Experiment(model, objectives.NegativeElbo(model), optimizer, data)
-
-
-def encoder(config: ConfigDict, family: laws.Family) -> ConditionalFlow:
-    """q(u | x): couplings of the K numbers of a pixel that read features of the map."""
-    context = config.encoder.context
-    parts = []
-    for _ in range(config.encoder.couplings):
-        network = networks.DenseNet((K - K // 2) * AFFINE.num_parameters, **config.encoder.network)
-        parts.append(Beside(context, elementwise.Linear1x1()))
-        parts.append(coupling.Coupling(network, AFFINE, context))
-    features = networks.MapContext(K, context, **config.encoder.network)
-    return ConditionalFlow(laws.Fixed(family), features, context, tuple(parts), (K,))
-
-
-def layers(config: ConfigDict, channels: int) -> tuple:
-    """The layers of one resolution."""
-    parts = []
-    for _ in range(config.couplings):
-        network = networks.DenseNet(
-            (channels - channels // 2) * AFFINE.num_parameters, **config.network
-        )
-        parts += [elementwise.ActNorm(), elementwise.Linear1x1()]
-        parts.append(coupling.Coupling(network, AFFINE))
-    return tuple(parts)

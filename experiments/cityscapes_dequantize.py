@@ -10,6 +10,8 @@ A smaller one, for a CPU: add --config.levels=3 --config.couplings=2 --config.ba
 --config.network.depth=2 --config.network.growth=16 --config.num_steps=200 --num_texts=64
 """
 
+import functools
+
 import optax
 from ml_collections import ConfigDict
 
@@ -18,9 +20,7 @@ from amd_jax.data import cityscapes
 from amd_jax.ops import scalars
 from amd_jax.training import objectives
 from amd_jax.training.experiment import Experiment
-from amd_jax.transforms import coupling, dequantize, elementwise, laws
-from amd_jax.transforms.conditional import ConditionalFlow
-from amd_jax.transforms.multiscale import multiscale
+from amd_jax.transforms import conditional, dequantize, elementwise, laws, multiscale
 
 K, MAPS = cityscapes.NUM_CLASSES, 2500  # categories, and maps in the training split
 AFFINE = scalars.Affine(bound=2.0)
@@ -43,38 +43,16 @@ def get_config() -> ConfigDict:
 def build(config: ConfigDict) -> Experiment:
     """Plain composition: to change a part, change its line."""
     data = cityscapes.load()
-    lift = (
-        dequantize.Variational(K, encoder(config)) if config.variational else dequantize.Uniform(K)
-    )
-    density = multiscale(
-        1, config.levels, lambda c: layers(config, c), lambda: laws.Learned(laws.NORMAL)
-    )
-    parts = (lift, elementwise.Merge(()), *density)  # the numbers become maps of one channel
-    model = models.Flow(parts, laws.Learned(laws.NORMAL))
+    conditioners = functools.partial(networks.DenseNet, **config.network)
+    readers = functools.partial(networks.DenseNet, **config.encoder.network)
+    context, couplings = config.encoder.context, config.encoder.couplings
+    features = networks.MapContext(K, readers(context))
+    parts = (features, context, (), couplings, readers, AFFINE)
+    encoder = conditional.couplings(laws.Fixed(laws.LOGISTIC), *parts)  # at first u is uniform
+    lift = dequantize.Variational(K, encoder) if config.variational else dequantize.Uniform(K)
+    base, sizes = laws.Learned(laws.NORMAL), (config.levels, config.couplings)
+    density = multiscale.glow(1, *sizes, conditioners, AFFINE, base)
+    model = models.Flow((lift, elementwise.Merge(()), *density), base)
     rate, warmup = config.optimizer.learning_rate, config.optimizer.warmup_steps
     optimizer = optax.adamax(optax.linear_schedule(0.0, rate, warmup))
     return Experiment(model, objectives.NegativeElbo(model), optimizer, data)
-
-
-def encoder(config: ConfigDict) -> ConditionalFlow:
-    """q(u | x): one number a pixel, moved by features of the map; at first u is uniform."""
-    context = config.encoder.context
-    features = networks.MapContext(K, context, **config.encoder.network)
-    parts = tuple(
-        coupling.Coupling(
-            networks.DenseNet(AFFINE.num_parameters, **config.encoder.network), AFFINE, context
-        )
-        for _ in range(config.encoder.couplings)
-    )
-    return ConditionalFlow(laws.Fixed(laws.LOGISTIC), features, context, parts)
-
-
-def layers(config: ConfigDict, channels: int) -> tuple:
-    """The layers of one resolution."""
-    parts = []
-    for _ in range(config.couplings):
-        outputs = (channels - channels // 2) * AFFINE.num_parameters
-        network = networks.DenseNet(outputs, **config.network)
-        parts += [elementwise.ActNorm(), elementwise.Linear1x1()]
-        parts.append(coupling.Coupling(network, AFFINE))
-    return tuple(parts)

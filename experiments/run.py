@@ -10,23 +10,21 @@ as in --config.num_steps=200. The other modes take a trained run's config from i
 import dataclasses
 import difflib
 import itertools
-import os
 import re
 import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
 from amd_jax.evaluation import report
 from amd_jax.models import Diffusion, Flow
 from amd_jax.training import allocator, checkpoints, loop
 from amd_jax.training import workdir as workdirs
+from experiments import command_line
 
-OURS = (Path(__file__).parent, Path(report.__file__).parents[1])
 MODES = ("train", "evaluate", "sample", "correct")
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment file; see experiments/.")
@@ -124,12 +122,12 @@ def sample(model, params, data, workdir: Path) -> None:
 
 def correct(model, params, data, workdir: Path) -> None:
     """Prints --text corrected; without one, how well damaged rows of the split are restored."""
-    told, rate = report.of(data), ERROR_RATE.value
+    rate = ERROR_RATE.value
     if TEXT.value is not None:
-        print(told.correction(model, params, text=TEXT.value, error_rate=rate))
+        print(report.of(data).correction(model, params, text=TEXT.value, error_rate=rate))
     else:
         which = {"split": SPLIT.value, "num_texts": NUM_TEXTS.value, "seed": SEED.value}
-        print(told.restoration(model, params, workdir, **which, error_rate=rate))
+        print(report.restoration(model, params, data, workdir, **which, error_rate=rate))
 
 
 def suited(model):
@@ -210,22 +208,10 @@ def numbers(config: dict, prefix: str) -> Iterator[str]:
             yield prefix + name
 
 
-def is_users(error: Exception) -> bool:
-    """Whether the message is meant for the user: raised by this project itself, or by the system.
-
-    Whatever libraries raise below it is a defect and keeps its traceback, and so does a KeyError.
-    """
-    file = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    ours = any(file.is_relative_to(folder) for folder in OURS)
-    return isinstance(error, OSError) or (ours and isinstance(error, (ValueError, RuntimeError)))
-
-
 def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
-    logging.set_verbosity(logging.ERROR)  # Orbax tells of every file
     if KEEP_PAGES.value:
         allocator.keep_pages()  # before JAX makes its threads
-    sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     if len(argv) > 1:
         raise ValueError(f"Unknown argument {argv[1]!r}. Flags start with --, as in --mode=train.")
     source = Path(config_flags.get_config_filename(flags.FLAGS["config"]))
@@ -241,18 +227,7 @@ def main(argv: list[str]) -> None:
 
 def run(argv: list[str]) -> None:
     """`main`, with one line and no traceback for what the user can mend."""
-    try:
-        main(argv)
-    except loop.Interrupted as stop:
-        sys.exit(f"\n{stop} The same command continues.")
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command starts again from what is saved.")
-    except BrokenPipeError:  # such as `| head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        if not is_users(error):
-            raise
-        sys.exit(f"error: {error}")
+    command_line.run(main, argv)
 
 
 if __name__ == "__main__":

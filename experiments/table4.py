@@ -11,13 +11,13 @@ sec. 5.
 """
 
 import argparse
-import functools
+import ast
 import io
 import json
-import sys
-import time
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import numpy as np
@@ -26,8 +26,8 @@ from ml_collections import ConfigDict
 from amd_jax.evaluation import gallery, likelihood, pictures
 from amd_jax.models import Diffusion
 from amd_jax.training import allocator, checkpoints, loop
-from amd_jax.training import step as steps
 from amd_jax.training import workdir as workdirs
+from experiments import command_line
 
 SOURCE = Path(__file__).with_name("table4_row.py")
 ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per pixel
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     for row in flags.rows:
         found[row] = finished(row, flags) or train(row, flags)
         table = markdown(found, flags)
-        write(flags.workdir / "table4.md", table.encode())
+        workdirs.write(flags.workdir / "table4.md", table.encode())
     print("\n" + table)
     data = workdirs.load_experiment(flags.workdir / flags.rows[0])[0].data
     panels = {"test maps": np.asarray(data.rows("test")[:MAPS])}
@@ -104,7 +104,7 @@ def train(row: str, flags: argparse.Namespace) -> dict:
     if workdirs.has_checkpoint(workdir):
         config.num_steps = workdirs.read_config(workdir)["num_steps"]
     else:
-        config.num_steps = steps_that_fit(module.build(config), config, flags.minutes)
+        config.num_steps = steps_that_fit(module, config, flags.minutes)
     print(f"\n{title}: {config.num_steps} steps in {flags.minutes:g} min", flush=True)
     workdirs.claim(workdir, config, SOURCE, summary)
     loop.train(module.build(config), config, workdir)
@@ -114,14 +114,14 @@ def train(row: str, flags: argparse.Namespace) -> dict:
     drawn = gallery.samples(model, params, rng, (MAPS, *data.event_shape))
     array = io.BytesIO()
     np.save(array, drawn)
-    write(workdir / "samples.npy", array.getvalue())
+    workdirs.write(workdir / "samples.npy", array.getvalue())
     elbo = likelihood.elbo(model, params, rng, rows, data.num_classes)
     figures = {"steps": config.num_steps, "minutes": minutes(workdir), "elbo": elbo, "iwbo": None}
     if not isinstance(model, Diffusion):  # whose every draw would walk all steps
         figures["iwbo"] = likelihood.iwbo(
             model, params, rng, rows, data.num_classes, flags.importance_samples
         )
-    write(workdir / "row.json", json.dumps(figures).encode())
+    workdirs.write(workdir / "row.json", json.dumps(figures).encode())
     return finished(row, flags)
 
 
@@ -145,51 +145,39 @@ def finished(row: str, flags: argparse.Namespace) -> dict | None:
 def numbers(config: ConfigDict, row: str, flags: argparse.Namespace) -> ConfigDict:
     """The numbers of a row, with --data and --set."""
     config.update(dict(row=row, data=flags.data))
-    known = config.to_dict()
     for setting in flags.set:
-        name, equals, value = setting.partition("=")
-        part, *rest = name.split(".")
-        old = functools.reduce(lambda at, key: dict(at or {}).get(key), rest, known.get(part))
-        if not equals:
-            raise ValueError(f"--set {setting}: {name} must be NAME=VALUE, as in batch_size=4.")
-        if old is None or isinstance(old, dict):
-            raise ValueError(f"--set {setting}: {name} is no number of {SOURCE.name}.")
+        name, _, value = setting.partition("=")
         try:
-            config.update_from_flattened_dict({name: type(old)(json.loads(value))})
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"--set {setting}: {value} is not like {old!r}.") from error
+            config.update_from_flattened_dict({name: ast.literal_eval(value)})
+        except (KeyError, TypeError, ValueError, SyntaxError) as error:
+            reason = " ".join(map(str, error.args))
+            raise ValueError(
+                f"--set needs a number of {SOURCE.name}, as in batch_size=4; got {setting}: "
+                f"{reason.splitlines()[0]}"
+            ) from error
     return config
 
 
-def steps_that_fit(experiment, config: ConfigDict, minutes: float) -> int:
-    """The number of training steps in the given time, by the median of a few."""
-    data, rng = experiment.data, jax.random.key(0)
-    x = jax.numpy.asarray(data.batch(0, 0, config.batch_size), np.int32)
+def steps_that_fit(module: ModuleType, config: ConfigDict, minutes: float) -> int:
+    """The number of training steps in the given time, at the speed of a short run."""
+    short = config.copy_and_resolve_references()
+    short.update(dict(num_steps=2 * TIMED, log_every=TIMED))
+    with tempfile.TemporaryDirectory() as folder:
+        loop.train(module.build(short), short, Path(folder))
+        _, last = logged(Path(folder))  # the first line has the compilation in it
+    return max(1, round(60 * minutes * last["steps_per_second"]))
 
-    @jax.jit
-    def start(rng, x):
-        params = experiment.model.init(rng, x)
-        return steps.init_state(experiment.objective, experiment.optimizer, params)
 
-    state = steps.replicate(start(rng, x))
-    train_step = steps.make_train_step(
-        experiment.objective, experiment.optimizer, config.ema_decay
-    )
-    seconds = []
-    for i in range(TIMED + 1):
-        before = time.monotonic()
-        batch = steps.shard(data.batch(0, i, config.batch_size))
-        state, metrics = train_step(state, rng, batch)
-        jax.block_until_ready(metrics)
-        seconds.append(time.monotonic() - before)
-    return max(1, round(60 * minutes / np.median(seconds[1:])))  # the first one compiles
+def logged(workdir: Path) -> list[dict]:
+    """The lines on training that a run has logged."""
+    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    return [line for line in lines if "steps_per_second" in line]
 
 
 def minutes(workdir: Path) -> float:
     """How long a run has trained, all its sittings together."""
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    logged = [line for line in map(json.loads, lines) if "steps_per_second" in line]
-    pairs = zip(logged, [0] + [line["step"] for line in logged], strict=False)
+    lines = logged(workdir)
+    pairs = zip(lines, [0] + [line["step"] for line in lines], strict=False)
     return sum((a["step"] - b) / a["steps_per_second"] for a, b in pairs) / 60
 
 
@@ -216,24 +204,5 @@ def bits(estimate: list | None) -> str:
     return "–" if estimate is None else str(likelihood.Estimate(*estimate))
 
 
-def write(path: Path, content: bytes) -> None:
-    """A file that is there whole or not at all."""
-    draft = path.with_name(path.name + ".draft")
-    draft.write_bytes(content)
-    draft.replace(path)
-
-
-def run() -> None:
-    """`main`, with one line and no traceback for what the user can mend."""
-    try:
-        main()
-    except loop.Interrupted as stop:
-        sys.exit(f"\n{stop} The same command continues.")
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command continues; finished rows are kept.")
-    except (ValueError, RuntimeError, OSError) as error:
-        sys.exit(f"error: {error}")
-
-
 if __name__ == "__main__":
-    run()
+    command_line.run(main)

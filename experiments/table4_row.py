@@ -7,6 +7,8 @@ diffusion. Maps: streets (embedded), cityscapes, or a folder or file of your own
 command: `python -m experiments.table4`. Hoogeboom et al., 2021, sec. 5.
 """
 
+import functools
+
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -16,9 +18,9 @@ from amd_jax.diffusion import kernels, schedules
 from amd_jax.ops import scalars
 from amd_jax.training import objectives, optimizers
 from amd_jax.training.experiment import Experiment
-from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
-from amd_jax.transforms.conditional import Beside, ConditionalFlow
-from amd_jax.transforms.multiscale import multiscale
+from amd_jax.transforms import argmax, conditional, dequantize, elementwise, laws, multiscale
+
+AFFINE = scalars.Affine(bound=2.0)
 
 
 def get_config() -> ConfigDict:
@@ -68,17 +70,18 @@ def diffusion(config: ConfigDict, data: maps.Maps) -> Experiment:
 def lift(config: ConfigDict, data: maps.Maps) -> tuple:
     """The transforms from categories to numbers (B, H, W, channels)."""
     k, log_frequencies = data.num_classes, tuple(np.log(data.frequencies()).tolist())
-    normal, logistic = laws.Fixed(laws.NORMAL), laws.Fixed(laws.LOGISTIC)
-    phi = networks.MapContext(k, k, **config.encoder.network, start=log_frequencies)
+    phi = networks.MapContext(k, dense(config.encoder)(k), start=log_frequencies)
     rows = {
-        "softplus": lambda: (argmax.Argmax(encoder(config, k, normal, (k,))),),
+        "softplus": lambda: (argmax.Argmax(encoder(config, k, laws.NORMAL, (k,))),),
         "gumbel": lambda: (argmax.GumbelArgmax(k, phi),),
         "gumbel_threshold": lambda: (
-            argmax.GumbelThreshold(encoder(config, k, logistic, (k,)), np.array(log_frequencies)),
+            argmax.GumbelThreshold(
+                encoder(config, k, laws.LOGISTIC, (k,)), np.array(log_frequencies)
+            ),
         ),
         "uniform": lambda: (dequantize.Uniform(k), elementwise.Merge(())),
         "variational": lambda: (
-            dequantize.Variational(k, encoder(config, k, logistic, ())),
+            dequantize.Variational(k, encoder(config, k, laws.LOGISTIC, ())),
             elementwise.Merge(()),
         ),
     }
@@ -87,34 +90,21 @@ def lift(config: ConfigDict, data: maps.Maps) -> tuple:
     return rows[config.row]()
 
 
-def encoder(config: ConfigDict, num_classes: int, noise: laws.Fixed, event: tuple):
+def encoder(config: ConfigDict, num_classes: int, family: laws.Family, event: tuple):
     """q(u | x): couplings that read features of the map."""
-    size, context = int(np.prod(event)), config.encoder.context
-    features = networks.MapContext(num_classes, context, **config.encoder.network)
-    bijection = scalars.Affine(bound=2.0)
-    moved = size - size // 2
-    parts = []
-    for i in range(config.encoder.couplings):
-        if i > 0 and size > 1:
-            parts.append(Beside(context, elementwise.Linear1x1()))
-        outputs = moved * bijection.num_parameters
-        network = networks.DenseNet(outputs, **config.encoder.network)
-        parts.append(coupling.Coupling(network, bijection, context))
-    return ConditionalFlow(noise, features, context, tuple(parts), event)
+    sizes = config.encoder
+    features = networks.MapContext(num_classes, dense(sizes)(sizes.context))
+    noise, parts = laws.Fixed(family), (sizes.couplings, dense(sizes), AFFINE)
+    return conditional.couplings(noise, features, sizes.context, event, *parts)
 
 
 def density(config: ConfigDict, data: maps.Maps) -> tuple:
-    """The transforms from numbers to the base: activation norms, rotations, couplings."""
+    """The transforms from numbers to the base."""
     channels = 1 if config.row in ("uniform", "variational") else data.num_classes
-    bijection = scalars.Affine(bound=2.0)
+    sizes = (channels, config.levels, config.couplings)
+    return multiscale.glow(*sizes, dense(config), AFFINE, laws.Learned(laws.NORMAL))
 
-    def layers(channels: int) -> tuple:
-        parts = []
-        outputs = (channels - channels // 2) * bijection.num_parameters
-        for _ in range(config.couplings):
-            network = networks.DenseNet(outputs, **config.network)
-            parts += [elementwise.ActNorm(), elementwise.Linear1x1()]
-            parts.append(coupling.Coupling(network, bijection))
-        return tuple(parts)
 
-    return multiscale(channels, config.levels, layers, lambda: laws.Learned(laws.NORMAL))
+def dense(sizes: ConfigDict):
+    """Number of outputs -> DenseNet, as large as `sizes.network` says."""
+    return functools.partial(networks.DenseNet, **sizes.network)

@@ -60,7 +60,7 @@ class Archive:
     name: str = "gtFine_trainvaltest.zip"
 
     def read(self, data_dir: str | None = None) -> dict[str, np.ndarray]:
-        """Split -> its maps, uint8 (N, H, W); the first call unpacks the archive, in a minute.
+        """Split -> its maps, uint8 (N, H, W); the first call unpacks the archive.
 
         Raises:
             ArchiveError: if the archive is missing, damaged, or not the official one.

@@ -81,30 +81,13 @@ class MapReport:
         """ValueError, as `tokens`."""
         self.tokens(text)
 
-    def restoration(
-        self,
-        model: Diffusion,
-        params: Params,
-        workdir: Path,
-        *,
-        split: str,
-        num_texts: int | None,
-        error_rate: float,
-        seed: int,
-    ) -> str:
-        """Correction where the truth is known: a share of the pixels replaced at random.
-
-        By the denoising posterior, and by the raw guess beside it; a picture shows the first maps.
-        """
-        rows, path = self.data.rows(split)[: num_texts or infill.ROWS], workdir / "corrected.png"
-        trial = infill.trial(model, params, rows, self.data.num_classes, seed, error_rate)
+    def restored(self, trial: infill.Trial, rows: np.ndarray, workdir: Path) -> str:
+        """A picture of the first maps (N, H, W) of a trial."""
+        path = workdir / "corrected.png"
         panels = {"damaged": trial.damaged, "corrected": trial.restored, "original": rows}
         first = {title: x[:CORRECTED] for title, x in panels.items()}
         pictures.write_panels(first, self.data.palette, path, columns=1)
-        return (
-            f"correction of {len(rows)} {split} maps, in each {trial.errors} of {rows[0].size} "
-            f"pixels replaced at random:\n{trial}\npicture: {path}"
-        )
+        return f"picture: {path}"
 
     def _some(self, split: str, number: int, seed: int) -> np.ndarray:
         """That many different maps of a split at random, or all: (N, H, W)."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from amd_jax.evaluation import likelihood
+from amd_jax.evaluation import infill, likelihood
 from amd_jax.evaluation.map_report import MapReport
 from amd_jax.evaluation.plane import PointReport
 from amd_jax.evaluation.text_report import TextReport
@@ -41,18 +41,8 @@ class Report(Protocol):
     def correction(self, model: Diffusion, params: Params, *, text: str, error_rate: float) -> str:
         """A text of the user with its probable errors corrected."""
 
-    def restoration(
-        self,
-        model: Diffusion,
-        params: Params,
-        workdir: Path,
-        *,
-        split: str,
-        num_texts: int | None,
-        error_rate: float,
-        seed: int,
-    ) -> str:
-        """How well rows are restored in which a share of the tokens was replaced at random."""
+    def restored(self, trial: infill.Trial, rows: np.ndarray, workdir: Path) -> str:
+        """Some of the rows (N, ...) of a trial: damaged, and corrected."""
 
 
 def of(data: Any) -> Report:
@@ -103,6 +93,29 @@ def importance_weighted(
         model, params, jax.random.key(seed), rows, data.num_classes, importance_samples
     )
     return _line(data, split, found, f"importance-weighted bound, k = {importance_samples}")
+
+
+def restoration(
+    model: Diffusion,
+    params: Params,
+    data: Any,
+    workdir: Path,
+    *,
+    split: str,
+    num_texts: int | None,
+    error_rate: float,
+    seed: int,
+) -> str:
+    """Correction where the truth is known: a share of the tokens replaced at random.
+
+    By the denoising posterior, and by the raw guess beside it; then the first rows.
+    """
+    rows, told = data.rows(split)[: num_texts or infill.ROWS], of(data)
+    trial = infill.trial(model, params, rows, data.num_classes, seed, error_rate)
+    return (
+        f"correction of {len(rows)} {split} {told.rows}, in each {trial.errors} of {rows[0].size} "
+        f"{data.unit}s replaced at random:\n{trial}\n{told.restored(trial, rows, workdir)}"
+    )
 
 
 def _line(data: Any, split: str, found: likelihood.Estimate, how: str) -> str:

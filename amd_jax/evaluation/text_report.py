@@ -76,28 +76,9 @@ class TextReport:
         fixed = infill.correct_text(model, params, x, *self.data.event_shape, error_rate)
         return self._corrected(x, fixed)
 
-    def restoration(
-        self,
-        model: Diffusion,
-        params: Params,
-        workdir: Path,
-        *,
-        split: str,
-        num_texts: int | None,
-        error_rate: float,
-        seed: int,
-    ) -> str:
-        """Spell checking where the truth is known: a share of the tokens replaced at random.
-
-        By the denoising posterior, and by the raw guess beside it; then the first text.
-        """
-        rows = self.data.rows(split)[: num_texts or infill.ROWS]
-        trial = infill.trial(model, params, rows, self.data.num_classes, seed, error_rate)
-        return (
-            f"spell checking of {len(rows)} {split} {self.rows}, in each {trial.errors} of "
-            f"{rows.shape[1]} {self.data.unit}s replaced at random:\n{trial}\n"
-            f"{self._corrected(trial.damaged[0], trial.restored[0])}"
-        )
+    def restored(self, trial: infill.Trial, rows: np.ndarray, workdir: Path) -> str:
+        """The first text of a trial, the changed places marked."""
+        return self._corrected(trial.damaged[0], trial.restored[0])
 
     def _corrected(self, before: np.ndarray, after: np.ndarray) -> str:
         """Two texts (L,), the changes marked in the second."""

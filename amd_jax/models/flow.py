@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax.ops import integers
+from amd_jax.transforms.chain import Chain
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
@@ -24,32 +25,27 @@ class Flow:
     base: Law
     redraws: int = 0  # of a sampled row that holds a code of no class
 
+    @property
+    def chain(self) -> Chain:
+        """The transforms as one, from data to latents."""
+        return Chain(self.transforms)
+
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters from a batch of data `x` (B, ...), which data-dependent parts look at."""
-        params, z = {}, x
-        for i, (name, transform) in enumerate(self._named()):
-            rng_init, rng_forward = jax.random.split(jax.random.fold_in(rng, i))
-            params[name] = transform.init(rng_init, z)
-            z, _ = transform.forward(params[name], rng_forward, z)
-        params["base"] = self.base.init(jax.random.fold_in(rng, len(self.transforms)), z)
-        return {name: found for name, found in params.items() if jax.tree.leaves(found)}
+        params = self.chain.init(rng, x)
+        z, _ = jax.eval_shape(self.chain.forward, params, rng, x)
+        base = self.base.init(jax.random.fold_in(rng, len(self.transforms)), z)
+        return {**params, "base": base} if jax.tree.leaves(base) else params
 
     def forward(
         self, params: Params, rng: Key, x: Array, *, train: bool = False
     ) -> tuple[Array, Nats]:
         """Latents z of x (B, ...), and the transforms' nats (B,)."""
-        z, total = x, jnp.zeros(x.shape[0])
-        for i, (name, transform) in enumerate(self._named()):
-            rng_part = jax.random.fold_in(rng, i)
-            z, nats = transform.forward(params.get(name, {}), rng_part, z, train=train)
-            total += nats
-        return z, total
+        return self.chain.forward(params, rng, x, train=train)
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
         """Data x (B, ...) of latents z."""
-        for i, (name, transform) in reversed(list(enumerate(self._named()))):
-            z = transform.inverse(params.get(name, {}), jax.random.fold_in(rng, i), z)
-        return z
+        return self.chain.inverse(params, rng, z)
 
     def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
         """log p(z) + log p(x | z) - log q(z | x) of one z ~ q(z | x): (B,)."""
@@ -87,16 +83,12 @@ class Flow:
     def check(self, params: Params, rng: Key, x: Array) -> None:
         """Raises ValueError with place and kind of the first part that is not finite on `x`."""
         z = x
-        for i, (name, transform) in enumerate(self._named()):
+        for i, (name, transform) in enumerate(self.chain.named()):
             z, nats = jax.jit(transform.forward)(
                 params.get(name, {}), jax.random.fold_in(rng, i), z
             )
             _check_finite(name, z, nats)
         _check_finite("base", self.base.log_prob(params.get("base", {}), z))
-
-    def _named(self) -> list[tuple[str, Transform]]:
-        """The transforms with their names in the parameters, such as "03_Linear1x1"."""
-        return [(f"{i:02d}_{type(t).__name__}", t) for i, t in enumerate(self.transforms)]
 
 
 def _check_finite(name: str, *arrays: Array) -> None:

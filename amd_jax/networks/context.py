@@ -8,7 +8,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.lstm import Linear, gelu
 from amd_jax.networks.recurrence import bidirectional
 from amd_jax.types import Array
@@ -61,24 +60,18 @@ class PointwiseContext(nn.Module):
 class MapContext(nn.Module):
     """Numbers that say how to lift each pixel, given those around: (B, H, W) -> (.., num_outputs).
 
-    A DenseNet of the one-hot pixels. The outputs start at zero, or at `start`.
+    A network of the one-hot pixels, such as a DenseNet; `start` is added to its outputs.
     """
 
     num_classes: int
-    num_outputs: int
-    blocks: int
-    growth: int
-    depth: int
-    dropout: float = 0.0
-    width: int = 64
-    start: tuple[float, ...] | None = None  # (num_outputs,)
+    network: nn.Module  # (B, H, W, K) -> (B, H, W, num_outputs)
+    start: tuple[float, ...] = (0.0,)  # (num_outputs,), or one for all
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for pixels x (B, H, W)."""
-        sizes = (self.num_outputs, self.blocks, self.growth, self.depth, self.dropout, self.width)
-        out = DenseNet(*sizes, name="dense")(jax.nn.one_hot(x, self.num_classes), train=train)
-        return out if self.start is None else out + jnp.asarray(self.start)
+        out = self.network(jax.nn.one_hot(x, self.num_classes), train=train)
+        return out + jnp.asarray(self.start)
 
 
 def _table(num_classes, width):

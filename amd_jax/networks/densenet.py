@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from amd_jax.networks.blocks import check_sizes
-from amd_jax.networks.convolution import Conv3x3
+from amd_jax.networks.convolution import conv_general_dilated
 
 
 class DenseNet(nn.Module):
@@ -54,6 +54,5 @@ class _Layer(nn.Module):
     def __call__(self, h: Array, *, train: bool) -> Array:
         h = nn.relu(nn.Dense(h.shape[-1], name="mix")(h))
         h = nn.Dropout(self.dropout, deterministic=not train)(h)
-        if h.ndim == 4:
-            return nn.relu(Conv3x3(self.growth, name="conv")(h))
-        return nn.relu(nn.Conv(self.growth, (3,) * (h.ndim - 2), name="conv")(h))
+        windows, how = (3,) * (h.ndim - 2), conv_general_dilated
+        return nn.relu(nn.Conv(self.growth, windows, conv_general_dilated=how, name="conv")(h))

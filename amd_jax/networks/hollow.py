@@ -9,6 +9,7 @@ from amd_jax.networks.blocks import (
     Block,
     Linear,
     check_sizes,
+    joined,
     output,
     rms_norm,
     shift,
@@ -57,11 +58,8 @@ class Hollow(nn.Module):
         past = self.tower("past", tokens, time, train)
         future = self.tower("future", tokens[:, ::-1], time, train)[:, ::-1]
         sides = [past, future, *self.contexts(x_t)]
-        h = Linear(self.join_width, name="join")(jnp.concatenate(sides, axis=-1))
-        for i in range(self.join_blocks):
-            block = Block(dropout=self.dropout, name=f"joint_{i}")
-            h = block(h, time, train=train)
-        return output(self.num_classes, self.log_frequencies)(rms_norm(h))
+        h = joined(sides, time, self.join_width, self.join_blocks, self.dropout, train)
+        return output(self.num_classes, self.log_frequencies)(h)
 
     def contexts(self, x_t: Array) -> list[Array]:
         """Embeddings of the contexts of 3 to 5 tokens: each (B, L, table_width).

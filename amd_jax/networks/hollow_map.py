@@ -9,6 +9,7 @@ from amd_jax.networks.blocks import (
     Block,
     Linear,
     check_sizes,
+    joined,
     output,
     rms_norm,
     shift,
@@ -53,10 +54,9 @@ class HollowMap(nn.Module):
         before = self.tower("before", tokens, time, train)
         turned = jnp.flip(tokens, (1, 2))
         after = jnp.flip(self.tower("after", turned, time, train), (1, 2))
-        h = Linear(self.join_width, name="join")(jnp.concatenate([before, after], axis=-1))
-        for i in range(self.join_blocks):
-            h = Block(dropout=self.dropout, name=f"joint_{i}")(h, time, train=train)
-        return output(self.num_classes, self.log_frequencies)(rms_norm(h))
+        sizes = (self.join_width, self.join_blocks, self.dropout)
+        h = joined([before, after], time, *sizes, train)
+        return output(self.num_classes, self.log_frequencies)(h)
 
     def tower(self, name: str, tokens: Array, time: Array, train: bool) -> Array:
         """Features of the pixels before each, row by row: (B, H, W, K) -> (B, H, W, D)."""

@@ -5,11 +5,10 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.networks.attention import linear_attention, window_attention
+from amd_jax.networks.blocks import uniform
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.matmul import dense_dot_general
 from amd_jax.types import Array
-
-KERNEL_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # U(±1 / sqrt(fan_in))
 
 
 def _dense(
@@ -24,7 +23,7 @@ def _dense(
     return nn.Dense(
         features,
         use_bias=use_bias,
-        kernel_init=KERNEL_INIT,
+        kernel_init=uniform,
         bias_init=bias_init,
         dot_general=dot_general,
         name=name,

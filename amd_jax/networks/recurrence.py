@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.blocks import check_sizes, uniform
 from amd_jax.networks.matmul import matmul, transposed_matmul
 from amd_jax.types import Array
 
@@ -122,7 +122,7 @@ class LSTM(nn.Module):
         size = 4 * self.features
         kernel = self.param("input", nn.initializers.lecun_normal(), (inputs, size))
         bias = self.param("bias", _remember, (size,))
-        return kernel, bias, self.param("kernel", _recurrent, (self.features, size))
+        return kernel, bias, self.param("kernel", uniform, (self.features, size))
 
     def __call__(self, x: Array, rows: Array | None = None) -> Array:
         """All states, (B, L, features).
@@ -158,7 +158,6 @@ def bidirectional(x: Array, features: int, layer: int, rows: Array | None = None
 
 
 # Not orthogonal: several QR decompositions in one program deadlock XLA on two CPU cores (0.10.2).
-_recurrent = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 def _remember(rng, shape, dtype=jnp.float32):

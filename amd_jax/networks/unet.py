@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.networks.blocks import Linear, check_sizes
-from amd_jax.networks.convolution import Conv3x3, Upsample
+from amd_jax.networks.blocks import Linear, check_sizes, uniform
+from amd_jax.networks.convolution import Upsample, conv_general_dilated
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.types import Array
 
@@ -109,7 +109,8 @@ class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """The block applied to x."""
-        h = Conv3x3(self.width, name="conv")(x)
+        how = {"kernel_init": uniform, "conv_general_dilated": conv_general_dilated}
+        h = nn.Conv(self.width, (3, 3), **how, name="conv")(x)
         return mish(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm")(h))
 
 

@@ -80,14 +80,19 @@ def claim(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
         (workdir / "run.json").write_text(json.dumps(record, indent=2) + "\n")
         shutil.copyfile(source, workdir / "experiment.py")
         # Last, and at once: a folder with a config.json is complete.
-        draft = workdir / "config.json.draft"
-        draft.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-        draft.replace(workdir / "config.json")
+        write(workdir / "config.json", f"{json.dumps(config.to_dict(), indent=2)}\n".encode())
     except OSError as error:
         raise ValueError(
             f"The workdir must be a folder that can be written; {workdir}: {error.strerror}. "
             "Give another --workdir."
         ) from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file that is there whole, or as it was before."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_bytes(content)
+    draft.replace(path)
 
 
 def has_checkpoint(workdir: str | Path) -> bool:

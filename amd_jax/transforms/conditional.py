@@ -6,12 +6,16 @@ there, everything else lets them pass (`Beside`).
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from amd_jax.transforms import conditioner
+from amd_jax.transforms.chain import Chain
+from amd_jax.transforms.coupling import Coupling
+from amd_jax.transforms.elementwise import Linear1x1
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
@@ -51,38 +55,57 @@ class ConditionalFlow:
     transforms: tuple[Transform, ...]  # of (B, ..., context + E), the features pass
     event: tuple[int, ...] = ()
 
+    @property
+    def chain(self) -> Chain:
+        """The transforms as one."""
+        return Chain(self.transforms)
+
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters for contexts like `x`, a real batch."""
         rng_context, rng_start, rng = jax.random.split(rng, 3)
         shape = (*x.shape, self.context)
         params = {"context": conditioner.init(self.network, rng_context, x, shape)}
         state, _ = self._start(params, rng_start, x, train=False)
-        for i, (name, transform) in enumerate(self._named()):
-            rng_init, rng_forward = jax.random.split(jax.random.fold_in(rng, i))
-            params[name] = transform.init(rng_init, state)
-            state, _ = transform.forward(params[name], rng_forward, state)
-        return {name: found for name, found in params.items() if jax.tree.leaves(found)}
+        return {**params, **self.chain.init(rng, state)}
 
     def sample_and_log_prob(
         self, params: Params, rng: Key, x: Array, *, train: bool = False
     ) -> tuple[Array, Nats]:
         """Draws (B, ..., *event) given x, and their log-densities (B,) in nats."""
         rng_start, rng = jax.random.split(rng)
-        state, log_q = self._start(params, rng_start, x, train=train)
-        for i, (name, transform) in enumerate(self._named()):
-            rng_part, found = jax.random.fold_in(rng, i), params.get(name, {})
-            state, nats = transform.forward(found, rng_part, state, train=train)
-            log_q -= nats
-        return state[..., self.context :].reshape(*x.shape, *self.event), log_q
+        state, log_e = self._start(params, rng_start, x, train=train)
+        state, nats = self.chain.forward(params, rng, state, train=train)
+        return state[..., self.context :].reshape(*x.shape, *self.event), log_e - nats
 
     def _start(self, params: Params, rng: Key, x: Array, *, train: bool) -> tuple[Array, Nats]:
         """Features of x beside fresh noise, and the noise's log-density (B,)."""
         rng_noise, rng_dropout = jax.random.split(rng)
-        found, shape = params.get("context", {}), (*x.shape, self.context)
+        shape = (*x.shape, self.context)
+        found = params["context"]
         features = conditioner.apply(self.network, found, rng_dropout, x, shape, train=train)
         e = self.noise.sample({}, rng_noise, (*x.shape, math.prod(self.event)))
         return jnp.concatenate([features, e], axis=-1), self.noise.log_prob({}, e)
 
-    def _named(self) -> list[tuple[str, Transform]]:
-        """The transforms with their names in the parameters, such as "03_Coupling"."""
-        return [(f"{i:02d}_{type(t).__name__}", t) for i, t in enumerate(self.transforms)]
+
+def couplings(
+    noise: Law,
+    network: Any,
+    context: int,
+    event: tuple[int, ...],
+    steps: int,
+    conditioners: Callable[[int], Any],
+    bijection: Any,
+) -> ConditionalFlow:
+    """A ConditionalFlow of `steps` couplings, with rotations of several latents between them.
+
+    `conditioners(F)` makes the network of a coupling, with F outputs. Hoogeboom et al., 2021: the
+    posterior of the flows on maps.
+    """
+    size = math.prod(event)
+    parts: list[Transform] = []
+    for i in range(steps):
+        if i and size > 1:
+            parts.append(Beside(context, Linear1x1()))
+        outputs = (size - size // 2) * bijection.num_parameters
+        parts.append(Coupling(conditioners(outputs), bijection, context))
+    return ConditionalFlow(noise, network, context, tuple(parts), event)

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 
-from amd_jax.transforms.elementwise import Squeeze
+from amd_jax.transforms.coupling import Coupling
+from amd_jax.transforms.elementwise import ActNorm, Linear1x1, Squeeze
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
@@ -39,25 +41,31 @@ class FactorOut:
         return jnp.concatenate([z, self.law.sample(params, rng, z.shape)], axis=-1)
 
 
-def multiscale(
+def glow(
     channels: int,
     levels: int,
-    layers: Callable[[int], tuple[Transform, ...]],
-    law: Callable[[], Law],
+    steps: int,
+    conditioners: Callable[[int], Any],
+    bijection: Any,
+    law: Law,
 ) -> tuple[Transform, ...]:
     """The transforms of a flow over maps (B, H, W, channels) at `levels` resolutions.
 
-    At each level a Squeeze by 2, then `layers(number of channels)`; between levels half of the
-    channels are factored out. H and W must be multiples of 2 ** levels. Kingma and Dhariwal,
-    2018, fig. 2b.
+    At each level a Squeeze by 2, then `steps` times ActNorm, Linear1x1 and a coupling, for whose F
+    outputs `conditioners(F)` makes the network; between levels half of the channels are factored
+    out, with their `law`. H and W must be multiples of 2 ** levels. Kingma and Dhariwal, 2018,
+    fig. 2b.
     """
     if levels < 1:
         raise ValueError(f"A multi-scale flow needs 1 level or more; got levels={levels}.")
     parts: list[Transform] = []
     for level in range(levels):
         if level:
-            parts.append(FactorOut(law()))
+            parts.append(FactorOut(law))
             channels //= 2
+        parts.append(Squeeze(2))
         channels *= 4
-        parts += [Squeeze(2), *layers(channels)]
+        outputs = channels // 2 * bijection.num_parameters
+        for _ in range(steps):
+            parts += [ActNorm(), Linear1x1(), Coupling(conditioners(outputs), bijection)]
     return tuple(parts)

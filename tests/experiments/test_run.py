@@ -32,7 +32,7 @@ def test_training_reports_all_of_itself(trained):
     assert result.ending is None
     for part in ("stdlib_docs: train", "step 6/6", "test: ", "order 6: ", "sample 2:"):
         assert part in result.out
-    assert "spell checking of 4 test texts" in result.out
+    assert "correction of 4 test texts" in result.out
     assert max(map(len, result.out.splitlines())) <= 80
     assert [line["step"] for line in metrics(workdir)] == [1, 2, 3, 4, 5, 6]
     assert {path.name for path in (workdir / "checkpoints").iterdir()} == {"4", "6"}

@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 from amd_jax.training import loop
-from experiments import table4
+from experiments import command_line, table4
 
 pytestmark = pytest.mark.slow
 
 TINY = [
     *("levels=1", "couplings=1", "batch_size=2", "timesteps=4", "log_every=1"),
     *("network.growth=4", "network.depth=1", "network.width=8", "denoiser.width=8"),
-    *("denoiser.dilations=[1]", "denoiser.join_width=8"),
+    *("denoiser.dilations=(1,)", "denoiser.join_width=8"),
 ]
 ROWS = ("uniform", "diffusion")
 
@@ -58,32 +58,45 @@ def test_finished_rows_are_kept_and_one_without_figures_goes_on(flags, workdir, 
     assert (workdir / "table4.md").read_text() == before
 
 
-def test_a_row_that_is_interrupted_is_continued(flags, workdir, monkeypatch, tmp_path):
-    def stop(*arguments):
-        raise loop.Interrupted("Stopped at step 1 of 2; saved.")
+def test_a_row_that_is_interrupted_is_continued(flags, tmp_path, monkeypatch):
+    where = [f"--workdir={tmp_path}", "--rows", "uniform"]
+    train = loop.train
 
-    monkeypatch.setattr(loop, "train", stop)
-    monkeypatch.setattr("sys.argv", ["table4", *flags, "--rows", "uniform"])
-    monkeypatch.setattr(table4, "finished", lambda row, flags: None)
+    def interrupted(experiment, config, workdir):
+        short = config.copy_and_resolve_references()
+        short.num_steps = 2
+        train(experiment, short, workdir)
+        raise loop.Interrupted("Stopped at step 2 of 4; saved.")
+
+    monkeypatch.setattr(table4, "steps_that_fit", lambda *_: 4)
+    monkeypatch.setattr(loop, "train", interrupted)
     with pytest.raises(SystemExit, match="The same command continues"):
-        table4.run()
-    assert json.loads((workdir / "uniform" / "config.json").read_text())["num_steps"] == 1
+        command_line.run(table4.main, [*flags, *where])
+    assert not (tmp_path / "uniform" / "row.json").exists()
+
+    monkeypatch.setattr(table4, "steps_that_fit", None)  # the number of steps is the first one
+    monkeypatch.setattr(loop, "train", train)
+    table4.main([*flags, *where])
+    lines = [json.loads(x) for x in (tmp_path / "uniform/metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    assert " | 4 | " in (tmp_path / "table4.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         (["--set", *TINY, "couplings=2"], "another config: couplings was 1, now 2. Give another"),
-        (["--set", "no.such=1"], "no.such is no number of table4_row.py"),
-        (["--set", "couplings"], "couplings: couplings must be NAME=VALUE"),
+        (["--set", "no.such=1"], "a number of table4_row.py, as in batch_size=4; got no.such=1: "),
+        (["--set", "couplings"], "as in batch_size=4; got couplings: invalid syntax"),
+        (["--set", "couplings=many"], "got couplings=many: malformed"),
+        (["--set", "couplings='4'"], "got couplings='4': "),
         (["--data=nowhere", "--workdir=runs/none"], "found nothing at nowhere"),
     ],
 )
 def test_mistakes_get_one_line(flags, workdir, more, message, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["table4", *flags, *more])
     with pytest.raises(SystemExit) as stop:
-        table4.run()
+        command_line.run(table4.main, [*flags, *more])
     assert message.replace("nowhere", str(tmp_path / "nowhere")) in str(stop.value)
     assert str(stop.value).count("\n") == 0
     assert not (tmp_path / "runs").exists()

@@ -69,7 +69,7 @@ def flow(name):
     layers, values = zip(*parts_of(name), strict=True)
     base = [golden[f"w/base_dist.{kind}"].reshape(-1) for kind in ("loc", "log_scale")]
     model = models.Flow((argmax.Digits(config["K"]), lift, *layers), laws.Learned(laws.NORMAL))
-    named = zip(model._named()[2:], values, strict=True)
+    named = zip(model.chain.named()[2:], values, strict=True)
     params = {name: value for (name, _), value in named}
     params |= {
         "01_BinaryArgmax": weights.context_params() if name == "ar" else weights.pointwise_params()
@@ -104,7 +104,7 @@ def test_samples_are_those_of_the_reference_for_its_noise(name):
     z = laws.Learned(family).sample(params["base"], jax.random.key(0), (3, 8, 5))
     close(z.swapaxes(1, 2), golden["sample/z"])
     v, rng = z, jax.random.key(0)
-    for place, part in reversed(model._named()[2:]):
+    for place, part in reversed(model.chain.named()[2:]):
         v = jax.jit(part.inverse)(params[place], rng, v)
     close(v.swapaxes(1, 2), golden["sample/v"])
     x = jax.jit(model.inverse)(params, rng, z)

@@ -9,10 +9,11 @@ from amd_jax.networks import convolution
 @pytest.mark.parametrize(
     "shape",
     [
-        (2, 8, 6, 3, 5),  # many tiles
+        (2, 8, 6, 3, 5),
         (3, 4, 4, 5, 2),
-        (1, 2, 2, 8, 4),  # few
+        (1, 2, 2, 8, 4),
         (2, 5, 4, 3, 3),  # an odd side
+        (1, 3, 1, 2, 3),
     ],
 )
 def test_values_and_gradients_are_those_of_the_plain_twin(shape):
@@ -28,7 +29,7 @@ def test_values_and_gradients_are_those_of_the_plain_twin(shape):
 
     found, wanted = (
         jax.jit(both, static_argnums=0)(f)
-        for f in (convolution.products_convolve, convolution.plain_convolve)
+        for f in (convolution.tiled_convolve, convolution.plain_convolve)
     )
     for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(got, want, atol=5e-5)

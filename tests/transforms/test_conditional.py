@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,24 +7,19 @@ import pytest
 
 from amd_jax import networks
 from amd_jax.ops import scalars
-from amd_jax.transforms import laws
-from amd_jax.transforms.conditional import Beside, ConditionalFlow
-from amd_jax.transforms.coupling import Coupling
-from amd_jax.transforms.elementwise import Linear1x1
+from amd_jax.transforms import conditional, laws
 
 K, CONTEXT, SHAPE = 3, 2, (4, 2, 2)  # x (B, H, W), u (B, H, W, K)
 SIZES = dict(blocks=1, growth=4, depth=1, width=8)
 
 
-def law() -> ConditionalFlow:
+def law() -> conditional.ConditionalFlow:
     """Two couplings of 3 channels, which read 2 features of the map."""
-    couplings = [
-        Coupling(networks.DenseNet(4, **SIZES), scalars.Affine(bound=2.0), CONTEXT)
-        for _ in range(2)
-    ]
-    parts = (couplings[0], Beside(CONTEXT, Linear1x1()), couplings[1])
-    context = networks.MapContext(K, CONTEXT, **SIZES)
-    return ConditionalFlow(laws.Fixed(laws.NORMAL), context, CONTEXT, parts, (K,))
+    context = networks.MapContext(K, networks.DenseNet(CONTEXT, **SIZES))
+    noise, dense = laws.Fixed(laws.NORMAL), functools.partial(networks.DenseNet, **SIZES)
+    return conditional.couplings(
+        noise, context, CONTEXT, (K,), 2, dense, scalars.Affine(bound=2.0)
+    )
 
 
 def parameters(q, x):
@@ -50,8 +47,7 @@ def test_density_is_that_of_the_draws():
         full = jnp.concatenate([state[row, ..., :CONTEXT], e.reshape(*SHAPE[1:], K)], axis=-1)[
             None
         ]
-        for i, (name, part) in enumerate(q._named()):
-            full, _ = part.forward(params[name], jax.random.fold_in(rng, i), full)
+        full, _ = q.chain.forward(params, rng, full)
         return full[0, ..., CONTEXT:].reshape(-1)
 
     for row in range(2):
@@ -71,9 +67,14 @@ def test_draws_depend_on_the_context_around():
 
 
 def test_without_an_event_there_is_one_number_a_place():
-    couplings = (Coupling(networks.DenseNet(2, **SIZES), scalars.Affine(), CONTEXT),)
-    context = networks.MapContext(K, CONTEXT, **SIZES)
-    q = ConditionalFlow(laws.Fixed(laws.LOGISTIC), context, CONTEXT, couplings)
+    context, dense = (
+        networks.MapContext(K, networks.DenseNet(CONTEXT, **SIZES)),
+        functools.partial(networks.DenseNet, **SIZES),
+    )
+    q = conditional.couplings(
+        laws.Fixed(laws.LOGISTIC), context, CONTEXT, (), 2, dense, scalars.Affine()
+    )
+    assert [type(part).__name__ for part in q.transforms] == ["Coupling", "Coupling"]
     x = jnp.zeros(SHAPE, jnp.int32)
     u, log_q = q.sample_and_log_prob(q.init(jax.random.key(0), x), jax.random.key(1), x)
     assert (u.shape, log_q.shape) == (SHAPE, SHAPE[:1])

@@ -1,13 +1,17 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from amd_jax import networks
+from amd_jax.ops import scalars
 from amd_jax.transforms import laws
-from amd_jax.transforms.elementwise import ActNorm
-from amd_jax.transforms.multiscale import FactorOut, multiscale
+from amd_jax.transforms.multiscale import FactorOut, glow
 
 NORMAL = laws.Fixed(laws.NORMAL)
+DENSE = functools.partial(networks.DenseNet, blocks=1, growth=2, depth=1, width=4)
 
 
 def test_what_leaves_the_flow_has_its_law():
@@ -23,21 +27,19 @@ def test_what_leaves_the_flow_has_its_law():
 
 
 def test_each_level_halves_the_sides_and_half_of_the_channels_stay():
-    parts = multiscale(3, 3, lambda channels: (ActNorm(),), lambda: NORMAL)
+    parts = glow(3, 3, 1, DENSE, scalars.Affine(), NORMAL)
     x, shapes, rng = jax.random.normal(jax.random.key(0), (2, 8, 16, 3)), [], jax.random.key(1)
     for part in parts:
         params = part.init(rng, x)
         x, _ = part.forward(params, rng, x)
         shapes.append((type(part).__name__, *x.shape[1:]))
+    steps = ("ActNorm", "Linear1x1", "Coupling")
     assert shapes == [
-        ("Squeeze", 4, 8, 12),
-        ("ActNorm", 4, 8, 12),
+        *((name, 4, 8, 12) for name in ("Squeeze", *steps)),
         ("FactorOut", 4, 8, 6),
-        ("Squeeze", 2, 4, 24),
-        ("ActNorm", 2, 4, 24),
+        *((name, 2, 4, 24) for name in ("Squeeze", *steps)),
         ("FactorOut", 2, 4, 12),
-        ("Squeeze", 1, 2, 48),
-        ("ActNorm", 1, 2, 48),
+        *((name, 1, 2, 48) for name in ("Squeeze", *steps)),
     ]
 
 
@@ -45,4 +47,4 @@ def test_parts_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="even number; got 3"):
         FactorOut(NORMAL).init(jax.random.key(0), jnp.zeros((2, 4, 3)))
     with pytest.raises(ValueError, match="1 level or more; got levels=0"):
-        multiscale(3, 0, lambda channels: (), lambda: NORMAL)
+        glow(3, 0, 1, DENSE, scalars.Affine(), NORMAL)

@@ -1,0 +1,46 @@
+"""Transforms one after the other, as one transform."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax.types import Array, Key, Nats, Params, Transform
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Chain:
+    """z = f_n(… f_1(x)), with the sum of the nats.
+
+    Parameters are a dict with an entry for each part that has some, named by place and kind.
+    """
+
+    transforms: tuple[Transform, ...]
+
+    def init(self, rng: Key, x: Array) -> Params:
+        """Parameters from a batch of data `x` (B, ...), which data-dependent parts look at."""
+        params, z = {}, x
+        for i, (name, transform) in enumerate(self.named()):
+            rng_init, rng_forward = jax.random.split(jax.random.fold_in(rng, i))
+            params[name] = transform.init(rng_init, z)
+            z, _ = transform.forward(params[name], rng_forward, z)
+        return {name: found for name, found in params.items() if jax.tree.leaves(found)}
+
+    def forward(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        z, total = x, jnp.zeros(x.shape[0])
+        for i, (name, transform) in enumerate(self.named()):
+            rng_part = jax.random.fold_in(rng, i)
+            z, nats = transform.forward(params.get(name, {}), rng_part, z, train=train)
+            total += nats
+        return z, total
+
+    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+        for i, (name, transform) in reversed(list(enumerate(self.named()))):
+            z = transform.inverse(params.get(name, {}), jax.random.fold_in(rng, i), z)
+        return z
+
+    def named(self) -> list[tuple[str, Transform]]:
+        """The transforms with their names in the parameters, such as "03_Linear1x1"."""
+        return [(f"{i:02d}_{type(t).__name__}", t) for i, t in enumerate(self.transforms)]

@@ -1,0 +1,42 @@
+"""How a command of this project ends: with what it printed, or with one clear line."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from absl import logging
+
+import amd_jax
+from amd_jax.training import loop
+
+OURS = (Path(__file__).parent, Path(amd_jax.__file__).parent)
+
+
+def run(main: Callable[..., None], *arguments) -> None:
+    """`main(*arguments)`, with one line and no traceback for what the user can mend."""
+    logging.set_verbosity(logging.ERROR)  # Orbax tells of every file
+    sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
+    try:
+        main(*arguments)
+    except loop.Interrupted as stop:
+        sys.exit(f"\n{stop} The same command continues.")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command starts again from what is saved.")
+    except BrokenPipeError:  # such as `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if not is_users(error):
+            raise
+        sys.exit(f"error: {error}")
+
+
+def is_users(error: Exception) -> bool:
+    """Whether the message is meant for the user: raised by this project itself, or by the system.
+
+    Whatever libraries raise below it is a defect and keeps its traceback, and so does a KeyError.
+    """
+    file = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    ours = any(file.is_relative_to(folder) for folder in OURS)
+    return isinstance(error, OSError) or (ours and isinstance(error, (ValueError, RuntimeError)))
