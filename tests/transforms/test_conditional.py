@@ -13,13 +13,12 @@ K, CONTEXT, SHAPE = 3, 2, (4, 2, 2)  # x (B, H, W), u (B, H, W, K)
 SIZES = dict(blocks=1, growth=4, depth=1, width=8)
 
 
-def law() -> conditional.ConditionalFlow:
-    """Two couplings of 3 channels, which read 2 features of the map."""
+def law(event=(K,)) -> conditional.ConditionalFlow:
+    """Two couplings of the numbers of a pixel, which read 2 features of the map."""
     context = networks.MapContext(K, networks.DenseNet(CONTEXT, **SIZES))
     noise, dense = laws.Fixed(laws.NORMAL), functools.partial(networks.DenseNet, **SIZES)
-    return conditional.couplings(
-        noise, context, CONTEXT, (K,), 2, dense, scalars.Affine(bound=2.0)
-    )
+    bijection = scalars.Affine(bound=2.0)
+    return conditional.couplings(noise, context, CONTEXT, event, 2, dense, bijection)
 
 
 def parameters(q, x):
@@ -67,13 +66,7 @@ def test_draws_depend_on_the_context_around():
 
 
 def test_without_an_event_there_is_one_number_a_place():
-    context, dense = (
-        networks.MapContext(K, networks.DenseNet(CONTEXT, **SIZES)),
-        functools.partial(networks.DenseNet, **SIZES),
-    )
-    q = conditional.couplings(
-        laws.Fixed(laws.LOGISTIC), context, CONTEXT, (), 2, dense, scalars.Affine()
-    )
+    q = law(event=())
     assert [type(part).__name__ for part in q.transforms] == ["Coupling", "Coupling"]
     x = jnp.zeros(SHAPE, jnp.int32)
     u, log_q = q.sample_and_log_prob(q.init(jax.random.key(0), x), jax.random.key(1), x)
