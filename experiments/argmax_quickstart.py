@@ -11,15 +11,14 @@ from amd_jax import models, networks
 from amd_jax.data import stdlib_docs
 from amd_jax.ops import scalars
 from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 from amd_jax.transforms import argmax, autoregressive, laws
 from amd_jax.transforms.conditioner import OfTokens
 
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=16, num_steps=1000, ema_decay=0.0))
-    config.update(dict(checkpoint_every=500, evaluate_every=0, evaluate_texts=60, log_every=50))
+    config = numbers(batch_size=16, num_steps=1000, evaluate_texts=60, log_every=50)
     config.length = 256
     config.network = dict(features=256, layers=1, components=4)
     config.encoder = dict(width=64, layers=1, context=64)

@@ -16,16 +16,20 @@ from amd_jax import models, networks
 from amd_jax.data import cityscapes
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 
 ROWS = 2500  # maps in the training split
 
 
 def get_config() -> ConfigDict:
     """The paper's numbers; everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=64, num_steps=500 * ROWS // 64, ema_decay=0.0))
-    config.update(dict(checkpoint_every=1000, evaluate_every=1000, evaluate_texts=475))
-    config.log_every = 20
+    config = numbers(
+        batch_size=64,
+        num_steps=500 * ROWS // 64,
+        checkpoint_every=1000,
+        evaluate_every=1000,
+        evaluate_texts=475,
+    )
     config.timesteps = 4000  # T, the number of diffusion steps
     config.network = dict(dim=64, multipliers=(1, 2, 4, 8), heads=4, groups=8, dropout=0.1)
     config.optimizer = dict(learning_rate=1e-4, warmup_steps=5)

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 from absl import logging
 
 import amd_jax
@@ -16,7 +17,7 @@ OURS = (Path(__file__).parent, Path(amd_jax.__file__).parent)
 
 def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
-    logging.set_verbosity(logging.ERROR)  # Orbax tells of every file
+    logging.set_verbosity(logging.FATAL)  # Orbax tells of every file, and of failures at length
     sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     try:
         main(*arguments)
@@ -27,9 +28,23 @@ def run(main: Callable[..., None], *arguments) -> None:
     except BrokenPipeError:  # such as `| head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
+        if jax.process_count() > 1:
+            leave(error)
         if not is_users(error):
             raise
         sys.exit(f"error: {error}")
+
+
+def leave(error: Exception) -> None:
+    """Ends one of several processes at once: the usual way out would wait for the others."""
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        reason = str(error).splitlines()[0]
+        line = f"another process of this run has failed or died, so this one stops: {reason}. "
+        line += "Start all of them again: the same command continues from what is saved."
+    else:
+        line = str(error) if is_users(error) else "".join(traceback.format_exception(error))
+    print(f"error: process {jax.process_index()}: {line}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def is_users(error: Exception) -> bool:

@@ -13,15 +13,16 @@ from amd_jax import models, networks
 from amd_jax.data import toy
 from amd_jax.ops import scalars
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 from amd_jax.transforms import argmax, autoregressive, laws
 from amd_jax.transforms.conditioner import OfTokens
 
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=512, num_steps=1500, ema_decay=0.99))
-    config.update(dict(checkpoint_every=500, evaluate_every=0, evaluate_texts=500, log_every=50))
+    config = numbers(
+        batch_size=512, num_steps=1500, ema_decay=0.99, evaluate_texts=500, log_every=50
+    )
     config.num_classes = 91  # cells along a side
     config.network = dict(features=64, layers=1, components=8)
     config.encoder = dict(width=64, layers=2, context=64)

@@ -16,7 +16,7 @@ from amd_jax import models, networks
 from amd_jax.data import enwik8
 from amd_jax.ops import scalars
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 from amd_jax.transforms import argmax, autoregressive, laws
 from amd_jax.transforms.conditioner import OfTokens
 
@@ -25,9 +25,14 @@ ROWS = 281_250  # chunks of 320 in the training split
 
 def get_config() -> ConfigDict:
     """The paper's numbers; everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=64, num_steps=40 * ROWS // 64, ema_decay=0.0))
-    config.update(dict(checkpoint_every=10_000, evaluate_every=10_000, evaluate_texts=512))
-    config.log_every = 100
+    config = numbers(
+        batch_size=64,
+        num_steps=40 * ROWS // 64,
+        checkpoint_every=10_000,
+        evaluate_every=10_000,
+        evaluate_texts=512,
+        log_every=100,
+    )
     config.network = dict(features=2048, layers=2, components=27, input_dropout=0.25)
     config.encoder = dict(width=512, layers=1, context=128)
     config.optimizer = dict(learning_rate=1e-3, decay_per_epoch=0.995)

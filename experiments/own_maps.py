@@ -16,13 +16,12 @@ from amd_jax import models, networks
 from amd_jax.data import maps
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=4, num_steps=4000, ema_decay=0.0))
-    config.update(dict(checkpoint_every=500, evaluate_every=500, evaluate_texts=64, log_every=20))
+    config = numbers(batch_size=4, num_steps=4000, evaluate_every=500)
     config.data = dict(path="", num_classes=0, augment=True, palette=())
     config.timesteps = 1000  # T, the number of diffusion steps
     config.network = dict(width=64, dilations=(1, 2), window=3, join_width=96, join_blocks=2)

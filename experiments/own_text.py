@@ -14,14 +14,14 @@ from amd_jax import models, networks
 from amd_jax.data import text
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=7000, ema_decay=0.0))
-    config.update(dict(checkpoint_every=1000, evaluate_every=800, evaluate_texts=64))
-    config.log_every = 50
+    config = numbers(
+        batch_size=8, num_steps=7000, checkpoint_every=1000, evaluate_every=800, log_every=50
+    )
     config.data = dict(path="", length=256, raw_bytes=False)
     config.timesteps = 1000  # T, the number of diffusion steps
     config.network = dict(width=128, blocks=2, heads=0, join_width=192, table_width=32)

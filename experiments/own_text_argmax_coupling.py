@@ -14,15 +14,16 @@ from amd_jax import models, networks
 from amd_jax.data import text
 from amd_jax.ops import scalars
 from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 from amd_jax.transforms import argmax, coupling, elementwise, laws
 from amd_jax.transforms.conditioner import OfTokens
 
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=16, num_steps=1500, ema_decay=0.0))
-    config.update(dict(checkpoint_every=250, evaluate_every=250, evaluate_texts=64, log_every=25))
+    config = numbers(
+        batch_size=16, num_steps=1500, checkpoint_every=250, evaluate_every=250, log_every=25
+    )
     config.data = dict(path="", length=256, raw_bytes=False)
     config.couplings = 4
     config.network = dict(features=192, layers=1, components=8, input_dropout=0.0)

@@ -12,13 +12,14 @@ from amd_jax import models, networks
 from amd_jax.data import stdlib_docs
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=2000, ema_decay=0.0))
-    config.update(dict(checkpoint_every=1000, evaluate_every=0, evaluate_texts=60, log_every=50))
+    config = numbers(
+        batch_size=8, num_steps=2000, checkpoint_every=1000, evaluate_texts=60, log_every=50
+    )
     config.length = 256
     config.timesteps = 1000  # T, the number of diffusion steps
     config.network = dict(width=96, blocks=2, heads=0, join_width=128, table_width=0)

@@ -10,6 +10,7 @@ as in --config.num_steps=200. The other modes take a trained run's config from i
 import dataclasses
 import difflib
 import itertools
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from types import ModuleType
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
+from amd_jax import parallel
 from amd_jax.evaluation import report
 from amd_jax.models import Diffusion, Flow
 from amd_jax.training import allocator, checkpoints, loop
@@ -65,6 +67,21 @@ TEXT = flags.DEFINE_string("text", None, "Text to correct.")
 ERROR_RATE = flags.DEFINE_float(
     "error_rate", 0.05, "Share of characters, or pixels, that are wrong."
 )
+BEST = flags.DEFINE_bool(
+    "best", False, "Take the checkpoint with the best validation bits, not the newest."
+)
+PROFILE = flags.DEFINE_bool(
+    "profile", False, "Write a trace of some training steps to the workdir, for Perfetto."
+)
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "Address of process 0, as host:port, where several processes train."
+)
+NUM_PROCESSES = flags.DEFINE_integer(
+    "num_processes", None, "How many processes train; Slurm and Cloud TPU tell.", lower_bound=1
+)
+PROCESS_ID = flags.DEFINE_integer(
+    "process_id", None, "Which of them this one is, from 0.", lower_bound=0
+)
 KEEP_PAGES = flags.DEFINE_bool(
     "keep_pages",
     True,
@@ -83,7 +100,12 @@ def train(workdir: Path, config: ConfigDict, source: Path) -> None:
         report.of(data).tokens(TEXT.value)  # what it refuses is told now, not after the training
     summary = data.summary()  # reads the data: nothing is written if they are missing
     print(summary, flush=True)
-    workdirs.claim(workdir, config, source, summary)
+    parallel.check_same(
+        "config, experiment file and data",
+        "\n".join([config.to_json(indent=0), source.read_text(), summary]),
+    )
+    if parallel.is_first():
+        workdirs.claim(workdir, config, source, summary)
     which = {"split": "validation", "num_texts": config.evaluate_texts}
 
     def validate(params):
@@ -91,7 +113,9 @@ def train(workdir: Path, config: ConfigDict, source: Path) -> None:
         name = f"validation_elbo_bits_per_{data.unit}"
         return {name: found.bits, f"{name}_error": found.error}
 
-    params = loop.train(experiment, config, workdir, validate)
+    params = loop.train(experiment, config, workdir, validate, profile=PROFILE.value)
+    if BEST.value:
+        _, params = checkpoints.load_run(workdir, best=True)
     for show in (evaluate, sample, correct):
         if show is not correct or isinstance(model, Diffusion):
             print()
@@ -214,13 +238,16 @@ def main(argv: list[str]) -> None:
         allocator.keep_pages()  # before JAX makes its threads
     if len(argv) > 1:
         raise ValueError(f"Unknown argument {argv[1]!r}. Flags start with --, as in --mode=train.")
+    parallel.start(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+    if not parallel.is_first():
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  process 0 prints for all
     source = Path(config_flags.get_config_filename(flags.FLAGS["config"]))
     workdir = Path(WORKDIR.value or Path("runs") / source.stem)
     if MODE.value == "train":
         train(workdir, CONFIG.value, source)
     else:
         refuse_other_numbers(workdir, CONFIG.value, workdirs.load_module(source))
-        experiment, params = checkpoints.load_run(workdir)
+        experiment, params = checkpoints.load_run(workdir, best=BEST.value)
         show = {"evaluate": evaluate, "sample": sample, "correct": correct}[MODE.value]
         show(suited(experiment.model), params, experiment.data, workdir)
 

@@ -164,7 +164,7 @@ def steps_that_fit(module: ModuleType, config: ConfigDict, minutes: float) -> in
     short.update(dict(num_steps=2 * TIMED, log_every=TIMED))
     with tempfile.TemporaryDirectory() as folder:
         loop.train(module.build(short), short, Path(folder))
-        _, last = logged(Path(folder))  # the first line has the compilation in it
+        _, last = logged(Path(folder))  # the first steps are slower
     return max(1, round(60 * minutes * last["steps_per_second"]))
 
 

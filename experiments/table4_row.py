@@ -17,7 +17,7 @@ from amd_jax.data import cityscapes, maps, scenes
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.ops import scalars
 from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 from amd_jax.transforms import argmax, conditional, dequantize, elementwise, laws, multiscale
 
 AFFINE = scalars.Affine(bound=2.0)
@@ -25,8 +25,7 @@ AFFINE = scalars.Affine(bound=2.0)
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=1000, ema_decay=0.0))
-    config.update(dict(checkpoint_every=200, evaluate_every=0, evaluate_texts=64, log_every=20))
+    config = numbers(batch_size=8, num_steps=1000, checkpoint_every=200)
     config.data = "streets"
     config.row = "softplus"
     config.levels, config.couplings = 3, 4  # of the density: resolutions, and layers at each

@@ -17,14 +17,15 @@ MATHEMATICS = {"ops", "diffusion", "transforms"}
 MAY_IMPORT = {  # besides itself and types.py
     "__init__": set(),
     "types": set(),
+    "parallel": set(),
     "ops": set(),
     "diffusion": {"ops"},
     "transforms": {"ops"},
     "networks": set(),
     "data": set(),
     "models": MATHEMATICS,
-    "training": MATHEMATICS | {"models"},
-    "evaluation": MATHEMATICS | {"models"},
+    "training": MATHEMATICS | {"models", "parallel"},
+    "evaluation": MATHEMATICS | {"models", "parallel"},
 }
 
 

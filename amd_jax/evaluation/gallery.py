@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from amd_jax import parallel
 from amd_jax.diffusion import samplers
 from amd_jax.models import Diffusion
 from amd_jax.ops import integers
@@ -21,18 +22,21 @@ def samples(
     shape: tuple[int, ...],
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """Samples of the given shape (N, ...), int32, drawn in one call on the device.
+    """Samples of the given shape (N, ...), int32, drawn in one call, a share on each device.
 
-    Or in as many as a batch size asks for, each with a key of its own: then more samples start
-    with the same ones, batch by batch, and need no more memory.
+    Or in as many calls as a batch size asks for, each with a key of its own: then more samples
+    start with the same ones, batch by batch, and need no more memory.
     """
-    draw = jax.jit(model.sample, static_argnums=2)
-    if batch_size is None:
-        return np.asarray(draw(params, rng, shape))
     number, *event = shape
-    batch = (min(number, batch_size), *event)
-    keys = [jax.random.fold_in(rng, i) for i in range(-(-number // batch[0]))]
-    return np.concatenate([np.asarray(draw(params, key, batch)) for key in keys])[:number]
+    batch = min(number, batch_size or number)
+    share = (-(-batch // jax.device_count()), *event)
+    draw = parallel.over_devices(lambda params, key: model.sample(params, key, share))
+    params = parallel.replicate(params)
+    drawn = []
+    for i in range(-(-number // batch)):
+        keys = parallel.own_keys(jax.random.fold_in(rng, i))
+        drawn.append(parallel.gather(draw(params, keys))[:batch])
+    return np.concatenate(drawn)[:number]
 
 
 def unused(drawn: np.ndarray, shown: str) -> list[str]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import jax_utils
 
+from amd_jax import parallel
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Model, Nats, Params
 
@@ -99,25 +99,25 @@ def nats_of_rows(
     num_classes: int,
     draws: int = 1,
 ) -> np.ndarray:
-    """estimate(params, rng, x) (B,) of all rows (N, ...), on all local devices: float64 (N,).
+    """estimate(params, rng, x) (B,) of all rows (N, ...), on all devices: float64 (N,).
 
     B keeps a call within `TOKENS` tokens if the estimate tiles each row `draws` times. The last
     batch is filled up with copies of its first row, which are not counted. Raises ValueError for
     a token outside [0, num_classes).
     """
     categorical.check_tokens(rows, num_classes)
-    devices = jax.local_device_count()
+    devices = jax.device_count()
     batch_size = max(1, TOKENS // (draws * math.prod(rows.shape[1:])))
     batch_size = min(batch_size, -(-len(rows) // devices))
-    run = jax.pmap(estimate)
-    params = jax_utils.replicate(params)
+    run = parallel.over_devices(estimate)
+    params = parallel.replicate(params)
     nats = []
     for start in range(0, len(rows), devices * batch_size):
         x = np.asarray(rows[start : start + devices * batch_size], np.int32)
         padded = np.concatenate([x, np.repeat(x[:1], devices * batch_size - len(x), axis=0)])
-        rngs = jax.random.split(jax.random.fold_in(rng, start), devices)
-        found = run(params, rngs, padded.reshape(devices, batch_size, *x.shape[1:]))
-        nats.append(np.asarray(found).reshape(-1)[: len(x)])
+        rngs = parallel.own_keys(jax.random.fold_in(rng, start))
+        found = run(params, rngs, parallel.own(padded))
+        nats.append(parallel.gather(found)[: len(x)])
     return np.concatenate(nats).astype(np.float64)
 
 

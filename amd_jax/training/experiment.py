@@ -1,11 +1,25 @@
-"""Experiment: the parts that one experiment file composes."""
+"""Experiment: the parts that one experiment file composes, and the numbers that training reads."""
 
 import dataclasses
 from typing import Any
 
+import jax
 import optax
+from ml_collections import ConfigDict
 
 from amd_jax.types import Model, Objective
+
+NUMBERS = {  # of the training loop: default and least value
+    "seed": (0, 0),
+    "ema_decay": (0.0, 0.0),  # of the averaged parameters; 0.999 averages about 1000 steps
+    "accumulate": (1, 1),  # parts of a device's batch, taken one after the other to save memory
+    "max_skipped": (10, 1),  # so many steps in a row that are not finite stop the run
+    "checkpoint_every": (500, 1),
+    "evaluate_every": (0, 0),  # 0: never
+    "evaluate_texts": (64, 1),  # rows of the validation split, whatever they are
+    "log_every": (20, 1),
+}
+REQUIRED = ("batch_size", "num_steps")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -16,3 +30,50 @@ class Experiment:
     objective: Objective
     optimizer: optax.GradientTransformation
     data: Any  # data.dataset.Dataset: num_classes, event_shape, batch, rows, ...
+
+
+def numbers(*, batch_size: int, num_steps: int, **others: float) -> ConfigDict:
+    """The numbers that training reads, to start a config with: those given, and defaults.
+
+    The batch is that of all devices. Raises TypeError for a name that is not in `NUMBERS`.
+    """
+    if unknown := others.keys() - NUMBERS:
+        raise TypeError(f"numbers() knows {', '.join(NUMBERS)}; got {', '.join(unknown)}.")
+    defaults = {name: default for name, (default, _) in NUMBERS.items()}
+    return ConfigDict(dict(batch_size=batch_size, num_steps=num_steps, **defaults | others))
+
+
+def check_numbers(config: ConfigDict) -> None:
+    """Raises ValueError unless the config has the loop's numbers, and they make sense."""
+    if missing := {*REQUIRED, *NUMBERS} - {*config}:
+        raise ValueError(
+            "A config has the numbers of amd_jax.training.experiment.numbers(...); this one lacks "
+            f"{', '.join(sorted(missing))}. Start it with them."
+        )
+    least = {name: least for name, (_, least) in NUMBERS.items()} | dict.fromkeys(REQUIRED, 1)
+    for name, bound in least.items():
+        if config[name] < bound:
+            raise ValueError(
+                f"{name} must be at least {bound}; got --config.{name}={config[name]}."
+            )
+    if config.seed >= 2**32:
+        raise ValueError(f"seed must be in [0, 2 ** 32); got --config.seed={config.seed}.")
+    if config.ema_decay >= 1:
+        raise ValueError(
+            f"ema_decay must be in [0, 1); got --config.ema_decay={config.ema_decay}. "
+            "Use 0.0 for no average, 0.999 for one of about 1000 steps."
+        )
+    _check_batch(config.batch_size, config.accumulate)
+
+
+def _check_batch(size: int, accumulate: int) -> None:
+    """Raises ValueError, with the nearest sizes that are, if the batch is not divisible."""
+    devices = jax.device_count()
+    if size % (devices * accumulate):
+        below = size // (devices * accumulate) * devices * accumulate
+        near = " or ".join(str(b) for b in (below, below + devices * accumulate) if b)
+        parts = f" x {accumulate} parts (--config.accumulate)" if accumulate > 1 else ""
+        raise ValueError(
+            f"The batch must be divisible by the {devices} devices{parts}; got {size}. "
+            f"Use --config.batch_size={near}."
+        )

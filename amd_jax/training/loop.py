@@ -1,9 +1,10 @@
 """The training loop: batch, step, log, evaluate, save; continues where a run stopped."""
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,18 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from amd_jax import parallel
 from amd_jax.ops import categorical
+from amd_jax.training import machine
 from amd_jax.training import step as steps
+from amd_jax.training import workdir as workdirs
 from amd_jax.training.checkpoints import Checkpoints
-from amd_jax.training.experiment import Experiment
-from amd_jax.training.progress import Progress
-from amd_jax.types import Params
+from amd_jax.training.experiment import Experiment, check_numbers
+from amd_jax.training.progress import Progress, duration
+from amd_jax.types import Key, Params
 
-LEAST = {"batch_size": 1, "num_steps": 1, "checkpoint_every": 1, "log_every": 1}
-LEAST |= {"evaluate_every": 0, "evaluate_texts": 1}  # every 0 steps: never
-Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics with units
+Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics; score first
+PROFILED = 5  # steps in a profile, which begins after as many
 
 
 class Interrupted(Exception):
@@ -28,123 +31,217 @@ class Interrupted(Exception):
 
 
 def train(
-    experiment: Experiment, config: ConfigDict, workdir: Path, evaluate: Evaluate | None = None
+    experiment: Experiment,
+    config: ConfigDict,
+    workdir: Path,
+    evaluate: Evaluate | None = None,
+    profile: bool = False,
 ) -> Params:
     """Trains up to config.num_steps and returns the averaged parameters.
 
-    Continues from the newest checkpoint in `workdir`; batch and noise are functions of the seed
-    and the step, so that a continued run ends with the same bits as an unbroken one. On SIGINT or
-    SIGTERM it saves and raises Interrupted; on a second one it stops at once.
+    Continues from the newest sound checkpoint in `workdir`; batch and noise are functions of the
+    seed and the step, so that a continued run ends with the same bits as an unbroken one. On
+    SIGINT or SIGTERM it saves and raises Interrupted; on a second one it stops at once. With
+    `profile`, a trace of some steps for Perfetto is written to `workdir`/profile.
     """
     check_numbers(config)
-    data = experiment.data
+    if parallel.is_first():
+        workdirs.hold(workdir)
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
-    train_step = steps.make_train_step(
-        experiment.objective, experiment.optimizer, config.ema_decay
-    )
-    nats_per_bit = np.log(2) * np.prod(data.event_shape)
     with Checkpoints(workdir) as checkpoints:
-        state = _start(experiment, config, rng_init, checkpoints)
+        state, pending = _start(experiment, config, rng_init, checkpoints)
         start = int(state.step)
         if start >= config.num_steps:
             return state.ema
-        state = steps.replicate(state)
-        progress = Progress(
-            workdir, start, config.num_steps, config.log_every, nats_per_bit, data.unit
+        size = machine.parameters(state.params)
+        state = parallel.replicate(state)
+        train_step = steps.make_train_step(
+            experiment.objective, experiment.optimizer, config.ema_decay, config.accumulate
         )
-        with progress, _signals() as received:
+        example = _batch(experiment.data, config, start + 1)
+        compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
+        lines, rates = _expectations(compiled, config, start, size)
+        progress = _progress(experiment.data, config, workdir, start, pending, rates)
+        progress.say(lines)
+        run = _Run(experiment, config, rng, checkpoints, progress, evaluate)
+        trace = _trace(workdir / "profile", start) if profile else nullcontext(lambda step: None)
+        with progress, trace as at, _signals() as received:
             for step in range(start + 1, config.num_steps + 1):
-                state, metrics = train_step(state, rng, _batch(data, config, step))
-                if jax.default_backend() == "cpu":  # queued steps deadlocked virtual devices
-                    jax.block_until_ready(metrics)
-                due = step == config.num_steps or received or step % config.checkpoint_every == 0
-                if due or step % config.log_every == 0 or jax.default_backend() == "cpu":
-                    _check_finite(experiment, config, state, rng, step)
-                progress.update(step, jax.tree.map(lambda a: a[0], metrics))
-                if due:
-                    checkpoints.save(steps.unreplicate(state))
-                if received:
-                    raise Interrupted(f"Stopped at step {step} of {config.num_steps}; saved.")
-                if evaluate and config.evaluate_every and step % config.evaluate_every == 0:
-                    progress.evaluated(step, evaluate(steps.unreplicate(state.ema)))
-        return steps.unreplicate(state.ema)
+                at(step)
+                state, metrics = train_step(state, rng, _batch(experiment.data, config, step))
+                progress.update(step, parallel.settled(metrics))
+                run.conclude(step, state, stopped=received())
+        return parallel.unreplicate(state.ema)
 
 
-def check_numbers(config: ConfigDict) -> None:
-    """Raises ValueError unless the config has the loop's numbers, and they make sense."""
-    missing = {"seed", "ema_decay", *LEAST} - {"evaluate_texts", *config}
-    if missing:
-        raise ValueError(
-            "A config has the numbers of experiments/quickstart.py; this one lacks "
-            f"{', '.join(sorted(missing))}. Add them."
-        )
-    for name, least in LEAST.items():
-        if config.get(name, least) < least:
+@dataclasses.dataclass
+class _Run:
+    """What happens beside the steps."""
+
+    experiment: Experiment
+    config: ConfigDict
+    rng: Key
+    checkpoints: Checkpoints
+    progress: Progress
+    evaluate: Evaluate | None
+    skipped: int = 0  # steps, as far as they have been told
+
+    def conclude(self, step: int, state: steps.TrainState, stopped: bool) -> None:
+        """Checks, evaluates and saves what is due; raises Interrupted if it was `stopped`."""
+        config = self.config
+        every = config.evaluate_every if self.evaluate else 0
+        scored = every > 0 and step % every == 0
+        last = step == config.num_steps
+        due = last or stopped or scored or step % config.checkpoint_every == 0
+        if due or step % config.log_every == 0 or jax.default_backend() == "cpu":
+            self.check_finite(step, state)
+        if due:
+            bits = self.score(step, state) if scored else None
+            self.progress.sync()
+            pending = self.progress.pending()
+            self.checkpoints.save(parallel.unreplicate(state), pending, bits)
+            parallel.wait(f"checkpoint {step}")
+        if stopped:
+            raise Interrupted(f"Stopped at step {step} of {config.num_steps}; saved.")
+
+    def score(self, step: int, state: steps.TrainState) -> float:
+        """The first number of an evaluation, which is logged."""
+        found = self.evaluate(parallel.unreplicate(state.ema))
+        self.progress.evaluated(step, found)
+        return next(iter(found.values()))
+
+    def check_finite(self, step: int, state: steps.TrainState) -> None:
+        """Tells of skipped steps; ValueError if there are too many in a row, naming the part."""
+        in_a_row, skipped = map(int, parallel.unreplicate((state.in_a_row, state.skipped)))
+        if in_a_row >= self.config.max_skipped:
             raise ValueError(
-                f"{name} must be at least {least}; got --config.{name}={config[name]}."
+                f"Loss and gradient must be finite; up to step {step} they were not, {in_a_row} "
+                f"in a row. {self.reason(step, state)} What was saved is sound. Use a smaller "
+                "learning rate, in another --workdir."
             )
-    if not 0 <= config.seed < 2**32:
-        raise ValueError(f"seed must be in [0, 2 ** 32); got --config.seed={config.seed}.")
-    if not 0 <= config.ema_decay < 1:
-        raise ValueError(
-            f"ema_decay must be in [0, 1); got --config.ema_decay={config.ema_decay}. "
-            "Use 0.0 for no average, 0.999 for one of about 1000 steps."
-        )
-    steps.shard(np.zeros(config.batch_size))  # refuses what the devices do not divide
+        if in_a_row and skipped > self.skipped:
+            self.progress.say(
+                f"step {step} is skipped: its numbers are not finite ({in_a_row} in a row; the "
+                f"run stops at {self.config.max_skipped})"
+            )
+        self.skipped = skipped
+
+    def reason(self, step: int, state: steps.TrainState) -> str:
+        """What the model says of the batch of a step that failed."""
+        config, x = self.config, _batch(self.experiment.data, self.config, step)
+        parts = x.reshape(len(x) * config.accumulate, -1, *x.shape[2:])
+        first = jax.process_index() * len(parts)
+        params = parallel.unreplicate(state.params)
+        try:
+            for part, rows in enumerate(parts, start=first):
+                key = steps.part_key(self.rng, step - 1, part)
+                self.experiment.model.check(params, key, jax.numpy.asarray(rows, np.int32))
+        except ValueError as error:
+            return str(error)
+        return "The model itself is finite there; its gradient is not."
 
 
 def _batch(data: Any, config: ConfigDict, step: int) -> np.ndarray:
-    """The data of one step, with an axis of devices; ValueError for a token outside [0, K)."""
-    x = data.batch(config.seed, step - 1, config.batch_size)
+    """The rows of this process at a step, (devices, B / devices, ...); ValueError for no token."""
+    x = parallel.own(data.batch(config.seed, step - 1, config.batch_size))
     categorical.check_tokens(x, data.num_classes)
-    return steps.shard(x)
-
-
-def _check_finite(
-    experiment: Experiment, config: ConfigDict, state: steps.TrainState, rng: jax.Array, step: int
-) -> None:
-    """Raises ValueError if a step up to `step` failed: with the part, if the model can tell.
-
-    A step whose numbers are not finite leaves the state, and its count of steps, as it was.
-    """
-    reached = int(steps.unreplicate(state.step))
-    if reached == step:
-        return
-    params = steps.unreplicate(state.params)
-    reason = "The model itself is finite there; its gradient is not."
-    try:
-        for device, x in enumerate(_batch(experiment.data, config, reached + 1)):
-            key = steps.step_key(rng, reached, device)
-            experiment.model.check(params, key, jax.numpy.asarray(x, np.int32))
-    except ValueError as error:
-        reason = str(error)
-    raise ValueError(
-        f"Loss and gradient must be finite; at step {reached + 1} they are not, and nothing of it "
-        f"is saved. {reason} Use a smaller learning rate, in another --workdir."
-    )
+    return x
 
 
 def _start(
-    experiment: Experiment, config: ConfigDict, rng: jax.Array, checkpoints: Checkpoints
-) -> steps.TrainState:
-    """The newest saved state, or a fresh one."""
+    experiment: Experiment, config: ConfigDict, rng: Key, checkpoints: Checkpoints
+) -> tuple[steps.TrainState, list[dict]]:
+    """The newest saved state and the metrics that wait to be logged, or a fresh one and none."""
     model, event = experiment.model, experiment.data.event_shape
-    x = jax.ShapeDtypeStruct((min(config.batch_size, 8), *event), np.int32)
+    shape = jax.ShapeDtypeStruct((min(config.batch_size, 8), *event), np.int32)
+    pending: list[dict] = []
 
     def init(rng, x):
         return steps.init_state(experiment.objective, experiment.optimizer, model.init(rng, x))
 
-    if checkpoints.latest() is not None:
-        return checkpoints.restore(jax.eval_shape(init, rng, x))
-    x = jax.numpy.asarray(experiment.data.batch(config.seed, 0, x.shape[0]), np.int32)
-    state = jax.jit(init)(rng, x)
-    model.check(state.params, rng, x)
-    return state
+    if parallel.is_first() and checkpoints.latest() is not None:
+        state, pending = checkpoints.restore(jax.eval_shape(init, rng, shape))
+    else:
+        x = experiment.data.batch(config.seed, 0, shape.shape[0])
+        x = jax.numpy.asarray(x, np.int32)
+        state = jax.jit(init)(rng, x)
+        model.check(state.params, rng, x)
+    return parallel.from_first(state), pending
+
+
+def _expectations(
+    compiled: jax.stages.Compiled, config: ConfigDict, start: int, size: int
+) -> tuple[str, Callable[[float], dict[str, float]]]:
+    """What is known of a run before it begins, in lines, and of a speed in steps/s, as metrics."""
+    work = machine.flops(compiled) * config.accumulate  # of a device
+    rate, source = machine.peak()
+    left = config.num_steps - start
+    lines = [f"{machine.describe()}: {size:,} parameters, batch {config.batch_size}"]
+    if work:
+        lines += [
+            f"a step: {work / 1e9:.3g} GFLOP on each, at {rate / 1e9:.4g} GFLOP/s ({source});",
+            f"{left} steps: at least {duration(left * work / rate)}",
+        ]
+
+    def rates(speed: float) -> dict[str, float]:
+        return {
+            "examples_per_second": speed * config.batch_size,
+            "share_of_peak": speed * work / rate,
+            "memory_gb": machine.memory_gb(),
+        }
+
+    return "\n".join(lines), rates
+
+
+def _progress(
+    data: Any, config: ConfigDict, workdir: Path, start: int, pending: list[dict], rates: Callable
+) -> Progress:
+    """The progress of a run, in bits per token of its data."""
+    nats_per_bit = np.log(2) * np.prod(data.event_shape)
+    numbers = (start, config.num_steps, config.log_every)
+    return Progress(workdir, *numbers, nats_per_bit, data.unit, pending, rates)
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
-    """A list that fills when SIGINT or SIGTERM arrives; the second one acts as usual."""
+def _trace(folder: Path, start: int) -> Iterator[Callable[[int], None]]:
+    """A function to call before each step, which writes a profile of some; the first process's."""
+    running = False
+
+    def stop():
+        nonlocal running
+        if running:
+            jax.profiler.stop_trace()
+        running = False
+
+    def at(step: int) -> None:
+        nonlocal running
+        if step == start + PROFILED + 1 and parallel.is_first():
+            jax.profiler.start_trace(folder, create_perfetto_trace=True)
+            running = True
+        if step == start + 2 * PROFILED + 1:
+            stop()
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "writable").touch()
+        (folder / "writable").unlink()
+    except OSError as error:
+        raise ValueError(
+            f"--profile writes to {folder}, which is not possible: {error.strerror}. Leave it "
+            "out, or give another --workdir."
+        ) from error
+    try:
+        yield at
+    finally:
+        stop()
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """A function that tells, once a step, whether to stop: if SIGINT or SIGTERM has arrived.
+
+    All processes are told at the same step, one after the signal. A second signal acts as usual.
+    """
     received: list[int] = []
     previous = {}
 
@@ -157,7 +254,7 @@ def _signals() -> Iterator[list[int]]:
     for number in (signal.SIGINT, signal.SIGTERM):
         previous[number] = signal.signal(number, note)
     try:
-        yield received
+        yield parallel.agreement(lambda: bool(received))
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,21 +1,22 @@
-"""The train step: the one function that knows that there are several devices."""
+"""The train step: one update of everything that training carries."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from flax import jax_utils
 
+from amd_jax import parallel
 from amd_jax.types import Array, Key, Objective, Params
 
 
 class TrainState(NamedTuple):
     """Everything that training carries from step to step; with the seed it is all there is."""
 
-    step: Array  # () int32, steps taken
+    step: Array  # () int32, steps taken, skipped ones among them
+    skipped: Array  # () int32, steps whose update was skipped since numbers were not finite
+    in_a_row: Array  # () int32, how many of them are the last ones
     params: Params
     ema: Params  # moving average of params, what is evaluated and sampled from
     opt: optax.OptState
@@ -24,75 +25,88 @@ class TrainState(NamedTuple):
 
 def init_state(objective: Objective, optimizer: optax.GradientTransformation, params: Params):
     """The state before the first step, on one device."""
-    start, ema = jnp.zeros((), jnp.int32), jax.tree.map(jnp.copy, params)  # donated: no aliases
-    return TrainState(start, params, ema, optimizer.init(params), objective.init())
+    step, skipped, in_a_row = (jnp.zeros((), jnp.int32) for _ in range(3))
+    ema = jax.tree.map(jnp.copy, params)  # donated: no aliases
+    opt, memory = optimizer.init(params), objective.init()
+    return TrainState(step, skipped, in_a_row, params, ema, opt, memory)
 
 
 def make_train_step(
-    objective: Objective, optimizer: optax.GradientTransformation, ema_decay: float
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    ema_decay: float,
+    accumulate: int = 1,
 ) -> Callable[[TrainState, Key, Array], tuple[TrainState, dict[str, Array]]]:
-    """One optimiser step on all local devices: (state, rng, x) -> (state, metrics).
+    """One optimiser step on all devices: (state, rng, x) -> (state, metrics).
 
-    State and metrics are replicated (see `replicate`), x is (devices, B / devices, ...); the key
-    never changes: a step's key is folded from it, the step and the device (`step_key`). The moving
-    average starts as a plain mean, so that short runs are not dragged back to their
-    initialisation. A step whose loss or gradient is not finite leaves the state as it was.
+    State and metrics are replicated, x is (local devices, B / devices, ...), see `parallel`. Every
+    device takes its rows in `accumulate` parts, one after the other, and adds up their gradients:
+    memory for one part. The key never changes: that of a part is folded from it, the step and the
+    part's number (`part_key`), so that one device with 8 parts makes the step of 8 devices.
+
+    A step that makes anything in the state cease to be finite, or whose loss or gradient is not,
+    is counted and skipped. The moving average starts as a plain mean, so that short runs are not
+    dragged back to their initialisation.
     """
 
     def train_step(state: TrainState, rng: Key, x: Array):
-        rng = step_key(rng, state.step, jax.lax.axis_index("batch"))
-
-        def loss_fn(params):
-            nats, evidence = objective.loss(params, state.memory, rng, x.astype(jnp.int32))
+        def loss_fn(params, part, x):
+            rng_part = part_key(rng, state.step, part)
+            nats, evidence = objective.loss(params, state.memory, rng_part, x.astype(jnp.int32))
             return nats.mean(), evidence
 
-        (loss, evidence), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
-        loss, grads = jax.lax.pmean((loss, grads), "batch")
-        memory = objective.update(state.memory, jax.lax.psum(evidence, "batch"))
+        grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
+        (loss, evidence), grads = _sum(grad_fn, state.params, _parts(x, accumulate))
+        loss, grads = jax.tree.map(lambda a: a / accumulate, (loss, grads))
+        loss, grads = jax.lax.pmean((loss, grads), parallel.AXIS)
+        memory = objective.update(state.memory, jax.lax.psum(evidence, parallel.AXIS))
         updates, opt = optimizer.update(grads, state.opt, state.params)
         params = optax.apply_updates(state.params, updates)
-        rate = jnp.maximum(1 - ema_decay, 1 / (state.step + 2.0))
-        rate = jnp.where(ema_decay > 0, rate, 1.0)
-        ema = optax.incremental_update(params, state.ema, rate)
+        rate = jnp.maximum(1 - ema_decay, 1 / (state.step - state.skipped + 2.0))
+        ema = optax.incremental_update(params, state.ema, jnp.where(ema_decay > 0, rate, 1.0))
+        new = state._replace(params=params, ema=ema, opt=opt, memory=memory)
         metrics = {"loss_nats": loss, "grad_norm": optax.tree.norm(grads)}
-        new = TrainState(state.step + 1, params, ema, opt, memory)
-        fine = jnp.isfinite(metrics["loss_nats"]) & jnp.isfinite(metrics["grad_norm"])
-        return jax.tree.map(lambda a, b: jnp.where(fine, a, b), new, state), metrics
+        return _unless_broken(new, state, metrics)
 
-    return jax.pmap(train_step, axis_name="batch", in_axes=(0, None, 0), donate_argnums=0)
+    return parallel.over_devices(train_step, in_axes=(0, None, 0), donate_argnums=0)
 
 
-def step_key(rng: Key, step: Array | int, device: Array | int) -> Key:
-    """The key of a training step on a device; `step` counts from 0."""
-    return jax.random.fold_in(jax.random.fold_in(rng, step), device)
+def part_key(rng: Key, step: Array | int, part: Array | int) -> Key:
+    """The key of a part of a training step; both count from 0, parts over all devices."""
+    return jax.random.fold_in(jax.random.fold_in(rng, step), part)
 
 
-def replicate(tree: Any) -> Any:
-    """The tree on every local device, with a leading device axis.
-
-    By pmap itself, over the axis of the train step: arrays laid out by anything else would have
-    that compile once for them, and again for its own output.
-    """
-    copy = jax.pmap(lambda _, tree: tree, axis_name="batch", in_axes=(0, None))
-    return copy(np.arange(jax.local_device_count()), tree)
+def _parts(x: Array, accumulate: int) -> tuple[Array, Array]:
+    """The numbers of this device's parts, (accumulate,), and their rows, one part in front."""
+    numbers = jax.lax.axis_index(parallel.AXIS) * accumulate + jnp.arange(accumulate)
+    return numbers, x.reshape(accumulate, -1, *x.shape[1:])
 
 
-def unreplicate(tree: Any) -> Any:
-    """The first device's copy of a replicated tree."""
-    return jax_utils.unreplicate(tree)
+def _sum(f: Callable, params: Params, parts: tuple[Array, Array]) -> Any:
+    """Σ f(params, *part) over all parts, one at a time."""
+    first = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), parts)
+    found = jax.eval_shape(f, params, *first)
+    zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), found)
+
+    def add(total, part):
+        return jax.tree.map(jnp.add, total, f(params, *part)), None
+
+    return jax.lax.scan(add, zeros, parts)[0]
 
 
-def shard(x: Array) -> Array:
-    """(B, ...) -> (devices, B / devices, ...).
-
-    Raises ValueError with the nearest batch sizes if the local devices do not divide B.
-    """
-    devices = jax.local_device_count()
-    if x.shape[0] % devices:
-        below = x.shape[0] // devices * devices
-        near = " or ".join(str(b) for b in (below, below + devices) if b)
-        raise ValueError(
-            f"The batch must be divisible by the {devices} local devices; got {x.shape[0]}. "
-            f"Use --config.batch_size={near}."
-        )
-    return x.reshape(devices, -1, *x.shape[1:])
+def _unless_broken(
+    new: TrainState, old: TrainState, metrics: dict[str, Array]
+) -> tuple[TrainState, dict[str, Array]]:
+    """The new state and metrics, or if numbers broke the old state, counted, and zeros."""
+    broken = [~jnp.isfinite(value) for value in metrics.values()]
+    for after, before in zip(jax.tree.leaves(new), jax.tree.leaves(old), strict=True):
+        broken.append((jnp.isfinite(before) & ~jnp.isfinite(after)).any())
+    skip = jnp.stack(broken).any()
+    state, metrics = jax.tree.map(
+        lambda a, b: jnp.where(skip, b, a),
+        (new, metrics),
+        (old, jax.tree.map(jnp.zeros_like, metrics)),
+    )
+    in_a_row = jnp.where(skip, old.in_a_row + 1, 0)
+    state = state._replace(step=old.step + 1, skipped=old.skipped + skip, in_a_row=in_a_row)
+    return state, metrics | {"skipped": skip.astype(jnp.float32)}

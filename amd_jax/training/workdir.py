@@ -1,27 +1,34 @@
 """The folder of a run: which experiment it holds, and where its files are.
 
 config.json (the numbers), experiment.py (the file that built it), run.json (commit and versions),
-metrics.jsonl and tensorboard/ (the curve), checkpoints/ (see checkpoints.py).
+metrics.jsonl and tensorboard/ (the curve), checkpoints/ (see checkpoints.py), lock (held by the
+process that trains). A finished run may be read from anywhere that epath knows, as gs://bucket/run.
 """
 
 import ast
 import importlib.metadata
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
 
+from etils import epath
 from ml_collections import ConfigDict
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
 
 from amd_jax.training.experiment import Experiment
 
 CHECKPOINTS = "checkpoints"  # the folder, with one folder per step in it
 CADENCE = {"checkpoint_every", "evaluate_every", "log_every"}  # may change between two runs
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "ml_collections")
+_HELD: dict[Path, TextIO] = {}  # the locks of this process, which the system takes back at its end
 
 
 def load_module(path: str | Path) -> ModuleType:
@@ -30,7 +37,7 @@ def load_module(path: str | Path) -> ModuleType:
     Raises ValueError if it is missing, is not Python, does not define `get_config` and `build`, or
     imports what is not there.
     """
-    path = Path(path)
+    path = epath.Path(path)
     if not path.is_file() or path.suffix != ".py":
         found = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"
         raise ValueError(
@@ -38,7 +45,8 @@ def load_module(path: str | Path) -> ModuleType:
             "Try --config=experiments/quickstart.py."
         )
     try:
-        tree = ast.parse(path.read_text(), path.name)
+        code = path.read_text()
+        tree = ast.parse(code, path.name)
     except (SyntaxError, ValueError) as error:  # ValueError: not even text
         raise ValueError(f"{path} must be Python: {error}. Correct it.") from error
     named = {getattr(node, "name", None) for node in ast.walk(tree)}
@@ -48,10 +56,10 @@ def load_module(path: str | Path) -> ModuleType:
             f"An experiment file defines get_config() and build(config); {path} lacks "
             f"{' and '.join(missing)}. See experiments/quickstart.py."
         )
-    spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(f"experiment_{path.stem}")
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(code, str(path), "exec"), module.__dict__)
     except ImportError as error:
         raise ValueError(f"{path} cannot be imported: {error}. Correct its imports.") from error
     return module
@@ -61,10 +69,12 @@ def claim(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
     """Makes `workdir` the folder of this experiment, or checks that it is already.
 
     Writes config, experiment file, git commit, versions and `data`, a summary of the data. Raises
-    ValueError if the folder cannot be written, or holds a run of another config (the fields that
-    differ are named), another version of the experiment file, or other data. A run that has no
-    checkpoint yet has nothing to lose: a mistaken number in it may be corrected.
+    ValueError if the folder cannot be written, is in use by another process, or holds a run of
+    another config (the fields that differ are named), another version of the experiment file, or
+    other data. A run that has no checkpoint yet has nothing to lose: a mistaken number in it may
+    be corrected.
     """
+    hold(workdir)
     if has_checkpoint(workdir):
         _check_same(workdir, config, source, data)
         return
@@ -72,20 +82,61 @@ def claim(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
         "command": sys.argv,
         "commit": _commit(source),
         "python": sys.version.split()[0],
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": versions(),
         "data": data,
     }
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
         (workdir / "run.json").write_text(json.dumps(record, indent=2) + "\n")
         shutil.copyfile(source, workdir / "experiment.py")
         # Last, and at once: a folder with a config.json is complete.
         write(workdir / "config.json", f"{json.dumps(config.to_dict(), indent=2)}\n".encode())
     except OSError as error:
+        raise _unwritable(workdir, error) from error
+
+
+def hold(workdir: str | Path) -> None:
+    """Makes `workdir`, and keeps other processes from training in it while this one lives.
+
+    Raises ValueError if it cannot be written, or another process holds it. Where the system or
+    the file system has no such locks, nobody is kept out.
+    """
+    if "://" in str(workdir):
         raise ValueError(
-            f"The workdir must be a folder that can be written; {workdir}: {error.strerror}. "
-            "Give another --workdir."
+            f"Training writes to a folder of this machine; got {workdir}. Give a local --workdir "
+            "and copy it when the run is done: a finished run can be read from there."
+        )
+    path = Path(workdir).absolute() / "lock"
+    if path in _HELD and path.exists():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise _unwritable(workdir, error) from error
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ValueError(
+            f"{workdir} is in use by another run that is alive. Wait for it, or give another "
+            "--workdir. (Several processes of one run need --coordinator, --num_processes and "
+            "--process_id.)"
         ) from error
+    except OSError:  # this file system has no locks
+        pass
+    _HELD[path] = file
+
+
+def _unwritable(workdir: str | Path, error: OSError) -> ValueError:
+    return ValueError(
+        f"The workdir must be a folder that can be written; {workdir}: {error.strerror}. "
+        "Give another --workdir."
+    )
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that a run depends on."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def write(path: Path, content: bytes) -> None:
@@ -97,7 +148,8 @@ def write(path: Path, content: bytes) -> None:
 
 def has_checkpoint(workdir: str | Path) -> bool:
     """Whether a run has saved something to continue from."""
-    return any(step.name.isdigit() for step in (Path(workdir) / CHECKPOINTS).glob("*"))
+    folder = epath.Path(workdir) / CHECKPOINTS
+    return folder.is_dir() and any(step.name.isdigit() for step in folder.iterdir())
 
 
 def _check_same(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
@@ -119,17 +171,18 @@ def _check_same(workdir: Path, config: ConfigDict, source: Path, data: str) -> N
         raise refuse(f"other data (was {was!r}, now {now!r})")
 
 
-def read_config(workdir: Path) -> dict[str, Any]:
+def read_config(workdir: str | Path) -> dict[str, Any]:
     """The numbers of the run in `workdir`; ValueError if there is none."""
-    if not (Path(workdir) / "config.json").exists() and not has_checkpoint(workdir):
+    workdir = epath.Path(workdir)
+    if not (workdir / "config.json").exists() and not has_checkpoint(workdir):
         raise ValueError(
             f"There is no run in {workdir}. Train one first: "
             "python -m experiments.run --config=… --workdir=…"
         )
-    return _tuples(_read_json(Path(workdir) / "config.json"))
+    return _tuples(_read_json(workdir / "config.json"))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: epath.Path) -> dict[str, Any]:
     """The object in a file of a run; ValueError if the file is damaged."""
     text = _kept(path)
     try:
@@ -141,7 +194,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _kept(path: Path) -> str:
+def _kept(path: epath.Path) -> str:
     """The text of a file of a run; ValueError if it is gone."""
     if not path.is_file():
         raise ValueError(
@@ -152,7 +205,7 @@ def _kept(path: Path) -> str:
 
 def load_experiment(workdir: str | Path) -> tuple[Experiment, ConfigDict]:
     """The experiment of the run in `workdir`, built anew from its own copy of the file."""
-    numbers, file = read_config(Path(workdir)), Path(workdir) / "experiment.py"
+    numbers, file = read_config(workdir), epath.Path(workdir) / "experiment.py"
     _kept(file)
     module = load_module(file)
     config = module.get_config()

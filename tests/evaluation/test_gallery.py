@@ -34,12 +34,13 @@ def test_few_samples_are_not_drawn_as_many(monkeypatch):
     monkeypatch.setattr(Dice, "sample", noted)
     for number in (2, 11):
         assert len(samples(number, 4)) == number
-    assert shapes == [(2, 2, 3), (4, 2, 3)]  # traced once, whatever the number of batches
+    assert shapes == [(1, 2, 3), (2, 2, 3)]  # on each of two devices; traced once
 
 
 def test_without_a_batch_size_there_is_one_draw():
-    expected = Dice().sample((), jax.random.key(0), (5, 2, 3))
-    np.testing.assert_array_equal(samples(5, None), expected)
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(0), 0))
+    shares = [Dice().sample((), key, (3, 2, 3)) for key in keys]  # one of each device
+    np.testing.assert_array_equal(samples(5, None), np.concatenate(shares)[:5])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25])

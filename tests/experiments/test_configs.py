@@ -9,6 +9,7 @@ import pytest
 from amd_jax.data import cityscapes, corpus, scenes
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.training import checkpoints, loop
+from amd_jax.training import experiment as experiments
 from amd_jax.training import workdir as workdirs
 from tests.experiments.command import ROOT
 
@@ -135,7 +136,7 @@ def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
 def test_numbers_that_every_config_has(name):
     config = workdirs.load_module(FILES[name]).get_config()
     assert {"seed", "batch_size", "num_steps", "checkpoint_every"} <= set(config)
-    loop.check_numbers(config)
+    experiments.check_numbers(config)
 
 
 def test_every_experiment_is_tested():

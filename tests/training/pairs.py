@@ -8,13 +8,13 @@ from ml_collections import ConfigDict
 
 from amd_jax import models
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 from tests import zoo
 
 
 def get_config() -> ConfigDict:
-    config = ConfigDict(dict(seed=0, batch_size=8, num_steps=12, ema_decay=0.9))
-    config.update(dict(checkpoint_every=4, evaluate_every=0, log_every=1, sizes=(1, 2)))
+    config = numbers(batch_size=8, num_steps=12, ema_decay=0.9, checkpoint_every=4, log_every=1)
+    config.sizes = (1, 2)
     return config
 
 

@@ -54,9 +54,10 @@ def ending(workdir):
     params = experiment.model.init(rng, x)
     template = steps.init_state(experiment.objective, experiment.optimizer, params)
     with checkpoints.Checkpoints(workdir) as found:
-        state = found.restore(template)
-    lines = metrics(workdir)
-    return state, [{k: v for k, v in line.items() if "second" not in k} for line in lines]
+        state, pending = found.restore(template)
+    assert pending == []
+    clock = {"steps_per_second", "examples_per_second", "share_of_peak", "memory_gb"}
+    return state, [{k: v for k, v in line.items() if k not in clock} for line in metrics(workdir)]
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,7 @@ def test_no_checkpoint_and_no_run_are_told_apart(tmp_path):
         checkpoints.load_run(tmp_path)
     module = workdirs.load_module(SOURCE)
     workdirs.claim(tmp_path, module.get_config(), SOURCE, "pairs")
-    with pytest.raises(ValueError, match="holds no checkpoint yet"):
+    with pytest.raises(ValueError, match="holds no sound checkpoint yet"):
         checkpoints.load_run(tmp_path)
     assert not (tmp_path / "checkpoints").exists()
 
@@ -194,24 +195,51 @@ class Fragile(Scale):
         return z, jnp.where(broken, jnp.nan, nats)
 
 
-def test_a_step_that_is_not_finite_stops_the_run_and_names_the_part(tmp_path):
-    """Everything up to the step before it is kept, and what was saved stays."""
-    model = models.Flow((dequantize.Uniform(3), Fragile()), laws.Fixed(laws.NORMAL))
+def fragile(bad_steps):
+    """An experiment whose numbers break at these steps, and its config."""
 
     class Late(zoo.Pairs):
         def batch(self, seed, step, batch_size):
-            return np.full((batch_size, 2), 2 if step == 6 else 1, np.uint8)
+            return np.full((batch_size, 2), 2 if step + 1 in bad_steps else 1, np.uint8)
 
-    config = workdirs.load_module(SOURCE).get_config()
-    config.update(checkpoint_every=5, log_every=100)
-    optimizer = optax.sgd(1e-3)
-    parts = experiment.Experiment(model, objectives.NegativeElbo(model), optimizer, Late())
-    message = "at step 7 they are not.*numbers; 01_Fragile does not"
+    model = models.Flow((dequantize.Uniform(3), Fragile()), laws.Fixed(laws.NORMAL))
+    objective, config = objectives.NegativeElbo(model), workdirs.load_module(SOURCE).get_config()
+    config.update(checkpoint_every=5, log_every=5, ema_decay=0.5)
+    return experiment.Experiment(model, objective, optax.adam(1e-3), Late()), config
+
+
+def saved(parts, workdir):
+    """The newest state that was saved."""
+    params = parts.model.init(jax.random.key(0), parts.data.batch(0, 0, 2).astype(np.int32))
+    template = steps.init_state(parts.objective, parts.optimizer, params)
+    with checkpoints.Checkpoints(workdir) as found:
+        return found.restore(template)[0]
+
+
+def test_one_step_that_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
+    """The run ends with the state of one that never had that step, but for its noise."""
+    parts, config = fragile({7})
+    loop.train(parts, config, tmp_path)
+    assert "step 7 is skipped: its numbers are not finite (1 in a row" in capsys.readouterr().out
+    state = saved(parts, tmp_path)
+    assert (state.step, state.skipped, state.in_a_row) == (12, 1, 0)
+    assert state.opt[0].count == 11
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
+    lines = metrics(tmp_path)
+    assert [line.get("skipped_steps", 0) for line in lines] == [0, 1, 0]
+    assert np.isfinite([line["loss_bits_per_char"] for line in lines]).all()
+
+
+def test_too_many_such_steps_stop_the_run_and_the_part_is_named(tmp_path):
+    """Everything up to the step before them is kept, and what was saved stays."""
+    parts, config = fragile(range(7, 13))
+    config.max_skipped = 3
+    message = "up to step 9 they were not, 3 in a row.*numbers; 01_Fragile does not"
     with pytest.raises(ValueError, match=message):
         loop.train(parts, config, tmp_path)
-    with checkpoints.Checkpoints(tmp_path) as found:
-        assert found.latest() == 5
-        assert np.isfinite(found.restore_ema()["01_Fragile"]["scale"]).all()
+    state = saved(parts, tmp_path)
+    assert (state.step, state.skipped) == (5, 0)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
 
 
 @pytest.mark.parametrize(

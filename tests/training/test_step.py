@@ -4,6 +4,7 @@ import numpy as np
 import optax
 import pytest
 
+from amd_jax import parallel
 from amd_jax.training import objectives
 from amd_jax.training import step as steps
 from tests import zoo
@@ -31,12 +32,12 @@ def run(ema_decay=0.5, num_steps=3, optimizer=None):
     optimizer = optax.sgd(0.1) if optimizer is None else optimizer
     objective, params = Recorded(), {"w": jnp.array([1.0, -1.0])}
     train_step = steps.make_train_step(objective, optimizer, ema_decay)
-    state = steps.replicate(steps.init_state(objective, optimizer, params))
+    state = parallel.replicate(steps.init_state(objective, optimizer, params))
     history = []
     for _ in range(num_steps):
-        state, metrics = train_step(state, jax.random.key(0), steps.shard(X))
+        state, metrics = train_step(state, jax.random.key(0), parallel.own(X))
         jax.block_until_ready(metrics)
-        history.append((jax.device_get(steps.unreplicate(state)), jax.device_get(metrics)))
+        history.append((jax.device_get(parallel.unreplicate(state)), jax.device_get(metrics)))
     return state, history
 
 
@@ -65,10 +66,10 @@ def test_devices_and_steps_have_their_own_noise():
         jnp.where(jax.lax.axis_index("batch") == jnp.arange(2), jax.random.uniform(rng), 0),
     )
     optimizer = optax.sgd(0.1)
-    state = steps.replicate(steps.init_state(objective, optimizer, {"w": jnp.zeros(2)}))
+    state = parallel.replicate(steps.init_state(objective, optimizer, {"w": jnp.zeros(2)}))
     train_step = steps.make_train_step(objective, optimizer, 0.5)
     for _ in range(3):
-        state, metrics = train_step(state, jax.random.key(0), steps.shard(X))
+        state, metrics = train_step(state, jax.random.key(0), parallel.own(X))
         jax.block_until_ready(metrics)
         seen.append(np.asarray(state.memory[0]))
     assert len(np.unique(np.diff(seen, axis=0, prepend=0))) == 6
@@ -90,18 +91,85 @@ def test_average_is_a_mean_at_first_and_decays_later():
 
 def test_state_is_donated_and_does_not_alias_itself():
     objective, optimizer = Recorded(), optax.adam(0.1)
-    state = steps.replicate(steps.init_state(objective, optimizer, {"w": jnp.zeros(2)}))
+    state = parallel.replicate(steps.init_state(objective, optimizer, {"w": jnp.zeros(2)}))
     first = steps.make_train_step(objective, optimizer, 0.5)
-    new, metrics = first(state, jax.random.key(0), steps.shard(X))
+    new, metrics = first(state, jax.random.key(0), parallel.own(X))
     jax.block_until_ready(metrics)
     assert state.params["w"].is_deleted()
     assert not new.params["w"].is_deleted()
 
 
-@pytest.mark.parametrize(("size", "near"), [(5, "4 or 6"), (1, "2")])
-def test_batches_that_do_not_divide_are_refused(size, near):
-    with pytest.raises(ValueError, match=f"2 local devices; got {size}.*batch_size={near}"):
-        steps.shard(np.zeros((size, 2)))
+class Table:
+    """-log p of a learned law; deterministic, so that parts cannot differ by their noise."""
+
+    def init(self):
+        return jnp.zeros(5)
+
+    def loss(self, params, memory, rng, x):
+        nats = -jax.nn.log_softmax(params["logits"])[x].sum(axis=-1)
+        return nats, jnp.zeros(5).at[x].add(1.0)
+
+    def update(self, memory, evidence):
+        return memory + evidence
+
+
+def table(accumulate, batch, objective=None, optimizer=None):
+    """The state after three steps on x (32, 2), and the losses of the steps."""
+    objective, optimizer = objective or Table(), optimizer or optax.adam(0.1)
+    train_step = steps.make_train_step(objective, optimizer, 0.9, accumulate)
+    params = {"logits": jnp.zeros(5)}
+    state = parallel.replicate(steps.init_state(objective, optimizer, params))
+    losses = []
+    for _ in range(3):
+        state, metrics = train_step(state, jax.random.key(0), parallel.own(batch))
+        losses.append(jax.block_until_ready(metrics)["loss_nats"][0])
+    return jax.device_get(parallel.unreplicate(state)), losses
+
+
+def test_accumulated_gradients_are_those_of_the_large_batch():
+    x = np.random.default_rng(0).integers(0, 5, (32, 2))
+    (whole, losses), (parts, others) = table(1, x), table(4, x)
+    np.testing.assert_allclose(losses, others, rtol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), whole, parts)
+    assert whole.memory.sum() == parts.memory.sum() == 3 * 64
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_not_finite_reaches_nothing(number):
+    """Not by the loss, nor by the gradient, the update, or what the objective remembers."""
+
+    def loss(params, memory, rng, x):
+        nats, evidence = Table.loss(Table(), params, memory, rng, x)
+        return nats * jnp.where(kind == "loss", number, 1), evidence
+
+    def update(memory, evidence):
+        return memory + evidence * jnp.where(kind == "memory", number, 1)
+
+    def scale(updates, state, params=None):
+        return jax.tree.map(lambda u: u * number, updates), state
+
+    objective = Table()
+    objective.loss, objective.update = loss, update
+    x = np.random.default_rng(0).integers(0, 5, (32, 2))
+    for kind in ("loss", "update", "memory"):  # noqa: B007  read by the functions above
+        optimizer = optax.adam(0.1)
+        if kind == "update":
+            optimizer = optax.chain(optimizer, optax.GradientTransformation(lambda p: (), scale))
+        state, losses = table(1, x, objective, optimizer)
+        assert (state.step, state.skipped, state.in_a_row) == (3, 3, 3)
+        assert losses == [0, 0, 0]
+        np.testing.assert_array_equal(state.params["logits"], np.zeros(5))
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
+
+
+def test_what_starts_infinite_may_stay_so():
+    """Such as the best loss so far that an optimiser remembers."""
+    remember = optax.GradientTransformation(
+        lambda params: jnp.inf, lambda updates, state, params=None: (updates, state)
+    )
+    optimizer = optax.chain(optax.adam(0.1), remember)
+    state, _ = table(1, np.zeros((32, 2), int), optimizer=optimizer)
+    assert (state.skipped, state.opt[1]) == (0, np.inf)
 
 
 def test_tokens_of_any_integer_type_train_the_model():
@@ -109,12 +177,12 @@ def test_tokens_of_any_integer_type_train_the_model():
     objective, optimizer = objectives.ImportanceSampledElbo(model), optax.sgd(0.1)
     found = []
     for dtype in (np.uint8, np.int32):
-        state = steps.replicate(steps.init_state(objective, optimizer, zoo.parameters(model)))
-        x = steps.shard(zoo.Pairs().batch(0, 0, 8).astype(dtype))
+        state = parallel.replicate(steps.init_state(objective, optimizer, zoo.parameters(model)))
+        x = parallel.own(zoo.Pairs().batch(0, 0, 8).astype(dtype))
         state, metrics = steps.make_train_step(objective, optimizer, 0.9)(
             state, jax.random.key(0), x
         )
         jax.block_until_ready(metrics)
-        found.append(jax.device_get(steps.unreplicate(state)))
+        found.append(jax.device_get(parallel.unreplicate(state)))
     jax.tree.map(np.testing.assert_array_equal, *found)
     assert found[0].memory["count"].sum() == 8

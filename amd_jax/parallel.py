@@ -1,0 +1,196 @@
+"""Several devices and several processes: the one file that knows how there come to be many.
+
+Data parallelism by `jax.pmap`, which JAX keeps in maintenance mode: another mechanism has to
+replace the bodies of `over_devices`, `replicate` and `unreplicate`, and nothing else. A process of
+several runs the same program on its own devices; whatever crosses its border goes through here.
+"""
+
+import itertools
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from amd_jax.types import Array, Key
+
+AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
+START_SECONDS = int(os.environ.get("AMD_JAX_START_SECONDS", 300))  # to wait for the others
+HEARTBEAT_SECONDS = 60  # a process that is silent for so long is dead, and the others stop
+
+
+def start(
+    coordinator: str | None = None, num_processes: int | None = None, process: int | None = None
+) -> None:
+    """Joins the processes of one run; call it before JAX is used. Alone, it does nothing.
+
+    With the address of process 0 ("host:port"), the number of processes and the own index; or
+    without them under Slurm (`srun`) and on Cloud TPU, which tell JAX by their environment. Raises
+    ValueError for some of the three without the others, RuntimeError if the others do not answer.
+    """
+    given = (coordinator, num_processes, process)
+    if None in given and given != (None, None, None):
+        raise ValueError(
+            "Several processes need --coordinator=HOST:PORT, --num_processes and --process_id, "
+            f"all three; got {coordinator}, {num_processes} and {process}. Give all, or none."
+        )
+    if coordinator is None and not _told_by_environment():
+        return
+    if process:
+        _reach(coordinator)
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            num_processes,
+            process,
+            initialization_timeout=START_SECONDS,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise RuntimeError(
+            f"The processes of this run could not be joined through {coordinator}: "
+            f"{str(error).splitlines()[0]} Start all of them, with the same address, before "
+            "anything else uses JAX."
+        ) from error
+
+
+def _reach(coordinator: str) -> None:
+    """Returns when process 0 listens; RuntimeError if it does not within `START_SECONDS`.
+
+    JAX itself would end this process without a word that one can catch.
+    """
+    host, _, port = coordinator.rpartition(":")
+    late = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+            return
+        except (OSError, ValueError) as error:
+            if time.monotonic() > late or isinstance(error, ValueError):
+                raise RuntimeError(
+                    f"Nobody answers at {coordinator}: {error}. Start process 0 there, with the "
+                    "same --coordinator=HOST:PORT, and let its port pass."
+                ) from error
+            time.sleep(0.5)
+
+
+def _told_by_environment() -> bool:
+    """Whether Slurm or Cloud TPU says that this process is one of several."""
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+    return tasks > 1 or "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and prints."""
+    return jax.process_index() == 0
+
+
+def over_devices(
+    f: Callable, in_axes: Any = 0, donate_argnums: int | Sequence[int] = ()
+) -> Callable:
+    """The function on every device of every process, each with its slice of the arguments.
+
+    `in_axes` is 0 for arguments with a leading axis of local devices, None for those that are the
+    same for all. Results have that leading axis. Inside, `AXIS` names all devices.
+    """
+    return jax.pmap(f, axis_name=AXIS, in_axes=in_axes, donate_argnums=donate_argnums)
+
+
+def settled(arrays: Any) -> Any:
+    """The arrays, which on a CPU are waited for: collectives that queue there can deadlock."""
+    return jax.block_until_ready(arrays) if jax.default_backend() == "cpu" else arrays
+
+
+def replicate(tree: Any) -> Any:
+    """The tree on every local device, with a leading device axis.
+
+    By the mechanism of `over_devices` itself: arrays laid out by anything else would have a
+    function compile once for them, and again for its own output.
+    """
+    copy = over_devices(lambda _, tree: tree, in_axes=(0, None))
+    return copy(np.arange(jax.local_device_count()), tree)
+
+
+def unreplicate(tree: Any) -> Any:
+    """The first local device's copy of a replicated tree, as host arrays; it waits for them."""
+    return jax.tree.map(lambda a: np.asarray(a.addressable_data(0))[0], tree)
+
+
+def own(x: Array) -> Array:
+    """The part of this process: (B, ...) -> (local devices, B / devices, ...).
+
+    B is the batch of all devices of all processes, and a multiple of their number.
+    """
+    parts = x.reshape(jax.device_count(), -1, *x.shape[1:])
+    first = jax.process_index() * jax.local_device_count()
+    return parts[first : first + jax.local_device_count()]
+
+
+def own_keys(rng: Key) -> Key:
+    """A key for each local device, other than those of all other devices: (local devices,)."""
+    first = jax.process_index() * jax.local_device_count()
+    return jax.random.split(rng, jax.device_count())[first : first + jax.local_device_count()]
+
+
+def gather(x: Array) -> np.ndarray:
+    """What `own` took apart, on every process: (local devices, b, ...) -> (B, ...)."""
+    parts = multihost_utils.process_allgather(np.asarray(x), tiled=True)
+    return parts.reshape(-1, *parts.shape[2:])
+
+
+def from_first(tree: Any) -> Any:
+    """The first process's arrays, in place of everybody's of the same shapes."""
+    return multihost_utils.broadcast_one_to_all(tree)
+
+
+def wait(name: str) -> None:
+    """Returns when all processes have come here with the same name."""
+    multihost_utils.sync_global_devices(name)
+
+
+def agreement(asked: Callable[[], bool]) -> Callable[[], bool]:
+    """A function that tells, in all processes alike, whether one of them was asked.
+
+    To be called by all of them, step by step. What it tells is of the call before, so that no
+    process waits for another; alone, it tells at once.
+    """
+    if jax.process_count() == 1:
+        return asked
+    devices, answers = jax.local_device_count(), []
+    any_of = over_devices(lambda flag: jax.lax.pmax(flag, AXIS))
+
+    def agreed() -> bool:
+        answers.append(settled(any_of(np.full(devices, asked(), np.int32))))
+        return len(answers) > 1 and bool(answers.pop(0)[0])
+
+    return agreed
+
+
+def check_same(what: str, text: str) -> None:
+    """Raises ValueError, in every process, if the processes do not hold the same text.
+
+    The message has the first line in which one differs from process 0.
+    """
+    texts = [found.splitlines() for found in _texts(text)]
+    for process, lines in enumerate(texts):
+        if lines != texts[0]:
+            pairs = itertools.zip_longest(texts[0], lines, fillvalue="")
+            first, other = next(pair for pair in pairs if pair[0] != pair[1])
+            raise ValueError(
+                f"All processes of a run need the same {what}; process 0 has {first.strip()!r}, "
+                f"process {process} has {other.strip()!r}. Start them with the same command."
+            )
+
+
+def _texts(text: str) -> list[str]:
+    """The texts of all processes."""
+    code = np.frombuffer(text.encode(), np.uint8)
+    lengths = multihost_utils.process_allgather(np.array([len(code)]), tiled=True)
+    padded = np.pad(code, (0, lengths.max() - len(code)))
+    codes = multihost_utils.process_allgather(padded[None], tiled=True)
+    return [row[:n].tobytes().decode() for row, n in zip(codes, lengths, strict=True)]

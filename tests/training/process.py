@@ -1,0 +1,56 @@
+"""A process that trains `pairs`: python -m tests.training.process WORKDIR NUMBERS [FLAGS].
+
+NUMBERS is JSON that overrides the config; FLAGS too, the arguments of `parallel.start`.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+from amd_jax import parallel
+from amd_jax.training import loop
+from amd_jax.training import workdir as workdirs
+from experiments import command_line
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def start(workdir, numbers=None, devices=2, joined=None, **environment) -> subprocess.Popen:
+    """Starts a process that trains, with its own number of devices."""
+    arguments = [str(workdir), json.dumps(numbers or {}), json.dumps(joined or {})]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.training.process", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def train(workdir, numbers=None, **options) -> str:
+    """What a process that has trained to the end wrote to stderr."""
+    process = start(workdir, numbers, **options)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode in (0, -signal.SIGKILL), error
+    return error
+
+
+def main(workdir: str, numbers: str, joined: str) -> None:
+    parallel.start(**json.loads(joined))
+    from tests.training import pairs  # it computes at once, which is too early before
+
+    config = pairs.get_config()
+    config.update(json.loads(numbers))
+    parallel.check_same("config", config.to_json(indent=0))
+    path = pathlib.Path(workdir)
+    if parallel.is_first():
+        workdirs.claim(path, config, pathlib.Path(pairs.__file__), "pairs")
+    loop.train(pairs.build(config), config, path, lambda params: {"score_bits": 1.0})
+
+
+if __name__ == "__main__":
+    command_line.run(main, *sys.argv[1:])

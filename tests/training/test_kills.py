@@ -1,0 +1,63 @@
+"""A run that is killed again and again ends with the bits of one that never was."""
+
+import json
+import os
+import random
+import signal
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.training import checkpoints, loop
+from amd_jax.training import workdir as workdirs
+from tests.training import process
+
+NUMBERS = {"num_steps": 2000, "checkpoint_every": 7, "evaluate_every": 35, "log_every": 5}
+KILLS = int(os.environ.get("AMD_JAX_KILLS", 4))
+CLOCK = {"steps_per_second", "examples_per_second", "share_of_peak", "memory_gb"}
+
+
+def ending(workdir):
+    """The newest state, all of it, and the lines of metrics without the clock's."""
+    experiment, config = workdirs.load_experiment(workdir)
+    with checkpoints.Checkpoints(workdir) as found:
+        state, pending = loop._start(experiment, config, jax.random.key(0), found)
+    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    return state, pending, [{k: v for k, v in line.items() if k not in CLOCK} for line in lines]
+
+
+def steps_logged(workdir):
+    path = workdir / "metrics.jsonl"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_change_nothing(tmp_path):
+    """Steps and saves take turns of milliseconds, so kills hit the saves as well."""
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    process.train(tmp_path / "unbroken", NUMBERS, **cache)
+    chance = random.Random(0)
+    workdir, saving = tmp_path / "killed", 0
+    for _ in range(KILLS):
+        before = steps_logged(workdir)
+        running = process.start(workdir, NUMBERS, **cache)
+        while steps_logged(workdir) == before and running.poll() is None:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.4))
+        assert running.poll() is None, running.communicate()
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+        folder = workdir / "checkpoints"
+        saving += len(list(folder.glob("*tmp*"))) > 0 or len(checkpoints.damaged(folder)) > 0
+    print(f"{KILLS} kills, {saving} of them during a save, at {steps_logged(workdir)} lines")
+    process.train(workdir, NUMBERS, **cache)
+    found, expected = ending(workdir), ending(tmp_path / "unbroken")
+    assert found[0].step == NUMBERS["num_steps"]
+    jax.tree.map(np.testing.assert_array_equal, found[0], expected[0])
+    assert found[1:] == expected[1:]
