@@ -110,11 +110,12 @@ class Checkpoints:
         """Writes a checkpoint, and then its record; removes it if either fails."""
         items = {"ema": state.ema, "state": state._replace(ema=())._asdict()}
         arrays = {name: record.digests(tree) for name, tree in items.items()}
-        items = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
         metrics = {} if bits is None else {"metrics": {"bits": bits}}
         notes = {"versions": workdirs.versions(), "pending": pending, "bits": bits}
         try:
-            self._manager.save(step, args=ocp.args.Composite(**items), **metrics)
+            _check_space(self._folder, items)
+            args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
+            self._manager.save(step, args=ocp.args.Composite(**args), **metrics)
             record.seal(self._folder / str(step), arrays, notes)
         except FAILURES as error:
             for remains in self._folder.glob(f"{step}*"):
@@ -230,6 +231,14 @@ def _local(folder: epath.Path) -> Iterator[Path]:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes((folder / name).read_bytes())
         yield copy
+
+
+def _check_space(folder: Path, tree: Any) -> None:
+    """OSError if a tree does not fit on the disk: Orbax would say so in many lines."""
+    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + (1 << 20)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"it takes {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free")
 
 
 def _set_aside(folder: Path) -> None:
