@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from absl import app, flags
+from etils import epath
 from ml_collections import ConfigDict, config_flags
 
 from amd_jax import parallel
@@ -242,7 +243,8 @@ def main(argv: list[str]) -> None:
     if not parallel.is_first():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  process 0 prints for all
     source = Path(config_flags.get_config_filename(flags.FLAGS["config"]))
-    workdir = Path(WORKDIR.value or Path("runs") / source.stem)
+    place = WORKDIR.value or f"runs/{source.stem}"
+    workdir = epath.Path(place) if "://" in place else Path(place)
     if MODE.value == "train":
         train(workdir, CONFIG.value, source)
     else:

@@ -173,8 +173,7 @@ def load_run(workdir: str | Path, *, best: bool = False) -> tuple[Experiment, Pa
     `workdir` holds no run, or a run without a sound checkpoint.
     """
     experiment, _ = workdirs.load_experiment(workdir)
-    folder = epath.Path(workdir) / workdirs.CHECKPOINTS
-    records = {}
+    folder, records = epath.Path(workdir) / workdirs.CHECKPOINTS, {}
     for step in _steps(folder):
         try:
             records[step] = record.read(folder / str(step))
@@ -183,8 +182,9 @@ def load_run(workdir: str | Path, *, best: bool = False) -> tuple[Experiment, Pa
     if best:
         records = {s: r for s, r in records.items() if r["bits"] is not None}
     if not records:
-        kind = "checkpoint of a step that was evaluated" if best else "checkpoint"
-        raise ValueError(f"{workdir} holds no sound {kind} yet. Train first, with --mode=train.")
+        kind = "checkpoint" + " of a step that was evaluated" * best
+        kind = "sound " * bool(_steps(folder)) + kind
+        raise ValueError(f"{workdir} holds no {kind} yet. Train first, with --mode=train.")
     step = min(records, key=lambda s: records[s]["bits"]) if best else max(records)
     with _local(folder / str(step)) as local:
         params, _ = _restored(local, "ema", None)

@@ -50,19 +50,19 @@ def check_numbers(config: ConfigDict) -> None:
             "A config has the numbers of amd_jax.training.experiment.numbers(...); this one lacks "
             f"{', '.join(sorted(missing))}. Start it with them."
         )
+    if not 0 <= config.seed < 2**32:
+        raise ValueError(f"seed must be in [0, 2 ** 32); got --config.seed={config.seed}.")
+    if not 0 <= config.ema_decay < 1:
+        raise ValueError(
+            f"ema_decay must be in [0, 1); got --config.ema_decay={config.ema_decay}. "
+            "Use 0.0 for no average, 0.999 for one of about 1000 steps."
+        )
     least = {name: least for name, (_, least) in NUMBERS.items()} | dict.fromkeys(REQUIRED, 1)
     for name, bound in least.items():
         if config[name] < bound:
             raise ValueError(
                 f"{name} must be at least {bound}; got --config.{name}={config[name]}."
             )
-    if config.seed >= 2**32:
-        raise ValueError(f"seed must be in [0, 2 ** 32); got --config.seed={config.seed}.")
-    if config.ema_decay >= 1:
-        raise ValueError(
-            f"ema_decay must be in [0, 1); got --config.ema_decay={config.ema_decay}. "
-            "Use 0.0 for no average, 0.999 for one of about 1000 steps."
-        )
     _check_batch(config.batch_size, config.accumulate)
 
 

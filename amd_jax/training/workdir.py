@@ -117,6 +117,7 @@ def hold(workdir: str | Path) -> None:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        file.close()
         raise ValueError(
             f"{workdir} is in use by another run that is alive. Wait for it, or give another "
             "--workdir. (Several processes of one run need --coordinator, --num_processes and "

@@ -9,7 +9,7 @@ from amd_jax.data import maps
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.ops import categorical
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment
+from amd_jax.training.experiment import Experiment, numbers
 
 
 class Neighbourhood(nn.Module):
@@ -25,8 +25,7 @@ class Neighbourhood(nn.Module):
 
 
 def get_config() -> ConfigDict:
-    config = ConfigDict(dict(seed=0, batch_size=2, num_steps=4, ema_decay=0.0))
-    config.update(dict(checkpoint_every=2, evaluate_every=0, evaluate_texts=2, log_every=1))
+    config = numbers(batch_size=2, num_steps=4, checkpoint_every=2, evaluate_texts=2, log_every=1)
     config.data = dict(path="", num_classes=0)
     return config
 

@@ -45,7 +45,7 @@ FLAGS = {
 }
 NUMBERS = {  # of a run that is about to train
     "--config.batch_size=0": "batch_size must be at least 1; got --config.batch_size=0",
-    "--config.batch_size=3": "the 2 local devices; got 3. Use --config.batch_size=2 or 4",
+    "--config.batch_size=3": "the 2 devices; got 3. Use --config.batch_size=2 or 4",
     "--config.num_steps=0": "num_steps must be at least 1",
     "--config.checkpoint_every=0": "checkpoint_every must be at least 1",
     "--config.evaluate_texts=0": "evaluate_texts must be at least 1",
@@ -251,7 +251,6 @@ DAMAGE = {
     "config.json": '{"seed": 0, "batch',
     "run.json": '{"data": "stdlib_docs: other data"}',
     "experiment.py": None,
-    "checkpoints/6/ema": None,
 }
 
 
@@ -261,10 +260,8 @@ def test_damaged_run(name, trained, tmp_path):
     shutil.copytree(trained[0], workdir)
     if DAMAGE[name]:
         (workdir / name).write_text(DAMAGE[name])
-    elif name == "experiment.py":
-        (workdir / name).unlink()
     else:
-        shutil.rmtree(workdir / name)
+        (workdir / name).unlink()
     error = command(QUICK, *SMALL, f"--workdir={workdir}").error
     part = str(workdir) if name == "run.json" else str((workdir / name).parent)
     assert part in error
@@ -279,3 +276,46 @@ def test_a_real_process_says_one_line(tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr == ("error: batch_size must be at least 1; got --config.batch_size=0.\n")
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(trained, tmp_path, capsys):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained[0], workdir)
+    shutil.rmtree(workdir / "checkpoints" / "6" / "ema")
+    mode = (QUICK, f"--workdir={workdir}", "--mode=evaluate", "--num_texts=2")
+    assert command(*mode).out.startswith("test: ")
+    assert "checkpoint 6 of" in capsys.readouterr().err
+    again = command(QUICK, *SMALL, f"--workdir={workdir}")
+    assert again.ending is None
+    assert "step 6/6" in again.out  # taken again
+    assert "checkpoint 6 is not used: ema/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--coordinator=localhost:1", "--num_processes=2"])
+def test_half_of_the_flags_for_several_processes(flag):
+    error = command(QUICK, *SMALL, flag).error
+    assert "--coordinator=HOST:PORT, --num_processes and --process_id, all three" in error
+
+
+def test_a_profile_that_cannot_be_written(trained, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained[0], workdir)
+    shutil.rmtree(workdir / "checkpoints" / "6")
+    (workdir / "profile").write_text("a file in the way")
+    error = command(QUICK, *SMALL, f"--workdir={workdir}", "--profile").error
+    assert "--profile writes to" in error
+    assert "Leave it out" in error
+
+
+def test_a_workdir_in_use(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    with (tmp_path / "lock").open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        error = command(QUICK, *SMALL, f"--workdir={tmp_path}").error
+    assert "is in use by another run that is alive" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_a_workdir_in_a_bucket():
+    error = command(QUICK, *SMALL, "--workdir=gs://bucket/run").error
+    assert "Training writes to a folder of this machine" in error

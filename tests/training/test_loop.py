@@ -162,7 +162,7 @@ def test_no_checkpoint_and_no_run_are_told_apart(tmp_path):
         checkpoints.load_run(tmp_path)
     module = workdirs.load_module(SOURCE)
     workdirs.claim(tmp_path, module.get_config(), SOURCE, "pairs")
-    with pytest.raises(ValueError, match="holds no sound checkpoint yet"):
+    with pytest.raises(ValueError, match="holds no checkpoint yet"):
         checkpoints.load_run(tmp_path)
     assert not (tmp_path / "checkpoints").exists()
 
