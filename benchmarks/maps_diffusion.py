@@ -8,11 +8,11 @@ the code buys is the second. --nokeep_pages turns ours off on our side.
 """
 
 import argparse
-import os
-import sys
+from collections.abc import Iterator, Sequence
 
 from benchmarks import side_by_side
-from benchmarks.side_by_side import Worker
+from benchmarks.processes import Worker, stopping
+from benchmarks.results import Row
 
 BATCH, SHAPE, CLASSES, STEPS, DROPOUT = 16, (32, 64), 8, 4000, 0.1
 MULTIPLIERS = (1, 2, 4, 8)
@@ -37,6 +37,27 @@ def train_gflop(dim: int) -> float:
     return 6 * BATCH * (total + 9 * dim * dim * pixels) / 1e9
 
 
+def measure(
+    references: Sequence[str], dims: Sequence[int] = (64,), repeats: int = 7, keep: bool = True
+) -> Iterator[Row]:
+    """Compares training, bound and sampling at each width; `keep` is about our allocator."""
+    repository, file = "ehoogeboom/multinomial_diffusion", "segmentation_diffusion/model.py"
+    reference = side_by_side.checkout(references, repository, file, NEEDED)
+    for dim in dims:
+        workers = {
+            side: Worker.start(module, pages and keep, str(dim), reference)
+            for side, (module, pages) in SIDES.items()
+            if pages is False or side == "ours" or keep
+        }
+        works = {"train": (repeats, train_gflop(dim))}
+        works |= {w: (max(1, repeats // 2), None) for w in ("evaluate", f"sample, {WALKED} steps")}
+        with stopping(workers):
+            for work, how in works.items():
+                runs = side_by_side.compare(f"UNet {dim}, {work}", workers, work, *how)
+                size = {"work": work, "dim": dim, "batch": BATCH, "shape": SHAPE}
+                yield from side_by_side.rows("maps_diffusion", size, runs)
+
+
 def main() -> None:
     """Parses the flags, says what runs where, and compares."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -45,23 +66,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--nokeep_pages", action="store_true", help="give freed memory back")
     flags = parser.parse_args()
-    reference = os.path.abspath(flags.reference)
-    repository, file = "ehoogeboom/multinomial_diffusion", "segmentation_diffusion/model.py"
-    if advice := side_by_side.missing(reference, repository, file, NEEDED):
-        sys.exit(advice)
-    side_by_side.introduce()
-    for dim in flags.dims.split(","):
-        workers = {
-            side: Worker.start(module, pages and not flags.nokeep_pages, dim, reference)
-            for side, (module, pages) in SIDES.items()
-            if pages is False or side == "ours" or not flags.nokeep_pages
-        }
-        gflop = train_gflop(int(dim))
-        side_by_side.compare(f"UNet {dim}, train", workers, "train", flags.repeats, gflop)
-        for work in ("evaluate", f"sample, {WALKED} steps"):
-            side_by_side.compare(f"UNet {dim}, {work}", workers, work, max(1, flags.repeats // 2))
-        for worker in workers.values():
-            worker.stop()
+    dims = [int(dim) for dim in flags.dims.split(",")]
+    side_by_side.alone(measure([flags.reference], dims, flags.repeats, not flags.nokeep_pages))
 
 
 if __name__ == "__main__":

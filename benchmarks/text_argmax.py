@@ -10,32 +10,57 @@ autoregressive flow minutes.
 
 import argparse
 import os
-import sys
+from collections.abc import Iterator, Sequence
 
 from benchmarks import side_by_side
-from benchmarks.side_by_side import Worker
+from benchmarks.processes import Worker, stopping
+from benchmarks.results import Row
 
 BATCH, LENGTH, CLASSES = 16, 256, 27
 COMPONENTS, COUPLINGS, LAYERS = {"ar": 27, "coupling": 8}, 8, {"ar": 1, "coupling": 2}
 TEXTS = {"ar": 4, "coupling": 16}
+WORKS = ("train", "evaluate", "sample")
+HOURS = 7200.0  # seconds; the reference's autoregressive flow samples for one with an LSTM of 2048
 SIDES = {
     "ours": "benchmarks.workers.text_argmax_ours",
     "reference": "benchmarks.workers.text_argmax_reference",
 }
 
 
-def run(flow: str, features: int, repeats: int, paths: str, works: list[str]) -> None:
-    """Compares the pieces of work of one flow; sampling is measured once."""
-    size = f"{flow},{features}"
-    workers = {
-        side: Worker.start(module, side == "ours", size, paths) for side, module in SIDES.items()
-    }
-    for work in works:
-        again = 1 if (work, flow) == ("sample", "ar") else repeats
-        title = f"{flow} with LSTM {features}, {work}"
-        side_by_side.compare(title, workers, work, again, warm=work != "sample")
-    for worker in workers.values():
-        worker.stop()
+def measure(
+    references: Sequence[str],
+    survae: Sequence[str],
+    flows: Sequence[str] = ("ar", "coupling"),
+    works: Sequence[str] = WORKS,
+    features: int = 512,
+    repeats: int = 5,
+) -> Iterator[Row]:
+    """Compares the pieces of work of each flow; the long sampling is measured once."""
+    paths = checkouts(references, survae)
+    for flow in flows:
+        workers = {
+            side: Worker.start(module, side == "ours", f"{flow},{features}", paths, HOURS)
+            for side, module in SIDES.items()
+        }
+        with stopping(workers):
+            for work in works:
+                again = 1 if (work, flow) == ("sample", "ar") else repeats
+                title = f"{flow} with LSTM {features}, {work}"
+                runs = side_by_side.compare(title, workers, work, again, warm=work != "sample")
+                batch = TEXTS[flow] if work == "sample" else BATCH
+                size = {"features": features, "batch": batch, "length": LENGTH}
+                yield from side_by_side.rows(
+                    "text_argmax", {"work": work, "flow": flow, **size}, runs
+                )
+
+
+def checkouts(references: Sequence[str], survae: Sequence[str]) -> str:
+    """Both checkouts that the reference consists of, as one search path."""
+    torch = {"torch": "torch"}
+    flows = ("didriknielsen/argmax_flows", "model/ar/flow.py")
+    layers = ("didriknielsen/survae_flows", "survae/flows/__init__.py")
+    found = side_by_side.checkout(references, *flows, torch)
+    return os.pathsep.join([found, side_by_side.checkout(survae, *layers, torch, "survae")])
 
 
 def main() -> None:
@@ -43,28 +68,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--reference", required=True, help="checkout of argmax_flows")
     parser.add_argument("--survae", required=True, help="checkout of survae_flows")
-    parser.add_argument("--flows", default="ar,coupling", help="of ar,coupling")
-    parser.add_argument("--works", default="train,evaluate,sample", help="of these three")
+    parser.add_argument("--flows", default=",".join(TEXTS), help="of these two")
+    parser.add_argument("--works", default=",".join(WORKS), help="of these three")
     parser.add_argument("--features", type=int, default=512, help="units of the LSTMs")
     parser.add_argument("--repeats", type=int, default=5)
     flags = parser.parse_args()
     flows, works = flags.flows.split(","), flags.works.split(",")
-    for name, given, known in (
-        ("flows", flows, ("ar", "coupling")),
-        ("works", works, ("train", "evaluate", "sample")),
-    ):
+    for name, given, known in (("flows", flows, TEXTS), ("works", works, WORKS)):
         if unknown := set(given) - set(known):
             parser.error(f"--{name} takes {', '.join(known)}; got {', '.join(sorted(unknown))}.")
-    paths = [os.path.abspath(path) for path in (flags.reference, flags.survae)]
-    for path, repository, file in (
-        (paths[0], "didriknielsen/argmax_flows", "model/ar/flow.py"),
-        (paths[1], "didriknielsen/survae_flows", "survae/flows/__init__.py"),
-    ):
-        if advice := side_by_side.missing(path, repository, file, {"torch": "torch"}):
-            sys.exit(advice)
-    side_by_side.introduce()
-    for flow in flows:
-        run(flow, flags.features, flags.repeats, os.pathsep.join(paths), works)
+    side_by_side.alone(
+        measure([flags.reference], [flags.survae], flows, works, flags.features, flags.repeats)
+    )
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ the code buys is the second.
 """
 
 import argparse
-import os
-import sys
+from collections.abc import Iterator, Sequence
 
 from benchmarks import side_by_side
-from benchmarks.side_by_side import Worker
+from benchmarks.processes import Worker, stopping
+from benchmarks.results import Row
 
 SIZES = {  # dim, depth, heads, local heads
     "tiny": (128, 2, 4, 2),
@@ -37,24 +37,48 @@ def train_gflop(size: str) -> float:
     return 6 * (dense + near + far) * BATCH * LENGTH / 1e9
 
 
-def run(size: str, repeats: int, reference: str, sampling: bool) -> None:
-    """Compares a training step, and with `sampling` 16 texts in 1000 and in 50 steps."""
-    keep = size != "paper"  # there it costs gigabytes
-    workers = {
-        side: Worker.start(module, pages and keep, size, reference)
-        for side, (module, pages) in SIDES.items()
-    }
-    side_by_side.compare(f"{size}, train", workers, "train", repeats, train_gflop(size))
-    if sampling:
-        again = max(1, repeats // 5)
-        title = f"{size}, sample 1000"
-        whole = side_by_side.compare(title, workers, "sample 1000", again, warm=False)
-        ours = {"ours": workers["ours"]}
-        strided = side_by_side.compare(f"{size}, sample 50", ours, "sample 50", again)
-        # The reference has no such sampler: its 1000 steps stand in.
-        side_by_side.report(f"{size}, sample 50 against their 1000", {**whole, **strided})
-    for worker in workers.values():
-        worker.stop()
+def measure(
+    references: Sequence[str],
+    sizes: Sequence[str] = ("tiny", "small"),
+    repeats: int = 7,
+    sampling: bool = False,
+) -> Iterator[Row]:
+    """Compares a training step at each size, and with `sampling` texts of the tiny one."""
+    repository, file = "ehoogeboom/multinomial_diffusion", "text_diffusion/model.py"
+    reference = side_by_side.checkout(references, repository, file, NEEDED)
+    for size in sizes:
+        keep = size != "paper"  # there it costs gigabytes
+        workers = {
+            side: Worker.start(module, pages and keep, size, reference)
+            for side, (module, pages) in SIDES.items()
+        }
+        with stopping(workers):
+            runs = side_by_side.compare(
+                f"{size}, train", workers, "train", repeats, train_gflop(size)
+            )
+            yield from rows(size, "train", runs)
+            if sampling and size == "tiny":
+                yield from sample(size, workers, max(1, repeats // 5))
+
+
+def sample(size: str, workers: dict[str, Worker], repeats: int) -> Iterator[Row]:
+    """Compares the sampling of 16 texts in 1000 steps, and ours in 50 with theirs in 1000."""
+    whole = side_by_side.compare(
+        f"{size}, sample {STEPS}", workers, f"sample {STEPS}", repeats, warm=False
+    )
+    yield from rows(size, f"sample {STEPS}", whole)
+    ours = {"ours": workers["ours"]}
+    strided = side_by_side.compare(f"{size}, sample 50", ours, "sample 50", repeats)
+    # The reference has no such sampler: its 1000 steps stand in.
+    side_by_side.report(f"{size}, sample 50 against their {STEPS}", {**whole, **strided})
+    yield from rows(size, "sample 50", strided)
+
+
+def rows(size: str, work: str, runs: dict[str, list[dict]]) -> Iterator[Row]:
+    """What was measured of one size."""
+    batch = BATCH if work == "train" else TEXTS
+    parameters = {"work": work, "size": size, "batch": batch, "length": LENGTH}
+    return side_by_side.rows("text_diffusion", parameters, runs)
 
 
 def main() -> None:
@@ -65,16 +89,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--sampling", action="store_true", help="also sample (tiny only)")
     flags = parser.parse_args()
-    reference = os.path.abspath(flags.reference)
     sizes = flags.sizes.split(",")
     if unknown := set(sizes) - set(SIZES):
         parser.error(f"--sizes takes {', '.join(SIZES)}; got {', '.join(sorted(unknown))}.")
-    repository, file = "ehoogeboom/multinomial_diffusion", "text_diffusion/model.py"
-    if advice := side_by_side.missing(reference, repository, file, NEEDED):
-        sys.exit(advice)
-    side_by_side.introduce()
-    for size in sizes:
-        run(size, flags.repeats, reference, flags.sampling and size == "tiny")
+    side_by_side.alone(measure([flags.reference], sizes, flags.repeats, flags.sampling))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Processes that `benchmarks.side_by_side` starts and tells what to run."""
+"""Processes that `benchmarks.processes` starts and tells what to run."""
 
 import json
 import resource
@@ -8,7 +8,16 @@ import time
 from collections.abc import Callable
 
 
-def serve(works: dict[str, Callable[[], None]], matmul: Callable[[], None]) -> None:
+def resident_mb() -> float:
+    """The peak of this process's resident memory so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def serve(
+    works: dict[str, Callable[[], None]],
+    matmul: Callable[[], None],
+    peak_mb: Callable[[], float] = resident_mb,
+) -> None:
     """Runs the piece of work named on each line of standard input and prints what it took.
 
     `matmul` multiplies two 1024 x 1024 matrices; its rate is measured before and after. A line
@@ -26,9 +35,9 @@ def serve(works: dict[str, Callable[[], None]], matmul: Callable[[], None]) -> N
         wall, cpu = time.perf_counter(), time.process_time()
         works[name]()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         matmul_rate = (before + rate(matmul)) / 2
-        print(json.dumps(dict(wall=wall, cpu=cpu, peak_mb=peak, matmul=matmul_rate)), flush=True)
+        took = dict(wall=wall, cpu=cpu, peak_mb=peak_mb(), matmul=matmul_rate)
+        print(json.dumps(took), flush=True)
 
 
 def rate(matmul: Callable[[], None]) -> float:

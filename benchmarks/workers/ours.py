@@ -8,7 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from amd_jax.training import allocator, step
+from amd_jax import parallel
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.models import Diffusion
+from amd_jax.networks import LinearTransformer
+from amd_jax.training import allocator, objectives, step
 from amd_jax.types import Key, Objective, Params
 from benchmarks import workers
 
@@ -16,28 +20,58 @@ from benchmarks import workers
 def keep_pages() -> None:
     """Keeps freed memory if the command line says so; call it first."""
     if sys.argv[2] == "1":
-        print("ours: allocator:", allocator.keep_pages(), file=sys.stderr)
+        allocator.keep_pages()
 
 
 def trainer(
-    objective: Objective, optimizer: optax.GradientTransformation, x: np.ndarray, rng: Key
-) -> tuple[Params, Callable[[], None]]:
-    """Parameters for data x (B, ...), and a function that takes a training step on x."""
-    params = jax.jit(objective.model.init)(jax.random.key(0), jnp.asarray(x))
-    state = step.replicate(step.init_state(objective, optimizer, params))
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    x: np.ndarray,
+    rng: Key,
+    devices: int | None = None,
+) -> tuple[Params, Callable[..., None]]:
+    """Parameters for data x (B, ...), and a function that takes a training step on x.
+
+    The step is taken on the first `devices` of the local ones (default: all), and waited for
+    unless told otherwise.
+    """
+    params = jax.jit(objective.model.init)(jax.random.key(0), jnp.asarray(x, jnp.int32))
+    devices = devices or jax.local_device_count()
+    replicate = parallel.over_devices(lambda _, tree: tree, in_axes=(0, None))
+    state = replicate(np.arange(devices), step.init_state(objective, optimizer, params))
+    batch = x.reshape(devices, -1, *x.shape[1:])
     train_step = step.make_train_step(objective, optimizer, 0.0)
     held = {"state": state}
     del state
-    batch = step.shard(x)
 
-    def train() -> None:
+    def train(wait: bool = True) -> None:
         held["state"], metrics = train_step(held["state"], rng, batch)
-        jax.block_until_ready((held["state"], metrics))
+        if wait:
+            jax.block_until_ready((held["state"], metrics))
 
     return params, train
+
+
+def text_diffusion(
+    denoiser: LinearTransformer, batch: int, length: int, steps: int, devices: int | None = None
+) -> tuple[Diffusion, Params, Callable[..., None]]:
+    """The paper's diffusion of random texts: model, parameters, and a training step."""
+    classes = denoiser.num_classes
+    kernel = kernels.uniform(schedules.reference_cosine(steps), classes)
+    model = Diffusion(kernel, denoiser, steps)
+    objective = objectives.ImportanceSampledElbo(model)
+    x = np.random.default_rng(0).integers(0, classes, (batch, length), dtype=np.int32)
+    return model, *trainer(objective, optax.adam(1e-4), x, jax.random.key(1), devices)
+
+
+def peak_mb() -> float:
+    """Peak memory so far: of the fullest accelerator, or resident where there is none."""
+    stats = [device.memory_stats() or {} for device in jax.local_devices()]
+    peak = max(stat.get("peak_bytes_in_use", 0) for stat in stats)
+    return peak / 2**20 or workers.resident_mb()
 
 
 def serve(works: dict[str, Callable[[], None]]) -> None:
     """Serves the pieces of work until standard input ends."""
     square, dot = jnp.ones((1024, 1024)), jax.jit(jnp.dot)
-    workers.serve(works, lambda: jax.block_until_ready(dot(square, square)))
+    workers.serve(works, lambda: jax.block_until_ready(dot(square, square)), peak_mb)

@@ -1,0 +1,64 @@
+"""Says what machine this is, in one line of JSON."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+
+import jax
+
+from amd_jax.training import allocator
+
+PACKAGES = ("jax", "jaxlib", "flax", "torch")
+VARIABLES = ("LD_PRELOAD", "GLIBC_TUNABLES", "XLA_FLAGS")
+
+
+def cpu() -> str:
+    """The name of the processor."""
+    path = pathlib.Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def commit() -> str:
+    """The git commit of this checkout, marked if it has changes; or "none"."""
+    command = ["git", "-C", os.path.dirname(__file__), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+
+
+def versions() -> dict[str, str]:
+    """Those of Python, libc and the packages that are there."""
+    found = {"Python": platform.python_version(), "libc": " ".join(platform.libc_ver())}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def main() -> None:
+    """Prints the facts."""
+    facts = {
+        "cpu": cpu(),
+        "cores": os.cpu_count(),
+        "versions": versions(),
+        "commit": commit(),
+        "backend": jax.default_backend(),
+        "devices": [device.device_kind for device in jax.local_devices()],
+        "allocator": allocator.keep_pages(),
+        "environment": {name: os.environ.get(name, "") for name in VARIABLES},
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()
