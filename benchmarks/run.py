@@ -1,0 +1,128 @@
+"""All benchmarks: prints tables, and writes what was measured as JSON.
+
+    python -m benchmarks.run [NAME ...] [--json=FILE]
+    python -m benchmarks.run --list
+
+Without names, those run that need nothing but this package: minutes on two cores. Data are made up
+from a seed. One that fails says so in a line, and the others go on.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks import (
+    growth,
+    machine,
+    maps_diffusion,
+    overhead,
+    results,
+    text_argmax,
+    text_diffusion,
+)
+from benchmarks.processes import Failure
+from benchmarks.results import Row
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """What comes out, what has to be there, and how to measure."""
+
+    says: str
+    measure: Callable[[argparse.Namespace, dict[str, Any]], Iterator[Row]]  # flags, machine
+    needs: str = ""  # more than the package
+
+
+BENCHMARKS = {
+    "growth": Benchmark(
+        "time and memory with growing batch, length, classes, diffusion steps, devices",
+        lambda flags, machine: growth.measure(machine),
+    ),
+    "overhead": Benchmark(
+        "the training loop beside the bare compiled step, at the quickstart's size",
+        lambda flags, machine: overhead.measure(),
+    ),
+    "text_diffusion": Benchmark(
+        "text diffusion beside the reference code",
+        lambda flags, machine: text_diffusion.measure(flags.reference),
+        "--reference=PATH of ehoogeboom/multinomial_diffusion",
+    ),
+    "text_argmax": Benchmark(
+        "argmax flows of text beside the reference code",
+        lambda flags, machine: text_argmax.measure(flags.reference, flags.survae),
+        "--reference=PATH of didriknielsen/argmax_flows, --survae=PATH of …/survae_flows",
+    ),
+    "maps_diffusion": Benchmark(
+        "diffusion of label maps beside the reference code",
+        lambda flags, machine: maps_diffusion.measure(flags.reference),
+        "--reference=PATH of ehoogeboom/multinomial_diffusion",
+    ),
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses the flags, measures, writes; exit status 1 if a benchmark failed."""
+    flags = parse(arguments)
+    if flags.list:
+        for name, benchmark in BENCHMARKS.items():
+            print(f"{name:15} {benchmark.says}")
+            print(f"{'':15} needs {benchmark.needs or 'nothing'}")
+        return
+    try:
+        here = machine.facts()
+    except Failure as failure:
+        sys.exit(str(failure))
+    machine.introduce(here)
+    rows, failures = [], {}
+    for name in flags.names or [n for n, b in BENCHMARKS.items() if not b.needs]:
+        try:
+            if why := collect(BENCHMARKS[name].measure(flags, here), rows):
+                failures[name] = why
+                print(f"\n{name} failed: {why}", flush=True)
+        finally:  # what an interruption leaves is worth having too
+            if flags.json:
+                results.write(flags.json, here, rows, failures)
+    if failures:
+        sys.exit(1)
+
+
+def collect(measured: Iterator[Row], rows: list[Row]) -> str | None:
+    """Adds what one benchmark measures to `rows`; returns why it failed, if it did, in a line."""
+    try:
+        rows.extend(measured)
+    except Failure as failure:
+        return str(failure)
+    except Exception as error:  # a mistake in one is no reason to lose the others
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    return None
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The flags; ends with a line for an unknown name, or a file that cannot be written."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which; see --list")
+    parser.add_argument("--list", action="store_true", help="say what there is, and what it needs")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="where to write")
+    parser.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="checkout of the reference code; repeat it for several",
+    )
+    parser.add_argument(
+        "--survae", action="append", default=[], metavar="PATH", help="checkout of survae_flows"
+    )
+    flags = parser.parse_args(arguments)
+    if unknown := [name for name in flags.names if name not in BENCHMARKS]:
+        sys.exit(f"There is no benchmark {unknown[0]!r}; choose among {', '.join(BENCHMARKS)}.")
+    if flags.json and not flags.json.absolute().parent.is_dir():
+        sys.exit(f"--json must be in a folder that exists; got {flags.json}.")
+    return flags
+
+
+if __name__ == "__main__":
+    main()

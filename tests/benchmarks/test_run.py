@@ -1,0 +1,119 @@
+import json
+
+import pytest
+
+from benchmarks import machine, results, run
+from benchmarks.processes import Failure
+
+HERE = {
+    "cpu": "a cpu",
+    "cores": 2,
+    "versions": {"jax": "0.0"},
+    "commit": "none",
+    "backend": "cpu",
+    "devices": ["cpu"],
+    "allocator": "malloc",
+    "environment": {"LD_PRELOAD": ""},
+    "date": "2026-01-01",
+}
+
+
+def row(value):
+    runs = [{"wall": value * k, "cpu": value, "peak_mb": 100.0} for k in (3, 1, 2)]
+    return results.timed("table", {"batch": value}, runs)
+
+
+def good(flags, here):
+    yield from results.tabulate("a title", "batch", [row(1), row(4)])
+
+
+def hung(flags, here):
+    yield row(8)
+    raise Failure("no answer in 1 s, stopped")
+
+
+def mistaken(flags, here):
+    raise KeyError("two\nlines")
+    yield
+
+
+@pytest.fixture
+def benchmarks(monkeypatch):
+    found = {
+        "hung": run.Benchmark("hangs", hung),
+        "mistaken": run.Benchmark("has a mistake", mistaken),
+        "good": run.Benchmark("works", good),
+        "greedy": run.Benchmark("is left out", mistaken, needs="more"),
+    }
+    monkeypatch.setattr(run, "BENCHMARKS", found)
+    monkeypatch.setattr(machine, "facts", lambda: HERE)
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_one_that_fails_is_reported_and_the_others_finish(tmp_path, capsys):
+    file = tmp_path / "out.json"
+    with pytest.raises(SystemExit, match="1"):
+        run.main([f"--json={file}"])
+    lines = capsys.readouterr().out.splitlines()
+    failed = [line for line in lines if "failed" in line]
+    assert failed == [
+        "hung failed: no answer in 1 s, stopped",
+        r"mistaken failed: KeyError: 'two\nlines'",
+    ]
+    table = lines[lines.index("a title") :]
+    assert table[2].split() == ["1", "2000.0", "1000.0", "3000.0", "1000.0", "100"]
+    assert table[3].split()[4:] == ["4.00", "4000.0", "4.00", "100", "1.00"]
+    found = json.loads(file.read_text())
+    assert found["machine"] == HERE
+    assert found["failures"].keys() == {"hung", "mistaken"}
+    assert [row["parameters"]["batch"] for row in found["rows"]] == [8, 1, 4]
+    assert found["rows"][1] == {
+        **{"name": "table", "parameters": {"batch": 1}, "unit": "s", "repeats": 3},
+        **{"median": 2, "min": 1, "max": 3, "cpu": 1, "peak_mb": 100.0},
+    }
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_names_choose(capsys):
+    run.main(["good"])
+    assert "failed" not in capsys.readouterr().out
+    run.main(["--list"])
+    listed = capsys.readouterr().out
+    assert "hung            hangs" in listed
+    assert "needs more" in listed
+
+
+@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["good", "nonsense"], "There is no benchmark 'nonsense'; choose among hung"),
+        (["--json=/nowhere/at/all.json"], "--json must be in a folder that exists"),
+    ],
+)
+def test_mistakes_are_refused_with_one_line(arguments, line):
+    with pytest.raises(SystemExit, match=line) as caught:
+        run.main(arguments)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_an_interruption_leaves_what_was_measured(monkeypatch, tmp_path):
+    def interrupted(flags, here):
+        yield row(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(run.BENCHMARKS, "good", run.Benchmark("is interrupted", interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        run.main(["good", f"--json={tmp_path / 'out.json'}"])
+    assert len(json.loads((tmp_path / "out.json").read_text())["rows"]) == 1
+
+
+@pytest.mark.parametrize("name", ["text_diffusion", "text_argmax", "maps_diffusion"])
+def test_comparisons_say_what_they_need(name, monkeypatch, capsys):
+    monkeypatch.setattr(machine, "facts", lambda: HERE)
+    with pytest.raises(SystemExit):
+        run.main([name, "--reference=/nowhere"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{name} failed: A checkout of the reference code is needed")
+    assert "git clone https://github.com/" in last
