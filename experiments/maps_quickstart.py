@@ -18,7 +18,7 @@ from amd_jax.training.experiment import Experiment, numbers
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=4, num_steps=500, checkpoint_every=250)
+    config = numbers(batch_size=4, num_steps=500, clip=1.0, checkpoint_every=250)
     config.data = dict(height=32, width=64, augment=True)
     config.timesteps = 100  # T, the number of diffusion steps
     config.network = dict(width=64, dilations=(1, 2), window=3, join_width=96, join_blocks=2)

@@ -21,7 +21,7 @@ from amd_jax.training.experiment import Experiment, numbers
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=4, num_steps=4000, evaluate_every=500)
+    config = numbers(batch_size=4, num_steps=4000, clip=1.0, evaluate_every=500)
     config.data = dict(path="", num_classes=0, augment=True, palette=())
     config.timesteps = 1000  # T, the number of diffusion steps
     config.network = dict(width=64, dilations=(1, 2), window=3, join_width=96, join_blocks=2)

@@ -20,7 +20,12 @@ from amd_jax.training.experiment import Experiment, numbers
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(
-        batch_size=8, num_steps=7000, checkpoint_every=1000, evaluate_every=800, log_every=50
+        batch_size=8,
+        num_steps=7000,
+        clip=1.0,
+        checkpoint_every=1000,
+        evaluate_every=800,
+        log_every=50,
     )
     config.data = dict(path="", length=256, raw_bytes=False)
     config.timesteps = 1000  # T, the number of diffusion steps

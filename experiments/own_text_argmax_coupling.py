@@ -22,13 +22,18 @@ from amd_jax.transforms.conditioner import OfTokens
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(
-        batch_size=16, num_steps=1500, checkpoint_every=250, evaluate_every=250, log_every=25
+        batch_size=16,
+        num_steps=1500,
+        clip=1000.0,
+        checkpoint_every=250,
+        evaluate_every=250,
+        log_every=25,
     )
     config.data = dict(path="", length=256, raw_bytes=False)
     config.couplings = 4
     config.network = dict(features=192, layers=1, components=8, input_dropout=0.0)
     config.encoder = dict(width=64, layers=1, context=64)
-    config.optimizer = dict(learning_rate=4e-3, warmup_steps=50, clip=1000.0)
+    config.optimizer = dict(learning_rate=4e-3, warmup_steps=50)
     return config
 
 

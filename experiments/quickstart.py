@@ -18,7 +18,12 @@ from amd_jax.training.experiment import Experiment, numbers
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(
-        batch_size=8, num_steps=2000, checkpoint_every=1000, evaluate_texts=60, log_every=50
+        batch_size=8,
+        num_steps=2000,
+        clip=1.0,
+        checkpoint_every=1000,
+        evaluate_texts=60,
+        log_every=50,
     )
     config.length = 256
     config.timesteps = 1000  # T, the number of diffusion steps

@@ -17,7 +17,7 @@ from amd_jax.training.experiment import Experiment, numbers
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=8, num_steps=300, checkpoint_every=100)
+    config = numbers(batch_size=8, num_steps=300, clip=1.0, checkpoint_every=100)
     config.data = dict(height=32, width=32, num_classes=4)
     config.timesteps = 100  # T, the number of diffusion steps
     config.network = dict(width=32, dilations=(1,), window=3, join_width=48, join_blocks=1)

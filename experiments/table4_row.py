@@ -10,6 +10,7 @@ command: `python -m experiments.table4`. Hoogeboom et al., 2021, sec. 5.
 import functools
 
 import numpy as np
+import optax
 from ml_collections import ConfigDict
 
 from amd_jax import models, networks
@@ -25,17 +26,18 @@ AFFINE = scalars.Affine(bound=2.0)
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=8, num_steps=1000, checkpoint_every=200)
+    config = numbers(batch_size=8, num_steps=1000, clip=1000.0, checkpoint_every=200)
     config.data = "streets"
     config.row = "softplus"
     config.levels, config.couplings = 3, 4  # of the density: resolutions, and layers at each
     config.network = dict(blocks=1, growth=32, depth=3, width=64)  # of its couplings
     config.encoder = dict(couplings=3, context=16)
     config.encoder.network = dict(blocks=1, growth=16, depth=2, width=32)
-    config.flow_optimizer = dict(learning_rate=1e-3, warmup_steps=50, clip=1000.0)
+    config.flow_optimizer = dict(learning_rate=1e-3, warmup_steps=50)
     config.timesteps = 1000  # T, the number of diffusion steps
     config.denoiser = dict(width=64, dilations=(1, 2), join_width=96)
     config.diffusion_optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
+    config.diffusion_clip = 1.0
     return config
 
 
@@ -61,7 +63,8 @@ def diffusion(config: ConfigDict, data: maps.Maps) -> Experiment:
     denoiser = networks.HollowMap(data.num_classes, log_frequencies=frequencies, **config.denoiser)
     kernel = kernels.uniform(schedules.cosine, data.num_classes)
     model = models.Diffusion(kernel, denoiser, steps=config.timesteps)
-    optimizer = optimizers.muon(**config.diffusion_optimizer, num_steps=config.num_steps)
+    muon = optimizers.muon(**config.diffusion_optimizer, num_steps=config.num_steps)
+    optimizer = optax.chain(optax.clip_by_global_norm(config.diffusion_clip), muon)
     objective = objectives.CrossEntropy(model, warp=objectives.mostly_early)
     return Experiment(model, objective, optimizer, data)
 

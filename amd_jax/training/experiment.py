@@ -12,6 +12,7 @@ from amd_jax.types import Model, Objective
 NUMBERS = {  # of the training loop: default and least value
     "seed": (0, 0),
     "ema_decay": (0.0, 0.0),  # of the averaged parameters; 0.999 averages about 1000 steps
+    "clip": (0.0, 0.0),  # the largest norm of a gradient, all parameters together; 0: any
     "accumulate": (1, 1),  # parts of a device's batch, taken one after the other to save memory
     "max_skipped": (10, 1),  # so many steps in a row that are not finite stop the run
     "checkpoint_every": (500, 1),

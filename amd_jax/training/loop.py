@@ -56,7 +56,8 @@ def train(
         size = machine.parameters(state.params)
         state = parallel.replicate(state)
         train_step = steps.make_train_step(
-            experiment.objective, experiment.optimizer, config.ema_decay, config.accumulate
+            *(experiment.objective, experiment.optimizer),
+            *(config.ema_decay, config.accumulate, config.clip),
         )
         example = _batch(experiment.data, config, start + 1)
         compiled = train_step.lower(state, rng, example).compile()  # the calls below use it

@@ -16,15 +16,15 @@ def rise_and_fall(peak: float, warmup_steps: int, num_steps: int) -> optax.Sched
 
 
 def adam(
-    learning_rate: float, *, warmup_steps: int, num_steps: int, clip: float
+    learning_rate: float, *, warmup_steps: int, num_steps: int
 ) -> optax.GradientTransformation:
-    """Adam with gradients clipped by their norm; warm-up, then linear decay to zero."""
+    """Adam; warm-up, then linear decay to zero."""
     rate = rise_and_fall(learning_rate, warmup_steps, num_steps)
-    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(rate))
+    return optax.adam(rate)
 
 
 def muon(
-    matrices: float, others: float, *, warmup_steps: int, num_steps: int, clip: float = 1.0
+    matrices: float, others: float, *, warmup_steps: int, num_steps: int
 ) -> optax.GradientTransformation:
     """Muon for hidden matrices, AdamW for all else; warm-up, then linear decay to zero.
 
@@ -32,15 +32,12 @@ def muon(
     vectors have no spectrum of hidden features that Muon could equalise (Jordan et al., 2024).
     """
     matrices, others = (rise_and_fall(r, warmup_steps, num_steps) for r in (matrices, others))
-    return optax.chain(
-        optax.clip_by_global_norm(clip),
-        optax.contrib.muon(
-            matrices,
-            ns_steps=3,  # instead of 5: cheaper, and no worse in trials
-            adam_b2=0.99,
-            adam_learning_rate=others,
-            muon_weight_dimension_numbers=hidden_matrices,
-        ),
+    return optax.contrib.muon(
+        matrices,
+        ns_steps=3,  # instead of 5: cheaper, and no worse in trials
+        adam_b2=0.99,
+        adam_learning_rate=others,
+        muon_weight_dimension_numbers=hidden_matrices,
     )
 
 

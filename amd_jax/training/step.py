@@ -36,12 +36,14 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     ema_decay: float,
     accumulate: int = 1,
+    clip: float = 0.0,
 ) -> Callable[[TrainState, Key, Array], tuple[TrainState, dict[str, Array]]]:
     """One optimiser step on all devices: (state, rng, x) -> (state, metrics).
 
     State and metrics are replicated, x is (local devices, B / devices, ...), see `parallel`. Every
     device takes its rows in `accumulate` parts, one after the other, and adds up their gradients:
-    memory for one part. The key never changes: that of a part is folded from it, the step and the
+    memory for one part. A gradient whose norm is above `clip` is scaled down to it, unless that is
+    0. The key never changes: that of a part is folded from it, the step and the
     part's number (`part_key`), so that one device with 8 parts makes the step of 8 devices.
 
     A step that makes anything in the state cease to be finite, or whose loss or gradient is not,
@@ -60,12 +62,14 @@ def make_train_step(
         loss, grads = jax.tree.map(lambda a: a / accumulate, (loss, grads))
         loss, grads = jax.lax.pmean((loss, grads), parallel.AXIS)
         memory = objective.update(state.memory, jax.lax.psum(evidence, parallel.AXIS))
+        metrics = {"loss_nats": loss, "grad_norm": optax.tree.norm(grads)}
+        if clip:
+            grads, _ = optax.clip_by_global_norm(clip).update(grads, optax.EmptyState())
         updates, opt = optimizer.update(grads, state.opt, state.params)
         params = optax.apply_updates(state.params, updates)
         rate = jnp.maximum(1 - ema_decay, 1 / (state.step - state.skipped + 2.0))
         ema = optax.incremental_update(params, state.ema, jnp.where(ema_decay > 0, rate, 1.0))
         new = state._replace(params=params, ema=ema, opt=opt, memory=memory)
-        metrics = {"loss_nats": loss, "grad_norm": optax.tree.norm(grads)}
         return _unless_broken(new, state, metrics)
 
     return parallel.over_devices(train_step, in_axes=(0, None, 0), donate_argnums=0)

@@ -113,14 +113,14 @@ class Table:
         return memory + evidence
 
 
-def table(accumulate, batch, objective=None, optimizer=None):
-    """The state after three steps on x (32, 2), and the losses of the steps."""
+def table(accumulate, batch, objective=None, optimizer=None, clip=0.0, num_steps=3):
+    """The state after some steps on x (32, 2), and the losses of the steps."""
     objective, optimizer = objective or Table(), optimizer or optax.adam(0.1)
-    train_step = steps.make_train_step(objective, optimizer, 0.9, accumulate)
+    train_step = steps.make_train_step(objective, optimizer, 0.9, accumulate, clip)
     params = {"logits": jnp.zeros(5)}
     state = parallel.replicate(steps.init_state(objective, optimizer, params))
     losses = []
-    for _ in range(3):
+    for _ in range(num_steps):
         state, metrics = train_step(state, jax.random.key(0), parallel.own(batch))
         losses.append(jax.block_until_ready(metrics)["loss_nats"][0])
     return jax.device_get(parallel.unreplicate(state)), losses
@@ -132,6 +132,16 @@ def test_accumulated_gradients_are_those_of_the_large_batch():
     np.testing.assert_allclose(losses, others, rtol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), whole, parts)
     assert whole.memory.sum() == parts.memory.sum() == 3 * 64
+
+
+def test_a_large_gradient_is_scaled_down_and_told_as_it_was():
+    x = np.zeros((32, 2), int)
+    plain, small, large = (
+        table(1, x, optimizer=optax.sgd(1.0), clip=clip, num_steps=1)[0].params["logits"]
+        for clip in (0.0, 0.5, 1000.0)
+    )
+    np.testing.assert_array_equal(plain, large)
+    np.testing.assert_allclose(small, 0.5 * plain / np.linalg.norm(plain), rtol=1e-6)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
