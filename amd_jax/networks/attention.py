@@ -9,7 +9,7 @@ twins in three lines; the tests hold values and gradients together.
 import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.matmul import transposed_matmul
+from amd_jax.networks.matmul import product, transposed_matmul
 from amd_jax.types import Array
 
 MASKED = -1e30  # finite, so that a row with every key masked yields a mean and not a NaN
@@ -49,23 +49,30 @@ def _attend(q: Array, k: Array, v: Array, mask: Array | None) -> Array:
 
 
 def _attend_forward(q, k, v, mask):
-    scores = q @ k.mT
+    scores = product(q, k.mT)
     scores = scores if mask is None else jnp.where(mask, scores, MASKED)
     weights = jnp.exp(scores - scores.max(axis=-1, keepdims=True))
     scale = 1 / weights.sum(axis=-1, keepdims=True)
-    out = (weights @ v) * scale
+    weights = weights.astype(v.dtype)
+    out = (product(weights, v) * scale).astype(v.dtype)
     return out, (q, k, v, weights, scale, out)
 
 
 def _attend_backward(residuals, d_out):
     q, k, v, weights, scale, out = residuals
-    d_out = d_out * scale
-    d_weights = d_out @ v.mT - (d_out * out).sum(axis=-1, keepdims=True)
-    d_scores = weights * d_weights
+    d_out = d_out * scale  # float32, as are the differences
+    d_row = (d_out * out).sum(axis=-1, keepdims=True)
+    d_out = d_out.astype(v.dtype)
+    d_scores = (weights * (product(d_out, v.mT) - d_row)).astype(v.dtype)
     return d_scores @ k, transposed_matmul(d_scores, q), transposed_matmul(weights, d_out), None
 
 
 _attend.defvjp(_attend_forward, _attend_backward)
+
+
+def softmax(z: Array, axis: int = -1) -> Array:
+    """Softmax normalised in float32, in the dtype of z: the same shape."""
+    return jax.nn.softmax(z.astype(jnp.float32), axis=axis).astype(z.dtype)
 
 
 def plain_linear_attention(q: Array, k: Array, v: Array) -> Array:
@@ -92,21 +99,21 @@ def _attend_linearly(q: Array, k: Array, v: Array) -> Array:
 
 
 def _linear_forward(q, k, v):
-    q = jax.nn.softmax(q, axis=-1) * q.shape[-1] ** -0.5
-    k = jax.nn.softmax(jax.lax.optimization_barrier(k.mT), axis=-1)  # (..., H, D, L)
+    q = softmax(q) * q.shape[-1] ** -0.5
+    k = softmax(jax.lax.optimization_barrier(k.mT))  # (..., H, D, L)
     context = k @ v
     return q @ context, (q, k, v, context)
 
 
 def _linear_backward(residuals, d_out):
     q, k, v, context = residuals
-    d_q = d_out @ context.mT
+    d_q = product(d_out, context.mT)
     d_context = transposed_matmul(q, d_out)
-    d_k = d_context @ v.mT
+    d_k = product(d_context, v.mT)
     d_v = transposed_matmul(k, d_context)
     d_q = q * (d_q - (q * d_q).sum(axis=-1, keepdims=True) * q.shape[-1] ** 0.5)
     d_k = k * (d_k - (k * d_k).sum(axis=-1, keepdims=True))
-    return d_q, d_k.mT, d_v
+    return d_q.astype(q.dtype), d_k.mT.astype(k.dtype), d_v
 
 
 _attend_linearly.defvjp(_linear_forward, _linear_backward)

@@ -12,9 +12,10 @@ from jax import Array
 from amd_jax.networks import embeddings
 from amd_jax.networks.attention import attention
 from amd_jax.networks.matmul import dense_dot_general
+from amd_jax.networks.precision import Dense
 
 # A linear map whose gradient is laid out for the machine
-Linear = functools.partial(nn.Dense, use_bias=False, dot_general=dense_dot_general)
+Linear = functools.partial(Dense, use_bias=False, dot_general=dense_dot_general)
 
 uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # U(±1 / sqrt(fan_in))
 
@@ -38,10 +39,10 @@ class Block(nn.Module):
     heads: int = 0  # 0 for no attention
     expansion: int = 4  # hidden units of the MLP, in D
     activation: Callable[[Array], Array] = relu_squared
-    dropout: float = 0.0
+    dropout: float = 0.0  # always at work: give 0 where not training
 
     @nn.compact
-    def __call__(self, h: Array, time: Array, *, train: bool = False) -> Array:
+    def __call__(self, h: Array, time: Array) -> Array:
         """The block applied to h (B, ..., D); with attention, to texts."""
         width = h.shape[-1]
         if self.heads < 0 or self.heads and width % (2 * self.heads):
@@ -49,10 +50,10 @@ class Block(nn.Module):
                 f"Rotary attention needs heads >= 0 and a width that 2 * heads divides; got "
                 f"width={width} and heads={self.heads}."
             )
-        modulation = nn.Dense(3 * width, kernel_init=nn.initializers.zeros, name="time")(time)
+        modulation = Dense(3 * width, kernel_init=nn.initializers.zeros, name="time")(time)
         modulation = modulation.reshape(len(time), *(1,) * (h.ndim - 2), -1)
         scale, bias, gate = jnp.split(modulation, 3, axis=-1)
-        a = rms_norm(h) * (1 + scale) + bias
+        a = (rms_norm(h) * (1 + scale) + bias).astype(h.dtype)
         if len(self.offsets) > 1:
             taps = self.param("taps", first_tap, (len(self.offsets), width))
             a = depthwise(a, taps, self.offsets)
@@ -62,9 +63,9 @@ class Block(nn.Module):
         wide = self.activation(wide)
         if self.heads:
             wide = jnp.concatenate([rotary_attention(qkv, self.heads, self.causal), wide], axis=-1)
-        wide = nn.Dropout(self.dropout, deterministic=not train)(wide)
+        wide = nn.Dropout(self.dropout, deterministic=False)(wide)
         back = Linear(width, kernel_init=nn.initializers.zeros, name="back")(wide)
-        return h + (1 + gate) * back
+        return (h + (1 + gate) * back).astype(h.dtype)
 
 
 def rotary_attention(qkv: Array, heads: int, causal: bool) -> Array:
@@ -77,31 +78,46 @@ def rotary_attention(qkv: Array, heads: int, causal: bool) -> Array:
 
 def time_features(t: Array, width: int = 64) -> Array:
     """Learned features of the log signal-to-noise ratio: (B,) -> (B, width); call in compact."""
-    return nn.silu(nn.Dense(width, name="time")(embeddings.log_snr_features(t)))
+    return nn.silu(Dense(width, name="time")(embeddings.log_snr_features(t)))
+
+
+def recomputed(block: Callable, remat: bool) -> Callable:
+    """The block; with `remat` one that keeps its inputs only and computes anew backwards.
+
+    A module's class, or a function of a module and arrays; what is static is not an argument of
+    the call. Parameters and their names stay the same.
+    """
+    return nn.remat(block) if remat else block
 
 
 def joined(
-    sides: list[Array], time: Array, width: int, blocks: int, dropout: float, train: bool
+    sides: list[Array], time: Array, width: int, blocks: int, block: Callable[..., nn.Module]
 ) -> Array:
     """Features of all sides, each (B, ..., D), joined per place: (B, ..., width); in compact."""
     h = Linear(width, name="join")(jnp.concatenate(sides, axis=-1))
     for i in range(blocks):
-        h = Block(dropout=dropout, name=f"joint_{i}")(h, time, train=train)
+        h = block(name=f"joint_{i}")(h, time)
     return rms_norm(h)
 
 
-def output(num_classes: int, log_frequencies: tuple[float, ...] | None) -> nn.Dense:
-    """The last layer, (B, L, D) -> (B, L, K): it starts at the given log-frequencies, or at 0."""
+def logits(h: Array, num_classes: int, log_frequencies: tuple[float, ...] | None) -> Array:
+    """The last layer, (B, ..., D) -> (B, ..., K) float32; in compact.
+
+    It starts at the given log-frequencies, or at 0.
+    """
     bias = nn.initializers.zeros
     if log_frequencies is not None:
         bias = nn.initializers.constant(jnp.asarray(log_frequencies))
     zeros = nn.initializers.zeros
-    return Linear(num_classes, use_bias=True, kernel_init=zeros, bias_init=bias, name="out")
+    out = Linear(num_classes, use_bias=True, kernel_init=zeros, bias_init=bias, name="out")
+    return out(h.astype(jnp.float32))
 
 
 def rms_norm(h: Array) -> Array:
     """H divided by its root mean square over the last axis; no parameters."""
-    return h * jax.lax.rsqrt(jnp.square(h).mean(axis=-1, keepdims=True) + 1e-6)
+    wide = h.astype(jnp.float32)
+    normed = wide * jax.lax.rsqrt(jnp.square(wide).mean(axis=-1, keepdims=True) + 1e-6)
+    return normed.astype(h.dtype)
 
 
 def shift(h: Array, *steps: int) -> Array:
@@ -124,9 +140,11 @@ def plain_depthwise(h: Array, taps: Array, offsets: tuple[tuple[int, ...], ...])
 def depthwise(h: Array, taps: Array, offsets: tuple[tuple[int, ...], ...]) -> Array:
     """Σ_j taps[j] h[:, i - offsets[j]] at place i, zeros outside: the shape of h.
 
-    H (B, ..., D), taps (J, D). One padded copy of h serves all taps, and one of the gradient.
+    H (B, ..., D), taps (J, D). One padded copy of h serves all taps, and one of the gradient. The
+    sums are in the dtype of the taps, the result is in that of h.
     """
-    return sum(tap * near for tap, near in zip(taps, _shifted(h, offsets), strict=True))
+    total = sum(tap * near for tap, near in zip(taps, _shifted(h, offsets), strict=True))
+    return total.astype(h.dtype)
 
 
 def _depthwise_forward(h, taps, offsets):
@@ -135,8 +153,8 @@ def _depthwise_forward(h, taps, offsets):
 
 def _depthwise_backward(offsets, residuals, d_out):
     h, taps = residuals
-    places = tuple(range(h.ndim - 1))
-    d_taps = jnp.stack([(near * d_out).sum(places) for near in _shifted(h, offsets)])
+    places, wide = tuple(range(h.ndim - 1)), d_out.astype(taps.dtype)
+    d_taps = jnp.stack([(near * wide).sum(places) for near in _shifted(h, offsets)])
     return depthwise(d_out, taps, tuple(tuple(-n for n in far) for far in offsets)), d_taps
 
 

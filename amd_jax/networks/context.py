@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.networks.lstm import Linear, gelu
+from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.recurrence import bidirectional
 from amd_jax.types import Array
 
@@ -24,17 +25,19 @@ class ContextLSTM(nn.Module):
     width: int = 512  # of the embedding and of each direction
     context: int = 128
     layers: int = 1
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for tokens x; `train` changes nothing."""
         del train
-        table = _table(self.num_classes, self.width)
-        h = bidirectional(table.embedding, self.width, 0, rows=x)
+        table = _table(self.num_classes, self.width).embedding
+        h = bidirectional(table.astype(compute_dtype(self.dtype)), self.width, 0, rows=x)
         for i in range(1, self.layers):
             h = bidirectional(h, self.width, i)
         h = Linear(self.context, name="context")(h)
-        return Linear(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")(h)
+        out = Linear(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")
+        return out(h.astype(jnp.float32))
 
 
 class PointwiseContext(nn.Module):
@@ -45,16 +48,18 @@ class PointwiseContext(nn.Module):
     width: int = 512
     layers: int = 1
     context: int = 128
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for tokens x (B, ...); `train` changes nothing."""
         del train
-        h = _table(self.num_classes, self.width)(x)
+        h = _table(self.num_classes, self.width)(x).astype(compute_dtype(self.dtype))
         for i in range(self.layers):
             h = gelu(Linear(self.width, name=f"wide_{i}")(h))
         h = Linear(self.context, name="context")(h)
-        return Linear(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")(h)
+        out = Linear(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")
+        return out(h.astype(jnp.float32))
 
 
 class MapContext(nn.Module):

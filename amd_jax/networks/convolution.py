@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 
 from amd_jax.networks.blocks import shift
-from amd_jax.networks.matmul import matmul
+from amd_jax.networks.matmul import matmul, product
 from amd_jax.types import Array
 
 # Lavin and Gray, 2016, eq. 7: a 4x4 tile of the input, the kernel, and the 2x2 tile of the output
@@ -39,7 +39,7 @@ class Upsample(nn.Module):
         flat = kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
         parts = matmul(x, flat).reshape(batch, height, width, 4, 4, self.features)
         rows = _overlapped(parts, 1, 3)  # (B, 2H, W, 4, features)
-        return _overlapped(rows, 2, 3) + bias
+        return (_overlapped(rows, 2, 3) + bias).astype(x.dtype)
 
 
 def _overlapped(parts: Array, axis: int, window: int) -> Array:
@@ -83,7 +83,7 @@ def tiled_convolve(x: Array, kernel: Array) -> Array:
     _, height, width, _ = x.shape
     x = _even(x)
     batch, rows, columns, _ = x.shape
-    out = _sandwich(OUTPUT, _tiles(x) @ _sandwich(KERNEL, kernel))
+    out = _sandwich(OUTPUT, product(_tiles(x), _sandwich(KERNEL, kernel))).astype(x.dtype)
     out = out.reshape(2, 2, batch, rows // 2, columns // 2, -1).transpose(2, 3, 0, 4, 1, 5)
     return out.reshape(batch, rows, columns, -1)[:, :height, :width]
 
@@ -100,8 +100,8 @@ def _backward(residuals, d_y):
     batch, rows, columns, features = d_y.shape
     d_out = d_y.reshape(batch, rows // 2, 2, columns // 2, 2, features)
     d_out = d_out.transpose(2, 4, 0, 1, 3, 5).reshape(2, 2, -1, features)
-    products = _tiles(_even(x)).mT @ _sandwich(OUTPUT.T, d_out)
-    return d_x, _sandwich(KERNEL.T, products)
+    products = product(_tiles(_even(x)).mT, _sandwich(OUTPUT.T, d_out))
+    return d_x, _sandwich(KERNEL.T, products).astype(kernel.dtype)
 
 
 tiled_convolve.defvjp(_forward, _backward)

@@ -1,11 +1,14 @@
 """DenseNet: convolutions that keep all they have seen, the conditioner of couplings on maps."""
 
+import functools
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.blocks import check_sizes, recomputed
 from amd_jax.networks.convolution import conv_general_dilated
+from amd_jax.networks.precision import Conv, Dense, compute_dtype
 
 
 class DenseNet(nn.Module):
@@ -23,6 +26,8 @@ class DenseNet(nn.Module):
     depth: int  # layers in a block
     dropout: float = 0.0
     width: int = 64  # channels between the blocks
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
@@ -33,15 +38,21 @@ class DenseNet(nn.Module):
                 f"DenseNet convolves x (B, ..., C) along the axes between; got shape {x.shape}. "
                 "Use nn.Dense layers where there are none."
             )
-        h = nn.Dense(self.width, name="in")(x)
+        h = Dense(self.width, name="in")(x.astype(compute_dtype(self.dtype)))
+        dropout = self.dropout if train else 0.0
         for i in range(self.blocks):
-            dense = h
-            for j in range(self.depth):
-                layer = _Layer(self.growth, self.dropout, name=f"layer_{i}_{j}")
-                dense = jnp.concatenate([dense, layer(dense, train=train)], axis=-1)
-            h = h + nn.Dense(self.width, name=f"back_{i}")(dense)
-        out = nn.Dense(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")(h)
-        return out.astype(jnp.float32)
+            block = functools.partial(DenseNet._block, i=i, dropout=dropout)
+            h = recomputed(block, self.remat)(self, h)
+        out = Dense(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")
+        return out(h.astype(jnp.float32))
+
+    def _block(self, h: Array, i: int, dropout: float) -> Array:
+        """Block i, added to its input: (B, ..., width) -> the same; call in compact."""
+        dense = h
+        for j in range(self.depth):
+            layer = _Layer(self.growth, dropout, name=f"layer_{i}_{j}")
+            dense = jnp.concatenate([dense, layer(dense)], axis=-1)
+        return h + Dense(self.width, name=f"back_{i}")(dense)
 
 
 class _Layer(nn.Module):
@@ -51,8 +62,8 @@ class _Layer(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, h: Array, *, train: bool) -> Array:
-        h = nn.relu(nn.Dense(h.shape[-1], name="mix")(h))
-        h = nn.Dropout(self.dropout, deterministic=not train)(h)
+    def __call__(self, h: Array) -> Array:
+        h = nn.relu(Dense(h.shape[-1], name="mix")(h))
+        h = nn.Dropout(self.dropout, deterministic=False)(h)
         windows, how = (3,) * (h.ndim - 2), conv_general_dilated
-        return nn.relu(nn.Conv(self.growth, windows, conv_general_dilated=how, name="conv")(h))
+        return nn.relu(Conv(self.growth, windows, conv_general_dilated=how, name="conv")(h))

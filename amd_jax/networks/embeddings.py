@@ -41,4 +41,5 @@ def rotary(x: Array, base: float = 10000.0) -> Array:
     angles = jnp.arange(length)[:, None] * base ** (-jnp.arange(half) / half)
     cos, sin = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]  # (L, 1, D / 2)
     a, b = x[..., :half], x[..., half:]
-    return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+    turned = jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+    return turned.astype(x.dtype)

@@ -1,5 +1,8 @@
 """Hollow: a denoiser that cannot see the token it predicts."""
 
+import functools
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,11 +13,13 @@ from amd_jax.networks.blocks import (
     Linear,
     check_sizes,
     joined,
-    output,
+    logits,
+    recomputed,
     rms_norm,
     shift,
     time_features,
 )
+from amd_jax.networks.precision import compute_dtype
 
 CONTEXTS = (  # offsets of tokens around a position, which leave 0 out
     *((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3)),
@@ -45,6 +50,8 @@ class Hollow(nn.Module):
     table_width: int = 0  # of the embeddings of short contexts around a position; 0 for none
     dropout: float = 0.0
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     leave_one_out = True
 
@@ -54,12 +61,14 @@ class Hollow(nn.Module):
         check_sizes(width=self.width, blocks=self.blocks, join_width=self.join_width)
         check_sizes(taps=self.taps, dilations=len(self.dilations))
         time = time_features(t)
-        tokens = jax.nn.one_hot(x_t, self.num_classes)
-        past = self.tower("past", tokens, time, train)
-        future = self.tower("future", tokens[:, ::-1], time, train)[:, ::-1]
-        sides = [past, future, *self.contexts(x_t)]
-        h = joined(sides, time, self.join_width, self.join_blocks, self.dropout, train)
-        return output(self.num_classes, self.log_frequencies)(h)
+        dropout = self.dropout if train else 0.0
+        block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
+        tokens = jax.nn.one_hot(x_t, self.num_classes, dtype=compute_dtype(self.dtype))
+        past = self.tower("past", tokens, time, block)
+        future = self.tower("future", tokens[:, ::-1], time, block)[:, ::-1]
+        sides = [past, future, *(c.astype(past.dtype) for c in self.contexts(x_t))]
+        h = joined(sides, time, self.join_width, self.join_blocks, block)
+        return logits(h, self.num_classes, self.log_frequencies)
 
     def contexts(self, x_t: Array) -> list[Array]:
         """Embeddings of the contexts of 3 to 5 tokens: each (B, L, table_width).
@@ -82,18 +91,18 @@ class Hollow(nn.Module):
             found.append(table(index))
         return found
 
-    def tower(self, name: str, tokens: Array, time: Array, train: bool) -> Array:
-        """Features of the tokens strictly before each position: (B, L, K) -> (B, L, D)."""
+    def tower(
+        self, name: str, tokens: Array, time: Array, block: Callable[..., nn.Module]
+    ) -> Array:
+        """Features of the tokens before each position, by `block`s: (B, L, K) -> (B, L, D)."""
         before = [shift(tokens, 1 + j) for j in range(self.taps)]
         h = Linear(self.width, name=f"{name}_in")(jnp.concatenate(before, axis=-1))
         for i in range(self.blocks):
             dilation = self.dilations[i % len(self.dilations)]
-            block = Block(
+            h = block(
                 causal=True,
                 offsets=tuple((j * dilation,) for j in range(self.taps)),
                 heads=self.heads if i in [j % self.blocks for j in self.attend] else 0,
-                dropout=self.dropout,
                 name=f"{name}_{i}",
-            )
-            h = block(h, time, train=train)
+            )(h, time)
         return rms_norm(h)

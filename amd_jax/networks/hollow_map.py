@@ -1,5 +1,8 @@
 """HollowMap: a denoiser of label maps that cannot see the pixel it predicts."""
 
+import functools
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,11 +13,13 @@ from amd_jax.networks.blocks import (
     Linear,
     check_sizes,
     joined,
-    output,
+    logits,
+    recomputed,
     rms_norm,
     shift,
     time_features,
 )
+from amd_jax.networks.precision import compute_dtype
 
 BESIDE = 4  # pixels of the own row that a block looks back
 ABOVE = (  # own place first, then the own row and the last, five columns
@@ -42,6 +47,8 @@ class HollowMap(nn.Module):
     join_blocks: int = 2
     dropout: float = 0.0
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     leave_one_out = True
 
@@ -50,29 +57,31 @@ class HollowMap(nn.Module):
         """x_t (B, H, W) int, t (B,) in [0, 1] -> logits (B, H, W, K), float32."""
         check_sizes(width=self.width, window=self.window, join_width=self.join_width)
         time = time_features(t)
-        tokens = jax.nn.one_hot(x_t, self.num_classes)
-        before = self.tower("before", tokens, time, train)
+        dropout = self.dropout if train else 0.0
+        block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
+        tokens = jax.nn.one_hot(x_t, self.num_classes, dtype=compute_dtype(self.dtype))
+        before = self.tower("before", tokens, time, block)
         turned = jnp.flip(tokens, (1, 2))
-        after = jnp.flip(self.tower("after", turned, time, train), (1, 2))
-        sizes = (self.join_width, self.join_blocks, self.dropout)
-        h = joined([before, after], time, *sizes, train)
-        return output(self.num_classes, self.log_frequencies)(h)
+        after = jnp.flip(self.tower("after", turned, time, block), (1, 2))
+        h = joined([before, after], time, self.join_width, self.join_blocks, block)
+        return logits(h, self.num_classes, self.log_frequencies)
 
-    def tower(self, name: str, tokens: Array, time: Array, train: bool) -> Array:
-        """Features of the pixels before each, row by row: (B, H, W, K) -> (B, H, W, D)."""
+    def tower(
+        self, name: str, tokens: Array, time: Array, block: Callable[..., nn.Module]
+    ) -> Array:
+        """Features of the pixels before each, by `block`s: (B, H, W, K) -> (B, H, W, D)."""
 
         def blocks(part: str, h: Array, offsets: tuple[tuple[int, int], ...]) -> Array:
             for i, dilation in enumerate(self.dilations):
                 far = tuple((dilation * row, dilation * column) for row, column in offsets)
-                block = Block(offsets=far, dropout=self.dropout, name=f"{name}_{part}_{i}")
-                h = block(h, time, train=train)
+                h = block(offsets=far, name=f"{name}_{part}_{i}")(h, time)
             return h
 
         rows = range(1, self.window + 1)
         columns = range(-self.window, self.window + 1)
         seen = [shift(tokens, row, column) for row in rows for column in columns]
         h = Linear(self.width, name=f"{name}_above_in")(jnp.concatenate(seen, axis=-1))
-        h = blocks("above", h + self.places(name, tokens.shape), ABOVE)
+        h = blocks("above", (h + self.places(name, tokens.shape)).astype(h.dtype), ABOVE)
         seen = [shift(tokens, 0, column) for column in range(1, self.window + 1)]
         seen = jnp.concatenate([rms_norm(h), *seen], axis=-1)
         h = Linear(self.width, name=f"{name}_beside_in")(seen)

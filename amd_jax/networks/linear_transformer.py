@@ -1,13 +1,16 @@
 """The paper's text denoiser: a Transformer whose heads are half local, half linear attention."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from amd_jax.networks.attention import linear_attention, window_attention
-from amd_jax.networks.blocks import uniform
+from amd_jax.networks.blocks import recomputed, uniform
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.matmul import dense_dot_general
+from amd_jax.networks.precision import Dense, compute_dtype
 from amd_jax.types import Array
 
 
@@ -20,7 +23,7 @@ def _dense(
     def bias_init(rng, shape, dtype=jnp.float32):
         return jax.random.uniform(rng, shape, dtype, -bound, bound)
 
-    return nn.Dense(
+    return Dense(
         features,
         use_bias=use_bias,
         kernel_init=uniform,
@@ -36,18 +39,19 @@ class Block(nn.Module):
     heads: int
     local_heads: int
     window: int
-    dropout: float
+    dropout: float  # always at work: give 0 where not training
     exact_gelu: bool
 
     @nn.compact
-    def __call__(self, h: Array, train: bool) -> Array:
+    def __call__(self, h: Array) -> Array:
         """One block; the first `local_heads` heads look around, the others look everywhere."""
         dim = h.shape[-1]
-        drop = nn.Dropout(self.dropout, deterministic=not train)
-        qkv = _dense(3 * dim, dim, "qkv", use_bias=False)(nn.LayerNorm(1e-5, name="norm_attn")(h))
+        drop = nn.Dropout(self.dropout, deterministic=False)
+        a = nn.LayerNorm(1e-5, h.dtype, name="norm_attn")(h)
+        qkv = _dense(3 * dim, dim, "qkv", use_bias=False)(a)
         heads = self._attend(*jnp.split(qkv, 3, axis=-1))
         h = h + drop(_dense(dim, dim, "out")(heads))
-        wide = _dense(4 * dim, dim, "wide")(nn.LayerNorm(1e-5, name="norm_ff")(h))
+        wide = _dense(4 * dim, dim, "wide")(nn.LayerNorm(1e-5, h.dtype, name="norm_ff")(h))
         wide = nn.gelu(wide, approximate=not self.exact_gelu)
         return h + drop(_dense(dim, 4 * dim, "narrow")(wide))
 
@@ -81,6 +85,8 @@ class LinearTransformer(nn.Module):
     window: int = 128
     dropout: float = 0.0
     exact_gelu: bool = True
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     @nn.compact
     def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
@@ -89,18 +95,20 @@ class LinearTransformer(nn.Module):
         embed = nn.Embed(
             self.num_classes, self.dim, name="embed", embedding_init=nn.initializers.normal(1.0)
         )
-        h = embed(x_t) + self._positions(x_t.shape[1])
+        h = (embed(x_t) + self._positions(x_t.shape[1])).astype(compute_dtype(self.dtype))
         time = self._time(t)
+        block = functools.partial(
+            recomputed(Block, self.remat),
+            self.heads,
+            self.local_heads,
+            self.window,
+            self.dropout if train else 0.0,
+            self.exact_gelu,
+        )
         for j in range(self.depth):
-            h = Block(
-                self.heads,
-                self.local_heads,
-                self.window,
-                self.dropout,
-                self.exact_gelu,
-                name=f"block_{j}",
-            )(h + time[:, j, None], train)
-        logits = _dense(self.num_classes, self.dim, "logits")(nn.LayerNorm(1e-5, name="norm")(h))
+            h = block(name=f"block_{j}")((h + time[:, j, None]).astype(h.dtype))
+        h = nn.LayerNorm(1e-5, jnp.float32, name="norm")(h)
+        logits = _dense(self.num_classes, self.dim, "logits")(h)
         return logits * self.param("rezero", nn.initializers.zeros, ())
 
     def _positions(self, length: int) -> Array:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from amd_jax.networks import blocks
 from amd_jax.networks.blocks import check_sizes, shift
 from amd_jax.networks.matmul import matmul
+from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.recurrence import LSTM, bidirectional
 from amd_jax.types import Array
 
@@ -45,7 +46,8 @@ class StepFeatures(nn.Module):
             e = jnp.where(keep[..., None], e, 0.0)
         code = self._code(v.shape[1] if p is None else None, places)
         code = code if p is None else jax.lax.dynamic_index_in_dim(code, p, keepdims=False)
-        return jnp.concatenate([e, jnp.broadcast_to(code, (*e.shape[:-1], places))], axis=-1)
+        code = jnp.broadcast_to(code, (*e.shape[:-1], places)).astype(e.dtype)
+        return jnp.concatenate([e, code], axis=-1)
 
     def _code(self, length: int | None, places: int) -> Array:
         """A row for the distance to the start plus one for that to the end: (L, places)."""
@@ -107,7 +109,8 @@ class ChannelNet(nn.Module):
     """Raw parameters of each channel, given the position's features and the channels before it.
 
     Channel c offers (v_c, elu(v_c), elu(-v_c)), which become E units of its own; channel d has
-    F // 2 hidden units, which see the F features and the units of all c < d.
+    F // 2 hidden units, which see the F features and the units of all c < d. In the dtype of both
+    inputs; the last layer in float32.
     """
 
     components: int
@@ -124,7 +127,8 @@ class ChannelNet(nn.Module):
         h = matmul(features, kernel[:, some].reshape(wide, -1))
         if channels > 1:
             h = h + self._from_earlier(v, wide, earlier, some)
-        h = gelu(h.reshape(*v.shape[:-1], -1, hidden) + bias[some])
+        h = h.reshape(*v.shape[:-1], -1, hidden) + bias[some]
+        h = gelu(h.astype(v.dtype)).astype(jnp.float32)
         small = nn.initializers.variance_scaling(0.01, "fan_in", "normal", batch_axis=0)
         kernel = self.param("out", small, (channels, hidden, out_size))
         bias = self.param("out_bias", _first_parameters(self.components), (channels, out_size))
@@ -144,7 +148,8 @@ class ChannelNet(nn.Module):
             return 0.0
         v = v[..., :earlier]
         own = jnp.stack([v, nn.elu(v), nn.elu(-v)], axis=-1)
-        own = gelu(jnp.einsum("...ci,ciu->...cu", own, kernel[:earlier]) + bias[:earlier])
+        own = jnp.einsum("...ci,ciu->...cu", own, kernel[:earlier].astype(v.dtype))
+        own = gelu((own + bias[:earlier]).astype(v.dtype))
         visible = jnp.arange(earlier)[:, None] < jnp.arange(channels)[some]
         to_hidden = jnp.where(visible[:, None, :, None], to_hidden[:earlier, :, some], 0.0)
         rows = earlier * units
@@ -163,6 +168,7 @@ class AutoregressiveLSTM(nn.Module):
     components: int  # M, logistics in a mixture
     input_dropout: float = 0.0  # of whole steps
     layers: int = 1
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     def setup(self):
         check_sizes(components=self.components, layers=self.layers)
@@ -174,6 +180,7 @@ class AutoregressiveLSTM(nn.Module):
 
     def __call__(self, v: Array, *, train: bool = False) -> Array:
         """The parameters (B, L, C, P), all at once."""
+        v = v.astype(compute_dtype(self.dtype))
         h = shift(self.steps(v, train=train), 1)
         for lstm in self.lstm:
             h = lstm(h)
@@ -185,6 +192,7 @@ class AutoregressiveLSTM(nn.Module):
 
     def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
         """Goes to position p () with v (B, C) of position p - 1; its features are (B, H // 2)."""
+        previous = previous.astype(compute_dtype(self.dtype))
         h = jnp.where(p > 0, self.steps(previous, jnp.maximum(p - 1, 0)), 0.0)
         states = []
         for lstm, state in zip(self.lstm, carry, strict=True):
@@ -194,7 +202,7 @@ class AutoregressiveLSTM(nn.Module):
 
     def channel(self, features: Array, v: Array, c: int) -> Array:
         """The parameters (B, P) of channel c of a position; reads v (B, C) before c only."""
-        return self.bounds(self.channels(features, v, c), c)
+        return self.bounds(self.channels(features, v.astype(features.dtype), c), c)
 
 
 class BidirectionalLSTM(nn.Module):
@@ -205,11 +213,13 @@ class BidirectionalLSTM(nn.Module):
     components: int  # M, logistics in a mixture
     layers: int = 2
     input_dropout: float = 0.0  # of whole steps
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     @nn.compact
     def __call__(self, v: Array, *, train: bool = False) -> Array:
         """The parameters for v (B, L, C), the channels that condition."""
         check_sizes(channels=self.channels, components=self.components, layers=self.layers)
+        v = v.astype(compute_dtype(self.dtype))
         h = StepFeatures(self.features, self.input_dropout, name="steps")(v, train=train)
         for i in range(self.layers):
             h = bidirectional(h, self.features, i)
@@ -217,7 +227,7 @@ class BidirectionalLSTM(nn.Module):
         small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
         bias = _first_parameters(self.components)
         size = self.channels * (2 + 3 * self.components)
-        raw = Linear(size, kernel_init=small, bias_init=bias, name="out")(h)
+        raw = Linear(size, kernel_init=small, bias_init=bias, name="out")(h.astype(jnp.float32))
         return MixtureParameters(self.components, name="bounds")(
             raw.reshape(*v.shape[:2], self.channels, -1)
         )

@@ -5,9 +5,15 @@ kernels dislike.
 """
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from amd_jax.types import Array
+
+
+def product(a: Array, b: Array) -> Array:
+    """A @ b of two arrays of one dtype, in the float32 of its sums."""
+    return jnp.matmul(a, b, preferred_element_type=jnp.float32)
 
 
 def transposed_matmul(a: Array, b: Array) -> Array:
@@ -38,14 +44,21 @@ def plain_matmul(x: Array, kernel: Array) -> Array:
     return x @ kernel
 
 
-@jax.custom_vjp
 def matmul(x: Array, kernel: Array) -> Array:
-    """X @ kernel with all positions in one long matrix: (..., N), (N, P) -> (..., P)."""
+    """X @ kernel with all positions in one long matrix: (..., N), (N, P) -> (..., P).
+
+    In the dtype of x.
+    """
+    return _matmul(x, kernel.astype(x.dtype))
+
+
+@jax.custom_vjp
+def _matmul(x, kernel):
     return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
 
 
 def _forward(x, kernel):
-    return matmul(x, kernel), (x, kernel)
+    return _matmul(x, kernel), (x, kernel)
 
 
 def _backward(residuals, d_out):
@@ -55,7 +68,7 @@ def _backward(residuals, d_out):
     return (rows @ kernel.T).reshape(x.shape), d_kernel
 
 
-matmul.defvjp(_forward, _backward)
+_matmul.defvjp(_forward, _backward)
 
 
 def dense_dot_general(x, kernel, dimension_numbers, precision=None, preferred_element_type=None):

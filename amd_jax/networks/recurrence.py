@@ -8,26 +8,26 @@ import jax.numpy as jnp
 from jax import lax
 
 from amd_jax.networks.blocks import check_sizes, uniform
-from amd_jax.networks.matmul import matmul, transposed_matmul
+from amd_jax.networks.matmul import matmul, product, transposed_matmul
 from amd_jax.types import Array
 
 
 def plain_recurrence(gates: Array, kernel: Array, reverse: bool = False) -> Array:
     """The recurrence as one writes it; the shapes of `recurrence`."""
-    zeros = jnp.zeros((len(gates), len(kernel)), gates.dtype)
+    zeros = jnp.zeros((len(gates), len(kernel)))
 
     def step(carry, gates):
         carry = cell(carry, gates, kernel)
-        return carry, carry[1]
+        return carry, carry[1].astype(gates.dtype)
 
     _, h = lax.scan(step, (zeros, zeros), gates.swapaxes(0, 1), reverse=reverse)
     return h.swapaxes(0, 1)
 
 
 def cell(carry: tuple[Array, Array], gates: Array, kernel: Array) -> tuple[Array, Array]:
-    """One step of (c, h), each (B, H), with the input's share of the gates, (B, 4H)."""
+    """One step of (c, h), each (B, H) float32, with the input's share of the gates, (B, 4H)."""
     c, h = carry
-    i, f, g, o = jnp.split(gates + h @ kernel, 4, axis=-1)
+    i, f, g, o = jnp.split(gates + product(h.astype(gates.dtype), kernel), 4, axis=-1)
     c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
     return c, nn.sigmoid(o) * jnp.tanh(c)
 
@@ -39,7 +39,8 @@ def recurrence(gates: Array, kernel: Array, reverse: bool = False) -> Array:
     c_n = σ(f) c_{n-1} + σ(i) tanh(g) and h_n = σ(o) tanh(c_n) from c = h = 0, with (i, f, g, o) =
     gates_n + h_{n-1} kernel; `reverse` starts at the last position. The gradient's loop finds that
     of the gates only: the kernel's is one product after it (Appleyard et al., 2016).
-    Inside, the batch is the last axis, which suits the CPU's products.
+    Inside, the batch is the last axis, which suits the CPU's products. In the dtype of both, but
+    float32 outside the products: f near 1 and 1 - f decide how long a cell remembers.
     """
     return _scan(gates, kernel, reverse, lambda activated, c, h: h).swapaxes(0, 1)
 
@@ -51,13 +52,13 @@ def _scan(gates, kernel, reverse, keep):
     def step(carry, n):
         c, h = carry
         wide = lax.dynamic_index_in_dim(gates, n, axis=1, keepdims=False)
-        i, f, g, o = activated = _activate(wide.T + transposed @ h)
+        i, f, g, o = activated = _activate(wide.T + product(transposed, h))
         c = f * c + i * g
-        h = o * jnp.tanh(c)
+        h = (o * jnp.tanh(c)).astype(gates.dtype)
         return (c, h), keep(jnp.concatenate(activated), c, h.T)
 
-    zeros = jnp.zeros((len(kernel), len(gates)), gates.dtype)
-    return lax.scan(step, (zeros, zeros), jnp.arange(gates.shape[1]), reverse=reverse)[1]
+    start = tuple(jnp.zeros((len(kernel), len(gates)), z) for z in (jnp.float32, gates.dtype))
+    return lax.scan(step, start, jnp.arange(gates.shape[1]), reverse=reverse)[1]
 
 
 def _activate(gates):
@@ -85,8 +86,8 @@ def _backward(reverse, residuals, d_h):
         d_c += d_state * o * (1 - tanh_c**2)
         d_i, d_f = d_c * g * i * (1 - i), d_c * c_before[n] * f * (1 - f)
         d_g, d_o = d_c * i * (1 - g**2), d_state * tanh_c * o * (1 - o)
-        d_gates = jnp.concatenate([d_i, d_f, d_g, d_o])
-        return (d_c * f, kernel @ d_gates), d_gates.T
+        d_gates = jnp.concatenate([d_i, d_f, d_g, d_o]).astype(kernel.dtype)
+        return (d_c * f, product(kernel, d_gates)), d_gates.T
 
     start = (jnp.zeros_like(c[0]),) * 2
     _, d_gates = lax.scan(step, start, jnp.arange(len(c)), reverse=not reverse)
@@ -131,20 +132,21 @@ class LSTM(nn.Module):
         each of its K rows is then computed once, and looked up by a product with indicators.
         """
         kernel, bias, recurrent = self._weights(x.shape[-1])
-        gates = matmul(x, kernel) + bias
+        gates = (matmul(x, kernel) + bias).astype(x.dtype)
         if rows is not None:
-            gates = matmul(jax.nn.one_hot(rows, len(gates)), gates)
-        return recurrence(gates, recurrent, self.reverse)
+            gates = matmul(jax.nn.one_hot(rows, len(gates), dtype=x.dtype), gates)
+        return recurrence(gates, recurrent.astype(x.dtype), self.reverse)
 
     def start(self, batch: int) -> tuple[Array, Array]:
         """The carry (c, h) before the first step, zeros (B, features)."""
         return (jnp.zeros((batch, self.features)),) * 2
 
     def step(self, carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
-        """One step with x (B, F): the carry after it, and the state h (B, features)."""
+        """One step with x (B, F): the carry after it, float32, and the state h (B, features)."""
         kernel, bias, recurrent = self._weights(x.shape[-1])
-        carry = cell(carry, x @ kernel + bias, recurrent)
-        return carry, carry[1]
+        gates = (matmul(x, kernel) + bias).astype(x.dtype)
+        carry = cell(carry, gates, recurrent.astype(x.dtype))
+        return carry, carry[1].astype(x.dtype)
 
 
 def bidirectional(x: Array, features: int, layer: int, rows: Array | None = None) -> Array:

@@ -11,11 +11,13 @@ from amd_jax.networks.blocks import (
     Block,
     Linear,
     check_sizes,
-    output,
+    logits,
+    recomputed,
     rms_norm,
     shift,
     time_features,
 )
+from amd_jax.networks.precision import compute_dtype
 
 
 class Transformer(nn.Module):
@@ -33,6 +35,8 @@ class Transformer(nn.Module):
     exact_gelu: bool = False  # erf, or the faster tanh form
     dropout: float = 0.0
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     @nn.compact
     def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
@@ -41,17 +45,17 @@ class Transformer(nn.Module):
         if self.taps % 2 == 0:
             raise ValueError(f"The input's convolution needs an odd width; got taps={self.taps}.")
         time = time_features(t)
-        tokens = jax.nn.one_hot(x_t, self.num_classes)
+        tokens = jax.nn.one_hot(x_t, self.num_classes, dtype=compute_dtype(self.dtype))
         reach = self.taps // 2
         around = [shift(tokens, j) for j in range(-reach, reach + 1)]
         h = Linear(self.width, name="in")(jnp.concatenate(around, axis=-1))
+        block = functools.partial(
+            recomputed(Block, self.remat),
+            heads=self.heads,
+            expansion=self.expansion,
+            activation=functools.partial(nn.gelu, approximate=not self.exact_gelu),
+            dropout=self.dropout if train else 0.0,
+        )
         for i in range(self.blocks):
-            block = Block(
-                heads=self.heads,
-                expansion=self.expansion,
-                activation=functools.partial(nn.gelu, approximate=not self.exact_gelu),
-                dropout=self.dropout,
-                name=f"block_{i}",
-            )
-            h = block(h, time, train=train)
-        return output(self.num_classes, self.log_frequencies)(rms_norm(h))
+            h = block(name=f"block_{i}")(h, time)
+        return logits(rms_norm(h), self.num_classes, self.log_frequencies)

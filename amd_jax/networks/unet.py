@@ -1,13 +1,14 @@
 """UNet: the paper's denoiser of label maps."""
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.networks.blocks import Linear, check_sizes, uniform
+from amd_jax.networks.attention import softmax
+from amd_jax.networks.blocks import Linear, check_sizes, recomputed, uniform
 from amd_jax.networks.convolution import Upsample, conv_general_dilated
 from amd_jax.networks.embeddings import sinusoid
+from amd_jax.networks.precision import Conv, Dense, compute_dtype
 from amd_jax.types import Array
 
 HEAD_WIDTH = 32
@@ -28,41 +29,47 @@ class UNet(nn.Module):
     heads: int = 4  # of the attention
     groups: int = 8  # of the normalisation
     dropout: float = 0.1  # after the first block of each level on the way down
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     @nn.compact
     def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
         """x_t (B, H, W) int32, t (B,) -> logits (B, H, W, K), float32; `train` for dropout."""
         self._check(x_t.shape)
-        time = nn.Dense(4 * self.dim, name="time_in")(sinusoid(t, self.dim))
-        time = nn.Dense(self.dim, name="time_out")(mish(time))
+        time = Dense(4 * self.dim, name="time_in")(sinusoid(t, self.dim))
+        time = Dense(self.dim, name="time_out")(mish(time))
         h = nn.Embed(
             self.num_classes, self.dim, name="embed", embedding_init=nn.initializers.normal(1.0)
         )(x_t)
+        h = h.astype(compute_dtype(self.dtype))
         widths, seen = [self.dim * m for m in self.multipliers], []
         last = len(widths) - 1
         for i, width in enumerate(widths):
             h = self._block(width, f"down_{i}_first")(h, time)
             h = nn.Dropout(self.dropout, deterministic=not train)(h)
             h = self._block(width, f"down_{i}_second")(h, time)
-            h = LinearAttention(self.heads, name=f"down_{i}_attention")(h)
+            h = self._attention(f"down_{i}_attention")(h)
             seen.append(h)
             if i < last:
-                h = nn.Conv(width, (3, 3), 2, padding=1, name=f"down_{i}")(h)
+                h = Conv(width, (3, 3), 2, padding=1, name=f"down_{i}")(h)
         h = self._block(widths[-1], "middle_first")(h, time)
-        h = LinearAttention(self.heads, name="middle_attention")(h)
+        h = self._attention("middle_attention")(h)
         h = self._block(widths[-1], "middle_second")(h, time)
         for i in range(last, 0, -1):
             h = self._block(widths[i - 1], f"up_{i}_first")(
                 jnp.concatenate([h, seen[i]], axis=-1), time
             )
             h = self._block(widths[i - 1], f"up_{i}_second")(h, time)
-            h = LinearAttention(self.heads, name=f"up_{i}_attention")(h)
+            h = self._attention(f"up_{i}_attention")(h)
             h = Upsample(widths[i - 1], name=f"up_{i}")(h)
         h = Convolution(self.dim, self.groups, name="last")(h)
-        return nn.Dense(self.num_classes, name="out")(h).astype(jnp.float32)
+        return Dense(self.num_classes, name="out")(h.astype(jnp.float32))
 
     def _block(self, width: int, name: str) -> nn.Module:
-        return ResidualBlock(width, self.groups, name=name)
+        return recomputed(ResidualBlock, self.remat)(width, self.groups, name=name)
+
+    def _attention(self, name: str) -> nn.Module:
+        return recomputed(LinearAttention, self.remat)(self.heads, name=name)
 
     def _check(self, shape: tuple[int, ...]) -> None:
         """Raises ValueError for sizes that do not fit."""
@@ -95,9 +102,9 @@ class ResidualBlock(nn.Module):
     def __call__(self, x: Array, time: Array) -> Array:
         """The block applied to x (B, H, W, C) at time features (B, F)."""
         h = Convolution(self.width, self.groups, name="first")(x)
-        h = h + nn.Dense(self.width, name="time")(mish(time))[:, None, None]
-        h = Convolution(self.width, self.groups, name="second")(h)
-        return h + (x if x.shape[-1] == self.width else nn.Dense(self.width, name="skip")(x))
+        h = h + Dense(self.width, name="time")(mish(time))[:, None, None]
+        h = Convolution(self.width, self.groups, name="second")(h.astype(x.dtype))
+        return h + (x if x.shape[-1] == self.width else Dense(self.width, name="skip")(x))
 
 
 class Convolution(nn.Module):
@@ -110,8 +117,8 @@ class Convolution(nn.Module):
     def __call__(self, x: Array) -> Array:
         """The block applied to x."""
         how = {"kernel_init": uniform, "conv_general_dilated": conv_general_dilated}
-        h = nn.Conv(self.width, (3, 3), **how, name="conv")(x)
-        return mish(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm")(h))
+        h = Conv(self.width, (3, 3), **how, name="conv")(x)
+        return mish(nn.GroupNorm(self.groups, epsilon=1e-5, dtype=h.dtype, name="norm")(h))
 
 
 class LinearAttention(nn.Module):
@@ -131,14 +138,15 @@ class LinearAttention(nn.Module):
         q, k, v = jnp.split(qkv, 3, axis=-1)
         # Every head with every other, then the own ones: cheaper than moving heads in memory
         same_head = np.kron(np.eye(self.heads), np.ones((HEAD_WIDTH, HEAD_WIDTH))).astype(bool)
-        context = jnp.where(same_head, jax.nn.softmax(k, axis=1).mT @ v, 0.0)
+        context = jnp.where(same_head, softmax(k, axis=1).mT @ v, 0.0)
         out = (q @ context).reshape(batch, height, width, inner)
         gate = self.param("gate", nn.initializers.zeros, ())
-        return x + gate * Linear(channels, use_bias=True, name="out")(out)
+        return (x + gate * Linear(channels, use_bias=True, name="out")(out)).astype(x.dtype)
 
 
 def mish(x: Array) -> Array:
     """X tanh(softplus(x)), with a single exponential (Misra, 2019)."""
-    e = jnp.exp(jnp.minimum(x, 20.0))  # beyond, the tanh is 1 in float32
+    wide = x.astype(jnp.float32)  # its slope is a difference of large numbers
+    e = jnp.exp(jnp.minimum(wide, 20.0))  # beyond, the tanh is 1 in float32
     n = e * (e + 2)
-    return x * (n / (n + 2))
+    return (wide * (n / (n + 2))).astype(x.dtype)

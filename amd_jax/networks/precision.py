@@ -1,0 +1,49 @@
+"""Mixed precision: a network casts what enters it, and every layer computes in its input's dtype.
+
+Parameters are float32 and are cast where they meet the input. Whatever the dtype, float32 are the
+features of the time, the statistics of norms, the normalisation of softmax, the carry of an LSTM,
+the last layer, and in gradients every sum over positions.
+"""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from amd_jax.types import Array
+
+
+def compute_dtype(name: str) -> jnp.dtype:
+    """The dtype of that name; ValueError for one in which no network computes."""
+    if name not in ("float32", "bfloat16"):
+        raise ValueError(
+            f"Networks compute in float32 or bfloat16; got dtype={name!r}. "
+            'Use dtype="bfloat16" for half the memory: it has the range of float32.'
+        )
+    return jnp.dtype(name)
+
+
+def _cast_kernel(x, kernel, bias, dtype):
+    """What a layer of linen does with its dtypes before it computes."""
+    del dtype
+    return x, kernel.astype(x.dtype), bias
+
+
+class Dense(nn.Dense):
+    """`nn.Dense` in the dtype of its input; float32 are the bias's addition and its gradient."""
+
+    promote_dtype: Callable = _cast_kernel
+
+    def __call__(self, x: Array) -> Array:
+        """X @ kernel + bias: (..., C) -> (..., features)."""
+        return super().__call__(x).astype(x.dtype)
+
+
+class Conv(nn.Conv):
+    """`nn.Conv` in the dtype of its input; float32 are the bias's addition and its gradient."""
+
+    promote_dtype: Callable = _cast_kernel
+
+    def __call__(self, x: Array) -> Array:
+        """The convolution of x (B, ..., C) plus the bias: (B, ..., features)."""
+        return super().__call__(x).astype(x.dtype)
