@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
     config = numbers(batch_size=16, num_steps=1000, clip=1000.0, evaluate_texts=60, log_every=50)
     config.length = 256
     config.network = dict(features=256, layers=1, components=4)
+    config.network.update(dtype="float32")
     config.encoder = dict(width=64, layers=1, context=64)
     config.optimizer = dict(learning_rate=4e-3, warmup_steps=50)
     return config

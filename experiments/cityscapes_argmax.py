@@ -41,6 +41,7 @@ def get_config() -> ConfigDict:
     config.inverse = "softplus"
     config.levels, config.couplings = 4, 10  # of the density: resolutions, and layers at each
     config.network = dict(blocks=1, growth=64, depth=10, width=128)  # of its couplings
+    config.network.update(dtype="float32", remat=False)
     config.encoder = dict(couplings=8, context=32)
     config.encoder.network = dict(blocks=1, growth=32, depth=4, width=64)
     config.optimizer = dict(learning_rate=1e-3, warmup_steps=10 * MAPS // 64)

@@ -32,6 +32,7 @@ def get_config() -> ConfigDict:
     )
     config.timesteps = 4000  # T, the number of diffusion steps
     config.network = dict(dim=64, multipliers=(1, 2, 4, 8), heads=4, groups=8, dropout=0.1)
+    config.network.update(dtype="float32", remat=False)
     config.optimizer = dict(learning_rate=1e-4, warmup_steps=5)
     return config
 

@@ -25,6 +25,7 @@ def get_config() -> ConfigDict:
     )
     config.num_classes = 91  # cells along a side
     config.network = dict(features=64, layers=1, components=8)
+    config.network.update(dtype="float32")
     config.encoder = dict(width=64, layers=2, context=64)
     config.optimizer = dict(learning_rate=3e-3)
     return config

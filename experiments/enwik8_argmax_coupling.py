@@ -36,6 +36,7 @@ def get_config() -> ConfigDict:
     )
     config.couplings = 8
     config.network = dict(features=768, layers=2, components=8, input_dropout=0.1)
+    config.network.update(dtype="float32")
     config.encoder = dict(width=512, layers=1, context=128)
     config.optimizer = dict(learning_rate=1e-3, warmup_steps=1000)
     return config

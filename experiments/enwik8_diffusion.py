@@ -32,6 +32,7 @@ def get_config() -> ConfigDict:
     )
     config.timesteps = 4000  # T, the number of diffusion steps
     config.network = dict(dim=512, depth=12, heads=16, local_heads=8, window=80, dropout=0.0)
+    config.network.update(dtype="float32", remat=False)
     config.network.exact_gelu = True
     config.optimizer = dict(learning_rate=1e-4, decay_per_epoch=0.99)
     return config

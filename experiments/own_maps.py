@@ -25,6 +25,7 @@ def get_config() -> ConfigDict:
     config.data = dict(path="", num_classes=0, augment=True, palette=())
     config.timesteps = 1000  # T, the number of diffusion steps
     config.network = dict(width=64, dilations=(1, 2), window=3, join_width=96, join_blocks=2)
+    config.network.update(dtype="float32", remat=False)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     return config
 

@@ -24,6 +24,7 @@ def get_config() -> ConfigDict:
     config = numbers(batch_size=16, num_steps=5000, clip=1000.0, evaluate_every=500, log_every=50)
     config.data = dict(path="", length=256, raw_bytes=False)
     config.network = dict(features=384, layers=1, components=8)
+    config.network.update(dtype="float32")
     config.encoder = dict(width=64, layers=1, context=64)
     config.optimizer = dict(learning_rate=3e-3, warmup_steps=50)
     return config

@@ -32,6 +32,7 @@ def get_config() -> ConfigDict:
     config.data = dict(path="", length=256, raw_bytes=False)
     config.couplings = 4
     config.network = dict(features=192, layers=1, components=8, input_dropout=0.0)
+    config.network.update(dtype="float32")
     config.encoder = dict(width=64, layers=1, context=64)
     config.optimizer = dict(learning_rate=4e-3, warmup_steps=50)
     return config

@@ -28,6 +28,7 @@ def get_config() -> ConfigDict:
     config.length = 256
     config.timesteps = 1000  # T, the number of diffusion steps
     config.network = dict(width=96, blocks=2, heads=0, join_width=128, table_width=0)
+    config.network.update(dtype="float32", remat=False)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     return config
 

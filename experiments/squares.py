@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
     config.data = dict(height=32, width=32, num_classes=4)
     config.timesteps = 100  # T, the number of diffusion steps
     config.network = dict(width=32, dilations=(1,), window=3, join_width=48, join_blocks=1)
+    config.network.update(dtype="float32", remat=False)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     return config
 

@@ -31,11 +31,13 @@ def get_config() -> ConfigDict:
     config.row = "softplus"
     config.levels, config.couplings = 3, 4  # of the density: resolutions, and layers at each
     config.network = dict(blocks=1, growth=32, depth=3, width=64)  # of its couplings
+    config.network.update(dtype="float32", remat=False)
     config.encoder = dict(couplings=3, context=16)
     config.encoder.network = dict(blocks=1, growth=16, depth=2, width=32)
     config.flow_optimizer = dict(learning_rate=1e-3, warmup_steps=50)
     config.timesteps = 1000  # T, the number of diffusion steps
     config.denoiser = dict(width=64, dilations=(1, 2), join_width=96)
+    config.denoiser.update(dtype="float32", remat=False)
     config.diffusion_optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     config.diffusion_clip = 1.0
     return config

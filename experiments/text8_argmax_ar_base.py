@@ -37,6 +37,7 @@ def get_config() -> ConfigDict:
     )
     config.base = 2
     config.network = dict(features=1024, layers=1, components=27, input_dropout=0.25)
+    config.network.update(dtype="float32")
     config.encoder = dict(width=512, layers=1, context=128)
     config.optimizer = dict(learning_rate=1e-3, decay_per_epoch=0.995)
     return config

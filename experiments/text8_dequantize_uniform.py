@@ -37,6 +37,7 @@ def get_config() -> ConfigDict:
     config.base = 2
     config.couplings = 0  # layers of the coupling flow; 0 for the autoregressive one
     config.network = dict(features=2048, layers=2, components=27, input_dropout=0.25)
+    config.network.update(dtype="float32")
     config.optimizer = dict(learning_rate=1e-3, warmup_steps=1000)
     return config
 
