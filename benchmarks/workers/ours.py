@@ -29,18 +29,20 @@ def trainer(
     x: np.ndarray,
     rng: Key,
     devices: int | None = None,
+    ema_decay: float = 0.0,
+    **others: float,
 ) -> tuple[Params, Callable[..., None]]:
     """Parameters for data x (B, ...), and a function that takes a training step on x.
 
     The step is taken on the first `devices` of the local ones (default: all), and waited for
-    unless told otherwise.
+    unless told otherwise; `others` are numbers of `make_train_step`.
     """
     params = jax.jit(objective.model.init)(jax.random.key(0), jnp.asarray(x, jnp.int32))
     devices = devices or jax.local_device_count()
     replicate = parallel.over_devices(lambda _, tree: tree, in_axes=(0, None))
     state = replicate(np.arange(devices), step.init_state(objective, optimizer, params))
     batch = x.reshape(devices, -1, *x.shape[1:])
-    train_step = step.make_train_step(objective, optimizer, 0.0)
+    train_step = step.make_train_step(objective, optimizer, ema_decay, **others)
     held = {"state": state}
     del state
 

@@ -89,7 +89,8 @@ def main() -> None:
     experiment = quickstart.build(config)
     data, rng = made_up(experiment.data), jax.random.key(0)
     x = data.batch(config.seed, 0, config.batch_size)
-    _, bare_step = ours.trainer(experiment.objective, experiment.optimizer, x, rng)
+    numbers = {name: config[name] for name in ("ema_decay", "accumulate", "clip")}
+    _, bare_step = ours.trainer(experiment.objective, experiment.optimizer, x, rng, **numbers)
     bare_step()  # compiles
     turns = Turns(data, bare_step, config.log_every)
     experiment = dataclasses.replace(experiment, data=turns)
