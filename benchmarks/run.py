@@ -18,8 +18,10 @@ from benchmarks import (
     growth,
     machine,
     maps_diffusion,
+    memory,
     overhead,
     results,
+    sized,
     text_argmax,
     text_diffusion,
 )
@@ -44,6 +46,12 @@ BENCHMARKS = {
     "overhead": Benchmark(
         "the training loop beside the bare compiled step, at the quickstart's size",
         lambda flags, machine: overhead.measure(),
+    ),
+    "memory": Benchmark(
+        "memory and time of a training step with and without rematerialisation",
+        lambda flags, machine: memory.measure(
+            sized.network("paper" if flags.paper_size else "small")
+        ),
     ),
     "text_diffusion": Benchmark(
         "text diffusion beside the reference code",
@@ -115,6 +123,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--survae", action="append", default=[], metavar="PATH", help="checkout of survae_flows"
+    )
+    parser.add_argument(
+        "--paper-size", action="store_true", help="memory: the paper's network, 51.5 M parameters"
     )
     flags = parser.parse_args(arguments)
     if unknown := [name for name in flags.names if name not in BENCHMARKS]:

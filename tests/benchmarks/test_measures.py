@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import growth, machine, overhead, processes, sized
+from benchmarks import growth, machine, memory, overhead, processes, sized
 from benchmarks.processes import Failure
 
 NETWORK = {"dim": 8, "depth": 1, "heads": 2, "local_heads": 1}
@@ -38,9 +38,9 @@ def test_machine(capsys):
     assert found["date"] in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("work", ["train", "sample"])
+@pytest.mark.parametrize("work", [pytest.param("train", marks=pytest.mark.slow), "sample"])
 def test_sizes_run(work):
-    runs = sized.measure(work, {**NETWORK, **STEP, "devices": 2}, 2, keep=True)
+    runs = sized.measure(work, {**NETWORK, **STEP, "devices": 2, "remat": True}, 2, keep=True)
     assert len(runs) == 2
     assert all(run["wall"] > 0 and run["peak_mb"] > 1 for run in runs)
 
@@ -69,6 +69,14 @@ def test_devices_are_those_of_an_accelerator(asked):
     machine = {"backend": "gpu", "devices": 6 * ["gpu"]}
     rows = list(growth.measure(machine, {**NETWORK, **STEP}, {"devices": (1, 2, 4, 8)}, 1))
     assert [row.parameters["devices"] for row in rows] == [1, 2, 4]
+
+
+def test_memory_has_both_sides_in_turn(asked):
+    without, with_remat = memory.measure(NETWORK, STEP, turns=2, repeats=3)
+    assert [size["remat"] for _, size in asked] == [False, True, False, True]
+    assert not without.parameters["remat"]
+    assert with_remat.parameters["remat"]
+    assert without.repeats == with_remat.repeats == 6
 
 
 @pytest.mark.slow
