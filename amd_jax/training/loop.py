@@ -19,11 +19,11 @@ from amd_jax.training import step as steps
 from amd_jax.training import workdir as workdirs
 from amd_jax.training.checkpoints import Checkpoints
 from amd_jax.training.experiment import Experiment, check_numbers
-from amd_jax.training.progress import Progress, duration
+from amd_jax.training.profile import traced
+from amd_jax.training.progress import Progress
 from amd_jax.types import Key, Params
 
 Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics; score first
-PROFILED = 5  # steps in a profile, which begins after as many
 
 
 class Interrupted(Exception):
@@ -61,11 +61,11 @@ def train(
         )
         example = _batch(experiment.data, config, start + 1)
         compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
-        lines, rates = _expectations(compiled, config, start, size)
+        lines, rates = machine.expectations(compiled, config, start, size)
         progress = _progress(experiment.data, config, workdir, start, pending, rates)
         progress.say(lines)
         run = _Run(experiment, config, rng, checkpoints, progress, evaluate)
-        trace = _trace(workdir / "profile", start) if profile else nullcontext(lambda step: None)
+        trace = traced(workdir / "profile", start) if profile else nullcontext(lambda step: None)
         with progress, trace as at, _signals() as received:
             for step in range(start + 1, config.num_steps + 1):
                 at(step)
@@ -120,10 +120,10 @@ class _Run:
                 f"in a row. {self.reason(step, state)} What was saved is sound. Use a smaller "
                 "learning rate, in another --workdir."
             )
-        if in_a_row and skipped > self.skipped:
+        if skipped > self.skipped:
             self.progress.say(
-                f"step {step} is skipped: its numbers are not finite ({in_a_row} in a row; the "
-                f"run stops at {self.config.max_skipped})"
+                f"step {step}: {skipped - self.skipped} skipped, where numbers were not finite "
+                f"({in_a_row} in a row; the run stops at {self.config.max_skipped})"
             )
         self.skipped = skipped
 
@@ -170,30 +170,6 @@ def _start(
     return parallel.from_first(state), pending
 
 
-def _expectations(
-    compiled: jax.stages.Compiled, config: ConfigDict, start: int, size: int
-) -> tuple[str, Callable[[float], dict[str, float]]]:
-    """What is known of a run before it begins, in lines, and of a speed in steps/s, as metrics."""
-    work = machine.flops(compiled) * config.accumulate  # of a device
-    rate, source = machine.peak()
-    left = config.num_steps - start
-    lines = [f"{machine.describe()}: {size:,} parameters, batch {config.batch_size}"]
-    if work:
-        lines += [
-            f"a step: {work / 1e9:.3g} GFLOP on each, at {rate / 1e9:.4g} GFLOP/s ({source});",
-            f"{left} steps: at least {duration(left * work / rate)}",
-        ]
-
-    def rates(speed: float) -> dict[str, float]:
-        return {
-            "examples_per_second": speed * config.batch_size,
-            "share_of_peak": speed * work / rate,
-            "memory_gb": machine.memory_gb(),
-        }
-
-    return "\n".join(lines), rates
-
-
 def _progress(
     data: Any, config: ConfigDict, workdir: Path, start: int, pending: list[dict], rates: Callable
 ) -> Progress:
@@ -201,40 +177,6 @@ def _progress(
     nats_per_bit = np.log(2) * np.prod(data.event_shape)
     numbers = (start, config.num_steps, config.log_every)
     return Progress(workdir, *numbers, nats_per_bit, data.unit, pending, rates)
-
-
-@contextmanager
-def _trace(folder: Path, start: int) -> Iterator[Callable[[int], None]]:
-    """A function to call before each step, which writes a profile of some; the first process's."""
-    running = False
-
-    def stop():
-        nonlocal running
-        if running:
-            jax.profiler.stop_trace()
-        running = False
-
-    def at(step: int) -> None:
-        nonlocal running
-        if step == start + PROFILED + 1 and parallel.is_first():
-            jax.profiler.start_trace(folder, create_perfetto_trace=True)
-            running = True
-        if step == start + 2 * PROFILED + 1:
-            stop()
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "writable").touch()
-        (folder / "writable").unlink()
-    except OSError as error:
-        raise ValueError(
-            f"--profile writes to {folder}, which is not possible: {error.strerror}. Leave it "
-            "out, or give another --workdir."
-        ) from error
-    try:
-        yield at
-    finally:
-        stop()
 
 
 @contextmanager

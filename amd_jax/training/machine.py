@@ -1,12 +1,18 @@
 """What a run says of the machine it is on: devices, work per step, rates, memory in use."""
 
-import resource
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 PEAKS = {  # data sheets: dense bfloat16 FLOP/s of a device, by the start of its name
     "NVIDIA A100": 312e12,
@@ -18,6 +24,30 @@ PEAKS = {  # data sheets: dense bfloat16 FLOP/s of a device, by the start of its
     "TPU v6 lite": 918e12,
 }
 MATMUL_SIZE = {"cpu": 1024, "gpu": 8192, "tpu": 8192}
+
+
+def expectations(
+    compiled: jax.stages.Compiled, config: ConfigDict, start: int, size: int
+) -> tuple[str, Callable[[float], dict[str, float]]]:
+    """What is known of a run before it begins, in lines, and of a speed in steps/s, as metrics."""
+    work = flops(compiled) * config.accumulate  # of a device
+    rate, source = peak()
+    left = config.num_steps - start
+    lines = [f"{describe()}: {size:,} parameters, batch {config.batch_size}"]
+    if work:
+        lines += [
+            f"a step: {work / 1e9:.3g} GFLOP on each, at {rate / 1e9:.4g} GFLOP/s ({source});",
+            f"{left} steps: at least {duration(left * work / rate)}",
+        ]
+
+    def rates(speed: float) -> dict[str, float]:
+        return {
+            "examples_per_second": speed * config.batch_size,
+            "share_of_peak": speed * work / rate,
+            "memory_gb": memory_gb(),
+        }
+
+    return "\n".join(lines), rates
 
 
 def describe() -> str:
@@ -73,5 +103,16 @@ def memory_gb() -> float:
     stats = jax.local_devices()[0].memory_stats()
     if stats:
         return stats["bytes_in_use"] / 1e9
+    if resource is None:
+        return float("nan")
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def duration(seconds: float) -> str:
+    """Such as "3 min 20 s"."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

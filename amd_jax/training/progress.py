@@ -13,6 +13,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from amd_jax import parallel
+from amd_jax.training.machine import duration
 
 LINE_SECONDS = 20.0  # between two lines where there is no terminal
 
@@ -161,12 +162,3 @@ def _step(line: str) -> int:
         return json.loads(line)["step"] if line.endswith("\n") else 0
     except (ValueError, KeyError, TypeError):
         return 0
-
-
-def duration(seconds: float) -> str:
-    """Such as "3 min 20 s"."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

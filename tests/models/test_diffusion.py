@@ -251,8 +251,8 @@ def test_check_refuses_a_denoiser_that_leaks():
 class LeakyHollow(networks.Hollow):
     """Adds its own token to what it sees, through a layer that starts at zero."""
 
-    def tower(self, name, tokens, time, train):
-        past = super().tower(name, tokens, time, train)
+    def tower(self, name, tokens, time, block):
+        past = super().tower(name, tokens, time, block)
         gate = self.param(f"{name}_gate", lambda _: jnp.zeros(()))
         return past + gate * tokens.sum(axis=-1, keepdims=True) * tokens[..., :1]
 

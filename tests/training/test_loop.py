@@ -220,7 +220,9 @@ def test_one_step_that_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
     """The run ends with the state of one that never had that step, but for its noise."""
     parts, config = fragile({7})
     loop.train(parts, config, tmp_path)
-    assert "step 7 is skipped: its numbers are not finite (1 in a row" in capsys.readouterr().out
+    assert (
+        "step 7: 1 skipped, where numbers were not finite (1 in a row" in capsys.readouterr().out
+    )
     state = saved(parts, tmp_path)
     assert (state.step, state.skipped, state.in_a_row) == (12, 1, 0)
     assert state.opt[0].count == 11
