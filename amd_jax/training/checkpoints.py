@@ -102,7 +102,7 @@ class Checkpoints:
         """
         if not parallel.is_first() or int(state.step) == self.latest():
             return
-        state = jax.device_get(state)
+        state = jax.tree.map(np.array, state)  # copies, where np.asarray may give views
         step = int(state.step)
         self._saving = step, self._thread.submit(self._write, step, state, pending, bits)
 
