@@ -1,7 +1,7 @@
 """What rematerialisation saves in memory and costs in time, in a training step.
 
-Each side has processes of its own, in turn, which give freed memory back. On a CPU, what their
-compilers leave behind is part of the peak, and XLA may recompute early, which saves nothing.
+Each side has a process of its own, which gives freed memory back. On a CPU, what the compiler
+leaves behind is part of the peak, and XLA may recompute early, which saves nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,17 +13,17 @@ STEP = {"batch": 32, "length": 256, "classes": 27, "steps": 1000, "devices": 1}
 
 
 def measure(
-    network: Mapping[str, int], step: Mapping[str, int] = STEP, turns: int = 2, repeats: int = 3
+    network: Mapping[str, int], step: Mapping[str, int] = STEP, repeats: int = 5
 ) -> Iterator[Row]:
     """A row without rematerialisation, and one with it."""
-    sides = [{**network, **step, "remat": remat} for remat in (False, True)]
-    runs = [[], []]
-    for _ in range(turns):
-        for side, found in zip(sides, runs, strict=True):
-            found += sized.measure("train", side, repeats, keep=False)
-    rows = [
-        timed("memory", {"work": "train", **side}, found)
-        for side, found in zip(sides, runs, strict=True)
-    ]
-    fixed = ", ".join(f"{name} {value}" for name, value in {**network, **step}.items())
-    yield from tabulate(f"memory, train: {fixed}", "remat", rows)
+    fixed = {**network, **step}
+    told = ", ".join(f"{name} {value}" for name, value in fixed.items())
+    yield from tabulate(f"memory, train: {told}", "remat", sides(fixed, repeats))
+
+
+def sides(fixed: Mapping[str, int], repeats: int) -> Iterator[Row]:
+    """The rows as they come."""
+    for remat in (False, True):
+        size = {**fixed, "remat": remat}
+        runs = sized.measure("train", size, repeats, keep=False)
+        yield timed("memory", {"work": "train", **size}, runs)

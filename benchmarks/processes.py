@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 ROOT = pathlib.Path(__file__).parents[1]
-PATIENCE = 600.0  # seconds for one piece of work; then it counts as hung
+PATIENCE = 1800.0  # seconds for one piece of work, of which the first compiles
 FAREWELL = 20.0  # seconds for a process to end by itself
 
 
