@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 ARENA_MAX, TRIM_THRESHOLD, MMAP_MAX = -8, -1, -4  # names of mallopt(3)
 
@@ -17,13 +18,24 @@ def keep_pages() -> str:
     The price is memory: the heap settles above the scratch memory of a step. Do without it when a
     step needs several GB. Off Linux and glibc nothing happens.
     """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt if sys.platform == "linux" else None
-    except (AttributeError, OSError):
-        mallopt = None
+    mallopt = _glibc("mallopt")
     if mallopt is None:
         return "the default allocator"
     settings = {ARENA_MAX: 1, TRIM_THRESHOLD: -1, MMAP_MAX: 0}  # one heap, no trimming, no mmap
     if not all([mallopt(name, value) for name, value in settings.items()]):
         return "glibc malloc, which refused to keep its pages"
     return "glibc malloc, pages kept"
+
+
+def release() -> None:
+    """Hands back to the system what is free now, such as what compiling has left behind."""
+    if trim := _glibc("malloc_trim"):
+        trim(0)
+
+
+def _glibc(name: str) -> Callable | None:
+    """A function of glibc, None off Linux and glibc."""
+    try:
+        return getattr(ctypes.CDLL(None), name) if sys.platform == "linux" else None
+    except (AttributeError, OSError):
+        return None

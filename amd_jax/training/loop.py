@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import parallel
 from amd_jax.ops import categorical
-from amd_jax.training import machine
+from amd_jax.training import allocator, machine
 from amd_jax.training import step as steps
 from amd_jax.training import workdir as workdirs
 from amd_jax.training.checkpoints import Checkpoints
@@ -61,6 +61,7 @@ def train(
         )
         example = _batch(experiment.data, config, start + 1)
         compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
+        allocator.release()  # compiling leaves as much behind as a step of a small model takes
         lines, rates = machine.expectations(compiled, config, start, size)
         progress = _progress(experiment.data, config, workdir, start, pending, rates)
         progress.say(lines)
