@@ -43,6 +43,8 @@ def trainer(
     state = replicate(np.arange(devices), step.init_state(objective, optimizer, params))
     batch = x.reshape(devices, -1, *x.shape[1:])
     train_step = step.make_train_step(objective, optimizer, ema_decay, **others)
+    train_step.lower(state, rng, batch).compile()
+    allocator.release()  # as the loop does
     held = {"state": state}
     del state
 
