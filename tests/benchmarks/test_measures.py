@@ -38,7 +38,8 @@ def test_machine(capsys):
     assert found["date"] in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("work", [pytest.param("train", marks=pytest.mark.slow), "sample"])
+@pytest.mark.slow
+@pytest.mark.parametrize("work", ["train", "sample"])
 def test_sizes_run(work):
     runs = sized.measure(work, {**NETWORK, **STEP, "devices": 2, "remat": True}, 2, keep=True)
     assert len(runs) == 2

@@ -59,7 +59,15 @@ def deep(names):
 
 
 TRACED = named("unet")
-COMPILED = named("unet", "dense_net_of_maps", "hollow_map", "bidirectional_lstm")
+COMPILED = named(
+    "unet",
+    "dense_net_of_maps",
+    "hollow_map",
+    "bidirectional_lstm",
+    "linear_transformer",
+    "transformer",
+    "autoregressive_lstm",
+)
 
 
 @functools.cache

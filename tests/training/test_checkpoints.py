@@ -86,7 +86,7 @@ def test_damage_to_any_file_is_noticed_and_the_step_before_serves(run, tmp_path,
         shutil.rmtree(copy)
 
 
-@pytest.mark.parametrize("kind", DAMAGES)
+@pytest.mark.parametrize("kind", ["removed", "middle byte"])
 def test_training_goes_on_from_the_step_before_a_damaged_one(run, copy, kind, capsys):
     """Ends as the unbroken run; what is damaged is set aside, and named."""
     arrays = [p for p in (copy / "checkpoints" / "12" / "state").rglob("*") if p.is_file()]
@@ -178,6 +178,7 @@ def test_a_full_disk_during_a_save_does_not_end_the_run(run, small_files, tmp_pa
     assert_same(checkpoints.load_run(tmp_path)[1], run[1])
 
 
+@pytest.mark.slow
 def test_a_full_disk_during_the_last_save_is_told_and_the_one_before_it_loads(
     run, small_files, tmp_path
 ):
@@ -219,6 +220,7 @@ def test_a_run_is_read_from_a_bucket(run):
     assert experiment.model.sample(params, jax.random.key(0), (3, 2)).shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_pending_metrics_continue(tmp_path):
     """A log line over steps 5 to 8 is the same when the run stopped at 6 in between."""
     train(tmp_path / "unbroken", log_every=8, checkpoint_every=6)
