@@ -145,9 +145,9 @@ class _Run:
 
 def _batch(data: Any, config: ConfigDict, step: int) -> np.ndarray:
     """The rows of this process at a step, (devices, B / devices, ...); ValueError for no token."""
-    x = parallel.own(data.batch(config.seed, step - 1, config.batch_size))
+    x = data.batch(config.seed, step - 1, config.batch_size)
     categorical.check_tokens(x, data.num_classes)
-    return x
+    return parallel.own(x)
 
 
 def _start(
