@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     for row in flags.rows:
         panels[ROWS[row][0]] = np.load(flags.workdir / row / "samples.npy")
     path = flags.workdir / "table4.png"
-    pictures.write_panels(panels, data.palette, path)
+    pictures.write_panels(panels, data.palette, path, columns=1)
     print(f"table: {flags.workdir / 'table4.md'}\npicture: {path}")
 
 
