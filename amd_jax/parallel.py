@@ -19,18 +19,21 @@ from jax.experimental import multihost_utils
 from amd_jax.types import Array, Key
 
 AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
-START_SECONDS = int(os.environ.get("AMD_JAX_START_SECONDS", 300))  # to wait for the others
 HEARTBEAT_SECONDS = 60  # a process that is silent for so long is dead, and the others stop
 
 
 def start(
-    coordinator: str | None = None, num_processes: int | None = None, process: int | None = None
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process: int | None = None,
+    seconds: int = 300,
 ) -> None:
     """Joins the processes of one run; call it before JAX is used. Alone, it does nothing.
 
     With the address of process 0 ("host:port"), the number of processes and the own index; or
     without them under Slurm (`srun`) and on Cloud TPU, which tell JAX by their environment. Raises
-    ValueError for some of the three without the others, RuntimeError if the others do not answer.
+    ValueError for some of the three without the others, RuntimeError if the others do not answer
+    within some `seconds`.
     """
     given = (coordinator, num_processes, process)
     if None in given and given != (None, None, None):
@@ -41,13 +44,13 @@ def start(
     if coordinator is None and not _told_by_environment():
         return
     if process:
-        _reach(coordinator)
+        _reach(coordinator, seconds)
     try:
         jax.distributed.initialize(
             coordinator,
             num_processes,
             process,
-            initialization_timeout=START_SECONDS,
+            initialization_timeout=seconds,
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
             shutdown_timeout_seconds=HEARTBEAT_SECONDS,
         )
@@ -59,13 +62,13 @@ def start(
         ) from error
 
 
-def _reach(coordinator: str) -> None:
-    """Returns when process 0 listens; RuntimeError if it does not within `START_SECONDS`.
+def _reach(coordinator: str, seconds: int) -> None:
+    """Returns when process 0 listens; RuntimeError if it does not within the given time.
 
     JAX itself would end this process without a word that one can catch.
     """
     host, _, port = coordinator.rpartition(":")
-    late = time.monotonic() + START_SECONDS
+    late = time.monotonic() + seconds
     while True:
         try:
             socket.create_connection((host, int(port)), timeout=5).close()
@@ -106,14 +109,14 @@ def settled(arrays: Any) -> Any:
     return jax.block_until_ready(arrays) if jax.default_backend() == "cpu" else arrays
 
 
-def replicate(tree: Any) -> Any:
-    """The tree on every local device, with a leading device axis.
+def replicate(tree: Any, devices: int | None = None) -> Any:
+    """The tree on every local device (or the first of them), with a leading device axis.
 
     By the mechanism of `over_devices` itself: arrays laid out by anything else would have a
     function compile once for them, and again for its own output.
     """
     copy = over_devices(lambda _, tree: tree, in_axes=(0, None))
-    return copy(np.arange(jax.local_device_count()), tree)
+    return copy(np.arange(devices or jax.local_device_count()), tree)
 
 
 def unreplicate(tree: Any) -> Any:
@@ -133,8 +136,7 @@ def own(x: Array) -> Array:
 
 def own_keys(rng: Key) -> Key:
     """A key for each local device, other than those of all other devices: (local devices,)."""
-    first = jax.process_index() * jax.local_device_count()
-    return jax.random.split(rng, jax.device_count())[first : first + jax.local_device_count()]
+    return own(jax.random.split(rng, jax.device_count()))[:, 0]
 
 
 def gather(x: Array) -> np.ndarray:

@@ -19,7 +19,7 @@ from amd_jax import models, networks
 from amd_jax.data import cityscapes
 from amd_jax.ops import scalars
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment, numbers
+from amd_jax.training.experiment import LONG, Experiment, numbers
 from amd_jax.transforms import conditional, dequantize, elementwise, laws, multiscale
 
 K, MAPS = cityscapes.NUM_CLASSES, 2500  # categories, and maps in the training split
@@ -28,14 +28,7 @@ AFFINE = scalars.Affine(bound=2.0)
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(
-        batch_size=64,
-        num_steps=2000 * MAPS // 64,
-        checkpoint_every=5000,
-        evaluate_every=5000,
-        evaluate_texts=475,
-        log_every=100,
-    )
+    config = numbers(batch_size=64, num_steps=2000 * MAPS // 64, **LONG)
     config.variational = True
     config.levels, config.couplings = 4, 10  # of the density: resolutions, and layers at each
     config.network = dict(blocks=1, growth=64, depth=10, width=128)  # of its couplings

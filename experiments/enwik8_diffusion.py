@@ -15,21 +15,14 @@ from amd_jax import models, networks
 from amd_jax.data import enwik8
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment, numbers
+from amd_jax.training.experiment import LONG, Experiment, numbers
 
 ROWS = 281_250  # chunks of 320 in the training split
 
 
 def get_config() -> ConfigDict:
     """The paper's numbers; everything here can be overridden from the command line."""
-    config = numbers(
-        batch_size=32,
-        num_steps=300 * ROWS // 32,
-        checkpoint_every=10_000,
-        evaluate_every=10_000,
-        evaluate_texts=512,
-        log_every=100,
-    )
+    config = numbers(batch_size=32, num_steps=300 * ROWS // 32, **LONG)
     config.timesteps = 4000  # T, the number of diffusion steps
     config.network = dict(dim=512, depth=12, heads=16, local_heads=8, window=80, dropout=0.0)
     config.network.update(dtype="float32", remat=False)

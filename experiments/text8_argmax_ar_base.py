@@ -18,7 +18,7 @@ from amd_jax import models, networks
 from amd_jax.data import text8
 from amd_jax.ops import scalars
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment, numbers
+from amd_jax.training.experiment import LONG, Experiment, numbers
 from amd_jax.transforms import argmax, autoregressive, elementwise, laws
 from amd_jax.transforms.conditioner import OfTokens
 
@@ -27,14 +27,7 @@ ROWS = 351_562  # chunks of 256 in the training split
 
 def get_config() -> ConfigDict:
     """The paper's numbers; everything here can be overridden from the command line."""
-    config = numbers(
-        batch_size=64,
-        num_steps=40 * ROWS // 64,
-        checkpoint_every=10_000,
-        evaluate_every=10_000,
-        evaluate_texts=512,
-        log_every=100,
-    )
+    config = numbers(batch_size=64, num_steps=40 * ROWS // 64, **LONG)
     config.base = 2
     config.network = dict(features=1024, layers=1, components=27, input_dropout=0.25)
     config.network.update(dtype="float32")

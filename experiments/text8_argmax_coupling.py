@@ -17,7 +17,7 @@ from amd_jax import models, networks
 from amd_jax.data import text8
 from amd_jax.ops import scalars
 from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment, numbers
+from amd_jax.training.experiment import LONG, Experiment, numbers
 from amd_jax.transforms import argmax, coupling, elementwise, laws
 from amd_jax.transforms.conditioner import OfTokens
 
@@ -26,14 +26,7 @@ ROWS = 351_562  # chunks of 256 in the training split
 
 def get_config() -> ConfigDict:
     """The paper's numbers; everything here can be overridden from the command line."""
-    config = numbers(
-        batch_size=16,
-        num_steps=40 * ROWS // 16,
-        checkpoint_every=10_000,
-        evaluate_every=10_000,
-        evaluate_texts=512,
-        log_every=100,
-    )
+    config = numbers(batch_size=16, num_steps=40 * ROWS // 16, **LONG)
     config.couplings = 8
     config.network = dict(features=512, layers=2, components=8, input_dropout=0.05)
     config.network.update(dtype="float32")

@@ -18,7 +18,7 @@ def compute_dtype(name: str) -> jnp.dtype:
     if name not in ("float32", "bfloat16"):
         raise ValueError(
             f"Networks compute in float32 or bfloat16; got dtype={name!r}. "
-            'Use dtype="bfloat16" for half the memory: it has the range of float32.'
+            'Use dtype="bfloat16" for less memory: it has the range of float32.'
         )
     return jnp.dtype(name)
 

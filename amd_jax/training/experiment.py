@@ -21,6 +21,10 @@ NUMBERS = {  # of the training loop: default and least value
     "log_every": (20, 1),
 }
 REQUIRED = ("batch_size", "num_steps")
+LONG = {  # the cadences of a run of days: numbers(..., **LONG)
+    **{"checkpoint_every": 10_000, "evaluate_every": 10_000},
+    **{"evaluate_texts": 512, "log_every": 100},
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

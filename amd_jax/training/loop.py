@@ -61,7 +61,7 @@ def train(
         )
         example = _batch(experiment.data, config, start + 1)
         compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
-        allocator.release()  # compiling leaves as much behind as a step of a small model takes
+        allocator.release()  # of what compiling leaves behind
         lines, rates = machine.expectations(compiled, config, start, size)
         progress = _progress(experiment.data, config, workdir, start, pending, rates)
         progress.say(lines)

@@ -13,6 +13,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from amd_jax import parallel
+from amd_jax.training import workdir as workdirs
 from amd_jax.training.machine import duration
 
 LINE_SECONDS = 20.0  # between two lines where there is no terminal
@@ -150,9 +151,7 @@ def _continued(path: Path, start: int):
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     kept = [line for line in lines if 0 < _step(line) <= start]
     if len(kept) != len(lines):
-        draft = path.with_suffix(".draft")
-        draft.write_text("".join(kept))
-        draft.replace(path)
+        workdirs.write(path, "".join(kept).encode())
     return path.open("ab", buffering=0)
 
 

@@ -13,16 +13,17 @@ import jax
 import numpy as np
 from etils import epath
 
+from amd_jax.training import workdir as workdirs
+
 NAME = "record.json"
 
 
 def seal(folder: Path, arrays: dict[str, str], notes: dict[str, Any]) -> None:
     """Writes the record of a folder: checksums of its files and arrays, and the notes."""
-    files = {str(path.relative_to(folder)): _file(path) for path in _files(folder)}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {str(path.relative_to(folder)): _file(path) for path in paths}
     body = json.dumps({"files": files, "arrays": arrays, **notes}, indent=1)
-    draft = folder / f"{NAME}.draft"
-    draft.write_text(f"{_text(body)}\n{body}\n")
-    draft.replace(folder / NAME)
+    workdirs.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
 
 
 def read(folder: epath.Path) -> dict[str, Any]:
@@ -64,12 +65,6 @@ def digests(tree: Any) -> dict[str, str]:
         digest.update(array.reshape(-1).view(np.uint8))
         found[jax.tree_util.keystr(path, simple=True, separator="/")] = digest.hexdigest()
     return found
-
-
-def _files(folder: Path) -> list[Path]:
-    """Every file of a folder but for the record."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if path.name not in (NAME, f"{NAME}.draft"))
 
 
 def _file(path: epath.Path) -> str:

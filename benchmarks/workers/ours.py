@@ -39,8 +39,7 @@ def trainer(
     """
     params = jax.jit(objective.model.init)(jax.random.key(0), jnp.asarray(x, jnp.int32))
     devices = devices or jax.local_device_count()
-    replicate = parallel.over_devices(lambda _, tree: tree, in_axes=(0, None))
-    state = replicate(np.arange(devices), step.init_state(objective, optimizer, params))
+    state = parallel.replicate(step.init_state(objective, optimizer, params), devices)
     batch = x.reshape(devices, -1, *x.shape[1:])
     train_step = step.make_train_step(objective, optimizer, ema_decay, **others)
     train_step.lower(state, rng, batch).compile()

@@ -63,7 +63,7 @@ DAMAGES = {
 
 
 def damage(path, kind):
-    """Damages a file; False for an empty one, which has no byte to flip."""
+    """Damages a file; an empty one, which has no byte to flip, is removed."""
     content = DAMAGES[kind](path.read_bytes()) if path.stat().st_size else None
     if content is None:
         path.unlink()

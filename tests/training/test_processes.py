@@ -51,8 +51,7 @@ def test_two_processes_make_the_run_of_one_with_as_many_devices(tmp_path):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), *runs)
     np.testing.assert_allclose(losses(tmp_path / "alone"), losses(tmp_path / "0"), rtol=1e-6)
     assert not (tmp_path / "1").exists()
-    more = NUMBERS | {"num_steps": 20}  # the checkpoint of two loads in one, and that in two
-    process.train(tmp_path / "0", more, devices=8)
+    process.train(tmp_path / "0", NUMBERS, devices=8)  # loads what two have saved; two load it:
     (tmp_path / "alone").rename(tmp_path / "moved")
     (tmp_path / "0").rename(tmp_path / "alone")
     (tmp_path / "moved").rename(tmp_path / "0")
@@ -98,8 +97,8 @@ def test_processes_that_disagree_on_the_config_all_stop_and_say_where(tmp_path):
 
 
 def test_a_coordinator_that_does_not_answer_is_told(tmp_path):
-    joined = {"coordinator": "127.0.0.1:1", "num_processes": 2, "process": 1}
-    late = process.start(tmp_path, joined=joined, AMD_JAX_START_SECONDS="3")
+    joined = {"coordinator": "127.0.0.1:1", "num_processes": 2, "process": 1, "seconds": 3}
+    late = process.start(tmp_path, joined=joined)
     _, error = late.communicate(timeout=100)
     assert late.returncode != 0
     assert error.startswith("error: Nobody answers at 127.0.0.1:1")
