@@ -1,10 +1,6 @@
 """Checkpoints of a run, by Orbax, and the way back from a workdir to a sampler."""
 
-import contextlib
 import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,10 +10,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 from orbax.checkpoint.checkpoint_managers import preservation_policy
-from tqdm import tqdm
 
 from amd_jax import parallel
-from amd_jax.training import record
+from amd_jax.training import record, stored
 from amd_jax.training import workdir as workdirs
 from amd_jax.training.experiment import Experiment
 from amd_jax.training.step import TrainState
@@ -41,7 +36,7 @@ class Checkpoints:
         self._folder = Path(workdir).absolute() / workdirs.CHECKPOINTS
         self._keep = keep
         self._thread = ThreadPoolExecutor(1)
-        self._saving: tuple[int, Future] | None = None
+        self._saving: Future | None = None
         if parallel.is_first():
             self._folder.mkdir(parents=True, exist_ok=True)
             self._set_damaged_aside()
@@ -49,15 +44,15 @@ class Checkpoints:
 
     def _set_damaged_aside(self) -> None:
         """Moves what must not be used out of the way; ValueError if nothing would be left."""
-        found = damaged(self._folder)
+        sound, found = stored.inspected(epath.Path(self._folder))
         whole = [step for step in found if (self._folder / str(step) / record.NAME).exists()]
-        if whole and len(found) == len(_steps(epath.Path(self._folder))):
+        if whole and not sound:
             raise ValueError(
                 f"No checkpoint in {self._folder} is sound: in {whole[-1]}, {found[whole[-1]]}. "
                 "Restore it, or give another --workdir to start anew."
             )
         for step, reason in found.items():
-            _say(f"checkpoint {step} is not used: {reason}. It is now in {DAMAGED}/")
+            stored.say(f"checkpoint {step} is not used: {reason}. It is now in {DAMAGED}/")
             _set_aside(self._folder / str(step))
 
     def _open(self) -> ocp.CheckpointManager:
@@ -75,7 +70,7 @@ class Checkpoints:
             enable_async_checkpointing=False,  # the thread here also writes the record
             save_root_metadata=False,
             preservation_policy=preservation_policy.AnyPreservationPolicy([newest, best]),
-            multiprocessing_options=_alone(),
+            multiprocessing_options=stored.alone(),
         )
         return ocp.CheckpointManager(self._folder, options=options)
 
@@ -85,8 +80,14 @@ class Checkpoints:
 
     def __exit__(self, kind: type | None, *_: Any) -> None:
         """Waits for the save under way; OSError if it fails, unless something else has failed."""
-        self._finish(last=kind is None)
+        failure = self._finish()
         self._thread.shutdown()
+        if failure and kind is None:
+            raise OSError(
+                f"The last checkpoint could not be saved: {stored.brief(failure)}. The newest "
+                f"that is there is of step {self._manager.latest_step()}. Free what is needed; "
+                "the same command goes on from it."
+            ) from failure
 
     def latest(self) -> int | None:
         """The step of the newest checkpoint, None if there is none."""
@@ -103,8 +104,7 @@ class Checkpoints:
         if not parallel.is_first() or int(state.step) == self.latest():
             return
         state = jax.tree.map(np.array, state)  # copies, where np.asarray may give views
-        step = int(state.step)
-        self._saving = step, self._thread.submit(self._write, step, state, pending, bits)
+        self._saving = self._thread.submit(self._write, int(state.step), state, pending, bits)
 
     def _write(self, step: int, state: TrainState, pending: list, bits: float | None) -> None:
         """Writes a checkpoint, and then its record; removes it if either fails."""
@@ -122,25 +122,20 @@ class Checkpoints:
                 if remains.name.partition(".")[0] == str(step):
                     shutil.rmtree(remains, ignore_errors=True)
             self._manager = self._open()
-            _say(f"checkpoint {step} could not be saved: {_brief(error)}. The run goes on")
+            stored.say(
+                f"checkpoint {step} could not be saved: {stored.brief(error)}. The run goes on"
+            )
             raise
 
-    def _finish(self, last: bool = False) -> None:
-        """Waits for the save under way; OSError if it was the `last` one, and failed."""
-        if self._saving is None:
-            return
-        step, saving = self._saving
-        self._saving = None
+    def _finish(self) -> Exception | None:
+        """Waits for the save under way; its failure, which was told, if it failed."""
+        saving, self._saving = self._saving, None
         try:
-            saving.result()
+            if saving is not None:
+                saving.result()
         except FAILURES as error:
-            if not last:
-                return  # it was told
-            raise OSError(
-                f"The last checkpoint, of step {step}, could not be saved: {_brief(error)}. The "
-                f"newest that is there is {self._manager.latest_step()}. Free what is needed; "
-                "the same command goes on from it."
-            ) from error
+            return error
+        return None
 
     def restore(self, template: TrainState) -> tuple[TrainState, list[dict]]:
         """The newest state, as host arrays in the structure of `template`, and what was pending.
@@ -149,20 +144,10 @@ class Checkpoints:
         """
         host = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), template)
         step = self._folder / str(self.latest())
-        ema, note = _restored(step, "ema", host.ema)
-        state, _ = _restored(step, "state", host._replace(ema=())._asdict())
+        note = record.read(epath.Path(step))
+        templates = {"ema": host.ema, "state": host._replace(ema=())._asdict()}
+        ema, state = stored.restored(step, note, templates)
         return TrainState(**state)._replace(ema=ema), note["pending"]
-
-
-def damaged(folder: Path) -> dict[int, str]:
-    """What is wrong with each checkpoint of a folder that must not be used; {} if nothing."""
-    found = {}
-    for step in _steps(epath.Path(folder)):
-        try:
-            record.read(epath.Path(folder) / str(step))
-        except (ValueError, OSError) as error:
-            found[step] = str(error)
-    return found
 
 
 def load_run(workdir: str | Path, *, best: bool = False) -> tuple[Experiment, Params]:
@@ -173,64 +158,20 @@ def load_run(workdir: str | Path, *, best: bool = False) -> tuple[Experiment, Pa
     `workdir` holds no run, or a run without a sound checkpoint.
     """
     experiment, _ = workdirs.load_experiment(workdir)
-    folder, records = epath.Path(workdir) / workdirs.CHECKPOINTS, {}
-    for step in _steps(folder):
-        try:
-            records[step] = record.read(folder / str(step))
-        except (ValueError, OSError) as error:
-            _say(f"checkpoint {step} of {workdir} is not used: {error}")
+    folder = epath.Path(workdir) / workdirs.CHECKPOINTS
+    records, damaged = stored.inspected(folder)
+    for step, reason in damaged.items():
+        stored.say(f"checkpoint {step} of {workdir} is not used: {reason}")
     if best:
         records = {s: r for s, r in records.items() if r["bits"] is not None}
     if not records:
-        kind = "checkpoint" + " of a step that was evaluated" * best
-        kind = "sound " * bool(_steps(folder)) + kind
+        kind = "sound checkpoint" if damaged else "checkpoint"
+        kind += " of a step that was evaluated" if best else ""
         raise ValueError(f"{workdir} holds no {kind} yet. Train first, with --mode=train.")
     step = min(records, key=lambda s: records[s]["bits"]) if best else max(records)
-    with _local(folder / str(step)) as local:
-        params, _ = _restored(local, "ema", None)
+    with stored.local(folder / str(step), records[step]) as local:
+        (params,) = stored.restored(local, records[step], {"ema": None})
     return experiment, jax.tree.map(jax.numpy.asarray, params)
-
-
-def _restored(step: Path, item: str, template: Any) -> tuple[Any, dict]:
-    """An item of a checkpoint, in the structure of the template if there is one; its record."""
-    note = record.read(epath.Path(step))
-    mine = workdirs.versions()
-    if others := {k: v for k, v in note["versions"].items() if mine.get(k) != v}:
-        now = ", ".join(f"{name} {mine.get(name)}" for name in others)
-        then = ", ".join(f"{name} {version}" for name, version in others.items())
-        _say(f"checkpoint {step.name} was written by {then}; here is {now}")
-    handler = ocp.StandardCheckpointHandler(multiprocessing_options=_alone())
-    with ocp.Checkpointer(handler, multiprocessing_options=_alone()) as reader:
-        try:
-            tree = reader.restore(step / item, args=ocp.args.StandardRestore(template))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{step} must be of this version of the model: {_brief(error)}. "
-                "Give another --workdir."
-            ) from error
-    record.check_arrays(tree, note["arrays"][item])
-    return tree, note
-
-
-def _steps(folder: epath.Path) -> list[int]:
-    """The steps that a folder has something of, in order."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
-
-
-@contextlib.contextmanager
-def _local(folder: epath.Path) -> Iterator[Path]:
-    """The folder itself, or a copy of it on this machine while one looks at it."""
-    if "://" not in str(folder):
-        yield Path(folder)
-        return
-    with tempfile.TemporaryDirectory() as place:
-        copy = Path(place) / folder.name
-        for name in [record.NAME, *record.read(folder)["files"]]:
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes((folder / name).read_bytes())
-        yield copy
 
 
 def _check_space(folder: Path, tree: Any) -> None:
@@ -247,23 +188,3 @@ def _set_aside(folder: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(exist_ok=True)
     folder.rename(place)
-
-
-def _alone() -> ocp.options.MultiprocessingOptions:
-    """Orbax's option for reading and writing by this process only."""
-    own = jax.process_index()
-    return ocp.options.MultiprocessingOptions(
-        primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process {own}"
-    )
-
-
-def _brief(error: BaseException) -> str:
-    """The first line of an error, without a full stop; of a long one of tensorstore the reason."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    line = lines[0].split(" [os_error_code")[0].rstrip(".")
-    return line if len(line) < 120 else line.split(": ")[-1]
-
-
-def _say(line: str) -> None:
-    """Prints a line on stderr without breaking a progress bar."""
-    tqdm.write(line, file=sys.stderr)
