@@ -8,14 +8,9 @@ as in --config.num_steps=200. The other modes take a trained run's config from i
 """
 
 import dataclasses
-import difflib
-import itertools
 import os
-import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 from absl import app, flags
 from etils import epath
@@ -26,7 +21,7 @@ from amd_jax.evaluation import report
 from amd_jax.models import Diffusion, Flow
 from amd_jax.training import allocator, checkpoints, loop
 from amd_jax.training import workdir as workdirs
-from experiments import command_line
+from experiments import command_line, overrides
 
 MODES = ("train", "evaluate", "sample", "correct")
 
@@ -179,60 +174,6 @@ def suited(model):
     return model.strided(STEPS.value)
 
 
-def refuse_other_numbers(workdir: Path, config: ConfigDict, module: ModuleType) -> None:
-    """ValueError if a number given on the command line is not the trained run's."""
-    given, default = config.to_dict(), module.get_config().to_dict()
-    trained = workdirs.read_config(workdir)
-    differing = set(workdirs.differences(trained, given)) - set(
-        workdirs.differences(trained, default)
-    )
-    if differing:
-        raise ValueError(
-            f"{workdir} holds a run of another config: {'; '.join(sorted(differing))}. "
-            f"Leave these out: --mode={MODE.value} takes the numbers from the run."
-        )
-
-
-def parse(argv: list[str]) -> list[str]:
-    """The command line without its flags; exits with one clear line if a flag is wrong."""
-    try:
-        if not {"--help", "-h", "--helpfull", "--helpshort"} & set(argv):
-            check_config_flags(argv)
-        return flags.FLAGS(argv)
-    except (flags.Error, TypeError, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
-
-
-def check_config_flags(argv: list[str]) -> None:
-    """ValueError for a missing or unfit --config, or an override of a number it does not have."""
-    given = dict(re.match(r"--?([^=]*)=?(.*)", a).groups() for a in argv[1:] if a[:1] == "-")
-    path = given.get("config") or next(
-        (after for flag, after in itertools.pairwise(argv) if flag == "--config"), None
-    )
-    if path is None:
-        raise ValueError("--config is missing. Try --config=experiments/quickstart.py")
-    config = workdirs.load_module(path).get_config()
-    if not isinstance(config, ConfigDict):
-        raise ValueError(f"get_config() must return a ConfigDict; {path} returns {config!r}.")
-    known = set(numbers(config.to_dict(), "config."))
-    for name in given:
-        if name.startswith("config.") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"Did you mean --{near[0]}?" if near else f"It has --{', --'.join(sorted(known))}."
-            )
-            raise ValueError(f"--{name} is not a number of {path}. {hint}")
-
-
-def numbers(config: dict, prefix: str) -> Iterator[str]:
-    """The dotted name of every number of a config."""
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from numbers(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
 def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
     if KEEP_PAGES.value:
@@ -248,7 +189,8 @@ def main(argv: list[str]) -> None:
     if MODE.value == "train":
         train(workdir, CONFIG.value, source)
     else:
-        refuse_other_numbers(workdir, CONFIG.value, workdirs.load_module(source))
+        module = workdirs.load_module(source)
+        overrides.refuse_others(workdir, CONFIG.value, module, MODE.value)
         experiment, params = checkpoints.load_run(workdir, best=BEST.value)
         show = {"evaluate": evaluate, "sample": sample, "correct": correct}[MODE.value]
         show(suited(experiment.model), params, experiment.data, workdir)
@@ -260,4 +202,4 @@ def run(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(run, flags_parser=parse)
+    app.run(run, flags_parser=overrides.parse)

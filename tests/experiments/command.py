@@ -10,6 +10,8 @@ from typing import NamedTuple
 import absl.logging  # noqa: F401  its flags would else go with the first command
 from absl import flags
 
+from experiments import overrides
+
 ROOT = pathlib.Path(__file__).parents[2]
 RUN = ROOT / "experiments" / "run.py"
 QUICK = f"--config={ROOT / 'experiments' / 'quickstart.py'}"
@@ -44,7 +46,7 @@ def command(*arguments: str) -> Result:
     try:
         with contextlib.redirect_stdout(printed):
             module = runpy.run_path(str(RUN), run_name="experiments.run")
-            module["run"](module["parse"](argv))
+            module["run"](overrides.parse(argv))
     except SystemExit as stop:
         ending = stop.code
     finally:
