@@ -14,6 +14,7 @@ import pytest
 from amd_jax.evaluation import report
 from amd_jax.training import checkpoints
 from tests.experiments.command import QUICK, ROOT, SMALL, command
+from tests.training import process
 
 LONG = (*SMALL, "--config.num_steps=200")  # long enough to be stopped on its way
 ALPHABET = set(" abcdefghijklmnopqrstuvwxyz")
@@ -85,11 +86,7 @@ def test_correct(trained):
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
     """Starts a command in a process of its own; these share what they compile."""
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    cache = process.cache(tmp_path_factory.mktemp("compiled"))
 
     def start(workdir, *arguments):
         return subprocess.Popen(

@@ -31,6 +31,15 @@ def start(workdir, numbers=None, devices=2, joined=None, **environment) -> subpr
     )
 
 
+def cache(folder) -> dict[str, str]:
+    """The environment of processes that share what they compile."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
 def train(workdir, numbers=None, **options) -> str:
     """What a process that has trained to the end wrote to stderr."""
     process = start(workdir, numbers, **options)

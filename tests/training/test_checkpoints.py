@@ -10,20 +10,8 @@ import pytest
 from etils import epath
 from etils.epath import testing
 
-from amd_jax.training import checkpoints, loop, record, stored
-from amd_jax.training import workdir as workdirs
-from tests.training import pairs
-
-SOURCE = pairs.__file__
-
-
-def train(workdir, evaluate=None, **numbers):
-    """A run of 12 steps, which saves at 4, 8 and 12."""
-    module = workdirs.load_module(SOURCE)
-    config = module.get_config()
-    config.update(numbers)
-    workdirs.claim(workdir, config, type(workdir)(SOURCE), "pairs")
-    return jax.device_get(loop.train(module.build(config), config, workdir, evaluate))
+from amd_jax.training import checkpoints, record, stored
+from tests.training.runs import metrics, train
 
 
 def steps(workdir):
@@ -230,10 +218,7 @@ def test_pending_metrics_continue(tmp_path):
     train(tmp_path / "stopped", log_every=8, checkpoint_every=6)
     shutil.rmtree(tmp_path / "stopped" / "checkpoints" / "12")
     train(tmp_path / "stopped", log_every=8, checkpoint_every=6)
-    lines = [
-        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
-        for name in ("unbroken", "stopped")
-    ]
+    lines = [metrics(tmp_path / name) for name in ("unbroken", "stopped")]
     assert [line["step"] for line in lines[0]] == [8, 12]
     for one, other in zip(*lines, strict=True):
         assert one["loss_bits_per_char"] == other["loss_bits_per_char"]

@@ -11,22 +11,12 @@ import numpy as np
 import pytest
 from etils import epath
 
-from amd_jax.training import checkpoints, loop, stored
-from amd_jax.training import workdir as workdirs
+from amd_jax.training import stored
 from tests.training import process
+from tests.training.runs import ending
 
 NUMBERS = {"num_steps": 1200, "checkpoint_every": 8, "evaluate_every": 40, "log_every": 5}
 KILLS = int(os.environ.get("AMD_JAX_KILLS", 4))
-CLOCK = {"steps_per_second", "examples_per_second", "share_of_peak", "memory_gb"}
-
-
-def ending(workdir):
-    """The newest state, all of it, and the lines of metrics without the clock's."""
-    experiment, config = workdirs.load_experiment(workdir)
-    with checkpoints.Checkpoints(workdir) as found:
-        state, pending = loop._start(experiment, config, jax.random.key(0), found)
-    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
-    return state, pending, [{k: v for k, v in line.items() if k not in CLOCK} for line in lines]
 
 
 def step_logged(workdir):
@@ -39,11 +29,7 @@ def step_logged(workdir):
 @pytest.mark.slow
 def test_kills_at_random_moments_change_nothing(tmp_path):
     """Steps and saves take turns of milliseconds, so most kills hit a save."""
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    cache = process.cache(tmp_path / "compiled")
     process.train(tmp_path / "unbroken", NUMBERS, **cache)
     chance = random.Random(0)
     workdir, saving = tmp_path / "killed", 0

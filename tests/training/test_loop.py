@@ -15,13 +15,12 @@ import pytest
 
 from amd_jax import models
 from amd_jax.training import checkpoints, experiment, loop, objectives
-from amd_jax.training import step as steps
 from amd_jax.training import workdir as workdirs
 from amd_jax.transforms import dequantize, laws
 from tests import zoo
+from tests.training.runs import SOURCE, ending, metrics, saved, train
 
 ROOT = pathlib.Path(__file__).parents[2]
-SOURCE = pathlib.Path(__file__).parent / "pairs.py"
 
 
 class Scale:
@@ -35,41 +34,18 @@ class Scale:
         return params["scale"] * x, nats
 
 
-def train(workdir, evaluate=None, **numbers):
-    module = workdirs.load_module(SOURCE)
-    config = module.get_config()
-    config.update(numbers)
-    workdirs.claim(workdir, config, SOURCE, "pairs")
-    return loop.train(module.build(config), config, workdir, evaluate)
-
-
-def metrics(workdir):
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-
-
-def ending(workdir):
-    """The newest state, everything in it, and the lines of metrics without the clock's."""
-    experiment, _ = workdirs.load_experiment(workdir)
-    rng, x = jax.random.key(0), experiment.data.batch(0, 0, 2).astype(np.int32)
-    params = experiment.model.init(rng, x)
-    template = steps.init_state(experiment.objective, experiment.optimizer, params)
-    with checkpoints.Checkpoints(workdir) as found:
-        state, pending = found.restore(template)
-    assert pending == []
-    clock = {"steps_per_second", "examples_per_second", "share_of_peak", "memory_gb"}
-    return state, [{k: v for k, v in line.items() if k not in clock} for line in metrics(workdir)]
-
-
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("unbroken")
     params = train(workdir)
-    return params, *ending(workdir), workdir
+    state, _, lines = ending(workdir)
+    return params, state, lines, workdir
 
 
 def assert_same(workdir, params, unbroken):
     jax.tree.map(np.testing.assert_array_equal, jax.device_get(params), unbroken[0])
-    state, lines = ending(workdir)
+    state, pending, lines = ending(workdir)
+    assert pending == []
     assert state.step == 12
     assert state.memory["count"].sum() == 12 * 8
     jax.tree.map(np.testing.assert_array_equal, state, unbroken[1])
@@ -208,14 +184,6 @@ def fragile(bad_steps):
     return experiment.Experiment(model, objective, optax.adam(1e-3), Late()), config
 
 
-def saved(parts, workdir):
-    """The newest state that was saved."""
-    params = parts.model.init(jax.random.key(0), parts.data.batch(0, 0, 2).astype(np.int32))
-    template = steps.init_state(parts.objective, parts.optimizer, params)
-    with checkpoints.Checkpoints(workdir) as found:
-        return found.restore(template)[0]
-
-
 def test_one_step_that_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
     """The run ends with the state of one that never had that step, but for its noise."""
     parts, config = fragile({7})
@@ -223,7 +191,7 @@ def test_one_step_that_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
     assert (
         "step 7: 1 skipped, where numbers were not finite (1 in a row" in capsys.readouterr().out
     )
-    state = saved(parts, tmp_path)
+    state = saved(parts, tmp_path)[0]
     assert (state.step, state.skipped, state.in_a_row) == (12, 1, 0)
     assert state.opt[0].count == 11
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
@@ -239,7 +207,7 @@ def test_too_many_such_steps_stop_the_run_and_the_part_is_named(tmp_path):
     message = "up to step 9 they were not, 3 in a row.*numbers; 01_Fragile does not"
     with pytest.raises(ValueError, match=message):
         loop.train(parts, config, tmp_path)
-    state = saved(parts, tmp_path)
+    state = saved(parts, tmp_path)[0]
     assert (state.step, state.skipped) == (5, 0)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
 

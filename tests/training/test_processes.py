@@ -1,6 +1,5 @@
 """Several processes make one run: its numbers, its ends, and what goes wrong between them."""
 
-import json
 import signal
 import socket
 
@@ -10,6 +9,7 @@ import pytest
 
 from amd_jax.training import checkpoints
 from tests.training import process
+from tests.training.runs import metrics
 
 pytestmark = pytest.mark.slow
 NUMBERS = {"batch_size": 16, "num_steps": 20, "evaluate_every": 10}
@@ -39,8 +39,7 @@ def ends(processes):
 
 
 def losses(workdir):
-    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
-    return [line["loss_bits_per_char"] for line in lines if "loss_bits_per_char" in line]
+    return [x["loss_bits_per_char"] for x in metrics(workdir) if "loss_bits_per_char" in x]
 
 
 def test_two_processes_make_the_run_of_one_with_as_many_devices(tmp_path):
