@@ -16,17 +16,10 @@ from amd_jax.training import record
 from amd_jax.training import workdir as workdirs
 
 
-def steps(folder: epath.Path) -> list[int]:
-    """The steps that a folder has something of, in order."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
-
-
 def inspected(folder: epath.Path) -> tuple[dict[int, dict], dict[int, str]]:
     """The records of the sound checkpoints of a folder, by step; what is wrong with the others."""
     sound, damaged = {}, {}
-    for step in steps(folder):
+    for step in workdirs.steps(folder):
         try:
             sound[step] = record.read(folder / str(step))
         except (ValueError, OSError) as error:

@@ -149,8 +149,14 @@ def write(path: Path, content: bytes) -> None:
 
 def has_checkpoint(workdir: str | Path) -> bool:
     """Whether a run has saved something to continue from."""
-    folder = epath.Path(workdir) / CHECKPOINTS
-    return folder.is_dir() and any(step.name.isdigit() for step in folder.iterdir())
+    return bool(steps(epath.Path(workdir) / CHECKPOINTS))
+
+
+def steps(folder: epath.Path) -> list[int]:
+    """The steps that a folder of checkpoints has something of, in order."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
 def _check_same(workdir: Path, config: ConfigDict, source: Path, data: str) -> None:
