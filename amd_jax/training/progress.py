@@ -102,7 +102,7 @@ class Progress:
         self.write(step, metrics)
         line = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
         self.say(f"step {step}  " + re.sub(r"  \S+_error ", " ± ", line))
-        self._since = time.monotonic()
+        self._since, self._logged = time.monotonic(), step  # what it took is not the steps'
 
     def write(self, step: int, metrics: dict[str, float]) -> None:
         """Writes metrics, whose names carry their units, to both files."""
