@@ -16,7 +16,7 @@ from tests.experiments.command import ROOT
 FILES = {
     path.stem: path
     for path in sorted((ROOT / "experiments").glob("*.py"))
-    if path.stem not in ("__init__", "command_line", "run", "table4")
+    if path.stem not in ("__init__", "command_line", "overrides", "run", "table4")
 }
 HOLLOW = {"network.width": 8, "network.join_width": 8, "network.blocks": 1}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
