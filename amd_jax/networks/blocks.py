@@ -81,15 +81,6 @@ def time_features(t: Array, width: int = 64) -> Array:
     return nn.silu(Dense(width, name="time")(embeddings.log_snr_features(t)))
 
 
-def recomputed(block: Callable, remat: bool) -> Callable:
-    """The block; with `remat` one that keeps its inputs only and computes anew backwards.
-
-    A module's class, or a function of a module and arrays; what is static is not an argument of
-    the call. Parameters and their names stay the same.
-    """
-    return nn.remat(block) if remat else block
-
-
 def joined(
     sides: list[Array], time: Array, width: int, blocks: int, block: Callable[..., nn.Module]
 ) -> Array:

@@ -14,12 +14,12 @@ from amd_jax.networks.blocks import (
     check_sizes,
     joined,
     logits,
-    recomputed,
     rms_norm,
     shift,
     time_features,
 )
 from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.recompute import recomputed
 
 CONTEXTS = (  # offsets of tokens around a position, which leave 0 out
     *((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3)),

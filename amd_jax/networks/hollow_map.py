@@ -14,12 +14,12 @@ from amd_jax.networks.blocks import (
     check_sizes,
     joined,
     logits,
-    recomputed,
     rms_norm,
     shift,
     time_features,
 )
 from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.recompute import recomputed
 
 BESIDE = 4  # pixels of the own row that a block looks back
 ABOVE = (  # own place first, then the own row and the last, five columns

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.networks.attention import linear_attention, window_attention
-from amd_jax.networks.blocks import recomputed, uniform
+from amd_jax.networks.blocks import uniform
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.matmul import dense_dot_general
 from amd_jax.networks.precision import Dense, compute_dtype
+from amd_jax.networks.recompute import anew, recomputed
 from amd_jax.types import Array
 
 
@@ -47,12 +48,14 @@ class Block(nn.Module):
         """One block; the first `local_heads` heads look around, the others look everywhere."""
         dim = h.shape[-1]
         drop = nn.Dropout(self.dropout, deterministic=False)
-        a = nn.LayerNorm(1e-5, h.dtype, name="norm_attn")(h)
+        norm = functools.partial(recomputed(nn.LayerNorm, cpu_only=True), 1e-5, h.dtype)
+        a = norm(name="norm_attn")(h)
         qkv = _dense(3 * dim, dim, "qkv", use_bias=False)(a)
         heads = self._attend(*jnp.split(qkv, 3, axis=-1))
         h = h + drop(_dense(dim, dim, "out")(heads))
-        wide = _dense(4 * dim, dim, "wide")(nn.LayerNorm(1e-5, h.dtype, name="norm_ff")(h))
-        wide = nn.gelu(wide, approximate=not self.exact_gelu)
+        wide = _dense(4 * dim, dim, "wide")(norm(name="norm_ff")(h))
+        gelu = functools.partial(nn.gelu, approximate=not self.exact_gelu)
+        wide = anew(gelu, cpu_only=True)(wide)
         return h + drop(_dense(dim, 4 * dim, "narrow")(wide))
 
     def _attend(self, *qkv: Array) -> Array:

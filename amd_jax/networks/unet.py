@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax.networks.attention import softmax
-from amd_jax.networks.blocks import Linear, check_sizes, recomputed, uniform
+from amd_jax.networks.blocks import Linear, check_sizes, uniform
 from amd_jax.networks.convolution import Upsample, conv_general_dilated
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.precision import Conv, Dense, compute_dtype
+from amd_jax.networks.recompute import recomputed
 from amd_jax.types import Array
 
 HEAD_WIDTH = 32
@@ -118,7 +119,11 @@ class Convolution(nn.Module):
         """The block applied to x."""
         how = {"kernel_init": uniform, "conv_general_dilated": conv_general_dilated}
         h = Conv(self.width, (3, 3), **how, name="conv")(x)
-        return mish(nn.GroupNorm(self.groups, epsilon=1e-5, dtype=h.dtype, name="norm")(h))
+        return recomputed(Convolution._activate, cpu_only=True)(self, h)
+
+    def _activate(self, h: Array) -> Array:
+        norm = nn.GroupNorm(self.groups, epsilon=1e-5, dtype=h.dtype, name="norm")
+        return mish(norm(h))
 
 
 class LinearAttention(nn.Module):
