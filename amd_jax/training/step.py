@@ -101,16 +101,17 @@ def _sum(f: Callable, params: Params, parts: tuple[Array, Array]) -> Any:
 def _unless_broken(
     new: TrainState, old: TrainState, metrics: dict[str, Array]
 ) -> tuple[TrainState, dict[str, Array]]:
-    """The new state and metrics, or if numbers broke the old state, counted, and zeros."""
+    """The new state and metrics, or if numbers broke the old state, counted, and zeros.
+
+    By `cond`: XLA would fuse the whole check into the `where` of each parameter, and compile for
+    minutes.
+    """
     broken = [~jnp.isfinite(value) for value in metrics.values()]
     for after, before in zip(jax.tree.leaves(new), jax.tree.leaves(old), strict=True):
         broken.append((jnp.isfinite(before) & ~jnp.isfinite(after)).any())
     skip = jnp.stack(broken).any()
-    state, metrics = jax.tree.map(
-        lambda a, b: jnp.where(skip, b, a),
-        (new, metrics),
-        (old, jax.tree.map(jnp.zeros_like, metrics)),
-    )
+    kept = (old, jax.tree.map(jnp.zeros_like, metrics))
+    state, metrics = jax.lax.cond(skip, lambda: kept, lambda: (new, metrics))
     in_a_row = jnp.where(skip, old.in_a_row + 1, 0)
     state = state._replace(step=old.step + 1, skipped=old.skipped + skip, in_a_row=in_a_row)
     return state, metrics | {"skipped": skip.astype(jnp.float32)}
