@@ -22,7 +22,7 @@ GROWN = {
     "steps": (50, 100, 200),
     "devices": (1, 2, 4, 8),
 }
-VIRTUAL = 4  # CPU devices, where there are no others
+VIRTUAL = 8  # CPU devices, where there are no others
 
 
 def measure(
