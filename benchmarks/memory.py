@@ -1,7 +1,7 @@
 """What rematerialisation saves in memory and costs in time, in a training step.
 
-Each side has a process of its own, which gives freed memory back. On a CPU, what the compiler
-leaves behind is part of the peak, and XLA may recompute early, which saves nothing.
+Each side has a process of its own, which gives freed memory back. On a CPU the peak is that of the
+process, what JAX and its compiler take included.
 """
 
 from collections.abc import Iterator, Mapping

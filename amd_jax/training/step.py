@@ -88,7 +88,9 @@ def _parts(x: Array, accumulate: int) -> tuple[Array, Array]:
 
 def _sum(f: Callable, params: Params, parts: tuple[Array, Array]) -> Any:
     """Σ f(params, *part) over all parts, one at a time."""
-    first = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), parts)
+    first = [a[0] for a in parts]
+    if len(parts[0]) == 1:  # XLA makes slower convolutions of a loop of one
+        return f(params, *first)
     found = jax.eval_shape(f, params, *first)
     zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), found)
 
