@@ -13,6 +13,7 @@ from amd_jax.networks import embeddings
 from amd_jax.networks.attention import attention
 from amd_jax.networks.matmul import dense_dot_general
 from amd_jax.networks.precision import Dense
+from amd_jax.networks.recompute import anew
 
 # A linear map whose gradient is laid out for the machine
 Linear = functools.partial(Dense, use_bias=False, dot_general=dense_dot_general)
@@ -23,6 +24,14 @@ uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # U(±1 
 def relu_squared(h: Array) -> Array:
     """max(h, 0)², cheap and sparse (So et al., 2021, sec. 4.1)."""
     return jnp.square(nn.relu(h))
+
+
+def gelu(exact: bool) -> Callable[[Array], Array]:
+    """GELU by erf or by the faster tanh; on a CPU its gradient keeps the input only.
+
+    Hendrycks and Gimpel, 2016.
+    """
+    return anew(functools.partial(nn.gelu, approximate=not exact), cpu_only=True)
 
 
 class Block(nn.Module):

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.networks.attention import linear_attention, window_attention
-from amd_jax.networks.blocks import uniform
+from amd_jax.networks.blocks import gelu, uniform
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.matmul import dense_dot_general
 from amd_jax.networks.precision import Dense, compute_dtype
-from amd_jax.networks.recompute import anew, recomputed
+from amd_jax.networks.recompute import recomputed
 from amd_jax.types import Array
 
 
@@ -54,8 +54,7 @@ class Block(nn.Module):
         heads = self._attend(*jnp.split(qkv, 3, axis=-1))
         h = h + drop(_dense(dim, dim, "out")(heads))
         wide = _dense(4 * dim, dim, "wide")(norm(name="norm_ff")(h))
-        gelu = functools.partial(nn.gelu, approximate=not self.exact_gelu)
-        wide = anew(gelu, cpu_only=True)(wide)
+        wide = gelu(self.exact_gelu)(wide)
         return h + drop(_dense(dim, 4 * dim, "narrow")(wide))
 
     def _attend(self, *qkv: Array) -> Array:

@@ -11,13 +11,14 @@ from amd_jax.networks.blocks import (
     Block,
     Linear,
     check_sizes,
+    gelu,
     logits,
     rms_norm,
     shift,
     time_features,
 )
 from amd_jax.networks.precision import compute_dtype
-from amd_jax.networks.recompute import anew, recomputed
+from amd_jax.networks.recompute import recomputed
 
 
 class Transformer(nn.Module):
@@ -49,12 +50,11 @@ class Transformer(nn.Module):
         reach = self.taps // 2
         around = [shift(tokens, j) for j in range(-reach, reach + 1)]
         h = Linear(self.width, name="in")(jnp.concatenate(around, axis=-1))
-        gelu = functools.partial(nn.gelu, approximate=not self.exact_gelu)
         block = functools.partial(
             recomputed(Block, self.remat),
             heads=self.heads,
             expansion=self.expansion,
-            activation=anew(gelu, cpu_only=True),
+            activation=gelu(self.exact_gelu),
             dropout=self.dropout if train else 0.0,
         )
         for i in range(self.blocks):
