@@ -64,7 +64,7 @@ def _item(step: Path, name: str, note: dict, template: Any) -> Any:
 def local(folder: epath.Path, note: dict) -> Iterator[Path]:
     """The folder itself, or a copy of it on this machine while one looks at it."""
     if "://" not in str(folder):
-        yield Path(folder)
+        yield Path(folder).absolute()  # as Orbax asks
         return
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / folder.name

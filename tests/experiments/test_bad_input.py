@@ -51,7 +51,7 @@ NUMBERS = {  # of a run that is about to train
     "--config.evaluate_texts=0": "evaluate_texts must be at least 1",
     "--config.timesteps=0": "at least 1 step; got steps=0",
     "--config.length=0": "length of at least 1; got 0",
-    "--config.length=100000": "validation of stdlib_docs has 15",
+    "--config.length=100000": "validation of stdlib_docs has 1",
     "--config.network.heads=3": "got width=8 and heads=3",
     "--config.ema_decay=-0.1": "ema_decay must be in [0, 1); got --config.ema_decay=-0.1",
     "--config.ema_decay=1.0": "ema_decay must be in [0, 1); got --config.ema_decay=1.0",

@@ -116,8 +116,10 @@ def test_a_finished_run_is_left_alone(unbroken):
     assert (workdir / "metrics.jsonl").read_text() == before
 
 
-def test_load_run_returns_the_experiment_and_the_average(unbroken):
-    experiment, params = checkpoints.load_run(unbroken[3])
+@pytest.mark.parametrize("relative", [False, True])
+def test_load_run_returns_the_experiment_and_the_average(unbroken, relative, monkeypatch):
+    monkeypatch.chdir(unbroken[3].parent)
+    experiment, params = checkpoints.load_run(unbroken[3].name if relative else unbroken[3])
     jax.tree.map(np.testing.assert_array_equal, params, jax.device_get(unbroken[0]))
     x = experiment.model.sample(params, jax.random.key(0), (3, 2))
     assert x.shape == (3, 2)
