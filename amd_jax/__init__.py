@@ -1,8 +1,36 @@
 """Argmax flows and multinomial diffusion (Hoogeboom et al., 2021), in JAX and Flax.
 
 Five nouns, all frozen dataclasses of pure functions: Kernel, Transform, Law, Model, Objective.
-Import the rooms you need, for example `from amd_jax.diffusion import kernels, schedules`; this
-module imports none of them.
+The rooms (`amd_jax.diffusion`, `amd_jax.models`, ...) and what reads and trains runs are imported
+when they are first asked for.
 """
 
+import importlib
+from typing import Any
+
+from amd_jax.lazy import submodules
+
 __version__ = "0.1.0"
+
+ROOMS = (
+    *("data", "diffusion", "evaluation", "experiment", "facts", "learning", "models", "networks"),
+    *("ops", "options", "parallel", "runs", "transforms", "types"),
+)
+EXPERIMENT = ("Experiment", "Run", "load_run", "open_run")
+
+__all__ = [*EXPERIMENT, *ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    """A room, or one of the names that stand for all of them."""
+    if name in EXPERIMENT:
+        return getattr(importlib.import_module("amd_jax.experiment"), name)
+    return _room(name)
+
+
+_room, _ = submodules(__name__, __path__)
+
+
+def __dir__() -> list[str]:
+    """What can be asked for."""
+    return [*globals(), *__all__]

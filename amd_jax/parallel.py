@@ -5,6 +5,7 @@ replace the bodies of `over_devices`, `replicate` and `unreplicate`, and nothing
 several runs the same program on its own devices; whatever crosses its border goes through here.
 """
 
+import functools
 import itertools
 import os
 import socket
@@ -38,8 +39,9 @@ def start(
     given = (coordinator, num_processes, process)
     if None in given and given != (None, None, None):
         raise ValueError(
-            "Several processes need --coordinator=HOST:PORT, --num_processes and --process_id, "
-            f"all three; got {coordinator}, {num_processes} and {process}. Give all, or none."
+            "Several processes need the address of process 0 (host:port), their number, and their "
+            f"own index, all three; got {coordinator}, {num_processes} and {process}. Give all, "
+            "or none."
         )
     if coordinator is None and not _told_by_environment():
         return
@@ -77,7 +79,7 @@ def _reach(coordinator: str, seconds: int) -> None:
             if time.monotonic() > late or isinstance(error, ValueError):
                 raise RuntimeError(
                     f"Nobody answers at {coordinator}: {error}. Start process 0 there, with the "
-                    "same --coordinator=HOST:PORT, and let its port pass."
+                    "same address, and let its port pass."
                 ) from error
             time.sleep(0.5)
 
@@ -115,8 +117,13 @@ def replicate(tree: Any, devices: int | None = None) -> Any:
     By the mechanism of `over_devices` itself: arrays laid out by anything else would have a
     function compile once for them, and again for its own output.
     """
-    copy = over_devices(lambda _, tree: tree, in_axes=(0, None))
-    return copy(np.arange(devices or jax.local_device_count()), tree)
+    return _copy()(np.arange(devices or jax.local_device_count()), tree)
+
+
+@functools.cache
+def _copy() -> Callable:
+    """A function that gives every device its second argument; made once, as it compiles."""
+    return over_devices(lambda _, tree: tree, in_axes=(0, None))
 
 
 def unreplicate(tree: Any) -> Any:

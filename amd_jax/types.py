@@ -8,12 +8,33 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
+import numpy as np
+
+from amd_jax.facts import Facts
 
 Array = jax.Array
 Key = jax.Array  # a typed PRNG key, consumed once
 Params = Any  # a pytree of float32 arrays
 Nats = jax.Array  # (B,), summed over the event
 Schedule = Callable[[Array], Array]  # t in [0, 1] -> log α_t of the same shape, log α_0 = 0
+
+
+class Dataset(Protocol):
+    """Rows of integers in [0, K), all of one shape, in splits of which "train" is one.
+
+    To add one: a class with these members, in the experiment file or in `data/`. Nothing slow
+    happens before one of them is asked for. A data set whose rows leave some of its data out has
+    `content(split)` beside them, all of it as one array: by that a run knows its data again.
+    """
+
+    facts: Facts  # what a model needs to know of the data; a run keeps it
+    splits: tuple[str, ...]  # "train", and "validation" and "test" where there are such
+
+    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
+        """Training rows, integers (B, *event_shape): a pure function of (seed, step)."""
+
+    def rows(self, split: str) -> np.ndarray:
+        """Every row of a split, in order: integers (N, *event_shape)."""
 
 
 class Kernel(Protocol):
@@ -33,6 +54,20 @@ class Kernel(Protocol):
 
     def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
         """q(x_t | x_s = k) for every k: (B, ...), (B,), (B,) -> (B, ..., K)."""
+
+
+class LearnedKernel(Protocol):
+    """A kernel with parameters: once they are in place it is a `Kernel`.
+
+    To add one: a frozen dataclass with these two methods; `models.Diffusion` takes it in the
+    place of a kernel and learns its parameters beside the network's.
+    """
+
+    def init(self, rng: Key) -> Params:
+        """Parameters, not {}."""
+
+    def open(self, params: Params) -> Kernel:
+        """The kernel with these parameters."""
 
 
 class Transform(Protocol):
@@ -76,8 +111,14 @@ class Law(Protocol):
 class Model(Protocol):
     """A distribution over integer arrays `x` of shape (B, ...).
 
-    To add one: a frozen dataclass of parts with these five methods, and one line in
-    `tests/zoo.py`, which checks by enumeration that it sums to one.
+    To add one: a frozen dataclass of parts with these five methods, in the experiment file or in
+    `models/`, and one line in `tests/zoo.py`, which checks by enumeration that it sums to one.
+
+    A model that offers more says so by attributes, tuples of values with a name and numbers
+    (`options`), of which the first is the default: `samplers`, which `sample(..., sampler=…)`
+    takes; `bounds`, ways to bound log p(x) (`Bound`); `editors`, called with model, parameters,
+    key and x, which give another x. One that goes from noise to data by steps has `walk`, which
+    gives some of the states on the way.
     """
 
     def init(self, rng: Key, x: Array) -> Params:
@@ -97,6 +138,41 @@ class Model(Protocol):
 
     def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
         """Samples, int32 of the given shape (B, ...); jit-able with `shape` static."""
+
+
+class Sampler(Protocol):
+    """A way of a diffusion from noise to data.
+
+    To add one: a frozen dataclass with these members, whose numbers are `options.number` fields,
+    in the experiment file or in `diffusion/samplers.py`. `models.Diffusion(..., samplers=(...,))`
+    offers it by its name. The process (`diffusion.process.Process`) holds the parameters.
+    """
+
+    name: str
+
+    def times(self, steps: int | None) -> Array:
+        """The times it walks in a model of so many steps, from 1 down to 0: (S + 1,)."""
+
+    def __call__(self, process: Any, rng: Key, x: Array, times: Array) -> Array:
+        """x (B, ...) walked from times[0] to times[-1]: int32 (B, ...)."""
+
+
+class Bound(Protocol):
+    """A bound on log p(x), or log p(x) itself.
+
+    To add one: a frozen dataclass with these members, whose numbers are `options.number` fields;
+    a model offers it in its attribute `bounds`.
+    """
+
+    name: str
+    exact: bool  # log p(x) itself, without noise
+    draws: int  # copies of a row that it looks at together
+
+    def told(self, model: Model) -> str:
+        """What it is, in a few words, for this model; ValueError if it does not fit it."""
+
+    def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
+        """Nats of each row: (B, ...) -> (B,)."""
 
 
 class Objective(Protocol):

@@ -2,16 +2,18 @@
 
     python -m experiments.run --config=experiments/argmax_quickstart.py
 
-Two CPU cores, no download: 285 s in all, 1.683 ± 0.028 bits/char on test text.
+Two CPU cores, no download: 285 s in all, 1.683 ± 0.028 bits/char on test text (of Python 3.11).
 """
 
 from ml_collections import ConfigDict
 
 from amd_jax import models, networks
 from amd_jax.data import stdlib_docs
+from amd_jax.data.text import Text
+from amd_jax.experiment import Parts, numbers
+from amd_jax.facts import Facts
+from amd_jax.learning import objectives, optimizers
 from amd_jax.ops import scalars
-from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment, numbers
 from amd_jax.transforms import argmax, autoregressive, laws
 from amd_jax.transforms.conditioner import OfTokens
 
@@ -27,11 +29,15 @@ def get_config() -> ConfigDict:
     return config
 
 
-def build(config: ConfigDict) -> Experiment:
+def data(config: ConfigDict) -> Text:
+    """What is learnt from; sampling does without."""
+    return stdlib_docs.load(config.length)
+
+
+def build(config: ConfigDict, facts: Facts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    data = stdlib_docs.load(config.length)
-    digits = argmax.Digits(data.num_classes, base=2)
-    encoder = networks.PointwiseContext(data.num_classes, 2 * digits.digits, **config.encoder)
+    digits = argmax.Digits(facts.num_classes, base=2)
+    encoder = networks.PointwiseContext(facts.num_classes, 2 * digits.digits, **config.encoder)
     lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, OfTokens(encoder, base=2)))
     layer = autoregressive.Autoregressive(
         networks.AutoregressiveLSTM(**config.network),
@@ -39,4 +45,4 @@ def build(config: ConfigDict) -> Experiment:
     )
     model = models.Flow((digits, lift, layer), laws.Learned(laws.NORMAL))
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
-    return Experiment(model, objectives.NegativeElbo(model), optimizer, data)
+    return Parts(model, objectives.NegativeElbo(model), optimizer)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
-from absl import logging
+from absl import flags, logging
 
 import amd_jax
-from amd_jax.training import loop
+from amd_jax.learning import loop
 
 OURS = (Path(__file__).parent, Path(amd_jax.__file__).parent)
 
@@ -18,7 +18,8 @@ OURS = (Path(__file__).parent, Path(amd_jax.__file__).parent)
 def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
     logging.set_verbosity(logging.FATAL)  # Orbax tells of every file, and of failures at length
-    sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
+    if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
+        sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     try:
         main(*arguments)
     except loop.Interrupted as stop:
@@ -52,6 +53,8 @@ def is_users(error: Exception) -> bool:
 
     Whatever libraries raise below it is a defect and keeps its traceback, and so does a KeyError.
     """
+    if isinstance(error, (OSError, flags.Error)):
+        return True
     file = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
     ours = any(file.is_relative_to(folder) for folder in OURS)
-    return isinstance(error, OSError) or (ours and isinstance(error, (ValueError, RuntimeError)))
+    return ours and isinstance(error, (ValueError, RuntimeError))

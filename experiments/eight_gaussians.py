@@ -9,13 +9,11 @@ on test points, whose law has 5.154.
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import models, networks
+from amd_jax import networks, recipes
 from amd_jax.data import toy
-from amd_jax.ops import scalars
-from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment, numbers
-from amd_jax.transforms import argmax, autoregressive, laws
-from amd_jax.transforms.conditioner import OfTokens
+from amd_jax.experiment import Parts, numbers
+from amd_jax.facts import Facts
+from amd_jax.learning import objectives, optimizers
 
 
 def get_config() -> ConfigDict:
@@ -31,16 +29,15 @@ def get_config() -> ConfigDict:
     return config
 
 
-def build(config: ConfigDict) -> Experiment:
-    """Plain composition: to change a part, change its line."""
-    data = toy.load(config.num_classes)
-    digits = argmax.Digits(data.num_classes, base=2)
-    encoder = networks.PointwiseContext(data.num_classes, 2 * digits.digits, **config.encoder)
-    lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, OfTokens(encoder, base=2)))
-    layer = autoregressive.Autoregressive(
-        networks.AutoregressiveLSTM(**config.network),
-        scalars.LogisticMixture(config.network.components),
-    )
-    model = models.Flow((digits, lift, layer), laws.Learned(laws.NORMAL))
+def data(config: ConfigDict) -> toy.EightGaussians:
+    """What is learnt from; sampling does without."""
+    return toy.load(config.num_classes)
+
+
+def build(config: ConfigDict, facts: Facts) -> Parts:
+    """The parts of the flow are in `amd_jax/recipes.py`."""
+    lift = recipes.argmax_lift(networks.PointwiseContext, facts.num_classes, 2, config.encoder)
+    model = recipes.autoregressive_flow(lift, config.network)
     decay = optax.cosine_decay_schedule(config.optimizer.learning_rate, config.num_steps)
-    return Experiment(model, objectives.NegativeElbo(model), optax.adam(decay), data)
+    optimizer = optimizers.scheduled(optax.adam, decay)
+    return Parts(model, objectives.NegativeElbo(model), optimizer)

@@ -2,17 +2,18 @@
 
     python -m experiments.run --config=experiments/quickstart.py
 
-Two CPU cores, no download: 211 s in all, 2.007 ± 0.021 bits/char on test text.
+Two CPU cores, no download: 211 s in all, 2.007 ± 0.021 bits/char on test text (of Python 3.11).
 """
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from amd_jax import models, networks
 from amd_jax.data import stdlib_docs
+from amd_jax.data.text import Text
 from amd_jax.diffusion import kernels, schedules
-from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment, numbers
+from amd_jax.experiment import Parts, numbers
+from amd_jax.facts import Facts
+from amd_jax.learning import objectives, optimizers
 
 
 def get_config() -> ConfigDict:
@@ -33,13 +34,18 @@ def get_config() -> ConfigDict:
     return config
 
 
-def build(config: ConfigDict) -> Experiment:
+def data(config: ConfigDict) -> Text:
+    """What is learnt from; sampling does without."""
+    return stdlib_docs.load(config.length)
+
+
+def build(config: ConfigDict, facts: Facts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    data = stdlib_docs.load(config.length)
-    kernel = kernels.uniform(schedules.cosine, data.num_classes)
-    frequencies = tuple(np.log(data.frequencies()).tolist())
-    denoiser = networks.Hollow(data.num_classes, log_frequencies=frequencies, **config.network)
+    kernel = kernels.uniform(schedules.cosine, facts.num_classes)
+    denoiser = networks.Hollow(
+        len(kernel.prior), log_frequencies=facts.log_frequencies, **config.network
+    )
     model = models.Diffusion(kernel, denoiser, steps=config.timesteps)
-    optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
     objective = objectives.CrossEntropy(model, warp=objectives.mostly_early)
-    return Experiment(model, objective, optimizer, data)
+    optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
+    return Parts(model, objective, optimizer)

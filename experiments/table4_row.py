@@ -3,31 +3,26 @@
     python -m experiments.run --config=experiments/table4_row.py --config.row=softplus
 
 Rows: softplus, gumbel, gumbel_threshold (argmax flows), uniform, variational (dequantisation) and
-diffusion. Maps: streets (embedded), cityscapes, or a folder or file of your own. All rows with one
-command: `python -m experiments.table4`. Hoogeboom et al., 2021, sec. 5.
+diffusion. Maps: streets (embedded), cityscapes, or with --config.data.path a folder or file of
+your own. All rows with one command: `python -m experiments.table4`. Hoogeboom et al., 2021,
+sec. 5.
 """
 
-import functools
-
-import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import models, networks
+from amd_jax import models, networks, recipes
 from amd_jax.data import cityscapes, maps, scenes
 from amd_jax.diffusion import kernels, schedules
-from amd_jax.ops import scalars
-from amd_jax.training import objectives, optimizers
-from amd_jax.training.experiment import Experiment, numbers
-from amd_jax.transforms import argmax, conditional, dequantize, elementwise, laws, multiscale
-
-AFFINE = scalars.Affine(bound=2.0)
+from amd_jax.experiment import Parts, numbers
+from amd_jax.facts import Facts
+from amd_jax.learning import objectives, optimizers
 
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(batch_size=8, num_steps=1000, clip=1000.0, checkpoint_every=200)
-    config.data = "streets"
+    config.data = dict(name="streets", path="")
     config.row = "softplus"
     config.levels, config.couplings = 3, 4  # of the density: resolutions, and layers at each
     config.network = dict(blocks=1, growth=32, depth=3, width=64)  # of its couplings
@@ -43,72 +38,36 @@ def get_config() -> ConfigDict:
     return config
 
 
-def build(config: ConfigDict) -> Experiment:
-    """The row that the config names, on the maps that it names."""
-    own = {"streets": scenes.streets, "cityscapes": cityscapes.load}
-    data = own[config.data]() if config.data in own else maps.load(config.data)
-    return compose(config, data)
+def data(config: ConfigDict) -> maps.Maps:
+    """The maps that the config names."""
+    if config.data.path:
+        return maps.load(config.data.path)
+    known = {"streets": scenes.streets, "cityscapes": cityscapes.load}
+    if config.data.name not in known:
+        raise ValueError(f"Maps are {' or '.join(known)}; got {config.data.name!r}.")
+    return known[config.data.name]()
 
 
-def compose(config: ConfigDict, data: maps.Maps) -> Experiment:
-    """Plain composition: to change a part, change its line."""
+def build(config: ConfigDict, facts: Facts) -> Parts:
+    """The row that the config names."""
     if config.row == "diffusion":
-        return diffusion(config, data)
-    model = models.Flow((*lift(config, data), *density(config, data)), laws.Learned(laws.NORMAL))
+        return diffusion(config, facts)
+    if config.row not in recipes.LIFTS:
+        rows = ", ".join([*recipes.LIFTS, "diffusion"])
+        raise ValueError(f"A row is one of {rows}; got {config.row!r}.")
+    sizes = (config.levels, config.couplings, config.network, config.encoder)
+    model = recipes.map_flow(config.row, facts, *sizes)
     optimizer = optimizers.adam(**config.flow_optimizer, num_steps=config.num_steps)
-    return Experiment(model, objectives.NegativeElbo(model), optimizer, data)
+    return Parts(model, objectives.NegativeElbo(model), optimizer)
 
 
-def diffusion(config: ConfigDict, data: maps.Maps) -> Experiment:
+def diffusion(config: ConfigDict, facts: Facts) -> Parts:
     """Multinomial diffusion, with the network that leaves the own pixel out."""
-    frequencies = tuple(np.log(data.frequencies()).tolist())
-    denoiser = networks.HollowMap(data.num_classes, log_frequencies=frequencies, **config.denoiser)
-    kernel = kernels.uniform(schedules.cosine, data.num_classes)
+    kernel = kernels.uniform(schedules.cosine, facts.num_classes)
+    denoiser = networks.HollowMap(
+        len(kernel.prior), log_frequencies=facts.log_frequencies, **config.denoiser
+    )
     model = models.Diffusion(kernel, denoiser, steps=config.timesteps)
     muon = optimizers.muon(**config.diffusion_optimizer, num_steps=config.num_steps)
     optimizer = optax.chain(optax.clip_by_global_norm(config.diffusion_clip), muon)
-    objective = objectives.CrossEntropy(model, warp=objectives.mostly_early)
-    return Experiment(model, objective, optimizer, data)
-
-
-def lift(config: ConfigDict, data: maps.Maps) -> tuple:
-    """The transforms from categories to numbers (B, H, W, channels)."""
-    k, log_frequencies = data.num_classes, tuple(np.log(data.frequencies()).tolist())
-    phi = networks.MapContext(k, dense(config.encoder)(k), start=log_frequencies)
-    rows = {
-        "softplus": lambda: (argmax.Argmax(encoder(config, k, laws.NORMAL, (k,))),),
-        "gumbel": lambda: (argmax.GumbelArgmax(k, phi),),
-        "gumbel_threshold": lambda: (
-            argmax.GumbelThreshold(
-                encoder(config, k, laws.LOGISTIC, (k,)), np.array(log_frequencies)
-            ),
-        ),
-        "uniform": lambda: (dequantize.Uniform(k), elementwise.Merge(())),
-        "variational": lambda: (
-            dequantize.Variational(k, encoder(config, k, laws.LOGISTIC, ())),
-            elementwise.Merge(()),
-        ),
-    }
-    if config.row not in rows:
-        raise ValueError(f"A row is one of {', '.join([*rows, 'diffusion'])}; got {config.row!r}.")
-    return rows[config.row]()
-
-
-def encoder(config: ConfigDict, num_classes: int, family: laws.Family, event: tuple):
-    """q(u | x): couplings that read features of the map."""
-    sizes = config.encoder
-    features = networks.MapContext(num_classes, dense(sizes)(sizes.context))
-    noise, parts = laws.Fixed(family), (sizes.couplings, dense(sizes), AFFINE)
-    return conditional.couplings(noise, features, sizes.context, event, *parts)
-
-
-def density(config: ConfigDict, data: maps.Maps) -> tuple:
-    """The transforms from numbers to the base."""
-    channels = 1 if config.row in ("uniform", "variational") else data.num_classes
-    sizes = (channels, config.levels, config.couplings)
-    return multiscale.glow(*sizes, dense(config), AFFINE, laws.Learned(laws.NORMAL))
-
-
-def dense(sizes: ConfigDict):
-    """Number of outputs -> DenseNet, as large as `sizes.network` says."""
-    return functools.partial(networks.DenseNet, **sizes.network)
+    return Parts(model, objectives.CrossEntropy(model, warp=objectives.mostly_early), optimizer)

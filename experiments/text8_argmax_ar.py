@@ -1,8 +1,11 @@
-"""Autoregressive argmax flow on text8 (Hoogeboom et al., 2021).
+"""Autoregressive argmax flow on text8 and enwik8 (Hoogeboom et al., 2021).
 
     python -m experiments.run --config=experiments/text8_argmax_ar.py
+    python -m experiments.run --config=experiments/text8_argmax_ar.py:enwik8
 
-Paper: 1.39 bits/char on the test split. This file: not run.
+Paper: 1.39 bits/char on the test split of text8, 1.42 bits/byte on that of enwik8. --config.base
+says how characters become digits; with --config.network.features=1024 --config.network.layers=1
+the paper has 1.45, 1.44, 1.44 and 1.44 for bases 27, 6, 3 and 2 on text8. This file: not run.
 
 A smaller one, for a CPU: add
 --config.network.features=512 --config.network.layers=1 --config.batch_size=16
@@ -12,20 +15,23 @@ A smaller one, for a CPU: add
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import models, networks
-from amd_jax.data import text8
-from amd_jax.ops import scalars
-from amd_jax.training import objectives
-from amd_jax.training.experiment import LONG, Experiment, numbers
-from amd_jax.transforms import argmax, autoregressive, laws
-from amd_jax.transforms.conditioner import OfTokens
+from amd_jax import networks, recipes
+from amd_jax.data import corpora
+from amd_jax.data.text import Text
+from amd_jax.experiment import LONG, Parts, numbers
+from amd_jax.facts import Facts
+from amd_jax.learning import objectives, optimizers
 
-ROWS = 351_562  # chunks of 256 in the training split
+LENGTHS = {"text8": 256, "enwik8": 320}
 
 
-def get_config() -> ConfigDict:
+def get_config(corpus: str = "text8") -> ConfigDict:
     """The paper's numbers; everything here can be overridden from the command line."""
-    config = numbers(batch_size=64, num_steps=40 * ROWS // 64, **LONG)
+    corpora.named(corpus)
+    rows = corpora.TRAIN // LENGTHS[corpus]
+    config = numbers(batch_size=64, num_steps=40 * rows // 64, **LONG)
+    config.data = dict(corpus=corpus, length=LENGTHS[corpus], rows=rows)
+    config.base = 2
     config.network = dict(features=2048, layers=2, components=27, input_dropout=0.25)
     config.network.update(dtype="float32")
     config.encoder = dict(width=512, layers=1, context=128)
@@ -33,21 +39,17 @@ def get_config() -> ConfigDict:
     return config
 
 
-def build(config: ConfigDict) -> Experiment:
-    """Plain composition: to change a part, change its line."""
-    data = text8.load(length=256)
-    digits = argmax.Digits(text8.NUM_CLASSES, base=2)
-    encoder = networks.ContextLSTM(text8.NUM_CLASSES, 2 * digits.digits, **config.encoder)
-    lift = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, OfTokens(encoder, base=2)))
-    layer = autoregressive.Autoregressive(
-        networks.AutoregressiveLSTM(**config.network),
-        scalars.LogisticMixture(config.network.components),
-    )
-    model = models.Flow((digits, lift, layer), laws.Learned(laws.NORMAL))
-    learning_rate = optax.exponential_decay(
-        config.optimizer.learning_rate,
-        transition_steps=ROWS // config.batch_size,
-        decay_rate=config.optimizer.decay_per_epoch,
-        staircase=True,
-    )
-    return Experiment(model, objectives.NegativeElbo(model), optax.adam(learning_rate), data)
+def data(config: ConfigDict) -> Text:
+    """What is learnt from; sampling does without."""
+    return corpora.named(config.data.corpus).load(config.data.length)
+
+
+def build(config: ConfigDict, facts: Facts) -> Parts:
+    """The parts of the flow are in `amd_jax/recipes.py`."""
+    reader, base = networks.ContextLSTM, config.base
+    lift = recipes.argmax_lift(reader, facts.num_classes, base, config.encoder)
+    model = recipes.autoregressive_flow(lift, config.network)
+    peak, decay = config.optimizer.learning_rate, config.optimizer.decay_per_epoch
+    rate = optimizers.staircase(peak, decay, every=config.data.rows // config.batch_size)
+    optimizer = optimizers.scheduled(optax.adam, rate)
+    return Parts(model, objectives.NegativeElbo(model), optimizer)

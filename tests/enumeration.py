@@ -32,7 +32,7 @@ def bayes(kernel, p_0: np.ndarray, x_t: np.ndarray, s: float, t: float) -> np.nd
 def guesses(model, params, x_t: np.ndarray, t: float) -> np.ndarray:
     """The network's p_0, (N, L, K)."""
     times = jnp.full(len(x_t), t, jnp.float32)
-    return np.asarray(model.predict(params, jnp.asarray(x_t), times), np.float64)
+    return np.asarray(model.open(params).predict(jnp.asarray(x_t), times), np.float64)
 
 
 def kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ def test_change_one_thing(found):
     model, params = found["model"], found["params"]
     x = jax.jit(model.sample, static_argnums=2)(params, jax.random.key(2), (4, 64))
     assert x.shape == (4, 64)
-    assert found["data"].decode(x[0]).strip("acgt") == ""
+    assert found["data"].facts.decode(x[0]).strip("acgt") == ""
 
 
 def test_a_new_layer_makes_a_flow(found):

@@ -13,6 +13,7 @@ import numpy as np
 from amd_jax import models, networks
 from amd_jax.data import dataset
 from amd_jax.diffusion import kernels, schedules
+from amd_jax.facts import TextFacts
 from amd_jax.ops import categorical, integers, scalars
 from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
 from amd_jax.transforms.autoregressive import Autoregressive
@@ -218,10 +219,9 @@ def parameters(model, seed: int = 0, scale: float = 0.5, length: int = LENGTH, d
 class Pairs:
     """A data set of two letters that tend to be equal: 3 classes, L = 2."""
 
-    num_classes = 3
-    event_shape = (LENGTH,)
-    unit = "char"
     num_rows: int = 64
+    splits = dataset.SPLITS
+    facts = TextFacts(3, (LENGTH,), name="pairs", alphabet="abc", frequencies=(1 / 3,) * 3)
 
     def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
         rng = dataset.generator(seed, step)

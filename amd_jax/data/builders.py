@@ -1,7 +1,6 @@
 """TFDS builders of the corpora, which work without TensorFlow.
 
-Importing this module registers them, so that `tfds.data_source("text8", data_dir=...)` reads what
-`text8.load` has built. Examples are stretches of the text as bytes, in order.
+Examples are stretches of the text as bytes, in order.
 """
 
 import sys
@@ -13,7 +12,6 @@ import requests
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import checksums, download_manager
 
-from amd_jax.data import enwik8, text8
 from amd_jax.data.corpus import VERSION, Corpus
 
 STRETCH = 10_000  # characters of an example: rows are cut later, at any length
@@ -64,22 +62,9 @@ class _CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield i // STRETCH, {"text": text[i : i + STRETCH]}
 
 
-class Text8(_CorpusBuilder):
-    """The first 100 million characters of Wikipedia's text."""
-
-    corpus = text8.CORPUS
-
-
-class Enwik8(_CorpusBuilder):
-    """The first 100 million bytes of Wikipedia's XML."""
-
-    corpus = enwik8.CORPUS
-
-
 def build(corpus: Corpus, root: Path) -> dict[str, Iterator[np.ndarray]]:
     """Split -> its text as bytes, uint8, stretch by stretch; TFDS builds it unless it has."""
-    makers = {"text8": Text8, "enwik8": Enwik8}
-    builder = makers[corpus.name](data_dir=root, file_format="array_record")
+    builder = _builder(corpus)(data_dir=root, file_format="array_record")
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     try:
@@ -90,3 +75,15 @@ def build(corpus: Corpus, root: Path) -> dict[str, Iterator[np.ndarray]]:
         raise corpus.missing(root, f"{type(error).__name__}: {error}") from error
     sources = builder.as_data_source()
     return {split: (example["text"] for example in sources[split]) for split in corpus.splits}
+
+
+def _builder(corpus: Corpus) -> type[_CorpusBuilder]:
+    """The class of builders of a corpus; TFDS names what it builds after it."""
+
+    class Builder(_CorpusBuilder, skip_registration=True):
+        """One corpus."""
+
+        name = corpus.name
+
+    Builder.corpus = corpus
+    return Builder

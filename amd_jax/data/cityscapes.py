@@ -122,8 +122,8 @@ class Archive:
         found = f"{file} is damaged" if file.exists() else "Cityscapes is not on this machine"
         return ArchiveError(
             f"{found}, and only registered users may fetch it. Download {self.name} (241 MB) from "
-            f"{URL} and put it, zipped, at {archive}, or train on maps of your own: "
-            "--config=experiments/own_maps.py --config.data.path=FOLDER."
+            f"{URL} and put it, zipped, at {archive}, or train on maps of your own "
+            "(experiments/own_maps.py)."
         )
 
     def _damaged(self, archive: Path, found: str) -> ArchiveError:
@@ -151,7 +151,7 @@ def load(data_dir: str | None = None, augment: bool = True) -> Maps:
     return Maps(
         NUM_CLASSES,
         ARCHIVE.event_shape,
-        lambda split: splits()[split],
+        {split: lambda split=split: splits()[split] for split in SPLITS},
         PALETTE,
         name="cityscapes",
         names=NAMES,

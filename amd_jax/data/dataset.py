@@ -1,67 +1,38 @@
-"""What training and evaluation ask of a dataset, and batching without state."""
+"""What the data sets share: splits that are read late, and batching without state."""
 
 import functools
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
+Source = np.ndarray | Callable[[], np.ndarray]  # of a split: the data, or what reads them
 
 
-class Dataset(Protocol):
-    """Discrete data in three splits, every row of one shape.
+class Splits:
+    """The data of each split, read when they are first asked for, and kept."""
 
-    To add one: a class with these members, and a `load(...)` that returns an instance. It does
-    nothing slow before the first `batch` or `rows`, so that samples need no data. Text and maps
-    have more, by which they are known (`TextDataset`, `MapDataset`).
-    """
-
-    @property
-    def num_classes(self) -> int:
-        """K: tokens are 0, ..., K - 1, and K <= 256."""
+    def __init__(self, sources: Mapping[str, Source], name: str):
+        """Of some `sources` by split; `name` is that of the data, for messages."""
+        self._sources, self._name, self._read = dict(sources), name, {}
 
     @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one row, such as (256,) for text or (32, 64) for maps."""
+    def names(self) -> tuple[str, ...]:
+        """The splits that there are."""
+        return tuple(self._sources)
 
-    @property
-    def unit(self) -> str:
-        """What one token is called where bits are counted: "char", "byte" or "pixel"."""
-
-    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
-        """Training rows, uint8 (B, *event_shape): a pure function of (seed, step)."""
-
-    def rows(self, split: str) -> np.ndarray:
-        """Every row of a split, in order and without overlap: uint8 (N, *event_shape)."""
-
-    def summary(self) -> str:
-        """What it is, and the sizes of its splits, in a line or two."""
-
-
-class TextDataset(Dataset, Protocol):
-    """What text has beside: its rows are cut from a stream of tokens, and can be read."""
-
-    def stream(self, split: str) -> np.ndarray:
-        """Tokens of a split in one piece: uint8 (N,)."""
-
-    def encode(self, text: str) -> np.ndarray:
-        """Tokens of a text, uint8 (L,). ValueError names a character outside the alphabet."""
-
-    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
-        """Text of the tokens (L,) of one row."""
-
-
-class MapDataset(Dataset, Protocol):
-    """What maps have beside: colours."""
-
-    palette: np.ndarray  # RGB of the categories, uint8 (K, 3)
-
-
-def check_split(split: str) -> None:
-    """Raise ValueError unless `split` is one of `SPLITS`."""
-    if split not in SPLITS:
-        raise ValueError(f"The split must be one of {', '.join(SPLITS)}; got {split!r}.")
+    def __call__(self, split: str, check: Callable[[np.ndarray], None]) -> np.ndarray:
+        """The data of a split, checked the first time. ValueError for one that is not there."""
+        if split not in self._read:
+            if split not in self._sources:
+                raise ValueError(
+                    f"{self._name} has no split {split!r}; it has {', '.join(self.names)}."
+                )
+            source = self._sources[split]
+            found = np.asarray(source() if callable(source) else source)
+            check(found)
+            self._read[split] = found
+        return self._read[split]
 
 
 def generator(seed: int, index: int) -> np.random.Generator:
@@ -98,3 +69,17 @@ def crop_rows(
     """Rows cut from a token stream (N,) at uniform offsets: (B, length)."""
     offsets = generator(seed, step).integers(len(stream) - length + 1, size=batch_size)
     return stream[offsets[:, None] + np.arange(length)]
+
+
+def split_90_5_5(data: np.ndarray) -> dict[str, np.ndarray]:
+    """The first 90 %, the next 5 % and the last 5 % of data (N, ...), as views."""
+    train, validation = len(data) * 90 // 100, len(data) * 95 // 100
+    return dict(zip(SPLITS, np.split(data, [train, validation]), strict=True))
+
+
+def frequencies(data: np.ndarray, num_classes: int, block: int = 1 << 22) -> tuple[float, ...]:
+    """Share of every class in integers (N, ...), add-one smoothed: (K,)."""
+    counts, flat = np.ones(num_classes), data.reshape(-1)
+    for start in range(0, len(flat), block):  # so that much data need no large temporaries
+        counts += np.bincount(flat[start : start + block], minlength=num_classes)
+    return tuple((counts / counts.sum()).tolist())

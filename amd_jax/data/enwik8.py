@@ -4,6 +4,7 @@ Source: Mahoney, "About the test data", mattmahoney.net/dc/textdata.html. Splits
 in Hoogeboom et al. (2021).
 """
 
+from amd_jax.data import tokens
 from amd_jax.data.corpus import Corpus
 from amd_jax.data.text import Text
 
@@ -22,4 +23,4 @@ NUM_CLASSES = 256
 
 def load(length: int = 320, data_dir: str | None = None) -> Text:
     """Rows of enwik8: 281,250 to train on, 15,625 each for validation and test at length 320."""
-    return CORPUS.load(length, data_dir)
+    return tokens.load(CORPUS, length, data_dir)

@@ -5,18 +5,18 @@
 
 import colorsys
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from amd_jax.data import labels
-from amd_jax.data.dataset import SPLITS, check_split, epoch_rows, generator
+from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, generator
+from amd_jax.facts import MapFacts
 
 PADDING = 0.07  # of each side, for the random crop
 AUGMENTATION = 1 << 40  # no seed gets there, so this key never equals that of a permutation
-BLOCK = 256  # maps counted at a time, so that many maps need no large temporaries
-LISTED = 16  # categories in a summary
 DISTINCT = (
     *((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178)),
     *((213, 94, 0), (204, 121, 167), (255, 255, 255), (128, 128, 128), (120, 60, 20)),
@@ -31,34 +31,37 @@ class Maps:
 
     num_classes: int  # K
     event_shape: tuple[int, int]  # (H, W)
-    read: Callable[[str], np.ndarray]  # split -> maps (N, H, W) uint8; called once per split, late
-    palette: np.ndarray  # RGB of the categories, uint8 (K, 3)
+    maps: Mapping[str, Source]  # split -> maps (N, H, W) uint8, or a function that reads them
+    palette: np.ndarray  # RGB of the categories, (K, 3)
     name: str = "maps"
     names: tuple[str, ...] = ()  # of the categories; none, or K
     augment: bool = False
-    _maps: dict[str, np.ndarray] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
-        """Check what can be checked without the data."""
+        """Raises ValueError for what can be known without the data."""
         if not 2 <= self.num_classes <= 256:
             raise ValueError(f"Maps have 2 to 256 categories; got {self.num_classes}.")
-        if len(self.event_shape) != 2 or min(self.event_shape) < 1:
-            raise ValueError(f"A map has a height and a width; got {self.event_shape}.")
-        if self.palette.dtype != np.uint8 or self.palette.shape != (self.num_classes, 3):
-            raise ValueError(
-                f"A palette is uint8 ({self.num_classes}, 3); that of {self.name} is "
-                f"{self.palette.dtype} {self.palette.shape}. Use colours({self.num_classes})."
-            )
-        if len(self.names) not in (0, self.num_classes):
-            raise ValueError(
-                f"Categories have {self.num_classes} names, or none; {self.name} has "
-                f"{len(self.names)}."
-            )
+        self._facts(())
+
+    @functools.cached_property
+    def facts(self) -> MapFacts:
+        """What a model needs to know of the maps; the frequencies are read off them."""
+        return self._facts(frequencies(self.rows("train"), self.num_classes))
+
+    def _facts(self, shares: tuple[float, ...]) -> MapFacts:
+        return MapFacts(
+            num_classes=self.num_classes,
+            event_shape=self.event_shape,
+            name=self.name,
+            frequencies=shares,
+            palette=tuple(map(tuple, np.asarray(self.palette).tolist())),
+            names=self.names,
+        )
 
     @property
-    def unit(self) -> str:
-        """What bits are counted per: a pixel."""
-        return "pixel"
+    def splits(self) -> tuple[str, ...]:
+        """The splits that there are."""
+        return self._splits.names
 
     def rows(self, split: str) -> np.ndarray:
         """Every map of a split, in order and never augmented: uint8 (N, H, W).
@@ -66,9 +69,8 @@ class Maps:
         Raises:
             ValueError: the first time, unless the split holds such maps of categories in [0, K).
         """
-        check_split(split)
-        if split not in self._maps:
-            maps = np.asarray(self.read(split))
+
+        def check(maps: np.ndarray) -> None:
             if maps.dtype != np.uint8 or maps.shape[1:] != self.event_shape or not len(maps):
                 height, width = self.event_shape
                 raise ValueError(
@@ -76,8 +78,8 @@ class Maps:
                     f"{maps.dtype} {maps.shape}. Give it one map or more, of this size."
                 )
             labels.check(maps, self.num_classes, lambda n: f"map {n} of {split} of {self.name}")
-            self._maps[split] = maps
-        return self._maps[split]
+
+        return self._splits(split, check)
 
     def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
         """Training maps, uint8 (B, H, W): a pure function of (seed, step)."""
@@ -85,41 +87,14 @@ class Maps:
         if len(maps) < batch_size:
             raise ValueError(
                 f"A batch needs as many training maps; {self.name} has {len(maps)}, fewer than "
-                f"{batch_size}. Use --config.batch_size={len(maps)} or less."
+                f"{batch_size}. Use batch_size={len(maps)} or less."
             )
         x = maps[epoch_rows(seed, step, batch_size, len(maps))]
         return augmented(x, seed, step) if self.augment else x
 
-    def frequencies(self) -> np.ndarray:
-        """Share of every category in the training maps, add-one smoothed: float64 (K,)."""
-        counts = 1 + self._counts()
-        return counts / counts.sum()
-
-    def summary(self) -> str:
-        """Name, sizes of the splits, and shares of the training pixels. It reads the data."""
-        sizes = ", ".join(f"{split} {len(self.rows(split)):,}" for split in SPLITS)
-        counts = self._counts()
-        found = np.flatnonzero(counts)
-        largest = np.sort(found[np.argsort(-counts[found], kind="stable")][:LISTED])
-        shares = [f"{self._name(k)} {counts[k] / counts.sum():.2%}" for k in largest]
-        more = ["..."] if len(largest) < len(found) else []
-        height, width = self.event_shape
-        return (
-            f"{self.name}: {sizes} maps of {height} x {width} pixels\n"
-            f"{self.num_classes} categories, {len(found)} in the training maps: "
-            + ", ".join(shares + more)
-        )
-
-    def _name(self, category: int) -> str:
-        return self.names[category] if self.names else str(category)
-
-    def _counts(self) -> np.ndarray:
-        """Training pixels of every category, (K,)."""
-        maps, counts = self.rows("train"), np.zeros(self.num_classes, np.int64)
-        for start in range(0, len(maps), BLOCK):
-            block = maps[start : start + BLOCK].ravel()
-            counts += np.bincount(block, minlength=self.num_classes)
-        return counts
+    @functools.cached_property
+    def _splits(self) -> Splits:
+        return Splits(self.maps, self.name)
 
 
 def augmented(x: np.ndarray, seed: int, step: int) -> np.ndarray:
@@ -154,29 +129,37 @@ def colours(num_classes: int) -> np.ndarray:
 
 
 def load(
-    path: str, num_classes: int = 0, augment: bool = True, palette: Sequence[Sequence[int]] = ()
+    path: str,
+    num_classes: int = 0,
+    augment: bool = True,
+    palette: Sequence[Sequence[int]] = (),
+    void: int = -1,
+    size: Sequence[int] = (),
 ) -> Maps:
     """Your own maps: a folder of PNGs, or an array (N, H, W) of integers, `.npy` or `.npz`.
 
     A folder holds the PNGs of all maps, or subfolders train, validation (or val) and test; a
     `.npz` one array, or one of each name. Otherwise the split is 90/5/5 in order. A PNG holds a
     category per pixel, as an index (whose palette gives the colours) or as a grey; RGB needs a
-    `palette`, the colour of every category. `num_classes` of 0 is read off the maps.
+    `palette`, the colour of every category. `num_classes` of 0 is read off the maps. The label
+    `void`, often 255, becomes one category more, the last. With a `size` (H, W) maps are resized
+    to it, each pixel the nearest one.
 
     Raises:
         ValueError: for files that are none of this, differ in size, or hold other categories.
     """
-    limit = num_classes or len(palette) or 256
     _check(num_classes, palette)
     file = Path(path).expanduser().absolute()
-    splits, found = labels.read(file, limit, palette)
-    if not num_classes and not len(palette):
-        limit = max(2, 1 + max(int(maps.max()) for maps in splits.values()))
-    given = np.array(palette, np.uint8) if len(palette) else found[:limit]
-    known = np.concatenate([given, colours(limit)[len(given) :]])
-    shape = splits["train"].shape[1:]
-    data = Maps(limit, shape, splits.__getitem__, known, name=file.name, augment=augment)
-    for split in SPLITS:
+    splits, known, found = labels.read(
+        file, num_classes or len(palette), palette, void=void, size=tuple(size)
+    )
+    given = np.array(palette, np.uint8) if len(palette) else found[:known]
+    own = np.concatenate([given, colours(known)[len(given) :]])
+    if void >= 0:
+        own[-1] = 0  # void is black
+    shape = next(iter(splits.values())).shape[1:]
+    data = Maps(known, shape, splits, own, name=file.name, augment=augment)
+    for split in data.splits:
         data.rows(split)  # so that a mistake is told now
     return data
 

@@ -1,11 +1,12 @@
 """Embedded maps, drawn from a seed: a quick run needs no files."""
 
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from amd_jax.data import cityscapes
-from amd_jax.data.dataset import SPLITS, generator
+from amd_jax.data.dataset import SPLITS, Source, generator
 from amd_jax.data.maps import Maps, colours
 
 ROWS = {"train": 2000, "validation": 200, "test": 200}
@@ -52,14 +53,13 @@ def _checked(height: int, width: int, least: int) -> tuple[int, int]:
     return height, width
 
 
-def _drawn(draw: Callable[[np.random.Generator], np.ndarray]) -> Callable[[str], np.ndarray]:
+def _drawn(draw: Callable[[np.random.Generator], np.ndarray]) -> dict[str, Source]:
     """Split -> its maps (N, H, W): map i of a split is a pure function of (split, i)."""
 
-    def read(split: str) -> np.ndarray:
-        seed = SPLITS.index(split)
+    def read(seed: int, split: str) -> np.ndarray:
         return np.stack([draw(generator(seed, i)) for i in range(ROWS[split])])
 
-    return read
+    return {split: functools.partial(read, seed, split) for seed, split in enumerate(SPLITS)}
 
 
 class _Street:

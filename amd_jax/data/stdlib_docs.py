@@ -11,7 +11,8 @@ import zlib
 import numpy as np
 
 from amd_jax.data import characters
-from amd_jax.data.text import Text, split_90_5_5
+from amd_jax.data.dataset import SPLITS, split_90_5_5
+from amd_jax.data.text import Text
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
 NUM_CLASSES = len(ALPHABET)
@@ -21,7 +22,8 @@ PIECE = 12  # paragraphs that stay together: about 1,800 characters
 
 def load(length: int = 256, crops: bool = True) -> Text:
     """Rows of the embedded text, split 90/5/5."""
-    return Text(ALPHABET, length, _read, crops=crops, name="stdlib_docs")
+    streams = {split: functools.partial(_read, split) for split in SPLITS}
+    return Text(ALPHABET, length, streams, crops=crops, name="stdlib_docs")
 
 
 def normalize(text: str) -> str:

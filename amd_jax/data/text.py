@@ -1,16 +1,25 @@
-"""Text as a dataset: an alphabet, a token stream per split, and rows of a fixed length.
+"""Text as a data set: an alphabet, a stream of tokens per split, and rows of a fixed length.
 
 `load(path)` makes one of your own file.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from amd_jax.data import characters
-from amd_jax.data.dataset import SPLITS, check_split, crop_rows, epoch_rows
+from amd_jax.data.dataset import (
+    Source,
+    Splits,
+    crop_rows,
+    epoch_rows,
+    frequencies,
+    split_90_5_5,
+)
+from amd_jax.facts import TextFacts
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,47 +31,48 @@ class Text:
 
     alphabet: str | None
     length: int
-    read: Callable[[str], np.ndarray]  # split -> tokens (N,) uint8; called once per split, late
+    streams: Mapping[str, Source]  # split -> tokens (N,) uint8, or a function that reads them
     crops: bool = False  # batches at random offsets, or a permutation of the rows each epoch?
     name: str = "text"
-    _streams: dict[str, np.ndarray] = dataclasses.field(
-        default_factory=dict, init=False, repr=False
-    )
 
     def __post_init__(self):
-        """Check what can be checked without the data."""
+        """Raises ValueError for what can be known without the data."""
         if self.length < 1:
             raise ValueError(f"Rows need a length of at least 1; got {self.length}.")
         if self.alphabet is not None:
             characters.check_alphabet(self.alphabet, self.name)
 
-    @property
-    def num_classes(self) -> int:
-        """Number of symbols, K."""
-        return 256 if self.alphabet is None else len(self.alphabet)
+    @functools.cached_property
+    def facts(self) -> TextFacts:
+        """What a model needs to know of the text; the frequencies are read off it."""
+        classes = 256 if self.alphabet is None else len(self.alphabet)
+        return TextFacts(
+            num_classes=classes,
+            event_shape=(self.length,),
+            name=self.name,
+            unit="byte" if self.alphabet is None else "char",
+            frequencies=frequencies(self.stream("train"), classes),
+            alphabet=self.alphabet,
+        )
 
     @property
-    def unit(self) -> str:
-        """What a token is called where bits are counted: "char" or "byte"."""
-        return "byte" if self.alphabet is None else "char"
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one row: (length,)."""
-        return (self.length,)
+    def splits(self) -> tuple[str, ...]:
+        """The splits that there are."""
+        return self._splits.names
 
     def stream(self, split: str) -> np.ndarray:
         """Tokens of a split in one piece: uint8 (N,)."""
-        check_split(split)
-        if split not in self._streams:
-            tokens = np.asarray(self.read(split))
+
+        def check(tokens: np.ndarray) -> None:
             if len(tokens) < self.length:
                 raise ValueError(
                     f"A split needs one row of {self.length} characters; {split} of {self.name} "
                     f"has {len(tokens)}. Use a smaller length."
                 )
-            self._streams[split] = tokens
-        return self._streams[split]
+
+        return self._splits(split, check)
+
+    content = stream
 
     def rows(self, split: str) -> np.ndarray:
         """Every row of a split, in order and without overlap: uint8 (N, length), a view.
@@ -79,54 +89,19 @@ class Text:
         rows = self.rows("train")
         return rows[epoch_rows(seed, step, batch_size, len(rows))]
 
-    def encode(self, text: str) -> np.ndarray:
-        """Tokens of a text, uint8 (L,). ValueError names a character outside the alphabet."""
-        if self.alphabet is None:
-            return np.frombuffer(text.encode("utf-8"), dtype=np.uint8)
-        return characters.encode(text, self.alphabet)
-
-    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
-        """Text of tokens (L,). Bytes that are not utf-8 show as the replacement character."""
-        tokens = np.asarray(tokens)
-        if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.num_classes:
-            raise ValueError(
-                f"Tokens must lie in 0, ..., {self.num_classes - 1}; "
-                f"got {tokens.min()} to {tokens.max()}."
-            )
-        if self.alphabet is None:
-            return tokens.astype(np.uint8).tobytes().decode("utf-8", errors="replace")
-        return characters.decode(tokens, self.alphabet)
-
-    def frequencies(self) -> np.ndarray:
-        """Share of every symbol in the training text, add-one smoothed: float64 (K,)."""
-        counts = np.ones(self.num_classes)
-        stream = self.stream("train")
-        for block in range(0, len(stream), characters.BLOCK):
-            part = stream[block : block + characters.BLOCK]
-            counts += np.bincount(part, minlength=self.num_classes)
-        return counts / counts.sum()
-
-    def summary(self) -> str:
-        """Name, sizes of the splits in characters, and the alphabet. It reads the data."""
-        sizes = ", ".join(f"{split} {len(self.stream(split)):,}" for split in SPLITS)
-        symbols = "raw bytes" if self.alphabet is None else repr(self.alphabet)
-        return (
-            f"{self.name}: {sizes} {self.unit}s, rows of {self.length}\n"
-            f"alphabet of {self.num_classes}: {symbols}"
-        )
+    @functools.cached_property
+    def _splits(self) -> Splits:
+        return Splits(self.streams, self.name)
 
 
-def split_90_5_5(stream: np.ndarray) -> dict[str, np.ndarray]:
-    """The first 90 %, the next 5 % and the last 5 % of a token stream (N,), as views."""
-    train, validation = len(stream) * 90 // 100, len(stream) * 95 // 100
-    return dict(zip(SPLITS, np.split(stream, [train, validation]), strict=True))
-
-
-def load(path: str, length: int = 256, raw_bytes: bool = False, crops: bool = True) -> Text:
+def load(
+    path: str, length: int = 256, raw_bytes: bool = False, crops: bool = True, min_count: int = 1
+) -> Text:
     """Your own text file, split 90/5/5 in order.
 
-    The alphabet is every character that occurs in the file, sorted; the tokens take a byte of
-    memory per character. With `raw_bytes` its bytes are the tokens, mapped into memory.
+    The alphabet is every character that occurs in the file, sorted; line ends are line feeds.
+    Those that occur less often than `min_count` share one symbol, U+FFFD. The tokens take a byte
+    of memory per character. With `raw_bytes` the file's bytes are the tokens, mapped into memory.
 
     Raises:
         ValueError: if it is missing, a folder, not utf-8, too short, or has over 256 symbols.
@@ -140,7 +115,7 @@ def load(path: str, length: int = 256, raw_bytes: bool = False, crops: bool = Tr
     if raw_bytes:
         alphabet, stream = None, np.memmap(file, dtype=np.uint8, mode="r")
     else:
-        alphabet, stream = characters.read_file(file)
+        alphabet, stream = characters.read_file(file, min_count)
     splits = split_90_5_5(stream)
     shortest = min(map(len, splits.values()))
     if shortest < length:
@@ -148,4 +123,4 @@ def load(path: str, length: int = 256, raw_bytes: bool = False, crops: bool = Tr
             f"Each split (90/5/5) needs one row of {length} characters, so the file about "
             f"{20 * length}; {path} has {len(stream)}. Use a longer file or a smaller length."
         )
-    return Text(alphabet, length, splits.__getitem__, crops=crops, name=file.name)
+    return Text(alphabet, length, splits, crops=crops, name=file.name)

@@ -4,6 +4,7 @@ Source: Mahoney, "About the test data", mattmahoney.net/dc/textdata.html. Splits
 order of the alphabet as in Hoogeboom et al. (2021).
 """
 
+from amd_jax.data import tokens
 from amd_jax.data.corpus import Corpus
 from amd_jax.data.text import Text
 
@@ -22,4 +23,4 @@ NUM_CLASSES = 27
 
 def load(length: int = 256, data_dir: str | None = None) -> Text:
     """Rows of text8: 351,562 to train on, 19,531 each for validation and test at length 256."""
-    return CORPUS.load(length, data_dir)
+    return tokens.load(CORPUS, length, data_dir)

@@ -3,11 +3,11 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from amd_jax.data.dataset import SPLITS, check_split, generator
+from amd_jax.data.dataset import SPLITS, frequencies, generator
+from amd_jax.facts import PlaneFacts
 
 RADIUS, SCALE, LIMIT = 2.0, 0.2, 3.0  # of the circle, of each Gaussian, of the square
 ROWS = {"train": 100_000, "validation": 2_000, "test": 4_000}
@@ -27,15 +27,20 @@ class EightGaussians:
         if not 2 <= self.num_classes <= 256:
             raise ValueError(f"A grid has 2 to 256 cells a side; got {self.num_classes}.")
 
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Two coordinates."""
-        return (2,)
+    splits = SPLITS
 
-    @property
-    def unit(self) -> str:
-        """What bits are counted per: a coordinate."""
-        return "coordinate"
+    @functools.cached_property
+    def facts(self) -> PlaneFacts:
+        """What a model needs to know of the points, and the entropy that none can beat."""
+        p = self.law[self.law > 0]
+        bits = float(-(p * np.log2(p)).sum() / 2)
+        return PlaneFacts(
+            num_classes=self.num_classes,
+            event_shape=(2,),
+            name=f"eight Gaussians, entropy {bits:.3f} bits/coordinate",
+            frequencies=frequencies(self.rows("train"), self.num_classes),
+            statistics={"entropy_bits": bits},
+        )
 
     @functools.cached_property
     def law(self) -> np.ndarray:
@@ -51,32 +56,9 @@ class EightGaussians:
 
     def rows(self, split: str) -> np.ndarray:
         """Draws that stay the same: uint8 (N, 2)."""
-        check_split(split)
+        if split not in SPLITS:
+            raise ValueError(f"The toy has no split {split!r}; it has {', '.join(SPLITS)}.")
         return self.batch(2**32 + SPLITS.index(split), 0, ROWS[split])
-
-    def encode(self, text: str) -> np.ndarray:
-        """The two cells of a text such as "12 40"; ValueError for anything else."""
-        numbers = text.split()
-        if len(numbers) != 2 or not all(
-            n.isdigit() and int(n) < self.num_classes for n in numbers
-        ):
-            raise ValueError(
-                f"A point is two numbers in [0, {self.num_classes}); got {text!r}. Try '12 40'."
-            )
-        return np.array([int(n) for n in numbers], np.uint8)
-
-    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
-        """The two cells, such as "12 40"."""
-        return " ".join(str(int(k)) for k in tokens)
-
-    def summary(self) -> str:
-        """What it is, and the entropy that no model can beat."""
-        p = self.law[self.law > 0]
-        bits = -(p * np.log2(p)).sum() / 2
-        return (
-            f"eight Gaussians on a grid of {self.num_classes} x {self.num_classes} cells, "
-            f"entropy {bits:.3f} bits/coordinate"
-        )
 
     def _marginals(self, centres: np.ndarray) -> np.ndarray:
         """The mass of each Gaussian's coordinate in each of K cells: (8, K)."""

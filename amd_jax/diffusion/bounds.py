@@ -1,12 +1,19 @@
-"""Terms of the variational bound, per token in nats, for any kernel."""
+"""The variational bound of a process: its terms per token for any kernel, and their sums.
+
+Of a process (`Process`) and data x (B, ...): `elbo` and `elbo_of_all_steps` in discrete time,
+`continuous` in the limit of many steps, and `log_weight`, on which importance weighting is sound.
+All are nats (B,), summed over the event.
+"""
 
 import functools
 
+import jax
 import jax.numpy as jnp
 
 from amd_jax.diffusion import kernels
+from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel
+from amd_jax.types import Array, Kernel, Key, Nats
 
 
 @functools.singledispatch
@@ -58,13 +65,136 @@ def _(kernel: kernels.Mixing, x_0: Array, p_0: Array, x_t: Array, s: Array, t: A
 def leave_one_out(kernel: Kernel, x_0: Array, p_0: Array, s: Array, t: Array) -> Array:
     """E over x_t[n] ~ q(x_t | x_0) of `discrete`, exactly, where p_0[n] does not depend on x_t[n].
 
-    By the chain rule of the KL it is D(s) - D(t), D(r) = KL(q(x_r | x_0) || q(x_r | x_0 ~ p_0)),
-    for any kernel: what is learnt about x_0 on the way from t to s. Per token: (B, ...).
+    By the chain rule of the KL it is D(s) - D(t) of `divergence`, for any kernel: what is learnt
+    about x_0 on the way from t to s. Per token: (B, ...).
     """
-    true = categorical.one_hot(x_0, p_0.shape[-1])
+    return divergence(kernel, x_0, p_0, s) - divergence(kernel, x_0, p_0, t)
 
-    def divergence(r: Array) -> Array:
-        start = jnp.zeros_like(r)
-        return categorical.kl(kernel.push(true, start, r), kernel.push(p_0, start, r))
 
-    return divergence(s) - divergence(t)
+def divergence(kernel: Kernel, x_0: Array, p_0: Array, t: Array) -> Array:
+    """D(t) = KL(q(x_t | x_0) || q(x_t | x_0 ~ p_0)) per token: (B, ...)."""
+    true, start = categorical.one_hot(x_0, p_0.shape[-1]), jnp.zeros_like(t)
+    return categorical.kl(kernel.push(true, start, t), kernel.push(p_0, start, t))
+
+
+def rate(kernel: Kernel, x_0: Array, p_0: Array, x_t: Array, t: Array) -> Array:
+    """The limit of `discrete` over t - s as s approaches t, per token and unit of time: (B, ...).
+
+    Σ_{y ≠ x_t} ρ̂ - ρ + ρ log(ρ / ρ̂), with ρ = R(y -> x_t) q_t(y | x_0) / q_t(x_t | x_0), ρ̂ the
+    same with x_0 ~ p_0, and R the derivative of the likelihood (Campbell et al., 2022, prop. 2).
+    """
+    start = jnp.zeros_like(t)
+    _, into = jax.jvp(lambda u: kernel.likelihood(x_t, t, u), (t,), (jnp.ones_like(t),))
+    others = ~categorical.one_hot(x_t, p_0.shape[-1], dtype=bool)
+
+    def reverse(p: Array) -> Array:
+        """Rates from x_t to every state, (B, ..., K)."""
+        p_t = kernel.push(p, start, t)
+        here = jnp.maximum(categorical.gather(p_t, x_t), categorical.FLOOR)
+        return jnp.where(others, into * p_t / here[..., None], 0.0)
+
+    true, guess = reverse(categorical.one_hot(x_0, p_0.shape[-1])), reverse(p_0)
+    return (guess - true + true * (categorical.log(true) - categorical.log(guess))).sum(axis=-1)
+
+
+def term(process: Process, rng: Key, x: Array, s: Array, t: Array) -> Nats:
+    """The bound's term of the step from t to s < t, with x_t drawn anew: (B,) in nats.
+
+    At s = 0 it is the decoder's. Hoogeboom et al., 2021, eq. 14.
+    """
+    rng_noise, rng_network = jax.random.split(rng)
+    x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+    p_0 = process.predict(x_t, t, rng_network)
+    if process.leave_one_out:
+        return categorical.sum_event(leave_one_out(process.kernel, x, p_0, s, t))
+    return categorical.sum_event(discrete(process.kernel, x, p_0, x_t, s, t))
+
+
+def prior_kl(kernel: Kernel, x: Array) -> Nats:
+    """KL(q(x_1 | x) || prior), what of x survives all noise: (B,) in nats."""
+    start = jnp.zeros(x.shape[0])
+    p_1 = kernel.push(categorical.one_hot(x, len(kernel.prior)), start, jnp.ones_like(start))
+    return categorical.sum_event(categorical.kl(p_1, kernel.prior))
+
+
+def step_term(process: Process, rng: Key, x: Array, i: Array, steps: int) -> Nats:
+    """`term` of step i (B,) int in {1, …, T} of T equal ones: (B,) in nats."""
+    return term(process, rng, x, (i - 1) / steps, i / steps)
+
+
+def elbo(process: Process, rng: Key, x: Array, steps: int) -> Nats:
+    """-(T L_i + prior_kl), i stratified over the batch: (B,), with E[elbo] <= log p(x)."""
+    rng_time, rng = jax.random.split(rng)
+    i = steps_at(stratified(rng_time, x.shape[0]), steps)
+    return -steps * step_term(process, rng, x, i, steps) - prior_kl(process.kernel, x)
+
+
+def elbo_of_all_steps(process: Process, rng: Key, x: Array, steps: int) -> Nats:
+    """-(Σ_i L_i + prior_kl), every step once and x_i drawn anew: (B,), T network calls."""
+
+    def add(j: Array, total: Nats) -> Nats:
+        i = jnp.full(x.shape[0], j + 1)
+        return total + step_term(process, jax.random.fold_in(rng, j), x, i, steps)
+
+    return -jax.lax.fori_loop(0, steps, add, prior_kl(process.kernel, x))
+
+
+def continuous(process: Process, rng: Key, x: Array) -> Nats:
+    """The limit of `elbo` for T -> ∞, at one time stratified over the batch: (B,).
+
+    Without the own token it is -d/dt of the divergence at a fixed guess, exact over that token;
+    otherwise `rate`. Needs a kernel with a derivative in time.
+    """
+    rng_time, rng = jax.random.split(rng)
+    rng_noise, rng_network = jax.random.split(rng)
+    t = stratified(rng_time, x.shape[0])
+    x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+    p_0 = process.predict(x_t, t, rng_network)
+    if process.leave_one_out:
+        known = functools.partial(divergence, process.kernel, x, p_0)
+        terms = -jax.jvp(known, (t,), (jnp.ones_like(t),))[1]
+    else:
+        terms = rate(process.kernel, x, p_0, x_t, t)
+    return -categorical.sum_event(terms) - prior_kl(process.kernel, x)
+
+
+def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:
+    """Log p(x, x_1, …, x_T) - log q(x_1, …, x_T | x) of one trajectory: (B,), T network calls.
+
+    E[exp(log_weight)] = p(x): the draw that importance-weighted bounds are sound on.
+    """
+    kernel, start = process.kernel, jnp.zeros(x.shape[0])
+    rng_end, rng = jax.random.split(rng)
+    x_end = kernels.corrupt(kernel, rng_end, x, start + 1)
+    clean = categorical.one_hot(x, len(kernel.prior))
+
+    def log_at(p: Array, x: Array) -> Nats:
+        return categorical.sum_event(categorical.log(categorical.gather(p, x)))
+
+    def step(j: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
+        x_t, total = carry
+        s, t = (jnp.full(x.shape[0], (steps - j - k) / steps) for k in (1, 0))
+        p_0 = process.predict(x_t, t)
+        x_s = kernels.step_back(kernel, jax.random.fold_in(rng, j), clean, x_t, s, t)
+        for sign, guess in ((1, p_0), (-1, clean)):
+            total += sign * log_at(kernels.posterior(kernel, guess, x_t, s, t), x_s)
+        return x_s, total
+
+    p_end = kernel.push(clean, start, start + 1)
+    prior = jnp.broadcast_to(kernel.prior, p_end.shape)
+    total = log_at(prior, x_end) - log_at(p_end, x_end)
+    return jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
+
+
+def steps_at(u: Array, steps: int) -> Array:
+    """The step whose interval holds u in [0, 1): int32 in {1, …, T}."""
+    return jnp.minimum((u * steps).astype(jnp.int32) + 1, steps)
+
+
+def stratified(rng: Key, n: int) -> Array:
+    """N numbers in [0, 1), each uniform, one in every stratum of width 1 / n: (n,).
+
+    One common shift, so that every place in the batch sees every time (Kingma et al., 2021,
+    app. I).
+    """
+    return (jax.random.uniform(rng) + jnp.arange(n) / n) % 1.0

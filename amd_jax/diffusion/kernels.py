@@ -6,8 +6,9 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from amd_jax.diffusion import schedules
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, Schedule
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Schedule
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # eq=False: hashed by identity, so arrays are fields
@@ -22,6 +23,10 @@ class Mixing:
     schedule: Schedule  # t (B,) in [0, 1] -> log α_t (B,), with log α_0 = 0
     prior: Array  # (K,), the law of x_1
     num_classes: int  # data are in [0, num_classes)
+
+    def __post_init__(self):
+        """Raises ValueError for a schedule that cannot be one, as one that returns α."""
+        schedules.check(self.schedule)
 
     def push(self, p: Array, s: Array, t: Array) -> Array:
         """Law of x_t when x_s ~ p: (B, ..., K) -> (B, ..., K)."""
@@ -50,6 +55,16 @@ def absorbing(schedule: Schedule, num_classes: int) -> Mixing:
     """Masking: noise is one further state, K = num_classes + 1 (Austin et al., 2021, sec. 3.1)."""
     _check_classes(num_classes)
     return Mixing(schedule, jnp.zeros(num_classes + 1).at[num_classes].set(1.0), num_classes)
+
+
+def init(kernel: Kernel | LearnedKernel, rng: Key) -> Params:
+    """Parameters of a kernel that learns; {} of one that does not."""
+    return kernel.init(rng) if hasattr(kernel, "open") else {}
+
+
+def opened(kernel: Kernel | LearnedKernel, params: Params) -> Kernel:
+    """The kernel with its parameters in place; one that has none is itself."""
+    return kernel.open(params) if hasattr(kernel, "open") else kernel
 
 
 def posterior(kernel: Kernel, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:

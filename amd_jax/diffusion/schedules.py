@@ -4,6 +4,9 @@ log α_0 = 0 exactly, so the first step's KL is the decoder's negative log-likel
 log α_1 = -30: finite, so nothing becomes NaN, and small, so x_1 forgets x_0.
 """
 
+import dataclasses
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -36,6 +39,20 @@ def polynomial(power: float) -> Schedule:
     return lambda t: _log_one_minus(t**power)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Log α at the grid point nearest to t. It is flat between them: it has no derivative."""
+
+    log_alpha: np.ndarray  # (T + 1,), at times 0, 1/T, …, 1
+    differentiable = False
+
+    def __call__(self, t: Array) -> Array:
+        """t (B,) in [0, 1] -> log α_t (B,)."""
+        end = len(self.log_alpha) - 1
+        nearest = jnp.round(jnp.clip(t, 0, 1) * end).astype(jnp.int32)
+        return jnp.asarray(self.log_alpha)[nearest]
+
+
 def tabulated(log_alpha: np.ndarray) -> Schedule:
     """Schedule that looks up log α at the grid point nearest to t: (T + 1,), from 0 to T.
 
@@ -49,8 +66,7 @@ def tabulated(log_alpha: np.ndarray) -> Schedule:
             f"got shape {table.shape}: {table.ravel()[:1]} …. Prepend 0.0 for time 0, and end at "
             f"{LOG_ALPHA_END} instead of -inf."
         )
-    end = len(table) - 1
-    return lambda t: jnp.asarray(table)[jnp.round(jnp.clip(t, 0, 1) * end).astype(jnp.int32)]
+    return Table(table)
 
 
 def reference_cosine(steps: int) -> Schedule:
@@ -63,6 +79,25 @@ def reference_cosine(steps: int) -> Schedule:
     cos = np.cos((grid + OFFSET) / (1 + OFFSET) * np.pi / 2) ** 2
     log_step = 0.5 * np.log(np.clip(cos[1:] / cos[:-1], 0.001, 1.0))
     return tabulated(np.concatenate([[0.0], np.cumsum(log_step)]))
+
+
+def differentiable(schedule: Schedule) -> bool:
+    """Whether a schedule has a derivative in t; a function has, unless it says otherwise."""
+    return getattr(schedule, "differentiable", True)
+
+
+def check(schedule: Schedule) -> None:
+    """Raises ValueError unless log α starts at 0 and never rises; traced numbers pass."""
+    t = np.linspace(0, 1, 5, dtype=np.float32)
+    log_alpha = schedule(jnp.asarray(t))
+    if isinstance(log_alpha, jax.core.Tracer):
+        return
+    found = np.asarray(log_alpha)
+    if found.shape != t.shape or found[0] != 0 or not (np.diff(found) <= 0).all():
+        raise ValueError(
+            "A schedule maps times (B,) to log α (B,): 0 at time 0, and never rising; at times "
+            f"{t.tolist()} it gives {found.tolist()}. Return the logarithm of α, not α itself."
+        )
 
 
 def _log_one_minus(u: Array) -> Array:

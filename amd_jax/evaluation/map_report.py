@@ -2,95 +2,96 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import ClassVar
 
-import jax
 import numpy as np
 
-from amd_jax.evaluation import gallery, infill, pictures
-from amd_jax.models import Diffusion
-from amd_jax.types import Model, Params
+from amd_jax.evaluation import gallery, pictures
+from amd_jax.evaluation.plain_report import PlainReport
+from amd_jax.facts import MapFacts
+from amd_jax.types import Dataset, Model, Params
 
-BATCH = 16  # maps drawn at a time: many samples need no more memory
 SHOWN = 64  # of the samples, at most
-CHAINS, FRAMES = 4, 26  # maps in the film of a chain; its pictures, between which 25 divides T
 STILLS, STILL_SIDE = 9, 128  # pictures beside each other, pixels of a map there
 CORRECTED = 4  # maps in the picture of a correction
 
 
 @dataclasses.dataclass(frozen=True)
-class MapReport:
-    """The report (`report.Report`) on maps (N, H, W) of categories that have a palette."""
+class MapReport(PlainReport):
+    """The report on maps (N, H, W) of categories that have colours."""
 
-    data: Any
-    rows: str = "maps"
-    num_samples: int = 16
+    facts: MapFacts
 
-    def yardsticks(self, *, split: str, num_texts: int | None) -> str:
-        """None."""
-        return ""
+    chains: ClassVar[int] = 4  # maps in the film of a chain
+    frames: ClassVar[int] = 26  # its pictures, between which 25 divides T
 
-    def samples(
-        self, model: Model, params: Params, workdir: Path, *, num_samples: int, seed: int
-    ) -> str:
-        """A picture of samples beside real maps, and their distance to the test maps.
+    @property
+    def palette(self) -> pictures.Palette:
+        """The colours of categories, of codes of no class, and of noise."""
+        return pictures.Palette.of(self.facts.colours)
+
+    def samples(self, drawn: np.ndarray, place: Path | None) -> list[str]:
+        """A picture of samples, and all of them as an array."""
+        unused = f"RGB {tuple(self.palette.unused.tolist())}"
+        lines = gallery.unused(drawn, unused)
+        if place is None:
+            return [*lines, f"{len(drawn)} samples; no place for a picture of them was given"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        array, path = (place.with_name(f"{place.name}.{end}") for end in ("npz", "png"))
+        np.savez_compressed(array, samples=drawn)
+        pictures.write_panels({"samples": drawn[:SHOWN]}, self.palette, path)
+        return [*lines, f"picture: {path}", f"array: {array}"]
+
+    def compared(
+        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+    ) -> list[str]:
+        """The distance of samples to held-out maps, which the picture shows beside them.
 
         The distance of as many training maps, beside it, is a yardstick.
         """
-        shape, path = (num_samples, *self.data.event_shape), workdir / "samples.png"
-        drawn = gallery.samples(model, params, jax.random.key(seed), shape, BATCH)
-        train, test = (self._some(split, num_samples, seed) for split in ("train", "test"))
-        panels = {"samples": drawn[:SHOWN], "test maps": test[:SHOWN]}
-        pictures.write_panels(panels, self.data.palette, path)
-        real, k = self.data.rows("test"), self.data.num_classes
+        split = next((s for s in ("test", "validation") if s in data.splits), "train")
+        real, k, number = data.rows(split), self.facts.num_classes, len(drawn)
+        train, held_out = (_some(data.rows(s), number) for s in ("train", split))
         sampled, yardstick = (pictures.neighbour_distance(x, real, k) for x in (drawn, train))
-        unused = f"RGB {tuple(pictures.unused_colour(self.data.palette).tolist())}"
-        lines = [
-            f"neighbour distance to the test maps: {num_samples} samples {sampled:.3f}, "
-            f"{len(train)} training maps {yardstick:.3f}",
-            *gallery.unused(drawn, unused),
-            f"picture: {path}",
+        if place:
+            panels = {"samples": drawn[:SHOWN], f"{split} maps": held_out[:SHOWN]}
+            pictures.write_panels(panels, self.palette, place.with_name(f"{place.name}.png"))
+        return [
+            f"neighbour distance to the {split} maps: {number} samples {sampled:.3f}, "
+            f"{len(train)} training maps {yardstick:.3f}"
         ]
-        return "\n".join(lines)
 
-    def chain(self, model: Diffusion, params: Params, workdir: Path, *, seed: int) -> str:
+    def chain(self, frames: list[tuple[float, np.ndarray]], place: Path | None) -> list[str]:
         """A film of samples on their way from noise to maps, and stills of it side by side."""
-        shape, palette = (CHAINS, *self.data.event_shape), self.data.palette
-        film, stills = workdir / "chain.gif", workdir / "chain.png"
-        frames = gallery.chain(model, params, jax.random.key(seed), shape, FRAMES)
+        if place is None:
+            return ["no place for a film was given"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        film, stills = (place.with_name(f"{place.name}.{end}") for end in ("gif", "png"))
         titled = [(f"t = {t:.2f}", x) for t, x in frames]
-        pictures.write_gif(
-            [pictures.side_by_side({title: pictures.grid(x, palette)}) for title, x in titled],
-            film,
-        )
+        grids = [{title: pictures.grid(x, self.palette)} for title, x in titled]
+        pictures.write_gif([pictures.side_by_side(grid) for grid in grids], film)
         places = np.linspace(0, len(titled) - 1, STILLS).round().astype(int)
         panels = dict(titled[i] for i in places)
-        pictures.write_panels(panels, palette, stills, columns=1, side=STILL_SIDE)
-        return f"film: {film}\nstills: {stills}"
+        pictures.write_panels(panels, self.palette, stills, columns=1, side=STILL_SIDE)
+        return [f"film: {film}", f"stills: {stills}"]
 
-    def tokens(self, text: str) -> NoReturn:
-        """ValueError: a map is not text."""
-        raise ValueError(
-            "--text is for data that are text; this experiment has maps. Leave it out: "
-            "--mode=correct then restores damaged maps."
-        )
-
-    def correction(
-        self, model: Diffusion, params: Params, *, text: str, error_rate: float
-    ) -> NoReturn:
-        """ValueError, as `tokens`."""
-        self.tokens(text)
-
-    def restored(self, trial: infill.Trial, rows: np.ndarray, workdir: Path) -> str:
-        """A picture of the first maps (N, H, W) of a trial."""
-        path = workdir / "corrected.png"
-        panels = {"damaged": trial.damaged, "corrected": trial.restored, "original": rows}
+    def corrected(
+        self, before: np.ndarray, after: np.ndarray, rows: np.ndarray | None, place: Path | None
+    ) -> list[str]:
+        """A picture of the first maps (N, H, W) before and after a correction."""
+        if place is None:
+            return ["no place for a picture was given"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path = place.with_name(f"{place.name}.png")
+        panels = {"damaged" if rows is not None else "given": before, "corrected": after}
+        if rows is not None:
+            panels["original"] = rows
         first = {title: x[:CORRECTED] for title, x in panels.items()}
-        pictures.write_panels(first, self.data.palette, path, columns=1)
-        return f"picture: {path}"
+        pictures.write_panels(first, self.palette, path, columns=1)
+        return [f"picture: {path}"]
 
-    def _some(self, split: str, number: int, seed: int) -> np.ndarray:
-        """That many different maps of a split at random, or all: (N, H, W)."""
-        rows = self.data.rows(split)
-        rng = np.random.default_rng(seed)
-        return rows[rng.choice(len(rows), min(number, len(rows)), replace=False)]
+
+def _some(rows: np.ndarray, number: int) -> np.ndarray:
+    """That many different maps at random, or all: (N, H, W)."""
+    rng = np.random.default_rng(0)
+    return rows[rng.choice(len(rows), min(number, len(rows)), replace=False)]

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -13,30 +14,45 @@ from amd_jax.ops import integers
 SIDE = 256  # pixels of the longer side of a map, at most
 GAP, TITLE = 4, 16  # pixels
 FRAME, LAST = 200, 2000  # milliseconds
-MAGENTA = (255, 0, 255)
+MAGENTA, GREY = (255, 0, 255), (128, 128, 128)
 DISTINCT = 60  # of 442 between black and white: the least distance that an eye sees at once
 
 
-def unused_colour(palette: np.ndarray) -> np.ndarray:
-    """The colour of codes that stand for no class, uint8 (3,): magenta.
+class Palette(NamedTuple):
+    """Colours of what a pixel may hold, uint8."""
 
-    If the palette (K, 3) has that, or nearly, the colour that is farthest from all of it.
-    """
-    candidates = np.array([MAGENTA, *itertools.product(np.linspace(0, 255, 7), repeat=3)])
-    distance = np.linalg.norm(candidates[:, None] - palette, axis=-1).min(axis=1)
+    categories: np.ndarray  # (K, 3)
+    unused: np.ndarray  # (3,), of codes that stand for no class
+    noise: np.ndarray  # (3,), of states that are noise only
+
+    @classmethod
+    def of(cls, categories: np.ndarray) -> "Palette":
+        """A palette with these colours of categories, and others for what is none.
+
+        Magenta and grey; or where the categories have such colours, those that are farthest.
+        """
+        unused = _apart(MAGENTA, categories)
+        noise = _apart(GREY, np.concatenate([categories, unused[None]]))
+        return cls(np.asarray(categories, np.uint8), unused, noise)
+
+
+def _apart(wanted: tuple[int, int, int], others: np.ndarray) -> np.ndarray:
+    """The colour that is wanted, or if it is nearly one of others (N, 3), the farthest: (3,)."""
+    candidates = np.array([wanted, *itertools.product(np.linspace(0, 255, 7), repeat=3)])
+    distance = np.linalg.norm(candidates[:, None] - others, axis=-1).min(axis=1)
     return candidates[0 if distance[0] > DISTINCT else distance.argmax()].astype(np.uint8)
 
 
-def coloured(rows: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Categories (N, H, W) or `integers.UNUSED` in colours (K, 3): uint8 (N, H, W, 3)."""
-    colours = np.concatenate([[unused_colour(palette)], palette])
-    return colours[rows.astype(int) - integers.UNUSED]
+def coloured(rows: np.ndarray, palette: Palette) -> np.ndarray:
+    """States (N, H, W), categories or not, in their colours: uint8 (N, H, W, 3)."""
+    colours = np.concatenate([palette.unused[None], palette.categories, palette.noise[None]])
+    return colours[(rows.astype(int) - integers.UNUSED).clip(0, len(colours) - 1)]
 
 
 def grid(
-    rows: np.ndarray, palette: np.ndarray, columns: int | None = None, side: int = SIDE
+    rows: np.ndarray, palette: Palette, columns: int | None = None, side: int = SIDE
 ) -> Image.Image:
-    """Maps (N, H, W) of K categories as one picture, line by line; the palette is uint8 (K, 3).
+    """Maps (N, H, W) of K categories as one picture, line by line.
 
     Every pixel becomes a square, and the longer side of a map about `side` pixels. Without a
     number of columns there are about as many as lines.
@@ -78,7 +94,7 @@ def write(picture: Image.Image, path: Path, **options) -> None:
 
 def write_panels(
     panels: Mapping[str, np.ndarray],
-    palette: np.ndarray,
+    palette: Palette,
     path: Path,
     columns: int | None = None,
     side: int = SIDE,

@@ -2,88 +2,88 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
-import jax
 import numpy as np
 
-from amd_jax.evaluation import count_models, gallery, infill, spelling
-from amd_jax.models import Diffusion
-from amd_jax.types import Model, Params
+from amd_jax.evaluation import count_models, gallery, spelling
+from amd_jax.evaluation.plain_report import PlainReport
+from amd_jax.facts import TextFacts
+from amd_jax.types import Dataset, Model, Params
 
 COUNT_LIMIT = 20_000_000  # characters of training text up to which count models are fitted
 WORDS_LIMIT = 100_000_000
+CHANGED, KEPT = "^", "?"  # under a character
 
 
 @dataclasses.dataclass(frozen=True)
-class TextReport:
-    """The report (`report.Report`) on data whose rows are read and written as text."""
+class TextReport(PlainReport):
+    """The report on data whose rows are read and written as text."""
 
-    data: Any
-    rows: str = "texts"
-    num_samples: int = 4
+    facts: TextFacts
 
-    def yardsticks(self, *, split: str, num_texts: int | None) -> str:
+    def yardsticks(self, data: Dataset, split: str, number: int | None) -> str:
         """Count models of orders 0, 3 and 6 on the same rows, which see across row ends."""
-        data, train = self.data, self.data.stream("train")
+        if self.facts.padding is not None:
+            return ""
+        train = _stream(data)
         if len(train) > COUNT_LIMIT:
             return (
                 f"count models: not run (training text of {len(train):,} is over {COUNT_LIMIT:,})"
             )
-        rows = data.rows(split)[:num_texts]
-        found = []
+        rows, found = data.rows(split)[:number], []
         for order in (0, 3, 6):
-            mean, error = count_models.bits_per_char(train, rows, data.num_classes, order)
-            found.append(f"  order {order}: {mean:.3f} ± {error:.3f} bits/{data.unit}")
+            mean, error = count_models.bits_per_char(train, rows, self.facts.num_classes, order)
+            found.append(f"  order {order}: {mean:.3f} ± {error:.3f} bits/{self.facts.unit}")
         return "\n".join(["count models of the same text:", *found])
 
-    def samples(
-        self, model: Model, params: Params, workdir: Path, *, num_samples: int, seed: int
-    ) -> str:
-        """Samples, and the share of their words that occur in the training text.
+    def compared(
+        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+    ) -> list[str]:
+        """The share of the samples' words that occur in the training text."""
+        train = _stream(data)
+        if len(train) > WORDS_LIMIT:
+            return []
+        texts = [self.facts.decode(x) for x in drawn]
+        known = "".join(self.facts.pieces(train))
+        share = spelling.share_of_known_words(texts, known)
+        return [f"words of the samples that occur in the training text: {share:.0%}"]
 
-        Codes of a flow that stand for no class show as \ufffd, and their share is told.
-        """
-        shape = (num_samples, *self.data.event_shape)
-        drawn = gallery.samples(model, params, jax.random.key(seed), shape)
-        texts = [gallery.text(x, self.data.decode) for x in drawn]
-        train = self.data.stream("train")
-        lines = [f"sample {i + 1}:\n{gallery.wrapped(text)}" for i, text in enumerate(texts)]
-        lines += gallery.unused(drawn, "\ufffd")
-        if len(train) <= WORDS_LIMIT:
-            share = spelling.share_of_known_words(texts, self.data.decode(train))
-            lines.append(f"words of the samples that occur in the training text: {share:.0%}")
-        return "\n".join(lines)
-
-    def chain(self, model: Diffusion, params: Params, workdir: Path, *, seed: int) -> str:
-        """One sample on its way from noise to text."""
-        shape = (1, *self.data.event_shape)
-        frames = gallery.chain(model, params, jax.random.key(seed), shape)
-        return "\n".join(
-            f"t = {t:.2f}\n{gallery.wrapped(self.data.decode(x[0]))}" for t, x in frames
-        )
+    def corrected(
+        self, before: np.ndarray, after: np.ndarray, rows: np.ndarray | None, place: Path | None
+    ) -> list[str]:
+        """The first of some texts (N, L), the changed places marked."""
+        return self.corrected_text(self.facts.decode(before[0]), before[0], after[0])
 
     def tokens(self, text: str) -> np.ndarray:
-        """A text as tokens, int32 (L,); ValueError if it is empty or leaves the alphabet."""
-        x = self.data.encode(text).astype(np.int32)
-        if not len(x):
-            raise ValueError("--text must not be empty. Give a sentence with a spelling error.")
-        return x
+        """A text as tokens, int32 (L,), the commonest for what has none; ValueError if empty."""
+        if not text:
+            raise ValueError("The text must not be empty. Give a sentence with a spelling error.")
+        common = int(np.argmax(self.facts.frequencies)) if self.facts.frequencies else 0
+        return self.facts.encode(text.replace("\r\n", "\n"), unknown=common)
 
-    def correction(self, model: Diffusion, params: Params, *, text: str, error_rate: float) -> str:
-        """A text with its probable errors corrected, the changed places marked."""
-        x = self.tokens(text)
-        fixed = infill.correct_text(model, params, x, *self.data.event_shape, error_rate)
-        return self._corrected(x, fixed)
+    def corrected_text(self, text: str, before: np.ndarray, after: np.ndarray) -> list[str]:
+        """A text, its tokens (L,) and the corrected ones, with the changed places marked.
 
-    def restored(self, trial: infill.Trial, rows: np.ndarray, workdir: Path) -> str:
-        """The first text of a trial, the changed places marked."""
-        return self._corrected(trial.damaged[0], trial.restored[0])
+        A character that has no token stays as it is, and is marked as well.
+        """
+        text = text.replace("\r\n", "\n")
+        pieces, foreign = self.facts.pieces(after), set()
+        if self.facts.alphabet is not None and len(text) == len(pieces):
+            foreign = {i for i, known in enumerate(self.facts.known(text)) if not known}
+        signs = np.where(before != after, CHANGED, " ").tolist()
+        for i in foreign:
+            pieces[i], signs[i] = text[i], KEPT
+        shown = gallery.wrapped(*gallery.aligned(pieces, "".join(signs)))
+        lines = [
+            f"given:\n{gallery.wrapped(text)}",
+            f"corrected ({signs.count(CHANGED)} changed):\n{shown}",
+        ]
+        if foreign:
+            lines.append(f"{KEPT} marks what the alphabet lacks, and is kept: {len(foreign)}")
+        return lines
 
-    def _corrected(self, before: np.ndarray, after: np.ndarray) -> str:
-        """Two texts (L,), the changes marked in the second."""
-        return (
-            f"given:\n{gallery.wrapped(self.data.decode(before))}\n"
-            f"corrected ({(before != after).sum()} changed):\n"
-            f"{gallery.marked(before, after, self.data.decode)}"
-        )
+
+def _stream(data: Dataset) -> np.ndarray:
+    """The training text in one piece: tokens (N,)."""
+    stream = getattr(data, "content", data.rows)("train")
+    return np.ravel(stream)

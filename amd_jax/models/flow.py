@@ -6,9 +6,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from amd_jax import options
+from amd_jax.models.bounds import Elbo, ImportanceWeighted
 from amd_jax.ops import integers
 from amd_jax.transforms.chain import Chain
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
+
+
+@dataclasses.dataclass(frozen=True)
+class Inverse:
+    """Draws latents and carries them back to data.
+
+    A row that holds a code of no class is drawn again, whole, up to `redraws` times: what is left
+    is a draw of the flow given that all its codes are classes.
+    """
+
+    redraws: int = options.number(
+        0, "draw a sample anew, up to so many times, while it holds codes of no class", least=0
+    )
+    name = "inverse"
+
+    def __post_init__(self):
+        """Raises ValueError for less than no redraws."""
+        options.check(self)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,7 +43,9 @@ class Flow:
 
     transforms: tuple[Transform, ...]
     base: Law
-    redraws: int = 0  # of a sampled row that holds a code of no class
+
+    samplers = (Inverse(),)
+    bounds = (Elbo(), ImportanceWeighted())
 
     @property
     def chain(self) -> Chain:
@@ -56,11 +78,12 @@ class Flow:
         """The elbo: for a flow the exponential of every draw of it has the mean p(x)."""
         return self.elbo(params, rng, x)
 
-    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+    def sample(
+        self, params: Params, rng: Key, shape: tuple[int, ...], sampler: Inverse = samplers[0]
+    ) -> Array:
         """Samples of the given shape (B, ...), int32; `integers.UNUSED` where a code is no class.
 
-        A row that holds such a code is drawn again, whole, up to `redraws` times: what is left is
-        a draw of the flow given that all its codes are classes.
+        With `sampler=Inverse(redraws=n)` rows that hold such codes are drawn again.
         """
         x = jnp.full(shape, integers.UNUSED, jnp.int32)
         latents, _ = jax.eval_shape(self.forward, params, rng, x)
@@ -76,7 +99,7 @@ class Flow:
 
         def wanted(carry: tuple[Array, Array]) -> Array:
             i, x = carry
-            return (i <= self.redraws) & bad(x).any()
+            return (i <= sampler.redraws) & bad(x).any()
 
         return jax.lax.while_loop(wanted, draw, (jnp.array(0), x))[1]
 

@@ -58,6 +58,18 @@ def sum_event(a: Array) -> Array:
     return a.reshape(a.shape[0], -1).sum(axis=-1)
 
 
+def inside(x: Array, num_classes: int) -> Array:
+    """What to add to the nats of x (B, ...): 0, or NaN for rows that hold a token outside [0, K).
+
+    So such a row has no probability at all, where one-hots would make it a likely one: (B,).
+    Raises ValueError instead where the tokens are at hand, outside of jit.
+    """
+    if not isinstance(x, jax.core.Tracer):
+        check_tokens(np.asarray(x), num_classes)
+    outside = ((x < 0) | (x >= num_classes)).reshape(x.shape[0], -1).any(axis=1)
+    return jnp.where(outside, jnp.nan, 0.0)
+
+
 def check_tokens(x: np.ndarray, num_classes: int) -> None:
     """Raises ValueError if a token of the host array `x` is outside [0, num_classes).
 

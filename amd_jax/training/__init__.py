@@ -1,1 +1,1 @@
-"""Objectives, the training step and its loop, checkpoints, experiments."""
+"""The old name of two rooms, `learning` and `runs`: what others import by it stays here."""

@@ -112,9 +112,10 @@ class BinaryArgmax:
         self, params: Params, rng: Key, x: Array, *, train: bool = False
     ) -> tuple[Array, Nats]:
         """X (B, ...) in {0, 1} -> z (B, ...) real and -log q(z | x) (B,), in nats."""
+        known = categorical.inside(x, 2)
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         size = jnp.maximum(jax.nn.softplus(u), categorical.FLOOR)  # zero has no sign
-        return (2 * x - 1) * size, categorical.sum_event(jax.nn.log_sigmoid(u)) - log_q
+        return (2 * x - 1) * size, known + categorical.sum_event(jax.nn.log_sigmoid(u)) - log_q
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
         return (z > 0).astype(jnp.int32)
@@ -150,8 +151,9 @@ class Digits:
     def forward(
         self, params: Params, rng: Key, x: Array, *, train: bool = False
     ) -> tuple[Array, Nats]:
-        """X (B, ...) -> digits (B, ..., D) in [0, base), and 0: a bijection."""
-        return integers.to_digits(x, self.base, self.digits), jnp.zeros(x.shape[0])
+        """X (B, ...) -> digits (B, ..., D) in [0, base), and 0: a bijection of the classes."""
+        known = categorical.inside(x, self.num_classes)
+        return integers.to_digits(x, self.base, self.digits), known
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
         return integers.valid(integers.from_digits(z, self.base), self.num_classes)
@@ -159,10 +161,13 @@ class Digits:
 
 def _press(u: Array, x: Array, log_q: Nats) -> tuple[Array, Nats]:
     """Z with argmax x from free draws u (B, ..., K) of log-density log_q, and -log q(z | x)."""
-    own = categorical.one_hot(x, u.shape[-1], dtype=bool)
+    known, own = (
+        categorical.inside(x, u.shape[-1]),
+        categorical.one_hot(x, u.shape[-1], dtype=bool),
+    )
     pressed, log_slope = gumbel.threshold(u, categorical.gather(u, x)[..., None])
     z = jnp.where(own, u, pressed)
-    return z, categorical.sum_event(jnp.where(own, 0.0, log_slope)) - log_q
+    return z, known + categorical.sum_event(jnp.where(own, 0.0, log_slope)) - log_q
 
 
 def _given_argmax(phi: Array, x: Array) -> Array:

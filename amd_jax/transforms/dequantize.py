@@ -59,9 +59,9 @@ class Variational:
 
 def _place(x: Array, u: Array, num_classes: int, nats: Nats) -> tuple[Array, Nats]:
     """(x + u) / K, and the nats with the slope of that map."""
-    size = x.size / x.shape[0]
+    size, known = x.size / x.shape[0], categorical.inside(x, num_classes)
     z = (x + u.clip(MARGIN, 1 - MARGIN)) / num_classes
-    return z, nats - size * jnp.log(float(num_classes))
+    return z, known + nats - size * jnp.log(float(num_classes))
 
 
 def _floor(z: Array, num_classes: int) -> Array:

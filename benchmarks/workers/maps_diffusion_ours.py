@@ -9,8 +9,8 @@ import optax
 
 from amd_jax import models
 from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.learning import objectives
 from amd_jax.networks import UNet
-from amd_jax.training import objectives
 from benchmarks.maps_diffusion import BATCH, CLASSES, DROPOUT, MULTIPLIERS, SHAPE, STEPS, WALKED
 from benchmarks.workers import ours
 
@@ -25,7 +25,8 @@ def main() -> None:
     x = np.random.default_rng(0).integers(0, CLASSES, (BATCH, *SHAPE), dtype=np.int32)
     rng = jax.random.key(1)
     params, train = ours.trainer(objective, optax.adam(1e-4), x, rng)
-    bound, denoise = jax.jit(model.elbo), jax.jit(model.denoise)
+    bound = jax.jit(model.elbo)
+    denoise = jax.jit(lambda params, *rest: samplers.Ancestral()(model.open(params), *rest))
     times, tokens = samplers.grid(STEPS)[: WALKED + 1], jnp.asarray(x)
     works = {
         "train": train,

@@ -10,9 +10,9 @@ import optax
 
 from amd_jax import parallel
 from amd_jax.diffusion import kernels, schedules
+from amd_jax.learning import allocator, objectives, step
 from amd_jax.models import Diffusion
 from amd_jax.networks import LinearTransformer
-from amd_jax.training import allocator, objectives, step
 from amd_jax.types import Key, Objective, Params
 from benchmarks import workers
 
@@ -48,9 +48,9 @@ def trainer(
     del state
 
     def train(wait: bool = True) -> None:
-        held["state"], metrics = train_step(held["state"], rng, batch)
+        held["state"] = train_step(held["state"], rng, batch)
         if wait:
-            jax.block_until_ready((held["state"], metrics))
+            jax.block_until_ready(held["state"])
 
     return params, train
 

@@ -7,33 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from amd_jax import models, networks
-from amd_jax.ops import scalars
-from amd_jax.training import objectives
-from amd_jax.transforms import argmax, autoregressive, coupling, elementwise, laws
-from amd_jax.transforms.conditioner import OfTokens
+from amd_jax import models, networks, recipes
+from amd_jax.learning import objectives
 from benchmarks.text_argmax import BATCH, CLASSES, COMPONENTS, COUPLINGS, LAYERS, LENGTH, TEXTS
 from benchmarks.workers import ours
 
 
 def build(flow: str, features: int) -> models.Flow:
     """The paper's flow with an LSTM of `features` units."""
-    digits = argmax.Digits(CLASSES, base=2)
-    network = networks.ContextLSTM if flow == "ar" else networks.PointwiseContext
-    encoder = OfTokens(network(CLASSES, 2 * digits.digits), base=2)
-    parts = [digits, argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, encoder))]
-    size = dict(components=COMPONENTS[flow], layers=LAYERS[flow])
-    bijection = scalars.LogisticMixture(COMPONENTS[flow])
+    size = dict(features=features, components=COMPONENTS[flow], layers=LAYERS[flow])
     if flow == "ar":
-        network = networks.AutoregressiveLSTM(features, **size)
-        parts.append(autoregressive.Autoregressive(network, bijection))
-    for i in range(COUPLINGS if flow == "coupling" else 0):
-        if i > 0:
-            parts += [elementwise.Reverse(), elementwise.Linear1x1()]
-        moved = digits.digits - digits.digits // 2
-        network = networks.BidirectionalLSTM(features, channels=moved, **size)
-        parts.append(coupling.Coupling(network, bijection))
-    return models.Flow(tuple(parts), laws.Learned(laws.NORMAL))
+        lift = recipes.argmax_lift(networks.ContextLSTM, CLASSES, 2, {})
+        return recipes.autoregressive_flow(lift, size)
+    lift = recipes.argmax_lift(networks.PointwiseContext, CLASSES, 2, {})
+    return recipes.coupling_flow(lift, COUPLINGS, size)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 import sys
 import tempfile
@@ -14,7 +15,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from amd_jax.data.text import Text
-from amd_jax.training import loop
+from amd_jax.learning import loop
+from amd_jax.runs import folder
+from amd_jax.runs.keeper import Keeper
 from benchmarks.workers import ours
 from experiments import quickstart
 
@@ -78,24 +81,26 @@ def configured(turns: int, changes: dict[str, Any]) -> ConfigDict:
 
 def made_up(text: Text) -> Text:
     """The same rows of random characters."""
-    tokens = np.random.default_rng(0).integers(text.num_classes, size=CHARACTERS, dtype=np.uint8)
-    return dataclasses.replace(text, read=lambda split: tokens, name="made up")
+    tokens = np.random.default_rng(0).integers(len(text.alphabet), size=CHARACTERS, dtype=np.uint8)
+    return dataclasses.replace(text, streams={"train": tokens}, name="made up")
 
 
 def main() -> None:
     """Trains with the loop, and prints what its steps and the bare ones took."""
     ours.keep_pages()
     config = configured(**json.loads(sys.argv[1]))
-    experiment = quickstart.build(config)
-    data, rng = made_up(experiment.data), jax.random.key(0)
+    data, rng = made_up(quickstart.data(config)), jax.random.key(0)
+    parts = quickstart.build(config, data.facts)
     x = data.batch(config.seed, 0, config.batch_size)
-    numbers = {name: config[name] for name in ("ema_decay", "accumulate", "clip")}
-    _, bare_step = ours.trainer(experiment.objective, experiment.optimizer, x, rng, **numbers)
+    numbers = {name: config[name] for name in ("ema_decay", "accumulate", "clip", "log_every")}
+    _, bare_step = ours.trainer(parts.objective, parts.optimizer, x, rng, **numbers)
     bare_step()  # compiles
     turns = Turns(data, bare_step, config.log_every)
-    experiment = dataclasses.replace(experiment, data=turns)
+    nats_per_bit = math.log(2) * data.length
     with tempfile.TemporaryDirectory() as workdir:
-        loop.train(experiment, config, pathlib.Path(workdir))
+        folder.hold(workdir)
+        with Keeper(pathlib.Path(workdir), "benchmark", nats_per_bit, "char") as keeper:
+            loop.train(parts, turns, config, keeper)
     found = {"config": config.to_dict(), "bare": turns.bare, "loop": turns.loop}
     print(json.dumps(found))
 

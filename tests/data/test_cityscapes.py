@@ -126,7 +126,7 @@ def test_a_missing_archive_says_what_to_do(tmp_path, refuse):
         "not on this machine",
         "https://www.cityscapes-dataset.com",
         f"at {tmp_path / 'downloads' / 'manual' / 'gtFine_trainvaltest.zip'}",
-        "--config=experiments/own_maps.py --config.data.path=FOLDER",
+        "experiments/own_maps.py",
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -18,10 +18,10 @@ def draw(count: int, height: int = 4, width: int = 6, k: int = 3, seed: int = 0)
     return np.random.default_rng(seed).integers(k, size=(count, height, width), dtype=np.uint8)
 
 
-def make(read=None, **changes) -> maps.Maps:
-    splits = {split: draw(count, seed=count) for split, count in SIZES.items()}
+def make(splits=None, **changes) -> maps.Maps:
+    splits = splits or {split: draw(count, seed=count) for split, count in SIZES.items()}
     parts = dict(num_classes=3, event_shape=(4, 6), palette=COLOURS, name="mine") | changes
-    return maps.Maps(read=read or splits.__getitem__, **parts)
+    return maps.Maps(maps=splits, **parts)
 
 
 def save(folder, labels: np.ndarray, mode: str = "L", palette=None) -> None:
@@ -110,39 +110,22 @@ def test_what_is_evaluated_is_never_augmented(split):
 def test_nothing_is_read_before_it_is_needed_and_then_once():
     calls = []
 
-    def read(split):
-        calls.append(split)
+    def read():
+        calls.append("train")
         return draw(5)
 
-    data = make(read)
-    assert (data.unit, data.event_shape, data.num_classes) == ("pixel", (4, 6), 3)
+    data = make({"train": read})
+    assert (data.event_shape, data.num_classes, data.splits) == ((4, 6), 3, ("train",))
     assert calls == []
     for step in range(3):
         data.batch(0, step, 2)
-    data.summary()
-    assert calls == list(SPLITS)
+    assert data.facts.frequencies
+    assert calls == ["train"]
 
 
 def test_frequencies_are_smoothed_shares():
-    data = make(lambda split: np.array([[[0, 0, 0, 1]]], np.uint8), event_shape=(1, 4))
-    np.testing.assert_allclose(data.frequencies(), [4 / 7, 2 / 7, 1 / 7])
-
-
-def test_summary_shows_sizes_and_shares():
-    read = dict.fromkeys(SPLITS, np.array([[[0, 0, 0, 2]]], np.uint8)).__getitem__
-    data = make(read, event_shape=(1, 4), names=("sky", "sea", "land"))
-    assert data.summary().splitlines() == [
-        "mine: train 1, validation 1, test 1 maps of 1 x 4 pixels",
-        "3 categories, 2 in the training maps: sky 75.00%, land 25.00%",
-    ]
-
-
-def test_summary_of_many_categories_shows_the_largest():
-    read = dict.fromkeys(SPLITS, np.arange(32, dtype=np.uint8).reshape(1, 4, 8)).__getitem__
-    data = make(read, event_shape=(4, 8), num_classes=256, palette=maps.colours(256))
-    line = data.summary().splitlines()[1]
-    assert line.startswith("256 categories, 32 in the training maps: 0 3.12%, 1 3.12%")
-    assert line.endswith(", 15 3.12%, ...")
+    data = make({"train": np.array([[[0, 0, 0, 1]]], np.uint8)}, event_shape=(1, 4))
+    np.testing.assert_allclose(data.facts.frequencies, [4 / 7, 2 / 7, 1 / 7])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +144,7 @@ def test_summary_of_many_categories_shows_the_largest():
 )
 def test_bad_maps_are_refused(array, message):
     with pytest.raises(ValueError, match=message):
-        make(lambda split: array).rows("test")
+        make({"train": array, "test": array}).rows("test")
 
 
 @pytest.mark.parametrize(
@@ -170,8 +153,8 @@ def test_bad_maps_are_refused(array, message):
         (dict(num_classes=1), "2 to 256 categories; got 1"),
         (dict(num_classes=257), "2 to 256 categories; got 257"),
         (dict(event_shape=(4,)), r"a height and a width; got \(4,\)"),
-        (dict(num_classes=4), r"uint8 \(4, 3\); that of mine is uint8 \(3, 3\)"),
-        (dict(palette=COLOURS / 1), r"uint8 \(3, 3\); that of mine is float64"),
+        (dict(num_classes=4), "for each of 4 categories; that of mine has 3"),
+        (dict(palette=[(0, 0, 256)] * 3), "each 0 to 255, for each of 3 categories"),
         (dict(names=("sky", "sea")), "3 names, or none; mine has 2"),
     ],
 )
@@ -183,7 +166,7 @@ def test_bad_parts_are_refused(changes, message):
 def test_a_batch_larger_than_the_data_and_an_unknown_split_are_refused():
     with pytest.raises(ValueError, match=r"mine has 10, fewer than 11\. .*batch_size=10 or less"):
         make().batch(0, 0, 11)
-    with pytest.raises(ValueError, match="one of train, validation, test; got 'val'"):
+    with pytest.raises(ValueError, match="mine has no split 'val'; it has train, validation"):
         make().rows("val")
 
 
@@ -301,10 +284,14 @@ def one_line(path, message, **arguments):
 
 def test_places_without_maps_are_refused(tmp_path, whole):
     one_line(tmp_path / "absent", "found nothing at .*absent. Check the path")
-    one_line(tmp_path, "found none in")
+    one_line(tmp_path, "found none in .*, which holds nothing")
+    (tmp_path / "a.jpg").write_bytes(b"")
+    one_line(tmp_path, "found none in .*, which holds 1 .jpg")
     save(tmp_path / "few", whole[:4])
     one_line(tmp_path / "few", r"few needs 11; found 4\. .*train, validation and test")
     save(tmp_path / "train", whole)
+    assert maps.load(str(tmp_path)).splits == ("train",)
+    (tmp_path / "val").mkdir()
     one_line(tmp_path, "found no PNG in .*validation or val.*90/5/5")
 
 
@@ -312,7 +299,8 @@ def test_maps_of_different_sizes_are_refused(tmp_path, whole):
     save(tmp_path, whole)
     Image.fromarray(np.zeros((5, 6), np.uint8)).save(tmp_path / "zz.png")
     said = one_line(tmp_path, r"00\.png has 4 x 6, .*zz\.png has 5 x 6")
-    assert "Resize them" in said
+    assert "Resize them: size=(4, 6)" in said
+    assert maps.load(str(tmp_path), size=(4, 6)).event_shape == (4, 6)
     np.savez(tmp_path / "maps.npz", train=whole, val=whole, test=draw(3, 5, 5))
     one_line(tmp_path / "maps.npz", r"test of maps\.npz is uint8 \(3, 5, 5\)")
 
@@ -373,7 +361,9 @@ def test_numbers_that_cannot_be_are_refused(tmp_path, whole, numbers, message):
         (draw(20) / 2, "must be integers; .*maps.npy holds float64"),
         (draw(20)[0], r"shape \(N, H, W\); .*maps.npy has \(4, 6\)"),
         (draw(20)[..., None], r"has \(20, 4, 6, 1\)"),
-        (np.array([{}]), "cannot be read"),
+        (np.array([{}]), "holds Python objects, as of maps that differ in size"),
+        (np.eye(3, dtype=np.uint8)[draw(20)], r"one-hot, \(20, 4, 6, 3\)\. Save its argmax"),
+        (np.eye(3)[draw(20)], r"one-hot, \(20, 4, 6, 3\)"),
     ],
 )
 def test_arrays_of_another_kind_are_refused(tmp_path, array, message):
@@ -382,8 +372,10 @@ def test_arrays_of_another_kind_are_refused(tmp_path, array, message):
 
 
 def test_an_archive_without_the_splits_is_refused(tmp_path, whole):
+    np.savez(tmp_path / "maps.npz", test=whole, val=whole)
+    one_line(tmp_path / "maps.npz", r"validation \(or val\) and test; .* holds test, val\. Save")
     np.savez(tmp_path / "maps.npz", train=whole, test=whole)
-    one_line(tmp_path / "maps.npz", r"train, validation \(or val\) and test; .* holds train, test")
+    assert maps.load(str(tmp_path / "maps.npz")).splits == ("train", "test")
     np.savez(tmp_path / "maps.npz", train=whole, test=whole, val=whole / 2)
     one_line(tmp_path / "maps.npz", "validation in .* holds float64")
 
@@ -410,3 +402,23 @@ def test_damaged_files_are_refused(tmp_path, whole, name, damage):
     file = tmp_path / name
     file.write_bytes(DAMAGE[damage](file.read_bytes()))
     one_line(file.parent if name.startswith("land") else file, f"{name} cannot be read")
+
+
+def test_void_pixels_become_the_last_category(tmp_path, whole):
+    whole[2, 1] = 255
+    np.save(tmp_path / "maps.npy", whole)
+    data = maps.load(str(tmp_path / "maps.npy"), void=255)
+    assert data.num_classes == 4
+    np.testing.assert_array_equal(data.rows("train"), np.where(whole == 255, 3, whole)[:18])
+    assert data.facts.palette[3] == (0, 0, 0)
+    assert maps.load(str(tmp_path / "maps.npy"), num_classes=7, void=255).num_classes == 8
+    one_line(tmp_path / "maps.npy", r"\[0, 3\); got 255 in map 2", num_classes=3)
+
+
+def test_maps_are_resized_by_the_nearest_pixel(tmp_path):
+    whole = draw(20, 8, 12)
+    np.save(tmp_path / "maps.npy", whole)
+    half = maps.load(str(tmp_path / "maps.npy"), size=(4, 6)).rows("train")
+    np.testing.assert_array_equal(half, whole[:18, 1::2, 1::2])
+    twice = maps.load(str(tmp_path / "maps.npy"), size=(16, 24)).rows("train")
+    np.testing.assert_array_equal(twice, whole[:18].repeat(2, axis=1).repeat(2, axis=2))

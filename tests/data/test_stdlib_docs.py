@@ -25,7 +25,7 @@ def test_words_are_separated_by_single_spaces(data):
     whole = stdlib_docs.document()
     assert "  " not in whole
     assert whole == whole.strip()
-    assert data.encode(whole).max() == 26
+    assert data.facts.encode(whole).max() == 26
 
 
 def test_the_splits_are_alike_and_hold_nothing_twice(data):

@@ -33,7 +33,7 @@ def test_a_batch_is_a_pure_function_of_seed_and_step(crops):
 def numbered(num_rows: int, crops: bool) -> text.Text:
     """A text whose rows are 00, 11, 22, ..., so that a batch tells which rows it holds."""
     rows = np.repeat(np.arange(num_rows, dtype=np.uint8), 2)
-    return text.Text(None, 2, lambda split: rows, crops=crops)
+    return text.Text(None, 2, {"train": rows}, crops=crops)
 
 
 def test_an_epoch_covers_each_row_once():
@@ -65,18 +65,37 @@ def test_rows_tile_each_split_in_order(write):
         assert len(data.stream(split)) == size
         rows = data.rows(split)
         assert rows.shape == (size // 16, 16)
-        tiled = "".join(map(data.decode, rows))
+        tiled = "".join(map(data.facts.decode, rows))
         assert tiled == content[start : start + len(tiled)]
         start += size
     assert start == len(content)
 
 
 def test_the_alphabet_is_read_from_the_file(write):
-    data = text.load(write("naïve—été\r\n".encode() * 100), length=8)
-    assert data.alphabet == "".join(sorted(set("naïve—été\r\n")))
-    assert data.num_classes == len(data.alphabet)
-    assert data.decode(data.encode("été—\n")) == "été—\n"
-    assert data.decode(data.rows("train")[0]) == "naïve—ét"
+    data = text.load(write("naïve—été\n".encode() * 100), length=8)
+    facts = data.facts
+    assert data.alphabet == facts.alphabet == "".join(sorted(set("naïve—été\n")))
+    assert (facts.num_classes, facts.event_shape, facts.unit) == (len(data.alphabet), (8,), "char")
+    assert facts.decode(facts.encode("été—\n")) == "été—\n"
+    assert facts.decode(data.rows("train")[0]) == "naïve—ét"
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r", "\n"])
+def test_line_ends_of_any_system_are_one_symbol(write, ending):
+    data = text.load(write(f"one{ending}two{ending}".encode() * 50), length=8)
+    assert data.alphabet == "\nenotw"
+    assert data.facts.decode(data.rows("train")[0]) == "one\ntwo\n"
+
+
+def test_rare_characters_share_one_symbol(write):
+    content = "abc" * 200 + "\u2603x\u2604" + "abc" * 200
+    data = text.load(write(content.encode()), length=8, min_count=2)
+    assert data.alphabet == "abc\ufffd"
+    whole = np.concatenate([data.stream(split) for split in ("train", "validation", "test")])
+    assert data.facts.decode(whole) == content.translate(
+        dict.fromkeys((0x2603, 0x2604, 120), 0xFFFD)
+    )
+    assert data.facts.encode("a\u2603").tolist() == [0, 3]
 
 
 def test_large_files_are_read_in_pieces(write, monkeypatch):
@@ -85,41 +104,29 @@ def test_large_files_are_read_in_pieces(write, monkeypatch):
     monkeypatch.setattr(text.characters, "BLOCK", 7)
     pieces = text.load(write(content.encode()), length=8)
     np.testing.assert_array_equal(pieces.stream("train"), whole)
-    assert pieces.frequencies().sum() == pytest.approx(1)
+    assert sum(pieces.facts.frequencies) == pytest.approx(1)
 
 
 def test_raw_bytes_are_mapped_not_read(write):
     data = text.load(write(bytes(range(256)) * 10), length=100, raw_bytes=True)
-    assert data.num_classes == 256
+    assert data.facts.num_classes == 256
     assert not data.stream("train").flags.owndata
     assert data.rows("train")[1].tolist() == list(range(100, 200))
     assert type(data.batch(0, 0, 4)) is np.ndarray
-    assert data.decode(data.encode("é")) == "é"
-    assert data.decode([0xC3, 0x28]) == "\ufffd("  # not utf-8
+    assert data.facts.decode(data.facts.encode("é")) == "é"
+    assert data.facts.decode([0xC3, 0x28]) == "\ufffd("  # not utf-8
 
 
 def test_frequencies_are_smoothed_shares():
-    data = text.Text("abc", 1, lambda split: np.array([0, 0, 0, 1], np.uint8))
-    np.testing.assert_allclose(data.frequencies(), [4 / 7, 2 / 7, 1 / 7])
+    data = text.Text("abc", 1, {"train": np.array([0, 0, 0, 1], np.uint8)})
+    np.testing.assert_allclose(data.facts.frequencies, [4 / 7, 2 / 7, 1 / 7])
 
 
-def test_encode_names_the_foreign_character():
-    with pytest.raises(ValueError, match="'X' at position 4"):
-        stdlib_docs.load().encode("the X")
-
-
-@pytest.mark.parametrize("token", [-1, 27])
-def test_decode_refuses_tokens_outside_the_alphabet(token):
-    with pytest.raises(ValueError, match=r"must lie in 0, \.\.\., 26"):
-        stdlib_docs.load().decode(np.array([0, token]))
-
-
-def test_summary_shows_sizes_and_alphabet(write):
-    data = text.load(write((POEM * 40).encode()), length=16)
-    assert data.summary().splitlines() == [
-        "file.txt: train 1,620, validation 90, test 90 chars, rows of 16",
-        "alphabet of 28: ' .abcdefghijklmnopqrstuvwxyz'",
-    ]
+def test_a_split_that_is_not_there_is_named():
+    data = text.Text("ab", 4, {"train": np.zeros(100, np.uint8)})
+    assert data.splits == ("train",)
+    with pytest.raises(ValueError, match="text has no split 'test'; it has train"):
+        data.rows("test")
 
 
 @pytest.mark.parametrize(
@@ -147,30 +154,27 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
 
 
 def test_bad_parts_are_refused():
-    def read(split):
-        return np.zeros(5, np.uint8)
-
+    streams = {"train": np.zeros(5, np.uint8), "test": np.zeros(5, np.uint8)}
     with pytest.raises(ValueError, match="length of at least 1; got 0"):
-        text.Text("ab", 0, read)
+        text.Text("ab", 0, streams)
     with pytest.raises(ValueError, match="differ; text has 'aba'"):
-        text.Text("aba", 4, read)
+        text.Text("aba", 4, streams)
     with pytest.raises(ValueError, match="one row of 6 characters; test of text has 5"):
-        text.Text("ab", 6, read).rows("test")
-    with pytest.raises(ValueError, match="one of train, validation, test; got 'valid'"):
-        text.Text("ab", 4, read).rows("valid")
+        text.Text("ab", 6, streams).rows("test")
 
 
 def test_nothing_is_read_before_it_is_needed_and_then_once():
     calls = []
 
-    def read(split):
-        calls.append(split)
+    def read():
+        calls.append("train")
         return np.zeros(100, np.uint8)
 
-    data = text.Text("ab", 4, read)
-    data.decode(data.encode("abba"))
+    data = text.Text("ab", 4, {"train": read})
+    assert data.splits == ("train",)
     assert calls == []
     for step in range(3):
         data.batch(0, step, 2)
     data.rows("train")
+    assert data.facts.frequencies[0] > 0.9
     assert calls == ["train"]

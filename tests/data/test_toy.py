@@ -32,11 +32,8 @@ def test_batches_follow_the_law_and_repeat():
 
 def test_points_as_text():
     data = toy.load()
-    assert data.decode(data.encode("3 90")) == "3 90"
-    assert "entropy" in data.summary()
-    for wrong in ("3", "3 91", "a b", "3 -1"):
-        with pytest.raises(ValueError, match=r"two numbers in \[0, 91\)"):
-            data.encode(wrong)
+    assert data.facts.show([3, 90]) == "3 90"
+    assert "entropy 5.154" in data.facts.summary({"train": 5})
 
 
 @pytest.mark.parametrize("k", [1, 257])

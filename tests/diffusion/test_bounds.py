@@ -1,8 +1,11 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from amd_jax import models
 from amd_jax.diffusion import bounds, kernels, schedules
 from tests import enumeration, zoo
 
@@ -141,3 +144,68 @@ def test_a_perfect_guess_costs_nothing(name):
     s, t = jnp.array([0.3]), jnp.array([0.4])
     np.testing.assert_allclose(bounds.discrete(kernel, x_0, p_0, x_t, s, t), 0, atol=1e-6)
     np.testing.assert_allclose(bounds.leave_one_out(kernel, x_0, p_0, s, t), 0, atol=1e-6)
+
+
+SMOOTH = [name for name in zoo.KERNELS if name.split("-")[1] in zoo.ANALYTIC]
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("t", [0.2, 0.7])
+def test_rate_is_the_limit_of_discrete(name, t):
+    with jax.enable_x64(True):
+        kernel, step = zoo.KERNELS[name], 1e-5
+        x_0, x_t, weight = pairs(kernel, t)
+        p_0, time = guesses(kernel).astype(np.float64), jnp.array([t])
+        found = bounds.rate(kernel, x_0, p_0, x_t, time)
+        near = general(kernel, x_0, p_0, x_t, time - step, time) / step
+    possible = weight > 1e-6
+    np.testing.assert_allclose(found[possible], near[possible], rtol=2e-3, atol=1e-4)
+    assert abs(np.asarray(near)[possible]).max() > 0.1
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("t", [0.2, 0.7])
+def test_the_divergence_falls_by_the_expected_rate(name, t):
+    """For one guess for all x_t, as of a network that does not see it."""
+    kernel = zoo.KERNELS[name]
+    states, classes = len(kernel.prior), kernel.num_classes
+    with jax.enable_x64(True):
+        x_0, x_t, _ = pairs(kernel, t)
+        weight = np.asarray(kernel.push(jnp.eye(states)[None], jnp.zeros(1), jnp.array([t])))
+        p_0 = jnp.repeat(guesses(kernel)[:, :states].astype(np.float64), states, axis=1)
+        rates = bounds.rate(kernel, x_0, p_0, x_t, jnp.array([t])).reshape(states, states)
+        clean, guess = jnp.arange(classes)[None], p_0[:, ::states][:, :classes]
+        _, slope = jax.jvp(
+            lambda u: bounds.divergence(kernel, clean, guess, u), (jnp.array([t]),), (jnp.ones(1),)
+        )
+    weight, rates, slope = weight[0], np.asarray(rates), np.asarray(slope[0])
+    expected = np.where(weight > 0, weight * rates, 0).sum(axis=1)[:classes]
+    np.testing.assert_allclose(-slope, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("denoiser", ["hollow_table", "table"])
+def test_continuous_is_the_bound_of_many_steps(denoiser):
+    """Seen to 2 %, whether the network sees the own token or not."""
+    model = zoo.diffusion("uniform-cosine", denoiser, 400)
+    params = zoo.parameters(model, scale=0.3)
+    x = enumeration.sequences(3, zoo.LENGTH)[[0, 5]]
+    rows = jnp.tile(x, (40_000, 1))
+    endless = dataclasses.replace(model, steps=None)
+    found = np.asarray(jax.jit(endless.elbo)(params, jax.random.key(0), rows)).reshape(-1, 2)
+    error = found.std(axis=0) / len(found) ** 0.5
+    expected = enumeration.bound(model, params, x)
+    assert error.max() < 0.04
+    assert (abs(found.mean(axis=0) - expected) < 4 * error + 0.02 * abs(expected)).all()
+
+
+def test_continuous_time_needs_a_derivative():
+    table = zoo.KERNELS["uniform-tabulated"]
+    with pytest.raises(ValueError, match="a schedule with a derivative; Table has none"):
+        models.Diffusion(table, zoo.Table(3), steps=None)
+    model = models.Diffusion(zoo.KERNELS["uniform-cosine"], zoo.Table(3), steps=None)
+    params = zoo.parameters(model)
+    with pytest.raises(ValueError, match="continuous time has none"):
+        model.log_weight(params, jax.random.key(0), jnp.zeros((1, 2), jnp.int32))
+    with pytest.raises(ValueError, match="in as many steps as you say"):
+        model.sample(params, jax.random.key(0), (1, 2))
+    assert model.sample(params, jax.random.key(0), (1, 2), steps=3).shape == (1, 2)

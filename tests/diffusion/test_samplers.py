@@ -1,12 +1,9 @@
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import models
-from amd_jax.diffusion import samplers
+from amd_jax.diffusion import kernels, samplers
 from tests import enumeration, zoo
 
 DRAWS = 20_000
@@ -31,14 +28,22 @@ def walk(request):
     """A model, its parameters, and its sampler on any grid: (rng, x, times) -> x."""
     model = zoo.diffusion(request.param, "table", 5)
     params = zoo.parameters(model)
-    predict = functools.partial(model.predict, params)
-    return model, params, jax.jit(functools.partial(samplers.ancestral, model.kernel, predict))
+
+    @jax.jit
+    def ancestral(rng, x, times):
+        return samplers.Ancestral()(model.open(params), rng, x, times)
+
+    return model, params, ancestral
+
+
+def noise(model, rng):
+    return kernels.draw_prior(model.kernel, rng, (DRAWS, zoo.LENGTH))
 
 
 @pytest.mark.parametrize("grid", GRIDS)
 def test_follows_the_law_of_the_chain(walk, grid):
     model, params, ancestral = walk
-    start = model.noise(jax.random.key(0), (DRAWS, zoo.LENGTH))
+    start = noise(model, jax.random.key(0))
     x = ancestral(jax.random.key(1), start, jnp.array(GRIDS[grid]))
     assert x.dtype == jnp.int32
     law = enumeration.prior(model, zoo.LENGTH)
@@ -59,7 +64,7 @@ def test_starts_where_it_is_put(walk):
 
 def test_parts_compose(walk):
     model, params, ancestral = walk
-    x = model.noise(jax.random.key(3), (DRAWS, zoo.LENGTH))
+    x = noise(model, jax.random.key(3))
     half = ancestral(jax.random.key(4), x, jnp.array([1.0, 0.8, 0.4]))
     x = ancestral(jax.random.key(5), half, jnp.array([0.4, 0.2, 0.0]))
     law = enumeration.prior(model, zoo.LENGTH)
@@ -75,5 +80,5 @@ def test_no_step_changes_nothing(walk):
 
 def test_noise_is_the_prior(walk):
     model, _, _ = walk
-    x = models.Diffusion.noise(model, jax.random.key(6), (DRAWS, zoo.LENGTH))
+    x = noise(model, jax.random.key(6))
     enumeration.assert_drawn_from(enumeration.number(x, 3), enumeration.prior(model, zoo.LENGTH))

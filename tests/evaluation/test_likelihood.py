@@ -1,49 +1,83 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.evaluation import likelihood
+from amd_jax import models
+from amd_jax.evaluation import groups, likelihood
+from amd_jax.facts import Facts, TextFacts
+from amd_jax.models.bounds import Elbo, ImportanceWeighted
+from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from tests import enumeration, zoo
 
 
-def first_token(params, rng, x):
+@dataclasses.dataclass(frozen=True)
+class FirstToken:
     """An estimate without noise: -(token + 1) nats."""
-    return -(x[:, 0] + 1.0) * params
+
+    draws = 3
+
+    def __call__(self, model, params, rng, x):
+        return -(x[:, 0] + 1.0) * params
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """Noise alone."""
+
+    draws = 1
+
+    def __call__(self, model, params, rng, x):
+        return jax.random.uniform(rng, x.shape[:1])
+
+
+FACTS = Facts(10, (2,))
+
+
+def estimated(bound, rows, params=1.0, facts=FACTS):
+    return likelihood.bits(bound, None, jnp.asarray(params), jax.random.key(0), rows, facts)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9])
-@pytest.mark.parametrize("batch_size", [1, 2, 128])
-def test_every_row_counts_once(n, batch_size, monkeypatch):
-    monkeypatch.setattr(likelihood, "TOKENS", 3 * 2 * batch_size)  # 3 draws of rows of 2
+@pytest.mark.parametrize("size", [1, 2, 128])
+def test_every_row_counts_once(n, size, monkeypatch):
+    monkeypatch.setattr(groups, "TOKENS", 3 * 2 * size)  # 3 draws of rows of 2
     rows = np.stack([np.arange(n), np.zeros(n, int)], axis=1).astype(np.uint8)
-    nats = likelihood.nats_of_rows(first_token, jnp.ones(()), jax.random.key(0), rows, 10, 3)
-    found = likelihood.mean_bits(nats, rows)
+    found = estimated(FirstToken(), rows)
     bits = (np.arange(n) + 1) / (2 * np.log(2))
     assert found.examples == n
     assert found.bits == pytest.approx(bits.mean(), rel=1e-6)
     if n == 1:
         assert np.isnan(found.error)
+        assert str(found) == f"{found.bits:.3f}"
     else:
         assert found.error == pytest.approx(bits.std(ddof=1) / n**0.5, rel=1e-6)
 
 
-def test_every_row_has_its_own_noise(monkeypatch):
-    monkeypatch.setattr(likelihood, "TOKENS", 4)
-
-    def noise(params, rng, x):
-        return jax.random.uniform(rng, x.shape[:1])
-
+def test_every_row_has_its_own_noise_whatever_the_devices(monkeypatch):
+    monkeypatch.setattr(groups, "TOKENS", 4)
     rows = np.zeros((9, 2), np.uint8)
-    nats = likelihood.nats_of_rows(noise, jnp.ones(()), jax.random.key(0), rows, 3)
-    found = likelihood.mean_bits(nats, rows)
-    draws = 1 / (2 * np.log(2) * 12**0.5)  # of the standard deviation of one row
-    assert 0.4 * draws < found.error * 3 < 2 * draws
+    nats = likelihood.nats_of_rows(Noise(), None, jnp.ones(()), jax.random.key(0), rows, 3)
+    assert len(np.unique(nats)) == 9
+    keys = [groups._key(jax.random.key(0), row) for row in range(0, 9, 2)]
+    alone = np.concatenate([jax.random.uniform(key, (2,)) for key in keys])
+    np.testing.assert_array_equal(nats, alone[:9].astype(np.float64))
+
+
+def test_rows_of_different_lengths_count_by_their_tokens():
+    """As of a text of 2 characters and its end, and one of 4: 7 in all."""
+    facts = TextFacts(3, (4,), alphabet="\nab", padding=0)
+    rows = np.array([[1, 2, 0, 0], [2, 1, 2, 1]])
+    np.testing.assert_array_equal(facts.lengths(rows), [3, 4])
+    found = estimated(FirstToken(), rows, facts=facts)
+    assert found.bits == pytest.approx((2 + 3) / np.log(2) / 7)
 
 
 def test_tokens_outside_are_refused():
-    with pytest.raises(ValueError, match="got 3 at index"):
-        likelihood.nats_of_rows(first_token, 1.0, jax.random.key(0), np.full((2, 2), 3), 3)
+    with pytest.raises(ValueError, match="got 10 at index"):
+        estimated(FirstToken(), np.full((2, 2), 10))
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +89,42 @@ def trained():
     return model, params, rows, exact
 
 
-@pytest.mark.parametrize("verb", [likelihood.elbo, likelihood.elbo_of_all_steps])
-def test_both_estimates_are_the_exact_bound(trained, verb):
+@pytest.mark.parametrize("bound", [DrawnSteps(), AllSteps()], ids=lambda bound: bound.name)
+def test_both_estimates_are_the_exact_bound(trained, bound):
     model, params, rows, exact = trained
-    found = verb(model, params, jax.random.key(0), rows, 3)
+    found = likelihood.bits(bound, model, params, jax.random.key(0), rows, zoo.Pairs.facts)
     assert found.examples == 301
     spread = exact.std(ddof=1) / 301**0.5
     assert spread < found.error < 0.1  # it holds the noise of the draws as well
     assert abs(found.bits - exact.mean()) < 4 * found.error
     assert str(found) == f"{found.bits:.3f} ± {found.error:.3f}"
+
+
+def test_a_bound_on_a_coarser_grid_is_that_of_the_coarser_model(trained):
+    model, params, rows, _ = trained
+    coarse = dataclasses.replace(model, steps=2)
+    given = params, jax.random.key(0), jnp.asarray(rows[:8], jnp.int32)
+    for bound in (DrawnSteps(grid=2), AllSteps(grid=2)):
+        other = dataclasses.replace(bound, grid=None)
+        np.testing.assert_array_equal(bound(model, *given), other(coarse, *given))
+        assert "2 steps" in bound.told(model)
+    with pytest.raises(ValueError, match=r"grid must be in \[1, 4\].*got 5"):
+        AllSteps(grid=5).told(model)
+
+
+def test_an_evaluation_compiles_once(trained):
+    model, params, rows, _ = trained
+    traced = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Counted(Elbo):
+        def __call__(self, *arguments):
+            traced.append(1)
+            return super().__call__(*arguments)
+
+    for _ in range(3):
+        likelihood.bits(Counted(), model, params, jax.random.key(0), rows, zoo.Pairs.facts)
+    assert len(traced) == 1
 
 
 @pytest.mark.slow
@@ -72,26 +133,54 @@ def test_importance_weighting_lowers_the_bits_towards_the_truth():
     model = zoo.flow("gumbel", 3, 3)
     params = zoo.parameters(model, scale=0.1)
     rows = np.tile(enumeration.sequences(3, zoo.LENGTH), (50, 1))
-    given = model, params, jax.random.key(0), rows, 3
-    found = [likelihood.iwbo(*given, samples) for samples in (1, 10, 1000)]
+    given = model, params, jax.random.key(0), rows, zoo.Pairs.facts
+    found = [likelihood.bits(ImportanceWeighted(k), *given) for k in (1, 10, 1000)]
     bits = [estimate.bits for estimate in found]
     assert bits[0] > bits[1] > bits[2]
-    elbo = likelihood.elbo(*given)
+    elbo = likelihood.bits(Elbo(), *given)
     assert abs(elbo.bits - bits[0]) < 5 * (elbo.error + found[0].error)
-    p = np.exp(likelihood.log_likelihoods(*given[:3], rows[:9], 3, 10_000))
+    log_p = likelihood.nats_of_rows(ImportanceWeighted(10_000), *given[:3], rows[:9], 3)
+    p = np.exp(log_p)
     assert p.sum() == pytest.approx(1, abs=0.02)
     assert bits[2] == pytest.approx(-np.log2(p).mean() / zoo.LENGTH, abs=0.01)
 
 
 def test_no_importance_samples_are_refused():
-    with pytest.raises(ValueError, match="1 sample or more; got 0"):
-        likelihood.iwbo(None, None, jax.random.key(0), np.zeros((1, 2)), 3, 0)
+    with pytest.raises(ValueError, match="importance_samples must be at least 1; got"):
+        ImportanceWeighted(0)
 
 
-def test_a_model_without_steps_has_no_exact_bound():
-    with pytest.raises(ValueError, match="object has none"):
-        likelihood.elbo_of_all_steps(object(), None, jax.random.key(0), np.zeros((1, 2)), 3)
+@pytest.mark.parametrize("kernel", ["uniform-cosine", "absorbing-linear", "birth_death-linear"])
+def test_outside_jit_a_token_beyond_the_classes_is_refused_inside_it_is_nan(kernel):
+    model = zoo.diffusion(kernel, "table", 3)
+    params, classes = zoo.parameters(model), model.kernel.num_classes
+    x = jnp.array([[0, 1], [0, classes]])
+    for verb in (model.elbo, model.log_weight):
+        with pytest.raises(ValueError, match=f"got {classes} at index"):
+            verb(params, jax.random.key(0), x)
+        nats = jax.jit(verb)(params, jax.random.key(0), x)
+        assert np.isfinite(nats[0])
+        assert np.isnan(nats[1])
 
 
-def test_bits_per_dim():
-    np.testing.assert_allclose(likelihood.bits_per_dim(np.log(2) * np.array([6.0]), 3), 2)
+@pytest.mark.parametrize("lift", ["argmax", "gumbel", "gumbel_threshold", "uniform", "binary"])
+def test_so_it_is_for_flows(lift):
+    """Also for a code that the digits have, and no class."""
+    model = zoo.flow(lift, 2 if lift == "binary" else 3, 3)
+    params = zoo.parameters(model)
+    for token in (-1, 3):
+        x = jnp.array([[0, 1], [2, token]])
+        with pytest.raises(ValueError, match=f"got {token} at index"):
+            model.elbo(params, jax.random.key(0), x)
+        nats = jax.jit(model.elbo)(params, jax.random.key(0), x)
+        assert np.isfinite(nats[0])
+        assert np.isnan(nats[1])
+
+
+def test_the_estimates_of_a_model_that_says_nothing():
+    assert [bound.name for bound in models.bounds.of(object())] == ["elbo", "iwbo"]
+
+
+def test_bits_per_token():
+    nats = np.log(2) * np.array([-6.0, -3.0])
+    assert likelihood.mean_bits(nats, np.array([3, 3])).bits == pytest.approx(1.5)

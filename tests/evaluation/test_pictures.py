@@ -15,24 +15,30 @@ def draw(count, height=4, width=6, k=3, seed=0):
     return np.random.default_rng(seed).integers(k, size=(count, height, width), dtype=np.uint8)
 
 
+PALETTE = pictures.Palette.of(COLOURS)
+
+
 @pytest.mark.parametrize("palette", [COLOURS, cityscapes.PALETTE, maps.colours(4)])
 def test_unused_codes_are_magenta(palette):
-    np.testing.assert_array_equal(pictures.unused_colour(palette), pictures.MAGENTA)
+    found = pictures.Palette.of(palette)
+    np.testing.assert_array_equal(found.unused, pictures.MAGENTA)
 
 
-@pytest.mark.parametrize("taken", [(255, 0, 255), (250, 5, 250)])
-def test_unused_codes_have_a_colour_of_their_own(taken):
+@pytest.mark.parametrize("taken", [pictures.MAGENTA, (250, 5, 250), pictures.GREY])
+def test_what_is_no_category_has_colours_of_its_own(taken):
     """No palette of 256 holds every candidate, nor hides one of few colours."""
     for palette in (np.array([(0, 0, 0), taken], np.uint8), maps.colours(256)):
-        found = pictures.unused_colour(np.concatenate([palette, [taken]]))
-        assert np.linalg.norm(palette.astype(int) - found, axis=1).min() > 10
-        assert np.linalg.norm(found.astype(int) - taken) > 60
+        found = pictures.Palette.of(np.concatenate([palette, [taken]]))
+        for colour in (found.unused, found.noise):
+            assert np.linalg.norm(palette.astype(int) - colour, axis=1).min() > 10
+            assert np.linalg.norm(colour.astype(int) - taken) > 60
+        assert np.linalg.norm(found.noise.astype(int) - found.unused) > 60
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32])
 def test_a_grid_shows_every_pixel_of_every_map(dtype):
     rows = draw(5).astype(dtype)
-    picture = pictures.grid(rows, COLOURS, columns=3, side=30)
+    picture = pictures.grid(rows, PALETTE, columns=3, side=30)
     scale, gap = 5, pictures.GAP  # 30 pixels for the 6 of the longer side
     assert picture.mode == "RGB"
     assert picture.size == (3 * 30 + 2 * gap, 2 * 20 + gap)
@@ -46,30 +52,33 @@ def test_a_grid_shows_every_pixel_of_every_map(dtype):
     assert (pixels[-20:, 60 + 2 * gap :] == WHITE).all()  # where a sixth map would be
 
 
-def test_unused_codes_are_shown():
-    rows = np.array([[[0, -1], [1, 2]]])
-    pixels = np.asarray(pictures.grid(rows, COLOURS, side=2))
-    np.testing.assert_array_equal(pixels, [[COLOURS[0], pictures.MAGENTA], COLOURS[1:]])
+def test_what_is_no_category_is_shown():
+    """A code of no class, and states that are noise only, such as a mask."""
+    rows = np.array([[[0, -1, 3], [1, 2, 4]]])
+    pixels = np.asarray(pictures.grid(rows, PALETTE, side=3))
+    noise = pictures.GREY
+    want = [[COLOURS[0], pictures.MAGENTA, noise], [COLOURS[1], COLOURS[2], noise]]
+    np.testing.assert_array_equal(pixels, want)
 
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 2), (5, 3), (16, 4)])
 def test_a_grid_is_about_square_and_a_map_256_pixels(count, columns):
-    assert pictures.grid(draw(count), COLOURS).width == columns * (252 + 4) - 4
+    assert pictures.grid(draw(count), PALETTE).width == columns * (252 + 4) - 4
 
 
 @pytest.mark.parametrize("shape", [(300, 20), (256, 256), (1, 1)])
 def test_maps_of_any_size_are_shown(shape):
-    picture = pictures.grid(draw(1, *shape), COLOURS)
+    picture = pictures.grid(draw(1, *shape), PALETTE)
     assert picture.size == ((256, 256) if shape == (1, 1) else shape[::-1])
 
 
 def test_panels_stand_side_by_side_under_their_titles(tmp_path):
     few, many = draw(1), draw(4, seed=1)
     path = tmp_path / "both.png"
-    pictures.write_panels({"data": few, "samples": many}, COLOURS, path, side=30)
+    pictures.write_panels({"data": few, "samples": many}, PALETTE, path, side=30)
     with Image.open(path) as picture:
         pixels = np.asarray(picture)
-    left, right = (np.asarray(pictures.grid(rows, COLOURS, side=30)) for rows in (few, many))
+    left, right = (np.asarray(pictures.grid(rows, PALETTE, side=30)) for rows in (few, many))
     below = pixels[pictures.TITLE :]
     np.testing.assert_array_equal(below[:20, :30], left)
     np.testing.assert_array_equal(below[:, -right.shape[1] :], right)
@@ -79,7 +88,10 @@ def test_panels_stand_side_by_side_under_their_titles(tmp_path):
 
 def test_a_film_shows_its_frames_and_rests_at_the_last(tmp_path):
     rows = draw(4, k=8)
-    frames = [pictures.grid(rows[[i]], cityscapes.PALETTE, side=60) for i in (0, 1, 2, 3)]
+    frames = [
+        pictures.grid(rows[[i]], pictures.Palette.of(cityscapes.PALETTE), side=60)
+        for i in (0, 1, 2, 3)
+    ]
     pictures.write_gif(frames, tmp_path / "chain.gif")
     with Image.open(tmp_path / "chain.gif") as film:
         assert film.n_frames == 4
@@ -91,14 +103,14 @@ def test_a_film_shows_its_frames_and_rests_at_the_last(tmp_path):
 
 
 def test_a_film_of_one_frame(tmp_path):
-    pictures.write_gif([pictures.grid(draw(1), COLOURS)], tmp_path / "one.gif")
+    pictures.write_gif([pictures.grid(draw(1), PALETTE)], tmp_path / "one.gif")
     with Image.open(tmp_path / "one.gif") as film:
         assert (film.n_frames, film.size) == (1, (252, 168))
 
 
 @pytest.mark.parametrize("name", ["samples.png", "chain.gif"])
 def test_no_half_picture_is_left(name, tmp_path, monkeypatch):
-    picture, path = pictures.grid(draw(1), COLOURS), tmp_path / name
+    picture, path = pictures.grid(draw(1), PALETTE), tmp_path / name
     pictures.write(picture, path)
     whole = path.read_bytes()
 

@@ -3,17 +3,12 @@
 import contextlib
 import io
 import pathlib
-import runpy
 import sys
 from typing import NamedTuple
 
-import absl.logging  # noqa: F401  its flags would else go with the first command
-from absl import flags
-
-from experiments import overrides
+from experiments import command_line, run
 
 ROOT = pathlib.Path(__file__).parents[2]
-RUN = ROOT / "experiments" / "run.py"
 QUICK = f"--config={ROOT / 'experiments' / 'quickstart.py'}"
 OWN = f"--config={ROOT / 'experiments' / 'own_text.py'}"
 SMALL = (
@@ -39,19 +34,16 @@ class Result(NamedTuple):
 
 
 def command(*arguments: str) -> Result:
-    """Runs a command with flags of its own, defined anew."""
-    before, argv, ending = set(flags.FLAGS), ["experiments.run", *map(str, arguments)], None
+    """Runs a command as a process of its own would."""
+    argv, ending = ["experiments.run", *map(str, arguments)], None
     printed = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    known, sys.argv = sys.argv, argv  # ml_collections reads it as well
+    known, sys.argv = sys.argv, argv  # which the run keeps
     try:
         with contextlib.redirect_stdout(printed):
-            module = runpy.run_path(str(RUN), run_name="experiments.run")
-            module["run"](overrides.parse(argv))
+            command_line.run(run.main, argv)
     except SystemExit as stop:
         ending = stop.code
     finally:
         sys.argv = known
-        for name in set(flags.FLAGS) - before:
-            delattr(flags.FLAGS, name)
     printed.flush()
     return Result(printed.buffer.getvalue().decode(), ending)

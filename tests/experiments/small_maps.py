@@ -7,9 +7,10 @@ from ml_collections import ConfigDict
 from amd_jax import models
 from amd_jax.data import maps
 from amd_jax.diffusion import kernels, schedules
+from amd_jax.experiment import Parts, numbers
+from amd_jax.facts import Facts
+from amd_jax.learning import objectives
 from amd_jax.ops import categorical
-from amd_jax.training import objectives
-from amd_jax.training.experiment import Experiment, numbers
 
 
 class Neighbourhood(nn.Module):
@@ -30,8 +31,11 @@ def get_config() -> ConfigDict:
     return config
 
 
-def build(config: ConfigDict) -> Experiment:
-    data = maps.load(**config.data)
-    kernel = kernels.uniform(schedules.cosine, data.num_classes)
-    model = models.Diffusion(kernel, Neighbourhood(data.num_classes), steps=8)
-    return Experiment(model, objectives.NegativeElbo(model), optax.adam(1e-2), data)
+def data(config: ConfigDict) -> maps.Maps:
+    return maps.load(**config.data)
+
+
+def build(config: ConfigDict, facts: Facts) -> Parts:
+    kernel = kernels.uniform(schedules.cosine, facts.num_classes)
+    model = models.Diffusion(kernel, Neighbourhood(facts.num_classes), steps=8)
+    return Parts(model, objectives.NegativeElbo(model), optax.adam(1e-2))

@@ -6,17 +6,16 @@ import jax
 import numpy as np
 import pytest
 
-from amd_jax.data import cityscapes, corpus, scenes
-from amd_jax.evaluation import gallery, pictures
-from amd_jax.training import checkpoints, loop
-from amd_jax.training import experiment as experiments
-from amd_jax.training import workdir as workdirs
+from amd_jax.data import cityscapes, scenes, tokens
+from amd_jax.evaluation import gallery, report
+from amd_jax.experiment import Experiment, load_run
+from amd_jax.learning.numbers import check_numbers
 from tests.experiments.command import ROOT
 
 FILES = {
     path.stem: path
     for path in sorted((ROOT / "experiments").glob("*.py"))
-    if path.stem not in ("__init__", "command_line", "overrides", "run", "table4")
+    if "def build(" in path.read_text()
 }
 HOLLOW = {"network.width": 8, "network.join_width": 8, "network.blocks": 1}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
@@ -33,42 +32,45 @@ UNET = {"network.dim": 8, "network.multipliers": (1, 2), "network.groups": 4, "n
 SHRUNK = {
     "argmax_quickstart": {"length": 16, **FLOW},
     "eight_gaussians": {"num_classes": 9, **FLOW},
-    "own_text_argmax_ar": {"data.length": 16, **FLOW},
-    "own_text_argmax_coupling": {"data.length": 16, "couplings": 2, **FLOW},
-    "text8_argmax_ar": FLOW,
-    "text8_argmax_ar_base": {"base": 6, **FLOW},
+    "own_text_argmax": {"data.length": 16, **FLOW},
+    "own_text_argmax:coupling": {"data.length": 16, "couplings": 2, **FLOW},
+    "text8_argmax_ar": {"base": 6, **FLOW},
+    "text8_argmax_ar:enwik8": FLOW,
     "text8_argmax_coupling": {"couplings": 2, **FLOW},
-    "text8_dequantize_uniform": {"couplings": 2, **LSTM},
-    "text8_dequantize_variational": FLOW,
-    "enwik8_argmax_ar": FLOW,
-    "enwik8_argmax_coupling": {"couplings": 2, **FLOW},
+    "text8_argmax_coupling:enwik8": {"couplings": 2, **FLOW},
+    "text8_dequantize": FLOW,
+    "text8_dequantize uniform": {"variational": False, "couplings": 2, **FLOW},
     "quickstart": {"length": 32, **HOLLOW},
     "own_text": {"data.length": 32, **HOLLOW},
     "text8_diffusion": LINEAR,
-    "enwik8_diffusion": LINEAR,
+    "text8_diffusion:enwik8": LINEAR,
     "cityscapes_argmax": MAP_FLOW,
-    "cityscapes_dequantize": MAP_FLOW,
+    "cityscapes_argmax gumbel": {"lift": "gumbel", **MAP_FLOW},
+    "cityscapes_argmax variational": {"lift": "variational", **MAP_FLOW},
     "cityscapes_diffusion": UNET,
     "maps_quickstart": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
+    "maps_quickstart:squares": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
     "own_maps": HOLLOW_MAP,
-    "squares": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
     "table4_row": MAP_FLOW,
+    "table4_row diffusion": {"row": "diffusion", "denoiser.width": 8, "denoiser.join_width": 8},
 }
-UNITS = {"eight_gaussians": "coordinate", "enwik8_diffusion": "byte"}
-UNITS |= {"enwik8_argmax_ar": "byte", "enwik8_argmax_coupling": "byte"}
-MAPS = [name for name in FILES if name.startswith(("cityscapes", "maps", "own_maps"))]
-UNITS |= dict.fromkeys([*MAPS, "squares", "table4_row"], "pixel")
+
+
+def opened(name):
+    """The experiment of an entry above."""
+    stem, colon, variant = name.split()[0].partition(":")
+    return Experiment.open(f"{FILES[stem]}{colon}{variant}")
 
 
 @pytest.fixture(autouse=True)
 def corpora(monkeypatch):
     """text8 and enwik8 without their archives, which tests/data sees to."""
 
-    def read(self, split, data_dir=None):
-        classes = len(self.alphabet or range(256))
+    def read(corpus, split, data_dir=None):
+        classes = len(corpus.alphabet or range(256))
         return np.random.default_rng(0).integers(0, classes, 4000).astype(np.uint8)
 
-    monkeypatch.setattr(corpus.Corpus, "read", read)
+    monkeypatch.setattr(tokens, "read", read)
 
 
 @pytest.fixture(autouse=True)
@@ -101,10 +103,10 @@ def book(tmp_path):
 
 
 @pytest.mark.slow  # test_run.py and test_run_maps.py train two of them in the quick suite
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", SHRUNK)
 def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
-    module, workdir = workdirs.load_module(FILES[name]), tmp_path / "run"
-    config = module.get_config()
+    experiment, workdir = opened(name), tmp_path / "run"
+    config = experiment.config()
     small = {"batch_size": 2, "num_steps": 3, "log_every": 1, **SHRUNK[name]}
     if "timesteps" in config:
         small["timesteps"] = 4
@@ -113,48 +115,61 @@ def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
         config.data.path = str(book)
     if name == "own_maps":
         config.data.path = str(maps_file)
-    experiment = module.build(config)
-    workdirs.claim(workdir, config, FILES[name], experiment.data.summary())
-    params = loop.train(experiment, config, workdir)
+    run, params = experiment.fit(workdir, config)
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3]
-    unit = UNITS.get(name, "char")
-    assert all(0 < line[f"loss_bits_per_{unit}"] < 1000 for line in lines)
+    assert all(0 < line[f"loss_bits_per_{run.facts.unit}"] < 1000 for line in lines)
+    if "diffusion" not in name.split()[1:]:
+        assert all(line["learning_rate"] >= 0 for line in lines)
 
-    experiment, restored = checkpoints.load_run(workdir)
+    for file in (book, maps_file):
+        file.unlink()  # a run needs no data to be sampled from
+    found, restored = load_run(workdir)
+    assert found.facts == run.facts
     jax.tree.map(np.testing.assert_array_equal, restored, params)
-    shape = (2, *experiment.data.event_shape)
-    x = gallery.samples(experiment.model, restored, jax.random.key(0), shape)
+    shape = (2, *found.facts.event_shape)
+    x = gallery.samples(found.model, restored, jax.random.key(0), shape)
     assert (x.shape, x.dtype) == (shape, np.int32)
-    if hasattr(experiment.data, "decode"):
-        assert gallery.text(x[0], experiment.data.decode)
-    else:
-        assert pictures.grid(x, experiment.data.palette).getcolors()
+    assert report.of(found.facts).samples(x, tmp_path / "drawn")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", SHRUNK)
 def test_numbers_that_every_config_has(name):
-    config = workdirs.load_module(FILES[name]).get_config()
+    config = opened(name).config()
     assert {"seed", "batch_size", "num_steps", "checkpoint_every"} <= set(config)
-    experiments.check_numbers(config)
+    check_numbers(config)
 
 
 def test_every_experiment_is_tested():
-    assert FILES.keys() == SHRUNK.keys()
+    assert FILES.keys() == {name.split()[0].partition(":")[0] for name in SHRUNK}
+
+
+def test_an_unknown_variant_is_refused():
+    with pytest.raises(ValueError, match="A corpus is one of text8, enwik8; got 'text9'"):
+        Experiment.open(f"{FILES['text8_diffusion']}:text9").config()
+    with pytest.raises(ValueError, match="quickstart.py has no variants; got 'big'"):
+        Experiment.open(f"{FILES['quickstart']}:big").config()
 
 
 PAPER = {  # Hoogeboom et al., 2021, and the authors' released code
     "text8_diffusion": {"length": 256, "classes": 27, "timesteps": 1000, "window": 128},
-    "enwik8_diffusion": {"length": 320, "classes": 256, "timesteps": 4000, "window": 80},
+    "text8_diffusion:enwik8": {"length": 320, "classes": 256, "timesteps": 4000, "window": 80},
 }
+
+
+def shapes(experiment, config, facts):
+    """The model of an experiment, and the shapes of its parameters."""
+    model = experiment.compose(config, facts).model
+    x = jax.ShapeDtypeStruct((1, *facts.event_shape), np.int32)
+    return model, jax.eval_shape(model.init, jax.random.key(0), x)
 
 
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_numbers(name):
-    module, paper = workdirs.load_module(FILES[name]), PAPER[name]
-    config = module.get_config()
+    experiment, paper = opened(name), PAPER[name]
+    config = experiment.config()
     rows = 90_000_000 // paper["length"]
-    assert rows == module.ROWS
+    assert (config.data.rows, config.data.length) == (rows, paper["length"])
     assert (config.batch_size, config.num_steps) == (32, 300 * rows // 32)
     assert config.optimizer.to_dict() == {"learning_rate": 1e-4, "decay_per_epoch": 0.99}
     assert config.ema_decay == 0
@@ -162,29 +177,25 @@ def test_the_papers_numbers(name):
     network = {"dim": 512, "depth": 12, "heads": 16, "local_heads": 8, "dropout": 0.0}
     assert config.network.to_dict().items() >= {**network, "window": paper["window"]}.items()
 
-    experiment = module.build(config)
-    assert experiment.data.event_shape == (paper["length"],)
-    assert experiment.data.num_classes == experiment.model.kernel.num_classes == paper["classes"]
-    assert experiment.model.steps == paper["timesteps"]
-    x = jax.ShapeDtypeStruct((1, paper["length"]), np.int32)
-    params = jax.eval_shape(experiment.model.init, jax.random.key(0), x)
+    model, params = shapes(experiment, config, experiment.open_data(config).facts)
+    assert model.kernel.num_classes == paper["classes"]
+    assert model.steps == paper["timesteps"]
     if name == "text8_diffusion":
         assert round(sum(leaf.size for leaf in jax.tree.leaves(params)) / 1e6, 1) == 51.5
 
 
 def test_the_papers_numbers_for_cityscapes():
     """Warm-up is 5 steps, not epochs, and nothing decays, as in the released code."""
-    module = workdirs.load_module(FILES["cityscapes_diffusion"])
-    config = module.get_config()
+    experiment = opened("cityscapes_diffusion")
+    config = experiment.config()
     assert (config.batch_size, config.num_steps) == (64, 500 * 2500 // 64)
     assert config.optimizer.to_dict() == {"learning_rate": 1e-4, "warmup_steps": 5}
     assert config.ema_decay == 0
     network = {"dim": 64, "multipliers": (1, 2, 4, 8), "heads": 4, "groups": 8, "dropout": 0.1}
     assert network.items() <= config.network.to_dict().items()
-    experiment = module.build(config)
-    data = experiment.data
-    assert (data.event_shape, data.num_classes, data.augment) == ((32, 64), 8, True)
-    assert experiment.model.steps == 4000
-    x = jax.ShapeDtypeStruct((1, 32, 64), np.int32)
-    params = jax.eval_shape(experiment.model.init, jax.random.key(0), x)
+    data = experiment.open_data(config)
+    facts = data.facts
+    assert (facts.event_shape, facts.num_classes, data.augment) == ((32, 64), 8, True)
+    model, params = shapes(experiment, config, facts)
+    assert model.steps == 4000
     assert round(sum(leaf.size for leaf in jax.tree.leaves(params)) / 1e6, 1) == 29.8

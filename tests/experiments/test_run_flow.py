@@ -16,12 +16,17 @@ SIZE = (
 )
 
 
-@pytest.mark.parametrize("flag", ["--steps=5", "--chain", "--exact", "--text=fox"])
+@pytest.mark.parametrize("flag", ["--steps=5", "--grid=5", "--error_rate=0.1"])
 def test_what_only_a_diffusion_has_is_refused(flag, tmp_path):
     result = command(FLOW, flag, f"--workdir={tmp_path / 'run'}")
     name = flag.split("=")[0]
     assert f"{name} is for a Diffusion; this experiment has a Flow. Leave it out" in result.error
     assert not (tmp_path / "run").exists()
+
+
+def test_a_bound_that_a_flow_has_not_is_refused(tmp_path):
+    error = command(FLOW, "--bound=all_steps", f"--workdir={tmp_path / 'run'}").error
+    assert "The bound must be one of elbo, iwbo; got 'all_steps'" in error
 
 
 def bits(out):
@@ -38,11 +43,15 @@ def test_a_flow_of_text(tmp_path):
     assert "one draw each" in trained
     assert "sample 2:" in trained
     mode = (FLOW, workdir, "--mode=evaluate", "--num_texts=64")
-    elbo, one = bits(command(*mode, "--importance_samples=1").out)
-    _, many = bits(command(*mode, "--importance_samples=50").out)
+    both = (*mode, "--bound=elbo,iwbo")
+    elbo, one = bits(command(*both, "--importance_samples=1").out)
+    _, many = bits(command(*both, "--importance_samples=50").out)
     assert elbo[0] == pytest.approx(one[0], abs=5 * (elbo[1] + one[1]))
     assert many[0] < one[0]
-    assert "k = 50" in command(*mode, "--importance_samples=50").out
+    assert "k = 50" in command(*mode, "--bound=iwbo", "--importance_samples=50").out
+    assert (
+        "iwbo, which this command does not use" in command(*mode, "--importance_samples=5").error
+    )
     sample = (FLOW, workdir, "--mode=sample", "--num_samples=100")
     once, again = (command(*sample, f"--redraws={n}").out for n in (0, 200))
     share = re.search(r"stand for no class .*: ([\d.]+)%", once)
@@ -50,7 +59,9 @@ def test_a_flow_of_text(tmp_path):
     assert "\ufffd" in once
     assert "\ufffd" not in again
     error = command(FLOW, workdir, "--mode=correct").error
-    assert "--mode=correct is for a Diffusion" in error
+    assert "--mode is one of train, evaluate, sample for a Flow; got correct" in error
+    error = command(FLOW, workdir, "--mode=sample", "--chain").error
+    assert "--chain shows noise becoming data; a Flow has no steps. Leave it out" in error
 
 
 @pytest.mark.slow
@@ -58,6 +69,6 @@ def test_a_toy_draws_a_picture(tmp_path):
     result = command(TOY, *SIZE, "--config.num_classes=9", f"--workdir={tmp_path}")
     assert "mass of all 9 x 9 cells" in result.out
     assert "points (evidence" in result.out
-    image = Image.open(tmp_path / "samples.png")
+    image = Image.open(tmp_path / "samples_seed0.png")
     assert image.size[0] > 3 * 9
     assert len(image.getcolors()) > 5

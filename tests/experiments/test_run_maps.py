@@ -65,18 +65,18 @@ def test_training_reports_all_of_itself(trained):
     assert re.search(r"neighbour distance to the test maps: 2 samples 0\.\d+, 2 training", out)
     assert "correction of 2 test maps, in each 13 of 256 pixels replaced at random:" in out
     assert re.search(r"denoising posterior: [\d.]+% restored, [\d.]+% of the right ones", out)
-    for name in ("samples.png", "corrected.png"):
+    for name in ("samples_seed0.png", "correct_seed0.png"):
         assert f"picture: {workdir / name}" in out
     assert "count models" not in out
     assert not list(workdir.glob("*.draft"))
 
 
 def test_pictures_of_a_training(trained):
-    samples = opened(trained[0] / "samples.png")
+    samples = opened(trained[0] / "samples_seed0.png")
     width = 2 * SIDE + pictures.GAP  # of a panel
     assert samples.shape == (pictures.TITLE + SIDE, 2 * width + 3 * pictures.GAP, 3)
     assert_shows_maps(samples)
-    corrected = opened(trained[0] / "corrected.png")
+    corrected = opened(trained[0] / "correct_seed0.png")
     assert corrected.shape[1] == 3 * SIDE + 6 * pictures.GAP
     assert_shows_maps(corrected)
     damaged, original = corrected[pictures.TITLE :, :SIDE], corrected[pictures.TITLE :, -SIDE:]
@@ -85,7 +85,8 @@ def test_pictures_of_a_training(trained):
 
 
 def test_evaluate(trained):
-    out = told(trained, "--mode=evaluate", "--split=validation", "--importance_samples=2")
+    how = ("--bound=elbo,iwbo", "--importance_samples=2", "--split=validation")
+    out = told(trained, "--mode=evaluate", *how)
     first, second = out.splitlines()
     assert re.fullmatch(r"validation: .* bits/pixel on 2 maps \(8 steps, 8 drawn each\)", first)
     assert second.endswith("bits/pixel on 2 maps (importance-weighted bound, k = 2)")
@@ -93,14 +94,17 @@ def test_evaluate(trained):
 
 def test_sample(trained):
     out = told(trained, "--mode=sample", "--steps=2")
-    assert "16 samples" in out  # unless a number is given
-    assert opened(trained[0] / "samples.png").shape[0] == pictures.TITLE + 4 * (SIDE + 4) - 4
+    place = trained[0] / "samples_seed0"
+    assert out.splitlines() == [f"picture: {place}.png", f"array: {place}.npz"]
+    with np.load(f"{place}.npz") as kept:
+        assert len(kept["samples"]) == 16  # unless a number is given
+    assert opened(trained[0] / "samples_seed0.png").shape[0] == pictures.TITLE + 4 * (SIDE + 4) - 4
 
 
 def test_chain(trained):
     workdir, _ = trained
     out = told(trained, "--mode=sample", "--chain")
-    film, stills = workdir / "chain.gif", workdir / "chain.png"
+    film, stills = workdir / "chain_seed0.gif", workdir / "chain_seed0.png"
     assert out.splitlines() == [f"film: {film}", f"stills: {stills}"]
     with Image.open(film) as frames:
         assert frames.n_frames == 9  # noise, and what each of 8 steps makes of it
@@ -127,7 +131,7 @@ def test_a_full_disk_keeps_the_old_picture(mode, trained, monkeypatch):
 
     before = {path: path.read_bytes() for path in trained[0].glob("*.png")}
     monkeypatch.setattr(Image.Image, "save", full)
-    arguments = (MAPS, f"--workdir={trained[0]}", f"--mode={mode}", "--steps=2", "--num_samples=2")
+    arguments = (MAPS, f"--workdir={trained[0]}", f"--mode={mode}")
     assert "No space left on device" in command(*arguments).error
     assert {path: path.read_bytes() for path in trained[0].glob("*.png")} == before
     assert not list(trained[0].glob("*.draft"))

@@ -29,8 +29,8 @@ def built(row):
     config.update(dict(row=row, levels=1, couplings=2, network=network, timesteps=3))
     config.encoder.update(dict(couplings=2, context=2, network=network))
     config.denoiser = dict(width=8, dilations=(1,), window=1, join_width=8, join_blocks=1)
-    data = maps.Maps(K, SHAPE, lambda split: EVERY.astype(np.uint8), maps.colours(K))
-    return table4_row.compose(config, data).model
+    data = maps.Maps(K, SHAPE, {"train": EVERY.astype(np.uint8)}, maps.colours(K))
+    return table4_row.build(config, data.facts).model
 
 
 def parameters(row, model):

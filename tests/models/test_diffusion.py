@@ -1,5 +1,6 @@
 """The model is a distribution and its bound a bound: every sequence and every path."""
 
+import dataclasses
 import functools
 from typing import NamedTuple
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from amd_jax import models, networks
-from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.models.bounds import Elbo, ImportanceWeighted
+from amd_jax.models.step_bounds import AllSteps
 from tests import enumeration, zoo
 from tests.models.means import assert_mean
 
@@ -32,7 +35,8 @@ class Measured(NamedTuple):
 def draws(model, params, rng, x):
     rows = jnp.tile(x, (DRAWS, 1))
     rngs = jax.random.split(rng, 4)
-    verbs = model.log_weight, model.elbo, model.elbo_of_all_steps
+    all_steps = functools.partial(AllSteps(), model)
+    verbs = model.log_weight, model.elbo, all_steps
     nats = [f(params, r, rows).reshape(DRAWS, -1) for f, r in zip(verbs, rngs, strict=False)]
     return *nats, model.sample(params, rngs[3], (20_000, x.shape[1]))
 
@@ -148,7 +152,12 @@ def test_loss_of_every_step_is_the_exact_one(kernel):
     params = zoo.parameters(model)
     x = enumeration.sequences(model.kernel.num_classes, zoo.LENGTH)
     rows, i = np.tile(x, (16_000, 1)), np.repeat([1, 2, 3, 4], 4000 * len(x))
-    nats = jax.jit(model.loss_at)(params, jax.random.key(0), rows, i)
+
+    @jax.jit
+    def loss_at(params, rng, x, i):
+        return bounds.step_term(model.open(params), rng, x, i, model.steps)
+
+    nats = loss_at(params, jax.random.key(0), rows, i)
     nats = np.asarray(nats, np.float64).reshape(4, 4000, len(x))
     every = enumeration.sequences(len(model.kernel.prior), zoo.LENGTH)
     for i in range(1, 5):
@@ -171,21 +180,20 @@ def test_prior_kl_by_hand():
     expected = zoo.LENGTH * (a * np.log(3 * a) + 2 * b * np.log(3 * b))
     assert expected > 1e-5
     x = jnp.array([[0, 1], [2, 2]])
-    np.testing.assert_allclose(model.prior_kl(x), expected, rtol=0.02)
+    np.testing.assert_allclose(bounds.prior_kl(model.kernel, x), expected, rtol=0.02)
 
 
 @pytest.mark.parametrize("steps", [1, 7, 1000, 4000])
 def test_steps_at_counts_every_step_equally_often(steps):
-    model = zoo.diffusion("uniform-cosine", "table", steps)
     u = (np.arange(8 * steps) + 0.5) / (8 * steps)
-    i = np.asarray(model.steps_at(jnp.asarray(u, jnp.float32)))
+    i = np.asarray(bounds.steps_at(jnp.asarray(u, jnp.float32), steps))
     assert (np.bincount(i, minlength=steps + 1)[1:] >= 7).all()
-    assert int(model.steps_at(jnp.float32(1 - 2**-24))) == steps
-    assert int(model.steps_at(jnp.float32(0))) == 1
+    assert int(bounds.steps_at(jnp.float32(1 - 2**-24), steps)) == steps
+    assert int(bounds.steps_at(jnp.float32(0), steps)) == 1
 
 
 def test_stratified_covers_the_strata_and_is_uniform():
-    u = jax.jit(jax.vmap(lambda rng: models.diffusion.stratified(rng, 8)))(
+    u = jax.jit(jax.vmap(lambda rng: bounds.stratified(rng, 8)))(
         jax.random.split(jax.random.key(0), 4000)
     )
     u = np.asarray(u)
@@ -198,7 +206,8 @@ def test_stratified_covers_the_strata_and_is_uniform():
 def test_predict_gives_nothing_to_the_mask():
     model = zoo.diffusion("absorbing-cosine", "table", 3)
     x_t = enumeration.sequences(3, zoo.LENGTH)
-    p = np.asarray(model.predict(zoo.parameters(model), x_t, jnp.full(len(x_t), 0.5)))
+    process = model.open(zoo.parameters(model))
+    p = np.asarray(process.predict(x_t, jnp.full(len(x_t), 0.5)))
     assert p.shape == (9, zoo.LENGTH, 3)
     assert p.dtype == np.float32
     assert (p[..., 2] == 0).all()
@@ -208,8 +217,7 @@ def test_predict_gives_nothing_to_the_mask():
 def test_samples_in_fewer_steps_follow_the_coarser_chain():
     model = zoo.diffusion("uniform-cosine", "table", 12)
     params = zoo.parameters(model, scale=2.0)
-    coarse = model.strided(3)
-    assert coarse.steps == 3
+    coarse = dataclasses.replace(model, steps=3)
     expected = enumeration.law(coarse, params, zoo.LENGTH)
     assert abs(expected - enumeration.law(model, params, zoo.LENGTH)).max() > 0.02  # it can fail
     draw = jax.jit(model.sample, static_argnums=(2, 3))
@@ -225,16 +233,21 @@ def test_default_sampling_takes_every_step():
     assert (x != model.sample(params, rng, (50, zoo.LENGTH), 2)).any()
 
 
-@pytest.mark.parametrize("steps", [0, -1, 6])
-def test_strided_outside_the_grid_is_refused(steps):
-    with pytest.raises(ValueError, match=rf"steps must be in \[1, 5\].*got {steps}"):
-        zoo.diffusion("uniform-cosine", "table", 5).strided(steps)
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [(0, "steps must be at least 1; got steps=0"), (6, r"must be in \[1, 5\].*got 6")],
+)
+def test_more_steps_than_the_model_has_are_refused(steps, message):
+    model = zoo.diffusion("uniform-cosine", "table", 5)
+    with pytest.raises(ValueError, match=message):
+        model.sample(zoo.parameters(model), jax.random.key(0), (2, zoo.LENGTH), steps)
+    with pytest.raises(ValueError, match=message.replace("steps must", "grid must")[:15]):
+        AllSteps(steps).told(model)
 
 
-@pytest.mark.parametrize("steps", [0, None])
-def test_no_steps_are_refused(steps):
-    with pytest.raises(ValueError, match=f"at least 1 step; got steps={steps}"):
-        zoo.diffusion("uniform-cosine", "table", steps)
+def test_no_steps_are_refused():
+    with pytest.raises(ValueError, match="at least 1 step; got steps=0"):
+        zoo.diffusion("uniform-cosine", "table", 0)
 
 
 def test_check_refuses_a_denoiser_that_leaks():
@@ -284,9 +297,9 @@ def test_events_of_any_shape():
     image = models.Diffusion(model.kernel, Flattened(3), steps=3)
     x = jnp.array([[[0, 1]], [[2, 2]]])
     params = image.init(jax.random.key(0), x)
-    for verb in (image.elbo, image.elbo_of_all_steps, image.log_weight):
-        flat = getattr(model, verb.__name__)(params, jax.random.key(1), x[:, 0])
-        nats = verb(params, jax.random.key(1), x)
+    for verb in (Elbo(), AllSteps(), ImportanceWeighted(1)):
+        flat = verb(model, params, jax.random.key(1), x[:, 0])
+        nats = verb(image, params, jax.random.key(1), x)
         assert nats.shape == (2,)
         assert nats.dtype == jnp.float32
         np.testing.assert_allclose(nats, flat, rtol=1e-5)

@@ -1,6 +1,5 @@
 """A flow is a distribution: every sequence, for every way through argmax and every base."""
 
-import dataclasses
 import functools
 from typing import NamedTuple
 
@@ -146,8 +145,10 @@ def test_redraws_leave_the_flow_given_that_its_codes_are_classes():
     params = parameters(model, 3)
     shape = (8000, zoo.LENGTH)
     once, kept = (
-        np.asarray(jax.jit(flow.sample, static_argnums=2)(params, jax.random.key(0), shape))
-        for flow in (model, dataclasses.replace(model, redraws=100))
+        np.asarray(
+            jax.jit(model.sample, static_argnums=(2, 3))(params, jax.random.key(0), shape, sampler)
+        )
+        for sampler in (models.Inverse(), models.Inverse(redraws=100))
     )
     assert (once == integers.UNUSED).any()
     assert (kept != integers.UNUSED).all()

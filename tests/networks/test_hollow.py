@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amd_jax import networks
+from amd_jax.diffusion import kernels, schedules
 from tests import zoo
 
 K, L = 5, 7
@@ -92,12 +93,13 @@ def test_starts_at_the_frequencies():
 
 def test_dropout_needs_training_and_a_key():
     module = networks.Hollow(K, width=8, blocks=1, join_width=8, join_blocks=1, dropout=0.5)
-    model = zoo.models.Diffusion(zoo.KERNELS["uniform-cosine"], module, steps=3)
+    model = zoo.models.Diffusion(kernels.uniform(schedules.cosine, K), module, steps=3)
     params = zoo.parameters(model, length=L)
     x, t = jnp.ones((2, L), jnp.int32), jnp.array([0.5, 0.5])
-    calm = model.predict(params, x, t)
-    np.testing.assert_array_equal(calm, model.predict(params, x, t, rng=jax.random.key(0)))
-    one, two = (model.predict(params, x, t, rng=jax.random.key(i), train=True) for i in (0, 1))
+    calm = model.open(params).predict(x, t)
+    np.testing.assert_array_equal(calm, model.open(params).predict(x, t, jax.random.key(0)))
+    training = model.open(params, train=True)
+    one, two = (training.predict(x, t, jax.random.key(i)) for i in (0, 1))
     assert (abs(one - two) > 1e-3).any()
     assert (abs(one - calm) > 1e-3).any()
 

@@ -1,0 +1,51 @@
+"""Work on groups of rows: each on one device, with a key of its own, whatever the devices."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from amd_jax import parallel
+from amd_jax.types import Array, Key, Params
+
+TOKENS = 1 << 15  # of a group, about
+
+
+def size(number: int, event: Sequence[int], copies: int = 1) -> int:
+    """Rows of a group, of so many rows that are each looked at in some copies."""
+    return max(1, min(number, TOKENS // (copies * math.prod(event))))
+
+
+def run(
+    f: Callable[..., Array],
+    params: Params,
+    rng: Key,
+    count: int,
+    rows_each: int,
+    rows: np.ndarray | None = None,
+) -> np.ndarray:
+    """f(params, key, rows of the group) of each of `count` groups, joined: (N, ...).
+
+    `f` is a function made by `parallel.over_devices`. Of `rows` (count * rows_each, ...) every
+    group gets its share; without any, f is called with parameters and key alone. The key of a
+    group depends on the number of its first row only.
+    """
+    devices, found = jax.device_count(), []
+    params = parallel.replicate(params)
+    for first in range(0, count, devices):
+        places = [min(i, count - 1) for i in range(first, first + devices)]  # the last may repeat
+        keys = jax.numpy.stack([_key(rng, i * rows_each) for i in places])
+        given = [parallel.own(keys)[:, 0]]
+        if rows is not None:
+            groups = rows.reshape(count, rows_each, *rows.shape[1:])[places]
+            given.append(parallel.own(groups.reshape(-1, *rows.shape[1:])))
+        drawn = parallel.gather(f(params, *given))
+        share = len(drawn) // devices
+        found.append(drawn[: share * min(devices, count - first)])
+    return np.concatenate(found)
+
+
+def _key(rng: Key, row: int) -> Key:
+    """The key of the group that begins with a row."""
+    return jax.random.split(jax.random.fold_in(rng, row), 1)[0]

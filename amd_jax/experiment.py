@@ -1,0 +1,399 @@
+"""Experiments: one file each, from which a run is trained and read again.
+
+An experiment has three functions. `get_config()` gives numbers, `data(config)` a data set, and
+`build(config, facts)` the model, the objective and the optimiser, from the numbers and what is to
+be known of the data. A run keeps the numbers, the facts and the file itself, so that it can be
+sampled from without the data.
+"""
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import inspect
+import itertools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+from etils import epath
+from ml_collections import ConfigDict
+
+from amd_jax import facts as facts_
+from amd_jax import parallel
+from amd_jax.evaluation import report
+from amd_jax.facts import Facts
+from amd_jax.learning import loop
+from amd_jax.learning.loop import Parts
+from amd_jax.learning.numbers import LONG, check_numbers, numbers
+from amd_jax.learning.profile import traced
+from amd_jax.models import bounds
+from amd_jax.runs import checkpoints
+from amd_jax.runs import folder as folders
+from amd_jax.runs.folder import Contents
+from amd_jax.runs.keeper import Keeper
+from amd_jax.types import Dataset, Params
+
+__all__ = ["LONG", "Experiment", "Parts", "Run", "load_run", "numbers", "open_run", "train"]
+
+FUNCTIONS = ("get_config", "data", "build")
+_COUNT = itertools.count()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """An experiment at certain numbers, and on certain data: what there is to train or to use."""
+
+    experiment: "Experiment"
+    config: ConfigDict
+    facts: Facts
+    parts: Parts
+    digests: dict[str, str]  # of the data, by split
+    workdir: str | Path | None = None
+    step: int = 0  # that the parameters beside it are of
+    held: Dataset | None = None  # the data, if they were read already
+
+    @property
+    def model(self) -> Any:
+        """The model."""
+        return self.parts.model
+
+    @functools.cached_property
+    def data(self) -> Dataset:
+        """The data; ValueError if they are not those that the run was trained on."""
+        if self.held is not None:
+            return self.held
+        found = self.experiment.open_data(self.config)
+        contents = self.contents()
+        now = contents._replace(facts=_json(found.facts), digests=digests(found))
+        folders.check_data(self.workdir or "this run", contents, now)
+        return found
+
+    def load(self, *, best: bool = False) -> tuple["Run", Params]:
+        """The run at the step of its newest sound checkpoint, or of its best, and its parameters.
+
+        They are the averaged ones. Raises ValueError if there is no such checkpoint.
+        """
+        identity = folders.read_notes(self.workdir)["run"]
+        step, params = checkpoints.parameters(self.workdir, identity, best=best)
+        return dataclasses.replace(self, step=step), params
+
+    def contents(self) -> Contents:
+        """What a folder keeps of it."""
+        return Contents(
+            self.config.to_dict(), _json(self.facts), self.experiment.source, self.digests
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Experiment:
+    """The three functions of an experiment, and the file that they stand in.
+
+    `open` takes a file. Without one, as in a notebook, `load_run` has to be given the experiment.
+    """
+
+    get_config: Callable[[], ConfigDict]
+    data: Callable[[ConfigDict], Dataset]
+    build: Callable[[ConfigDict, Facts], tuple]
+    source: str = ""  # the text of the file
+    file: Path | None = None
+    variant: str | None = None  # what `get_config` is called with, if anything
+
+    @classmethod
+    def open(cls, file: str | Path | ModuleType) -> "Experiment":
+        """The experiment in a Python file, which is executed; or in a module.
+
+        After a colon may stand what `get_config` is to be called with, as in
+        "experiments/text8_diffusion.py:enwik8". Raises ValueError if the file is missing, is not
+        Python, lacks one of the three functions, or imports what is not there.
+        """
+        variant = None
+        if isinstance(file, ModuleType):
+            module, source = file, inspect.getsource(file)
+        else:
+            path, variant = split_variant(str(file))
+            source = _source(path)
+            module = _executed(source, path)
+        functions = [getattr(module, name) for name in FUNCTIONS]
+        return cls(*functions, source, Path(module.__file__), variant)
+
+    @property
+    def name(self) -> str:
+        """The name of the file, for messages."""
+        return self.file.name if self.file else "this experiment"
+
+    def config(self) -> ConfigDict:
+        """The numbers of `get_config()`; ValueError if it returns something else."""
+        takes = inspect.signature(self.get_config).parameters
+        if self.variant is not None and not takes:
+            raise ValueError(f"{self.name} has no variants; got {self.variant!r} after the colon.")
+        config = self.get_config(*filter(None, [self.variant]))
+        if not isinstance(config, ConfigDict):
+            raise ValueError(
+                f"get_config() must return a ConfigDict; {self.name} returns {config!r}."
+            )
+        return config
+
+    def open_data(self, config: ConfigDict) -> Dataset:
+        """The data set of `data(config)`; ValueError if it is none."""
+        found = self.data(config)
+        missing = [name for name in ("facts", "splits", "batch", "rows") if not _has(found, name)]
+        if missing:
+            raise ValueError(
+                "data(config) must return a data set (amd_jax.types.Dataset); that of "
+                f"{self.name} returns a {type(found).__name__}, which lacks {', '.join(missing)}."
+            )
+        if "train" not in found.splits:
+            raise ValueError(
+                f"A data set has the split train; that of {self.name} has "
+                f"{', '.join(found.splits) or 'none'}."
+            )
+        return found
+
+    def compose(self, config: ConfigDict, facts: Facts) -> Parts:
+        """What `build(config, facts)` returns; ValueError unless it fits the data.
+
+        The model is initialised in thought, without memory or time for its parameters.
+        """
+        if len(inspect.signature(self.build).parameters) != 2:
+            raise ValueError(
+                f"build takes the config and the facts of the data: build(config, facts). That of "
+                f"{self.name} is build{inspect.signature(self.build)}."
+            )
+        found = self.build(config, facts)
+        wanted = (("elbo", "sample"), ("loss", "init"), ("update", "init"))
+        if not isinstance(found, tuple) or len(found) != 3:
+            shown = f"a {type(found).__name__}"
+        elif all(hasattr(p, n) for p, names in zip(found, wanted, strict=True) for n in names):
+            return Parts(*found)
+        else:
+            shown = ", ".join(type(part).__name__ for part in found)
+        raise ValueError(
+            f"build(config, facts) returns a model, an objective and an optimiser; that of "
+            f"{self.name} returned {shown}."
+        )
+
+    def at(self, config: ConfigDict, data: Dataset) -> Run:
+        """The run of these numbers on these data, not yet trained."""
+        facts = data.facts
+        if not isinstance(facts, Facts):
+            raise ValueError(
+                f"The facts of a data set are amd_jax.facts.Facts; those of {self.name} are a "
+                f"{type(facts).__name__}."
+            )
+        parts = self.compose(config, facts)
+        return Run(self, config, facts, parts, digests(data), held=data)
+
+    def fit(
+        self,
+        workdir: str | Path,
+        config: ConfigDict | None = None,
+        *,
+        extend: bool = False,
+        init_from: str | Path | None = None,
+        profile: bool = False,
+        evaluate: loop.Evaluate | None = None,
+    ) -> tuple[Run, Params]:
+        """Trains in a folder, or goes on with what is there; the run, and its averaged parameters.
+
+        The numbers are those of `get_config()` unless given. `extend` goes beyond the number of
+        steps that a finished run has; `init_from` is a run whose parameters a new one starts
+        from; `profile` writes a trace of some steps. Every config.evaluate_every steps the
+        averaged parameters are evaluated: by the bound on some of the validation split, or by
+        `evaluate`, whose first number is a score, the less the better. `load_run(workdir)` reads
+        the run again.
+        """
+        config = self.config() if config is None else config
+        run = self.at(config, self.open_data(config))
+        others = {"profile": profile, "evaluate": evaluate}
+        return train(run, workdir, extend=extend, init_from=init_from, **others)
+
+
+def train(
+    run: Run,
+    workdir: str | Path,
+    *,
+    extend: bool = False,
+    init_from: str | Path | None = None,
+    profile: bool = False,
+    evaluate: loop.Evaluate | None = None,
+) -> tuple[Run, Params]:
+    """Trains a run in a folder, or goes on with it: see `Experiment.fit`."""
+    check_numbers(run.config)
+    folders.check_local(workdir)
+    workdir, contents = Path(workdir), run.contents()
+    fresh = _fresh_parameters(run)
+    params = None if init_from is None else _others(init_from, run, fresh)
+    parallel.check_same("config, experiment file and data", json.dumps(contents, indent=0))
+    identity = ""
+    if parallel.is_first():
+        identity = folders.claim(workdir, contents, file=run.experiment.file, extend=extend)
+    rows = run.data.rows("train")
+    nats_per_bit = np.log(2) * run.facts.lengths(rows).mean()
+    with Keeper(workdir, identity, nats_per_bit, run.facts.unit) as keeper:
+        params = loop.train(
+            run.parts,
+            run.data,
+            run.config,
+            keeper,
+            params=params,
+            evaluate=evaluate or _validation(run),
+            traced=functools.partial(traced, workdir / "profile") if profile else None,
+        )
+    return dataclasses.replace(run, workdir=workdir, step=run.config.num_steps), params
+
+
+def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
+    """The run in a folder, without its parameters; no data are read.
+
+    The experiment file that lies in the folder is executed, unless the experiment is given.
+    Raises ValueError if the folder holds no run, or a damaged one.
+    """
+    contents = folders.contents(workdir)
+    if experiment is None:
+        if not contents.source:
+            raise ValueError(
+                f"{workdir} was fitted without an experiment file. Give the experiment that it is "
+                "of: load_run(workdir, experiment=...)."
+            )
+        experiment = Experiment.open(epath.Path(workdir) / "experiment.py")
+    config = experiment.config()
+    config.lock()
+    try:
+        config.update(contents.config)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        reason = str(error).strip("'\"").splitlines()[0]
+        raise ValueError(
+            f"{workdir}/config.json must fit {experiment.name}: {reason} "
+            "Restore it, or give another workdir."
+        ) from error
+    facts = facts_.from_json(contents.facts)
+    parts = experiment.compose(config, facts)
+    return Run(experiment, config, facts, parts, contents.digests, workdir)
+
+
+def load_run(
+    workdir: str | Path, *, best: bool = False, experiment: Experiment | None = None
+) -> tuple[Run, Params]:
+    """The run in a folder and its averaged parameters, ready for `run.model.sample`.
+
+    Of the newest checkpoint whose files are as they were written, or of the `best`, by the bits
+    of the validation split. `workdir` may be remote, as gs://bucket/run. The experiment file that
+    lies in the folder is executed. Raises ValueError if `workdir` holds no run, or a run without a
+    sound checkpoint.
+    """
+    return open_run(workdir, experiment).load(best=best)
+
+
+def digests(data: Dataset) -> dict[str, str]:
+    """A checksum of each split of a data set, by which its content is known."""
+    content = getattr(data, "content", data.rows)
+    found = {}
+    for split in data.splits:
+        array = np.ascontiguousarray(content(split))
+        digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+        digest.update(array.reshape(-1).view(np.uint8))
+        found[split] = digest.hexdigest()
+    return found
+
+
+def _validation(run: Run) -> loop.Evaluate | None:
+    """What is measured on the way: the default bound on some rows of the validation split."""
+    if "validation" not in run.data.splits:
+        return None
+
+    def evaluate(params: Params) -> dict[str, float]:
+        number = run.config.evaluate_texts
+        found, _ = report.bits(run.model, params, run.data, split="validation", number=number)
+        name = f"validation_{bounds.of(run.model)[0].name}_bits_per_{run.facts.unit}"
+        error = {f"{name}_error": found.error} if found.examples > 1 else {}
+        return {name: found.bits, **error}
+
+    return evaluate
+
+
+def _fresh_parameters(run: Run) -> Params:
+    """Shapes of fresh parameters; what does not fit the data raises ValueError."""
+    rows = min(run.config.batch_size, 8)
+    x = jax.ShapeDtypeStruct((rows, *run.facts.event_shape), np.int32)
+    return jax.eval_shape(run.model.init, jax.random.key(0), x)
+
+
+def _others(workdir: str | Path, run: Run, fresh: Params) -> Params:
+    """The parameters of another run, to start from; ValueError unless they fit this one."""
+    other, params = load_run(workdir)
+    for name in ("kind", "num_classes", "alphabet"):
+        theirs, mine = (_json(facts).get(name) for facts in (other.facts, run.facts))
+        if theirs != mine:
+            raise ValueError(
+                f"A run starts from one on the same tokens; {name} is {theirs!r} in {workdir}, "
+                f"and {mine!r} here."
+            )
+    shapes = [
+        {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
+        for tree in (params, fresh)
+    ]
+    if shapes[0] != shapes[1]:
+        name = sorted(dict(shapes[0].items() ^ shapes[1].items()))[0]
+        theirs, mine = (found.get(name, "missing") for found in shapes)
+        raise ValueError(
+            f"A run starts from one of the same model; {name} is {theirs} in {workdir}, and "
+            f"{mine} here. Use the same numbers of the network."
+        )
+    return params
+
+
+def _json(facts: Facts) -> dict[str, Any]:
+    """Facts as they come back from a file."""
+    return json.loads(json.dumps(facts.to_json()))
+
+
+def _has(data: Any, name: str) -> bool:
+    """Whether a class or an object has an attribute, which is not computed."""
+    return name in dir(data)
+
+
+def split_variant(file: str) -> tuple[str, str | None]:
+    """The path of an experiment file, and what stands behind it after a colon, if anything."""
+    path, colon, variant = file.rpartition(":")
+    return (path, variant) if colon and path.endswith(".py") else (file, None)
+
+
+def _source(file: str | Path) -> str:
+    """The text of an experiment file; ValueError if it is missing, or is none."""
+    path = epath.Path(file)
+    if not path.is_file() or path.suffix != ".py":
+        found = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"
+        raise ValueError(
+            f"An experiment is a Python file; found {found} at {path}. "
+            "Try experiments/quickstart.py."
+        )
+    try:
+        source = path.read_text()
+        tree = ast.parse(source, path.name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{path} must be Python: {error}. Correct it.") from error
+    named = {getattr(node, "name", getattr(node, "id", None)) for node in ast.walk(tree)}
+    if missing := [name for name in FUNCTIONS if name not in named]:
+        raise ValueError(
+            "An experiment file defines get_config(), data(config) and build(config, facts); "
+            f"{path} lacks {' and '.join(missing)}. See experiments/quickstart.py."
+        )
+    return source
+
+
+def _executed(source: str, file: str | Path) -> ModuleType:
+    """The module of a source; its functions and classes find it by its name."""
+    module = ModuleType(f"experiment_{Path(file).stem}_{next(_COUNT)}")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(source, str(file), "exec"), module.__dict__)
+    except ImportError as error:
+        raise ValueError(f"{file} cannot be imported: {error}. Correct its imports.") from error
+    return module

@@ -1,0 +1,18 @@
+"""Modules that are imported when they are first asked for, as attributes of their package."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+
+def submodules(package: str, path: list[str]) -> tuple[Callable[[str], Any], Callable]:
+    """`__getattr__` and `__dir__` of a package whose modules are its attributes."""
+    names = [found.name for found in pkgutil.iter_modules(path)]
+
+    def getattribute(name: str) -> Any:
+        if name in names:
+            return importlib.import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return getattribute, lambda: names

@@ -1,0 +1,281 @@
+"""The training loop: batch, step, log, evaluate, save; continues where a run stopped.
+
+Where its numbers go, and where its states are kept, is the business of a `Keeper`: the folder of
+a run (`runs/keeper.py`), or nobody.
+"""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+import optax
+from ml_collections import ConfigDict
+
+from amd_jax import parallel
+from amd_jax.learning import allocator, machine
+from amd_jax.learning import step as steps
+from amd_jax.learning.numbers import check_numbers
+from amd_jax.learning.step import TrainState
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Dataset, Key, Model, Objective, Params
+
+Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics; score first
+
+
+class Interrupted(Exception):
+    """Training stopped on a signal; what it had reached is saved."""
+
+
+class Parts(NamedTuple):
+    """What is trained, and how: what `build(config, facts)` of an experiment returns."""
+
+    model: Model
+    objective: Objective
+    optimizer: optax.GradientTransformation
+
+
+class Keeper(Protocol):
+    """What keeps a run while it trains."""
+
+    def restored(self, template: TrainState) -> TrainState | None:
+        """The newest state that was saved, as host arrays; None if there is none."""
+
+    def begun(self, start: int, total: int) -> None:
+        """Called once, before step `start` + 1 of so many."""
+
+    def tell(self, line: str) -> None:
+        """What the user should read now."""
+
+    def stepped(self, step: int) -> None:
+        """Called after every step."""
+
+    def log(self, step: int, metrics: dict[str, float]) -> None:
+        """Metrics of the steps since the last line."""
+
+    def evaluated(self, step: int, metrics: dict[str, float]) -> None:
+        """Metrics of an evaluation."""
+
+    def save(self, state: TrainState, score: float | None) -> None:
+        """A state to continue from, and how good it is, if it was evaluated: the less the better.
+
+        Of host arrays that nobody changes any more.
+        """
+
+
+class Nobody:
+    """A `Keeper` that keeps nothing and prints what it is told."""
+
+    def restored(self, template: TrainState) -> None:
+        """Nothing was saved."""
+
+    def begun(self, start: int, total: int) -> None:
+        """Nothing to prepare."""
+
+    def tell(self, line: str) -> None:
+        """Prints it."""
+        print(line, flush=True)
+
+    def stepped(self, step: int) -> None:
+        """Nothing to count."""
+
+    def log(self, step: int, metrics: dict[str, float]) -> None:
+        """Nothing is written."""
+
+    evaluated = log
+
+    def save(self, state: TrainState, score: float | None) -> None:
+        """Nothing is saved."""
+
+
+def train(
+    parts: Parts,
+    data: Dataset,
+    config: ConfigDict,
+    keeper: Keeper | None = None,
+    *,
+    params: Params | None = None,
+    evaluate: Evaluate | None = None,
+    traced: Callable[[int], Any] | None = None,
+) -> Params:
+    """Trains up to config.num_steps and returns the averaged parameters.
+
+    Continues from what the keeper has; batch and noise are functions of the seed and the step, so
+    that a continued run ends with the same bits as an unbroken one. On SIGINT or SIGTERM it saves
+    and raises Interrupted; on a second one it stops at once. A new run starts from `params`, if
+    given, else from fresh ones; `traced(start)` is a context around all steps, whose value is
+    called before each.
+    """
+    check_numbers(config)
+    keeper = Nobody() if keeper is None else keeper
+    rng_init, rng = jax.random.split(jax.random.key(config.seed))
+    state = _start(parts, data, config, rng_init, keeper, params)
+    start = int(state.step)
+    if start >= config.num_steps:
+        return state.ema
+    size = machine.parameters(state.params)
+    state = parallel.replicate(state)
+    train_step = steps.make_train_step(
+        *(parts.objective, parts.optimizer, config.ema_decay),
+        *(config.accumulate, config.clip, config.log_every),
+    )
+    example = _batch(data, config, start + 1)
+    compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
+    allocator.release()  # of what compiling leaves behind
+    lines, rates = machine.expectations(compiled, config, start, size)
+    keeper.tell(lines)
+    keeper.begun(start, config.num_steps)
+    run = _Run(parts, data, config, rng, keeper, evaluate, machine.Clock(start, rates))
+    context = traced(start) if traced else contextlib.nullcontext(lambda step: None)
+    with context as before, _signals() as received:
+        for step in range(start + 1, config.num_steps + 1):
+            before(step)
+            state = train_step(state, rng, _batch(data, config, step))
+            parallel.settled(state.step)
+            run.conclude(step, state, stopped=received())
+    return parallel.unreplicate(state.ema)
+
+
+@dataclasses.dataclass
+class _Run:
+    """What happens beside the steps."""
+
+    parts: Parts
+    data: Dataset
+    config: ConfigDict
+    rng: Key
+    keeper: Keeper
+    evaluate: Evaluate | None
+    clock: machine.Clock
+    skipped: int = 0  # steps, as far as they have been told
+
+    def conclude(self, step: int, state: TrainState, stopped: bool) -> None:
+        """Checks, logs, evaluates and saves what is due; Interrupted if it was `stopped`."""
+        config, last = self.config, step == self.config.num_steps
+        self.keeper.stepped(step)
+        logged = last or step % config.log_every == 0
+        scored = self.evaluate and config.evaluate_every and step % config.evaluate_every == 0
+        due = last or stopped or scored or step % config.checkpoint_every == 0
+        if due or logged or jax.default_backend() == "cpu":
+            self.check_finite(step, state)
+        if logged:
+            self.keeper.log(step, self.metrics(step, state))
+        if due:
+            score = self.score(step, state) if scored else None
+            self.keeper.save(parallel.unreplicate(state), score)
+            parallel.wait(f"checkpoint {step}")
+        if stopped:
+            raise Interrupted(f"Stopped at step {step} of {config.num_steps}; saved.")
+
+    def metrics(self, step: int, state: TrainState) -> dict[str, float]:
+        """Means over the steps since the last line, and how fast they were."""
+        tally, skipped = parallel.unreplicate((state.tally, state.skipped))
+        taken = float(tally["taken"])
+        found = {}
+        if taken:
+            found = {name: float(tally[name]) / taken for name in ("loss_nats", "grad_norm")}
+        if tally["skipped"]:
+            found["skipped_steps"] = int(tally["skipped"])
+        if rate := getattr(self.parts.optimizer, "learning_rate", None):
+            found["learning_rate"] = float(rate(step - 1 - int(skipped)))
+        return found | self.clock.told(step)
+
+    def score(self, step: int, state: TrainState) -> float:
+        """The first number of an evaluation, which is logged."""
+        found = self.evaluate(parallel.unreplicate(state.ema))
+        self.keeper.evaluated(step, found)
+        self.clock.restart(step)  # what it took is not the steps'
+        return next(iter(found.values()))
+
+    def check_finite(self, step: int, state: TrainState) -> None:
+        """Tells of skipped steps; ValueError if there are too many in a row, naming the part."""
+        in_a_row, skipped = map(int, parallel.unreplicate((state.in_a_row, state.skipped)))
+        if in_a_row >= self.config.max_skipped:
+            raise ValueError(
+                f"Loss and gradient must be finite; up to step {step} they were not, {in_a_row} "
+                f"in a row. {self.reason(step, state)} What was saved is sound. Use a smaller "
+                "learning rate, in another workdir."
+            )
+        if skipped > self.skipped:
+            self.keeper.tell(
+                f"step {step}: {skipped - self.skipped} skipped, where numbers were not finite "
+                f"({in_a_row} in a row; the run stops at {self.config.max_skipped})"
+            )
+        self.skipped = skipped
+
+    def reason(self, step: int, state: TrainState) -> str:
+        """What the model says of the batch of a step that failed."""
+        config, x = self.config, _batch(self.data, self.config, step)
+        rows = x.reshape(len(x) * config.accumulate, -1, *x.shape[2:])
+        first = jax.process_index() * len(rows)
+        params = parallel.unreplicate(state.params)
+        try:
+            for part, some in enumerate(rows, start=first):
+                key = steps.part_key(self.rng, step - 1, part)
+                self.parts.model.check(params, key, jax.numpy.asarray(some, np.int32))
+        except ValueError as error:
+            return str(error)
+        return "The model itself is finite there; its gradient is not."
+
+
+def _batch(data: Dataset, config: ConfigDict, step: int) -> np.ndarray:
+    """The rows of this process at a step, (devices, B / devices, ...); ValueError for no token."""
+    x = data.batch(config.seed, step - 1, config.batch_size)
+    categorical.check_tokens(x, data.facts.num_classes)
+    return parallel.own(x)
+
+
+def _start(
+    parts: Parts,
+    data: Dataset,
+    config: ConfigDict,
+    rng: Key,
+    keeper: Keeper,
+    params: Params | None,
+) -> TrainState:
+    """The newest saved state, or a fresh one."""
+    shape = (min(config.batch_size, 8), *data.facts.event_shape)
+
+    def init(rng: Key, x: Array) -> TrainState:
+        begun = parts.model.init(rng, x) if params is None else params
+        return steps.init_state(parts.objective, parts.optimizer, begun)
+
+    template = jax.eval_shape(init, rng, jax.ShapeDtypeStruct(shape, np.int32))
+    state = keeper.restored(template) if parallel.is_first() else None
+    if state is None:
+        x = jax.numpy.asarray(data.batch(config.seed, 0, shape[0]), np.int32)
+        state = jax.jit(init)(rng, x)
+        parts.model.check(state.params, rng, x)
+    return parallel.from_first(state)
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """A function that tells, once a step, whether to stop: if SIGINT or SIGTERM has arrived.
+
+    All processes are told at the same step, one after the signal. A second signal acts as usual.
+    Only the main thread hears of signals.
+    """
+    received: list[int] = []
+    previous = {}
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        os.write(2, b"\nStopping after this step; a second signal stops at once.\n")
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    main = threading.current_thread() is threading.main_thread()
+    for number in (signal.SIGINT, signal.SIGTERM) if main else ():
+        previous[number] = signal.signal(number, note)
+    try:
+        yield parallel.agreement(lambda: bool(received))
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,132 @@
+"""What the optimiser minimises. What is reported is always the bound (`evaluation/likelihood`)."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax.diffusion import bounds, kernels
+from amd_jax.models import Diffusion
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Key, Model, Nats, Params
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NegativeElbo:
+    """-elbo, for any model; remembers nothing."""
+
+    model: Model
+
+    def init(self) -> tuple:
+        """Nothing to remember."""
+        return ()
+
+    def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
+        """-elbo per example, (B,) in nats; no evidence."""
+        return -self.model.elbo(params, rng, x, train=True), ()
+
+    def update(self, memory: tuple, evidence: tuple) -> tuple:
+        """Nothing to update."""
+        return memory
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImportanceSampledElbo:
+    """-elbo of a diffusion with step i drawn in proportion to sqrt(E[L_i²]).
+
+    The memory holds, per step, a decayed mean of L_i² and a count. Steps are drawn uniformly until
+    each was seen more than 10 times; the decoder's step, whose losses are rare and large, takes
+    the weight of its neighbour. Nichol and Dhariwal, 2021, sec. 3.3; Hoogeboom et al., 2021.
+    """
+
+    model: Diffusion
+    decay: float = 0.9
+    min_count: int = 10
+
+    def __post_init__(self):
+        """Raises ValueError for a model in continuous time."""
+        self.model.number_of_steps()
+
+    def init(self) -> dict[str, Array]:
+        """Mean squares and counts of steps 1 … T, all zero: (T,) each."""
+        return {"square": jnp.zeros(self.model.steps), "count": jnp.zeros(self.model.steps)}
+
+    def probabilities(self, memory: dict[str, Array]) -> Array:
+        """The law of the step: (T,)."""
+        root = jnp.sqrt(memory["square"] + 1e-10) + 1e-4
+        root = root.at[0].set(root[min(1, self.model.steps - 1)])
+        warm = (memory["count"] > self.min_count).all()
+        return jnp.where(warm, categorical.normalize(root), 1 / self.model.steps)
+
+    def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
+        """L_i / q(i) + prior_kl per example, (B,) in nats; the evidence is L_i² by step."""
+        rng_time, rng = jax.random.split(rng)
+        law = self.probabilities(memory)
+        u = bounds.stratified(rng_time, x.shape[0])
+        i = jnp.searchsorted(jnp.cumsum(law), u, side="right").clip(0, self.model.steps - 1)
+        process = self.model.open(params, train=True)
+        nats = bounds.step_term(process, rng, x, i + 1, self.model.steps)
+        empty = jnp.zeros(self.model.steps)
+        square = jax.lax.stop_gradient(nats) ** 2
+        evidence = {"square": empty.at[i].add(square), "count": empty.at[i].add(1.0)}
+        return nats / law[i] + bounds.prior_kl(process.kernel, x), evidence
+
+    def update(self, memory: dict, evidence: dict) -> dict:
+        """The decayed means; n losses of one step count as n updates with their mean."""
+        count = evidence["count"]
+        fade = self.decay**count
+        mean = evidence["square"] / jnp.maximum(count, 1.0)
+        square = fade * memory["square"] + (1 - fade) * mean
+        return {"square": square, "count": memory["count"] + count}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CrossEntropy:
+    """Cross-entropy of the clean tokens at all positions and times: lower variance than the bound.
+
+    For a denoiser that cannot see its own token (`leave_one_out`), of its guess p(x_0 | rest): the
+    same minimiser as the bound's. For one that can, that loss would be minimised by copying, so
+    there it is taken of the denoising posterior, normalise(guess ⊙ q(x_t | x_0 = ·)).
+    `posterior=None` chooses by the denoiser; the wrong choice raises ValueError.
+    """
+
+    model: Diffusion
+    posterior: bool | None = None
+    warp: Callable[[Array], Array] = lambda u: u  # u uniform in [0, 1) -> t: which times to train
+
+    def __post_init__(self):
+        """Raises ValueError for the cross-entropy of a guess that has seen the answer."""
+        if self.posterior is False and not self.model.leave_one_out:
+            raise ValueError(
+                "CrossEntropy of the guess itself needs a denoiser that cannot see its own token; "
+                f"{type(self.model.denoiser).__name__} can, and would learn to copy it. "
+                "Use posterior=True, or a leave_one_out network such as networks.Hollow."
+            )
+
+    def init(self) -> tuple:
+        """Nothing to remember."""
+        return ()
+
+    def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
+        """Cross-entropy per example at one time, (B,) in nats; no evidence."""
+        rng_time, rng_noise, rng_dropout = jax.random.split(rng, 3)
+        t = self.warp(bounds.stratified(rng_time, x.shape[0]))
+        process = self.model.open(params, train=True)
+        x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+        posterior = not self.model.leave_one_out if self.posterior is None else self.posterior
+        guess = process.denoised if posterior else process.predict
+        p = guess(x_t, t, rng_dropout)
+        return -categorical.sum_event(categorical.log(categorical.gather(p, x))), ()
+
+    def update(self, memory: tuple, evidence: tuple) -> tuple:
+        """Nothing to update."""
+        return memory
+
+
+def mostly_early(u: Array) -> Array:
+    """Times for quick training: nine in ten in [0, 0.8), where context can tell, one anywhere.
+
+    (B,) in [0, 1) -> (B,) in [0, 1).
+    """
+    return jnp.where(u < 0.9, u / 0.9 * 0.8, (u - 0.9) / 0.1)

@@ -1,0 +1,78 @@
+"""Bounds on log p(x) that a model declares: each a value with a name and its numbers.
+
+Called with a model, parameters, a key and data x (B, ...), it gives nats (B,), summed over the
+event. `draws` is how many copies of a row it looks at together.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax import options
+from amd_jax.types import Array, Bound, Key, Model, Nats, Params
+
+
+@dataclasses.dataclass(frozen=True)
+class Elbo:
+    """The evidence lower bound, one draw of each row."""
+
+    name = "elbo"
+    exact = False
+    draws = 1
+
+    def told(self, model: Model) -> str:
+        return "evidence lower bound, one draw each"
+
+    def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
+        return model.elbo(params, rng, x)
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood:
+    """log p(x) itself, of models whose elbo is that."""
+
+    name = "likelihood"
+    exact = True
+    draws = 1
+
+    def told(self, model: Model) -> str:
+        return "exact likelihood"
+
+    def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
+        return model.elbo(params, rng, x)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportanceWeighted:
+    """log (1/k) Σ exp(log_weight) of k draws, one after the other: memory does not grow with k.
+
+    At least the elbo, and log p(x) in the limit of many draws (Burda et al., 2016, sec. 3).
+    """
+
+    importance_samples: int = options.number(
+        20, "draws of each row for the importance-weighted bound", least=1
+    )
+    name = "iwbo"
+    exact = False
+    draws = 1
+
+    def __post_init__(self):
+        """Raises ValueError for less than one draw."""
+        options.check(self)
+
+    def told(self, model: Model) -> str:
+        return f"importance-weighted bound, k = {self.importance_samples}"
+
+    def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
+        def add(j: Array, total: Nats) -> Nats:
+            return jnp.logaddexp(total, model.log_weight(params, jax.random.fold_in(rng, j), x))
+
+        start = jnp.full(x.shape[0], -jnp.inf)
+        total = jax.lax.fori_loop(0, self.importance_samples, add, start)
+        return total - jnp.log(float(self.importance_samples))
+
+
+def of(model: Model) -> tuple[Bound, ...]:
+    """The bounds that a model declares, the default first; else its elbo."""
+    return getattr(model, "bounds", (Elbo(), ImportanceWeighted()))

@@ -1,0 +1,72 @@
+"""Bounds that a diffusion declares: by some of its steps, or by all of them."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+
+from amd_jax import options
+from amd_jax.diffusion import bounds
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Key, Nats, Params
+
+
+def _grid() -> Any:
+    """The field of a bound that says on which grid it is taken."""
+    return options.number(None, "steps of the bound's grid; the model's own", kind=int, least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawnSteps:
+    """The bound by some steps of each row, drawn stratified."""
+
+    draws: int = options.number(8, "steps drawn for each row", least=1)
+    grid: int | None = _grid()
+    name = "elbo"
+    exact = False
+
+    def __post_init__(self):
+        """Raises ValueError for less than one draw or step."""
+        options.check(self)
+
+    def told(self, model: Any) -> str:
+        if model.steps is None and self.grid is None:
+            return f"continuous time, {self.draws} times drawn each"
+        return f"{_on_grid(model, self.grid)} steps, {self.draws} drawn each"
+
+    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+        """A row's draws stand side by side in the batch, which times are stratified over."""
+        tiled = jnp.tile(x, (self.draws,) + (1,) * (x.ndim - 1))
+        if self.grid is not None:
+            model = dataclasses.replace(model, steps=_on_grid(model, self.grid))
+        return model.elbo(params, rng, tiled).reshape(self.draws, -1).mean(axis=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class AllSteps:
+    """The bound with every step visited for every row: as many network calls, and less noise."""
+
+    grid: int | None = _grid()
+    name = "all_steps"
+    exact = False
+    draws = 1
+
+    def __post_init__(self):
+        """Raises ValueError for less than one step."""
+        options.check(self)
+
+    def told(self, model: Any) -> str:
+        return f"all {_on_grid(model, self.grid)} steps"
+
+    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+        process, steps = model.open(params), _on_grid(model, self.grid)
+        known = categorical.inside(x, process.kernel.num_classes)
+        return known + bounds.elbo_of_all_steps(process, rng, x, steps)
+
+
+def _on_grid(model: Any, steps: int | None) -> int:
+    """Steps of a grid, the model's own unless given; ValueError for more than those."""
+    most = model.number_of_steps()
+    if steps is not None and steps > most:
+        raise ValueError(f"grid must be in [1, {most}], the model's number of steps; got {steps}.")
+    return most if steps is None else steps

@@ -1,0 +1,57 @@
+"""Options: frozen dataclasses whose fields are numbers that a user may choose.
+
+A way to sample, a bound, a correction: each is a value with a `name`, a docstring and such fields.
+Whoever shows them to a user (a command line, a page) reads here what there is to choose.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Number(NamedTuple):
+    """One field of an option."""
+
+    name: str
+    default: Any
+    kind: type  # int, float, bool or str
+    help: str
+    least: float | None  # the smallest value that is allowed
+
+
+def number(
+    default: Any, help: str, *, kind: type | None = None, least: float | None = None
+) -> Any:
+    """A field of an option; its `kind` is needed where the default is None."""
+    kind = type(default) if kind is None else kind
+    metadata = {"kind": kind, "help": help, "least": least}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def numbers(option: Any) -> list[Number]:
+    """The fields of an option that a user may choose, its own values as their defaults."""
+    return [
+        Number(field.name, getattr(option, field.name), **field.metadata)
+        for field in dataclasses.fields(option)
+        if "kind" in field.metadata
+    ]
+
+
+def check(option: Any) -> None:
+    """Raises ValueError for a number below its least value."""
+    for name, value, _, _, least in numbers(option):
+        if least is not None and value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}; got {name}={value}.")
+
+
+def named(options: Iterable[T], name: str, what: str) -> T:
+    """The option of that name; ValueError, naming those that there are, for any other."""
+    known = {option.name: option for option in options}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"The {what} must be one of {', '.join(known)}; got {name!r}.{hint}")
+    return known[name]

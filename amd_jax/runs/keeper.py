@@ -1,0 +1,130 @@
+"""What keeps a run in its folder while it trains, and shows it on the console."""
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from amd_jax import parallel
+from amd_jax.runs import folder as folders
+from amd_jax.runs.checkpoints import Checkpoints
+
+LINE_SECONDS = 20.0  # between two lines where there is no terminal
+
+
+class Keeper:
+    """The `learning.loop.Keeper` of a folder: checkpoints, metrics.jsonl, TensorBoard, a bar.
+
+    Continues the files of an earlier part of the run: lines beyond the step it starts from are
+    dropped, since those steps are taken again. Only the first process of a run writes and prints.
+    """
+
+    def __init__(self, workdir: Path, run: str, nats_per_bit: float, unit: str):
+        """Of a claimed workdir; `nats_per_bit` makes a loss of a whole event bits per `unit`."""
+        self._workdir, self._nats_per_bit, self._unit = Path(workdir), nats_per_bit, unit
+        self._checkpoints = Checkpoints(workdir, run)
+        self._bar = self._file = self._board = None
+
+    def __enter__(self) -> "Keeper":
+        """Itself."""
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        """Closes everything; OSError if the last save fails, unless something else has."""
+        for part in (self._bar, self._file, self._board):
+            if part is not None:
+                part.close()
+        self._checkpoints.__exit__(*failure)
+
+    def restored(self, template: Any) -> Any:
+        """The newest state that was saved; None if there is none."""
+        return self._checkpoints.restore(template)
+
+    def begun(self, start: int, total: int) -> None:
+        """Opens the files, cut back to step `start` of so many."""
+        self._start, self._total, self._elapsed = start, total, 0.0
+        self._told = self._began = time.monotonic()
+        if parallel.is_first():
+            self._file, last = _continued(self._workdir / "metrics.jsonl", start)
+            self._elapsed = float(last.get("elapsed_seconds", 0.0))
+            self._board = SummaryWriter(str(self._workdir / "tensorboard"), purge_step=start + 1)
+        quiet = None if parallel.is_first() else True  # None: quiet where there is no terminal
+        self._bar = tqdm(total=total, initial=start, disable=quiet, unit="step", smoothing=0.05)
+
+    def tell(self, line: str) -> None:
+        """Prints a line without breaking the bar."""
+        if parallel.is_first():
+            tqdm.write(line)
+
+    def stepped(self, step: int) -> None:
+        """Moves the bar."""
+        self._bar.update()
+
+    def log(self, step: int, metrics: dict[str, float]) -> None:
+        """Writes and shows metrics, the loss in bits; elapsed time is that of all sittings."""
+        found = dict(metrics)
+        loss = ""
+        if (nats := found.pop("loss_nats", None)) is not None:
+            bits = nats / self._nats_per_bit
+            found = {f"loss_bits_per_{self._unit}": bits, **found}
+            loss = f"loss {bits:.3f} bits/{self._unit}"
+        found["elapsed_seconds"] += self._elapsed
+        self._write(step, found)
+        self._bar.set_postfix_str(loss)
+        now = time.monotonic()
+        if self._bar.disable and (now - self._told > LINE_SECONDS or step == self._total):
+            self._told = now
+            left = (self._total - step) * (now - self._began) / (step - self._start)
+            speed = f"{found['steps_per_second']:.1f} steps/s"
+            self.tell(f"step {step}/{self._total}  {loss}  {speed}  {tqdm.format_interval(left)} left")
+
+    def evaluated(self, step: int, metrics: dict[str, float]) -> None:
+        """Writes and shows metrics of an evaluation."""
+        self._write(step, metrics)
+        line = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        self.tell(f"step {step}  " + re.sub(r"  \S+_error ", " ± ", line))
+
+    def save(self, state: Any, score: float | None) -> None:
+        """Saves a state, once the metrics before it are on the disk."""
+        if parallel.is_first():
+            os.fsync(self._file.fileno())
+        self._checkpoints.save(state, score)
+
+    def _write(self, step: int, metrics: dict[str, float]) -> None:
+        """Writes metrics, whose names carry their units, to both files."""
+        if not parallel.is_first():
+            return
+        try:
+            self._file.write(f"{json.dumps({'step': step, **metrics})}\n".encode())
+        except OSError as error:
+            raise OSError(
+                f"{self._file.name} cannot be written: {error.strerror}. Free what is needed; the "
+                "same command goes on from the newest checkpoint."
+            ) from error
+        for name, value in metrics.items():
+            self._board.add_scalar(name, value, step)
+
+
+def _continued(path: Path, start: int) -> tuple[Any, dict]:
+    """The file of metrics, cut back to `start`, open for appending; and its last training line."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    read = [_read(line) for line in lines]
+    kept = [i for i, found in enumerate(read) if 0 < found.get("step", 0) <= start]
+    if len(kept) != len(lines):
+        folders.write(path, "".join(lines[i] for i in kept).encode())
+    trained = [read[i] for i in kept if "elapsed_seconds" in read[i]]
+    return path.open("ab", buffering=0), trained[-1] if trained else {}
+
+
+def _read(line: str) -> dict:
+    """A line of metrics; {} for a damaged one, such as half a line after a kill."""
+    try:
+        found = json.loads(line) if line.endswith("\n") else {}
+        return found if isinstance(found, dict) and isinstance(found.get("step"), int) else {}
+    except ValueError:
+        return {}

@@ -1,0 +1,41 @@
+"""results.json: every figure that was measured of a run, with what it takes to measure it again."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from amd_jax.runs import folder as folders
+
+NAME = "results.json"
+
+
+def add(workdir: Path, **figure: Any) -> None:
+    """Adds a figure to the results of a run, in the place of an earlier one measured alike.
+
+    Figures are alike if all but their values, their errors and the command are the same. Numbers
+    that are not finite become null. Only for a local workdir.
+    """
+    figure = {name: _plain(value) for name, value in figure.items()} | {"command": sys.argv}
+    others = [found for found in read(workdir) if _question(found) != _question(figure)]
+    folders.write_json(Path(workdir) / NAME, [*others, figure])
+
+
+def read(workdir: Path) -> list[dict[str, Any]]:
+    """The figures of a run; none if the file is missing or damaged."""
+    try:
+        found = json.loads((Path(workdir) / NAME).read_text())
+    except (OSError, ValueError):
+        return []
+    return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
+
+
+def _question(figure: dict[str, Any]) -> dict[str, Any]:
+    """What was measured."""
+    return {k: v for k, v in figure.items() if k not in ("value", "error", "command")}
+
+
+def _plain(value: Any) -> Any:
+    """A value of JSON: null for numbers that are not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,99 @@
+"""One checkpoint on the disk: whether it is sound, and what is in it."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from etils import epath
+from tqdm import tqdm
+
+from amd_jax.runs import folder as folders
+from amd_jax.runs import record
+
+
+def inspected(folder: epath.Path, run: str) -> tuple[dict[int, dict], dict[int, str]]:
+    """The records of a run's sound checkpoints, by step; and what is wrong with the others."""
+    sound, damaged = {}, {}
+    for step in folders.steps(folder):
+        try:
+            found = record.read(folder / str(step))
+        except (ValueError, OSError) as error:
+            damaged[step] = str(error)
+            continue
+        if found.get("run") == run:
+            sound[step] = found
+        else:
+            damaged[step] = "it belongs to another run"
+    return sound, damaged
+
+
+def restored(step: Path, note: dict, templates: dict[str, Any]) -> list[Any]:
+    """Items of a checkpoint of that record, each in the structure of its template, or without one.
+
+    Raises ValueError for what does not fit, or is not what was saved.
+    """
+    _tell_versions(step.name, note["versions"])
+    return [_item(step, name, note, template) for name, template in templates.items()]
+
+
+def _tell_versions(step: str, theirs: dict[str, str]) -> None:
+    """Says which other versions a checkpoint was written by, if any."""
+    mine = folders.versions()
+    if others := {k: v for k, v in theirs.items() if mine.get(k) != v}:
+        now = ", ".join(f"{name} {mine.get(name)}" for name in others)
+        then = ", ".join(f"{name} {version}" for name, version in others.items())
+        say(f"checkpoint {step} was written by {then}; here is {now}")
+
+
+def _item(step: Path, name: str, note: dict, template: Any) -> Any:
+    """One item of a checkpoint."""
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone())
+    with ocp.Checkpointer(handler, multiprocessing_options=alone()) as reader:
+        try:
+            tree = reader.restore(step / name, args=ocp.args.StandardRestore(template))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{step} must be of this version of the model: {brief(error)}. "
+                "Give another workdir."
+            ) from error
+    record.check_arrays(tree, note["arrays"][name])
+    return tree
+
+
+@contextlib.contextmanager
+def local(folder: epath.Path, note: dict) -> Iterator[Path]:
+    """The folder itself, or a copy of it on this machine while one looks at it."""
+    if "://" not in str(folder):
+        yield Path(folder).absolute()  # as Orbax asks
+        return
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / folder.name
+        for name in note["files"]:
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((folder / name).read_bytes())
+        yield copy
+
+
+def alone() -> ocp.options.MultiprocessingOptions:
+    """Orbax's option for reading and writing by this process only."""
+    own = jax.process_index()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process {own}"
+    )
+
+
+def brief(error: BaseException) -> str:
+    """The first line of an error, without a full stop; of a long one of tensorstore the reason."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    line = lines[0].split(" [os_error_code")[0].rstrip(".")
+    return line if len(line) < 120 else line.split(": ")[-1]
+
+
+def say(line: str) -> None:
+    """Prints a line on stderr without breaking a progress bar."""
+    tqdm.write(line, file=sys.stderr)

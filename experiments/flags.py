@@ -1,0 +1,338 @@
+"""The command line: its flags by mode, a config's numbers, and what the model itself declares.
+
+Three parts, read one after the other, since each needs what the one before it has found: the flags
+below, the numbers of the config (`--config.NAME=VALUE`), and the numbers of the model's samplers,
+bounds and editors (`amd_jax.options`), whatever they are.
+"""
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from amd_jax import models, options
+from amd_jax.models import bounds
+from amd_jax.runs import folder as folders
+
+MODES = ("train", "evaluate", "sample")  # and the editors of the model, such as correct
+EDIT = "edit"  # stands for all of these below
+DEFINE = {
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_bool,
+    str: flags.DEFINE_string,
+}
+
+
+class Flag(NamedTuple):
+    """A flag, and the modes that heed it."""
+
+    name: str
+    default: Any
+    help: str
+    modes: tuple[str, ...] = (*MODES, EDIT)
+    kind: type | None = None  # where the default is None
+    least: int | None = None
+    most: int | None = None
+
+
+SHOWN = ("train", "evaluate", EDIT)
+DRAWN = ("train", "sample")
+FLAGS = (
+    Flag("config", None, "Experiment file; see experiments/.", kind=str),
+    Flag("workdir", None, "Folder of the run; default: runs/<config name>.", kind=str),
+    Flag("mode", "train", "What to do; train also evaluates and samples at its end."),
+    Flag("best", False, "Take the checkpoint with the best validation bits, not the newest."),
+    Flag("seed", 0, "Seed of evaluation, samples and errors.", least=0, most=2**32 - 1),
+    Flag("keep_pages", True, "Keep freed memory: faster steps on a CPU, a higher peak of memory."),
+    Flag("coordinator", None, "Address of process 0 (host:port) where several train.", kind=str),
+    Flag(
+        "num_processes", None, "How many processes; Slurm and Cloud TPU tell.", kind=int, least=1
+    ),
+    Flag("process_id", None, "Which of them this one is, from 0.", kind=int, least=0),
+    Flag("extend", False, "Go on beyond the number of steps that a run has.", ("train",)),
+    Flag("init_from", None, "Run whose parameters a new one starts from.", ("train",), str),
+    Flag("profile", False, "Write a trace of some steps for Perfetto.", ("train",)),
+    Flag("split", "test", "What to evaluate, or to take rows from.", SHOWN),
+    Flag("num_texts", None, "Take this many rows (texts, maps, ...); all.", SHOWN, int, 1),
+    Flag("bound", None, "Bounds to evaluate, with commas; the first.", ("train", "evaluate"), str),
+    Flag("sampler", None, "Way to sample; the first that the model has.", DRAWN, str),
+    Flag("num_samples", None, "How many samples to draw.", DRAWN, int, 1),
+    Flag("chain", False, "Show samples on their way from noise to data.", ("sample",)),
+    Flag("compare", False, "Compare the samples with the data, which are read.", ("sample",)),
+    Flag("text", None, "Text to correct.", ("train", EDIT), str),
+    Flag("input", None, "File to correct: text, or a PNG of a map.", (EDIT,), str),
+    Flag("output", None, "Folder for what is drawn; default: the workdir.", (*DRAWN, EDIT), str),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What a command line asks for, as far as it has been read."""
+
+    values: dict[str, Any]  # of FLAGS
+    given: frozenset[str]  # those that stand there
+    rest: list[str]  # what was not read yet
+
+    def __getattr__(self, name: str) -> Any:
+        """The value of a flag."""
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def read(argv: Sequence[str], table: Sequence[Flag] = FLAGS) -> Asked:
+    """The flags of a command line that a table has; what else stands there is the rest."""
+    found = _empty()
+    for flag in table:
+        _define(found, flag.name, flag.default, flag.kind, flag.help, flag.least, flag.most)
+    rest = found(["", *argv], known_only=True)[1:]
+    given = frozenset(flag.name for flag in table if found[flag.name].present)
+    return Asked({flag.name: found[flag.name].value for flag in table}, given, rest)
+
+
+def finish(asked: Asked, table: Sequence[Flag]) -> None:
+    """ValueError if a command line holds more than flags of a table."""
+    for argument in asked.rest:
+        _refuse_unknown(argument, [flag.name for flag in table])
+
+
+def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
+    """The config with the numbers that the command line gives; ValueError for what it has not."""
+    known = dict(named(config.to_dict()))
+    rest = [_integer(argument, known) for argument in asked.rest]
+    for argument in rest:
+        name = re.match(r"--?(?:no)?config\.([^=]*)|", argument)[1]
+        if name is not None and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            every = ", ".join(f"--config.{n}" for n in sorted(known))
+            hint = f"Did you mean --config.{near[0]}?" if near else f"It has {every}."
+            raise ValueError(f"--config.{name} is not a number of this experiment. {hint}")
+    found, config = _empty(), config.copy_and_resolve_references()  # it is changed in place
+    config_flags.DEFINE_config_dict("config", config, flag_values=found, sys_argv=["", *rest])
+    left = found(["", *rest], known_only=True)[1:]
+    return dataclasses.replace(asked, rest=left), found["config"].value
+
+
+def named(config: dict, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every number of a config by its dotted name."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from named(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def absolute_places(config: ConfigDict) -> None:
+    """Makes the places of data absolute, so that a run finds them from any folder."""
+    for name, value in named(config.to_dict()):
+        if folders.is_place(name) and isinstance(value, str) and value and "://" not in value:
+            config.update_from_flattened_dict({name: str(Path(value).expanduser().absolute())})
+
+
+class Choice(NamedTuple):
+    """What the command line chooses of what a model declares."""
+
+    bounds: tuple[Any, ...]
+    sampler: Any  # None if the model has only its own way
+    editors: tuple[Any, ...]
+    editor: Any  # of the mode; None if that is none
+
+
+def choose(asked: Asked, model: Any) -> Choice:
+    """What a model declares, with the numbers that the command line gives.
+
+    Raises ValueError for a flag that nobody knows, or that this mode or this choice ignores.
+    """
+    offered = Offers(model)
+    mode = offered.mode(asked.mode)
+    _refuse_ignored(asked, mode)
+    numbers, of = offered.read(asked.rest)
+    bounds = offered.bounds
+    if asked.bound is not None:
+        bounds = [options.named(bounds, name, "bound") for name in asked.bound.split(",")]
+    else:
+        bounds = bounds[:1]
+    sampler = offered.samplers[0] if offered.samplers else None
+    if asked.sampler is not None:
+        sampler = options.named(offered.samplers, asked.sampler, "sampler")
+    heeded = {
+        "train": [*bounds, sampler, *offered.editors],
+        "evaluate": bounds,
+        "sample": [sampler],
+    }.get(mode, [editor for editor in offered.editors if editor.name == mode])
+    for name in numbers:
+        if not any(name in _fields(option) for option in heeded):
+            raise ValueError(
+                f"--{name} is a number of {', '.join(of[name])}, which this command does not use. "
+                "Leave it out."
+            )
+
+    def filled(option: Any) -> Any:
+        mine = {name: value for name, value in numbers.items() if name in _fields(option)}
+        return dataclasses.replace(option, **mine) if mine else option
+
+    editors = tuple(map(filled, offered.editors))
+    return Choice(
+        tuple(map(filled, bounds)),
+        filled(sampler),
+        editors,
+        next((editor for editor in editors if editor.name == mode), None),
+    )
+
+
+class Offers:
+    """The ways to sample, to bound and to edit that a model declares."""
+
+    def __init__(self, model: Any):
+        """Of a model, or of a class of them."""
+        self.owner = model.__name__ if isinstance(model, type) else type(model).__name__
+        self.samplers = list(getattr(model, "samplers", ()))
+        self.bounds = list(bounds.of(model))
+        self.editors = list(getattr(model, "editors", ()))
+
+    def mode(self, name: str) -> str:
+        """The name of a mode; ValueError, with those that there are, for any other."""
+        modes = [*MODES, *(editor.name for editor in self.editors)]
+        if name not in modes:
+            raise ValueError(
+                f"--mode is one of {', '.join(modes)} for a {self.owner}; got {name}."
+            )
+        return name
+
+    def all(self) -> list[Any]:
+        """Everything."""
+        return [*self.samplers, *self.bounds, *self.editors]
+
+    def read(self, rest: Sequence[str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """The numbers that are given, and the names of the options that have each number.
+
+        Raises ValueError for what is no flag at all.
+        """
+        found, of = _empty(), {}
+        for option in self.all():
+            for number in options.numbers(option):
+                if number.name not in of:
+                    _define(found, number.name, None, number.kind, number.help)
+                of.setdefault(number.name, []).append(option.name)
+        left = found(["", *rest], known_only=True)[1:]
+        for argument in left:
+            name = re.match(r"-*([^=]*)", argument)[1]
+            for kind in (models.Diffusion, models.Flow):
+                if any(name in _fields(option) for option in Offers(kind).all()):
+                    raise ValueError(
+                        f"--{name} is for a {kind.__name__}; this experiment has a {self.owner}. "
+                        "Leave it out."
+                    )
+            _refuse_unknown(argument, [*(flag.name for flag in FLAGS), *of])
+        given = {name: found[name].value for name in of if found[name].present}
+        return given, of
+
+
+def _refuse_unknown(argument: str, known: Sequence[str]) -> None:
+    """ValueError for an argument that is no flag; names one that is near."""
+    if not argument.startswith("-"):
+        raise ValueError(
+            f"Unknown argument {argument!r}. Flags start with --, as in --mode=train."
+        )
+    name = re.match(r"-*([^=]*)", argument)[1]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean --{near[0]}?" if near else "--help lists the flags."
+    raise ValueError(f"Unknown flag --{name}. {hint}")
+
+
+def check_mode(name: str) -> None:
+    """ValueError for a mode that no model of the library has."""
+    editors = {e.name: e for kind in (models.Diffusion, models.Flow) for e in Offers(kind).editors}
+    if name not in {*MODES, *editors}:
+        raise ValueError(f"--mode is one of {', '.join([*MODES, *editors])}; got {name}.")
+
+
+def _refuse_ignored(asked: Asked, mode: str) -> None:
+    """ValueError for a flag that a mode does not heed."""
+    kind = mode if mode in MODES else EDIT
+    for flag in FLAGS:
+        if flag.name in asked.given and kind not in flag.modes:
+            others = " and ".join(m if m in MODES else "corrections" for m in flag.modes)
+            raise ValueError(
+                f"--{flag.name} is for {others}; --mode={mode} does not heed it. Leave it out."
+            )
+
+
+def _fields(option: Any) -> set[str]:
+    """The names of an option's numbers."""
+    return {number.name for number in options.numbers(option)} if option is not None else set()
+
+
+def _empty() -> flags.FlagValues:
+    """No flags yet; their order does not matter."""
+    found = flags.FlagValues()
+    found.set_gnu_getopt(True)
+    return found
+
+
+def _define(
+    into: flags.FlagValues,
+    name: str,
+    default: Any,
+    kind: type | None,
+    help: str,
+    least: int | None = None,
+    most: int | None = None,
+) -> None:
+    """Defines a flag."""
+    kind = type(default) if kind is None else kind
+    bounds = {} if least is None else {"lower_bound": least, "upper_bound": most}
+    DEFINE[kind](name, default, help, flag_values=into, **bounds)
+
+
+def _integer(argument: str, known: dict[str, Any]) -> str:
+    """An override such as --config.num_steps=1e3, of a number that is an integer, as digits."""
+    found = re.fullmatch(r"(--?config\.([^=]*))=(.*)", argument)
+    if found and type(known.get(found[2])) is int:
+        try:
+            number = float(found[3])
+            if number == int(number):
+                return f"{found[1]}={int(number)}"
+        except (ValueError, OverflowError):
+            pass
+    return argument
+
+
+def usage(config: ConfigDict | None, model: Any, name: str) -> str:
+    """What --help prints: the flags by mode, the config's numbers, and what the model offers."""
+    lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", ""]
+    for flag in FLAGS:
+        where = "" if len(flag.modes) > len(MODES) else f" ({', '.join(flag.modes)})"
+        default = "" if flag.default in (None, False) else f" Default: {flag.default}."
+        lines.append(f"  --{flag.name:15s} {flag.help}{default}{where}")
+    offers = [(name, Offers(model))] if model is not None else []
+    for kind in (models.Diffusion, models.Flow) if model is None else ():
+        offers.append((f"a {kind.__name__}", Offers(kind)))
+    for owner, offered in offers:
+        groups = {"--sampler": offered.samplers, "--bound": offered.bounds}
+        groups["--mode"] = offered.editors
+        for flag, declared in groups.items():
+            lines += [""] * bool(declared)
+            for option in declared:
+                first = (type(option).__doc__ or "").split("\n")[0]
+                lines.append(f"  {flag}={option.name} of {owner}: {first}")
+                for number in options.numbers(option):
+                    default = "" if number.default is None else f" Default: {number.default}."
+                    lines.append(f"      --{number.name:15s} {number.help}.{default}")
+    if config is not None:
+        lines += ["", f"Numbers of {name}:"]
+        for number, value in named(config.to_dict()):
+            lines.append(f"  --config.{number}={value!r}")
+    return "\n".join(lines)
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Lines that are not empty."""
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,170 @@
+"""What can be done with a run: evaluate it, sample from it, let it correct what is given."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax.data import labels
+from amd_jax.evaluation import correction, gallery, report
+from amd_jax.experiment import Run
+from amd_jax.facts import MapFacts, TextFacts
+from amd_jax.runs import results
+from amd_jax.types import Params
+from experiments.flags import Asked, Choice
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """A run, its parameters, and what is asked of it."""
+
+    run: Run
+    params: Params
+    asked: Asked
+    choice: Choice
+
+    @property
+    def report(self) -> Any:
+        """What can be told of this kind of data."""
+        return report.of(self.run.facts)
+
+    def place(self, what: str) -> Path | None:
+        """Where files of a kind go, but for their endings; None if the workdir is remote."""
+        folder = self.asked.output or self.run.workdir
+        return None if "://" in str(folder) else Path(folder) / f"{what}_seed{self.asked.seed}"
+
+    def record(self, what: str, value: float, error: float, **how: Any) -> None:
+        """Adds a figure to the results of the run, if its workdir is local."""
+        if "://" not in str(self.run.workdir):
+            how = {"step": self.run.step, "seed": self.asked.seed, **how}
+            results.add(Path(self.run.workdir), what=what, value=value, error=error, **how)
+
+
+def evaluate(session: Session) -> None:
+    """Prints the bounds on a split, and what simpler models reach beside them."""
+    run, asked = session.run, session.asked
+    for bound in session.choice.bounds:
+        found, line = report.bits(
+            *(run.model, session.params, run.data),
+            **{"split": asked.split, "number": asked.num_texts, "bound": bound},
+            seed=asked.seed,
+        )
+        print(line, flush=True)
+        how = {"bound": bound.name, "how": bound.told(run.model), "exact": bound.exact}
+        how |= {"split": asked.split, "examples": found.examples, "unit": run.facts.unit}
+        session.record("bits", found.bits, found.error, **how)
+    if lines := session.report.yardsticks(run.data, asked.split, asked.num_texts):
+        print(lines, flush=True)
+
+
+def sample(session: Session, compare: bool) -> None:
+    """Draws samples, and shows and keeps them; or shows how some come about."""
+    run, asked, sampler = session.run, session.asked, session.choice.sampler
+    rng = jax.random.key(asked.seed)
+    if asked.chain:
+        print("\n".join(chain(session, rng)))
+        return
+    number = asked.num_samples or run.facts.num_samples
+    shape = (number, *run.facts.event_shape)
+    drawn = gallery.samples(run.model, session.params, rng, shape, sampler)
+    place = session.place("samples")
+    lines = session.report.samples(drawn, place)
+    if compare:
+        lines += session.report.compared(drawn, place, run.model, session.params, run.data)
+    print("\n".join(lines))
+
+
+def chain(session: Session, rng: Any) -> list[str]:
+    """Lines on samples on their way from noise to data."""
+    run, report_ = session.run, session.report
+    if not hasattr(run.model, "walk"):
+        kind = type(run.model).__name__
+        raise ValueError(
+            f"--chain shows noise becoming data; a {kind} has no steps. Leave it out."
+        )
+    shape = (report_.chains, *run.facts.event_shape)
+    sampler = session.choice.sampler
+    frames = run.model.walk(session.params, rng, shape, report_.frames, sampler)
+    return report_.chain(frames, session.place("chain"))
+
+
+def edit(session: Session, editor: Any) -> None:
+    """Prints what an editor of the model makes of --text or --input; or of damaged rows."""
+    run, asked = session.run, session.asked
+    if asked.text is not None and asked.input is not None:
+        raise ValueError("--text and --input are two ways to say the same. Give one.")
+    if asked.text is not None or (asked.input is not None and isinstance(run.facts, TextFacts)):
+        lines = _text(session, editor, _given_text(session))
+    elif asked.input is not None:
+        x = _map(run.facts, Path(asked.input))
+        fixed = correction.edited(editor, run.model, session.params, x, asked.seed)
+        place = session.place(editor.name)
+        lines = [*session.report.corrected(x, fixed, None, place), *_kept(fixed, place)]
+    else:
+        trial, lines = report.restoration(
+            *(editor, run.model, session.params, run.data, session.place(editor.name)),
+            **{"split": asked.split, "number": asked.num_texts, "seed": asked.seed},
+        )
+        how = {"split": asked.split, "error_rate": editor.error_rate, "rows": len(trial.damaged)}
+        for name, value in trial.by_posterior._asdict().items():
+            session.record(name, value, None, **how)
+    print("\n".join(lines))
+
+
+def check_text(session: Session) -> None:
+    """ValueError for a --text that cannot be corrected: told now, and not after a training."""
+    if session.asked.text is not None:
+        text = _given_text(session)
+        session.report.tokens(text)
+
+
+def _given_text(session: Session) -> str:
+    """The text of --text or --input; ValueError where data are no text."""
+    run, asked = session.run, session.asked
+    if not isinstance(run.facts, TextFacts):
+        raise ValueError(
+            f"--text is for data that are text; this experiment has {run.facts.rows}. Leave it "
+            "out: damaged rows are then restored."
+        )
+    if asked.text is not None:
+        return asked.text
+    try:
+        return Path(asked.input).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"--input={asked.input} must be utf-8: {error.reason}.") from error
+
+
+def _text(session: Session, editor: Any, text: str) -> list[str]:
+    """A text, corrected."""
+    run = session.run
+    x = session.report.tokens(text)
+    (length,) = run.facts.event_shape
+    fixed = correction.edited_text(editor, run.model, session.params, x, length)
+    return session.report.corrected_text(text, x, fixed)
+
+
+def _map(facts: Any, file: Path) -> np.ndarray:
+    """A map in a PNG as a batch of one, (1, H, W); ValueError unless it fits the data."""
+    if not isinstance(facts, MapFacts):
+        raise ValueError(f"--input is a text or a map; this experiment has {facts.rows}.")
+    if not file.is_file():
+        raise ValueError(f"--input must be a PNG of a map; found nothing at {file}.")
+    pixels = labels.picture(file, facts.palette)
+    if pixels.shape != facts.event_shape:
+        found, wanted = (
+            " x ".join(map(str, shape)) for shape in (pixels.shape, facts.event_shape)
+        )
+        raise ValueError(f"The model is of maps of {wanted} pixels; {file} has {found}.")
+    labels.check(pixels[None], facts.num_classes, lambda n: str(file))
+    return pixels[None].astype(np.int32)
+
+
+def _kept(fixed: np.ndarray, place: Path | None) -> list[str]:
+    """Writes corrected rows as an array; a line that names it."""
+    if place is None:
+        return []
+    path = place.with_name(f"{place.name}.npz")
+    np.savez_compressed(path, corrected=fixed)
+    return [f"array: {path}"]

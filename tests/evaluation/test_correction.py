@@ -1,0 +1,109 @@
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.evaluation import correction
+from amd_jax.models.corrections import Correct, time_of
+from tests import zoo
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.3])
+def test_time_of_finds_the_rate(rate):
+    model = zoo.diffusion("uniform-linear", "table", 1000)
+    t = float(time_of(model.open({}), 1000, rate))
+    assert 2 / 3 * t == pytest.approx(rate, abs=4e-4)  # a redrawn token may be the same
+    assert t * 1000 == pytest.approx(round(t * 1000), abs=1e-3)
+    masks = zoo.diffusion("absorbing-linear", "table", 1000)
+    assert float(time_of(masks.open({}), 1000, rate)) == pytest.approx(rate, abs=6e-4)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
+def test_rates_outside_are_refused(rate):
+    with pytest.raises(ValueError, match=f"between 0 and 1; got {rate}"):
+        Correct(rate)
+
+
+def test_damage_is_exact_and_random():
+    rows = np.tile(np.arange(20, dtype=np.uint8) % 5, (300, 1))
+    damaged = correction.damage(rows, 5, seed=0, errors=3)
+    wrong = damaged != rows
+    assert (wrong.sum(axis=1) == 3).all()
+    assert damaged.min() >= 0
+    assert damaged.max() < 5
+    assert wrong.any(axis=0).all()  # every place
+    shift = (damaged - rows.astype(int))[wrong] % 5
+    assert (np.bincount(shift, minlength=5)[1:] > 150).all()  # every other token
+    np.testing.assert_array_equal(damaged, correction.damage(rows, 5, seed=0, errors=3))
+    assert (rows == np.arange(20) % 5).all()
+
+
+def test_restoration_counts():
+    rows = np.array([[0, 1, 2, 3, 4]])
+    damaged = np.array([[9, 9, 2, 3, 4]])
+    restored = np.array([[0, 8, 7, 3, 4]])
+    found = correction.restoration(rows, damaged, restored)
+    assert found.restored == 0.5
+    assert found.spoiled == pytest.approx(1 / 3)
+
+
+class Expects(nn.Module):
+    """Guesses 0 with probability `trust` everywhere, else one of the other two."""
+
+    trust: float
+
+    @nn.compact
+    def __call__(self, x_t, t, *, train=False):
+        rest = (1 - self.trust) / 2
+        return jnp.broadcast_to(jnp.log(jnp.array([self.trust, rest, rest])), (*x_t.shape, 3))
+
+
+@pytest.mark.parametrize(("trust", "corrected"), [(0.9, False), (0.99, True)])
+def test_a_token_is_changed_only_against_its_own_evidence(trust, corrected):
+    """At an error rate of 0.05 the token weighs 0.95 against 0.025, 38 to 1."""
+    model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(trust), steps=1000)
+    x = np.array([[0, 1, 2, 0]] * 33)  # more than one batch
+    found = correction.edited(Correct(0.05), model, {}, x)
+    np.testing.assert_array_equal(found, 0 * x if corrected else x)
+    raw = correction.edited(Correct(0.05, raw=True), model, {}, x)
+    np.testing.assert_array_equal(raw, 0 * x)
+
+
+def test_texts_of_any_length_are_corrected_in_pieces():
+    model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(0.99), steps=1000)
+    x = np.array([0, 1, 2, 0, 1])
+    for length in (1, 2, 5, 9):
+        found = correction.edited_text(Correct(), model, {}, x, length)
+        np.testing.assert_array_equal(found, 0 * x)
+
+
+def test_correction_is_the_most_probable_under_a_known_table():
+    model = zoo.diffusion("uniform-cosine", "hollow_table", 50)
+    params = zoo.parameters(model, scale=1.5)
+    x = np.array([[a, b] for a in range(3) for b in range(3)])
+    process = model.open(params)
+    t = float(time_of(process, 50, 0.3))
+    guess = np.asarray(process.predict(jnp.asarray(x), jnp.full(9, t)))
+    alpha = np.exp(float(schedules.cosine(jnp.float32(t))))
+    evidence = alpha * np.eye(3)[x] + (1 - alpha) / 3
+    expected = (guess * evidence).argmax(axis=-1)
+    assert (expected != x).any()
+    assert (expected != guess.argmax(axis=-1)).any()
+    found = correction.edited(Correct(0.3), model, params, x)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_maps_are_damaged_and_corrected_alike():
+    model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(0.99), steps=1000)
+    rows = np.zeros((5, 4, 6), np.uint8)
+    found = correction.trial(Correct(0.1), model, {}, rows, 3, seed=0)
+    assert found.errors == 2  # of 24
+    assert found.damaged.shape == rows.shape
+    assert ((found.damaged != rows).sum(axis=(1, 2)) == 2).all()
+    np.testing.assert_array_equal(found.restored, rows)
+    assert str(found).splitlines() == [
+        "  guess of the network: 100.0% restored, 0.00% of the right ones changed",
+        "  denoising posterior: 100.0% restored, 0.00% of the right ones changed",
+    ]

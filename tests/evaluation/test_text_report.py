@@ -1,0 +1,76 @@
+"""What is told of a model of text: samples, and corrections marked in the text."""
+
+import numpy as np
+import pytest
+
+from amd_jax.data.text import Text
+from amd_jax.evaluation import report
+from amd_jax.facts import TextFacts
+
+LETTERS = TextFacts(4, (8,), alphabet=" abc", frequencies=(0.4, 0.3, 0.2, 0.1))
+
+
+def corrected(facts, text, fixed):
+    told = report.of(facts)
+    x = told.tokens(text)
+    return told.corrected_text(text, x, facts.encode(fixed, unknown=0))
+
+
+def test_changed_characters_are_marked():
+    lines = corrected(LETTERS, "abc ab", "abb ac")
+    assert lines == ["given:\n    abc ab", "corrected (2 changed):\n    abb ac\n      ^  ^"]
+
+
+def test_a_character_outside_the_alphabet_is_kept_and_marked():
+    """The model is given the commonest one in its place."""
+    assert report.of(LETTERS).tokens("aXb").tolist() == [1, 0, 2]
+    lines = corrected(LETTERS, "aXb\n", "acb ")
+    assert lines[0] == "given:\n    aXb⏎"
+    assert lines[1] == "corrected (0 changed):\n    aXb⏎\n     ? ?"
+    assert lines[2] == "? marks what the alphabet lacks, and is kept: 2"
+
+
+def test_bytes_of_one_character_are_marked_once():
+    facts = TextFacts(256, (8,), unit="byte")
+    lines = corrected(facts, "café ok", "cafè ok")
+    assert lines[1] == "corrected (1 changed):\n    cafè ok\n       ^"
+
+
+def test_line_ends_are_read_as_the_model_knows_them():
+    facts = TextFacts(3, (8,), alphabet="\nab")
+    assert report.of(facts).tokens("a\r\nb").tolist() == [1, 0, 2]
+
+
+def test_no_text_is_refused():
+    with pytest.raises(ValueError, match="must not be empty"):
+        report.of(LETTERS).tokens("")
+
+
+def test_samples_are_shown_and_kept(tmp_path):
+    drawn = np.array([[1, 2, 3, 0, -1, 4, 1, 1], [0] * 8])
+    lines = report.of(LETTERS).samples(drawn, tmp_path / "samples_seed0")
+    assert lines[:2] == ["sample 1:\n    abc \ufffd░aa", "sample 2:\n            "]
+    assert (tmp_path / "samples_seed0.txt").read_text() == "abc \ufffd░aa\n        \n"
+    with np.load(tmp_path / "samples_seed0.npz") as kept:
+        np.testing.assert_array_equal(kept["samples"], drawn)
+
+
+def test_many_samples_are_kept_and_some_are_shown(tmp_path):
+    lines = report.of(LETTERS).samples(np.ones((30, 8), int), tmp_path / "many")
+    assert lines[8] == "... and 22 more"
+    assert len((tmp_path / "many.txt").read_text().splitlines()) == 30
+
+
+def test_words_are_compared_with_the_training_text():
+    tokens = LETTERS.encode("abc cab abc cab ").astype(np.uint8)
+    data = Text(" abc", 8, {"train": tokens})
+    drawn = np.stack([LETTERS.encode(" abc aa ") for _ in range(2)])
+    told = report.of(data.facts).compared(drawn, None, None, None, data)
+    assert told == ["words of the samples that occur in the training text: 50%"]
+
+
+def test_lines_end_at_their_padding():
+    facts = TextFacts(3, (5,), alphabet="\nab", padding=0)
+    assert facts.show([1, 2, 0, 0, 0]) == "ab"
+    assert facts.show([1, 2, 1, 2, 1]) == "ababa"
+    assert report.of(facts).yardsticks(None, "test", None) == ""

@@ -1,0 +1,163 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import bounds
+from amd_jax.learning import objectives
+from tests import enumeration, zoo
+
+STEPS = 5
+X = enumeration.sequences(3, zoo.LENGTH)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return zoo.diffusion("uniform-cosine", "table", STEPS)
+
+
+@pytest.fixture(scope="module")
+def params(model):
+    return zoo.parameters(model)
+
+
+def losses(objective, params, memory, draws=4000):
+    rows = jnp.tile(X, (draws, 1))
+    nats, evidence = jax.jit(objective.loss)(params, memory, jax.random.key(0), rows)
+    return np.asarray(nats, np.float64).reshape(draws, len(X)), evidence
+
+
+def warm(objective):
+    """A memory that prefers some steps to others by far."""
+    square = jnp.array([9.0, 0.1, 4.0, 0.5, 1.0])
+    return objective.init() | {"square": square, "count": jnp.full(STEPS, 11.0)}
+
+
+@pytest.mark.parametrize("heated", [False, True])
+def test_importance_sampling_is_unbiased(model, params, heated):
+    objective = objectives.ImportanceSampledElbo(model)
+    memory = warm(objective) if heated else objective.init()
+    nats, evidence = losses(objective, params, memory)
+    error = nats.std(axis=0) / len(nats) ** 0.5
+    assert error.max() < 0.15
+    exact = -enumeration.bound(model, params, X)
+    assert (abs(nats.mean(axis=0) - exact) < 5 * error).all()
+    law = np.sqrt([0.1, 0.1, 4.0, 0.5, 1.0]) + 1e-4 if heated else np.ones(STEPS)
+    expected = law / law.sum() * nats.size
+    np.testing.assert_allclose(evidence["count"], expected, atol=2 * STEPS + 2)  # stratified
+
+
+def test_negative_elbo_is_the_bound(model, params):
+    objective = objectives.NegativeElbo(model)
+    assert objective.update(objective.init(), ()) == ()
+    nats, evidence = losses(objective, params, ())
+    assert evidence == ()
+    error = nats.std(axis=0) / len(nats) ** 0.5
+    assert error.max() < 0.1
+    assert (abs(nats.mean(axis=0) + enumeration.bound(model, params, X)) < 5 * error).all()
+
+
+def test_evidence_holds_the_squares_of_the_steps_that_were_drawn(model, params):
+    objective = objectives.ImportanceSampledElbo(model)
+    nats, evidence = losses(objective, params, objective.init(), draws=100)
+    unweighted = (nats - np.asarray(bounds.prior_kl(model.kernel, X[:1]))) / STEPS
+    np.testing.assert_allclose(evidence["square"].sum(), (unweighted**2).sum(), rtol=1e-3)
+    assert evidence["count"].sum() == nats.size
+
+
+def test_memory_is_the_sequential_moving_average(model):
+    """n losses with one mean square count as n updates with it."""
+    objective = objectives.ImportanceSampledElbo(model)
+    memory = warm(objective)
+    counts, square = np.array([0, 1, 2, 5, 30]), np.array([0.0, 3.0, 2.0, 7.0, 1.0])
+    found = objective.update(
+        memory, {"square": jnp.asarray(counts * square), "count": jnp.asarray(counts, jnp.float32)}
+    )
+    expected = np.array(memory["square"], np.float64)
+    for i, n in enumerate(counts):
+        for _ in range(n):
+            expected[i] = 0.9 * expected[i] + 0.1 * square[i]
+    np.testing.assert_allclose(found["square"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(found["count"], 11 + counts)
+
+
+def test_steps_are_drawn_uniformly_until_all_were_seen_often(model):
+    objective = objectives.ImportanceSampledElbo(model)
+    memory = warm(objective)
+    cold = memory | {"count": memory["count"].at[2].set(10.0)}
+    np.testing.assert_allclose(objective.probabilities(cold), np.full(STEPS, 1 / STEPS))
+    law = np.asarray(objective.probabilities(memory))
+    assert law[0] == law[1]  # the decoder takes its neighbour's weight
+    np.testing.assert_allclose(law[2] / law[4], 2, rtol=1e-3)
+    one = objectives.ImportanceSampledElbo(zoo.diffusion("uniform-cosine", "table", 1))
+    np.testing.assert_allclose(one.probabilities(one.init()), [1.0])
+
+
+def test_importance_sampling_has_no_gradient_through_the_memory(model, params):
+    objective = objectives.ImportanceSampledElbo(model)
+
+    def evidence(params):
+        return objective.loss(params, warm(objective), jax.random.key(0), X)[1]["square"].sum()
+
+    assert all((g == 0).all() for g in jax.tree.leaves(jax.grad(evidence)(params)))
+
+
+def test_cross_entropy_of_the_guess_needs_a_network_that_cannot_copy(model):
+    with pytest.raises(ValueError, match="cannot see its own token; Table can"):
+        objectives.CrossEntropy(model, posterior=False)
+    hollow = zoo.diffusion("uniform-cosine", "hollow_table", STEPS)
+    assert objectives.CrossEntropy(hollow, posterior=False).init() == ()
+
+
+@pytest.mark.parametrize("denoiser", ["table", "hollow_table"])
+def test_cross_entropy_by_enumeration(denoiser):
+    """Of the guess where the own token is hidden, of the denoising posterior where it is seen."""
+    model = zoo.diffusion("uniform-cosine", denoiser, STEPS)
+    params, t = zoo.parameters(model), 0.5
+    nats, _ = losses(objectives.CrossEntropy(model, warp=lambda u: 0 * u + t), params, ())
+    guess = enumeration.guesses(model, params, X, t)
+    if denoiser == "table":
+        guess = enumeration.bayes(model.kernel, guess, X, 0.0, t)
+    weight = enumeration.matrix(model.kernel, 0.0, t)[X[:, None], X].prod(axis=-1)  # [x_0, x_t]
+    log_p = np.log(np.take_along_axis(guess[None], X[:, None, :, None], axis=-1)).sum(axis=(2, 3))
+    error = nats.std(axis=0) / len(nats) ** 0.5
+    assert error.max() < 0.05
+    assert (abs(nats.mean(axis=0) + (weight * log_p).sum(axis=1)) < 5 * error).all()
+
+
+def test_cross_entropy_trains_a_seeing_table_towards_the_truth():
+    """With independent data the best guess ignores x_t: it is their law, and not a copy."""
+    truth = np.array([0.6, 0.3, 0.1])
+
+    class Free(zoo.Table):
+        def seen(self, x_t):
+            return x_t  # its own token only
+
+    model = models.Diffusion(zoo.KERNELS["uniform-linear"], Free(3), steps=STEPS)
+    objective = objectives.CrossEntropy(model, warp=lambda u: 0 * u + 0.4)
+    x = jnp.asarray(np.random.default_rng(0).choice(3, (8000, 1), p=truth))
+
+    @jax.jit
+    def fit(params):
+        def step(i, params):
+            rng = jax.random.key(i)
+            grads = jax.grad(lambda p: objective.loss(p, (), rng, x)[0].mean())(params)
+            return jax.tree.map(lambda p, g: p - 3.0 * g, params, grads)
+
+        return jax.lax.fori_loop(0, 300, step, params)
+
+    params = fit(model.init(jax.random.key(0), x[:2]))
+    guess = model.open(params).predict(jnp.arange(3)[:, None], jnp.full(3, 0.4))[:, 0]
+    np.testing.assert_allclose(guess, np.tile(truth, (3, 1)), atol=0.05)
+
+
+def test_mostly_early():
+    u = jnp.linspace(0, 1, 1001)[:-1]
+    t = np.asarray(objectives.mostly_early(u))
+    assert ((0 <= t) & (t < 1)).all()
+    share = functools.partial(np.testing.assert_allclose, atol=2e-3)
+    share((t < 0.4).mean(), 0.9 * 0.5 + 0.1 * 0.4)
+    share((t >= 0.8).mean(), 0.1 * 0.2)

@@ -1,0 +1,47 @@
+"""What the tests of training ask of a run: train one, its metrics, and its newest state."""
+
+import json
+import pathlib
+
+import jax
+
+from amd_jax.experiment import Experiment, open_run
+from amd_jax.learning import step as steps
+from amd_jax.runs import folder
+from amd_jax.runs.checkpoints import Checkpoints
+
+SOURCE = pathlib.Path(__file__).parent / "pairs.py"
+CLOCK = {"elapsed_seconds", "steps_per_second", "examples_per_second"}
+CLOCK |= {"share_of_peak", "memory_gb"}
+
+
+def train(workdir, evaluate=None, **numbers):
+    """Trains `pairs` with some numbers changed; its averaged parameters."""
+    experiment = Experiment.open(SOURCE)
+    config = experiment.config()
+    config.update(numbers)
+    return jax.device_get(experiment.fit(workdir, config, evaluate=evaluate)[1])
+
+
+def metrics(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def saved(run, workdir):
+    """The newest state of a run."""
+    x = run.data.batch(0, 0, 2).astype("int32")
+    params = run.model.init(jax.random.key(0), x)
+    template = steps.init_state(run.parts.objective, run.parts.optimizer, params)
+    with Checkpoints(workdir, identity(workdir)) as found:
+        return found.restore(template)
+
+
+def identity(workdir):
+    return folder.read_notes(workdir)["run"]
+
+
+def ending(workdir):
+    """The newest state, and the lines of metrics without the clock's."""
+    state = saved(open_run(workdir), workdir)
+    lines = [{k: v for k, v in line.items() if k not in CLOCK} for line in metrics(workdir)]
+    return state, lines

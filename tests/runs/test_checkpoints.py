@@ -1,0 +1,227 @@
+"""What is saved is what is loaded, or it is noticed."""
+
+import json
+import resource
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from etils import epath
+from etils.epath import testing
+
+from amd_jax.experiment import load_run
+from amd_jax.runs import checkpoints, record, stored
+from tests.runs.runs import identity, metrics, train
+
+
+def steps(workdir):
+    return sorted(int(path.name) for path in (workdir / "checkpoints").iterdir())
+
+
+def assert_same(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run, and the parameters of its two checkpoints."""
+    workdir = tmp_path_factory.mktemp("run")
+    last = train(workdir)
+    shutil.copytree(workdir, workdir.with_name("eight"))
+    shutil.rmtree(workdir.with_name("eight") / "checkpoints" / "12")
+    return workdir, last, load_run(workdir.with_name("eight"))[1]
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    shutil.copytree(run[0], tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+DAMAGES = {
+    "removed": lambda content: None,
+    "truncated": lambda content: content[: len(content) // 2],
+    "first byte": lambda content: flipped(content, 0),
+    "middle byte": lambda content: flipped(content, len(content) // 2),
+    "last byte": lambda content: flipped(content, len(content) - 1),
+}
+
+
+def damage(path, kind):
+    """Damages a file; an empty one, which has no byte to flip, is removed."""
+    content = DAMAGES[kind](path.read_bytes()) if path.stat().st_size else None
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+
+
+@pytest.mark.slow
+def test_damage_to_any_file_is_noticed_and_the_step_before_serves(run, tmp_path, capsys):
+    workdir, _, before = run
+    files = [p for p in (workdir / "checkpoints" / "12").rglob("*") if p.is_file()]
+    assert len(files) > 10
+    for number, (file, kind) in enumerate((f, k) for f in files for k in DAMAGES):
+        copy = tmp_path / str(number)
+        shutil.copytree(workdir, copy, ignore=shutil.ignore_patterns("tensorboard"))
+        damage(copy / file.relative_to(workdir), kind)
+        _, params = load_run(copy)
+        assert "checkpoint 12 of" in capsys.readouterr().err, (file, kind)
+        assert_same(params, before)
+        shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("kind", ["removed", "middle byte"])
+def test_training_goes_on_from_the_step_before_a_damaged_one(run, copy, kind, capsys):
+    """Ends as the unbroken run; what is damaged is set aside, and named."""
+    arrays = [p for p in (copy / "checkpoints" / "12" / "state").rglob("*") if p.is_file()]
+    file = max(arrays, key=lambda path: path.stat().st_size)
+    damage(file, kind)
+    assert_same(train(copy), run[1])
+    error = capsys.readouterr().err
+    assert "checkpoint 12 is not used: " in error
+    assert file.name in error
+    assert steps(copy) == [8, 12]
+    assert (copy / checkpoints.DAMAGED / "12").is_dir()
+    assert stored.inspected(epath.Path(copy) / "checkpoints", identity(copy))[1] == {}
+
+
+def test_a_save_that_was_cut_off_does_not_count(run, copy, capsys):
+    """As by a kill between Orbax's last file and the record."""
+    (copy / "checkpoints" / "12" / record.NAME).unlink()
+    (copy / "checkpoints" / "13.orbax-checkpoint-tmp").mkdir()
+    assert_same(train(copy), run[1])
+    assert "record.json is missing" in capsys.readouterr().err
+    assert steps(copy) == [8, 12]
+
+
+def test_when_all_are_damaged_nothing_is_loaded_and_nothing_lost(copy):
+    for step in (8, 12):
+        damage(copy / "checkpoints" / str(step) / record.NAME, "last byte")
+    with pytest.raises(ValueError, match="no sound checkpoint"):
+        load_run(copy)
+    before = (copy / "metrics.jsonl").read_text()
+    with pytest.raises(ValueError, match="No checkpoint in .* is sound"):
+        train(copy)
+    assert (copy / "metrics.jsonl").read_text() == before
+    assert steps(copy) == [8, 12]
+
+
+def test_the_array_is_checked_after_the_files(copy, monkeypatch):
+    """A wrong value that every file agrees on, as from a fault while it was written."""
+    written = record.digests
+
+    def wrong(tree):
+        return {name: digest[::-1] for name, digest in written(tree).items()}
+
+    monkeypatch.setattr(record, "digests", wrong)
+    with pytest.raises(ValueError, match="is not the one that was saved"):
+        load_run(copy)
+
+
+def test_the_best_is_kept_beside_the_newest(tmp_path):
+    scores = iter([3.0, 1.0, 2.0, 2.5])
+
+    def evaluate(params):
+        return {"score_bits": next(scores), "score_bits_error": 0.0}
+
+    train(tmp_path, evaluate, num_steps=16, evaluate_every=4)
+    assert steps(tmp_path) == [8, 12, 16]
+    _, best = load_run(tmp_path, best=True)
+    for name in (12, 16):
+        shutil.rmtree(tmp_path / "checkpoints" / str(name))
+    assert_same(best, load_run(tmp_path)[1])
+
+
+def test_without_evaluations_there_is_no_best(run):
+    with pytest.raises(ValueError, match="holds no checkpoint of a step that was evaluated"):
+        load_run(run[0], best=True)
+
+
+@pytest.fixture
+def small_files(monkeypatch):
+    """Saves of these steps may not write files of more than 500 bytes, as on a full disk."""
+    full, write = set(), checkpoints.Checkpoints._write
+
+    def limited(self, step, *rest):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500 if step in full else soft, hard))
+        try:
+            write(self, step, *rest)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "_write", limited)
+    return full
+
+
+def test_a_full_disk_during_a_save_does_not_end_the_run(run, small_files, tmp_path, capsys):
+    small_files.add(8)
+    assert_same(train(tmp_path, log_every=12), run[1])
+    assert "checkpoint 8 could not be saved: File too large. " in capsys.readouterr().err
+    assert steps(tmp_path) == [4, 12]
+    assert_same(load_run(tmp_path)[1], run[1])
+
+
+@pytest.mark.slow
+def test_a_full_disk_during_the_last_save_is_told_and_the_one_before_it_loads(
+    run, small_files, tmp_path
+):
+    small_files.add(12)
+    with pytest.raises(
+        OSError, match="The last checkpoint could not be saved: .* of step 8. Free"
+    ):
+        train(tmp_path, log_every=12)
+    assert steps(tmp_path) == [4, 8]
+    assert_same(load_run(tmp_path)[1], run[2])
+    small_files.clear()
+    assert_same(train(tmp_path, log_every=12), run[1])
+
+
+def test_other_versions_are_told_and_loaded(copy, capsys):
+    path = copy / "checkpoints" / "12" / record.NAME
+    body = json.loads(path.read_text().split("\n", 1)[1])
+    body["versions"]["jax"] = "0.9.0"
+    path.unlink()
+    notes = {name: body[name] for name in body if name not in ("files", "arrays")}
+    record.seal(path.parent, body["arrays"], notes)
+    load_run(copy)
+    error = capsys.readouterr().err
+    assert "checkpoint 12 was written by jax 0.9.0; here is jax" in error
+
+
+def test_a_run_is_read_from_a_bucket(run):
+    """A stand-in: the paths of the bucket are read from a local folder."""
+    workdir, last, _ = run
+
+    def here(path):
+        return str(path).replace("gs://bucket/run", str(workdir))
+
+    with testing.mock_epath(
+        open=lambda original, path, mode: original(here(path), mode),
+        exists=lambda original, path: original(here(path)),
+        isdir=lambda original, path: original(here(path)),
+        listdir=lambda original, path: original(here(path)),
+    ):
+        found, params = load_run("gs://bucket/run")
+    assert_same(params, last)
+    assert found.model.sample(params, jax.random.key(0), (3, 2)).shape == (3, 2)
+
+
+@pytest.mark.slow
+def test_metrics_of_a_line_that_was_not_full_continue(tmp_path):
+    """A log line over steps 5 to 8 is the same when the run stopped at 6 in between."""
+    train(tmp_path / "unbroken", log_every=8, checkpoint_every=6)
+    train(tmp_path / "stopped", log_every=8, checkpoint_every=6)
+    shutil.rmtree(tmp_path / "stopped" / "checkpoints" / "12")
+    train(tmp_path / "stopped", log_every=8, checkpoint_every=6)
+    lines = [metrics(tmp_path / name) for name in ("unbroken", "stopped")]
+    assert [line["step"] for line in lines[0]] == [8, 12]
+    for one, other in zip(*lines, strict=True):
+        assert one["loss_bits_per_char"] == other["loss_bits_per_char"]
+        assert one["grad_norm"] == other["grad_norm"]

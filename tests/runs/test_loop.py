@@ -1,0 +1,247 @@
+"""A run that was stopped and continued ends with the bits of one that was not."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from amd_jax import models
+from amd_jax.experiment import Experiment, Parts, load_run, open_run
+from amd_jax.learning import loop, objectives
+from amd_jax.runs import folder
+from amd_jax.runs.checkpoints import Checkpoints
+from amd_jax.transforms import dequantize, laws
+from tests import zoo
+from tests.runs.runs import SOURCE, ending, identity, metrics, saved, train
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+class Scale:
+    """z = scale x, one learned number."""
+
+    def init(self, rng, x):
+        return {"scale": jnp.ones(())}
+
+    def forward(self, params, rng, x, *, train=False):
+        nats = jnp.full(len(x), np.prod(x.shape[1:]) * jnp.log(params["scale"]))
+        return params["scale"] * x, nats
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("unbroken")
+    params = train(workdir)
+    return params, *ending(workdir), workdir
+
+
+def assert_same(workdir, params, unbroken):
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(params), unbroken[0])
+    state, lines = ending(workdir)
+    assert state.step == 12
+    assert state.memory["count"].sum() == 12 * 8
+    jax.tree.map(np.testing.assert_array_equal, state, unbroken[1])
+    assert lines == unbroken[2]
+    assert [line["step"] for line in lines] == list(range(1, 13))
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+def test_a_signal_saves_and_the_run_continues(tmp_path, monkeypatch, unbroken, number):
+    before = signal.getsignal(number)
+    monkeypatch.setenv("DEADLY_STEP", "6")
+    monkeypatch.setenv("DEADLY_SIGNAL", number.name)
+    with pytest.raises(loop.Interrupted, match="Stopped at step 7 of 12"):
+        train(tmp_path)
+    assert signal.getsignal(number) is before
+    monkeypatch.delenv("DEADLY_STEP")
+    with Checkpoints(tmp_path, identity(tmp_path)) as found:
+        assert found.latest() == 7
+    assert_same(tmp_path, train(tmp_path), unbroken)
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_from_its_checkpoint(tmp_path, unbroken):
+    """SIGKILL after step 6: steps 5 and 6 are taken again, and logged once."""
+    code = (
+        "import sys; from tests.runs import pairs; from amd_jax.experiment import Experiment;"
+        "Experiment.open(pairs).fit(sys.argv[1])"
+    )
+    environment = os.environ | {"DEADLY_STEP": "6", "DEADLY_SIGNAL": "SIGKILL"}
+    run = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, env=environment)
+    assert run.returncode == -signal.SIGKILL
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 7, "loss')  # a line that was being written
+    assert_same(tmp_path, train(tmp_path), unbroken)
+
+
+@pytest.mark.slow
+def test_an_exception_leaves_a_run_that_continues(tmp_path, unbroken):
+    def fail(params):
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        train(tmp_path, fail, evaluate_every=6)
+    assert_same(tmp_path, train(tmp_path), unbroken)
+
+
+def test_evaluation_gets_the_averaged_parameters(tmp_path):
+    found = []
+
+    def evaluate(params):
+        found.append(jax.device_get(params))
+        return {"score_bits": 1.5}
+
+    params = train(tmp_path, evaluate, evaluate_every=6)
+    jax.tree.map(np.testing.assert_array_equal, found[-1], jax.device_get(params))
+    lines = metrics(tmp_path)
+    assert [line["step"] for line in lines if "score_bits" in line] == [6, 12]
+
+
+def test_a_finished_run_is_left_alone(unbroken):
+    workdir = unbroken[3]
+    before = (workdir / "metrics.jsonl").read_text()
+    assert_same(workdir, train(workdir), unbroken)
+    assert (workdir / "metrics.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_load_run_returns_the_experiment_and_the_average(unbroken, relative, monkeypatch):
+    monkeypatch.chdir(unbroken[3].parent)
+    experiment, params = load_run(unbroken[3].name if relative else unbroken[3])
+    jax.tree.map(np.testing.assert_array_equal, params, jax.device_get(unbroken[0]))
+    x = experiment.model.sample(params, jax.random.key(0), (3, 2))
+    assert x.shape == (3, 2)
+
+
+def test_metrics_are_means_in_bits(tmp_path, unbroken):
+    train(tmp_path, log_every=5)
+    lines = metrics(tmp_path)
+    assert [line["step"] for line in lines] == [5, 10, 12]
+    single = [line["loss_bits_per_char"] for line in unbroken[2]]
+    for line, mean in zip(lines, (single[:5], single[5:10], single[10:]), strict=True):
+        assert line["loss_bits_per_char"] == pytest.approx(np.mean(mean), rel=1e-5)
+    assert json.loads((tmp_path / "config.json").read_text())["log_every"] == 5
+
+
+def test_no_checkpoint_and_no_run_are_told_apart(tmp_path):
+    with pytest.raises(ValueError, match="There is no run in"):
+        load_run(tmp_path)
+    claimed(tmp_path)
+    with pytest.raises(ValueError, match="holds no checkpoint yet"):
+        load_run(tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def claimed(workdir, **numbers):
+    """Makes a folder that of a run of `pairs`; its identity."""
+    experiment = Experiment.open(SOURCE)
+    config = experiment.config()
+    config.update(numbers)
+    run = experiment.at(config, experiment.open_data(config))
+    return folder.claim(workdir, run.contents(), file=SOURCE)
+
+
+def test_another_config_is_refused_but_for_its_cadences(tmp_path):
+    train(tmp_path)
+    assert claimed(tmp_path, checkpoint_every=2) == identity(tmp_path)
+    with pytest.raises(ValueError, match="batch_size was 8, now 16"):
+        claimed(tmp_path, batch_size=16)
+    assert open_run(tmp_path).config.sizes == (1, 2)
+
+
+def test_bad_tokens_stop_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo.Pairs, "batch", lambda *_: np.full((8, 2), 3, np.uint8))
+    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
+        train(tmp_path)
+
+
+class Fragile(Scale):
+    """Breaks at batches whose first token is 2, once its scale has left 1."""
+
+    def forward(self, params, rng, x, *, train=False):
+        z, nats = super().forward(params, rng, x, train=train)
+        broken = (x[0, 0] > 2 / 3) & (params["scale"] != 1)
+        return z, jnp.where(broken, jnp.nan, nats)
+
+
+def fragile(bad_steps, **numbers):
+    """An experiment, without a file, whose numbers break at these steps."""
+
+    class Late(zoo.Pairs):
+        def batch(self, seed, step, batch_size):
+            return np.full((batch_size, 2), 2 if step + 1 in bad_steps else 1, np.uint8)
+
+    def get_config():
+        config = Experiment.open(SOURCE).config()
+        config.update(checkpoint_every=5, log_every=5, ema_decay=0.5, **numbers)
+        return config
+
+    def build(config, facts):
+        model = models.Flow((dequantize.Uniform(3), Fragile()), laws.Fixed(laws.NORMAL))
+        return Parts(model, objectives.NegativeElbo(model), optax.adam(1e-3))
+
+    return Experiment(get_config, lambda config: Late(), build)
+
+
+def test_one_step_that_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
+    """The run ends with the state of one that never had that step, but for its noise."""
+    run, _ = fragile({7}).fit(tmp_path)
+    assert (
+        "step 7: 1 skipped, where numbers were not finite (1 in a row" in capsys.readouterr().out
+    )
+    state = saved(run, tmp_path)
+    assert (state.step, state.skipped, state.in_a_row) == (12, 1, 0)
+    assert state.opt[0].count == 11
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
+    lines = metrics(tmp_path)
+    assert [line.get("skipped_steps", 0) for line in lines] == [0, 1, 0]
+    assert np.isfinite([line["loss_bits_per_char"] for line in lines]).all()
+
+
+def test_too_many_such_steps_stop_the_run_and_the_part_is_named(tmp_path):
+    """Everything up to the step before them is kept, and what was saved stays."""
+    experiment = fragile(range(7, 13), max_skipped=3)
+    message = "up to step 9 they were not, 3 in a row.*numbers; 01_Fragile does not"
+    with pytest.raises(ValueError, match=message):
+        experiment.fit(tmp_path)
+    with pytest.raises(ValueError, match="fitted without an experiment file"):
+        load_run(tmp_path)
+    state = saved(load_run(tmp_path, experiment=experiment)[0], tmp_path)
+    assert (state.step, state.skipped) == (5, 0)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "An experiment is a Python file; found nothing"),
+        ("build = 0", "lacks get_config and data"),
+    ],
+)
+def test_files_that_are_no_experiment_are_refused(tmp_path, text, message):
+    path = tmp_path / "wrong.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Experiment.open(path)
+
+
+@pytest.mark.slow
+def test_a_run_tells_what_it_does_and_leaves_a_profile(tmp_path, capsys):
+    Experiment.open(SOURCE).fit(tmp_path, profile=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2 devices (cpu): 108 parameters, batch 8"
+    assert "GFLOP on each, at" in lines[1]
+    assert lines[2].startswith("12 steps: at least")
+    assert all(line["share_of_peak"] > 0 and line["memory_gb"] > 0 for line in metrics(tmp_path))
+    assert list((tmp_path / "profile").rglob("perfetto_trace.json.gz"))

@@ -1,0 +1,102 @@
+"""What a run keeps of its data: saved and read again, shown, and checked."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from amd_jax import facts
+from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
+
+KINDS = {
+    "arrays": Facts(3, (2, 4), frequencies=(0.1, 0.2, 0.7), statistics={"mean": [1.5, 2.0]}),
+    "text": TextFacts(2, (7,), name="a", alphabet="é☃", padding=1),
+    "bytes": TextFacts(256, (7,), unit="byte"),
+    "maps": MapFacts(2, (3, 4), palette=((0, 0, 0), (1, 2, 3)), names=("sky", "sea")),
+    "points": PlaneFacts(9, (2,)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_facts_come_back_from_json_as_they_were(kind):
+    saved = json.dumps(KINDS[kind].to_json())
+    found = facts.from_json(json.loads(saved))
+    assert type(found) is type(KINDS[kind])
+    assert json.dumps(found.to_json()) == saved
+    assert found.frequencies == KINDS[kind].frequencies
+
+
+def test_a_kind_of_ones_own_comes_back():
+    @dataclasses.dataclass(frozen=True)
+    class Molecules(TextFacts):
+        atoms: tuple[str, ...] = ()
+        kind = "molecules"
+
+    found = facts.from_json(Molecules(2, (5,), alphabet="CO", atoms=("C", "O")).to_json())
+    assert isinstance(found, Molecules)
+    assert found.atoms == ("C", "O")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kind": "sounds"}, "of the kind arrays, text, .* got 'sounds'"),
+        ({"kind": "text", "pitch": 3}, "not the facts of text: .*'pitch'"),
+        ({"kind": "text", "num_classes": 3, "event_shape": [2], "alphabet": "ab"}, "2 symbols"),
+        ({"kind": "arrays", "num_classes": 1, "event_shape": [2]}, "2 classes or more"),
+        ({"kind": "arrays", "num_classes": 3, "event_shape": [0]}, r"1 token or more.*\(0,\)"),
+        (
+            {"kind": "arrays", "num_classes": 3, "event_shape": [2], "frequencies": [1.0]},
+            "one number for each of 3 classes; data has 1",
+        ),
+    ],
+)
+def test_what_are_no_facts_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        facts.from_json(fields)
+
+
+def test_log_frequencies():
+    np.testing.assert_allclose(KINDS["arrays"].log_frequencies, np.log([0.1, 0.2, 0.7]))
+    with pytest.raises(ValueError, match="facts of data hold no frequencies"):
+        KINDS["points"].log_frequencies  # noqa: B018
+
+
+def test_characters_become_tokens_and_come_back():
+    letters = TextFacts(3, (4,), alphabet="abc")
+    assert letters.encode("cab").tolist() == [2, 0, 1]
+    assert letters.decode([2, 0, 1]) == "cab"
+    assert letters.decode([0, 3, -1, 1]) == "a░\ufffdb"  # noise, and a code of no class
+    assert letters.encode("aXb", unknown=2).tolist() == [0, 2, 1]
+    assert letters.known("aXb") == [True, False, True]
+    with pytest.raises(ValueError, match="got 'X' at position 1"):
+        letters.encode("aXb")
+
+
+def test_a_sign_for_rare_characters_stands_for_all_of_them():
+    letters = TextFacts(3, (4,), alphabet="ab\ufffd")
+    assert letters.encode("aXb").tolist() == [0, 2, 1]
+
+
+def test_bytes_show_as_the_characters_they_make():
+    text = KINDS["bytes"]
+    tokens = text.encode("aé☃").tolist()
+    assert len(tokens) == 6
+    assert text.pieces(tokens) == ["a", "", "é", "", "", "☃"]
+    assert text.decode(tokens) == "aé☃"
+    assert text.decode([tokens[1], 256, 97]) == "\ufffd░a"  # cut off by a mask
+    assert text.decode([0xC3]) == "\ufffd"
+
+
+def test_summaries():
+    assert KINDS["text"].summary({"train": 1000}) == (
+        "a: train 1,000 rows of 7 chars\nalphabet of 2: 'é☃'"
+    )
+    shares = dataclasses.replace(KINDS["maps"], frequencies=(0.25, 0.75))
+    assert shares.summary({"train": 2, "test": 1}).splitlines() == [
+        "data: train 2, test 1 maps of 3 x 4 pixels",
+        "2 categories: sky 25.00%, sea 75.00%",
+    ]
+    many = MapFacts(40, (3, 4), palette=((0, 0, 0),) * 40, frequencies=(1 / 40,) * 40)
+    assert many.summary({"train": 1}).endswith("15 2.50%, ...")
