@@ -32,9 +32,9 @@ def linear(t: Array) -> Array:
     return _log_one_minus(t)
 
 
-def polynomial(power: float) -> Schedule:
-    """Schedule with α_t = 1 - t ** power (Shi et al., 2024, sec. 3)."""
-    if power <= 0:
+def polynomial(power: float | Array) -> Schedule:
+    """Schedule with α_t = 1 - t ** power, which may be learned (Shi et al., 2024, sec. 3)."""
+    if not isinstance(power, jax.core.Tracer) and power <= 0:
         raise ValueError(f"polynomial needs power > 0; got {power}. Use 1.0 for linear.")
     return lambda t: _log_one_minus(t**power)
 

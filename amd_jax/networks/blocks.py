@@ -6,14 +6,14 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from amd_jax.networks import embeddings
-from amd_jax.networks.attention import attention
-from amd_jax.networks.matmul import dense_dot_general
 from amd_jax.networks.precision import Dense
-from amd_jax.networks.recompute import anew
+from amd_jax.networks.primitives.attention import attention
+from amd_jax.networks.primitives.depthwise import depthwise
+from amd_jax.networks.primitives.matmul import dense_dot_general
+from amd_jax.networks.primitives.recompute import anew
 
 # A linear map whose gradient is laid out for the machine
 Linear = functools.partial(Dense, use_bias=False, dot_general=dense_dot_general)
@@ -118,58 +118,6 @@ def rms_norm(h: Array) -> Array:
     wide = h.astype(jnp.float32)
     normed = wide * jax.lax.rsqrt(jnp.square(wide).mean(axis=-1, keepdims=True) + 1e-6)
     return normed.astype(h.dtype)
-
-
-def shift(h: Array, *steps: int) -> Array:
-    """h[:, i - n, ...] at place i for the step n of each axis, zeros outside: the same shape."""
-    for axis, n in enumerate(steps, start=1):
-        if n:
-            pad, size = [(0, 0)] * h.ndim, h.shape[axis]
-            pad[axis] = (max(n, 0), max(-n, 0))
-            start = max(-n, 0)
-            h = jax.lax.slice_in_dim(jnp.pad(h, pad), start, start + size, axis=axis)
-    return h
-
-
-def plain_depthwise(h: Array, taps: Array, offsets: tuple[tuple[int, ...], ...]) -> Array:
-    """The convolution as one writes it; the shapes of `depthwise`."""
-    return sum(tap * shift(h, *far) for tap, far in zip(taps, offsets, strict=True))
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def depthwise(h: Array, taps: Array, offsets: tuple[tuple[int, ...], ...]) -> Array:
-    """Σ_j taps[j] h[:, i - offsets[j]] at place i, zeros outside: the shape of h.
-
-    H (B, ..., D), taps (J, D). One padded copy of h serves all taps, and one of the gradient. The
-    sums are in the dtype of the taps, the result is in that of h.
-    """
-    total = sum(tap * near for tap, near in zip(taps, _shifted(h, offsets), strict=True))
-    return total.astype(h.dtype)
-
-
-def _depthwise_forward(h, taps, offsets):
-    return depthwise(h, taps, offsets), (h, taps)
-
-
-def _depthwise_backward(offsets, residuals, d_out):
-    h, taps = residuals
-    places, wide = tuple(range(h.ndim - 1)), d_out.astype(taps.dtype)
-    d_taps = jnp.stack([(near * wide).sum(places) for near in _shifted(h, offsets)])
-    return depthwise(d_out, taps, tuple(tuple(-n for n in far) for far in offsets)), d_taps
-
-
-depthwise.defvjp(_depthwise_forward, _depthwise_backward)
-
-
-def _shifted(h: Array, offsets: tuple[tuple[int, ...], ...]) -> list[Array]:
-    """`shift(h, *far)` for every one of the offsets."""
-    before = [max(0, *steps) for steps in zip(*offsets, strict=True)]
-    behind = [max(0, *(-n for n in steps)) for steps in zip(*offsets, strict=True)]
-    none = (0, 0)
-    padded = jnp.pad(h, (none, *zip(before, behind, strict=True), none))
-    padded = jax.lax.optimization_barrier(padded)  # or XLA would pad anew in every product
-    starts = (np.array([0, *np.subtract(before, far), 0]) for far in offsets)
-    return [jax.lax.slice(padded, start, start + h.shape) for start in starts]
 
 
 def first_tap(rng: Array, shape: tuple[int, int]) -> Array:

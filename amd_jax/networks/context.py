@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from amd_jax.networks.lstm import Linear, gelu
 from amd_jax.networks.precision import compute_dtype
-from amd_jax.networks.recurrence import bidirectional
+from amd_jax.networks.recurrent import bidirectional
 from amd_jax.types import Array
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from amd_jax.networks.blocks import check_sizes
-from amd_jax.networks.convolution import conv_general_dilated
 from amd_jax.networks.precision import Conv, Dense, compute_dtype
-from amd_jax.networks.recompute import recomputed
+from amd_jax.networks.primitives.convolution import conv_general_dilated
+from amd_jax.networks.primitives.recompute import recomputed
 
 
 class DenseNet(nn.Module):

@@ -15,11 +15,11 @@ from amd_jax.networks.blocks import (
     joined,
     logits,
     rms_norm,
-    shift,
     time_features,
 )
 from amd_jax.networks.precision import compute_dtype
-from amd_jax.networks.recompute import recomputed
+from amd_jax.networks.primitives.depthwise import shift
+from amd_jax.networks.primitives.recompute import recomputed
 
 CONTEXTS = (  # offsets of tokens around a position, which leave 0 out
     *((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3)),

@@ -15,11 +15,11 @@ from amd_jax.networks.blocks import (
     joined,
     logits,
     rms_norm,
-    shift,
     time_features,
 )
 from amd_jax.networks.precision import compute_dtype
-from amd_jax.networks.recompute import recomputed
+from amd_jax.networks.primitives.depthwise import shift
+from amd_jax.networks.primitives.recompute import recomputed
 
 BESIDE = 4  # pixels of the own row that a block looks back
 ABOVE = (  # own place first, then the own row and the last, five columns

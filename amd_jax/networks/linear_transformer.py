@@ -6,12 +6,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.attention import linear_attention, window_attention
 from amd_jax.networks.blocks import gelu, uniform
 from amd_jax.networks.embeddings import sinusoid
-from amd_jax.networks.matmul import dense_dot_general
 from amd_jax.networks.precision import Dense, compute_dtype
-from amd_jax.networks.recompute import recomputed
+from amd_jax.networks.primitives.attention import linear_attention, window_attention
+from amd_jax.networks.primitives.matmul import dense_dot_general
+from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.types import Array
 
 

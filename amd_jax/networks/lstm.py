@@ -11,10 +11,11 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.networks import blocks
-from amd_jax.networks.blocks import check_sizes, shift
-from amd_jax.networks.matmul import matmul
+from amd_jax.networks.blocks import check_sizes
 from amd_jax.networks.precision import compute_dtype
-from amd_jax.networks.recurrence import LSTM, bidirectional
+from amd_jax.networks.primitives.depthwise import shift
+from amd_jax.networks.primitives.matmul import matmul
+from amd_jax.networks.recurrent import LSTM, bidirectional
 from amd_jax.types import Array
 
 zeros = nn.initializers.zeros

@@ -14,11 +14,11 @@ from amd_jax.networks.blocks import (
     gelu,
     logits,
     rms_norm,
-    shift,
     time_features,
 )
 from amd_jax.networks.precision import compute_dtype
-from amd_jax.networks.recompute import recomputed
+from amd_jax.networks.primitives.depthwise import shift
+from amd_jax.networks.primitives.recompute import recomputed
 
 
 class Transformer(nn.Module):

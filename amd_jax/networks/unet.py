@@ -4,12 +4,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.networks.attention import softmax
 from amd_jax.networks.blocks import Linear, check_sizes, uniform
-from amd_jax.networks.convolution import Upsample, conv_general_dilated
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.precision import Conv, Dense, compute_dtype
-from amd_jax.networks.recompute import recomputed
+from amd_jax.networks.primitives.attention import softmax
+from amd_jax.networks.primitives.convolution import conv_general_dilated
+from amd_jax.networks.primitives.depthwise import shift
+from amd_jax.networks.primitives.matmul import matmul
+from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.types import Array
 
 HEAD_WIDTH = 32
@@ -155,3 +157,35 @@ def mish(x: Array) -> Array:
     e = jnp.exp(jnp.minimum(wide, 20.0))  # beyond, the tanh is 1 in float32
     n = e * (e + 2)
     return (wide * (n / (n + 2))).astype(x.dtype)
+
+
+class Upsample(nn.Module):
+    """Maps of twice the size by a transposed convolution: (B, H, W, C) -> (B, 2H, 2W, features).
+
+    y[2h + i - 1, 2w + j - 1] += x[h, w] kernel[i, j], i and j in 0 … 3.
+    """
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """The enlarged maps."""
+        batch, height, width, channels = x.shape
+        init = nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")
+        kernel = self.param("kernel", init, (4, 4, channels, self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        flat = kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
+        parts = matmul(x, flat).reshape(batch, height, width, 4, 4, self.features)
+        rows = _overlapped(parts, 1, 3)  # (B, 2H, W, 4, features)
+        return (_overlapped(rows, 2, 3) + bias).astype(x.dtype)
+
+
+def _overlapped(parts: Array, axis: int, window: int) -> Array:
+    """Windows of 4 laid out with stride 2 and summed: `axis` doubles, the `window` axis goes."""
+    first, second, third, fourth = jnp.moveaxis(parts, window, 0)
+    others = (0,) * (axis - 1)
+    even = second + shift(fourth, *others, 1)
+    odd = third + shift(first, *others, -1)
+    shape = list(even.shape)
+    shape[axis] *= 2
+    return jnp.stack([even, odd], axis=axis + 1).reshape(shape)

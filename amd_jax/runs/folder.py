@@ -39,15 +39,13 @@ class Contents(NamedTuple):
     digests: dict[str, str]  # of its data, by split
 
 
-def claim(
-    workdir: Path, mine: Contents, *, file: Path | None = None, extend: bool = False
-) -> str:
+def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bool = False) -> str:
     """Makes `workdir` the folder of this run, or checks that it is already; its identity.
 
     Raises ValueError if the folder cannot be written, is in use by another process, or holds a
     run of another config (the fields that differ are named), another experiment file, or other
-    data. `extend` allows more steps than before; `file` is where the source is from. A run that has no checkpoint yet has nothing to
-    lose: a mistaken number in it may be corrected.
+    data. `extend` allows more steps than before; `file` is where the source is from. A run that
+    has no checkpoint yet has nothing to lose: a mistaken number in it may be corrected.
     """
     hold(workdir)
     if has_checkpoint(workdir):

@@ -80,8 +80,8 @@ class Keeper:
         if self._bar.disable and (now - self._told > LINE_SECONDS or step == self._total):
             self._told = now
             left = (self._total - step) * (now - self._began) / (step - self._start)
-            speed = f"{found['steps_per_second']:.1f} steps/s"
-            self.tell(f"step {step}/{self._total}  {loss}  {speed}  {tqdm.format_interval(left)} left")
+            line = f"step {step}/{self._total}  {loss}  {found['steps_per_second']:.1f} steps/s"
+            self.tell(f"{line}  {tqdm.format_interval(left)} left")
 
     def evaluated(self, step: int, metrics: dict[str, float]) -> None:
         """Writes and shows metrics of an evaluation."""

@@ -1,4 +1,4 @@
-"""results.json: every figure that was measured of a run, with what it takes to measure it again."""
+"""results.json: every figure that was measured of a run, and what it takes to do so again."""
 
 import json
 import math

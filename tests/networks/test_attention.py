@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.networks import attention as att
-from amd_jax.networks import matmul as mm
+from amd_jax.networks.primitives import attention as att
+from amd_jax.networks.primitives import matmul as mm
 
 
 def draw(*shapes, seed=0):

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.networks import convolution
+from amd_jax.networks.primitives import convolution
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from jax.extend.core import jaxprs_in_params
 
 from amd_jax import networks
-from amd_jax.networks import attention, blocks, convolution, matmul, recurrence, unet
+from amd_jax.networks import blocks, unet
+from amd_jax.networks.primitives import attention, convolution, depthwise, matmul, recurrence
 
 K = 5
 RNG = np.random.default_rng(0)
@@ -192,7 +193,7 @@ FUNCTIONS = {
     "matmul": (matmul.matmul, [(3, 5, 8), (8, 4)]),
     "tiled_convolve": (convolution.tiled_convolve, [(2, 4, 5, 8), (3, 3, 8, 4)]),
     "recurrence": (recurrence.recurrence, [(2, 6, 16), (4, 16)]),
-    "depthwise": (lambda h, taps: blocks.depthwise(h, taps, ((0,), (2,))), [(2, 6, 4), (2, 4)]),
+    "depthwise": (lambda h, taps: depthwise.depthwise(h, taps, ((0,), (2,))), [(2, 6, 4), (2, 4)]),
 }
 
 
@@ -215,7 +216,7 @@ def test_written_out_gradients_have_the_dtypes_of_the_arguments(name):
 
 def test_upsampling_is_in_the_dtype_of_its_input():
     x = jnp.ones((1, 2, 2, 3), jnp.bfloat16)
-    init = convolution.Upsample(4).init_with_output
+    init = unet.Upsample(4).init_with_output
     assert jax.eval_shape(init, jax.random.key(0), x)[0].dtype == jnp.bfloat16
 
 

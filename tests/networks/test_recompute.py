@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.networks.recompute import anew, recomputed
+from amd_jax.networks.primitives.recompute import anew, recomputed
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, 4)).astype("f")

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.networks import recurrence
-from amd_jax.networks.recurrence import LSTM
+from amd_jax.networks.primitives import recurrence
+from amd_jax.networks.recurrent import LSTM
 
 
 def arrays(batch=3, length=5, features=4):

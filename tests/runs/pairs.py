@@ -7,9 +7,9 @@ import optax
 from ml_collections import ConfigDict
 
 from amd_jax import models
+from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives
-from amd_jax.experiment import Parts, numbers
 from tests import zoo
 
 

@@ -5,52 +5,18 @@ minimal filtering F(2x2, 3x3) takes their place, 4 products of channels where th
 (Lavin and Gray, 2016, sec. 4.1): forward, for the input's gradient and for the kernel's alike.
 """
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from amd_jax.networks.blocks import shift
-from amd_jax.networks.matmul import matmul, product
+from amd_jax.networks.primitives.matmul import product
 from amd_jax.types import Array
 
 # Lavin and Gray, 2016, eq. 7: a 4x4 tile of the input, the kernel, and the 2x2 tile of the output
 TILE = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float32)
 KERNEL = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
 OUTPUT = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float32)
-
-
-class Upsample(nn.Module):
-    """Maps of twice the size by a transposed convolution: (B, H, W, C) -> (B, 2H, 2W, features).
-
-    y[2h + i - 1, 2w + j - 1] += x[h, w] kernel[i, j], i and j in 0 … 3.
-    """
-
-    features: int
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """The enlarged maps."""
-        batch, height, width, channels = x.shape
-        init = nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")
-        kernel = self.param("kernel", init, (4, 4, channels, self.features))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        flat = kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
-        parts = matmul(x, flat).reshape(batch, height, width, 4, 4, self.features)
-        rows = _overlapped(parts, 1, 3)  # (B, 2H, W, 4, features)
-        return (_overlapped(rows, 2, 3) + bias).astype(x.dtype)
-
-
-def _overlapped(parts: Array, axis: int, window: int) -> Array:
-    """Windows of 4 laid out with stride 2 and summed: `axis` doubles, the `window` axis goes."""
-    first, second, third, fourth = jnp.moveaxis(parts, window, 0)
-    others = (0,) * (axis - 1)
-    even = second + shift(fourth, *others, 1)
-    odd = third + shift(first, *others, -1)
-    shape = list(even.shape)
-    shape[axis] *= 2
-    return jnp.stack([even, odd], axis=axis + 1).reshape(shape)
 
 
 def conv_general_dilated(x, kernel, window_strides, padding, **more):

@@ -9,7 +9,7 @@ twins in three lines; the tests hold values and gradients together.
 import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.matmul import product, transposed_matmul
+from amd_jax.networks.primitives.matmul import product, transposed_matmul
 from amd_jax.types import Array
 
 MASKED = -1e30  # finite, so that a row with every key masked yields a mean and not a NaN

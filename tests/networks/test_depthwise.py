@@ -3,14 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.networks import blocks
+from amd_jax.networks.primitives import depthwise
 
 
 def test_shift_moves_each_axis_and_fills_with_zeros():
     h = jnp.arange(6.0).reshape(1, 2, 3, 1)
-    np.testing.assert_array_equal(blocks.shift(h, 1)[0, :, :, 0], [[0, 0, 0], [0, 1, 2]])
-    np.testing.assert_array_equal(blocks.shift(h, 0, -1)[0, :, :, 0], [[1, 2, 0], [4, 5, 0]])
-    np.testing.assert_array_equal(blocks.shift(h, -1, 2)[0, :, :, 0], [[0, 0, 3], [0, 0, 0]])
+    np.testing.assert_array_equal(depthwise.shift(h, 1)[0, :, :, 0], [[0, 0, 0], [0, 1, 2]])
+    np.testing.assert_array_equal(depthwise.shift(h, 0, -1)[0, :, :, 0], [[1, 2, 0], [4, 5, 0]])
+    np.testing.assert_array_equal(depthwise.shift(h, -1, 2)[0, :, :, 0], [[0, 0, 3], [0, 0, 0]])
 
 
 @pytest.mark.parametrize("offsets", [((0,), (2,), (-1,)), ((0, 0), (1, -2), (-1, 1), (0, 3))])
@@ -24,7 +24,8 @@ def test_depthwise_is_its_plain_twin(offsets):
         return value, pull(d_out)
 
     found, wanted = (
-        jax.jit(both, static_argnums=0)(f) for f in (blocks.depthwise, blocks.plain_depthwise)
+        jax.jit(both, static_argnums=0)(f)
+        for f in (depthwise.depthwise, depthwise.plain_depthwise)
     )
     for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(got, want, atol=1e-5)

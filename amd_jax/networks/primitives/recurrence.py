@@ -1,4 +1,4 @@
-"""The LSTM: its recurrence, whose gradient is written out, and the module around it."""
+"""The recurrence of an LSTM, whose gradient is written out; beside it, the plain twin."""
 
 import functools
 
@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from amd_jax.networks.blocks import check_sizes, uniform
-from amd_jax.networks.matmul import matmul, product, transposed_matmul
+from amd_jax.networks.primitives.matmul import product, transposed_matmul
 from amd_jax.types import Array
 
 
@@ -105,64 +104,3 @@ def _before(z, axis, reverse):
     start, ends = (1, (0, 1)) if reverse else (0, (1, 0))
     z = lax.slice_in_dim(z, start, start + length - 1, axis=axis)
     return jnp.pad(z, [ends if i == axis else (0, 0) for i in range(z.ndim)])
-
-
-class LSTM(nn.Module):
-    """One layer of one direction: x (B, L, F) -> h (B, L, features).
-
-    The forget gate starts open (bias 1), the recurrent kernel uniform in ±1 / sqrt(features).
-    """
-
-    features: int
-    reverse: bool = False  # from the last position to the first
-
-    @nn.compact
-    def _weights(self, inputs: int) -> tuple[Array, Array, Array]:
-        """The kernel of the input (F, 4H), the bias (4H,) and the recurrent kernel (H, 4H)."""
-        check_sizes(features=self.features)
-        size = 4 * self.features
-        kernel = self.param("input", nn.initializers.lecun_normal(), (inputs, size))
-        bias = self.param("bias", _remember, (size,))
-        return kernel, bias, self.param("kernel", uniform, (self.features, size))
-
-    def __call__(self, x: Array, rows: Array | None = None) -> Array:
-        """All states, (B, L, features).
-
-        With `rows` (B, L), x (K, F) is a table and the inputs are x[rows]: what the gates need of
-        each of its K rows is then computed once, and looked up by a product with indicators.
-        """
-        kernel, bias, recurrent = self._weights(x.shape[-1])
-        gates = (matmul(x, kernel) + bias).astype(x.dtype)
-        if rows is not None:
-            gates = matmul(jax.nn.one_hot(rows, len(gates), dtype=x.dtype), gates)
-        return recurrence(gates, recurrent.astype(x.dtype), self.reverse)
-
-    def start(self, batch: int) -> tuple[Array, Array]:
-        """The carry (c, h) before the first step, zeros (B, features)."""
-        return (jnp.zeros((batch, self.features)),) * 2
-
-    def step(self, carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
-        """One step with x (B, F): the carry after it, float32, and the state h (B, features)."""
-        kernel, bias, recurrent = self._weights(x.shape[-1])
-        gates = (matmul(x, kernel) + bias).astype(x.dtype)
-        carry = cell(carry, gates, recurrent.astype(x.dtype))
-        return carry, carry[1].astype(x.dtype)
-
-
-def bidirectional(x: Array, features: int, layer: int, rows: Array | None = None) -> Array:
-    """Layer of both directions: (B, L, F) -> (B, L, 2 features); call in compact.
-
-    x may be a table (K, F), read at `rows` (B, L).
-    """
-    forward = LSTM(features, name=f"forward_{layer}")(x, rows)
-    backward = LSTM(features, reverse=True, name=f"backward_{layer}")(x, rows)
-    return jnp.concatenate([forward, backward], axis=-1)
-
-
-# Not orthogonal: several QR decompositions in one program deadlock XLA on two CPU cores (0.10.2).
-
-
-def _remember(rng, shape, dtype=jnp.float32):
-    """Bias of the gates i, f, g, o: 1 for f."""
-    del rng
-    return jnp.repeat(jnp.array([0, 1, 0, 0], dtype), shape[0] // 4)

@@ -1,0 +1,143 @@
+"""A run without its data: deleted, replaced, moved, edited at equal length; in every mode."""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.experiments.command import OWN, ROOT, command
+
+MAPS = f"--config={ROOT / 'tests' / 'experiments' / 'small_maps.py'}"
+TINY = (
+    *("--config.network.width=8", "--config.network.join_width=8", "--config.network.blocks=1"),
+    *("--config.network.table_width=0", "--config.data.length=32", "--config.batch_size=2"),
+    *("--config.timesteps=8", "--config.num_steps=4", "--config.log_every=1"),
+)
+BOOK = "the quick brown fox jumps over the lazy dog\n" * 40
+
+
+@pytest.fixture(params=["text", "maps"])
+def run(request, tmp_path, monkeypatch):
+    """A run of data in a file beside it, in the default workdir: (flag of the config, file)."""
+    monkeypatch.chdir(tmp_path)
+    if request.param == "text":
+        config, file, more = OWN, pathlib.Path("book.txt"), TINY
+        file.write_text(BOOK)
+    else:
+        config, file, more = MAPS, pathlib.Path("maps.npy"), ()
+        maps = np.random.default_rng(0).integers(3, size=(40, 8, 8)).astype(np.uint8)
+        np.save(file, maps)
+        Image.fromarray(maps[0]).save("one.png")
+    result = command(config, f"--config.data.path={file}", *more, "--num_samples=2")
+    assert result.ending is None, result.ending
+    return config, file
+
+
+def without_data(config):
+    """What the run says where no data are needed: samples, a chain, a correction."""
+    given = "--text=the quick brwwn fox" if config == OWN else "--input=one.png"
+    told = [
+        command(config, "--mode=sample", "--num_samples=2"),
+        command(config, "--mode=sample", "--chain"),
+        command(config, "--mode=correct", given),
+    ]
+    assert [result.ending for result in told] == [None] * 3, told
+    kept = sorted(pathlib.Path("runs").rglob("*_seed0.npz"))
+    arrays = {path.name: dict(np.load(path)) for path in kept}
+    return [result.out for result in told], arrays
+
+
+READING = (
+    ("--mode=evaluate",),
+    ("--mode=correct",),
+    ("--mode=sample", "--compare", "--num_samples=2"),
+)
+
+
+def edit(file):
+    """Another byte, and the same length."""
+    content = bytearray(file.read_bytes())
+    place = len(content) - 5 if file.suffix == ".npy" else len(content) // 2
+    content[place] = {".npy": content[place] ^ 1, ".txt": ord("x")}[file.suffix]
+    file.write_bytes(content)
+
+
+def replace(file):
+    """Other symbols, as many; or other maps."""
+    if file.suffix == ".npy":
+        np.save(file, 2 - np.load(file))
+    else:
+        file.write_text(BOOK.translate(str.maketrans("abcdefghijklmnopqrstuvwxyz", LATER)))
+
+
+LATER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@pytest.mark.slow
+def test_samples_and_corrections_need_no_data(run):
+    config, file = run
+    before, arrays = without_data(config)
+    for change in (edit, replace, pathlib.Path.unlink):
+        change(file)
+        after, again = without_data(config)
+        assert after == before
+        assert arrays.keys() == again.keys()
+        for name in arrays:
+            for part, array in arrays[name].items():
+                np.testing.assert_array_equal(array, again[name][part])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [edit, replace])
+def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
+    config, file = run
+    before = pathlib.Path("runs").rglob("metrics.jsonl")
+    before = [path.read_text() for path in before]
+    change(file)
+    for flags in (*READING, ()):
+        more = () if flags else (f"--config.data.path={file}", *(TINY if config == OWN else ()))
+        error = command(config, *flags, *more).error
+        assert "holds a run of other data: " in error
+        assert file.name in error
+        assert "changed since" in error
+    after = [path.read_text() for path in pathlib.Path("runs").rglob("metrics.jsonl")]
+    assert after == before
+
+
+@pytest.mark.slow
+def test_data_may_move_and_so_may_the_run(run, tmp_path, monkeypatch):
+    config, file = run
+    first = command(config, "--mode=evaluate").out
+    (tmp_path / "elsewhere").mkdir()
+    moved = tmp_path / "elsewhere" / f"other{file.suffix}"
+    file.rename(moved)
+    assert "found nothing at" in command(config, "--mode=evaluate").error
+    path = f"--config.data.path={moved.relative_to(tmp_path)}"
+    for flags in READING:
+        assert command(config, *flags, path).ending is None
+    assert command(config, "--mode=evaluate", path).out == first
+    more = TINY if config == OWN else ()
+    assert command(config, path, *more, "--num_samples=2").ending is None  # trains on, or is done
+    (place,) = pathlib.Path("runs").iterdir()
+    shutil.move(place, tmp_path / "elsewhere" / "run")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert command("--workdir=run", "--mode=evaluate", f"--config.data.path={moved}").out == first
+    assert command("--workdir=run", "--mode=sample", "--num_samples=2").ending is None
+
+
+@pytest.mark.slow
+def test_results_are_kept_with_what_it_takes_to_have_them_again(run):
+    config, _ = run
+    for _ in range(2):  # the second time in the place of the first
+        command(config, "--mode=evaluate", "--bound=elbo,all_steps", "--seed=3")
+    (file,) = pathlib.Path("runs").rglob("results.json")
+    found = [figure for figure in json.loads(file.read_text()) if figure["seed"] == 3]
+    assert [figure["bound"] for figure in found] == ["elbo", "all_steps"]
+    for figure in found:
+        assert figure["value"] > 0
+        assert figure["error"] > 0
+        assert (figure["split"], figure["step"], figure["exact"]) == ("test", 4, False)
+        assert "--seed=3" in figure["command"]
