@@ -45,29 +45,30 @@ def kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 def chain(model, params, start: np.ndarray, times, length: int) -> np.ndarray:
     """Law over all sequences after walking `times` down from the law `start`: (K ** L,)."""
-    every = sequences(len(model.kernel.prior), length)
+    kernel = model.open(params).kernel
+    every = sequences(len(kernel.prior), length)
     law = start
     for t, s in itertools.pairwise(times):
-        step = bayes(model.kernel, guesses(model, params, every, t), every, s, t)
+        step = bayes(kernel, guesses(model, params, every, t), every, s, t)
         law = law @ np.prod(step[:, np.arange(length), every], axis=-1)
     return law
 
 
-def prior(model, length: int) -> np.ndarray:
+def prior(model, params, length: int) -> np.ndarray:
     """Law of x_1 over all sequences, (K ** L,)."""
-    every = sequences(len(model.kernel.prior), length)
-    return np.prod(np.asarray(model.kernel.prior, np.float64)[every], axis=-1)
+    prior = np.asarray(model.open(params).kernel.prior, np.float64)
+    return np.prod(prior[sequences(len(prior), length)], axis=-1)
 
 
 def law(model, params, length: int) -> np.ndarray:
     """p(x) of the model over all sequences: (K ** L,)."""
     times = np.arange(model.steps, -1, -1) / model.steps
-    return chain(model, params, prior(model, length), times, length)
+    return chain(model, params, prior(model, params, length), times, length)
 
 
 def bound(model, params, x: np.ndarray) -> np.ndarray:
     """E[elbo] of each sequence, (N,): every x_t of every step, weighted."""
-    kernel, (_, length) = model.kernel, x.shape
+    kernel, (_, length) = model.open(params).kernel, x.shape
     every = sequences(len(kernel.prior), length)
     clean = np.eye(len(kernel.prior))[x][:, None]  # (N, 1, L, K)
     total = kl(matrix(kernel, 0.0, 1.0)[x], np.asarray(kernel.prior, np.float64)).sum(axis=-1)

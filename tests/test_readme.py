@@ -1,27 +1,16 @@
 """The README's Python: every snippet of "Change one thing" runs as printed."""
 
-import pathlib
-import re
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-
-
-def snippets(section):
-    body = README.split(f"## {section}\n")[1].split("\n## ")[0]
-    return re.findall(r"```python\n(.*?)```", body, re.DOTALL)
+from tests import readme
 
 
 @pytest.fixture(scope="module")
 def found():
-    names = {}
-    for source in snippets("Change one thing"):
-        exec(compile(source, "README.md", "exec"), names)
-    return names
+    return readme.namespace()
 
 
 def test_change_one_thing(found):

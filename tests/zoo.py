@@ -17,7 +17,8 @@ from amd_jax.facts import TextFacts
 from amd_jax.ops import categorical, integers, scalars
 from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
 from amd_jax.transforms.autoregressive import Autoregressive
-from amd_jax.types import Array, Schedule
+from amd_jax.types import Array, Kernel, Schedule
+from tests import readme
 
 LENGTH = 2
 
@@ -58,6 +59,13 @@ class BirthDeath:
         return power
 
 
+def walk() -> Kernel:
+    """The kernel of the README, three states long: nothing of it but what the Protocol asks."""
+    rates = 9.0 * (jnp.eye(3, k=1) + jnp.eye(3, k=-1))
+    make = readme.namespace(2)["Walk"]
+    return make(rates - jnp.diag(rates.sum(axis=1)), prior=jnp.full(3, 1 / 3), num_classes=3)
+
+
 SCHEDULES = {
     "cosine": schedules.cosine,
     "linear": schedules.linear,
@@ -81,7 +89,26 @@ KERNELS = {
     "uneven-unfinished": kernels.Mixing(schedules.tabulated(-np.arange(11) / 10), UNEVEN, 3),
     "birth_death-cosine": BirthDeath(schedules.cosine),
     "birth_death-linear": BirthDeath(schedules.linear),
+    "walk": walk(),
 }
+UNFINISHED = ("uneven-unfinished",)  # whose x_1 still knows x_0
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedPower:
+    """Uniform noise with α_t = 1 - t ** w, the power w a parameter."""
+
+    num_classes: int = 3
+
+    def init(self, rng):
+        return {"power": jnp.zeros(())}
+
+    def open(self, params):
+        power = jax.nn.softplus(params["power"]) + 0.5
+        return kernels.uniform(schedules.polynomial(power), self.num_classes)
+
+
+LEARNED = {"learned_power": LearnedPower()}
 
 
 class Table(nn.Module):
@@ -140,10 +167,11 @@ DENOISERS = {  # number of states -> module
 }
 
 
-def diffusion(kernel: str, denoiser: str, steps: int) -> models.Diffusion:
+def diffusion(kernel: str, denoiser: str, steps: int | None) -> models.Diffusion:
     """A model of the zoo's parts."""
-    parts = KERNELS[kernel], DENOISERS[denoiser](len(KERNELS[kernel].prior))
-    return models.Diffusion(*parts, steps=steps)
+    chosen = (KERNELS | LEARNED)[kernel]
+    states = len(chosen.prior) if kernel in KERNELS else chosen.num_classes
+    return models.Diffusion(chosen, DENOISERS[denoiser](states), steps=steps)
 
 
 class Context(nn.Module):

@@ -146,7 +146,7 @@ def test_a_perfect_guess_costs_nothing(name):
     np.testing.assert_allclose(bounds.leave_one_out(kernel, x_0, p_0, s, t), 0, atol=1e-6)
 
 
-SMOOTH = [name for name in zoo.KERNELS if name.split("-")[1] in zoo.ANALYTIC]
+SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] in (*zoo.ANALYTIC, "walk")]
 
 
 @pytest.mark.parametrize("name", SMOOTH)

@@ -15,7 +15,7 @@ def kernel(request):
 
 
 @pytest.fixture(
-    params=["uniform-cosine", "absorbing-linear", "uneven-cosine", "birth_death-cosine"]
+    params=["uniform-cosine", "absorbing-linear", "uneven-cosine", "birth_death-cosine", "walk"]
 )
 def each_family(request):
     return zoo.KERNELS[request.param]
@@ -53,12 +53,24 @@ def test_no_time_leaves_everything(kernel):
 
 def test_law_at_the_end_is_the_prior(kernel):
     assert np.sum(kernel.prior) == pytest.approx(1)
+    end = enumeration.matrix(kernel, 0.0, 1.0)
+    np.testing.assert_allclose(end.sum(axis=1), 1, rtol=1e-6)
+    if kernel not in [zoo.KERNELS[name] for name in zoo.UNFINISHED]:
+        np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=0.01)
+
+
+MIXING = [name for name, kernel in zoo.KERNELS.items() if isinstance(kernel, kernels.Mixing)]
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_mixing_ends_where_its_schedule_says(name):
+    kernel = zoo.KERNELS[name]
     left = 2 * np.exp(float(kernel.schedule(jnp.ones(()))))
     end = enumeration.matrix(kernel, 0.0, 1.0)
     np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=left + 1e-6)
 
 
-@pytest.mark.parametrize("name", [n for n in zoo.KERNELS if "birth" not in n])
+@pytest.mark.parametrize("name", MIXING)
 def test_mixing_by_hand(name):
     kernel = zoo.KERNELS[name]
     for s, t in GRID:

@@ -21,9 +21,7 @@ def test_grid_descends_from_one_to_zero():
     np.testing.assert_allclose(times, np.arange(4000, -1, -1) / 4000, rtol=2e-7)
 
 
-@pytest.fixture(
-    scope="module", params=["uniform-cosine", "absorbing-linear", "birth_death-cosine"]
-)
+@pytest.fixture(scope="module", params=["uniform-cosine", "absorbing-linear", "walk"])
 def walk(request):
     """A model, its parameters, and its sampler on any grid: (rng, x, times) -> x."""
     model = zoo.diffusion(request.param, "table", 5)
@@ -46,7 +44,7 @@ def test_follows_the_law_of_the_chain(walk, grid):
     start = noise(model, jax.random.key(0))
     x = ancestral(jax.random.key(1), start, jnp.array(GRIDS[grid]))
     assert x.dtype == jnp.int32
-    law = enumeration.prior(model, zoo.LENGTH)
+    law = enumeration.prior(model, params, zoo.LENGTH)
     law = enumeration.chain(model, params, law, GRIDS[grid], zoo.LENGTH)
     enumeration.assert_drawn_from(enumeration.number(x, 3), law)
 
@@ -67,7 +65,7 @@ def test_parts_compose(walk):
     x = noise(model, jax.random.key(3))
     half = ancestral(jax.random.key(4), x, jnp.array([1.0, 0.8, 0.4]))
     x = ancestral(jax.random.key(5), half, jnp.array([0.4, 0.2, 0.0]))
-    law = enumeration.prior(model, zoo.LENGTH)
+    law = enumeration.prior(model, params, zoo.LENGTH)
     law = enumeration.chain(model, params, law, [1.0, 0.8, 0.4, 0.2, 0.0], zoo.LENGTH)
     enumeration.assert_drawn_from(enumeration.number(x, 3), law)
 
@@ -79,6 +77,8 @@ def test_no_step_changes_nothing(walk):
 
 
 def test_noise_is_the_prior(walk):
-    model, _, _ = walk
+    model, params, _ = walk
     x = noise(model, jax.random.key(6))
-    enumeration.assert_drawn_from(enumeration.number(x, 3), enumeration.prior(model, zoo.LENGTH))
+    enumeration.assert_drawn_from(
+        enumeration.number(x, 3), enumeration.prior(model, params, zoo.LENGTH)
+    )

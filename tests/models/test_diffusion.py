@@ -56,10 +56,11 @@ def draws_of(family, denoiser, steps, log_alpha, prior, params, rng, x):
 
 
 def measure(model, scale=0.5, shared=False):
-    kernel, params = model.kernel, zoo.parameters(model, scale=scale)
+    params = zoo.parameters(model, scale=scale)
+    kernel = model.open(params).kernel
     x = enumeration.sequences(kernel.num_classes, zoo.LENGTH)
     rng = jax.random.key(1)
-    if shared:
+    if shared and hasattr(kernel, "schedule"):
         family = kernel.num_classes if isinstance(kernel, kernels.Mixing) else None
         log_alpha = kernel.schedule(jnp.arange(model.steps + 1) / model.steps)
         prior = jnp.asarray(kernel.prior)
@@ -88,9 +89,10 @@ def steps(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=zoo.KERNELS)
+@pytest.fixture(scope="module", params=[*zoo.KERNELS, *zoo.LEARNED])
 def measured(request, steps):
-    return measure(zoo.diffusion(request.param, "table", steps), shared=True)
+    known = request.param in zoo.KERNELS
+    return measure(zoo.diffusion(request.param, "table", steps), shared=known)
 
 
 def test_sums_to_one(measured):

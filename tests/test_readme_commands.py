@@ -1,0 +1,102 @@
+"""Every command of the README, in order, as a reader would: relative paths, default workdirs.
+
+In a copy of the checkout, with an empty HOME. Trainings are cut short; what installs, needs
+several machines, a reference checkout or an archive is left out, and counted.
+"""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amd_jax.data import scenes, stdlib_docs
+from tests.runs import process
+
+ROOT = pathlib.Path(__file__).parents[1]
+SHORT = "--config.num_steps=4 --config.evaluate_every=0 --num_texts=4 --num_samples=2".split()
+LEFT_OUT = ('pip install -q -e ."', 'pip install "', "activate", "--coordinator", "pytest")
+
+
+def commands():
+    """The lines of all ```bash blocks."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for block in re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        yield from (line.strip() for line in block.replace("\\\n", " ").splitlines() if line)
+
+
+def short(line):
+    """The words of a command, cut short if it trains; None for one that is left out."""
+    if any(word in line for word in LEFT_OUT):
+        return None
+    line = line.split("&&")[-1]  # what follows an installation
+    words = [w.replace(".venv/bin/python", "python") for w in shlex.split(line)]
+    words = [sys.executable if word == "python" else word for word in words]
+    if "experiments.table4" in words:
+        words.remove("--minutes=20")
+        small = "--minutes=0.01 --importance_samples=2 --num_texts=2 --config.timesteps=4"
+        return words + small.split() + ["--rows=uniform,diffusion"]
+    trains = "experiments.run" in words and not any(w.startswith("--mode") for w in words)
+    return [*words, *SHORT] if trains else words
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of what git knows, with a book and a folder of maps."""
+    place = tmp_path_factory.mktemp("reader") / "checkout"
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name in listed:
+        if name.startswith(("amd_jax/", "experiments/", "benchmarks/")):
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes((ROOT / name).read_bytes())
+    (place / "book.txt").write_text(stdlib_docs.document()[:60_000])
+    (place / "my_maps").mkdir()
+    for i, pixels in enumerate(scenes.streets().rows("test")[:40]):
+        Image.fromarray(pixels).save(place / "my_maps" / f"{i:02}.png")
+    return place
+
+
+@pytest.mark.slow
+def test_every_command_runs_as_printed(checkout, tmp_path):
+    environment = os.environ | process.cache(tmp_path / "compiled") | {"HOME": str(tmp_path)}
+    environment["PYTHONPATH"] = str(checkout)
+    run, left_out = [], []
+    for line in commands():
+        words = short(line)
+        if words is None:
+            left_out.append(line)
+            continue
+        done = subprocess.run(
+            words, cwd=checkout, env=environment, capture_output=True, text=True, timeout=900
+        )
+        assert done.returncode == 0, (line, done.stderr[-2000:])
+        assert "Traceback" not in done.stderr, (line, done.stderr[-2000:])
+        run.append(line)
+    assert len(run) >= 12, run
+    assert len(left_out) <= 4, left_out
+    assert np.load(checkout / "runs/own_text/chain_seed0.npz")["states"].shape[1:] == (1, 256)
+
+
+@pytest.mark.slow
+def test_the_snippets_on_runs_work(checkout, tmp_path):
+    """`load_run` and `fit`, once the commands above have trained."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    some = [snippet for snippet in snippets if "load_run" in snippet or ".fit(" in snippet]
+    assert len(some) == 2
+    for snippet in some:
+        done = subprocess.run(
+            [sys.executable, "-c", snippet],
+            cwd=checkout,
+            env=os.environ | {"PYTHONPATH": str(checkout)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
