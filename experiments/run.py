@@ -108,18 +108,16 @@ def _to_train(asked: Asked, workdir: Path) -> tuple[Experiment, ConfigDict]:
 
 def _tell_extension(workdir: Path, config: ConfigDict) -> None:
     """Says what more steps mean for a run that was made for less."""
-    before = folders.contents(workdir).config["num_steps"]
-    if config.num_steps == before:
-        raise ValueError(
-            f"--extend goes beyond the {before} steps of {workdir}. Give a larger "
-            "--config.num_steps."
+    before, now = folders.contents(workdir).config["num_steps"], config.num_steps
+    if now == before:  # the same command again, or a number that was forgotten
+        told = f"the run is of {now} steps already; a larger --config.num_steps extends it"
+    else:
+        told = (
+            f"extends the run from {before} to {now} steps: a learning rate that falls over the "
+            "whole run rises again, to what it is there in a run of so many; the result is near, "
+            "and not the same as, that of one made so long from the start"
         )
-    print(
-        f"extends the run from {before} to {config.num_steps} steps: a learning rate that falls "
-        "over the whole run rises again, to what it is there in a run of so many; the result is "
-        "near, and not the same as, that of one made so long from the start",
-        flush=True,
-    )
+    print(told, flush=True)
 
 
 def _tell_other_file(asked: Asked, run: Run) -> None:

@@ -1,6 +1,11 @@
-"""Two virtual CPU devices on every machine, and no way to write outside tmp_path by accident."""
+"""Two virtual CPU devices on every machine, and no way to write outside tmp_path by accident.
+
+What is compiled is kept in .pytest_cache, where the workers, the processes that tests start and the
+next session find it: most of the time goes into compiling.
+"""
 
 import os
+import pathlib
 
 import pytest
 
@@ -10,6 +15,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")  # GPU tests: JAX_PLATFORMS=cuda p
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # enough for pmean, psum and sharding to matter
 # Most of the time goes into compiling programs that run once; .ci/run has the networks optimised.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+COMPILED = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "compiled"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ["TFDS_DATA_DIR"] = os.devnull  # a loader that is not given a folder fails at once
 
 

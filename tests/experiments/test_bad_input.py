@@ -95,7 +95,8 @@ def test_experiment_file(source, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", FLAGS)
-def test_flag(arguments):
+def test_flag(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no run has been made
     assert FLAGS[arguments] in command(*arguments).error
 
 

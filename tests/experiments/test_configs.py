@@ -102,6 +102,13 @@ def book(tmp_path):
     return file
 
 
+def fresh(run, config):
+    """The parameters that training starts from."""
+    rng, _ = jax.random.split(jax.random.key(config.seed))
+    x = run.data.batch(config.seed, 0, config.batch_size)
+    return run.model.init(rng, x.astype(np.int32))
+
+
 @pytest.mark.slow  # test_run.py and test_run_maps.py train two of them in the quick suite
 @pytest.mark.parametrize("name", SHRUNK)
 def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
@@ -116,6 +123,13 @@ def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
     if name == "own_maps":
         config.data.path = str(maps_file)
     run, params = experiment.fit(workdir, config)
+    begun = jax.tree.leaves_with_path(fresh(run, config))
+    still = [
+        jax.tree_util.keystr(path)
+        for (path, before), after in zip(begun, jax.tree.leaves(params), strict=True)
+        if (before == after).all()
+    ]
+    assert still == []
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3]
     assert all(0 < line[f"loss_bits_per_{run.facts.unit}"] < 1000 for line in lines)

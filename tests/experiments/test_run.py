@@ -1,7 +1,6 @@
 """The command line: train, evaluate, sample, correct, stop and continue."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import pytest
 from amd_jax.evaluation import report
 from amd_jax.experiment import load_run
 from tests.experiments.command import QUICK, ROOT, SMALL, command
-from tests.runs import process
 
 LONG = (*SMALL, "--config.num_steps=200")  # long enough to be stopped on its way
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -86,26 +84,19 @@ def test_correct(trained):
     assert set(found) <= ALPHABET
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """Starts a command in a process of its own; these share what they compile."""
-    cache = process.cache(tmp_path_factory.mktemp("compiled"))
-
-    def start(workdir, *arguments):
-        return subprocess.Popen(
-            [sys.executable, "-m", "experiments.run", QUICK, f"--workdir={workdir}", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **cache},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    return start
+def start(workdir, *arguments):
+    """Starts a command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.run", QUICK, f"--workdir={workdir}", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="module")
-def unbroken(start, tmp_path_factory):
+def unbroken(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs") / "unbroken"
     assert start(workdir, *LONG).wait(600) == 0
     return workdir
@@ -125,7 +116,7 @@ def stop_after(process, workdir, steps, number):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_a_stopped_run_ends_with_the_bits_of_an_unbroken_one(name, start, unbroken, tmp_path):
+def test_a_stopped_run_ends_with_the_bits_of_an_unbroken_one(name, unbroken, tmp_path):
     workdir = tmp_path / "stopped"
     error = stop_after(start(workdir, *LONG), workdir, 5, getattr(signal, name))
     if name != "SIGKILL":

@@ -1,0 +1,77 @@
+"""A finished run goes on, and another one starts from it."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.experiment import load_run
+from tests.experiments.command import QUICK, SMALL, command
+
+MORE = "--config.num_steps=8"
+
+
+@pytest.fixture
+def run(trained, tmp_path, monkeypatch):
+    """A copy of a finished run of 6 steps, in the default workdir."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained[0], "runs/quickstart")
+    return tmp_path / "runs" / "quickstart"
+
+
+def steps(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["step"] for line in lines]
+
+
+def test_more_steps_are_asked_for_by_name(run):
+    error = command(QUICK, *SMALL, MORE).error
+    assert "holds a run of another config: num_steps was 6, now 8" in error
+    assert "Extend it, or give another workdir" in error
+    told = command(QUICK, *SMALL, "--extend").out
+    assert "the run is of 6 steps already; a larger --config.num_steps extends it" in told
+    error = command(QUICK, *SMALL, "--config.num_steps=3", "--extend").error
+    assert "A run is extended to more steps than it has" in error
+    error = command(QUICK, *SMALL, MORE, "--config.seed=1", "--extend").error
+    assert "seed was 0, now 1" in error
+
+
+def test_a_finished_run_is_extended(run):
+    _, before = load_run(run)
+    result = command(QUICK, *SMALL, MORE, "--extend")
+    assert result.ending is None
+    assert "extends the run from 6 to 8 steps: a learning rate that falls" in result.out
+    assert "step 8/8" in result.out
+    assert steps(run) == list(range(1, 9))
+    found, after = load_run(run)
+    assert (found.config.num_steps, found.step) == (8, 8)
+    assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True))
+    again = command("--workdir=runs/quickstart", "--num_texts=4", "--num_samples=2")
+    assert again.ending is None  # the config of the run says 8 from now on
+    assert "step 8/8" not in again.out
+    again = command(QUICK, *SMALL, MORE, "--extend")
+    assert again.ending is None  # the same command may always be given again
+
+
+def test_another_run_starts_from_it(run):
+    _, first = load_run(run)
+    started = (*SMALL, "--config.num_steps=1", "--config.optimizer.warmup_steps=1000")
+    result = command(QUICK, *started, "--workdir=runs/second", "--init_from=runs/quickstart")
+    assert result.ending is None
+    _, second = load_run("runs/second")
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), first, second)
+    for flag, message in {
+        "--config.network.width=16": "of the same model",
+        "--config.length=16": None,
+    }.items():
+        place = f"--workdir=runs/{flag[9:15]}"
+        result = command(QUICK, *started, flag, place, "--init_from=runs/quickstart")
+        assert (message in result.error) if message else result.ending is None
+
+
+def test_the_config_of_the_workdir_serves(run):
+    result = command("--workdir=runs/quickstart", "--mode=sample", "--num_samples=1")
+    assert result.ending is None
+    assert "sample 1:" in result.out

@@ -1,0 +1,24 @@
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.networks.blocks import Block
+
+TEXT, MAP = (2, 6, 8), (2, 4, 4, 8)
+CASES = {  # shape of what goes in, the block's numbers
+    "text": (TEXT, dict(offsets=((0,), (1,)))),
+    "attention": (TEXT, dict(offsets=((0,),), heads=2)),
+    "map": (MAP, dict(offsets=((0, 0), (0, 1), (1, 0)))),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_block_starts_as_the_identity_and_is_one_no_more_once_its_way_back_opens(name):
+    shape, numbers = CASES[name]
+    block = Block(**numbers)
+    h = jax.random.normal(jax.random.key(0), shape)
+    time = jax.random.normal(jax.random.key(1), (len(h), 4))
+    params = block.init({"params": jax.random.key(2), "dropout": jax.random.key(3)}, h, time)
+    np.testing.assert_array_equal(block.apply(params, h, time), h)
+    opened = jax.tree.map(lambda a: a + 0.1, params)
+    assert abs(block.apply(opened, h, time) - h).min(axis=-1).max() > 0.01
