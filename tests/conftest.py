@@ -1,7 +1,7 @@
 """Two virtual CPU devices on every machine, and no way to write outside tmp_path by accident.
 
-What is compiled is kept in .pytest_cache, where the workers, the processes that tests start and the
-next session find it: most of the time goes into compiling.
+What is compiled is kept in .pytest_cache, where workers, processes that tests start and the next
+session find it: most of the time goes into compiling.
 """
 
 import os

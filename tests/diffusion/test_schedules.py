@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import schedules
+from amd_jax import models
+from amd_jax.diffusion import kernels, schedules
 from tests import zoo
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -103,3 +104,21 @@ def test_reference_cosine_is_the_released_table(file):
     )
     single = schedules.reference_cosine(steps)(jnp.arange(1, steps + 1) / steps)
     np.testing.assert_allclose(single, golden["f32_log_cumprod_alpha"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [lambda t: 1 - t, lambda t: jnp.exp(-30 * t), lambda t: -t[0], lambda t: 30.0 * t],
+    ids=["alpha", "exponential alpha", "of one time", "rising"],
+)
+def test_what_is_no_logarithm_of_alpha_is_refused(schedule):
+    with pytest.raises(ValueError, match="Return the logarithm of α, not α itself"):
+        kernels.uniform(schedule, 3)
+
+
+def test_continuous_time_needs_a_derivative():
+    schedule = schedules.tabulated(-np.arange(11.0))
+    kernel = kernels.uniform(schedule, 3)
+    with pytest.raises(ValueError, match="needs a schedule with a derivative; Table has none"):
+        models.Diffusion(kernel, zoo.HollowTable(3), steps=None)
+    assert models.Diffusion(kernel, zoo.HollowTable(3), steps=10).steps == 10

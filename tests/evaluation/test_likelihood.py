@@ -11,6 +11,7 @@ from amd_jax.facts import Facts, TextFacts
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from tests import enumeration, zoo
+from tests.variants import quick
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +101,7 @@ def test_both_estimates_are_the_exact_bound(trained, bound):
     assert str(found) == f"{found.bits:.3f} ± {found.error:.3f}"
 
 
+@pytest.mark.slow
 def test_a_bound_on_a_coarser_grid_is_that_of_the_coarser_model(trained):
     model, params, rows, _ = trained
     coarse = dataclasses.replace(model, steps=2)
@@ -163,7 +165,7 @@ def test_outside_jit_a_token_beyond_the_classes_is_refused_inside_it_is_nan(kern
         assert np.isnan(nats[1])
 
 
-@pytest.mark.parametrize("lift", ["argmax", "gumbel", "gumbel_threshold", "uniform", "binary"])
+@pytest.mark.parametrize("lift", quick(zoo.LIFTS, "uniform", "gumbel_threshold"))
 def test_so_it_is_for_flows(lift):
     """Also for a code that the digits have, and no class."""
     model = zoo.flow(lift, 2 if lift == "binary" else 3, 3)

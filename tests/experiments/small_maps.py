@@ -27,7 +27,7 @@ class Neighbourhood(nn.Module):
 
 def get_config() -> ConfigDict:
     config = numbers(batch_size=2, num_steps=4, checkpoint_every=2, evaluate_texts=2, log_every=1)
-    config.data = dict(path="", num_classes=0)
+    config.data = dict(path="", num_classes=0, void=-1, size=())
     return config
 
 

@@ -298,6 +298,7 @@ def test_a_real_process_says_one_line(tmp_path):
     assert done.stderr == ("error: batch_size must be at least 1; got batch_size=0.\n")
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(trained, tmp_path, capsys):
     workdir = tmp_path / "run"
     shutil.copytree(trained[0], workdir)

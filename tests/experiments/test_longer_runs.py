@@ -38,6 +38,7 @@ def test_more_steps_are_asked_for_by_name(run):
     assert "seed was 0, now 1" in error
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_extended(run):
     _, before = load_run(run)
     result = command(QUICK, *SMALL, MORE, "--extend")
@@ -55,6 +56,7 @@ def test_a_finished_run_is_extended(run):
     assert again.ending is None  # the same command may always be given again
 
 
+@pytest.mark.slow
 def test_another_run_starts_from_it(run):
     _, first = load_run(run)
     started = (*SMALL, "--config.num_steps=1", "--config.optimizer.warmup_steps=1000")

@@ -84,6 +84,42 @@ def test_correct(trained):
     assert set(found) <= ALPHABET
 
 
+def test_corrects_a_file(trained, tmp_path):
+    """With a mark of utf-8, both kinds of line ends, and characters that the model has not."""
+    workdir, _ = trained
+    file = tmp_path / "letter.txt"
+    file.write_bytes("\ufeffthe quick\r\nbrwwn fox \u00e9\n".encode())
+    out = command(f"--workdir={workdir}", "--mode=correct", f"--input={file}").out
+    assert "the quick" in out
+    assert "\u00e9" in out  # kept as it is
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    for flags, message in {
+        (f"--input={tmp_path / 'latin.txt'}",): "must be utf-8",
+        (f"--input={tmp_path / 'none.txt'}",): "No such file",
+        (f"--input={file}", "--text=a"): "two ways to say the same. Give one",
+    }.items():
+        assert message in command(f"--workdir={workdir}", "--mode=correct", *flags).error
+
+
+def test_numbers_may_be_written_as_powers_of_ten(tmp_path):
+    flags = ("--config.num_steps=1e0", "--config.optimizer.matrices=1e-2", "--num_texts=2")
+    result = command(QUICK, *SMALL, *flags, f"--workdir={tmp_path / 'run'}")
+    assert result.ending is None, result.ending
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["num_steps"], config["optimizer"]["matrices"]) == (1, 0.01)
+
+
+@pytest.mark.parametrize("config", [(), (QUICK, "--config.timesteps=7")])
+def test_help(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = command(*config, "--help")
+    assert result.ending is None
+    for part in ("--workdir", "--sampler=ancestral", "--bound=elbo", "--mode=correct"):
+        assert part in result.out
+    assert ("--config.timesteps=7" in result.out) == bool(config)
+    assert list(tmp_path.iterdir()) == []
+
+
 def start(workdir, *arguments):
     """Starts a command in a process of its own."""
     return subprocess.Popen(

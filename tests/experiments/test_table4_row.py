@@ -18,8 +18,6 @@ from tests.models.means import assert_mean
 K, SHAPE = 3, (2, 2)
 EVERY = enumeration.sequences(K, 4).reshape(-1, *SHAPE)
 ROWS = ["softplus", "gumbel", "gumbel_threshold", "uniform", "variational", "diffusion"]
-QUICK = {"uniform"}
-MARKED = [row if row in QUICK else pytest.param(row, marks=pytest.mark.slow) for row in ROWS]
 
 
 def built(row):
@@ -83,7 +81,8 @@ def measure(row):
     return np.asarray(nats, np.float64), np.asarray(samples)
 
 
-@pytest.mark.parametrize("row", MARKED)
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS)
 def test_sums_to_one_over_all_maps(row):
     nats, samples = measure(row)
     outside = (samples == integers.UNUSED).any(axis=(1, 2)).mean()
@@ -93,7 +92,8 @@ def test_sums_to_one_over_all_maps(row):
     assert_mean(np.exp(nats).sum(axis=1), 1 - outside, 0.05, slack=5 * error)
 
 
-@pytest.mark.parametrize("row", MARKED)
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS)
 def test_samples_follow_the_weights(row):
     nats, samples = measure(row)
     p, error = np.exp(nats).mean(axis=0), np.exp(nats).std(axis=0) / len(nats) ** 0.5

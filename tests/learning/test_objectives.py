@@ -96,6 +96,7 @@ def test_steps_are_drawn_uniformly_until_all_were_seen_often(model):
     np.testing.assert_allclose(one.probabilities(one.init()), [1.0])
 
 
+@pytest.mark.slow
 def test_importance_sampling_has_no_gradient_through_the_memory(model, params):
     objective = objectives.ImportanceSampledElbo(model)
 
@@ -128,6 +129,7 @@ def test_cross_entropy_by_enumeration(denoiser):
     assert (abs(nats.mean(axis=0) + (weight * log_p).sum(axis=1)) < 5 * error).all()
 
 
+@pytest.mark.slow
 def test_cross_entropy_trains_a_seeing_table_towards_the_truth():
     """With independent data the best guess ignores x_t: it is their law, and not a copy."""
     truth = np.array([0.6, 0.3, 0.1])

@@ -1,11 +1,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from amd_jax import networks
 from amd_jax.learning import optimizers
 
 
+@pytest.mark.slow
 def test_muon_takes_the_hidden_matrices_of_hollow():
     network = networks.Hollow(5, width=8, blocks=1, heads=2, join_width=8, join_blocks=1, taps=2)
     params = network.init(jax.random.key(0), jnp.zeros((1, 4), jnp.int32), jnp.array([0.5]))

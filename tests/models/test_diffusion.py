@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,7 @@ from amd_jax.models.bounds import Elbo, ImportanceWeighted
 from amd_jax.models.step_bounds import AllSteps
 from tests import enumeration, zoo
 from tests.models.means import assert_mean
+from tests.variants import quick
 
 DRAWS = 4000  # per sequence
 slow = functools.partial(pytest.param, marks=pytest.mark.slow)
@@ -82,7 +84,7 @@ def measure(model, scale=0.5, shared=False):
 
 @pytest.fixture(
     scope="module",
-    params=[1, slow(2), 5],
+    params=quick([1, 2, 5], 5),
     ids=lambda steps: f"T{steps}",
 )
 def steps(request):
@@ -306,3 +308,29 @@ def test_events_of_any_shape():
         assert nats.dtype == jnp.float32
         np.testing.assert_allclose(nats, flat, rtol=1e-5)
     assert image.sample(params, jax.random.key(2), (4, 1, 2)).shape == (4, 1, 2)
+
+
+class Deaf(nn.Module):
+    """Takes no `train`."""
+
+    def __call__(self, x_t, t):
+        return jnp.zeros((*x_t.shape, 3))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "states", "shown"),
+    [
+        ("absorbing-linear", 3, "a kernel of 4 states, 1 of them noise only a denoiser gives"),
+        ("uniform-cosine", 4, "a kernel of 3 states a denoiser gives"),
+    ],
+)
+def test_a_network_of_another_width_is_refused_when_it_is_made(kernel, states, shown):
+    model = models.Diffusion(zoo.KERNELS[kernel], zoo.HollowTable(states), steps=5)
+    with pytest.raises(ValueError, match=shown) as refused:
+        jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((2, 2), jnp.int32))
+    assert f"HollowTable gives (2, 2, {states}). Build it for" in str(refused.value)
+
+
+def test_a_network_without_train_is_refused():
+    with pytest.raises(ValueError, match="Deaf.__call__ takes no train. Add"):
+        models.Diffusion(zoo.KERNELS["uniform-cosine"], Deaf(), steps=5)

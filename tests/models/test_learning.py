@@ -1,6 +1,5 @@
 """A small model of each kind learns, from fresh parameters, what its data have to teach."""
 
-import jax
 import numpy as np
 import optax
 import pytest

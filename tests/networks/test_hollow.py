@@ -8,6 +8,7 @@ import pytest
 from amd_jax import networks
 from amd_jax.diffusion import kernels, schedules
 from tests import zoo
+from tests.variants import quick
 
 K, L = 5, 7
 SIZES = {
@@ -19,7 +20,7 @@ SIZES = {
 }
 
 
-@pytest.fixture(scope="module", params=SIZES)
+@pytest.fixture(scope="module", params=quick(SIZES, "dilated", "attention", "contexts"))
 def network(request):
     """Logits as a function of x_t and t, with parameters that open every path."""
     module = networks.Hollow(
@@ -76,6 +77,7 @@ def test_rows_do_not_mix(network):
         np.testing.assert_allclose(together[row], alone[0], rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_starts_at_the_frequencies():
     frequencies = (0.5, 0.2, 0.1, 0.1, 0.1)
     logs = tuple(np.log(frequencies).tolist())

@@ -35,6 +35,7 @@ def test_every_pixel_in_reach_but_the_own_one_is_seen(apply):
     assert (moved[near] > 1e-5).all()
 
 
+@pytest.mark.slow
 def test_maps_of_another_size_are_refused():
     module = networks.HollowMap(K, width=8, dilations=(1,), window=1, join_width=8, join_blocks=1)
     params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, 2, 2), int), jnp.zeros(1))

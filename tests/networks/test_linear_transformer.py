@@ -114,6 +114,7 @@ def initialised(network, length=8):
     return jax.jit(network.init)(jax.random.key(0), x, jnp.zeros(1))
 
 
+@pytest.mark.slow
 def test_untrained_it_is_uniform_and_every_parameter_can_learn():
     network = small(local_heads=1)
     params = initialised(network)["params"]
@@ -135,6 +136,7 @@ def test_shorter_texts_use_the_first_windows(local_heads):
         network.apply(params, jnp.zeros((2, 20), int), jnp.zeros(2))
 
 
+@pytest.mark.slow
 def test_dropout_acts_in_training_only():
     network = small(local_heads=1, dropout=0.5)
     params = {"params": initialised(network)["params"] | {"rezero": jnp.ones(())}}

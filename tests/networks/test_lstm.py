@@ -303,6 +303,7 @@ def test_dropout_hides_whole_steps_but_not_their_places():
     np.testing.assert_array_equal(dropped[..., 12:], kept[..., 12:])
 
 
+@pytest.mark.slow
 def test_the_pointwise_context_takes_any_event_and_mixes_no_positions():
     network = PointwiseContext(9, 4, width=8, layers=2, context=4)
     x = jnp.zeros((2, 3, 5, 2), int)  # digits of base 3

@@ -35,6 +35,7 @@ def test_values_and_gradients_stay_the_same(scale):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), *over)
 
 
+@pytest.mark.slow
 def test_there_are_second_derivatives_and_no_forward_mode():
     again = anew(jnp.tanh)
     for second in (jax.hessian, lambda f: jax.grad(jax.grad(f))):

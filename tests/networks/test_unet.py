@@ -134,6 +134,7 @@ def test_every_parameter_can_learn():
     assert not dead
 
 
+@pytest.mark.slow
 def test_dropout_acts_in_training_only():
     network = small(dropout=0.5)
     params, x, t = initialised(network), jnp.zeros((2, 4, 6), int), jnp.full(2, 0.5)

@@ -160,6 +160,7 @@ def small_files(monkeypatch):
     return full
 
 
+@pytest.mark.slow
 def test_a_full_disk_during_a_save_does_not_end_the_run(run, small_files, tmp_path, capsys):
     small_files.add(8)
     assert_same(train(tmp_path, log_every=12), run[1])
@@ -225,3 +226,14 @@ def test_metrics_of_a_line_that_was_not_full_continue(tmp_path):
     for one, other in zip(*lines, strict=True):
         assert one["loss_bits_per_char"] == other["loss_bits_per_char"]
         assert one["grad_norm"] == other["grad_norm"]
+
+
+def test_a_checkpoint_of_another_run_does_not_serve(run, copy, tmp_path, capsys):
+    other = tmp_path / "other"
+    train(other, seed=7)
+    shutil.rmtree(copy / "checkpoints" / "12")
+    shutil.copytree(other / "checkpoints" / "12", copy / "checkpoints" / "12")
+    load_run(copy)
+    assert "it belongs to another run" in capsys.readouterr().err
+    assert_same(train(copy), run[1])
+    assert "checkpoint 12 is not used: it belongs to another run" in capsys.readouterr().err

@@ -57,6 +57,7 @@ def test_density_is_that_of_the_draws():
         np.testing.assert_allclose(log_q[row], log_e[row] - log_slope, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_draws_depend_on_the_context_around():
     q, x = law(), jnp.zeros((1, 2, 2), jnp.int32)
     params = parameters(q, x)

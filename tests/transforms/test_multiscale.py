@@ -26,6 +26,7 @@ def test_what_leaves_the_flow_has_its_law():
     assert abs(many[:, 1].std() - 1) < 0.05
 
 
+@pytest.mark.slow
 def test_each_level_halves_the_sides_and_half_of_the_channels_stay():
     parts = glow(3, 3, 1, DENSE, scalars.Affine(), NORMAL)
     x, shapes, rng = jax.random.normal(jax.random.key(0), (2, 8, 16, 3)), [], jax.random.key(1)
