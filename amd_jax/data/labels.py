@@ -70,13 +70,26 @@ def read(
     reading = Reading(min(num_classes or most, most), palette, void, size)
     splits, found = _read(path, reading)
     if void < 0:
-        classes = num_classes or max(2, 1 + max(int(maps.max()) for maps in splits.values()))
-        return splits, classes, found
+        return splits, num_classes or max(2, _counted(splits, path)), found
     classes = num_classes or 1 + max(
         int(maps[maps != VOID].max(initial=0)) for maps in splits.values()
     )
     splits = {split: np.where(maps == VOID, classes, maps) for split, maps in splits.items()}
     return {split: maps.astype(np.uint8) for split, maps in splits.items()}, classes + 1, found
+
+
+def _counted(splits: dict[str, np.ndarray], path: Path) -> int:
+    """The number of categories; ValueError for a lone 255, which is rarely one."""
+    counts = sum(np.bincount(maps.reshape(-1), minlength=256) for maps in splits.values())
+    *others, last = np.flatnonzero(counts)
+    if last == VOID and VOID - 1 not in others:
+        below = f"{others[-1]} and " if others else ""
+        raise ValueError(
+            f"Categories are numbered from 0 on; the last ones in {path} are {below}255, which "
+            "often marks pixels without a category: void=255 makes it the last category. Or use "
+            "num_classes=256."
+        )
+    return int(last) + 1
 
 
 def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -8,7 +8,6 @@ import pytest
 from amd_jax import models
 from amd_jax.diffusion import bounds, kernels, schedules
 from tests import enumeration, zoo
-from tests.variants import quick
 
 STEPS = [(0.0, 0.1), (0.0, 1.0), (0.3, 0.4), (0.2, 0.7), (0.9, 1.0)]
 general = bounds.discrete.dispatch(object)
@@ -184,7 +183,8 @@ def test_the_divergence_falls_by_the_expected_rate(name, t):
     np.testing.assert_allclose(-slope, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("denoiser", quick(["hollow_table", "table"], "table"))
+@pytest.mark.slow
+@pytest.mark.parametrize("denoiser", ["hollow_table", "table"])
 def test_continuous_is_the_bound_of_many_steps(denoiser):
     """Seen to 2 %, whether the network sees the own token or not."""
     model = zoo.diffusion("uniform-cosine", denoiser, 400)

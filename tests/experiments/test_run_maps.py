@@ -141,15 +141,16 @@ def test_a_full_disk_keeps_the_old_picture(mode, trained, monkeypatch):
 def test_void_pixels_and_maps_of_another_size(tmp_path):
     """`void` is one category more, `size` takes the nearest pixels."""
     maps = np.random.default_rng(0).integers(3, size=(40, 8, 12)).astype(np.uint8)
-    maps[:, 0] = 255
+    maps[:, :2] = 255
     np.save(tmp_path / "maps.npy", maps)
     numbers = (f"--config.data.path={tmp_path / 'maps.npy'}", f"--workdir={tmp_path / 'run'}")
     error = command(MAPS, *numbers).error
     assert "void=255" in error
     size = "--config.data.size=(4, 6)"
-    result = command(MAPS, *numbers, "--config.data.void=255", size, "--num_samples=1")
+    void = ("--config.data.void=255", size, "--num_texts=2", "--num_samples=1")
+    result = command(MAPS, *numbers, *void)
     assert result.ending is None, result.ending
     found, _ = load_run(tmp_path / "run")
     assert (found.facts.num_classes, found.facts.event_shape) == (4, (4, 6))
-    np.testing.assert_array_equal(found.data.rows("train")[0, :, 0][1:], maps[0, 2::2, 0])
+    np.testing.assert_array_equal(found.data.rows("train")[0, 1:], maps[0, 3::2, 1::2])
     assert (found.data.rows("train")[:, 0] == 3).all()

@@ -19,7 +19,7 @@ from tests.models.means import assert_mean
 from tests.variants import quick
 
 DRAWS = 4000  # per sequence
-slow = functools.partial(pytest.param, marks=pytest.mark.slow)
+QUICK = ("uniform-cosine", "absorbing-linear", "uneven-cosine", "birth_death-linear", "walk")
 
 
 class Measured(NamedTuple):
@@ -91,7 +91,7 @@ def steps(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=[*zoo.KERNELS, *zoo.LEARNED])
+@pytest.fixture(scope="module", params=quick([*zoo.KERNELS, *zoo.LEARNED], *QUICK))
 def measured(request, steps):
     known = request.param in zoo.KERNELS
     return measure(zoo.diffusion(request.param, "table", steps), shared=known)
@@ -118,10 +118,8 @@ def test_samples_follow_the_law(measured):
     enumeration.assert_drawn_from(measured.samples, measured.law)
 
 
-@pytest.mark.parametrize(
-    "kernel",
-    [slow("uniform-cosine"), slow("absorbing-linear"), slow("birth_death-cosine")],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["uniform-cosine", "absorbing-linear", "birth_death-cosine"])
 def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     parts = zoo.KERNELS[kernel], len(zoo.KERNELS[kernel].prior)
     two = [
@@ -137,9 +135,8 @@ def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     assert exact.all_steps.std(axis=0).mean() < 0.8 * sampled.all_steps.std(axis=0).mean()
 
 
-@pytest.mark.parametrize(
-    "denoiser", [slow("hollow"), slow("transformer"), slow("linear_transformer")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("denoiser", ["hollow", "transformer", "linear_transformer"])
 def test_networks_make_distributions(denoiser):
     measured = measure(zoo.diffusion("uniform-cosine", denoiser, 2), scale=0.3, shared=True)
     assert_mean(np.exp(measured.log_weight), measured.p, 0.02)
@@ -148,7 +145,7 @@ def test_networks_make_distributions(denoiser):
 
 @pytest.mark.parametrize(
     "kernel",
-    ["uniform-cosine", slow("absorbing-linear"), slow("birth_death-cosine")],
+    quick(["uniform-cosine", "absorbing-linear", "birth_death-cosine"], "uniform-cosine"),
 )
 def test_loss_of_every_step_is_the_exact_one(kernel):
     """Not their sum alone: an off-by-one in time would shift terms."""
@@ -320,7 +317,7 @@ class Deaf(nn.Module):
 @pytest.mark.parametrize(
     ("kernel", "states", "shown"),
     [
-        ("absorbing-linear", 3, "a kernel of 4 states, 1 of them noise only a denoiser gives"),
+        ("absorbing-linear", 2, "a kernel of 3 states, 1 of them noise only a denoiser gives"),
         ("uniform-cosine", 4, "a kernel of 3 states a denoiser gives"),
     ],
 )

@@ -82,7 +82,8 @@ def close(found, want, atol=5e-5):
     np.testing.assert_allclose(found, want, atol=atol, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", quick(GOLDEN, "ar"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GOLDEN)
 def test_elbo_and_its_pieces_are_those_of_the_reference(name):
     golden, (model, params) = GOLDEN[name], flow(name)
     rng, x = jax.random.key(0), jnp.asarray(golden["x"][:, 0])

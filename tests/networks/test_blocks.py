@@ -18,7 +18,8 @@ def test_a_block_starts_as_the_identity_and_is_one_no_more_once_its_way_back_ope
     block = Block(**numbers)
     h = jax.random.normal(jax.random.key(0), shape)
     time = jax.random.normal(jax.random.key(1), (len(h), 4))
-    params = block.init({"params": jax.random.key(2), "dropout": jax.random.key(3)}, h, time)
-    np.testing.assert_array_equal(block.apply(params, h, time), h)
+    keys = {"params": jax.random.key(2), "dropout": jax.random.key(3)}
+    params, apply = jax.jit(block.init)(keys, h, time), jax.jit(block.apply)
+    np.testing.assert_array_equal(apply(params, h, time), h)
     opened = jax.tree.map(lambda a: a + 0.1, params)
-    assert abs(block.apply(opened, h, time) - h).min(axis=-1).max() > 0.01
+    assert abs(apply(opened, h, time) - h).min(axis=-1).max() > 0.01

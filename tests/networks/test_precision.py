@@ -68,6 +68,9 @@ COMPILED = named(
     "linear_transformer",
     "transformer",
     "autoregressive_lstm",
+    "context_lstm",
+    "pointwise_context",
+    "hollow",
 )
 
 
