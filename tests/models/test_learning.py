@@ -10,7 +10,6 @@ from amd_jax.data.text import Text
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.evaluation import report
 from amd_jax.experiment import Parts, numbers
-from amd_jax.facts import Facts
 from amd_jax.learning import loop, objectives
 
 K, LENGTH, SIDE = 4, 16, 8
@@ -59,25 +58,36 @@ LIFT = recipes.argmax_lift(networks.PointwiseContext, K, 2, dict(width=16, layer
 DENSE = dict(blocks=1, growth=16, depth=2, width=32)
 LENSES = dict(levels=1, couplings=4, network=DENSE)
 ENCODER = dict(couplings=1, context=8, network=dict(blocks=1, growth=8, depth=1, width=16))
-KINDS = {  # data -> name -> model, given the facts of the data
-    texts: {
-        "hollow": lambda facts: diffusion(networks.Hollow(K, width=32, join_width=32, blocks=2)),
-        "transformer": lambda facts: diffusion(
-            networks.Transformer(K, width=32, blocks=2, heads=2)
-        ),
-        "linear_transformer": lambda facts: diffusion(
-            networks.LinearTransformer(K, dim=32, depth=2, heads=2, local_heads=1, window=8)
-        ),
-        "argmax autoregressive": lambda facts: recipes.autoregressive_flow(LIFT, LSTM),
-        "argmax coupling": lambda facts: recipes.coupling_flow(LIFT, 2, LSTM),
-    },
-    maps: {
-        "hollow_map": lambda facts: diffusion(networks.HollowMap(K, width=32, join_width=32)),
-        "unet": lambda facts: diffusion(networks.UNet(K, 16, (1, 2), groups=4, heads=1)),
-        "map flow": lambda facts: recipes.map_flow("softplus", facts, **LENSES, encoder=ENCODER),
-    },
+KINDS = {  # name -> data, the share of what they teach that is learnt, the model
+    "hollow": (
+        texts,
+        0.9,
+        diffusion(networks.Hollow(K, width=32, join_width=32, blocks=2)),
+    ),
+    "transformer": (
+        texts,
+        0.6,
+        diffusion(networks.Transformer(K, width=32, blocks=2, heads=2)),
+    ),
+    "linear_transformer": (
+        texts,
+        0.5,
+        diffusion(networks.LinearTransformer(K, 32, 2, heads=2, local_heads=1, window=8)),
+    ),
+    "argmax autoregressive": (texts, 0.9, recipes.autoregressive_flow(LIFT, LSTM)),
+    "argmax coupling": (texts, 0.7, recipes.coupling_flow(LIFT, 2, LSTM)),
+    "hollow_map": (
+        maps,
+        0.9,
+        diffusion(networks.HollowMap(K, width=32, join_width=32)),
+    ),
+    "unet": (maps, 0.8, diffusion(networks.UNet(K, 16, (1, 2), groups=4, heads=1))),
+    "map flow": (
+        maps,
+        0.3,
+        recipes.map_flow("softplus", maps().facts, **LENSES, encoder=ENCODER),
+    ),
 }
-CASES = [(data, name) for data, kinds in KINDS.items() for name in kinds]
 
 
 class Quiet(loop.Nobody):
@@ -86,15 +96,14 @@ class Quiet(loop.Nobody):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("data", "name"), CASES, ids=[name for _, name in CASES])
-def test_it_learns(data, name):
-    held: loop.Dataset = data()
-    facts: Facts = held.facts
-    model = KINDS[data][name](facts)
+@pytest.mark.parametrize("name", KINDS)
+def test_it_learns(name):
+    """Much of what lies between the frequencies of the symbols and the law of the data."""
+    data, share, model = KINDS[name]
+    held = data()
     optimizer = optax.chain(optax.clip_by_global_norm(10.0), optax.adam(5e-3))
     parts = Parts(model, objectives.NegativeElbo(model), optimizer)
     params = loop.train(parts, held, numbers(batch_size=32, num_steps=400), Quiet())
     found, _ = report.bits(model, params, held, split="test")
-    least = entropy(facts.event_shape[-1])
-    print(name, found, least)
-    assert least - 5 * found.error < found.bits < 1.2
+    most, least = np.log2(K), entropy(held.facts.event_shape[-1])
+    assert least - 5 * found.error < found.bits < most - share * (most - least)
