@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import flax.linen as nn
 import numpy as np
 
 from amd_jax import networks
@@ -99,7 +100,8 @@ def map_flow(
     base, k = laws.Learned(laws.NORMAL), facts.num_classes
     conditioners = functools.partial(networks.DenseNet, **network)
     readers = functools.partial(networks.DenseNet, **encoder["network"])
-    features = networks.MapContext(k, readers(encoder["context"]))
+    start = nn.initializers.lecun_normal()  # not at zero, where the couplings start
+    features = networks.MapContext(k, readers(encoder["context"], output_init=start))
     log_frequencies = facts.log_frequencies
 
     def law(family: laws.Family, event: tuple[int, ...]) -> conditional.ConditionalFlow:
@@ -122,8 +124,8 @@ def map_flow(
     if lift not in lifts:
         raise ValueError(f"A lift is one of {', '.join(LIFTS)}; got {lift!r}.")
     dequantizes = lift in ("uniform", "variational")
-    start = (elementwise.Merge(()),) if dequantizes else ()
+    merged = (elementwise.Merge(()),) if dequantizes else ()
     density = multiscale.glow(
         1 if dequantizes else k, levels, couplings, conditioners, AFFINE, base
     )
-    return Flow((lifts[lift](), *start, *density), base)
+    return Flow((lifts[lift](), *merged, *density), base)

@@ -101,6 +101,16 @@ def test_both_estimates_are_the_exact_bound(trained, bound):
     assert str(found) == f"{found.bits:.3f} ± {found.error:.3f}"
 
 
+def test_many_draws_of_a_row_are_of_that_row(trained):
+    """Each row has its own exact bound, and rows do not mix."""
+    model, params, rows, exact = trained
+    several = jnp.asarray(rows[np.argsort(exact)[::60]], jnp.int32)  # from likely to unlikely
+    nats = DrawnSteps(draws=20_000)(model, params, jax.random.key(0), several)
+    found = np.asarray(nats) / (-2 * np.log(2))
+    np.testing.assert_allclose(found, np.sort(exact)[::60], atol=0.1)
+    assert np.ptp(exact) > 1
+
+
 @pytest.mark.slow
 def test_a_bound_on_a_coarser_grid_is_that_of_the_coarser_model(trained):
     model, params, rows, _ = trained

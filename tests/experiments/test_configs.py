@@ -1,4 +1,8 @@
-"""Every experiment file, shrunk: three steps, saved, restored, sampled from."""
+"""Every experiment file, shrunk: six steps, saved, restored, sampled from.
+
+Six, since the learning rate starts at zero, as do up to three layers on the way to a parameter:
+then all have moved.
+"""
 
 import json
 
@@ -114,7 +118,7 @@ def fresh(run, config):
 def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
     experiment, workdir = opened(name), tmp_path / "run"
     config = experiment.config()
-    small = {"batch_size": 2, "num_steps": 3, "log_every": 1, **SHRUNK[name]}
+    small = {"batch_size": 2, "num_steps": 6, "log_every": 1, **SHRUNK[name]}
     if "timesteps" in config:
         small["timesteps"] = 4
     config.update_from_flattened_dict(small)
@@ -131,7 +135,7 @@ def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
     ]
     assert still == []
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2, 3]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert all(0 < line[f"loss_bits_per_{run.facts.unit}"] < 1000 for line in lines)
     if "diffusion" not in name.split()[1:]:
         assert all(line["learning_rate"] >= 0 for line in lines)

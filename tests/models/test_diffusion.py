@@ -8,10 +8,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from amd_jax import models, networks
 from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.experiment import numbers
+from amd_jax.learning import loop, objectives
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
 from amd_jax.models.step_bounds import AllSteps
 from tests import enumeration, zoo
@@ -331,3 +334,16 @@ def test_a_network_of_another_width_is_refused_when_it_is_made(kernel, states, s
 def test_a_network_without_train_is_refused():
     with pytest.raises(ValueError, match="Deaf.__call__ takes no train. Add"):
         models.Diffusion(zoo.KERNELS["uniform-cosine"], Deaf(), steps=5)
+
+
+@pytest.mark.parametrize("name", zoo.LEARNED)
+def test_every_parameter_moves_within_three_steps(name):
+    """Those of the kernel as well; from parameters with no gate shut, as one is at first."""
+    model = zoo.diffusion(name, "hollow", 4)
+    parts = loop.Parts(model, objectives.NegativeElbo(model), optax.adam(1e-2))
+    begun = zoo.parameters(model)
+    found = loop.train(parts, zoo.Pairs(), numbers(batch_size=8, num_steps=3), params=begun)
+    assert {"kernel", "network"} == found.keys()
+    for path, before in jax.tree.leaves_with_path(begun):
+        after = functools.reduce(lambda tree, key: tree[key.key], path, found)
+        assert (before != after).any(), jax.tree_util.keystr(path)
