@@ -16,17 +16,16 @@ import pytest
 from PIL import Image
 
 from amd_jax.data import scenes, stdlib_docs
-from tests.runs import process
 
 ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHORT = "--config.num_steps=4 --config.evaluate_every=0 --num_texts=4 --num_samples=2".split()
 LEFT_OUT = ('pip install -q -e ."', 'pip install "', "activate", "--coordinator", "pytest")
 
 
 def commands():
     """The lines of all ```bash blocks."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for block in re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+    for block in re.findall(r"^```bash\n(.*?)^```", README, re.DOTALL | re.MULTILINE):
         yield from (line.strip() for line in block.replace("\\\n", " ").splitlines() if line)
 
 
@@ -65,8 +64,7 @@ def checkout(tmp_path_factory):
 
 @pytest.mark.slow
 def test_every_command_runs_as_printed(checkout, tmp_path):
-    environment = os.environ | process.cache(tmp_path / "compiled") | {"HOME": str(tmp_path)}
-    environment["PYTHONPATH"] = str(checkout)
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(checkout)}
     run, left_out = [], []
     for line in commands():
         words = short(line)
@@ -82,21 +80,20 @@ def test_every_command_runs_as_printed(checkout, tmp_path):
     assert len(run) >= 12, run
     assert len(left_out) <= 4, left_out
     assert np.load(checkout / "runs/own_text/chain_seed0.npz")["states"].shape[1:] == (1, 256)
-
-
-@pytest.mark.slow
-def test_the_snippets_on_runs_work(checkout, tmp_path):
-    """`load_run` and `fit`, once the commands above have trained."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    snippets = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    some = [snippet for snippet in snippets if "load_run" in snippet or ".fit(" in snippet]
-    assert len(some) == 2
-    for snippet in some:
+    for snippet in on_runs():
         done = subprocess.run(
             [sys.executable, "-c", snippet],
             cwd=checkout,
-            env=os.environ | {"PYTHONPATH": str(checkout)},
+            env=environment,
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.returncode == 0, (snippet, done.stderr[-2000:])
+
+
+def on_runs():
+    """The snippets that read or make a run, to follow the commands."""
+    snippets = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    found = [snippet for snippet in snippets if "load_run" in snippet or ".fit(" in snippet]
+    assert len(found) == 2
+    return found
