@@ -19,6 +19,7 @@ from amd_jax import parallel
 from amd_jax.experiment import Experiment, Run
 from amd_jax.learning import allocator
 from amd_jax.runs import folder as folders
+from amd_jax.runs.keeper import tell
 from experiments import command_line, flags, modes
 from experiments.flags import Asked
 from experiments.modes import Session
@@ -36,7 +37,7 @@ def train(asked: Asked, workdir: Path | str) -> None:
     modes.check_text(session)
     check_choice(session)
     sizes = {split: len(run.data.rows(split)) for split in run.data.splits}
-    print(run.facts.summary(sizes), flush=True)
+    tell(run.facts.summary(sizes))  # a training goes on if nobody reads
     if asked.extend:
         _tell_extension(workdir, config)
     run, params = experiments.train(
@@ -117,7 +118,7 @@ def _tell_extension(workdir: Path, config: ConfigDict) -> None:
             "whole run rises again, to what it is there in a run of so many; the result is near, "
             "and not the same as, that of one made so long from the start"
         )
-    print(told, flush=True)
+    tell(told)
 
 
 def _tell_other_file(asked: Asked, run: Run) -> None:

@@ -107,10 +107,10 @@ def train(
     """Trains up to config.num_steps and returns the averaged parameters.
 
     Continues from what the keeper has; batch and noise are functions of the seed and the step, so
-    that a continued run ends with the same bits as an unbroken one. On SIGINT or SIGTERM it saves
-    and raises Interrupted; on a second one it stops at once. A new run starts from `params`, if
-    given, else from fresh ones; `traced(start)` is a context around all steps, whose value is
-    called before each.
+    that a continued run ends with the same bits as an unbroken one. On SIGINT, SIGTERM or SIGHUP
+    it saves and raises Interrupted; on a second one it stops at once. A new run starts from
+    `params`, if given, else from fresh ones; `traced(start)` is a context around all steps, whose
+    value is called before each.
     """
     check_numbers(config)
     keeper = Nobody() if keeper is None else keeper
@@ -259,6 +259,8 @@ def _start(
 def _signals() -> Iterator[Callable[[], bool]]:
     """A function that tells, once a step, whether to stop: if SIGINT or SIGTERM has arrived.
 
+    Or SIGHUP, as when the terminal is closed, unless it was to be ignored (nohup).
+
     All processes are told at the same step, one after the signal. A second signal acts as usual.
     Only the main thread hears of signals.
     """
@@ -272,7 +274,10 @@ def _signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
     main = threading.current_thread() is threading.main_thread()
-    for number in (signal.SIGINT, signal.SIGTERM) if main else ():
+    stops = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        stops.append(signal.SIGHUP)
+    for number in stops if main else ():
         previous[number] = signal.signal(number, note)
     try:
         yield parallel.agreement(lambda: bool(received))

@@ -1,5 +1,6 @@
 """Checkpoints of a run, by Orbax, and the way back from a workdir to a sampler."""
 
+import math
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -72,7 +73,7 @@ class Checkpoints:
             preservation_policy=preservation_policy.AnyPreservationPolicy([newest, best]),
             multiprocessing_options=stored.alone(),
         )
-        return ocp.CheckpointManager(self._folder, options=options)
+        return ocp.CheckpointManager(stored.literal(self._folder), options=options)
 
     def __enter__(self) -> "Checkpoints":
         """Itself."""
@@ -97,11 +98,13 @@ class Checkpoints:
     def save(self, state: Any, bits: float | None = None) -> None:
         """Stores a state (one device's copy) under its step, unless that step is stored.
 
-        `bits` are the score by which the best is known. Returns while files are being written. A
-        save that fails, as on a full disk, is told on stderr; what was saved before stays.
+        `bits` are the score by which the best is known; NaN is none. Returns while files are
+        being written. A save that fails, as on a full disk, is told on stderr; what was saved
+        before stays.
         """
         if not parallel.is_first() or int(state.step) == self.latest():
             return
+        bits = None if bits is None or math.isnan(bits) else bits
         state = jax.tree.map(np.array, state)  # copies, where np.asarray may give views
         self._saving = self._thread.submit(self._write, int(state.step), state, bits)
 
@@ -116,6 +119,8 @@ class Checkpoints:
             _check_space(self._folder, items)
             args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
             self._manager.save(step, args=ocp.args.Composite(**args), **metrics)
+            written = {"arrays": arrays, "versions": folders.versions()}
+            stored.restored(self._folder / str(step), written, dict.fromkeys(items))
             record.seal(self._folder / str(step), arrays, notes)
         except FAILURES as error:
             for remains in self._folder.glob(f"{step}*"):

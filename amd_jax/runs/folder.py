@@ -54,6 +54,11 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
         if extend:
             _write_config(workdir, mine.config)
         return identity
+    if (workdir / "metrics.jsonl").exists() and not (workdir / CHECKPOINTS).exists():
+        raise ValueError(
+            f"{workdir} holds the metrics of a run whose folder {CHECKPOINTS}/ is missing. "
+            "Restore it, or give another workdir to start anew."
+        )
     identity = secrets.token_hex(8)
     notes = {
         "format": FORMAT,

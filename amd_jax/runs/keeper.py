@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Keeper:
     def tell(self, line: str) -> None:
         """Prints a line without breaking the bar."""
         if parallel.is_first():
-            tqdm.write(line)
+            tell(line)
 
     def stepped(self, step: int) -> None:
         """Moves the bar."""
@@ -108,6 +109,15 @@ class Keeper:
             ) from error
         for name, value in metrics.items():
             self._board.add_scalar(name, value, step)
+
+
+def tell(line: str) -> None:
+    """Prints a line without breaking a bar; nothing once nobody reads on, as of `| head`."""
+    try:
+        tqdm.write(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def _continued(path: Path, start: int) -> tuple[Any, dict]:

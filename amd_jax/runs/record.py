@@ -42,6 +42,8 @@ def read(folder: epath.Path) -> dict[str, Any]:
         raise ValueError(f"{NAME} has changed since it was written")
     record = json.loads(body)
     for name, digest in record["files"].items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"{NAME} names a file outside, {name}")
         if not (folder / name).is_file():
             raise ValueError(f"{name} is missing")
         if _file(folder / name) != digest:
@@ -50,9 +52,10 @@ def read(folder: epath.Path) -> dict[str, Any]:
 
 
 def check_arrays(tree: Any, expected: dict[str, str]) -> None:
-    """Raises ValueError, naming the array, if one is not what was saved."""
-    for name, digest in digests(tree).items():
-        if expected.get(name) != digest:
+    """Raises ValueError, naming the array, if one is missing or not what was saved."""
+    found = digests(tree)
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
             raise ValueError(f"the array {name} is not the one that was saved")
 
 

@@ -1,6 +1,7 @@
 """One checkpoint on the disk: whether it is sound, and what is in it."""
 
 import contextlib
+import functools
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from tqdm import tqdm
 
 from amd_jax.runs import folder as folders
 from amd_jax.runs import record
+
+PATTERNS = "[]*?\\"
 
 
 def inspected(folder: epath.Path, run: str) -> tuple[dict[int, dict], dict[int, str]]:
@@ -55,7 +58,8 @@ def _item(step: Path, name: str, note: dict, template: Any) -> Any:
     handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone())
     with ocp.Checkpointer(handler, multiprocessing_options=alone()) as reader:
         try:
-            tree = reader.restore(step / name, args=ocp.args.StandardRestore(template))
+            place = literal(step.parent) / step.name / name
+            tree = reader.restore(place, args=ocp.args.StandardRestore(template))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{step} must be of this version of the model: {brief(error)}. "
@@ -63,6 +67,21 @@ def _item(step: Path, name: str, note: dict, template: Any) -> Any:
             ) from error
     record.check_arrays(tree, note["arrays"][name])
     return tree
+
+
+def literal(folder: Path) -> Path:
+    """A path of the folder without the characters that Orbax and tensorstore take for patterns."""
+    if not set(PATTERNS) & set(str(folder)):
+        return folder
+    return Path(_link(folder).name) / "checkpoints"
+
+
+@functools.cache
+def _link(folder: Path) -> tempfile.TemporaryDirectory:
+    """A place, until the process ends, that holds a link to the folder."""
+    place = tempfile.TemporaryDirectory(prefix="amd_jax_")
+    (Path(place.name) / "checkpoints").symlink_to(folder)
+    return place
 
 
 @contextlib.contextmanager

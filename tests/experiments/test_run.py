@@ -164,6 +164,17 @@ def test_a_stopped_run_ends_with_the_bits_of_an_unbroken_one(name, unbroken, tmp
     np.testing.assert_array_equal(*losses)
 
 
+@pytest.mark.slow
+def test_a_reader_who_leaves_does_not_end_the_run(tmp_path):
+    """As `| head -1` does."""
+    command = [sys.executable, "-m", "experiments.run", QUICK, *SMALL, f"--workdir={tmp_path}"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("stdlib_docs: ")
+    process.stdout.close()
+    assert process.wait(300) == 0
+    assert load_run(tmp_path)[0].step == 6
+
+
 def test_an_interrupted_evaluation_keeps_the_run(trained, monkeypatch):
     workdir, _ = trained
     before = files(workdir)

@@ -1,5 +1,6 @@
 """What is saved is what is loaded, or it is noticed."""
 
+import itertools
 import json
 import resource
 import shutil
@@ -237,3 +238,44 @@ def test_a_checkpoint_of_another_run_does_not_serve(run, copy, tmp_path, capsys)
     assert "it belongs to another run" in capsys.readouterr().err
     assert_same(train(copy), run[1])
     assert "checkpoint 12 is not used: it belongs to another run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a[1]", "b*", "c?", "d\\e", "f g"])
+def test_a_workdir_of_any_name_keeps_its_arrays(name, tmp_path):
+    params = train(tmp_path / name, num_steps=2)
+    assert_same(load_run(tmp_path / name)[1], params)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_was_not_written_whole_is_not_sealed(tmp_path, monkeypatch, capsys):
+    """An array that cannot be read back, or is another one, is no checkpoint."""
+    written, call = record.digests, itertools.count()
+    monkeypatch.setattr(record, "digests", lambda tree: {**written(tree), str(next(call)): ""})
+    with pytest.raises(OSError, match="The last checkpoint could not be saved"):
+        train(tmp_path)
+    assert "checkpoint 12 could not be saved" in capsys.readouterr().err
+    assert steps(tmp_path) == []
+
+
+def test_bits_that_are_no_number_are_not_the_best(tmp_path):
+    scores = iter([float("nan"), 2.0, 3.0, float("nan")])
+    train(tmp_path, lambda params: {"score_bits": next(scores)}, evaluate_every=3)
+    assert load_run(tmp_path, best=True)[0].step == 6
+
+
+def test_a_record_that_names_files_elsewhere_is_refused(copy, capsys):
+    path = copy / "checkpoints" / "12" / record.NAME
+    body = json.loads(path.read_text().split("\n", 1)[1])
+    for name in ("../escaped", "/tmp/escaped"):
+        text = json.dumps({**body, "files": {name: "0"}})
+        path.write_text(f"{record._text(text)}\n{text}\n")
+        load_run(copy)
+        assert f"record.json names a file outside, {name}" in capsys.readouterr().err
+
+
+def test_metrics_without_their_checkpoints_are_not_overwritten(copy):
+    shutil.rmtree(copy / "checkpoints")
+    before = (copy / "metrics.jsonl").read_text()
+    with pytest.raises(ValueError, match="whose folder checkpoints/ is missing. Restore it"):
+        train(copy)
+    assert (copy / "metrics.jsonl").read_text() == before

@@ -21,6 +21,7 @@ from amd_jax.runs.checkpoints import Checkpoints
 from amd_jax.transforms import dequantize, laws
 from tests import zoo
 from tests.runs.runs import SOURCE, ending, identity, metrics, saved, train
+from tests.variants import quick
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -54,7 +55,7 @@ def assert_same(workdir, params, unbroken):
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+    "number", quick([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], signal.SIGTERM)
 )
 def test_a_signal_saves_and_the_run_continues(tmp_path, monkeypatch, unbroken, number):
     before = signal.getsignal(number)
