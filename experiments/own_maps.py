@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, networks
 from amd_jax.data import maps
-from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -44,7 +44,8 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     denoiser = networks.HollowMap(
         len(kernel.prior), log_frequencies=facts.log_frequencies, **config.network
     )
-    model = models.Diffusion(kernel, denoiser, steps=config.timesteps)
+    quick = samplers.Ancestral(steps=min(100, config.timesteps))  # unless --steps says otherwise
+    model = models.Diffusion(kernel, denoiser, steps=config.timesteps, samplers=(quick,))
     objective = objectives.CrossEntropy(model, warp=objectives.mostly_early)
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objective, optimizer)

@@ -1,6 +1,5 @@
 """What keeps a run in its folder while it trains, and shows it on the console."""
 
-import json
 import os
 import re
 import sys
@@ -8,12 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from amd_jax import parallel
-from amd_jax.runs import folder as folders
 from amd_jax.runs.checkpoints import Checkpoints
+from amd_jax.runs.curves import Curves
 
 LINE_SECONDS = 20.0  # between two lines where there is no terminal
 
@@ -29,7 +27,7 @@ class Keeper:
         """Of a claimed workdir; `nats_per_bit` makes a loss of a whole event bits per `unit`."""
         self._workdir, self._nats_per_bit, self._unit = Path(workdir), nats_per_bit, unit
         self._checkpoints = Checkpoints(workdir, run)
-        self._bar = self._file = self._board = None
+        self._bar = self._curves = None
 
     def __enter__(self) -> "Keeper":
         """Itself."""
@@ -37,7 +35,7 @@ class Keeper:
 
     def __exit__(self, *failure: Any) -> None:
         """Closes everything; OSError if the last save fails, unless something else has."""
-        for part in (self._bar, self._file, self._board):
+        for part in (self._bar, self._curves):
             if part is not None:
                 part.close()
         self._checkpoints.__exit__(*failure)
@@ -51,9 +49,8 @@ class Keeper:
         self._start, self._total, self._elapsed = start, total, 0.0
         self._told = self._began = time.monotonic()
         if parallel.is_first():
-            self._file, last = _continued(self._workdir / "metrics.jsonl", start)
-            self._elapsed = float(last.get("elapsed_seconds", 0.0))
-            self._board = SummaryWriter(str(self._workdir / "tensorboard"), purge_step=start + 1)
+            self._curves = Curves(self._workdir, start)
+            self._elapsed = float(self._curves.last.get("elapsed_seconds", 0.0))
         quiet = None if parallel.is_first() else True  # None: quiet where there is no terminal
         self._bar = tqdm(total=total, initial=start, disable=quiet, unit="step", smoothing=0.05)
 
@@ -93,22 +90,13 @@ class Keeper:
     def save(self, state: Any, score: float | None) -> None:
         """Saves a state, once the metrics before it are on the disk."""
         if parallel.is_first():
-            os.fsync(self._file.fileno())
+            self._curves.sync()
         self._checkpoints.save(state, score)
 
     def _write(self, step: int, metrics: dict[str, float]) -> None:
-        """Writes metrics, whose names carry their units, to both files."""
-        if not parallel.is_first():
-            return
-        try:
-            self._file.write(f"{json.dumps({'step': step, **metrics})}\n".encode())
-        except OSError as error:
-            raise OSError(
-                f"{self._file.name} cannot be written: {error.strerror}. Free what is needed; the "
-                "same command goes on from the newest checkpoint."
-            ) from error
-        for name, value in metrics.items():
-            self._board.add_scalar(name, value, step)
+        """Writes metrics, whose names carry their units."""
+        if parallel.is_first():
+            self._curves.write(step, metrics)
 
 
 def tell(line: str) -> None:
@@ -118,23 +106,3 @@ def tell(line: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-
-
-def _continued(path: Path, start: int) -> tuple[Any, dict]:
-    """The file of metrics, cut back to `start`, open for appending; and its last training line."""
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    read = [_read(line) for line in lines]
-    kept = [i for i, found in enumerate(read) if 0 < found.get("step", 0) <= start]
-    if len(kept) != len(lines):
-        folders.write(path, "".join(lines[i] for i in kept).encode())
-    trained = [read[i] for i in kept if "elapsed_seconds" in read[i]]
-    return path.open("ab", buffering=0), trained[-1] if trained else {}
-
-
-def _read(line: str) -> dict:
-    """A line of metrics; {} for a damaged one, such as half a line after a kill."""
-    try:
-        found = json.loads(line) if line.endswith("\n") else {}
-        return found if isinstance(found, dict) and isinstance(found.get("step"), int) else {}
-    except ValueError:
-        return {}
