@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import flax.linen as nn
+import jax
 import numpy as np
 
 from amd_jax import networks
@@ -100,7 +100,7 @@ def map_flow(
     base, k = laws.Learned(laws.NORMAL), facts.num_classes
     conditioners = functools.partial(networks.DenseNet, **network)
     readers = functools.partial(networks.DenseNet, **encoder["network"])
-    start = nn.initializers.lecun_normal()  # not at zero, where the couplings start
+    start = jax.nn.initializers.lecun_normal()  # not at zero, where the couplings start
     features = networks.MapContext(k, readers(encoder["context"], output_init=start))
     log_frequencies = facts.log_frequencies
 

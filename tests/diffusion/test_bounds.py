@@ -8,6 +8,7 @@ import pytest
 from amd_jax import models
 from amd_jax.diffusion import bounds, kernels, schedules
 from tests import enumeration, zoo
+from tests.variants import quick
 
 STEPS = [(0.0, 0.1), (0.0, 1.0), (0.3, 0.4), (0.2, 0.7), (0.9, 1.0)]
 general = bounds.discrete.dispatch(object)
@@ -150,7 +151,7 @@ SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] in (*zoo.ANALYTIC,
 
 
 @pytest.mark.parametrize("name", SMOOTH)
-@pytest.mark.parametrize("t", [0.2, 0.7])
+@pytest.mark.parametrize("t", quick([0.2, 0.7], 0.2))
 def test_rate_is_the_limit_of_discrete(name, t):
     with jax.enable_x64(True):
         kernel, step = zoo.KERNELS[name], 1e-5
@@ -164,7 +165,7 @@ def test_rate_is_the_limit_of_discrete(name, t):
 
 
 @pytest.mark.parametrize("name", SMOOTH)
-@pytest.mark.parametrize("t", [0.2, 0.7])
+@pytest.mark.parametrize("t", quick([0.2, 0.7], 0.7))
 def test_the_divergence_falls_by_the_expected_rate(name, t):
     """For one guess for all x_t, as of a network that does not see it."""
     kernel = zoo.KERNELS[name]

@@ -12,6 +12,7 @@ from amd_jax.diffusion import bounds, kernels, schedules
 from amd_jax.learning import objectives
 from amd_jax.ops import categorical
 from tests import zoo
+from tests.variants import quick
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -52,7 +53,9 @@ def golden(request, name):
         yield Golden(name, request.param)
 
 
-pytestmark = pytest.mark.parametrize("name", ["diffusion_K5_T100", "diffusion_K27_T1000"])
+pytestmark = pytest.mark.parametrize(
+    "name", quick(["diffusion_K5_T100", "diffusion_K27_T1000"], "diffusion_K5_T100")
+)
 
 
 def test_forward(golden):

@@ -71,6 +71,7 @@ def test_a_token_is_changed_only_against_its_own_evidence(trust, corrected):
     np.testing.assert_array_equal(raw, 0 * x)
 
 
+@pytest.mark.slow
 def test_texts_of_any_length_are_corrected_in_pieces():
     model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(0.99), steps=1000)
     x = np.array([0, 1, 2, 0, 1])

@@ -78,6 +78,7 @@ def test_padding_is_not_counted(place):
     assert [data.facts.show(row) for row in rows[:2]] == ["CCO", "C1=CC=CC=C1"]
 
 
+@pytest.mark.slow
 def test_an_autoregressive_model_sums_to_one_and_samples_from_itself():
     from tests import enumeration
     from tests.experiments.changes.model import Autoregressive, Cell

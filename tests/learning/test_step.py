@@ -178,6 +178,7 @@ def test_what_starts_infinite_may_stay_so():
     assert (state.skipped, state.opt[1]) == (0, np.inf)
 
 
+@pytest.mark.slow
 def test_tokens_of_any_integer_type_train_the_model():
     model = zoo.diffusion("uniform-cosine", "hollow_table", 4)
     objective, optimizer = objectives.ImportanceSampledElbo(model), optax.sgd(0.1)

@@ -229,6 +229,7 @@ def test_samples_in_fewer_steps_follow_the_coarser_chain():
     enumeration.assert_drawn_from(enumeration.number(x, 3), expected)
 
 
+@pytest.mark.slow
 def test_default_sampling_takes_every_step():
     model = zoo.diffusion("uniform-cosine", "table", 4)
     params, rng = zoo.parameters(model), jax.random.key(3)
@@ -274,6 +275,7 @@ class LeakyHollow(networks.Hollow):
         return past + gate * tokens.sum(axis=-1, keepdims=True) * tokens[..., :1]
 
 
+@pytest.mark.slow
 def test_check_finds_paths_that_are_closed_at_initialisation():
     kernel = kernels.uniform(schedules.cosine, 5)
     x = jax.random.randint(jax.random.key(0), (8, 6), 0, 5)

@@ -163,6 +163,7 @@ def test_redraws_leave_the_flow_given_that_its_codes_are_classes():
     enumeration.assert_drawn_from(enumeration.number(kept[(once < 0).any(axis=1)], 3), law)
 
 
+@pytest.mark.slow
 def test_names_the_part_whose_numbers_are_not_finite():
     layers = (elementwise.ActNorm(), elementwise.Linear1x1())
     model = models.Flow(layers, laws.Learned(laws.NORMAL))
@@ -185,6 +186,7 @@ def test_data_dependent_parts_see_what_reaches_them():
     np.testing.assert_allclose(z.std(axis=(0, 1)), 1, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_parameters_are_named_by_place_and_kind():
     model = zoo.flow("binary", 2, K, "coupling")
     params = model.init(jax.random.key(0), jnp.zeros((2, zoo.LENGTH), jnp.int32))

@@ -99,6 +99,7 @@ def test_elbo_and_its_pieces_are_those_of_the_reference(name):
     close(model.elbo(params, rng, x), golden["elbo/elbo"], atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(GOLDEN, "coupling"))
 def test_samples_are_those_of_the_reference_for_its_noise(name):
     golden, (model, params) = GOLDEN[name], flow(name)

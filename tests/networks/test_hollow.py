@@ -93,6 +93,7 @@ def test_starts_at_the_frequencies():
     np.testing.assert_array_equal(logits, 0)
 
 
+@pytest.mark.slow
 def test_dropout_needs_training_and_a_key():
     module = networks.Hollow(K, width=8, blocks=1, join_width=8, join_blocks=1, dropout=0.5)
     model = zoo.models.Diffusion(kernels.uniform(schedules.cosine, K), module, steps=3)

@@ -244,6 +244,7 @@ def test_a_cell_remembers_in_bfloat16():
     assert distance(h, rounded) < 0.01
 
 
+@pytest.mark.slow
 def test_step_by_step_the_lstm_gives_the_same():
     network, (v,) = NETWORKS["autoregressive_lstm"]
     call = functools.partial(

@@ -67,6 +67,7 @@ class Deep(nn.Module):
         return jnp.square(h).mean()
 
 
+@pytest.mark.slow
 def test_a_deep_network_takes_less_memory_while_it_trains():
     """On a CPU, as the compiler plans it: what `jax.checkpoint` fails at."""
 

@@ -5,7 +5,6 @@ import json
 import os
 
 import pytest
-from tensorboardX.event_file_writer import EventsWriter
 
 from amd_jax.runs.curves import Curves
 from tests.runs.runs import metrics, train
@@ -43,7 +42,7 @@ def test_a_run_goes_on_without_its_curves(tmp_path, monkeypatch, capsys):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as broken:
-        broken.setattr(EventsWriter, "write_event", full)
+        broken.setattr(Curves, "_draw", full)
         broken.setattr(Curves, "_append", full)
         params = train(tmp_path)
     error = capsys.readouterr().err

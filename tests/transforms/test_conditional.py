@@ -66,6 +66,7 @@ def test_draws_depend_on_the_context_around():
     assert (np.abs(before - after)[0, 0, 0] > 1e-6).all()
 
 
+@pytest.mark.slow
 def test_without_an_event_there_is_one_number_a_place():
     q = law(event=())
     assert [type(part).__name__ for part in q.transforms] == ["Coupling", "Coupling"]
