@@ -6,7 +6,6 @@ several machines, a reference checkout or an archive is left out, and counted.
 
 import os
 import pathlib
-import re
 import shlex
 import subprocess
 import sys
@@ -16,16 +15,16 @@ import pytest
 from PIL import Image
 
 from amd_jax.data import scenes, stdlib_docs
+from tests import readme
 
 ROOT = pathlib.Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHORT = "--config.num_steps=4 --config.evaluate_every=0 --num_texts=4 --num_samples=2".split()
 LEFT_OUT = ('pip install -q -e ."', 'pip install "', "activate", "--coordinator", "pytest")
 
 
 def commands():
     """The lines of all ```bash blocks."""
-    for block in re.findall(r"^```bash\n(.*?)^```", README, re.DOTALL | re.MULTILINE):
+    for block in readme.blocks("bash"):
         yield from (line.strip() for line in block.replace("\\\n", " ").splitlines() if line)
 
 
@@ -93,7 +92,10 @@ def test_every_command_runs_as_printed(checkout, tmp_path):
 
 def on_runs():
     """The snippets that read or make a run, to follow the commands."""
-    snippets = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-    found = [snippet for snippet in snippets if "load_run" in snippet or ".fit(" in snippet]
+    found = [
+        snippet
+        for snippet in readme.blocks("python")
+        if "load_run" in snippet or ".fit(" in snippet
+    ]
     assert len(found) == 2
     return found

@@ -80,7 +80,8 @@ def read(
 
 def _counted(splits: dict[str, np.ndarray], path: Path) -> int:
     """The number of categories; ValueError for a lone 255, which is rarely one."""
-    counts = sum(np.bincount(maps.reshape(-1), minlength=256) for maps in splits.values())
+    every = (pixels for maps in splits.values() for pixels in maps)  # of a file that may be large
+    counts = sum(np.bincount(pixels.reshape(-1), minlength=256) for pixels in every)
     *others, last = np.flatnonzero(counts)
     if last == VOID and VOID - 1 not in others:
         below = f"{others[-1]} and " if others else ""

@@ -257,12 +257,11 @@ def _start(
 
 @contextmanager
 def _signals() -> Iterator[Callable[[], bool]]:
-    """A function that tells, once a step, whether to stop: if SIGINT or SIGTERM has arrived.
+    """A function that tells, once a step, whether to stop: if a signal to do so has arrived.
 
-    Or SIGHUP, as when the terminal is closed, unless it was to be ignored (nohup).
-
-    All processes are told at the same step, one after the signal. A second signal acts as usual.
-    Only the main thread hears of signals.
+    SIGINT, SIGTERM, or as a terminal is closed SIGHUP, unless that is ignored (nohup). All
+    processes are told at the same step, one after the signal. A second signal acts as usual. Only
+    the main thread hears of signals.
     """
     received: list[int] = []
     previous = {}

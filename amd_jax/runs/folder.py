@@ -162,8 +162,8 @@ def steps(folder: epath.Path) -> list[int]:
 def _check_same(workdir: Path, mine: Contents, extend: bool) -> None:
     """Raises ValueError if the run in `workdir` is not of this config, file and data."""
 
-    def refuse(what: str, way_out: str = "Give another workdir.") -> ValueError:
-        return ValueError(f"{workdir} holds a run of {what}. {way_out}")
+    def refuse(what: str, way_out: str = "Give") -> ValueError:
+        return ValueError(f"{workdir} holds a run of {what}. {way_out} another workdir.")
 
     theirs = contents(workdir)
     before, after = theirs.config["num_steps"], mine.config["num_steps"]
@@ -173,9 +173,9 @@ def _check_same(workdir: Path, mine: Contents, extend: bool) -> None:
             f"num_steps={after}."
         )
     if differing := differences(theirs.config, mine.config, but={"num_steps"} if extend else ()):
-        longer = after > before and not differences(theirs.config, mine.config, but={"num_steps"})
-        way_out = {"way_out": "Extend it, or give another workdir."} if longer else {}
-        raise refuse(f"another config: {'; '.join(differing)}", **way_out)
+        longer = after > before and len(differing) == 1
+        way_out = "Extend it, or give" if longer else "Give"
+        raise refuse(f"another config: {'; '.join(differing)}", way_out)
     if differ(mine.source, theirs.source):
         raise refuse("another version of the experiment file")
     check_data(workdir, theirs, mine)

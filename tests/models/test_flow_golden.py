@@ -100,7 +100,7 @@ def test_elbo_and_its_pieces_are_those_of_the_reference(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(GOLDEN, "coupling"))
+@pytest.mark.parametrize("name", GOLDEN)
 def test_samples_are_those_of_the_reference_for_its_noise(name):
     golden, (model, params) = GOLDEN[name], flow(name)
     family = noisy(golden["sample/eps"])
