@@ -21,7 +21,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from etils import epath
 from ml_collections import ConfigDict
 
 from amd_jax import facts as facts_
@@ -261,7 +260,7 @@ def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
                 f"{workdir} was fitted without an experiment file. Give the experiment that it is "
                 "of: load_run(workdir, experiment=...)."
             )
-        experiment = Experiment.open(epath.Path(workdir) / "experiment.py")
+        experiment = Experiment.open(folders.at(workdir) / "experiment.py")
     config = experiment.config()
     config.lock()
     try:
@@ -272,7 +271,13 @@ def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
             f"{workdir}/config.json must fit {experiment.name}: {reason} "
             "Restore it, or give another workdir."
         ) from error
-    facts = facts_.from_json(contents.facts)
+    try:
+        facts = facts_.from_json(contents.facts)
+    except ValueError as error:
+        raise ValueError(
+            f"{workdir}/facts.json must be as the run wrote it: {error} "
+            "Restore it, or give another workdir."
+        ) from error
     parts = experiment.compose(config, facts)
     return Run(experiment, config, facts, parts, contents.digests, workdir)
 
@@ -366,7 +371,7 @@ def split_variant(file: str) -> tuple[str, str | None]:
 
 def _source(file: str | Path) -> str:
     """The text of an experiment file; ValueError if it is missing, or is none."""
-    path = epath.Path(file)
+    path = folders.at(file)
     if not path.is_file() or path.suffix != ".py":
         found = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"
         raise ValueError(

@@ -22,6 +22,7 @@ from benchmarks import (
     overhead,
     results,
     sized,
+    soak,
     text_argmax,
     text_diffusion,
 )
@@ -52,6 +53,11 @@ BENCHMARKS = {
         lambda flags, machine: memory.measure(
             sized.network("paper" if flags.paper_size else "small")
         ),
+    ),
+    "soak": Benchmark(
+        "whether a run that trains, evaluates and saves for long holds on to ever more",
+        lambda flags, machine: soak.measure(flags.minutes),
+        "to be named, as it takes its --minutes",
     ),
     "text_diffusion": Benchmark(
         "text diffusion beside the reference code",
@@ -127,11 +133,16 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--paper-size", action="store_true", help="memory: the paper's network, 51.5 M parameters"
     )
+    parser.add_argument(
+        "--minutes", type=float, default=20.0, metavar="N", help="soak: how long (default: 20)"
+    )
     flags = parser.parse_args(arguments)
     if unknown := [name for name in flags.names if name not in BENCHMARKS]:
         sys.exit(f"There is no benchmark {unknown[0]!r}; choose among {', '.join(BENCHMARKS)}.")
     if flags.json and not flags.json.absolute().parent.is_dir():
         sys.exit(f"--json must be in a folder that exists; got {flags.json}.")
+    if not 0 < flags.minutes < float("inf"):
+        sys.exit(f"--minutes must be a positive number; got {flags.minutes}.")
     return flags
 
 

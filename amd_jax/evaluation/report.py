@@ -1,9 +1,11 @@
 """What a run says of a trained model, in lines: bits, and what fits the kind of its data."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from amd_jax.evaluation import correction, likelihood
 from amd_jax.evaluation.map_report import MapReport
@@ -39,13 +41,21 @@ def bits(
 ) -> tuple[likelihood.Estimate, str]:
     """An estimate of -log p on a split with its standard error, by itself and as a line.
 
-    Of so many rows, or all; the bound is the model's default unless given.
+    Of so many rows, or all; the bound is the model's default unless given. A second line says so
+    of a model that is worse than the uniform law.
     """
     bound = bounds.of(model)[0] if bound is None else bound
     facts, rows = data.facts, data.rows(split)[:number]
     found = likelihood.bits(bound, model, params, jax.random.key(seed), rows, facts)
     how = f"{found.examples} {facts.rows} ({bound.told(model)})"
-    return found, f"{split}: {found} bits/{facts.unit} on {how}"
+    line = f"{split}: {found} bits/{facts.unit} on {how}"
+    uniform = math.log2(facts.num_classes)
+    if not found.bits < uniform + 3 * np.nan_to_num(found.error):
+        line += (
+            f"\nThat is worse than the uniform law ({uniform:.3f} bits/{facts.unit}): this has "
+            "not learnt. Train longer, or with a smaller learning rate."
+        )
+    return found, line
 
 
 def restoration(

@@ -128,6 +128,7 @@ def train(
     example = _batch(data, config, start + 1)
     compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
     allocator.release()  # of what compiling leaves behind
+    machine.check_memory(compiled)
     lines, rates = machine.expectations(compiled, config, start, size)
     keeper.tell(lines)
     keeper.begun(start, config.num_steps)

@@ -34,8 +34,9 @@ class Curves:
         self._file, self.last = _continued(workdir / "metrics.jsonl", start)
         self._board, self._flushed = None, time.monotonic()
         with self._attempt("tensorboard/"):
-            (workdir / "tensorboard").mkdir(exist_ok=True)
-            self._board = EventsWriter(str(workdir / "tensorboard" / "events"))
+            folder = workdir.absolute() / "tensorboard"  # "gs:/..." would be taken for a bucket
+            folder.mkdir(exist_ok=True)
+            self._board = EventsWriter(str(folder / "events"))
             begun = SessionLog(status=SessionLog.START)
             self._board.write_event(Event(step=start + 1, session_log=begun))
 

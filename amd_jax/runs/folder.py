@@ -9,6 +9,7 @@ trains). A finished run may be read from anywhere that epath knows, as gs://buck
 import ast
 import importlib.metadata
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -27,7 +28,12 @@ FORMAT = 1  # of the files here; a program reads its own and older ones
 CHECKPOINTS = "checkpoints"  # the folder, with one folder per step in it
 CADENCE = {"checkpoint_every", "evaluate_every", "log_every"}  # may change between two runs
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "ml_collections")
+Place = Path | epath.Path  # on this machine, or elsewhere
 _HELD: dict[Path, TextIO] = {}  # the locks of this process, which the system takes back at its end
+
+
+class UnreadableError(ValueError):
+    """A text is not what this program writes."""
 
 
 class Contents(NamedTuple):
@@ -50,7 +56,7 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
     hold(workdir)
     if has_checkpoint(workdir):
         _check_same(workdir, mine, extend)
-        identity = read_json(workdir / "run.json")["run"]
+        identity = read_notes(workdir)["run"]
         if extend:
             _write_config(workdir, mine.config)
         return identity
@@ -93,7 +99,7 @@ def hold(workdir: str | Path) -> None:
     """
     check_local(workdir)
     path = Path(workdir).absolute() / "lock"
-    if path in _HELD and path.exists():
+    if _holds(path):
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,6 +120,23 @@ def hold(workdir: str | Path) -> None:
     _HELD[path] = file
 
 
+def _holds(lock: Path) -> bool:
+    """Whether this process holds the file that is in a place now."""
+    try:
+        return lock in _HELD and os.path.samestat(os.fstat(_HELD[lock].fileno()), lock.stat())
+    except OSError:
+        return False
+
+
+def check_held(workdir: Path) -> None:
+    """Raises ValueError if the folder that this process holds is not in its place any more."""
+    if not _holds(workdir.absolute() / "lock"):
+        raise ValueError(
+            f"{workdir} was deleted, moved or replaced while it was trained in, so nothing more "
+            "can be saved. Put it back: the same command continues from what is saved."
+        )
+
+
 def check_local(workdir: str | Path) -> None:
     """Raises ValueError for a workdir that is not on this machine."""
     if "://" in str(workdir):
@@ -121,6 +144,24 @@ def check_local(workdir: str | Path) -> None:
             f"Training writes to a folder of this machine; got {workdir}. Give a local workdir "
             "and copy it when the run is done: a finished run can be read from there."
         )
+
+
+def at(place: str | Path) -> Place:
+    """What a path or an address (gs://...) names; ValueError for an address out of reach."""
+    if "://" not in str(place):
+        return Path(place)  # for epath whatever is no folder is a file, a pipe too
+    try:
+        found = epath.Path(place)
+        found.exists()  # what an address needs is imported and asked here, and not later
+        return found
+    except KeyError as error:
+        raise ValueError(
+            f"Files are read from this machine, or from gs:// or s3://; got {place}. "
+            "Copy it to this machine first."
+        ) from error
+    except Exception as error:  # each kind of storage has its own
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"{place} cannot be reached: {reason[0]}.") from error
 
 
 def _unwritable(workdir: str | Path, error: OSError) -> ValueError:
@@ -149,14 +190,19 @@ def write_json(path: Path, value: Any) -> None:
 
 def has_checkpoint(workdir: str | Path) -> bool:
     """Whether a run has saved something to continue from."""
-    return bool(steps(epath.Path(workdir) / CHECKPOINTS))
+    return bool(steps(at(workdir) / CHECKPOINTS))
 
 
-def steps(folder: epath.Path) -> list[int]:
+def steps(folder: Place) -> list[int]:
     """The steps that a folder of checkpoints has something of, in order."""
     if not folder.is_dir():
         return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+    return sorted(int(path.name) for path in folder.iterdir() if is_step(path.name))
+
+
+def is_step(name: str) -> bool:
+    """Whether a folder of that name is of a step: 16, and not 016 or ²."""
+    return name.isdecimal() and name == str(int(name))
 
 
 def _check_same(workdir: Path, mine: Contents, extend: bool) -> None:
@@ -197,23 +243,18 @@ def check_data(workdir: str | Path, theirs: Contents, mine: Contents) -> None:
 
 def contents(workdir: str | Path) -> Contents:
     """What the run in `workdir` is of; ValueError if there is none, or if it is damaged."""
-    folder = epath.Path(workdir)
-    notes = read_notes(workdir)
-    config, facts = (read_json(folder / f"{name}.json") for name in ("config", "facts"))
+    notes, folder = read_notes(workdir), at(workdir)
+    config = read_json(folder / "config.json", {"num_steps": int})
+    facts = read_json(folder / "facts.json", {"kind": str})
     return Contents(_tuples(config), facts, _kept(folder / "experiment.py"), notes["digests"])
 
 
 def read_notes(workdir: str | Path) -> dict[str, Any]:
     """run.json of the run in `workdir`; ValueError if there is none that this program reads."""
-    folder = epath.Path(workdir)
+    folder = at(workdir)
     if not (folder / "config.json").exists() and not has_checkpoint(workdir):
         raise ValueError(f"There is no run in {workdir}. Train one first.")
-    notes = read_json(folder / "run.json")
-    if not {"format", "run", "digests"} <= notes.keys():
-        raise ValueError(
-            f"{workdir}/run.json must be as the run wrote it; it lacks its identity. "
-            "Restore it, or give another workdir."
-        )
+    notes = read_json(folder / "run.json", {"format": int, "run": str, "digests": dict})
     if notes["format"] > FORMAT:
         raise ValueError(
             f"{workdir} was written by a newer version of amd_jax (format {notes['format']}; this "
@@ -222,25 +263,46 @@ def read_notes(workdir: str | Path) -> dict[str, Any]:
     return notes
 
 
-def read_json(path: epath.Path) -> dict[str, Any]:
-    """The object in a file of a run; ValueError if the file is damaged."""
-    text = _kept(path)
+def read_json(path: Place, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """The object in a file of a run, with fields of some kinds; ValueError if it is damaged."""
     try:
-        return dict(json.loads(text))
-    except (ValueError, TypeError) as error:  # TypeError: other JSON than an object
-        raise ValueError(
-            f"{path} must be as the run wrote it; it is damaged: {error}. "
-            "Restore it, or give another workdir."
-        ) from error
+        return parsed(_kept(path), kinds)
+    except UnreadableError as error:
+        raise _damaged(path, str(error)) from error
 
 
-def _kept(path: epath.Path) -> str:
-    """The text of a file of a run; ValueError if it is gone."""
+def parsed(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """The object that a text of JSON holds; UnreadableError unless its fields are of the kinds."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(str(error)) from error
+    if not isinstance(found, dict):
+        raise UnreadableError(f"it holds no object, but {type(found).__name__}")
+    for name, kind in kinds.items():
+        if not isinstance(found.get(name), kind):
+            kind = getattr(kind, "__name__", kind)
+            raise UnreadableError(f"its {name} must be of the kind {kind}")
+    return found
+
+
+def _kept(path: Place) -> str:
+    """The text of a file of a run; ValueError if it is gone, or is no text."""
     if not path.is_file():
         raise ValueError(
             f"{path} belongs to the run, but is gone. Restore it, or give another workdir."
         )
-    return path.read_text()
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Place, reason: str) -> ValueError:
+    return ValueError(
+        f"{path} must be as the run wrote it; it is damaged: {reason}. "
+        "Restore it, or give another workdir."
+    )
 
 
 def differences(

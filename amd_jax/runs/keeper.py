@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from amd_jax import parallel
+from amd_jax.runs import folder as folders
 from amd_jax.runs.checkpoints import Checkpoints
 from amd_jax.runs.curves import Curves
 
@@ -25,7 +26,8 @@ class Keeper:
 
     def __init__(self, workdir: Path, run: str, nats_per_bit: float, unit: str):
         """Of a claimed workdir; `nats_per_bit` makes a loss of a whole event bits per `unit`."""
-        self._workdir, self._nats_per_bit, self._unit = Path(workdir), nats_per_bit, unit
+        self._workdir = Path(workdir).absolute()
+        self._nats_per_bit, self._unit = nats_per_bit, unit
         self._checkpoints = Checkpoints(workdir, run)
         self._bar = self._curves = None
 
@@ -64,7 +66,10 @@ class Keeper:
         self._bar.update()
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
-        """Writes and shows metrics, the loss in bits; elapsed time is that of all sittings."""
+        """Writes and shows metrics, the loss in bits; elapsed time is that of all sittings.
+
+        Raises ValueError if the folder is gone.
+        """
         found = dict(metrics)
         loss = ""
         if (nats := found.pop("loss_nats", None)) is not None:
@@ -90,12 +95,14 @@ class Keeper:
     def save(self, state: Any, score: float | None) -> None:
         """Saves a state, once the metrics before it are on the disk."""
         if parallel.is_first():
+            folders.check_held(self._workdir)
             self._curves.sync()
         self._checkpoints.save(state, score)
 
     def _write(self, step: int, metrics: dict[str, float]) -> None:
         """Writes metrics, whose names carry their units."""
         if parallel.is_first():
+            folders.check_held(self._workdir)
             self._curves.write(step, metrics)
 
 

@@ -11,11 +11,15 @@ from typing import Any
 
 import jax
 import numpy as np
-from etils import epath
 
 from amd_jax.runs import folder as folders
+from amd_jax.runs.folder import Place
 
 NAME = "record.json"
+KINDS = {  # of its fields
+    **{"format": int, "run": str, "versions": dict, "files": dict, "arrays": dict},
+    "bits": int | float | None,
+}
 
 
 def seal(folder: Path, arrays: dict[str, str], notes: dict[str, Any]) -> None:
@@ -26,7 +30,7 @@ def seal(folder: Path, arrays: dict[str, str], notes: dict[str, Any]) -> None:
     folders.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
 
 
-def read(folder: epath.Path) -> dict[str, Any]:
+def read(folder: Place) -> dict[str, Any]:
     """The record of a folder whose files are as they were written.
 
     Raises ValueError, naming the file, for one that is missing or has changed.
@@ -40,7 +44,9 @@ def read(folder: epath.Path) -> dict[str, Any]:
         digest, body = "", ""
     if digest != _text(body):
         raise ValueError(f"{NAME} has changed since it was written")
-    record = json.loads(body)
+    record = folders.parsed(body, KINDS)
+    if record["format"] > folders.FORMAT:
+        raise ValueError(f"{NAME} was written by a newer version of amd_jax")
     for name, digest in record["files"].items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ValueError(f"{NAME} names a file outside, {name}")
@@ -70,7 +76,7 @@ def digests(tree: Any) -> dict[str, str]:
     return found
 
 
-def _file(path: epath.Path) -> str:
+def _file(path: Place) -> str:
     """The checksum of a file, read a piece at a time."""
     with path.open("rb") as file:
         digest = hashlib.sha256()

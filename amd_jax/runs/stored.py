@@ -10,23 +10,25 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from etils import epath
 from tqdm import tqdm
 
 from amd_jax.runs import folder as folders
-from amd_jax.runs import record
+from amd_jax.runs import leak, record
+from amd_jax.runs.folder import Place
 
-PATTERNS = "[]*?\\"
+leak.mend()
+PATTERNS = "[]*?\\:"
 
 
-def inspected(folder: epath.Path, run: str) -> tuple[dict[int, dict], dict[int, str]]:
+def inspected(folder: Place, run: str) -> tuple[dict[int, dict], dict[int, str]]:
     """The records of a run's sound checkpoints, by step; and what is wrong with the others."""
     sound, damaged = {}, {}
     for step in folders.steps(folder):
         try:
             found = record.read(folder / str(step))
         except (ValueError, OSError) as error:
-            damaged[step] = str(error)
+            if (folder / str(step)).exists():  # else a training has just deleted it
+                damaged[step] = str(error)
             continue
         if found.get("run") == run:
             sound[step] = found
@@ -70,7 +72,7 @@ def _item(step: Path, name: str, note: dict, template: Any) -> Any:
 
 
 def literal(folder: Path) -> Path:
-    """A path of the folder without the characters that Orbax and tensorstore take for patterns."""
+    """A path of the folder without what Orbax or tensorstore take for a pattern, or a bucket."""
     if not set(PATTERNS) & set(str(folder)):
         return folder
     return Path(_link(folder).name) / "checkpoints"
@@ -85,7 +87,7 @@ def _link(folder: Path) -> tempfile.TemporaryDirectory:
 
 
 @contextlib.contextmanager
-def local(folder: epath.Path, note: dict) -> Iterator[Path]:
+def local(folder: Place, note: dict) -> Iterator[Path]:
     """The folder itself, or a copy of it on this machine while one looks at it."""
     if "://" not in str(folder):
         yield Path(folder).absolute()  # as Orbax asks

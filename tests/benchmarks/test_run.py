@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -89,6 +90,8 @@ def test_names_choose(capsys):
     [
         (["good", "nonsense"], "There is no benchmark 'nonsense'; choose among hung"),
         (["--json=/nowhere/at/all.json"], "--json must be in a folder that exists"),
+        (["--minutes=0"], "--minutes must be a positive number; got 0"),
+        (["--minutes=nan"], "--minutes must be a positive number; got nan"),
     ],
 )
 def test_mistakes_are_refused_with_one_line(arguments, line):
@@ -117,3 +120,15 @@ def test_comparisons_say_what_they_need(name, monkeypatch, capsys):
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"{name} failed: A checkout of the reference code is needed")
     assert "git clone https://github.com/" in last
+
+
+def test_a_soak_has_to_be_named(monkeypatch):
+    asked = []
+    found = {n: dataclasses.replace(b, measure=good) for n, b in run.BENCHMARKS.items()}
+    monkeypatch.setattr(run, "BENCHMARKS", {**found, "soak": run.BENCHMARKS["soak"]})
+    monkeypatch.setattr(machine, "facts", lambda: HERE)
+    monkeypatch.setattr(run.soak, "measure", lambda minutes: iter([asked.append(minutes)]))
+    run.main([])
+    assert not asked
+    run.main(["soak", "--minutes=3"])
+    assert asked == [3]

@@ -8,7 +8,6 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from etils import epath
 from etils.epath import testing
 
 from amd_jax.experiment import load_run
@@ -89,7 +88,7 @@ def test_training_goes_on_from_the_step_before_a_damaged_one(run, copy, kind, ca
     assert file.name in error
     assert steps(copy) == [8, 12]
     assert (copy / checkpoints.DAMAGED / "12").is_dir()
-    assert stored.inspected(epath.Path(copy) / "checkpoints", identity(copy))[1] == {}
+    assert stored.inspected(copy / "checkpoints", identity(copy))[1] == {}
 
 
 def test_a_save_that_was_cut_off_does_not_count(run, copy, capsys):

@@ -9,7 +9,6 @@ import time
 import jax
 import numpy as np
 import pytest
-from etils import epath
 
 from amd_jax.runs import stored
 from tests.runs import process
@@ -45,7 +44,7 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
         folder = workdir / "checkpoints"
         saving += (
             len(list(folder.glob("*tmp*"))) > 0
-            or len(stored.inspected(epath.Path(folder), identity(workdir))[1]) > 0
+            or len(stored.inspected(folder, identity(workdir))[1]) > 0
         )
         print(f"killed after step {step_logged(workdir)}")
     print(f"{KILLS} kills, {saving} of them during a save")

@@ -89,21 +89,26 @@ BOOKS = {  # content -> what is said
 
 
 @pytest.mark.parametrize("source", BROKEN)
-def test_experiment_file(source, tmp_path):
+def test_experiment_file(source, tmp_path, report):
     (tmp_path / "mine.py").write_text(source)
-    assert BROKEN[source] in command(f"--config={tmp_path / 'mine.py'}").error
+    seen = command(f"--config={tmp_path / 'mine.py'}").error
+    report(f"experiment file: {source.splitlines()[-1]}", BROKEN[source], seen)
+    assert BROKEN[source] in seen
 
 
 @pytest.mark.parametrize("arguments", FLAGS)
-def test_flag(arguments, tmp_path, monkeypatch):
+def test_flag(arguments, tmp_path, monkeypatch, report):
     monkeypatch.chdir(tmp_path)  # where no run has been made
-    assert FLAGS[arguments] in command(*arguments).error
+    seen = command(*arguments).error
+    report(" ".join(arguments[-2:]).removeprefix(QUICK) or "no flags", FLAGS[arguments], seen)
+    assert FLAGS[arguments] in seen
 
 
 @pytest.mark.parametrize("argument", NUMBERS)
-def test_number(argument, tmp_path):
-    result = command(QUICK, *SMALL, argument, f"--workdir={tmp_path / 'run'}")
-    assert NUMBERS[argument] in result.error
+def test_number(argument, tmp_path, report):
+    seen = command(QUICK, *SMALL, argument, f"--workdir={tmp_path / 'run'}").error
+    report(f"{argument}; train", NUMBERS[argument], seen)
+    assert NUMBERS[argument] in seen
 
 
 def test_a_mistaken_number_may_be_corrected(tmp_path):
@@ -114,10 +119,12 @@ def test_a_mistaken_number_may_be_corrected(tmp_path):
 
 
 @pytest.mark.parametrize("content", BOOKS, ids=len)
-def test_own_text(content, tmp_path):
+def test_own_text(content, tmp_path, report):
     (tmp_path / "book.txt").write_bytes(content)
     workdir = f"--workdir={tmp_path / 'run'}"
-    assert BOOKS[content] in command(OWN, f"--config.data.path={tmp_path}/book.txt", workdir).error
+    seen = command(OWN, f"--config.data.path={tmp_path}/book.txt", workdir).error
+    report(f"a book of {content[:20]}...", BOOKS[content], seen)
+    assert BOOKS[content] in seen
     assert not (tmp_path / "run").exists()
 
 
@@ -240,52 +247,23 @@ def test_no_run(mode, trained, tmp_path):
     arguments = (QUICK, f"--mode={mode}", f"--workdir={workdir}")
     assert f"There is no run in {workdir}. Train one first" in command(*arguments).error
     assert not workdir.exists()
-    shutil.copytree(trained[0], workdir)
+    shutil.copytree(trained, workdir)
     flag = {"evaluate": "--grid=0", "sample": "--steps=0", "correct": "--error_rate=0"}[mode]
     assert "got " in command(*arguments, flag).error
     shutil.rmtree(workdir / "checkpoints")
     assert f"{workdir} holds no checkpoint yet" in command(*arguments).error
 
 
-@pytest.mark.parametrize("place", ["file", "/proc/no"])
-def test_workdir_that_cannot_be_written(place, tmp_path):
-    (tmp_path / "file").write_text("precious")
-    error = command(QUICK, *SMALL, f"--workdir={tmp_path / place}").error
-    assert f"a folder that can be written; {tmp_path / place}: " in error
-    assert (tmp_path / "file").read_text() == "precious"
-
-
 def test_a_run_of_something_else(trained, tmp_path):
-    workdir = f"--workdir={trained[0]}"
+    workdir = f"--workdir={trained}"
     error = command(QUICK, *SMALL, "--config.seed=7", workdir).error
-    assert f"{trained[0]} holds a run of another config: seed was 0, now 7." in error
+    assert f"{trained} holds a run of another config: seed was 0, now 7." in error
     error = command(QUICK, "--mode=sample", "--config.seed=7", workdir).error
     assert "Leave these out: --mode=sample takes the numbers from the run" in error
     source = (ROOT / "experiments" / "quickstart.py").read_text()
     (tmp_path / "mine.py").write_text(source.replace("schedules.cosine", "schedules.linear"))
     error = command(f"--config={tmp_path / 'mine.py'}", *SMALL, workdir).error
-    assert f"{trained[0]} holds a run of another version of the experiment file" in error
-
-
-DAMAGE = {
-    "config.json": '{"seed": 0, "batch',
-    "run.json": '{"data": "stdlib_docs: other data"}',
-    "experiment.py": None,
-}
-
-
-@pytest.mark.parametrize("name", DAMAGE)
-def test_damaged_run(name, trained, tmp_path):
-    workdir = tmp_path / "run"
-    shutil.copytree(trained[0], workdir)
-    if DAMAGE[name]:
-        (workdir / name).write_text(DAMAGE[name])
-    else:
-        (workdir / name).unlink()
-    error = command(QUICK, *SMALL, f"--workdir={workdir}").error
-    part = str(workdir) if name == "run.json" else str((workdir / name).parent)
-    assert part in error
-    assert "workdir" in error
+    assert f"{trained} holds a run of another version of the experiment file" in error
 
 
 @pytest.mark.slow
@@ -301,7 +279,7 @@ def test_a_real_process_says_one_line(tmp_path):
 @pytest.mark.slow
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(trained, tmp_path, capsys):
     workdir = tmp_path / "run"
-    shutil.copytree(trained[0], workdir)
+    shutil.copytree(trained, workdir)
     shutil.rmtree(workdir / "checkpoints" / "6" / "ema")
     mode = (QUICK, f"--workdir={workdir}", "--mode=evaluate", "--num_texts=2")
     assert command(*mode).out.startswith("test: ")
@@ -320,7 +298,7 @@ def test_half_of_the_flags_for_several_processes(flag):
 
 def test_a_profile_that_cannot_be_written(trained, tmp_path):
     workdir = tmp_path / "run"
-    shutil.copytree(trained[0], workdir)
+    shutil.copytree(trained, workdir)
     shutil.rmtree(workdir / "checkpoints" / "6")
     (workdir / "profile").write_text("a file in the way")
     error = command(QUICK, *SMALL, f"--workdir={workdir}", "--profile").error
@@ -334,8 +312,3 @@ def test_a_workdir_in_use(tmp_path):
         error = command(QUICK, *SMALL, f"--workdir={tmp_path}").error
     assert "is in use by another run that is alive" in error
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
-
-
-def test_a_workdir_in_a_bucket():
-    error = command(QUICK, *SMALL, "--workdir=gs://bucket/run").error
-    assert "Training writes to a folder of this machine" in error

@@ -1,0 +1,61 @@
+"""One table of every fault that was sent: what it was, what is to happen, and what was seen.
+
+python -m pytest -m "" tests/faults
+"""
+
+import pathlib
+import shutil
+
+import pytest
+
+from tests.faults.sending import QUICK, SMALL, command, experiments
+
+
+@pytest.fixture
+def report(record_property):
+    """report(fault, expected, seen) makes a row of the table; call it before what may fail."""
+
+    def add(fault: str, expected: str, seen: object) -> None:
+        record_property("fault", [str(fault), str(expected), " ".join(str(seen).split())])
+
+    return add
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with the experiments in it, in which the test works: paths are relative."""
+    experiments(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A folder in which the quickstart was trained, tiny, in the workdir it has by default."""
+    folder = experiments(tmp_path_factory.mktemp("finished"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert command(QUICK, *SMALL).ending is None
+    return folder
+
+
+@pytest.fixture
+def trained(finished, place):
+    """runs/quickstart, relative to where the test works: a copy of the finished run."""
+    shutil.copytree(finished / "runs", place / "runs")
+    return pathlib.Path("runs/quickstart")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints the table."""
+    rows = []
+    for outcome, word in (("passed", "held"), ("failed", "FAILED"), ("skipped", "not sent")):
+        for found in terminalreporter.stats.get(outcome, ()):
+            if "tests/faults/" not in found.nodeid or getattr(found, "when", "") == "teardown":
+                continue
+            told = [value for name, value in found.user_properties if name == "fault"]
+            name = found.nodeid.partition("tests/faults/")[2].replace(".py::test_", ": ")
+            rows += [(word, *row) for row in told or [(name, "as its test says", word)]]
+    terminalreporter.section(f"{len(rows)} faults")
+    for word, fault, expected, seen in sorted(rows):
+        terminalreporter.line(f"{word:8} | {fault:.70} | {expected:.70} | {seen:.110}")

@@ -1,0 +1,220 @@
+"""A signal, a kill, a pause, a moved folder: at moments that are likely to hurt.
+
+AMD_JAX_KILLS=25 sends 25 kills at each of the moments.
+"""
+
+import os
+import random
+import shutil
+import signal
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.runs import stored
+from tests.experiments.command import ROOT
+from tests.faults.sending import QUICK, RUN, SMALL, command, finished, start
+from tests.runs.runs import ending, identity, metrics
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("AMD_JAX_KILLS", 2))
+TRAIN = (
+    *(QUICK, *SMALL, "--config.num_steps=200", "--config.log_every=10"),
+    *("--config.checkpoint_every=5", "--config.evaluate_every=10", "--config.evaluate_texts=60"),
+)
+SAVING = (*TRAIN, "--config.checkpoint_every=1")
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """What a run that nothing happened to ends with."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    (folder / "experiments").symlink_to(ROOT / "experiments")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert command(*TRAIN).ending is None
+        return ending(RUN)
+
+
+def check_unbroken(unbroken):
+    """The same command goes on, to the same bits in the state and in the metrics."""
+    assert command(*TRAIN).ending is None
+    state, lines = ending(RUN)
+    jax.tree.map(np.testing.assert_array_equal, state, unbroken[0])
+    assert lines == unbroken[1]
+
+
+def step() -> int:
+    """The last step in the metrics."""
+    file = RUN / "metrics.jsonl"
+    text = file.read_text() if file.exists() else ""
+    if not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+    return max((int(line.split(":")[1].split(",")[0]) for line in text.splitlines()), default=0)
+
+
+def wait(running, ready, seconds=120):
+    """Until something is so; fails if the process ends before."""
+    late = time.monotonic() + seconds
+    while not ready():
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < late, "it never came to this moment"
+        time.sleep(0.0005)
+
+
+def read(running, words):
+    """Reads what the process prints, up to a line with some words."""
+    for line in running.stdout:
+        if words in line:
+            return
+    raise AssertionError(running.communicate())
+
+
+def compiling(running):
+    read(running, "alphabet of 27")
+    time.sleep(1)
+
+
+MOMENTS = {
+    "compilation": compiling,
+    "steps": lambda running: wait(running, lambda: step() >= 25),
+    "evaluation": lambda running: wait(running, lambda: step() >= 30),
+    "final sampling": lambda running: read(running, "test: "),
+}
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_signal(moment, name, place, unbroken, report):
+    fresh = {"JAX_COMPILATION_CACHE_DIR": str(place / "compiled")}
+    running = start(*TRAIN, cwd=place, **(fresh if moment == "compilation" else {}))
+    MOMENTS[moment](running)
+    running.send_signal(getattr(signal, name))
+    status, _, error = finished(running, 60)
+    seen = f"status {status}: {error.strip().splitlines()[-1:]}"
+    report(f"{name} in {moment}", "saved, or nothing to save; the same bits in the end", seen)
+    assert status != 0
+    if moment in ("steps", "evaluation"):
+        assert "saved. The same command continues" in error
+    assert "Traceback" not in error
+    check_unbroken(unbroken)
+
+
+def test_a_closed_pipe(place, unbroken, report):
+    """As of `| head -1`."""
+    running = start(*TRAIN, cwd=place)
+    running.stdout.readline()
+    running.stdout.close()
+    error = running.stderr.read()
+    status = running.wait(60)
+    report("nobody reads what is printed", "the run goes on to its end", f"{status} {error}")
+    assert (status, error) == (0, "")
+    assert metrics(RUN)[-1]["step"] == 200
+    check_unbroken(unbroken)
+
+
+def test_a_pause(place, unbroken, report):
+    running = start(*TRAIN, cwd=place)
+    wait(running, lambda: step() >= 20)
+    running.send_signal(signal.SIGSTOP)
+    time.sleep(3)
+    running.send_signal(signal.SIGCONT)
+    status, _, error = finished(running)
+    report("SIGSTOP, SIGCONT after 3 s", "goes on to the same bits", f"{status} {error}")
+    assert status == 0
+    check_unbroken(unbroken)
+
+
+BACK = """
+import time
+real, calls = time.time, []
+def back():
+    calls.append(0)
+    return real() - 86400 * (len(calls) > 200)
+time.time = back
+"""
+
+
+def test_a_clock_that_is_set_back(place, unbroken, report):
+    """By a day, in the midst of the run."""
+    (place / "clock").mkdir()
+    (place / "clock" / "sitecustomize.py").write_text(BACK)
+    running = start(*TRAIN, cwd=place, PYTHONPATH=f"{place / 'clock'}:{ROOT}")
+    status, _, error = finished(running)
+    report("the clock is set back by a day", "goes on to the same bits", f"{status} {error}")
+    assert status == 0
+    check_unbroken(unbroken)
+
+
+@pytest.mark.parametrize("what", ["deleted", "moved", "replaced"])
+def test_the_workdir_is_taken_away(what, place, unbroken, report):
+    running = start(*TRAIN, "--config.num_steps=100000", cwd=place)
+    wait(running, lambda: step() >= 20)
+    if what == "deleted":
+        shutil.rmtree(RUN, ignore_errors=True)
+    else:
+        RUN.rename("away")
+    if what == "replaced":
+        shutil.copytree("away", RUN, ignore=shutil.ignore_patterns("*tmp*"))
+    status, _, error = finished(running, 60)
+    report(f"the workdir is {what} in training", "ends in one line; nothing lost", error)
+    assert status == 1
+    assert "was deleted, moved or replaced while it was trained in" in error
+    assert "Traceback" not in error
+
+
+def test_a_second_training_in_the_same_workdir(place, unbroken, report):
+    running = start(*TRAIN, cwd=place)
+    wait(running, lambda: step() >= 20)
+    seen = command(*TRAIN).error
+    report("a second training in the same workdir", "refused; the first goes on", seen)
+    assert "is in use by another run that is alive" in seen
+    assert finished(running)[0] == 0
+    check_unbroken(unbroken)
+
+
+def test_reading_beside_a_training_that_deletes(place, report):
+    """Each time there is a newest sound checkpoint, and nothing else is said."""
+    running = start(*SAVING, "--config.num_steps=100000", cwd=place)
+    wait(running, lambda: len(list((RUN / "checkpoints").glob("*/record.json"))) > 1)
+    seen = [command(QUICK, "--mode=sample", "--steps=1").ending for _ in range(8)]
+    running.kill()
+    running.communicate()
+    report("read while old checkpoints are deleted", "8 of 8 times", seen.count(None))
+    assert seen == [None] * 8
+
+
+def first_save(running):
+    wait(running, lambda: any((RUN / "checkpoints").glob("1*")))
+
+
+def claim(running):
+    wait(running, RUN.exists)
+
+
+def deletion(running):
+    """A third checkpoint is there, so that the first is about to go."""
+    wait(running, lambda: len(list((RUN / "checkpoints").glob("*/record.json"))) > 2)
+
+
+@pytest.mark.parametrize("moment", [claim, first_save, deletion])
+def test_kills(moment, place, unbroken, report):
+    chance, seen = random.Random(moment.__name__), []
+    for i in range(KILLS):
+        shutil.rmtree("runs", ignore_errors=True)
+        running = start(*SAVING, cwd=place)
+        moment(running)
+        time.sleep(chance.uniform(0, 0.03))
+        running.kill()
+        running.communicate()
+        remains = list((RUN / "checkpoints").glob("*"))
+        broken = [path.name for path in remains if not (path / "record.json").exists()]
+        seen.append(f"{len(remains)} checkpoints, {len(broken)} of them no whole one")
+        check_unbroken(unbroken)
+        print(f"{moment.__name__}, kill {i + 1}: {seen[-1]}")
+    what = f"{KILLS} times kill -9 in {moment.__name__}"
+    report(what, "the same bits as unbroken, each time", f"{len(seen)}: {sorted(set(seen))}")
+    damaged = stored.inspected(RUN / "checkpoints", identity(RUN))[1]
+    assert (len(seen), damaged) == (KILLS, {})

@@ -1,0 +1,367 @@
+"""What lies in the folder of a run is gone, damaged, from elsewhere, or oddly named."""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from amd_jax.experiment import load_run
+from tests.faults.sending import QUICK, RUN, SMALL, command
+from tests.runs.runs import CLOCK, metrics
+
+SAMPLE = (QUICK, "--mode=sample", "--steps=1", "--num_samples=1")
+TRAIN = (QUICK, *SMALL)
+SHORT = (*TRAIN, "--config.num_steps=2", "--steps=1", "--num_samples=1", "--num_texts=1")
+HALF = object()
+DEEP = b"[" * 100_000
+TEXTS = {  # what a file holds instead
+    **{"gone": None, "empty": b"", "cut in half": HALF, "no utf-8": b"\xff\xfe{}"},
+    **{"nested": DEEP, "a list": b"[1, 2]", "null": b"null", "NaN": b"NaN"},
+}
+
+
+def put(file: pathlib.Path, text: bytes | object | None) -> None:
+    """Puts something else into the place of a file."""
+    whole = file.read_bytes()
+    file.unlink()
+    if text is not None:
+        file.write_bytes(whole[: len(whole) // 2] if text is HALF else text)
+
+
+FILES = ["config.json", "facts.json", "run.json", "experiment.py"]
+CASES = [(name, text) for name in FILES for text in TEXTS]
+CASES.remove(("experiment.py", "empty"))  # as of a run that was fitted without one
+
+
+@pytest.mark.parametrize(("name", "text"), CASES)
+def test_a_file_of_the_run(name, text, trained, report):
+    put(trained / name, TEXTS[text])
+    seen = command(*SAMPLE).error
+    report(f"{name} {text}; sample", f"one line that names {name}", seen)
+    assert f"{trained / name} " in seen
+    assert seen.endswith((".", "See experiments/quickstart.py."))
+
+
+@pytest.mark.parametrize("name", ["config.json", "facts.json", "run.json"])
+@pytest.mark.parametrize("text", ["gone", "cut in half", "nested"])
+def test_a_file_of_a_run_that_is_to_continue(name, text, trained, report):
+    put(trained / name, TEXTS[text])
+    before = (trained / "metrics.jsonl").read_bytes()
+    seen = command(*TRAIN).error
+    report(f"{name} {text}; train", f"one line that names {name}; nothing lost", seen)
+    assert f"{trained / name} " in seen
+    assert (trained / "metrics.jsonl").read_bytes() == before
+
+
+FIELDS = {  # file, field -> what it holds instead; what is said
+    ("run.json", "format"): (99, "was written by a newer version of amd_jax (format 99"),
+    ("run.json", "run"): (7, "its run must be of the kind str"),
+    ("run.json", "digests"): ([], "its digests must be of the kind dict"),
+    ("config.json", "num_steps"): ("many", "its num_steps must be of the kind int"),
+    ("config.json", "batch_size"): ("2", "config.json must fit experiment.py"),
+    ("config.json", "network"): (7, "config.json must fit experiment.py"),
+    ("config.json", "unknown"): (1, "config.json must fit experiment.py"),
+    ("facts.json", "kind"): ("sounds", "Facts are of the kind arrays, text"),
+    ("facts.json", "num_classes"): ("27", "facts.json must be as the run wrote it"),
+    ("facts.json", "alphabet"): ("ab", "an alphabet of 2 symbols"),
+    ("facts.json", "event_shape"): (5, "facts.json must be as the run wrote it"),
+    ("facts.json", "frequencies"): (["a"] * 27, "facts.json must be as the run wrote it"),
+    ("facts.json", "unknown"): (1, "facts.json must be as the run wrote it"),
+}
+
+
+@pytest.mark.parametrize(("name", "field"), FIELDS)
+def test_a_field_of_a_file(name, field, trained, report):
+    value, said = FIELDS[name, field]
+    found = json.loads((trained / name).read_text())
+    (trained / name).write_text(json.dumps(found | {field: value}))
+    seen = command(*SAMPLE).error
+    report(f"{name}: {field} is {value!r:.20}", said, seen)
+    assert said in seen
+
+
+def test_an_experiment_file_that_asks_for_what_is_not_there(trained, report):
+    (trained / "experiment.py").write_text(
+        "import nothing_of_that_name\n" + (trained / "experiment.py").read_text()
+    )
+    seen = command(*SAMPLE).error
+    report("experiment.py imports what is not there", "cannot be imported", seen)
+    assert "experiment.py cannot be imported: No module named 'nothing_of_that_name'" in seen
+
+
+# Checkpoints: 4 and 6 are there.
+
+OUTSIDE = {"../../outside": "0" * 64}
+RECORDS = {  # change of a record, which is sealed again -> what is said
+    "without versions": (lambda note: note.pop("versions"), "its versions must be of the kind"),
+    "without bits": (lambda note: note.update(bits="low"), "its bits must be of the kind"),
+    "without files": (lambda note: note.pop("files"), "its files must be of the kind dict"),
+    "without arrays": (lambda note: note.pop("arrays"), "its arrays must be of the kind dict"),
+    "of nobody": (lambda note: note.pop("run"), "its run must be of the kind str"),
+    "of another run": (lambda note: note.update(run="0"), "it belongs to another run"),
+    "of a newer format": (lambda note: note.update(format=99), "by a newer version of amd_jax"),
+    "with ../": (lambda note: note["files"].update(OUTSIDE), "names a file outside"),
+    "with /": (lambda note: note["files"].update({"/etc/hostname": "0"}), "names a file outside"),
+    "with a file more": (lambda note: note["files"].update(more="0"), "more is missing"),
+}
+
+
+def sealed(text: str) -> bytes:
+    return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n".encode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", RECORDS)
+def test_a_record(change, trained, report, capsys):
+    act, said = RECORDS[change]
+    file = trained / "checkpoints" / "6" / "record.json"
+    note = json.loads(file.read_text().split("\n", 1)[1])
+    act(note)
+    file.write_bytes(sealed(json.dumps(note)))
+    ended = command(*SAMPLE)
+    seen = capsys.readouterr().err
+    report(f"record {change}", f"{said}; checkpoint 4 serves", seen)
+    assert (ended.ending, said in seen) == (None, True)
+    assert "samples" in ended.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_record_that_is_none(text, trained, report, capsys):
+    file = trained / "checkpoints" / "6" / "record.json"
+    put(file, TEXTS[text])
+    sealed_too = isinstance(TEXTS[text], bytes) and TEXTS[text].isascii() and text != "empty"
+    if sealed_too:
+        file.write_bytes(sealed(TEXTS[text].decode()))
+    ended = command(*SAMPLE)
+    seen = capsys.readouterr().err
+    report(f"record {text}{' but sealed' * sealed_too}", "checkpoint 4 serves", seen)
+    assert (ended.ending, "checkpoint 6 of" in seen) == (None, True)
+
+
+def test_arrays_of_another_model_under_a_sound_record(trained, report):
+    """Reads no other arrays than those that were saved."""
+    folder = trained / "checkpoints"
+    shutil.rmtree(folder / "4")
+    note = json.loads((folder / "6" / "record.json").read_text().split("\n", 1)[1])
+    note["arrays"]["ema"] = dict.fromkeys(note["arrays"]["ema"], "0" * 64)
+    (folder / "6" / "record.json").write_bytes(sealed(json.dumps(note)))
+    seen = command(*SAMPLE).error
+    report("arrays that are not those of the record", "one line that names the array", seen)
+    assert "is not the one that was saved" in seen
+
+
+def damaged(file: pathlib.Path, how: str) -> None:
+    content = file.read_bytes()
+    if how == "removed":
+        file.unlink()
+    elif how == "cut":
+        file.write_bytes(content[:-1])
+    else:
+        middle = len(content) // 2
+        file.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["removed", "cut", "flipped"])
+def test_every_file_of_a_checkpoint(how, trained, report, capsys):
+    """Each in turn; a row of the table per file."""
+    folder = trained / "checkpoints" / "6"
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    assert len(files) > 5
+    for file in files:
+        kept = file.read_bytes()
+        if not (kept or how == "removed"):
+            continue
+        damaged(file, how)
+        run, _ = load_run(RUN)
+        seen = capsys.readouterr().err
+        report(f"checkpoint file {how}: {file.name:.30}", "named; checkpoint 4 serves", seen)
+        assert (run.step, "checkpoint 6 of" in seen) == (4, True)
+        file.write_bytes(kept)
+    assert load_run(RUN)[0].step == 6
+
+
+NAMES = {  # of what lies beside the checkpoints
+    **{"²": "folder", "016": "folder", "abc": "folder", "-1": "folder", "1e3": "folder"},
+    **{"6.orbax-checkpoint-tmp": "folder", "99999999999999999999": "folder", "7": "file"},
+    **{"notes.txt": "file", "8": "link to itself", "６": "folder"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_something_beside_the_checkpoints(name, trained, report, capsys):
+    path = trained / "checkpoints" / name
+    {"folder": path.mkdir, "file": path.touch}.get(NAMES[name], lambda: path.symlink_to(path))()
+    sampled = command(*SAMPLE)
+    shutil.rmtree(trained / "checkpoints" / "6")
+    continued = command(*TRAIN)
+    seen = sampled.ending, continued.ending, capsys.readouterr().err
+    report(f"checkpoints/{name}, a {NAMES[name]}", "the run is read, and continues", seen)
+    assert (sampled.ending, continued.ending) == (None, None)
+    assert "step 6/6" in continued.out
+    assert load_run(RUN)[0].step == 6
+
+
+def test_a_checkpoint_of_another_run(trained, report, capsys):
+    """Of the same shapes."""
+    notes = json.loads((trained / "run.json").read_text())
+    shutil.copytree(trained, "runs/other")
+    (trained / "run.json").write_text(json.dumps(notes | {"run": "another"}))
+    seen = command(*SAMPLE).error + capsys.readouterr().err
+    report("checkpoints of another run", "not used; one line", seen)
+    assert "it belongs to another run" in seen
+
+
+@pytest.mark.parametrize("mode", ["sample", "train"])
+def test_no_checkpoints_folder(mode, trained, report):
+    shutil.rmtree(trained / "checkpoints")
+    before = (trained / "metrics.jsonl").read_bytes()
+    seen = command(*(SAMPLE if mode == "sample" else TRAIN)).error
+    report(f"checkpoints/ gone; {mode}", "one line; metrics.jsonl stays", seen)
+    assert (trained / "metrics.jsonl").read_bytes() == before
+
+
+LINES = {
+    **{"0xff": b"\xff\n", "nested": DEEP + b"\n", "a step that is text": b'{"step": "7"}\n'},
+    **{"null": b"null\n", "NaN": b"NaN\n", "NaN in a line": b'{"step": 99, "x": NaN}\n'},
+    **{
+        "no end of line": b'{"step": 3',
+        "a step of infinity": b'{"step": 1e999}\n',
+        "zeros": b"\0" * 99,
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_metrics(line, trained, report):
+    file = trained / "metrics.jsonl"
+    expected = [{k: v for k, v in x.items() if k not in CLOCK} for x in metrics(trained)]
+    file.write_bytes(file.read_bytes() + LINES[line])
+    shutil.rmtree(trained / "checkpoints" / "6")
+    ended = command(*TRAIN)
+    found = [{k: v for k, v in x.items() if k not in CLOCK} for x in metrics(trained)]
+    report(f"metrics.jsonl: {line}", "the lines of an unbroken run", ended.ending)
+    assert (ended.ending, found) == (None, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", TEXTS)
+def test_results(text, trained, report):
+    put(trained / "results.json", TEXTS[text])
+    ended = command(QUICK, "--mode=evaluate", "--num_texts=2", "--draws=1")
+    report(f"results.json {text}", "the new figure is in it", ended.ending)
+    assert ended.ending is None
+    assert [figure["what"] for figure in json.loads((trained / "results.json").read_text())]
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "results.json", "lock", "checkpoints"])
+def test_a_folder_or_a_file_in_the_way(name, trained, report):
+    path = trained / name
+    if path.is_dir():
+        path.rename(trained / "away")
+        path.touch()
+    else:
+        path.unlink()
+        path.mkdir()
+    shutil.rmtree(trained / "checkpoints" / "6", ignore_errors=True)
+    seen = command(*TRAIN).ending
+    report(f"{name} is {'a file' if path.is_file() else 'a folder'}", "one line", seen)
+    assert isinstance(seen, str)
+    assert len(seen.splitlines()) == 1
+
+
+# Where a run is.
+
+PLACES = {
+    **{"runs/with space": "", "runs/ünï 漢": "", "runs/a[b]*?": "", "runs/back\\slash": ""},
+    **{"gs:": "", "s3:": "", "runs/%41#x$HOME": "", "~": "", "runs/a\nb": "", "runs/'q\"": ""},
+    **{"runs/{x}": "", "runs/" + "n" * 250: "", "a/b/c/d": "", "runs/x/": "", "./-dash": ""},
+    **{"runs/file:x": "", ".": ""},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLACES)
+def test_the_name_of_a_workdir(name, place, report):
+    """Trains, continues, is read from a relative path, and keeps its arrays."""
+    ended = command(*SHORT, f"--workdir={name}")
+    again = command(*SHORT, f"--workdir={name}", "--extend", "--config.num_steps=4")
+    report(f"workdir {name!r:.40}", "trained, extended, read", (ended.ending, again.ending))
+    assert (ended.ending, again.ending) == (None, None)
+    run, params = load_run(name)
+    assert run.step == 4
+    assert all(np.isfinite(leaf).all() for leaf in jax_leaves(params))
+
+
+def jax_leaves(tree):
+    import jax
+
+    return jax.tree.leaves(tree)
+
+
+REFUSED = {  # workdir, flags -> what is said
+    ("file", TRAIN): "a folder that can be written",
+    ("/proc/no", TRAIN): "a folder that can be written",
+    ("gs://bucket/run", TRAIN): "Training writes to a folder of this machine",
+    ("gs://bucket/run", SAMPLE): "gs://bucket/run cannot be reached",
+    ("http://host/run", SAMPLE): "Files are read from this machine, or from gs:// or s3://",
+    ("loop", TRAIN): "a folder that can be written",
+    ("dangling", SAMPLE): "There is no run in dangling",
+    ("n" * 300, TRAIN): "a folder that can be written",
+    ("n" * 300, SAMPLE): "",
+}
+
+
+@pytest.mark.parametrize(("name", "flags"), REFUSED)
+def test_a_workdir_that_cannot_be(name, flags, place, report):
+    pathlib.Path("file").write_text("precious")
+    os.symlink("loop", "loop")
+    os.symlink("nowhere", "dangling")
+    seen = command(*flags, f"--workdir={name}").error
+    report(f"workdir {name:.20} ({'train' if flags is TRAIN else 'sample'})", "one line", seen)
+    assert REFUSED[name, flags] in seen
+    assert pathlib.Path("file").read_text() == "precious"
+
+
+CONFIGS = {
+    "https://example.com/x.py": "Files are read from this machine, or from gs:// or s3://",
+    "gs://bucket/x.py": "gs://bucket/x.py cannot be reached",
+    "experiments": "found a folder at experiments",
+    "experiments/no.py": "found nothing at experiments/no.py",
+    "/dev/zero": "found no .py at /dev/zero",
+    "pipe.py": "found no .py at pipe.py",
+    "loop.py": "found nothing at loop.py",
+    "bytes.py": "bytes.py must be Python",
+    "zeros.py": "zeros.py must be Python",
+    "deep.py": "deep.py must be Python",
+    "experiments/quickstart.py:large": "quickstart.py has no variants; got 'large'",
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_that_cannot_be(name, place, report):
+    os.mkfifo("pipe.py")
+    os.symlink("loop.py", "loop.py")
+    pathlib.Path("bytes.py").write_bytes(b"\xff\xfe")
+    pathlib.Path("zeros.py").write_bytes(bytes(99))
+    pathlib.Path("deep.py").write_text("x = " + "(" * 5000)
+    seen = command(f"--config={name}").error
+    report(f"--config={name}", "one line", seen)
+    assert CONFIGS[name] in seen
+
+
+OWN = {"own_text": "own_text needs a file", "own_maps": "own_maps needs a folder or file"}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_data_that_were_not_named(name, place, report):
+    seen = command(f"--config=experiments/{name}.py").error
+    report(f"{name} without a path", OWN[name], seen)
+    assert OWN[name] in seen
