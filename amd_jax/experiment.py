@@ -32,7 +32,7 @@ from amd_jax.learning.loop import Parts
 from amd_jax.learning.numbers import LONG, check_numbers, numbers
 from amd_jax.learning.profile import traced
 from amd_jax.models import bounds
-from amd_jax.runs import checkpoints
+from amd_jax.runs import checkpoints, stored
 from amd_jax.runs import folder as folders
 from amd_jax.runs.folder import Contents
 from amd_jax.runs.keeper import Keeper
@@ -260,7 +260,10 @@ def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
                 f"{workdir} was fitted without an experiment file. Give the experiment that it is "
                 "of: load_run(workdir, experiment=...)."
             )
-        experiment = Experiment.open(folders.at(workdir) / "experiment.py")
+        file = folders.at(workdir) / "experiment.py"
+        if "://" in str(workdir):
+            stored.say(f"{file} is executed")
+        experiment = Experiment.open(file)
     config = experiment.config()
     config.lock()
     try:

@@ -83,7 +83,11 @@ def damage(rows: np.ndarray, num_classes: int, seed: int, errors: int) -> np.nda
 
 
 def restoration(rows: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> Restoration:
-    """How well `restored` undoes `damaged`: all (N, ...)."""
+    """How well `restored` undoes `damaged`: all (N, ...). Of no tokens the share is 0."""
     wrong = rows != damaged
     right = rows == restored
-    return Restoration(float(right[wrong].mean()), float(1 - right[~wrong].mean()))
+
+    def share(found: np.ndarray) -> float:
+        return float(found.sum() / max(1, found.size))
+
+    return Restoration(share(right[wrong]), share(~right[~wrong]))

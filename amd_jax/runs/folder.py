@@ -179,8 +179,15 @@ def versions() -> dict[str, str]:
 def write(path: Path, content: bytes) -> None:
     """Writes a file that is there whole, or as it was before."""
     draft = path.with_name(f"{path.name}.draft")
-    draft.write_bytes(content)
-    draft.replace(path)
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # before its name: a machine may lose its power
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

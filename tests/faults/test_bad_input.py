@@ -10,6 +10,7 @@ from PIL import Image
 
 from amd_jax.data import corpus
 from amd_jax.data.text import Text
+from amd_jax.learning import machine
 from tests.experiments.command import OWN, QUICK, ROOT, SMALL, command
 
 TEXT8 = f"--config={ROOT / 'experiments' / 'text8_diffusion.py'}"
@@ -109,6 +110,29 @@ def test_number(argument, tmp_path, report):
     seen = command(QUICK, *SMALL, argument, f"--workdir={tmp_path / 'run'}").error
     report(f"{argument}; train", NUMBERS[argument], seen)
     assert NUMBERS[argument] in seen
+
+
+def test_a_step_that_there_is_no_memory_for(tmp_path, monkeypatch, report):
+    monkeypatch.setattr(machine, "free_bytes", lambda: 1e4)
+    seen = command(QUICK, *SMALL, f"--workdir={tmp_path / 'run'}").error
+    report("a step needs more memory than is free", "said before the step, with ways out", seen)
+    assert "A step takes 0.0 GB beside the parameters, and 0.0 GB are free. Use a smaller" in seen
+
+
+def test_a_learning_rate_that_ruins_the_model(tmp_path, report):
+    rates = ("--config.optimizer.others=1e9", "--config.optimizer.matrices=1e9")
+    ended = command(QUICK, *SMALL, *rates, f"--workdir={tmp_path / 'run'}")
+    seen = next((line for line in ended.out.splitlines() if "uniform" in line), ended.ending)
+    report("a learning rate of 1e9", "the run says that it has not learnt", seen)
+    assert "That is worse than the uniform law (4.755 bits/char): this has not learnt" in seen
+
+
+@pytest.mark.slow
+def test_rows_of_one_token(tmp_path, report, capsys):
+    ended = command(QUICK, *SMALL, "--config.length=1", f"--workdir={tmp_path / 'run'}")
+    report("--config.length=1", "trains without a warning", capsys.readouterr().err)
+    assert ended.ending is None
+    assert "uniform" not in ended.out
 
 
 def test_a_mistaken_number_may_be_corrected(tmp_path):
