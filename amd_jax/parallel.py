@@ -8,8 +8,6 @@ several runs the same program on its own devices; whatever crosses its border go
 import functools
 import itertools
 import os
-import socket
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,24 +15,29 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from amd_jax import processes
 from amd_jax.types import Array, Key
 
 AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
-HEARTBEAT_SECONDS = 60  # a process that is silent for so long is dead, and the others stop
+JOIN_SECONDS = 100  # so long the processes wait for each other at the start
+# A process that is silent for so long is dead, and the others stop. JAX speaks once in half of it,
+# so a pause of 40 s is survived for sure; to know of a death within two minutes leaves room.
+HEARTBEAT_SECONDS = 80
 
 
 def start(
     coordinator: str | None = None,
     num_processes: int | None = None,
     process: int | None = None,
-    seconds: int = 300,
+    seconds: float = JOIN_SECONDS,
 ) -> None:
     """Joins the processes of one run; call it before JAX is used. Alone, it does nothing.
 
-    With the address of process 0 ("host:port"), the number of processes and the own index; or
-    without them under Slurm (`srun`) and on Cloud TPU, which tell JAX by their environment. Raises
-    ValueError for some of the three without the others, RuntimeError if the others do not answer
-    within some `seconds`.
+    With the address of process 0 ("host:port", where it listens and nowhere else), the number of
+    processes and the own index; or without them under Slurm (`srun`) and on Cloud TPU, which tell
+    JAX by their environment. Raises ValueError for some of the three without the others and for
+    what they cannot be, RuntimeError if the others do not come within some `seconds`. A process
+    that loses the others later ends with one line on stderr (`processes.py`).
     """
     given = (coordinator, num_processes, process)
     if None in given and given != (None, None, None):
@@ -43,18 +46,22 @@ def start(
             f"own index, all three; got {coordinator}, {num_processes} and {process}. Give all, "
             "or none."
         )
-    if coordinator is None and not _told_by_environment():
+    address, join_seconds = None, int(seconds)
+    if coordinator is not None:
+        address = processes.meet(coordinator, num_processes, process, seconds)
+        join_seconds = HEARTBEAT_SECONDS  # they are all there
+    elif not _told_by_environment():
         return
-    if process:
-        _reach(coordinator, seconds)
+    processes.narrate()
     try:
         jax.distributed.initialize(
-            coordinator,
+            address,
             num_processes,
             process,
-            initialization_timeout=seconds,
+            initialization_timeout=join_seconds,
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
             shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+            coordinator_bind_address=address,
         )
     except (RuntimeError, ValueError) as error:
         raise RuntimeError(
@@ -62,26 +69,6 @@ def start(
             f"{str(error).splitlines()[0]} Start all of them, with the same address, before "
             "anything else uses JAX."
         ) from error
-
-
-def _reach(coordinator: str, seconds: int) -> None:
-    """Returns when process 0 listens; RuntimeError if it does not within the given time.
-
-    JAX itself would end this process without a word that one can catch.
-    """
-    host, _, port = coordinator.rpartition(":")
-    late = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection((host, int(port)), timeout=5).close()
-            return
-        except (OSError, ValueError) as error:
-            if time.monotonic() > late or isinstance(error, ValueError):
-                raise RuntimeError(
-                    f"Nobody answers at {coordinator}: {error}. Start process 0 there, with the "
-                    "same address, and let its port pass."
-                ) from error
-            time.sleep(0.5)
 
 
 def _told_by_environment() -> bool:

@@ -1,18 +1,20 @@
 """How a command of this project ends: with what it printed, or with one clear line."""
 
 import os
+import re
 import sys
+import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import jax
 from absl import flags, logging
 
-import amd_jax
+from amd_jax import processes
 from amd_jax.learning import loop
 
-OURS = (Path(__file__).parent, Path(amd_jax.__file__).parent)
+OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a file, executed
 
 
 def run(main: Callable[..., None], *arguments) -> None:
@@ -20,6 +22,7 @@ def run(main: Callable[..., None], *arguments) -> None:
     logging.set_verbosity(logging.FATAL)  # Orbax tells of every file, and of failures at length
     if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
         sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
+    sys.unraisablehook = _unraisable
     try:
         main(*arguments)
     except loop.Interrupted as stop:
@@ -31,30 +34,56 @@ def run(main: Callable[..., None], *arguments) -> None:
     except Exception as error:
         if jax.process_count() > 1:
             leave(error)
-        if not is_users(error):
+        if not is_users(error) and not out_of_memory(error):
             raise
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {told(error)}")
+
+
+def _unraisable(found: Any) -> None:
+    """As usual, but nothing of threads of tensorstore whose write has failed, which was told."""
+    if str(found.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(found)
 
 
 def leave(error: Exception) -> None:
     """Ends one of several processes at once: the usual way out would wait for the others."""
-    if isinstance(error, jax.errors.JaxRuntimeError):
-        reason = str(error).splitlines()[0]
-        line = f"another process of this run has failed or died, so this one stops: {reason}. "
-        line += "Start all of them again: the same command continues from what is saved."
+    shared = is_users(error) or out_of_memory(error)
+    if shared:
+        line = told(error)
+    elif re.match("[A-Z_]+: ", str(error)):  # a status, as of a collective that has failed
+        line = processes.LOST.format(str(error).splitlines()[0])
     else:
-        line = str(error) if is_users(error) else "".join(traceback.format_exception(error))
-    print(f"error: process {jax.process_index()}: {line}", file=sys.stderr, flush=True)
+        line = "".join(traceback.format_exception(error))
+    processes.say(f"process {jax.process_index()}: {line}")
+    if shared and jax.process_index() == 0:
+        time.sleep(2)  # JAX ends the others with it; they may be about to give the same reason
     os._exit(1)
 
 
+def told(error: Exception) -> str:
+    """The message of an error, in one line and with a way out where there was no memory."""
+    if not out_of_memory(error):
+        return str(error)
+    found = (str(error).splitlines() or [type(error).__name__])[0]
+    return (
+        f"out of memory: {found}. Use a smaller batch_size, take it in parts (accumulate=4), or a "
+        "smaller network; where it has remat, remat=True."
+    )
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether there was no memory for what was asked."""
+    failed = isinstance(error, jax.errors.JaxRuntimeError)
+    return isinstance(error, MemoryError) or (failed and "RESOURCE_EXHAUSTED" in str(error))
+
+
 def is_users(error: Exception) -> bool:
-    """Whether the message is meant for the user: raised by this project itself, or by the system.
+    """Whether the message is for the user: raised by this project or an experiment, or the system.
 
     Whatever libraries raise below it is a defect and keeps its traceback, and so does a KeyError.
     """
     if isinstance(error, (OSError, flags.Error)):
         return True
-    file = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    ours = any(file.is_relative_to(folder) for folder in OURS)
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    ours = str(frame.f_globals.get("__name__")).startswith(OURS)
     return ours and isinstance(error, (ValueError, RuntimeError))

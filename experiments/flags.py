@@ -9,13 +9,13 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from amd_jax import models, options
+from amd_jax.data import files
 from amd_jax.models import bounds
 from amd_jax.runs import folder as folders
 
@@ -133,7 +133,7 @@ def absolute_places(config: ConfigDict) -> None:
     """Makes the places of data absolute, so that a run finds them from any folder."""
     for name, value in named(config.to_dict()):
         if folders.is_place(name) and isinstance(value, str) and value and "://" not in value:
-            config.update_from_flattened_dict({name: str(Path(value).expanduser().absolute())})
+            config.update_from_flattened_dict({name: str(files.expanded(value).absolute())})
 
 
 class Choice(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax.data import labels
+from amd_jax.data import characters, labels
 from amd_jax.evaluation import correction, gallery, report
 from amd_jax.experiment import Run
 from amd_jax.facts import MapFacts, TextFacts
@@ -130,10 +130,7 @@ def _given_text(session: Session) -> str:
         )
     if asked.text is not None:
         return asked.text
-    try:
-        return Path(asked.input).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"--input={asked.input} must be utf-8: {error.reason}.") from error
+    return characters.read_text(Path(asked.input), "--input is a text file")
 
 
 def _text(session: Session, editor: Any, text: str) -> list[str]:
@@ -149,14 +146,14 @@ def _map(facts: Any, file: Path) -> np.ndarray:
     """A map in a PNG as a batch of one, (1, H, W); ValueError unless it fits the data."""
     if not isinstance(facts, MapFacts):
         raise ValueError(f"--input is a text or a map; this experiment has {facts.rows}.")
-    if not file.is_file():
-        raise ValueError(f"--input must be a PNG of a map; found nothing at {file}.")
     pixels = labels.picture(file, facts.palette)
     if pixels.shape != facts.event_shape:
         found, wanted = (
             " x ".join(map(str, shape)) for shape in (pixels.shape, facts.event_shape)
         )
-        raise ValueError(f"The model is of maps of {wanted} pixels; {file} has {found}.")
+        raise ValueError(
+            f"The model is of maps of {wanted} pixels; {file} has {found}. Resize it."
+        )
     labels.check(pixels[None], facts.num_classes, lambda n: str(file))
     return pixels[None].astype(np.int32)
 

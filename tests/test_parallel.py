@@ -1,4 +1,4 @@
-"""Two devices in one process; several processes are in training/test_processes.py."""
+"""Two devices in one process; several processes are in runs/ and faults/."""
 
 import jax
 import numpy as np

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from amd_jax.data import files
 from amd_jax.facts import UNKNOWN_SIGN
 
 BLOCK = 1 << 22  # characters read at a time, so that a large file needs no large temporaries
 CODE_POINTS = 0x110000  # of Unicode
+MOST_EDITED = 1 << 24  # bytes of a text that is edited: it is in memory several times
 
 
 def check_alphabet(alphabet: str, owner: str) -> None:
@@ -36,6 +38,10 @@ def read_file(file: Path, min_count: int = 1) -> tuple[str, np.ndarray]:
     Raises:
         ValueError: if the file is not utf-8, or has fewer than 2 or more than 256 symbols.
     """
+    files.check_memory(
+        *(file.stat().st_size, f"The tokens of {file}"),
+        "Use its raw bytes (raw_bytes=True), which stay on the disk.",
+    )
     counts, size = np.zeros(CODE_POINTS, np.int64), 0
     for block in _blocks(file):
         counts += np.bincount(_code_points(block), minlength=CODE_POINTS)
@@ -52,6 +58,26 @@ def read_file(file: Path, min_count: int = 1) -> tuple[str, np.ndarray]:
         tokens[filled : filled + len(block)] = table[_code_points(block)]
         filled += len(block)
     return alphabet, tokens
+
+
+def read_text(file: Path, rule: str) -> str:
+    """The text of a utf-8 file that is to be edited; `rule` begins what is said of another one.
+
+    Raises:
+        ValueError: if it is no file, too long, or not utf-8.
+    """
+    size = file.stat().st_size
+    files.check_file(file, rule)
+    if size > MOST_EDITED:
+        raise ValueError(
+            f"{rule} of at most {MOST_EDITED:,} bytes; {file} has {size:,}. Give it in parts."
+        )
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{rule} and must be utf-8; {file} is not: {error.reason}. Save it as utf-8."
+        ) from error
 
 
 def _blocks(file: Path) -> Iterator[str]:

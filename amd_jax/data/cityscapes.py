@@ -7,7 +7,6 @@ Categories, size and splits as in Hoogeboom et al. (2021), who test on the offic
 import collections
 import dataclasses
 import functools
-import hashlib
 import io
 import re
 import zipfile
@@ -18,13 +17,13 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from amd_jax.data import storage
+from amd_jax.data import files, pictures, storage, zips
 from amd_jax.data.dataset import SPLITS
-from amd_jax.data.labels import UNREADABLE
 from amd_jax.data.maps import Maps
 
 VERSION = "1.0.0"  # of the exported maps
 URL = "https://www.cityscapes-dataset.com/downloads"
+MOST_BYTES = 1 << 22  # of a PNG in the archive: twice its pixels, of which each is a byte
 MEMBER = re.compile(r"gtFine/(train|val)/(\w+)/\2_\d+_\d+_gtFine_labelIds\.png")
 CATEGORIES = {  # name -> colour, how many of the official label ids there are of it, in order
     "void": ((0, 0, 0), 7),
@@ -69,27 +68,31 @@ class Archive:
         height, width = self.event_shape
         file = root / "cityscapes" / f"maps-{VERSION}" / f"{height}x{width}.npy"
         archive = storage.manual(root, self.name)
-        content = _whole(file)
-        if content is None:
+        shape = (sum(self.counts.values()), height, width)
+        maps = storage.kept(file, shape)
+        if maps is None:
             if not archive.is_file():
                 raise self._missing(archive, file)
             with storage.alone(root / "cityscapes"):
-                content = _whole(file)  # another process may have done it meanwhile
-                if content is None:
-                    content = _export(self.unpack(archive), file)
+                maps = storage.kept(file, shape)  # another process may have done it meanwhile
+                if maps is None:
+                    maps = self.unpack(archive)
+                    storage.keep(file, maps)
         train = self.counts["train"]
         ends = [train - self.validation, train]
-        return dict(zip(SPLITS, np.split(np.load(io.BytesIO(content)), ends), strict=True))
+        return dict(zip(SPLITS, np.split(maps, ends), strict=True))
 
     def unpack(self, archive: Path) -> np.ndarray:
         """Categories of train and val, ordered by name, uint8 (N, H, W): one map at a time."""
         try:
-            with zipfile.ZipFile(archive) as opened:
+            with zips.opened(archive) as opened:
                 names = self._members(opened, archive)
                 bar = tqdm.tqdm(names, desc="cityscapes", unit=" maps", disable=None)
                 return np.stack([self._map(opened, name, archive) for name in bar])
-        except zipfile.BadZipFile as error:
-            raise self._damaged(archive, str(error)) from error
+        except (ArchiveError, OSError):
+            raise
+        except Exception as error:  # a decoder may raise anything
+            raise self._damaged(archive, files.reason(error)) from error
 
     def _members(self, opened: zipfile.ZipFile, archive: Path) -> list[str]:
         """Names of the maps of train, then those of val; ArchiveError unless all are there."""
@@ -106,12 +109,14 @@ class Archive:
     def _map(self, opened: zipfile.ZipFile, name: str, archive: Path) -> np.ndarray:
         """Categories of one member, uint8 (H, W)."""
         try:
-            with Image.open(io.BytesIO(opened.read(name))) as image:
+            content = zips.content(opened, name, MOST_BYTES)
+            with pictures.opened(io.BytesIO(content)) as image:
                 if image.mode != "L" or image.size != self.shape[::-1]:
                     raise ValueError(f"mode {image.mode}, {image.width} x {image.height} pixels")
                 ids = np.asarray(image.resize(self.event_shape[::-1], Image.Resampling.NEAREST))
-        except (*UNREADABLE, RuntimeError) as error:
-            raise self._damaged(archive, f"{name} cannot be read ({error})") from error
+        except Exception as error:  # the same
+            found = f"{name} cannot be read ({files.reason(error)})"
+            raise self._damaged(archive, found) from error
         labels = TABLE[ids]
         if (labels == NO_ID).any():
             unknown = ids[labels == NO_ID][0]
@@ -157,30 +162,3 @@ def load(data_dir: str | None = None, augment: bool = True) -> Maps:
         names=NAMES,
         augment=augment,
     )
-
-
-def _checksum(file: Path) -> Path:
-    return file.with_suffix(".sha256")
-
-
-def _whole(file: Path) -> bytes | None:
-    """The bytes of an exported file, or None unless they are those that were written."""
-    try:
-        content, expected = file.read_bytes(), _checksum(file).read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return content if hashlib.sha256(content).hexdigest() == expected else None
-
-
-def _export(maps: np.ndarray, file: Path) -> bytes:
-    """Write maps and their checksum; each file appears only once it is whole. Its bytes."""
-    buffer = io.BytesIO()
-    np.save(buffer, maps)
-    content = buffer.getvalue()
-    file.parent.mkdir(exist_ok=True)
-    sha256 = hashlib.sha256(content).hexdigest().encode()
-    for path, data in ((_checksum(file), sha256), (file, content)):
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(data)
-        partial.replace(path)
-    return content

@@ -53,6 +53,13 @@ class Corpus:
             "your own (experiments/own_text.py)."
         )
 
+    def damaged_build(self, folder: Path, reason: str) -> CorpusError:
+        """The error that says what to do with a folder of TFDS that cannot be read any more."""
+        return CorpusError(
+            f"{folder} must be as TFDS built it; it cannot be read ({reason}). Delete it: the "
+            "next run builds it again from the archive."
+        )
+
     def _damaged(self, archive: Path, found: str, expected: str) -> CorpusError:
         return CorpusError(
             f"{archive} is not the official {self.name}.zip: found {found}, expected {expected}. "

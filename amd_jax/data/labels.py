@@ -2,21 +2,18 @@
 
 import collections
 import dataclasses
-import zipfile
-import zlib
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from amd_jax.data import arrays, files, pictures
 from amd_jax.data.dataset import SPLITS, split_90_5_5
+from amd_jax.data.pictures import Palette, picture
 
 NAMES = {split: (split,) for split in SPLITS} | {"validation": ("validation", "val")}
-INTEGERS = ("1", "P", "L", "I", "I;16")  # modes of a PNG whose pixels are categories
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, zlib.error, zipfile.BadZipFile)
-
-Palette = Sequence[Sequence[int]]  # RGB of every category, 0 to 255
+BLOCK = 1 << 22  # pixels that are looked at at a time
 VOID = 255  # what stands for it until the number of categories is known
 
 
@@ -30,14 +27,31 @@ class Reading:
     size: tuple[int, ...] = ()  # (H, W) that maps are resized to; () for none
 
     def labels(self, maps: np.ndarray, where: str) -> np.ndarray:
-        """Maps (N, H, W) as uint8, `VOID` where they are void; ValueError unless in [0, K)."""
-        _check_kind(maps, where)
-        maps = self.resized(maps)
-        void = maps == self.void if self.void >= 0 else np.zeros((), bool)
-        known = np.where(void, 0, maps) if void.any() else maps
-        check(known, self.limit, lambda n: where if len(maps) == 1 else f"map {n} of {where}")
-        found = known.astype(np.uint8, copy=False)
-        return np.where(void, np.uint8(VOID), found) if void.any() else found
+        """Maps (N, H, W) as uint8, `VOID` where they are void; ValueError unless in [0, K).
+
+        Those that need no change stay what they are, such as a file mapped into memory.
+        """
+        if maps.dtype == np.uint8 and not self.size and self.void < 0:
+            check(maps, self.limit, lambda n: _nth(n, maps, where))
+            return maps
+        found = self.empty(maps.shape, where)
+        for part in blocks(len(maps), max(maps[0].size, found[0].size)):
+            block = self.resized(maps[part])
+            void = block == self.void if self.void >= 0 else np.zeros((), bool)
+            known = np.where(void, 0, block) if void.any() else block
+            check(known, self.limit, lambda n, part=part: _nth(part.start + n, maps, where))
+            found[part] = known
+            found[part][np.broadcast_to(void, block.shape)] = VOID
+        return found
+
+    def empty(self, shape: tuple[int, ...], where: str) -> np.ndarray:
+        """Room for maps (N, H, W), at `size`, uint8; ValueError if memory has none."""
+        shape = (shape[0], *(self.size or shape[1:]))
+        files.check_memory(
+            *(math.prod(shape), f"The maps of {where}"),
+            "Make them smaller (size=(32, 64)), or save a .npy of uint8, which stays on the disk.",
+        )
+        return np.empty(shape, np.uint8)
 
     def resized(self, maps: np.ndarray) -> np.ndarray:
         """Maps (N, H, W) at `size`, each pixel the nearest one."""
@@ -74,14 +88,20 @@ def read(
     classes = num_classes or 1 + max(
         int(maps[maps != VOID].max(initial=0)) for maps in splits.values()
     )
-    splits = {split: np.where(maps == VOID, classes, maps) for split, maps in splits.items()}
-    return {split: maps.astype(np.uint8) for split, maps in splits.items()}, classes + 1, found
+    for maps in splits.values():
+        for part in blocks(len(maps), maps[0].size):
+            maps[part][maps[part] == VOID] = classes
+    return splits, classes + 1, found
 
 
 def _counted(splits: dict[str, np.ndarray], path: Path) -> int:
     """The number of categories; ValueError for a lone 255, which is rarely one."""
-    every = (pixels for maps in splits.values() for pixels in maps)  # of a file that may be large
-    counts = sum(np.bincount(pixels.reshape(-1), minlength=256) for pixels in every)
+    counts = np.zeros(256, np.int64)
+    for maps in splits.values():
+        for part in blocks(len(maps), maps[0].size):
+            pixels = maps[part].reshape(-1)
+            for i in range(0, len(pixels), BLOCK):  # a single map may be large
+                counts += np.bincount(pixels[i : i + BLOCK], minlength=256)
     *others, last = np.flatnonzero(counts)
     if last == VOID and VOID - 1 not in others:
         below = f"{others[-1]} and " if others else ""
@@ -97,20 +117,24 @@ def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarr
     """Split -> its maps, and the colours in the files."""
     none = np.empty((0, 3), np.uint8)
     if path.is_dir():
-        files = _files(path)
-        everything = [file for found in files.values() for file in found]
-        ends = np.cumsum([len(found) for found in files.values()])
-        maps = np.split(_stack(everything, reading), ends[:-1])
-        return dict(zip(files, maps, strict=True)), _palette(everything[0])
-    if not path.is_file():
-        raise ValueError(f"Maps are a folder or a file; found nothing at {path}. Check the path.")
-    content = _load(path)
-    if isinstance(content, np.ndarray):
-        return _split(reading.labels(content, str(path)), path), none
-    return {
-        split: reading.labels(array, f"{split} in {path}")
-        for split, array in _named(content, path).items()
-    }, none
+        pngs = _files(path)
+        everything = [file for found in pngs.values() for file in found]
+        ends = np.cumsum([len(found) for found in pngs.values()])
+        maps = np.split(_stack(everything, path, reading), ends[:-1])
+        return dict(zip(pngs, maps, strict=True)), pictures.colours(everything[0])
+    files.check_file(path, "Maps are a folder or a file")
+    stored = _stored(path)
+    where = {split: f"{split} in {path}" if split else str(path) for split in stored}
+    for split, array in stored.items():
+        _check_kind(array, where[split])
+    maps = {split: reading.labels(found.array(), where[split]) for split, found in stored.items()}
+    return _split(maps[""], path) if "" in maps else maps, none
+
+
+def blocks(number: int, pixels: int) -> Iterator[slice]:
+    """Places of maps of so many pixels, about `BLOCK` pixels together, or one map."""
+    step = max(1, BLOCK // pixels)
+    return (slice(i, min(i + step, number)) for i in range(0, number, step))
 
 
 def check(maps: np.ndarray, num_classes: int, place: Callable[[int], str]) -> None:
@@ -118,87 +142,69 @@ def check(maps: np.ndarray, num_classes: int, place: Callable[[int], str]) -> No
 
     `place(n)` says where map n is from.
     """
-    outside = (maps.min(axis=(1, 2)) < 0) | (maps.max(axis=(1, 2)) >= num_classes)
-    if outside.any():
-        n = int(outside.argmax())
-        row, column = np.argwhere((maps[n] < 0) | (maps[n] >= num_classes))[0]
-        found = int(maps[n, row, column])
+    for part in blocks(len(maps), math.prod(maps.shape[1:])):
+        block = maps[part]
+        if block.min() >= 0 and block.max() < num_classes:
+            continue
+        outside = (block < 0) | (block >= num_classes)
+        n, row, column = np.unravel_index(outside.argmax(), block.shape)
+        found = int(block[n, row, column])
         instead = f", or use num_classes={found + 1}" if num_classes <= found < 256 else ""
         raise ValueError(
-            f"Categories must be in [0, {num_classes}); got {found} in {place(n)} "
+            f"Categories must be in [0, {num_classes}); got {found} in {place(part.start + n)} "
             f"at row {row}, column {column}. Number them from 0 on{instead}."
         )
 
 
-def picture(file: Path, palette: Palette = ()) -> np.ndarray:
-    """Categories of a PNG, integers (H, W): indices, greys, or places of colours in a palette.
-
-    Raises:
-        ValueError: if it cannot be read, or has colours that are not in the palette.
-    """
-    try:
-        with Image.open(file) as image:
-            mode, pixels = image.mode, np.asarray(image)
-    except UNREADABLE as error:
-        raise ValueError(
-            f"A map must be a PNG; {file} cannot be read ({error}). Replace or remove it."
-        ) from error
-    if mode in ("RGB", "RGBA") and len(palette):
-        return _places(pixels[..., :3], palette, file)
-    if mode not in INTEGERS:
-        raise ValueError(
-            f"The pixels of a map must be categories; {file} holds {mode} colours. Save indices "
-            "(mode P or L), or name the colours: palette=((0, 0, 0), (128, 64, 128), ...)."
-        )
-    return pixels
+def _nth(n: int, maps: np.ndarray, where: str) -> str:
+    """Where map n of some maps (N, H, W) is from."""
+    return where if len(maps) == 1 else f"map {n} of {where}"
 
 
-def _places(pixels: np.ndarray, palette: Palette, file: Path) -> np.ndarray:
-    """RGB (H, W, 3) -> the place of every colour in the palette, (H, W)."""
-    weights = np.array([1 << 16, 1 << 8, 1])
-    place = {code: k for k, code in enumerate((np.array(palette) @ weights).tolist())}
-    codes = pixels @ weights
-    colours, inverse = np.unique(codes, return_inverse=True)
-    for code in colours.tolist():
-        if code not in place:
-            row, column = np.argwhere(codes == code)[0]
+def _stack(pngs: Sequence[Path], folder: Path, reading: Reading) -> np.ndarray:
+    """The maps of PNGs, uint8 (N, H, W). Their headers are read first, which tell the sizes."""
+    shapes = [pictures.shape(file) for file in pngs]
+    for file, shape in zip(pngs, shapes, strict=True):
+        if not reading.size and shape != shapes[0]:
+            sizes = [" x ".join(map(str, sides)) for sides in (shapes[0], shape)]
             raise ValueError(
-                f"Colours must be in the palette of {len(palette)}; got "
-                f"{tuple(pixels[row, column].tolist())} in {file} at row {row}, column {column}. "
-                "Add it to the palette, or save the maps without blending."
-            )
-    return np.array([place[code] for code in colours.tolist()])[inverse].reshape(codes.shape)
-
-
-def _stack(files: Sequence[Path], reading: Reading) -> np.ndarray:
-    """The maps of PNGs, uint8 (N, H, W)."""
-    maps = []
-    for file in files:
-        labels = reading.labels(picture(file, reading.palette)[None], str(file))[0]
-        if maps and labels.shape != maps[0].shape:
-            sizes = [" x ".join(map(str, array.shape)) for array in (maps[0], labels)]
-            raise ValueError(
-                f"Maps must have one size (height x width); {files[0]} has {sizes[0]}, "
+                f"Maps must have one size (height x width); {pngs[0]} has {sizes[0]}, "
                 f"{file} has {sizes[1]}. Resize them: size=({sizes[0].replace(' x ', ', ')})."
             )
-        maps.append(labels)
-    return np.stack(maps)
+    maps = reading.empty((len(pngs), *shapes[0]), str(folder))
+    for n, file in enumerate(pngs):
+        maps[n] = reading.labels(picture(file, reading.palette)[None], str(file))[0]
+    return maps
 
 
-def _check_kind(maps: np.ndarray, where: str) -> None:
-    """ValueError unless an array holds maps of integers."""
-    if maps.ndim == 4 and maps.shape[-1] > 1 and (maps.sum(axis=-1) == 1).all():
+def _stored(path: Path) -> dict[str, arrays.Stored]:
+    """Split -> its array in a `.npz`; "" -> the only one, or that of a `.npy`."""
+    if not arrays.is_archive(path):
+        return {"": arrays.single(path)}
+    names = arrays.names(path)
+    chosen = {"": names[0]} if len(names) == 1 else _named(names, path)
+    return dict(zip(chosen, arrays.several(path, list(chosen.values())), strict=True))
+
+
+def _check_kind(stored: arrays.Stored, where: str) -> None:
+    """ValueError unless an array of such a header holds maps of integers."""
+    shape, told = stored.shape, files.printable(str(stored.shape))
+    if len(shape) == 4 and 1 < shape[-1] <= 256:
         raise ValueError(
-            f"A map holds the number of a category per pixel; {where} is one-hot, {maps.shape}. "
-            "Save its argmax(axis=-1)."
+            f"A map holds the number of a category per pixel; {where} is coloured or one-hot, "
+            f"{told}. Save its argmax(axis=-1) if it is one-hot."
         )
-    if maps.dtype.kind not in "biu":
+    if stored.dtype.kind not in "biu":
+        kind = files.printable(str(stored.dtype))
+        raise ValueError(f"Categories must be integers; {where} holds {kind}. Save them as uint8.")
+    if len(shape) != 3 or 0 in shape:
         raise ValueError(
-            f"Categories must be integers; {where} holds {maps.dtype}. Save them as uint8."
+            f"Maps must have shape (N, H, W); {where} has {told}. Save such an array."
         )
-    if maps.ndim != 3 or 0 in maps.shape:
+    if math.prod(shape[1:]) > pictures.MOST_PIXELS:
         raise ValueError(
-            f"Maps must have shape (N, H, W); {where} has {maps.shape}. Save such an array."
+            f"A map has at most {pictures.MOST_PIXELS:,} pixels; {where} has {told}. "
+            "Cut it in tiles."
         )
 
 
@@ -209,21 +215,21 @@ def _files(folder: Path) -> dict[str, Sequence[Path]]:
         for split, names in NAMES.items()
     }
     if not any(subfolders.values()):
-        files = _pngs([folder])
-        if not files:
+        pngs = _pngs([folder])
+        if not pngs:
             raise ValueError(
                 f"Maps must be PNGs; found none in {folder}, which holds {_inside(folder)}. "
                 "Check the path."
             )
-        return _split(np.array(files), folder)
-    files = {split: _pngs(folders) for split, folders in subfolders.items() if folders}
-    for split in ("train", *files):
-        if not files.get(split):
+        return _split(np.array(pngs), folder)
+    pngs = {split: _pngs(folders) for split, folders in subfolders.items() if folders}
+    for split in ("train", *pngs):
+        if not pngs.get(split):
             raise ValueError(
                 f"A split needs one map; found no PNG in {folder / ' or '.join(NAMES[split])}. "
                 "Put some there, or all into one folder, which is then split 90/5/5."
             )
-    return files
+    return pngs
 
 
 def _inside(folder: Path) -> str:
@@ -235,8 +241,8 @@ def _inside(folder: Path) -> str:
 
 
 def _pngs(folders: Sequence[Path]) -> list[Path]:
-    files = (file for folder in folders for file in folder.iterdir())
-    return sorted(f for f in files if f.suffix.lower() == ".png" and f.name[0] != ".")
+    found = (file for folder in folders for file in folder.iterdir())
+    return sorted(f for f in found if f.suffix.lower() == ".png" and f.name[0] != ".")
 
 
 def _split(maps: np.ndarray, path: Path) -> dict[str, np.ndarray]:
@@ -250,43 +256,17 @@ def _split(maps: np.ndarray, path: Path) -> dict[str, np.ndarray]:
     return splits
 
 
-def _palette(file: Path) -> np.ndarray:
-    """The palette of a PNG, uint8 (k, 3); empty if it has none."""
-    with Image.open(file) as image:
-        return np.array(image.getpalette() or [], np.uint8).reshape(-1, 3)
-
-
-def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
-    """What a `.npy` or a `.npz` holds: one array, or several and their names."""
-    try:
-        content = np.load(path, mmap_mode="r")
-        if isinstance(content, np.ndarray):
-            return content
-        with content:
-            arrays = {name: np.asarray(content[name]) for name in content.files}
-    except UNREADABLE as error:
-        if "Python objects" in str(error) or "Object arrays" in str(error):
-            raise ValueError(
-                f"Maps are an array of integers (N, H, W); {path} holds Python objects, as of "
-                "maps that differ in size. Resize them, and save one array."
-            ) from error
-        raise ValueError(
-            f"Maps are a folder of PNGs, a .npy or a .npz; {path} cannot be read "
-            f"({type(error).__name__}). Save them with numpy.save."
-        ) from error
-    return next(iter(arrays.values())) if len(arrays) == 1 else arrays
-
-
-def _named(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
-    """Split -> its array."""
+def _named(names: Sequence[str], path: Path) -> dict[str, str]:
+    """Split -> the name of its array in a `.npz` that has several."""
     found = {
-        split: next(arrays[name] for name in names if name in arrays)
-        for split, names in NAMES.items()
-        if any(name in arrays for name in names)
+        split: next(name for name in known if name in names)
+        for split, known in NAMES.items()
+        if any(name in names for name in known)
     }
     if "train" not in found:
         raise ValueError(
             "A .npz must hold one array, or train and, where there are such, validation (or val) "
-            f"and test; {path} holds {', '.join(arrays) or 'none'}. Save them under these names."
+            f"and test; {path} holds {files.printable(', '.join(names)) or 'none'}. Save them "
+            "under these names."
         )
     return found

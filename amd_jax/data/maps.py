@@ -6,12 +6,12 @@
 import colorsys
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from amd_jax.data import labels
+from amd_jax.data import files, labels, pictures
 from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, generator
 from amd_jax.facts import MapFacts
 
@@ -149,7 +149,8 @@ def load(
         ValueError: for files that are none of this, differ in size, or hold other categories.
     """
     _check(num_classes, palette)
-    file = Path(path).expanduser().absolute()
+    _check_size(size)
+    file = files.expanded(path).absolute()
     splits, known, found = labels.read(
         file, num_classes or len(palette), palette, void=void, size=tuple(size)
     )
@@ -179,3 +180,16 @@ def _check(num_classes: int, palette: Sequence[Sequence[int]]) -> None:
                 f"none twice; got {len(palette)} with num_classes={num_classes}: "
                 f"{str(tuple(palette)):.60}."
             )
+
+
+def _check_size(size: Sequence[int]) -> None:
+    """Raise ValueError unless maps can be resized to a size, or keep theirs: ()."""
+    if (
+        len(size) not in (0, 2)
+        or min(size, default=1) < 1
+        or math.prod(size) > pictures.MOST_PIXELS
+    ):
+        raise ValueError(
+            f"A size is (height, width), at most {pictures.MOST_PIXELS:,} pixels; got "
+            f"{tuple(size)}. Use such as size=(32, 64), or size=() to keep that of the files."
+        )

@@ -1,9 +1,14 @@
-"""Where data sets live on disk, and how two processes keep out of each other's way there."""
+"""Where data sets live on disk, how they stay whole, and how two processes share the place."""
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
+
+from amd_jax.data import arrays
 
 
 def root(data_dir: str | None) -> Path:
@@ -26,3 +31,40 @@ def alone(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def keep(file: Path, array: np.ndarray) -> None:
+    """Write an array as a `.npy`, and its checksum; each appears only once it is whole."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    with partial.open("wb") as handle:
+        np.save(handle, array)
+    checksum = file.with_suffix(".sha256.partial")
+    checksum.write_text(_sha256(partial))
+    checksum.replace(_checksum(file))
+    partial.replace(file)
+
+
+def kept(file: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The array of `keep`, uint8, mapped from disk; None unless its bytes are those written."""
+    checksum = _checksum(file)
+    if not (file.is_file() and checksum.is_file()):
+        return None
+    try:
+        stored = arrays.single(file)
+        if (stored.shape, stored.dtype) != (shape, np.uint8):
+            return None
+        with checksum.open("rb") as handle:
+            expected = handle.read(64)
+        return stored.array() if _sha256(file).encode() == expected else None
+    except (OSError, ValueError):  # damaged
+        return None
+
+
+def _checksum(file: Path) -> Path:
+    return file.with_suffix(".sha256")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

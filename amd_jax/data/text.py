@@ -6,11 +6,10 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from amd_jax.data import characters
+from amd_jax.data import characters, files
 from amd_jax.data.dataset import (
     Source,
     Splits,
@@ -106,10 +105,8 @@ def load(
     Raises:
         ValueError: if it is missing, a folder, not utf-8, too short, or has over 256 symbols.
     """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        found = "a folder" if file.is_dir() else "nothing"
-        raise ValueError(f"The text must be a file; found {found} at {path}. Check the path.")
+    file = files.expanded(path)
+    files.check_file(file, "The text must be a file")
     if file.stat().st_size == 0:
         raise ValueError(f"The text must not be empty; {path} has 0 bytes. Use another file.")
     if raw_bytes:

@@ -6,12 +6,13 @@ network, so the tokens of each split are also kept as one `.npy` file.
 
 import functools
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from amd_jax.data import corpus as corpora
-from amd_jax.data import storage
+from amd_jax.data import files, storage
 from amd_jax.data.corpus import VERSION, Corpus
 from amd_jax.data.text import Text
 
@@ -32,13 +33,17 @@ def read(corpus: Corpus, split: str, data_dir: str | None = None) -> np.ndarray:
     """
     root = storage.root(data_dir)
     file = root / corpus.name / f"tokens-{VERSION}" / f"{split}.npy"
-    if not _is_exported(corpus, file):
+    shape = (corpus.splits[split],)
+    found = storage.kept(file, shape)
+    if found is None:
         if not (root / corpus.name / VERSION).exists():
             _check_source(corpus, root)
         with storage.alone(root / corpus.name):
-            if not _is_exported(corpus, file):  # another process may have done it meanwhile
+            found = storage.kept(file, shape)  # another process may have done it meanwhile
+            if found is None:
                 _export(corpus, root, file.parent)
-    return np.load(file, mmap_mode="r")
+                found = storage.kept(file, shape)
+    return found
 
 
 def _check_source(corpus: Corpus, root: Path) -> None:
@@ -50,26 +55,32 @@ def _check_source(corpus: Corpus, root: Path) -> None:
         raise corpus.missing(root, reason)
 
 
-def _is_exported(corpus: Corpus, file: Path) -> bool:
-    try:
-        tokens = np.load(file, mmap_mode="r")
-    except (OSError, ValueError):  # not there, or cut short
-        return False
-    return tokens.dtype == np.uint8 and tokens.shape == (corpus.splits[file.stem],)
-
-
 def _export(corpus: Corpus, root: Path, folder: Path) -> None:
     """Write the tokens of every split; each file appears only once it is whole."""
-    from amd_jax.data import builders  # TFDS: half a second to import
-
     for stale in folder.parent.glob("incomplete.*"):  # of a TFDS build that was killed
         shutil.rmtree(stale)
-    folder.mkdir(exist_ok=True)
     table = np.arange(256, dtype=np.uint8)  # byte -> token
     for token, character in enumerate(corpus.alphabet or ""):
         table[ord(character)] = token
-    for split, texts in builders.build(corpus, root).items():
-        partial = folder / f"{split}.partial"
-        with partial.open("wb") as handle:
-            np.save(handle, table[np.concatenate(list(texts))])
-        partial.replace(folder / f"{split}.npy")
+    for split, text in _texts(corpus, root):
+        storage.keep(folder / f"{split}.npy", table[text])
+
+
+def _texts(corpus: Corpus, root: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Every split and its text, uint8 (N,). CorpusError if TFDS cannot read what it once built."""
+    from amd_jax.data import builders  # TFDS: half a second to import
+
+    built = root / corpus.name / VERSION
+    was_built = built.exists()
+    try:
+        for split, stretches in builders.build(corpus, root).items():
+            text = np.concatenate([np.empty(0, np.uint8), *stretches])
+            if len(text) != corpus.splits[split]:
+                raise ValueError(f"{len(text):,} characters of {split}")
+            yield split, text
+    except corpora.CorpusError:
+        raise
+    except Exception as error:  # TFDS raises whatever its readers do
+        if not was_built:
+            raise
+        raise corpus.damaged_build(built, files.reason(error)) from error

@@ -1,15 +1,15 @@
 """What a run says of the machine it is on: devices, work per step, rates, memory in use."""
 
-import math
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
+
+from amd_jax import memory
 
 try:
     import resource
@@ -129,47 +129,13 @@ def check_memory(compiled: jax.stages.Compiled) -> None:
     if found is None:
         return
     needed = jax.local_device_count() * found.temp_size_in_bytes
-    free = free_bytes()
+    free = memory.free_bytes()
     if needed > free:
         raise ValueError(
             f"A step takes {needed / 1e9:.1f} GB beside the parameters, and {free / 1e9:.1f} GB "
             "are free. Use a smaller batch_size, take it in parts (accumulate=4), or a smaller "
             "network; where it has remat, remat=True."
         )
-
-
-def free_bytes() -> float:
-    """Memory that this process may still ask for, as Linux tells; elsewhere infinite."""
-    return min(_left_of_machine(), _left_of_group(), _left_of_process())
-
-
-def _left_of_machine() -> float:
-    lines = _text("/proc/meminfo").splitlines()
-    found = {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines)}
-    return 1024 * (found["MemAvailable"] + found.get("SwapFree", 0)) if found else math.inf
-
-
-def _left_of_group() -> float:
-    """Of a container."""
-    most, used = (_text(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
-    return int(most) - int(used) if most.isdecimal() and used.isdecimal() else math.inf
-
-
-def _left_of_process() -> float:
-    """Of `ulimit -v`."""
-    most = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
-    used = _text("/proc/self/statm").split()
-    if resource is None or most == resource.RLIM_INFINITY or not used:
-        return math.inf
-    return most - int(used[0]) * resource.getpagesize()
-
-
-def _text(path: str) -> str:
-    """The text of a file; empty if there is none."""
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
 
 
 def memory_gb() -> float:

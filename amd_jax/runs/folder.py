@@ -117,6 +117,8 @@ def hold(workdir: str | Path) -> None:
         ) from error
     except OSError:  # this file system has no locks
         pass
+    if gone := _HELD.get(path):  # of a folder that was there before
+        gone.close()
     _HELD[path] = file
 
 

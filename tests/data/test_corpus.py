@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import hashlib
 import http.server
+import os
+import shutil
 import threading
 import zipfile
 
@@ -151,8 +153,41 @@ def test_an_interrupted_build_is_done_again(archive, tmp_path, remains):
         (tokens / left).write_bytes(whole[:5000])
     assert_holds(module.load(data_dir=str(tmp_path)), text)
     names = {file.name for file in tokens.iterdir()}
-    assert names == {"train.npy", "validation.npy", "test.npy"}
+    assert names == {f"{split}.{kind}" for split in SPLITS for kind in ("npy", "sha256")}
     assert {file.name for file in folder.iterdir()} == {"1.0.0", "lock", tokens.name}
+
+
+@pytest.mark.parametrize("damage", ["one byte", "no checksum", "a pipe", "another kind"])
+def test_damaged_tokens_are_exported_again(archive, tmp_path, damage):
+    module, path, text = archive
+    place(path, tmp_path)
+    module.load(data_dir=str(tmp_path)).rows("train")
+    file = tmp_path / module.CORPUS.name / f"tokens-{corpus.VERSION}" / "train.npy"
+    whole = file.read_bytes()
+    if damage == "no checksum":
+        file.with_suffix(".sha256").unlink()
+    elif damage == "a pipe":
+        file.unlink()
+        os.mkfifo(file)
+    else:
+        file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if damage == "one byte" else b"PK")
+    assert_holds(module.load(data_dir=str(tmp_path)), text)
+    assert file.read_bytes() == whole
+
+
+def test_a_damaged_build_is_told_and_done_again_once_deleted(archive, tmp_path):
+    module, path, text = archive
+    place(path, tmp_path)
+    module.load(data_dir=str(tmp_path)).rows("train")
+    folder = tmp_path / module.CORPUS.name
+    shutil.rmtree(folder / f"tokens-{corpus.VERSION}")
+    (record,) = (folder / corpus.VERSION).glob("*-train.array_record*")
+    record.write_bytes(record.read_bytes()[:70_000])
+    with pytest.raises(corpus.CorpusError, match="must be as TFDS built it; .*Delete it") as error:
+        module.load(data_dir=str(tmp_path)).rows("train")
+    assert "\n" not in str(error.value)
+    shutil.rmtree(folder / corpus.VERSION)
+    assert_holds(module.load(data_dir=str(tmp_path)), text)
 
 
 @pytest.fixture

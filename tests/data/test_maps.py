@@ -1,6 +1,9 @@
 """Segmentation maps: batches, augmentation, and your own maps in every form they come in."""
 
 import itertools
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from PIL import Image
 from amd_jax.data import maps
 from tests import enumeration
 
+ROOT = pathlib.Path(__file__).parents[2]
 SPLITS = ("train", "validation", "test")
 SIZES = {"train": 10, "validation": 3, "test": 2}
 COLOURS = np.array([(0, 0, 0), (128, 64, 128), (70, 70, 70)], np.uint8)
@@ -263,6 +267,94 @@ def test_an_archive_of_arrays(whole, tmp_path):
     data = maps.load(str(tmp_path / "three.npz"))
     for split, name in zip(SPLITS, ("train", "val", "test"), strict=True):
         np.testing.assert_array_equal(data.rows(split), parts[name])
+
+
+ORDERS = {
+    "fortran": np.asfortranarray,
+    "big-endian": lambda array: array.astype(">i4"),
+    "both": lambda array: np.asfortranarray(array.astype(">u2")),
+    "bool": lambda array: array > 0,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
+def test_arrays_however_they_lie_in_a_file(whole, tmp_path, save, order):
+    array = ORDERS[order](whole)
+    save(tmp_path / "maps.npz", array) if save != np.save else save(tmp_path / "maps.npy", array)
+    (file,) = tmp_path.iterdir()
+    assert_holds(maps.load(str(file)), np.asarray(array, np.uint8))
+
+
+def test_many_maps_are_looked_at_in_blocks(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("amd_jax.data.labels.BLOCK", 2 * whole[0].size)
+    np.save(tmp_path / "maps.npy", np.where(whole == 2, 255, whole).astype(np.int16))
+    data = maps.load(str(tmp_path / "maps.npy"), void=255)
+    assert_holds(data, whole)
+    twice = maps.load(str(tmp_path / "maps.npy"), void=255, size=(8, 12))
+    assert_holds(twice, whole.repeat(2, axis=1).repeat(2, axis=2))
+    whole[17, 3, 4] = 9
+    np.save(tmp_path / "maps.npy", whole)
+    one_line(tmp_path / "maps.npy", r"got 9 in map 17 of .* at row 3, column 4", num_classes=3)
+    assert maps.load(str(tmp_path / "maps.npy")).num_classes == 10
+
+
+def test_pngs_are_converted_in_strips(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("amd_jax.data.pictures.STRIP", 12)
+    save(tmp_path, COLOURS[whole], "RGB")
+    assert_holds(maps.load(str(tmp_path), palette=COLOURS.tolist()), whole)
+    pixels = COLOURS[whole]
+    pixels[3, 3, 2] = (1, 2, 3)
+    save(tmp_path, pixels, "RGB")
+    one_line(
+        tmp_path, r"got \(1, 2, 3\) in .*03\.png at row 3, column 2", palette=COLOURS.tolist()
+    )
+
+
+def test_maps_that_memory_cannot_hold_are_refused(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("amd_jax.memory.free_bytes", lambda: 479)
+    np.save(tmp_path / "maps.npy", whole)
+    assert_holds(maps.load(str(tmp_path / "maps.npy")), whole)  # it stays on the disk
+    np.save(tmp_path / "maps.npy", whole.astype(int))
+    one_line(
+        tmp_path / "maps.npy", "of which 479 bytes are free; they take 480. Make them smaller"
+    )
+    save(tmp_path / "land", whole)
+    one_line(tmp_path / "land", "of which 479 bytes are free; they take 480")
+    np.savez(tmp_path / "maps.npz", whole)
+    one_line(tmp_path / "maps.npz", "of which 479 bytes are free; they take 480")
+    assert maps.load(str(tmp_path / "land"), size=(2, 3)).event_shape == (2, 3)
+
+
+@pytest.mark.parametrize("size", [(4,), (0, 6), (4, 6, 1), (1 << 20, 1 << 20)])
+def test_sizes_that_cannot_be_are_refused(whole, tmp_path, size):
+    np.save(tmp_path / "maps.npy", whole)
+    one_line(tmp_path / "maps.npy", r"A size is \(height, width\)", size=size)
+
+
+LARGE = """
+import re, sys
+from amd_jax.data import maps
+data = maps.load(sys.argv[1])
+assert len(data.rows("train")) == 2700
+print(int(re.search(r"RssAnon:[^0-9]*([0-9]+)", open("/proc/self/status").read())[1]) // 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_array_of_three_gigabytes_stays_on_the_disk(tmp_path):
+    file = tmp_path / "maps.npy"
+    np.lib.format.open_memmap(file, "w+", np.uint8, (3000, 1024, 1024))  # holes
+    command = [sys.executable, "-c", LARGE, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert int(done.stdout) < 300, f"{done.stdout} MB are not of the file"
+
+
+@pytest.mark.slow
+def test_an_archive_of_hundreds_of_megabytes_is_inflated(tmp_path):
+    np.savez_compressed(tmp_path / "maps.npz", np.zeros((400, 1024, 1024), np.uint8))
+    assert len(maps.load(str(tmp_path / "maps.npz")).rows("train")) == 360
 
 
 @pytest.mark.parametrize(("count", "fits"), [(10, False), (11, True), (2, False), (0, False)])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax import memory
 from amd_jax.data import corpus
 from amd_jax.data.text import Text
-from amd_jax.learning import machine
 from tests.experiments.command import OWN, QUICK, ROOT, SMALL, command
 
 TEXT8 = f"--config={ROOT / 'experiments' / 'text8_diffusion.py'}"
@@ -113,7 +113,7 @@ def test_number(argument, tmp_path, report):
 
 
 def test_a_step_that_there_is_no_memory_for(tmp_path, monkeypatch, report):
-    monkeypatch.setattr(machine, "free_bytes", lambda: 1e4)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1e4)
     seen = command(QUICK, *SMALL, f"--workdir={tmp_path / 'run'}").error
     report("a step needs more memory than is free", "said before the step, with ways out", seen)
     assert "A step takes 0.0 GB beside the parameters, and 0.0 GB are free. Use a smaller" in seen

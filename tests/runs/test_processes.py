@@ -1,6 +1,5 @@
-"""Several processes make one run: its numbers, its ends, and what goes wrong between them."""
+"""Several processes make one run: its numbers and its ends; faults/ has what goes wrong."""
 
-import signal
 import socket
 
 import jax
@@ -73,31 +72,3 @@ def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
     assert [status for status, _ in ends(pair(tmp_path))] == [0, 0]
     process.train(tmp_path / "alone", NUMBERS, devices=4)
     np.testing.assert_allclose(losses(tmp_path / "0"), losses(tmp_path / "alone"), rtol=1e-6)
-
-
-@pytest.mark.parametrize("victim", [0, 1])
-def test_when_one_dies_the_other_ends_by_itself_with_a_message(tmp_path, victim):
-    deadly = [{}, {}]
-    deadly[victim] = {"DEADLY_STEP": "6", "DEADLY_SIGNAL": "SIGKILL"}
-    found = ends(pair(tmp_path, environments=deadly))
-    assert found[victim][0] == -signal.SIGKILL
-    status, error = found[1 - victim]
-    assert status not in (0, None)
-    assert "another task died" in error or "another process of this run" in error, error
-
-
-def test_processes_that_disagree_on_the_config_all_stop_and_say_where(tmp_path):
-    found = ends(pair(tmp_path, numbers=(NUMBERS, NUMBERS | {"seed": 1})))
-    for number, (status, error) in enumerate(found):
-        assert status == 1
-        assert f"error: process {number}: All processes of a run need the same config" in error
-        assert '\'"seed": 0' in error
-        assert 'process 1 has \'"seed": 1' in error
-
-
-def test_a_coordinator_that_does_not_answer_is_told(tmp_path):
-    joined = {"coordinator": "127.0.0.1:1", "num_processes": 2, "process": 1, "seconds": 3}
-    late = process.start(tmp_path, joined=joined)
-    _, error = late.communicate(timeout=100)
-    assert late.returncode != 0
-    assert error.startswith("error: Nobody answers at 127.0.0.1:1")

@@ -1,0 +1,62 @@
+"""Files that others made: what is looked at first, and how their faults are told."""
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from amd_jax import memory
+
+
+def expanded(path: str | Path) -> Path:
+    """A path whose ~ is the home folder; as it stands if there is no such home."""
+    return Path(os.path.expanduser(path))
+
+
+def check_file(file: Path, rule: str) -> None:
+    """Raise ValueError, in words that begin with a rule, unless a path is that of a file.
+
+    A pipe or a device may have no end, and is none.
+    """
+    if not file.is_file():
+        found = "a folder" if file.is_dir() else "a pipe or device" if file.exists() else "nothing"
+        raise ValueError(f"{rule}; found {found} at {file}. Check the path.")
+
+
+@contextlib.contextmanager
+def decoding(rule: str, name: str, way_out: str) -> Iterator[None]:
+    """Whatever goes wrong in here becomes one line: rule, what was found in `name`, way out.
+
+    A decoder that is fed with the bytes of others may raise anything, and warn besides.
+
+    Raises:
+        ValueError: for every error inside.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:
+        raise ValueError(f"{rule}; {name} cannot be read ({reason(error)}). {way_out}") from error
+
+
+def reason(error: Exception) -> str:
+    """What an error says, or what it is called: one line, without control characters."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    return printable(first).removesuffix(".") or type(error).__name__
+
+
+def printable(text: str, length: int = 160) -> str:
+    """A text from a file as it may stand in a message: nothing that moves a cursor, and short."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text[:length])
+
+
+def check_memory(size: int, what: str, way_out: str) -> None:
+    """Raise ValueError for more bytes than are free: the system would end the process later."""
+    free = memory.free_bytes()
+    if size > free:
+        raise ValueError(
+            f"{what} must fit into memory, of which {free:,.0f} bytes are free; they take "
+            f"{size:,}. {way_out}"
+        )
