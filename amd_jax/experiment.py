@@ -6,14 +6,11 @@ be known of the data. A run keeps the numbers, the facts and the file itself, so
 sampled from without the data.
 """
 
-import ast
 import dataclasses
 import functools
 import hashlib
 import inspect
-import itertools
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +22,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import facts as facts_
 from amd_jax import parallel
+from amd_jax import source as sources
 from amd_jax.evaluation import report
 from amd_jax.facts import Facts
 from amd_jax.learning import loop
@@ -39,9 +37,6 @@ from amd_jax.runs.keeper import Keeper
 from amd_jax.types import Dataset, Params
 
 __all__ = ["LONG", "Experiment", "Parts", "Run", "load_run", "numbers", "open_run", "train"]
-
-FUNCTIONS = ("get_config", "data", "build")
-_COUNT = itertools.count()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,10 +110,10 @@ class Experiment:
         if isinstance(file, ModuleType):
             module, source = file, inspect.getsource(file)
         else:
-            path, variant = split_variant(str(file))
-            source = _source(path)
-            module = _executed(source, path)
-        functions = [getattr(module, name) for name in FUNCTIONS]
+            path, variant = sources.split_variant(str(file))
+            source = sources.read(path)
+            module = sources.executed(source, path)
+        functions = [getattr(module, name) for name in sources.FUNCTIONS]
         return cls(*functions, source, Path(module.__file__), variant)
 
     @property
@@ -364,44 +359,3 @@ def _json(facts: Facts) -> dict[str, Any]:
 def _has(data: Any, name: str) -> bool:
     """Whether a class or an object has an attribute, which is not computed."""
     return name in dir(data)
-
-
-def split_variant(file: str) -> tuple[str, str | None]:
-    """The path of an experiment file, and what stands behind it after a colon, if anything."""
-    path, colon, variant = file.rpartition(":")
-    return (path, variant) if colon and path.endswith(".py") else (file, None)
-
-
-def _source(file: str | Path) -> str:
-    """The text of an experiment file; ValueError if it is missing, or is none."""
-    path = folders.at(file)
-    if not path.is_file() or path.suffix != ".py":
-        found = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"
-        raise ValueError(
-            f"An experiment is a Python file; found {found} at {path}. "
-            "Try experiments/quickstart.py."
-        )
-    try:
-        source = path.read_text()
-        tree = ast.parse(source, path.name)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{path} must be Python: {error}. Correct it.") from error
-    named = {getattr(node, "name", getattr(node, "id", None)) for node in ast.walk(tree)}
-    if missing := [name for name in FUNCTIONS if name not in named]:
-        raise ValueError(
-            "An experiment file defines get_config(), data(config) and build(config, facts); "
-            f"{path} lacks {' and '.join(missing)}. See experiments/quickstart.py."
-        )
-    return source
-
-
-def _executed(source: str, file: str | Path) -> ModuleType:
-    """The module of a source; its functions and classes find it by its name."""
-    module = ModuleType(f"experiment_{Path(file).stem}_{next(_COUNT)}")
-    module.__file__ = str(file)
-    sys.modules[module.__name__] = module
-    try:
-        exec(compile(source, str(file), "exec"), module.__dict__)
-    except ImportError as error:
-        raise ValueError(f"{file} cannot be imported: {error}. Correct its imports.") from error
-    return module

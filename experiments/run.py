@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import experiment as experiments
 from amd_jax import parallel
+from amd_jax import source as sources
 from amd_jax.experiment import Experiment, Run
 from amd_jax.learning import allocator
 from amd_jax.runs import folder as folders
@@ -132,7 +133,7 @@ def _tell_other_file(asked: Asked, run: Run) -> None:
 
 def _text(config: str) -> str:
     """The text of an experiment file; empty if it cannot be read."""
-    path, _ = experiments.split_variant(config)
+    path, _ = sources.split_variant(config)
     try:
         return Path(path).read_text()
     except (OSError, ValueError):
@@ -163,7 +164,7 @@ def main(argv: list[str]) -> None:
 
 def default_workdir(config: str) -> str:
     """Where a run of an experiment goes unless one says."""
-    path, variant = experiments.split_variant(config)
+    path, variant = sources.split_variant(config)
     return "runs/" + "_".join(filter(None, [Path(path).stem, variant]))
 
 

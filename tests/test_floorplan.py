@@ -34,7 +34,8 @@ MAY_IMPORT = {  # besides itself and those
     "learning": MATHEMATICS | {"models", "parallel", "memory"},
     "evaluation": MATHEMATICS | {"models", "parallel"},
     "runs": {"parallel"},
-    "experiment": MATHEMATICS | {"models", "parallel", "learning", "evaluation", "runs"},
+    "source": {"runs"},
+    "experiment": MATHEMATICS | {"models", "parallel", "learning", "evaluation", "runs", "source"},
     "training": {"experiment"},
 }
 
