@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from amd_jax import parallel
 from amd_jax.data import characters, labels
 from amd_jax.evaluation import correction, gallery, report
 from amd_jax.experiment import Run
@@ -31,15 +32,20 @@ class Session:
         return report.of(self.run.facts)
 
     def place(self, what: str) -> Path | None:
-        """Where files of a kind go, but for their endings; None if the workdir is remote."""
+        """Where files of a kind go, but for their endings; None for what is not to write any."""
         folder = self.asked.output or self.run.workdir
-        return None if "://" in str(folder) else Path(folder) / f"{what}_seed{self.asked.seed}"
+        return Path(folder) / f"{what}_seed{self.asked.seed}" if _writes(folder) else None
 
     def record(self, what: str, value: float, error: float, **how: Any) -> None:
-        """Adds a figure to the results of the run, if its workdir is local."""
-        if "://" not in str(self.run.workdir):
+        """Adds a figure to the results of the run, if this is to write them."""
+        if _writes(self.run.workdir):
             how = {"step": self.run.step, "seed": self.asked.seed, **how}
             results.add(Path(self.run.workdir), what=what, value=value, error=error, **how)
+
+
+def _writes(folder: Path | str) -> bool:
+    """Whether this process writes into a folder: the first one does, and not from afar."""
+    return parallel.is_first() and "://" not in str(folder)
 
 
 def evaluate(session: Session) -> None:

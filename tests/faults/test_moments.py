@@ -214,6 +214,7 @@ def test_kills(moment, place, unbroken, report):
         seen.append(f"{len(remains)} checkpoints, {len(broken)} of them no whole one")
         check_unbroken(unbroken)
         print(f"{moment.__name__}, kill {i + 1}: {seen[-1]}")
+        jax.clear_caches()  # of programs, which this process would else hold for every kill
     what = f"{KILLS} times kill -9 in {moment.__name__}"
     report(what, "the same bits as unbroken, each time", f"{len(seen)}: {sorted(set(seen))}")
     damaged = stored.inspected(RUN / "checkpoints", identity(RUN))[1]
