@@ -114,7 +114,7 @@ def finished(run: Run, workdir: Path) -> dict | None:
             f"{workdir} holds a row of another config: {'; '.join(differing)}. "
             "Give another --workdir."
         )
-    return folders.read_json(workdir / "row.json")
+    return folders.read_json(workdir / "row.json", {"steps": int})
 
 
 def steps_that_fit(run: Run, minutes: float) -> int:

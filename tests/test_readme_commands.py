@@ -1,7 +1,7 @@
 """Every command of the README, in order, as a reader would: relative paths, default workdirs.
 
-In a copy of the checkout, with an empty HOME. Trainings are cut short; what installs, needs
-several machines, a reference checkout or an archive is left out, and counted.
+In a copy of the checkout, with an empty HOME. Trainings and evaluations are short; what installs,
+needs several machines, a reference checkout or an archive is left out, and counted.
 """
 
 import os
@@ -38,9 +38,10 @@ def short(line):
     if "experiments.table4" in words:
         words.remove("--minutes=20")
         small = "--minutes=0.01 --importance_samples=2 --num_texts=2 --config.timesteps=4"
-        return words + small.split() + ["--rows=uniform,diffusion"]
-    trains = "experiments.run" in words and not any(w.startswith("--mode") for w in words)
-    return [*words, *SHORT] if trains else words
+        return words + small.split() + ["--rows=diffusion"]
+    if "experiments.run" not in words or "--mode=sample" in words or "--mode=correct" in words:
+        return words
+    return [*words, *(["--num_texts=4"] if "--mode=evaluate" in words else SHORT)]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.faults.sending import QUICK, RUN, SMALL, command, finished, start
 from tests.runs.runs import ending, identity, metrics
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("AMD_JAX_KILLS", 2))
+KILLS = int(os.environ.get("AMD_JAX_KILLS", 1))
 TRAIN = (
     *(QUICK, *SMALL, "--config.num_steps=200", "--config.log_every=10"),
     *("--config.checkpoint_every=5", "--config.evaluate_every=10", "--config.evaluate_texts=60"),
@@ -85,8 +85,12 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
-@pytest.mark.parametrize("moment", MOMENTS)
+SIGNALS = [("SIGTERM", moment) for moment in MOMENTS]
+SIGNALS += [("SIGINT", "steps"), ("SIGINT", "final sampling")]
+SIGNALS += [("SIGHUP", "evaluation"), ("SIGHUP", "compilation")]
+
+
+@pytest.mark.parametrize(("name", "moment"), SIGNALS)
 def test_a_signal(moment, name, place, unbroken, report):
     fresh = {"JAX_COMPILATION_CACHE_DIR": str(place / "compiled")}
     running = start(*TRAIN, cwd=place, **(fresh if moment == "compilation" else {}))
