@@ -14,7 +14,7 @@ FILES = [
 ]
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "amd_jax")]
 MATHEMATICS = {"ops", "diffusion", "transforms"}
-EVERYWHERE = {"types", "facts", "options", "lazy"}  # they belong to every floor
+EVERYWHERE = {"types", "facts", "options", "memory", "lazy"}  # they belong to every floor
 MAY_IMPORT = {  # besides itself and those
     "__init__": {"experiment"},
     "types": set(),
@@ -28,10 +28,10 @@ MAY_IMPORT = {  # besides itself and those
     "diffusion": {"ops"},
     "transforms": {"ops"},
     "networks": set(),
-    "data": {"memory"},
+    "data": set(),
     "models": MATHEMATICS,
     "recipes": MATHEMATICS | {"models", "networks"},
-    "learning": MATHEMATICS | {"models", "parallel", "memory"},
+    "learning": MATHEMATICS | {"models", "parallel"},
     "evaluation": MATHEMATICS | {"models", "parallel"},
     "runs": {"parallel"},
     "source": {"runs"},
