@@ -28,7 +28,7 @@ def read(file: str | Path) -> str:
             "Try experiments/quickstart.py."
         )
     try:
-        source = path.read_text()
+        source = path.read_text(encoding="utf-8")
         tree = ast.parse(source, path.name)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{path} must be Python: {error}. Correct it.") from error

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from amd_jax.experiment import load_run
+from amd_jax.experiment import Experiment, load_run
 from tests.faults.sending import QUICK, RUN, SMALL, command
 from tests.runs.runs import CLOCK, metrics
 
@@ -355,6 +355,25 @@ def test_a_config_that_cannot_be(name, place, report):
     seen = command(f"--config={name}").error
     report(f"--config={name}", "one line", seen)
     assert CONFIGS[name] in seen
+
+
+@pytest.mark.slow
+def test_a_run_whose_file_is_not_trusted(trained, report):
+    """As docs/trust.md says: it is executed, unless the experiment is given."""
+    file = trained / "experiment.py"
+    file.write_text(f"import pathlib\npathlib.Path('executed').touch()\n{file.read_text()}")
+    load_run(RUN, experiment=Experiment.open("experiments/quickstart.py"))
+    seen = pathlib.Path("executed").exists()
+    report("a run of somebody else, read with an own experiment", "not executed", seen)
+    assert not seen
+    load_run(RUN)
+    assert pathlib.Path("executed").exists()
+
+
+def test_a_home_that_is_not_there(place, report):
+    seen = command("--config=experiments/own_text.py", "--config.data.path=~nobody-here/x").error
+    report("--config.data.path=~nobody-here/x", "found nothing", seen)
+    assert "The text must be a file; found nothing at" in seen
 
 
 OWN = {"own_text": "own_text needs a file", "own_maps": "own_maps needs a folder or file"}
