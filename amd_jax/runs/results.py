@@ -26,7 +26,7 @@ def read(workdir: Path) -> list[dict[str, Any]]:
     """The figures of a run; none if the file is missing or damaged."""
     try:
         found = json.loads((Path(workdir) / NAME).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
     return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
 

@@ -64,7 +64,10 @@ class Watch:
 
     def _look(self) -> None:
         began = time.monotonic()
-        while (now := time.monotonic() - began) < self._seconds or not self._evaluated.is_set():
+        more = True
+        while more:  # the last sample is of after the first evaluation, too
+            now = time.monotonic() - began
+            more = now < self._seconds or not self._evaluated.is_set()
             self.samples.append({"minute": now / 60, **held(), **dataclasses.asdict(self.counts)})
             time.sleep(self._every)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -70,7 +70,9 @@ def test_a_short_soak_counts_its_second_half(monkeypatch):
 
 @pytest.mark.slow
 def test_a_soak_in_a_process():
-    rows = {row.parameters["quantity"]: row for row in soak.measure(minutes=0.1, every=0.1)}
+    often = {"evaluate_every": 8, "checkpoint_every": 4}
+    found = soak.measure(minutes=0.1, every=0.1, changes=often)
+    rows = {row.parameters["quantity"]: row for row in found}
     assert rows["steps"].max > rows["evaluations"].max >= 1
     assert rows["saves"].max >= 1
     assert rows["compilations"].min > 1

@@ -1,20 +1,12 @@
 """The command line: train, evaluate, sample, correct, stop and continue."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 
-import jax
-import numpy as np
 import pytest
 
 from amd_jax.evaluation import report
-from amd_jax.experiment import load_run
-from tests.experiments.command import QUICK, ROOT, SMALL, command
+from tests.experiments.command import QUICK, SMALL, command
 
-LONG = (*SMALL, "--config.num_steps=200")  # long enough to be stopped on its way
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ALPHABET = set(" " + LETTERS)
 
@@ -113,66 +105,6 @@ def test_help_lists_flags_and_numbers_which_may_be_powers_of_ten(config, tmp_pat
     for part in ("--config.timesteps=7\n", "--config.optimizer.matrices=0.01\n"):
         assert (part in result.out) == bool(config)
     assert list(tmp_path.iterdir()) == []
-
-
-def start(workdir, *arguments):
-    """Starts a command in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments.run", QUICK, f"--workdir={workdir}", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("runs") / "unbroken"
-    assert start(workdir, *LONG).wait(600) == 0
-    return workdir
-
-
-def stop_after(process, workdir, steps, number):
-    """Sends a signal once some steps were taken; what stderr holds then."""
-    file = workdir / "metrics.jsonl"
-    while not (file.exists() and len(file.read_text().splitlines()) >= steps):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(number)
-    _, error = process.communicate(timeout=600)
-    assert process.returncode != 0
-    return error
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_a_stopped_run_ends_with_the_bits_of_an_unbroken_one(name, unbroken, tmp_path):
-    workdir = tmp_path / "stopped"
-    error = stop_after(start(workdir, *LONG), workdir, 5, getattr(signal, name))
-    if name != "SIGKILL":
-        assert "Traceback" not in error
-        assert error.endswith("of 200; saved. The same command continues.\n")
-    assert len(metrics(workdir)) < 200
-    assert start(workdir, *LONG).wait(600) == 0
-
-    found = [load_run(run)[1] for run in (workdir, unbroken)]
-    jax.tree.map(np.testing.assert_array_equal, *found)
-    lines = [metrics(run) for run in (workdir, unbroken)]
-    assert [line["step"] for line in lines[0]] == list(range(1, 201))
-    losses = [[line["loss_bits_per_char"] for line in run] for run in lines]
-    np.testing.assert_array_equal(*losses)
-
-
-@pytest.mark.slow
-def test_a_reader_who_leaves_does_not_end_the_run(tmp_path):
-    """As `| head -1` does."""
-    command = [sys.executable, "-m", "experiments.run", QUICK, *SMALL, f"--workdir={tmp_path}"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline().startswith("stdlib_docs: ")
-    process.stdout.close()
-    assert process.wait(300) == 0
-    assert load_run(tmp_path)[0].step == 6
 
 
 def test_an_interrupted_evaluation_keeps_the_run(trained, monkeypatch):

@@ -6,9 +6,18 @@ python -m pytest -m "" tests/faults
 import pathlib
 import shutil
 
+import jax
 import pytest
 
 from tests.faults.sending import QUICK, SMALL, command, experiments
+
+
+@pytest.fixture(autouse=True)
+def room(request):
+    """Forgets the programs of slow tests: each trains anew, and memory maps are few."""
+    yield
+    if request.node.get_closest_marker("slow"):
+        jax.clear_caches()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ the run by relative paths, with the workdir that they have by default.
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -40,7 +41,13 @@ def start(*arguments: str, cwd: pathlib.Path, devices: int = 2, **environment):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heedful,
     )
+
+
+def heedful() -> None:
+    """Heeds a closed terminal, also where the tests were started with nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def finished(running: subprocess.Popen, seconds: float = 120) -> tuple[int, str, str]:

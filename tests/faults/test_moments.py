@@ -86,8 +86,7 @@ MOMENTS = {
 
 
 SIGNALS = [("SIGTERM", moment) for moment in MOMENTS]
-SIGNALS += [("SIGINT", "steps"), ("SIGINT", "final sampling")]
-SIGNALS += [("SIGHUP", "evaluation"), ("SIGHUP", "compilation")]
+SIGNALS += [("SIGINT", "steps"), ("SIGHUP", "evaluation")]
 
 
 @pytest.mark.parametrize(("name", "moment"), SIGNALS)
