@@ -40,3 +40,22 @@ def room_for_programs():
         import jax
 
         jax.clear_caches()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """A table of the faults that were sent, with those of the slow tests, or where asked for."""
+    asked = terminalreporter.config
+    if "not slow" in asked.option.markexpr and not any("faults" in name for name in asked.args):
+        return
+    rows = []
+    for outcome, word in (("passed", "held"), ("failed", "FAILED"), ("skipped", "not sent")):
+        for found in terminalreporter.stats.get(outcome, ()):
+            if "tests/faults/" not in found.nodeid or getattr(found, "when", "") == "teardown":
+                continue
+            told = [value for name, value in found.user_properties if name == "fault"]
+            name = found.nodeid.partition("tests/faults/")[2].replace(".py::test_", ": ")
+            rows += [(word, *row) for row in told or [(name, "as its test says", word)]]
+    if rows:
+        terminalreporter.section(f"{len(rows)} faults")
+    for word, fault, expected, seen in sorted(rows):
+        terminalreporter.line(f"{word:8} | {fault:.70} | {expected:.70} | {seen:.110}")

@@ -53,18 +53,3 @@ def trained(finished, place):
     """runs/quickstart, relative to where the test works: a copy of the finished run."""
     shutil.copytree(finished / "runs", place / "runs")
     return pathlib.Path("runs/quickstart")
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Prints the table."""
-    rows = []
-    for outcome, word in (("passed", "held"), ("failed", "FAILED"), ("skipped", "not sent")):
-        for found in terminalreporter.stats.get(outcome, ()):
-            if "tests/faults/" not in found.nodeid or getattr(found, "when", "") == "teardown":
-                continue
-            told = [value for name, value in found.user_properties if name == "fault"]
-            name = found.nodeid.partition("tests/faults/")[2].replace(".py::test_", ": ")
-            rows += [(word, *row) for row in told or [(name, "as its test says", word)]]
-    terminalreporter.section(f"{len(rows)} faults")
-    for word, fault, expected, seen in sorted(rows):
-        terminalreporter.line(f"{word:8} | {fault:.70} | {expected:.70} | {seen:.110}")
