@@ -30,7 +30,7 @@ from amd_jax.learning.loop import Parts
 from amd_jax.learning.numbers import LONG, check_numbers, numbers
 from amd_jax.learning.profile import traced
 from amd_jax.models import bounds
-from amd_jax.runs import checkpoints, stored
+from amd_jax.runs import checkpoints, documents, lock, stored
 from amd_jax.runs import folder as folders
 from amd_jax.runs.folder import Contents
 from amd_jax.runs.keeper import Keeper
@@ -219,7 +219,7 @@ def train(
 ) -> tuple[Run, Params]:
     """Trains a run in a folder, or goes on with it: see `Experiment.fit`."""
     check_numbers(run.config)
-    folders.check_local(workdir)
+    lock.check_local(workdir)
     workdir, contents = Path(workdir), run.contents()
     fresh = _fresh_parameters(run)
     params = None if init_from is None else _others(init_from, run, fresh)
@@ -255,7 +255,7 @@ def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
                 f"{workdir} was fitted without an experiment file. Give the experiment that it is "
                 "of: load_run(workdir, experiment=...)."
             )
-        file = folders.at(workdir) / "experiment.py"
+        file = documents.at(workdir) / "experiment.py"
         if "://" in str(workdir):
             stored.say(f"{file} is executed")
         experiment = Experiment.open(file)

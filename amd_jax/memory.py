@@ -10,6 +10,16 @@ except ImportError:  # Windows
     resource = None
 
 
+def check(size: int, what: str, way_out: str) -> None:
+    """Raise ValueError for more bytes than are free: the system would end the process later."""
+    free = free_bytes()
+    if size > free:
+        raise ValueError(
+            f"{what} must fit into memory, of which {free:,.0f} bytes are free; they take "
+            f"{size:,}. {way_out}"
+        )
+
+
 def free_bytes() -> float:
     """Memory that this process may still ask for, as Linux tells; elsewhere all there is."""
     return min(_left_of_machine(), _left_of_group(), _left_of_process())

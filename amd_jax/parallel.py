@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from amd_jax import processes
+from amd_jax import narrator, processes
 from amd_jax.types import Array, Key
 
 AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
@@ -37,7 +37,7 @@ def start(
     processes and the own index; or without them under Slurm (`srun`) and on Cloud TPU, which tell
     JAX by their environment. Raises ValueError for some of the three without the others and for
     what they cannot be, RuntimeError if the others do not come within some `seconds`. A process
-    that loses the others later ends with one line on stderr (`processes.py`).
+    that loses the others later ends with one line on stderr (`narrator.py`).
     """
     given = (coordinator, num_processes, process)
     if None in given and given != (None, None, None):
@@ -52,7 +52,7 @@ def start(
         join_seconds = HEARTBEAT_SECONDS  # they are all there
     elif not _told_by_environment():
         return
-    processes.narrate()
+    narrator.narrate()
     try:
         jax.distributed.initialize(
             address,

@@ -1,36 +1,19 @@
-"""How the processes of one run find each other, and how one says that it has lost the others.
+"""How the processes of one run find each other.
 
-JAX does both in C++: a wrong address, a number given twice or a process that died end it with a
+JAX does that in C++: a wrong address or a number given twice end it with a
 stack trace, or a segmentation fault, and nothing that one could catch. So process 0 calls the roll
-before JAX starts, at the very address that JAX will have; and from then on what C++ writes to
-stderr goes through a second program, this file, which outlives the process and knows its end.
-Nothing here knows JAX.
+before JAX starts, at the very address that JAX will have. Nothing here knows JAX.
 """
 
 import contextlib
 import errno
-import functools
 import json
-import os
 import re
 import select
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterable
-from typing import BinaryIO
 
 GO = "go"
-LOST = (
-    "another process of this run has failed, died or fallen silent, so this one stops: {}. "
-    "Start all of them again: the same command continues from what is saved."
-)
-BROKEN = re.compile(
-    rb"[EF]\d{4} .* (coordination_service\w*|client)\.(cc|h):\d+\] |W.* preemption_"
-)
-TRACE = re.compile(rb"\*\*\* |    @ ")
 
 
 def meet(coordinator: str, number: int, process: int, seconds: float) -> str:
@@ -208,71 +191,3 @@ def _written(address: tuple) -> str:
     """An address as one writes it: 10.0.0.1:1234, or [::1]:1234."""
     host, port = address[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-@functools.cache  # which keeps it, too
-def narrate() -> subprocess.Popen:
-    """From now on, what C++ writes to stderr goes through `retell`, in a program of its own.
-
-    Python's own stderr stays as it is.
-    """
-    if sys.stderr is sys.__stderr__ is not None:  # not in a notebook
-        python = os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, "backslashreplace")
-        sys.stderr = sys.__stderr__ = python
-    narrator = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__],
-        stdin=subprocess.PIPE,
-        stdout=2,
-        start_new_session=True,
-    )
-    os.dup2(narrator.stdin.fileno(), 2)
-    narrator.stdin.close()
-    return narrator
-
-
-def say(line: str) -> None:
-    """Writes a process's last line to stderr; nothing that C++ says after it is told."""
-    sys.stderr.flush()
-    os.write(2, f"error: {line}\n".encode())
-
-
-def retell(lines: Iterable[bytes], out: BinaryIO) -> None:
-    """Passes on the lines, except JAX's on a run that is broken; in their place one at the end.
-
-    None is put there if the process has already given its reason, by `say`.
-    """
-    told = quiet = False
-    broken = b""
-    for line in lines:
-        if line.startswith(b"error: "):
-            told, quiet = True, False
-        elif BROKEN.match(line) or (broken and TRACE.match(line)):
-            quiet = True
-        if quiet:
-            broken += line
-        else:
-            _write(out, line)
-    if broken and not told:
-        _write(
-            out,
-            b"error: " + LOST.format(_status(broken.decode(errors="replace"))).encode() + b"\n",
-        )
-
-
-def _status(text: str) -> str:
-    """The first sentence of the status in what JAX has said: "UNAVAILABLE: it is gone"."""
-    status = text.rpartition("absl::Status: ")[2].partition("\n\n")[0]
-    return " ".join(re.split(r"\.\s|\n\*\*\*", status)[0].split())
-
-
-def _write(out: BinaryIO, line: bytes) -> None:
-    """Writes a line where somebody may still read."""
-    with contextlib.suppress(OSError):
-        out.write(line)
-        out.flush()
-
-
-if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it ends when the process has ended
-    retell(sys.stdin.buffer, sys.stdout.buffer)

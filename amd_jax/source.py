@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from amd_jax.runs import folder as folders
+from amd_jax.runs import documents
 
 FUNCTIONS = ("get_config", "data", "build")
 _COUNT = itertools.count()
@@ -20,7 +20,7 @@ def split_variant(file: str) -> tuple[str, str | None]:
 
 def read(file: str | Path) -> str:
     """The text of an experiment file; ValueError if it is missing, or is none."""
-    path = folders.at(file)
+    path = documents.at(file)
     if not path.is_file() or path.suffix != ".py":
         found = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"
         raise ValueError(

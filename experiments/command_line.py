@@ -11,8 +11,8 @@ from typing import Any
 import jax
 from absl import flags, logging
 
-from amd_jax import processes
-from amd_jax.learning import loop
+from amd_jax import narrator
+from amd_jax.learning import loop, machine
 
 OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a file, executed
 
@@ -51,10 +51,10 @@ def leave(error: Exception) -> None:
     if shared:
         line = told(error)
     elif re.match("[A-Z_]+: ", str(error)):  # a status, as of a collective that has failed
-        line = processes.LOST.format(str(error).splitlines()[0])
+        line = narrator.LOST.format(str(error).splitlines()[0])
     else:
         line = "".join(traceback.format_exception(error))
-    processes.say(f"process {jax.process_index()}: {line}")
+    narrator.say(f"process {jax.process_index()}: {line}")
     if shared and jax.process_index() == 0:
         time.sleep(2)  # JAX ends the others with it; they may be about to give the same reason
     os._exit(1)
@@ -65,10 +65,7 @@ def told(error: Exception) -> str:
     if not out_of_memory(error):
         return str(error)
     found = (str(error).splitlines() or [type(error).__name__])[0]
-    return (
-        f"out of memory: {found}. Use a smaller batch_size, take it in parts (accumulate=4), or a "
-        "smaller network; where it has remat, remat=True."
-    )
+    return f"out of memory: {found}. {machine.SMALLER}"
 
 
 def out_of_memory(error: Exception) -> bool:

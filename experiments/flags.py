@@ -1,22 +1,20 @@
-"""The command line: its flags by mode, a config's numbers, and what the model itself declares.
+"""The command line: its flags by mode, and the numbers of a config.
 
-Three parts, read one after the other, since each needs what the one before it has found: the flags
-below, the numbers of the config (`--config.NAME=VALUE`), and the numbers of the model's samplers,
-bounds and editors (`amd_jax.options`), whatever they are.
+Three parts are read one after the other, since each needs what the one before it has found: the
+flags below, the numbers of the config (`--config.NAME=VALUE`), and those that the model declares
+(`offers.py`).
 """
 
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from amd_jax import models, options
 from amd_jax.data import files
-from amd_jax.models import bounds
 from amd_jax.runs import folder as folders
 
 MODES = ("train", "evaluate", "sample")  # and the editors of the model, such as correct
@@ -89,9 +87,9 @@ class Asked:
 
 def read(argv: Sequence[str], table: Sequence[Flag] = FLAGS) -> Asked:
     """The flags of a command line that a table has; what else stands there is the rest."""
-    found = _empty()
+    found = empty()
     for flag in table:
-        _define(found, flag.name, flag.default, flag.kind, flag.help, flag.least, flag.most)
+        define(found, flag.name, flag.default, flag.kind, flag.help, flag.least, flag.most)
     rest = found(["", *argv], known_only=True)[1:]
     given = frozenset(flag.name for flag in table if found[flag.name].present)
     return Asked({flag.name: found[flag.name].value for flag in table}, given, rest)
@@ -100,7 +98,7 @@ def read(argv: Sequence[str], table: Sequence[Flag] = FLAGS) -> Asked:
 def finish(asked: Asked, table: Sequence[Flag]) -> None:
     """ValueError if a command line holds more than flags of a table."""
     for argument in asked.rest:
-        _refuse_unknown(argument, [flag.name for flag in table])
+        refuse_unknown(argument, [flag.name for flag in table])
 
 
 def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
@@ -114,7 +112,7 @@ def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
             every = ", ".join(f"--config.{n}" for n in sorted(known))
             hint = f"Did you mean --config.{near[0]}?" if near else f"It has {every}."
             raise ValueError(f"--config.{name} is not a number of this experiment. {hint}")
-    found, config = _empty(), config.copy_and_resolve_references()  # it is changed in place
+    found, config = empty(), config.copy_and_resolve_references()  # it is changed in place
     config_flags.DEFINE_config_dict("config", config, flag_values=found, sys_argv=["", *rest])
     left = found(["", *rest], known_only=True)[1:]
     return dataclasses.replace(asked, rest=left), found["config"].value
@@ -136,106 +134,7 @@ def absolute_places(config: ConfigDict) -> None:
             config.update_from_flattened_dict({name: str(files.expanded(value).absolute())})
 
 
-class Choice(NamedTuple):
-    """What the command line chooses of what a model declares."""
-
-    bounds: tuple[Any, ...]
-    sampler: Any  # None if the model has only its own way
-    editors: tuple[Any, ...]
-    editor: Any  # of the mode; None if that is none
-
-
-def choose(asked: Asked, model: Any) -> Choice:
-    """What a model declares, with the numbers that the command line gives.
-
-    Raises ValueError for a flag that nobody knows, or that this mode or this choice ignores.
-    """
-    offered = Offers(model)
-    mode = offered.mode(asked.mode)
-    _refuse_ignored(asked, mode)
-    numbers, of = offered.read(asked.rest)
-    bounds = offered.bounds
-    if asked.bound is not None:
-        bounds = [options.named(bounds, name, "bound") for name in asked.bound.split(",")]
-    else:
-        bounds = bounds[:1]
-    sampler = offered.samplers[0] if offered.samplers else None
-    if asked.sampler is not None:
-        sampler = options.named(offered.samplers, asked.sampler, "sampler")
-    heeded = {
-        "train": [*bounds, sampler, *offered.editors],
-        "evaluate": bounds,
-        "sample": [sampler],
-    }.get(mode, [editor for editor in offered.editors if editor.name == mode])
-    for name in numbers:
-        if not any(name in _fields(option) for option in heeded):
-            raise ValueError(
-                f"--{name} is a number of {', '.join(of[name])}, which this command does not use. "
-                "Leave it out."
-            )
-
-    def filled(option: Any) -> Any:
-        mine = {name: value for name, value in numbers.items() if name in _fields(option)}
-        return dataclasses.replace(option, **mine) if mine else option
-
-    editors = tuple(map(filled, offered.editors))
-    return Choice(
-        tuple(map(filled, bounds)),
-        filled(sampler),
-        editors,
-        next((editor for editor in editors if editor.name == mode), None),
-    )
-
-
-class Offers:
-    """The ways to sample, to bound and to edit that a model declares."""
-
-    def __init__(self, model: Any):
-        """Of a model, or of a class of them."""
-        self.owner = model.__name__ if isinstance(model, type) else type(model).__name__
-        self.samplers = list(getattr(model, "samplers", ()))
-        self.bounds = list(bounds.of(model))
-        self.editors = list(getattr(model, "editors", ()))
-
-    def mode(self, name: str) -> str:
-        """The name of a mode; ValueError, with those that there are, for any other."""
-        modes = [*MODES, *(editor.name for editor in self.editors)]
-        if name not in modes:
-            raise ValueError(
-                f"--mode is one of {', '.join(modes)} for a {self.owner}; got {name}."
-            )
-        return name
-
-    def all(self) -> list[Any]:
-        """Everything."""
-        return [*self.samplers, *self.bounds, *self.editors]
-
-    def read(self, rest: Sequence[str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
-        """The numbers that are given, and the names of the options that have each number.
-
-        Raises ValueError for what is no flag at all.
-        """
-        found, of = _empty(), {}
-        for option in self.all():
-            for number in options.numbers(option):
-                if number.name not in of:
-                    _define(found, number.name, None, number.kind, number.help)
-                of.setdefault(number.name, []).append(option.name)
-        left = found(["", *rest], known_only=True)[1:]
-        for argument in left:
-            name = re.match(r"-*([^=]*)", argument)[1]
-            for kind in (models.Diffusion, models.Flow):
-                if any(name in _fields(option) for option in Offers(kind).all()):
-                    raise ValueError(
-                        f"--{name} is for a {kind.__name__}; this experiment has a {self.owner}. "
-                        "Leave it out."
-                    )
-            _refuse_unknown(argument, [*(flag.name for flag in FLAGS), *of])
-        given = {name: found[name].value for name in of if found[name].present}
-        return given, of
-
-
-def _refuse_unknown(argument: str, known: Sequence[str]) -> None:
+def refuse_unknown(argument: str, known: Sequence[str]) -> None:
     """ValueError for an argument that is no flag; names one that is near."""
     if not argument.startswith("-"):
         raise ValueError(
@@ -247,37 +146,14 @@ def _refuse_unknown(argument: str, known: Sequence[str]) -> None:
     raise ValueError(f"Unknown flag --{name}. {hint}")
 
 
-def check_mode(name: str) -> None:
-    """ValueError for a mode that no model of the library has."""
-    editors = {e.name: e for kind in (models.Diffusion, models.Flow) for e in Offers(kind).editors}
-    if name not in {*MODES, *editors}:
-        raise ValueError(f"--mode is one of {', '.join([*MODES, *editors])}; got {name}.")
-
-
-def _refuse_ignored(asked: Asked, mode: str) -> None:
-    """ValueError for a flag that a mode does not heed."""
-    kind = mode if mode in MODES else EDIT
-    for flag in FLAGS:
-        if flag.name in asked.given and kind not in flag.modes:
-            others = " and ".join(m if m in MODES else "corrections" for m in flag.modes)
-            raise ValueError(
-                f"--{flag.name} is for {others}; --mode={mode} does not heed it. Leave it out."
-            )
-
-
-def _fields(option: Any) -> set[str]:
-    """The names of an option's numbers."""
-    return {number.name for number in options.numbers(option)} if option is not None else set()
-
-
-def _empty() -> flags.FlagValues:
+def empty() -> flags.FlagValues:
     """No flags yet; their order does not matter."""
     found = flags.FlagValues()
     found.set_gnu_getopt(True)
     return found
 
 
-def _define(
+def define(
     into: flags.FlagValues,
     name: str,
     default: Any,
@@ -303,36 +179,3 @@ def _integer(argument: str, known: dict[str, Any]) -> str:
         except (ValueError, OverflowError):
             pass
     return argument
-
-
-def usage(config: ConfigDict | None, model: Any, name: str) -> str:
-    """What --help prints: the flags by mode, the config's numbers, and what the model offers."""
-    lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", ""]
-    for flag in FLAGS:
-        where = "" if len(flag.modes) > len(MODES) else f" ({', '.join(flag.modes)})"
-        default = "" if flag.default in (None, False) else f" Default: {flag.default}."
-        lines.append(f"  --{flag.name:15s} {flag.help}{default}{where}")
-    offers = [(name, Offers(model))] if model is not None else []
-    for kind in (models.Diffusion, models.Flow) if model is None else ():
-        offers.append((f"a {kind.__name__}", Offers(kind)))
-    for owner, offered in offers:
-        groups = {"--sampler": offered.samplers, "--bound": offered.bounds}
-        groups["--mode"] = offered.editors
-        for flag, declared in groups.items():
-            lines += [""] * bool(declared)
-            for option in declared:
-                first = (type(option).__doc__ or "").split("\n")[0]
-                lines.append(f"  {flag}={option.name} of {owner}: {first}")
-                for number in options.numbers(option):
-                    default = "" if number.default is None else f" Default: {number.default}."
-                    lines.append(f"      --{number.name:15s} {number.help}.{default}")
-    if config is not None:
-        lines += ["", f"Numbers of {name}:"]
-        for number, value in named(config.to_dict()):
-            lines.append(f"  --config.{number}={value!r}")
-    return "\n".join(lines)
-
-
-def joined(lines: Iterable[str]) -> str:
-    """Lines that are not empty."""
-    return "\n".join(line for line in lines if line)

@@ -14,7 +14,8 @@ from amd_jax.experiment import Run
 from amd_jax.facts import MapFacts, TextFacts
 from amd_jax.runs import results
 from amd_jax.types import Params
-from experiments.flags import Asked, Choice
+from experiments.flags import Asked
+from experiments.offers import Choice
 
 
 @dataclasses.dataclass(frozen=True)

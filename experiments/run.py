@@ -20,20 +20,21 @@ from amd_jax import source as sources
 from amd_jax.experiment import Experiment, Run
 from amd_jax.learning import allocator
 from amd_jax.runs import folder as folders
+from amd_jax.runs import lock
 from amd_jax.runs.keeper import tell
-from experiments import command_line, flags, modes
+from experiments import command_line, flags, modes, offers
 from experiments.flags import Asked
 from experiments.modes import Session
 
 
 def train(asked: Asked, workdir: Path | str) -> None:
     """Trains, or continues; then evaluates, samples and corrects."""
-    folders.check_local(workdir)
+    lock.check_local(workdir)
     experiment, config = _to_train(asked, workdir)
     asked, config = flags.override(asked, config)
     flags.absolute_places(config)
     run = experiment.at(config, experiment.open_data(config))
-    choice = flags.choose(asked, run.model)
+    choice = offers.choose(asked, run.model)
     session = Session(run, None, asked, choice)
     modes.check_text(session)
     check_choice(session)
@@ -67,7 +68,7 @@ def use(asked: Asked, workdir: Path | str) -> None:
     try:
         run = experiments.open_run(workdir)
     except ValueError:
-        flags.check_mode(asked.mode)
+        offers.check_mode(asked.mode)
         raise
     _tell_other_file(asked, run)
     asked, config = flags.override(asked, run.config)
@@ -78,7 +79,7 @@ def use(asked: Asked, workdir: Path | str) -> None:
             f"Leave these out: --mode={asked.mode} takes the numbers from the run."
         )
     run = dataclasses.replace(run, config=config)
-    choice = flags.choose(asked, run.model)
+    choice = offers.choose(asked, run.model)
     check_choice(Session(run, None, asked, choice))
     run, params = run.load(best=asked.best)
     session = Session(run, params, asked, choice)
@@ -171,7 +172,7 @@ def default_workdir(config: str) -> str:
 def help_on(asked: Asked) -> str:
     """The flags, with the numbers of the experiment if one is named, and what its model offers."""
     if not asked.config:
-        return flags.usage(None, None, "")
+        return offers.usage(None, None, "")
     experiment = Experiment.open(asked.config)
     config, model = experiment.config(), None
     try:
@@ -179,7 +180,7 @@ def help_on(asked: Asked) -> str:
         model = experiment.at(config, experiment.open_data(config)).model
     except (ValueError, OSError, RuntimeError):
         pass  # such as data that are not there: what every model offers is listed
-    return flags.usage(config, model, experiment.name)
+    return offers.usage(config, model, experiment.name)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from amd_jax.evaluation import gallery, likelihood, pictures, report
 from amd_jax.experiment import Experiment, Run
 from amd_jax.learning import allocator, loop
 from amd_jax.models.bounds import ImportanceWeighted
+from amd_jax.runs import documents
 from amd_jax.runs import folder as folders
 from experiments import command_line, flags
 from experiments.flags import Asked, Flag
@@ -67,7 +68,7 @@ def main(argv: list[str]) -> None:
         run = experiment.at(numbers, data)
         found[row] = finished(run, workdir / row) or train(run, workdir / row, asked)
         table = markdown(found, asked, data.facts.name)
-        folders.write(workdir / "table4.md", table.encode())
+        documents.write(workdir / "table4.md", table.encode())
     print("\n" + table)
     panels = {"test maps": np.asarray(data.rows("test")[:MAPS])}
     for row in rows:
@@ -91,7 +92,7 @@ def train(run: Run, workdir: Path, asked: Asked) -> dict:
     shape, rng = (MAPS, *run.facts.event_shape), jax.random.key(0)
     array = io.BytesIO()
     np.save(array, gallery.samples(run.model, params, rng, shape))
-    folders.write(workdir / "samples.npy", array.getvalue())
+    documents.write(workdir / "samples.npy", array.getvalue())
     elbo, _ = report.bits(run.model, params, run.data, split="test", number=asked.num_texts)
     figures = {"steps": config.num_steps, "minutes": minutes(workdir), "elbo": elbo, "iwbo": None}
     if config.row != "diffusion":  # whose every draw would walk all steps
@@ -99,7 +100,7 @@ def train(run: Run, workdir: Path, asked: Asked) -> dict:
         figures["iwbo"], _ = report.bits(
             *(run.model, params, run.data), split="test", number=asked.num_texts, bound=bound
         )
-    folders.write_json(workdir / "row.json", figures)
+    documents.write_json(workdir / "row.json", figures)
     return finished(run, workdir)
 
 
@@ -114,7 +115,7 @@ def finished(run: Run, workdir: Path) -> dict | None:
             f"{workdir} holds a row of another config: {'; '.join(differing)}. "
             "Give another --workdir."
         )
-    return folders.read_json(workdir / "row.json", {"steps": int})
+    return documents.read_json(workdir / "row.json", {"steps": int})
 
 
 def steps_that_fit(run: Run, minutes: float) -> int:

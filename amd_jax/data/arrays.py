@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from amd_jax import memory
 from amd_jax.data import files, zips
 
 RULE = "Maps are a folder of PNGs, a .npy or a .npz"
@@ -79,7 +80,7 @@ def several(file: Path, chosen: Sequence[str]) -> list[Stored]:
             f"A .npz is inflated in memory, up to {INFLATED:,} bytes; the arrays of {file} take "
             f"{total:,}. Save the maps as one .npy of uint8, which is read piece by piece."
         )
-    files.check_memory(total, f"The arrays of {file}", "Save the maps as one .npy of uint8.")
+    memory.check(total, f"The arrays of {file}", "Save the maps as one .npy of uint8.")
     return found
 
 

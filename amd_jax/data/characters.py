@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from amd_jax import memory
 from amd_jax.data import files
 from amd_jax.facts import UNKNOWN_SIGN
 
@@ -38,7 +39,7 @@ def read_file(file: Path, min_count: int = 1) -> tuple[str, np.ndarray]:
     Raises:
         ValueError: if the file is not utf-8, or has fewer than 2 or more than 256 symbols.
     """
-    files.check_memory(
+    memory.check(
         *(file.stat().st_size, f"The tokens of {file}"),
         "Use its raw bytes (raw_bytes=True), which stay on the disk.",
     )

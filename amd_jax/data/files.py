@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from amd_jax import memory
-
 
 def expanded(path: str | Path) -> Path:
     """A path whose ~ is the home folder; as it stands if there is no such home."""
@@ -50,13 +48,3 @@ def reason(error: Exception) -> str:
 def printable(text: str, length: int = 160) -> str:
     """A text from a file as it may stand in a message: nothing that moves a cursor, and short."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text[:length])
-
-
-def check_memory(size: int, what: str, way_out: str) -> None:
-    """Raise ValueError for more bytes than are free: the system would end the process later."""
-    free = memory.free_bytes()
-    if size > free:
-        raise ValueError(
-            f"{what} must fit into memory, of which {free:,.0f} bytes are free; they take "
-            f"{size:,}. {way_out}"
-        )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from amd_jax import memory
 from amd_jax.data import arrays, files, pictures
 from amd_jax.data.dataset import SPLITS, split_90_5_5
 from amd_jax.data.pictures import Palette, picture
@@ -47,7 +48,7 @@ class Reading:
     def empty(self, shape: tuple[int, ...], where: str) -> np.ndarray:
         """Room for maps (N, H, W), at `size`, uint8; ValueError if memory has none."""
         shape = (shape[0], *(self.size or shape[1:]))
-        files.check_memory(
+        memory.check(
             *(math.prod(shape), f"The maps of {where}"),
             "Make them smaller (size=(32, 64)), or save a .npy of uint8, which stays on the disk.",
         )

@@ -6,11 +6,7 @@ a run (`runs/keeper.py`), or nobody.
 
 import contextlib
 import dataclasses
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -19,7 +15,7 @@ import optax
 from ml_collections import ConfigDict
 
 from amd_jax import parallel
-from amd_jax.learning import allocator, machine
+from amd_jax.learning import allocator, machine, signals
 from amd_jax.learning import step as steps
 from amd_jax.learning.numbers import check_numbers
 from amd_jax.learning.step import TrainState
@@ -134,7 +130,7 @@ def train(
     keeper.begun(start, config.num_steps)
     run = _Run(parts, data, config, rng, keeper, evaluate, machine.Clock(start, rates))
     context = traced(start) if traced else contextlib.nullcontext(lambda step: None)
-    with context as before, _signals() as received:
+    with context as before, signals.heard() as received:
         for step in range(start + 1, config.num_steps + 1):
             before(step)
             state = train_step(state, rng, _batch(data, config, step))
@@ -254,33 +250,3 @@ def _start(
         state = jax.jit(init)(rng, x)
         parts.model.check(state.params, rng, x)
     return parallel.from_first(state)
-
-
-@contextmanager
-def _signals() -> Iterator[Callable[[], bool]]:
-    """A function that tells, once a step, whether to stop: if a signal to do so has arrived.
-
-    SIGINT, SIGTERM, or as a terminal is closed SIGHUP, unless that is ignored (nohup). All
-    processes are told at the same step, one after the signal. A second signal acts as usual. Only
-    the main thread hears of signals.
-    """
-    received: list[int] = []
-    previous = {}
-
-    def note(number: int, frame: object) -> None:
-        received.append(number)
-        os.write(2, b"\nStopping after this step; a second signal stops at once.\n")
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-    main = threading.current_thread() is threading.main_thread()
-    stops = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        stops.append(signal.SIGHUP)
-    for number in stops if main else ():
-        previous[number] = signal.signal(number, note)
-    try:
-        yield parallel.agreement(lambda: bool(received))
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

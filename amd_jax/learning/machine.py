@@ -25,6 +25,10 @@ PEAKS = {  # data sheets: dense bfloat16 FLOP/s of a device, by the start of its
     "TPU v5": 459e12,
     "TPU v6 lite": 918e12,
 }
+SMALLER = (  # the way out where memory is short
+    "Use a smaller batch_size, take it in parts (accumulate=4), or a smaller network; where it "
+    "has remat, remat=True."
+)
 MATMUL_SIZE = {"cpu": 1024, "gpu": 8192, "tpu": 8192}
 
 
@@ -128,14 +132,8 @@ def check_memory(compiled: jax.stages.Compiled) -> None:
     found = compiled.memory_analysis() if jax.default_backend() == "cpu" else None
     if found is None:
         return
-    needed = jax.local_device_count() * found.temp_size_in_bytes
-    free = memory.free_bytes()
-    if needed > free:
-        raise ValueError(
-            f"A step takes {needed / 1e9:.1f} GB beside the parameters, and {free / 1e9:.1f} GB "
-            "are free. Use a smaller batch_size, take it in parts (accumulate=4), or a smaller "
-            "network; where it has remat, remat=True."
-        )
+    size = jax.local_device_count() * found.temp_size_in_bytes
+    memory.check(size, "The numbers of a step, beside the parameters,", SMALLER)
 
 
 def memory_gb() -> float:

@@ -12,9 +12,9 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from amd_jax import parallel
+from amd_jax.runs import documents, record, stored
 from amd_jax.runs import folder as folders
-from amd_jax.runs import record, stored
-from amd_jax.runs.folder import Place
+from amd_jax.runs.documents import Place
 from amd_jax.types import Params
 
 FAILURES = (OSError, ValueError)  # of a disk; tensorstore has ValueError for all of them
@@ -166,7 +166,7 @@ def parameters(workdir: str | Path, run: str, *, best: bool = False) -> tuple[in
     The best is that of the least bits on the validation split. One that a training deletes while
     it is read is passed over. Raises ValueError if there is none.
     """
-    folder = folders.at(workdir) / folders.CHECKPOINTS
+    folder = documents.at(workdir) / folders.CHECKPOINTS
     while True:
         step, record_ = _chosen(workdir, folder, run, best)
         try:

@@ -19,8 +19,7 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from amd_jax.runs import folder as folders
-from amd_jax.runs import stored
+from amd_jax.runs import documents, stored
 
 FLUSH_SECONDS = 10.0  # between two times that TensorBoard's file is brought to the disk
 
@@ -98,7 +97,7 @@ def _continued(path: Path, start: int) -> tuple[Any, dict]:
     read = [_read(line) for line in lines]
     kept = [i for i, found in enumerate(read) if 0 < found.get("step", 0) <= start]
     if len(kept) != len(lines):
-        folders.write(path, b"".join(lines[i] for i in kept))
+        documents.write(path, b"".join(lines[i] for i in kept))
     trained = [read[i] for i in kept if "elapsed_seconds" in read[i]]
     return path.open("ab", buffering=0), trained[-1] if trained else {}
 

@@ -8,32 +8,20 @@ trains). A finished run may be read from anywhere that epath knows, as gs://buck
 
 import ast
 import importlib.metadata
-import json
-import os
 import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
-from etils import epath
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None
+from amd_jax.runs import documents, lock
+from amd_jax.runs.documents import Place
 
 FORMAT = 1  # of the files here; a program reads its own and older ones
 CHECKPOINTS = "checkpoints"  # the folder, with one folder per step in it
 CADENCE = {"checkpoint_every", "evaluate_every", "log_every"}  # may change between two runs
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "ml_collections")
-Place = Path | epath.Path  # on this machine, or elsewhere
-_HELD: dict[Path, TextIO] = {}  # the locks of this process, which the system takes back at its end
-
-
-class UnreadableError(ValueError):
-    """A text is not what this program writes."""
 
 
 class Contents(NamedTuple):
@@ -53,7 +41,7 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
     data. `extend` allows more steps than before; `file` is where the source is from. A run that
     has no checkpoint yet has nothing to lose: a mistaken number in it may be corrected.
     """
-    hold(workdir)
+    lock.hold(workdir)
     if has_checkpoint(workdir):
         _check_same(workdir, mine, extend)
         identity = read_notes(workdir)["run"]
@@ -77,100 +65,18 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
         "digests": mine.digests,
     }
     try:
-        write_json(workdir / "run.json", notes)
-        write_json(workdir / "facts.json", mine.facts)
-        write(workdir / "experiment.py", mine.source.encode())
+        documents.write_json(workdir / "run.json", notes)
+        documents.write_json(workdir / "facts.json", mine.facts)
+        documents.write(workdir / "experiment.py", mine.source.encode())
         # Last, and at once: a folder with a config.json is complete.
         _write_config(workdir, mine.config)
     except OSError as error:
-        raise _unwritable(workdir, error) from error
+        raise lock.unwritable(workdir, error) from error
     return identity
 
 
 def _write_config(workdir: Path, config: dict[str, Any]) -> None:
-    write_json(workdir / "config.json", config)
-
-
-def hold(workdir: str | Path) -> None:
-    """Makes `workdir`, and keeps other processes from training in it while this one lives.
-
-    Raises ValueError if it cannot be written, or another process holds it. Where the system or
-    the file system has no such locks, nobody is kept out.
-    """
-    check_local(workdir)
-    path = Path(workdir).absolute() / "lock"
-    if _holds(path):
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise _unwritable(workdir, error) from error
-    try:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise ValueError(
-            f"{workdir} is in use by another run that is alive. Wait for it, or give another "
-            "workdir. (Several processes of one run are told of each other when they start.)"
-        ) from error
-    except OSError:  # this file system has no locks
-        pass
-    if gone := _HELD.get(path):  # of a folder that was there before
-        gone.close()
-    _HELD[path] = file
-
-
-def _holds(lock: Path) -> bool:
-    """Whether this process holds the file that is in a place now."""
-    try:
-        return lock in _HELD and os.path.samestat(os.fstat(_HELD[lock].fileno()), lock.stat())
-    except OSError:
-        return False
-
-
-def check_held(workdir: Path) -> None:
-    """Raises ValueError if the folder that this process holds is not in its place any more."""
-    if not _holds(workdir.absolute() / "lock"):
-        raise ValueError(
-            f"{workdir} was deleted, moved or replaced while it was trained in, so nothing more "
-            "can be saved. Put it back: the same command continues from what is saved."
-        )
-
-
-def check_local(workdir: str | Path) -> None:
-    """Raises ValueError for a workdir that is not on this machine."""
-    if "://" in str(workdir):
-        raise ValueError(
-            f"Training writes to a folder of this machine; got {workdir}. Give a local workdir "
-            "and copy it when the run is done: a finished run can be read from there."
-        )
-
-
-def at(place: str | Path) -> Place:
-    """What a path or an address (gs://...) names; ValueError for an address out of reach."""
-    if "://" not in str(place):
-        return Path(place)  # for epath whatever is no folder is a file, a pipe too
-    try:
-        found = epath.Path(place)
-        found.exists()  # what an address needs is imported and asked here, and not later
-        return found
-    except KeyError as error:
-        raise ValueError(
-            f"Files are read from this machine, or from gs:// or s3://; got {place}. "
-            "Copy it to this machine first."
-        ) from error
-    except Exception as error:  # each kind of storage has its own
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"{place} cannot be reached: {reason[0]}.") from error
-
-
-def _unwritable(workdir: str | Path, error: OSError) -> ValueError:
-    return ValueError(
-        f"The workdir must be a folder that can be written; {workdir}: {error.strerror}. "
-        "Give another workdir."
-    )
+    documents.write_json(workdir / "config.json", config)
 
 
 def versions() -> dict[str, str]:
@@ -178,28 +84,9 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def write(path: Path, content: bytes) -> None:
-    """Writes a file that is there whole, or as it was before."""
-    draft = path.with_name(f"{path.name}.draft")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # before its name: a machine may lose its power
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON, as `write` does."""
-    write(path, f"{json.dumps(value, indent=2)}\n".encode())
-
-
 def has_checkpoint(workdir: str | Path) -> bool:
     """Whether a run has saved something to continue from."""
-    return bool(steps(at(workdir) / CHECKPOINTS))
+    return bool(steps(documents.at(workdir) / CHECKPOINTS))
 
 
 def steps(folder: Place) -> list[int]:
@@ -252,66 +139,26 @@ def check_data(workdir: str | Path, theirs: Contents, mine: Contents) -> None:
 
 def contents(workdir: str | Path) -> Contents:
     """What the run in `workdir` is of; ValueError if there is none, or if it is damaged."""
-    notes, folder = read_notes(workdir), at(workdir)
-    config = read_json(folder / "config.json", {"num_steps": int})
-    facts = read_json(folder / "facts.json", {"kind": str})
-    return Contents(_tuples(config), facts, _kept(folder / "experiment.py"), notes["digests"])
+    notes, folder = read_notes(workdir), documents.at(workdir)
+    config = documents.read_json(folder / "config.json", {"num_steps": int})
+    facts = documents.read_json(folder / "facts.json", {"kind": str})
+    return Contents(
+        _tuples(config), facts, documents.text(folder / "experiment.py"), notes["digests"]
+    )
 
 
 def read_notes(workdir: str | Path) -> dict[str, Any]:
     """run.json of the run in `workdir`; ValueError if there is none that this program reads."""
-    folder = at(workdir)
+    folder = documents.at(workdir)
     if not (folder / "config.json").exists() and not has_checkpoint(workdir):
         raise ValueError(f"There is no run in {workdir}. Train one first.")
-    notes = read_json(folder / "run.json", {"format": int, "run": str, "digests": dict})
+    notes = documents.read_json(folder / "run.json", {"format": int, "run": str, "digests": dict})
     if notes["format"] > FORMAT:
         raise ValueError(
             f"{workdir} was written by a newer version of amd_jax (format {notes['format']}; this "
             f"one reads {FORMAT} and older). Install that version."
         )
     return notes
-
-
-def read_json(path: Place, kinds: Mapping[str, Any]) -> dict[str, Any]:
-    """The object in a file of a run, with fields of some kinds; ValueError if it is damaged."""
-    try:
-        return parsed(_kept(path), kinds)
-    except UnreadableError as error:
-        raise _damaged(path, str(error)) from error
-
-
-def parsed(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
-    """The object that a text of JSON holds; UnreadableError unless its fields are of the kinds."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError(str(error)) from error
-    if not isinstance(found, dict):
-        raise UnreadableError(f"it holds no object, but {type(found).__name__}")
-    for name, kind in kinds.items():
-        if not isinstance(found.get(name), kind):
-            kind = getattr(kind, "__name__", kind)
-            raise UnreadableError(f"its {name} must be of the kind {kind}")
-    return found
-
-
-def _kept(path: Place) -> str:
-    """The text of a file of a run; ValueError if it is gone, or is no text."""
-    if not path.is_file():
-        raise ValueError(
-            f"{path} belongs to the run, but is gone. Restore it, or give another workdir."
-        )
-    try:
-        return path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise _damaged(path, str(error)) from error
-
-
-def _damaged(path: Place, reason: str) -> ValueError:
-    return ValueError(
-        f"{path} must be as the run wrote it; it is damaged: {reason}. "
-        "Restore it, or give another workdir."
-    )
 
 
 def differences(

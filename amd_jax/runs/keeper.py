@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from amd_jax import parallel
-from amd_jax.runs import folder as folders
+from amd_jax.runs import lock
 from amd_jax.runs.checkpoints import Checkpoints
 from amd_jax.runs.curves import Curves
 
@@ -95,14 +95,14 @@ class Keeper:
     def save(self, state: Any, score: float | None) -> None:
         """Saves a state, once the metrics before it are on the disk."""
         if parallel.is_first():
-            folders.check_held(self._workdir)
+            lock.check_held(self._workdir)
             self._curves.sync()
         self._checkpoints.save(state, score)
 
     def _write(self, step: int, metrics: dict[str, float]) -> None:
         """Writes metrics, whose names carry their units."""
         if parallel.is_first():
-            folders.check_held(self._workdir)
+            lock.check_held(self._workdir)
             self._curves.write(step, metrics)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from amd_jax.runs import documents
 from amd_jax.runs import folder as folders
-from amd_jax.runs.folder import Place
+from amd_jax.runs.documents import Place
 
 NAME = "record.json"
 KINDS = {  # of its fields
@@ -27,7 +28,7 @@ def seal(folder: Path, arrays: dict[str, str], notes: dict[str, Any]) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {str(path.relative_to(folder)): _file(path) for path in paths}
     body = json.dumps({"files": files, "arrays": arrays, **notes}, indent=1)
-    folders.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
+    documents.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
 
 
 def read(folder: Place) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def read(folder: Place) -> dict[str, Any]:
         digest, body = "", ""
     if digest != _text(body):
         raise ValueError(f"{NAME} has changed since it was written")
-    record = folders.parsed(body, KINDS)
+    record = documents.parsed(body, KINDS)
     if record["format"] > folders.FORMAT:
         raise ValueError(f"{NAME} was written by a newer version of amd_jax")
     for name, digest in record["files"].items():

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from amd_jax.runs import folder as folders
+from amd_jax.runs import documents
 
 NAME = "results.json"
 
@@ -19,7 +19,7 @@ def add(workdir: Path, **figure: Any) -> None:
     """
     figure = {name: _plain(value) for name, value in figure.items()} | {"command": sys.argv}
     others = [found for found in read(workdir) if _question(found) != _question(figure)]
-    folders.write_json(Path(workdir) / NAME, [*others, figure])
+    documents.write_json(Path(workdir) / NAME, [*others, figure])
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:

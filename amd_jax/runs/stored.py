@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from amd_jax.runs import folder as folders
 from amd_jax.runs import leak, record
-from amd_jax.runs.folder import Place
+from amd_jax.runs.documents import Place
 
 leak.mend()
 PATTERNS = "[]*?\\:"

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from amd_jax.data.text import Text
 from amd_jax.learning import loop
-from amd_jax.runs import folder
+from amd_jax.runs import lock
 from amd_jax.runs.keeper import Keeper
 from benchmarks.workers import ours
 from experiments import quickstart
@@ -98,7 +98,7 @@ def main() -> None:
     turns = Turns(data, bare_step, config.log_every)
     nats_per_bit = math.log(2) * data.length
     with tempfile.TemporaryDirectory() as workdir:
-        folder.hold(workdir)
+        lock.hold(workdir)
         with Keeper(pathlib.Path(workdir), "benchmark", nats_per_bit, "char") as keeper:
             loop.train(parts, turns, config, keeper)
     found = {"config": config.to_dict(), "bare": turns.bare, "loop": turns.loop}

@@ -31,6 +31,17 @@ def report(record_property):
 
 
 @pytest.fixture
+def said(report):
+    """said(fault, expected, seen) makes a row, and fails unless the words were seen."""
+
+    def check(fault: str, expected: str, seen: str) -> None:
+        report(fault, expected, seen)
+        assert expected in seen
+
+    return check
+
+
+@pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with the experiments in it, in which the test works: paths are relative."""
     experiments(tmp_path)
@@ -39,9 +50,9 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def made(tmp_path_factory):
     """A folder in which the quickstart was trained, tiny, in the workdir it has by default."""
-    folder = experiments(tmp_path_factory.mktemp("finished"))
+    folder = experiments(tmp_path_factory.mktemp("made"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert command(QUICK, *SMALL).ending is None
@@ -49,7 +60,7 @@ def finished(tmp_path_factory):
 
 
 @pytest.fixture
-def trained(finished, place):
+def trained(made, place):
     """runs/quickstart, relative to where the test works: a copy of the finished run."""
-    shutil.copytree(finished / "runs", place / "runs")
+    shutil.copytree(made / "runs", place / "runs")
     return pathlib.Path("runs/quickstart")

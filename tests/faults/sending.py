@@ -4,14 +4,11 @@ Both work in a folder that holds `experiments/`, as a checkout does, and so name
 the run by relative paths, with the workdir that they have by default.
 """
 
-import os
 import pathlib
-import signal
 import subprocess
-import sys
 
 from tests.experiments.command import ROOT, SMALL, command
-from tests.runs.process import cache
+from tests.runs.process import cache, python
 
 __all__ = ["QUICK", "RUN", "SMALL", "command", "experiments", "finished", "start"]
 
@@ -27,27 +24,9 @@ def experiments(folder: pathlib.Path) -> pathlib.Path:
 
 
 def start(*arguments: str, cwd: pathlib.Path, devices: int = 2, **environment):
-    """A process with the command line: `python -m experiments.run ...` in a folder.
-
-    Its own session, so that a signal to it, or a terminal, is not this one's.
-    """
-    known = {"JAX_NUM_CPU_DEVICES": str(devices), "PYTHONPATH": str(ROOT), **cache(COMPILED)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments.run", *arguments],
-        cwd=cwd,
-        env=os.environ | known | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heedful,
-    )
-
-
-def heedful() -> None:
-    """Heeds a closed terminal, also where the tests were started with nohup."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """A process with the command line: `python -m experiments.run ...` in a folder."""
+    known = {"PYTHONPATH": str(ROOT), **cache(COMPILED)} | environment
+    return python("experiments.run", *arguments, cwd=cwd, devices=devices, **known)
 
 
 def finished(running: subprocess.Popen, seconds: float = 120) -> tuple[int, str, str]:

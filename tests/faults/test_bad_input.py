@@ -90,33 +90,31 @@ BOOKS = {  # content -> what is said
 
 
 @pytest.mark.parametrize("source", BROKEN)
-def test_experiment_file(source, tmp_path, report):
+def test_experiment_file(source, tmp_path, said):
     (tmp_path / "mine.py").write_text(source)
     seen = command(f"--config={tmp_path / 'mine.py'}").error
-    report(f"experiment file: {source.splitlines()[-1]}", BROKEN[source], seen)
-    assert BROKEN[source] in seen
+    said(f"experiment file: {source.splitlines()[-1]}", BROKEN[source], seen)
 
 
 @pytest.mark.parametrize("arguments", FLAGS)
-def test_flag(arguments, tmp_path, monkeypatch, report):
+def test_flag(arguments, tmp_path, monkeypatch, said):
     monkeypatch.chdir(tmp_path)  # where no run has been made
     seen = command(*arguments).error
-    report(" ".join(arguments[-2:]).removeprefix(QUICK) or "no flags", FLAGS[arguments], seen)
-    assert FLAGS[arguments] in seen
+    said(" ".join(arguments[-2:]).removeprefix(QUICK) or "no flags", FLAGS[arguments], seen)
 
 
 @pytest.mark.parametrize("argument", NUMBERS)
-def test_number(argument, tmp_path, report):
+def test_number(argument, tmp_path, said):
     seen = command(QUICK, *SMALL, argument, f"--workdir={tmp_path / 'run'}").error
-    report(f"{argument}; train", NUMBERS[argument], seen)
-    assert NUMBERS[argument] in seen
+    said(f"{argument}; train", NUMBERS[argument], seen)
 
 
 def test_a_step_that_there_is_no_memory_for(tmp_path, monkeypatch, report):
     monkeypatch.setattr(memory, "free_bytes", lambda: 1e4)
     seen = command(QUICK, *SMALL, f"--workdir={tmp_path / 'run'}").error
     report("a step needs more memory than is free", "said before the step, with ways out", seen)
-    assert "A step takes 0.0 GB beside the parameters, and 0.0 GB are free. Use a smaller" in seen
+    assert "The numbers of a step, beside the parameters, must fit into memory, of which" in seen
+    assert "Use a smaller batch_size" in seen
 
 
 def test_a_learning_rate_that_ruins_the_model(tmp_path, report):
@@ -143,12 +141,11 @@ def test_a_mistaken_number_may_be_corrected(tmp_path):
 
 
 @pytest.mark.parametrize("content", BOOKS, ids=len)
-def test_own_text(content, tmp_path, report):
+def test_own_text(content, tmp_path, said):
     (tmp_path / "book.txt").write_bytes(content)
     workdir = f"--workdir={tmp_path / 'run'}"
     seen = command(OWN, f"--config.data.path={tmp_path}/book.txt", workdir).error
-    report(f"a book of {content[:20]}...", BOOKS[content], seen)
-    assert BOOKS[content] in seen
+    said(f"a book of {content[:20]}...", BOOKS[content], seen)
     assert not (tmp_path / "run").exists()
 
 

@@ -1,6 +1,6 @@
 """A signal, a kill, a pause, a moved folder: at moments that are likely to hurt.
 
-AMD_JAX_KILLS=25 sends 25 kills at each of the moments.
+AMD_JAX_KILLS=25 sends 25 kills at each of the moments, and from 10 on every signal at each.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 from amd_jax.runs import stored
 from tests.experiments.command import ROOT
 from tests.faults.sending import QUICK, RUN, SMALL, command, finished, start
-from tests.runs.runs import ending, identity, metrics
+from tests.runs.runs import ending, identity, metrics, step_logged
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("AMD_JAX_KILLS", 1))
@@ -46,15 +46,6 @@ def check_unbroken(unbroken):
     assert lines == unbroken[1]
 
 
-def step() -> int:
-    """The last step in the metrics."""
-    file = RUN / "metrics.jsonl"
-    text = file.read_text() if file.exists() else ""
-    if not text.endswith("\n"):
-        text = text[: text.rfind("\n") + 1]
-    return max((int(line.split(":")[1].split(",")[0]) for line in text.splitlines()), default=0)
-
-
 def wait(running, ready, seconds=120):
     """Until something is so; fails if the process ends before."""
     late = time.monotonic() + seconds
@@ -79,17 +70,17 @@ def compiling(running):
 
 MOMENTS = {
     "compilation": compiling,
-    "steps": lambda running: wait(running, lambda: step() >= 25),
-    "evaluation": lambda running: wait(running, lambda: step() >= 30),
+    "steps": lambda running: wait(running, lambda: step_logged(RUN) >= 25),
+    "evaluation": lambda running: wait(running, lambda: step_logged(RUN) >= 30),
     "final sampling": lambda running: read(running, "test: "),
 }
 
 
-SIGNALS = [("SIGTERM", moment) for moment in MOMENTS]
-SIGNALS += [("SIGINT", "steps"), ("SIGHUP", "evaluation")]
+SIGNALS = [(name, moment) for name in ("SIGTERM", "SIGINT", "SIGHUP") for moment in MOMENTS]
+FEW = [("SIGTERM", moment) for moment in MOMENTS] + [("SIGINT", "steps"), ("SIGHUP", "evaluation")]
 
 
-@pytest.mark.parametrize(("name", "moment"), SIGNALS)
+@pytest.mark.parametrize(("name", "moment"), SIGNALS if KILLS >= 10 else FEW)
 def test_a_signal(moment, name, place, unbroken, report):
     fresh = {"JAX_COMPILATION_CACHE_DIR": str(place / "compiled")}
     running = start(*TRAIN, cwd=place, **(fresh if moment == "compilation" else {}))
@@ -120,7 +111,7 @@ def test_a_closed_pipe(place, unbroken, report):
 
 def test_a_pause(place, unbroken, report):
     running = start(*TRAIN, cwd=place)
-    wait(running, lambda: step() >= 20)
+    wait(running, lambda: step_logged(RUN) >= 20)
     running.send_signal(signal.SIGSTOP)
     time.sleep(3)
     running.send_signal(signal.SIGCONT)
@@ -154,7 +145,7 @@ def test_a_clock_that_is_set_back(place, unbroken, report):
 @pytest.mark.parametrize("what", ["deleted", "moved", "replaced"])
 def test_the_workdir_is_taken_away(what, place, unbroken, report):
     running = start(*TRAIN, "--config.num_steps=100000", cwd=place)
-    wait(running, lambda: step() >= 20)
+    wait(running, lambda: step_logged(RUN) >= 20)
     if what == "deleted":
         shutil.rmtree(RUN, ignore_errors=True)
     else:
@@ -170,7 +161,7 @@ def test_the_workdir_is_taken_away(what, place, unbroken, report):
 
 def test_a_second_training_in_the_same_workdir(place, unbroken, report):
     running = start(*TRAIN, cwd=place)
-    wait(running, lambda: step() >= 20)
+    wait(running, lambda: step_logged(RUN) >= 20)
     seen = command(*TRAIN).error
     report("a second training in the same workdir", "refused; the first goes on", seen)
     assert "is in use by another run that is alive" in seen

@@ -252,8 +252,7 @@ def assert_same(place, unbroken):
     assert found[1] == expected[1]
 
 
-@BY_HAND
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=BY_HAND)])
 def test_one_that_pauses(victim, place, unbroken, report):
     seconds = 30 if KILLS >= 10 else 5
     with pair(place) as processes:
@@ -285,8 +284,7 @@ def test_one_that_stops_for_good(victim, place, unbroken, report):
     assert_same(place, unbroken)
 
 
-@BY_HAND
-@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("first", [0, pytest.param(1, marks=BY_HAND)])
 def test_one_that_comes_late(first, place, unbroken, report):
     port, seconds = free_port(), 60 if KILLS >= 10 else 5
     early = member(place, first, port)

@@ -19,14 +19,30 @@ ROOT = pathlib.Path(__file__).parents[2]
 def start(workdir, numbers=None, devices=2, joined=None, **environment) -> subprocess.Popen:
     """Starts a process that trains, with its own number of devices."""
     arguments = [str(workdir), json.dumps(numbers or {}), json.dumps(joined or {})]
+    return python("tests.runs.process", *arguments, devices=devices, **environment)
+
+
+def python(module, *arguments, cwd=ROOT, devices=2, **environment) -> subprocess.Popen:
+    """Starts a module in a folder.
+
+    In a session of its own, so that a signal to it, or a terminal, is not this process's.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.runs.process", *arguments],
-        cwd=ROOT,
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
         env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)} | environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
+        preexec_fn=heedful,
     )
+
+
+def heedful() -> None:
+    """Heeds a closed terminal, also where the tests were started with nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def cache(folder) -> dict[str, str]:

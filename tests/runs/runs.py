@@ -27,6 +27,13 @@ def metrics(workdir):
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
+def step_logged(workdir):
+    """The last step in the metrics, which a line that is being written does not count for."""
+    path = workdir / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return max((json.loads(line)["step"] for line in lines if line.endswith("\n")), default=0)
+
+
 def saved(run, workdir):
     """The newest state of a run."""
     x = run.data.batch(0, 0, 2).astype("int32")

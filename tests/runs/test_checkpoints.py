@@ -12,6 +12,7 @@ from etils.epath import testing
 
 from amd_jax.experiment import load_run
 from amd_jax.runs import checkpoints, record, stored
+from tests.runs.damages import DAMAGES, damage
 from tests.runs.runs import identity, metrics, train
 
 
@@ -37,28 +38,6 @@ def run(tmp_path_factory):
 def copy(run, tmp_path):
     shutil.copytree(run[0], tmp_path / "copy")
     return tmp_path / "copy"
-
-
-def flipped(content, place):
-    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-
-
-DAMAGES = {
-    "removed": lambda content: None,
-    "truncated": lambda content: content[: len(content) // 2],
-    "first byte": lambda content: flipped(content, 0),
-    "middle byte": lambda content: flipped(content, len(content) // 2),
-    "last byte": lambda content: flipped(content, len(content) - 1),
-}
-
-
-def damage(path, kind):
-    """Damages a file; an empty one, which has no byte to flip, is removed."""
-    content = DAMAGES[kind](path.read_bytes()) if path.stat().st_size else None
-    if content is None:
-        path.unlink()
-    else:
-        path.write_bytes(content)
 
 
 @pytest.mark.slow
@@ -270,11 +249,3 @@ def test_a_record_that_names_files_elsewhere_is_refused(copy, capsys):
         path.write_text(f"{record._text(text)}\n{text}\n")
         load_run(copy)
         assert f"record.json names a file outside, {name}" in capsys.readouterr().err
-
-
-def test_metrics_without_their_checkpoints_are_not_overwritten(copy):
-    shutil.rmtree(copy / "checkpoints")
-    before = (copy / "metrics.jsonl").read_text()
-    with pytest.raises(ValueError, match="whose folder checkpoints/ is missing. Restore it"):
-        train(copy)
-    assert (copy / "metrics.jsonl").read_text() == before

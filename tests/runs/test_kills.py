@@ -1,6 +1,5 @@
 """A run that is killed again and again ends with the bits of one that never was."""
 
-import json
 import os
 import random
 import signal
@@ -12,17 +11,10 @@ import pytest
 
 from amd_jax.runs import stored
 from tests.runs import process
-from tests.runs.runs import ending, identity
+from tests.runs.runs import ending, identity, step_logged
 
 NUMBERS = {"num_steps": 1200, "checkpoint_every": 8, "evaluate_every": 40, "log_every": 5}
 KILLS = int(os.environ.get("AMD_JAX_KILLS", 4))
-
-
-def step_logged(workdir):
-    """The last step in the metrics, which a line that is being written does not count for."""
-    path = workdir / "metrics.jsonl"
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    return max((json.loads(line)["step"] for line in lines if line.endswith("\n")), default=0)
 
 
 @pytest.mark.slow

@@ -1,0 +1,166 @@
+"""What a model declares, on the command line: its ways to sample, its bounds and its editors.
+
+Their numbers (`amd_jax.options`) become flags, help and refusals, whatever they are.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from amd_jax import models, options
+from amd_jax.models import bounds
+from experiments import flags
+from experiments.flags import Asked
+
+
+class Choice(NamedTuple):
+    """What the command line chooses of what a model declares."""
+
+    bounds: tuple[Any, ...]
+    sampler: Any  # None if the model has only its own way
+    editors: tuple[Any, ...]
+    editor: Any  # of the mode; None if that is none
+
+
+def choose(asked: Asked, model: Any) -> Choice:
+    """What a model declares, with the numbers that the command line gives.
+
+    Raises ValueError for a flag that nobody knows, or that this mode or this choice ignores.
+    """
+    offered = Offers(model)
+    mode = offered.mode(asked.mode)
+    _refuse_ignored(asked, mode)
+    numbers, of = offered.read(asked.rest)
+    bounds = offered.bounds
+    if asked.bound is not None:
+        bounds = [options.named(bounds, name, "bound") for name in asked.bound.split(",")]
+    else:
+        bounds = bounds[:1]
+    sampler = offered.samplers[0] if offered.samplers else None
+    if asked.sampler is not None:
+        sampler = options.named(offered.samplers, asked.sampler, "sampler")
+    heeded = {
+        "train": [*bounds, sampler, *offered.editors],
+        "evaluate": bounds,
+        "sample": [sampler],
+    }.get(mode, [editor for editor in offered.editors if editor.name == mode])
+    for name in numbers:
+        if not any(name in _fields(option) for option in heeded):
+            raise ValueError(
+                f"--{name} is a number of {', '.join(of[name])}, which this command does not use. "
+                "Leave it out."
+            )
+
+    def filled(option: Any) -> Any:
+        mine = {name: value for name, value in numbers.items() if name in _fields(option)}
+        return dataclasses.replace(option, **mine) if mine else option
+
+    editors = tuple(map(filled, offered.editors))
+    return Choice(
+        tuple(map(filled, bounds)),
+        filled(sampler),
+        editors,
+        next((editor for editor in editors if editor.name == mode), None),
+    )
+
+
+class Offers:
+    """The ways to sample, to bound and to edit that a model declares."""
+
+    def __init__(self, model: Any):
+        """Of a model, or of a class of them."""
+        self.owner = model.__name__ if isinstance(model, type) else type(model).__name__
+        self.samplers = list(getattr(model, "samplers", ()))
+        self.bounds = list(bounds.of(model))
+        self.editors = list(getattr(model, "editors", ()))
+
+    def mode(self, name: str) -> str:
+        """The name of a mode; ValueError, with those that there are, for any other."""
+        modes = [*flags.MODES, *(editor.name for editor in self.editors)]
+        if name not in modes:
+            raise ValueError(
+                f"--mode is one of {', '.join(modes)} for a {self.owner}; got {name}."
+            )
+        return name
+
+    def all(self) -> list[Any]:
+        """Everything."""
+        return [*self.samplers, *self.bounds, *self.editors]
+
+    def read(self, rest: Sequence[str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """The numbers that are given, and the names of the options that have each number.
+
+        Raises ValueError for what is no flag at all.
+        """
+        found, of = flags.empty(), {}
+        for option in self.all():
+            for number in options.numbers(option):
+                if number.name not in of:
+                    flags.define(found, number.name, None, number.kind, number.help)
+                of.setdefault(number.name, []).append(option.name)
+        left = found(["", *rest], known_only=True)[1:]
+        for argument in left:
+            name = re.match(r"-*([^=]*)", argument)[1]
+            for kind in (models.Diffusion, models.Flow):
+                if any(name in _fields(option) for option in Offers(kind).all()):
+                    raise ValueError(
+                        f"--{name} is for a {kind.__name__}; this experiment has a {self.owner}. "
+                        "Leave it out."
+                    )
+            flags.refuse_unknown(argument, [*(flag.name for flag in flags.FLAGS), *of])
+        given = {name: found[name].value for name in of if found[name].present}
+        return given, of
+
+
+def check_mode(name: str) -> None:
+    """ValueError for a mode that no model of the library has."""
+    editors = {e.name: e for kind in (models.Diffusion, models.Flow) for e in Offers(kind).editors}
+    if name not in {*flags.MODES, *editors}:
+        raise ValueError(f"--mode is one of {', '.join([*flags.MODES, *editors])}; got {name}.")
+
+
+def _refuse_ignored(asked: Asked, mode: str) -> None:
+    """ValueError for a flag that a mode does not heed."""
+    kind = mode if mode in flags.MODES else flags.EDIT
+    for flag in flags.FLAGS:
+        if flag.name in asked.given and kind not in flag.modes:
+            others = " and ".join(m if m in flags.MODES else "corrections" for m in flag.modes)
+            raise ValueError(
+                f"--{flag.name} is for {others}; --mode={mode} does not heed it. Leave it out."
+            )
+
+
+def _fields(option: Any) -> set[str]:
+    """The names of an option's numbers."""
+    return {number.name for number in options.numbers(option)} if option is not None else set()
+
+
+def usage(config: ConfigDict | None, model: Any, name: str) -> str:
+    """What --help prints: the flags by mode, the config's numbers, and what the model offers."""
+    lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", ""]
+    for flag in flags.FLAGS:
+        where = "" if len(flag.modes) > len(flags.MODES) else f" ({', '.join(flag.modes)})"
+        default = "" if flag.default in (None, False) else f" Default: {flag.default}."
+        lines.append(f"  --{flag.name:15s} {flag.help}{default}{where}")
+    offers = [(name, Offers(model))] if model is not None else []
+    for kind in (models.Diffusion, models.Flow) if model is None else ():
+        offers.append((f"a {kind.__name__}", Offers(kind)))
+    for owner, offered in offers:
+        groups = {"--sampler": offered.samplers, "--bound": offered.bounds}
+        groups["--mode"] = offered.editors
+        for flag, declared in groups.items():
+            lines += [""] * bool(declared)
+            for option in declared:
+                first = (type(option).__doc__ or "").split("\n")[0]
+                lines.append(f"  {flag}={option.name} of {owner}: {first}")
+                for number in options.numbers(option):
+                    default = "" if number.default is None else f" Default: {number.default}."
+                    lines.append(f"      --{number.name:15s} {number.help}.{default}")
+    if config is not None:
+        lines += ["", f"Numbers of {name}:"]
+        for number, value in flags.named(config.to_dict()):
+            lines.append(f"  --config.{number}={value!r}")
+    return "\n".join(lines)
