@@ -30,8 +30,8 @@ def get_config() -> ConfigDict:
     )
     config.data = dict(path="", length=256, raw_bytes=False, min_count=1)
     config.timesteps = 1000  # T, the number of diffusion steps
-    config.network = dict(width=128, blocks=2, heads=0, join_width=192, table_width=32)
-    config.network.update(dtype="float32", remat=False)
+    config.network = dict(width=128, blocks=2, dilations=(1,), heads=0, join_width=192)
+    config.network.update(table_width=32, dtype="float32", remat=False)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     return config
 
