@@ -1,5 +1,6 @@
 """Corrections by a model, on rows of any number, and where the truth is known."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import jax
 import numpy as np
 
 from amd_jax.models.corrections import Correct
-from amd_jax.types import Model, Params
+from amd_jax.types import Array, Key, Model, Params
 
 BATCH = 32
 ROWS = 256  # that a trial takes unless a number is given
@@ -44,12 +45,17 @@ def edited(
     edit: Callable, model: Model, params: Params, x: np.ndarray, seed: int = 0
 ) -> np.ndarray:
     """What one of a model's `editors` makes of rows x (N, ...), batch by batch: int32 (N, ...)."""
-    run = jax.jit(lambda params, rng, x: edit(model, params, rng, x))
     x, found = np.asarray(x, np.int32), []
     for i in range(0, len(x), BATCH):
         rng = jax.random.fold_in(jax.random.key(seed), i)
-        found.append(np.asarray(run(params, rng, x[i : i + BATCH])))
+        found.append(np.asarray(_edited(edit, model, params, rng, x[i : i + BATCH])))
     return np.concatenate(found)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once for all pieces of one shape
+def _edited(edit: Callable, model: Model, params: Params, rng: Key, x: Array) -> Array:
+    """What an editor makes of a batch of rows (B, ...)."""
+    return edit(model, params, rng, x)
 
 
 def edited_text(

@@ -1,7 +1,9 @@
 """Diffusion: a kernel that destroys data, and a network that restores them."""
 
 import dataclasses
+import functools
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -165,17 +167,27 @@ class Diffusion:
         sampler: Sampler | None = None,
     ) -> list[tuple[float, np.ndarray]]:
         """States of one walk from noise to data, `frames` or less: pairs (t, x (B, ...))."""
+        return list(self.states(params, rng, shape, frames, sampler))
+
+    def states(
+        self,
+        params: Params,
+        rng: Key,
+        shape: tuple[int, ...],
+        frames: int = 9,
+        sampler: Sampler | None = None,
+    ) -> Iterator[tuple[float, np.ndarray]]:
+        """The states of `walk`, each as soon as it is there."""
         sampler = self.samplers[0] if sampler is None else sampler
         times = np.asarray(sampler.times(self.steps))
         stops = np.unique(np.linspace(0, len(times) - 1, frames).round().astype(int))
         rng_noise, rng = jax.random.split(rng)
         x = kernels.draw_prior(self.open(params).kernel, rng_noise, shape)
-        go = jax.jit(lambda params, *rest: sampler(self.open(params), *rest))
-        found = [(1.0, np.asarray(x))]
+        yield 1.0, np.asarray(x)
         for start, stop in zip(stops[:-1], stops[1:], strict=True):
-            x = go(params, jax.random.fold_in(rng, start), x, times[start : stop + 1])
-            found.append((float(times[stop]), np.asarray(x)))
-        return found
+            rng_part = jax.random.fold_in(rng, start)
+            x = _walked(self, sampler, params, rng_part, x, times[start : stop + 1])
+            yield float(times[stop]), np.asarray(x)
 
     def _leak(self, params: Params, rng: Key, x: Array) -> Array:
         """How far guesses move when only their own token does, for shaken parameters.
@@ -197,6 +209,14 @@ class Diffusion:
             for tokens in (flat, changed)
         )
         return jnp.abs(before - after).max()
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once, however often one walks
+def _walked(
+    model: Diffusion, sampler: Sampler, params: Params, rng: Key, x: Array, times: Array
+) -> Array:
+    """x (B, ...) walked from times[0] to times[-1]."""
+    return sampler(model.open(params), rng, x, times)
 
 
 def _check_signature(denoiser: Any) -> None:
