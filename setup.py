@@ -7,13 +7,27 @@ import setuptools
 
 ROOT = pathlib.Path(__file__).parent
 RUFF = "ruff>=0.17,<0.18"  # as in .pre-commit-config.yaml: the format changes with minor releases
-TEST = ["pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14"]
+DEMO = ["starlette>=0.46", "uvicorn>=0.34"]
+NOTEBOOKS = [
+    "matplotlib>=3.9",
+    "ipykernel>=6.29",
+    "nbclient>=0.10",
+    "nbformat>=5.10",
+    "jupytext>=1.16",
+]
+DOCS = [
+    *("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0,<2"),
+    *("latex2mathml>=3.77,<4", "nbconvert>=7.16"),
+]
+TEST = ["pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "httpx>=0.28"]
+BROWSER = ["playwright>=1.50", "axe-playwright-python>=0.1.4"]  # with a Chromium of the system
+RELEASE = ["build>=1.2", "twine>=6"]
 
 
-def version() -> str:
-    """The package's `__version__`, read as text: importing it would need the dependencies."""
+def constant(name: str) -> str:
+    """A string of the package, read as text: importing it would need the dependencies."""
     source = (ROOT / "amd_jax" / "__init__.py").read_text(encoding="utf-8")
-    return re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)[1]
+    return re.search(rf'^{name} = "([^"]+)"', source, re.MULTILINE)[1]
 
 
 def requirements() -> list[str]:
@@ -22,15 +36,35 @@ def requirements() -> list[str]:
     return [line for line in (raw.split("#")[0].strip() for raw in lines) if line]
 
 
+def packages() -> list[str]:
+    """The library, with the experiments in it: installed, `experiments` is anybody's name."""
+    return [
+        *setuptools.find_packages(include=["amd_jax*"]),
+        *(f"amd_jax.{name}" for name in setuptools.find_packages(include=["experiments*"])),
+    ]
+
+
 setuptools.setup(
     name="amd_jax",
-    version=version(),
+    version=constant("__version__"),
     description="Argmax flows and multinomial diffusion for categorical data, in JAX and Flax",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    url=constant("REPOSITORY"),
     license_expression="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=setuptools.find_packages(include=["amd_jax*", "experiments*", "benchmarks*"]),
+    packages=packages(),
+    package_dir={"amd_jax.experiments": "experiments"},
+    package_data={"": ["*.j2", "*.css", "*.js", "*.json", "*.md", "*.safetensors"]},
+    entry_points={"console_scripts": ["amd-jax = amd_jax.experiments.__main__:start"]},
     install_requires=requirements(),
-    extras_require={"test": TEST, "dev": [*TEST, "pre-commit>=4"]},
+    extras_require={
+        "demo": DEMO,
+        "notebooks": NOTEBOOKS,
+        "test": TEST,
+        "docs": DOCS,
+        "dev": [*TEST, *DEMO, *NOTEBOOKS, *DOCS, *BROWSER, *RELEASE, "pre-commit>=4"],
+    },
     classifiers=[
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3.11",

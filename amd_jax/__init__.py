@@ -11,6 +11,7 @@ from typing import Any
 from amd_jax.lazy import submodules
 
 __version__ = "0.1.0"
+REPOSITORY = "https://github.com/amd-jax/amd_jax"  # the public one
 
 ROOMS = (
     *("data", "diffusion", "evaluation", "experiment", "facts", "learning", "models", "networks"),

@@ -14,8 +14,9 @@ from amd_jax.experiment import Run
 from amd_jax.facts import MapFacts, TextFacts
 from amd_jax.runs import results
 from amd_jax.types import Params
-from experiments.flags import Asked
-from experiments.offers import Choice
+
+from .flags import Asked
+from .offers import Choice
 
 
 @dataclasses.dataclass(frozen=True)

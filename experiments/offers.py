@@ -12,8 +12,9 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, options
 from amd_jax.models import bounds
-from experiments import flags
-from experiments.flags import Asked
+
+from . import flags
+from .flags import Asked
 
 
 class Choice(NamedTuple):

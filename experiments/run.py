@@ -22,9 +22,10 @@ from amd_jax.learning import allocator
 from amd_jax.runs import folder as folders
 from amd_jax.runs import lock
 from amd_jax.runs.keeper import tell
-from experiments import command_line, flags, modes, offers
-from experiments.flags import Asked
-from experiments.modes import Session
+
+from . import command_line, flags, modes, offers
+from .flags import Asked
+from .modes import Session
 
 
 def train(asked: Asked, workdir: Path | str) -> None:

@@ -25,8 +25,9 @@ from amd_jax.learning import allocator, loop
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.runs import documents
 from amd_jax.runs import folder as folders
-from experiments import command_line, flags
-from experiments.flags import Asked, Flag
+
+from . import command_line, flags
+from .flags import Asked, Flag
 
 SOURCE = Path(__file__).with_name("table4_row.py")
 ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per pixel
