@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from amd_jax import networks
@@ -100,8 +99,8 @@ def map_flow(
     base, k = laws.Learned(laws.NORMAL), facts.num_classes
     conditioners = functools.partial(networks.DenseNet, **network)
     readers = functools.partial(networks.DenseNet, **encoder["network"])
-    start = jax.nn.initializers.lecun_normal()  # not at zero, where the couplings start
-    features = networks.MapContext(k, readers(encoder["context"], output_init=start))
+    # not at zero, where the couplings start
+    features = networks.MapContext(k, readers(encoder["context"], zero_start=False))
     log_frequencies = facts.log_frequencies
 
     def law(family: laws.Family, event: tuple[int, ...]) -> conditional.ConditionalFlow:

@@ -32,11 +32,22 @@ def linear(t: Array) -> Array:
     return _log_one_minus(t)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Polynomial:
+    """Log α with α_t = 1 - t ** power (Shi et al., 2024, sec. 3)."""
+
+    power: float | Array
+
+    def __call__(self, t: Array) -> Array:
+        """t (B,) in [0, 1] -> log α_t (B,)."""
+        return _log_one_minus(t**self.power)
+
+
 def polynomial(power: float | Array) -> Schedule:
     """Schedule with α_t = 1 - t ** power, which may be learned (Shi et al., 2024, sec. 3)."""
     if not isinstance(power, jax.core.Tracer) and power <= 0:
         raise ValueError(f"polynomial needs power > 0; got {power}. Use 1.0 for linear.")
-    return lambda t: _log_one_minus(t**power)
+    return Polynomial(power)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 """DenseNet: convolutions that keep all they have seen, the conditioner of couplings on maps."""
 
 import functools
-from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ class DenseNet(nn.Module):
     batch and channels, and pad with zeros. A layer sees the block's input and the output of all
     layers before it (Huang et al., 2017, sec. 3). The output starts at zero, so that a coupling
     starts where its bijection has θ = 0. Features that it reads must not start there, too
-    (`output_init`): of zeros alone such a coupling learns nothing. As in Nielsen et al., 2020
+    (`zero_start`): of zeros alone such a coupling learns nothing. As in Nielsen et al., 2020
     (SurVAE Flows).
     """
 
@@ -30,7 +29,7 @@ class DenseNet(nn.Module):
     depth: int  # layers in a block
     dropout: float = 0.0
     width: int = 64  # channels between the blocks
-    output_init: Callable[..., Array] = nn.initializers.zeros  # of the last matrix
+    zero_start: bool = True  # of the last matrix
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
@@ -48,7 +47,8 @@ class DenseNet(nn.Module):
         for i in range(self.blocks):
             block = functools.partial(DenseNet._block, i=i, dropout=dropout)
             h = recomputed(block, self.remat)(self, h)
-        out = Dense(self.num_outputs, kernel_init=self.output_init, name="out")
+        init = nn.initializers.zeros if self.zero_start else nn.initializers.lecun_normal()
+        out = Dense(self.num_outputs, kernel_init=init, name="out")
         return out(h.astype(jnp.float32))
 
     def _block(self, h: Array, i: int, dropout: float) -> Array:

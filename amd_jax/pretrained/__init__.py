@@ -1,0 +1,51 @@
+"""Weights that come with the package, and those of any exported folder.
+
+    model, params, facts = amd_jax.pretrained.load("wiki_text")
+    sample = jax.jit(model.sample, static_argnums=2)
+    print(facts.decode(sample(params, jax.random.key(0), (4, 256))[0]))
+
+Each is a folder here, whose README.md is its card: data and their licence, cost, bits on test
+text, samples, limits.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from amd_jax.exports import folder as folders
+from amd_jax.exports.folder import Exported
+from amd_jax.facts import Facts
+from amd_jax.types import Params
+
+HERE = Path(__file__).parent
+
+
+def names() -> tuple[str, ...]:
+    """What the package brings."""
+    return tuple(sorted(path.parent.name for path in HERE.glob(f"*/{folders.CONFIG}")))
+
+
+def load(name: str | Path) -> tuple[Any, Params, Facts]:
+    """A model, its parameters (float32), and what it knows of its data, as the alphabet.
+
+    `name` is one of `names()`, or a folder that --mode=export has written, which may be an
+    address (gs://bucket/export). No code of the folder is executed, and nothing is downloaded
+    for a name. Raises ValueError for a name that is unknown, and for a folder that is damaged or
+    does not fit.
+    """
+    return read(name)[:3]
+
+
+def read(name: str | Path) -> Exported:
+    """As `load`, with what was trained and measured."""
+    known = names()
+    if str(name) in known:
+        return folders.read(HERE / name)
+    if Path(name).is_dir() or "/" in str(name):
+        return folders.read(name)
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise ValueError(
+        f"Weights are called {', '.join(known)}; got {str(name)!r}. {hint}A folder is given by "
+        "its path, as runs/own_text/export."
+    )

@@ -1,0 +1,149 @@
+"""Models as descriptions: the same model comes back, and nothing but parts of the library does."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models, networks, recipes
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.exports import description
+from amd_jax.facts import MapFacts
+from amd_jax.transforms import argmax, laws
+from tests import zoo
+
+DENSE = {"blocks": 1, "growth": 2, "depth": 1, "width": 4}
+MAPS = MapFacts(3, (4, 4), frequencies=(0.5, 0.25, 0.25), palette=((0, 0, 0),) * 3)
+
+
+def hollow(kernel):
+    states = len(kernel.prior)
+    return models.Diffusion(kernel, networks.Hollow(states, width=8, blocks=1), steps=5)
+
+
+def map_flow(lift):
+    encoder = {"couplings": 1, "context": 2, "network": DENSE}
+    return recipes.map_flow(lift, MAPS, 1, 1, DENSE, encoder)
+
+
+def text_flow(couplings, base=2):
+    lift = recipes.argmax_lift(networks.PointwiseContext, 3, base, {"width": 4, "context": 4})
+    numbers = {"features": 8, "layers": 1, "components": 2}
+    if couplings:
+        return recipes.coupling_flow(lift, couplings, numbers)
+    return recipes.autoregressive_flow(lift, numbers)
+
+
+TEXTS = {
+    **{
+        name: lambda kernel=kernel: hollow(kernel)
+        for name, kernel in zoo.KERNELS.items()
+        if type(kernel).__module__.startswith("amd_jax.")
+    },
+    "autoregressive": lambda: text_flow(0),
+    "digits of base 3": lambda: text_flow(0, base=3),
+    "coupling": lambda: text_flow(2),
+}
+MODELS = {
+    **{name: (make, (2, 6)) for name, make in TEXTS.items()},
+    **{lift: (lambda lift=lift: map_flow(lift), (2, 4, 4)) for lift in recipes.LIFTS},
+}
+
+
+def back(model):
+    """A model that was described, written as JSON, read and composed."""
+    arrays = {}
+    described = json.loads(json.dumps(description.describe(model, arrays)))
+    assert set(arrays) <= set(json.dumps(described).split('"'))
+    return description.compose(described, arrays)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_model_comes_back(name):
+    make, shape = MODELS[name]
+    model = make()
+    found, arrays, again = back(model), {}, {}
+    assert description.describe(found, again) == description.describe(model, arrays)
+    jax.tree.map(np.testing.assert_array_equal, again, arrays)
+    x = jax.ShapeDtypeStruct(shape, np.int32)
+    shapes = [jax.eval_shape(m.init, jax.random.key(0), x) for m in (model, found)]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("name", ["uniform-tabulated", "autoregressive"])
+def test_it_gives_the_same_numbers(name):
+    make, shape = MODELS[name]
+    model, rng = make(), jax.random.key(0)
+    x = jax.random.randint(rng, shape, 0, 3)
+    params = jax.jit(model.init)(rng, x)
+    shaken = jax.tree.map(lambda a: a + 0.1 * jax.random.normal(rng, a.shape), params)
+    nats = [jax.jit(m.elbo)(shaken, jax.random.key(1), x) for m in (model, back(model))]
+    np.testing.assert_array_equal(*nats)
+    assert np.isfinite(nats[0]).all()
+
+
+def test_samplers_and_their_numbers_come_back():
+    quick = models.diffusion.Ancestral(steps=3)
+    kernel = kernels.uniform(schedules.cosine, 3)
+    model = models.Diffusion(kernel, networks.Hollow(3), steps=9, samplers=(quick,))
+    assert back(model).samplers == (quick,)
+    assert back(model).kernel.schedule is schedules.cosine
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        (zoo.diffusion("walk", "hollow", 4), "model.kernel"),
+        (zoo.diffusion("uniform-cosine", "table", 4), "model.denoiser"),
+        (hollow(kernels.uniform(lambda t: -t, 3)), "model.kernel.schedule"),
+        (models.Flow((argmax.Digits(3, 2),), laws.Fixed(object())), "model.base.family"),
+        (models.Flow((jnp.sin,), laws.Fixed(laws.NORMAL)), "model.transforms.0"),
+    ],
+)
+def test_what_is_not_of_the_library_is_refused_with_its_place(model, place):
+    with pytest.raises(ValueError, match=f"holds no code; {place} is .*load_run"):
+        description.describe(model, {})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os.system",
+        "amd_jax.memory.check",
+        "amd_jax.models.diffusion.jax",
+        "amd_jax.models.diffusion.dataclasses",
+        "amd_jax.networks.hollow.functools",
+        "amd_jax.networks.hollow.jnp",
+        "amd_jax.networks.hollow.CONTEXTS",
+        "amd_jax.networks.hollow.Callable",
+        "amd_jax.models.diffusion._check_signature",
+        "amd_jax.models.diffusion.np",
+        "amd_jax.models.nowhere.Diffusion",
+        "amd_jax.models.diffusion.Process",  # of another file: it has one name only
+        "amd_jax.models..diffusion",
+        "amd_jax.models.",
+        "",
+    ],
+)
+@pytest.mark.parametrize("key", ["name", "part"])
+def test_other_names_are_not_looked_up(key, name):
+    with pytest.raises(ValueError, match=r"has none called|has a part"):
+        description.compose({key: name, "fields": {}}, {})
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"array": "nowhere"},
+        {"part": "amd_jax.models.diffusion.Diffusion"},
+        {"part": "amd_jax.models.diffusion.Diffusion", "fields": {"kernels": 1}},
+        {"part": "amd_jax.diffusion.schedules.cosine", "fields": {}},
+        {"items": 3},
+    ],
+)
+def test_what_is_no_description_is_refused(found):
+    with pytest.raises(ValueError, match=r"description has|differs|no kind of part"):
+        description.compose(found, {})
