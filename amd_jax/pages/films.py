@@ -11,33 +11,40 @@ from amd_jax.facts import Facts, MapFacts, TextFacts
 from amd_jax.pages import texts
 
 CELLS = 600_000  # of the maps in a film, all frames together; a cell is two bytes or three
+MAPS = 4
+TOKENS = 400_000  # of a text, all frames together
 Frame = tuple[float, np.ndarray]  # t, and states x (B, ...)
 
 
 def of(frames: Sequence[Frame], facts: Facts) -> dict[str, Any]:
-    """A film of states on their way from noise to data: the first row, or some maps in a line."""
+    """A film of states on their way from noise to data: the first row, or some maps."""
     if isinstance(facts, MapFacts):
         return of_maps(frames, facts)
     return of_rows(frames, facts)
 
 
 def of_rows(frames: Sequence[Frame], facts: Facts) -> dict[str, Any]:
-    """A film of the first row of each state, a piece for each token where it is text."""
+    """A film of the first row of each state, or the beginning of it: a piece for each token."""
+    length = TOKENS // len(frames)
+    rows = [(float(t), np.ravel(x[0])[:length]) for t, x in frames]
+    return {"kind": "text", "frames": [{"t": t, "pieces": pieces(x, facts)} for t, x in rows]}
+
+
+def pieces(x: np.ndarray, facts: Facts) -> list[str]:
+    """What each token of a row (L,) shows, without line ends."""
     if isinstance(facts, TextFacts):
-        shown = [list(map(texts.in_one_line, facts.pieces(x[0]))) for _, x in frames]
-    else:
-        shown = [[f"{facts.show([token])} " for token in np.ravel(x[0])] for _, x in frames]
-    pairs = zip(frames, shown, strict=True)
-    return {"kind": "text", "frames": [{"t": float(t), "pieces": p} for (t, _), p in pairs]}
+        return list(map(texts.in_one_line, facts.pieces(x)))
+    return [f"{facts.show([token])} " for token in x]
 
 
 def of_maps(frames: Sequence[Frame], facts: MapFacts) -> dict[str, Any]:
-    """A film of maps side by side, as many as there is room for; null is the gap between two."""
+    """A film of maps beside each other, as many as there is room for: at most `MAPS`."""
     palette = pictures.Palette.of(facts.colours)
-    number = max(1, CELLS // (len(frames) * math.prod(facts.event_shape)))
+    room = CELLS // (len(frames) * math.prod(facts.event_shape))
+    number = max(1, min(MAPS, room))
     return {
         "kind": "map",
-        "frames": [{"t": float(t), "map": in_a_line(x[:number])} for t, x in frames],
+        "frames": [{"t": float(t), "map": tiled(x[:number])} for t, x in frames],
         "palette": palette.categories.tolist(),
         "unused": palette.unused.tolist(),
         "noise": palette.noise.tolist(),
@@ -45,10 +52,14 @@ def of_maps(frames: Sequence[Frame], facts: MapFacts) -> dict[str, Any]:
     }
 
 
-def in_a_line(x: np.ndarray) -> list[list[int | None]]:
-    """Maps (N, H, W) side by side, with a column of null between two: H lists."""
-    rows: list[list[int | None]] = [[] for _ in range(x.shape[1])]
+def tiled(x: np.ndarray) -> list[list[int | None]]:
+    """Maps (N, H, W) in a square, with null between two and where there is none."""
+    columns = math.ceil(math.sqrt(len(x)))
+    height, width = x.shape[1] + 1, x.shape[2] + 1
+    lines = math.ceil(len(x) / columns)
+    found: list[list[int | None]] = [[None] * (columns * width - 1) for _ in range(lines * height)]
     for i, pixels in enumerate(x.tolist()):
-        for row, line in zip(rows, pixels, strict=True):
-            row += [None] * (i > 0) + line
-    return rows
+        top, left = i // columns * height, i % columns * width
+        for j, row in enumerate(pixels):
+            found[top + j][left : left + width - 1] = row
+    return found[:-1]

@@ -20,7 +20,7 @@ ONE_LINE = {ord("\n"): "⏎", ord("\t"): "␉"}
 
 
 class Piece(NamedTuple):
-    """A part of a text, and what is to be said of it: "" or "changed", "wrong", "kept"."""
+    """A part of a text, and its mark: "changed", "wrong", or "" for none."""
 
     text: str
     mark: str
@@ -66,12 +66,13 @@ def marked(pieces: Sequence[str], marks: Sequence[str]) -> list[Piece]:
     return found
 
 
-def verdicts(before: np.ndarray, after: np.ndarray, truth: np.ndarray | None) -> list[str]:
-    """Of each token of a corrected row (L,): "changed", "wrong" where it is not as it should be.
+def marks(before: np.ndarray, after: np.ndarray, truth: np.ndarray | None) -> list[str]:
+    """The mark of each token of a row (L,) that was corrected.
 
-    Without the truth nothing is wrong.
+    "wrong" where it is not as it should be, which needs the truth; else "changed" where it is not
+    what it was before; else "".
     """
-    changed = before != after
-    wrong = np.zeros_like(changed) if truth is None else after != truth
-    words = np.where(changed, np.where(wrong, "wrong", "changed"), np.where(wrong, "missed", ""))
-    return words.tolist()
+    found = np.where(before != after, "changed", "")
+    if truth is not None:
+        found = np.where(after != truth, "wrong", found)
+    return found.tolist()

@@ -24,13 +24,16 @@ from amd_jax.runs import documents, stored
 FLUSH_SECONDS = 10.0  # between two times that TensorBoard's file is brought to the disk
 
 
+NAME = "metrics.jsonl"
+
+
 class Curves:
     """The files of a workdir, cut back to a step, open for what follows it."""
 
     def __init__(self, workdir: Path, start: int):
         """Lines beyond step `start` are dropped, since those steps are taken again."""
         self._told: set[str] = set()
-        self._file, self.last = _continued(workdir / "metrics.jsonl", start)
+        self._file, self.last = _continued(workdir / NAME, start)
         self._board, self._flushed = None, time.monotonic()
         with self._attempt("tensorboard/"):
             folder = workdir.absolute() / "tensorboard"  # "gs:/..." would be taken for a bucket
@@ -42,14 +45,14 @@ class Curves:
     def write(self, step: int, metrics: dict[str, float]) -> None:
         """Adds the metrics of a step; what is not finite is null, as JSON knows no NaN."""
         finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
-        with self._attempt("metrics.jsonl"):
+        with self._attempt(NAME):
             self._append(f"{json.dumps({'step': step, **finite})}\n".encode())
         with self._attempt("tensorboard/"):
             self._draw(step, metrics)
 
     def sync(self) -> None:
         """Brings the lines to the disk."""
-        with self._attempt("metrics.jsonl"):
+        with self._attempt(NAME):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -89,6 +92,19 @@ class Curves:
                 self._told.add(what)
                 reason = f"{what} cannot be written: {error.strerror or error}"
                 stored.say(f"{reason}. The run goes on; lines are lost until that is mended")
+
+
+def read(workdir: documents.Place) -> tuple[list[dict[str, Any]], int]:
+    """The lines of metrics of a run that are whole, in order, and how many there are that are not.
+
+    A line is cut off where a process was killed, or writes it just now. Without a file there are
+    none.
+    """
+    path = workdir / NAME
+    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    found = list(map(_read, lines))
+    whole = [line for line in found if line]
+    return whole, len(found) - len(whole)
 
 
 def _continued(path: Path, start: int) -> tuple[Any, dict]:

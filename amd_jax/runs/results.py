@@ -24,11 +24,22 @@ def add(workdir: Path, **figure: Any) -> None:
 
 def read(workdir: Path) -> list[dict[str, Any]]:
     """The figures of a run; none if the file is missing or damaged."""
+    return look(workdir)[0]
+
+
+def look(workdir: Path) -> tuple[list[dict[str, Any]], str]:
+    """The figures of a run, and what is wrong with their file: empty if it is sound or missing."""
+    path = Path(workdir) / NAME
+    if not path.is_file():
+        return [], ""
     try:
-        found = json.loads((Path(workdir) / NAME).read_text())
-    except (OSError, ValueError, RecursionError):
-        return []
-    return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        return [], (str(error).splitlines() or [type(error).__name__])[0]
+    if not isinstance(found, list):
+        return [], f"it holds no list, but {type(found).__name__}"
+    figures = [figure for figure in found if isinstance(figure, dict)]
+    return figures, "" if len(figures) == len(found) else "some of it are no figures"
 
 
 def _question(figure: dict[str, Any]) -> dict[str, Any]:

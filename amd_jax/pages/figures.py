@@ -1,0 +1,89 @@
+"""The figures of a run in words: what was measured, on what, and by which command."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from amd_jax.pages import commands, values
+
+SHARES = {
+    "restored": "wrong tokens that a correction restored",
+    "spoiled": "right tokens that it changed",
+}
+SAID = {"what", "value", "error", "command", "step", "seed", "bound", "how", "exact", "split"}
+SAID |= {"examples", "rows", "unit", "order", "error_rate"}
+
+
+class Row(NamedTuple):
+    """A figure, each part of it as text."""
+
+    what: str
+    on: str  # the split, and how much of it
+    how: str
+    step: str
+    value: str
+
+
+class Group(NamedTuple):
+    """The figures that one command has measured."""
+
+    command: str
+    rows: list[Row]
+
+
+def grouped(figures: Sequence[dict[str, Any]]) -> list[Group]:
+    """The figures by the command that reproduces them, in the order in which they are kept."""
+    groups: dict[str, list[Row]] = {}
+    for figure in figures:
+        argv = figure.get("command")
+        command = commands.told(argv) if isinstance(argv, list) else ""
+        groups.setdefault(command, []).append(row(figure))
+    return [Group(command, rows) for command, rows in groups.items()]
+
+
+def row(figure: dict[str, Any]) -> Row:
+    """A figure in words, whatever it holds."""
+    number = figure.get("examples", figure.get("rows"))
+    on = [str(figure["split"])] if "split" in figure else []
+    on += [f"{number:,} rows"] if isinstance(number, int) else []
+    how = [str(figure["how"])] if figure.get("how") else []
+    if "error_rate" in figure:
+        how.append(f"error rate {figure['error_rate']}")
+    how += [f"{name} {value}" for name, value in figure.items() if name not in SAID]
+    if figure.get("seed"):
+        how.append(f"seed {figure['seed']}")
+    return Row(what(figure), ", ".join(on), ", ".join(how), _step(figure), value(figure))
+
+
+def what(figure: dict[str, Any]) -> str:
+    """What was measured."""
+    kind, unit = str(figure.get("what", "?")), figure.get("unit", "dim")
+    if kind == "bits":
+        name = "exact likelihood" if figure.get("exact") else figure.get("bound", "bound")
+        return f"bits per {unit} ({name})"
+    if kind == "count_model":
+        return f"bits per {unit} (count model of order {figure.get('order', '?')})"
+    return SHARES.get(kind, kind.replace("_", " "))
+
+
+def value(figure: dict[str, Any]) -> str:
+    """The value with its standard error: "2.315 ± 0.022"; a dash for what is no number."""
+    found, error = (values.number(figure.get(name)) for name in ("value", "error"))
+    if found is None:
+        return "–"
+    if str(figure.get("what")) in SHARES:
+        return f"{found:.2%}"
+    return f"{found:.3f} ± {error:.3f}" if error is not None else f"{found:.3f}"
+
+
+def best(figures: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The figure to name first: bits, of the test split if there are such, of the last step."""
+    bits = [
+        f for f in figures if f.get("what") == "bits" and values.number(f.get("value")) is not None
+    ]
+    order = [(f.get("split") == "test", values.number(f.get("step")) or 0) for f in bits]
+    return bits[max(range(len(bits)), key=order.__getitem__)] if bits else None
+
+
+def _step(figure: dict[str, Any]) -> str:
+    found = values.number(figure.get("step"))
+    return "" if found is None else f"{found:,}"

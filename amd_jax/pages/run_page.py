@@ -1,0 +1,141 @@
+"""The page of one run: what it has written down, and what its model has drawn, as HTML."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from amd_jax.pages import curve, figures, templates
+from amd_jax.pages import record as records
+from amd_jax.pages.record import Record
+from amd_jax.pages.shows import Corrected, Shown
+
+NOUNS = {"text": "text", "maps": "maps", "points": "points"}  # by the kind of facts
+
+
+class Drawn(NamedTuple):
+    """What needs the model of a run."""
+
+    model: str  # what it is, in a few words
+    parameters: int
+    device: str
+    samples: Shown
+    sampled: str  # how they were drawn, in a sentence
+    film: dict[str, Any] | None  # of `films`; None for a model without steps
+    corrected: list[Corrected]
+    damaged: str  # what was corrected, in a sentence
+    truth: bool  # whether it is known how that should be
+    legend: list[tuple[str, str]]  # name and colour of each category
+
+
+class Tile(NamedTuple):
+    """A number at the top of a page."""
+
+    name: str
+    value: str
+    rest: str = ""
+
+
+def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> str:
+    """The page of a run, complete; `commands` are a title and a command line each."""
+    shared = {"record": record, "drawn": drawn, "commands": commands, "legend": drawn.legend}
+    found, levels, split = _curves(record)
+    panels = [p for unit in found if (p := curve.panel(found[unit], levels[unit]))]
+    every = [one for ones in found.values() for one in ones]
+    return templates.filled(
+        "run.html.j2",
+        title=record.name,
+        told=told(record, drawn),
+        tiles=tiles(record, drawn),
+        sections=_sections(drawn, panels),
+        noun=NOUNS.get(str(record.facts.get("kind")), "data"),
+        panels=panels,
+        has_bands=any(p.error for one in every for p in one.points),
+        has_levels=any(levels.values()),
+        level_split=split,
+        has_loss=any(one.is_loss for one in every),
+        groups=figures.grouped(record.figures),
+        numbers=[(name, _plain(value)) for name, value in records.flat(record.config)],
+        environment=environment(record, drawn),
+        **shared,
+    )
+
+
+def told(record: Record, drawn: Drawn) -> str:
+    """What the run is, in a sentence."""
+    facts = record.facts
+    shape = " × ".join(map(str, facts.get("event_shape", ()))) or "1"
+    data = (
+        f"{facts.get('name', 'data')}: {shape} {record.unit}s, {facts.get('num_classes')} classes"
+    )
+    if record.step >= record.total:
+        state = f"Its training of {record.total:,} steps is finished."
+    else:
+        state = f"It is not finished: step {record.step:,} of {record.total:,}."
+    return f"{drawn.model} with {drawn.parameters:,} parameters, on {data}. {state}"
+
+
+def tiles(record: Record, drawn: Drawn) -> list[Tile]:
+    """The numbers at the top: bits, parameters, steps, time."""
+    found = []
+    if best := figures.best(record.figures):
+        value, _, error = figures.value(best).partition(" ± ")
+        on = f", {best['split']}" if "split" in best else ""
+        found.append(Tile(figures.what(best) + on, value, f"± {error}" if error else ""))
+    state = "" if record.step >= record.total else f"of {record.total:,}"
+    found.append(Tile("training steps", f"{record.step:,}", state))
+    found.append(Tile("parameters", count(drawn.parameters), ""))
+    if record.seconds is not None:
+        found.append(Tile("training time", records.duration(record.seconds)))
+    return found
+
+
+def count(number: int) -> str:
+    """A large number in few signs: "740 k", "51.5 M"."""
+    for size, sign in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            digits = max(0, 2 - int(math.log10(number / size)))
+            return f"{number / size:.{digits}f} {sign}"
+    return str(number)
+
+
+def environment(record: Record, drawn: Drawn) -> list[tuple[str, str]]:
+    """Where and by what the run was made."""
+    notes, versions = record.notes, record.notes.get("versions")
+    found = [
+        ("git commit", notes.get("commit", "unknown")),
+        ("Python", notes.get("python", "unknown")),
+        *(versions.items() if isinstance(versions, dict) else ()),
+        ("this page", f"made on {drawn.device}, from step {record.step:,}"),
+        ("run", notes.get("run", "unknown")),
+    ]
+    return [(name, str(value)) for name, value in found]
+
+
+def _curves(record: Record) -> tuple[dict, dict, str]:
+    """The series and the levels of each unit, and the split that these are of."""
+    found: dict[str, list[curve.Series]] = {}
+    for one in curve.series(record.metrics):
+        found.setdefault(one.unit, []).append(one)
+    levels = {unit: curve.levels(record.figures, unit) for unit in found}
+    splits = {f.get("split") for f in record.figures if f.get("what") == "count_model"}
+    return found, levels, " and ".join(sorted(map(str, splits - {None})))
+
+
+def _sections(drawn: Drawn, panels: Sequence[Any]) -> list[tuple[str, str]]:
+    """The id and the name of each section that the page has."""
+    there = {
+        "chain": ("The chain", bool(drawn.film)),
+        "samples": ("Samples", True),
+        "corrected": ("Corrections", bool(drawn.corrected)),
+        "curve": ("Learning curve", bool(panels)),
+        "figures": ("Figures", True),
+        "commands": ("Commands", True),
+        "config": ("Config", True),
+        "environment": ("Environment", True),
+    }
+    return [(name, title) for name, (title, shown) in there.items() if shown]
+
+
+def _plain(value: Any) -> str:
+    """A number of a config as it is typed."""
+    return str(list(value)) if isinstance(value, tuple) else str(value)

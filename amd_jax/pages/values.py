@@ -1,0 +1,12 @@
+"""Values out of the files of a run, which may have been written by anybody."""
+
+from typing import Any
+
+LARGEST = 1e300
+
+
+def number(value: Any) -> int | float | None:
+    """A finite number; None for whatever else stands there."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if -LARGEST <= value <= LARGEST else None  # of NaN neither is true

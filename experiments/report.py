@@ -1,0 +1,224 @@
+"""Pages of runs: one on a run and its model, and one of several runs side by side.
+
+    python -m experiments.report runs/quickstart runs/own_text --output=comparison.html
+
+Training writes report.html into the workdir, and `--mode=report` of `experiments.run` writes it
+again. A comparison reads what runs have written down; none of their files are executed.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax import options
+from amd_jax.evaluation import correction, gallery
+from amd_jax.experiment import Run
+from amd_jax.facts import Facts, MapFacts, TextFacts
+from amd_jax.pages import commands, comparison, films, run_page, shows
+from amd_jax.pages import record as records
+from amd_jax.pages.run_page import Drawn
+from amd_jax.runs import documents, stored
+from amd_jax.types import Params
+
+from . import command_line, flags
+from .flags import Flag
+
+NAME = "report.html"
+STEPS = 100  # of a chain, at most
+FRAMES = {True: 26, False: 51}  # of the film of a chain, at most: of maps or not
+SAMPLES = {True: 12, False: 4}  # that are drawn where they are a chain's
+CORRECTED = 2  # rows
+EXAMPLE = "the quick brwwn fox"
+FLAGS = (Flag("output", "comparison.html", "The file to write."),)
+
+
+def write(
+    run: Run,
+    params: Params,
+    place: Path,
+    *,
+    seed: int = 0,
+    sampler: Any = None,
+    editor: Any = None,
+) -> Path:
+    """Writes report.html on a run with its parameters into a folder; where it is.
+
+    The data of the run are not read: what is corrected are test rows where the run holds its data
+    already, as after a training, and else samples of the model. Raises ValueError if the page
+    cannot be written; one that was there before is then as it was.
+    """
+    record = records.read(run.workdir)._replace(step=run.step)
+    for line in record.problems:
+        stored.say(line)
+    sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
+    editor = editor or next(iter(getattr(run.model, "editors", ())), None)
+    found = drawn(run, params, seed, sampler, editor)
+    text = run_page.page(record, found, lines(run, sampler, editor))
+    return save(Path(place) / NAME, text)
+
+
+def save(path: Path, page: str) -> Path:
+    """Writes a page, whole or not at all; ValueError if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        documents.write(path, page.encode("utf-8", errors="replace"))
+    except OSError as error:
+        raise ValueError(
+            f"A page must have a place that can be written; {path}: {error.strerror or error}. "
+            "Make room, or give another --output."
+        ) from error
+    return path
+
+
+def shorter(sampler: Any, model: Any) -> Any:
+    """A sampler that takes `STEPS` steps at most, if it has a number of them."""
+    if sampler is None or "steps" not in {number.name for number in options.numbers(sampler)}:
+        return sampler
+    least = [n for n in (sampler.steps, getattr(model, "steps", None), STEPS) if n is not None]
+    return dataclasses.replace(sampler, steps=min(least))
+
+
+def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Drawn:
+    """Samples, a film of how they come about, and corrections: what the model has to show."""
+    facts, is_maps = run.facts, isinstance(run.facts, MapFacts)
+    rng, film = jax.random.key(seed), None
+    if hasattr(run.model, "walk"):
+        shape = (SAMPLES[is_maps], *facts.event_shape)
+        frames = run.model.walk(params, rng, shape, FRAMES[is_maps], sampler)
+        film, x = films.of(frames, facts), frames[-1][1]
+    else:
+        shape = (facts.num_samples, *facts.event_shape)
+        x = gallery.samples(run.model, params, rng, shape, sampler)
+    corrected, damaged = [], ""
+    if editor is not None:
+        corrected, damaged = corrections(run, params, seed, editor, x)
+    return Drawn(
+        model=described(run.model),
+        parameters=sum(np.size(leaf) for leaf in jax.tree.leaves(params)),
+        device=device(),
+        samples=shows.samples(x, facts),
+        sampled=how(sampler, len(x), seed),
+        film=film,
+        corrected=corrected,
+        damaged=damaged,
+        truth=True,
+        legend=shows.legend(facts),
+    )
+
+
+def corrections(
+    run: Run, params: Params, seed: int, editor: Any, x: np.ndarray
+) -> tuple[list[shows.Corrected], str]:
+    """Rows in which tokens were replaced at random, corrected; and what rows they are.
+
+    Test rows if the run holds its data, and else samples x (N, ...).
+    """
+    facts, rows, whose = run.facts, x, "samples of the model"
+    if run.held is not None:
+        split = next((s for s in ("test", "validation") if s in run.held.splits), "train")
+        rows, whose = run.held.rows(split), f"rows of the {split} split"
+    rows = np.asarray(rows[:CORRECTED], np.int32)
+    rate = getattr(editor, "error_rate", 0.05)
+    errors = max(1, round(rate * rows[0].size))
+    damaged = correction.damage(rows, facts.num_classes, seed, errors)
+    fixed = correction.edited(editor, run.model, params, damaged, seed)
+    triples = zip(damaged, fixed, rows, strict=True)
+    return [shows.correction(*triple, facts) for triple in triples], (
+        f"The first {whose}, in each {errors:,} of {rows[0].size:,} {facts.unit}s replaced at "
+        f"random, and what the model makes of them without knowing which."
+    )
+
+
+def described(model: Any) -> str:
+    """What a model is, in a few words: its class and those of its main parts."""
+    name = type(model).__name__
+    if denoiser := getattr(model, "denoiser", None):
+        steps = getattr(model, "steps", None)
+        time = "continuous time" if steps is None else f"{steps:,} steps"
+        return f"{name} in {time}, {type(denoiser).__name__}"
+    if transforms := getattr(model, "transforms", ()):
+        return f"{name} of {' → '.join(type(part).__name__ for part in transforms)}"
+    return name
+
+
+def how(sampler: Any, number: int, seed: int) -> str:
+    """How samples were drawn, in a sentence."""
+    told = [f"seed {seed}"]
+    if sampler is not None:
+        told = [f"{n.name} {n.default}" for n in options.numbers(sampler)] + told
+        told = [f"sampler {sampler.name}", *told]
+    return f"{number:,} samples were drawn: {', '.join(told)}."
+
+
+def device() -> str:
+    """What JAX computes on here."""
+    found = jax.devices()
+    kind = found[0].device_kind
+    return f"{len(found)} × {kind}" if len(found) > 1 else kind
+
+
+def lines(run: Run, sampler: Any, editor: Any) -> list[tuple[str, str]]:
+    """The commands to continue a run, and to sample, correct and evaluate: title and command."""
+    start = f"{program()} {commands.flag('workdir', run.workdir)}"
+    total = run.config.num_steps
+    if run.step >= total:
+        more = f"{start} --extend {commands.flag('config.num_steps', 2 * total)}"
+        found = [("Train it longer", more)]
+    else:
+        found = [("Continue its training", start)]
+    numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
+    steps = f" {commands.flag('steps', numbers['steps'])}" if numbers.get("steps") else ""
+    found.append(("Draw samples", f"{start} --mode=sample{steps}"))
+    if hasattr(run.model, "walk"):
+        found.append(("Watch noise become data", f"{start} --mode=sample{steps} --chain"))
+    if editor is not None:
+        correct = f"{start} {commands.flag('mode', editor.name)}"
+        found.append(("Correct", " ".join([correct, *given(run.facts)])))
+    found.append(("Evaluate", f"{start} --mode=evaluate --split=test"))
+    found.append(("Make this page again", f"{start} --mode=report"))
+    return found
+
+
+def given(facts: Facts) -> list[str]:
+    """The flag that gives something to correct, where there is one for such data."""
+    if isinstance(facts, MapFacts):
+        return [commands.flag("input", "map.png")]
+    if isinstance(facts, TextFacts) and all(facts.known(EXAMPLE)):
+        return [commands.flag("text", EXAMPLE)]
+    return []
+
+
+def program() -> str:
+    """How `experiments.run` was started, or would be."""
+    found = commands.program(sys.argv[0])
+    is_ours = found == commands.CONSOLE or found.endswith(("experiments.run", " experiments"))
+    return found if is_ours else "python -m experiments.run"
+
+
+def main(argv: Sequence[str]) -> None:
+    """Writes the comparison of the runs in some folders."""
+    asked = flags.read(argv[1:], FLAGS)
+    places = [argument for argument in asked.rest if not argument.startswith("-")]
+    flags.finish(
+        dataclasses.replace(asked, rest=[a for a in asked.rest if a not in places]), FLAGS
+    )
+    if not places:
+        raise ValueError(
+            "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"
+        )
+    if twice := {place for place in places if places.count(place) > 1}:
+        raise ValueError(f"Every run is named once; got {', '.join(sorted(twice))} twice.")
+    found = [records.read(place) for place in places]
+    for record in found:
+        for line in record.problems:
+            stored.say(line)
+    print(f"page: {save(Path(asked.output), comparison.page(found))}")
+
+
+if __name__ == "__main__":
+    command_line.run(main, sys.argv)
