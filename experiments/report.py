@@ -16,9 +16,9 @@ import jax
 import numpy as np
 
 from amd_jax import options
-from amd_jax.evaluation import correction, gallery
+from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.experiment import Run
-from amd_jax.facts import Facts, MapFacts, TextFacts
+from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.pages import commands, comparison, films, run_page, shows
 from amd_jax.pages import record as records
 from amd_jax.pages.run_page import Drawn
@@ -52,13 +52,14 @@ def write(
     already, as after a training, and else samples of the model. Raises ValueError if the page
     cannot be written; one that was there before is then as it was.
     """
-    record = records.read(run.workdir)._replace(step=run.step)
+    record = records.read(run.workdir)
+    record = record._replace(step=max(record.step, run.step))
     for line in record.problems:
         stored.say(line)
     sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
     editor = editor or next(iter(getattr(run.model, "editors", ())), None)
     found = drawn(run, params, seed, sampler, editor)
-    text = run_page.page(record, found, lines(run, sampler, editor))
+    text = run_page.page(record, found, lines(run, record.step, sampler, editor))
     return save(Path(place) / NAME, text)
 
 
@@ -87,7 +88,7 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
     """Samples, a film of how they come about, and corrections: what the model has to show."""
     facts, is_maps = run.facts, isinstance(run.facts, MapFacts)
     rng, film = jax.random.key(seed), None
-    if hasattr(run.model, "walk"):
+    if hasattr(run.model, "walk") and not isinstance(facts, PlaneFacts):
         shape = (SAMPLES[is_maps], *facts.event_shape)
         frames = run.model.walk(params, rng, shape, FRAMES[is_maps], sampler)
         film, x = films.of(frames, facts), frames[-1][1]
@@ -100,9 +101,10 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
     return Drawn(
         model=described(run.model),
         parameters=sum(np.size(leaf) for leaf in jax.tree.leaves(params)),
+        step=run.step,
         device=device(),
         samples=shows.samples(x, facts),
-        sampled=how(sampler, len(x), seed),
+        sampled=how(sampler, x, seed, facts),
         film=film,
         corrected=corrected,
         damaged=damaged,
@@ -140,19 +142,27 @@ def described(model: Any) -> str:
     if denoiser := getattr(model, "denoiser", None):
         steps = getattr(model, "steps", None)
         time = "continuous time" if steps is None else f"{steps:,} steps"
-        return f"{name} in {time}, {type(denoiser).__name__}"
+        return f"{name} in {time} with the denoiser {type(denoiser).__name__}"
     if transforms := getattr(model, "transforms", ()):
         return f"{name} of {' → '.join(type(part).__name__ for part in transforms)}"
     return name
 
 
-def how(sampler: Any, number: int, seed: int) -> str:
-    """How samples were drawn, in a sentence."""
+def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
+    """How samples x (N, ...) were drawn, and how many of their codes are of no class."""
     told = [f"seed {seed}"]
     if sampler is not None:
         told = [f"{n.name} {n.default}" for n in options.numbers(sampler)] + told
-        told = [f"sampler {sampler.name}", *told]
-    return f"{number:,} samples were drawn: {', '.join(told)}."
+    by = "" if sampler is None else f" by the sampler {sampler.name}"
+    line = f"{len(x):,} samples were drawn{by} ({', '.join(told)})."
+    sign = UNUSED_SIGN
+    if isinstance(facts, MapFacts):
+        sign = f"RGB {tuple(pictures.Palette.of(facts.colours).unused.tolist())}"
+    return " ".join([line, *(f"{found}." for found in map(_capital, gallery.unused(x, sign)))])
+
+
+def _capital(line: str) -> str:
+    return line[:1].upper() + line[1:]
 
 
 def device() -> str:
@@ -162,11 +172,11 @@ def device() -> str:
     return f"{len(found)} × {kind}" if len(found) > 1 else kind
 
 
-def lines(run: Run, sampler: Any, editor: Any) -> list[tuple[str, str]]:
+def lines(run: Run, step: int, sampler: Any, editor: Any) -> list[tuple[str, str]]:
     """The commands to continue a run, and to sample, correct and evaluate: title and command."""
     start = f"{program()} {commands.flag('workdir', run.workdir)}"
     total = run.config.num_steps
-    if run.step >= total:
+    if step >= total:
         more = f"{start} --extend {commands.flag('config.num_steps', 2 * total)}"
         found = [("Train it longer", more)]
     else:

@@ -17,6 +17,7 @@
 
 const amdFilm = (() => {
   const DELAY = 120; // milliseconds from frame to frame
+  const [WIDTH, HEIGHT] = [912, 480]; // of a map on the page, at most; less where it is narrow
 
   function make(tag, attributes = {}, text = "") {
     const made = document.createElement(tag);
@@ -96,7 +97,8 @@ const amdFilm = (() => {
         if (screen.width !== width || screen.height !== height) {
           screen.width = width;
           screen.height = height;
-          screen.style.width = `${width * Math.max(1, Math.floor(720 / width))}px`;
+          const scale = Math.floor(Math.min(WIDTH / width, HEIGHT / height));
+          screen.style.width = `${width * Math.max(1, scale)}px`;
         }
         const context = screen.getContext("2d");
         const image = context.createImageData(width, height);
@@ -115,7 +117,7 @@ const amdFilm = (() => {
     const button = make("button", { type: "button" }, "Play");
     const slider = make("input", { type: "range", min: 0, max: 0, step: 1, value: 0 });
     slider.setAttribute("aria-label", "Frame of the chain, from noise to data");
-    const told = make("output", { class: "told" });
+    const told = make("span", { class: "told" });
     const bar = make("div", { class: "controls" });
     bar.append(button, slider, told);
     const marks = make("input", { type: "checkbox" });

@@ -17,6 +17,7 @@ class Drawn(NamedTuple):
 
     model: str  # what it is, in a few words
     parameters: int
+    step: int  # of its parameters
     device: str
     samples: Shown
     sampled: str  # how they were drawn, in a sentence
@@ -62,16 +63,14 @@ def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> s
 
 def told(record: Record, drawn: Drawn) -> str:
     """What the run is, in a sentence."""
-    facts = record.facts
+    facts, name = record.facts, record.facts.get("name", "data")
     shape = " × ".join(map(str, facts.get("event_shape", ()))) or "1"
-    data = (
-        f"{facts.get('name', 'data')}: {shape} {record.unit}s, {facts.get('num_classes')} classes"
-    )
+    data = f"{name}, rows of {shape} {record.unit}s of {facts.get('num_classes')} classes"
     if record.step >= record.total:
-        state = f"Its training of {record.total:,} steps is finished."
+        state = f"its training of {record.total:,} steps is finished"
     else:
-        state = f"It is not finished: step {record.step:,} of {record.total:,}."
-    return f"{drawn.model} with {drawn.parameters:,} parameters, on {data}. {state}"
+        state = f"it is not finished: step {record.step:,} of {record.total:,}"
+    return f"{drawn.model}, {drawn.parameters:,} parameters; learnt from {data}; {state}."
 
 
 def tiles(record: Record, drawn: Drawn) -> list[Tile]:
@@ -105,7 +104,7 @@ def environment(record: Record, drawn: Drawn) -> list[tuple[str, str]]:
         ("git commit", notes.get("commit", "unknown")),
         ("Python", notes.get("python", "unknown")),
         *(versions.items() if isinstance(versions, dict) else ()),
-        ("this page", f"made on {drawn.device}, from step {record.step:,}"),
+        ("this page", f"made on {drawn.device}, with the parameters of step {drawn.step:,}"),
         ("run", notes.get("run", "unknown")),
     ]
     return [(name, str(value)) for name, value in found]

@@ -40,6 +40,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     found.filters["shown"] = texts.shown
     found.filters["cut"] = texts.cut
     return found
