@@ -14,8 +14,8 @@ __version__ = "0.1.0"
 REPOSITORY = "https://github.com/amd-jax/amd_jax"  # the public one
 
 ROOMS = (
-    *("data", "diffusion", "evaluation", "experiment", "facts", "learning", "models", "networks"),
-    *("ops", "options", "parallel", "runs", "transforms", "types"),
+    *("data", "diffusion", "evaluation", "experiment", "exports", "facts", "learning", "models"),
+    *("networks", "ops", "options", "parallel", "pretrained", "runs", "transforms", "types"),
 )
 EXPERIMENT = ("Experiment", "Run", "load_run", "open_run")
 

@@ -244,7 +244,7 @@ class PlaneFacts(Facts):
 def from_json(fields: Mapping[str, Any]) -> Facts:
     """The facts that `Facts.to_json` gave; ValueError if this program has no such kind."""
     known = {kind.kind: kind for kind in _kinds(Facts)}
-    fields = {name: _tuples(value) for name, value in fields.items()}
+    fields = {name: tuples(value) for name, value in fields.items()}
     kind = fields.pop("kind", None)
     if kind not in known:
         raise ValueError(f"Facts are of the kind {', '.join(known)}; got {kind!r}.")
@@ -259,11 +259,11 @@ def _kinds(kind: type[Facts]) -> list[type[Facts]]:
     return [kind, *(below for direct in kind.__subclasses__() for below in _kinds(direct))]
 
 
-def _tuples(value: Any) -> Any:
+def tuples(value: Any) -> Any:
     """JSON's lists as tuples."""
     if isinstance(value, dict):
-        return {name: _tuples(item) for name, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+        return {name: tuples(item) for name, item in value.items()}
+    return tuple(map(tuples, value)) if isinstance(value, list) else value
 
 
 def _listed(sizes: Mapping[str, int]) -> str:

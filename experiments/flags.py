@@ -17,7 +17,7 @@ from ml_collections import ConfigDict, config_flags
 from amd_jax.data import files
 from amd_jax.runs import folder as folders
 
-MODES = ("train", "evaluate", "sample")  # and the editors of the model, such as correct
+MODES = ("train", "evaluate", "sample", "report", "export")  # and the model's editors, as correct
 EDIT = "edit"  # stands for all of these below
 DEFINE = {
     int: flags.DEFINE_integer,
@@ -40,11 +40,13 @@ class Flag(NamedTuple):
 
 
 SHOWN = ("train", "evaluate", EDIT)
-DRAWN = ("train", "sample")
+DRAWN = ("train", "sample", "report", "export")
+USED = ("evaluate", "sample", EDIT)
 FLAGS = (
-    Flag("config", None, "Experiment file; see experiments/.", kind=str),
+    Flag("config", None, "Experiment: a file, or the name of one in experiments/.", kind=str),
     Flag("workdir", None, "Folder of the run; default: runs/<config name>.", kind=str),
-    Flag("mode", "train", "What to do; train also evaluates and samples at its end."),
+    Flag("pretrained", None, "Weights in the place of a run: a name, or an export.", USED, str),
+    Flag("mode", "train", "What to do; train also evaluates, samples and reports at its end."),
     Flag("best", False, "Take the checkpoint with the best validation bits, not the newest."),
     Flag("seed", 0, "Seed of evaluation, samples and errors.", least=0, most=2**32 - 1),
     Flag("keep_pages", True, "Keep freed memory: faster steps on a CPU, a higher peak of memory."),
@@ -60,12 +62,13 @@ FLAGS = (
     Flag("num_texts", None, "Take this many rows (texts, maps, ...); all.", SHOWN, int, 1),
     Flag("bound", None, "Bounds to evaluate, with commas; the first.", ("train", "evaluate"), str),
     Flag("sampler", None, "Way to sample; the first that the model has.", DRAWN, str),
-    Flag("num_samples", None, "How many samples to draw.", DRAWN, int, 1),
+    Flag("num_samples", None, "How many samples to draw.", ("train", "sample"), int, 1),
     Flag("chain", False, "Show samples on their way from noise to data.", ("sample",)),
     Flag("compare", False, "Compare the samples with the data, which are read.", ("sample",)),
     Flag("text", None, "Text to correct.", ("train", EDIT), str),
     Flag("input", None, "File to correct: text, or a PNG of a map.", (EDIT,), str),
-    Flag("output", None, "Folder for what is drawn; default: the workdir.", (*DRAWN, EDIT), str),
+    Flag("half", False, "Keep parameters in half precision: half the size.", ("export",)),
+    Flag("output", None, "Folder for what is made; default: the workdir.", (*DRAWN, EDIT), str),
 )
 
 

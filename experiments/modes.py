@@ -15,6 +15,7 @@ from amd_jax.facts import MapFacts, TextFacts
 from amd_jax.runs import results
 from amd_jax.types import Params
 
+from . import export as exports
 from .flags import Asked
 from .offers import Choice
 
@@ -42,7 +43,30 @@ class Session:
         """Adds a figure to the results of the run, if this is to write them."""
         if _writes(self.run.workdir):
             how = {"step": self.run.step, "seed": self.asked.seed, **how}
+            Path(self.run.workdir).mkdir(parents=True, exist_ok=True)  # weights have none
             results.add(Path(self.run.workdir), what=what, value=value, error=error, **how)
+
+
+def do(session: Session) -> None:
+    """What the mode says, with a run that was trained."""
+    if session.asked.mode == "evaluate":
+        evaluate(session)
+    elif session.asked.mode == "sample":
+        sample(session, compare=session.asked.compare)
+    elif session.asked.mode == "export":
+        export(session)
+    else:
+        edit(session, session.choice.editor)
+
+
+def export(session: Session) -> None:
+    """Writes the run as files without code."""
+    run, asked = session.run, session.asked
+    if not _writes(run.workdir):
+        raise ValueError(f"A run is exported from this machine; copy {run.workdir} to it first.")
+    place = Path(asked.output) if asked.output else Path(run.workdir) / "export"
+    how = {"sampler": session.choice.sampler, "seed": asked.seed, "half": asked.half}
+    print(exports.write(run, session.params, place, **how))
 
 
 def _writes(folder: Path | str) -> bool:

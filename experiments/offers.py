@@ -47,6 +47,8 @@ def choose(asked: Asked, model: Any) -> Choice:
         "train": [*bounds, sampler, *offered.editors],
         "evaluate": bounds,
         "sample": [sampler],
+        "report": [sampler, *offered.editors],
+        "export": [sampler],
     }.get(mode, [editor for editor in offered.editors if editor.name == mode])
     for name in numbers:
         if not any(name in _fields(option) for option in heeded):

@@ -23,7 +23,7 @@ from amd_jax.runs import folder as folders
 from amd_jax.runs import lock
 from amd_jax.runs.keeper import tell
 
-from . import command_line, flags, modes, offers
+from . import command_line, flags, located, modes, offers, weights
 from .flags import Asked
 from .modes import Session
 
@@ -65,31 +65,31 @@ def train(asked: Asked, workdir: Path | str) -> None:
 
 
 def use(asked: Asked, workdir: Path | str) -> None:
-    """Evaluates a run, samples from it, or corrects with it."""
+    """Evaluates a run, samples from it, corrects with it, reports or exports it."""
     try:
-        run = experiments.open_run(workdir)
+        if asked.pretrained:
+            run, params = weights.opened(asked.pretrained, asked.config)
+        else:
+            run, params = experiments.open_run(workdir), None
     except ValueError:
         offers.check_mode(asked.mode)
         raise
-    _tell_other_file(asked, run)
+    if params is None:
+        _tell_other_file(asked, run)
     asked, config = flags.override(asked, run.config)
     flags.absolute_places(config)
     if differing := folders.differences(run.config.to_dict(), config.to_dict()):
         raise ValueError(
-            f"{workdir} holds a run of another config: {'; '.join(differing)}. "
-            f"Leave these out: --mode={asked.mode} takes the numbers from the run."
+            f"{asked.pretrained or workdir} holds a run of another config: "
+            f"{'; '.join(differing)}. Leave these out: --mode={asked.mode} takes the numbers from "
+            "the run."
         )
     run = dataclasses.replace(run, config=config)
     choice = offers.choose(asked, run.model)
     check_choice(Session(run, None, asked, choice))
-    run, params = run.load(best=asked.best)
-    session = Session(run, params, asked, choice)
-    if asked.mode == "evaluate":
-        modes.evaluate(session)
-    elif asked.mode == "sample":
-        modes.sample(session, compare=asked.compare)
-    else:
-        modes.edit(session, choice.editor)
+    if params is None:
+        run, params = run.load(best=asked.best)
+    modes.do(Session(run, params, asked, choice))
 
 
 def check_choice(session: Session) -> None:
@@ -146,6 +146,8 @@ def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
     wants_help = {"--help", "-h", "--helpfull", "--helpshort"} & {*argv}
     asked = flags.read([argument for argument in argv[1:] if argument not in wants_help])
+    if asked.config:
+        asked.values["config"] = located.file(asked.config)
     if wants_help:
         print(help_on(asked))
         return
@@ -154,14 +156,15 @@ def main(argv: list[str]) -> None:
     parallel.start(asked.coordinator, asked.num_processes, asked.process_id)
     if not parallel.is_first():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  process 0 prints for all
-    if not asked.config and not asked.workdir:
+    if asked.pretrained and asked.workdir:
+        raise ValueError("--pretrained and --workdir are two ways to say of what. Give one.")
+    if not asked.config and not asked.workdir and not asked.pretrained:
         raise ValueError(
-            "--config is missing. Try --config=experiments/quickstart.py, or the --workdir of a "
-            "run that is there."
+            "--config is missing. Try --config=quickstart, or the --workdir of a run."
         )
-    place = asked.workdir or default_workdir(asked.config)
+    place = asked.workdir or default_workdir(asked.config or "")
     workdir = place if "://" in place else Path(place)
-    (train if asked.mode == "train" else use)(asked, workdir)
+    (train if asked.mode == "train" and not asked.pretrained else use)(asked, workdir)
 
 
 def default_workdir(config: str) -> str:

@@ -37,6 +37,9 @@ MAY_IMPORT = {  # besides itself and those
     "runs": {"parallel"},
     "source": {"runs"},
     "experiment": MATHEMATICS | {"models", "parallel", "learning", "evaluation", "runs", "source"},
+    "exports": MATHEMATICS | {"models", "networks", "runs"},
+    "pretrained": {"exports"},
+    "pages": MATHEMATICS | {"models", "parallel", "evaluation", "runs"},
     "training": {"experiment"},
 }
 

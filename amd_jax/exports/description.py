@@ -4,10 +4,10 @@ A model is a frozen dataclass of parts, and so is each of its parts. Described, 
 
     {"part": "amd_jax.models.diffusion.Diffusion", "fields": {"kernel": {...}, "steps": 1000, ...}}
 
-with {"name": ...} for a function or a constant of the library, {"array": key} for an array, which
-is kept apart, and {"items": {...}} for a mapping; numbers, strings, truth values and null are
-themselves, tuples are lists. Composing looks names up in the rooms that models are made of, and
-nowhere else: a description can ask for no other code.
+with {"name": ...} for a function or a constant of the library, {"array": key} for an array of JAX
+and {"table": key} for one of numpy, which are kept apart, and {"items": {...}} for a mapping;
+numbers, strings, truth values and null are themselves, tuples are lists. Composing looks names up
+in the rooms that models are made of, and nowhere else: a description can ask for no other code.
 """
 
 import dataclasses
@@ -19,10 +19,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 ROOMS = ("diffusion", "models", "networks", "ops", "transforms")
 PREFIXES = tuple(f"amd_jax.{room}." for room in ROOMS)
+KEYS = ("part", "name", "array", "table", "items")
 IGNORED = {"parent", "name"}  # fields that linen gives every module
 
 
@@ -40,7 +42,7 @@ def describe(value: Any, arrays: dict[str, np.ndarray], place: str = "model") ->
         return [describe(item, arrays, f"{place}.{i}") for i, item in enumerate(value)]
     if isinstance(value, (np.ndarray, np.generic, jax.Array)):
         arrays[place] = np.asarray(value)
-        return {"array": place}
+        return {"array" if isinstance(value, jax.Array) else "table": place}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         items = {k: describe(item, arrays, f"{place}.{k}") for k, item in value.items()}
         return {"items": items}
@@ -67,11 +69,13 @@ def compose(description: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return description
     if isinstance(description, list):
         return tuple(compose(item, arrays) for item in description)
-    found = {key: description.get(key) for key in ("part", "name", "array", "items")}
+    found = {key: description.get(key) for key in KEYS}
     match {key: value for key, value in found.items() if value is not None}:
         case {"items": dict(items)}:
             return {key: compose(item, arrays) for key, item in items.items()}
         case {"array": str(key)} if key in arrays:
+            return jnp.asarray(arrays[key])
+        case {"table": str(key)} if key in arrays:
             return arrays[key]
         case {"name": str(name)}:
             return _named(name)
@@ -84,9 +88,7 @@ def compose(description: Any, arrays: Mapping[str, np.ndarray]) -> Any:
                 return kind(**fields)
             except TypeError as error:
                 raise ValueError(f"{name} of this version differs: {error}.") from error
-    raise ValueError(
-        f"A description has a part, a name, an array or items; got {description!r:.80}."
-    )
+    raise ValueError(f"A description has one of {', '.join(KEYS)}; got {description!r:.80}.")
 
 
 def _name(value: Any) -> str | None:

@@ -56,25 +56,12 @@ def write(
     card: str,
     half: bool = False,
 ) -> int:
-    """Writes a folder; how many bytes it has. With `half`, parameters are kept as float16.
-
-    Raises ValueError for a model that is not made of parts of the library alone, and for numbers
-    that halves cannot hold.
-    """
-    arrays: dict[str, np.ndarray] = {}
-    described = description.describe(model, arrays)
-    if type(facts).__module__ != Facts.__module__:
-        raise ValueError(
-            f"An export holds no code; its facts are of a class of its own, "
-            f"{type(facts).__name__}. Read the run itself with load_run."
-        )
-    weights = {f"{PARAMS}{key}": _kept(key, leaf, half) for key, leaf in _leaves(params)}
-    tensors = {k: np.ascontiguousarray(v) for k, v in sorted({**arrays, **weights}.items())}
-    config = {"format": FORMAT, "model": described, "facts": facts.to_json()}
-    config |= {"run": dict(run), "results": results}
+    """Writes a folder; how many bytes it has. See `describe` for errors and `half`."""
+    described, tensors = describe(model, params, facts, half=half)
+    config = {"format": FORMAT, **described, "run": dict(run), "results": results}
     files = {
         WEIGHTS: safetensors.numpy.save(tensors, metadata={"library": "amd_jax"}),
-        CONFIG: f"{json.dumps(config, indent=1, ensure_ascii=False)}\n".encode(),
+        CONFIG: f"{json.dumps(config, indent=1)}\n".encode(),
         CARD: card.encode(),
     }
     sums = {name: hashlib.sha256(files[name]).hexdigest() for name in (WEIGHTS, CONFIG)}
@@ -84,6 +71,26 @@ def write(
     for name, content in files.items():
         documents.write(folder / name, content)
     return sum(map(len, files.values()))
+
+
+def describe(
+    model: Any, params: Params, facts: Facts, *, half: bool
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Model and facts as JSON, and all arrays by name; with `half`, parameters as float16.
+
+    Raises ValueError for a model that is not made of parts of the library alone, for facts of a
+    class of their own, and for numbers that halves cannot hold.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    described = description.describe(model, arrays)
+    if type(facts).__module__ != Facts.__module__:
+        raise ValueError(
+            f"An export holds no code; its facts are of a class of their own, "
+            f"{type(facts).__name__}. Read the run itself with load_run."
+        )
+    weights = {f"{PARAMS}{key}": _kept(key, leaf, half) for key, leaf in _leaves(params)}
+    tensors = {k: np.ascontiguousarray(v) for k, v in sorted({**arrays, **weights}.items())}
+    return {"model": described, "facts": facts.to_json()}, tensors
 
 
 def read(folder: str | Path) -> Exported:
@@ -101,7 +108,7 @@ def read(folder: str | Path) -> Exported:
     files = {name: _checked(place / name, sums[name]) for name in (WEIGHTS, CONFIG)}
     try:
         return _composed(documents.parsed(files[CONFIG].decode(), KINDS), files[WEIGHTS])
-    except (ValueError, RecursionError, SafetensorError) as error:
+    except (ValueError, KeyError, RecursionError, SafetensorError) as error:
         raise ValueError(f"{folder} does not fit this version of amd_jax: {error}") from error
 
 
@@ -112,6 +119,8 @@ def _composed(config: dict[str, Any], weights: bytes) -> Exported:
         )
     tensors = safetensors.numpy.load(weights)
     model = description.compose(config["model"], tensors)
+    if not hasattr(model, "sample"):
+        raise ValueError(f"it holds no model, but {type(model).__name__}.")
     facts = facts_.from_json(config["facts"])
     x = jax.ShapeDtypeStruct((1, *facts.event_shape), np.int32)
     template = jax.eval_shape(model.init, jax.random.key(0), x)
@@ -123,7 +132,10 @@ def _composed(config: dict[str, Any], weights: bytes) -> Exported:
             raise ValueError(f"{key} has the shape {shapes[1]}, and the model wants {shapes[0]}.")
     leaves = [jnp.asarray(found[key], leaf.dtype) for key, leaf in expected.items()]
     params = jax.tree.unflatten(jax.tree.structure(template), leaves)
-    return Exported(model, params, facts, config["run"], config.get("results", []))
+    run = facts_.tuples(config["run"])
+    if not (isinstance(run.get("config"), dict) and isinstance(run.get("step"), int)):
+        raise ValueError("its run must tell config and step.")
+    return Exported(model, params, facts, run, config.get("results", []))
 
 
 def _leaves(tree: Params) -> list[tuple[str, Any]]:
@@ -138,7 +150,7 @@ def _kept(key: str, leaf: Any, half: bool) -> np.ndarray:
     if not half or array.dtype != np.float32:
         return array
     most = float(np.abs(array).max(initial=0.0))
-    if not most < np.finfo(np.float16).max:
+    if not most < float(np.finfo(np.float16).max):
         raise ValueError(
             f"Halves hold numbers below 65504; {key} has {most:.3g}. Export without --half."
         )

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from amd_jax.facts import tuples
 from amd_jax.runs import documents, lock
 from amd_jax.runs.documents import Place
 
@@ -143,7 +144,7 @@ def contents(workdir: str | Path) -> Contents:
     config = documents.read_json(folder / "config.json", {"num_steps": int})
     facts = documents.read_json(folder / "facts.json", {"kind": str})
     return Contents(
-        _tuples(config), facts, documents.text(folder / "experiment.py"), notes["digests"]
+        tuples(config), facts, documents.text(folder / "experiment.py"), notes["digests"]
     )
 
 
@@ -189,13 +190,6 @@ def differ(one: str, other: str) -> bool:
         return ast.dump(ast.parse(one)) != ast.dump(ast.parse(other))
     except (SyntaxError, ValueError):
         return one != other
-
-
-def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples they were."""
-    if isinstance(value, dict):
-        return {name: _tuples(item) for name, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _commit(file: Path | None) -> str:

@@ -129,7 +129,7 @@ def test_what_is_not_of_the_library_is_refused_with_its_place(model, place):
 )
 @pytest.mark.parametrize("key", ["name", "part"])
 def test_other_names_are_not_looked_up(key, name):
-    with pytest.raises(ValueError, match=r"has none called|has a part"):
+    with pytest.raises(ValueError, match=r"has none called|has one of"):
         description.compose({key: name, "fields": {}}, {})
 
 

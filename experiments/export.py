@@ -1,0 +1,63 @@
+"""Writes a run as files without code: weights, config and card, as model hubs expect them."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from amd_jax.evaluation import gallery, pictures
+from amd_jax.evaluation.map_report import MapReport
+from amd_jax.experiment import Run
+from amd_jax.exports import card, folder
+from amd_jax.facts import MapFacts
+from amd_jax.runs import folder as folders
+from amd_jax.runs import results
+from amd_jax.types import Params
+
+from .flags import named
+
+SAMPLES = 4  # on the card
+
+
+def write(
+    run: Run, params: Params, place: Path, *, sampler: Any, seed: int = 0, half: bool = False
+) -> str:
+    """Exports a run into a folder; a line on what is there.
+
+    Raises ValueError for a model that is not made of parts of the library alone.
+    """
+    about = {
+        "experiment": Path(folders.read_notes(run.workdir).get("file") or "").stem,
+        "config": _without_places(run.config),
+        "step": run.step,
+        "digests": run.digests,
+        "versions": folders.versions(),
+    }
+    parts = run.model, params, run.facts
+    told = {"run": about, "results": results.read(Path(run.workdir))}
+    folder.describe(*parts, half=half)  # what cannot be exported is told before samples are drawn
+    place.mkdir(parents=True, exist_ok=True)
+    samples = _samples(run, params, place, sampler, seed)
+    text = card.text(place.absolute().name, *parts, **told, samples=samples)
+    size = folder.write(place, *parts, **told, card=text, half=half)
+    return f"step {run.step} of {run.workdir} is exported to {place}: {size / 1e6:.1f} MB"
+
+
+def _samples(run: Run, params: Params, place: Path, sampler: Any, seed: int) -> str:
+    """Some samples as Markdown: a picture in the folder, or text."""
+    shape = (SAMPLES, *run.facts.event_shape)
+    drawn = gallery.samples(run.model, params, jax.random.key(seed), shape, sampler)
+    if isinstance(run.facts, MapFacts):
+        picture = pictures.grid(drawn, MapReport(run.facts).palette)
+        pictures.write(picture, place / "samples.png")
+        return f"![{SAMPLES} samples](samples.png)"
+    return "\n\n".join(gallery.wrapped(run.facts.show(x)) for x in drawn)
+
+
+def _without_places(config: ConfigDict) -> dict[str, Any]:
+    """The numbers of a run, but where its data were: that is nobody else's business."""
+    config = config.copy_and_resolve_references()
+    places = {name: "" for name, _ in named(config.to_dict()) if folders.is_place(name)}
+    config.update_from_flattened_dict(places)
+    return config.to_dict()

@@ -1,0 +1,34 @@
+"""Experiments by name: those that stand beside this file."""
+
+import difflib
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def file(config: str) -> str:
+    """The file that --config means: a path, or the name of an experiment of this package.
+
+    After a colon may stand a variant. Raises ValueError for a name that none has.
+    """
+    name, colon, variant = config.partition(":")
+    if not re.fullmatch(r"\w+", name) or Path(name).exists():
+        return config
+    if name not in (known := names()):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise ValueError(
+            f"Experiments are called {', '.join(known)}; got {name!r}. {hint}One of your own is "
+            "given by its path, as mine.py."
+        )
+    return f"{HERE / name}.py{colon}{variant}"
+
+
+def names() -> list[str]:
+    """The experiments of this package."""
+    return sorted(
+        path.stem
+        for path in HERE.glob("*.py")
+        if "\ndef get_config(" in path.read_text(encoding="utf-8")
+    )

@@ -1,0 +1,87 @@
+"""Exported weights in the place of a run: nothing that lies beside them is executed."""
+
+import sys
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from amd_jax import pretrained
+from amd_jax.experiment import Experiment, Parts, Run, digests
+from amd_jax.exports.folder import Exported
+from amd_jax.types import Dataset, Params
+
+from . import located
+
+FITTING = ("kind", "num_classes", "event_shape", "alphabet", "padding")  # what data must agree in
+
+
+def opened(name: str, config: str | None) -> tuple[Run, Params]:
+    """The run that weights stand for, and their parameters.
+
+    Data are those of `config`, an experiment file, or of the experiment of this package that the
+    weights were trained with. Raises ValueError for unknown or damaged weights.
+    """
+    found = pretrained.read(name)
+    experiment = _experiment(found, config)
+    numbers = ConfigDict(found.run["config"]) if experiment is None else experiment.config()
+    if experiment is not None:
+        numbers = _fitted(numbers, found, experiment)
+    run = Run(
+        Experiment(lambda: numbers, _data(found, experiment), None),
+        numbers,
+        found.facts,
+        Parts(found.model, None, None),
+        {},
+        workdir=Path("runs") / Path(name).name,
+        step=found.run["step"],
+    )
+    return run, found.params
+
+
+def _experiment(found: Exported, config: str | None) -> Experiment | None:
+    """The experiment that says what the data are; None if that is not known here."""
+    if config:
+        return Experiment.open(config)
+    name = found.run.get("experiment")
+    return Experiment.open(located.file(name)) if name in located.names() else None
+
+
+def _fitted(numbers: ConfigDict, found: Exported, experiment: Experiment) -> ConfigDict:
+    """The numbers of the weights, in an experiment's config."""
+    numbers.lock()
+    try:
+        numbers.update(found.run["config"])
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"The weights are of another experiment than {experiment.name}: "
+            f"{str(error).splitlines()[0]} Give --config of the one that they were trained with."
+        ) from error
+    return numbers
+
+
+def _data(found: Exported, experiment: Experiment | None):
+    """What reads the data, and sees whether they fit the weights."""
+
+    def data(config: ConfigDict) -> Dataset:
+        if experiment is None:
+            raise ValueError(
+                "These weights were trained with an experiment file that is not here, so their "
+                "data are not known. Give --config=FILE."
+            )
+        read = experiment.open_data(config)
+        theirs, mine = found.facts.to_json(), read.facts.to_json()
+        if differ := [name for name in FITTING if theirs.get(name) != mine.get(name)]:
+            raise ValueError(
+                f"Data must be as those that the weights were trained on, {found.facts.name}; "
+                f"{read.facts.name} has another {' and '.join(differ)}. Give others."
+            )
+        now, before = digests(read), found.run.get("digests", {})
+        if changed := [split for split in now if now[split] != before.get(split)]:
+            print(
+                f"other data than the weights were trained on: {', '.join(changed)} of "
+                f"{read.facts.name}",
+                file=sys.stderr,
+            )
+        return read
+
+    return data

@@ -1,0 +1,113 @@
+"""Runs as files without code: exported, and used in the place of a run by the command line."""
+
+import json
+import re
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax import pretrained
+from tests.experiments.command import OWN, ROOT, command
+
+
+@pytest.fixture(scope="module")
+def place(trained, tmp_path_factory):
+    """A folder with the run that was trained, whose file must not be executed, and its export."""
+    place = tmp_path_factory.mktemp("export")
+    shutil.copytree(trained[0], place / "run")
+    shown = command(f"--workdir={place}/run", "--mode=export", f"--output={place}/out")
+    assert shown.ending is None
+    assert f"step 6 of {place}/run is exported to {place}/out: 0.1 MB" in shown.out
+    (place / "run" / "experiment.py").write_text("raise SystemExit('executed')")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_it_holds_no_code_and_no_place(place):
+    names = {path.name for path in (place / "out").iterdir()}
+    assert names == {"README.md", "checksums.json", "config.json", "model.safetensors"}
+    run = json.loads((place / "out" / "config.json").read_text())["run"]
+    assert run["experiment"] == "quickstart"
+    assert (run["step"], run["config"]["num_steps"]) == (6, 6)
+    assert str(place) not in (place / "out" / "config.json").read_text()
+    card = (place / "out" / "README.md").read_text()
+    assert "| bits per char |" in card
+    assert "unfinished" not in card
+
+
+def test_it_serves_as_the_run_did(place, tmp_path):
+    (shown,) = (r for r in json.loads((place / "run/results.json").read_text()) if "bound" in r)
+    done = command(f"--pretrained={place}/out", "--mode=evaluate", "--num_texts=4")
+    assert done.ending is None
+    assert f"test: {shown['value']:.3f} ±" in done.out
+    (again,) = json.loads((tmp_path / "runs/out/results.json").read_text())
+    assert again["value"] == pytest.approx(shown["value"], abs=1e-6)
+    done = command(f"--pretrained={place}/out", "--mode=sample", "--num_samples=2")
+    assert done.ending is None
+    drawn = [np.load(p)["samples"] for p in (tmp_path / "runs/out").glob("samples_seed0.npz")]
+    np.testing.assert_array_equal(drawn[0], np.load(place / "run/samples_seed0.npz")["samples"])
+    done = command(f"--pretrained={place}/out", "--mode=correct", "--text=the quick brwwn fox")
+    assert "corrected (" in done.out
+    model, params, facts = pretrained.load(place / "out")
+    x = jax.jit(model.sample, static_argnums=2)(params, jax.random.key(0), (2, 32))
+    assert len(facts.decode(x[0])) == 32
+
+
+def test_other_data_are_told_and_unfit_ones_refused(place, tmp_path, capsys):
+    alphabet = pretrained.load(place / "out")[2].alphabet
+    (tmp_path / "book.txt").write_text(alphabet * 300)
+    (tmp_path / "mine.py").write_text(
+        (ROOT / "experiments/quickstart.py")
+        .read_text()
+        .replace("stdlib_docs.load(config.length)", "text.load('book.txt', config.length)")
+        .replace("import stdlib_docs", "import text")
+    )
+    use = (f"--pretrained={place}/out", "--config=mine.py", "--mode=evaluate")
+    done = command(*use, "--num_texts=4")
+    assert done.ending is None
+    assert "other data than the weights were trained on: train, " in capsys.readouterr().err
+    (tmp_path / "book.txt").write_text("abc" * 3000)
+    assert "has another num_classes and alphabet. Give others." in command(*use).error
+
+
+def test_a_run_that_is_not_finished_says_so(place, tmp_path):
+    shutil.copytree(place / "run", tmp_path / "run")
+    shutil.copy(ROOT / "experiments/quickstart.py", tmp_path / "run/experiment.py")
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    (tmp_path / "run/config.json").write_text(json.dumps({**config, "num_steps": 9}))
+    done = command("--workdir=run", "--mode=export", "--half", "--seed=1")
+    assert done.ending is None
+    assert "unfinished: 9 steps were asked for" in (tmp_path / "run/export/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--mode=sample",), r"Weights are called .*; got 'nothing'"),
+        (("--mode=train",), "--mode=train does not heed it"),
+        (("--mode=export",), "--mode=export does not heed it"),
+        (("--mode=sample", "--workdir=x"), "two ways to say"),
+        (("--mode=sample", "--half"), "--half is for export"),
+    ],
+)
+def test_bad_flags(place, flags, said):
+    name = "nothing" if "called" in said else f"{place}/out"
+    assert re.search(said, command(f"--pretrained={name}", *flags).error)
+
+
+def test_numbers_come_from_the_weights(place):
+    done = command(f"--pretrained={place}/out", "--mode=sample", "--config.length=3")
+    assert "length was 32, now 3. Leave these out" in done.error
+    done = command(f"--pretrained={place}/out", "--mode=sample", OWN)
+    assert "The weights are of another experiment than own_text.py" in done.error
+
+
+def test_experiments_have_names():
+    assert "Did you mean quickstart?" in command("--config=quikstart").error
+    assert "Numbers of quickstart.py" in command("--config=quickstart", "--help").out
