@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 CONSOLE = "amd-jax"  # the command that an installed package has
+ROOMS = ("experiments", "benchmarks")
 
 
 def told(argv: Sequence[str]) -> str:
@@ -18,15 +19,17 @@ def program(file: str) -> str:
     path = PurePath(file.replace("\\", "/"))
     if path.name.removesuffix(".exe") == CONSOLE:
         return CONSOLE
-    parts = path.with_suffix("").parts
-    for room in ("experiments", "benchmarks"):
-        if room in parts[:-1] and path.suffix == ".py":
-            start = len(parts) - 1 - parts[::-1].index(room)
-            if parts[start - 1 : start] == ("amd_jax",):
-                start -= 1
-            names = parts[start:-1] if parts[-1] == "__main__" else parts[start:]
-            return f"python -m {'.'.join(names)}"
-    return f"python {shlex.quote(file)}" if file else "python"
+    parts = [*path.parts[:-1], path.stem]
+    rooms = [i for i, part in enumerate(parts[:-1]) if part in ROOMS]
+    if path.suffix != ".py" or not rooms:
+        return f"python {shlex.quote(file)}" if file else "python"
+    start = rooms[-1]
+    if (
+        parts[start - 1] == "amd_jax" and "site-packages" in parts[:start]
+    ):  # installed, no checkout
+        start -= 1
+    names = parts[start:-1] if parts[-1] == "__main__" else parts[start:]
+    return f"python -m {'.'.join(names)}"
 
 
 def flag(name: str, value: object) -> str:

@@ -24,7 +24,6 @@ class Drawn(NamedTuple):
     film: dict[str, Any] | None  # of `films`; None for a model without steps
     corrected: list[Corrected]
     damaged: str  # what was corrected, in a sentence
-    truth: bool  # whether it is known how that should be
     legend: list[tuple[str, str]]  # name and colour of each category
 
 

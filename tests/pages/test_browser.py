@@ -1,0 +1,140 @@
+"""Pages in a real browser: quiet, alone, by keyboard, in the hand, and accessible."""
+
+import json
+
+import numpy as np
+import pytest
+
+from amd_jax.pages import comparison, films, record
+from tests import browser
+from tests.pages import written
+from tests.pages.written import ODD
+
+pytestmark = pytest.mark.slow
+CASES = ["text", "maps", "several", "odd"]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def page(request, tmp_path_factory):
+    """The file of a page of each kind."""
+    folder = tmp_path_factory.mktemp(request.param)
+    facts = written.MAPS if request.param == "maps" else written.TEXT
+    run = written.folder(folder / "run", facts=facts)
+    if request.param == "several":
+        other = written.folder(folder / "another", seed=1)
+        (other / "samples_seed0.txt").write_text("a sample\n")
+        text = comparison.page([record.read(run), record.read(other)])
+    elif request.param == "odd":
+        (run / "results.json").write_text(json.dumps([{"what": ODD, "value": 1.0}]))
+        film = {"kind": "text", "frames": [{"t": t, "text": ODD} for t in (1.0, 0.0)]}
+        text = written.page(run, model=ODD + "x" * 1000, film=film, legend=[(ODD, "#ffffff")])
+    else:
+        text = written.page(run, facts)
+    path = folder / "page.html"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [browser.DESK, browser.PHONE], ids=["desk", "phone"])
+def test_a_page_is_quiet_narrow_and_accessible(page, dark, size):
+    with browser.visit(dark=dark, **size) as visit:
+        visit.open(page)
+        visit.assert_accessible()
+        visit.assert_narrow()
+        assert visit.page.evaluate("document.querySelectorAll('body script').length") <= 2
+        visit.assert_quiet()
+
+
+@pytest.mark.parametrize("facts", [written.TEXT, written.MAPS], ids=["text", "maps"])
+def test_a_film_is_played_and_walked_by_keyboard(tmp_path, facts):
+    path = tmp_path / "page.html"
+    path.write_text(written.page(written.folder(tmp_path / "run", facts=facts), facts))
+    frames = written.drawn(facts).film["frames"]
+    with browser.visit(**browser.PHONE) as visit:
+        page = visit.open(path)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        assert page.locator(".skip").bounding_box()["x"] >= 0
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        slider = page.locator("input[type=range]")
+        assert (slider.input_value(), slider.get_attribute("max")) == ("10", "10")
+        slider.focus()
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowLeft")
+        assert slider.get_attribute("aria-valuetext") == "t = 0.20, frame 9 of 11"
+        page.keyboard.press("Home")
+        assert page.locator(".told").text_content() == "t = 1.00"
+        first = shown(page, facts)
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        assert page.locator("button").text_content() == "Pause"
+        page.get_by_role("button", name="Play").wait_for()  # it rests at the end
+        assert slider.input_value() == "10"
+        assert shown(page, facts) != first
+        if facts is written.TEXT:
+            assert shown(page, facts) == "".join(frames[-1]["pieces"])
+        visit.assert_quiet()
+
+
+def shown(page, facts):
+    """What the film shows: its text, or its picture in words."""
+    screen = page.locator(".screen")
+    return screen.text_content() if facts is written.TEXT else screen.get_attribute("aria-label")
+
+
+def test_a_film_marks_what_changed(tmp_path):
+    frames = [{"t": 1.0, "text": "abcdef"}, {"t": 0.0, "text": "aXYdeZ"}]
+    path = tmp_path / "page.html"
+    film = {"kind": "text", "frames": frames}
+    path.write_text(written.page(written.folder(tmp_path / "run"), film=film))
+    with browser.visit() as visit:
+        page = visit.open(path)
+        marks = page.locator(".screen mark")
+        assert marks.all_text_contents() == ["XY", "Z"]
+        assert "underline" in marks.first.evaluate("e => getComputedStyle(e).textDecorationLine")
+        page.get_by_label("mark what changed").uncheck()
+        assert marks.count() == 0
+        assert page.locator(".screen").text_content() == "aXYdeZ"
+
+
+def test_a_film_of_maps_has_their_colours(tmp_path):
+    states = np.array([[[1, -1]], [[9, 0]]])  # two maps of 1 x 2 pixels
+    film = films.of_maps([(0.0, states)], written.MAPS)
+    path = tmp_path / "page.html"
+    run = written.folder(tmp_path / "run", facts=written.MAPS)
+    path.write_text(written.page(run, written.MAPS, film=film))
+    with browser.visit() as visit:
+        page = visit.open(path)
+        found = page.evaluate(
+            "(() => { const c = document.querySelector('canvas'); return [c.width, c.height, "
+            "...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]; })()"
+        )
+        assert found[:2] == [5, 1]
+        colours = [tuple(found[i : i + 4]) for i in range(2, 22, 4)]
+        magenta, grey = (255, 0, 255, 255), (128, 128, 128, 255)
+        red = (*written.MAPS.palette[1], 255)
+        assert colours == [red, magenta, (0, 0, 0, 0), grey, (0, 0, 0, 255)]
+        assert page.locator("canvas").get_attribute("aria-label") == (
+            "State at t = 0.00: category 1 25 %, codes of no class 25 %, noise 25 %, "
+            "category 0 25 %"
+        )
+
+
+def test_frames_may_come_one_by_one(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(written.page(written.folder(tmp_path / "run")))
+    with browser.visit() as visit:
+        page = visit.open(path)
+        page.evaluate(
+            "window.film = amdFilm(document.querySelector('[data-film]'),"
+            " {kind: 'text', frames: []})"
+        )
+        for t, text in ((1.0, "a"), (0.5, "b"), (0.0, "c")):
+            page.evaluate(f"film.add({{t: {t}, text: '{text}'}})")
+            assert page.locator(".screen").text_content() == text
+        page.evaluate("film.show(0); film.add({t: -1, text: 'd'})")
+        assert page.locator(".screen").text_content() == "a"  # one has gone back
+        visit.assert_quiet()

@@ -1,0 +1,59 @@
+"""Figures in words, and commands as they are typed."""
+
+import pytest
+
+from amd_jax.pages import commands, figures
+from tests.pages import written
+
+
+def test_figures_stand_with_the_command_that_gives_them():
+    others = [{"what": "restored", "value": 0.84, "error": None, "command": ["amd-jax", "a b"]}]
+    first, second = figures.grouped([*written.figures(), *others])
+    assert first.command == "python -m experiments.run --config=experiments/quickstart.py"
+    assert first.rows[0] == figures.Row(
+        *("bits per char (elbo)", "test, 4 rows", "8 steps", "60", "2.345 ± 0.012")
+    )
+    assert first.rows[1].what == "bits per char (count model of order 3)"
+    assert (second.command, second.rows[0].value) == ("amd-jax 'a b'", "84.00%")
+
+
+def test_a_figure_may_hold_anything():
+    odd = {"what": ["bits"], "value": "2", "step": "x", "command": "rm", "seed": {}, "more": 1}
+    ((_, (row,)),) = figures.grouped([odd])
+    assert row == figures.Row("['bits']", "", "more 1", "", "–")
+    assert figures.best([odd, {"what": "bits", "value": None}]) is None
+
+
+def test_the_best_figure_is_of_test_rows_and_late():
+    found = [
+        {"what": "bits", "value": 1.0, "split": "test", "step": 10},
+        {"what": "bits", "value": 2.0, "split": "test", "step": 20},
+        {"what": "bits", "value": 3.0, "split": "validation", "step": 30},
+        {"what": "restored", "value": 0.9, "split": "test", "step": 40},
+    ]
+    assert figures.best(found) == found[1]
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("/home/me/amd_jax/experiments/run.py", "python -m experiments.run"),
+        ("C:\\me\\experiments\\table4.py", "python -m experiments.table4"),
+        ("/x/site-packages/amd_jax/experiments/run.py", "python -m amd_jax.experiments.run"),
+        ("/x/experiments/__main__.py", "python -m experiments"),
+        ("/usr/bin/amd-jax", "amd-jax"),
+        ("train my.py", "python 'train my.py'"),
+        ("", "python"),
+    ],
+)
+def test_a_program_is_named_as_it_is_started(file, expected):
+    assert commands.program(file) == expected
+
+
+def test_arguments_are_quoted():
+    argv = ["experiments/run.py", "--text=it's", "--workdir=a b"]
+    assert commands.told(argv) == (
+        """python -m experiments.run '--text=it'"'"'s' '--workdir=a b'"""
+    )
+    assert commands.flag("workdir", "a b") == "--workdir='a b'"
+    assert commands.told([]) == "python"

@@ -1,0 +1,96 @@
+"""Films and pictures: what a page is handed of states and samples."""
+
+import base64
+import io
+import json
+
+import numpy as np
+from PIL import Image
+
+from amd_jax.facts import Facts, PlaneFacts, TextFacts
+from amd_jax.pages import films, shows
+from amd_jax.pages.texts import Piece
+from tests.pages import written
+
+
+def test_a_film_of_text_has_a_piece_for_each_token():
+    facts = TextFacts(3, (4,), alphabet="a\n<")
+    frames = [(1.0, np.array([[3, 0, 1, 2]])), (0.0, np.array([[0, 0, -1, 2]]))]
+    film = films.of(frames, facts)
+    assert film["kind"] == "text"
+    assert film["frames"][0] == {"t": 1.0, "pieces": ["░", "a", "⏎", "<"]}
+    assert film["frames"][1] == {"t": 0.0, "pieces": ["a", "a", "\ufffd", "<"]}
+    assert json.loads(json.dumps(film)) == film
+
+
+def test_a_film_of_other_rows_shows_numbers():
+    film = films.of([(1.0, np.array([[[1, 2], [3, 0]]]))], Facts(4, (2, 2)))
+    assert film["frames"][0]["pieces"] == ["1 ", "2 ", "3 ", "0 "]
+
+
+def test_a_film_of_maps_has_gaps_between_them():
+    x = np.arange(24).reshape(2, 3, 4)
+    assert films.tiled(x) == [
+        [0, 1, 2, 3, None, 12, 13, 14, 15],
+        [4, 5, 6, 7, None, 16, 17, 18, 19],
+        [8, 9, 10, 11, None, 20, 21, 22, 23],
+    ]
+    assert films.tiled(x[:1]) == x[0].tolist()
+    three = films.tiled(np.ones((3, 1, 1), int))
+    assert three == [[1, None, 1], [None, None, None], [1, None, None]]
+
+
+def test_a_film_is_not_larger_than_a_page_can_hold():
+    frames = [(t, np.zeros((9, 4, 6), int)) for t in (1.0, 0.0)]
+    assert len(films.of(frames, written.MAPS)["frames"][0]["map"]) == 9  # two lines of maps
+    frames = [(1.0, np.zeros((1, 1_000_000), int))]
+    film = films.of(frames, TextFacts(27, (1_000_000,), alphabet=written.TEXT.alphabet))
+    assert len(film["frames"][0]["pieces"]) == films.TOKENS
+
+
+def test_a_map_is_a_picture_with_words():
+    x = np.array([[0, 0, 1, 1, 1, 2]] * 4)
+    x[0, 0] = -1
+    (found,) = shows.samples(x[None], written.MAPS).pictures
+    assert found.words == "Sample 1: category 1 50 %, category 0 29 %, category 2 17 %"
+    picture = Image.open(io.BytesIO(base64.b64decode(found.source.partition(",")[2])))
+    assert picture.size == (6, 4)
+    assert picture.getpixel((2, 1)) == written.MAPS.palette[1]
+    assert picture.getpixel((0, 0)) == (255, 0, 255)
+
+
+def test_samples_of_points_are_one_picture():
+    found = shows.samples(np.array([[0, 1], [2, 2], [-1, 0]]), PlaneFacts(3, (2,)))
+    assert [picture.words for picture in found.pictures] == [
+        "3 samples in a grid of 3 by 3 cells, the darker the more"
+    ]
+
+
+def test_a_correction_says_what_became_of_it():
+    facts = TextFacts(3, (5,), alphabet="abc")
+    before, after, truth = map(np.array, ([0, 1, 1, 0, 2], [0, 0, 1, 1, 2], [0, 0, 0, 0, 2]))
+    found = shows.correction(before, after, truth, facts)
+    assert found.before == [Piece("a", ""), Piece("bb", "wrong"), Piece("ac", "")]
+    assert found.after == [
+        *(Piece("a", ""), Piece("a", "changed"), Piece("bb", "wrong"), Piece("c", ""))
+    ]
+    assert found.told == (
+        "2 of 5 chars were replaced at random; 1 of them were restored, and 1 that were right "
+        "were changed."
+    )
+    assert shows.counted(before, after, None, "char") == "2 of 5 chars were changed."
+
+
+def test_a_corrected_map_shows_where_it_changed():
+    before = np.zeros((4, 6), int)
+    after = before.copy()
+    after[1, 2] = 1
+    found = shows.correction(before, after, before, written.MAPS)
+    assert [picture.title for picture in found.pictures] == [
+        *("Given", "Corrected", "Original", "What was changed, dark")
+    ]
+    content = base64.b64decode(found.pictures[-1].source.partition(",")[2])
+    pixels = np.asarray(Image.open(io.BytesIO(content)))
+    assert (pixels[1, 2] == shows.CHANGED).all()
+    assert (pixels == shows.SAME).all(axis=-1).sum() == 23
+    assert "1 pixels" in found.pictures[-1].words

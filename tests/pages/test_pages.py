@@ -1,0 +1,159 @@
+"""Pages as HTML: whole, escaped, and without an address to fetch from."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from amd_jax.facts import TextFacts
+from amd_jax.pages import comparison, record, shows, templates
+from amd_jax.pages.texts import Piece
+from tests.pages import written
+from tests.pages.written import ODD, Seen
+
+LOADS = {"src", "href", "data", "action", "poster", "srcset", "xlink:href"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return written.folder(tmp_path / "run")
+
+
+def assert_self_contained(page):
+    """Nothing in it has an address but data: and places of the page itself."""
+    for tag, attributes in Seen(page).elements:
+        for name in LOADS & attributes.keys():
+            assert attributes[name].startswith(("data:", "#")), (tag, attributes[name])
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", page)
+    assert "@import" not in page
+
+
+@pytest.mark.parametrize("facts", [written.TEXT, written.MAPS], ids=["text", "maps"])
+def test_the_page_of_a_run_is_whole(tmp_path, facts):
+    page = written.page(written.folder(tmp_path / "run", facts=facts), facts)
+    seen = Seen(page)
+    assert_self_contained(page)
+    titles = ["chain", "samples", "corrected", "curve", "figures", "commands", "config"]
+    ids = [attributes.get("id") for _, attributes in seen.elements]
+    assert all(ids.count(name) == 1 for name in [*titles, "environment", "main", "film"])
+    links = [a["href"][1:] for a in seen.all("a")]
+    assert all(ids.count(name) == 1 for name in links)
+    for told in (
+        *("A sentence of the experiment.", "12,345 parameters", "2.345 ± 0.012", "abc1234"),
+        *("python -m experiments.run --config=experiments/quickstart.py", "network.width"),
+        *("--mode=sample", "count model of order 3: 2.10", f"bits per {facts.unit}"),
+    ):
+        assert told in seen.text, told
+    assert all(picture["alt"] for picture in seen.all("img"))
+    film = re.search(r'<script type="application/json" id="film">(.*?)</script>', page)[1]
+    assert len(json.loads(film)["frames"]) == 11
+
+
+def test_a_flow_has_no_chain(run):
+    page = written.page(run, film=None, corrected=[])
+    assert 'id="chain"' not in page
+    assert 'href="#chain"' not in page
+    assert 'id="corrected"' not in page
+    assert "data-film=" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_a_run_without_metrics_and_figures_has_a_page(run):
+    (run / "metrics.jsonl").unlink()
+    (run / "results.json").write_text("{")
+    seen = Seen(written.page(run))
+    assert "There is no learning curve" in seen.text
+    assert "is damaged" in seen.text
+    assert "Nothing was measured yet" in seen.text
+    assert not [svg for svg in seen.all("svg") if "plot" in svg.get("class", "")]
+
+
+def test_a_run_that_is_not_finished_says_so(run):
+    (run / "checkpoints" / "60").rename(run / "checkpoints" / "20")
+    text = Seen(written.page(run)).text
+    assert "it is not finished: step 20 of 60" in text
+
+
+def test_odd_texts_are_shown_and_never_markup(tmp_path):
+    figures = [{"what": ODD, "value": 1.0, "split": ODD, "how": ODD, "command": [ODD, ODD]}]
+    odd = ODD.encode(errors="replace").decode()
+    run = written.folder(
+        tmp_path / "run", file=f"{odd[:20]}.py", source=f'"""{odd}"""', **{odd: odd}
+    )
+    (run / "results.json").write_text(json.dumps(figures))
+    letters = "".join(dict.fromkeys(ODD))
+    facts = TextFacts(len(letters), (len(ODD),), ODD, alphabet=letters)
+    x = facts.encode(ODD)
+    page = written.page(
+        run,
+        samples=shows.samples(np.array([x]), facts),
+        model=ODD,
+        device=ODD,
+        corrected=[shows.Corrected([Piece(ODD, "wrong")], [Piece(ODD, "")], [], ODD)],
+        film={"kind": "text", "frames": [{"t": 0.0, "text": ODD}]},
+        legend=[(ODD, "#000000")],
+    )
+    page.encode()
+    seen = Seen(page)
+    assert len(seen.all("script")) == 2  # the film's, and its frames
+    assert "{{ 7*7 }}" in seen.text
+    assert "49" not in seen.text
+    assert seen.text.count("<script>alert(1)</script>") >= 10
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", page)
+
+
+def test_a_million_characters_are_cut_and_say_so(run):
+    page = written.page(run, samples=shows.Shown(["a" * 1_000_000], []))
+    assert "… and 980,000 characters more" in page
+    assert len(page) < 200_000
+
+
+def test_a_browser_may_fetch_nothing_and_execute_one_script(run):
+    page = written.page(run)
+    policy = next(a["content"] for a in Seen(page).all("meta") if "http-equiv" in a)
+    assert "default-src 'none'" in policy
+    assert re.search(r"script-src 'sha256-[\w+/]{43}='$", policy)
+    assert templates.asset("film.js") in page
+
+
+def test_several_runs_stand_side_by_side(tmp_path):
+    places = [
+        written.folder(tmp_path / "a"),
+        written.folder(tmp_path / "b", network={"width": 16, "dtype": "float32"}),
+        written.folder(tmp_path / "c", facts=written.MAPS, source="x = 1"),
+    ]
+    (places[0] / "samples_seed0.txt").write_text("one⏎two\nthree\nfour\n", encoding="utf-8")
+    picture = b"\x89PNG\r\n\x1a\n"
+    (places[2] / "samples_seed7.png").write_bytes(picture)
+    page = comparison.page([record.read(place) for place in places])
+    seen = Seen(page)
+    assert_self_contained(page)
+    assert "a · b · c" in seen.text
+    assert "one\ntwo" in seen.text
+    assert "four" not in seen.text
+    assert [image["alt"] for image in seen.all("img")] == ["Samples of c"]
+    labels = [svg["aria-label"] for svg in seen.all("svg") if "aria-label" in svg]
+    assert sum("bits per char" in label for label in labels) == 2  # wide and narrow
+    assert sum("bits per pixel" in label for label in labels) == 2
+    found = [record.read(place) for place in places]
+    assert comparison.differences(found).rows == [
+        ("network.width", ["8", "16", "8"]),
+        ("experiment file", ["this", "this", "another"]),
+    ]
+    bits = dict(comparison.measured(found).rows)
+    assert bits["bits per char (elbo); test, 4 rows; 8 steps"] == [*["2.345 ± 0.012"] * 2, "–"]
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path):
+    places = [written.folder(tmp_path / folder / "run") for folder in "ab"]
+    found = comparison.named([record.read(place) for place in places])
+    assert found == [str(place) for place in places]
+
+
+def test_count_models_are_drawn_where_data_are_the_same(tmp_path):
+    places = [written.folder(tmp_path / name) for name in "ab"]
+    told = "count model of order 3: 2.10"
+    assert told in comparison.page([record.read(place) for place in places])
+    notes = json.loads((places[1] / "run.json").read_text())
+    (places[1] / "run.json").write_text(json.dumps({**notes, "digests": {"train": "11"}}))
+    assert told not in comparison.page([record.read(place) for place in places])

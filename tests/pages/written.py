@@ -1,0 +1,107 @@
+"""Folders as runs leave them, made by hand; and pages as a parser of HTML sees them."""
+
+import html.parser
+import json
+
+import numpy as np
+
+from amd_jax.facts import MapFacts, TextFacts
+from amd_jax.pages import films, record, run_page, shows
+
+ODD = "<script>alert(1)</script> \x00\x1b[31m \u202eabc\u202c \ud800 שלום مرحبا \"'&amp; {{ 7*7 }}"
+TEXT = TextFacts(27, (40,), "help", alphabet=" abcdefghijklmnopqrstuvwxyz")
+MAPS = MapFacts(3, (4, 6), "land", palette=((0, 0, 0), (200, 30, 30), (0, 158, 115)))
+SOURCE = '"""A sentence of the experiment.\n\nMore.\n"""\nraise SystemExit("executed")\n'
+COMMAND = ["/home/me/experiments/run.py", "--config=experiments/quickstart.py"]
+
+
+def lines(number=6, unit="char"):
+    """Metrics as a training writes them."""
+    found = []
+    for step in range(10, 10 * number + 1, 10):
+        bits = 2 + 20 / step
+        found.append({"step": step, f"loss_bits_per_{unit}": bits, "elapsed_seconds": step / 2})
+        name = f"validation_elbo_bits_per_{unit}"
+        found.append({"step": step, name: bits + 0.2, f"{name}_error": 0.05})
+    return found
+
+
+def figures(unit="char"):
+    shared = {"step": 60, "seed": 0, "split": "test", "unit": unit, "command": COMMAND}
+    bits = {"bound": "elbo", "how": "8 steps", "exact": False, "examples": 4}
+    count = {"what": "count_model", "order": 3, "value": 2.1, "error": 0.02}
+    return [{"what": "bits", "value": 2.345, "error": 0.012} | bits | shared, count | shared]
+
+
+def folder(place, *, facts=TEXT, file="quickstart.py", source=SOURCE, **config):
+    """A run that is finished, with metrics and figures; no checkpoint has arrays."""
+    (place / "checkpoints" / "60").mkdir(parents=True)
+    notes = {
+        **{"format": 1, "run": "0123456789abcdef", "file": file, "command": COMMAND},
+        **{"commit": "abc1234", "python": "3.11.7", "versions": {"jax": "0.10.2"}},
+        "digests": {"train": "00"},
+    }
+    numbers = {"num_steps": 60, "network": {"width": 8, "dtype": "float32"}, **config}
+    for name, value in (
+        *(("run.json", notes), ("config.json", numbers), ("facts.json", facts.to_json())),
+        ("results.json", figures(facts.unit)),
+    ):
+        (place / name).write_text(json.dumps(value))
+    (place / "experiment.py").write_text(source)
+    text = "".join(f"{json.dumps(line)}\n" for line in lines(unit=facts.unit))
+    (place / "metrics.jsonl").write_text(text)
+    return place
+
+
+def drawn(facts=TEXT, seed=0):
+    """What a model would have drawn: states at random."""
+    rng = np.random.default_rng(seed)
+    shape = (3, *facts.event_shape)
+    frames = [(t, rng.integers(0, facts.num_classes, shape)) for t in np.linspace(1, 0, 11)]
+    x = frames[-1][1]
+    before, after = (np.where(rng.random(shape) < 0.1, 1, x) for _ in range(2))
+    return run_page.Drawn(
+        model="Diffusion",
+        parameters=12345,
+        step=60,
+        device="cpu",
+        samples=shows.samples(x, facts),
+        sampled="3 samples were drawn.",
+        film=films.of(frames, facts),
+        corrected=[shows.correction(before[0], after[0], x[0], facts)],
+        damaged="Some of its tokens were replaced.",
+        legend=shows.legend(facts),
+    )
+
+
+def page(place, facts=TEXT, **others):
+    commands = [("Sample", "python -m experiments.run --mode=sample")]
+    return run_page.page(record.read(place), drawn(facts)._replace(**others), commands)
+
+
+class Seen(html.parser.HTMLParser):
+    """The elements of a page and their text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts, self._inside = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self._inside.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if not {"script", "style"} & {*self._inside}:
+            self.texts.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self):
+        return "".join(self.texts)
