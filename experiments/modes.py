@@ -87,7 +87,11 @@ def evaluate(session: Session) -> None:
         how = {"bound": bound.name, "how": bound.told(run.model), "exact": bound.exact}
         how |= {"split": asked.split, "examples": found.examples, "unit": run.facts.unit}
         session.record("bits", found.bits, found.error, **how)
-    if lines := session.report.yardsticks(run.data, asked.split, asked.num_texts):
+    lines, figures = session.report.yardsticks(run.data, asked.split, asked.num_texts)
+    for figure in figures:
+        how = {"split": asked.split, "examples": found.examples, "unit": run.facts.unit}
+        session.record(**figure, **how)
+    if lines:
         print(lines, flush=True)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,9 +46,11 @@ class PlainReport:
         """How samples (N, ...) are beside the data; nothing where no measure is known."""
         return []
 
-    def yardsticks(self, data: Dataset, split: str, number: int | None) -> str:
-        """What simpler models reach on the same rows; empty if there are none."""
-        return ""
+    def yardsticks(
+        self, data: Dataset, split: str, number: int | None
+    ) -> tuple[str, list[dict[str, Any]]]:
+        """What simpler models reach on the same rows: as text, and as figures; empty if none."""
+        return "", []
 
     def chain(self, frames: list[tuple[float, np.ndarray]], place: Path | None) -> list[str]:
         """States (t, x (B, ...)) on their way from noise to data: the first of each."""

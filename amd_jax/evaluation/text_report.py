@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,20 +22,22 @@ class TextReport(PlainReport):
 
     facts: TextFacts
 
-    def yardsticks(self, data: Dataset, split: str, number: int | None) -> str:
+    def yardsticks(
+        self, data: Dataset, split: str, number: int | None
+    ) -> tuple[str, list[dict[str, Any]]]:
         """Count models of orders 0, 3 and 6 on the same rows, which see across row ends."""
         if self.facts.padding is not None:
-            return ""
+            return "", []
         train = _stream(data)
         if len(train) > COUNT_LIMIT:
-            return (
-                f"count models: not run (training text of {len(train):,} is over {COUNT_LIMIT:,})"
-            )
-        rows, found = data.rows(split)[:number], []
+            size = f"training text of {len(train):,} is over {COUNT_LIMIT:,}"
+            return f"count models: not run ({size})", []
+        rows, lines, figures = data.rows(split)[:number], ["count models of the same text:"], []
         for order in (0, 3, 6):
             mean, error = count_models.bits_per_char(train, rows, self.facts.num_classes, order)
-            found.append(f"  order {order}: {mean:.3f} ± {error:.3f} bits/{self.facts.unit}")
-        return "\n".join(["count models of the same text:", *found])
+            lines.append(f"  order {order}: {mean:.3f} ± {error:.3f} bits/{self.facts.unit}")
+            figures.append({"what": "count_model", "order": order, "value": mean, "error": error})
+        return "\n".join(lines), figures
 
     def compared(
         self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset

@@ -73,4 +73,4 @@ def test_lines_end_at_their_padding():
     facts = TextFacts(3, (5,), alphabet="\nab", padding=0)
     assert facts.show([1, 2, 0, 0, 0]) == "ab"
     assert facts.show([1, 2, 1, 2, 1]) == "ababa"
-    assert report.of(facts).yardsticks(None, "test", None) == ""
+    assert report.of(facts).yardsticks(None, "test", None) == ("", [])

@@ -46,7 +46,9 @@ def test_it_serves_as_the_run_did(place, tmp_path):
     done = command(f"--pretrained={place}/out", "--mode=evaluate", "--num_texts=4")
     assert done.ending is None
     assert f"test: {shown['value']:.3f} ±" in done.out
-    (again,) = json.loads((tmp_path / "runs/out/results.json").read_text())
+    figures = json.loads((tmp_path / "runs/out/results.json").read_text())
+    assert [f["order"] for f in figures if f["what"] == "count_model"] == [0, 3, 6]
+    (again,) = (figure for figure in figures if figure["what"] == "bits")
     assert again["value"] == pytest.approx(shown["value"], abs=1e-6)
     done = command(f"--pretrained={place}/out", "--mode=sample", "--num_samples=2")
     assert done.ending is None
