@@ -108,7 +108,6 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
         film=film,
         corrected=corrected,
         damaged=damaged,
-        truth=True,
         legend=shows.legend(facts),
     )
 
