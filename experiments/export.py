@@ -1,5 +1,6 @@
 """Writes a run as files without code: weights, config and card, as model hubs expect them."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ SAMPLES = 4  # on the card
 def write(
     run: Run, params: Params, place: Path, *, sampler: Any, seed: int = 0, half: bool = False
 ) -> str:
-    """Exports a run into a folder; a line on what is there.
+    """Exports a run into a folder, with `sampler` as its default; a line on what is there.
 
     Raises ValueError for a model that is not made of parts of the library alone.
     """
@@ -34,7 +35,7 @@ def write(
         "digests": run.digests,
         "versions": folders.versions(),
     }
-    parts = run.model, params, run.facts
+    parts = _sampled_by(run.model, sampler), params, run.facts
     told = {"run": about, "results": results.read(Path(run.workdir))}
     folder.describe(*parts, half=half)  # what cannot be exported is told before samples are drawn
     place.mkdir(parents=True, exist_ok=True)
@@ -53,6 +54,12 @@ def _samples(run: Run, params: Params, place: Path, sampler: Any, seed: int) -> 
         pictures.write(picture, place / "samples.png")
         return f"![{SAMPLES} samples](samples.png)"
     return "\n\n".join(gallery.wrapped(run.facts.show(x)) for x in drawn)
+
+
+def _sampled_by(model: Any, sampler: Any) -> Any:
+    """The model with a sampler as its default, if it can have others: its number of steps."""
+    fields = {field.name for field in dataclasses.fields(model)}
+    return dataclasses.replace(model, samplers=(sampler,)) if "samplers" in fields else model
 
 
 def _without_places(config: ConfigDict) -> dict[str, Any]:

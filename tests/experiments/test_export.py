@@ -17,7 +17,9 @@ def place(trained, tmp_path_factory):
     """A folder with the run that was trained, whose file must not be executed, and its export."""
     place = tmp_path_factory.mktemp("export")
     shutil.copytree(trained[0], place / "run")
-    shown = command(f"--workdir={place}/run", "--mode=export", f"--output={place}/out")
+    shown = command(
+        f"--workdir={place}/run", "--mode=export", f"--output={place}/out", "--steps=7"
+    )
     assert shown.ending is None
     assert f"step 6 of {place}/run is exported to {place}/out: 0.1 MB" in shown.out
     (place / "run" / "experiment.py").write_text("raise SystemExit('executed')")
@@ -36,6 +38,8 @@ def test_it_holds_no_code_and_no_place(place):
     assert run["experiment"] == "quickstart"
     assert (run["step"], run["config"]["num_steps"]) == (6, 6)
     assert str(place) not in (place / "out" / "config.json").read_text()
+    (default,) = pretrained.load(place / "out")[0].samplers
+    assert default.steps == 7
     card = (place / "out" / "README.md").read_text()
     assert "| bits per char |" in card
     assert "unfinished" not in card
@@ -50,7 +54,7 @@ def test_it_serves_as_the_run_did(place, tmp_path):
     assert [f["order"] for f in figures if f["what"] == "count_model"] == [0, 3, 6]
     (again,) = (figure for figure in figures if figure["what"] == "bits")
     assert again["value"] == pytest.approx(shown["value"], abs=1e-6)
-    done = command(f"--pretrained={place}/out", "--mode=sample", "--num_samples=2")
+    done = command(f"--pretrained={place}/out", "--mode=sample", "--num_samples=2", "--steps=8")
     assert done.ending is None
     drawn = [np.load(p)["samples"] for p in (tmp_path / "runs/out").glob("samples_seed0.npz")]
     np.testing.assert_array_equal(drawn[0], np.load(place / "run/samples_seed0.npz")["samples"])
