@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -88,6 +89,8 @@ def test_odd_texts_are_shown_and_never_markup(tmp_path):
         run,
         samples=shows.samples(np.array([x]), facts),
         model=ODD,
+        sampled=ODD,
+        damaged=ODD,
         device=ODD,
         corrected=[shows.Corrected([Piece(ODD, "wrong")], [Piece(ODD, "")], [], ODD)],
         film={"kind": "text", "frames": [{"t": 0.0, "text": ODD}]},
@@ -100,6 +103,13 @@ def test_odd_texts_are_shown_and_never_markup(tmp_path):
     assert "49" not in seen.text
     assert seen.text.count("<script>alert(1)</script>") >= 10
     assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", page)
+
+
+def test_only_the_style_and_the_script_are_taken_for_markup():
+    folder = resources.files("amd_jax.pages")
+    found = [file.read_text() for file in folder.iterdir() if file.name.endswith(".j2")]
+    unescaped = re.findall(r"\{\{[^}]*\bsafe\b[^}]*\}\}", "".join(found))
+    assert sorted(unescaped) == ["{{ script | safe }}", "{{ style | safe }}"]
 
 
 def test_a_million_characters_are_cut_and_say_so(run):

@@ -1,0 +1,192 @@
+"""Pages of runs: after a training, of several side by side, and of what is damaged."""
+
+import dataclasses
+import errno
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amd_jax.experiment import Experiment, load_run
+from amd_jax.models.flow import Inverse
+from amd_jax.runs import documents
+from experiments import report
+from tests.experiments.command import ROOT
+from tests.pages import written
+from tests.pages.written import Seen
+
+
+@pytest.fixture(scope="module")
+def loaded(trained):
+    """The quickstart's run, without its data, and its parameters."""
+    return load_run(trained[0])
+
+
+def ended(capsys, *arguments):
+    """What the comparison of runs printed on stdout and stderr, and how it ended."""
+    ending = None
+    try:
+        report.command_line.run(report.main, ["report", *map(str, arguments)])
+    except SystemExit as stop:
+        ending = str(stop.code)
+    return *capsys.readouterr(), ending
+
+
+def test_a_run_without_its_data_has_a_page(loaded, tmp_path):
+    run, params = loaded
+    path = report.write(run, params, tmp_path, seed=3)
+    assert path == tmp_path / "report.html"
+    seen = Seen(path.read_text(encoding="utf-8"))
+    ids = [attributes.get("id") for _, attributes in seen.elements]
+    for name in ("chain", "samples", "corrected", "curve", "figures", "commands", "config"):
+        assert name in ids
+    assert "4 samples were drawn by the sampler ancestral (steps 8, seed 3)." in seen.text
+    assert "The first samples of the model, in each 2 of 32 chars replaced" in seen.text
+    assert f"--workdir={run.workdir} --extend --config.num_steps=12" in seen.text
+    assert "--text='the quick brwwn fox'" in seen.text
+    assert len(seen.all("mark")) > 2
+
+
+def test_after_a_training_test_rows_are_corrected(loaded, tmp_path):
+    run, params = loaded
+    run = dataclasses.replace(run, held=run.data)
+    text = Seen(report.write(run, params, tmp_path).read_text(encoding="utf-8")).text
+    assert "The first rows of the test split, in each 2 of 32 chars replaced" in text
+
+
+def test_the_same_seed_makes_the_same_page(loaded, tmp_path):
+    run, params = loaded
+    first, again, other = (
+        report.write(run, params, tmp_path, seed=seed).read_bytes() for seed in (0, 0, 1)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_chains_are_short_and_samplers_without_steps_stay_as_they_are(loaded):
+    run, _ = loaded
+    (sampler,) = run.model.samplers
+    long = dataclasses.replace(run.model, steps=1000)
+    assert report.shorter(sampler, long).steps == 100
+    assert report.shorter(dataclasses.replace(sampler, steps=20), long).steps == 20
+    assert report.shorter(sampler, run.model).steps == 8
+    assert report.shorter(sampler, dataclasses.replace(run.model, steps=None)).steps == 100
+    assert report.shorter(Inverse(3), run.model) == Inverse(3)
+    assert report.shorter(None, run.model) is None
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monkeypatch):
+    run, params = loaded
+    path = report.write(run, params, tmp_path)
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(documents.os, "fsync", full)
+        with pytest.raises(ValueError, match="report.html: No space left on device. Make room"):
+            report.write(run, params, tmp_path)
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
+    with pytest.raises(ValueError, match="place that can be written; .*File exists"):
+        report.save(path / "report.html", "")
+
+
+def test_what_is_damaged_is_told_and_the_rest_is_shown(trained, tmp_path, capsys):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained[0], workdir)
+    (workdir / "results.json").write_text("[")
+    metrics = workdir / "metrics.jsonl"
+    metrics.write_bytes(metrics.read_bytes()[:-5])
+    path = report.write(*load_run(workdir), workdir)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "1 line is left out of" in line]
+    assert [line for line in lines if "results.json is damaged: Expecting value" in line]
+    text = Seen(path.read_text(encoding="utf-8")).text
+    assert "1 line is left out" in text
+    assert "The numbers of the curve" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["maps", "points"])
+def test_every_kind_of_run_has_a_page(kind, tmp_path):
+    experiment = Experiment.open(ROOT / KINDS[kind])
+    config = experiment.config()
+    config.update(num_steps=2, log_every=1, batch_size=2)
+    if kind == "maps":
+        config.data.path = str(maps(tmp_path / "maps"))
+    path = report.write(*experiment.fit(tmp_path / "run", config), tmp_path / "page")
+    seen = Seen(path.read_text(encoding="utf-8"))
+    ids = [attributes.get("id") for _, attributes in seen.elements]
+    assert ("chain" in ids) is (kind == "maps")
+    assert ("corrected" in ids) is (kind == "maps")
+    assert seen.all("img")
+    assert "curve" in ids
+
+
+KINDS = {
+    "maps": "tests/experiments/small_maps.py",
+    "points": "experiments/eight_gaussians.py",
+}
+
+
+def maps(folder):
+    """Forty maps of 8 x 8 pixels in two categories, as PNGs with a palette."""
+    folder.mkdir()
+    for i in range(40):
+        pixels = np.zeros((8, 8), np.uint8)
+        pixels[i % 8 :] = 1
+        image = Image.fromarray(pixels)
+        image.putpalette([0, 0, 0, 200, 30, 30])
+        image.save(folder / f"{i:02}.png")
+    return folder
+
+
+def test_runs_are_compared_without_executing_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    written.folder(tmp_path / "a")  # whose experiment file ends whoever executes it
+    written.folder(tmp_path / "b", seed=1)
+    out, error, ending = ended(capsys, "a", "b", "--output=pages/both.html")
+    assert (out, error, ending) == ("page: pages/both.html\n", "", None)
+    page = (tmp_path / "pages" / "both.html").read_text(encoding="utf-8")
+    assert "2 runs of amd_jax" in Seen(page).text
+    assert re.search(r"<th scope=\"row\">seed</th><td>–</td><td>1</td>", page)
+    ended(capsys, "a")
+    assert "1 run of amd_jax" in Seen((tmp_path / "comparison.html").read_text()).text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "error: The folders of runs are missing. Try: python -m experiments.report"),
+        (["a", "nothing"], "error: There is no run in nothing. Train one first."),
+        (["a", "a"], "error: Every run is named once; got a twice."),
+        (["a", "--outptu=x"], "error: Unknown flag --outptu. Did you mean --output?"),
+        (["a", "--output=a"], "error: A page must have a place that can be written; a: Is a dir"),
+        (["a", "--output=a/run.json/x"], "error: A page must have a place that can be written"),
+    ],
+)
+def test_bad_input_gets_one_line(arguments, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    written.folder(tmp_path / "a")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    out, _, ending = ended(capsys, *arguments)
+    assert ending.startswith(expected)
+    assert "\n" not in ending.strip()
+    assert not out
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_damaged_run_beside_a_sound_one_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    written.folder(tmp_path / "a")
+    (written.folder(tmp_path / "b") / "metrics.jsonl").unlink()
+    out, error, ending = ended(capsys, "a", "b")
+    assert (out, ending) == ("page: comparison.html\n", None)
+    assert error == (
+        "There is no learning curve: b/metrics.jsonl is missing, or has no whole line.\n"
+    )
