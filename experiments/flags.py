@@ -58,6 +58,7 @@ FLAGS = (
     Flag("extend", False, "Go on beyond the number of steps that a run has.", ("train",)),
     Flag("init_from", None, "Run whose parameters a new one starts from.", ("train",), str),
     Flag("profile", False, "Write a trace of some steps for Perfetto.", ("train",)),
+    Flag("report", True, "Write report.html at the end; --mode=report does so later.", ("train",)),
     Flag("split", "test", "What to evaluate, or to take rows from.", SHOWN),
     Flag("num_texts", None, "Take this many rows (texts, maps, ...); all.", SHOWN, int, 1),
     Flag("bound", None, "Bounds to evaluate, with commas; the first.", ("train", "evaluate"), str),

@@ -12,10 +12,11 @@ from amd_jax.data import characters, labels
 from amd_jax.evaluation import correction, gallery, report
 from amd_jax.experiment import Run
 from amd_jax.facts import MapFacts, TextFacts
-from amd_jax.runs import results
+from amd_jax.runs import results, stored
 from amd_jax.types import Params
 
 from . import export as exports
+from . import report as reports
 from .flags import Asked
 from .offers import Choice
 
@@ -55,6 +56,8 @@ def do(session: Session) -> None:
         sample(session, compare=session.asked.compare)
     elif session.asked.mode == "export":
         export(session)
+    elif session.asked.mode == "report":
+        page(session)
     else:
         edit(session, session.choice.editor)
 
@@ -67,6 +70,31 @@ def export(session: Session) -> None:
     place = Path(asked.output) if asked.output else Path(run.workdir) / "export"
     how = {"sampler": session.choice.sampler, "seed": asked.seed, "half": asked.half}
     print(exports.write(run, session.params, place, **how))
+
+
+def page(session: Session) -> None:
+    """Writes the page of the run."""
+    run, asked, choice = session.run, session.asked, session.choice
+    folder = asked.output or run.workdir
+    if not _writes(folder):
+        raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
+    editor = next(iter(choice.editors), None)
+    how = {"seed": asked.seed, "sampler": choice.sampler, "editor": editor}
+    print(f"page: {reports.write(run, session.params, Path(folder), **how)}")
+
+
+def last_page(session: Session) -> None:
+    """The page at the end of a training, which is worth less than the run: a line if it fails.
+
+    Several processes would have to draw it together: one of them makes it later.
+    """
+    if jax.process_count() > 1:
+        print(f"page: --workdir={session.run.workdir} --mode=report makes it, in one process")
+        return
+    try:
+        page(session)
+    except (OSError, ValueError) as error:
+        stored.say(f"the page of the run is not written: {error}")
 
 
 def _writes(folder: Path | str) -> bool:

@@ -62,6 +62,9 @@ def train(asked: Asked, workdir: Path | str) -> None:
         if asked.split in run.data.splits or asked.text is not None:
             print()
             modes.edit(session, editor)
+    if asked.report:
+        print()
+        modes.last_page(session)
 
 
 def use(asked: Asked, workdir: Path | str) -> None:

@@ -79,6 +79,7 @@ def test_every_command_runs_as_printed(checkout, tmp_path):
         run.append(line)
     assert len(run) >= 12, run
     assert len(left_out) <= 4, left_out
+    assert "</html>" in (checkout / "runs/maps_quickstart/report.html").read_text()
     assert np.load(checkout / "runs/own_text/chain_seed0.npz")["states"].shape[1:] == (1, 256)
     for snippet in on_runs():
         done = subprocess.run(

@@ -15,7 +15,7 @@ SMALL = (
     *("--config.network.width=8", "--config.network.join_width=8", "--config.network.blocks=1"),
     *("--config.length=32", "--config.batch_size=2", "--config.timesteps=8"),
     *("--config.num_steps=6", "--config.log_every=1", "--config.checkpoint_every=2"),
-    *("--num_texts=4", "--num_samples=2"),
+    *("--num_texts=4", "--num_samples=2", "--noreport"),
 )
 
 
@@ -36,6 +36,8 @@ class Result(NamedTuple):
 def command(*arguments: str) -> Result:
     """Runs a command as a process of its own would."""
     argv, ending = ["experiments.run", *map(str, arguments)], None
+    if not any(argument.startswith("--mode") for argument in argv):
+        argv.append("--noreport")  # pages take seconds; test_report.py is about them
     printed = io.TextIOWrapper(io.BytesIO(), "utf-8")
     known, sys.argv = sys.argv, argv  # which the run keeps
     try:
