@@ -17,7 +17,7 @@ NOTEBOOKS = [
 ]
 DOCS = [
     *("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0,<2"),
-    *("latex2mathml>=3.77,<4", "nbconvert>=7.16"),
+    "latex2mathml>=3.77,<4",
 ]
 TEST = ["pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "httpx>=0.28"]
 BROWSER = ["playwright>=1.50", "axe-playwright-python>=0.1.4"]  # with a Chromium of the system
