@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import options
+from amd_jax import options, parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.experiment import Run
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
@@ -50,17 +50,19 @@ def write(
 
     The data of the run are not read: what is corrected are test rows where the run holds its data
     already, as after a training, and else samples of the model. Raises ValueError if the page
-    cannot be written; one that was there before is then as it was.
+    cannot be written; one that was there before is then as it was. Every process of a run calls
+    it, and the first one writes.
     """
+    sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
+    editor = editor or next(iter(getattr(run.model, "editors", ())), None)
+    found, path = drawn(run, params, seed, sampler, editor), Path(place) / NAME
+    if not parallel.is_first():
+        return path
     record = records.read(run.workdir)
     record = record._replace(step=max(record.step, run.step))
     for line in record.problems:
         stored.say(line)
-    sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
-    editor = editor or next(iter(getattr(run.model, "editors", ())), None)
-    found = drawn(run, params, seed, sampler, editor)
-    text = run_page.page(record, found, lines(run, record.step, sampler, editor))
-    return save(Path(place) / NAME, text)
+    return save(path, run_page.page(record, found, lines(run, record.step, sampler, editor)))
 
 
 def save(path: Path, page: str) -> Path:
