@@ -1,9 +1,12 @@
-"""The README's commands and snippets."""
+"""The commands and snippets of the README, and of the pages in docs/."""
 
 import pathlib
 import re
 
-TEXT = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = pathlib.Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+CHANGES = ROOT / "docs" / "how_to" / "change_one_thing.md"
 
 
 def blocks(kind: str, text: str = TEXT) -> list[str]:
@@ -11,14 +14,20 @@ def blocks(kind: str, text: str = TEXT) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-def snippets(section: str) -> list[str]:
-    """The ```python blocks of a section, in order."""
-    return blocks("python", TEXT.split(f"## {section}\n")[1].split("\n## ")[0])
+def lines(text: str = TEXT) -> list[str]:
+    """The lines of all ```bash blocks; one that ends in a backslash goes on in the next."""
+    found = "\n".join(blocks("bash", text)).replace("\\\n", " ").splitlines()
+    return [line.strip() for line in found if line.strip()]
+
+
+def executed(text: str, name: str, number: int | None = None) -> dict:
+    """What the first ```python blocks of a text define, or all of them."""
+    names = {"__name__": "snippet"}
+    for source in blocks("python", text)[:number]:
+        exec(compile(source, name, "exec"), names)
+    return names
 
 
 def namespace(number: int | None = None) -> dict:
     """What the first snippets of "Change one thing" define, or all of them."""
-    names = {}
-    for source in snippets("Change one thing")[:number]:
-        exec(compile(source, "README.md", "exec"), names)
-    return names
+    return executed(CHANGES.read_text(encoding="utf-8"), CHANGES.name, number)

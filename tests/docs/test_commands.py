@@ -1,0 +1,93 @@
+"""The commands of docs/ have flags that exist: they are read by the command line's own parser.
+
+Those of the README are run, in tests/test_readme_commands.py.
+"""
+
+import importlib
+import shlex
+
+import pytest
+
+from amd_jax import models
+from amd_jax.experiment import Experiment
+from benchmarks import run as benchmarks
+from experiments import __main__ as console
+from experiments import flags, located, offers
+from tests import readme
+from tests.readme import ROOT
+
+COMMANDS = [
+    pytest.param(line, id=f"{path.stem}-{i}")
+    for path in (ROOT / "README.md", *readme.PAGES)
+    for i, line in enumerate(readme.lines(path.read_text(encoding="utf-8")))
+]
+PROGRAMS = ("experiments.", "benchmarks.")
+
+
+def words(line):
+    """The module that a command runs, and its arguments; None for a command of others."""
+    found = shlex.split(line.split("&&")[-1], comments=True)
+    if found[:1] == ["amd-jax"]:
+        name, *more = found[1:] if found[1] in console.COMMANDS else ["run", *found[1:]]
+        return f"experiments.{name}", more
+    if "-m" in found and found[found.index("-m") + 1].startswith(PROGRAMS):
+        module, *more = found[found.index("-m") + 1 :]
+        return module, more
+    return None
+
+
+def check(module, arguments):
+    """ValueError or SystemExit for arguments that a program does not know."""
+    if module == "experiments.run":
+        check_run(arguments)
+    elif module == "experiments.table4":
+        table4 = importlib.import_module(module)
+        asked = flags.read(arguments, table4.FLAGS)
+        config = Experiment.open(table4.SOURCE).config()
+        flags.finish(flags.override(asked, config)[0], table4.FLAGS)
+    elif module == "benchmarks.run":
+        benchmarks.parse(arguments)
+    else:  # which have tables of flags, and perhaps folders to name
+        program = importlib.import_module(module)
+        table = (
+            getattr(program, "FLAGS", None) or importlib.import_module(f"{module}.command").FLAGS
+        )
+        named = [argument for argument in arguments if argument.startswith("-")]
+        flags.finish(flags.read(named, table), table)
+
+
+def check_run(arguments):
+    """As `experiments.run` reads them; which kind of model has such flags is tried."""
+    asked, errors = flags.read(arguments), []
+    if asked.config:
+        config = Experiment.open(located.file(asked.config)).config()
+        asked, _ = flags.override(asked, config)
+    elif asked.mode == "train":
+        assert asked.workdir, "a command that trains names an experiment, or a run"
+    for kind in (models.Diffusion, models.Flow):
+        try:
+            offers.choose(asked, kind)
+        except ValueError as error:
+            errors.append(error)
+    if len(errors) == 2:
+        raise errors[0]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_flags_exist(line, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    found = words(line)
+    if found is not None:
+        check(*found)
+
+
+def test_commands_are_found_and_wrong_ones_refused(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    ours = [parameter for parameter in COMMANDS if words(parameter.values[0])]
+    assert len(ours) > 30
+    with pytest.raises(ValueError, match="Did you mean --steps"):
+        check(*words("amd-jax --config=quickstart --mode=sample --stepz=3"))
+    with pytest.raises(ValueError, match="num_steps"):
+        check(*words("python -m experiments.run --config=quickstart --config.num_step=3"))
+    with pytest.raises(ValueError, match="does not heed"):
+        check(*words("python -m experiments.run --workdir=a --mode=report --text=b"))

@@ -1,0 +1,64 @@
+"""Every Python snippet of the README and of docs/ runs as printed, page by page."""
+
+import os
+import re
+import shutil
+
+import jax
+import pytest
+
+import amd_jax
+from amd_jax.experiment import Experiment
+from tests import readme
+from tests.readme import ROOT
+
+PAGES = [path for path in (ROOT / "README.md", *readme.PAGES) if "```python" in path.read_text()]
+AT_ONCE = {"own_data.md", "kernels.md", "argmax.md"}  # the others take seconds
+
+
+def marked(path):
+    """A page as a parameter."""
+    marks = [] if path.name in AT_ONCE else [pytest.mark.slow]
+    return pytest.param(path, id=str(path.relative_to(ROOT)), marks=marks)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder with a run of the quickstart, as small as it gets."""
+    folder = tmp_path_factory.mktemp("reader") / "runs"
+    experiment = Experiment.open(ROOT / "experiments" / "quickstart.py")
+    config = experiment.config()
+    config.update(num_steps=2, batch_size=2, length=256, timesteps=4, evaluate_every=0)
+    config.network.update(width=8, blocks=1, join_width=8)
+    experiment.fit(folder / "quickstart", config)
+    return folder
+
+
+@pytest.mark.parametrize("path", [marked(path) for path in PAGES])
+def test_a_page_runs_as_printed(path, request, tmp_path, monkeypatch):
+    text = path.read_text(encoding="utf-8")
+    if "runs/quickstart" in "".join(readme.blocks("python", text)):
+        shutil.copytree(request.getfixturevalue("runs"), tmp_path / "runs")
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    monkeypatch.chdir(tmp_path)
+    readme.executed(text, path.name)
+    jax.clear_caches()
+    assert sorted(os.listdir(tmp_path)) in (["experiments"], ["experiments", "runs"])
+
+
+WEIGHTS = re.findall(
+    r"^\| `(\w+)` \| ", (ROOT / "docs" / "how_to" / "weights.md").read_text("utf-8"), re.MULTILINE
+)
+
+
+def test_weights_in_the_box_are_named_on_their_page():
+    assert {*amd_jax.pretrained.names()} <= {*WEIGHTS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights_that_are_named_are_in_the_box(name):
+    model, params, facts = amd_jax.pretrained.load(name)
+    assert len(jax.tree.leaves(params)) > 1
+    assert facts.event_shape in ((256,), (32, 64))
+    assert hasattr(model, "sample")
