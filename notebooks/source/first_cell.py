@@ -29,10 +29,12 @@ def install(*what):
         command = [sys.executable, "-m", "pip", "install", "-q", "-c", str(constraints), *what]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        reasons = [s for s in done.stderr.splitlines() if "error:" in s.lower() or "fatal:" in s]
+        said = [line.strip() for line in done.stderr.splitlines()]
+        reasons = [line for line in said if line.startswith(("fatal:", "ERROR:"))]
         raise Stop(
-            f"amd_jax could not be installed ({(reasons or ['pip failed'])[0].strip()}). With a "
-            "network, run this cell again; without one, `pip install` a copy of the repository."
+            f"pip could not install amd_jax ({(reasons or ['no reason given'])[0]}). Run this cell "
+            "again with a network, or `pip install` a copy of the repository; where versions do not "
+            "fit each other, take a runtime with another JAX."
         )
     importlib.invalidate_caches()
 
