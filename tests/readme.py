@@ -20,14 +20,20 @@ def lines(text: str = TEXT) -> list[str]:
     return [line.strip() for line in found if line.strip()]
 
 
-def executed(text: str, name: str, number: int | None = None) -> dict:
-    """What the first ```python blocks of a text define, or all of them."""
+def on_runs(source: str) -> bool:
+    """Whether a snippet of the README reads or makes a run: then it follows the commands."""
+    return "load_run" in source or ".fit(" in source
+
+
+def executed(sources: list[str], name: str) -> dict:
+    """What snippets of one page define, executed one after the other."""
     names = {"__name__": "snippet"}
-    for source in blocks("python", text)[:number]:
+    for source in sources:
         exec(compile(source, name, "exec"), names)
     return names
 
 
 def namespace(number: int | None = None) -> dict:
     """What the first snippets of "Change one thing" define, or all of them."""
-    return executed(CHANGES.read_text(encoding="utf-8"), CHANGES.name, number)
+    sources = blocks("python", CHANGES.read_text(encoding="utf-8"))
+    return executed(sources[:number], CHANGES.name)

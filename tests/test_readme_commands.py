@@ -22,12 +22,6 @@ SHORT = "--config.num_steps=4 --config.evaluate_every=0 --num_texts=4 --num_samp
 LEFT_OUT = ('pip install -q -e ."', 'pip install "', "activate", "--coordinator", "pytest")
 
 
-def commands():
-    """The lines of all ```bash blocks."""
-    for block in readme.blocks("bash"):
-        yield from (line.strip() for line in block.replace("\\\n", " ").splitlines() if line)
-
-
 def short(line):
     """The words of a command, cut short if it trains; None for one that is left out."""
     if any(word in line for word in LEFT_OUT):
@@ -66,7 +60,7 @@ def checkout(tmp_path_factory):
 def test_every_command_runs_as_printed(checkout, tmp_path):
     environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(checkout)}
     run, left_out = [], []
-    for line in commands():
+    for line in readme.lines():
         words = short(line)
         if words is None:
             left_out.append(line)
@@ -94,10 +88,6 @@ def test_every_command_runs_as_printed(checkout, tmp_path):
 
 def on_runs():
     """The snippets that read or make a run, to follow the commands."""
-    found = [
-        snippet
-        for snippet in readme.blocks("python")
-        if "load_run" in snippet or ".fit(" in snippet
-    ]
+    found = [snippet for snippet in readme.blocks("python") if readme.on_runs(snippet)]
     assert len(found) == 2
     return found
