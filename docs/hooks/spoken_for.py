@@ -24,13 +24,17 @@ class SpokenFor(griffe.Extension):
             if told := comments(attr.filepath).get(attr.endlineno or attr.lineno):
                 attr.docstring = griffe.Docstring(told, parent=attr, lineno=attr.lineno)
 
-    def on_function_instance(self, *, func: griffe.Function, **_) -> None:
-        """The docstring of the verb of the same name, for methods of classes."""
-        if func.docstring is None and func.parent is not None and func.parent.is_class:
-            if func.name in verbs():
-                protocol, told = verbs()[func.name]
-                told = f"{told}\n\nA verb of [`{protocol}`][amd_jax.types.{protocol}]."
-                func.docstring = griffe.Docstring(told, parent=func, lineno=func.lineno)
+    def on_class_members(self, *, cls: griffe.Class, **_) -> None:
+        """The words of a Protocol for its verbs: of the one that the class has most verbs of."""
+        for name, found in cls.members.items():
+            if not found.is_function or found.docstring is not None:
+                continue
+            having = {p: told for p, told in protocols().items() if name in told}
+            if having:
+                protocol = max(having, key=lambda p: len(having[p].keys() & cls.members.keys()))
+                whose = f"A verb of [`{protocol}`][amd_jax.types.{protocol}]."
+                told = f"{having[protocol][name]}\n\n{whose}"
+                found.docstring = griffe.Docstring(told, parent=found, lineno=found.lineno)
 
 
 @functools.cache
@@ -46,13 +50,14 @@ def comments(path: pathlib.Path) -> dict[int, str]:
 
 
 @functools.cache
-def verbs() -> dict[str, tuple[str, str]]:
-    """Method -> the first Protocol that has it, and what is said there."""
-    found = {}
-    for node in ast.parse(TYPES.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef):
-            for item in node.body:
-                told = ast.get_docstring(item) if isinstance(item, ast.FunctionDef) else None
-                if told:
-                    found.setdefault(item.name, (node.name, told))
-    return found
+def protocols() -> dict[str, dict[str, str]]:
+    """Protocol -> what it says of each of its methods."""
+    return {
+        node.name: {
+            item.name: ast.get_docstring(item)
+            for item in node.body
+            if isinstance(item, ast.FunctionDef) and ast.get_docstring(item)
+        }
+        for node in ast.parse(TYPES.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    }
