@@ -1,0 +1,134 @@
+"""The command line of the demo: what to show, and where the page is."""
+
+import errno
+import ipaddress
+import os
+import socket
+import webbrowser
+from collections.abc import Sequence
+
+import amd_jax
+from amd_jax.learning import allocator
+
+from .. import flags
+from ..flags import Asked, Flag
+from .work import Work
+
+FLAGS = (
+    Flag("pretrained", None, "Name, or folder, of exported weights to show.", kind=str),
+    Flag("workdir", None, "Folder of a run to show; its experiment file is executed.", kind=str),
+    Flag("best", False, "Take the checkpoint with the best validation bits, not the newest."),
+    Flag("host", "127.0.0.1", "Address to listen at; others can reach it if it is not 127.0.0.1."),
+    Flag("port", 7860, "Port to listen at; 0 takes a free one.", least=0, most=65535),
+    Flag("open", False, "Open the page in a browser."),
+)
+EXTRA = (
+    'The demo needs {}, which is not installed. Install it: pip install "amd_jax[demo]", or in a '
+    'checkout pip install -e ".[demo]".'
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Loads a model and serves its page, until Ctrl-C."""
+    if {"--help", "-h", "--helpfull", "--helpshort"} & {*argv}:
+        print(usage(argv[0]))
+        return
+    asked = flags.read(argv[1:], FLAGS)
+    flags.finish(asked, FLAGS)
+    try:
+        serve(asked)
+    except KeyboardInterrupt:
+        print()
+
+
+def serve(asked: Asked) -> None:
+    """Serves the page of what is asked for."""
+    check_source(asked)
+    try:
+        import uvicorn
+
+        from . import server
+    except ModuleNotFoundError as error:
+        raise ValueError(EXTRA.format(error.name)) from error
+    allocator.keep_pages()  # before JAX makes its threads
+    with listening(asked.host, asked.port) as door:
+        work = load(asked)
+        app = server.app(work, only_local=is_local(asked.host))
+        address = address_of(asked.host, door.getsockname()[1])
+        print(f"{work.name}: {address} (Ctrl-C ends it)", flush=True)
+        if asked.open:
+            webbrowser.open(address)
+        options = {"log_level": "warning", "lifespan": "off", "timeout_graceful_shutdown": 1}
+        uvicorn.Server(uvicorn.Config(app, **options)).run([door])
+
+
+def check_source(asked: Asked) -> None:
+    """ValueError unless the command names one thing to show."""
+    if (asked.pretrained is None) == (asked.workdir is None):
+        given = "neither" if asked.workdir is None else "both"
+        raise ValueError(
+            "The demo shows --pretrained=NAME, as --pretrained=wiki_text, or the run in "
+            f"--workdir=FOLDER; got {given}. Give one."
+        )
+
+
+def load(asked: Asked) -> Work:
+    """What is asked for, ready to work."""
+    if asked.pretrained is not None:
+        found = amd_jax.pretrained.load(asked.pretrained)
+        return Work(_last(asked.pretrained), *found)
+    if "://" not in asked.workdir:  # `load_run` says so itself of one that is elsewhere
+        file = os.path.join(asked.workdir, "experiment.py")
+        if os.path.isfile(file):
+            print(f"{file} is executed", flush=True)
+    run, params = amd_jax.load_run(asked.workdir, best=asked.best)
+    return Work(_last(asked.workdir), run.model, params, run.facts)
+
+
+def _last(place: str) -> str:
+    """What a folder is called."""
+    return os.path.basename(os.path.normpath(place))
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket at an address; ValueError if that is in use, or none of this machine's."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        if is_in_use(error):
+            raise ValueError(
+                f"Port {port} is in use. Give another --port, or --port=0 for a free one."
+            ) from error
+        raise ValueError(
+            f"Cannot listen at --host={host} --port={port}: {error.strerror or error}. "
+            "--host is an address of this machine."
+        ) from error
+
+
+def is_in_use(error: OSError) -> bool:
+    """Whether another program has the port."""
+    return error.errno == errno.EADDRINUSE
+
+
+def is_local(host: str) -> bool:
+    """Whether an address is reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
+
+
+def address_of(host: str, port: int) -> str:
+    """What to type into a browser."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def usage(command: str) -> str:
+    """What --help prints."""
+    shown = "python -m experiments.demo" if command.endswith(".py") else command
+    lines = [f"{shown} --pretrained=NAME | --workdir=FOLDER [flags]", ""]
+    for flag in FLAGS:
+        default = "" if flag.default in (None, False) else f" Default: {flag.default}."
+        lines.append(f"  --{flag.name:12s} {flag.help}{default}")
+    return "\n".join(lines)

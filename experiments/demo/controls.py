@@ -1,0 +1,75 @@
+"""What a model declares, as the controls of a page, and what is read back from them.
+
+Samplers and editors are values with numbers (`amd_jax.options`): whatever they are, they become
+fields with their kind, default and help, and what is sent is checked against these.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amd_jax import options
+from amd_jax.options import Number
+
+MOST = 1_000_000  # of a number that counts: more than that would not end
+SEEDS = 2**32 - 1
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def told(option: Any) -> dict[str, Any]:
+    """An option with its numbers, as a template takes it."""
+    numbers = [n._replace(kind=n.kind.__name__)._asdict() for n in options.numbers(option)]
+    about = (type(option).__doc__ or "").strip().split("\n")[0]
+    return {"name": option.name, "about": about, "numbers": numbers}
+
+
+def chosen(declared: Sequence[Any], asked: Mapping[str, Any], what: str) -> Any:
+    """The option that a request names, or the first, with the numbers that it gives."""
+    name = asked.get("option")
+    option = declared[0] if name is None else options.named(declared, str(name), what)
+    given = asked.get("numbers") or {}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"numbers are a number for each name; got {given!r:.60}.")
+    known = {number.name: number for number in options.numbers(option)}
+    if unknown := [name for name in given if name not in known]:
+        names = ", ".join(known) or "none"
+        raise ValueError(f"Numbers of {option.name}: {names}; got {unknown[0]!r:.60}.")
+    values = {name: value_of(known[name], value) for name, value in given.items()}
+    return dataclasses.replace(option, **values) if values else option
+
+
+def value_of(number: Number, value: Any) -> Any:
+    """A value as one of a number's kind; ValueError if it is of another, or cannot be computed."""
+    if value is None:
+        return number.default
+    if number.kind is int:
+        return whole(number.name, value, -MOST)
+    fits = isinstance(value, int | float if number.kind is float else number.kind)
+    if not fits or (number.kind is float and (isinstance(value, bool) or not is_finite(value))):
+        raise ValueError(f"{number.name} is {KINDS[number.kind]}; got {value!r:.60}.")
+    return value
+
+
+def whole(
+    name: str, value: Any, least: int, most: int = MOST, default: int | None = None
+) -> int | None:
+    """An integer within bounds, the default for None; ValueError for anything else."""
+    if value is None and default is not None:
+        return default
+    integral = isinstance(value, int | float) and is_finite(value) and value == int(value)
+    if not integral or isinstance(value, bool):
+        raise ValueError(f"{name} is a whole number; got {value!r:.60}.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least:,} here; got {value:.12g}.")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most:,} here; got {value:.12g}.")
+    return int(value)
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is one that can be computed with, and not too large for that."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False

@@ -1,0 +1,288 @@
+/* The demo: forms whose answers come line by line, a message of JSON each. */
+"use strict";
+
+const model = JSON.parse(document.getElementById("model").textContent);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const find = (selector, within = document) => within.querySelector(selector);
+
+/* The messages of an answer, each as soon as it is there. */
+async function* messages(path, asked, signal) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(asked),
+    signal,
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines) yield JSON.parse(line);
+  }
+}
+
+/* What stands in a field; null for nothing. */
+function valueOf(field) {
+  if (field.dataset.kind === "bool") return field.checked;
+  if (field.dataset.kind === "str") return field.value;
+  if (field.validity.badInput) throw new Error(`${nameOf(field)} must be a number.`);
+  return field.value === "" ? null : Number(field.value);
+}
+
+function nameOf(field) {
+  return field.labels[0].textContent.trim();
+}
+
+/* The option that a form has chosen, and its numbers. */
+function optionOf(form) {
+  const select = find("select[name=option]", form);
+  const shown = find("[data-option]:not([hidden])", form);
+  const numbers = {};
+  for (const field of shown ? shown.querySelectorAll("[data-number]") : []) {
+    numbers[field.dataset.number] = valueOf(field);
+  }
+  return { ...(select ? { option: select.value } : {}), numbers };
+}
+
+function showOption(form) {
+  const select = find("select[name=option]", form);
+  if (!select) return;
+  select.addEventListener("change", () => {
+    for (const part of form.querySelectorAll("[data-option], [data-about]")) {
+      part.hidden = (part.dataset.option || part.dataset.about) !== select.value;
+    }
+  });
+}
+
+/* Whether a form is without an answer, at work, or answered; one piece of work at a time. */
+function working(form, ask, heard) {
+  const answer = find(`.answer[data-for=${form.id}]`);
+  const [status, bar, alert] = ["[role=status]", "progress", "[role=alert]"].map((s) =>
+    find(s, answer),
+  );
+  const [submit, stop] = ["[type=submit]", ".stop"].map((s) => find(s, form));
+  let control = null;
+
+  function failed(line) {
+    alert.textContent = line;
+    alert.hidden = false;
+  }
+
+  function hear(message) {
+    if (message.kind === "waiting") {
+      const others = message.before === 1 ? "one computation is" : `${message.before} computations are`;
+      status.textContent = `Waiting: ${others} before this one.`;
+    } else if (message.kind === "compiling") {
+      status.textContent = "Compiling, as this has not been asked for yet; the next time is faster.";
+    } else if (message.kind === "error") {
+      failed(message.line);
+    } else {
+      status.textContent = "";
+      if (message.of) [bar.hidden, bar.max, bar.value] = [false, message.of, message.done];
+      heard(message, answer);
+    }
+  }
+
+  async function work() {
+    if (control) control.abort();
+    const mine = (control = new AbortController());
+    alert.hidden = true;
+    stop.hidden = false;
+    submit.disabled = true;
+    bar.removeAttribute("value");
+    status.textContent = "Working.";
+    const start = performance.now();
+    let ended = "";
+    try {
+      const asked = ask();
+      for await (const message of messages(form.dataset.path, asked, mine.signal)) hear(message);
+      ended = alert.hidden ? `Done in ${((performance.now() - start) / 1000).toFixed(1)} s.` : "";
+    } catch (error) {
+      if (error.name === "AbortError") ended = "Stopped.";
+      else failed(error instanceof TypeError ? "The server does not answer: is it running?" : error.message);
+    }
+    if (mine !== control) return;
+    control = null;
+    status.textContent = ended;
+    bar.hidden = stop.hidden = true;
+    submit.disabled = false;
+  }
+
+  form.noValidate = true; // what is wrong is told below the form, in one line
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    work();
+  });
+  stop.addEventListener("click", () => {
+    control?.abort();
+    submit.disabled = false;
+    submit.focus();
+  });
+  addEventListener("pagehide", () => control?.abort());
+  showOption(form);
+  return { failed, work };
+}
+
+async function copy(text, button) {
+  const before = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Select it instead"; // such as over http from elsewhere
+  }
+  setTimeout(() => (button.textContent = before), 1500);
+}
+
+function pick(most) {
+  return Math.floor(Math.random() * (most + 1));
+}
+
+function correcting(form) {
+  const [box, count, place, verdict, before] = ["text", "count", "corrected", "verdict", "before"].map(
+    (id) => document.getElementById(id),
+  );
+  let found = null;
+
+  function counted() {
+    count.textContent = Array.from(box.value).length.toLocaleString("en");
+  }
+
+  function marked() {
+    const parts = document.createDocumentFragment();
+    for (const [text, mark, was] of found.pieces) {
+      if (mark === "changed" && before.checked && was) {
+        const gone = document.createElement("del");
+        gone.textContent = was;
+        parts.append(gone);
+      }
+      if (!mark) {
+        parts.append(text);
+      } else {
+        const made = document.createElement("mark");
+        [made.className, made.textContent] = [mark, text];
+        parts.append(made);
+      }
+    }
+    place.replaceChildren(parts);
+  }
+
+  const form_ = working(
+    form,
+    () => ({ text: box.value, ...optionOf(form) }),
+    (message, answer) => {
+      if (message.kind !== "corrected") return;
+      found = message;
+      marked();
+      const kept = message.foreign ? ` ${message.foreign.toLocaleString("en")} that the alphabet lacks, and so kept.` : "";
+      verdict.textContent = `${message.changed.toLocaleString("en")} changed.${kept}`;
+      find(".result", answer).hidden = false;
+    },
+  );
+
+  async function damage() {
+    try {
+      const rate = valueOf(document.getElementById("rate"));
+      const asked = { text: box.value, rate, seed: pick(model.seeds) };
+      for await (const message of messages("damage", asked)) {
+        if (message.kind === "damaged") box.value = message.text;
+        else if (message.kind === "error") form_.failed(message.line);
+      }
+      counted();
+    } catch (error) {
+      form_.failed(error.message);
+    }
+  }
+
+  box.addEventListener("input", counted);
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  before.addEventListener("change", marked);
+  document.getElementById("damage").addEventListener("click", () => {
+    find(".answer[data-for=correct] [role=alert]").hidden = true;
+    damage();
+  });
+  find(".answer[data-for=correct] .copy").addEventListener("click", (event) =>
+    copy(found.text, event.target),
+  );
+  counted();
+  return (text) => {
+    box.value = text;
+    counted();
+    box.focus();
+  };
+}
+
+/* A map as a PNG, each of its pixels a square. */
+function save(canvas) {
+  const scale = Math.max(1, Math.floor(1024 / canvas.width));
+  const large = document.createElement("canvas");
+  [large.width, large.height] = [canvas.width * scale, canvas.height * scale];
+  const context = large.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.drawImage(canvas, 0, 0, large.width, large.height);
+  large.toBlob((blob) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = `seed_${document.getElementById("seed").value || 0}.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }, "image/png");
+}
+
+function drawing(form, take) {
+  const [place, notes, seed, number] = ["film", "notes", "seed", "number"].map((id) =>
+    document.getElementById(id),
+  );
+  let [film, player, texts] = [null, null, []];
+
+  function show(answer) {
+    player = amdFilm(place, film);
+    place.classList.toggle("lone", !model.walks);
+    const screen = find(".screen.text", place);
+    if (screen) {
+      screen.tabIndex = 0;
+      screen.setAttribute("role", "region");
+      screen.setAttribute("aria-label", model.walks ? "State of the walk" : "Samples");
+    }
+    find(".result", answer).hidden = false;
+  }
+
+  const { work } = working(
+    form,
+    () => {
+      [film, player, texts] = [{ ...model.film, frames: [] }, null, []];
+      notes.textContent = "";
+      return { number: valueOf(number), seed: valueOf(seed), ...optionOf(form) };
+    },
+    (message, answer) => {
+      if (message.kind === "state") {
+        if (player) player.add(message.frame);
+        else film.frames.push(message.frame);
+        if (!player && !calm.matches) show(answer);
+      } else if (message.kind === "drawn") {
+        if (!player) show(answer);
+        texts = message.texts;
+        notes.textContent = message.notes.join(" ");
+      }
+    },
+  );
+
+  document.getElementById("again").addEventListener("click", () => {
+    seed.value = pick(9999);
+    work();
+  });
+  find(".copy", form.parentElement.querySelector("[data-for=draw]"))?.addEventListener("click", (event) =>
+    copy(texts.join("\n\n"), event.target),
+  );
+  document.getElementById("save")?.addEventListener("click", () => save(find("canvas", place)));
+  document.getElementById("take")?.addEventListener("click", () => texts.length && take(texts[0]));
+}
+
+const correct = document.getElementById("correct");
+drawing(document.getElementById("draw"), correct && correcting(correct));

@@ -1,0 +1,94 @@
+"""The page: the controls of what a model declares, and words for what it is."""
+
+from importlib import resources
+
+import jax
+import jinja2
+
+from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.pages import shows, texts
+
+from . import controls, work
+from .work import Work
+
+EXAMPLE = (
+    "the history of the town begins in the middle ages when a small church was built on the north "
+    "side of the river and a market was held there every year"
+)
+CALLED = {" ": "space", "\n": "line end", "\t": "tab"}
+SYMBOLS = 90  # of an alphabet in words, at most
+
+
+def asset(name: str) -> str:
+    """The text of a file that lies here."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def of(shown: Work) -> str:
+    """The page of a model."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["shown"] = texts.shown
+    environment.filters["spaced"] = lambda name: texts.shown(name).replace("_", " ")
+    facts = shown.facts
+    return environment.from_string(asset("page.html.j2")).render(
+        work=shown,
+        noun=noun(facts),
+        sentence=sentence(shown),
+        told=told(shown),
+        example=example(facts),
+        alphabet=symbols(facts),
+        legend=shows.legend(facts),
+        samplers=[controls.told(option) for option in shown.samplers],
+        editors=[controls.told(option) for option in shown.editors],
+        film=work.empty_film(facts),
+        longest=work.LONGEST,
+        seeds=controls.SEEDS,
+    )
+
+
+def noun(facts: Facts) -> str:
+    """What data are, in one word."""
+    kinds = {TextFacts: "text", MapFacts: "maps", PlaneFacts: "points"}
+    return next((word for kind, word in kinds.items() if isinstance(facts, kind)), facts.rows)
+
+
+def sentence(shown: Work) -> str:
+    """What the model is, and what can be done here."""
+    facts = shown.facts
+    size = " × ".join(map(str, facts.event_shape))
+    units = "characters" if isinstance(facts, TextFacts) else f"{facts.unit}s"
+    what = f"A {type(shown.model).__name__.lower()} over {facts.rows} of {size} {units}."
+    come = f"watch noise become {noun(facts)}" if shown.walks else f"draw {facts.rows} from it"
+    if shown.editors:
+        return f"{what} Type a text and have it corrected, or {come}."
+    return f"{what} {come[0].upper()}{come[1:]}."
+
+
+def told(shown: Work) -> str:
+    """Where it is computed, and how large the model is."""
+    return f"{shown.size:,} parameters, computed on {jax.devices()[0].device_kind}."
+
+
+def example(facts: Facts) -> str:
+    """A text to begin with, if the model could know it; else nothing."""
+    if not isinstance(facts, TextFacts) or not all(facts.known(EXAMPLE)):
+        return ""
+    return EXAMPLE
+
+
+def symbols(facts: Facts) -> str:
+    """The symbols of an alphabet in words, such as "a–z and space"; empty where it has all."""
+    if not isinstance(facts, TextFacts) or facts.alphabet is None:
+        return ""
+    codes = sorted(ord(sign) for sign in facts.alphabet if sign not in CALLED)
+    found = []
+    while codes:
+        run = next((n for n in range(1, len(codes)) if codes[n] != codes[0] + n), len(codes))
+        first, last = chr(codes[0]), chr(codes[run - 1])
+        found += [f"{first}–{last}"] if run > 2 else list(map(chr, codes[:run]))
+        codes = codes[run:]
+    found += [word for sign, word in CALLED.items() if sign in facts.alphabet]
+    words = " ".join(found[:-1]) + f" and {found[-1]}" if found[1:] else found[0]
+    return words if len(words) <= SYMBOLS else f"{len(facts.alphabet)} characters"

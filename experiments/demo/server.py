@@ -1,0 +1,196 @@
+"""The server of the demo: one page, what it needs, and what it asks of the model.
+
+Answers to the page come line by line, a message of JSON each, as soon as there is one; when the
+page is closed the work ends. Requests that other pages send are refused.
+"""
+
+import asyncio
+import contextlib
+import json
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from amd_jax.pages import templates
+
+from .. import command_line
+from . import page
+from .line import Line
+from .work import Message, Work
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+LARGEST = 1 << 20  # bytes of a request
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+ASSETS = {  # address -> its kind, and where it lies
+    "/style.css": ("text/css", templates.asset),
+    "/film.js": ("text/javascript", templates.asset),
+    "/demo.css": ("text/css", page.asset),
+    "/demo.js": ("text/javascript", page.asset),
+}
+
+
+def app(shown: Work, *, only_local: bool = True) -> Starlette:
+    """The page of a model; with `only_local` it has the names of this machine only."""
+    line, worker = Line(), ThreadPoolExecutor(1, "demo")
+
+    def answering(begin: Callable[[dict], Iterator[Message]]) -> Callable:
+        async def answer(request: Request) -> Response:
+            return Stream(
+                answered(line, worker, begin, await sent(request)),
+                media_type="application/x-ndjson",
+            )
+
+        return answer
+
+    async def front(request: Request) -> Response:
+        return HTMLResponse(page.of(shown))
+
+    return Starlette(
+        routes=[
+            Route("/", front),
+            *(Route(path, file_of(path)) for path in ASSETS),
+            Route("/correct", answering(shown.correct), methods=["POST"]),
+            Route("/draw", answering(shown.draw), methods=["POST"]),
+            Route(
+                "/damage", answering(lambda asked: iter([shown.damage(asked)])), methods=["POST"]
+            ),
+        ],
+        middleware=[Middleware(Guard, names=LOCAL if only_local else None)],
+    )
+
+
+def file_of(path: str) -> Callable:
+    """What answers for one of the assets."""
+    kind, find = ASSETS[path]
+
+    async def file(request: Request) -> Response:
+        return Response(find(path[1:]), media_type=kind)
+
+    return file
+
+
+async def sent(request: Request) -> dict[str, Any] | str:
+    """What a request asks for; or a line on what is wrong with it."""
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > LARGEST:
+            return f"A request has at most {LARGEST:,} bytes. Give the text in parts."
+    try:
+        asked = json.loads(found)
+    except (ValueError, RecursionError):
+        return "A request is JSON."
+    return asked if isinstance(asked, dict) else "A request is an object of JSON."
+
+
+async def answered(
+    line: Line,
+    worker: ThreadPoolExecutor,
+    begin: Callable[[dict], Iterator[Message]],
+    asked: dict[str, Any] | str,
+) -> AsyncIterator[str]:
+    """The messages of one piece of work, a line of JSON each, once it has its turn.
+
+    Whatever fails becomes a message of its own: a line for who has the page, and a traceback on
+    the console for what is not theirs to mend.
+    """
+    try:
+        if isinstance(asked, str):
+            raise ValueError(asked)
+        messages = begin(asked)
+        with line.place() as ticket:
+            async for before in line.before(ticket):
+                yield _line({"kind": "waiting", "before": before})
+            turn = asyncio.get_running_loop().run_in_executor
+            while message := await turn(worker, next, messages, None):
+                yield _line(message)
+    except Exception as error:
+        yield _line({"kind": "error", "line": told(error)})
+
+
+def told(error: Exception) -> str:
+    """One line on what went wrong."""
+    if command_line.is_users(error) or command_line.out_of_memory(error):
+        return command_line.told(error)
+    traceback.print_exception(error)
+    first = (str(error).splitlines() or [""])[0]
+    return f"This failed: {type(error).__name__}: {first:.200}. The console has more."
+
+
+def _line(message: Message) -> str:
+    return json.dumps(message) + "\n"
+
+
+class Stream(StreamingResponse):
+    """An answer that comes line by line, and whose work ends when nobody reads on."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Sends line after line."""
+        async with contextlib.aclosing(self.body_iterator):
+            await super().stream_response(send)
+
+
+class Guard:
+    """Refuses what other pages send, and answers with headers that let ours fetch nothing."""
+
+    def __init__(self, app: ASGIApp, names: tuple[str, ...] | None):
+        self.app, self.names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        refusal = refused(Request(scope), self.names)
+        answer = PlainTextResponse(refusal, 403) if refusal else self.app
+        await answer(scope, receive, guarded)
+
+
+def refused(request: Request, names: tuple[str, ...] | None) -> str:
+    """Why a request is not answered; empty if it is.
+
+    A name that is not this machine's may be that of a page elsewhere that has made its name ours;
+    and no page but ours may let this machine compute.
+    """
+    host = request.headers.get("host", "")
+    if names is not None and _hostname(host) not in names:
+        return f"This page is called by a name of this machine: {', '.join(names)}."
+    if request.method in ("GET", "HEAD"):
+        return ""
+    origin, site = (request.headers.get(name) for name in ("origin", "sec-fetch-site"))
+    foreign = origin is not None and origin.partition("://")[2] != host
+    if foreign or site not in (None, "same-origin", "none"):
+        return "Only the page of this demo may ask for this."
+    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+        return "A request is application/json."
+    return ""
+
+
+def _hostname(host: str) -> str | None:
+    """The name in a Host header; None for what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
