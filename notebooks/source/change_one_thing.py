@@ -19,8 +19,8 @@
 SEED = 0
 TEXT_PATH = ""  # a text file of yours, 20 times LENGTH or longer; empty: upload, or embedded text
 LENGTH = 128  # characters in a row
-STEPS = 400  # of training, of each run
-BATCH = 16  # texts per step; rounded up to a multiple of the devices
+STEPS = 300  # of training, of each run
+BATCH = 8  # texts per step; rounded up to a multiple of the devices
 EVALUATED = 60  # texts that bits are measured on
 STOPPED_STEPS = 60  # of the run that is stopped at two thirds
 SENTENCE = "the exsmple shiws how a funvtion is cslled with twi arguments"  # typed in a hurry
@@ -165,7 +165,7 @@ for name, schedule in {
     "quadratic, ours": quadratic,
 }.items():
     axes.plot(t, np.exp(schedule(jnp.asarray(t))), label=name, lw=3 if "ours" in name else 1.5)
-axes.set(xlabel="time t", ylabel="share of characters that are untouched", title="Schedules")
+axes.set(xlabel="time t", ylabel="share untouched", title="Schedules")
 axes.legend(frameon=False)
 figure.tight_layout()
 

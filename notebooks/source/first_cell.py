@@ -32,9 +32,9 @@ def install(*what):
         said = [line.strip() for line in done.stderr.splitlines()]
         reasons = [line for line in said if line.startswith(("fatal:", "ERROR:"))]
         raise Stop(
-            f"pip could not install amd_jax ({(reasons or ['no reason given'])[0]}). Run this cell "
-            "again with a network, or `pip install` a copy of the repository; where versions do not "
-            "fit each other, take a runtime with another JAX."
+            f"pip could not install amd_jax ({(reasons or ['no reason given'])[0]}). With a "
+            "network run this cell again; without one, `pip install` a copy of the repository; "
+            "where versions do not fit each other, take a runtime with another JAX."
         )
     importlib.invalidate_caches()
 

@@ -71,29 +71,29 @@ facts = data.facts
 kernel = kernels.uniform(schedules.cosine, facts.num_classes)
 original = jnp.asarray(data.rows("test")[4:5], jnp.int32)  # (1, 256)
 
-TINT = "background:#fbd38d;color:#1a202c"
-PAGE = "background:#fff;color:#1a202c;text-align:left;white-space:pre;font-family:monospace"
+
+LEFT = "text-align:left"
 
 
-def tinted(text, changed, width=64):
+def marked(text, changed, width=64):
     """A text in lines, as HTML, with the characters that changed on a ground of their own."""
     lines = []
     for i in range(0, len(text), width):
-        pairs = itertools.groupby(
-            zip(text[i : i + width], changed[i : i + width], strict=True),
-            lambda pair: bool(pair[1]),
-        )
-        runs = [(new, html.escape("".join(sign for sign, _ in run))) for new, run in pairs]
-        lines.append("".join(f'<span style="{TINT}">{s}</span>' if new else s for new, s in runs))
-    return "<br>".join(lines)
+        pairs = zip(text[i : i + width], map(bool, changed[i : i + width]), strict=True)
+        runs = itertools.groupby(pairs, lambda pair: pair[1])
+        runs = [(new, html.escape("".join(sign for sign, _ in run))) for new, run in runs]
+        lines.append("".join(f"<mark>{signs}</mark>" if new else signs for new, signs in runs))
+    return "\n".join(lines)
 
 
 def show(rows):
     """Rows of a title, tokens, and which of them changed, as a table."""
-    lines = ((title, tinted(facts.decode(x), changed)) for title, x, changed in rows)
-    cells = (f'<th>{title}</th><td style="{PAGE}">{line}</td>' for title, line in lines)
-    table = "".join(f'<tr style="{PAGE}">{pair}</tr>' for pair in cells)
-    display(HTML(f"<table>{table}</table>"))
+    lines = ((title, marked(facts.decode(x), changed)) for title, x, changed in rows)
+    cells = (
+        f"<tr><th>{title}</th>\n<td style={LEFT}><pre>{line}</pre></td></tr>"
+        for title, line in lines
+    )
+    display(HTML("<table>\n{}\n</table>".format("\n".join(cells))))
 
 
 noisy = []

@@ -61,7 +61,7 @@ def complaints(notebook):
         text = output.get("text", "")
         if output.output_type == "error" or output.get("name") == "stderr":
             yield output
-        elif re.search(r"(?<!un)\bwarning\b", text, re.IGNORECASE):
+        elif re.search("Warning:|WARNING", text):  # in small letters it is Python's help
             yield text
 
 
@@ -140,7 +140,7 @@ def test_the_first_cell_installs_what_is_missing_and_keeps_jax(first_cell, capsy
 
 
 def test_the_first_cell_says_in_one_line_that_there_is_no_network(first_cell):
-    with pytest.raises(Exception, match="Run this cell again with a network") as raised:
+    with pytest.raises(Exception, match="With a network run this cell again") as raised:
         first_cell(1)
     (line,) = raised.value._render_traceback_()
     assert "ERROR: no such host" in line
