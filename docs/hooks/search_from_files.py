@@ -1,4 +1,7 @@
-"""The index of the search as a script, too: pages that are opened as files can read no JSON."""
+"""The search: its index as a script, too, since pages that are opened as files can read no JSON.
+
+And a name for it, which readers of screens need and the theme leaves out.
+"""
 
 import pathlib
 
@@ -12,3 +15,9 @@ def on_post_build(config, **_) -> None:
     if index.exists():
         script = f"var __index = {index.read_text(encoding='utf-8')}"
         index.with_suffix(".js").write_text(script, encoding="utf-8")
+
+
+def on_post_page(output: str, **_) -> str:
+    """Names the dialog of the search."""
+    dialog = 'data-md-component="search" role="dialog"'
+    return output.replace(dialog, f'{dialog} aria-label="Search"')
