@@ -12,7 +12,9 @@ from latex2mathml.converter import convert
 
 FOUND = re.compile(r'<(span|div) class="arithmatex">\\(?:\((.*?)\\\)|\[(.*?)\\\])</\1>', re.DOTALL)
 LETTERS = re.compile(r'<mrow>((?:<mi mathvariant="normal">[A-Za-z]</mi>){2,})</mrow>')
-NAME = re.compile(r"(<mi>[A-Za-z]{2,}</mi>)(?=<m(?!o\b))")  # log x, but log(x)
+PARTS = "(<m(?:sub|sup|subsup|frac|under|over)>)?"  # whose children are counted: no space there
+BEFORE = re.compile(PARTS + r"(<m[in]>[^<]*</m[in]>)(?=<mi>[A-Za-z]{2,}</mi>)")  # 2 log x
+NAME = re.compile(PARTS + r"(<mi>[A-Za-z]{2,}</mi>)(?=<m(?!o\b))")  # log x, but log(x)
 TILDE = "<mi>&#x0007E;</mi>"
 log = logging.getLogger("mkdocs.hooks.formulas")
 
@@ -23,6 +25,7 @@ def on_page_content(content: str, page, **_) -> str:
     def formula(found: re.Match) -> str:
         inline = found[2] is not None
         latex = html.unescape(found[2] if inline else found[3]).strip()
+        latex = latex.replace(r"\arg\max", r"\mathrm{argmax}").replace(r"\arg", r"\mathrm{arg}")
         try:
             made = convert(latex, display="inline" if inline else "block")
         except Exception as error:  # of many kinds; each is a mistake in the page
@@ -37,5 +40,6 @@ def on_page_content(content: str, page, **_) -> str:
 def spaced(made: str) -> str:
     """MathML with names in one piece, a space after them, and a tilde that is a relation."""
     made = LETTERS.sub(lambda f: f"<mi>{re.sub('<[^>]*>', '', f[1])}</mi>", made)
-    made = NAME.sub(r'\1<mspace width="0.17em"/>', made)
+    for pattern in (BEFORE, NAME):
+        made = pattern.sub(lambda f: f[0] if f[1] else f'{f[2]}<mspace width="0.17em"/>', made)
     return made.replace(TILDE, '<mo lspace="0.28em" rspace="0.28em">&#x0223C;</mo>')

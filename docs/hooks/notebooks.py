@@ -91,7 +91,7 @@ def shown(output: dict, name: str, pictures: dict[str, bytes]) -> list[str]:
             told = html.escape(joined(data.get("text/plain", "")) or "picture", quote=True)
             alt = told if not told.startswith("&lt;") else "what the cell above draws"
             return [f"![{alt}]({name}.{ending})"]
-    if "text/html" in data:
+    if "text/html" in data and "text/latex" not in data:  # with which code comes, coloured
         return embedded(joined(data["text/html"]), name, pictures)
     if "text/markdown" in data:
         return [joined(data["text/markdown"])]
@@ -99,7 +99,10 @@ def shown(output: dict, name: str, pictures: dict[str, bytes]) -> list[str]:
 
 
 def embedded(markup: str, name: str, pictures: dict[str, bytes]) -> list[str]:
-    """The pictures that HTML holds in itself, or its words: no scripts on our pages."""
+    """HTML as it is, if it is only that; else its pictures or words: no scripts on our pages."""
+    if not re.search(r"<(script|iframe|link|object|form)\b|\bsrc=|url\(", markup):
+        kept = re.sub(r"\n\s*\n", "\n", markup)  # an empty line would end a block of HTML
+        return [f'<div class="output" tabindex="0">\n{kept}\n</div>']
     found = re.findall(r"data:(image/[a-z+]+);base64,([A-Za-z0-9+/=\s]+)", markup)
     lines = []
     for i, (kind, content) in enumerate(found[:1] if "<script" in markup else found):

@@ -83,6 +83,8 @@ class Page(html.parser.HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
+    for needed in ("material", "mkdocstrings", "latex2mathml"):
+        pytest.importorskip(needed, reason='the documentation needs pip install -e ".[docs]"')
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE, str(folder)],

@@ -1,0 +1,92 @@
+"""What the hooks of the documentation make of notebooks, formulas and sources."""
+
+import importlib.util
+import json
+import types
+
+import pytest
+
+from tests.readme import ROOT
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+)
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+)
+
+
+def hook(name, needs):
+    """A hook as a module; skips where what it needs is not installed."""
+    pytest.importorskip(needs, reason='the documentation needs pip install -e ".[docs]"')
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "hooks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def code(*outputs, source="1"):
+    return {"cell_type": "code", "source": source, "outputs": list(outputs)}
+
+
+def data(**kinds):
+    found = {kind.replace("_", "/"): content for kind, content in kinds.items()}
+    return {"output_type": "display_data", "data": found}
+
+
+def test_a_notebook_becomes_a_page(tmp_path):
+    stream = {"output_type": "stream", "text": ["a\rb\n", "\x1b[31mc\x1b[0m\n"]}
+    cells = [
+        {"cell_type": "markdown", "source": ["# A title\n", "text"]},
+        code(stream, source="print(1)"),
+        code(data(image_png=PIXEL, text_plain="<Figure>")),
+        code(data(text_html="<table>\n\n<tr></tr></table>", text_plain="a table")),
+        code(data(text_html=f'<script>x</script><img src="data:image/gif;base64,{PIXEL}">')),
+        code(data(text_html='<img src="https://elsewhere.org/a.png"> words')),
+    ]
+    (tmp_path / "one.ipynb").write_text(json.dumps({"cells": cells}))
+    notebooks = hook("notebooks", "mkdocs")
+    page, pictures = notebooks.rendered(tmp_path / "one.ipynb")
+    assert notebooks.title(tmp_path / "one.ipynb") == "A title"
+    assert page.startswith("# A title\ntext")
+    assert "`````python\nprint(1)\n`````" in page
+    assert "`````text\nb\nc\n`````" in page
+    assert "![what the cell above draws](one_2_0.png)" in page
+    assert "<table>\n<tr></tr></table>" in page
+    assert sorted(pictures) == ["one_2_0.png", "one_4_0_0.gif"]
+    assert pictures["one_2_0.png"].startswith(b"\x89PNG")
+    assert "script" not in page
+    assert "elsewhere" not in page
+
+
+@pytest.mark.parametrize(
+    ("latex", "expected"),
+    [
+        (r"\log p", '<mi>log</mi><mspace width="0.17em"/><mi>p</mi>'),
+        (r"\mathrm{KL}(p)", "<mi>KL</mi><mo"),
+        (r"x_\mathrm{max}", "<msub><mi>x</mi><mi>max</mi></msub>"),
+        (r"\arg\max_k z", "<msub><mi>argmax</mi><mi>k</mi></msub>"),
+        (r"x \sim q", "&#x0223C;"),
+    ],
+)
+def test_formulas_become_mathml(latex, expected):
+    formulas = hook("formulas", "latex2mathml")
+    page = types.SimpleNamespace(file=types.SimpleNamespace(src_uri="page.md"))
+    made = formulas.on_page_content(rf'<span class="arithmatex">\({latex}\)</span>', page)
+    assert expected in made
+    assert made.startswith("<math")
+
+
+def test_verbs_have_the_words_of_their_protocol():
+    spoken_for = hook("spoken_for", "griffe")
+    import griffe
+
+    loader = griffe.GriffeLoader(
+        extensions=griffe.Extensions(spoken_for.SpokenFor()), search_paths=[ROOT]
+    )
+    package = loader.load("amd_jax")
+    uniform = package["transforms.dequantize.Uniform"]
+    assert "A verb of [`Transform`]" in uniform["inverse"].docstring.value
+    assert "x (B, ...) with forward(x) = z." in uniform["inverse"].docstring.value
+    assert uniform["num_classes"].docstring.value == "K"
+    learned = package["transforms.laws.Learned"]
+    assert "A verb of [`Law`]" in learned["log_prob"].docstring.value
