@@ -49,7 +49,7 @@ def serve(asked: Asked) -> None:
 
         from . import server
     except ModuleNotFoundError as error:
-        raise ValueError(EXTRA.format(error.name)) from error
+        raise ValueError(EXTRA.format(str(error.name).partition(".")[0])) from error
     allocator.keep_pages()  # before JAX makes its threads
     with listening(asked.host, asked.port) as door:
         work = load(asked)

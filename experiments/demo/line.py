@@ -30,6 +30,6 @@ class Line:
     async def before(self, ticket: asyncio.Event) -> AsyncIterator[int]:
         """How many are before a ticket, now and whenever somebody leaves; ends with its turn."""
         while before := self.tickets.index(ticket):
+            ticket.clear()  # before the yield: somebody may leave while it lasts
             yield before
-            ticket.clear()
             await ticket.wait()

@@ -68,7 +68,10 @@ def sentence(shown: Work) -> str:
 
 def told(shown: Work) -> str:
     """Where it is computed, and how large the model is."""
-    return f"{shown.size:,} parameters, computed on {jax.devices()[0].device_kind}."
+    device = jax.devices()[0]
+    kind = device.device_kind
+    where = kind.upper() if kind == device.platform else kind
+    return f"The model has {shown.size:,} parameters and is computed on a {where}."
 
 
 def example(facts: Facts) -> str:

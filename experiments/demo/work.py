@@ -90,6 +90,8 @@ class Work:
 
     def damage(self, asked: Mapping[str, Any]) -> Message:
         """A text, a rate and a seed -> the text with some characters replaced by others."""
+        if not isinstance(self.facts, TextFacts):
+            raise ValueError(f"{self.name} is no model of texts: there is none to damage.")
         text, rate = text_of(asked), asked.get("rate")
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < 1:
             raise ValueError(f"The share of characters to damage is in (0, 1); got {rate!r:.60}.")

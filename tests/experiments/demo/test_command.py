@@ -1,0 +1,94 @@
+import socket
+import sys
+
+import pytest
+
+from amd_jax.facts import TextFacts
+from experiments import command_line, demo
+from experiments.demo import command, page
+
+
+@pytest.fixture
+def taken():
+    """A port that another program has."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        yield door.getsockname()[1]
+
+
+def ending(*arguments):
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(demo.main, ["demo", *arguments])
+    line = str(stop.value)
+    assert line.startswith("error: ")
+    assert line.count("\n") == 0
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "got neither. Give one"),
+        (["--pretrained=wiki_text", "--workdir=runs/a"], "got both. Give one"),
+        (["--pretraind=wiki_text"], "Unknown flag --pretraind. Did you mean --pretrained?"),
+        (["runs/a"], "Unknown argument 'runs/a'"),
+        (["--workdir=nowhere", "--port=70000"], "70000"),
+        (["--workdir=nowhere", "--port=x"], "invalid literal"),
+        (["--workdir=nowhere", "--port=0"], "nowhere"),
+        (["--pretrained=wiki_txt", "--port=0"], "got 'wiki_txt'"),
+        (["--workdir=nowhere", "--host=192.0.2.1"], "--host is an address of this machine"),
+    ],
+)
+def test_mistakes_get_one_line(arguments, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert line in ending(*arguments)
+
+
+def test_a_port_in_use_is_named(taken):
+    line = ending("--workdir=nowhere", f"--port={taken}")
+    assert f"Port {taken} is in use. Give another --port, or --port=0" in line
+
+
+@pytest.mark.parametrize("missing", ["uvicorn", "starlette.applications"])
+def test_an_extra_that_is_missing_is_told_with_the_command(missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.delitem(sys.modules, "experiments.demo.server", raising=False)
+    monkeypatch.delattr(demo, "server", raising=False)
+    line = ending("--workdir=nowhere")
+    assert f"needs {missing.split('.')[0]}, which is not installed" in line
+    assert 'pip install "amd_jax[demo]"' in line
+    assert 'pip install -e ".[demo]"' in line
+
+
+def test_help_lists_the_flags(capsys):
+    demo.main(["demo", "--help"])
+    shown = capsys.readouterr().out
+    assert all(f"--{flag.name} " in shown for flag in command.FLAGS)
+
+
+@pytest.mark.parametrize(
+    ("host", "local", "address"),
+    [
+        ("127.0.0.1", True, "http://127.0.0.1:80"),
+        ("localhost", True, "http://localhost:80"),
+        ("::1", True, "http://[::1]:80"),
+        ("0.0.0.0", False, "http://0.0.0.0:80"),
+        ("lab.example", False, "http://lab.example:80"),
+    ],
+)
+def test_who_can_reach_an_address(host, local, address):
+    assert command.is_local(host) == local
+    assert command.address_of(host, 80) == address
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "words"),
+    [
+        (" abcdefghijklmnopqrstuvwxyz", "a–z and space"),
+        ("acgt", "a c g and t"),
+        ("ab\n", "a b and line end"),
+        ("abc", "a–c"),
+        ("".join(map(chr, range(0x4E00, 0x4E00 + 200, 2))), "100 characters"),
+    ],
+)
+def test_an_alphabet_in_words(alphabet, words):
+    assert page.symbols(TextFacts(len(alphabet), (4,), alphabet=alphabet)) == words

@@ -1,0 +1,337 @@
+import asyncio
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.evaluation import correction, gallery
+from amd_jax.models.corrections import Correct
+from experiments.demo import server, work
+from experiments.demo.line import Line
+from tests.experiments.demo import works
+from tests.experiments.demo.client import Client
+
+HERE = "http://127.0.0.1:7860"
+SENTENCE = "the quick brown fox jumps over the lazy dog"
+
+
+def client(shown, **options):
+    return Client(server.app(shown, **options))
+
+
+def messages(answer):
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def error(answer):
+    """The one line of an answer that is an error and nothing else."""
+    (found,) = messages(answer)
+    assert found["kind"] == "error"
+    assert len(found["line"].splitlines()) == 1
+    return found["line"]
+
+
+@pytest.fixture(scope="module")
+def text():
+    """A text model, and its page."""
+    shown = works.text(more=(works.Odd(),))
+    return shown, client(shown)
+
+
+@pytest.fixture(scope="module")
+def maps():
+    shown = works.maps()
+    return shown, client(shown)
+
+
+def test_the_page_has_the_controls_that_the_model_declares(text):
+    page = text[1].get("/").text
+    for part in (
+        *("ancestral", "odd one", "A sampler with a number of each kind.", "a real number"),
+        *('data-number="warmth" data-kind="float"', 'value="1.5"', 'data-kind="bool"'),
+        *('data-number="tune" data-kind="str"', 'value="low"', 'data-number="error_rate"'),
+        *('data-number="steps" data-kind="int"', 'min="1"', "a–z and space"),
+    ):
+        assert part in page
+    assert "second paragraph" not in page
+    for name in ("style.css", "film.js", "demo.css", "demo.js"):
+        assert f'"{name}"' in page
+        assert text[1].get(f"/{name}").text
+
+
+def test_a_page_without_editors_has_no_text_box(maps):
+    for page in (maps[1].get("/").text, client(works.flow()).get("/").text):
+        assert "textarea" not in page
+        assert 'id="draw"' in page
+    assert "sea" in maps[1].get("/").text
+
+
+def test_a_name_is_text_and_no_markup():
+    shown = works.text()
+    object.__setattr__(shown, "name", "<script>alert(1)</script>")
+    assert "<script>alert" not in client(shown).get("/").text
+
+
+def test_corrects_as_the_command_does(text):
+    shown, page = text
+    asked = {"text": SENTENCE, "option": "correct", "numbers": {"error_rate": 0.3}}
+    *progress, found = messages(page.post("/correct", asked))
+    tokens = shown.facts.encode(SENTENCE)
+    fixed = correction.edited_text(Correct(0.3), shown.model, shown.params, tokens, 16)
+    assert found["text"] == shown.facts.decode(fixed)
+    assert works.shown(found["pieces"]) == [found["text"], SENTENCE]
+    assert found["changed"] == (fixed != tokens).sum() > 0
+    assert [m["done"] for m in progress if m["kind"] == "progress"] == [0, 16, 32]
+    assert {"kind": "compiling"} in progress
+    again = messages(page.post("/correct", asked))
+    assert {"kind": "compiling"} not in again
+
+
+def test_keeps_characters_that_the_alphabet_lacks(text):
+    given = "Ünïcode 😀 a\x07\ud83db\r\nc"
+    *_, found = messages(text[1].post("/correct", {"text": given}))
+    kept = [piece for piece, mark, _ in found["pieces"] if mark == "kept"]
+    assert kept == ["Ü", "ï", "😀", "␇\ufffd", "\n"]
+    assert found["foreign"] == 6
+    assert "😀" in found["text"]
+
+
+TOO_LONG = "a" * (work.LONGEST + 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "line"),
+    [
+        ("/correct", {"text": ""}, "The text must not be empty"),
+        ("/correct", {"text": TOO_LONG}, "at most 16,384 characters here; this one has 16,385"),
+        ("/correct", {"text": 3}, "text is a text; got 3"),
+        ("/correct", {}, "text is a text; got None"),
+        ("/correct", {"text": "a", "numbers": {"error_rate": 2}}, "between 0 and 1; got 2"),
+        ("/correct", {"text": "a", "numbers": {"error_rate": "x"}}, "error_rate is a number"),
+        ("/correct", {"text": "a", "numbers": {"rate": 1}}, "error_rate; got 'rate'"),
+        ("/correct", {"text": "a", "numbers": [1]}, "a number for each name"),
+        ("/correct", {"text": "a", "option": "mend"}, "one of correct; got 'mend'"),
+        ("/draw", {"numbers": {"steps": 5}}, r"steps must be in \[1, 4\]"),
+        ("/draw", {"numbers": {"steps": 0}}, "steps must be at least 1"),
+        ("/draw", {"numbers": {"steps": 1.5}}, "steps is a whole number; got 1.5"),
+        ("/draw", {"numbers": {"steps": True}}, "steps is a whole number; got True"),
+        ("/draw", {"numbers": {"steps": 10**400}}, "steps is a whole number"),
+        ("/draw", {"option": "odd_one", "numbers": {"greedy": 1}}, "greedy is true or false"),
+        ("/draw", {"option": "odd_one", "numbers": {"tune": 1}}, "tune is a text"),
+        ("/draw", {"option": "odd_one", "numbers": {"warmth": True}}, "warmth is a number"),
+        ("/draw", {"number": 0}, "samples must be at least 1"),
+        ("/draw", {"number": 65}, "samples must be at most 64"),
+        ("/draw", {"seed": -1}, "seed must be at least 0"),
+        ("/draw", {"seed": "x"}, "seed is a whole number; got 'x'"),
+        ("/damage", {"text": SENTENCE, "rate": 0}, r"in \(0, 1\); got 0"),
+        ("/damage", {"text": SENTENCE, "rate": None}, r"in \(0, 1\); got None"),
+        ("/damage", {"text": "😀 ÄÖ".replace(" ", ""), "rate": 0.1}, "no character"),
+        ("/damage", {"text": TOO_LONG, "rate": 0.1}, "at most 16,384"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_place(text, path, asked, line):
+    found = error(text[1].post(path, asked))
+    assert re.search(line, found), found
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"3", b"[" * 100_000, b'"\xff"'])
+def test_what_is_no_request_is_told(text, content):
+    assert error(text[1].post("/draw", content)).startswith("A request is")
+
+
+def test_a_request_that_is_too_large_is_not_read_on(text):
+    line = error(text[1].post("/correct", {"text": "a" * server.LARGEST}))
+    assert line.startswith("A request has at most 1,048,576 bytes")
+
+
+def test_what_a_model_has_not_is_told(maps):
+    assert "corrects no texts" in error(maps[1].post("/correct", {"text": "a"}))
+    assert "no model of texts" in error(maps[1].post("/damage", {"text": "a", "rate": 0.1}))
+
+
+def test_a_walk_comes_state_by_state(text):
+    shown, page = text
+    found = messages(page.post("/draw", {"seed": 3, "number": 2, "numbers": {"steps": 2}}))
+    states = [m for m in found if m["kind"] == "state"]
+    assert [m["frame"]["t"] for m in states] == [1.0, 0.5, 0.0]
+    assert [(m["done"], m["of"]) for m in states] == [(1, 3), (2, 3), (3, 3)]
+    sampler = type(shown.samplers[0])(steps=2)
+    *_, (_, x) = shown.model.walk(shown.params, jax.random.key(3), (2, 16), 3, sampler)
+    texts = [shown.facts.decode(row) for row in x]
+    assert found[-1] == {"kind": "drawn", "texts": texts, "notes": []}
+    assert "".join(states[-1]["frame"]["pieces"]) == "\n\n".join(texts)
+
+
+def test_maps_come_as_frames_of_a_film(maps):
+    found = messages(maps[1].post("/draw", {}))
+    states = [np.array(m["frame"]["map"], float) for m in found if m["kind"] == "state"]
+    assert len(states) == 5  # of four maps in a square, a gap between two
+    assert {state.shape for state in states} == {(9, 13)}
+    assert np.isnan(states[0]).sum() == 9 + 13 - 1
+    assert found[-1]["texts"] == []
+
+
+def test_a_flow_draws_as_the_command_does():
+    shown = works.flow()
+    *_, state, drawn = messages(client(shown).post("/draw", {"number": 3, "seed": 1}))
+    x = gallery.samples(shown.model, shown.params, jax.random.key(1), (3, 2), shown.samplers[0])
+    assert drawn["texts"] == [shown.facts.show(row) for row in x]
+    assert (state["done"], state["of"], state["frame"]["t"]) == (1, 1, 0.0)
+    lone = messages(client(shown).post("/draw", {"numbers": {"redraws": -1}}))
+    assert "redraws must be at least 0" in lone[0]["line"]
+
+
+def test_points_are_a_square_of_shades():
+    shown = works.points()
+    assert 'value="20000"' in client(shown).get("/").text
+    *_, state, _ = messages(client(shown).post("/draw", {"number": 50}))
+    shades = np.array(state["frame"]["map"])
+    assert shades.shape == (3, 3)
+    assert shades.min() == 0  # where most of the points are
+
+
+@pytest.mark.parametrize("alphabet", [works.TEXT.alphabet, None])
+def test_damages_so_many_characters_as_asked(alphabet):
+    facts = works.TEXT if alphabet else type(works.TEXT)(256, (16,), "bytes")
+    given = f"{SENTENCE} ÄÖ😀\n"
+    found = work.damaged(facts, given, 0.25, 7)
+    assert found == work.damaged(facts, given, 0.25, 7) != work.damaged(facts, given, 0.25, 8)
+    assert found[-4:] == given[-4:]
+    changed = [a for a, b in zip(found, given, strict=True) if a != b]
+    assert len(changed) == round(0.25 * (len(given) - 4))
+    assert all(character.isascii() and character.isprintable() for character in changed)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 8, 25, 40, 41, 97, 100, 250, 1000, 4000])
+def test_states_are_as_many_steps_apart_where_that_can_be(steps):
+    count = work.states_of(steps)
+    assert 2 <= count <= work.STATES
+    assert steps in (97, 41) or steps % (count - 1) == 0
+    assert count > 20 or steps < 20
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": HERE, "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Host": "localhost:7860"}, 200),
+        ({"Host": "[::1]:7860"}, 200),
+        ({"Host": "evil.example:7860"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "[127.0.0.1"}, 403),
+        ({"Host": ""}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://127.0.0.1:8000"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Content-Type": "text/plain"}, 403),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 403),
+    ],
+)
+def test_only_the_page_itself_may_ask(text, headers, status):
+    asked = {"text": "abc", "rate": 0.5}
+    assert text[1].post("/damage", asked, headers).status_code == status
+    if "Host" in headers:
+        assert text[1].get("/", headers=headers).status_code == status
+
+
+def test_another_name_serves_where_others_are_let_in():
+    page = Client(server.app(works.flow(), only_local=False), "lab:7860")
+    assert page.get("/").status_code == 200
+    assert page.post("/draw", {}, {"Origin": "http://evil.example"}).status_code == 403
+
+
+def test_the_page_may_fetch_from_here_alone(text):
+    for answer in (text[1].get("/"), text[1].get("/nothing"), text[1].get("/", headers=FOREIGN)):
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "http" not in policy
+        assert "unsafe" not in policy
+    assert text[1].get("/nothing").status_code == 404
+
+
+FOREIGN = {"Host": "evil.example"}
+
+
+def test_a_failure_is_a_line_and_the_server_lives_on(text, monkeypatch, capsys):
+    def broken(*_):
+        raise KeyError("no such\nthing")
+
+    monkeypatch.setattr(correction, "edited", broken)
+    *_, found = messages(text[1].post("/correct", {"text": "abc"}))
+    assert found["line"].startswith("This failed: KeyError: ")
+    assert "\n" not in found["line"]
+    assert "Traceback" in capsys.readouterr().err
+    monkeypatch.undo()
+    *_, found = messages(text[1].post("/correct", {"text": "abc"}))
+    assert found["kind"] == "corrected"
+
+
+def answers(line, begin):
+    return server.answered(line, ThreadPoolExecutor(1), begin, {})
+
+
+def test_one_computes_and_the_others_wait_in_line():
+    async def told():
+        line, found = Line(), {}
+
+        async def ask(name, parts):
+            messages = [{"kind": name}] * parts
+            found[name] = [json.loads(m) async for m in answers(line, lambda _: iter(messages))]
+            order.append(name)
+
+        order = []
+        await asyncio.gather(ask("first", 3), ask("second", 1), ask("third", 1))
+        return found, order, line
+
+    found, order, line = asyncio.run(told())
+    assert order == ["first", "second", "third"]
+    waiting = [m["before"] for m in found["third"] if m["kind"] == "waiting"]
+    assert waiting == [2, 1]
+    assert found["first"] == [{"kind": "first"}] * 3
+    assert line.tickets == []
+
+
+def test_who_goes_is_not_worked_for_and_leaves_the_line():
+    made = []
+
+    def begin(_):
+        for i in range(100):
+            made.append(i)
+            yield {"kind": "state", "done": i}
+
+    async def told():
+        line = Line()
+        gone = answers(line, begin)
+        await anext(gone)
+        waiting = answers(line, lambda _: iter([{"kind": "mine"}]))
+        first = json.loads(await anext(waiting))
+        await gone.aclose()
+        return line, first, [json.loads(m) async for m in waiting]
+
+    line, first, rest = asyncio.run(told())
+    assert made == [0]
+    assert first == {"kind": "waiting", "before": 1}
+    assert rest == [{"kind": "mine"}]
+    assert line.tickets == []
+
+
+def test_too_many_are_sent_away():
+    async def told():
+        line, waiting = Line(), []
+        with line.place():
+            for _ in range(16):
+                waiting.append(answers(line, lambda _: iter([])))
+                await anext(waiting[-1])
+            found = json.loads(await anext(answers(line, lambda _: iter([]))))
+            for one in waiting:
+                await one.aclose()
+        return found
+
+    assert asyncio.run(told())["line"].startswith("16 computations are waiting")

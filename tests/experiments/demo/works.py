@@ -1,0 +1,75 @@
+"""Tiny models for the demo, untrained: texts and maps by diffusion, pairs by a flow."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax import models, options
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.facts import MapFacts, PlaneFacts, TextFacts
+from amd_jax.ops import categorical
+from experiments.demo.work import Work
+from tests import zoo
+
+TEXT = TextFacts(27, (16,), "letters", alphabet=" abcdefghijklmnopqrstuvwxyz")
+MAPS = MapFacts(
+    3, (4, 6), "land", palette=((0, 0, 0), (200, 30, 30), (0, 158, 115)), names=("sea", "a", "b")
+)
+POINTS = PlaneFacts(3, (2,), "points")
+
+
+class Near(nn.Module):
+    """A denoiser that sees the neighbours, of tokens in a line or in a plane."""
+
+    num_states: int
+
+    @nn.compact
+    def __call__(self, x_t, t, *, train=False):
+        seen = categorical.one_hot(x_t, self.num_states)
+        return nn.Conv(self.num_states, (3,) * (x_t.ndim - 1))(seen)
+
+
+@dataclasses.dataclass(frozen=True)
+class Odd(samplers.Ancestral):
+    """A sampler with a number of each kind.
+
+    And a second paragraph.
+    """
+
+    warmth: float = options.number(1.5, "a real number", least=0)
+    greedy: bool = options.number(False, "yes or no")
+    tune: str = options.number("low", "a word")
+    name = "odd_one"
+
+
+def diffusion(facts, steps=4, more=()):
+    kernel = kernels.uniform(schedules.cosine, facts.num_classes)
+    every = (samplers.Ancestral(), *more)
+    model = models.Diffusion(kernel, Near(facts.num_classes), steps, every)
+    row = jnp.zeros((1, *facts.event_shape), jnp.int32)
+    params = zoo.parameters(model, scale=3.0, data=row)  # of strong opinions
+    return Work(f"{facts.name}_tiny", model, params, facts)
+
+
+def text(**others):
+    return diffusion(TEXT, **others)
+
+
+def maps(**others):
+    return diffusion(MAPS, **others)
+
+
+def flow(facts=zoo.Pairs.facts):
+    model = zoo.flow("binary", 2, 3)
+    return Work("pairs", model, zoo.parameters(model), facts)
+
+
+def points():
+    return flow(POINTS)
+
+
+def shown(pieces):
+    """The text of a corrected answer, and of what stood there before."""
+    return ["".join(np.array(pieces, dtype=object)[:, i]) for i in (0, 2)]
