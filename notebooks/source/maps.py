@@ -73,7 +73,10 @@ def draw(panels, columns=4, legend=False):
     ]
     lines = math.ceil(len(tiles) / columns)
     figure, axes = plt.subplots(
-        lines, columns, figsize=(2.5 * columns, 1.25 * lines + 0.3 * len(panels)), squeeze=False
+        lines,
+        columns,
+        figsize=(2.5 * columns, 1.25 * lines + 0.3 * min(lines, len(panels))),
+        squeeze=False,
     )
     for axis in axes.flat:
         axis.axis("off")
