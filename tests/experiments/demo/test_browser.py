@@ -1,0 +1,216 @@
+"""The demo in a real browser, and as a process of its own."""
+
+import contextlib
+import re
+import signal
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+
+from experiments.demo import server
+from tests import browser
+from tests.experiments.demo import works
+from tests.faults.sending import finished
+from tests.runs.process import python
+
+pytestmark = pytest.mark.slow
+SENTENCE = "the quick brwwn fox jumps over 😀 the lazy dog"
+WORKS = {"text": works.text, "maps": works.maps, "flow": works.flow, "points": works.points}
+
+
+@contextlib.contextmanager
+def served(shown):
+    """The address of a demo within this process."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        options = {"log_level": "warning", "lifespan": "off", "timeout_graceful_shutdown": 1}
+        running = uvicorn.Server(uvicorn.Config(server.app(shown), **options))
+        thread = threading.Thread(target=running.run, args=([door],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+@contextlib.contextmanager
+def opened(shown, **options):
+    with served(shown) as address, browser.visit(allowed=(address,), **options) as visit:
+        visit.open(address)
+        yield visit
+
+
+def done(page, name):
+    """Waits for an answer."""
+    place = page.locator(f".answer[data-for={name}] [role=status]")
+    place.filter(has_text="Done in").wait_for(timeout=120_000)
+
+
+def tab_to(page, selector):
+    """Goes to an element by the tab key alone."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"document.activeElement.matches({selector!r})"):
+            return
+    raise AssertionError(f"the tab key does not reach {selector}")
+
+
+@pytest.mark.parametrize("look", [browser.DESK, browser.PHONE | {"dark": True}], ids=str)
+@pytest.mark.parametrize("kind", WORKS)
+def test_is_quiet_narrow_and_accessible_before_and_after(kind, look):
+    with opened(WORKS[kind](), **look) as visit:
+        page = visit.page
+        visit.assert_accessible()
+        visit.assert_narrow()
+        if kind == "text":
+            page.fill("#text", SENTENCE)
+            page.click("#correct [type=submit]")
+            done(page, "correct")
+        page.click("#draw [type=submit]")
+        done(page, "draw")
+        visit.assert_accessible()
+        visit.assert_narrow()
+        visit.assert_quiet()
+
+
+def test_a_text_is_damaged_and_corrected_by_keyboard():
+    with opened(works.text(), **browser.PHONE) as visit:
+        page = visit.page
+        tab_to(page, "#text")
+        page.keyboard.press("Control+A")
+        page.keyboard.type(SENTENCE)
+        assert page.inner_text("#count") == str(len(SENTENCE))
+        tab_to(page, "#damage")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(500)
+        given = page.input_value("#text")
+        assert given != SENTENCE
+        page.focus("#text")
+        page.keyboard.press("Control+Enter")
+        done(page, "correct")
+        assert page.inner_text("#corrected mark.kept") == "😀"
+        assert page.locator("#corrected mark.changed").count() > 0
+        tab_to(page, "#before")
+        page.keyboard.press("Space")
+        assert page.locator("#corrected del").count() > 0
+        assert re.match(r"\d+ changed. 1 that the alphabet lacks", page.inner_text("#verdict"))
+        visit.assert_quiet()
+
+
+@pytest.mark.parametrize("text", ["", "a" * 16_385])
+def test_a_text_that_cannot_be_corrected_is_answered_in_place(text):
+    with opened(works.text()) as visit:
+        page = visit.page
+        page.fill("#text", text)
+        page.click("#correct [type=submit]")
+        alert = page.locator(".answer[data-for=correct] [role=alert]")
+        alert.wait_for()
+        assert alert.inner_text().startswith("The text must" if not text else "A text has at most")
+        page.fill("#text", "abc")
+        page.click("#correct [type=submit]")
+        done(page, "correct")
+        assert not alert.is_visible()
+        visit.assert_quiet()
+
+
+@pytest.mark.parametrize("kind", ["text", "maps"])
+def test_a_walk_is_watched_scrubbed_and_played(kind):
+    with opened(WORKS[kind]()) as visit:
+        page = visit.page
+        tab_to(page, "#number")
+        page.keyboard.press("Enter")
+        done(page, "draw")
+        slider, told = page.locator("#film input[type=range]"), page.locator("#film .told")
+        assert told.inner_text() == "t = 0.00"
+        slider.focus()
+        page.keyboard.press("Home")
+        assert told.inner_text() == "t = 1.00"
+        page.keyboard.press("ArrowRight")
+        assert told.inner_text() == "t = 0.75"
+        page.locator("#film button").focus()
+        page.keyboard.press("Enter")
+        told.filter(has_text="t = 0.00").wait_for()
+        if kind == "maps":
+            with page.expect_download() as loaded:
+                page.click("#save")
+            assert loaded.value.suggested_filename == "seed_0.png"
+        else:
+            text = page.inner_text("#film .screen")
+            page.click("#take")
+            assert page.input_value("#text") == text
+        visit.assert_quiet()
+
+
+def test_nothing_moves_where_motion_is_not_wanted():
+    with opened(works.text(steps=20)) as visit:
+        page = visit.page
+        page.emulate_media(reduced_motion="reduce")
+        page.evaluate(
+            """() => {
+              window.seen = new Set();
+              new MutationObserver(() => seen.add(document.querySelector("#film").textContent))
+                .observe(document.querySelector("#film"), {childList: true, subtree: true});
+            }"""
+        )
+        page.click("#draw [type=submit]")
+        done(page, "draw")
+        assert page.evaluate("seen.size") == 1  # the last state alone
+        page.locator("#film input[type=range]").focus()
+        page.keyboard.press("Home")
+        assert page.inner_text("#film .told") == "t = 1.00"
+        visit.assert_quiet()
+
+
+def test_a_page_that_is_closed_is_not_worked_for():
+    shown, states = works.text(steps=40), []
+    walk = shown.model.states
+
+    def slow(*asked):
+        for state in walk(*asked):
+            states.append(state)
+            time.sleep(0.3)
+            yield state
+
+    object.__setattr__(shown.model, "states", slow)
+    with served(shown) as address, browser.visit(allowed=(address,)) as visit:
+        page = visit.open(address)
+        page.click("#draw [type=submit]")
+        page.locator("#film .screen").wait_for(timeout=60_000)
+        page.close()
+        time.sleep(1)
+        seen = len(states)
+        time.sleep(1)
+        assert len(states) == seen < 30
+
+
+def test_a_command_serves_a_run_until_ctrl_c(trained):
+    workdir, _ = trained
+    running = start_demo(f"--workdir={workdir}", "--port=0")
+    try:
+        executed, line = (running.stdout.readline() for _ in range(2))
+        assert executed == f"{workdir}/experiment.py is executed\n"
+        address = re.search(r"http://127.0.0.1:(\d+)", line)
+        with browser.visit(allowed=(address[0],)) as visit:
+            page = visit.open(address[0])
+            page.fill("#text", SENTENCE)
+            page.click("#correct [type=submit]")
+            done(page, "correct")
+            visit.assert_quiet()
+        status, _, told = finished(start_demo(f"--workdir={workdir}", f"--port={address[1]}"))
+        assert status == 1
+        assert told == (
+            f"error: Port {address[1]} is in use. Give another --port, or --port=0 for a free "
+            "one.\n"
+        )
+        running.send_signal(signal.SIGINT)
+        status, out, told = finished(running, seconds=30)
+        assert (status, out.strip(), told) == (0, "", "")
+    finally:
+        running.kill()
+
+
+def start_demo(*arguments):
+    return python("experiments.demo", *arguments, devices=1)
