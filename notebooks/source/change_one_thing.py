@@ -258,10 +258,10 @@ figure.tight_layout()
 train("own kernel", with_parts(slips, hollow))
 
 # %% [markdown]
-# Both models correct the same sentence, typed in a hurry; a mark under a character says that it was
-# changed. The walk forgets within a quarter of its time, as the picture shows, so most of its
-# training went into texts that nobody could read: an idea is not yet a better model. A slower pace
-# $\tau_t$ is the next thing to change.
+# Both models correct the same sentence, typed in a hurry; a mark under a character says that it
+# was changed. The walk forgets within a quarter of its time, as the picture shows, so most of its
+# training went into texts that nobody could read: an idea is not yet a better model. A slower
+# pace $\tau_t$ is the next thing to change.
 
 # %%
 tokens = rows.facts.encode(
