@@ -38,7 +38,8 @@ def main(argv: Sequence[str]) -> None:
     try:
         serve(asked)
     except KeyboardInterrupt:
-        print()
+        print(flush=True)
+        os._exit(0)  # the usual way out waits for a computation that is under way
 
 
 def serve(asked: Asked) -> None:
@@ -58,7 +59,7 @@ def serve(asked: Asked) -> None:
         print(f"{work.name}: {address} (Ctrl-C ends it)", flush=True)
         if asked.open:
             webbrowser.open(address)
-        options = {"log_level": "warning", "lifespan": "off", "timeout_graceful_shutdown": 1}
+        options = {"log_level": "critical", "lifespan": "off", "timeout_graceful_shutdown": 1}
         uvicorn.Server(uvicorn.Config(app, **options)).run([door])
 
 

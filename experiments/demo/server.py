@@ -165,7 +165,11 @@ class Guard:
 
         refusal = refused(Request(scope), self.names)
         answer = PlainTextResponse(refusal, 403) if refusal else self.app
-        await answer(scope, receive, guarded)
+        try:
+            await answer(scope, receive, guarded)
+        except Exception:
+            traceback.print_exc()  # uvicorn is quiet, since it would tell of every Ctrl-C
+            raise
 
 
 def refused(request: Request, names: tuple[str, ...] | None) -> str:

@@ -193,19 +193,22 @@ def test_a_command_serves_a_run_until_ctrl_c(trained):
         executed, line = (running.stdout.readline() for _ in range(2))
         assert executed == f"{workdir}/experiment.py is executed\n"
         address = re.search(r"http://127.0.0.1:(\d+)", line)
-        with browser.visit(allowed=(address[0],)) as visit:
-            page = visit.open(address[0])
-            page.fill("#text", SENTENCE)
-            page.click("#correct [type=submit]")
-            done(page, "correct")
-            visit.assert_quiet()
         status, _, told = finished(start_demo(f"--workdir={workdir}", f"--port={address[1]}"))
         assert status == 1
         assert told == (
             f"error: Port {address[1]} is in use. Give another --port, or --port=0 for a free "
             "one.\n"
         )
-        running.send_signal(signal.SIGINT)
+        with browser.visit(allowed=(address[0],)) as visit:
+            page = visit.open(address[0])
+            page.fill("#text", SENTENCE)
+            page.click("#correct [type=submit]")
+            done(page, "correct")
+            visit.assert_quiet()
+            page.fill("#draw [data-number=steps]", "7")  # not compiled yet
+            page.click("#draw [type=submit]")
+            page.locator("#film .screen").wait_for()
+            running.send_signal(signal.SIGINT)
         status, out, told = finished(running, seconds=30)
         assert (status, out.strip(), told) == (0, "", "")
     finally:
