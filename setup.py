@@ -19,7 +19,7 @@ DOCS = [
     *("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0,<2"),
     "latex2mathml>=3.77,<4",
 ]
-TEST = ["pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "httpx>=0.28"]
+TEST = ["pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "jupytext>=1.16"]
 BROWSER = ["playwright>=1.50", "axe-playwright-python>=0.1.4"]  # with a Chromium of the system
 RELEASE = ["build>=1.2", "twine>=6"]
 
@@ -55,7 +55,7 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=packages(),
     package_dir={"amd_jax.experiments": "experiments"},
-    package_data={"": ["*.j2", "*.css", "*.js", "*.json", "*.md", "*.safetensors"]},
+    package_data={"": ["*.j2", "*.css", "*.js", "*.json", "*.md", "*.png", "*.safetensors"]},
     entry_points={"console_scripts": ["amd-jax = amd_jax.experiments.__main__:start"]},
     install_requires=requirements(),
     extras_require={

@@ -19,6 +19,7 @@ from amd_jax.types import Params
 from .flags import named
 
 SAMPLES = 4  # on the card
+FOLDERS = ("workdir", "output", "init_from")  # flags
 
 
 def write(
@@ -36,7 +37,7 @@ def write(
         "versions": folders.versions(),
     }
     parts = _sampled_by(run.model, sampler), params, run.facts
-    told = {"run": about, "results": results.read(Path(run.workdir))}
+    told = {"run": about, "results": _without_paths(results.read(Path(run.workdir)))}
     folder.describe(*parts, half=half)  # what cannot be exported is told before samples are drawn
     place.mkdir(parents=True, exist_ok=True)
     samples = _samples(run, params, place, sampler, seed)
@@ -60,6 +61,22 @@ def _sampled_by(model: Any, sampler: Any) -> Any:
     """The model with a sampler as its default, if it can have others: its number of steps."""
     fields = {field.name for field in dataclasses.fields(model)}
     return dataclasses.replace(model, samplers=(sampler,)) if "samplers" in fields else model
+
+
+def _without_paths(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Figures whose commands name programs and data without the folders they were in."""
+
+    def named_only(argument: str) -> str:
+        flag, equals, value = argument.rpartition("=")
+        is_place = not equals or folders.is_place(flag) or flag.strip("-") in FOLDERS
+        return f"{flag}{equals}{Path(value).name}" if is_place else argument
+
+    return [
+        {**figure, "command": [named_only(argument) for argument in figure["command"]]}
+        if isinstance(figure.get("command"), list)
+        else figure
+        for figure in figures
+    ]
 
 
 def _without_places(config: ConfigDict) -> dict[str, Any]:

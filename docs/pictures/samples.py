@@ -1,6 +1,6 @@
 """Draws the README's pictures from the weights of the package: a text and maps that come about.
 
-    python docs/pictures/samples.py
+python docs/pictures/samples.py
 """
 
 from pathlib import Path
@@ -43,7 +43,9 @@ def text_chain(name: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" role="img" '
         f'font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14">\n'
         f"<title>{escape(label)}</title>\n"
-        f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>\n' + "\n".join(rows) + "\n</svg>\n"
+        f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>\n'
+        + "\n".join(rows)
+        + "\n</svg>\n"
     )
 
 

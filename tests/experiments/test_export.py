@@ -34,7 +34,9 @@ def elsewhere(place, tmp_path, monkeypatch):
 def test_it_holds_no_code_and_no_place(place):
     names = {path.name for path in (place / "out").iterdir()}
     assert names == {"README.md", "checksums.json", "config.json", "model.safetensors"}
-    run = json.loads((place / "out" / "config.json").read_text())["run"]
+    config = json.loads((place / "out" / "config.json").read_text())
+    run = config["run"]
+    assert {figure["command"][0] for figure in config["results"]} == {"experiments.run"}
     assert run["experiment"] == "quickstart"
     assert (run["step"], run["config"]["num_steps"]) == (6, 6)
     assert str(place) not in (place / "out" / "config.json").read_text()
