@@ -13,7 +13,7 @@ def file(config: str) -> str:
     After a colon may stand a variant. Raises ValueError for a name that none has.
     """
     name, colon, variant = config.partition(":")
-    if not re.fullmatch(r"\w+", name) or Path(name).exists():
+    if not re.fullmatch(r"\w+(:\w*)?", config) or Path(name).exists():
         return config
     if name not in (known := names()):
         near = difflib.get_close_matches(name, known, n=1)

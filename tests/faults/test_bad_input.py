@@ -39,7 +39,7 @@ BROKEN = {  # what stands in the experiment file -> what is said
     source(build="1, 2, 3"): "that of mine.py returned int, int, int",
 }
 FLAGS = {
-    (): "--config is missing. Try --config=experiments/quickstart.py",
+    (): "--config is missing. Try --config=quickstart",
     ("--config=",): "--config is missing",
     ("--config=experiments/no.py",): "found nothing at experiments/no.py",
     ("--config=/",): "found a folder at /",
@@ -49,7 +49,7 @@ FLAGS = {
     (QUICK, "--config.num_steps"): "Missing value for flag --config.num_steps",
     (QUICK, "--num_smaples=3"): "Unknown flag --num_smaples. Did you mean --num_samples?",
     (QUICK, "train"): "Unknown argument 'train'",
-    (QUICK, "--mode=smaple"): "--mode is one of train, evaluate, sample, correct; got smaple",
+    (QUICK, "--mode=smaple"): "--mode is one of train, evaluate, sample, report, export, correct; got smaple",
     (QUICK, "--sampler=ancestrl"): "must be one of ancestral; got 'ancestrl'. Did you mean",
     (QUICK, "--extend"): "There is no run in runs/quickstart",
     (QUICK, "--init_from=runs/none"): "There is no run in runs/none",
