@@ -12,6 +12,7 @@ from amd_jax.evaluation.map_report import MapReport
 from amd_jax.experiment import Run
 from amd_jax.exports import card, folder
 from amd_jax.facts import MapFacts
+from amd_jax.pages import record as records
 from amd_jax.runs import folder as folders
 from amd_jax.runs import results
 from amd_jax.types import Params
@@ -33,6 +34,7 @@ def write(
         "experiment": Path(folders.read_notes(run.workdir).get("file") or "").stem,
         "config": _without_places(run.config),
         "step": run.step,
+        "seconds": records.read(run.workdir).seconds,
         "digests": run.digests,
         "versions": folders.versions(),
     }

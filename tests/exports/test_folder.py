@@ -15,7 +15,12 @@ from amd_jax.exports import card, folder
 from amd_jax.facts import TextFacts
 
 FACTS = TextFacts(3, (6,), name="ab", alphabet="ab ", frequencies=(0.5, 0.25, 0.25))
-RUN = {"experiment": "quickstart", "step": 3, "config": {"num_steps": 5, "shape": (1, 2)}}
+RUN = {
+    "experiment": "quickstart",
+    "step": 3,
+    "seconds": 121.0,
+    "config": {"num_steps": 5, "shape": (1, 2)},
+}
 RESULTS = [
     {"what": "bits", "value": 1.5, "error": 0.25, "unit": "char", "split": "test"},
     {"what": "restored", "value": None},
@@ -177,7 +182,7 @@ def test_names_and_folders(tmp_path):
 def test_the_card_tells_steps_figures_and_samples(parts):
     found = card.text("mine", *parts, run=RUN, results=RESULTS, samples="    a b a")
     assert found.startswith("---\nlibrary_name: amd_jax\n")
-    assert "3 steps of quickstart, **unfinished: 5 steps were asked for**" in found
+    assert "3 steps of quickstart, in 2 minutes, **unfinished: 5 steps were asked for**" in found
     assert "| bits per char | 1.500 ± 0.250 |" in found
     assert "restored" not in found, "nothing was measured"
     assert 'load("mine")' in found
