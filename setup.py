@@ -55,7 +55,10 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=packages(),
     package_dir={"amd_jax.experiments": "experiments"},
-    package_data={"": ["*.j2", "*.css", "*.js"], "amd_jax.pretrained": ["*/*"]},
+    package_data={
+        "": ["*.j2", "*.css", "*.js"],
+        "amd_jax.pretrained": [f"*/*.{end}" for end in ("json", "md", "png", "safetensors")],
+    },
     entry_points={"console_scripts": ["amd-jax = amd_jax.experiments.__main__:start"]},
     install_requires=requirements(),
     extras_require={
