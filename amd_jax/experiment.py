@@ -8,10 +8,9 @@ sampled from without the data.
 
 import dataclasses
 import functools
-import hashlib
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,7 +29,7 @@ from amd_jax.learning.loop import Parts
 from amd_jax.learning.numbers import LONG, check_numbers, numbers
 from amd_jax.learning.profile import traced
 from amd_jax.models import bounds
-from amd_jax.runs import checkpoints, documents, lock, stored
+from amd_jax.runs import checkpoints, documents, lock, record, stored
 from amd_jax.runs import folder as folders
 from amd_jax.runs.folder import Contents
 from amd_jax.runs.keeper import Keeper
@@ -131,6 +130,16 @@ class Experiment:
             raise ValueError(
                 f"get_config() must return a ConfigDict; {self.name} returns {config!r}."
             )
+        return config
+
+    def config_of(self, numbers: Mapping[str, Any]) -> ConfigDict:
+        """The config with the numbers of a run; ValueError, with the first that does not fit."""
+        config = self.config()
+        config.lock()
+        try:
+            config.update(numbers)
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise ValueError(str(error).strip("'\"").splitlines()[0]) from error
         return config
 
     def open_data(self, config: ConfigDict) -> Dataset:
@@ -259,14 +268,11 @@ def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
         if "://" in str(workdir):
             stored.say(f"{file} is executed")
         experiment = Experiment.open(file)
-    config = experiment.config()
-    config.lock()
     try:
-        config.update(contents.config)
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
-        reason = str(error).strip("'\"").splitlines()[0]
+        config = experiment.config_of(contents.config)
+    except ValueError as error:
         raise ValueError(
-            f"{workdir}/config.json must fit {experiment.name}: {reason} "
+            f"{workdir}/config.json must fit {experiment.name}: {error} "
             "Restore it, or give another workdir."
         ) from error
     try:
@@ -296,13 +302,7 @@ def load_run(
 def digests(data: Dataset) -> dict[str, str]:
     """A checksum of each split of a data set, by which its content is known."""
     content = getattr(data, "content", data.rows)
-    found = {}
-    for split in data.splits:
-        array = np.ascontiguousarray(content(split))
-        digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-        digest.update(array.reshape(-1).view(np.uint8))
-        found[split] = digest.hexdigest()
-    return found
+    return {split: record.digest(content(split)) for split in data.splits}
 
 
 def _validation(run: Run) -> loop.Evaluate | None:

@@ -12,12 +12,11 @@ from amd_jax.evaluation.map_report import MapReport
 from amd_jax.experiment import Run
 from amd_jax.exports import card, folder
 from amd_jax.facts import MapFacts
+from amd_jax.pages import figures
 from amd_jax.pages import record as records
 from amd_jax.runs import folder as folders
 from amd_jax.runs import results
 from amd_jax.types import Params
-
-from .flags import named
 
 SAMPLES = 4  # on the card
 FOLDERS = ("workdir", "output", "init_from")  # flags
@@ -43,7 +42,8 @@ def write(
     folder.describe(*parts, half=half)  # what cannot be exported is told before samples are drawn
     place.mkdir(parents=True, exist_ok=True)
     samples = _samples(run, params, place, sampler, seed)
-    text = card.text(place.absolute().name, *parts, **told, samples=samples)
+    rows = [figures.row(figure) for figure in told["results"]]
+    text = card.text(place.absolute().name, *parts, run=about, figures=rows, samples=samples)
     size = folder.write(place, *parts, **told, card=text, half=half)
     return f"step {run.step} of {run.workdir} is exported to {place}: {size / 1e6:.1f} MB"
 
@@ -65,7 +65,7 @@ def _sampled_by(model: Any, sampler: Any) -> Any:
     return dataclasses.replace(model, samplers=(sampler,)) if "samplers" in fields else model
 
 
-def _without_paths(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _without_paths(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Figures whose commands name programs and data without the folders they were in."""
 
     def named_only(argument: str) -> str:
@@ -77,13 +77,13 @@ def _without_paths(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {**figure, "command": [named_only(argument) for argument in figure["command"]]}
         if isinstance(figure.get("command"), list)
         else figure
-        for figure in figures
+        for figure in measured
     ]
 
 
 def _without_places(config: ConfigDict) -> dict[str, Any]:
     """The numbers of a run, but where its data were: that is nobody else's business."""
     config = config.copy_and_resolve_references()
-    places = {name: "" for name, _ in named(config.to_dict()) if folders.is_place(name)}
+    places = {name: "" for name, _ in folders.named(config.to_dict()) if folders.is_place(name)}
     config.update_from_flattened_dict(places)
     return config.to_dict()

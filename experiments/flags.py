@@ -8,7 +8,7 @@ flags below, the numbers of the config (`--config.NAME=VALUE`), and those that t
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from absl import flags
@@ -107,7 +107,7 @@ def finish(asked: Asked, table: Sequence[Flag]) -> None:
 
 def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
     """The config with the numbers that the command line gives; ValueError for what it has not."""
-    known = dict(named(config.to_dict()))
+    known = dict(folders.named(config.to_dict()))
     rest = [_integer(argument, known) for argument in asked.rest]
     for argument in rest:
         name = re.match(r"--?(?:no)?config\.([^=]*)|", argument)[1]
@@ -122,18 +122,9 @@ def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
     return dataclasses.replace(asked, rest=left), found["config"].value
 
 
-def named(config: dict, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every number of a config by its dotted name."""
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from named(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
 def absolute_places(config: ConfigDict) -> None:
     """Makes the places of data absolute, so that a run finds them from any folder."""
-    for name, value in named(config.to_dict()):
+    for name, value in folders.named(config.to_dict()):
         if folders.is_place(name) and isinstance(value, str) and value and "://" not in value:
             config.update_from_flattened_dict({name: str(files.expanded(value).absolute())})
 

@@ -92,7 +92,7 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
     rng, film = jax.random.key(seed), None
     if hasattr(run.model, "walk") and not isinstance(facts, PlaneFacts):
         shape = (SAMPLES[is_maps], *facts.event_shape)
-        frames = run.model.walk(params, rng, shape, FRAMES[is_maps], sampler)
+        frames = list(run.model.walk(params, rng, shape, FRAMES[is_maps], sampler))
         film, x = films.of(frames, facts), frames[-1][1]
     else:
         shape = (facts.num_samples, *facts.event_shape)

@@ -150,7 +150,8 @@ def main(argv: list[str]) -> None:
     wants_help = {"--help", "-h", "--helpfull", "--helpshort"} & {*argv}
     asked = flags.read([argument for argument in argv[1:] if argument not in wants_help])
     if asked.config:
-        asked.values["config"] = located.file(asked.config)
+        values = asked.values | {"config": located.file(asked.config)}
+        asked = dataclasses.replace(asked, values=values)
     if wants_help:
         print(help_on(asked))
         return

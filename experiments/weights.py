@@ -23,9 +23,7 @@ def opened(name: str, config: str | None) -> tuple[Run, Params]:
     """
     found = pretrained.read(name)
     experiment = _experiment(found, config)
-    numbers = ConfigDict(found.run["config"]) if experiment is None else experiment.config()
-    if experiment is not None:
-        numbers = _fitted(numbers, found, experiment)
+    numbers = _fitted(found, experiment)
     run = Run(
         Experiment(lambda: numbers, _data(found, experiment), None),
         numbers,
@@ -46,17 +44,17 @@ def _experiment(found: Exported, config: str | None) -> Experiment | None:
     return Experiment.open(located.file(name)) if name in located.names() else None
 
 
-def _fitted(numbers: ConfigDict, found: Exported, experiment: Experiment) -> ConfigDict:
-    """The numbers of the weights, in an experiment's config."""
-    numbers.lock()
+def _fitted(found: Exported, experiment: Experiment | None) -> ConfigDict:
+    """The numbers of the weights, in the config of an experiment."""
+    if experiment is None:
+        return ConfigDict(found.run["config"])
     try:
-        numbers.update(found.run["config"])
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        return experiment.config_of(found.run["config"])
+    except ValueError as error:
         raise ValueError(
-            f"The weights are of another experiment than {experiment.name}: "
-            f"{str(error).splitlines()[0]} Give --config of the one that they were trained with."
+            f"The weights are of another experiment than {experiment.name}: {error} Give --config "
+            "of the one that they were trained with."
         ) from error
-    return numbers
 
 
 def _data(found: Exported, experiment: Experiment | None):

@@ -1,6 +1,5 @@
 """Label maps in files: a folder of PNGs, a `.npy` or a `.npz` -> uint8 (N, H, W) per split."""
 
-import collections
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +9,9 @@ import numpy as np
 
 from amd_jax import memory
 from amd_jax.data import arrays, files, pictures
-from amd_jax.data.dataset import SPLITS, split_90_5_5
+from amd_jax.data import splits as splits_
 from amd_jax.data.pictures import Palette, picture
 
-NAMES = {split: (split,) for split in SPLITS} | {"validation": ("validation", "val")}
 BLOCK = 1 << 22  # pixels that are looked at at a time
 VOID = 255  # what stands for it until the number of categories is known
 
@@ -118,7 +116,7 @@ def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarr
     """Split -> its maps, and the colours in the files."""
     none = np.empty((0, 3), np.uint8)
     if path.is_dir():
-        pngs = _files(path)
+        pngs = splits_.files(path)
         everything = [file for found in pngs.values() for file in found]
         ends = np.cumsum([len(found) for found in pngs.values()])
         maps = np.split(_stack(everything, path, reading), ends[:-1])
@@ -129,7 +127,7 @@ def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarr
     for split, array in stored.items():
         _check_kind(array, where[split])
     maps = {split: reading.labels(found.array(), where[split]) for split, found in stored.items()}
-    return _split(maps[""], path) if "" in maps else maps, none
+    return splits_.shared(maps[""], path) if "" in maps else maps, none
 
 
 def blocks(number: int, pixels: int) -> Iterator[slice]:
@@ -183,7 +181,7 @@ def _stored(path: Path) -> dict[str, arrays.Stored]:
     if not arrays.is_archive(path):
         return {"": arrays.single(path)}
     names = arrays.names(path)
-    chosen = {"": names[0]} if len(names) == 1 else _named(names, path)
+    chosen = {"": names[0]} if len(names) == 1 else splits_.named(names, path)
     return dict(zip(chosen, arrays.several(path, list(chosen.values())), strict=True))
 
 
@@ -207,67 +205,3 @@ def _check_kind(stored: arrays.Stored, where: str) -> None:
             f"A map has at most {pictures.MOST_PIXELS:,} pixels; {where} has {told}. "
             "Cut it in tiles."
         )
-
-
-def _files(folder: Path) -> dict[str, Sequence[Path]]:
-    """Split -> its PNGs: those of its subfolder, or a share of those in the folder itself."""
-    subfolders = {
-        split: [folder / name for name in names if (folder / name).is_dir()]
-        for split, names in NAMES.items()
-    }
-    if not any(subfolders.values()):
-        pngs = _pngs([folder])
-        if not pngs:
-            raise ValueError(
-                f"Maps must be PNGs; found none in {folder}, which holds {_inside(folder)}. "
-                "Check the path."
-            )
-        return _split(np.array(pngs), folder)
-    pngs = {split: _pngs(folders) for split, folders in subfolders.items() if folders}
-    for split in ("train", *pngs):
-        if not pngs.get(split):
-            raise ValueError(
-                f"A split needs one map; found no PNG in {folder / ' or '.join(NAMES[split])}. "
-                "Put some there, or all into one folder, which is then split 90/5/5."
-            )
-    return pngs
-
-
-def _inside(folder: Path) -> str:
-    """What a folder holds, in words, such as "3 .jpg, 1 folder"."""
-    kinds = collections.Counter(
-        "folder" if path.is_dir() else path.suffix or "file" for path in folder.iterdir()
-    )
-    return ", ".join(f"{number} {kind}" for kind, number in kinds.most_common(3)) or "nothing"
-
-
-def _pngs(folders: Sequence[Path]) -> list[Path]:
-    found = (file for folder in folders for file in folder.iterdir())
-    return sorted(f for f in found if f.suffix.lower() == ".png" and f.name[0] != ".")
-
-
-def _split(maps: np.ndarray, path: Path) -> dict[str, np.ndarray]:
-    """Maps, or their files, (N, ...) split 90/5/5 in order."""
-    splits = split_90_5_5(maps)
-    if not all(map(len, splits.values())):
-        raise ValueError(
-            f"Each split (90/5/5) needs one map, so {path} needs 11; found {len(maps)}. Use more, "
-            "or split them yourself: train, validation and test (folders, or arrays of a .npz)."
-        )
-    return splits
-
-
-def _named(names: Sequence[str], path: Path) -> dict[str, str]:
-    """Split -> the name of its array in a `.npz` that has several."""
-    found = {
-        split: next(name for name in known if name in names)
-        for split, known in NAMES.items()
-        if any(name in names for name in known)
-    }
-    if "train" not in found:
-        raise ValueError(
-            "A .npz must hold one array, or train and, where there are such, validation (or val) "
-            f"and test; {path} holds {files.printable(', '.join(names)) or 'none'}. Save them "
-            "under these names."
-        )
-    return found

@@ -3,6 +3,7 @@
 import importlib.resources
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,8 +11,6 @@ import jinja2
 
 from amd_jax.facts import Facts
 from amd_jax.types import Params
-
-SHOWN = {"what", "value", "error", "unit", "how", "exact", "bound", "command"}
 
 
 def text(
@@ -21,10 +20,13 @@ def text(
     facts: Facts,
     *,
     run: dict[str, Any],
-    results: list[dict[str, Any]],
+    figures: Sequence[Any],
     samples: str,
 ) -> str:
-    """The card in Markdown; `samples` are Markdown, too."""
+    """The card in Markdown; `samples` are Markdown, too.
+
+    `figures` are what was measured, each with `what`, `value`, `how`, `on` and `step` as text.
+    """
     source = importlib.resources.files(__package__).joinpath("card.md.j2").read_text("utf-8")
     template = jinja2.Template(source, undefined=jinja2.StrictUndefined)
     found = template.render(
@@ -35,24 +37,8 @@ def text(
         parameters=sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params)),
         run=run,
         total=run["config"].get("num_steps", run["step"]),
-        figures=[_told(found) for found in results if _is_number(found.get("value"))],
+        figures=figures,
         samples=samples,
         numbers=json.dumps(run["config"], indent=1),
     )
     return f"{found}\n"
-
-
-def _told(found: dict[str, Any]) -> dict[str, str]:
-    """One figure in words: its value with its error, and what it takes to measure it again."""
-    error = f" ± {found['error']:.3f}" if _is_number(found.get("error")) else ""
-    unit = f" per {found['unit']}" if "unit" in found else ""
-    return {
-        "what": f"{found.get('what')}{unit}".replace("_", " "),
-        "value": f"{found['value']:.3f}{error}",
-        "how": str(found.get("how", "")),
-        "of": ", ".join(f"{k} {v}" for k, v in found.items() if k not in SHOWN),
-    }
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from amd_jax import facts as facts_
 from amd_jax.exports import description
 from amd_jax.facts import Facts
-from amd_jax.runs import documents
+from amd_jax.runs import documents, record
 from amd_jax.types import Params
 
 FORMAT = 1  # of config.json; a program reads its own and older ones
@@ -88,7 +88,7 @@ def describe(
             f"An export holds no code; its facts are of a class of their own, "
             f"{type(facts).__name__}. Read the run itself with load_run."
         )
-    weights = {f"{PARAMS}{key}": _kept(key, leaf, half) for key, leaf in _leaves(params)}
+    weights = {f"{PARAMS}{key}": _kept(key, leaf, half) for key, leaf in record.leaves(params)}
     tensors = {k: np.ascontiguousarray(v) for k, v in sorted({**arrays, **weights}.items())}
     return {"model": described, "facts": facts.to_json()}, tensors
 
@@ -124,7 +124,7 @@ def _composed(config: dict[str, Any], weights: bytes) -> Exported:
     facts = facts_.from_json(config["facts"])
     x = jax.ShapeDtypeStruct((1, *facts.event_shape), np.int32)
     template = jax.eval_shape(model.init, jax.random.key(0), x)
-    expected = {f"{PARAMS}{key}": leaf for key, leaf in _leaves(template)}
+    expected = {f"{PARAMS}{key}": leaf for key, leaf in record.leaves(template)}
     found = {key: array for key, array in tensors.items() if key.startswith(PARAMS)}
     for key in sorted(expected.keys() | found.keys()):
         shapes = [getattr(side.get(key), "shape", None) for side in (expected, found)]
@@ -136,12 +136,6 @@ def _composed(config: dict[str, Any], weights: bytes) -> Exported:
     if not (isinstance(run.get("config"), dict) and isinstance(run.get("step"), int)):
         raise ValueError("its run must tell config and step.")
     return Exported(model, params, facts, run, config.get("results", []))
-
-
-def _leaves(tree: Params) -> list[tuple[str, Any]]:
-    """The arrays of a tree, each with its place in it."""
-    found = jax.tree_util.tree_leaves_with_path(tree)
-    return [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in found]
 
 
 def _kept(key: str, leaf: Any, half: bool) -> np.ndarray:

@@ -165,19 +165,8 @@ class Diffusion:
         shape: tuple[int, ...],
         frames: int = 9,
         sampler: Sampler | None = None,
-    ) -> list[tuple[float, np.ndarray]]:
-        """States of one walk from noise to data, `frames` or less: pairs (t, x (B, ...))."""
-        return list(self.states(params, rng, shape, frames, sampler))
-
-    def states(
-        self,
-        params: Params,
-        rng: Key,
-        shape: tuple[int, ...],
-        frames: int = 9,
-        sampler: Sampler | None = None,
     ) -> Iterator[tuple[float, np.ndarray]]:
-        """The states of `walk`, each as soon as it is there."""
+        """States of one walk, `frames` or less, as they come: pairs (t, x (B, ...)), t falling."""
         sampler = self.samplers[0] if sampler is None else sampler
         times = np.asarray(sampler.times(self.steps))
         stops = np.unique(np.linspace(0, len(times) - 1, frames).round().astype(int))

@@ -103,7 +103,7 @@ def differences(found: Sequence[Record]) -> Table:
 
     A run that has no such number has a dash.
     """
-    numbers = [dict(records.flat(record.config)) for record in found]
+    numbers = [dict(folders.named(record.config)) for record in found]
     names = sorted({name for known in numbers for name in known})
     rows = [(name, [_told(known, name) for known in numbers]) for name in names]
     rows = [(name, cells) for name, cells in rows if len(set(cells)) > 1]

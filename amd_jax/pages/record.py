@@ -1,7 +1,6 @@
 """What a run has written down of itself, read without executing anything of it."""
 
 import ast
-from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -83,15 +82,6 @@ def read(workdir: str | Path) -> Record:
         *(str(workdir), contents.config, contents.facts, notes, contents.source),
         *(metrics, figures, max(steps, default=0), problems),
     )
-
-
-def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every number of a config by its dotted name."""
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def duration(seconds: float) -> str:

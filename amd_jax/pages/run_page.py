@@ -8,6 +8,7 @@ from amd_jax.pages import curve, figures, templates
 from amd_jax.pages import record as records
 from amd_jax.pages.record import Record
 from amd_jax.pages.shows import Corrected, Shown
+from amd_jax.runs import folder as folders
 
 NOUNS = {"text": "text", "maps": "maps", "points": "points"}  # by the kind of facts
 
@@ -54,7 +55,7 @@ def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> s
         level_split=split,
         has_loss=any(one.is_loss for one in every),
         groups=figures.grouped(record.figures),
-        numbers=[(name, _plain(value)) for name, value in records.flat(record.config)],
+        numbers=[(name, _plain(value)) for name, value in folders.named(record.config)],
         environment=environment(record, drawn),
         **shared,
     )

@@ -11,7 +11,7 @@ import importlib.metadata
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -177,6 +177,15 @@ def differences(
         elif before != after and prefix + name not in {*CADENCE, *but} and not is_place(name):
             lines.append(f"{prefix}{name} was {before!r}, now {after!r}")
     return lines
+
+
+def named(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every number of a config by its dotted name."""
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from named(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def is_place(name: str) -> bool:

@@ -68,13 +68,21 @@ def check_arrays(tree: Any, expected: dict[str, str]) -> None:
 
 def digests(tree: Any) -> dict[str, str]:
     """The checksum of every array of a tree, its type and shape included, by its place."""
-    found = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        array = np.ascontiguousarray(leaf)
-        digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-        digest.update(array.reshape(-1).view(np.uint8))
-        found[jax.tree_util.keystr(path, simple=True, separator="/")] = digest.hexdigest()
-    return found
+    return {place: digest(leaf) for place, leaf in leaves(tree)}
+
+
+def leaves(tree: Any) -> list[tuple[str, Any]]:
+    """Every array of a tree with its place, such as "network/out/kernel"."""
+    found = jax.tree_util.tree_leaves_with_path(tree)
+    return [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in found]
+
+
+def digest(array: Any) -> str:
+    """The checksum of an array, its type and shape included."""
+    array = np.ascontiguousarray(array)
+    found = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    found.update(array.reshape(-1).view(np.uint8))
+    return found.hexdigest()
 
 
 def _file(path: Place) -> str:

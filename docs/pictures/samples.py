@@ -26,7 +26,7 @@ def text_chain(name: str) -> str:
     model, params, facts = pretrained.load(name)
     sampler = Ancestral(steps=STEPS)
     shape = (1, *facts.event_shape)
-    states = model.walk(params, jax.random.key(SEED), shape, STEPS + 1, sampler)
+    states = list(model.walk(params, jax.random.key(SEED), shape, STEPS + 1, sampler))
     last = states[-1][1][0]
     rows, top = [], 26
     for time in SHOWN:

@@ -110,11 +110,11 @@ class Work:
     def _walked(self, sampler: Any, number: int, rng: Any) -> Iterator[Message]:
         """The states of some samples on their way from noise to data."""
         shape = (number, *self.facts.event_shape)
-        go = getattr(self.model, "states", self.model.walk)  # the first gives them as they come
         yield from self._first_time(sampler, number)
         steps = len(sampler.times(self.model.steps)) - 1 if hasattr(sampler, "times") else STATES
         count = states_of(steps)
-        for i, (t, x) in enumerate(go(self.params, rng, shape, count, sampler)):
+        walk = self.model.walk(self.params, rng, shape, count, sampler)
+        for i, (t, x) in enumerate(walk):
             yield {"kind": "state", "frame": frame(t, x, self.facts), "done": i + 1, "of": count}
         yield self._drawn_out(x)
 

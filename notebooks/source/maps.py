@@ -182,7 +182,8 @@ print(
 # first, sky and road and the walls beside it; edges and small things come last.
 
 # %%
-frames = run.model.walk(params, jax.random.key(SEED + 1), (FILMED, *facts.event_shape), FRAMES)
+shape = (FILMED, *facts.event_shape)
+frames = list(run.model.walk(params, jax.random.key(SEED + 1), shape, FRAMES))
 film = Path(WORKDIR) / "chain.gif"
 pictures.write_gif([pictures.grid(x, palette, columns=2, side=128) for _, x in frames], film)
 encoded = base64.b64encode(film.read_bytes()).decode()

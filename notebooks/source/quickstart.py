@@ -209,7 +209,8 @@ show([(f"sample {i + 1}", x, np.zeros(len(x))) for i, x in enumerate(np.asarray(
 # later steps fit the rest around it, and the last ones repair single letters.
 
 # %%
-frames = run.model.walk(params, jax.random.key(SEED + 1), (1, *facts.event_shape), FRAMES)
+shape = (1, *facts.event_shape)
+frames = list(run.model.walk(params, jax.random.key(SEED + 1), shape, FRAMES))
 before, rows = frames[0][1][0], []
 for t, x in frames:
     rows.append((f"t = {t:.2f}", x[0], x[0] != before))

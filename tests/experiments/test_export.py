@@ -43,7 +43,7 @@ def test_it_holds_no_code_and_no_place(place):
     (default,) = pretrained.load(place / "out")[0].samplers
     assert default.steps == 7
     card = (place / "out" / "README.md").read_text()
-    assert "| bits per char |" in card
+    assert "| bits per char (elbo) |" in card
     assert "unfinished" not in card
 
 

@@ -13,6 +13,7 @@ from amd_jax import models, networks, pretrained
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.exports import card, folder
 from amd_jax.facts import TextFacts
+from amd_jax.pages import figures
 
 FACTS = TextFacts(3, (6,), name="ab", alphabet="ab ", frequencies=(0.5, 0.25, 0.25))
 RUN = {
@@ -180,13 +181,14 @@ def test_names_and_folders(tmp_path):
 
 
 def test_the_card_tells_steps_figures_and_samples(parts):
-    found = card.text("mine", *parts, run=RUN, results=RESULTS, samples="    a b a")
+    rows = [figures.row(figure) for figure in RESULTS]
+    found = card.text("mine", *parts, run=RUN, figures=rows, samples="    a b a")
     assert found.startswith("---\nlibrary_name: amd_jax\n")
     assert "3 steps of quickstart, in 2 minutes, **unfinished: 5 steps were asked for**" in found
-    assert "| bits per char | 1.500 ± 0.250 |" in found
-    assert "restored" not in found, "nothing was measured"
+    assert "| bits per char (bound) | 1.500 ± 0.250 | test |" in found
+    assert "| wrong tokens that a correction restored | – |" in found
     assert 'load("mine")' in found
     assert "(4, 6)" in found
     assert "    a b a\n" in found
     done = {**RUN, "step": 5}
-    assert "unfinished" not in card.text("x", *parts, run=done, results=[], samples="")
+    assert "unfinished" not in card.text("x", *parts, run=done, figures=[], samples="")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from amd_jax.pages import record
+from amd_jax.runs import folder as folders
 from tests.pages import written
 
 
@@ -95,6 +96,6 @@ def test_a_time_in_words(seconds, expected):
 
 
 def test_numbers_of_a_config_by_their_dotted_names():
-    assert dict(record.flat({"a": 1, "b": {"c": 2, "d": {"e": 3}}})) == {
+    assert dict(folders.named({"a": 1, "b": {"c": 2, "d": {"e": 3}}})) == {
         **{"a": 1, "b.c": 2, "b.d.e": 3}
     }

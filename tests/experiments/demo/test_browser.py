@@ -174,7 +174,7 @@ def test_a_page_that_is_closed_is_not_worked_for():
             time.sleep(0.3)
             yield state
 
-    object.__setattr__(shown.model, "states", slow)
+    object.__setattr__(shown.model, "walk", slow)
     with served(shown) as address, browser.visit(allowed=(address,)) as visit:
         page = visit.open(address)
         page.click("#draw [type=submit]")
