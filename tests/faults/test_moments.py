@@ -149,9 +149,11 @@ def test_the_workdir_is_taken_away(what, place, unbroken, report):
     if what == "deleted":
         shutil.rmtree(RUN, ignore_errors=True)
     else:
+        running.send_signal(signal.SIGSTOP)  # a save would make the folder again meanwhile
         RUN.rename("away")
-    if what == "replaced":
-        shutil.copytree("away", RUN, ignore=shutil.ignore_patterns("*tmp*"))
+        if what == "replaced":
+            shutil.copytree("away", RUN, ignore=shutil.ignore_patterns("*tmp*"))
+        running.send_signal(signal.SIGCONT)
     status, _, error = finished(running, 60)
     report(f"the workdir is {what} in training", "ends in one line; nothing lost", error)
     assert status == 1

@@ -166,7 +166,7 @@ def test_nothing_moves_where_motion_is_not_wanted():
 
 def test_a_page_that_is_closed_is_not_worked_for():
     shown, states = works.text(steps=40), []
-    walk = shown.model.states
+    walk = shown.model.walk
 
     def slow(*asked):
         for state in walk(*asked):
