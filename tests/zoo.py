@@ -12,7 +12,7 @@ import numpy as np
 
 from amd_jax import models, networks
 from amd_jax.data import dataset
-from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion import kernels, schedules, tables
 from amd_jax.facts import TextFacts
 from amd_jax.ops import categorical, integers, scalars
 from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
@@ -79,6 +79,7 @@ ANALYTIC = (
     "polynomial",
 )  # exact between grid points, and α_1 = 0 but for 1e-13
 
+ROUND = np.array([[-1.5, 1.5, 0.0], [0.5, -1.5, 1.0], [2.0, 0.0, -2.0]])  # not reversible
 UNEVEN = jnp.array([0.5, 0.2, 0.3])
 KERNELS = {
     **{f"uniform-{name}": kernels.uniform(schedule, 3) for name, schedule in SCHEDULES.items()},
@@ -90,8 +91,17 @@ KERNELS = {
     "birth_death-cosine": BirthDeath(schedules.cosine),
     "birth_death-linear": BirthDeath(schedules.linear),
     "walk": walk(),
+    "masks_and_uniform": kernels.masks_and_uniform(2, p_uniform=0.4),
+    "masks_and_uniform-late": kernels.masks_and_uniform(2, p_uniform=0.3, gamma=2.0),
+    "generator-reversible": kernels.Generator(BirthDeath.rates, schedules.cosine),
+    "generator-round": kernels.Generator(ROUND, schedules.linear),
+    "table-banded": kernels.Tabulated(tables.banded(np.linspace(0.7, 1.4, 10), 3, width=1)),
+    "table-gaussian": kernels.Tabulated(
+        tables.discretised_gaussian(np.linspace(0.3, 6, 10), 3), prior=np.full(3, 1 / 3)
+    ),
 }
 UNFINISHED = ("uneven-unfinished", "walk")  # whose x_1 still knows x_0
+ROUGH = ("tabulated", "reference_cosine", "unfinished", "banded", "gaussian")  # no derivative
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,33 +28,30 @@ def discrete(kernel: Kernel, x_0: Array, p_0: Array, x_t: Array, s: Array, t: Ar
 
 
 @discrete.register
-def _(kernel: kernels.Mixing, x_0: Array, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
+def _(kernel: kernels.Mixture, x_0: Array, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
     """The same in one pass over the K states, and without cancellation when t - s is small.
 
     Write E_k = q(x_s = k | x_0), G_k = q(x_s = k | p_0), r_k = log E_k - log G_k and z = x_t.
     Under the true posterior x_t was redrawn with probability w, and then x_s ~ E; else x_s = z.
-    So the KL is w (E[r] - r_z) + log1p(c / G_z) - log1p(c / E_z), c = (1 - α) prior_z / α: both
+    So the KL is w (E[r] - r_z) + log1p(c / G_z) - log1p(c / E_z), c = q(redrawn into z) / α: both
     parts vanish with 1 - α.
     """
-    start, ndim = jnp.zeros_like(s), x_t.ndim
-    keep_s, redraw_s = kernel.split(start, s, ndim)  # from 0 to s
-    keep, redraw = kernel.split(s, t, ndim)  # from s to t
-    prior_0, prior_t = kernel.prior[x_0], kernel.prior[x_t]
+    start = jnp.zeros_like(s)
+    keep, keep_s = kernel.keep(s, t, x_t.ndim), kernel.keep(start, s, x_t.ndim)
+    noise, noise_0 = kernel.noise(start, s, p_0.ndim), kernel.into(x_0, start, s)
+    noise_t = kernel.into(x_t, start, s)
 
-    log_e_noise = categorical.log(redraw_s[..., None] * kernel.prior)  # log E_k but for k = x_0
     log_g = categorical.log(kernel.push(p_0, start, s))
-    r_noise = (kernel.prior * (log_e_noise - log_g)).sum(axis=-1)
-    log_e_0 = categorical.log(keep_s + redraw_s * prior_0)
-    r_0 = log_e_0 - categorical.log(keep_s * categorical.gather(p_0, x_0) + redraw_s * prior_0)
-    r_noise += prior_0 * (log_e_0 - categorical.log(redraw_s * prior_0))
+    r_noise = (noise * (categorical.log(noise) - log_g)).sum(axis=-1)  # right but for k = x_0
+    log_e_0 = categorical.log(keep_s + noise_0)
+    r_0 = log_e_0 - categorical.log(keep_s * categorical.gather(p_0, x_0) + noise_0)
+    r_noise += noise_0 * (log_e_0 - categorical.log(noise_0))
 
-    e_t = jnp.maximum(keep_s * (x_t == x_0) + redraw_s * prior_t, categorical.FLOOR)
-    g_t = keep_s * categorical.gather(p_0, x_t) + redraw_s * prior_t
-    g_t = jnp.maximum(g_t, categorical.FLOOR)
-    redrawn = redraw * prior_t
-    odds = redrawn / jnp.maximum(keep, 1e-8)  # odds / FLOOR stays finite where keep is α_1
+    e_t = jnp.maximum(keep_s * (x_t == x_0) + noise_t, categorical.FLOOR)
+    g_t = jnp.maximum(keep_s * categorical.gather(p_0, x_t) + noise_t, categorical.FLOOR)
+    odds = kernel.into(x_t, s, t) / jnp.maximum(keep, 1e-8)  # finite over FLOOR where keep is α_1
     weight = odds / (e_t + odds)
-    mean_r = keep_s * r_0 + redraw_s * r_noise
+    mean_r = keep_s * r_0 + r_noise
     return (
         weight * (mean_r - jnp.log(e_t) + jnp.log(g_t))
         + jnp.log1p(odds / g_t)
@@ -77,6 +74,7 @@ def divergence(kernel: Kernel, x_0: Array, p_0: Array, t: Array) -> Array:
     return categorical.kl(kernel.push(true, start, t), kernel.push(p_0, start, t))
 
 
+@functools.singledispatch
 def rate(kernel: Kernel, x_0: Array, p_0: Array, x_t: Array, t: Array) -> Array:
     """The limit of `discrete` over t - s as s approaches t, per token and unit of time: (B, ...).
 
@@ -95,6 +93,25 @@ def rate(kernel: Kernel, x_0: Array, p_0: Array, x_t: Array, t: Array) -> Array:
 
     true, guess = reverse(categorical.one_hot(x_0, p_0.shape[-1])), reverse(p_0)
     return (guess - true + true * (categorical.log(true) - categorical.log(guess))).sum(axis=-1)
+
+
+@rate.register
+def _(kernel: kernels.Mixture, x_0: Array, p_0: Array, x_t: Array, t: Array) -> Array:
+    """The same in one pass: w (KL(q_t(x_0) || q_t(p_0)) + r - log r - 1).
+
+    With r = q_t(x_t | x_0) / q_t(x_t | p_0), w = (n' - (log α)' n)[x_t] / q_t(x_t | x_0) and n the
+    noise at t: UDLM's for uniform noise (Schiff et al., 2025), GIDD's where noise moves (von Rütte
+    et al., 2025), and for masks -α' / (1 - α) times the cross-entropy of the masked tokens.
+    """
+    start = jnp.zeros_like(t)
+    (_, noise), (slope, change) = jax.jvp(kernel.level, (t,), (jnp.ones_like(t),))
+    into = change - slope[..., None] * noise
+    into = categorical.gather(into.reshape(-1, *(1,) * (x_t.ndim - 1), into.shape[-1]), x_t)
+    true = kernel.push(categorical.one_hot(x_0, p_0.shape[-1]), start, t)
+    guess = kernel.push(p_0, start, t)
+    here = jnp.maximum(categorical.gather(true, x_t), categorical.FLOOR)
+    ratio = here / jnp.maximum(categorical.gather(guess, x_t), categorical.FLOOR)
+    return into / here * (categorical.kl(true, guess) + (ratio - 1) - jnp.log(ratio))
 
 
 def term(process: Process, rng: Key, x: Array, s: Array, t: Array) -> Nats:

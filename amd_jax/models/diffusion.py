@@ -46,11 +46,17 @@ class Diffusion:
         """Raises ValueError for less than 1 step, and for a denoiser without `train`."""
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"A diffusion needs at least 1 step; got steps={self.steps}.")
-        schedule = getattr(self.kernel, "schedule", None)
+        schedule = getattr(self.kernel, "schedule", self.kernel)
         if self.steps is None and not schedules.differentiable(schedule):
             raise ValueError(
-                "Continuous time (steps=None) needs a schedule with a derivative; "
+                "Continuous time (steps=None) needs a kernel with a derivative; "
                 f"{type(schedule).__name__} has none. Use another, or a number of steps."
+            )
+        known = getattr(self.kernel, "steps", None)
+        if known is not None and known % self.steps:
+            raise ValueError(
+                f"A kernel with matrices for {known} steps has times for a divisor of {known}; "
+                f"got steps={self.steps}. Use steps={known}."
             )
         _check_signature(self.denoiser)
 

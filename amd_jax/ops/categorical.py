@@ -24,6 +24,11 @@ def normalize(p: Array) -> Array:
     return p / jnp.maximum(p.sum(axis=-1, keepdims=True), FLOOR)
 
 
+def positive(p: Array) -> Array:
+    """P without what rounding made negative; at 0 its derivative is 1, that of `maximum` 1/2."""
+    return jnp.where(p < 0, 0.0, p)
+
+
 def kl(p: Array, q: Array) -> Array:
     """KL(p || q) in nats over the last axis: (B, ..., K), (B, ..., K) -> (B, ...)."""
     return (p * (log(p) - log(q))).sum(axis=-1)

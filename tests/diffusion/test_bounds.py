@@ -147,7 +147,7 @@ def test_a_perfect_guess_costs_nothing(name):
     np.testing.assert_allclose(bounds.leave_one_out(kernel, x_0, p_0, s, t), 0, atol=1e-6)
 
 
-SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] in (*zoo.ANALYTIC, "walk")]
+SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -157,11 +157,27 @@ def test_rate_is_the_limit_of_discrete(name, t):
         kernel, step = zoo.KERNELS[name], 1e-5
         x_0, x_t, weight = pairs(kernel, t)
         p_0, time = guesses(kernel).astype(np.float64), jnp.array([t])
-        found = bounds.rate(kernel, x_0, p_0, x_t, time)
         near = general(kernel, x_0, p_0, x_t, time - step, time) / step
+        closed, plain = (
+            np.asarray(form(kernel, x_0, p_0, x_t, time))
+            for form in (bounds.rate, bounds.rate.dispatch(object))
+        )
     possible = weight > 1e-6
-    np.testing.assert_allclose(found[possible], near[possible], rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(plain[possible], near[possible], rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(closed[possible], plain[possible], rtol=1e-6, atol=1e-10)
     assert abs(np.asarray(near)[possible]).max() > 0.1
+
+
+@pytest.mark.parametrize("t", [0.05, 0.5, 0.9])
+def test_rate_of_masks_is_the_weighted_cross_entropy(t):
+    """-α' / (1 - α) of the masked tokens' cross-entropy, and nothing for the others (M5)."""
+    kernel, time = kernels.absorbing(schedules.polynomial(2.0), 3), jnp.array([t])
+    p_0 = jnp.array([0.2, 0.5, 0.3, 0.0])
+    x_0, x_t = jnp.array([[0, 1, 2, 1, 2]]), jnp.array([[3, 3, 3, 1, 2]])
+    found = bounds.rate(kernel, x_0, jnp.broadcast_to(p_0, (1, 5, 4)), x_t, time)[0]
+    expected = 2 / t * -np.log(np.array([0.2, 0.5, 0.3]))  # α = 1 - t²
+    np.testing.assert_allclose(found[:3], expected, rtol=1e-5)
+    np.testing.assert_allclose(found[3:], 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -201,9 +217,11 @@ def test_continuous_is_the_bound_of_many_steps(denoiser):
 
 
 def test_continuous_time_needs_a_derivative():
-    table = zoo.KERNELS["uniform-tabulated"]
-    with pytest.raises(ValueError, match="a schedule with a derivative; Table has none"):
-        models.Diffusion(table, zoo.Table(3), steps=None)
+    for name, culprit in (("uniform-tabulated", "Table"), ("table-banded", "Tabulated")):
+        with pytest.raises(ValueError, match=f"a derivative; {culprit} has none"):
+            models.Diffusion(zoo.KERNELS[name], zoo.Table(3), steps=None)
+    with pytest.raises(ValueError, match="a divisor of 10; got steps=4. Use steps=10"):
+        models.Diffusion(zoo.KERNELS["table-banded"], zoo.Table(3), steps=4)
     model = models.Diffusion(zoo.KERNELS["uniform-cosine"], zoo.Table(3), steps=None)
     params = zoo.parameters(model)
     with pytest.raises(ValueError, match="continuous time has none"):

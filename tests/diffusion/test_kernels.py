@@ -2,8 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import linalg
 
-from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion import kernels, rates, schedules, tables
 from tests import enumeration, zoo
 
 GRID = [(0.0, 0.1), (0.0, 1.0), (0.2, 0.3), (0.3, 0.7), (0.9, 1.0)]  # on the tables' grids
@@ -225,3 +226,91 @@ def test_rare_redraws_reach_every_class_alike():
     assert abs(found.sum() - expected) < 5 * expected**0.5
     agree = (found * (found - 1) / 2).sum()
     assert agree < 3 * found.sum() ** 2 / (2 * states)
+
+
+@pytest.mark.parametrize("name", ["generator-reversible", "generator-round"])
+def test_generator_is_the_exponential_of_its_rates(name):
+    kernel = zoo.KERNELS[name]
+    for s, t in ((0.0, 0.001), (0.2, 0.3), (0.5, 0.99), (0.0, 1.0)):
+        tau = -np.diff(np.asarray(kernel.schedule(jnp.array([s, t])), np.float64))[0]
+        expected = linalg.expm(tau * np.asarray(kernel.rates, np.float64))
+        np.testing.assert_allclose(
+            enumeration.matrix(kernel, s, t), expected, rtol=2e-4, atol=3e-7
+        )
+    assert (kernel.spectrum is None) == (name == "generator-round")
+    np.testing.assert_allclose(kernel.prior @ kernel.rates, 0, atol=1e-6)
+
+
+def test_a_table_is_the_product_of_its_steps():
+    """Every pair of the grid: runs from time 0, aligned ones, and all that is between."""
+    rng = np.random.default_rng(0)
+    steps = rng.dirichlet(np.ones(3), size=(13, 3))
+    kernel = kernels.Tabulated(steps)
+    pairs = [(i, j) for i in range(14) for j in range(i, 14)]
+    i, j = (jnp.array(a) for a in zip(*pairs, strict=True))
+    found = jax.jit(kernel.matrix)(i / 13, j / 13)
+    for (i, j), matrix in zip(pairs, found, strict=True):
+        expected = np.linalg.multi_dot([np.eye(3), np.eye(3), *steps[i:j]])
+        np.testing.assert_allclose(matrix, expected, rtol=2e-5)
+
+
+def test_discretised_gaussian_prefers_neighbours_and_is_doubly_stochastic():
+    steps = tables.discretised_gaussian(np.array([0.01, 0.3]), 7)
+    np.testing.assert_allclose(steps.sum(axis=1), 1)
+    np.testing.assert_allclose(steps, steps.transpose(0, 2, 1))
+    assert (np.diff(steps[:, 0, 1:], axis=-1) <= 0).all()
+    ratio = np.exp(-4 * (4 - 1) / (36 * 0.3))  # of distances 2 and 1
+    np.testing.assert_allclose(steps[1, 3, 5] / steps[1, 3, 4], ratio)
+
+
+def test_nearest_neighbours_are_symmetric_rates_at_rate_one():
+    vectors = np.random.default_rng(0).normal(size=(9, 2))
+    found = rates.nearest_neighbours(vectors, 3)
+    np.testing.assert_allclose(found, found.T)
+    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(found))[-2:], [-1, 0], atol=1e-12)
+    kernel = kernels.Generator(found, schedules.cosine)
+    np.testing.assert_allclose(kernel.prior, 1 / 9, rtol=1e-6)
+
+
+def test_masks_and_uniform_at_half_time_have_their_share():
+    for p_uniform, gamma in ((0.1, 1.0), (0.2, 1.0), (0.3, 2.0)):
+        kernel = kernels.masks_and_uniform(4, p_uniform, gamma)
+        law = enumeration.matrix(kernel, 0.0, 0.5)[1]
+        np.testing.assert_allclose(law[[0, 2, 3]], p_uniform / 4, rtol=1e-5)
+        assert law[4] == pytest.approx((1 - p_uniform) / 2, rel=1e-5)
+    without = kernels.masks_and_uniform(4, 0.0)
+    masked = kernels.absorbing(schedules.linear, 4)
+    for s, t in GRID:
+        np.testing.assert_allclose(
+            enumeration.matrix(without, s, t), enumeration.matrix(masked, s, t), rtol=1e-5
+        )
+
+
+CYCLE = np.roll(np.eye(3), 1, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: kernels.Tabulated(np.eye(3)), r"\(T, K, K\); got \(3, 3\)"),
+        (lambda: kernels.Tabulated(0.9 * CYCLE[None]), "row 0 of step 1 sums to 0.9"),
+        (lambda: kernels.Tabulated(2 * np.eye(3)[None] - CYCLE), "smallest entry is -1"),
+        (lambda: kernels.Tabulated(np.eye(3)[None]), "differs from it by 0.67"),
+        (lambda: kernels.Tabulated(CYCLE[None], np.ones(2) / 2), "a law of the 3 states"),
+        (lambda: kernels.Generator(CYCLE, schedules.cosine), "row 0 sums to 1"),
+        (lambda: kernels.Generator(np.eye(3) - CYCLE, schedules.cosine), "got -1 from 0 to 1"),
+        (lambda: kernels.Generator(np.ones(3), schedules.cosine), r"\(K, K\).*got \(3,\)"),
+        (lambda: kernels.Generator(np.zeros((3, 3)), schedules.cosine), "these have several"),
+        (
+            lambda: kernels.Generator(0.01 * (CYCLE - np.eye(3)), schedules.cosine),
+            "Multiply the rates by 6.7",
+        ),
+        (lambda: kernels.masks_and_uniform(3, 1.0), "below 1; got 1.0"),
+        (lambda: kernels.masks_and_uniform(3, gamma=0), "above 0; got 0"),
+        (lambda: tables.banded(np.ones(1), 3, 3), r"width must be in \[1, 2\]"),
+        (lambda: rates.nearest_neighbours(np.zeros((3, 1)), 3), r"k must be in \[1, 2\]"),
+    ],
+)
+def test_what_is_no_kernel_is_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()

@@ -119,6 +119,6 @@ def test_what_is_no_logarithm_of_alpha_is_refused(schedule):
 def test_continuous_time_needs_a_derivative():
     schedule = schedules.tabulated(-np.arange(11.0))
     kernel = kernels.uniform(schedule, 3)
-    with pytest.raises(ValueError, match="needs a schedule with a derivative; Table has none"):
+    with pytest.raises(ValueError, match="needs a kernel with a derivative; Table has none"):
         models.Diffusion(kernel, zoo.HollowTable(3), steps=None)
     assert models.Diffusion(kernel, zoo.HollowTable(3), steps=10).steps == 10
