@@ -125,6 +125,7 @@ class MasksAndUniform(Mixture):
 
     @property
     def prior(self) -> Array:
+        """The law of x_1, all mask: (K + 1,)."""
         return mask_only(self.num_classes)
 
     def level(self, t: Array) -> tuple[Array, Array]:
