@@ -40,6 +40,12 @@ def numbers(option: Any) -> list[Number]:
     ]
 
 
+def chosen(option: Any) -> dict[str, Any]:
+    """The numbers of an option that are not its kind's own."""
+    own = {field.name: field.default for field in dataclasses.fields(option)}
+    return {n.name: n.default for n in numbers(option) if n.default != own[n.name]}
+
+
 def check(option: Any) -> None:
     """Raises ValueError for a number below its least value."""
     for name, value, _, _, least in numbers(option):

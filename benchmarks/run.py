@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks import (
+    certificates,
     growth,
     machine,
     maps_diffusion,
@@ -53,6 +54,11 @@ BENCHMARKS = {
         lambda flags, machine: memory.measure(
             sized.network("paper" if flags.paper_size else "small")
         ),
+    ),
+    "certificates": Benchmark(
+        "how far every sampler is from the law of the data, for the exact guess, by enumeration",
+        lambda flags, machine: certificates.measure(),
+        "to be named: it measures laws, not this machine",
     ),
     "soak": Benchmark(
         "whether a run that trains, evaluates and saves for long holds on to ever more",

@@ -153,7 +153,7 @@ def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
     """How samples x (N, ...) were drawn, and how many of their codes are of no class."""
     told = [f"seed {seed}"]
     if sampler is not None:
-        told = [f"{n.name} {n.default}" for n in options.numbers(sampler)] + told
+        told = [f"{name} {value}" for name, value in options.chosen(sampler).items()] + told
     by = "" if sampler is None else f" by the sampler {sampler.name}"
     line = f"{len(x):,} samples were drawn{by} ({', '.join(told)})."
     sign = UNUSED_SIGN

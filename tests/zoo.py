@@ -12,7 +12,7 @@ import numpy as np
 
 from amd_jax import models, networks
 from amd_jax.data import dataset
-from amd_jax.diffusion import kernels, schedules, tables
+from amd_jax.diffusion import kernels, samplers, schedules, tables
 from amd_jax.facts import TextFacts
 from amd_jax.ops import categorical, integers, scalars
 from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
@@ -102,6 +102,32 @@ KERNELS = {
 }
 UNFINISHED = ("uneven-unfinished", "walk")  # whose x_1 still knows x_0
 ROUGH = ("tabulated", "reference_cosine", "unfinished", "banded", "gaussian")  # no derivative
+
+
+SAMPLERS = {
+    "ancestral": samplers.Ancestral(steps=4),
+    "ancestral-cosine": samplers.Ancestral(steps=4, spacing="cosine"),
+    "ancestral-sharpened": samplers.Ancestral(steps=4, temperature=0.7, top_p=0.8),
+    "ancestral-greedy": samplers.Ancestral(steps=4, greedy=True),
+    "ancestral-corrected": samplers.Ancestral(steps=3, corrections=2),
+    "tau_leaping": samplers.TauLeaping(steps=4),
+    "euler": samplers.Euler(steps=4),
+    "predictor_corrector": samplers.PredictorCorrector(steps=4, eta=0.2),
+    **{
+        f"predictor_corrector-{kind}": samplers.PredictorCorrector(steps=5, kind=kind, eta=0.4)
+        for kind in ("cap", "rescale", "loop")
+    },
+    "first_hitting": samplers.FirstHitting(),
+    "confidence": samplers.Confidence(),
+    "confidence-margin": samplers.Confidence(steps=1, by="margin"),
+    "confidence-entropy": samplers.Confidence(by="entropy", temperature=0.5),
+    "confidence-random": samplers.Confidence(by="random"),
+    "confidence-left": samplers.Confidence(by="left"),
+    "entropy_bound": samplers.EntropyBound(gamma=0.0),
+    "entropy_bound-loose": samplers.EntropyBound(gamma=5.0),
+    "dndm": samplers.DNDM(steps=4),
+    "dndm-endless": samplers.DNDM(top_p=0.9),
+}
 
 
 @dataclasses.dataclass(frozen=True)

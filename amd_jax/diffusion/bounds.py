@@ -81,17 +81,10 @@ def rate(kernel: Kernel, x_0: Array, p_0: Array, x_t: Array, t: Array) -> Array:
     Σ_{y ≠ x_t} ρ̂ - ρ + ρ log(ρ / ρ̂), with ρ = R(y -> x_t) q_t(y | x_0) / q_t(x_t | x_0), ρ̂ the
     same with x_0 ~ p_0, and R the derivative of the likelihood (Campbell et al., 2022, prop. 2).
     """
-    start = jnp.zeros_like(t)
-    _, into = jax.jvp(lambda u: kernel.likelihood(x_t, t, u), (t,), (jnp.ones_like(t),))
-    others = ~categorical.one_hot(x_t, p_0.shape[-1], dtype=bool)
-
-    def reverse(p: Array) -> Array:
-        """Rates from x_t to every state, (B, ..., K)."""
-        p_t = kernel.push(p, start, t)
-        here = jnp.maximum(categorical.gather(p_t, x_t), categorical.FLOOR)
-        return jnp.where(others, into * p_t / here[..., None], 0.0)
-
-    true, guess = reverse(categorical.one_hot(x_0, p_0.shape[-1])), reverse(p_0)
+    true, guess = (
+        kernels.reverse_rates(kernel, p, x_t, t)
+        for p in (categorical.one_hot(x_0, p_0.shape[-1]), p_0)
+    )
     return (guess - true + true * (categorical.log(true) - categorical.log(guess))).sum(axis=-1)
 
 

@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from amd_jax.diffusion import schedules
 from amd_jax.diffusion.mixtures import (
     MasksAndUniform,
     Mixing,
@@ -27,11 +28,15 @@ __all__ = [
     "absorbing",
     "corrupt",
     "denoising_posterior",
+    "differentiable",
     "draw_prior",
     "init",
+    "is_masking",
     "masks_and_uniform",
     "opened",
     "posterior",
+    "rates",
+    "reverse_rates",
     "step_back",
     "uniform",
 ]
@@ -63,6 +68,35 @@ def denoising_posterior(kernel: Kernel, p_0: Array, x_t: Array, t: Array) -> Arr
     p_0 (B, ..., K) is the guess from the other tokens: what the x_0-parametrisation learns.
     """
     return posterior(kernel, p_0, x_t, jnp.zeros_like(t), t)
+
+
+def differentiable(kernel: Kernel | LearnedKernel) -> bool:
+    """Whether a kernel has a derivative in time; tables, and schedules by tables, have none."""
+    return schedules.differentiable(getattr(kernel, "schedule", kernel))
+
+
+def is_masking(kernel: Kernel | LearnedKernel) -> bool:
+    """Whether noise is one further state, the mask, that tokens go to and stay in."""
+    return isinstance(kernel, Mixing) and len(kernel.prior) == kernel.num_classes + 1
+
+
+def rates(kernel: Kernel, x_t: Array, t: Array) -> Array:
+    """The rates at t from every state into x_t: (B, ...), (B,) -> (B, ..., K).
+
+    The derivative of the likelihood; at x_t itself it is minus the rate to leave.
+    """
+    return jax.jvp(lambda u: kernel.likelihood(x_t, t, u), (t,), (jnp.ones_like(t),))[1]
+
+
+def reverse_rates(kernel: Kernel, p_0: Array, x_t: Array, t: Array) -> Array:
+    """The rates at t from x_t back to every other state, x_0 ~ p_0: (B, ..., K), 0 at x_t.
+
+    R(y -> x_t) q_t(y | p_0) / q_t(x_t | p_0) (Campbell et al., 2022, prop. 1).
+    """
+    p_t = kernel.push(p_0, jnp.zeros_like(t), t)
+    here = jnp.maximum(categorical.gather(p_t, x_t), categorical.FLOOR)
+    others = ~categorical.one_hot(x_t, p_t.shape[-1], dtype=bool)
+    return jnp.where(others, rates(kernel, x_t, t) * p_t / here[..., None], 0.0)
 
 
 @functools.singledispatch

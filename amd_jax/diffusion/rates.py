@@ -27,6 +27,7 @@ class Generator:
 
     prior: Array = dataclasses.field(init=False)  # (K,)
     spectrum: tuple[np.ndarray, ...] | None = dataclasses.field(init=False)
+    halvings: int = dataclasses.field(init=False)  # of the longest time, until it is short
 
     def __post_init__(self):
         """Raises ValueError for what is no rate matrix, or forgets too slowly to reach its law."""
@@ -38,7 +39,10 @@ class Generator:
         object.__setattr__(self, "num_classes", classes)
         object.__setattr__(self, "prior", jnp.asarray(prior, jnp.float32))
         object.__setattr__(self, "spectrum", _spectrum(rates, prior))
-        left = _slowest(rates) * -float(self.schedule(jnp.ones(())))
+        end = -float(self.schedule(jnp.ones(())))
+        fastest = math.ceil(math.log2(-np.diagonal(rates).min() * end))
+        object.__setattr__(self, "halvings", max(0, fastest + 3))
+        left = _slowest(rates) * end
         if left < 1:
             raise ValueError(
                 "At time 1 noise has to be near the stationary law of the rates; the slowest mode "
@@ -68,9 +72,7 @@ class Generator:
         Shifted by the fastest rate, so that small entries keep their digits: (B, K, K).
         """
         fastest = float(-np.diagonal(self.rates).min())
-        longest = fastest * -schedules.LOG_ALPHA_END
-        halvings = max(0, math.ceil(math.log2(longest)) + 3)
-        tau = categorical.expand(self.schedule(s) - self.schedule(t), 3) / 2**halvings
+        tau = categorical.expand(self.schedule(s) - self.schedule(t), 3) / 2**self.halvings
         eye = jnp.eye(len(self.prior))
         jumps = tau * (jnp.asarray(self.rates, tau.dtype) + fastest * eye)
         term = power = jnp.broadcast_to(eye, jumps.shape)
@@ -78,7 +80,7 @@ class Generator:
             term = jnp.matmul(term, jumps, precision="highest") / n
             power += term
         power = categorical.normalize(power)
-        for _ in range(halvings):
+        for _ in range(self.halvings):
             power = categorical.normalize(jnp.matmul(power, power, precision="highest"))
         return power
 

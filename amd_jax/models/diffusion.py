@@ -11,9 +11,8 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion import bounds, kernels, samplers
 from amd_jax.diffusion.process import Process
-from amd_jax.diffusion.samplers import Ancestral
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.corrections import Correct
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
@@ -37,7 +36,7 @@ class Diffusion:
     kernel: Kernel | LearnedKernel
     denoiser: Any
     steps: int | None = 1000  # T
-    samplers: tuple[Sampler, ...] = (Ancestral(),)  # the default first
+    samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
 
     bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted())
     editors = (Correct(),)
@@ -47,7 +46,7 @@ class Diffusion:
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"A diffusion needs at least 1 step; got steps={self.steps}.")
         schedule = getattr(self.kernel, "schedule", self.kernel)
-        if self.steps is None and not schedules.differentiable(schedule):
+        if self.steps is None and not kernels.differentiable(self.kernel):
             raise ValueError(
                 "Continuous time (steps=None) needs a kernel with a derivative; "
                 f"{type(schedule).__name__} has none. Use another, or a number of steps."
@@ -59,6 +58,7 @@ class Diffusion:
                 f"got steps={self.steps}. Use steps={known}."
             )
         _check_signature(self.denoiser)
+        object.__setattr__(self, "samplers", samplers.of(self.kernel, self.samplers))
 
     @property
     def leave_one_out(self) -> bool:
@@ -157,10 +157,13 @@ class Diffusion:
         ValueError for more than T.
         """
         sampler = self.samplers[0] if sampler is None else sampler
+        process = self.open(params)
+        samplers.check(sampler, process.kernel)
         if steps is not None:
+            if not hasattr(sampler, "steps"):
+                raise ValueError(f"{sampler.name} takes no steps: leave steps={steps} out.")
             sampler = dataclasses.replace(sampler, steps=steps)
         rng_noise, rng = jax.random.split(rng)
-        process = self.open(params)
         x = kernels.draw_prior(process.kernel, rng_noise, shape)
         return sampler(process, rng, x, sampler.times(self.steps))
 
@@ -174,6 +177,7 @@ class Diffusion:
     ) -> Iterator[tuple[float, np.ndarray]]:
         """States of one walk, `frames` or less, as they come: pairs (t, x (B, ...)), t falling."""
         sampler = self.samplers[0] if sampler is None else sampler
+        samplers.check(sampler, self.open(params).kernel)
         times = np.asarray(sampler.times(self.steps))
         stops = np.unique(np.linspace(0, len(times) - 1, frames).round().astype(int))
         rng_noise, rng = jax.random.split(rng)

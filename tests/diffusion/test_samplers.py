@@ -1,9 +1,13 @@
+import dataclasses
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import kernels, samplers
+from amd_jax import models
+from amd_jax.diffusion import certificates, kernels, samplers, schedules, walks
 from tests import enumeration, zoo
 
 DRAWS = 20_000
@@ -82,3 +86,178 @@ def test_noise_is_the_prior(walk):
     enumeration.assert_drawn_from(
         enumeration.number(x, 3), enumeration.prior(model, params, zoo.LENGTH)
     )
+
+
+KERNELS = {
+    "uniform": kernels.uniform(schedules.cosine, 3),
+    "absorbing": kernels.absorbing(schedules.linear, 3),
+    "masks_and_uniform": kernels.masks_and_uniform(3, 0.2),
+    "round": kernels.Generator(zoo.ROUND, schedules.linear),
+    "gaussian": zoo.KERNELS["table-gaussian"],
+}
+HAS_ALPHA = ("uniform", "absorbing")
+
+
+def pairs():
+    """Each sampler with each kernel that it is for."""
+    for name, sampler in zoo.SAMPLERS.items():
+        for kind, kernel in KERNELS.items():
+            needs_alpha = name.startswith("predictor_corrector-")
+            if sampler.admits(kernel) and (kind in HAS_ALPHA or not needs_alpha):
+                yield pytest.param(sampler, kernel, id=f"{name}-{kind}")
+
+
+@functools.cache
+def certified(kernel):
+    """The process of the exact guess."""
+    return certificates.exact(kernel, certificates.correlated())
+
+
+def draw(sampler, kernel, seed=0):
+    """What a sampler draws, as numbers of sequences."""
+    process = certified(kernel)
+
+    @jax.jit
+    def run(rng):
+        rng_noise, rng = jax.random.split(rng)
+        x = kernels.draw_prior(kernel, rng_noise, (DRAWS, 2))
+        return sampler(process, rng, x, sampler.times(None))
+
+    x = run(jax.random.key(seed))
+    assert x.dtype == jnp.int32
+    return x
+
+
+@pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
+def test_draws_follow_the_enumerated_law(sampler, kernel):
+    x = draw(sampler, kernel)
+    law = certificates.law(sampler, certified(kernel), 2, None)
+    assert (np.asarray(x) < 3).mean() > 0.999  # but for what a step of noise may leave
+    kept = np.asarray(x)[(np.asarray(x) < 3).all(axis=1)]
+    enumeration.assert_drawn_from(enumeration.number(kept, 3), law.ravel())
+
+
+EXACT = ("first_hitting", "confidence", "confidence-random", "confidence-left", "entropy_bound")
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("length", [2, 3])
+def test_exact_samplers_have_the_law_of_the_data(name, length):
+    data = np.random.default_rng(0).dirichlet(np.full(3**length, 0.3)).reshape((3,) * length)
+    with jax.enable_x64(True):
+        process = certificates.exact(KERNELS["absorbing"], data)
+        found = certificates.law(zoo.SAMPLERS[name], process, length, None)
+    assert certificates.distance(found, data) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
+@pytest.mark.parametrize("kind", ["uniform", "absorbing", "masks_and_uniform", "round"])
+def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
+    data = certificates.correlated()
+    with jax.enable_x64(True):
+        process = certified.__wrapped__(KERNELS[kind])
+        far, near = (
+            certificates.distance(
+                certificates.law(
+                    dataclasses.replace(zoo.SAMPLERS[name], steps=n), process, 2, None
+                ),
+                data,
+            )
+            for n in (16, 64)
+        )
+    assert near < far / 3 < 0.1
+
+
+def test_a_correction_at_the_end_mends_most_of_it():
+    data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
+    with jax.enable_x64(True):
+        process = certificates.exact(KERNELS["uniform"], data)
+        plain, mended = (
+            certificates.distance(
+                certificates.law(samplers.Ancestral(steps=8, corrections=n), process, 3, None),
+                data,
+            )
+            for n in (0, 3)
+        )
+    assert mended < plain / 10
+
+
+def test_dndm_is_exact_for_masks_and_biased_for_uniform_noise():
+    data = certificates.correlated()
+    with jax.enable_x64(True):
+        found = {
+            kind: certificates.distance(
+                certificates.law(samplers.DNDM(), certified.__wrapped__(kernel), 2, None), data
+            )
+            for kind, kernel in KERNELS.items()
+            if kind in HAS_ALPHA
+        }
+    assert found["absorbing"] < 1e-6
+    assert found["uniform"] == pytest.approx(0.0988, abs=1e-3)  # as its docstring says
+
+
+def test_sharpened_guesses():
+    p = jnp.array([0.5, 0.3, 0.15, 0.05, 0.0])
+    np.testing.assert_allclose(
+        walks.tempered(p, 0.5, 1.0), np.array([25, 9, 2.25, 0.25, 0]) / 36.5, rtol=1e-5
+    )
+    np.testing.assert_allclose(walks.tempered(p, 1.0, 0.79), [0.625, 0.375, 0, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(
+        walks.tempered(p, 1.0, 0.81), np.array([50, 30, 15, 0, 0]) / 95, rtol=1e-5
+    )
+    np.testing.assert_allclose(walks.tempered(p, 0.01, 1.0), [1, 0, 0, 0, 0], atol=1e-6)
+
+
+def test_a_loop_stays_in_the_midst():
+    loop = samplers.PredictorCorrector(kind="loop", steps=8)
+    times = np.asarray(loop.times(None))
+    assert len(times) == 9
+    np.testing.assert_allclose(times, [1, 0.75, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25, 0])
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: samplers.Ancestral(temperature=0.0), "temperature must be above 0; got"),
+        (lambda: samplers.Confidence(temperature=-1.0), "temperature must be above 0; got"),
+        (lambda: samplers.DNDM(top_p=0.0), r"top_p must be in \(0, 1\]; got top_p=0"),
+        (lambda: samplers.Euler(top_p=1.1), r"top_p must be in \(0, 1\]; got top_p=1.1"),
+        (lambda: samplers.Ancestral(spacing="sine"), "one of uniform, cosine; got spacing=sine"),
+        (lambda: samplers.Confidence(by="luck"), "one of probability, .*; got by=luck"),
+        (lambda: samplers.PredictorCorrector(kind="flat"), "one of constant, .*; got kind=flat"),
+        (lambda: samplers.PredictorCorrector(eta=1.5), r"eta must be in \[0, 1\]"),
+        (lambda: samplers.EntropyBound(gamma=-1.0), "gamma must be at least 0"),
+        (lambda: samplers.TauLeaping(steps=0), "steps must be at least 1"),
+        (lambda: samplers.Ancestral(corrections=-1), "corrections must be at least 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+
+
+def test_a_sampler_that_the_kernel_does_not_admit_names_those_that_it_does():
+    model = zoo.diffusion("uniform-cosine", "table", 5)
+    params = zoo.parameters(model)
+    for call in (
+        lambda sampler: model.sample(params, jax.random.key(0), (1, 2), sampler=sampler),
+        lambda sampler: list(model.walk(params, jax.random.key(0), (1, 2), sampler=sampler)),
+    ):
+        with pytest.raises(ValueError, match=r"first_hitting is not for .* are ancestral, tau_"):
+            call(samplers.FirstHitting())
+    walk, cap = zoo.diffusion("walk", "table", 5), zoo.SAMPLERS["predictor_corrector-cap"]
+    with pytest.raises(ValueError, match="kind=cap is for .* α"):
+        walk.sample(params, jax.random.key(0), (1, 2), sampler=cap)
+    masks = zoo.diffusion("absorbing-linear", "table", 5)
+    with pytest.raises(ValueError, match="first_hitting takes no steps: leave steps=4 out"):
+        masks.sample(params, jax.random.key(0), (1, 2), 4, samplers.FirstHitting())
+
+
+def test_a_model_offers_what_it_declares_first_and_then_the_librarys():
+    kernel = zoo.KERNELS["absorbing-linear"]
+    quick = samplers.Ancestral(steps=2)
+    model = models.Diffusion(kernel, zoo.Table(3), 5, samplers=(quick,))
+    assert model.samplers[0] is quick
+    names = [sampler.name for sampler in model.samplers]
+    assert len(names) == len(set(names)) == 8
+    assert [s.name for s in dataclasses.replace(model, steps=4).samplers] == names

@@ -68,7 +68,7 @@ def test_the_same_seed_makes_the_same_page(loaded, tmp_path):
 
 def test_chains_are_short_and_samplers_without_steps_stay_as_they_are(loaded):
     run, _ = loaded
-    (sampler,) = run.model.samplers
+    sampler = run.model.samplers[0]
     long = dataclasses.replace(run.model, steps=1000)
     assert report.shorter(sampler, long).steps == 100
     assert report.shorter(dataclasses.replace(sampler, steps=20), long).steps == 20

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amd_jax import models, networks, recipes
-from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.exports import description
 from amd_jax.facts import MapFacts
 from amd_jax.transforms import argmax, laws
@@ -85,10 +85,11 @@ def test_it_gives_the_same_numbers(name):
 
 
 def test_samplers_and_their_numbers_come_back():
-    quick = models.diffusion.Ancestral(steps=3)
+    quick = samplers.Ancestral(steps=3)
     kernel = kernels.uniform(schedules.cosine, 3)
     model = models.Diffusion(kernel, networks.Hollow(3), steps=9, samplers=(quick,))
-    assert back(model).samplers == (quick,)
+    assert back(model).samplers == model.samplers
+    assert model.samplers[0] is quick
     assert back(model).kernel.schedule is schedules.cosine
 
 

@@ -1,0 +1,207 @@
+"""Certificates: the law of a sampler by enumeration, beside the law that it should have.
+
+For data of few classes and tokens, whose law is a table (K,) * L, the guess that a perfect
+network would make is known (`exact`), and so is the law of what a sampler draws with it (`law`).
+Nothing is drawn: what is left between the two is the sampler's own error.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax.diffusion import kernels, orders, walks
+from amd_jax.diffusion.process import Process
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Kernel
+
+
+def exact(kernel: Kernel, data: np.ndarray) -> Process:
+    """The process whose guess is p(x_0[n] | x_t without n) for data of a known law.
+
+    data (K, …, K) is the law of L tokens. Raises ValueError unless it is one, of the kernel's
+    classes.
+    """
+    data = np.asarray(data)
+    if set(data.shape) != {kernel.num_classes} or data.min() < 0 or abs(data.sum() - 1) > 1e-5:
+        raise ValueError(
+            f"The law of L tokens of {kernel.num_classes} classes is a table of shape "
+            f"({kernel.num_classes},) * L that sums to 1; got {data.shape}, sum {data.sum():.3g}."
+        )
+    length, noise_only = data.ndim, len(kernel.prior) - kernel.num_classes
+
+    def predict(x_t: Array, t: Array, rng: Array | None = None) -> Array:
+        known = kernel.likelihood(x_t, jnp.zeros_like(t), t)[..., : kernel.num_classes]
+        guesses = []
+        for place in range(length):
+            joint = jnp.asarray(data, known.dtype)[None]
+            for other in range(length):
+                if other != place:
+                    shape = [-1, *(kernel.num_classes if i == other else 1 for i in range(length))]
+                    joint = joint * known[:, other].reshape(shape)
+            axes = tuple(i + 1 for i in range(length) if i != place)
+            guesses.append(categorical.normalize(joint.sum(axis=axes)))
+        return jnp.pad(jnp.stack(guesses, axis=1), ((0, 0), (0, 0), (0, noise_only)))
+
+    return Process(kernel, predict, leave_one_out=True)
+
+
+def sequences(num_states: int, length: int) -> np.ndarray:
+    """Every sequence: (K ** L, L) int32."""
+    return np.array(list(itertools.product(range(num_states), repeat=length)), np.int32)
+
+
+def distance(p: Array, q: Array) -> float:
+    """The total variation between two laws."""
+    return float(abs(np.asarray(p) - np.asarray(q)).sum() / 2)
+
+
+def law(sampler: Any, process: Process, length: int, steps: int | None) -> np.ndarray:
+    """The law of what a sampler draws, over data of `length` tokens: (K,) * L.
+
+    In a model of so many steps. Raises ValueError for a sampler whose law is not known here: one
+    of `walks.Steps` tells its own, by its method `law`.
+    """
+    if isinstance(sampler, walks.Steps):
+        found = _stepped(sampler, process, length, sampler.times(steps))
+    elif isinstance(sampler, orders.Reveal):
+        found = _revealed(sampler, process, length)
+    elif isinstance(sampler, orders.DNDM):
+        found = _at_transitions(sampler, process, length)
+    else:
+        raise ValueError(f"The law of {type(sampler).__name__} is not known here.")
+    classes = (slice(process.kernel.num_classes),) * length
+    return np.asarray(found).reshape((len(process.kernel.prior),) * length)[classes]
+
+
+def _noise(process: Process, every: np.ndarray) -> Array:
+    """The law of x_1: (N,)."""
+    return jnp.prod(jnp.asarray(process.kernel.prior, float)[every], axis=1)
+
+
+def _moves(law: Array, every: np.ndarray) -> Array:
+    """From independent laws of every token (N, L, K), the chances to get to each: (N, N)."""
+    return jnp.prod(law[:, np.arange(every.shape[1]), every], axis=-1)
+
+
+def _one_place(law: Array, every: np.ndarray, place: int) -> Array:
+    """The chances to get to each sequence if the token of one place is drawn: (N, N)."""
+    stay = jax.nn.one_hot(every, law.shape[-1], dtype=law.dtype)
+    return _moves(stay.at[:, place].set(law[:, place]), every)
+
+
+def _stepped(sampler: walks.Steps, process: Process, length: int, times: Array) -> Array:
+    """The law at times[-1]: (K ** L,)."""
+    law = _noise(process, sequences(len(process.kernel.prior), length))
+    step = _step(dataclasses.replace(sampler, steps=None), process, length)
+    for t, s in itertools.pairwise(np.asarray(times)):
+        law = step(law, t, s)
+    return law
+
+
+@functools.lru_cache(maxsize=32)  # compiled once for any number of steps
+def _step(sampler: walks.Steps, process: Process, length: int) -> Callable[..., Array]:
+    """The law (K ** L,) at s, from that at t."""
+    every = sequences(len(process.kernel.prior), length)
+    tokens = jnp.asarray(every)
+
+    @jax.jit
+    def step(now: Array, t: Array, s: Array) -> Array:
+        is_last = s <= 0
+        t, s = (jnp.full(len(every), time) for time in (t, s))
+        p_0 = sampler.guess(process, tokens, t)
+        chances = sampler.law(process, p_0, tokens, s, t)
+        if sampler.greedy:
+            clean = kernels.denoising_posterior(process.kernel, p_0, tokens, t)
+            likeliest = jax.nn.one_hot(clean.argmax(axis=-1), clean.shape[-1], dtype=clean.dtype)
+            chances = jnp.where(is_last, likeliest, chances)
+        now = now @ _moves(chances, every)
+        for _ in range(sampler.corrections):
+            anew = sampler.anew(process, tokens, s)
+            now = sum(now @ _one_place(anew, every, place) for place in range(length)) / length
+        return now
+
+    return step
+
+
+def _revealed(sampler: orders.Reveal, process: Process, length: int) -> Array:
+    """The law when all masks are revealed: (K ** L,)."""
+    kernel, mask = process.kernel, process.kernel.num_classes
+    every = sequences(mask + 1, length)
+    masked = jnp.asarray(every == mask)
+    random = getattr(sampler, "by", "") == "random" or isinstance(sampler, orders.FirstHitting)
+    stay = jax.nn.one_hot(every, mask + 1)
+
+    @jax.jit
+    def call(now: Array) -> Array:
+        count = masked.sum(axis=1)
+        t = orders.when(kernel, 1 - count / length)
+        p_0 = walks.tempered(
+            process.predict(jnp.asarray(every), t), sampler.temperature, sampler.top_p
+        )
+        if random:  # one at a time, all places alike
+            drawn = jnp.zeros(len(every))
+            for place in range(length):
+                chosen = jnp.arange(length) == place
+                law = jnp.where((chosen & masked)[..., None], p_0, stay)
+                share = jnp.where(masked[:, place], 1 / jnp.maximum(count, 1), 0.0)
+                drawn += (now * share) @ _moves(law, every)
+            return drawn + now * (count == 0)
+        chosen = sampler.chosen(jax.random.key(0), p_0, masked, count) & masked
+        return now @ _moves(jnp.where(chosen[..., None], p_0, stay), every)
+
+    now = _noise(process, every)
+    for _ in range(length):
+        now = call(now)
+    return now
+
+
+def _at_transitions(sampler: orders.DNDM, process: Process, length: int) -> Array:
+    """The law when all tokens have changed, for two of them: (K ** 2,)."""
+    if length != 2:
+        raise ValueError(f"The law of {sampler.name} is enumerated for two tokens; got {length}.")
+    kernel, steps = process.kernel, sampler.steps or 4096  # where that is endless
+    every = sequences(len(kernel.prior), length)
+    times = jnp.arange(steps + 1) / steps
+    weights = (
+        -jnp.diff(jnp.exp(kernel.schedule(times)))
+        .at[-1]
+        .add(jnp.exp(kernel.schedule(times[-1:]))[0])
+    )
+
+    def moves(t: Array) -> tuple[Array, ...]:
+        p_0 = process.predict(jnp.asarray(every), jnp.full(len(every), t))
+        p_0 = walks.tempered(p_0, sampler.temperature, sampler.top_p)
+        return tuple(_one_place(p_0, every, place) for place in range(2)) + (_moves(p_0, every),)
+
+    @jax.jit
+    def walk(noise: Array) -> Array:
+        def step(carry: Any, both: tuple[Array, Array]) -> tuple[Any, None]:
+            untouched, changed, done = carry  # weight, and laws (2, N) and (N,)
+            t, weight = both
+            first, second, together = moves(t)
+            ahead = untouched - weight  # that both change later
+            alone = weight * jnp.stack([noise @ first, noise @ second])
+            done += weight * (changed[0] @ second + changed[1] @ first)
+            if sampler.steps:
+                done += weight**2 * (noise @ together)
+            else:  # times differ; which comes first is a matter of chance
+                done += weight**2 / 2 * (noise @ first @ second + noise @ second @ first)
+            return (ahead, changed + alone, done), None
+
+        start = (jnp.ones(()), jnp.zeros((2, len(every))), jnp.zeros(len(every)))
+        return jax.lax.scan(step, start, (times[:0:-1], weights[::-1]))[0][2]
+
+    return walk(_noise(process, every))
+
+
+@functools.cache
+def correlated() -> np.ndarray:
+    """A law of two tokens of three classes that depend on each other: (3, 3)."""
+    law = np.array([[6.0, 1.0, 2.0], [1.0, 5.0, 1.0], [1.0, 2.0, 3.0]])
+    return law / law.sum()

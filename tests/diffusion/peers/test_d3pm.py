@@ -1,0 +1,235 @@
+"""D3PM: any matrix for each step (Austin et al., 2021). Its steps count from 0, ours from 1.
+
+Departure 11: it adds 1e-6 inside every logarithm of a posterior. The factors of ours, with that
+added, are compared closely; our posteriors and terms, without it, to what it moves theirs.
+Departure 13: losses are bits, the mean over tokens. `Tabulated` keeps its products in float32.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.diffusion import bounds, kernels, schedules, tables
+from amd_jax.ops import categorical
+from tests.diffusion.peers import golden
+from tests.variants import quick
+
+CLOSE = {"rtol": 1e-6, "atol": 1e-6, "single": (1e-4, 1e-4)}
+TABLES = ["uniform", "uniform_band", "gaussian", "absorbing"]
+MIXTURES = ["uniform", "absorbing"]
+
+
+def in_bits(terms):
+    return terms.mean(axis=1) / np.log(2)
+
+
+def betas(d3pm, name):
+    return d3pm.exact("betas_" + {"uniform": "cosine", "absorbing": "jsd"}.get(name, "linear"))
+
+
+def noise(d3pm, name):
+    if name == "absorbing":  # departure 13: in the middle of the data, not one state more
+        return np.eye(d3pm.num_classes)[d3pm.num_classes // 2]
+    return np.full(d3pm.num_classes, 1 / d3pm.num_classes)
+
+
+def matrices(d3pm, name):
+    """Our steps for a kernel of theirs: (T, K, K)."""
+    beta, states = betas(d3pm, name), d3pm.num_classes
+    if name == "uniform_band":
+        return tables.banded(beta, states, 2)
+    if name == "gaussian":
+        # Departure 12: its exponent is -(2 * 255 d / (K - 1)²)² / β: for K = 256 the paper's,
+        # -4 d² / ((K - 1)² β); for others it is as if β were smaller.
+        return tables.discretised_gaussian(beta * ((states - 1) / 255) ** 2, states)
+    beta = beta[:, None, None]
+    return (1 - beta) * np.eye(states) + beta * noise(d3pm, name)
+
+
+def tabulated(steps):
+    """A kernel whose first T steps are these, and the number of its steps, T + 1.
+
+    The last is pure noise: without it bands and departure 12's Gaussians end far from any prior,
+    which `Tabulated` refuses.
+    """
+    last = np.full_like(steps[:1], 1 / steps.shape[-1])
+    return kernels.Tabulated(np.concatenate([steps, last])), len(steps) + 1
+
+
+def mixing(d3pm, name):
+    """The same by a schedule, of which the last α, 0 in theirs for masks, must not be 0."""
+    log_alpha = np.cumsum(np.log(np.maximum(1 - betas(d3pm, name), 1e-13)))
+    schedule = schedules.tabulated(np.concatenate([[0.0], log_alpha]))
+    prior = jnp.asarray(noise(d3pm, name), d3pm.dtype)
+    return kernels.Mixing(schedule, prior, d3pm.num_classes), len(log_alpha)
+
+
+class Situation:
+    """A kernel of theirs, and where it is looked at."""
+
+    def __init__(self, d3pm, name, form):
+        self.peer, self.name = d3pm, name
+        if form == "table":
+            self.kernel, self.steps = tabulated(matrices(d3pm, name))
+        else:
+            self.kernel, self.steps = mixing(d3pm, name)
+        self.s, self.t = self.time(d3pm.exact("t")), self.time(d3pm.exact("t") + 1)
+        self.x_0, self.x_t = d3pm["x0"], d3pm[f"{name}_xt"]
+        self.p_0 = {
+            "post_logits": d3pm.clean(d3pm.num_classes),
+            "p_logits": jax.nn.softmax(d3pm["logits"]),
+        }
+
+    def time(self, i):
+        return jnp.asarray(i / self.steps, self.peer.dtype)
+
+    def exact(self, name):
+        return self.peer.exact(f"{self.name}_{name}")
+
+    def blurred(self, name):
+        """Their logits of a posterior: log q(x_t | x_s) + log q(x_s | x_0), both with 1e-6."""
+        p_s = self.kernel.push(self.p_0[name], jnp.zeros_like(self.s), self.s)
+        likelihood = self.kernel.likelihood(self.x_t, self.s, self.t)
+        return jnp.log(likelihood + 1e-6) + jnp.log(p_s + 1e-6)
+
+    def later(self, found, expected, **near):
+        """All but the first step, of which theirs is another: departure 11."""
+        assert self.peer.exact("t")[0] == 0
+        self.peer.assert_near(found[1:], expected[1:], **near)
+
+
+@pytest.fixture(params=golden.CASES)
+def d3pm(request):
+    with golden.opened("d3pm", request.param) as peer:
+        yield peer
+
+
+@pytest.fixture(
+    params=[(name, "table") for name in TABLES] + [(name, "mixing") for name in MIXTURES],
+    ids="-".join,
+)
+def situation(d3pm, request):
+    return Situation(d3pm, *request.param)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_matrices(d3pm, name):
+    found = matrices(d3pm, name)[d3pm.exact("Q_steps")]
+    np.testing.assert_allclose(found, d3pm.exact(f"{name}_Q"), rtol=1e-12, atol=1e-15)
+
+
+def test_forward(situation):
+    states, steps = situation.peer.num_classes, situation.peer.exact("Q_steps")
+    eye = jnp.broadcast_to(jnp.eye(states), (len(situation.t), states, states))
+    found = situation.kernel.push(eye, situation.peer.start, situation.t)
+    situation.peer.assert_near(found, situation.exact("Qbar"), rtol=1e-6, atol=1e-12)
+    s, t = situation.time(steps), situation.time(steps + 1)
+    found = situation.kernel.push(eye[: len(steps)], s, t)
+    situation.peer.assert_near(found, situation.exact("Q"), rtol=1e-6, atol=1e-12)
+
+
+def rare_as_1e_6_is(situation):
+    if situation.name == "gaussian":
+        pytest.skip("departure 12 leaves so little noise that 1e-6 may be most of it")
+
+
+@pytest.mark.parametrize("name", ["post_logits", "p_logits"])
+def test_posteriors_with_1e_6_more(situation, name):
+    situation.later(situation.blurred(name), situation.exact(name), **CLOSE)
+
+
+@pytest.mark.parametrize("name", ["post_logits", "p_logits"])
+def test_posteriors(situation, name):
+    """What 1e-6 moves: the more, the more states there are that are rare."""
+    rare_as_1e_6_is(situation)
+    kernel, p_0 = situation.kernel, situation.p_0[name]
+    found = kernels.posterior(kernel, p_0, situation.x_t, situation.s, situation.t)
+    expected = jax.nn.softmax(situation.exact(name))
+    few = situation.peer.num_classes == 5 or name == "post_logits"
+    atol = 2e-4 if few else 2e-2
+    situation.later(found, expected, rtol=0, atol=atol, single=(0, atol))
+
+
+def test_terms_of_the_bound_with_1e_6_more(situation):
+    true, guess = (jax.nn.softmax(situation.blurred(name)) for name in situation.p_0)
+    found = in_bits(categorical.kl(true, guess))
+    situation.later(found, situation.exact("vb_bpd"), rtol=1e-4, single=(1e-4, 1e-5))
+
+
+def test_terms_of_the_bound(situation):
+    """What 1e-6 moves."""
+    rare_as_1e_6_is(situation)
+    p_0 = situation.p_0["p_logits"]
+    arguments = situation.x_0, p_0, situation.x_t, situation.s, situation.t
+    found = in_bits(bounds.discrete(situation.kernel, *arguments))
+    rtol = 1e-3 if situation.peer.num_classes == 5 else 1e-2
+    situation.later(found, situation.exact("vb_bpd"), rtol=rtol, single=(rtol, 1e-6))
+
+
+def test_first_term_of_the_bound(situation):
+    """Departure 11: p(x_0 | x_1) is the guess itself there; ours has q(x_1 | x_0) as a factor."""
+    s, t, x_0, x_t = (a[:1] for a in (situation.s, situation.t, situation.x_0, situation.x_t))
+    p_0 = situation.p_0["p_logits"][:1]
+    found = bounds.discrete(situation.kernel, x_0, p_0, x_t, s, t)
+    likelihood = situation.kernel.likelihood(x_t, s, t)
+    factor = categorical.gather(likelihood, x_0) / (p_0 * likelihood).sum(axis=-1)
+    expected = situation.exact("vb_bpd")[:1]
+    situation.peer.assert_near(in_bits(found + jnp.log(factor)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["uniform_band", "gaussian"])  # of the others nothing is left
+def test_prior_term_is_the_divergence_from_noise(d3pm, name):
+    """These kernels leave uniform noise as it is, and a guess of noise is noise at all times."""
+    situation = Situation(d3pm, name, "table")
+    guess = jnp.full_like(situation.p_0["p_logits"], 1 / d3pm.num_classes)
+    end = jnp.full_like(situation.t, situation.time(20))
+    found = bounds.divergence(situation.kernel, situation.x_0, guess, end)
+    expected = situation.exact("prior_bpd")
+    d3pm.assert_near(in_bits(found), expected, rtol=1e-5, atol=5e-5, single=(1e-4, 5e-5))
+
+
+def test_prior_term(d3pm):
+    """Of a band that comes near uniform noise; so it passes our check."""
+    if d3pm.states == "K27":
+        pytest.skip("its band is 5 of 27 states wide")
+    kernel = kernels.Tabulated(matrices(d3pm, "uniform_band"), noise(d3pm, "uniform_band"))
+    found = bounds.prior_kl(kernel, d3pm["x0"]) / d3pm["x0"].shape[1] / np.log(2)
+    d3pm.assert_near(found, "uniform_band_prior_bpd", rtol=1e-4, single=(1e-4, 0))
+
+
+@pytest.mark.parametrize("name", ["uniform_band", "gaussian"])
+def test_what_never_comes_near_its_prior_is_refused(d3pm, name):
+    if (d3pm.states, name) == ("K5", "uniform_band"):
+        pytest.skip("it does, see above")
+    with pytest.raises(ValueError, match="Take more steps"):
+        kernels.Tabulated(matrices(d3pm, name))
+
+
+@pytest.fixture(params=quick(["f64", "f32"], "f64"))
+def pictures(request):
+    with golden.opened("d3pm", ("K256", request.param)) as peer:
+        yield peer
+
+
+def test_gaussian_of_256_classes(pictures):
+    """Where departure 12 is none: the paper's. Its posterior again has 1e-6 more."""
+    steps, start = pictures.exact("gaussian_t"), jnp.zeros(3, pictures.dtype)
+    matrices = tables.discretised_gaussian(pictures.exact("gaussian_betas"), 256)
+    s, t = (jnp.asarray(i / len(matrices), pictures.dtype) for i in (steps, steps + 1))
+    kernel = kernels.Tabulated(matrices, np.full(256, 1 / 256))
+    rows = jnp.broadcast_to(jnp.eye(256)[pictures["gaussian_rows"]], (3, 4, 256))
+    pictures.assert_near(kernel.push(rows, s, t), "gaussian_Q_rows", rtol=1e-6, atol=1e-12)
+    pictures.assert_near(kernel.push(rows, start, t), "gaussian_Qbar_rows", rtol=1e-6, atol=1e-12)
+
+    x_0, x_t = pictures["gaussian_x0"], pictures["gaussian_xt"]
+    p_s = kernel.push(categorical.one_hot(x_0, 256, dtype=pictures.dtype), start, s)
+    found = jnp.log(kernel.likelihood(x_t, s, t) + 1e-6) + jnp.log(p_s + 1e-6)
+    pictures.assert_near(found[1:], pictures.exact("gaussian_post_logits")[1:], **CLOSE)
+
+    p_0 = jax.nn.softmax(pictures["gaussian_logits"])
+    found = in_bits(bounds.discrete(kernel, x_0, p_0, x_t, s, t))[1:]
+    expected = pictures.exact("gaussian_vb_bpd")[1:]
+    pictures.assert_near(found, expected, rtol=3e-2, single=(3e-2, 0))
+    found = bounds.prior_kl(kernel, x_0) / x_0.shape[1] / np.log(2)
+    pictures.assert_near(found, "gaussian_prior_bpd", rtol=1e-3, single=(1e-4, 0))

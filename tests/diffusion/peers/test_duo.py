@@ -1,0 +1,45 @@
+"""Duo: uniform noise (Sahoo et al., 2025). Its psi samplers and its Gaussian schedules are left
+out: there is none of them here. Nor is its loss of masks in discrete time matched, which has the
+wrong alpha_s (departure 20).
+"""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from amd_jax.diffusion import bounds, kernels
+from tests.diffusion.peers import golden
+
+THEIRS = {
+    "loglinear": golden.almost_linear,
+    "cosine": lambda t: jnp.log1p(-jnp.sin((1 - 1e-3) * jnp.pi / 2 * t)),
+}
+
+
+@pytest.fixture(params=golden.CASES)
+def duo(request):
+    with golden.opened("duo", request.param) as peer:
+        yield peer
+
+
+@pytest.mark.parametrize(("name", "factor"), [("loglinear", 1.0), ("cosine", 1 - 1e-3)])
+def test_schedules_in_this_file_are_theirs(duo, name, factor):
+    """Departure 19: the derivative of its cosine lacks the factor 1 - 1e-3."""
+    alpha = jnp.exp(THEIRS[name](duo.t))
+    duo.assert_near(alpha, f"{name}_alpha", single=(1e-4, 1e-6))
+    found = golden.slope(THEIRS[name], duo.t) * alpha
+    duo.assert_near(found, factor * duo.exact(f"{name}_dalpha"), single=(1e-4, 1e-6))
+
+
+@pytest.mark.parametrize("form", [bounds.rate, bounds.rate.dispatch(object)])
+def test_continuous_loss(duo, form):
+    kernel = kernels.uniform(golden.almost_linear, duo.num_classes)
+    found = form(kernel, duo["x0"], jax.nn.softmax(duo["logits"]), duo["xt"], duo.t)
+    duo.assert_near(found, "nll", rtol=1e-8, atol=1e-11, single=(1e-4, 2e-4))
+
+
+def test_posterior(duo):
+    kernel = kernels.uniform(golden.almost_linear, duo.num_classes)
+    p_0 = jax.nn.softmax(duo["logits"])
+    found = kernels.posterior(kernel, p_0, duo["xt"], duo["s"], duo.t)
+    duo.assert_near(found, "posterior")
