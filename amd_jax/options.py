@@ -46,6 +46,11 @@ def chosen(option: Any) -> dict[str, Any]:
     return {n.name: n.default for n in numbers(option) if n.default != own[n.name]}
 
 
+def admitted(options: Iterable[T], kernel: Any) -> tuple[T, ...]:
+    """Those that are for a kernel; one that has no `admits` is for all."""
+    return tuple(o for o in options if not hasattr(o, "admits") or o.admits(kernel))
+
+
 def check(option: Any) -> None:
     """Raises ValueError for a number below its least value."""
     for name, value, _, _, least in numbers(option):

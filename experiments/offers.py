@@ -55,7 +55,7 @@ def choose(asked: Asked, model: Any) -> Choice:
         if not any(name in _fields(option) for option in heeded):
             raise ValueError(
                 f"--{name} is a number of {', '.join(of[name])}, which this command does not use. "
-                "Leave it out."
+                "Leave it out, or choose that by --bound, --sampler or --mode."
             )
 
     def filled(option: Any) -> Any:

@@ -120,6 +120,17 @@ def nearest_neighbours(vectors: np.ndarray, k: int) -> np.ndarray:
     return symmetric((near + near.T) / (2 * k))
 
 
+def gaussian(num_classes: int, reach: float) -> np.ndarray:
+    """Rates between ordered states, exp(-(i - j)² / (2 reach²)): (K, K), slowest mode at rate 1.
+
+    In continuous time what `tables.discretised_gaussian` does by steps.
+    """
+    if reach <= 0:
+        raise ValueError(f"reach must be above 0, in states; got {reach}. Try 1.0.")
+    distance = np.subtract.outer(np.arange(num_classes), np.arange(num_classes))
+    return symmetric(np.exp(-(distance**2 - 1) / (2 * reach**2)))  # neighbours have weight 1
+
+
 def symmetric(weights: np.ndarray) -> np.ndarray:
     """Rates of symmetric weights (K, K), scaled so that the slowest mode decays at rate 1."""
     rates = np.array(weights, np.float64)

@@ -193,22 +193,25 @@ ALL = (
 
 
 def of(kernel: Any, declared: tuple[Any, ...] = ()) -> tuple[Any, ...]:
-    """The samplers that a model offers: those declared, then all others, as far as for it."""
-    found = {sampler.name: sampler for sampler in reversed((*declared, *ALL))}  # the first counts
-    order = dict.fromkeys(sampler.name for sampler in (*declared, *ALL))
-    return tuple(found[name] for name in order if _admits(found[name], kernel))
+    """The samplers that a model offers: those declared, then all others, as far as for it.
+
+    Others that go from step to step take as many as the first unless they say otherwise.
+    """
+    steps = getattr(declared[0], "steps", None) if declared else None
+    found = {sampler.name: sampler for sampler in reversed(declared)}  # the first counts
+    names = dict.fromkeys(sampler.name for sampler in (*declared, *ALL))
+    for sampler in ALL:
+        if isinstance(sampler, Steps):
+            sampler = dataclasses.replace(sampler, steps=steps)
+        found.setdefault(sampler.name, sampler)
+    return options.admitted((found[name] for name in names), kernel)
 
 
 def check(sampler: Any, kernel: Any) -> None:
     """Raises ValueError, naming those that there are, for a sampler not for this kernel."""
-    if not _admits(sampler, kernel):
+    if not options.admitted((sampler,), kernel):
         known = ", ".join(other.name for other in of(kernel))
         raise ValueError(
             f"The sampler {sampler.name} is not for {type(kernel).__name__} as it is here; "
             f"those for it are {known}."
         )
-
-
-def _admits(sampler: Any, kernel: Any) -> bool:
-    """Whether a sampler is for a kernel; one that does not say is for all."""
-    return not hasattr(sampler, "admits") or sampler.admits(kernel)

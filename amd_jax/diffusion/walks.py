@@ -59,7 +59,10 @@ class Steps:
     def times(self, steps: int | None) -> Array:
         """Its grid. Raises ValueError for more steps than the model has."""
         if self.steps is None and steps is None:
-            raise ValueError("A model in continuous time is sampled in as many steps as you say.")
+            raise ValueError(
+                "A model in continuous time is sampled in as many steps as you say. "
+                "Give a number of steps, such as 256."
+            )
         chosen = steps if self.steps is None else self.steps
         if steps is not None and chosen > steps:
             raise ValueError(

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax import options
+from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.types import Array, Key, Params
 
@@ -32,6 +33,10 @@ class Correct:
             raise ValueError(
                 f"The error rate must be between 0 and 1; got {self.error_rate}. Try 0.05."
             )
+
+    def admits(self, kernel: Any) -> bool:
+        """For kernels by which a token may become another one, and not only a mask."""
+        return not kernels.is_masking(kernel)
 
     def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
         """Clean tokens for x (B, ...), int32 of the same shape; nothing is drawn."""

@@ -11,9 +11,11 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
+from amd_jax import options
 from amd_jax.diffusion import bounds, kernels, samplers
 from amd_jax.diffusion.process import Process
 from amd_jax.models.bounds import ImportanceWeighted
+from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from amd_jax.ops import categorical
@@ -38,7 +40,7 @@ class Diffusion:
     steps: int | None = 1000  # T
     samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
 
-    bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted())
+    bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), CodeLength())
     editors = (Correct(),)
 
     def __post_init__(self):
@@ -59,6 +61,9 @@ class Diffusion:
             )
         _check_signature(self.denoiser)
         object.__setattr__(self, "samplers", samplers.of(self.kernel, self.samplers))
+        for name in ("bounds", "editors"):
+            offered = options.admitted(getattr(type(self), name), self.kernel)
+            object.__setattr__(self, name, offered)
 
     @property
     def leave_one_out(self) -> bool:

@@ -22,6 +22,7 @@ FILES = {
     if "def build(" in path.read_text()
 }
 HOLLOW = {"network.width": 8, "network.join_width": 8, "network.blocks": 1}
+TRANSFORMER = {"network.width": 8, "network.blocks": 1, "network.heads": 2}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
@@ -46,8 +47,12 @@ SHRUNK = {
     "text8_dequantize uniform": {"variational": False, "couplings": 2, **FLOW},
     "quickstart": {"length": 32, **HOLLOW},
     "own_text": {"data.length": 32, **HOLLOW},
+    "own_text_masked": {"data.length": 32, **HOLLOW},
+    "own_text_masked gidd": {"p_uniform": 0.1, "data.length": 32, **HOLLOW},
     "text8_diffusion": LINEAR,
     "text8_diffusion:enwik8": LINEAR,
+    "text8_masked": TRANSFORMER,
+    "text8_masked:gidd": TRANSFORMER,
     "cityscapes_argmax": MAP_FLOW,
     "cityscapes_argmax gumbel": {"lift": "gumbel", **MAP_FLOW},
     "cityscapes_argmax variational": {"lift": "variational", **MAP_FLOW},
@@ -55,6 +60,7 @@ SHRUNK = {
     "maps_quickstart": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
     "maps_quickstart:squares": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
     "own_maps": HOLLOW_MAP,
+    "own_maps_ordinal": HOLLOW_MAP,
     "table4_row": MAP_FLOW,
     "table4_row diffusion": {"row": "diffusion", "denoiser.width": 8, "denoiser.join_width": 8},
 }
@@ -119,12 +125,12 @@ def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
     experiment, workdir = opened(name), tmp_path / "run"
     config = experiment.config()
     small = {"batch_size": 2, "num_steps": 6, "log_every": 1, **SHRUNK[name]}
-    if "timesteps" in config:
-        small["timesteps"] = 4
+    for steps in {"timesteps", "sampling_steps"} & set(config):
+        small[steps] = 4
     config.update_from_flattened_dict(small)
     if name.startswith("own_text"):
         config.data.path = str(book)
-    if name == "own_maps":
+    if name.startswith("own_maps"):
         config.data.path = str(maps_file)
     run, params = experiment.fit(workdir, config)
     begun = jax.tree.leaves_with_path(fresh(run, config))

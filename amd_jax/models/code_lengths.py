@@ -1,0 +1,80 @@
+"""Exact code lengths of masked diffusion: a text, token by token, in some order."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax import options
+from amd_jax.diffusion import kernels, orders, walks
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Key, Nats, Params
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeLength:
+    """Log p(x) of the model that reveals one token after the other, in L network calls.
+
+    By the chain rule, Σ_n log p(x[n] | what was revealed before n), for masks only. From left to
+    right or by confidence (`orders.scores`, which look at nothing that is still masked) it is the
+    exact log-likelihood of the model in that order; in random order its mean is the bound in
+    continuous time, for a network that does not look at the time, and log-mean-exp over several
+    `orders` nears the likelihood of random order (Hoogeboom et al., 2022, sec. 3).
+    """
+
+    order: str = options.number("random", f"which token next: {', '.join(orders.BY)}")
+    orders: int = options.number(
+        1, "random orders of each row, averaged as probabilities", least=1
+    )
+    name = "code_length"
+    exact = False
+    draws = 1
+
+    def __post_init__(self):
+        """Raises ValueError for an order that there is not, or several where there is one."""
+        options.check(self)
+        if self.order not in orders.BY:
+            raise ValueError(f"order is one of {', '.join(orders.BY)}; got order={self.order}.")
+        if self.orders > 1 and self.order != "random":
+            raise ValueError(
+                f"orders={self.orders} is for order=random; there is one order by {self.order}."
+            )
+
+    def admits(self, kernel: Any) -> bool:
+        """For masks only."""
+        return kernels.is_masking(kernel)
+
+    def told(self, model: Any) -> str:
+        """The order, and how many of them."""
+        several = f", {self.orders} averaged" if self.orders > 1 else ""
+        return f"exact code length in order {self.order}{several}"
+
+    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+        def add(j: Array, total: Nats) -> Nats:
+            return jnp.logaddexp(total, self.one(model, params, jax.random.fold_in(rng, j), x))
+
+        start = jnp.full(x.shape[0], -jnp.inf)
+        total = jax.lax.fori_loop(0, self.orders, add, start)
+        return total - jnp.log(float(self.orders))
+
+    def one(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+        """In one order: (B,)."""
+        process = model.open(params)
+        kernel, length = process.kernel, x[0].size
+        known = categorical.inside(x, kernel.num_classes)
+
+        def reveal(i: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
+            x_t, total = carry
+            rng_order, rng_place = jax.random.split(jax.random.fold_in(rng, i))
+            t = orders.when(kernel, jnp.full(x.shape[0], i / length))
+            p_0 = process.predict(x_t, t)
+            masked = x_t == kernel.num_classes
+            score = jnp.where(masked, orders.scores(self.order, rng_order, p_0), -jnp.inf)
+            best = score == score.max(axis=tuple(range(1, x.ndim)), keepdims=True)
+            now = walks.random_place(rng_place, x.shape, among=best)
+            told = jnp.where(now, categorical.log(categorical.gather(p_0, x)), 0.0)
+            return jnp.where(now, x, x_t), total + categorical.sum_event(told)
+
+        start = jnp.full_like(x, kernel.num_classes), jnp.zeros(x.shape[0])
+        return known + jax.lax.fori_loop(0, length, reveal, start)[1]

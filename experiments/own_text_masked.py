@@ -1,0 +1,58 @@
+"""Masked diffusion on your own text file, in continuous time (Shi et al., 2024, sec. 3).
+
+    python -m experiments.run --config=experiments/own_text_masked.py --config.data.path=book.txt
+
+As `own_text` in all but the noise: a token becomes a mask, and is revealed for good. Masks have
+samplers of their own (--sampler=confidence), and exact code lengths (--bound=code_length).
+--config.p_uniform=0.1 adds uniform noise on the way (GIDD, von Rütte et al., 2025), so that what
+was revealed may be corrected. This file: not run.
+"""
+
+from ml_collections import ConfigDict
+
+from amd_jax import models, networks
+from amd_jax.data import text
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.experiment import Parts, numbers
+from amd_jax.facts import Facts
+from amd_jax.learning import objectives, optimizers
+
+
+def get_config() -> ConfigDict:
+    """Numbers only: everything here can be overridden from the command line."""
+    config = numbers(
+        batch_size=8,
+        num_steps=7000,
+        clip=1.0,
+        checkpoint_every=1000,
+        evaluate_every=800,
+        log_every=50,
+    )
+    config.data = dict(path="", length=256, raw_bytes=False, min_count=1)
+    config.p_uniform = 0.0  # share of uniform noise at t = 1/2
+    config.sampling_steps = 256
+    config.network = dict(width=128, blocks=2, dilations=(1,), heads=0, join_width=192)
+    config.network.update(table_width=32, dtype="float32", remat=False)
+    config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
+    return config
+
+
+def data(config: ConfigDict) -> text.Text:
+    """What is learnt from; sampling does without."""
+    if not config.data.path:
+        raise ValueError("own_text_masked needs a file. Give --config.data.path=book.txt")
+    return text.load(**config.data)
+
+
+def build(config: ConfigDict, facts: Facts) -> Parts:
+    """Plain composition: to change a part, change its line."""
+    kernel = kernels.absorbing(schedules.linear, facts.num_classes)
+    if config.p_uniform:
+        kernel = kernels.masks_and_uniform(facts.num_classes, config.p_uniform)
+    frequencies = (*facts.log_frequencies, 0.0)  # that of the mask is never guessed
+    denoiser = networks.Hollow(len(kernel.prior), log_frequencies=frequencies, **config.network)
+    sampler = samplers.Ancestral(steps=config.sampling_steps)
+    model = models.Diffusion(kernel, denoiser, steps=None, samplers=(sampler,))
+    objective = objectives.CrossEntropy(model)
+    optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
+    return Parts(model, objective, optimizer)

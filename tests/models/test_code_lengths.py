@@ -1,0 +1,91 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import special
+
+from amd_jax import models
+from amd_jax.diffusion import certificates, kernels, orders, schedules
+from amd_jax.models import bounds
+from amd_jax.models.code_lengths import CodeLength
+from tests import zoo
+
+KERNEL = kernels.absorbing(schedules.linear, 3)
+EVERY = certificates.sequences(3, 3)
+
+
+@pytest.fixture(scope="module")
+def model():
+    found = models.Diffusion(KERNEL, zoo.Table(4), steps=None)
+    return found, zoo.parameters(found, length=3)
+
+
+def lengths(model, option, seed=0):
+    """The code length of every sequence, all of them in the same order where that is random."""
+    found, params = model
+    one = jax.jit(jax.vmap(lambda x: option(found, params, jax.random.key(seed), x[None])[0]))
+    with jax.enable_x64(True):
+        return np.asarray(one(jnp.asarray(EVERY)), np.float64)
+
+
+@pytest.mark.parametrize("by", orders.BY)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_probabilities_in_one_order_sum_to_one(model, by, seed):
+    assert np.exp(lengths(model, CodeLength(order=by), seed)).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_it_is_the_product_of_conditionals_from_left_to_right(model):
+    found, params = model
+    process = found.open(params)
+    total = np.zeros(len(EVERY))
+    for i in range(3):
+        x_t = jnp.asarray(np.where(np.arange(3) < i, EVERY, 3))
+        t = jnp.full(len(EVERY), 1 - i / 3)
+        p = np.asarray(process.predict(x_t, t))
+        total += np.log(p[np.arange(len(EVERY)), i, EVERY[:, i]])
+    np.testing.assert_allclose(lengths(model, CodeLength(order="left")), total, atol=2e-4)
+
+
+def test_of_the_exact_guess_every_order_gives_the_law_of_the_data():
+    data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
+
+    class Exact:
+        kernel = KERNEL
+        open = staticmethod(lambda params: certificates.exact(KERNEL, data))
+
+    for by in orders.BY:
+        found = lengths((Exact(), {}), CodeLength(order=by))
+        np.testing.assert_allclose(np.exp(found), data.ravel(), rtol=1e-3)
+
+
+def test_random_orders_from_the_bound_to_the_likelihood(model):
+    """Their mean is the bound in continuous time, and no more than log-mean-exp.
+
+    For a network that does not look at the time, which the masks tell.
+    """
+    found, params = model
+    params = {"network": {**params["network"], "b": jnp.zeros_like(params["network"]["b"])}}
+    x = jnp.tile(jnp.asarray(EVERY[[5, 20]]), (4000, 1))
+    code = jax.jit(CodeLength(), static_argnums=0)
+    one = np.asarray(code(found, params, jax.random.key(0), x)).reshape(-1, 2)
+    elbo = np.asarray(jax.jit(found.elbo)(params, jax.random.key(1), x)).reshape(-1, 2)
+    error = np.hypot(one.std(axis=0), elbo.std(axis=0)) / 4000**0.5
+    assert (abs(one.mean(axis=0) - elbo.mean(axis=0)) < 5 * error).all()
+    several = jax.jit(CodeLength(orders=64), static_argnums=0)(
+        found, params, jax.random.key(2), x[:2]
+    )
+    exact = special.logsumexp(one, axis=0) - np.log(4000)
+    assert (np.asarray(several) > one.mean(axis=0)).all()
+    np.testing.assert_allclose(several, exact, atol=0.3)
+
+
+def test_it_is_for_masks(model):
+    walk = zoo.diffusion("walk", "table", 4)
+    assert "code_length" in [bound.name for bound in bounds.of(model[0])]
+    assert "code_length" not in [bound.name for bound in bounds.of(walk)]
+    assert (model[0].editors, [editor.name for editor in walk.editors]) == ((), ["correct"])
+    with pytest.raises(ValueError, match="order is one of .*; got order=luck"):
+        CodeLength(order="luck")
+    with pytest.raises(ValueError, match="orders=3 is for order=random"):
+        CodeLength(order="left", orders=3)
+    assert CodeLength(orders=3).told(None) == "exact code length in order random, 3 averaged"
