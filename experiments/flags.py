@@ -17,7 +17,7 @@ from ml_collections import ConfigDict, config_flags
 from amd_jax.data import files
 from amd_jax.runs import folder as folders
 
-MODES = ("train", "evaluate", "sample", "report", "export")  # and the model's editors, as correct
+MODES = ("train", "evaluate", "sample", "infill", "report", "export")  # and editors, as correct
 EDIT = "edit"  # stands for all of these below
 DEFINE = {
     int: flags.DEFINE_integer,
@@ -40,8 +40,8 @@ class Flag(NamedTuple):
 
 
 SHOWN = ("train", "evaluate", EDIT)
-DRAWN = ("train", "sample", "report", "export")
-USED = ("evaluate", "sample", EDIT)
+DRAWN = ("train", "sample", "infill", "report", "export")
+USED = ("evaluate", "sample", "infill", EDIT)
 FLAGS = (
     Flag("config", None, "Experiment: a file, or the name of one in experiments/.", kind=str),
     Flag("workdir", None, "Folder of the run; default: runs/<config name>.", kind=str),
@@ -63,10 +63,11 @@ FLAGS = (
     Flag("num_texts", None, "Take this many rows (texts, maps, ...); all.", SHOWN, int, 1),
     Flag("bound", None, "Bounds to evaluate, with commas; the first.", ("train", "evaluate"), str),
     Flag("sampler", None, "Way to sample; the first that the model has.", DRAWN, str),
-    Flag("num_samples", None, "How many samples to draw.", ("train", "sample"), int, 1),
+    Flag("num_samples", None, "How many to draw.", ("train", "sample", "infill"), int, 1),
     Flag("chain", False, "Show samples on their way from noise to data.", ("sample",)),
     Flag("compare", False, "Compare the samples with the data, which are read.", ("sample",)),
-    Flag("text", None, "Text to correct.", ("train", EDIT), str),
+    Flag("text", None, "Text to correct, or with gaps.", ("train", "infill", EDIT), str),
+    Flag("gap", "_", "Sign that stands for one unknown character of --text.", ("infill",)),
     Flag("input", None, "File to correct: text, or a PNG of a map.", (EDIT,), str),
     Flag("half", False, "Keep parameters in half precision: half the size.", ("export",)),
     Flag("output", None, "Folder for what is made; default: the workdir.", (*DRAWN, EDIT), str),

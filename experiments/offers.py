@@ -48,6 +48,7 @@ def choose(asked: Asked, model: Any) -> Choice:
         "train": [*bounds, sampler, *offered.editors],
         "evaluate": bounds,
         "sample": [sampler],
+        "infill": [sampler],
         "report": [sampler, *offered.editors],
         "export": [sampler],
     }.get(mode, [editor for editor in offered.editors if editor.name == mode])

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
+import jax.numpy as jnp
+
 from amd_jax.diffusion import kernels
 from amd_jax.types import Array, Kernel
 
@@ -22,6 +24,11 @@ class Process:
     kernel: Kernel
     predict: Predict
     leave_one_out: bool = False
+    given: Array | None = None  # (B, ...) int, data that are known; -1 where they are not
+
+    def held(self, x: Array) -> Array:
+        """x (B, ...) with what is given in its place."""
+        return x if self.given is None else jnp.where(self.given >= 0, self.given, x)
 
     def denoised(self, x_t: Array, t: Array, rng: Array | None = None) -> Array:
         """p(x_0 | x_t), the own token's evidence included: (B, ...), (B,) -> (B, ..., K)."""

@@ -103,8 +103,10 @@ class Steps:
             if self.greedy:
                 likeliest = kernels.denoising_posterior(process.kernel, p_0, x, t).argmax(axis=-1)
                 moved = jnp.where(times[i + 1] > 0, moved, likeliest.astype(x.dtype))
+            moved = process.held(moved)
             for j in range(self.corrections):
-                moved = self.correct(process, jax.random.fold_in(rng_step, j), moved, s)
+                mended = self.correct(process, jax.random.fold_in(rng_step, j), moved, s)
+                moved = process.held(mended)
             return moved
 
         return jax.lax.fori_loop(0, len(times) - 1, step, x)

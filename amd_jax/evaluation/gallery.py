@@ -5,12 +5,14 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+import jax
 import numpy as np
 
 from amd_jax import parallel
 from amd_jax.evaluation import groups
+from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops import integers
-from amd_jax.types import Key, Model, Params
+from amd_jax.types import Array, Key, Model, Nats, Params
 
 WIDTH = 80  # columns of the console
 INDENT = "    "
@@ -33,6 +35,24 @@ def samples(
     count = -(-number // size)
     draw = _on_devices(model, sampler, (size, *event))
     return groups.run(draw, params, rng, count, size)[:number]
+
+
+@functools.partial(jax.jit, static_argnames=("model", "sampler"))
+def infilled(
+    model: Model,
+    params: Params,
+    rng: Key,
+    x: Array,
+    known: Array,
+    wanted: Array,
+    sampler: Any = None,
+) -> tuple[Array, Nats]:
+    """Rows x (B, ...) with what is not `known` drawn, and log p of what is `wanted` of it.
+
+    known, wanted bool (B, ...); the nats (B,) are exact, in order from left to right.
+    """
+    drawn = model.infill(params, rng, x, known, sampler=sampler)
+    return drawn, CodeLength(order="left").one(model, params, rng, drawn, known, wanted)
 
 
 @functools.lru_cache(maxsize=16)

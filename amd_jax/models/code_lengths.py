@@ -58,23 +58,40 @@ class CodeLength:
         total = jax.lax.fori_loop(0, self.orders, add, start)
         return total - jnp.log(float(self.orders))
 
-    def one(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
-        """In one order: (B,)."""
+    def one(
+        self,
+        model: Any,
+        params: Params,
+        rng: Key,
+        x: Array,
+        given: Array | None = None,
+        wanted: Array | None = None,
+    ) -> Nats:
+        """In one order, of the tokens that are wanted given those that are given: (B,).
+
+        Both are bool (B, ...); nothing is given and all is wanted unless said. Tokens that are
+        neither stay masked: nothing is known of them.
+        """
         process = model.open(params)
         kernel, length = process.kernel, x[0].size
-        known = categorical.inside(x, kernel.num_classes)
+        inside = categorical.inside(x, kernel.num_classes)
+        given = jnp.zeros(x.shape, bool) if given is None else given
+        wanted = ~given if wanted is None else wanted & ~given
+        start = jnp.where(given, x, kernel.num_classes)
+        calls = categorical.sum_event(wanted).max()
 
         def reveal(i: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
             x_t, total = carry
             rng_order, rng_place = jax.random.split(jax.random.fold_in(rng, i))
-            t = orders.when(kernel, jnp.full(x.shape[0], i / length))
-            p_0 = process.predict(x_t, t)
             masked = x_t == kernel.num_classes
+            t = orders.when(kernel, 1 - categorical.sum_event(masked) / length)
+            masked &= wanted
+            p_0 = process.predict(x_t, t)
             score = jnp.where(masked, orders.scores(self.order, rng_order, p_0), -jnp.inf)
             best = score == score.max(axis=tuple(range(1, x.ndim)), keepdims=True)
-            now = walks.random_place(rng_place, x.shape, among=best)
+            now = walks.random_place(rng_place, x.shape, among=best) & masked
             told = jnp.where(now, categorical.log(categorical.gather(p_0, x)), 0.0)
             return jnp.where(now, x, x_t), total + categorical.sum_event(told)
 
-        start = jnp.full_like(x, kernel.num_classes), jnp.zeros(x.shape[0])
-        return known + jax.lax.fori_loop(0, length, reveal, start)[1]
+        carry = start, jnp.zeros(x.shape[0])
+        return inside + jax.lax.fori_loop(0, calls, reveal, carry)[1]

@@ -161,16 +161,47 @@ class Diffusion:
         `steps` are the sampler's network calls; fewer than T walk a coarser grid. Raises
         ValueError for more than T.
         """
-        sampler = self.samplers[0] if sampler is None else sampler
-        process = self.open(params)
-        samplers.check(sampler, process.kernel)
-        if steps is not None:
-            if not hasattr(sampler, "steps"):
-                raise ValueError(f"{sampler.name} takes no steps: leave steps={steps} out.")
-            sampler = dataclasses.replace(sampler, steps=steps)
+        process, sampler = self.open(params), self._chosen(sampler, steps)
         rng_noise, rng = jax.random.split(rng)
         x = kernels.draw_prior(process.kernel, rng_noise, shape)
         return sampler(process, rng, x, sampler.times(self.steps))
+
+    def infill(
+        self,
+        params: Params,
+        rng: Key,
+        x: Array,
+        known: Array,
+        steps: int | None = None,
+        sampler: Sampler | None = None,
+    ) -> Array:
+        """x (B, ...) with the tokens that are not `known`, bool (B, ...), drawn given the others.
+
+        For masks: what is known is held, which is exact as far as the sampler is. Raises
+        ValueError for other kernels, where holding known tokens is biased by far.
+        """
+        process, sampler = self.open(params), self._chosen(sampler, steps)
+        if not kernels.is_masking(process.kernel):
+            raise ValueError(
+                "Infilling needs masks; with other noise, known tokens that are held clean bias "
+                f"the rest. The kernel is {type(process.kernel).__name__}: train with "
+                "kernels.absorbing, as own_text_masked does."
+            )
+        inside = jnp.where(known, x, 0)
+        categorical.inside(inside, process.kernel.num_classes)
+        process = dataclasses.replace(process, given=jnp.where(known, x, -1))
+        start = jnp.where(known, x, process.kernel.num_classes).astype(jnp.int32)
+        return sampler(process, rng, start, sampler.times(self.steps))
+
+    def _chosen(self, sampler: Sampler | None, steps: int | None) -> Sampler:
+        """A sampler, the first declared unless given, with a number of steps; or ValueError."""
+        sampler = self.samplers[0] if sampler is None else sampler
+        samplers.check(sampler, self.kernel)
+        if steps is None:
+            return sampler
+        if not hasattr(sampler, "steps"):
+            raise ValueError(f"{sampler.name} takes no steps: leave steps={steps} out.")
+        return dataclasses.replace(sampler, steps=steps)
 
     def walk(
         self,
@@ -181,8 +212,7 @@ class Diffusion:
         sampler: Sampler | None = None,
     ) -> Iterator[tuple[float, np.ndarray]]:
         """States of one walk, `frames` or less, as they come: pairs (t, x (B, ...)), t falling."""
-        sampler = self.samplers[0] if sampler is None else sampler
-        samplers.check(sampler, self.open(params).kernel)
+        sampler = self._chosen(sampler, None)
         times = np.asarray(sampler.times(self.steps))
         stops = np.unique(np.linspace(0, len(times) - 1, frames).round().astype(int))
         rng_noise, rng = jax.random.split(rng)

@@ -1,0 +1,96 @@
+"""The command line with masks: their samplers, code lengths, and texts with gaps."""
+
+import re
+
+import pytest
+
+from tests.experiments.command import QUICK, ROOT, command
+
+MASKED = f"--config={ROOT / 'experiments' / 'own_text_masked.py'}"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A short training, and the command that reads it."""
+    place = tmp_path_factory.mktemp("masked")
+    book = place / "book.txt"
+    book.write_text("the quick brown fox jumps over the lazy dog and runs on " * 40)
+    numbers = ["data.length=16", "network.width=8", "network.join_width=8", "network.blocks=1"]
+    numbers += ["network.table_width=0", "batch_size=2", "num_steps=6", "sampling_steps=8"]
+    numbers = [f"--config.{number}" for number in numbers]
+    workdir = f"--workdir={place / 'run'}"
+    done = command(MASKED, f"--config.data.path={book}", *numbers, workdir, "--num_texts=4")
+    return done, lambda *flags: command(MASKED, workdir, *flags)
+
+
+def test_training_shows_samples_and_no_corrections(run):
+    done, _ = run
+    assert done.ending is None
+    assert "continuous time, 8 times drawn each" in done.out
+    assert "sample 4:" in done.out
+    assert "correct" not in done.out
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--sampler=first_hitting",),
+        ("--sampler=confidence", "--by=entropy", "--steps=4"),
+        ("--sampler=entropy_bound", "--gamma=0.5"),
+        ("--sampler=dndm", "--temperature=0.5"),
+        ("--sampler=predictor_corrector", "--kind=rescale", "--eta=0.2", "--chain"),
+        ("--corrections=1", "--top_p=0.9", "--greedy", "--spacing=cosine"),
+    ],
+)
+def test_samplers_of_masks(run, flags):
+    _, command = run
+    done = command("--mode=sample", *flags)
+    assert done.ending is None
+    assert ("t = 0.50" if "--chain" in flags else "sample 4:") in done.out
+
+
+def test_code_lengths_stand_beside_the_bound(run):
+    _, command = run
+    done = command("--mode=evaluate", "--bound=elbo,code_length", "--order=left", "--num_texts=4")
+    assert re.search(r"on 4 texts \(exact code length in order left\)", done.out)
+    several = command("--mode=evaluate", "--bound=code_length", "--orders=3", "--num_texts=4")
+    assert "in order random, 3 averaged" in several.out
+
+
+def test_gaps_are_filled(run):
+    _, command = run
+    done = command("--mode=infill", "--text=the ____k", "--num_samples=3")
+    assert done.ending is None
+    lines = done.out.splitlines()
+    assert len(lines) == 9
+    for head, text, signs in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
+        assert re.fullmatch(r"\d+\.\d bits, \d+\.\d\d a char:", head)
+        assert re.fullmatch(r"    the .{4}k", text)
+        assert signs == "        ^^^^"
+    bits = [float(head.split()[0]) for head in lines[::3]]
+    assert bits == sorted(bits)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--text=the fox",), "The text has no gap. Write _ for every unknown character."),
+        ((), 'takes a text with gaps, for a model of texts: --text="the ____ of the"'),
+        (("--text=a_b", "--gap=a"), "A gap is one character that the data do not have; got 'a'"),
+        (("--text=a_b", "--gap=__"), "A gap is one character"),
+        (("--text=the quick brown _ox",), "The model is of texts of 16 chars; got 19."),
+        (("--text=The f_x",), "got 'T' at position 0"),
+        (("--text=f_x", "--sampler=euler", "--steps=0"), "steps must be at least 1"),
+        (("--text=f_x", "--split=test"), "--split is for .*; --mode=infill does not heed it"),
+    ],
+)
+def test_what_cannot_be_filled_is_one_line(run, flags, says):
+    _, command = run
+    assert re.search(says, command("--mode=infill", *flags).error)
+
+
+def test_uniform_noise_is_not_filled(trained):
+    workdir, _ = trained
+    error = command(QUICK, f"--workdir={workdir}", "--mode=infill", "--text=the f_x").error
+    assert "Infilling needs masks" in error
+    assert "own_text_masked" in error

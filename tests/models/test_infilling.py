@@ -1,0 +1,78 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import certificates, kernels, samplers, schedules
+from amd_jax.evaluation import gallery
+from amd_jax.models.code_lengths import CodeLength
+from tests import enumeration, zoo
+
+DATA = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
+KERNEL = kernels.absorbing(schedules.linear, 3)
+DRAWS = 20_000
+
+
+class Exact(models.Diffusion):
+    """A diffusion with the guess that a perfect network would make."""
+
+    def open(self, params, *, train=False):
+        return certificates.exact(self.kernel, DATA)
+
+
+MODEL = Exact(KERNEL, zoo.Table(4), steps=64)
+WAYS = {
+    "first_hitting": samplers.FirstHitting(),
+    "confidence": samplers.Confidence(),
+    "entropy_bound": samplers.EntropyBound(gamma=0.0),
+    "ancestral": samplers.Ancestral(corrections=2),  # redraws what is known too, were it not held
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_fillings_have_the_law_of_the_data_given_what_is_known(name):
+    x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])
+    law = DATA[:, 2, :] / DATA[:, 2, :].sum()
+    rows = jnp.tile(x, (DRAWS, 1))
+    infill = jax.jit(lambda rng: MODEL.infill({}, rng, rows, known, sampler=WAYS[name]))
+    drawn = np.asarray(infill(jax.random.key(0)))
+    assert (drawn[:, 1] == 2).all()
+    enumeration.assert_drawn_from(enumeration.number(drawn[:, ::2], 3), law.ravel())
+
+
+def test_the_probability_of_a_filling_is_exact():
+    """Of the first token given the second; of the third nothing is known."""
+    known, wanted = jnp.array([[False, True, False]]), jnp.array([[True, False, False]])
+    drawn, nats = gallery.infilled(
+        MODEL, {}, jax.random.key(1), jnp.array([[0, 1, 0]]), known, wanted
+    )
+    law = DATA.sum(axis=2)[:, 1]
+    assert np.exp(nats[0]) == pytest.approx(law[drawn[0, 0]] / law.sum(), rel=1e-4)
+    whole = CodeLength(order="left").one(MODEL, {}, jax.random.key(0), drawn, known, ~known)
+    given = DATA[:, 1, :] / DATA[:, 1, :].sum()
+    assert np.exp(whole[0]) == pytest.approx(given[drawn[0, 0], drawn[0, 2]], rel=1e-4)
+
+
+def test_nothing_known_is_sampling_and_all_known_changes_nothing():
+    x = jnp.array([[0, 1, 2], [2, 2, 0]])
+    everything = MODEL.infill({}, jax.random.key(0), x, jnp.ones_like(x, bool))
+    np.testing.assert_array_equal(everything, x)
+    nothing = MODEL.infill({}, jax.random.key(0), x, jnp.zeros_like(x, bool))
+    assert ((nothing >= 0) & (nothing < 3)).all()
+
+
+def test_other_noise_is_refused():
+    model = zoo.diffusion("uniform-cosine", "table", 5)
+    x = jnp.zeros((1, 2), jnp.int32)
+    with pytest.raises(ValueError, match="Infilling needs masks.*The kernel is Mixing"):
+        model.infill(zoo.parameters(model), jax.random.key(0), x, x == 0)
+    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
+        MODEL.infill({}, jax.random.key(0), x + 3, x == 0)
+    with pytest.raises(ValueError, match="takes no steps"):
+        MODEL.infill({}, jax.random.key(0), x, x == 0, 4, samplers.FirstHitting())
+    fewer = dataclasses.replace(MODEL, steps=4)
+    with pytest.raises(ValueError, match=r"steps must be in \[1, 4\]"):
+        fewer.infill({}, jax.random.key(0), x, x == 0, steps=8)
