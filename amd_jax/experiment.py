@@ -313,6 +313,8 @@ def _validation(run: Run) -> loop.Evaluate | None:
     def evaluate(params: Params) -> dict[str, float]:
         number = run.config.evaluate_texts
         found, _ = report.bits(run.model, params, run.data, split="validation", number=number)
+        for line in getattr(run.model, "told", lambda _: [])(params):
+            stored.say(line)
         name = f"validation_{bounds.of(run.model)[0].name}_bits_per_{run.facts.unit}"
         error = {f"{name}_error": found.error} if found.examples > 1 else {}
         return {name: found.bits, **error}

@@ -12,7 +12,7 @@ import numpy as np
 
 from amd_jax import models, networks
 from amd_jax.data import dataset
-from amd_jax.diffusion import kernels, samplers, schedules, tables
+from amd_jax.diffusion import kernels, learned, samplers, schedules, tables
 from amd_jax.facts import TextFacts
 from amd_jax.ops import categorical, integers, scalars
 from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
@@ -144,7 +144,14 @@ class LearnedPower:
         return kernels.uniform(schedules.polynomial(power), self.num_classes)
 
 
-LEARNED = {"learned_power": LearnedPower()}
+PACE = learned.LearnedSchedule(kernels.uniform(schedules.linear, 3), bins=4)
+KERNELS["warped"] = PACE.open({"levels": jnp.array([0.5, -1.0, 0.0, 1.0])})
+KERNELS["class_masking"] = learned.ClassMasking(jnp.array([0.6, 1.7]))
+LEARNED = {
+    "learned_power": LearnedPower(),
+    "learned_schedule": PACE,
+    "per_class_masking": learned.PerClassMasking(2),
+}
 
 
 class Table(nn.Module):
@@ -206,7 +213,7 @@ DENOISERS = {  # number of states -> module
 def diffusion(kernel: str, denoiser: str, steps: int | None) -> models.Diffusion:
     """A model of the zoo's parts."""
     chosen = (KERNELS | LEARNED)[kernel]
-    states = len(chosen.prior) if kernel in KERNELS else chosen.num_classes
+    states = len(chosen.prior) if hasattr(chosen, "prior") else chosen.num_classes
     return models.Diffusion(chosen, DENOISERS[denoiser](states), steps=steps)
 
 

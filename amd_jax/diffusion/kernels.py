@@ -31,6 +31,7 @@ __all__ = [
     "differentiable",
     "draw_prior",
     "init",
+    "plain",
     "is_masking",
     "masks_and_uniform",
     "opened",
@@ -73,6 +74,11 @@ def denoising_posterior(kernel: Kernel, p_0: Array, x_t: Array, t: Array) -> Arr
 def differentiable(kernel: Kernel | LearnedKernel) -> bool:
     """Whether a kernel has a derivative in time; tables, and schedules by tables, have none."""
     return schedules.differentiable(getattr(kernel, "schedule", kernel))
+
+
+def plain(kernel: Kernel | LearnedKernel) -> Kernel | LearnedKernel:
+    """The kernel whose schedule is learnt, or the kernel itself: what can be said before that."""
+    return getattr(kernel, "kernel", kernel)
 
 
 def is_masking(kernel: Kernel | LearnedKernel) -> bool:

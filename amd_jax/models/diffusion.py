@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax import options
-from amd_jax.diffusion import bounds, kernels, samplers
+from amd_jax.diffusion import bounds, kernels, learned, samplers
 from amd_jax.diffusion.process import Process
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.code_lengths import CodeLength
@@ -60,9 +60,10 @@ class Diffusion:
                 f"got steps={self.steps}. Use steps={known}."
             )
         _check_signature(self.denoiser)
-        object.__setattr__(self, "samplers", samplers.of(self.kernel, self.samplers))
+        kernel = kernels.plain(self.kernel)
+        object.__setattr__(self, "samplers", samplers.of(kernel, self.samplers))
         for name in ("bounds", "editors"):
-            offered = options.admitted(getattr(type(self), name), self.kernel)
+            offered = options.admitted(getattr(type(self), name), kernel)
             object.__setattr__(self, name, offered)
 
     @property
@@ -101,7 +102,8 @@ class Diffusion:
 
         def predict(x_t: Array, t: Array, rng: Key | None = None) -> Array:
             rngs = {"dropout": rng} if train else None
-            logits = self.denoiser.apply(weights, x_t, t, train=train, rngs=rngs)
+            time = learned.network_time(kernel, t)
+            logits = self.denoiser.apply(weights, x_t, time, train=train, rngs=rngs)
             possible = jnp.arange(logits.shape[-1]) < kernel.num_classes
             return jax.nn.softmax(logits.astype(jnp.float32), axis=-1, where=possible)
 
@@ -110,8 +112,11 @@ class Diffusion:
     def check(self, params: Params, rng: Key, x: Array) -> None:
         """Raises ValueError if the denoiser breaks its promise to leave the own token out.
 
-        Training calls it once, on real data `x` (B, ...).
+        So it does for a learned kernel that has collapsed. Training calls it once, on real data
+        `x` (B, ...), and again if a step fails.
         """
+        if hasattr(self.kernel, "check"):
+            self.kernel.check(params["kernel"])
         if not self.leave_one_out:
             return
         moved = float(jax.jit(self._leak)(params, rng, x))
@@ -121,6 +126,16 @@ class Diffusion:
                 f"{moved:.2g} when only their own token changed. Find the path by which a "
                 "position sees itself, or drop leave_one_out = True."
             )
+
+    def told(self, params: Params) -> list[str]:
+        """Lines on what a kernel has learnt, and whether it has collapsed; none if it cannot."""
+        lines = [self.kernel.told(params["kernel"])] if hasattr(self.kernel, "told") else []
+        try:
+            if hasattr(self.kernel, "check"):
+                self.kernel.check(params["kernel"])
+        except ValueError as error:
+            lines.append(str(error))
+        return lines
 
     def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
         """-(T L_i + prior_kl) with i stratified over the batch: (B,), E[elbo] <= log p(x)."""
@@ -196,7 +211,7 @@ class Diffusion:
     def _chosen(self, sampler: Sampler | None, steps: int | None) -> Sampler:
         """A sampler, the first declared unless given, with a number of steps; or ValueError."""
         sampler = self.samplers[0] if sampler is None else sampler
-        samplers.check(sampler, self.kernel)
+        samplers.check(sampler, kernels.plain(self.kernel))
         if steps is None:
             return sampler
         if not hasattr(sampler, "steps"):

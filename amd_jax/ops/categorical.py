@@ -15,8 +15,9 @@ def one_hot(x: Array, num_classes: int, dtype=jnp.float32) -> Array:
 
 
 def log(p: Array) -> Array:
-    """log p, with p floored at 1e-30 so that it and its gradient stay finite."""
-    return jnp.log(jnp.maximum(p, FLOOR))
+    """log p, with p floored at 1e-30 so that it and two derivatives of it stay finite."""
+    possible = p > FLOOR
+    return jnp.where(possible, jnp.log(jnp.where(possible, p, 1.0)), jnp.log(FLOOR))
 
 
 def normalize(p: Array) -> Array:

@@ -1,0 +1,181 @@
+"""Objectives that train the parameters of a kernel beside the network's.
+
+`NegativeElbo` gives a kernel a part of its gradient only: x_t is drawn from it, and a draw passes
+none on. What is reported is the bound here too; what is there for its gradient has the value 0.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax.diffusion import bounds, kernels
+from amd_jax.diffusion.learned import LearnedSchedule
+from amd_jax.diffusion.process import Process
+from amd_jax.models import Diffusion
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Kernel, Key, Nats, Params
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LeaveOneOutReinforce:
+    """-elbo of a diffusion whose kernel learns, with the gradient of the law of x_t.
+
+    Two x_t of each row at one time, with losses f and f': (f + f') / 2, and of value 0 but for
+    the gradient ½ (f - f') ∇ (log q_t(x_t | x) - log q_t(x_t' | x)), each loss the other's
+    baseline (Shi et al., 2024, sec. 6). Unbiased for any kernel, in discrete time and
+    in continuous; two network evaluations of each row.
+    """
+
+    model: Diffusion
+
+    def __post_init__(self):
+        """Raises ValueError for a kernel without parameters."""
+        _check_learns(self.model.kernel, "LeaveOneOutReinforce")
+
+    def init(self) -> tuple:
+        """Nothing to remember."""
+        return ()
+
+    def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
+        """-elbo per example, the mean of two draws, (B,) in nats; no evidence."""
+        rng_time, rng_noise, rng_network = jax.random.split(rng, 3)
+        steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
+        s, t = (u, u) if steps is None else _ends(bounds.steps_at(u, steps), steps)
+        process = self.model.open(params, train=True)
+        x_t = kernels.corrupt(process.kernel, rng_noise, _twice(x), _twice(t))
+        nats = reinforced(process, rng_network, x, x_t, s, t, steps)
+        return nats + bounds.prior_kl(process.kernel, x), ()
+
+    def update(self, memory: tuple, evidence: tuple) -> tuple:
+        """Nothing to update."""
+        return memory
+
+
+def reinforced(
+    process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
+) -> Nats:
+    """(f + f') / 2 of a pair of draws, with the gradient of their law: (B,) in nats.
+
+    x (B, ...); x_t (2B, ...), the second draws after all first ones; s and t (B,).
+    """
+    rows, times = _twice(x), _twice(t)
+    f = negative_term(process, rng, rows, x_t, _twice(s), times, steps)
+    log_q = log_likelihood(process.kernel, rows, x_t, times)
+    (f_1, f_2), (log_q_1, log_q_2) = jnp.split(f, 2), jnp.split(log_q, 2)
+    score = 0.5 * jax.lax.stop_gradient(f_1 - f_2) * (log_q_1 - log_q_2)
+    return 0.5 * (f_1 + f_2) + gradient_only(score)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LeastVariance:
+    """-elbo in continuous time for the network, and for a `LearnedSchedule` its variance.
+
+    The bound's mean does not depend on the schedule, so the schedule gets no gradient of it, but
+    that of log E[L²], L the term of a row: with the level held fixed it is
+    -E[L² ∇ log p(level)] / E[L²], for which no draw has to be differentiated. One network
+    evaluation (Kingma et al., 2021, app. I, where the gradient is of E[L²]). In terms of logits it
+    is heights - (the shares that the bins have in E[L²]), of order 1 whatever the losses are.
+
+    The memory holds a decayed mean of L²: in the first step the schedule stands still.
+    """
+
+    model: Diffusion
+    decay: float = 0.99
+
+    def __post_init__(self):
+        """Raises ValueError for other kernels, and for discrete time."""
+        _check_learns(self.model.kernel, "LeastVariance")
+        if not isinstance(self.model.kernel, LearnedSchedule):
+            raise ValueError(
+                "LeastVariance is for a LearnedSchedule, whose mean bound is one for all "
+                f"parameters; {type(self.model.kernel).__name__} changes the bound itself. Use "
+                "LeaveOneOutReinforce."
+            )
+        if self.model.steps is not None:
+            raise ValueError(
+                "LeastVariance needs continuous time, where the bound does not depend on the "
+                f"schedule; got steps={self.model.steps}. Use steps=None, or "
+                "LeaveOneOutReinforce, or ImportanceSampledElbo and a schedule that is fixed."
+            )
+
+    def init(self) -> dict[str, Array]:
+        """A decayed sum of L², and of the weights it was made with: () each."""
+        return {"square": jnp.zeros(()), "weight": jnp.zeros(())}
+
+    def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
+        """-elbo per example, (B,) in nats; the evidence is L², summed and counted."""
+        rng_time, rng = jax.random.split(rng)
+        rng_noise, rng_network = jax.random.split(rng)
+        still = params | {"kernel": jax.lax.stop_gradient(params["kernel"])}
+        process = self.model.open(still, train=True)
+        t = bounds.stratified(rng_time, x.shape[0])
+        x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+        terms = negative_term(process, rng_network, x, x_t, t, t, None)
+        square = jax.lax.stop_gradient(terms) ** 2
+        evidence = {"square": square.sum(), "count": jnp.full((), x.shape[0], jnp.float32)}
+        schedule = self.model.kernel.open(params["kernel"]).schedule
+        fall = -square * schedule.log_density(t) * self._scale(memory)
+        return terms + bounds.prior_kl(process.kernel, x) + gradient_only(fall), evidence
+
+    def update(self, memory: dict, evidence: dict) -> dict:
+        """The decayed sums, after one more step."""
+        new = {"square": evidence["square"] / evidence["count"], "weight": 1.0}
+        return {k: self.decay * memory[k] + (1 - self.decay) * new[k] for k in memory}
+
+    def _scale(self, memory: dict) -> Array:
+        """1 / E[L²], as far as it is known; 0 before."""
+        known = memory["square"] > 0
+        return jnp.where(known, memory["weight"] / jnp.where(known, memory["square"], 1.0), 0.0)
+
+
+def negative_term(
+    process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
+) -> Nats:
+    """What -elbo has of x_t at time t, without `prior_kl`: (B,) in nats.
+
+    T L_i of the step from t to s; with steps=None the limit of many steps, where s is not read.
+    Where the network does not see the own token, the mean over that token.
+    """
+    kernel, p_0 = process.kernel, process.predict(x_t, t, rng)
+    if steps is None and process.leave_one_out:
+        known = functools.partial(bounds.divergence, kernel, x, p_0)
+        terms = -jax.jvp(known, (t,), (jnp.ones_like(t),))[1]
+    elif steps is None:
+        terms = bounds.rate(kernel, x, p_0, x_t, t)
+    elif process.leave_one_out:
+        terms = steps * bounds.leave_one_out(kernel, x, p_0, s, t)
+    else:
+        terms = steps * bounds.discrete(kernel, x, p_0, x_t, s, t)
+    return categorical.sum_event(terms)
+
+
+def log_likelihood(kernel: Kernel, x: Array, x_t: Array, t: Array) -> Nats:
+    """Log q_t(x_t | x), summed over the event: (B, ...), (B, ...), (B,) -> (B,)."""
+    q = categorical.gather(kernel.likelihood(x_t, jnp.zeros_like(t), t), x)
+    return categorical.sum_event(categorical.log(q))
+
+
+def gradient_only(a: Array) -> Array:
+    """A number that is 0 and has the gradient of `a`."""
+    return a - jax.lax.stop_gradient(a)
+
+
+def _ends(i: Array, steps: int) -> tuple[Array, Array]:
+    """Times s < t of the ends of step i (B,) in {1, …, T}."""
+    return (i - 1) / steps, i / steps
+
+
+def _twice(a: Array) -> Array:
+    """A, and once more after it: (B, ...) -> (2B, ...)."""
+    return jnp.concatenate([a, a])
+
+
+def _check_learns(kernel: Kernel, name: str) -> None:
+    """Raises ValueError for a kernel without parameters."""
+    if not hasattr(kernel, "open"):
+        raise ValueError(
+            f"{name} trains the parameters of a kernel; {type(kernel).__name__} has none. Use "
+            "NegativeElbo, which costs less."
+        )
