@@ -14,7 +14,7 @@ STEPS = [(0.0, 0.1), (0.0, 1.0), (0.3, 0.4), (0.2, 0.7), (0.9, 1.0)]
 general = bounds.discrete.dispatch(object)
 
 
-@pytest.fixture(params=zoo.KERNELS)
+@pytest.fixture(params=quick(zoo.KERNELS, *zoo.FAMILIES))
 def kernel(request):
     return zoo.KERNELS[request.param]
 
@@ -150,7 +150,7 @@ def test_a_perfect_guess_costs_nothing(name):
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.2))
 def test_rate_is_the_limit_of_discrete(name, t):
     with jax.enable_x64(True):
@@ -180,7 +180,7 @@ def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     np.testing.assert_allclose(found[3:], 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.7))
 def test_the_divergence_falls_by_the_expected_rate(name, t):
     """For one guess for all x_t, as of a network that does not see it."""

@@ -6,11 +6,12 @@ from scipy import linalg
 
 from amd_jax.diffusion import kernels, rates, schedules, tables
 from tests import enumeration, zoo
+from tests.variants import quick
 
 GRID = [(0.0, 0.1), (0.0, 1.0), (0.2, 0.3), (0.3, 0.7), (0.9, 1.0)]  # on the tables' grids
 
 
-@pytest.fixture(params=zoo.KERNELS)
+@pytest.fixture(params=quick(zoo.KERNELS, *zoo.FAMILIES))
 def kernel(request):
     return zoo.KERNELS[request.param]
 

@@ -9,6 +9,7 @@ import pytest
 from amd_jax import models
 from amd_jax.diffusion import certificates, kernels, samplers, schedules, walks
 from tests import enumeration, zoo
+from tests.variants import quick
 
 DRAWS = 20_000
 GRIDS = {
@@ -99,12 +100,16 @@ HAS_ALPHA = ("uniform", "absorbing")
 
 
 def pairs():
-    """Each sampler with each kernel that it is for."""
+    """Each sampler with each kernel that it is for; the quick ones are those on masks.
+
+    The other pairs are slow tests.
+    """
     for name, sampler in zoo.SAMPLERS.items():
         for kind, kernel in KERNELS.items():
             needs_alpha = name.startswith("predictor_corrector-")
             if sampler.admits(kernel) and (kind in HAS_ALPHA or not needs_alpha):
-                yield pytest.param(sampler, kernel, id=f"{name}-{kind}")
+                marks = () if kind == "absorbing" or name == "ancestral" else pytest.mark.slow
+                yield pytest.param(sampler, kernel, id=f"{name}-{kind}", marks=marks)
 
 
 @functools.cache
@@ -151,7 +156,9 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
 
 
 @pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
-@pytest.mark.parametrize("kind", ["uniform", "absorbing", "masks_and_uniform", "round"])
+@pytest.mark.parametrize(
+    "kind", quick(["uniform", "absorbing", "masks_and_uniform", "round"], "uniform")
+)
 def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
     data = certificates.correlated()
     with jax.enable_x64(True):

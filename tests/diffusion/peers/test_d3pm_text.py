@@ -10,11 +10,12 @@ import pytest
 
 from amd_jax.diffusion import kernels, rates, schedules, tables
 from tests.diffusion.peers import golden
+from tests.variants import quick
 
 NEAR = np.array([[0, 1], [5, 5], [4, 5], [0, 4], [3, 0], [2, 4]])  # as theirs are near: see below
 
 
-@pytest.fixture(params=["f64", "f32"])
+@pytest.fixture(params=quick(["f64", "f32"], "f64"))
 def text(request):
     with golden.opened("d3pm", ("K6", request.param)) as peer:
         yield peer
