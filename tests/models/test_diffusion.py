@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from amd_jax import models, networks
-from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion import bounds, kernels, learned, schedules
 from amd_jax.experiment import numbers
 from amd_jax.learning import loop, objectives
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
@@ -23,6 +23,9 @@ from tests.variants import quick
 
 DRAWS = 4000  # per sequence
 QUICK = ("uniform-cosine", "absorbing-linear", "uneven-cosine", "birth_death-linear", "walk")
+
+
+SHARED = (kernels.Mixing, zoo.BirthDeath)  # which `draws_of` makes anew of schedule and prior
 
 
 class Measured(NamedTuple):
@@ -65,7 +68,7 @@ def measure(model, scale=0.5, shared=False):
     kernel = model.open(params).kernel
     x = enumeration.sequences(kernel.num_classes, zoo.LENGTH)
     rng = jax.random.key(1)
-    if shared and hasattr(kernel, "schedule"):
+    if shared and isinstance(kernel, SHARED) and not isinstance(kernel.schedule, learned.Warped):
         family = kernel.num_classes if isinstance(kernel, kernels.Mixing) else None
         log_alpha = kernel.schedule(jnp.arange(model.steps + 1) / model.steps)
         prior = jnp.asarray(kernel.prior)
@@ -113,7 +116,7 @@ def test_log_weight_is_unbiased_for_each_sequence(measured):
 
 def test_bound_is_the_exact_one_and_below(measured):
     assert (measured.bound <= np.log(measured.p) + 1e-5).all()
-    assert_mean(measured.elbo, measured.bound, 0.1)
+    assert_mean(measured.elbo, measured.bound, 0.12)
     assert_mean(measured.all_steps, measured.bound, 0.05)
 
 
