@@ -96,11 +96,13 @@ KERNELS = {
     "round": kernels.Generator(zoo.ROUND, schedules.linear),
     "gaussian": zoo.KERNELS["table-gaussian"],
 }
+QUICK = ("ancestral", "ancestral-corrected", "tau_leaping", "predictor_corrector-cap", "dndm")
+QUICK += ("first_hitting", "confidence-entropy", "entropy_bound-loose")
 HAS_ALPHA = ("uniform", "absorbing")
 
 
 def pairs():
-    """Each sampler with each kernel that it is for; the quick ones are those on masks.
+    """Each sampler with each kernel that it is for; some on masks are quick.
 
     The other pairs are slow tests.
     """
@@ -108,7 +110,7 @@ def pairs():
         for kind, kernel in KERNELS.items():
             needs_alpha = name.startswith("predictor_corrector-")
             if sampler.admits(kernel) and (kind in HAS_ALPHA or not needs_alpha):
-                marks = () if kind == "absorbing" or name == "ancestral" else pytest.mark.slow
+                marks = () if kind == "absorbing" and name in QUICK else pytest.mark.slow
                 yield pytest.param(sampler, kernel, id=f"{name}-{kind}", marks=marks)
 
 

@@ -13,6 +13,7 @@ from amd_jax.exports import description
 from amd_jax.facts import MapFacts
 from amd_jax.transforms import argmax, laws
 from tests import zoo
+from tests.variants import quick
 
 DENSE = {"blocks": 1, "growth": 2, "depth": 1, "width": 4}
 MAPS = MapFacts(3, (4, 4), frequencies=(0.5, 0.25, 0.25), palette=((0, 0, 0),) * 3)
@@ -46,6 +47,7 @@ TEXTS = {
     "digits of base 3": lambda: text_flow(0, base=3),
     "coupling": lambda: text_flow(2),
 }
+QUICK = (*zoo.FAMILIES, "autoregressive", "coupling")
 MODELS = {
     **{name: (make, (2, 6)) for name, make in TEXTS.items()},
     **{lift: (lambda lift=lift: map_flow(lift), (2, 4, 4)) for lift in recipes.LIFTS},
@@ -60,7 +62,7 @@ def back(model):
     return description.compose(described, arrays)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", quick(MODELS, *QUICK))
 def test_the_same_model_comes_back(name):
     make, shape = MODELS[name]
     model = make()

@@ -19,6 +19,8 @@ from amd_jax.ops import categorical
 from tests import enumeration, zoo
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 with np.load(pathlib.Path(__file__).parents[1] / "golden" / "peers" / "genmd4.npz") as file:
     GOLDEN = dict(file)
 

@@ -15,6 +15,8 @@ from amd_jax.ops import categorical
 from tests.diffusion.peers import golden
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 CLOSE = {"rtol": 1e-6, "atol": 1e-6, "single": (1e-4, 1e-4)}
 TABLES = ["uniform", "uniform_band", "gaussian", "absorbing"]
 MIXTURES = ["uniform", "absorbing"]

@@ -12,6 +12,8 @@ from amd_jax.diffusion import kernels, rates, schedules, tables
 from tests.diffusion.peers import golden
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 NEAR = np.array([[0, 1], [5, 5], [4, 5], [0, 4], [3, 0], [2, 4]])  # as theirs are near: see below
 
 

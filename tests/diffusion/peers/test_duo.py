@@ -10,6 +10,8 @@ import pytest
 from amd_jax.diffusion import bounds, kernels
 from tests.diffusion.peers import golden
 
+pytestmark = pytest.mark.slow
+
 THEIRS = {
     "loglinear": golden.almost_linear,
     "cosine": lambda t: jnp.log1p(-jnp.sin((1 - 1e-3) * jnp.pi / 2 * t)),

@@ -9,6 +9,8 @@ from amd_jax.diffusion import bounds, kernels, schedules
 from amd_jax.ops import categorical
 from tests.diffusion.peers import golden
 
+pytestmark = pytest.mark.slow
+
 EPS = 1e-3
 THEIRS = {
     "loglinear": golden.almost_linear,

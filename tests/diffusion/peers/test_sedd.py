@@ -13,6 +13,8 @@ from amd_jax.diffusion import bounds, kernels
 from amd_jax.ops import categorical
 from tests.diffusion.peers import golden
 
+pytestmark = pytest.mark.slow
+
 THEIRS = {
     "loglinear": golden.almost_linear,
     "geometric": golden.from_zero(lambda t: -(1e-3 ** (1 - t)) * 20.0**t),  # departure 26

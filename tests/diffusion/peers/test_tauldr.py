@@ -12,6 +12,8 @@ from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
 from tests.diffusion.peers import golden
 
+pytestmark = pytest.mark.slow
+
 RATES = ["uniform", "birthdeath", "gausstarget"]
 
 
