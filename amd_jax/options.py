@@ -20,14 +20,21 @@ class Number(NamedTuple):
     kind: type  # int, float, bool or str
     help: str
     least: float | None  # the smallest value that is allowed
+    among: tuple[str, ...] | None  # the values that there are
 
 
 def number(
-    default: Any, help: str, *, kind: type | None = None, least: float | None = None
+    default: Any,
+    help: str,
+    *,
+    kind: type | None = None,
+    least: float | None = None,
+    among: tuple[str, ...] | None = None,
 ) -> Any:
     """A field of an option; its `kind` is needed where the default is None."""
     kind = type(default) if kind is None else kind
-    metadata = {"kind": kind, "help": help, "least": least}
+    help = help if among is None else f"{help}: {', '.join(among)}"
+    metadata = {"kind": kind, "help": help, "least": least, "among": among}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -52,10 +59,12 @@ def admitted(options: Iterable[T], kernel: Any) -> tuple[T, ...]:
 
 
 def check(option: Any) -> None:
-    """Raises ValueError for a number below its least value."""
-    for name, value, _, _, least in numbers(option):
+    """Raises ValueError for a number below its least value, or not among those that there are."""
+    for name, value, _, _, least, among in numbers(option):
         if least is not None and value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}; got {name}={value}.")
+        if among is not None and value not in among:
+            raise ValueError(f"{name} is one of {', '.join(among)}; got {name}={value}.")
 
 
 def named(options: Iterable[T], name: str, what: str) -> T:

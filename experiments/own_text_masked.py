@@ -1,4 +1,4 @@
-"""Masked diffusion on your own text file, in continuous time (Shi et al., 2024, sec. 3).
+"""Masked diffusion on your own text file, in continuous time (Shi et al., 2024).
 
     python -m experiments.run --config=experiments/own_text_masked.py --config.data.path=book.txt
 
@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, networks
 from amd_jax.data import text
-from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion import kernels, samplers
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -46,9 +46,7 @@ def data(config: ConfigDict) -> text.Text:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    kernel = kernels.absorbing(schedules.linear, facts.num_classes)
-    if config.p_uniform:
-        kernel = kernels.masks_and_uniform(facts.num_classes, config.p_uniform)
+    kernel = kernels.masks_and_uniform(facts.num_classes, config.p_uniform)
     frequencies = (*facts.log_frequencies, 0.0)  # that of the mask is never guessed
     denoiser = networks.Hollow(len(kernel.prior), log_frequencies=frequencies, **config.network)
     sampler = samplers.Ancestral(steps=config.sampling_steps)

@@ -1,4 +1,4 @@
-"""Masked diffusion on text8 and enwik8 in the setting of MD4 (Shi et al., 2024, sec. 6).
+"""Masked diffusion on text8 and enwik8 in the setting of MD4 (Shi et al., 2024).
 
     python -m experiments.run --config=experiments/text8_masked.py
     python -m experiments.run --config=experiments/text8_masked.py:gidd
@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from amd_jax import models, networks
 from amd_jax.data import text8
 from amd_jax.data.text import Text
-from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion import kernels, samplers
 from amd_jax.experiment import LONG, Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -46,9 +46,7 @@ def data(config: ConfigDict) -> Text:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    kernel = kernels.absorbing(schedules.linear, facts.num_classes)
-    if config.p_uniform:
-        kernel = kernels.masks_and_uniform(facts.num_classes, config.p_uniform)
+    kernel = kernels.masks_and_uniform(facts.num_classes, config.p_uniform)
     denoiser = networks.Transformer(len(kernel.prior), **config.network)
     sampler = samplers.Ancestral(steps=config.sampling_steps)
     model = models.Diffusion(kernel, denoiser, steps=None, samplers=(sampler,))

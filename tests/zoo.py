@@ -12,7 +12,7 @@ import numpy as np
 
 from amd_jax import models, networks
 from amd_jax.data import dataset
-from amd_jax.diffusion import kernels, learned, samplers, schedules, tables
+from amd_jax.diffusion import class_masking, kernels, learned, samplers, schedules, tables
 from amd_jax.facts import TextFacts
 from amd_jax.ops import categorical, integers, scalars
 from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
@@ -151,11 +151,11 @@ class LearnedPower:
 
 PACE = learned.LearnedSchedule(kernels.uniform(schedules.linear, 3), bins=4)
 KERNELS["warped"] = PACE.open({"levels": jnp.array([0.5, -1.0, 0.0, 1.0])})
-KERNELS["class_masking"] = learned.ClassMasking(jnp.array([0.6, 1.7]))
+KERNELS["class_masking"] = class_masking.ClassMasking(jnp.array([0.6, 1.7]))
 LEARNED = {
     "learned_power": LearnedPower(),
     "learned_schedule": PACE,
-    "per_class_masking": learned.PerClassMasking(2),
+    "per_class_masking": class_masking.PerClassMasking(2),
 }
 
 

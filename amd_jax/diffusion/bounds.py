@@ -114,10 +114,28 @@ def term(process: Process, rng: Key, x: Array, s: Array, t: Array) -> Nats:
     """
     rng_noise, rng_network = jax.random.split(rng)
     x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
-    p_0 = process.predict(x_t, t, rng_network)
+    return term_of(process, rng_network, x, x_t, s, t)
+
+
+def term_of(process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array) -> Nats:
+    """`term` of a given x_t (B, ...), or of all its own tokens where they are not seen: (B,)."""
+    p_0 = process.predict(x_t, t, rng)
     if process.leave_one_out:
         return categorical.sum_event(leave_one_out(process.kernel, x, p_0, s, t))
     return categorical.sum_event(discrete(process.kernel, x, p_0, x_t, s, t))
+
+
+def rate_of(process: Process, rng: Key, x: Array, x_t: Array, t: Array) -> Nats:
+    """The limit of `term_of` per unit of time as s nears t: (B,) in nats.
+
+    Without the own token it is -d/dt of the divergence at a fixed guess, exact over that token;
+    otherwise `rate`. Needs a kernel with a derivative in time.
+    """
+    p_0 = process.predict(x_t, t, rng)
+    if process.leave_one_out:
+        known = functools.partial(divergence, process.kernel, x, p_0)
+        return categorical.sum_event(-jax.jvp(known, (t,), (jnp.ones_like(t),))[1])
+    return categorical.sum_event(rate(process.kernel, x, p_0, x_t, t))
 
 
 def prior_kl(kernel: Kernel, x: Array) -> Nats:
@@ -150,22 +168,12 @@ def elbo_of_all_steps(process: Process, rng: Key, x: Array, steps: int) -> Nats:
 
 
 def continuous(process: Process, rng: Key, x: Array) -> Nats:
-    """The limit of `elbo` for T -> ∞, at one time stratified over the batch: (B,).
-
-    Without the own token it is -d/dt of the divergence at a fixed guess, exact over that token;
-    otherwise `rate`. Needs a kernel with a derivative in time.
-    """
+    """The limit of `elbo` for T -> ∞, `rate_of` at one time stratified over the batch: (B,)."""
     rng_time, rng = jax.random.split(rng)
     rng_noise, rng_network = jax.random.split(rng)
     t = stratified(rng_time, x.shape[0])
     x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
-    p_0 = process.predict(x_t, t, rng_network)
-    if process.leave_one_out:
-        known = functools.partial(divergence, process.kernel, x, p_0)
-        terms = -jax.jvp(known, (t,), (jnp.ones_like(t),))[1]
-    else:
-        terms = rate(process.kernel, x, p_0, x_t, t)
-    return -categorical.sum_event(terms) - prior_kl(process.kernel, x)
+    return -rate_of(process, rng_network, x, x_t, t) - prior_kl(process.kernel, x)
 
 
 def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:

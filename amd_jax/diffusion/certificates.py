@@ -134,17 +134,16 @@ def _revealed(sampler: orders.Reveal, process: Process, length: int) -> Array:
     kernel, mask = process.kernel, process.kernel.num_classes
     every = sequences(mask + 1, length)
     masked = jnp.asarray(every == mask)
-    random = getattr(sampler, "by", "") == "random" or isinstance(sampler, orders.FirstHitting)
+    if sampler.at_random and hasattr(sampler, "count") and sampler.count(length) > 1:
+        raise ValueError("The law of several tokens at random at once is not known here.")
     stay = jax.nn.one_hot(every, mask + 1)
 
     @jax.jit
     def call(now: Array) -> Array:
         count = masked.sum(axis=1)
         t = orders.when(kernel, 1 - count / length)
-        p_0 = walks.tempered(
-            process.predict(jnp.asarray(every), t), sampler.temperature, sampler.top_p
-        )
-        if random:  # one at a time, all places alike
+        p_0 = sampler.sharpened(process, jnp.asarray(every), t)
+        if sampler.at_random:  # one at a time, all places alike
             drawn = jnp.zeros(len(every))
             for place in range(length):
                 chosen = jnp.arange(length) == place
@@ -175,8 +174,7 @@ def _at_transitions(sampler: orders.DNDM, process: Process, length: int) -> Arra
     )
 
     def moves(t: Array) -> tuple[Array, ...]:
-        p_0 = process.predict(jnp.asarray(every), jnp.full(len(every), t))
-        p_0 = walks.tempered(p_0, sampler.temperature, sampler.top_p)
+        p_0 = sampler.sharpened(process, jnp.asarray(every), jnp.full(len(every), t))
         return tuple(_one_place(p_0, every, place) for place in range(2)) + (_moves(p_0, every),)
 
     @jax.jit

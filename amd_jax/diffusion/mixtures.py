@@ -141,9 +141,13 @@ class MasksAndUniform(Mixture):
 
 def masks_and_uniform(
     num_classes: int, p_uniform: float = 0.2, gamma: float = 1.0
-) -> MasksAndUniform:
-    """Masks with a share `p_uniform` of uniform noise at t = 1/2 (von Rütte et al., 2025)."""
-    return MasksAndUniform(num_classes, p_uniform, gamma)
+) -> MasksAndUniform | Mixing:
+    """Masks with a share `p_uniform` of uniform noise at t = 1/2 (von Rütte et al., 2025, sec. 3).
+
+    With none of it masks alone, `absorbing(schedules.linear, …)`, and what they allow.
+    """
+    noise = MasksAndUniform(num_classes, p_uniform, gamma)
+    return noise if p_uniform else absorbing(schedules.linear, num_classes)
 
 
 def mask_only(num_classes: int) -> Array:

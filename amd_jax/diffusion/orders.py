@@ -18,19 +18,13 @@ from amd_jax.types import Array, Kernel, Key
 
 
 @dataclasses.dataclass(frozen=True)
-class Reveal:
+class Reveal(walks.Sharpened):
     """A walk in which each call of the network reveals some of the masked tokens, for good.
 
     To add one: a frozen dataclass with a `name` and the method `chosen`.
     """
 
-    temperature: float = options.number(1.0, "power 1 / temperature of the guess, renormalised")
-    top_p: float = options.number(1.0, "keep the likeliest classes with this much of the guess")
-
-    def __post_init__(self):
-        """Raises ValueError for a number that is out of its range."""
-        options.check(self)
-        walks.check_guess(self)
+    at_random = False  # whether places are chosen by chance, all alike
 
     def admits(self, kernel: Kernel) -> bool:
         """For masks only."""
@@ -58,7 +52,7 @@ class Reveal:
             rng_place, rng_token = jax.random.split(jax.random.fold_in(rng, i))
             masked = x == mask
             t = when(kernel, 1 - categorical.sum_event(masked) / length)
-            p_0 = walks.tempered(process.predict(x, t), self.temperature, self.top_p)
+            p_0 = self.sharpened(process, x, t)
             now = self.chosen(rng_place, p_0, masked, most(x)) & masked
             return i + 1, jnp.where(now, categorical.sample(rng_token, p_0), x)
 
@@ -81,21 +75,24 @@ class Confidence(Reveal):
     steps: int | None = options.number(
         None, "network calls; one for each token unless given", kind=int, least=1
     )
-    by: str = options.number("probability", f"which first: {', '.join(BY)}")
+    by: str = options.number("probability", "which first", among=BY)
     name = "confidence"
 
-    def __post_init__(self):
-        """Raises ValueError for an order that there is not."""
-        super().__post_init__()
-        if self.by not in BY:
-            raise ValueError(f"by is one of {', '.join(BY)}; got by={self.by}.")
+    @property
+    def at_random(self) -> bool:
+        """Whether places are chosen by chance."""
+        return self.by == "random"
+
+    def count(self, length: int) -> int:
+        """The tokens of a call, for data of so many."""
+        return -(-length // (self.steps or length))
 
     def chosen(self, rng: Key, p_0: Array, masked: Array, most: Array) -> Array:
         """The surest of each row, as many as it takes for `steps` calls: bool (B, ...)."""
         score = scores(self.by, rng, p_0)
         rank = ranks(jnp.where(masked, -score, jnp.inf))
-        count = -(-masked[0].size // (self.steps or masked[0].size))
-        return rank < categorical.expand(jnp.minimum(most, count), rank.ndim)
+        count = jnp.minimum(most, self.count(masked[0].size))
+        return rank < categorical.expand(count, rank.ndim)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,15 +109,12 @@ class EntropyBound(Reveal):
 
     def chosen(self, rng: Key, p_0: Array, masked: Array, most: Array) -> Array:
         """The surest, while the sum without the last is at most gamma: bool (B, ...)."""
-        entropy = -scores("entropy", rng, p_0)
-        rank = ranks(jnp.where(masked, entropy, jnp.inf))
-        flat = jnp.where(masked, entropy, 0.0).reshape(masked.shape[0], -1)
-        earlier = rank.reshape(flat.shape)
-        order = jnp.argsort(earlier, axis=1)
-        falling = jnp.take_along_axis(flat, order, axis=1)
-        before = jnp.cumsum(falling, axis=1) - falling
-        before = jnp.take_along_axis(before, earlier, axis=1).reshape(masked.shape)
-        return (before <= self.gamma) & (rank < categorical.expand(most, rank.ndim))
+        entropy = jnp.where(masked, -scores("entropy", rng, p_0), jnp.inf)
+        flat, rank = (a.reshape(len(a), -1) for a in (entropy, ranks(entropy)))
+        rising = jnp.where(jnp.isinf(flat), 0.0, flat)
+        rising = jnp.take_along_axis(rising, jnp.argsort(rank, axis=1), axis=1)
+        before = jnp.take_along_axis(jnp.cumsum(rising, axis=1) - rising, rank, axis=1)
+        return ((before <= self.gamma) & (rank < most[:, None])).reshape(masked.shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +126,7 @@ class FirstHitting(Reveal):
     """
 
     name = "first_hitting"
+    at_random = True
 
     def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
         """From times[0] to times[-1], one token after the other."""
@@ -148,7 +143,7 @@ class FirstHitting(Reveal):
             noise = 1 - kernel.keep(jnp.zeros(batch), t, 1)
             u = jax.random.uniform(rng_time, (batch,), minval=1e-7)
             s = when(kernel, 1 - noise * u ** (1 / count))
-            p_0 = walks.tempered(process.predict(x, s), self.temperature, self.top_p)
+            p_0 = self.sharpened(process, x, s)
             place = walks.random_place(rng_place, x.shape, among=masked)
             now = place & categorical.expand(active(t, x) & (s > times[-1]), x.ndim)
             return i + 1, s, jnp.where(now, categorical.sample(rng_token, p_0), x)
@@ -158,7 +153,7 @@ class FirstHitting(Reveal):
 
 
 @dataclasses.dataclass(frozen=True)
-class DNDM:
+class DNDM(walks.Sharpened):
     """Draws when each token stops being noise, and calls the network only then.
 
     P(τ <= t) = 1 - α_t; at its τ a token is drawn from the guess, and stays (Chen et al., 2024).
@@ -170,14 +165,7 @@ class DNDM:
     steps: int | None = options.number(
         None, "times at which tokens change; one for each token unless given", kind=int, least=1
     )
-    temperature: float = options.number(1.0, "power 1 / temperature of the guess, renormalised")
-    top_p: float = options.number(1.0, "keep the likeliest classes with this much of the guess")
     name = "dndm"
-
-    def __post_init__(self):
-        """Raises ValueError for a number that is out of its range."""
-        options.check(self)
-        walks.check_guess(self)
 
     def admits(self, kernel: Kernel) -> bool:
         """For kernels that keep or redraw, with a prior that does not move."""
@@ -201,7 +189,7 @@ class DNDM:
         def reveal(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             i, tau, x = carry
             t = tau.reshape(x.shape[0], -1).max(axis=1)
-            p_0 = walks.tempered(process.predict(x, t), self.temperature, self.top_p)
+            p_0 = self.sharpened(process, x, t)
             now = (tau == categorical.expand(t, x.ndim)) & (tau > 0)
             drawn = categorical.sample(jax.random.fold_in(rng, i), p_0)
             return i + 1, jnp.where(now, 0.0, tau), jnp.where(now, drawn, x)

@@ -16,7 +16,7 @@ from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.orders import DNDM, Confidence, EntropyBound, FirstHitting
 from amd_jax.diffusion.process import Process
-from amd_jax.diffusion.walks import Steps, grid, tempered
+from amd_jax.diffusion.walks import Steps, grid
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key
 
@@ -29,12 +29,10 @@ __all__ = [
     "Euler",
     "FirstHitting",
     "PredictorCorrector",
-    "Steps",
     "TauLeaping",
     "check",
     "grid",
     "of",
-    "tempered",
 ]
 
 
@@ -128,15 +126,13 @@ class PredictorCorrector(Steps):
     number grows with S. It mends what a wrong guess has done earlier.
     """
 
-    kind: str = options.number("constant", f"how much is made noise: {', '.join(KINDS)}")
+    kind: str = options.number("constant", "how much is made noise", among=KINDS)
     eta: float = options.number(0.04, "how much of it")
     name = "predictor_corrector"
 
     def __post_init__(self):
-        """Raises ValueError for a kind that there is not, and for η outside [0, 1]."""
+        """Raises ValueError for a number that is out of its range, as η outside [0, 1]."""
         super().__post_init__()
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is one of {', '.join(KINDS)}; got kind={self.kind}.")
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must be in [0, 1]; got eta={self.eta}.")
 

@@ -1,7 +1,6 @@
 """What samplers have in common: grids of times, a guess that is sharpened, a walk over steps."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,13 +18,40 @@ def grid(steps: int, spacing: str = "uniform") -> Array:
     """The times of S steps from noise to data: (S + 1,), from 1 down to 0.
 
     With "cosine" they are cos(π/2 (1 - i / S)), denser near noise: as many masked tokens are
-    revealed in a step as are known already allow (Shi et al., 2024, sec. 4.3).
+    revealed in a step as are known already allow (Shi et al., 2024).
     """
     return SPACINGS[spacing](jnp.arange(steps, -1, -1) / steps)
 
 
 @dataclasses.dataclass(frozen=True)
-class Steps:
+class Sharpened:
+    """What samplers of any kind have: a guess that may be made surer than the network is."""
+
+    temperature: float = options.number(1.0, "power 1 / temperature of the guess, renormalised")
+    top_p: float = options.number(1.0, "keep the likeliest classes with this much of the guess")
+
+    def __post_init__(self):
+        """Raises ValueError for a number that is out of its range."""
+        options.check(self)
+        if not self.temperature > 0:
+            raise ValueError(
+                f"temperature must be above 0; got temperature={self.temperature}. For the "
+                "likeliest tokens only, use a small one, such as 0.01."
+            )
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be in (0, 1]; got top_p={self.top_p}.")
+
+    def admits(self, kernel: Kernel) -> bool:
+        """Whether the sampler is for this kernel."""
+        return True
+
+    def sharpened(self, process: Process, x_t: Array, t: Array) -> Array:
+        """The guess of x_0 from the other tokens, at this temperature and top_p: (B, ..., K)."""
+        return tempered(process.predict(x_t, t), self.temperature, self.top_p)
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps(Sharpened):
     """A walk from time to time, one network call each: what its kinds have in common.
 
     To add one: a frozen dataclass with a `name` and the method `law`, and `admits` if it is not
@@ -35,26 +61,11 @@ class Steps:
     steps: int | None = options.number(
         None, "network calls; the model's number of steps unless given", kind=int, least=1
     )
-    spacing: str = options.number("uniform", "times of the steps: uniform or cosine")
-    temperature: float = options.number(1.0, "power 1 / temperature of the guess, renormalised")
-    top_p: float = options.number(1.0, "keep the likeliest classes with this much of the guess")
+    spacing: str = options.number("uniform", "times of the steps", among=tuple(SPACINGS))
     greedy: bool = options.number(False, "take the likeliest token in the last step")
     corrections: int = options.number(
         0, "Gibbs steps after each step: a random token anew, given the others", least=0
     )
-
-    def __post_init__(self):
-        """Raises ValueError for a number that is out of its range."""
-        options.check(self)
-        check_guess(self)
-        if self.spacing not in SPACINGS:
-            raise ValueError(
-                f"spacing is one of {', '.join(SPACINGS)}; got spacing={self.spacing}."
-            )
-
-    def admits(self, kernel: Kernel) -> bool:
-        """Whether the sampler is for this kernel."""
-        return True
 
     def times(self, steps: int | None) -> Array:
         """Its grid. Raises ValueError for more steps than the model has."""
@@ -72,7 +83,7 @@ class Steps:
 
     def guess(self, process: Process, x_t: Array, t: Array) -> Array:
         """The sharpened guess of x_0; tokens that are masked no more stay: (B, ..., K)."""
-        p_0 = tempered(process.predict(x_t, t), self.temperature, self.top_p)
+        p_0 = self.sharpened(process, x_t, t)
         if not kernels.is_masking(process.kernel):
             return p_0
         masked = (x_t == process.kernel.num_classes)[..., None]
@@ -80,8 +91,7 @@ class Steps:
 
     def anew(self, process: Process, x: Array, s: Array) -> Array:
         """The law at s of every token given the others, by the sharpened guess: (B, ..., K)."""
-        p_0 = tempered(process.predict(x, s), self.temperature, self.top_p)
-        return process.kernel.push(p_0, jnp.zeros_like(s), s)
+        return process.kernel.push(self.sharpened(process, x, s), jnp.zeros_like(s), s)
 
     def law(self, process: Process, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
         """The law of every token at s, given the guess p_0 (B, ..., K) at t: (B, ..., K)."""
@@ -120,17 +130,6 @@ class Steps:
         rng_place, rng_token = jax.random.split(rng)
         anew = categorical.sample(rng_token, self.anew(process, x, s))
         return jnp.where(random_place(rng_place, x.shape), anew, x)
-
-
-def check_guess(sampler: Any) -> None:
-    """Raises ValueError for a temperature or a share of the guess that there cannot be."""
-    if not sampler.temperature > 0:
-        raise ValueError(
-            f"temperature must be above 0; got temperature={sampler.temperature}. For the "
-            "likeliest tokens only, use a small one, such as 0.01."
-        )
-    if not 0 < sampler.top_p <= 1:
-        raise ValueError(f"top_p must be in (0, 1]; got top_p={sampler.top_p}.")
 
 
 def tempered(p: Array, temperature: float, top_p: float) -> Array:

@@ -5,7 +5,6 @@ none on. What is reported is the bound here too; what is there for its gradient 
 """
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +23,7 @@ class LeaveOneOutReinforce:
 
     Two x_t of each row at one time, with losses f and f': (f + f') / 2, and of value 0 but for
     the gradient ½ (f - f') ∇ (log q_t(x_t | x) - log q_t(x_t' | x)), each loss the other's
-    baseline (Shi et al., 2024, sec. 6). Unbiased for any kernel, in discrete time and
+    baseline (Shi et al., 2024). Unbiased for any kernel, in discrete time and
     in continuous; two network evaluations of each row.
     """
 
@@ -75,8 +74,8 @@ class LeastVariance:
     The bound's mean does not depend on the schedule, so the schedule gets no gradient of it, but
     that of log E[L²], L the term of a row: with the level held fixed it is
     -E[L² ∇ log p(level)] / E[L²], for which no draw has to be differentiated. One network
-    evaluation (Kingma et al., 2021, app. I, where the gradient is of E[L²]). In terms of logits it
-    is heights - (the shares that the bins have in E[L²]), of order 1 whatever the losses are.
+    evaluation (Kingma et al., 2021, sec. 5.1, where the gradient is of E[L²]). In terms of logits
+    it is heights - (the shares that the bins have in E[L²]), of order 1 whatever the losses are.
 
     The memory holds a decayed mean of L²: in the first step the schedule stands still.
     """
@@ -138,17 +137,9 @@ def negative_term(
     T L_i of the step from t to s; with steps=None the limit of many steps, where s is not read.
     Where the network does not see the own token, the mean over that token.
     """
-    kernel, p_0 = process.kernel, process.predict(x_t, t, rng)
-    if steps is None and process.leave_one_out:
-        known = functools.partial(bounds.divergence, kernel, x, p_0)
-        terms = -jax.jvp(known, (t,), (jnp.ones_like(t),))[1]
-    elif steps is None:
-        terms = bounds.rate(kernel, x, p_0, x_t, t)
-    elif process.leave_one_out:
-        terms = steps * bounds.leave_one_out(kernel, x, p_0, s, t)
-    else:
-        terms = steps * bounds.discrete(kernel, x, p_0, x_t, s, t)
-    return categorical.sum_event(terms)
+    if steps is None:
+        return bounds.rate_of(process, rng, x, x_t, t)
+    return steps * bounds.term_of(process, rng, x, x_t, s, t)
 
 
 def log_likelihood(kernel: Kernel, x: Array, x_t: Array, t: Array) -> Nats:

@@ -5,6 +5,8 @@ event. `draws` is how many copies of a row it looks at together.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -65,12 +67,18 @@ class ImportanceWeighted:
         return f"importance-weighted bound, k = {self.importance_samples}"
 
     def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
-        def add(j: Array, total: Nats) -> Nats:
-            return jnp.logaddexp(total, model.log_weight(params, jax.random.fold_in(rng, j), x))
+        draw = functools.partial(model.log_weight, params)
+        return log_mean_exp(draw, rng, x, self.importance_samples)
 
-        start = jnp.full(x.shape[0], -jnp.inf)
-        total = jax.lax.fori_loop(0, self.importance_samples, add, start)
-        return total - jnp.log(float(self.importance_samples))
+
+def log_mean_exp(draw: Callable[[Key, Array], Nats], rng: Key, x: Array, number: int) -> Nats:
+    """Log of the mean of exp(draw(rng, x)) over so many keys, one after the other: (B,)."""
+
+    def add(j: Array, total: Nats) -> Nats:
+        return jnp.logaddexp(total, draw(jax.random.fold_in(rng, j), x))
+
+    total = jax.lax.fori_loop(0, number, add, jnp.full(x.shape[0], -jnp.inf))
+    return total - jnp.log(float(number))
 
 
 def of(model: Model) -> tuple[Bound, ...]:

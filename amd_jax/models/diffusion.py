@@ -2,18 +2,17 @@
 
 import dataclasses
 import functools
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
 from amd_jax import options
 from amd_jax.diffusion import bounds, kernels, learned, samplers
 from amd_jax.diffusion.process import Process
+from amd_jax.models import promises
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct
@@ -59,7 +58,7 @@ class Diffusion:
                 f"A kernel with matrices for {known} steps has times for a divisor of {known}; "
                 f"got steps={self.steps}. Use steps={known}."
             )
-        _check_signature(self.denoiser)
+        promises.check_signature(self.denoiser)
         kernel = kernels.plain(self.kernel)
         object.__setattr__(self, "samplers", samplers.of(kernel, self.samplers))
         for name in ("bounds", "editors"):
@@ -117,15 +116,9 @@ class Diffusion:
         """
         if hasattr(self.kernel, "check"):
             self.kernel.check(params["kernel"])
-        if not self.leave_one_out:
-            return
-        moved = float(jax.jit(self._leak)(params, rng, x))
-        if moved > 1e-4:
-            raise ValueError(
-                f"{type(self.denoiser).__name__} says leave_one_out, but its logits moved by "
-                f"{moved:.2g} when only their own token changed. Find the path by which a "
-                "position sees itself, or drop leave_one_out = True."
-            )
+        if self.leave_one_out:
+            classes = self.open(params).kernel.num_classes
+            promises.check_leaves_out(self.denoiser, params["network"], rng, x, classes)
 
     def told(self, params: Params) -> list[str]:
         """Lines on what a kernel has learnt, and whether it has collapsed; none if it cannot."""
@@ -238,27 +231,6 @@ class Diffusion:
             x = _walked(self, sampler, params, rng_part, x, times[start : stop + 1])
             yield float(times[stop]), np.asarray(x)
 
-    def _leak(self, params: Params, rng: Key, x: Array) -> Array:
-        """How far guesses move when only their own token does, for shaken parameters.
-
-        Shaken, because zero-initialised layers hide every path. One position per row.
-        """
-        network, restore = jax.flatten_util.ravel_pytree(params["network"])
-        shaken = restore(network + 0.1 * jax.random.normal(rng, network.shape))
-        classes = self.open(params).kernel.num_classes
-        flat = x.reshape(x.shape[0], -1)
-        row = jnp.arange(flat.shape[0])
-        place = jax.random.randint(rng, row.shape, 0, flat.shape[1])
-        changed = flat.at[row, place].set((flat[row, place] + 1) % classes)
-        t = jnp.full(x.shape[0], 0.5)
-        before, after = (
-            self.denoiser.apply(
-                {"params": shaken}, tokens.reshape(x.shape), t, train=False
-            ).reshape(*flat.shape, -1)[row, place]
-            for tokens in (flat, changed)
-        )
-        return jnp.abs(before - after).max()
-
 
 @functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once, however often one walks
 def _walked(
@@ -266,13 +238,3 @@ def _walked(
 ) -> Array:
     """x (B, ...) walked from times[0] to times[-1]."""
     return sampler(model.open(params), rng, x, times)
-
-
-def _check_signature(denoiser: Any) -> None:
-    """ValueError unless a denoiser takes (x_t, t, *, train)."""
-    found = inspect.signature(type(denoiser).__call__).parameters.values()
-    if not any(p.name == "train" or p.kind is p.VAR_KEYWORD for p in found):
-        raise ValueError(
-            "A denoiser is called as (x_t, t, train=...), where train turns dropout on; "
-            f"{type(denoiser).__name__}.__call__ takes no train. Add `*, train=False`."
-        )

@@ -279,8 +279,9 @@ def test_masks_and_uniform_at_half_time_have_their_share():
         law = enumeration.matrix(kernel, 0.0, 0.5)[1]
         np.testing.assert_allclose(law[[0, 2, 3]], p_uniform / 4, rtol=1e-5)
         assert law[4] == pytest.approx((1 - p_uniform) / 2, rel=1e-5)
-    without = kernels.masks_and_uniform(4, 0.0)
-    masked = kernels.absorbing(schedules.linear, 4)
+    without = kernels.MasksAndUniform(4, 0.0)
+    masked = kernels.masks_and_uniform(4, 0.0)
+    assert kernels.is_masking(masked)
     for s, t in GRID:
         np.testing.assert_allclose(
             enumeration.matrix(without, s, t), enumeration.matrix(masked, s, t), rtol=1e-5

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import bounds, kernels, learned, schedules
+from amd_jax.diffusion import bounds, class_masking, kernels, learned, schedules
 from amd_jax.diffusion.process import Process
 from amd_jax.exports import description
 from amd_jax.ops import categorical
@@ -191,9 +191,9 @@ def test_a_schedule_that_has_collapsed_says_so():
         ),
         (lambda k: learned.LearnedSchedule(k, bins=1), "at least 2 bins; got bins=1"),
         (lambda k: learned.LearnedSchedule(k, floor=0.0), "got floor=0.0. Try 0.01"),
-        (lambda k: learned.PerClassMasking(1), "at least 2 classes"),
-        (lambda k: learned.PerClassMasking(3, power=0.0), "above 0; got 0.0"),
-        (lambda k: learned.PerClassMasking(3, epsilon=1.0), "below 1; got 1.0"),
+        (lambda k: class_masking.PerClassMasking(1), "at least 2 classes"),
+        (lambda k: class_masking.PerClassMasking(3, power=0.0), "above 0; got 0.0"),
+        (lambda k: class_masking.PerClassMasking(3, epsilon=1.0), "below 1; got 1.0"),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):
@@ -202,7 +202,9 @@ def test_what_cannot_be_is_refused(make, message):
 
 
 @pytest.mark.parametrize(
-    "part", [schedule()[0], learned.PerClassMasking(3, 2.0)], ids=lambda part: type(part).__name__
+    "part",
+    [schedule()[0], class_masking.PerClassMasking(3, 2.0)],
+    ids=lambda part: type(part).__name__,
 )
 def test_they_can_be_described_and_composed_again(part):
     arrays = {}
@@ -219,7 +221,7 @@ def test_they_can_be_described_and_composed_again(part):
         )
 
 
-MASKING = learned.ClassMasking(jnp.asarray(POWERS))
+MASKING = class_masking.ClassMasking(jnp.asarray(POWERS))
 
 
 def test_masking_by_hand():
@@ -247,7 +249,7 @@ def test_masking_keeps_one_minus_alpha_where_it_is_small():
 
 def test_masking_starts_with_one_power_for_all_classes():
     for power in (1.0, 2.5):
-        part = learned.PerClassMasking(3, power)
+        part = class_masking.PerClassMasking(3, power)
         opened = part.open(part.init(jax.random.key(0)))
         np.testing.assert_allclose(opened.powers, power, rtol=1e-6)
         plain = kernels.absorbing(schedules.polynomial(power), 3)
@@ -260,7 +262,7 @@ def test_masking_starts_with_one_power_for_all_classes():
 def test_what_is_left_at_the_end_is_in_the_prior():
     """So that its KL is finite, ε log K a token; without ε there is none."""
     x = jnp.array([[0, 1, 2, 2], [1, 1, 1, 0]])
-    left = learned.ClassMasking(MASKING.powers, epsilon=0.1)
+    left = class_masking.ClassMasking(MASKING.powers, epsilon=0.1)
     np.testing.assert_allclose(np.sum(left.prior), 1, rtol=1e-6)
     np.testing.assert_allclose(enumeration.matrix(left, 0.0, 1.0)[0], [0.1, 0, 0, 0.9], rtol=1e-5)
     np.testing.assert_allclose(bounds.prior_kl(left, x), 4 * 0.1 * np.log(3), rtol=1e-5)
@@ -271,7 +273,7 @@ def test_nothing_breaks_at_the_ends_of_time():
     """Powers below 1 have no slope at t = 0, where nothing is masked anyway."""
 
     def sums(powers):
-        kernel, t = learned.ClassMasking(powers), jnp.array([0.0, 0.0, 1.0, 1.0])
+        kernel, t = class_masking.ClassMasking(powers), jnp.array([0.0, 0.0, 1.0, 1.0])
         x_t, x = jnp.array([[0], [3], [1], [3]]), jnp.array([[0], [2], [1], [2]])
         p_0 = jnp.broadcast_to(jnp.array([0.2, 0.3, 0.5, 0.0]), (4, 1, 4))
         terms = bounds.rate(kernel, x, p_0, x_t, t)
@@ -304,7 +306,7 @@ class GenMD4:
 
     def __init__(self, states):
         self.states, self.t = states, jnp.asarray(GOLDEN["gen_t"])
-        self.part = learned.PerClassMasking(int(states[1:]), epsilon=1e-4)
+        self.part = class_masking.PerClassMasking(int(states[1:]), epsilon=1e-4)
         self.params = {"powers": self["gen_w"]}
 
     def __getitem__(self, name):
@@ -337,7 +339,7 @@ def test_golden_chances_to_stay(golden):
 @pytest.mark.parametrize("epsilon", [1e-4, 0.0])
 def test_golden_losses(golden, epsilon):
     """By the general rate; they do not depend on ε, whose factor cancels."""
-    kernel, x = learned.ClassMasking(golden["gen_power"], epsilon), golden["x0"]
+    kernel, x = class_masking.ClassMasking(golden["gen_power"], epsilon), golden["x0"]
     for tokens, logits, loss in (("zt", "logits", 1), ("gen_zt2", "gen_logits2", 2)):
         p_0, x_t = golden.guess(kernel, golden[logits]), golden[tokens]
         mu = kernels.denoising_posterior(kernel, p_0, x_t, golden.t)[..., :-1]
@@ -375,7 +377,7 @@ def test_many_steps_approach_the_rate():
 
 
 def test_a_power_that_runs_away_says_so():
-    part = learned.PerClassMasking(3)
+    part = class_masking.PerClassMasking(3)
     part.check(part.init(jax.random.key(0)))
     assert "0.0486 (class 1, masked first) to 1.31" in part.told(
         {"powers": jnp.array([1.0, -3.0, 0.5])}

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from amd_jax import models
-from amd_jax.diffusion import bounds, kernels, learned, schedules
+from amd_jax.diffusion import bounds, class_masking, kernels, learned, schedules
 from amd_jax.diffusion.process import Process
 from amd_jax.experiment import numbers
 from amd_jax.learning import learned_objectives, loop, objectives
@@ -25,7 +25,9 @@ with np.load(pathlib.Path(__file__).parents[1] / "golden" / "peers" / "genmd4.np
     GOLDEN = dict(file)
 
 KERNELS = {
-    "masking": learned.PerClassMasking(2, epsilon=0.1),  # something is left, so the prior counts
+    "masking": class_masking.PerClassMasking(
+        2, epsilon=0.1
+    ),  # something is left, so the prior counts
     "power": zoo.LearnedPower(2),
     "schedule": learned.LearnedSchedule(kernels.uniform(schedules.linear, 2), bins=3),
 }
@@ -193,7 +195,7 @@ def test_the_objective_draws_what_the_proof_enumerates(case):
 def test_gradients_of_masks_are_finite_in_float32(case):
     """Also at the ends of time, and where probabilities are exactly 0."""
     model, params = diffusion(case, steps=None)
-    model = dataclasses.replace(model, kernel=learned.PerClassMasking(2))
+    model = dataclasses.replace(model, kernel=class_masking.PerClassMasking(2))
     t = jnp.array([0.0, 1e-6, 0.5, 1 - 2**-24, 1.0])
     x = jnp.array([[0, 1], [1, 1], [0, 0], [1, 0], [0, 1]])
     masked = jnp.where((t > 0)[:, None], 2, x)
@@ -216,7 +218,7 @@ def test_golden_gradient_of_the_powers(states):
     """By the authors' code, on draws of theirs; their term for t < 0.001 is written out here."""
     with jax.enable_x64(True):
         golden = {k.removeprefix(f"{states}_"): jnp.asarray(v) for k, v in GOLDEN.items()}
-        part, t = learned.PerClassMasking(int(states[1:]), epsilon=1e-4), golden["gen_t"]
+        part, t = class_masking.PerClassMasking(int(states[1:]), epsilon=1e-4), golden["gen_t"]
         x, x_t = golden["x0"], jnp.concatenate([golden["zt"], golden["gen_zt2"]])
         mu = jax.nn.softmax(jnp.concatenate([golden["logits"], golden["gen_logits2"]]))
 
@@ -392,7 +394,7 @@ def test_one_call_of_the_network(name):
 
 @pytest.mark.parametrize("name", quick(["LeastVariance", "LeaveOneOutReinforce"], "LeastVariance"))
 def test_they_train_on_two_devices(name):
-    part = scheduled()[0].kernel if name == "LeastVariance" else learned.PerClassMasking(3)
+    part = scheduled()[0].kernel if name == "LeastVariance" else class_masking.PerClassMasking(3)
     model = models.Diffusion(part, zoo.HollowTable(len(part.prior)), steps=None)
     objective, begun = getattr(learned_objectives, name)(model), zoo.parameters(model)
     parts = loop.Parts(model, objective, optax.adam(1e-2))

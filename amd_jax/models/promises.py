@@ -1,0 +1,54 @@
+"""What a denoiser promises a diffusion: how it is called, and what it does not see."""
+
+import functools
+import inspect
+from typing import Any
+
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+
+from amd_jax.types import Array, Key, Params
+
+
+def check_signature(denoiser: Any) -> None:
+    """Raises ValueError unless a denoiser takes (x_t, t, *, train)."""
+    found = inspect.signature(type(denoiser).__call__).parameters.values()
+    if not any(p.name == "train" or p.kind is p.VAR_KEYWORD for p in found):
+        raise ValueError(
+            "A denoiser is called as (x_t, t, train=...), where train turns dropout on; "
+            f"{type(denoiser).__name__}.__call__ takes no train. Add `*, train=False`."
+        )
+
+
+def check_leaves_out(denoiser: Any, network: Params, rng: Key, x: Array, classes: int) -> None:
+    """Raises ValueError if logits at a position of x (B, ...) move with that position's token."""
+    leak = jax.jit(functools.partial(_leak, denoiser, classes))
+    moved = float(leak(network, rng, x))
+    if moved > 1e-4:
+        raise ValueError(
+            f"{type(denoiser).__name__} says leave_one_out, but its logits moved by "
+            f"{moved:.2g} when only their own token changed. Find the path by which a "
+            "position sees itself, or drop leave_one_out = True."
+        )
+
+
+def _leak(denoiser: Any, classes: int, network: Params, rng: Key, x: Array) -> Array:
+    """How far guesses move when only their own token does, for shaken parameters.
+
+    Shaken, because zero-initialised layers hide every path. One position per row.
+    """
+    flat_parameters, restore = jax.flatten_util.ravel_pytree(network)
+    shaken = restore(flat_parameters + 0.1 * jax.random.normal(rng, flat_parameters.shape))
+    flat = x.reshape(x.shape[0], -1)
+    row = jnp.arange(flat.shape[0])
+    place = jax.random.randint(rng, row.shape, 0, flat.shape[1])
+    changed = flat.at[row, place].set((flat[row, place] + 1) % classes)
+    t = jnp.full(x.shape[0], 0.5)
+    before, after = (
+        denoiser.apply({"params": shaken}, tokens.reshape(x.shape), t, train=False).reshape(
+            *flat.shape, -1
+        )[row, place]
+        for tokens in (flat, changed)
+    )
+    return jnp.abs(before - after).max()
