@@ -104,7 +104,8 @@ class Diffusion:
             time = learned.network_time(kernel, t)
             logits = self.denoiser.apply(weights, x_t, time, train=train, rngs=rngs)
             possible = jnp.arange(logits.shape[-1]) < kernel.num_classes
-            return jax.nn.softmax(logits.astype(jnp.float32), axis=-1, where=possible)
+            wide = jnp.promote_types(logits.dtype, jnp.float32)
+            return jax.nn.softmax(logits.astype(wide), axis=-1, where=possible)
 
         return Process(kernel, predict, self.leave_one_out)
 
