@@ -9,7 +9,7 @@ import sys
 
 from . import command_line
 
-COMMANDS = ("run", "demo", "report", "table4")
+COMMANDS = ("run", "demo", "report", "compare", "table4")
 
 
 def start() -> None:

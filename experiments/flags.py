@@ -24,6 +24,7 @@ DEFINE = {
     float: flags.DEFINE_float,
     bool: flags.DEFINE_bool,
     str: flags.DEFINE_string,
+    list: flags.DEFINE_multi_string,
 }
 
 

@@ -120,6 +120,22 @@ class Offers:
         return given, of
 
 
+def samplers() -> list[Any]:
+    """The samplers of every model of the library."""
+    return [s for kind in (models.Diffusion, models.Flow) for s in Offers(kind).samplers]
+
+
+def with_numbers(option: Any, arguments: Sequence[str]) -> Any:
+    """An option with the numbers of a command line; ValueError for one that it does not have."""
+    found, known = flags.empty(), options.numbers(option)
+    for number in known:
+        flags.define(found, number.name, None, number.kind, number.help)
+    for argument in found(["", *arguments], known_only=True)[1:]:
+        flags.refuse_unknown(argument, [number.name for number in known])
+    given = {n.name: found[n.name].value for n in known if found[n.name].present}
+    return dataclasses.replace(option, **given)
+
+
 def check_mode(name: str) -> None:
     """ValueError for a mode that no model of the library has."""
     editors = {e.name: e for kind in (models.Diffusion, models.Flow) for e in Offers(kind).editors}

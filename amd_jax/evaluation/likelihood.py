@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from amd_jax import parallel
-from amd_jax.evaluation import groups
+from amd_jax.evaluation import groups, means
 from amd_jax.facts import Facts
 from amd_jax.ops import categorical
 from amd_jax.types import Bound, Key, Model, Params
@@ -73,12 +73,4 @@ def _on_devices(bound: Bound, model: Model):
 
 def mean_bits(nats: np.ndarray, lengths: np.ndarray) -> Estimate:
     """The bits per token of -nats (N,) of rows of some lengths (N,), and their standard error."""
-    bits, number = -nats / np.log(2), len(nats)
-    mean = bits.sum() / lengths.sum()
-    rest = bits - mean * lengths
-    error = (
-        float((rest**2).sum() / (number - 1) / number) ** 0.5 / lengths.mean()
-        if number > 1
-        else float("nan")
-    )
-    return Estimate(float(mean), float(error), number)
+    return Estimate(*means.ratio(-nats / np.log(2), lengths), len(nats))

@@ -42,6 +42,12 @@ class MapReport(PlainReport):
         pictures.write_panels({"samples": drawn[:SHOWN]}, self.palette, path)
         return [*lines, f"picture: {path}", f"array: {array}"]
 
+    def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
+        """The distance of their neighbourhoods to those of held-out maps."""
+        split = next((s for s in ("test", "validation") if s in data.splits), "train")
+        distance = pictures.neighbour_distance(drawn, data.rows(split), self.facts.num_classes)
+        return {"neighbour_distance": (distance, None)}
+
     def compared(
         self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:

@@ -46,6 +46,10 @@ class PlainReport:
         """How samples (N, ...) are beside the data; nothing where no measure is known."""
         return []
 
+    def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
+        """Figures of samples (N, ...), each with its standard error; none where none is known."""
+        return {}
+
     def yardsticks(
         self, data: Dataset, split: str, number: int | None
     ) -> tuple[str, list[dict[str, Any]]]:

@@ -3,20 +3,27 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
+from amd_jax.evaluation import means
+
 _WORD = re.compile(r"\w+")
 
 
-def share_of_known_words(samples: Sequence[str], train_text: str) -> float:
-    """Share, in [0, 1], of the words of the samples that occur in the training text.
+def share_of_known_words(samples: Sequence[str], train_text: str) -> tuple[float, float]:
+    """Share, in [0, 1], of the samples' words that occur in the training text, and its error.
 
     A word that touches either end of its sample may be cut off and is left out; without any whole
-    word the share is 0. Compare it with the share of held-out text, which is below 1.
+    word the share is 0. Compare it with the share of held-out text, which is below 1. The standard
+    error is over samples.
     """
     vocabulary = {match[0] for match in _WORD.finditer(train_text)}
-    known = [
-        match[0] in vocabulary
-        for sample in samples
-        for match in _WORD.finditer(sample)
-        if match.start() > 0 and match.end() < len(sample)
-    ]
-    return sum(known) / len(known) if known else 0.0
+    counts = np.array([_counted(sample, vocabulary) for sample in samples])
+    known, words = counts[counts[:, 1] > 0].T
+    return means.ratio(known, words) if len(words) else (0.0, float("nan"))
+
+
+def _counted(sample: str, vocabulary: set[str]) -> tuple[int, int]:
+    """How many whole words of a sample are known, and how many there are."""
+    words = [m for m in _WORD.finditer(sample) if m.start() > 0 and m.end() < len(sample)]
+    return sum(m[0] in vocabulary for m in words), len(words)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax.evaluation import count_models, gallery, spelling
+from amd_jax.evaluation import count_models, diversity, gallery, spelling
 from amd_jax.evaluation.plain_report import PlainReport
 from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
 
 COUNT_LIMIT = 20_000_000  # characters of training text up to which count models are fitted
+HIGHEST = 6  # their highest order
 WORDS_LIMIT = 100_000_000
 CHANGED, KEPT = "^", "?"  # under a character
 
@@ -33,11 +34,27 @@ class TextReport(PlainReport):
             size = f"training text of {len(train):,} is over {COUNT_LIMIT:,}"
             return f"count models: not run ({size})", []
         rows, lines, figures = data.rows(split)[:number], ["count models of the same text:"], []
-        for order in (0, 3, 6):
+        for order in (0, 3, HIGHEST):
             mean, error = count_models.bits_per_char(train, rows, self.facts.num_classes, order)
             lines.append(f"  order {order}: {mean:.3f} ± {error:.3f} bits/{self.facts.unit}")
             figures.append({"what": "count_model", "order": order, "value": mean, "error": error})
         return "\n".join(lines), figures
+
+    def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
+        """The share of known words, of distinct pieces, and bits under the count model.
+
+        Samples are better with more known words, as long as the others stay near the text's own.
+        """
+        train = _stream(data)
+        found = {
+            "known_words": self._known_words(drawn, train),
+            "distinct_4grams": (diversity.share_of_distinct(drawn), None),
+        }
+        if len(train) <= COUNT_LIMIT and self.facts.padding is None:
+            found["count_model_bits"] = count_models.bits_per_char(
+                train, drawn, self.facts.num_classes, HIGHEST
+            )
+        return found
 
     def compared(
         self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
@@ -46,10 +63,13 @@ class TextReport(PlainReport):
         train = _stream(data)
         if len(train) > WORDS_LIMIT:
             return []
-        texts = [self.facts.decode(x) for x in drawn]
-        known = "".join(self.facts.pieces(train))
-        share = spelling.share_of_known_words(texts, known)
+        share, _ = self._known_words(drawn, train)
         return [f"words of the samples that occur in the training text: {share:.0%}"]
+
+    def _known_words(self, drawn: np.ndarray, train: np.ndarray) -> tuple[float, float]:
+        """The share of the samples' words that occur in the training text, and its error."""
+        texts, known = [self.facts.decode(x) for x in drawn], "".join(self.facts.pieces(train))
+        return spelling.share_of_known_words(texts, known)
 
     def corrected(
         self, before: np.ndarray, after: np.ndarray, rows: np.ndarray | None, place: Path | None

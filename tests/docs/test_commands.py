@@ -12,7 +12,7 @@ from amd_jax import models
 from amd_jax.experiment import Experiment
 from benchmarks import run as benchmarks
 from experiments import __main__ as console
-from experiments import flags, located, offers
+from experiments import compare, flags, located, offers
 from tests import readme
 from tests.readme import ROOT
 
@@ -40,11 +40,8 @@ def check(module, arguments):
     """ValueError or SystemExit for arguments that a program does not know."""
     if module == "experiments.run":
         check_run(arguments)
-    elif module == "experiments.table4":
-        table4 = importlib.import_module(module)
-        asked = flags.read(arguments, table4.FLAGS)
-        config = Experiment.open(table4.SOURCE).config()
-        flags.finish(flags.override(asked, config)[0], table4.FLAGS)
+    elif module in ("experiments.compare", "experiments.table4"):
+        check_rows(importlib.import_module(module), arguments)
     elif module == "benchmarks.run":
         benchmarks.parse(arguments)
     else:  # which have tables of flags, and perhaps folders to name
@@ -54,6 +51,20 @@ def check(module, arguments):
         )
         named = [argument for argument in arguments if argument.startswith("-")]
         flags.finish(flags.read(named, table), table)
+
+
+def check_rows(program, arguments):
+    """Each row's own numbers and those for all, as `experiments.compare` reads them."""
+    asked = flags.read(arguments, program.FLAGS)
+    rows = [argument for argument in asked.rest if not argument.startswith("-")]
+    shared = [argument for argument in asked.rest if argument.startswith("-")]
+    for row in rows or ["table4_row"]:
+        name, *own = shlex.split(row)
+        config = Experiment.open(located.file(name)).config()
+        left, _ = flags.override(flags.Asked({}, frozenset(), [*own, *shared]), config)
+        flags.finish(left, program.FLAGS)
+    for sampler in asked.sampler:
+        compare.samplers_of(sampler, models.Diffusion)
 
 
 def check_run(arguments):

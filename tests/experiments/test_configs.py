@@ -49,6 +49,10 @@ SHRUNK = {
     "own_text": {"data.length": 32, **HOLLOW},
     "own_text_masked": {"data.length": 32, **HOLLOW},
     "own_text_masked gidd": {"p_uniform": 0.1, "data.length": 32, **HOLLOW},
+    **{
+        f"own_text_kernels:{row}": {"data.length": 32, **HOLLOW}
+        for row in ("uniform", "masks", "gidd", "learned", "bound")
+    },
     "text8_diffusion": LINEAR,
     "text8_diffusion:enwik8": LINEAR,
     "text8_masked": TRANSFORMER,

@@ -10,7 +10,7 @@ from PIL import Image
 
 from amd_jax import experiment as experiments
 from amd_jax.learning import loop
-from experiments import command_line, table4
+from experiments import command_line, rows, table4
 
 pytestmark = pytest.mark.slow
 
@@ -44,25 +44,28 @@ def workdir(flags):
 
 
 def test_writes_table_and_picture(workdir):
-    lines = (workdir / "table4.md").read_text().splitlines()
+    lines = (workdir / "compare.md").read_text().splitlines()
     assert len(lines) == 4 + len(ROWS)
+    assert "| model | elbo | iwbo |" in lines[2]
     assert "| Round / uniform | " in lines[4]
-    assert " ± " in lines[4]
-    assert "(0.305) | – (–) | 1 | " in lines[5]
-    with Image.open(workdir / "table4.png") as picture:
+    assert lines[4].count(" ± ") == 2
+    assert " (1.010) | " in lines[4]
+    assert "(0.305) | – | " in lines[5]
+    assert " | 1 | 0 | " in lines[5]
+    with Image.open(workdir / "samples.png") as picture:
         assert picture.width > 3 * 4
 
 
 def test_finished_rows_are_kept_and_one_without_figures_goes_on(flags, workdir, monkeypatch):
-    before = (workdir / "table4.md").read_text()
+    before = (workdir / "compare.md").read_text()
     monkeypatch.setattr(experiments, "train", None)
     table4.main(flags)
-    assert (workdir / "table4.md").read_text() == before
+    assert (workdir / "compare.md").read_text() == before
 
     monkeypatch.undo()
-    (workdir / "uniform" / "row.json").unlink()
+    (workdir / "uniform" / "results.json").unlink()
     table4.main(flags)
-    assert (workdir / "table4.md").read_text() == before
+    assert (workdir / "compare.md").read_text() == before
 
 
 def test_a_row_that_is_interrupted_is_continued(flags, tmp_path, monkeypatch):
@@ -75,18 +78,18 @@ def test_a_row_that_is_interrupted_is_continued(flags, tmp_path, monkeypatch):
         train(parts, data, short, keeper, **others)
         raise loop.Interrupted("Stopped at step 2 of 4; saved.")
 
-    monkeypatch.setattr(table4, "steps_that_fit", lambda *_: 4)
+    monkeypatch.setattr(rows, "steps_that_fit", lambda *_: 4)
     monkeypatch.setattr(loop, "train", interrupted)
     with pytest.raises(SystemExit, match="The same command continues"):
         command_line.run(table4.main, [*flags, *where])
-    assert not (tmp_path / "uniform" / "row.json").exists()
+    assert not (tmp_path / "compare.md").exists()
 
-    monkeypatch.setattr(table4, "steps_that_fit", None)  # the number of steps is the first one
+    monkeypatch.setattr(rows, "steps_that_fit", None)  # the number of steps is the first one
     monkeypatch.setattr(loop, "train", train)
     table4.main([*flags, *where])
     lines = [json.loads(x) for x in (tmp_path / "uniform/metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
-    assert " | 4 | " in (tmp_path / "table4.md").read_text()
+    assert " | 4 | " in (tmp_path / "compare.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,216 @@
+"""Rows of a comparison: runs in folders of their own, trained alike and measured alike.
+
+What was measured lies in the results.json of each run, and is looked up there: the same comparison
+again trains and measures what is missing.
+"""
+
+import dataclasses
+import functools
+import io
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from amd_jax import experiment as experiments
+from amd_jax import options
+from amd_jax.evaluation import correction, gallery, report
+from amd_jax.experiment import Run
+from amd_jax.learning import loop
+from amd_jax.pages import record as records
+from amd_jax.runs import documents, results
+from amd_jax.runs import folder as folders
+from amd_jax.types import Params
+
+TIMED = 10  # steps that tell how many fit
+
+
+class Figure(NamedTuple):
+    """What was measured, with its standard error if it has one."""
+
+    value: float
+    error: float | None = None
+
+    def __str__(self) -> str:
+        """Such as "0.557 ± 0.004"."""
+        return f"{self.value:.3f}" + (f" ± {self.error:.3f}" if self.error is not None else "")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Row:
+    """A run that is trained, and what is asked of it."""
+
+    title: str
+    run: Run
+    bounds: tuple[Any, ...]
+    folder: str
+    paper: Mapping[str, str] = dataclasses.field(default_factory=dict)  # by bound, others' figures
+
+    @functools.cached_property
+    def params(self) -> Params:
+        """Its averaged parameters."""
+        return self.run.load()[1]
+
+    @property
+    def correctors(self) -> list[Any]:
+        """The ways of the model to correct errors."""
+        editors = getattr(self.run.model, "editors", ())
+        return [editor for editor in editors if hasattr(editor, "error_rate")]
+
+    @property
+    def split(self) -> str:
+        """What it is measured on: the test rows, if there are any."""
+        return next(s for s in ("test", "validation", "train") if s in self.run.data.splits)
+
+    @property
+    def minutes(self) -> float:
+        """How long it was trained."""
+        return (records.read(self.run.workdir).seconds or 0.0) / 60
+
+    @functools.cached_property
+    def parameters(self) -> int:
+        """How many numbers the model has."""
+        shape = (1, *self.run.facts.event_shape)
+        x = jax.ShapeDtypeStruct(shape, np.int32)
+        shapes = jax.eval_shape(self.run.model.init, jax.random.key(0), x)
+        return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+    def bits(self, bound: Any, number: int | None) -> Figure:
+        """A bound on its test rows, or so many of them, per token."""
+
+        def measure() -> dict[str, Figure]:
+            how = {"split": self.split, "number": number, "bound": bound}
+            found, line = report.bits(self.run.model, self.params, self.run.data, **how)
+            print(line, flush=True)
+            return {"bits": Figure(found.bits, found.error)}
+
+        how = {"bound": bound.name, "how": bound.told(self.run.model), "exact": bound.exact}
+        how |= {"split": self.split, "examples": self.examples(number)}
+        return self.figures(measure, ("bits",), unit=self.run.facts.unit, **how)["bits"]
+
+    def samples(self, sampler: Any, number: int) -> dict[str, Figure]:
+        """Measures of so many samples, and the seconds that each took when all was compiled."""
+
+        def measure() -> dict[str, Figure]:
+            half = (-(-number // 2), *self.run.facts.event_shape)
+            drawn = []
+            for seed in (0, 1):  # the first half waits for the compiler
+                start, rng = time.perf_counter(), jax.random.key(seed)
+                how = (self.run.model, self.params, rng, half, sampler)
+                drawn.append(gallery.samples(*how))
+            seconds = (time.perf_counter() - start) / len(drawn[1])
+            x = np.concatenate(drawn)[:number]
+            print(f"{self.title}, {told(sampler)}: {number} samples", flush=True)
+            found = report.of(self.run.facts).measures(x, self.run.data)
+            figures = {name: Figure(*figure) for name, figure in found.items()}
+            return {**figures, "seconds_a_sample": Figure(seconds)}
+
+        return self.figures(measure, None, how=told(sampler), samples=number)
+
+    def first_samples(self, number: int) -> np.ndarray:
+        """So many samples by the model's own way, kept beside the run: (N, ...)."""
+        path = Path(self.run.workdir) / f"first_{number}_at_{self.run.step}.npy"
+        if not path.is_file():
+            shape, array = (number, *self.run.facts.event_shape), io.BytesIO()
+            rng = jax.random.key(0)
+            np.save(array, gallery.samples(self.run.model, self.params, rng, shape))
+            documents.write(path, array.getvalue())
+        return np.load(path)
+
+    def corrected(self, editor: Any, number: int | None) -> dict[str, Figure]:
+        """What a correction makes of test rows with errors."""
+
+        def measure() -> dict[str, Figure]:
+            rows = self.run.data.rows(self.split)[: number or correction.ROWS]
+            how = (self.run.model, self.params, rows, self.run.facts.num_classes, 0)
+            found = correction.trial(editor, *how).by_posterior._asdict()
+            return {name: Figure(value) for name, value in found.items()}
+
+        examples = min(number or correction.ROWS, self.examples(None))
+        how = {"split": self.split, "error_rate": editor.error_rate, "rows": examples}
+        return self.figures(measure, ("restored", "spoiled"), **how)
+
+    def examples(self, number: int | None) -> int:
+        """How many rows of the split are meant."""
+        rows = len(self.run.data.rows(self.split))
+        return rows if number is None else min(number, rows)
+
+    def figures(
+        self, measure: Callable[[], dict[str, Figure]], names: tuple[str, ...] | None, **how: Any
+    ) -> dict[str, Figure]:
+        """What was measured already, in this way and at this step; or what is measured now.
+
+        Without names all that there is.
+        """
+        workdir, question = Path(self.run.workdir), {"step": self.run.step, "seed": 0, **how}
+        known = {}
+        for found in results.read(workdir):
+            answer = {name: found.pop(name, None) for name in ("what", "value", "error")}
+            found.pop("command", None)
+            if found == question and answer["value"] is not None:
+                known[answer["what"]] = Figure(answer["value"], answer["error"])
+        if known and known.keys() >= set(names or ()):
+            return known
+        for what, figure in (found := measure()).items():
+            results.add(workdir, what=what, **figure._asdict(), **question)
+        return found
+
+
+def told(option: Any) -> str:
+    """An option in words: its name, and the numbers that were chosen."""
+    numbers = [f"{name} {value}" for name, value in options.chosen(option).items()]
+    return ", ".join([option.name, *numbers])
+
+
+def trained(row: Row, workdir: Path, minutes: float, steps: int | None) -> Row:
+    """A row, trained for so many steps or for as many as fit; or as it lies there.
+
+    Raises ValueError if the folder holds a run of other numbers or of other data.
+    """
+    run = row.run
+    if folders.has_checkpoint(workdir):
+        kept = folders.contents(workdir)
+        differing = folders.differences(kept.config, run.config.to_dict(), but={"num_steps"})
+        if steps not in (None, kept.config["num_steps"]):
+            differing.append(f"num_steps was {kept.config['num_steps']}, now {steps}")
+        if differing:
+            raise ValueError(
+                f"{workdir} holds a row of another config: {'; '.join(differing)}. "
+                "Give another --workdir."
+            )
+        folders.check_data(workdir, kept, run.contents())
+        number = kept.config["num_steps"]
+        if folders.steps(documents.at(workdir) / folders.CHECKPOINTS)[-1] == number:
+            own = experiments.open_run(workdir)
+            run = dataclasses.replace(own, step=number, held=run.held)
+            return dataclasses.replace(row, run=run)
+    else:
+        number = steps or steps_that_fit(run, minutes)
+    config = run.config.copy_and_resolve_references()
+    config.num_steps = number
+    print(f"\n{row.title}: {number} steps", flush=True)
+    run = run.experiment.at(config, run.data)  # its optimiser knows the number of steps
+    run, _ = experiments.train(run, workdir)
+    return dataclasses.replace(row, run=run)
+
+
+def steps_that_fit(run: Run, minutes: float) -> int:
+    """The number of training steps in the given time, at the speed of a short run."""
+    short = run.config.copy_and_resolve_references()
+    short.update(dict(num_steps=2 * TIMED, log_every=TIMED))
+    keeper = Speed()
+    loop.train(run.parts, run.data, short, keeper)
+    return max(1, round(60 * minutes * keeper.speed))  # the last: the first steps are slower
+
+
+class Speed(loop.Nobody):
+    """Keeps nothing of a run but how fast it is."""
+
+    speed = 0.0  # steps per second
+
+    def log(self, step: int, metrics: dict[str, float]) -> None:
+        """Notes the speed of the last steps."""
+        self.speed = metrics["steps_per_second"]

@@ -1,0 +1,61 @@
+"""The tables of a comparison, in Markdown: bits of each row, and measures of its samples."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from amd_jax.evaluation import report
+
+from . import rows
+from .rows import Figure, Row
+
+NAMES = {
+    "known_words": "known words",
+    "distinct_4grams": "distinct 4-grams",
+    "count_model_bits": "bits by counts",
+    "neighbour_distance": "neighbour distance",
+    "seconds_a_sample": "seconds each",
+}
+LAST = ("steps", "minutes", "parameters")  # columns
+
+
+def bits(row: Row, number: int | None) -> dict[str, str]:
+    """The cells of a row: its bounds, errors corrected, and what it took."""
+    found = {"model": row.title}
+    for bound in row.bounds:
+        paper = row.paper.get(bound.name)
+        found[bound.name] = str(row.bits(bound, number)) + (f" ({paper})" if paper else "")
+    for editor in row.correctors:
+        trial = row.corrected(editor, number)
+        found[f"{editor.error_rate:.0%} errors restored"] = f"{trial['restored'].value:.1%}"
+        found["right ones spoiled"] = f"{trial['spoiled'].value:.2%}"
+    found |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.0f}"}
+    return found | {"parameters": f"{row.parameters:,}"}
+
+
+def samples(row: Row, sampler: Any, number: int) -> dict[str, str]:
+    """The cells of a sampler of a row."""
+    named = {"model": row.title, "sampler": rows.told(sampler)}
+    return named | _shown(row.samples(sampler, number))
+
+
+def real(row: Row, number: int) -> dict[str, str]:
+    """The same measures of as many real rows."""
+    drawn = np.asarray(row.run.data.rows(row.split)[:number])
+    found = report.of(row.run.facts).measures(drawn, row.run.data)
+    named = {"model": f"{row.split} {row.run.facts.rows}"}
+    return named | _shown({name: Figure(*figure) for name, figure in found.items()})
+
+
+def _shown(figures: dict[str, Figure]) -> dict[str, str]:
+    return {NAMES.get(name, name): str(figure) for name, figure in figures.items()}
+
+
+def markdown(table: Sequence[dict[str, str]]) -> list[str]:
+    """Lines of a table of cells by their columns; a dash where a row has none."""
+    columns = list(dict.fromkeys(name for row in table for name in row))
+    columns = sorted(columns, key=lambda name: LAST.index(name) + 1 if name in LAST else 0)
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[row.get(name, "–") for name in columns] for row in table]
+    return [f"| {' | '.join(line)} |" for line in lines]

@@ -1,0 +1,142 @@
+"""Two experiments on one text side by side, at their smallest."""
+
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from amd_jax import experiment as experiments
+from amd_jax.diffusion import samplers
+from amd_jax.evaluation import gallery, report
+from experiments import charts, command_line, compare
+from experiments.rows import Figure
+
+pytestmark = pytest.mark.slow
+
+TINY = [
+    f"--config.{number}"
+    for number in (
+        *("batch_size=2", "log_every=1", "evaluate_every=0", "data.length=16"),
+        *("network.width=8", "network.blocks=1", "network.join_width=8", "network.table_width=4"),
+    )
+]
+ROWS = ["own_text_masked --config.p_uniform=0.2", "own_text_masked"]
+SAMPLERS = ["--sampler=ancestral --steps=2,4 --temperature=0.5,1", "--sampler=first_hitting"]
+
+
+@pytest.fixture(scope="module")
+def argv(tmp_path_factory):
+    """The command line of a comparison."""
+    place = tmp_path_factory.mktemp("compare")
+    rng = np.random.default_rng(0)
+    words = rng.choice(["the", "cat", "sat", "on", "a", "mat"], 2000)
+    (place / "book.txt").write_text(" ".join(words))
+    where = [f"--config.data.path={place / 'book.txt'}", f"--workdir={place / 'runs'}"]
+    numbers = ["--steps=3", "--num_texts=4", "--num_samples=4"]
+    return ["compare", *ROWS, *where, *numbers, *TINY, *SAMPLERS]
+
+
+@pytest.fixture(scope="module")
+def workdir(argv):
+    """The folder of a finished one."""
+    compare.main(argv)
+    return pathlib.Path(argv[4].partition("=")[2])
+
+
+def test_writes_tables_of_bits_and_of_samples(workdir):
+    lines = (workdir / "compare.md").read_text().splitlines()
+    assert lines[0].startswith("Bits per char on 4 test texts of book.txt")
+    assert lines[2] == (
+        "| model | elbo | 5% errors restored | right ones spoiled | steps | minutes | parameters |"
+    )
+    assert re.fullmatch(
+        r"\| own_text_masked p_uniform=0.2 \| \d\.\d+ ± \d\.\d+ \| .*% \| .*% \| 3 \| 0 \| .* \|",
+        lines[4],
+    )
+    assert re.fullmatch(r"\| own_text_masked \| \d\.\d+ ± \d\.\d+ \| – \| – \| 3 .*", lines[5])
+    assert "- order 6:" in "\n".join(lines)
+    samples = [line for line in lines if line.startswith("| own_text") and "ancestral" in line]
+    assert len(samples) == 8  # two rows, two numbers of steps, two temperatures
+    hitting = [line for line in lines if "first_hitting" in line]
+    assert len(hitting) == 1  # of masks alone
+    assert hitting[0].startswith("| own_text_masked | first_hitting |")
+    assert lines[-1].startswith("| test texts | – | ")
+
+
+def test_writes_a_page_and_where_it_can_a_picture(workdir):
+    page = (workdir / "compare.html").read_text()
+    assert "own_text_masked_p_uniform=0.2" in page
+    pytest.importorskip("matplotlib")
+    picture = (workdir / "compare.svg").read_text()
+    assert "bits per char" in picture
+    assert "ancestral, steps 2" in picture
+
+
+def test_the_same_again_trains_and_measures_nothing(argv, workdir, monkeypatch):
+    before = (workdir / "compare.md").read_text()
+    monkeypatch.setattr(experiments, "train", None)
+    monkeypatch.setattr(report, "bits", None)
+    monkeypatch.setattr(gallery, "samples", None)
+    compare.main(argv)
+    assert (workdir / "compare.md").read_text() == before
+
+
+def test_a_new_sampler_is_all_that_is_measured(argv, workdir, monkeypatch):
+    monkeypatch.setattr(experiments, "train", None)
+    monkeypatch.setattr(report, "bits", None)
+    compare.main([*argv, "--sampler=euler --steps=3"])
+    found = (workdir / "compare.md").read_text()
+    assert found.count("| euler, steps 3 |") == 2
+    compare.main(argv)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--steps=4"], "another config: num_steps was 3, now 4. Give another --workdir"),
+        (["--config.network.width=16"], "network.width was 8, now 16"),
+        (["--config.no=1"], "--config.no is not a number of this experiment"),
+        (["--sampler=ancestal"], "The sampler must be one of .* got 'ancestal'"),
+        (["--sampler=ancestral --step=3"], "Unknown flag --step. Did you mean --steps?"),
+        (["--sampler=ancestral --temperature=0"], "temperature must be above 0"),
+        (["--sampler=ancestral --steps=many"], "steps.*many"),
+        (["--bound=iwbound"], "The bound must be one of .* got 'iwbound'"),
+        (["--minute=3"], "Unknown flag --minute. Did you mean --minutes?"),
+        (["own_text_masked"], "Every row is given once; got own_text_masked twice"),
+        (["quickstart"], "--config.network.table_width|same data"),
+        (["own_txt"], "got 'own_txt'. Did you mean own_text"),
+    ],
+)
+def test_mistakes_get_one_line(argv, workdir, more, message):
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(compare.main, [*argv, *more])
+    assert re.search(message, str(stop.value))
+    assert str(stop.value).count("\n") == 0
+
+
+def test_rows_on_other_data_and_a_single_row_are_refused(argv, tmp_path):
+    (tmp_path / "other.txt").write_text("a cat and a mat " * 200)
+    other = f"own_text_masked --config.num_steps=1 --config.data.path={tmp_path / 'other.txt'}"
+    shared = [argument for argument in argv[4:] if "p_uniform" not in argument]
+    mine = [f"own_text_masked {argv[3]}", other]
+    with pytest.raises(
+        ValueError, match="Rows of a comparison are on the same data; those of own"
+    ):
+        compare.main(["compare", *mine, *shared])
+    with pytest.raises(ValueError, match="A comparison has two experiments or more"):
+        compare.main(["compare", mine[0], *shared])
+
+
+def test_a_curve_is_along_the_first_number_that_varies():
+    row = compare.Row("a", None, (), "a")
+    several = [samplers.Ancestral(steps=s, temperature=t) for t in (1.0, 0.5) for s in (8, 2)]
+    drawn = [(row, each, {"x": Figure(each.steps)}) for each in several]
+    drawn.append((row, samplers.Euler(steps=3), {"x": Figure(0)}))
+    found = charts.curves(drawn)
+    names = [(name, along, [at for at, _ in points]) for _, name, along, points in found]
+    assert names == [
+        ("ancestral, steps 8", "temperature", [0.5, 1.0]),
+        ("ancestral, steps 2", "temperature", [0.5, 1.0]),
+        ("euler", "", [0]),
+    ]
