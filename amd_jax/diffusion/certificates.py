@@ -117,7 +117,7 @@ def _step(sampler: walks.Steps, process: Process, length: int) -> Callable[..., 
         p_0 = sampler.guess(process, tokens, t)
         chances = sampler.law(process, p_0, tokens, s, t)
         if sampler.greedy:
-            clean = kernels.denoising_posterior(process.kernel, p_0, tokens, t)
+            clean = kernels.denoising_posterior(process.kernel, p_0, tokens, t).law
             likeliest = jax.nn.one_hot(clean.argmax(axis=-1), clean.shape[-1], dtype=clean.dtype)
             chances = jnp.where(is_last, likeliest, chances)
         now = now @ _moves(chances, every)

@@ -1,5 +1,6 @@
 """What follows from any forward process on K states by Bayes' rule; and all processes by name."""
 
+import dataclasses
 import functools
 
 import jax
@@ -20,6 +21,7 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params
 
 __all__ = [
+    "Denoised",
     "Generator",
     "MasksAndUniform",
     "Mixing",
@@ -32,6 +34,7 @@ __all__ = [
     "draw_prior",
     "init",
     "is_masking",
+    "leave_own_out",
     "masks_and_uniform",
     "opened",
     "plain",
@@ -59,16 +62,45 @@ def posterior(kernel: Kernel, p_0: Array, x_t: Array, s: Array, t: Array) -> Arr
     p_0 (B, ..., K), x_t (B, ...), s < t (B,). With p_0 one-hot it is the true posterior; with a
     network's p_0 it is the model's reverse step (Hoogeboom et al., 2021, eq. 13).
     """
+    if isinstance(p_0, Denoised):
+        raise TypeError(
+            "The reverse step brings the own token's evidence in, so it takes the guess from the "
+            "other tokens; got Denoised, which has it already. Use kernels.leave_own_out first."
+        )
     start = jnp.zeros_like(s)
     return categorical.normalize(kernel.likelihood(x_t, s, t) * kernel.push(p_0, start, s))
 
 
-def denoising_posterior(kernel: Kernel, p_0: Array, x_t: Array, t: Array) -> Array:
-    """p(x_0 | x_t) with the own token's evidence, normalise(p_0 ⊙ q(x_t | x_0 = ·)): (B, ..., K).
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Denoised:
+    """p(x_0[n] | x_t), the own token's evidence included: no array, so that it is no guess.
+
+    A guess is p(x_0[n] | x_t without n), an array. The two differ by q(x_t[n] | x_0 = ·), and one
+    in the place of the other never converges. docs/how_it_works/leave_one_out.md has the figure.
+    """
+
+    law: Array  # (B, ..., K)
+
+
+def denoising_posterior(kernel: Kernel, p_0: Array, x_t: Array, t: Array) -> Denoised:
+    """p(x_0 | x_t) with the own token's evidence, normalise(p_0 ⊙ q(x_t | x_0 = ·)).
 
     p_0 (B, ..., K) is the guess from the other tokens: what the x_0-parametrisation learns.
     """
-    return posterior(kernel, p_0, x_t, jnp.zeros_like(t), t)
+    return Denoised(posterior(kernel, p_0, x_t, jnp.zeros_like(t), t))
+
+
+def leave_own_out(kernel: Kernel, clean: Denoised, x_t: Array, t: Array) -> Array:
+    """The guess from the other tokens, normalise(clean / q(x_t | x_0 = ·)): (B, ..., K).
+
+    The inverse of `denoising_posterior` where every class can become x_t; others get 0, as at a
+    token that is not masked, where nothing tells of them.
+    """
+    evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)
+    possible = evidence > categorical.FLOOR
+    ratio = jnp.where(possible, clean.law / jnp.where(possible, evidence, 1.0), 0.0)
+    return categorical.normalize(ratio)
 
 
 def differentiable(kernel: Kernel | LearnedKernel) -> bool:

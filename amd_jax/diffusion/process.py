@@ -30,7 +30,7 @@ class Process:
         """x (B, ...) with what is given in its place."""
         return x if self.given is None else jnp.where(self.given >= 0, self.given, x)
 
-    def denoised(self, x_t: Array, t: Array, rng: Array | None = None) -> Array:
-        """p(x_0 | x_t), the own token's evidence included: (B, ...), (B,) -> (B, ..., K)."""
+    def denoised(self, x_t: Array, t: Array, rng: Array | None = None) -> kernels.Denoised:
+        """p(x_0 | x_t), the own token's evidence included, of x_t (B, ...) and t (B,)."""
         p_0 = self.predict(x_t, t, rng)
         return kernels.denoising_posterior(self.kernel, p_0, x_t, t)

@@ -77,7 +77,7 @@ class _ByRates(Steps):
         stay = 1 - moves.sum(axis=-1, keepdims=True)
         law = moves + stay * categorical.one_hot(x_t, moves.shape[-1])
         last = categorical.expand(s, law.ndim) <= 0
-        return jnp.where(last, kernels.denoising_posterior(kernel, p_0, x_t, t), law)
+        return jnp.where(last, kernels.denoising_posterior(kernel, p_0, x_t, t).law, law)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +150,7 @@ class PredictorCorrector(Steps):
         """The mixture of a step and of noise upon the denoised token: (B, ..., K)."""
         kernel, start = process.kernel, jnp.zeros_like(s)
         step = kernels.posterior(kernel, p_0, x_t, s, t)
-        clean = kernels.denoising_posterior(kernel, p_0, x_t, t)
+        clean = kernels.denoising_posterior(kernel, p_0, x_t, t).law
         share = categorical.expand(self.share(kernel, s, t), step.ndim)
         mixed = step + share * (kernel.push(clean, start, s) - step)
         return categorical.positive(mixed)

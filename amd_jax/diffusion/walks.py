@@ -111,7 +111,8 @@ class Steps(Sharpened):
             rng_step, p_0 = jax.random.fold_in(rng, i), self.guess(process, x, t)
             moved = self.step(process, rng_step, p_0, x, s, t)
             if self.greedy:
-                likeliest = kernels.denoising_posterior(process.kernel, p_0, x, t).argmax(axis=-1)
+                clean = kernels.denoising_posterior(process.kernel, p_0, x, t)
+                likeliest = clean.law.argmax(axis=-1)
                 moved = jnp.where(times[i + 1] > 0, moved, likeliest.astype(x.dtype))
             moved = process.held(moved)
             for j in range(self.corrections):

@@ -115,8 +115,10 @@ class CrossEntropy:
         process = self.model.open(params, train=True)
         x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
         posterior = not self.model.leave_one_out if self.posterior is None else self.posterior
-        guess = process.denoised if posterior else process.predict
-        p = guess(x_t, t, rng_dropout)
+        if posterior:
+            p = process.denoised(x_t, t, rng_dropout).law
+        else:
+            p = process.predict(x_t, t, rng_dropout)
         return -categorical.sum_event(categorical.log(categorical.gather(p, x))), ()
 
     def update(self, memory: tuple, evidence: tuple) -> tuple:

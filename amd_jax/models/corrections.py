@@ -43,7 +43,7 @@ class Correct:
         process = model.open(params)
         t = time_of(process, model.steps or 1000, self.error_rate)
         t = jnp.broadcast_to(t, x.shape[:1])
-        p = process.predict(x, t) if self.raw else process.denoised(x, t)
+        p = process.predict(x, t) if self.raw else process.denoised(x, t).law
         return p.argmax(axis=-1).astype(jnp.int32)
 
 

@@ -28,8 +28,10 @@ class Diffusion:
     The denoiser is any linen module `(x_t (B, ...), t (B,), *, train) -> logits (B, ..., K)`, K
     the number of states of the kernel. One with the class attribute `leave_one_out = True`
     promises that its logits at a position do not depend on that position's own token: then the
-    bound's expectation over that token is taken exactly. `check` tests the promise. Hoogeboom et
-    al., 2021, sec. 4.
+    bound's expectation over that token is taken exactly. `check` tests the promise. One with
+    `denoises = True` puts out the law of the clean token given all of x_t, as cross-entropy
+    teaches a network that sees its own token; the guess from the others is then worked out from
+    it. Hoogeboom et al., 2021, sec. 4.
 
     Time is discrete, with T steps, or with steps=None continuous (Campbell et al., 2022).
     """
@@ -59,6 +61,7 @@ class Diffusion:
                 f"got steps={self.steps}. Use steps={known}."
             )
         promises.check_signature(self.denoiser)
+        promises.check_output(self.denoiser)
         kernel = kernels.plain(self.kernel)
         object.__setattr__(self, "samplers", samplers.of(kernel, self.samplers))
         for name in ("bounds", "editors"):
@@ -105,7 +108,10 @@ class Diffusion:
             logits = self.denoiser.apply(weights, x_t, time, train=train, rngs=rngs)
             possible = jnp.arange(logits.shape[-1]) < kernel.num_classes
             wide = jnp.promote_types(logits.dtype, jnp.float32)
-            return jax.nn.softmax(logits.astype(wide), axis=-1, where=possible)
+            p = jax.nn.softmax(logits.astype(wide), axis=-1, where=possible)
+            if promises.denoises(self.denoiser):
+                return kernels.leave_own_out(kernel, kernels.Denoised(p), x_t, t)
+            return p
 
         return Process(kernel, predict, self.leave_one_out)
 

@@ -21,6 +21,20 @@ def check_signature(denoiser: Any) -> None:
         )
 
 
+def denoises(denoiser: Any) -> bool:
+    """Whether a denoiser puts out p(x_0 | x_t), and not the guess from the other tokens."""
+    return getattr(denoiser, "denoises", False)
+
+
+def check_output(denoiser: Any) -> None:
+    """Raises ValueError for a denoiser that knows a token's evidence without seeing the token."""
+    if denoises(denoiser) and getattr(denoiser, "leave_one_out", False):
+        raise ValueError(
+            f"{type(denoiser).__name__} says both leave_one_out and denoises; a network that does "
+            "not see its own token cannot weigh its evidence. Drop denoises = True."
+        )
+
+
 def check_leaves_out(denoiser: Any, network: Params, rng: Key, x: Array, classes: int) -> None:
     """Raises ValueError if logits at a position of x (B, ...) move with that position's token."""
     leak = jax.jit(functools.partial(_leak, denoiser, classes))

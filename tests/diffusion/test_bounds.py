@@ -60,7 +60,7 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
 def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     x_0, x_t, weight = pairs(kernel, t)
     p_0 = guesses(kernel)
-    decoder = np.asarray(kernels.denoising_posterior(kernel, p_0, x_t, jnp.array([t])))
+    decoder = np.asarray(kernels.denoising_posterior(kernel, p_0, x_t, jnp.array([t])).law)
     decoder = np.take_along_axis(decoder, np.asarray(x_0)[..., None], axis=-1)[..., 0]
     found = bounds.discrete(kernel, x_0, p_0, x_t, jnp.zeros(1), jnp.array([t]))
     possible = weight > 1e-12

@@ -143,7 +143,30 @@ def test_denoising_posterior_weighs_the_guess_with_the_evidence(each_family):
     found = kernels.denoising_posterior(
         each_family, jnp.tile(guess, (1, 3, 1)), jnp.array([[0, 1, 2]]), jnp.array([0.6])
     )
-    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+    np.testing.assert_allclose(found.law[0], expected, atol=1e-6)
+
+
+def test_leaving_the_own_token_out_is_its_inverse(each_family):
+    k = each_family.num_classes
+    guess = np.pad([[0.3, 0.7], [0.25, 0.7, 0.05]][k - 2], (0, len(each_family.prior) - k))
+    x_t, t = jnp.arange(len(each_family.prior))[None], jnp.array([0.6])
+    p_0 = jnp.tile(jnp.asarray(guess, jnp.float32), (1, len(each_family.prior), 1))
+    clean = kernels.denoising_posterior(each_family, p_0, x_t, t)
+    found = kernels.leave_own_out(each_family, clean, x_t, t)
+    possible = enumeration.matrix(each_family, 0.0, 0.6).T > 1e-30
+    expected = np.where(possible, guess, 0)
+    expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+
+
+def test_what_is_denoised_is_no_guess():
+    kernel, t = kernels.uniform(schedules.cosine, 3), jnp.array([0.6])
+    x_t = jnp.array([[0, 1]])
+    clean = kernels.denoising_posterior(kernel, jnp.full((1, 2, 3), 1 / 3), x_t, t)
+    with pytest.raises(TypeError, match="got Denoised, which has it already. Use kernels.leave"):
+        kernels.posterior(kernel, clean, x_t, t / 2, t)
+    with pytest.raises((TypeError, AttributeError)):
+        kernel.push(clean, t, t)
 
 
 def twice(generic):

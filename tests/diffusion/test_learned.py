@@ -342,7 +342,7 @@ def test_golden_losses(golden, epsilon):
     kernel, x = class_masking.ClassMasking(golden["gen_power"], epsilon), golden["x0"]
     for tokens, logits, loss in (("zt", "logits", 1), ("gen_zt2", "gen_logits2", 2)):
         p_0, x_t = golden.guess(kernel, golden[logits]), golden[tokens]
-        mu = kernels.denoising_posterior(kernel, p_0, x_t, golden.t)[..., :-1]
+        mu = kernels.denoising_posterior(kernel, p_0, x_t, golden.t).law[..., :-1]
         masked = x_t == kernel.num_classes
         np.testing.assert_allclose(mu[masked], jax.nn.softmax(golden[logits])[masked], rtol=1e-9)
         terms = categorical.sum_event(bounds.rate(kernel, x, p_0, x_t, golden.t))
