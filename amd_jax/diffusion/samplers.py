@@ -29,6 +29,7 @@ __all__ = [
     "Euler",
     "FirstHitting",
     "PredictorCorrector",
+    "Steps",
     "TauLeaping",
     "check",
     "grid",

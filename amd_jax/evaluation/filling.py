@@ -1,0 +1,89 @@
+"""Gaps in rows whose content is known, filled by a model: how probable it is, and what is found."""
+
+import functools
+import re
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from amd_jax.evaluation import count_models, means
+from amd_jax.models.code_lengths import CodeLength
+from amd_jax.types import Array, Key, Model, Nats, Params
+
+BATCH = 32
+_WORD = re.compile(r"\w+")
+
+
+class Trial(NamedTuple):
+    """Rows (N, L) with a gap in each, and what became of them."""
+
+    hidden: np.ndarray  # (N, L) bool, the gaps
+    drawn: np.ndarray  # (N, L), a filling of each
+    bits: np.ndarray  # (N,), per token of the gap: of the true filling, given all around it
+    restored: float  # share of the hidden tokens that were found
+
+
+def trial(
+    model: Model, params: Params, rows: np.ndarray, size: int, seed: int = 0, sampler: Any = None
+) -> Trial:
+    """A gap of so many tokens at a random place of each row (N, L), drawn, and the truth weighed.
+
+    Raises ValueError for a gap that is longer than a row.
+    """
+    hidden, x = gaps(rows.shape, size, seed), np.asarray(rows, np.int32)
+    drawn, bits = [], []
+    for i in range(0, len(x), BATCH):
+        part = slice(i, i + BATCH)
+        rng = jax.random.fold_in(jax.random.key(seed), i)
+        filled, nats = _both(model, sampler, params, rng, x[part], hidden[part])
+        drawn.append(np.asarray(filled))
+        bits.append(-np.asarray(nats, np.float64) / np.log(2) / size)
+    found = np.concatenate(drawn)
+    restored = float((found == x)[hidden].mean())
+    return Trial(hidden, found, np.concatenate(bits), restored)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _both(
+    model: Model, sampler: Any, params: Params, rng: Key, x: Array, hidden: Array
+) -> tuple[Array, Nats]:
+    """A filling of rows (B, L), and log p of the true one, exact: (B, L), (B,)."""
+    drawn = model.infill(params, rng, x, ~hidden, sampler=sampler)
+    return drawn, CodeLength(order="left").one(model, params, rng, x, ~hidden, hidden)
+
+
+def gaps(shape: tuple[int, int], size: int, seed: int) -> np.ndarray:
+    """Where a gap of so many tokens is, somewhere in each row: bool (N, L)."""
+    number, length = shape
+    if not 0 < size <= length:
+        raise ValueError(f"A gap has 1 to {length} tokens, those of a row; got {size}.")
+    start = np.random.default_rng(seed).integers(0, length - size + 1, (number, 1))
+    place = np.arange(length)
+    return (place >= start) & (place < start + size)
+
+
+def words_restored(texts: list[str], filled: list[str], hidden: np.ndarray) -> tuple[float, float]:
+    """Share of the words that a gap has touched which are there again, and its standard error.
+
+    texts and filled: one character for each token; hidden (N, L).
+    """
+    counts = []
+    for text, other, gap in zip(texts, filled, hidden, strict=True):
+        again = {found.span() for found in _WORD.finditer(other)}
+        words = [found for found in _WORD.finditer(text) if gap[slice(*found.span())].any()]
+        right = [w for w in words if w.span() in again and other[slice(*w.span())] == w[0]]
+        counts.append((len(right), len(words)))
+    right, words = np.array(counts).T
+    return means.ratio(right, words) if words.sum() else (0.0, float("nan"))
+
+
+def bits_by_counts(
+    train: np.ndarray, rows: np.ndarray, hidden: np.ndarray, num_classes: int, order: int
+) -> tuple[float, float]:
+    """Bits per hidden token of a count model, which sees what is left of it, and the error.
+
+    train (N,); rows and hidden (M, L), in the order of the text.
+    """
+    p = count_models.probabilities(train, np.ravel(rows), num_classes, order).reshape(rows.shape)
+    return means.ratio((-np.log2(p) * hidden).sum(axis=1), hidden.sum(axis=1))

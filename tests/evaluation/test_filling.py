@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from amd_jax.evaluation import count_models, filling
+from tests.models import test_infilling
+
+MODEL = test_infilling.MODEL  # its guess is exact
+DATA = test_infilling.DATA  # (3, 3, 3)
+
+
+def rows_of(number):
+    """Rows of the data's law: (N, 3)."""
+    flat = np.random.default_rng(0).choice(27, number, p=DATA.ravel())
+    return np.stack(np.unravel_index(flat, DATA.shape), axis=1).astype(np.int32)
+
+
+def test_the_truth_is_weighed_exactly_and_found_as_often_as_it_is_likely():
+    rows, size = rows_of(2000), 2
+    found = filling.trial(MODEL, {}, rows, size)
+    assert (found.hidden.sum(axis=1) == size).all()
+    left = found.hidden[:, 0]  # the gap is at places 0 and 1, or at 1 and 2
+    assert 0.4 < left.mean() < 0.6
+    joint = DATA[tuple(rows.T)]
+    given = np.where(left, DATA.sum(axis=(0, 1))[rows[:, 2]], DATA.sum(axis=(1, 2))[rows[:, 0]])
+    np.testing.assert_allclose(found.bits, -np.log2(joint / given) / size, rtol=1e-4)
+    np.testing.assert_array_equal(found.drawn[~found.hidden], rows[~found.hidden])
+    whole = (found.drawn == rows).all(axis=1)
+    error = np.sqrt((joint / given * (1 - joint / given)).mean() / len(rows))
+    assert abs(whole.mean() - (joint / given).mean()) < 5 * error
+    assert found.restored == (found.drawn == rows)[found.hidden].mean()
+
+
+@pytest.mark.parametrize("size", [0, 4])
+def test_a_gap_fits_in_a_row(size):
+    with pytest.raises(ValueError, match=f"A gap has 1 to 3 tokens, those of a row; got {size}"):
+        filling.trial(MODEL, {}, rows_of(2), size)
+
+
+def test_words_are_restored_whole():
+    text, hidden = "the cat sat on", np.zeros(14, bool)
+    hidden[5:10] = True  # "at sa"
+    for other, right in (
+        ("the cat sat on", 2),
+        ("the cut sat on", 1),
+        ("the ca  sat on", 1),
+        ("the catssat on", 0),
+    ):
+        share, _ = filling.words_restored([text], [other], hidden[None])
+        assert share == right / 2, other
+
+
+def test_the_count_model_sees_the_left_side_only():
+    rng = np.random.default_rng(0)
+    train, rows = rng.integers(0, 3, 500), rng.integers(0, 3, (4, 10))
+    hidden = filling.gaps(rows.shape, 3, 0)
+    bits, error = filling.bits_by_counts(train, rows, hidden, 3, 2)
+    p = count_models.probabilities(train, rows.ravel(), 3, 2).reshape(rows.shape)
+    assert bits == pytest.approx(-np.log2(p[hidden]).mean())
+    assert error > 0
+    changed = rows.copy()
+    changed[-1, hidden[-1].nonzero()[0][-1] + 1 :] = 0
+    assert filling.bits_by_counts(train, changed, hidden, 3, 2)[0] == pytest.approx(bits)
