@@ -168,12 +168,15 @@ def elbo_of_all_steps(process: Process, rng: Key, x: Array, steps: int) -> Nats:
 
 
 def continuous(process: Process, rng: Key, x: Array) -> Nats:
-    """The limit of `elbo` for T -> ∞, `rate_of` at one time stratified over the batch: (B,)."""
+    """The limit of `elbo` for T -> ∞, `rate_of` at one time stratified over the batch: (B,).
+
+    Times are drawn at the kernel's own pace (`kernels.paced`), and weighted for it.
+    """
     rng_time, rng = jax.random.split(rng)
     rng_noise, rng_network = jax.random.split(rng)
-    t = stratified(rng_time, x.shape[0])
+    t, slope = kernels.paced(process.kernel, stratified(rng_time, x.shape[0]))
     x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
-    return -rate_of(process, rng_network, x, x_t, t) - prior_kl(process.kernel, x)
+    return -slope * rate_of(process, rng_network, x, x_t, t) - prior_kl(process.kernel, x)
 
 
 def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:

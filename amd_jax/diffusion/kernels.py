@@ -37,6 +37,7 @@ __all__ = [
     "leave_own_out",
     "masks_and_uniform",
     "opened",
+    "paced",
     "plain",
     "posterior",
     "rates",
@@ -111,6 +112,17 @@ def differentiable(kernel: Kernel | LearnedKernel) -> bool:
 def plain(kernel: Kernel | LearnedKernel) -> Kernel | LearnedKernel:
     """The kernel whose schedule is learnt, or the kernel itself: what can be said before that."""
     return getattr(kernel, "kernel", kernel)
+
+
+def paced(kernel: Kernel, u: Array) -> tuple[Array, Array]:
+    """Times t for u uniform in [0, 1), and dt/du: (B,) each. Time itself, unless a kernel says.
+
+    One whose rate has a pole at an end of time has a `pace`: plainly drawn times would give an
+    estimate of the bound without a variance.
+    """
+    if not hasattr(kernel, "pace"):
+        return u, jnp.ones_like(u)
+    return jax.jvp(kernel.pace, (u,), (jnp.ones_like(u),))
 
 
 def is_masking(kernel: Kernel | LearnedKernel) -> bool:

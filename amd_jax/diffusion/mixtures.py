@@ -138,6 +138,10 @@ class MasksAndUniform(Mixture):
         noise = (mask[..., None] * self.prior + c[..., None] * uniform) / (1 + c)[..., None]
         return schedules.linear(t) - jnp.log1p(c), noise
 
+    def pace(self, u: Array) -> Array:
+        """sin²(π u / 2): slow at both ends, where c has a slope that grows without bound."""
+        return jnp.sin(jnp.pi / 2 * u) ** 2
+
 
 def masks_and_uniform(
     num_classes: int, p_uniform: float = 0.2, gamma: float = 1.0

@@ -1,4 +1,4 @@
-"""Gaps in rows whose content is known, filled by a model: how probable it is, and what is found."""
+"""Gaps in rows whose content is known: how probable a model finds it, and what it fills in."""
 
 import functools
 import re

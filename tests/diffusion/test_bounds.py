@@ -1,4 +1,4 @@
-import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +7,7 @@ import pytest
 
 from amd_jax import models
 from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.ops import categorical
 from tests import enumeration, zoo
 from tests.variants import quick
 
@@ -200,20 +201,69 @@ def test_the_divergence_falls_by_the_expected_rate(name, t):
     np.testing.assert_allclose(-slope, expected, rtol=1e-6)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("denoiser", ["hollow_table", "table"])
-def test_continuous_is_the_bound_of_many_steps(denoiser):
-    """Seen to 2 %, whether the network sees the own token or not."""
-    model = zoo.diffusion("uniform-cosine", denoiser, 400)
-    params = zoo.parameters(model, scale=0.3)
-    x = enumeration.sequences(3, zoo.LENGTH)[[0, 5]]
-    rows = jnp.tile(x, (40_000, 1))
-    endless = dataclasses.replace(model, steps=None)
-    found = np.asarray(jax.jit(endless.elbo)(params, jax.random.key(0), rows)).reshape(-1, 2)
-    error = found.std(axis=0) / len(found) ** 0.5
-    expected = enumeration.bound(model, params, x)
-    assert error.max() < 0.04
-    assert (abs(found.mean(axis=0) - expected) < 4 * error + 0.02 * abs(expected)).all()
+@functools.partial(jax.jit, static_argnums=(0, 5))
+def expected_terms(model, params, x, s, t, steps):
+    """E over x_t of the bound's terms between times s and t (N,), or of its rate: (N, B)."""
+    process = model.open(params)
+    every = enumeration.sequences(len(process.kernel.prior), x.shape[1])
+    n, b, e = (i.ravel() for i in np.indices((len(s), len(x), len(every))))
+    rows, x_t, s, t = jnp.asarray(x)[b], jnp.asarray(every)[e], s[n], t[n]
+    clean = categorical.one_hot(rows, len(process.kernel.prior))
+    law = process.kernel.push(clean, jnp.zeros_like(t), t)
+    weight = jnp.prod(categorical.gather(law, x_t), axis=1)
+    if steps is None:
+        terms = bounds.rate_of(process, None, rows, x_t, t)
+    else:
+        terms = bounds.term_of(process, None, rows, x_t, s, t)
+    terms = jnp.where(weight > 0, weight * terms, 0.0)
+    return terms.reshape(-1, len(x), len(every)).sum(axis=-1)
+
+
+@pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
+@pytest.mark.parametrize("denoiser", quick(["hollow_table", "table"], "hollow_table"))
+def test_the_bound_of_a_thousand_steps_is_the_continuous_one(name, denoiser):
+    """Both enumerated over x_t, to 1 %, whether the network sees the own token or not."""
+    with jax.enable_x64(True):
+        model = zoo.diffusion(name, denoiser, 1000)
+        params = zoo.parameters(model, scale=0.3)
+        x = enumeration.sequences(model.kernel.num_classes, zoo.LENGTH)
+        nodes, weights = np.polynomial.legendre.leggauss(8)
+        u = ((np.arange(100)[:, None] + (nodes + 1) / 2) / 100).ravel()
+        slope = np.pi * np.sin(np.pi * u / 2) * np.cos(np.pi * u / 2)
+        t = np.sin(np.pi * u / 2) ** 2  # finer towards both ends, where a rate may have a pole
+        rates = expected_terms(model, params, x, t, t, None) * slope[:, None]
+        endless = (rates.reshape(100, 8, -1) * weights[:, None]).sum(axis=(0, 1)) / 200
+
+        i = np.arange(1, 1001)
+        many = expected_terms(model, params, x, (i - 1) / 1000, i / 1000, 1000).sum(axis=0)
+    assert many.min() > 0.05
+    np.testing.assert_allclose(many, endless, rtol=0.01)
+
+
+@pytest.mark.parametrize("name", ["masks_and_uniform", "uniform-cosine"])
+def test_times_are_drawn_so_that_the_mean_stays_and_the_variance_is_small(name):
+    """By quadrature over u; plainly drawn, a rate with a pole at t = 0 has no variance."""
+    with jax.enable_x64(True):
+        model = zoo.diffusion(name, "hollow_table", None)
+        params = zoo.parameters(model, scale=0.3)
+        x = enumeration.sequences(model.kernel.num_classes, zoo.LENGTH)[:1]
+
+        def moments(n, draw):
+            t, slope = draw(jnp.asarray((np.arange(n) + 0.5) / n))
+            terms = expected_terms(model, params, x, t, t, None)[:, 0] * slope
+            return terms.mean(), (terms**2).mean()
+
+        paced = functools.partial(kernels.paced, model.kernel)
+        plain = lambda u: (u, jnp.ones_like(u))  # noqa: E731
+        (coarse, _), (fine, _) = moments(500, paced), moments(8000, paced)
+        np.testing.assert_allclose(coarse, fine, rtol=5e-3)
+        squares = [moments(n, draw)[1] for draw in (plain, paced) for n in (500, 8000)]
+    plain_growth, paced_growth = squares[1] / squares[0], squares[3] / squares[2]
+    assert abs(paced_growth - 1) < 0.03
+    if name == "uniform-cosine":
+        assert squares[:2] == squares[2:]
+    else:
+        assert plain_growth > 1.1
 
 
 def test_continuous_time_needs_a_derivative():
