@@ -117,8 +117,9 @@ class Model(Protocol):
     A model that offers more says so by attributes, tuples of values with a name and numbers
     (`options`), of which the first is the default: `samplers`, which `sample(..., sampler=…)`
     takes; `bounds`, ways to bound log p(x) (`Bound`); `editors`, called with model, parameters,
-    key and x, which give another x. One that goes from noise to data by steps has `walk`, which
-    gives some of the states on the way.
+    key and x, which give another x, and have `done`, what is said of that; those with an
+    `error_rate` are tried on data with such a share of wrong tokens. A model that goes from noise
+    to data by steps has `walk`, which gives some of the states on the way.
     """
 
     def init(self, rng: Key, x: Array) -> Params:

@@ -17,8 +17,8 @@ from ml_collections import ConfigDict, config_flags
 from amd_jax.data import files
 from amd_jax.runs import folder as folders
 
-MODES = ("train", "evaluate", "sample", "infill", "report", "export")  # and editors, as correct
-EDIT = "edit"  # stands for all of these below
+MODES = ("train", "evaluate", "sample", "infill", "report", "export")  # and editors: correct, edit
+EDITORS = "editors"  # stands for all of these below
 DEFINE = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -34,15 +34,15 @@ class Flag(NamedTuple):
     name: str
     default: Any
     help: str
-    modes: tuple[str, ...] = (*MODES, EDIT)
+    modes: tuple[str, ...] = (*MODES, EDITORS)
     kind: type | None = None  # where the default is None
     least: int | None = None
     most: int | None = None
 
 
-SHOWN = ("train", "evaluate", EDIT)
+SHOWN = ("train", "evaluate", EDITORS)
 DRAWN = ("train", "sample", "infill", "report", "export")
-USED = ("evaluate", "sample", "infill", EDIT)
+USED = ("evaluate", "sample", "infill", EDITORS)
 FLAGS = (
     Flag("config", None, "Experiment: a file, or the name of one in experiments/.", kind=str),
     Flag("workdir", None, "Folder of the run; default: runs/<config name>.", kind=str),
@@ -67,11 +67,11 @@ FLAGS = (
     Flag("num_samples", None, "How many to draw.", ("train", "sample", "infill"), int, 1),
     Flag("chain", False, "Show samples on their way from noise to data.", ("sample",)),
     Flag("compare", False, "Compare the samples with the data, which are read.", ("sample",)),
-    Flag("text", None, "Text to correct, or with gaps.", ("train", "infill", EDIT), str),
+    Flag("text", None, "Text to edit, or with gaps.", ("train", "infill", EDITORS), str),
     Flag("gap", "_", "Sign that stands for one unknown character of --text.", ("infill",)),
-    Flag("input", None, "File to correct: text, or a PNG of a map.", (EDIT,), str),
+    Flag("input", None, "File to edit: text, or a PNG of a map.", (EDITORS,), str),
     Flag("half", False, "Keep parameters in half precision: half the size.", ("export",)),
-    Flag("output", None, "Folder for what is made; default: the workdir.", (*DRAWN, EDIT), str),
+    Flag("output", None, "Folder for what is made; default: the workdir.", (*DRAWN, EDITORS), str),
 )
 
 

@@ -1,4 +1,4 @@
-"""What can be done with a run: evaluate it, sample from it, let it correct what is given."""
+"""What can be done with a run: evaluate it, sample from it, let it edit what is given."""
 
 import dataclasses
 from pathlib import Path
@@ -12,6 +12,7 @@ from amd_jax.data import characters, labels
 from amd_jax.evaluation import correction, gallery, report
 from amd_jax.experiment import Run
 from amd_jax.facts import MapFacts, TextFacts
+from amd_jax.models import corrections
 from amd_jax.runs import results, stored
 from amd_jax.types import Params
 
@@ -81,7 +82,7 @@ def page(session: Session) -> None:
     folder = asked.output or run.workdir
     if "://" in str(folder):
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
-    editor = next(iter(choice.editors), None)
+    editor = next(filter(corrections.corrects, choice.editors), None)
     how = {"seed": asked.seed, "sampler": choice.sampler, "editor": editor}
     print(f"page: {reports.write(run, session.params, Path(folder), **how)}")
 
@@ -152,30 +153,31 @@ def chain(session: Session, rng: Any) -> list[str]:
 
 
 def edit(session: Session, editor: Any) -> None:
-    """Prints what an editor of the model makes of --text or --input; or of damaged rows."""
+    """Prints what an editor of the model makes of --text or --input; or of rows of a split."""
     run, asked = session.run, session.asked
     if asked.text is not None and asked.input is not None:
         raise ValueError("--text and --input are two ways to say the same. Give one.")
+    place = session.place(editor.name)
     if asked.text is not None or (asked.input is not None and isinstance(run.facts, TextFacts)):
         lines = _text(session, editor, _given_text(session))
-    elif asked.input is not None:
-        x = _map(run.facts, Path(asked.input))
-        fixed = correction.edited(editor, run.model, session.params, x, asked.seed)
-        place = session.place(editor.name)
-        lines = [*session.report.corrected(x, fixed, None, place), *_kept(fixed, place)]
-    else:
+    elif asked.input is None and corrections.corrects(editor):
         trial, lines = report.restoration(
-            *(editor, run.model, session.params, run.data, session.place(editor.name)),
+            *(editor, run.model, session.params, run.data, place),
             **{"split": asked.split, "number": asked.num_texts, "seed": asked.seed},
         )
         how = {"split": asked.split, "error_rate": editor.error_rate, "rows": len(trial.damaged)}
         for name, value in trial.by_posterior._asdict().items():
             session.record(name, value, None, **how)
+    else:
+        x = _given_rows(session)
+        fixed = correction.edited(editor, run.model, session.params, x, asked.seed)
+        lines = session.report.corrected(x, fixed, None, place, editor.done)
+        lines += _kept(editor, fixed, place)
     print("\n".join(lines))
 
 
 def check_text(session: Session) -> None:
-    """ValueError for a --text that cannot be corrected: told now, and not after a training."""
+    """ValueError for a --text that cannot be edited: told now, and not after a training."""
     if session.asked.text is not None:
         text = _given_text(session)
         session.report.tokens(text)
@@ -195,12 +197,21 @@ def _given_text(session: Session) -> str:
 
 
 def _text(session: Session, editor: Any, text: str) -> list[str]:
-    """A text, corrected."""
+    """A text, edited."""
     run = session.run
     x = session.report.tokens(text)
     (length,) = run.facts.event_shape
-    fixed = correction.edited_text(editor, run.model, session.params, x, length)
-    return session.report.corrected_text(text, x, fixed)
+    how = {"length": length, "seed": session.asked.seed}
+    fixed = correction.edited_text(editor, run.model, session.params, x, **how)
+    return session.report.corrected_text(text, x, fixed, editor.done)
+
+
+def _given_rows(session: Session) -> np.ndarray:
+    """The map of --input, or the first rows of a split: (N, ...)."""
+    run, asked = session.run, session.asked
+    if asked.input is not None:
+        return _map(run.facts, Path(asked.input))
+    return run.data.rows(asked.split)[: asked.num_texts or correction.BATCH]
 
 
 def _map(facts: Any, file: Path) -> np.ndarray:
@@ -219,10 +230,10 @@ def _map(facts: Any, file: Path) -> np.ndarray:
     return pixels[None].astype(np.int32)
 
 
-def _kept(fixed: np.ndarray, place: Path | None) -> list[str]:
-    """Writes corrected rows as an array; a line that names it."""
+def _kept(editor: Any, fixed: np.ndarray, place: Path | None) -> list[str]:
+    """Writes edited rows as an array; a line that names it."""
     if place is None:
         return []
     path = place.with_name(f"{place.name}.npz")
-    np.savez_compressed(path, corrected=fixed)
+    np.savez_compressed(path, **{editor.done: fixed})
     return [f"array: {path}"]

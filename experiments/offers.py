@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from amd_jax import models, options
-from amd_jax.models import bounds
+from amd_jax.models import bounds, corrections
 from amd_jax.runs import folder as folders
 
 from . import flags
@@ -44,12 +44,13 @@ def choose(asked: Asked, model: Any) -> Choice:
     sampler = offered.samplers[0] if offered.samplers else None
     if asked.sampler is not None:
         sampler = options.named(offered.samplers, asked.sampler, "sampler")
+    correctors = list(filter(corrections.corrects, offered.editors))
     heeded = {
-        "train": [*bounds, sampler, *offered.editors],
+        "train": [*bounds, sampler, *correctors],
         "evaluate": bounds,
         "sample": [sampler],
         "infill": [sampler],
-        "report": [sampler, *offered.editors],
+        "report": [sampler, *correctors],
         "export": [sampler],
     }.get(mode, [editor for editor in offered.editors if editor.name == mode])
     for name in numbers:
@@ -145,10 +146,10 @@ def check_mode(name: str) -> None:
 
 def _refuse_ignored(asked: Asked, mode: str) -> None:
     """ValueError for a flag that a mode does not heed."""
-    kind = mode if mode in flags.MODES else flags.EDIT
+    kind = mode if mode in flags.MODES else flags.EDITORS
     for flag in flags.FLAGS:
         if flag.name in asked.given and kind not in flag.modes:
-            others = " and ".join(m if m in flags.MODES else "corrections" for m in flag.modes)
+            others = " and ".join(flag.modes)
             raise ValueError(
                 f"--{flag.name} is for {others}; --mode={mode} does not heed it. Leave it out."
             )

@@ -19,6 +19,7 @@ from amd_jax import options, parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.experiment import Run
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.models import corrections
 from amd_jax.pages import commands, comparison, films, run_page, shows
 from amd_jax.pages import record as records
 from amd_jax.pages.run_page import Drawn
@@ -54,7 +55,7 @@ def write(
     it, and the first one writes.
     """
     sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
-    editor = editor or next(iter(getattr(run.model, "editors", ())), None)
+    editor = editor or next(filter(corrections.corrects, getattr(run.model, "editors", ())), None)
     found, path = drawn(run, params, seed, sampler, editor), Path(place) / NAME
     if not parallel.is_first():
         return path
@@ -99,7 +100,7 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
         x = gallery.samples(run.model, params, rng, shape, sampler)
     corrected, damaged = [], ""
     if editor is not None:
-        corrected, damaged = corrections(run, params, seed, editor, x)
+        corrected, damaged = restored(run, params, seed, editor, x)
     return Drawn(
         model=described(run.model),
         parameters=sum(np.size(leaf) for leaf in jax.tree.leaves(params)),
@@ -114,7 +115,7 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
     )
 
 
-def corrections(
+def restored(
     run: Run, params: Params, seed: int, editor: Any, x: np.ndarray
 ) -> tuple[list[shows.Corrected], str]:
     """Rows in which tokens were replaced at random, corrected; and what rows they are.
@@ -126,8 +127,7 @@ def corrections(
         split = next((s for s in ("test", "validation") if s in run.held.splits), "train")
         rows, whose = run.held.rows(split), f"rows of the {split} split"
     rows = np.asarray(rows[:CORRECTED], np.int32)
-    rate = getattr(editor, "error_rate", 0.05)
-    errors = max(1, round(rate * rows[0].size))
+    errors = max(1, round(editor.error_rate * rows[0].size))
     damaged = correction.damage(rows, facts.num_classes, seed, errors)
     fixed = correction.edited(editor, run.model, params, damaged, seed)
     triples = zip(damaged, fixed, rows, strict=True)

@@ -19,6 +19,7 @@ from amd_jax import parallel
 from amd_jax import source as sources
 from amd_jax.experiment import Experiment, Run
 from amd_jax.learning import allocator
+from amd_jax.models import corrections
 from amd_jax.runs import folder as folders
 from amd_jax.runs import lock
 from amd_jax.runs.keeper import tell
@@ -58,7 +59,7 @@ def train(asked: Asked, workdir: Path | str) -> None:
         modes.evaluate(session)
     print()
     modes.sample(session, compare=True)
-    for editor in choice.editors:
+    for editor in filter(corrections.corrects, choice.editors):
         if asked.split in run.data.splits or asked.text is not None:
             print()
             modes.edit(session, editor)

@@ -42,12 +42,15 @@ class Trial(NamedTuple):
 
 
 def edited(
-    edit: Callable, model: Model, params: Params, x: np.ndarray, seed: int = 0
+    edit: Callable, model: Model, params: Params, x: np.ndarray, seed: int = 0, first: int = 0
 ) -> np.ndarray:
-    """What one of a model's `editors` makes of rows x (N, ...), batch by batch: int32 (N, ...)."""
+    """What one of a model's `editors` makes of rows x (N, ...), batch by batch: int32 (N, ...).
+
+    `first` is the place of the first row where x is a part of more.
+    """
     x, found = np.asarray(x, np.int32), []
     for i in range(0, len(x), BATCH):
-        rng = jax.random.fold_in(jax.random.key(seed), i)
+        rng = jax.random.fold_in(jax.random.key(seed), first + i)
         found.append(np.asarray(_edited(edit, model, params, rng, x[i : i + BATCH])))
     return np.concatenate(found)
 
@@ -59,11 +62,14 @@ def _edited(edit: Callable, model: Model, params: Params, rng: Key, x: Array) ->
 
 
 def edited_text(
-    edit: Callable, model: Model, params: Params, x: np.ndarray, length: int
+    edit: Callable, model: Model, params: Params, x: np.ndarray, length: int, seed: int = 0
 ) -> np.ndarray:
     """`edited` for one text (L,) of any length, in pieces of at most `length`: (L,)."""
-    pieces = [x[i : i + length] for i in range(0, len(x), length)]
-    return np.concatenate([edited(edit, model, params, piece[None])[0] for piece in pieces])
+    found = [
+        edited(edit, model, params, x[None, i : i + length], seed, first=i)[0]
+        for i in range(0, len(x), length)
+    ]
+    return np.concatenate(found)
 
 
 def trial(

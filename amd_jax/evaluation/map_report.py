@@ -13,7 +13,7 @@ from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 64  # of the samples, at most
 STILLS, STILL_SIDE = 9, 128  # pictures beside each other, pixels of a map there
-CORRECTED = 4  # maps in the picture of a correction
+CORRECTED = 4  # maps in the picture of an edit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,14 +82,19 @@ class MapReport(PlainReport):
         return [f"film: {film}", f"stills: {stills}"]
 
     def corrected(
-        self, before: np.ndarray, after: np.ndarray, rows: np.ndarray | None, place: Path | None
+        self,
+        before: np.ndarray,
+        after: np.ndarray,
+        rows: np.ndarray | None,
+        place: Path | None,
+        done: str = "corrected",
     ) -> list[str]:
-        """A picture of the first maps (N, H, W) before and after a correction."""
+        """A picture of the first maps (N, H, W) before and after an edit."""
         if place is None:
             return ["no place for a picture was given"]
         place.parent.mkdir(parents=True, exist_ok=True)
         path = place.with_name(f"{place.name}.png")
-        panels = {"damaged" if rows is not None else "given": before, "corrected": after}
+        panels = {"damaged" if rows is not None else "given": before, done: after}
         if rows is not None:
             panels["original"] = rows
         first = {title: x[:CORRECTED] for title, x in panels.items()}

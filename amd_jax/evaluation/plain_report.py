@@ -67,13 +67,18 @@ class PlainReport:
         return lines
 
     def corrected(
-        self, before: np.ndarray, after: np.ndarray, rows: np.ndarray | None, place: Path | None
+        self,
+        before: np.ndarray,
+        after: np.ndarray,
+        rows: np.ndarray | None,
+        place: Path | None,
+        done: str = "corrected",
     ) -> list[str]:
-        """Rows (N, ...) before and after a correction, and as they should be, if that is known."""
+        """Rows (N, ...) before and after an edit, and as they should be, if that is known."""
         changed = int((before[0] != after[0]).sum())
         return [
             f"given:\n{gallery.wrapped(self.facts.show(before[0]))}",
-            f"corrected ({changed} changed):\n{gallery.wrapped(self.facts.show(after[0]))}",
+            f"{done} ({changed} changed):\n{gallery.wrapped(self.facts.show(after[0]))}",
         ]
 
 

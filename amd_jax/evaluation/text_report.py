@@ -72,10 +72,15 @@ class TextReport(PlainReport):
         return spelling.share_of_known_words(texts, known)
 
     def corrected(
-        self, before: np.ndarray, after: np.ndarray, rows: np.ndarray | None, place: Path | None
+        self,
+        before: np.ndarray,
+        after: np.ndarray,
+        rows: np.ndarray | None,
+        place: Path | None,
+        done: str = "corrected",
     ) -> list[str]:
         """The first of some texts (N, L), the changed places marked."""
-        return self.corrected_text(self.facts.decode(before[0]), before[0], after[0])
+        return self.corrected_text(self.facts.decode(before[0]), before[0], after[0], done)
 
     def tokens(self, text: str) -> np.ndarray:
         """A text as tokens, int32 (L,), the commonest for what has none; ValueError if empty."""
@@ -84,8 +89,10 @@ class TextReport(PlainReport):
         common = int(np.argmax(self.facts.frequencies)) if self.facts.frequencies else 0
         return self.facts.encode(text.replace("\r\n", "\n"), unknown=common)
 
-    def corrected_text(self, text: str, before: np.ndarray, after: np.ndarray) -> list[str]:
-        """A text, its tokens (L,) and the corrected ones, with the changed places marked.
+    def corrected_text(
+        self, text: str, before: np.ndarray, after: np.ndarray, done: str = "corrected"
+    ) -> list[str]:
+        """A text, its tokens (L,) and those of an edit, with the changed places marked.
 
         A character that has no token stays as it is, and is marked as well.
         """
@@ -99,7 +106,7 @@ class TextReport(PlainReport):
         shown = gallery.wrapped(*gallery.aligned(pieces, "".join(signs)))
         lines = [
             f"given:\n{gallery.wrapped(text)}",
-            f"corrected ({signs.count(CHANGED)} changed):\n{shown}",
+            f"{done} ({signs.count(CHANGED)} changed):\n{shown}",
         ]
         if foreign:
             lines.append(f"{KEPT} marks what the alphabet lacks, and is kept: {len(foreign)}")

@@ -1,4 +1,4 @@
-"""Corrections: what a diffusion makes of data in which some tokens are wrong."""
+"""Editors: what a diffusion makes of data that are given, as of some with wrong tokens."""
 
 import dataclasses
 import math
@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from amd_jax import options
-from amd_jax.diffusion import kernels
+from amd_jax.diffusion import kernels, walks
 from amd_jax.diffusion.process import Process
 from amd_jax.types import Array, Key, Params
 
@@ -26,6 +27,7 @@ class Correct:
     error_rate: float = options.number(0.05, "share of the tokens that are wrong")
     raw: bool = False
     name = "correct"
+    done = "corrected"
 
     def __post_init__(self):
         """Raises ValueError for rates outside (0, 1)."""
@@ -45,6 +47,47 @@ class Correct:
         t = jnp.broadcast_to(t, x.shape[:1])
         p = process.predict(x, t) if self.raw else process.denoised(x, t).law
         return p.argmax(axis=-1).astype(jnp.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Edit:
+    """Data made noise to the time `strength`, and walked back from there.
+
+    A variation on x, the freer the larger the strength: near 0 it is x, at 1 a sample that has
+    forgotten x. After Meng et al., 2022, sec. 3, for continuous data. The walk is that of the
+    model's first sampler from step to step, of which a share `strength` of the steps is made.
+    """
+
+    strength: float = options.number(0.3, "time to which data are made noise, in (0, 1]")
+    steps: int | None = options.number(
+        None, "steps from noise to data; as many as the sampler's", kind=int, least=1
+    )
+    name = "edit"
+    done = "edited"
+
+    def __post_init__(self):
+        """Raises ValueError for a strength outside (0, 1], and less than 1 step."""
+        options.check(self)
+        if not 0 < self.strength <= 1:
+            raise ValueError(f"strength must be in (0, 1]; got strength={self.strength}. Try 0.3.")
+
+    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
+        """A draw for x (B, ...), int32 of the same shape."""
+        process = model.open(params)
+        sampler = next(s for s in model.samplers if isinstance(s, walks.Steps))
+        if self.steps is not None:
+            sampler = dataclasses.replace(sampler, steps=self.steps)
+        with jax.ensure_compile_time_eval():
+            times, start = np.asarray(sampler.times(model.steps)), np.float32(self.strength)
+        times = jnp.asarray([start, *times[times < start]])
+        rng_noise, rng = jax.random.split(rng)
+        x_t = kernels.corrupt(process.kernel, rng_noise, x, jnp.full(x.shape[0], start))
+        return sampler(process, rng, x_t, times)
+
+
+def corrects(editor: Any) -> bool:
+    """Whether an editor puts wrong tokens right: one with an `error_rate` does."""
+    return hasattr(editor, "error_rate")
 
 
 def time_of(process: Process, steps: int, error_rate: float) -> Array:

@@ -15,7 +15,7 @@ from amd_jax.diffusion.process import Process
 from amd_jax.models import promises
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.code_lengths import CodeLength
-from amd_jax.models.corrections import Correct
+from amd_jax.models.corrections import Correct, Edit
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Nats, Params, Sampler
@@ -42,7 +42,7 @@ class Diffusion:
     samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
 
     bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), CodeLength())
-    editors = (Correct(),)
+    editors = (Correct(), Edit())
 
     def __post_init__(self):
         """Raises ValueError for less than 1 step, and for a denoiser without `train`."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from amd_jax.evaluation import correction, gallery, plane, report
 from amd_jax.facts import UNKNOWN_SIGN, UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.models import corrections
 from amd_jax.pages import films, texts
 from amd_jax.types import Params
 
@@ -46,8 +47,9 @@ class Work:
 
     @property
     def editors(self) -> tuple[Any, ...]:
-        """What makes another text of a text; none for data that are no text."""
-        return tuple(getattr(self.model, "editors", ())) * isinstance(self.facts, TextFacts)
+        """What corrects a text; none for data that are no text."""
+        declared = getattr(self.model, "editors", ()) if isinstance(self.facts, TextFacts) else ()
+        return tuple(filter(corrections.corrects, declared))
 
     @property
     def walks(self) -> bool:
@@ -75,7 +77,9 @@ class Work:
     def correct(self, asked: Mapping[str, Any]) -> Iterator[Message]:
         """A text, and the option and numbers of an editor -> how far it is, then its pieces."""
         if not self.editors:
-            raise ValueError(f"{self.name} corrects no texts: its model declares no editor.")
+            raise ValueError(
+                f"{self.name} corrects no texts: its model declares no editor for that."
+            )
         editor, text = controls.chosen(self.editors, asked, "editor"), text_of(asked)
         return self._corrected(editor, text, report.of(self.facts).tokens(text))
 

@@ -65,15 +65,35 @@ def test_sample(trained, flags):
     assert all(len(text) == 32 and set(text) <= ALPHABET for text in texts)
 
 
-def test_correct(trained):
+@pytest.mark.parametrize("flags", [("--mode=correct",), ("--mode=edit", "--strength=0.7")])
+def test_edits_a_text(trained, flags):
     workdir, _ = trained
     text = "the quick brwwn fox jumps over the lazy dog"  # longer than a row
-    out = command(QUICK, f"--workdir={workdir}", "--mode=correct", f"--text={text}").out
+    out = command(QUICK, f"--workdir={workdir}", *flags, f"--text={text}").out
+    assert ("edited (" if "--mode=edit" in flags else "corrected (") in out
     lines = [line for line in out.splitlines() if line.startswith("    ")]
     given, found = (line[4:] for line in lines if line.strip(" ^"))
     assert given == text
     assert len(found) == len(text)
     assert set(found) <= ALPHABET
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--mode=edit", "--strength=1.5"), "strength must be in (0, 1]; got strength=1.5"),
+        (("--mode=edit", "--error_rate=0.1"), "--error_rate is a number of correct, which"),
+        (("--mode=edit", "--chain"), "--chain is for sample; --mode=edit does not heed it"),
+        (("--mode=edit", "--steps=9", "--text=a"), "steps must be in [1, 8]"),
+    ],
+)
+def test_edits_that_cannot_be(trained, flags, says):
+    assert says in command(QUICK, f"--workdir={trained[0]}", *flags).error
+
+
+def test_edits_rows_of_a_split(trained):
+    out = command(f"--workdir={trained[0]}", "--mode=edit", "--num_texts=2", "--steps=4").out
+    assert "edited (" in out
 
 
 def test_corrects_a_file(trained, tmp_path):

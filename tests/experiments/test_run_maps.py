@@ -115,6 +115,17 @@ def test_chain(trained):
     assert_shows_maps(pixels)
 
 
+def test_a_map_is_edited(trained, folder):
+    given = f"--input={folder / '00.png'}"
+    out = told(trained, "--mode=edit", "--strength=0.5", given)
+    place = trained[0] / "edit_seed0"
+    assert out.splitlines() == [f"picture: {place}.png", f"array: {place}.npz"]
+    with np.load(f"{place}.npz") as kept:
+        assert kept["edited"].shape == (1, 16, 16)
+    assert_shows_maps(opened(f"{place}.png"))
+    assert told(trained, "--mode=edit").splitlines() == out.splitlines()  # of a split
+
+
 def test_text_is_refused(trained, folder, tmp_path):
     error = command(MAPS, f"--workdir={trained[0]}", "--mode=correct", "--text=sky").error
     assert "--text is for data that are text; this experiment has maps. Leave it out" in error

@@ -83,7 +83,8 @@ def test_it_is_for_masks(model):
     walk = zoo.diffusion("walk", "table", 4)
     assert "code_length" in [bound.name for bound in bounds.of(model[0])]
     assert "code_length" not in [bound.name for bound in bounds.of(walk)]
-    assert (model[0].editors, [editor.name for editor in walk.editors]) == ((), ["correct"])
+    assert [editor.name for editor in model[0].editors] == ["edit"]
+    assert [editor.name for editor in walk.editors] == ["correct", "edit"]
     with pytest.raises(ValueError, match="order is one of .*; got order=luck"):
         CodeLength(order="luck")
     with pytest.raises(ValueError, match="orders=3 is for order=random"):
