@@ -69,7 +69,8 @@ FLAGS = (
     Flag("compare", False, "Compare the samples with the data, which are read.", ("sample",)),
     Flag("text", None, "Text to edit, or with gaps.", ("train", "infill", EDITORS), str),
     Flag("gap", "_", "Sign that stands for one unknown character of --text.", ("infill",)),
-    Flag("input", None, "File to edit: text, or a PNG of a map.", (EDITORS,), str),
+    Flag("hole", None, "Unknown pixels of --input: top,left,height,width.", ("infill",), str),
+    Flag("input", None, "File to edit: text, or a PNG of a map.", ("infill", EDITORS), str),
     Flag("half", False, "Keep parameters in half precision: half the size.", ("export",)),
     Flag("output", None, "Folder for what is made; default: the workdir.", (*DRAWN, EDITORS), str),
 )

@@ -8,16 +8,15 @@ import jax
 import numpy as np
 
 from amd_jax import parallel
-from amd_jax.data import characters, labels
 from amd_jax.evaluation import correction, gallery, report
 from amd_jax.experiment import Run
-from amd_jax.facts import MapFacts, TextFacts
+from amd_jax.facts import TextFacts
 from amd_jax.models import corrections
 from amd_jax.runs import results, stored
 from amd_jax.types import Params
 
 from . import export as exports
-from . import infilling
+from . import given, infilling
 from . import report as reports
 from .flags import Asked
 from .offers import Choice
@@ -57,7 +56,8 @@ def do(session: Session) -> None:
     elif session.asked.mode == "sample":
         sample(session, compare=session.asked.compare)
     elif session.asked.mode == "infill":
-        infilling.infill(session.run, session.params, session.asked, session.choice.sampler)
+        how = session.asked, session.choice.sampler, session.place("infill")
+        infilling.infill(session.run, session.params, *how)
     elif session.asked.mode == "export":
         export(session)
     elif session.asked.mode == "report":
@@ -155,11 +155,9 @@ def chain(session: Session, rng: Any) -> list[str]:
 def edit(session: Session, editor: Any) -> None:
     """Prints what an editor of the model makes of --text or --input; or of rows of a split."""
     run, asked = session.run, session.asked
-    if asked.text is not None and asked.input is not None:
-        raise ValueError("--text and --input are two ways to say the same. Give one.")
     place = session.place(editor.name)
     if asked.text is not None or (asked.input is not None and isinstance(run.facts, TextFacts)):
-        lines = _text(session, editor, _given_text(session))
+        lines = _text(session, editor, given.text(run.facts, asked))
     elif asked.input is None and corrections.corrects(editor):
         trial, lines = report.restoration(
             *(editor, run.model, session.params, run.data, place),
@@ -179,21 +177,7 @@ def edit(session: Session, editor: Any) -> None:
 def check_text(session: Session) -> None:
     """ValueError for a --text that cannot be edited: told now, and not after a training."""
     if session.asked.text is not None:
-        text = _given_text(session)
-        session.report.tokens(text)
-
-
-def _given_text(session: Session) -> str:
-    """The text of --text or --input; ValueError where data are no text."""
-    run, asked = session.run, session.asked
-    if not isinstance(run.facts, TextFacts):
-        raise ValueError(
-            f"--text is for data that are text; this experiment has {run.facts.rows}. Leave it "
-            "out: damaged rows are then restored."
-        )
-    if asked.text is not None:
-        return asked.text
-    return characters.read_text(Path(asked.input), "--input is a text file")
+        session.report.tokens(given.text(session.run.facts, session.asked))
 
 
 def _text(session: Session, editor: Any, text: str) -> list[str]:
@@ -210,24 +194,8 @@ def _given_rows(session: Session) -> np.ndarray:
     """The map of --input, or the first rows of a split: (N, ...)."""
     run, asked = session.run, session.asked
     if asked.input is not None:
-        return _map(run.facts, Path(asked.input))
+        return given.a_map(run.facts, Path(asked.input))[None]
     return run.data.rows(asked.split)[: asked.num_texts or correction.BATCH]
-
-
-def _map(facts: Any, file: Path) -> np.ndarray:
-    """A map in a PNG as a batch of one, (1, H, W); ValueError unless it fits the data."""
-    if not isinstance(facts, MapFacts):
-        raise ValueError(f"--input is a text or a map; this experiment has {facts.rows}.")
-    pixels = labels.picture(file, facts.palette)
-    if pixels.shape != facts.event_shape:
-        found, wanted = (
-            " x ".join(map(str, shape)) for shape in (pixels.shape, facts.event_shape)
-        )
-        raise ValueError(
-            f"The model is of maps of {wanted} pixels; {file} has {found}. Resize it."
-        )
-    labels.check(pixels[None], facts.num_classes, lambda n: str(file))
-    return pixels[None].astype(np.int32)
 
 
 def _kept(editor: Any, fixed: np.ndarray, place: Path | None) -> list[str]:

@@ -46,13 +46,16 @@ def infilled(
     known: Array,
     wanted: Array,
     sampler: Any = None,
-) -> tuple[Array, Nats]:
+) -> tuple[Array, Nats | None]:
     """Rows x (B, ...) with what is not `known` drawn, and log p of what is `wanted` of it.
 
-    known, wanted bool (B, ...); the nats (B,) are exact, in order from left to right.
+    known, wanted bool (B, ...); the nats (B,) are exact, in order from left to right, and for
+    masks only: else None.
     """
-    drawn = model.infill(params, rng, x, known, sampler=sampler)
-    return drawn, CodeLength(order="left").one(model, params, rng, drawn, known, wanted)
+    drawn, length = model.infill(params, rng, x, known, sampler=sampler), CodeLength(order="left")
+    if not length.admits(model.open(params).kernel):
+        return drawn, None
+    return drawn, length.one(model, params, rng, drawn, known, wanted)
 
 
 @functools.lru_cache(maxsize=16)

@@ -36,11 +36,7 @@ class MapReport(PlainReport):
         lines = gallery.unused(drawn, unused)
         if place is None:
             return [*lines, f"{len(drawn)} samples; no place for a picture of them was given"]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        array, path = (place.with_name(f"{place.name}.{end}") for end in ("npz", "png"))
-        np.savez_compressed(array, samples=drawn)
-        pictures.write_panels({"samples": drawn[:SHOWN]}, self.palette, path)
-        return [*lines, f"picture: {path}", f"array: {array}"]
+        return lines + self.kept({"samples": drawn[:SHOWN]}, {"samples": drawn}, place)
 
     def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
         """The distance of their neighbourhoods to those of held-out maps."""
@@ -100,6 +96,32 @@ class MapReport(PlainReport):
         first = {title: x[:CORRECTED] for title, x in panels.items()}
         pictures.write_panels(first, self.palette, path, columns=1)
         return [f"picture: {path}"]
+
+    def filled(
+        self,
+        x: np.ndarray,
+        known: np.ndarray,
+        wanted: np.ndarray,
+        drawn: np.ndarray,
+        told: list[str],
+        place: Path | None,
+    ) -> list[str]:
+        """A picture of a map (H, W) with its hole, and of its fillings (N, H, W) beside it."""
+        if place is None:
+            return [*told, "no place for a picture was given"]
+        holed = np.where(known, x, self.facts.num_classes)[None]  # in the colour of noise
+        panels = {"given": holed, "fillings": drawn[:SHOWN]}
+        return [*told, *self.kept(panels, {"given": holed[0], "fillings": drawn}, place)]
+
+    def kept(
+        self, panels: dict[str, np.ndarray], arrays: dict[str, np.ndarray], place: Path
+    ) -> list[str]:
+        """Writes panels of maps (N, H, W) as one picture, and arrays; lines that name both."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        array, path = (place.with_name(f"{place.name}.{end}") for end in ("npz", "png"))
+        np.savez_compressed(array, **arrays)
+        pictures.write_panels(panels, self.palette, path)
+        return [f"picture: {path}", f"array: {array}"]
 
 
 def _some(rows: np.ndarray, number: int) -> np.ndarray:

@@ -82,6 +82,23 @@ class TextReport(PlainReport):
         """The first of some texts (N, L), the changed places marked."""
         return self.corrected_text(self.facts.decode(before[0]), before[0], after[0], done)
 
+    def filled(
+        self,
+        x: np.ndarray,
+        known: np.ndarray,
+        wanted: np.ndarray,
+        drawn: np.ndarray,
+        told: list[str],
+        place: Path | None,
+    ) -> list[str]:
+        """Texts (N, L) whose gaps were filled, as far as they were given; what is told of each."""
+        given, lines = known | wanted, []
+        signs = "".join(np.where(wanted, CHANGED, " ")[given])
+        for row, line in zip(drawn, told, strict=True):
+            shown = gallery.aligned(self.facts.pieces(row[given]), signs)
+            lines += [line, gallery.wrapped(*shown)]
+        return lines
+
     def tokens(self, text: str) -> np.ndarray:
         """A text as tokens, int32 (L,), the commonest for what has none; ValueError if empty."""
         if not text:

@@ -1,0 +1,111 @@
+"""What a command line gives to a model: texts and maps, whole or with gaps."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from amd_jax.data import characters, labels
+from amd_jax.facts import MapFacts, TextFacts
+
+from .flags import Asked
+
+
+class Partly(NamedTuple):
+    """A row of which some is known, and some is asked for; of the rest neither: (...) each."""
+
+    x: np.ndarray  # int32
+    known: np.ndarray  # bool
+    wanted: np.ndarray  # bool
+
+
+def text(facts: Any, asked: Asked) -> str:
+    """The text of --text or --input; ValueError where data are no text."""
+    if asked.text is not None and asked.input is not None:
+        raise ValueError("--text and --input are two ways to say the same. Give one.")
+    if not isinstance(facts, TextFacts):
+        raise ValueError(
+            f"--text is for data that are text; this experiment has {facts.rows}. Leave it "
+            "out: damaged rows are then restored."
+        )
+    if asked.text is not None:
+        return asked.text
+    return characters.read_text(Path(asked.input), "--input is a text file")
+
+
+def a_map(facts: Any, file: Path) -> np.ndarray:
+    """A map in a PNG, int32 (H, W); ValueError unless it fits the data."""
+    if not isinstance(facts, MapFacts):
+        raise ValueError(f"--input is a text or a map; this experiment has {facts.rows}.")
+    pixels = labels.picture(file, facts.palette)
+    if pixels.shape != facts.event_shape:
+        found, wanted = (
+            " x ".join(map(str, shape)) for shape in (pixels.shape, facts.event_shape)
+        )
+        raise ValueError(
+            f"The model is of maps of {wanted} pixels; {file} has {found}. Resize it."
+        )
+    labels.check(pixels[None], facts.num_classes, lambda n: str(file))
+    return pixels.astype(np.int32)
+
+
+def partly(facts: Any, asked: Asked) -> Partly:
+    """A text with gaps, or a map with a hole; ValueError where one of them is missing."""
+    if isinstance(facts, MapFacts):
+        return _with_hole(facts, asked)
+    return _with_gaps(facts, asked)
+
+
+def _with_gaps(facts: Any, asked: Asked) -> Partly:
+    """A text, its gaps asked for, and filled up to the length of the data: (L,)."""
+    gap, nothing = asked.gap, asked.text is None and asked.input is None
+    if nothing or asked.hole is not None or not isinstance(facts, TextFacts):
+        raise ValueError(
+            "--mode=infill takes a text with gaps, for a model of texts: "
+            f'--text="the {4 * gap} of the".'
+        )
+    written = text(facts, asked)
+    if len(gap) != 1 or gap in (facts.alphabet or ""):
+        raise ValueError(
+            f"A gap is one character that the data do not have; got {gap!r}. Give another --gap."
+        )
+    if gap not in written:
+        raise ValueError(f"The text has no gap. Write {gap} for every unknown character.")
+    whole = facts.decode([0]) if facts.alphabet else " "
+    x = facts.encode(written.replace(gap, whole))
+    (length,) = facts.event_shape
+    if len(x) > length:
+        raise ValueError(
+            f"The model is of texts of {length} {facts.unit}s; got {len(x)}. Give a shorter one."
+        )
+    if facts.alphabet is None and len(x) != len(written):
+        raise ValueError(
+            "A text with gaps for a model of bytes is in ASCII. Leave the others out."
+        )
+    gaps = np.array([character == gap for character in written])
+    return Partly(*(np.pad(part, (0, length - len(x))) for part in (x, ~gaps, gaps)))
+
+
+def _with_hole(facts: MapFacts, asked: Asked) -> Partly:
+    """A map, and its hole asked for: (H, W)."""
+    if asked.input is None or asked.hole is None:
+        raise ValueError(
+            "--mode=infill takes a map with a hole, for a model of maps: --input=map.png "
+            "--hole=top,left,height,width."
+        )
+    hole = np.zeros(facts.event_shape, bool)
+    try:
+        top, left, rows, columns = map(int, asked.hole.split(","))
+    except ValueError:
+        raise ValueError(
+            "A hole is four whole numbers, --hole=top,left,height,width in pixels; "
+            f"got {asked.hole!r}."
+        ) from None
+    height, width = facts.event_shape
+    if not (0 <= top < top + rows <= height and 0 <= left < left + columns <= width):
+        raise ValueError(
+            f"A hole lies in the map, which has {height} x {width} pixels; {rows} x {columns} "
+            f"pixels from row {top} and column {left}, counted from 0, do not."
+        )
+    hole[top : top + rows, left : left + columns] = True
+    return Partly(a_map(facts, Path(asked.input)), ~hole, hole)

@@ -1,0 +1,89 @@
+"""The command line with maps and masks: a hole in a map is filled."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amd_jax.evaluation import pictures
+from tests.experiments.command import ROOT, command
+
+MASKED = f"--config={ROOT / 'experiments' / 'own_maps_masked.py'}"
+COLOURS = [(0, 0, 0), (128, 64, 128), (70, 130, 180)]
+GREY = pictures.GREY
+SIDE, SCALE = 8, pictures.SIDE // 8
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A short training, a map, and the command that reads both."""
+    place = tmp_path_factory.mktemp("masked_maps")
+    rng = np.random.default_rng(0)
+    (place / "maps").mkdir()
+    for i in range(40):
+        pixels = np.zeros((SIDE, SIDE), np.uint8)
+        pixels[rng.integers(SIDE) :, rng.integers(SIDE) :] = rng.integers(1, 3)
+        image = Image.fromarray(pixels)
+        image.putpalette(np.ravel(COLOURS).tolist())
+        image.save(place / "maps" / f"{i:02}.png")
+    numbers = ["network.width=8", "network.join_width=8", "network.dilations=(1,)"]
+    numbers += ["batch_size=2", "num_steps=4", "sampling_steps=4", "evaluate_texts=2"]
+    numbers = [f"--config.{number}" for number in numbers]
+    workdir = f"--workdir={place / 'run'}"
+    done = command(MASKED, f"--config.data.path={place / 'maps'}", *numbers, workdir)
+    assert done.ending is None, done.ending
+    given = f"--input={place / 'maps' / '03.png'}"
+    return (
+        place / "run",
+        pixels_of(place / "maps" / "03.png"),
+        lambda *flags: command(workdir, "--mode=infill", given, *flags),
+    )
+
+
+def pixels_of(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.mark.slow
+def test_a_hole_is_filled(run):
+    workdir, x, command = run
+    done = command("--hole=2,1,3,4", "--num_samples=3")
+    assert done.ending is None, done.ending
+    *heads, picture, array = done.out.splitlines()
+    place = workdir / "infill_seed0"
+    assert [picture, array] == [f"picture: {place}.png", f"array: {place}.npz"]
+    bits = [
+        float(re.fullmatch(rf"filling {i + 1}: (.*) bits, .* a pixel", head)[1])
+        for i, head in enumerate(heads)
+    ]
+    assert bits == sorted(bits)
+    assert len(bits) == 3
+    with np.load(f"{place}.npz") as kept:
+        fillings, given = kept["fillings"], kept["given"]
+    hole = np.zeros((SIDE, SIDE), bool)
+    hole[2:5, 1:5] = True
+    assert (given[hole] == 3).all()
+    np.testing.assert_array_equal(given[~hole], x[~hole])
+    assert (fillings[:, ~hole] == x[~hole]).all()
+    assert fillings[:, hole].max() < 3
+    shown = pixels_of(f"{place}.png")[pictures.TITLE :, : pictures.SIDE]
+    is_grey = (shown[: pictures.SIDE] == GREY).all(axis=-1)
+    np.testing.assert_array_equal(is_grey[::SCALE, ::SCALE], hole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ((), "takes a map with a hole, for a model of maps: --input=map.png --hole=top,left,"),
+        (("--hole=1,2,3",), "A hole is four whole numbers, --hole=top,left,height,width"),
+        (("--hole=1,2,3,x",), "got '1,2,3,x'"),
+        (("--hole=6,0,3,2",), "which has 8 x 8 pixels; 3 x 2 pixels from row 6 and column 0"),
+        (("--hole=0,-1,3,2",), "A hole lies in the map"),
+        (("--hole=0,0,0,2",), "A hole lies in the map"),
+    ],
+)
+def test_holes_that_are_none(run, flags, says):
+    assert says in run[2](*flags).error
