@@ -113,7 +113,7 @@ def term(process: Process, rng: Key, x: Array, s: Array, t: Array) -> Nats:
     At s = 0 it is the decoder's. Hoogeboom et al., 2021, eq. 14.
     """
     rng_noise, rng_network = jax.random.split(rng)
-    x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+    x_t = process.corrupted(rng_noise, x, t)
     return term_of(process, rng_network, x, x_t, s, t)
 
 
@@ -138,11 +138,11 @@ def rate_of(process: Process, rng: Key, x: Array, x_t: Array, t: Array) -> Nats:
     return categorical.sum_event(rate(process.kernel, x, p_0, x_t, t))
 
 
-def prior_kl(kernel: Kernel, x: Array) -> Nats:
-    """KL(q(x_1 | x) || prior), what of x survives all noise: (B,) in nats."""
+def prior_kl(kernel: Kernel, x: Array, given: Array | None = None) -> Nats:
+    """KL(q(x_1 | x) || prior), what of x survives all noise, but for what is given: (B,)."""
     start = jnp.zeros(x.shape[0])
     p_1 = kernel.push(categorical.one_hot(x, len(kernel.prior)), start, jnp.ones_like(start))
-    return categorical.sum_event(categorical.kl(p_1, kernel.prior))
+    return _sum_unknown(categorical.kl(p_1, kernel.prior), given)
 
 
 def step_term(process: Process, rng: Key, x: Array, i: Array, steps: int) -> Nats:
@@ -154,7 +154,8 @@ def elbo(process: Process, rng: Key, x: Array, steps: int) -> Nats:
     """-(T L_i + prior_kl), i stratified over the batch: (B,), with E[elbo] <= log p(x)."""
     rng_time, rng = jax.random.split(rng)
     i = steps_at(stratified(rng_time, x.shape[0]), steps)
-    return -steps * step_term(process, rng, x, i, steps) - prior_kl(process.kernel, x)
+    prior = prior_kl(process.kernel, x, process.given)
+    return -steps * step_term(process, rng, x, i, steps) - prior
 
 
 def elbo_of_all_steps(process: Process, rng: Key, x: Array, steps: int) -> Nats:
@@ -164,7 +165,7 @@ def elbo_of_all_steps(process: Process, rng: Key, x: Array, steps: int) -> Nats:
         i = jnp.full(x.shape[0], j + 1)
         return total + step_term(process, jax.random.fold_in(rng, j), x, i, steps)
 
-    return -jax.lax.fori_loop(0, steps, add, prior_kl(process.kernel, x))
+    return -jax.lax.fori_loop(0, steps, add, prior_kl(process.kernel, x, process.given))
 
 
 def continuous(process: Process, rng: Key, x: Array) -> Nats:
@@ -175,8 +176,8 @@ def continuous(process: Process, rng: Key, x: Array) -> Nats:
     rng_time, rng = jax.random.split(rng)
     rng_noise, rng_network = jax.random.split(rng)
     t, slope = kernels.paced(process.kernel, stratified(rng_time, x.shape[0]))
-    x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
-    return -slope * rate_of(process, rng_network, x, x_t, t) - prior_kl(process.kernel, x)
+    found = rate_of(process, rng_network, x, process.corrupted(rng_noise, x, t), t)
+    return -slope * found - prior_kl(process.kernel, x, process.given)
 
 
 def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:
@@ -186,17 +187,17 @@ def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:
     """
     kernel, start = process.kernel, jnp.zeros(x.shape[0])
     rng_end, rng = jax.random.split(rng)
-    x_end = kernels.corrupt(kernel, rng_end, x, start + 1)
+    x_end = process.corrupted(rng_end, x, start + 1)
     clean = categorical.one_hot(x, len(kernel.prior))
 
     def log_at(p: Array, x: Array) -> Nats:
-        return categorical.sum_event(categorical.log(categorical.gather(p, x)))
+        return _sum_unknown(categorical.log(categorical.gather(p, x)), process.given)
 
     def step(j: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
         x_t, total = carry
         s, t = (jnp.full(x.shape[0], (steps - j - k) / steps) for k in (1, 0))
         p_0 = process.predict(x_t, t)
-        x_s = kernels.step_back(kernel, jax.random.fold_in(rng, j), clean, x_t, s, t)
+        x_s = process.held(kernels.step_back(kernel, jax.random.fold_in(rng, j), clean, x_t, s, t))
         for sign, guess in ((1, p_0), (-1, clean)):
             total += sign * log_at(kernels.posterior(kernel, guess, x_t, s, t), x_s)
         return x_s, total
@@ -205,6 +206,11 @@ def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:
     prior = jnp.broadcast_to(kernel.prior, p_end.shape)
     total = log_at(prior, x_end) - log_at(p_end, x_end)
     return jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
+
+
+def _sum_unknown(nats: Array, given: Array | None) -> Nats:
+    """The sum of the nats of all tokens that are not given: (B, ...) -> (B,)."""
+    return categorical.sum_event(nats if given is None else jnp.where(given >= 0, 0.0, nats))
 
 
 def steps_at(u: Array, steps: int) -> Array:

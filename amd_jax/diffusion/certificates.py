@@ -24,6 +24,8 @@ from amd_jax.types import Array, Kernel
 def exact(kernel: Kernel, data: np.ndarray) -> Process:
     """The process whose guess is p(x_0[n] | x_t without n) for data of a known law.
 
+    It sees which tokens are known, and takes these for the data that they are.
+
     data (K, …, K) is the law of L tokens. Raises ValueError unless it is one, of the kernel's
     classes.
     """
@@ -35,20 +37,25 @@ def exact(kernel: Kernel, data: np.ndarray) -> Process:
         )
     length, noise_only = data.ndim, len(kernel.prior) - kernel.num_classes
 
-    def predict(x_t: Array, t: Array, rng: Array | None = None) -> Array:
-        known = kernel.likelihood(x_t, jnp.zeros_like(t), t)[..., : kernel.num_classes]
+    def predict(
+        x_t: Array, t: Array, rng: Array | None = None, known: Array | None = None
+    ) -> Array:
+        evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)[..., : kernel.num_classes]
+        if known is not None:
+            clean = categorical.one_hot(x_t, kernel.num_classes, evidence.dtype)
+            evidence = jnp.where(known[..., None], clean, evidence)
         guesses = []
         for place in range(length):
-            joint = jnp.asarray(data, known.dtype)[None]
+            joint = jnp.asarray(data, evidence.dtype)[None]
             for other in range(length):
                 if other != place:
                     shape = [-1, *(kernel.num_classes if i == other else 1 for i in range(length))]
-                    joint = joint * known[:, other].reshape(shape)
+                    joint = joint * evidence[:, other].reshape(shape)
             axes = tuple(i + 1 for i in range(length) if i != place)
             guesses.append(categorical.normalize(joint.sum(axis=axes)))
         return jnp.pad(jnp.stack(guesses, axis=1), ((0, 0), (0, 0), (0, noise_only)))
 
-    return Process(kernel, predict, leave_one_out=True)
+    return Process(kernel, predict, leave_one_out=True, sees_known=True)
 
 
 def sequences(num_states: int, length: int) -> np.ndarray:
@@ -61,17 +68,23 @@ def distance(p: Array, q: Array) -> float:
     return float(abs(np.asarray(p) - np.asarray(q)).sum() / 2)
 
 
-def law(sampler: Any, process: Process, length: int, steps: int | None) -> np.ndarray:
+def law(
+    sampler: Any, process: Process, length: int, steps: int | None, given: Any = None
+) -> np.ndarray:
     """The law of what a sampler draws, over data of `length` tokens: (K,) * L.
 
-    In a model of so many steps. Raises ValueError for a sampler whose law is not known here: one
-    of `walks.Steps` tells its own, by its method `law`.
+    In a model of so many steps. With tokens that are `given` (L,), -1 where they are not, the law
+    of what is filled in, for samplers that go from step to step. Raises ValueError for a sampler
+    whose law is not known here: one of `walks.Steps` tells its own, by its method `law`.
     """
+    if given is not None:
+        rows = len(process.kernel.prior) ** length
+        process = process.holding(jnp.tile(jnp.asarray(given), (rows, 1)))
     if isinstance(sampler, walks.Steps):
         found = _stepped(sampler, process, length, sampler.times(steps))
-    elif isinstance(sampler, orders.Reveal):
+    elif isinstance(sampler, orders.Reveal) and given is None:
         found = _revealed(sampler, process, length)
-    elif isinstance(sampler, orders.DNDM):
+    elif isinstance(sampler, orders.DNDM) and given is None:
         found = _at_transitions(sampler, process, length)
     else:
         raise ValueError(f"The law of {type(sampler).__name__} is not known here.")
@@ -81,7 +94,17 @@ def law(sampler: Any, process: Process, length: int, steps: int | None) -> np.nd
 
 def _noise(process: Process, every: np.ndarray) -> Array:
     """The law of x_1: (N,)."""
-    return jnp.prod(jnp.asarray(process.kernel.prior, float)[every], axis=1)
+    prior = jnp.asarray(process.kernel.prior, float)
+    start = _held(process, jnp.broadcast_to(prior, (*every.shape, len(prior))))
+    return _moves(start[:1], every)[0]
+
+
+def _held(process: Process, law: Array) -> Array:
+    """Independent laws of every token (N, L, K), but for what is given, which is certain."""
+    if process.given is None:
+        return law
+    certain = categorical.one_hot(process.given, law.shape[-1], law.dtype)
+    return jnp.where((process.given >= 0)[..., None], certain, law)
 
 
 def _moves(law: Array, every: np.ndarray) -> Array:
@@ -120,9 +143,9 @@ def _step(sampler: walks.Steps, process: Process, length: int) -> Callable[..., 
             clean = kernels.denoising_posterior(process.kernel, p_0, tokens, t).law
             likeliest = jax.nn.one_hot(clean.argmax(axis=-1), clean.shape[-1], dtype=clean.dtype)
             chances = jnp.where(is_last, likeliest, chances)
-        now = now @ _moves(chances, every)
+        now = now @ _moves(_held(process, chances), every)
         for _ in range(sampler.corrections):
-            anew = sampler.anew(process, tokens, s)
+            anew = _held(process, sampler.anew(process, tokens, s))
             now = sum(now @ _one_place(anew, every, place) for place in range(length)) / length
         return now
 

@@ -192,7 +192,8 @@ class DNDM(walks.Sharpened):
             p_0 = self.sharpened(process, x, t)
             now = (tau == categorical.expand(t, x.ndim)) & (tau > 0)
             drawn = categorical.sample(jax.random.fold_in(rng, i), p_0)
-            return i + 1, jnp.where(now, 0.0, tau), jnp.where(now, drawn, x)
+            x = process.held(jnp.where(now, drawn, x))
+            return i + 1, jnp.where(now, 0.0, tau), x
 
         start = (jnp.array(0), tau, x)
         return jax.lax.while_loop(lambda carry: (carry[1] > 0).any(), reveal, start)[2]

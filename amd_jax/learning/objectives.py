@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from amd_jax.diffusion import bounds, kernels
+from amd_jax.diffusion import bounds
 from amd_jax.models import Diffusion
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Model, Nats, Params
@@ -89,19 +89,29 @@ class CrossEntropy:
     same minimiser as the bound's. For one that can, that loss would be minimised by copying, so
     there it is taken of the denoising posterior, normalise(guess ⊙ q(x_t | x_0 = ·)).
     `posterior=None` chooses by the denoiser; the wrong choice raises ValueError.
+
+    With `known`, such as `random_known`, some tokens of each row are given: they stay clean, a
+    denoiser that `sees_known` is told which, and the loss is of the others.
     """
 
     model: Diffusion
     posterior: bool | None = None
     warp: Callable[[Array], Array] = lambda u: u  # u uniform in [0, 1) -> t: which times to train
+    known: Callable[[Key, tuple[int, ...]], Array] | None = None  # rng, (B, ...) -> bool (B, ...)
 
     def __post_init__(self):
-        """Raises ValueError for the cross-entropy of a guess that has seen the answer."""
+        """Raises ValueError where a guess has seen the answer, or does not see what is known."""
         if self.posterior is False and not self.model.leave_one_out:
             raise ValueError(
                 "CrossEntropy of the guess itself needs a denoiser that cannot see its own token; "
                 f"{type(self.model.denoiser).__name__} can, and would learn to copy it. "
                 "Use posterior=True, or a leave_one_out network such as networks.Hollow."
+            )
+
+        if self.known is not None and not self.model.sees_known:
+            raise ValueError(
+                "Tokens are known to a denoiser that sees which; "
+                f"{type(self.model.denoiser).__name__} does not. Build it with sees_known=True."
             )
 
     def init(self) -> tuple:
@@ -110,10 +120,12 @@ class CrossEntropy:
 
     def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
         """Cross-entropy per example at one time, (B,) in nats; no evidence."""
-        rng_time, rng_noise, rng_dropout = jax.random.split(rng, 3)
+        rng_time, rng_noise, rng_dropout, rng_known = jax.random.split(rng, 4)
         t = self.warp(bounds.stratified(rng_time, x.shape[0]))
         process = self.model.open(params, train=True)
-        x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+        if self.known is not None:
+            process = process.holding(jnp.where(self.known(rng_known, x.shape), x, -1))
+        x_t = process.corrupted(rng_noise, x, t)
         posterior = not self.model.leave_one_out if self.posterior is None else self.posterior
         if posterior:
             p = process.denoised(x_t, t, rng_dropout).law
@@ -132,3 +144,13 @@ def mostly_early(u: Array) -> Array:
     (B,) in [0, 1) -> (B,) in [0, 1).
     """
     return jnp.where(u < 0.9, u / 0.9 * 0.8, (u - 0.9) / 0.1)
+
+
+def random_known(rng: Key, shape: tuple[int, ...]) -> Array:
+    """Tokens to know in training: none in a quarter of the rows, else a share in [0, 1) of them.
+
+    bool of `shape` (B, ...); each number of known tokens is about as likely.
+    """
+    rng_share, rng_token = jax.random.split(rng)
+    share = 4 / 3 * jax.random.uniform(rng_share, shape[:1]) - 1 / 3
+    return jax.random.uniform(rng_token, shape) < categorical.expand(share, len(shape))

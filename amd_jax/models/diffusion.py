@@ -31,7 +31,8 @@ class Diffusion:
     bound's expectation over that token is taken exactly. `check` tests the promise. One with
     `denoises = True` puts out the law of the clean token given all of x_t, as cross-entropy
     teaches a network that sees its own token; the guess from the others is then worked out from
-    it. Hoogeboom et al., 2021, sec. 4.
+    it. One with `sees_known = True` takes `known`, bool (B, ...) or None, as well: which tokens
+    are data, and not noisy. Hoogeboom et al., 2021, sec. 4.
 
     Time is discrete, with T steps, or with steps=None continuous (Campbell et al., 2022).
     """
@@ -73,6 +74,11 @@ class Diffusion:
         """Whether the denoiser promises not to see a position's own token."""
         return getattr(self.denoiser, "leave_one_out", False)
 
+    @property
+    def sees_known(self) -> bool:
+        """Whether the denoiser is told which tokens are known."""
+        return getattr(self.denoiser, "sees_known", False)
+
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters for data shaped like `x` (B, ...): of the network, and of a learned kernel.
 
@@ -102,10 +108,13 @@ class Diffusion:
         kernel = kernels.opened(self.kernel, params.get("kernel", {}))
         weights = {"params": params.get("network", {})}
 
-        def predict(x_t: Array, t: Array, rng: Key | None = None) -> Array:
-            rngs = {"dropout": rng} if train else None
+        def predict(
+            x_t: Array, t: Array, rng: Key | None = None, known: Array | None = None
+        ) -> Array:
+            how = {"train": train, "rngs": {"dropout": rng} if train else None}
+            how |= {"known": known} if self.sees_known else {}
             time = learned.network_time(kernel, t)
-            logits = self.denoiser.apply(weights, x_t, time, train=train, rngs=rngs)
+            logits = self.denoiser.apply(weights, x_t, time, **how)
             possible = jnp.arange(logits.shape[-1]) < kernel.num_classes
             wide = jnp.promote_types(logits.dtype, jnp.float32)
             p = jax.nn.softmax(logits.astype(wide), axis=-1, where=possible)
@@ -113,7 +122,7 @@ class Diffusion:
                 return kernels.leave_own_out(kernel, kernels.Denoised(p), x_t, t)
             return p
 
-        return Process(kernel, predict, self.leave_one_out)
+        return Process(kernel, predict, self.leave_one_out, self.sees_known)
 
     def check(self, params: Params, rng: Key, x: Array) -> None:
         """Raises ValueError if the denoiser breaks its promise to leave the own token out.
@@ -137,22 +146,36 @@ class Diffusion:
             lines.append(str(error))
         return lines
 
-    def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
-        """-(T L_i + prior_kl) with i stratified over the batch: (B,), E[elbo] <= log p(x)."""
-        process = self.open(params, train=train)
-        known = categorical.inside(x, process.kernel.num_classes)
-        if self.steps is None:
-            return known + bounds.continuous(process, rng, x)
-        return known + bounds.elbo(process, rng, x, self.steps)
+    def elbo(
+        self,
+        params: Params,
+        rng: Key,
+        x: Array,
+        *,
+        known: Array | None = None,
+        train: bool = False,
+    ) -> Nats:
+        """-(T L_i + prior_kl) with i stratified over the batch: (B,), E[elbo] <= log p(x).
 
-    def log_weight(self, params: Params, rng: Key, x: Array) -> Nats:
+        With `known`, bool (B, ...), of the other tokens given those, as `infill` draws them.
+        """
+        process = self._given(self.open(params, train=train), x, known)
+        inside = categorical.inside(x, process.kernel.num_classes)
+        if self.steps is None:
+            return inside + bounds.continuous(process, rng, x)
+        return inside + bounds.elbo(process, rng, x, self.steps)
+
+    def log_weight(
+        self, params: Params, rng: Key, x: Array, *, known: Array | None = None
+    ) -> Nats:
         """Log p(x, x_1, …, x_T) - log q(x_1, …, x_T | x) of one trajectory: (B,), T calls.
 
-        E[exp(log_weight)] = p(x): the draw that importance-weighted bounds are sound on.
+        E[exp(log_weight)] = p(x): the draw that importance-weighted bounds are sound on. With
+        `known`, bool (B, ...), of the other tokens given those.
         """
-        process, steps = self.open(params), self.number_of_steps()
-        known = categorical.inside(x, process.kernel.num_classes)
-        return known + bounds.log_weight(process, rng, x, steps)
+        process, steps = self._given(self.open(params), x, known), self.number_of_steps()
+        inside = categorical.inside(x, process.kernel.num_classes)
+        return inside + bounds.log_weight(process, rng, x, steps)
 
     def number_of_steps(self) -> int:
         """T; ValueError in continuous time."""
@@ -192,21 +215,27 @@ class Diffusion:
     ) -> Array:
         """x (B, ...) with the tokens that are not `known`, bool (B, ...), drawn given the others.
 
-        For masks: what is known is held, which is exact as far as the sampler is. Raises
-        ValueError for other kernels, where holding known tokens is biased by far.
+        What is known is held, which is exact as far as the sampler is for masks, and for a
+        denoiser that sees what is known. Raises ValueError for other noise without such a one,
+        where known tokens that are held clean bias the rest by far.
         """
-        process, sampler = self.open(params), self._chosen(sampler, steps)
-        if not kernels.is_masking(process.kernel):
+        process, sampler = self._given(self.open(params), x, known), self._chosen(sampler, steps)
+        categorical.inside(jnp.where(known, x, 0), process.kernel.num_classes)
+        rng_noise, rng = jax.random.split(rng)
+        start = process.held(kernels.draw_prior(process.kernel, rng_noise, x.shape))
+        return sampler(process, rng, start.astype(jnp.int32), sampler.times(self.steps))
+
+    def _given(self, process: Process, x: Array, known: Array | None) -> Process:
+        """The process of x (B, ...) given what is known of it, bool (B, ...); or ValueError."""
+        if known is None:
+            return process
+        if not (process.sees_known or kernels.is_masking(process.kernel)):
             raise ValueError(
-                "Infilling needs masks; with other noise, known tokens that are held clean bias "
-                f"the rest. The kernel is {type(process.kernel).__name__}: train with "
-                "kernels.absorbing, as own_text_masked does."
+                "Infilling needs masks, or a network that sees what is known; else known tokens "
+                f"that are held clean bias the rest. The kernel is {type(process.kernel).__name__}"
+                ": train as own_text_masked or own_text_infilling does."
             )
-        inside = jnp.where(known, x, 0)
-        categorical.inside(inside, process.kernel.num_classes)
-        process = dataclasses.replace(process, given=jnp.where(known, x, -1))
-        start = jnp.where(known, x, process.kernel.num_classes).astype(jnp.int32)
-        return sampler(process, rng, start, sampler.times(self.steps))
+        return process.holding(jnp.where(known, x, -1))
 
     def _chosen(self, sampler: Sampler | None, steps: int | None) -> Sampler:
         """A sampler, the first declared unless given, with a number of steps; or ValueError."""

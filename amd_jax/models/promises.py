@@ -12,12 +12,22 @@ from amd_jax.types import Array, Key, Params
 
 
 def check_signature(denoiser: Any) -> None:
-    """Raises ValueError unless a denoiser takes (x_t, t, *, train)."""
+    """Raises ValueError unless a denoiser takes (x_t, t, *, train), and `known` if it says so."""
     found = inspect.signature(type(denoiser).__call__).parameters.values()
-    if not any(p.name == "train" or p.kind is p.VAR_KEYWORD for p in found):
+    name = type(denoiser).__name__
+
+    def takes(argument: str) -> bool:
+        return any(p.name == argument or p.kind is p.VAR_KEYWORD for p in found)
+
+    if not takes("train"):
         raise ValueError(
             "A denoiser is called as (x_t, t, train=...), where train turns dropout on; "
-            f"{type(denoiser).__name__}.__call__ takes no train. Add `*, train=False`."
+            f"{name}.__call__ takes no train. Add `*, train=False`."
+        )
+    if getattr(denoiser, "sees_known", False) and not takes("known"):
+        raise ValueError(
+            "A denoiser that sees what is known is called as (x_t, t, train=..., known=...); "
+            f"{name}.__call__ takes no known. Add `known=None`, or drop sees_known."
         )
 
 

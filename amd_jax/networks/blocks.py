@@ -90,6 +90,15 @@ def time_features(t: Array, width: int = 64) -> Array:
     return nn.silu(Dense(width, name="time")(embeddings.log_snr_features(t)))
 
 
+def marked(tokens: Array, known: Array | None) -> Array:
+    """One-hot tokens, and beside them those that are known: (B, ..., K) -> (B, ..., 2 K).
+
+    known, bool (B, ...), says which are data, and not noisy; None for none.
+    """
+    known = jnp.zeros(tokens.shape[:-1], bool) if known is None else known
+    return jnp.concatenate([tokens, jnp.where(known[..., None], tokens, 0)], axis=-1)
+
+
 def joined(
     sides: list[Array], time: Array, width: int, blocks: int, block: Callable[..., nn.Module]
 ) -> Array:

@@ -14,6 +14,7 @@ from amd_jax.networks.blocks import (
     check_sizes,
     joined,
     logits,
+    marked,
     rms_norm,
     time_features,
 )
@@ -49,17 +50,25 @@ class HollowMap(nn.Module):
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
+    sees_known: bool = False  # whether it is told which tokens are data, and not noisy
 
     leave_one_out = True
 
     @nn.compact
-    def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
-        """x_t (B, H, W) int, t (B,) in [0, 1] -> logits (B, H, W, K), float32."""
+    def __call__(
+        self, x_t: Array, t: Array, *, train: bool = False, known: Array | None = None
+    ) -> Array:
+        """x_t (B, H, W) int, t (B,) in [0, 1] -> logits (B, H, W, K), float32.
+
+        `known`, bool (B, H, W), is heeded with `sees_known`; nothing is known unless it is given.
+        """
         check_sizes(width=self.width, window=self.window, join_width=self.join_width)
         time = time_features(t)
         dropout = self.dropout if train else 0.0
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
         tokens = jax.nn.one_hot(x_t, self.num_classes, dtype=compute_dtype(self.dtype))
+        if self.sees_known:
+            tokens = marked(tokens, known)
         before = self.tower("before", tokens, time, block)
         turned = jnp.flip(tokens, (1, 2))
         after = jnp.flip(self.tower("after", turned, time, block), (1, 2))

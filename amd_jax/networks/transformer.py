@@ -13,6 +13,7 @@ from amd_jax.networks.blocks import (
     check_sizes,
     gelu,
     logits,
+    marked,
     rms_norm,
     time_features,
 )
@@ -38,15 +39,23 @@ class Transformer(nn.Module):
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
+    sees_known: bool = False  # whether it is told which tokens are data, and not noisy
 
     @nn.compact
-    def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
-        """x_t (B, L) int, t (B,) in [0, 1] -> logits (B, L, K), float32."""
+    def __call__(
+        self, x_t: Array, t: Array, *, train: bool = False, known: Array | None = None
+    ) -> Array:
+        """x_t (B, L) int, t (B,) in [0, 1] -> logits (B, L, K), float32.
+
+        `known`, bool (B, L), is heeded with `sees_known`; nothing is known unless it is given.
+        """
         check_sizes(width=self.width, blocks=self.blocks, expansion=self.expansion)
         if self.taps % 2 == 0:
             raise ValueError(f"The input's convolution needs an odd width; got taps={self.taps}.")
         time = time_features(t)
         tokens = jax.nn.one_hot(x_t, self.num_classes, dtype=compute_dtype(self.dtype))
+        if self.sees_known:
+            tokens = marked(tokens, known)
         reach = self.taps // 2
         around = [shift(tokens, j) for j in range(-reach, reach + 1)]
         h = Linear(self.width, name="in")(jnp.concatenate(around, axis=-1))

@@ -47,6 +47,7 @@ SHRUNK = {
     "text8_dequantize uniform": {"variational": False, "couplings": 2, **FLOW},
     "quickstart": {"length": 32, **HOLLOW},
     "own_text": {"data.length": 32, **HOLLOW},
+    "own_text_infilling": {"data.length": 32, **HOLLOW},
     "own_text_masked": {"data.length": 32, **HOLLOW},
     "own_text_masked gidd": {"p_uniform": 0.1, "data.length": 32, **HOLLOW},
     **{
@@ -64,6 +65,7 @@ SHRUNK = {
     "maps_quickstart": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
     "maps_quickstart:squares": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
     "own_maps": HOLLOW_MAP,
+    "own_maps_masked": HOLLOW_MAP,
     "own_maps_ordinal": HOLLOW_MAP,
     "table4_row": MAP_FLOW,
     "table4_row diffusion": {"row": "diffusion", "denoiser.width": 8, "denoiser.join_width": 8},

@@ -64,17 +64,26 @@ def test_gaps_are_filled(run):
     lines = done.out.splitlines()
     assert len(lines) == 9
     for head, text, signs in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
-        assert re.fullmatch(r"\d+\.\d bits, \d+\.\d\d a char:", head)
+        assert re.fullmatch(r"filling \d: \d+\.\d bits, \d+\.\d\d a char", head)
         assert re.fullmatch(r"    the .{4}k", text)
         assert signs == "        ^^^^"
-    bits = [float(head.split()[0]) for head in lines[::3]]
+    bits = [float(head.split()[2]) for head in lines[::3]]
     assert bits == sorted(bits)
+
+
+def test_gaps_of_a_file_are_filled(run, tmp_path):
+    _, command = run
+    (tmp_path / "gaps.txt").write_text("the f_x")
+    out = command("--mode=infill", f"--input={tmp_path / 'gaps.txt'}", "--num_samples=1").out
+    assert re.search(r"    the f.x\n {9}\^", out)
 
 
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
         (("--text=the fox",), "The text has no gap. Write _ for every unknown character."),
+        (("--text=f_x", "--hole=0,0,1,1"), "--mode=infill takes a text with gaps"),
+        (("--text=f_x", "--input=gaps.txt"), "two ways to say the same"),
         ((), 'takes a text with gaps, for a model of texts: --text="the ____ of the"'),
         (("--text=a_b", "--gap=a"), "A gap is one character that the data do not have; got 'a'"),
         (("--text=a_b", "--gap=__"), "A gap is one character"),
@@ -87,6 +96,23 @@ def test_gaps_are_filled(run):
 def test_what_cannot_be_filled_is_one_line(run, flags, says):
     _, command = run
     assert re.search(says, command("--mode=infill", *flags).error)
+
+
+@pytest.mark.slow
+def test_uniform_noise_is_filled_by_a_network_that_sees_what_is_known(run, tmp_path):
+    """In as many steps as one says; how probable a filling is, is not known."""
+    book = tmp_path / "book.txt"
+    book.write_text("the quick brown fox jumps over the lazy dog and runs on " * 40)
+    numbers = ["data.length=16", "network.width=8", "network.join_width=8", "network.blocks=1"]
+    numbers += ["network.table_width=0", "batch_size=2", "num_steps=4", "timesteps=8"]
+    numbers = [f"--config.{number}" for number in (*numbers, f"data.path={book}")]
+    workdir = f"--workdir={tmp_path / 'run'}"
+    config = MASKED.replace("masked", "infilling")
+    assert command(config, *numbers, workdir, "--num_texts=4").ending is None
+    done = command(workdir, "--mode=infill", "--text=the ____k", "--num_samples=2", "--steps=4")
+    assert re.fullmatch(
+        r"filling 1\n    the .{4}k\n {8}\^{4}\nfilling 2\n    the .{4}k\n {8}\^{4}\n", done.out
+    )
 
 
 def test_uniform_noise_is_not_filled(trained):

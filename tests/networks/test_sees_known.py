@@ -1,0 +1,45 @@
+"""Networks that are told which tokens are known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import networks
+
+K = 4
+NETWORKS = {
+    "hollow": (
+        networks.Hollow,
+        dict(width=8, join_width=8, blocks=1, taps=2, table_width=2),
+        (6,),
+    ),
+    "transformer": (networks.Transformer, dict(width=8, blocks=1, heads=2), (6,)),
+    "hollow_map": (networks.HollowMap, dict(width=8, join_width=8, dilations=(1,)), (3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_known_moves_the_guesses_of_others(name):
+    kind, sizes, event = NETWORKS[name]
+    told, untold = kind(K, **sizes, sees_known=True), kind(K, **sizes)
+    x, t = jax.random.randint(jax.random.key(0), (1, *event), 0, K), jnp.array([0.5])
+    leaves, tree = jax.tree.flatten(told.init(jax.random.key(1), x, t))
+    rngs = jax.random.split(jax.random.key(2), len(leaves))
+    shaken = [a + 0.5 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
+    apply = jax.jit(
+        lambda x, known: told.apply(jax.tree.unflatten(tree, shaken), x, t, known=known)
+    )
+    none, one = (
+        jnp.zeros(x.shape, bool),
+        jnp.zeros(x.shape, bool).at[(0, *(0 for _ in event))].set(True),
+    )
+    first = (0, *(0 for _ in event))
+    before, after = (np.asarray(apply(x, known))[0].reshape(-1, K) for known in (none, one))
+    assert abs(after - before)[1].max() > 1e-4
+    if told.__class__ is not networks.Transformer:  # the own token is not seen, known or not
+        other = np.asarray(apply(x.at[first].set((x[first] + 1) % K), one))[0].reshape(-1, K)
+        np.testing.assert_array_equal(other[0], after[0])
+        assert abs(other - after)[1].max() > 1e-4
+    shapes = [jax.tree.map(jnp.shape, m.init(jax.random.key(1), x, t)) for m in (told, untold)]
+    assert shapes[0] != shapes[1]
