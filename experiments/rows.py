@@ -20,6 +20,7 @@ from amd_jax import options
 from amd_jax.evaluation import correction, gallery, report
 from amd_jax.experiment import Run
 from amd_jax.learning import loop
+from amd_jax.models import corrections
 from amd_jax.pages import record as records
 from amd_jax.runs import documents, results
 from amd_jax.runs import folder as folders
@@ -57,8 +58,7 @@ class Row:
     @property
     def correctors(self) -> list[Any]:
         """The ways of the model to correct errors."""
-        editors = getattr(self.run.model, "editors", ())
-        return [editor for editor in editors if hasattr(editor, "error_rate")]
+        return list(filter(corrections.corrects, getattr(self.run.model, "editors", ())))
 
     @property
     def split(self) -> str:
