@@ -34,6 +34,7 @@ STEPS = 100  # of a chain, at most
 FRAMES = {True: 26, False: 51}  # of the film of a chain, at most: of maps or not
 SAMPLES = {True: 12, False: 4}  # that are drawn where they are a chain's
 CORRECTED = 2  # rows
+GAP = {1: 8, 2: 3}  # which part of the side of a row is hidden: of texts, of maps
 EXAMPLE = "the quick brwwn fox"
 FLAGS = (Flag("output", "comparison.html", "The file to write."),)
 
@@ -101,6 +102,9 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
     corrected, damaged = [], ""
     if editor is not None:
         corrected, damaged = restored(run, params, seed, editor, x)
+    filled = []
+    if getattr(run.model, "fills_gaps", False) and isinstance(facts, TextFacts | MapFacts):
+        filled = [with_gap(run, params, rng, sampler, x)]
     return Drawn(
         model=described(run.model),
         parameters=sum(np.size(leaf) for leaf in jax.tree.leaves(params)),
@@ -112,6 +116,7 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
         corrected=corrected,
         damaged=damaged,
         legend=shows.legend(facts),
+        filled=filled,
     )
 
 
@@ -122,11 +127,7 @@ def restored(
 
     Test rows if the run holds its data, and else samples x (N, ...).
     """
-    facts, rows, whose = run.facts, x, "samples of the model"
-    if run.held is not None:
-        split = next((s for s in ("test", "validation") if s in run.held.splits), "train")
-        rows, whose = run.held.rows(split), f"rows of the {split} split"
-    rows = np.asarray(rows[:CORRECTED], np.int32)
+    facts, (rows, whose) = run.facts, first(run, x)
     errors = max(1, round(editor.error_rate * rows[0].size))
     damaged = correction.damage(rows, facts.num_classes, seed, errors)
     fixed = correction.edited(editor, run.model, params, damaged, seed)
@@ -135,6 +136,26 @@ def restored(
         f"The first {whose}, in each {errors:,} of {rows[0].size:,} {facts.unit}s replaced at "
         f"random, and what the model makes of them without knowing which."
     )
+
+
+def with_gap(run: Run, params: Params, rng: Any, sampler: Any, x: np.ndarray) -> shows.Corrected:
+    """The first row with a gap in its middle, filled: of test rows, or else samples x (N, ...)."""
+    row = first(run, x)[0][:1]
+    hidden = np.zeros(row.shape, bool)
+    sizes = [(n, max(1, n // GAP[row.ndim - 1])) for n in row.shape[1:]]
+    middle = tuple(slice((n - size) // 2, (n + size) // 2) for n, size in sizes)
+    hidden[0][middle] = True
+    found, _ = gallery.infilled(run.model, params, rng, row, ~hidden, hidden, sampler=sampler)
+    return shows.filling(row[0], hidden[0], np.asarray(found)[0], run.facts)
+
+
+def first(run: Run, x: np.ndarray) -> tuple[np.ndarray, str]:
+    """The first test rows, if the run holds its data, or samples x (N, ...); and what they are."""
+    rows, whose = x, "samples of the model"
+    if run.held is not None:
+        split = next((s for s in ("test", "validation") if s in run.held.splits), "train")
+        rows, whose = run.held.rows(split), f"rows of the {split} split"
+    return np.asarray(rows[:CORRECTED], np.int32), whose
 
 
 def described(model: Any) -> str:

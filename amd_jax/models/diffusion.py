@@ -79,6 +79,11 @@ class Diffusion:
         """Whether the denoiser is told which tokens are known."""
         return getattr(self.denoiser, "sees_known", False)
 
+    @property
+    def fills_gaps(self) -> bool:
+        """Whether `infill` is exact: with masks, or a denoiser that sees what is known."""
+        return self.sees_known or kernels.is_masking(kernels.plain(self.kernel))
+
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters for data shaped like `x` (B, ...): of the network, and of a learned kernel.
 
@@ -229,7 +234,7 @@ class Diffusion:
         """The process of x (B, ...) given what is known of it, bool (B, ...); or ValueError."""
         if known is None:
             return process
-        if not (process.sees_known or kernels.is_masking(process.kernel)):
+        if not self.fills_gaps:
             raise ValueError(
                 "Infilling needs masks, or a network that sees what is known; else known tokens "
                 f"that are held clean bias the rest. The kernel is {type(process.kernel).__name__}"

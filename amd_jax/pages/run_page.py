@@ -26,6 +26,7 @@ class Drawn(NamedTuple):
     corrected: list[Corrected]
     damaged: str  # what was corrected, in a sentence
     legend: list[tuple[str, str]]  # name and colour of each category
+    filled: Sequence[Corrected] = ()  # rows with a gap
 
 
 class Tile(NamedTuple):
@@ -126,6 +127,7 @@ def _sections(drawn: Drawn, panels: Sequence[Any]) -> list[tuple[str, str]]:
         "chain": ("The chain", bool(drawn.film)),
         "samples": ("Samples", True),
         "corrected": ("Corrections", bool(drawn.corrected)),
+        "filled": ("Gaps filled", bool(drawn.filled)),
         "curve": ("Learning curve", bool(panels)),
         "figures": ("Figures", True),
         "commands": ("Commands", True),

@@ -39,7 +39,7 @@ class Shown(NamedTuple):
 
 
 class Corrected(NamedTuple):
-    """A row before and after a correction: as texts, or as pictures."""
+    """A row before and after something was done to it: as texts, or as pictures."""
 
     before: list[Piece]
     after: list[Piece]
@@ -69,6 +69,23 @@ def correction(
     right = texts.marks(flat[0], flat[1], flat[2])
     first, second = (texts.marked(p, m) for p, m in zip(pieces, (wrong, right), strict=True))
     return Corrected(first, second, [], told)
+
+
+def filling(x: np.ndarray, hidden: np.ndarray, filled: np.ndarray, facts: Facts) -> Corrected:
+    """One row (...) without what is `hidden`, bool (...), and with that filled in by a model."""
+    right, gap = (x == filled) & hidden, np.where(hidden, facts.num_classes, x)
+    told = (
+        f"{hidden.sum():,} of {x.size:,} {facts.unit}s were hidden, and filled from what is "
+        f"around them; {right.sum():,} became what they were."
+    )
+    if isinstance(facts, MapFacts):
+        panels = {"Given": gap, "Filled": filled, "Original": x}
+        return Corrected(
+            [], [], [of_map(row, facts, title) for title, row in panels.items()], told
+        )
+    marks = np.where(np.ravel(hidden), "changed", "").tolist()
+    before, after = (texts.marked(_pieces(row, facts), marks) for row in (gap, filled))
+    return Corrected(before, after, [], told)
 
 
 def counted(before: np.ndarray, after: np.ndarray, truth: np.ndarray | None, unit: str) -> str:

@@ -71,6 +71,15 @@ def test_gaps_are_filled(run):
     assert bits == sorted(bits)
 
 
+@pytest.mark.slow
+def test_the_page_shows_a_gap_filled(run, tmp_path):
+    _, command = run
+    assert command("--mode=report", f"--output={tmp_path}").ending is None
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "2 of 16 chars were hidden, and filled from what is around them" in page
+    assert 'id="corrected"' not in page
+
+
 def test_gaps_of_a_file_are_filled(run, tmp_path):
     _, command = run
     (tmp_path / "gaps.txt").write_text("the f_x")

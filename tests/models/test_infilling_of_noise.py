@@ -231,6 +231,7 @@ def test_a_network_learns_to_fill_in():
 def test_a_network_that_is_not_told_is_refused():
     model = zoo.diffusion("uniform-cosine", "hollow_table", STEPS)
     params, x = zoo.parameters(model), jnp.zeros((1, 2), jnp.int32)
+    assert not model.fills_gaps
     for verb in (model.infill, model.elbo, model.log_weight):
         with pytest.raises(ValueError, match="Infilling needs masks, or a network that sees what"):
             verb(params, jax.random.key(0), x, known=x == 0)

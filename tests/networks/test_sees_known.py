@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amd_jax import networks
+from tests.variants import quick
 
 K = 4
 NETWORKS = {
@@ -19,7 +20,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", quick(NETWORKS, "hollow"))
 def test_what_is_known_moves_the_guesses_of_others(name):
     kind, sizes, event = NETWORKS[name]
     told, untold = kind(K, **sizes, sees_known=True), kind(K, **sizes)

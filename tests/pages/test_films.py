@@ -7,7 +7,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from amd_jax.facts import Facts, PlaneFacts, TextFacts
+from amd_jax.facts import NOISE_SIGN, Facts, PlaneFacts, TextFacts
 from amd_jax.pages import films, shows
 from amd_jax.pages.texts import Piece
 from tests.pages import written
@@ -79,6 +79,20 @@ def test_a_correction_says_what_became_of_it():
         "were changed."
     )
     assert shows.counted(before, after, None, "char") == "2 of 5 chars were changed."
+
+
+def test_a_filling_shows_the_gap():
+    facts, hidden = TextFacts(3, (5,), alphabet="abc"), np.array([0, 1, 1, 0, 0], bool)
+    found = shows.filling(np.array([0, 1, 1, 0, 2]), hidden, np.array([0, 1, 2, 0, 2]), facts)
+    assert found.before == [Piece("a", ""), Piece(2 * NOISE_SIGN, "changed"), Piece("ac", "")]
+    assert found.after == [Piece("a", ""), Piece("bc", "changed"), Piece("ac", "")]
+    assert found.told.startswith("2 of 5 chars were hidden")
+    assert found.told.endswith("1 became what they were.")
+    x, gap = np.zeros((4, 6), int), np.zeros((4, 6), bool)
+    gap[1, 2] = True
+    given, *others = shows.filling(x, gap, x + gap, written.MAPS).pictures
+    assert [given.title, *(picture.title for picture in others)] == ["Given", "Filled", "Original"]
+    assert "noise 4 %" in given.words
 
 
 def test_a_corrected_map_shows_where_it_changed():

@@ -35,9 +35,9 @@ def test_the_page_of_a_run_is_whole(tmp_path, facts):
     page = written.page(written.folder(tmp_path / "run", facts=facts), facts)
     seen = Seen(page)
     assert_self_contained(page)
-    titles = ["chain", "samples", "corrected", "curve", "figures", "commands", "config"]
+    titles = ["chain", "samples", "corrected", "filled", "curve", "figures", "commands"]
     ids = [attributes.get("id") for _, attributes in seen.elements]
-    assert all(ids.count(name) == 1 for name in [*titles, "environment", "main", "film"])
+    assert all(ids.count(name) == 1 for name in [*titles, "config", "environment", "main", "film"])
     links = [a["href"][1:] for a in seen.all("a")]
     assert all(ids.count(name) == 1 for name in links)
     for told in (
@@ -52,10 +52,11 @@ def test_the_page_of_a_run_is_whole(tmp_path, facts):
 
 
 def test_a_flow_has_no_chain(run):
-    page = written.page(run, film=None, corrected=[])
+    page = written.page(run, film=None, corrected=[], filled=[])
     assert 'id="chain"' not in page
     assert 'href="#chain"' not in page
     assert 'id="corrected"' not in page
+    assert 'id="filled"' not in page
     assert "data-film=" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 

@@ -71,6 +71,7 @@ def drawn(facts=TEXT, seed=0):
         corrected=[shows.correction(before[0], after[0], x[0], facts)],
         damaged="Some of its tokens were replaced.",
         legend=shows.legend(facts),
+        filled=[shows.filling(x[0], x[0] == x[0].max(), after[0], facts)],
     )
 
 
