@@ -147,7 +147,7 @@ def prior_kl(kernel: Kernel, x: Array, given: Array | None = None) -> Nats:
 
 def step_term(process: Process, rng: Key, x: Array, i: Array, steps: int) -> Nats:
     """`term` of step i (B,) int in {1, …, T} of T equal ones: (B,) in nats."""
-    return term(process, rng, x, (i - 1) / steps, i / steps)
+    return term(process, rng, x, *ends(i, steps))
 
 
 def elbo(process: Process, rng: Key, x: Array, steps: int) -> Nats:
@@ -216,6 +216,11 @@ def _sum_unknown(nats: Array, given: Array | None) -> Nats:
 def steps_at(u: Array, steps: int) -> Array:
     """The step whose interval holds u in [0, 1): int32 in {1, …, T}."""
     return jnp.minimum((u * steps).astype(jnp.int32) + 1, steps)
+
+
+def ends(i: Array, steps: int) -> tuple[Array, Array]:
+    """Times s < t of the ends of step i (B,) in {1, …, T} of T equal ones: (B,), (B,)."""
+    return (i - 1) / steps, i / steps
 
 
 def stratified(rng: Key, n: int) -> Array:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from amd_jax.diffusion import bounds, kernels
 from amd_jax.diffusion.learned import LearnedSchedule
 from amd_jax.diffusion.process import Process
+from amd_jax.learning.objectives import gradient_only, negative_term
 from amd_jax.models import Diffusion
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, Nats, Params
@@ -41,7 +42,7 @@ class LeaveOneOutReinforce:
         """-elbo per example, the mean of two draws, (B,) in nats; no evidence."""
         rng_time, rng_noise, rng_network = jax.random.split(rng, 3)
         steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
-        s, t = (u, u) if steps is None else _ends(bounds.steps_at(u, steps), steps)
+        s, t = (u, u) if steps is None else bounds.ends(bounds.steps_at(u, steps), steps)
         process = self.model.open(params, train=True)
         x_t = kernels.corrupt(process.kernel, rng_noise, _twice(x), _twice(t))
         nats = reinforced(process, rng_network, x, x_t, s, t, steps)
@@ -129,33 +130,10 @@ class LeastVariance:
         return jnp.where(known, memory["weight"] / jnp.where(known, memory["square"], 1.0), 0.0)
 
 
-def negative_term(
-    process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
-) -> Nats:
-    """What -elbo has of x_t at time t, without `prior_kl`: (B,) in nats.
-
-    T L_i of the step from t to s; with steps=None the limit of many steps, where s is not read.
-    Where the network does not see the own token, the mean over that token.
-    """
-    if steps is None:
-        return bounds.rate_of(process, rng, x, x_t, t)
-    return steps * bounds.term_of(process, rng, x, x_t, s, t)
-
-
 def log_likelihood(kernel: Kernel, x: Array, x_t: Array, t: Array) -> Nats:
     """Log q_t(x_t | x), summed over the event: (B, ...), (B, ...), (B,) -> (B,)."""
     q = categorical.gather(kernel.likelihood(x_t, jnp.zeros_like(t), t), x)
     return categorical.sum_event(categorical.log(q))
-
-
-def gradient_only(a: Array) -> Array:
-    """A number that is 0 and has the gradient of `a`."""
-    return a - jax.lax.stop_gradient(a)
-
-
-def _ends(i: Array, steps: int) -> tuple[Array, Array]:
-    """Times s < t of the ends of step i (B,) in {1, …, T}."""
-    return (i - 1) / steps, i / steps
 
 
 def _twice(a: Array) -> Array:

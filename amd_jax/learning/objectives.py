@@ -6,7 +6,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from amd_jax.diffusion import bounds
+from amd_jax.diffusion import bounds, kernels
+from amd_jax.diffusion.process import Process
 from amd_jax.models import Diffusion
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Model, Nats, Params
@@ -136,6 +137,67 @@ class CrossEntropy:
     def update(self, memory: tuple, evidence: tuple) -> tuple:
         """Nothing to update."""
         return memory
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class HybridElbo(NegativeElbo):
+    """-elbo of a diffusion, with the gradient of -elbo + weight E[-log p(x_0 | x_t)].
+
+    The cross-entropy of the clean tokens at the same x_t, in the same network call, summed over
+    the event (Austin et al., 2021, eq. 5). It is taken of what is denoised, normalise(guess ⊙
+    q(x_t | x_0 = ·)), whose minimiser is the bound's; of the guess itself, as there, it would
+    teach a network that sees its own token to copy it. They give λ = 0.001 for pictures; in their
+    released code λ stands beside the one term L_i that is drawn, so it is a weight of λ T here.
+    """
+
+    model: Diffusion
+    weight: float = 0.001
+
+    def __post_init__(self):
+        """Raises ValueError for a weight below 0."""
+        if self.weight < 0:
+            raise ValueError(f"weight must be at least 0; got {self.weight}. Try 0.001.")
+
+    def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
+        """-elbo per example, (B,) in nats, of the draws that the model's elbo makes."""
+        rng_time, rng = jax.random.split(rng)
+        rng_noise, rng_network = jax.random.split(rng)
+        steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
+        s, t = (u, u) if steps is None else bounds.ends(bounds.steps_at(u, steps), steps)
+        process = self.model.open(params, train=True)
+        x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+        nats, clean = hybrid_terms(process, rng_network, x, x_t, s, t, steps)
+        prior = bounds.prior_kl(process.kernel, x)
+        return nats + prior + gradient_only(self.weight * clean), ()
+
+
+def hybrid_terms(
+    process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
+) -> tuple[Nats, Nats]:
+    """`negative_term`, and -log p(x_0 | x_t), of one guess: (B,), (B,) in nats."""
+    p_0 = process.predict(x_t, t, rng)
+    guessed = dataclasses.replace(process, predict=lambda x_t, t, rng=None: p_0)
+    clean = categorical.gather(guessed.denoised(x_t, t), x)
+    nats = negative_term(guessed, rng, x, x_t, s, t, steps)
+    return nats, -categorical.sum_event(categorical.log(clean))
+
+
+def negative_term(
+    process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
+) -> Nats:
+    """What -elbo has of x_t at time t, without `prior_kl`: (B,) in nats.
+
+    T L_i of the step from t to s; with steps=None the limit of many steps, where s is not read.
+    Where the network does not see the own token, the mean over that token.
+    """
+    if steps is None:
+        return bounds.rate_of(process, rng, x, x_t, t)
+    return steps * bounds.term_of(process, rng, x, x_t, s, t)
+
+
+def gradient_only(a: Array) -> Array:
+    """A number that is 0 and has the gradient of `a`."""
+    return a - jax.lax.stop_gradient(a)
 
 
 def mostly_early(u: Array) -> Array:

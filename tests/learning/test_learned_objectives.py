@@ -72,7 +72,7 @@ def _gradients(model, params, weight, x, x_t, s, t):
 
     def naive(params):
         rows = model.open(params), None, x, x_t[: len(x)], s, t, model.steps
-        return (weight * learned_objectives.negative_term(*rows)).sum()
+        return (weight * objectives.negative_term(*rows)).sum()
 
     return [jax.grad(f)(params) for f in (loss, naive)]
 
@@ -129,9 +129,7 @@ def test_the_expected_gradient_in_continuous_time(case):
         x, x_t, _ = every_pair(model, params, t)
         x_t, times = x_t[: len(x)], jnp.full(len(x), t)
         f = jax.jit(
-            lambda p: learned_objectives.negative_term(
-                model.open(p), None, x, x_t, times, times, None
-            )
+            lambda p: objectives.negative_term(model.open(p), None, x, x_t, times, times, None)
         )
         exact = differences(lambda p: (every_pair(model, p, t)[2] * f(p)).sum(), params)
         found, naive = expected(model, params, t, t)
@@ -157,7 +155,7 @@ def test_its_terms_are_those_of_the_bound(case, steps):
             i = bounds.steps_at(t, steps)
             s, t = (i - 1) / steps, i / steps
         x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
-        found = learned_objectives.negative_term(process, rng_network, x, x_t, s, t, steps)
+        found = objectives.negative_term(process, rng_network, x, x_t, s, t, steps)
         prior = bounds.prior_kl(process.kernel, x)
         return found + prior, -model.elbo(params, jax.random.key(0), x)
 
@@ -284,7 +282,7 @@ def squares(model, params):
     a, b, c = (i.ravel() for i in np.indices((len(u), len(x), len(every))))
     rows = (x[b], every[c], u[a].astype(np.float32))
     x_0, x_t, t = map(jnp.asarray, rows)
-    f = learned_objectives.negative_term(process, None, x_0, x_t, t, t, None)
+    f = objectives.negative_term(process, None, x_0, x_t, t, t, None)
     q = jnp.exp(learned_objectives.log_likelihood(process.kernel, x_0, x_t, t))
     total = np.asarray(q * f**2, np.float64).reshape(BINS, 40, len(x), -1).sum(axis=-1)
     return (total.mean(axis=-1) * weights).sum(axis=1) / (2 * BINS)

@@ -9,6 +9,7 @@ from amd_jax import models
 from amd_jax.diffusion import bounds
 from amd_jax.learning import objectives
 from tests import enumeration, zoo
+from tests.variants import quick
 
 STEPS = 5
 X = enumeration.sequences(3, zoo.LENGTH)
@@ -127,6 +128,122 @@ def test_cross_entropy_by_enumeration(denoiser):
     error = nats.std(axis=0) / len(nats) ** 0.5
     assert error.max() < 0.05
     assert (abs(nats.mean(axis=0) + (weight * log_p).sum(axis=1)) < 5 * error).all()
+
+
+HYBRIDS = [
+    f"{kernel}-{denoiser}"
+    for kernel in ("uniform", "masks")
+    for denoiser in ("table", "hollow_table")
+]
+
+
+def hybrid(case, steps=STEPS, weight=0.7):
+    name, denoiser = case.split("-")
+    kernel = {"uniform": "uniform-cosine", "masks": "absorbing-linear"}[name]
+    return objectives.HybridElbo(zoo.diffusion(kernel, denoiser, steps), weight)
+
+
+@pytest.mark.parametrize("steps", [STEPS, None])
+@pytest.mark.parametrize("case", quick(HYBRIDS, "uniform-table"))
+def test_what_hybrid_reports_is_the_bound_of_the_same_draws(case, steps):
+    objective = hybrid(case, steps)
+    params = zoo.parameters(objective.model)
+    data = enumeration.sequences(objective.model.kernel.num_classes, zoo.LENGTH)
+    rng, x = jax.random.key(0), jnp.tile(data, (8, 1))
+    found, evidence = jax.jit(objective.loss)(params, objective.init(), rng, x)
+    assert evidence == objective.update((), evidence) == ()
+    exact = -jax.jit(objective.model.elbo)(params, rng, x)
+    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [STEPS, None])
+def test_hybrid_calls_the_network_once(steps):
+    calls = []
+
+    class Counted(zoo.Table):
+        def seen(self, x_t):
+            calls.append(x_t.shape)
+            return super().seen(x_t)
+
+    model = models.Diffusion(zoo.KERNELS["uniform-cosine"], Counted(3), steps)
+    params, objective = zoo.parameters(model), objectives.HybridElbo(model, 0.5)
+    calls.clear()
+    loss = jax.grad(lambda p: objective.loss(p, (), jax.random.key(0), X)[0].sum())
+    jax.eval_shape(loss, params)
+    assert calls == [X.shape]
+
+
+def enumerated_hybrid(objective, params, x):
+    """-E[elbo] + weight E[-log p(x_0 | x_t)] of each row, written out anew."""
+    model = objective.model
+    every = enumeration.sequences(len(model.kernel.prior), zoo.LENGTH)
+    total = -enumeration.bound(model, params, x)
+    for i in range(1, model.steps + 1):
+        t = i / model.steps
+        law = enumeration.matrix(model.kernel, 0.0, t)[x[:, None], every].prod(axis=-1)
+        clean = enumeration.guesses(model, params, every, t)
+        clean = enumeration.bayes(model.kernel, clean, every, 0.0, t)
+        clean = np.take_along_axis(clean[None], x[:, None, :, None], axis=-1)
+        surprise = -np.log(np.maximum(clean, 1e-30)).sum(axis=(2, 3))
+        total += objective.weight * (law * surprise).sum(axis=1) / model.steps
+    return total
+
+
+@pytest.mark.parametrize("case", quick(HYBRIDS, "uniform-table"))
+def test_hybrid_by_enumeration(case):
+    """Value and slope of all terms, weighted by the law of x_t, along a random direction."""
+    objective = hybrid(case, steps=2)
+    model, size = objective.model, 1e-5
+    classes = model.kernel.num_classes
+    data, every = (enumeration.sequences(k, 2) for k in (classes, len(model.kernel.prior)))
+    a, b = (i.ravel() for i in np.indices((len(data), len(every))))
+    with jax.enable_x64(True):
+        params = jax.tree.map(lambda leaf: leaf.astype(float), zoo.parameters(model))
+        way = jax.tree.map(lambda leaf: jnp.sin(jnp.arange(leaf.size) ** 2.0 + 1), params)
+        way = jax.tree.map(lambda leaf, to: to.reshape(leaf.shape), params, way)
+
+        def at(length):
+            return jax.tree.map(lambda leaf, to: leaf + length * to, params, way)
+
+        steps = [((i - 1) / model.steps, i / model.steps) for i in range(1, model.steps + 1)]
+        laws = [enumeration.matrix(model.kernel, 0.0, t) for _, t in steps]
+        x, x_t = jnp.asarray(data[a]), jnp.asarray(every[b])
+
+        @jax.jit
+        def loss(length):
+            process, total = model.open(at(length)), 0.0
+            for law, (s, t) in zip(laws, steps, strict=True):
+                q = law[data[a], every[b]].prod(axis=-1)
+                s, t = jnp.full(len(a), s), jnp.full(len(a), t)
+                nats, clean = objectives.hybrid_terms(process, None, x, x_t, s, t, model.steps)
+                total += jnp.where(q > 0, q * (nats + objective.weight * clean), 0.0).sum()
+            return total / model.steps
+
+        prior = bounds.prior_kl(model.kernel, jnp.asarray(data)).sum()
+        value, slope = jax.value_and_grad(loss)(0.0)
+        exact, up, down = (
+            enumerated_hybrid(objective, at(length), data).sum() for length in (0.0, size, -size)
+        )
+        np.testing.assert_allclose(value + prior, exact, rtol=1e-6)
+        np.testing.assert_allclose(slope, (up - down) / (2 * size), rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", quick(HYBRIDS[:2], "uniform-table"))
+def test_hybrid_draws_what_the_proof_enumerates(case, monkeypatch):
+    """Its mean, where what is there for its gradient has its value."""
+    monkeypatch.setattr(objectives, "gradient_only", lambda a: a)
+    objective = hybrid(case)
+    params = zoo.parameters(objective.model)
+    nats, _ = losses(objective, params, ())
+    error = nats.std(axis=0) / len(nats) ** 0.5
+    assert error.max() < 0.15
+    exact = enumerated_hybrid(objective, params, X)
+    assert (abs(nats.mean(axis=0) - exact) < 5 * error).all()
+
+
+def test_a_hybrid_of_negative_weight_is_refused(model):
+    with pytest.raises(ValueError, match="weight must be at least 0; got -1"):
+        objectives.HybridElbo(model, -1.0)
 
 
 @pytest.mark.slow

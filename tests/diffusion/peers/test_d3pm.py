@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from amd_jax.diffusion import bounds, kernels, schedules, tables
+from amd_jax.diffusion.process import Process
+from amd_jax.learning import objectives
 from amd_jax.ops import categorical
 from tests.diffusion.peers import golden
 from tests.variants import quick
@@ -178,6 +180,25 @@ def test_first_term_of_the_bound(situation):
     factor = categorical.gather(likelihood, x_0) / (p_0 * likelihood).sum(axis=-1)
     expected = situation.exact("vb_bpd")[:1]
     situation.peer.assert_near(in_bits(found + jnp.log(factor)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["table", "mixing"])
+def test_hybrid_loss(d3pm, form):
+    """Its cross-entropy is of the guess that it plugs in, ours of what is denoised.
+
+    They are one for the guess whose denoised law is theirs; and its λ is beside one term L_i.
+    """
+    situation = Situation(d3pm, "uniform", form)
+    kernel, s, t = situation.kernel, situation.s, situation.t
+    likelihood = kernel.likelihood(situation.x_t, d3pm.start, t)
+    plugged = categorical.normalize(situation.p_0["p_logits"] / likelihood)
+    process = Process(kernel, lambda x_t, t, rng=None: plugged)
+    x, x_t = situation.x_0, situation.x_t
+    _, clean = objectives.hybrid_terms(process, None, x, x_t, s, t, situation.steps)
+    clean = clean / x.shape[1] / np.log(2)
+    d3pm.assert_near(clean, "ce_bpd", rtol=1e-6)
+    total = situation.exact("vb_bpd") + d3pm.exact("hybrid_coeff") * clean
+    d3pm.assert_near(total.astype(d3pm.dtype), situation.exact("hybrid_bpd"), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["uniform_band", "gaussian"])  # of the others nothing is left
