@@ -30,7 +30,8 @@ class Choice(NamedTuple):
 def choose(asked: Asked, model: Any) -> Choice:
     """What a model declares, with the numbers that the command line gives.
 
-    Raises ValueError for a flag that nobody knows, or that this mode or this choice ignores.
+    Without --bound, numbers that one bound alone has choose it, as --order does. Raises
+    ValueError for a flag that nobody knows, or that this mode or this choice ignores.
     """
     offered = Offers(model)
     mode = offered.mode(asked.mode)
@@ -40,7 +41,8 @@ def choose(asked: Asked, model: Any) -> Choice:
     if asked.bound is not None:
         bounds = [options.named(bounds, name, "bound") for name in asked.bound.split(",")]
     else:
-        bounds = bounds[:1]
+        asked_for = {names[0] for names in map(of.get, numbers) if len(names) == 1}
+        bounds = [bound for bound in bounds if bound.name in asked_for] or bounds[:1]
     sampler = offered.samplers[0] if offered.samplers else None
     if asked.sampler is not None:
         sampler = options.named(offered.samplers, asked.sampler, "sampler")

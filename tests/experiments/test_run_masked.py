@@ -57,6 +57,32 @@ def test_code_lengths_stand_beside_the_bound(run):
     assert "in order random, 3 averaged" in several.out
 
 
+def test_a_number_that_one_bound_alone_has_chooses_it(run):
+    _, command = run
+    mode = ("--mode=evaluate", "--num_texts=2")
+    one = command(*mode, "--order=margin").out
+    assert "exact code length in order margin" in one
+    assert "continuous time" not in one
+    both = command(*mode, "--order=left", "--draws=2").out
+    assert "continuous time, 2 times drawn each" in both
+    assert "exact code length in order left" in both
+    error = command(*mode, "--order=left", "--importance_samples=3", "--bound=elbo").error
+    assert "is a number of" in error
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--order=confidence",), "order is one of probability, margin, entropy, .*=confidence"),
+        (("--order=left", "--bound=elbo"), "--order is a number of code_length, which this"),
+        (("--order=left", "--mode=sample"), "--order is a number of code_length, which this"),
+    ],
+)
+def test_orders_that_are_none_and_that_are_not_used(run, flags, says):
+    _, command = run
+    assert re.search(says, command("--mode=evaluate", *flags).error)
+
+
 def test_gaps_are_filled(run):
     _, command = run
     done = command("--mode=infill", "--text=the ____k", "--num_samples=3")
