@@ -122,6 +122,8 @@ SAMPLERS = {
         f"predictor_corrector-{kind}": samplers.PredictorCorrector(steps=5, kind=kind, eta=0.4)
         for kind in ("cap", "rescale", "loop")
     },
+    "remasking": samplers.Remasking(steps=4),
+    "remasking-sharpened": samplers.Remasking(steps=5, eta=0.7, temperature=0.5),
     "first_hitting": samplers.FirstHitting(),
     "confidence": samplers.Confidence(),
     "confidence-margin": samplers.Confidence(steps=1, by="margin"),

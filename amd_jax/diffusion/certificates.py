@@ -17,6 +17,7 @@ import numpy as np
 
 from amd_jax.diffusion import kernels, orders, walks
 from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.remasking import Remasking
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel
 
@@ -80,7 +81,9 @@ def law(
     if given is not None:
         rows = len(process.kernel.prior) ** length
         process = process.holding(jnp.tile(jnp.asarray(given), (rows, 1)))
-    if isinstance(sampler, walks.Steps):
+    if isinstance(sampler, Remasking):
+        found = _remasked(sampler, process, length, sampler.times(steps))
+    elif isinstance(sampler, walks.Steps):
         found = _stepped(sampler, process, length, sampler.times(steps))
     elif isinstance(sampler, orders.Reveal) and given is None:
         found = _revealed(sampler, process, length)
@@ -150,6 +153,39 @@ def _step(sampler: walks.Steps, process: Process, length: int) -> Callable[..., 
         return now
 
     return step
+
+
+def _remasked(sampler: Remasking, process: Process, length: int, times: Array) -> Array:
+    """The law at times[-1] of two tokens, each with the sequence in which it was revealed: (N,).
+
+    For a guess that does not depend on time, as the exact one does not for masks.
+    """
+    if length != 2 or sampler.greedy or sampler.corrections:
+        raise ValueError(
+            f"The law of {sampler.name} is enumerated for two tokens, without greedy and "
+            f"corrections; got {length} tokens, {sampler}."
+        )
+    every = sequences(len(process.kernel.prior), length)
+    states, masked = len(every), jnp.asarray(every == process.kernel.num_classes)
+    x, *where = (i.ravel() for i in np.indices((states,) * 3))  # a sequence, and two of its past
+    p_0 = sampler.guess(process, jnp.asarray(every), jnp.full(states, 0.5))
+    was = sampler.sharpened(process, jnp.asarray(every), jnp.full(states, 0.5))
+    sure = jnp.stack([was[past, n, every[x, n]] for n, past in enumerate(where)], axis=-1)
+
+    @jax.jit
+    def step(now: Array, t: Array, s: Array) -> Array:
+        t, s = (jnp.full(len(x), time) for time in (t, s))
+        chances = sampler.law(process, p_0[x], jnp.asarray(every[x]), s, t, sure)
+        chances = _moves(chances, every) * now[:, None]  # [state, next sequence]
+        # A token that was a mask has been revealed in what is now x; of masks it is of no account.
+        past = [jnp.where(masked[x, n], x, past) for n, past in enumerate(where)]
+        index = (jnp.arange(states)[None], past[0][:, None], past[1][:, None])
+        return jnp.zeros((states,) * 3, now.dtype).at[index].add(chances).ravel()
+
+    now = jnp.zeros((states,) * 3).at[:, 0, 0].set(_noise(process, every)).ravel()
+    for t, s in itertools.pairwise(np.asarray(times)):
+        now = step(now, t, s)
+    return now.reshape(states, -1).sum(axis=1)
 
 
 def _revealed(sampler: orders.Reveal, process: Process, length: int) -> Array:

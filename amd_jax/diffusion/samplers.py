@@ -16,6 +16,7 @@ from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.orders import DNDM, Confidence, EntropyBound, FirstHitting
 from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.remasking import Remasking
 from amd_jax.diffusion.walks import Steps, grid
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key
@@ -29,6 +30,7 @@ __all__ = [
     "Euler",
     "FirstHitting",
     "PredictorCorrector",
+    "Remasking",
     "Steps",
     "TauLeaping",
     "check",
@@ -124,7 +126,8 @@ class PredictorCorrector(Steps):
     min(η, σ_max), "rescale": η σ_max, "loop": η in the middle half of the steps, which stay at one
     time, and 0 outside; σ_max = min(1, (1 - α_s) / α_t). Converges to the data's law, but more
     slowly than `Ancestral`: the tokens made noise in a step are drawn independently, and their
-    number grows with S. It mends what a wrong guess has done earlier.
+    number grows with S. It mends what a wrong guess has done earlier. ReMDM's choice by confidence
+    is `Remasking`.
     """
 
     kind: str = options.number("constant", "how much is made noise", among=KINDS)
@@ -182,6 +185,7 @@ ALL = (
     TauLeaping(),
     Euler(),
     PredictorCorrector(),
+    Remasking(),
     FirstHitting(),
     Confidence(),
     EntropyBound(),

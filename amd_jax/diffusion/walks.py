@@ -110,17 +110,23 @@ class Steps(Sharpened):
             t, s = (jnp.full(x.shape[0], times[j]) for j in (i, i + 1))
             rng_step, p_0 = jax.random.fold_in(rng, i), self.guess(process, x, t)
             moved = self.step(process, rng_step, p_0, x, s, t)
-            if self.greedy:
-                clean = kernels.denoising_posterior(process.kernel, p_0, x, t)
-                likeliest = clean.law.argmax(axis=-1)
-                moved = jnp.where(times[i + 1] > 0, moved, likeliest.astype(x.dtype))
-            moved = process.held(moved)
-            for j in range(self.corrections):
-                mended = self.correct(process, jax.random.fold_in(rng_step, j), moved, s)
-                moved = process.held(mended)
-            return moved
+            return self.settled(process, rng_step, p_0, x, moved, s, t)
 
         return jax.lax.fori_loop(0, len(times) - 1, step, x)
+
+    def settled(
+        self, process: Process, rng: Key, p_0: Array, x_t: Array, x_s: Array, s: Array, t: Array
+    ) -> Array:
+        """x_s (B, ...), drawn in a step from x_t, as it is left: greedy at the end, corrected."""
+        if self.greedy:
+            clean = kernels.denoising_posterior(process.kernel, p_0, x_t, t)
+            likeliest = clean.law.argmax(axis=-1)
+            going_on = categorical.expand(s, x_s.ndim) > 0
+            x_s = jnp.where(going_on, x_s, likeliest.astype(x_s.dtype))
+        x_s = process.held(x_s)
+        for j in range(self.corrections):
+            x_s = process.held(self.correct(process, jax.random.fold_in(rng, j), x_s, s))
+        return x_s
 
     def correct(self, process: Process, rng: Key, x: Array, s: Array) -> Array:
         """One token of each row, at a random place, redrawn given the others: (B, ...).

@@ -97,6 +97,7 @@ KERNELS = {
     "gaussian": zoo.KERNELS["table-gaussian"],
 }
 QUICK = ("ancestral", "ancestral-corrected", "tau_leaping", "predictor_corrector-cap", "dndm")
+QUICK += ("remasking",)
 QUICK += ("first_hitting", "confidence-entropy", "entropy_bound-loose")
 HAS_ALPHA = ("uniform", "absorbing")
 
@@ -205,6 +206,55 @@ def test_dndm_is_exact_for_masks_and_biased_for_uniform_noise():
     assert found["uniform"] == pytest.approx(0.0988, abs=1e-3)  # as its docstring says
 
 
+def test_remasking_nears_the_data_slowly_and_without_eta_is_ancestral():
+    data = certificates.correlated()
+
+    def far(sampler):
+        law = certificates.law(sampler, process, 2, None)
+        return certificates.distance(law, data)
+
+    with jax.enable_x64(True):
+        process = certified.__wrapped__(KERNELS["absorbing"])
+        found = [far(samplers.Remasking(steps=n)) for n in (16, 64)]
+        none = far(samplers.Remasking(steps=16, eta=0.0))
+        assert none == pytest.approx(far(samplers.Ancestral(steps=16)), rel=1e-6)
+    np.testing.assert_allclose(found, [0.0613, 0.0302], atol=1e-3)  # as its docstring says
+
+
+@pytest.mark.parametrize(("s", "most"), [(0.2, 2 / 3), (0.0, 0.0), (0.65, 1.0)])
+def test_remasking_takes_back_those_of_small_probability(s, most):
+    """η σ_max tokens of each row on average, in proportion to exp(-ψ); those given stay."""
+    process, t = certified(KERNELS["absorbing"]), jnp.full(3, 0.7)
+    x = jnp.array([[0, 1], [2, 3], [1, 1]])  # 3 is the mask
+    process = dataclasses.replace(process, given=jnp.array([[-1, -1], [-1, -1], [1, -1]]))
+    sampler = samplers.Remasking(eta=0.5)
+    p_0, sure = sampler.guess(process, x, t), jnp.array([[0.2, 0.9], [0.5, 0.1], [0.3, 0.3]])
+    law = sampler.law(process, p_0, x, jnp.full(3, s), t, sure)
+    np.testing.assert_allclose(law.sum(axis=-1), 1, rtol=1e-6)
+    back = np.where(x < 3, law[..., 3], 0.0)
+    np.testing.assert_allclose(back.sum(axis=1), 0.5 * most, rtol=1e-5, atol=1e-12)
+    assert back[2, 0] == 0
+    np.testing.assert_allclose(back[0, 0], back[0, 1] * np.exp(0.7), rtol=1e-5)
+    plain = samplers.Ancestral().law(process, p_0, x, jnp.full(3, s), t)
+    np.testing.assert_allclose(law[1, 1], plain[1, 1], rtol=1e-6)
+
+
+def test_remasking_leaves_more_masks_than_the_process_has():
+    """By enumeration over all x_t of the process, equally sure: the mean of every token."""
+    kernel, t, s = KERNELS["absorbing"], 0.6, 0.4
+    process, every = certified(kernel), enumeration.sequences(4, 2)
+    data, pairs = certificates.correlated().ravel(), enumeration.sequences(3, 2)
+    q = enumeration.matrix(kernel, 0.0, t)[pairs[:, None], every].prod(axis=-1)
+    law_t, times = data @ q, [jnp.full(len(every), u) for u in (s, t)]
+    for eta, more in ((0.0, 0.0), (1.0, 1.0)):
+        sampler = samplers.Remasking(eta=eta)
+        p_0 = sampler.guess(process, jnp.asarray(every), times[1])
+        law = sampler.law(process, p_0, jnp.asarray(every), *times, jnp.ones(every.shape))
+        masks = law_t @ np.asarray(law)[..., 3]
+        any_left = 1 - t**2  # the chance that a token is revealed, of which one goes back
+        np.testing.assert_allclose(masks.sum() - 2 * s, more * any_left, rtol=1e-4, atol=1e-6)
+
+
 def test_sharpened_guesses():
     p = jnp.array([0.5, 0.3, 0.15, 0.05, 0.0])
     np.testing.assert_allclose(
@@ -235,6 +285,7 @@ def test_a_loop_stays_in_the_midst():
         (lambda: samplers.Confidence(by="luck"), "one of probability, .*; got by=luck"),
         (lambda: samplers.PredictorCorrector(kind="flat"), "one of constant, .*; got kind=flat"),
         (lambda: samplers.PredictorCorrector(eta=1.5), r"eta must be in \[0, 1\]"),
+        (lambda: samplers.Remasking(eta=-0.1), r"eta must be in \[0, 1\]; got eta=-0.1"),
         (lambda: samplers.EntropyBound(gamma=-1.0), "gamma must be at least 0"),
         (lambda: samplers.TauLeaping(steps=0), "steps must be at least 1"),
         (lambda: samplers.Ancestral(corrections=-1), "corrections must be at least 0"),
@@ -254,6 +305,8 @@ def test_a_sampler_that_the_kernel_does_not_admit_names_those_that_it_does():
     ):
         with pytest.raises(ValueError, match=r"first_hitting is not for .* are ancestral, tau_"):
             call(samplers.FirstHitting())
+        with pytest.raises(ValueError, match=r"remasking is not for .* are ancestral, tau_"):
+            call(samplers.Remasking())
     walk, cap = zoo.diffusion("walk", "table", 5), zoo.SAMPLERS["predictor_corrector-cap"]
     with pytest.raises(ValueError, match="kind=cap is for .* α"):
         walk.sample(params, jax.random.key(0), (1, 2), sampler=cap)
@@ -268,6 +321,6 @@ def test_a_model_offers_what_it_declares_first_and_then_the_librarys():
     model = models.Diffusion(kernel, zoo.Table(3), 5, samplers=(quick,))
     assert model.samplers[0] is quick
     names = [sampler.name for sampler in model.samplers]
-    assert len(names) == len(set(names)) == 8
+    assert len(names) == len(set(names)) == 9
     assert [s.name for s in dataclasses.replace(model, steps=4).samplers] == names
     assert model.samplers[2] == samplers.Euler(steps=2)  # as many as the first

@@ -38,6 +38,7 @@ def test_training_shows_samples_and_no_corrections(run):
         ("--sampler=confidence", "--by=entropy", "--steps=4"),
         ("--sampler=entropy_bound", "--gamma=0.5"),
         ("--sampler=dndm", "--temperature=0.5"),
+        ("--sampler=remasking", "--eta=0.5", "--chain"),
         ("--sampler=predictor_corrector", "--kind=rescale", "--eta=0.2", "--chain"),
         ("--corrections=1", "--top_p=0.9", "--greedy", "--spacing=cosine"),
     ],
