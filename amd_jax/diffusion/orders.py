@@ -180,9 +180,7 @@ class DNDM(walks.Sharpened):
         kernel = process.kernel
         rng_time, rng = jax.random.split(rng)
         u = jax.random.uniform(rng_time, (x.size,), minval=1e-7)
-        tau = when(kernel, u).reshape(x.shape)
-        if self.steps is not None:
-            tau = jnp.ceil(tau * self.steps) / self.steps
+        tau = self.times_of_change(kernel, u).reshape(x.shape)
         if kernels.is_masking(kernel):
             tau = jnp.where(x == kernel.num_classes, tau, 0.0)
 
@@ -197,6 +195,11 @@ class DNDM(walks.Sharpened):
 
         start = (jnp.array(0), tau, x)
         return jax.lax.while_loop(lambda carry: (carry[1] > 0).any(), reveal, start)[2]
+
+    def times_of_change(self, kernel: kernels.Mixing, u: Array) -> Array:
+        """The times τ at which α is u, at the end of their steps: (N,) in (0, 1) -> (N,)."""
+        tau = when(kernel, u)
+        return tau if self.steps is None else jnp.ceil(tau * self.steps) / self.steps
 
 
 def scores(by: str, rng: Key, p_0: Array) -> Array:

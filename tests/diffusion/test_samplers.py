@@ -8,6 +8,7 @@ import pytest
 
 from amd_jax import models
 from amd_jax.diffusion import certificates, kernels, samplers, schedules, walks
+from amd_jax.diffusion.process import Process
 from tests import enumeration, zoo
 from tests.variants import quick
 
@@ -237,6 +238,29 @@ def test_remasking_takes_back_those_of_small_probability(s, most):
     np.testing.assert_allclose(back[0, 0], back[0, 1] * np.exp(0.7), rtol=1e-5)
     plain = samplers.Ancestral().law(process, p_0, x, jnp.full(3, s), t)
     np.testing.assert_allclose(law[1, 1], plain[1, 1], rtol=1e-6)
+
+
+class Telling(samplers.Remasking):
+    """Reveals class 2 or 3 of ten, masks the second token again, and then shows ψ as a class."""
+
+    def law(self, process, p_0, x_t, s, t, sure):
+        revealed = jnp.array([[2, 3]])
+        shown = jnp.round(10 * sure).astype(jnp.int32)
+        after = {0.75: revealed, 0.5: revealed.at[0, 1].set(10), 0.25: jnp.array([[5, 4]])}
+        now = sum(jnp.where(s[0] == at, x, 0) for at, x in (after | {0.0: shown}).items())
+        return jax.nn.one_hot(now, 11)
+
+
+def test_remasking_remembers_the_probability_at_which_a_token_was_revealed():
+    """The first by what it was at first, though it became another; the second anew."""
+    guess = jnp.array([[0, 0, 0.3, 0.7, 0, 0], [0, 0, 0, 0.2, 0.8, 0]])
+    guess = jnp.pad(guess, ((0, 0), (0, 5)))[None]
+    process = Process(kernels.absorbing(schedules.linear, 10), lambda x_t, t, rng=None: guess)
+    x = jnp.full((1, 2), 10)
+    found = Telling()(process, jax.random.key(0), x, samplers.grid(4))
+    np.testing.assert_array_equal(found, [[3, 8]])
+    found = Telling()(process, jax.random.key(0), jnp.array([[7, 10]]), samplers.grid(4)[2:])
+    np.testing.assert_array_equal(found, [[10, 8]])  # of the first nothing is known: 1
 
 
 def test_remasking_leaves_more_masks_than_the_process_has():
