@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from amd_jax.data import cityscapes, scenes, tokens
+from amd_jax.diffusion import information
 from amd_jax.evaluation import gallery, report
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.learning.numbers import check_numbers
@@ -23,6 +24,7 @@ FILES = {
 }
 HOLLOW = {"network.width": 8, "network.join_width": 8, "network.blocks": 1}
 TRANSFORMER = {"network.width": 8, "network.blocks": 1, "network.heads": 2}
+D3PM = {**TRANSFORMER, "optimizer.warmup_steps": 6}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
@@ -56,6 +58,9 @@ SHRUNK = {
     },
     "text8_diffusion": LINEAR,
     "text8_diffusion:enwik8": LINEAR,
+    "text8_d3pm": D3PM,
+    "text8_d3pm:uniform": D3PM,
+    "text8_d3pm:nearest": D3PM,
     "text8_masked": TRANSFORMER,
     "text8_masked:gidd": TRANSFORMER,
     "cityscapes_argmax": MAP_FLOW,
@@ -177,6 +182,8 @@ def test_every_experiment_is_tested():
 def test_an_unknown_variant_is_refused():
     with pytest.raises(ValueError, match="A corpus is one of text8, enwik8; got 'text9'"):
         Experiment.open(f"{FILES['text8_diffusion']}:text9").config()
+    with pytest.raises(ValueError, match="Noise is one of absorbing, uniform, nearest; got 'ba"):
+        Experiment.open(f"{FILES['text8_d3pm']}:band").config()
     with pytest.raises(ValueError, match="quickstart.py has no variants; got 'big'"):
         Experiment.open(f"{FILES['quickstart']}:big").config()
 
@@ -212,6 +219,22 @@ def test_the_papers_numbers(name):
     assert model.steps == paper["timesteps"]
     if name == "text8_diffusion":
         assert round(sum(leaf.size for leaf in jax.tree.leaves(params)) / 1e6, 1) == 51.5
+
+
+def test_neighbours_of_d3pm():
+    """Vowels are near to vowels; noise is even in the information that it leaves."""
+    experiment = opened("text8_d3pm:nearest")
+    config = experiment.config()
+    facts = experiment.open_data(config).facts
+    kernel = experiment.compose(config, facts).model.kernel
+    near = kernel.rates > 0
+    assert (near == near.T).all()
+    vowels = facts.encode("aeiou")
+    assert near[np.ix_(vowels, vowels)].sum() == 20
+    assert near.sum(axis=1).min() == 5
+    t = np.arange(0, 1001, 100) / 1000
+    found = np.asarray(information.mutual(kernel, facts.frequencies, t))
+    np.testing.assert_allclose(found, (1 - t) * found[0], atol=1e-5)
 
 
 def test_the_papers_numbers_for_cityscapes():
