@@ -163,12 +163,16 @@ class HybridElbo(NegativeElbo):
         rng_time, rng = jax.random.split(rng)
         rng_noise, rng_network = jax.random.split(rng)
         steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
-        s, t = (u, u) if steps is None else bounds.ends(bounds.steps_at(u, steps), steps)
-        process = self.model.open(params, train=True)
+        process, slope = self.model.open(params, train=True), 1.0
+        if steps is None:
+            t, slope = kernels.paced(process.kernel, u)
+            s = t
+        else:
+            s, t = bounds.ends(bounds.steps_at(u, steps), steps)
         x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
         nats, clean = hybrid_terms(process, rng_network, x, x_t, s, t, steps)
         prior = bounds.prior_kl(process.kernel, x)
-        return nats + prior + gradient_only(self.weight * clean), ()
+        return slope * nats + prior + gradient_only(self.weight * slope * clean), ()
 
 
 def hybrid_terms(
@@ -177,7 +181,7 @@ def hybrid_terms(
     """`negative_term`, and -log p(x_0 | x_t), of one guess: (B,), (B,) in nats."""
     p_0 = process.predict(x_t, t, rng)
     guessed = dataclasses.replace(process, predict=lambda x_t, t, rng=None: p_0)
-    clean = categorical.gather(guessed.denoised(x_t, t), x)
+    clean = categorical.gather(guessed.denoised(x_t, t).law, x)
     nats = negative_term(guessed, rng, x, x_t, s, t, steps)
     return nats, -categorical.sum_event(categorical.log(clean))
 

@@ -139,12 +139,13 @@ HYBRIDS = [
 
 def hybrid(case, steps=STEPS, weight=0.7):
     name, denoiser = case.split("-")
-    kernel = {"uniform": "uniform-cosine", "masks": "absorbing-linear"}[name]
+    zoos = {"uniform": "uniform-cosine", "masks": "absorbing-linear", "gidd": "masks_and_uniform"}
+    kernel = zoos[name]
     return objectives.HybridElbo(zoo.diffusion(kernel, denoiser, steps), weight)
 
 
 @pytest.mark.parametrize("steps", [STEPS, None])
-@pytest.mark.parametrize("case", quick(HYBRIDS, "uniform-table"))
+@pytest.mark.parametrize("case", quick([*HYBRIDS, "gidd-table"], "uniform-table"))
 def test_what_hybrid_reports_is_the_bound_of_the_same_draws(case, steps):
     objective = hybrid(case, steps)
     params = zoo.parameters(objective.model)
