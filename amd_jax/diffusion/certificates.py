@@ -160,10 +160,10 @@ def _remasked(sampler: Remasking, process: Process, length: int, times: Array) -
 
     For a guess that does not depend on time, as the exact one does not for masks.
     """
-    if length != 2 or sampler.greedy or sampler.corrections:
+    if length != 2 or sampler.greedy or sampler.corrections or process.given is not None:
         raise ValueError(
-            f"The law of {sampler.name} is enumerated for two tokens, without greedy and "
-            f"corrections; got {length} tokens, {sampler}."
+            f"The law of {sampler.name} is enumerated for two tokens, neither of them given, "
+            f"without greedy and corrections; got {length} tokens, {sampler}."
         )
     every = sequences(len(process.kernel.prior), length)
     states, masked = len(every), jnp.asarray(every == process.kernel.num_classes)
