@@ -7,9 +7,10 @@
 D3PM: 1.45 (absorbing), 1.61 (uniform) and 1.59 (nearest neighbours) bits/char on the test split of
 text8, with 12 layers of 768 and T = 1000. This file: not run.
 
-Layers, learning rate, clipping and λ are those of the authors' released code; batches and steps
-are text8_masked's. Neighbours are theirs in kind only: there they are taken from embeddings that
-the code does not bring, here from the output layer of the weights `wiki_text`.
+Layers, learning rate, clipping and λ are those of the authors' released code, which has none for
+neighbours: 0, as for uniform noise. Batches and steps are text8_masked's. Neighbours are theirs in
+kind only: there they come from embeddings that the code does not bring, here from the output layer
+of the weights `wiki_text`.
 
 A smaller one, for a CPU: add
 --config.network.blocks=1 --config.batch_size=8 --config.num_steps=200 --num_texts=64 --grid=50

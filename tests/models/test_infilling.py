@@ -43,6 +43,19 @@ def test_fillings_have_the_law_of_the_data_given_what_is_known(name):
     enumeration.assert_drawn_from(enumeration.number(drawn[:, ::2], 3), law.ravel())
 
 
+def test_remasking_holds_what_is_known_and_leaves_no_mask():
+    """And, in many steps, comes near the law: what is held is none of what goes back."""
+    x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])
+    rows, way = jnp.tile(x, (DRAWS, 1)), samplers.Remasking(eta=0.05)
+    infill = jax.jit(lambda rng: MODEL.infill({}, rng, rows, known, sampler=way))
+    drawn = np.asarray(infill(jax.random.key(0)))
+    assert (drawn[:, 1] == 2).all()
+    assert (drawn < 3).all()
+    found = np.bincount(enumeration.number(drawn[:, ::2], 3), minlength=9) / DRAWS
+    law = DATA[:, 2, :] / DATA[:, 2, :].sum()
+    assert certificates.distance(found, law.ravel()) < 0.03
+
+
 def test_the_probability_of_a_filling_is_exact():
     """Of the first token given the second; of the third nothing is known."""
     known, wanted = jnp.array([[False, True, False]]), jnp.array([[True, False, False]])
