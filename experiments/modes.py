@@ -177,7 +177,8 @@ def edit(session: Session, editor: Any) -> None:
 def check_text(session: Session) -> None:
     """ValueError for a --text that cannot be edited: told now, and not after a training."""
     if session.asked.text is not None:
-        session.report.tokens(given.text(session.run.facts, session.asked))
+        text = given.text(session.run.facts, session.asked)  # or there are no tokens at all
+        session.report.tokens(text)
 
 
 def _text(session: Session, editor: Any, text: str) -> list[str]:
