@@ -29,7 +29,7 @@ from amd_jax.learning.loop import Parts
 from amd_jax.learning.numbers import LONG, check_numbers, numbers
 from amd_jax.learning.profile import traced
 from amd_jax.models import bounds
-from amd_jax.runs import checkpoints, documents, lock, record, stored
+from amd_jax.runs import checkpoints, documents, grids, lock, record, stored
 from amd_jax.runs import folder as folders
 from amd_jax.runs.folder import Contents
 from amd_jax.runs.keeper import Keeper
@@ -75,6 +75,20 @@ class Run:
         identity = folders.read_notes(self.workdir)["run"]
         step, params = checkpoints.parameters(self.workdir, identity, best=best)
         return dataclasses.replace(self, step=step), params
+
+    def grid(self, steps: int) -> tuple[float, ...]:
+        """The best grid of so many steps that the run keeps, for `samplers.Ancestral(spacing=…)`.
+
+        Says so if it was made at another step of the run. Raises ValueError if there is none:
+        `--mode=grid` makes it.
+        """
+        times, step = grids.find(self.workdir, steps)
+        if self.step not in (0, step):  # 0 without parameters beside it
+            stored.say(
+                f"the grid of {steps} steps was made at step {step}, not {self.step}: it serves, "
+                "but another may be better. --mode=grid makes it anew"
+            )
+        return times
 
     def contents(self) -> Contents:
         """What a folder keeps of it."""

@@ -21,6 +21,7 @@ class Number(NamedTuple):
     help: str
     least: float | None  # the smallest value that is allowed
     among: tuple[str, ...] | None  # the values that there are
+    also: type | None  # of further values, which the option itself checks
 
 
 def number(
@@ -30,11 +31,12 @@ def number(
     kind: type | None = None,
     least: float | None = None,
     among: tuple[str, ...] | None = None,
+    also: type | None = None,
 ) -> Any:
     """A field of an option; its `kind` is needed where the default is None."""
     kind = type(default) if kind is None else kind
     help = help if among is None else f"{help}: {', '.join(among)}"
-    metadata = {"kind": kind, "help": help, "least": least, "among": among}
+    metadata = {"kind": kind, "help": help, "least": least, "among": among, "also": also}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -60,10 +62,11 @@ def admitted(options: Iterable[T], kernel: Any) -> tuple[T, ...]:
 
 def check(option: Any) -> None:
     """Raises ValueError for a number below its least value, or not among those that there are."""
-    for name, value, _, _, least, among in numbers(option):
+    for name, value, _, _, least, among, also in numbers(option):
         if least is not None and value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}; got {name}={value}.")
-        if among is not None and value not in among:
+        further = also is not None and isinstance(value, also)
+        if among is not None and value not in among and not further:
             raise ValueError(f"{name} is one of {', '.join(among)}; got {name}={value}.")
 
 

@@ -118,8 +118,9 @@ class Model(Protocol):
     (`options`), of which the first is the default: `samplers`, which `sample(..., sampler=…)`
     takes; `bounds`, ways to bound log p(x) (`Bound`); `editors`, called with model, parameters,
     key and x, which give another x, and have `done`, what is said of that; those with an
-    `error_rate` are tried on data with such a share of wrong tokens. A model that goes from noise
-    to data by steps has `walk`, which gives some of the states on the way.
+    `error_rate` are tried on data with such a share of wrong tokens; `grids`, called with the
+    same, which give times to sample at. A model that goes from noise to data by steps has `walk`,
+    which gives some of the states on the way.
     """
 
     def init(self, rng: Key, x: Array) -> Params:

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict, config_flags
 from amd_jax.data import files
 from amd_jax.runs import folder as folders
 
-MODES = ("train", "evaluate", "sample", "infill", "report", "export")  # and editors: correct, edit
+MODES = ("train", "evaluate", "sample", "infill", "grid", "report", "export")  # and editors
 EDITORS = "editors"  # stands for all of these below
 DEFINE = {
     int: flags.DEFINE_integer,
@@ -41,6 +41,7 @@ class Flag(NamedTuple):
 
 
 SHOWN = ("train", "evaluate", EDITORS)
+MEASURED = (*SHOWN, "grid")
 DRAWN = ("train", "sample", "infill", "report", "export")
 USED = ("evaluate", "sample", "infill", EDITORS)
 FLAGS = (
@@ -61,7 +62,7 @@ FLAGS = (
     Flag("profile", False, "Write a trace of some steps for Perfetto.", ("train",)),
     Flag("report", True, "Write report.html at the end; --mode=report does so later.", ("train",)),
     Flag("split", "test", "What to evaluate, or to take rows from.", SHOWN),
-    Flag("num_texts", None, "Take this many rows (texts, maps, ...); all.", SHOWN, int, 1),
+    Flag("num_texts", None, "Take this many rows; all, and for a grid 32.", MEASURED, int, 1),
     Flag("bound", None, "Bounds to evaluate, with commas; the first.", ("train", "evaluate"), str),
     Flag("sampler", None, "Way to sample; the first that the model has.", DRAWN, str),
     Flag("num_samples", None, "How many to draw.", ("train", "sample", "infill"), int, 1),

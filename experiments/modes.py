@@ -16,7 +16,7 @@ from amd_jax.runs import results, stored
 from amd_jax.types import Params
 
 from . import export as exports
-from . import given, infilling
+from . import given, grids, infilling
 from . import report as reports
 from .flags import Asked
 from .offers import Choice
@@ -58,12 +58,14 @@ def do(session: Session) -> None:
     elif session.asked.mode == "infill":
         how = session.asked, session.choice.sampler, session.place("infill")
         infilling.infill(session.run, session.params, *how)
+    elif session.asked.mode == "grid":
+        grids.grid(session.run, session.params, session.asked, session.choice.way)
     elif session.asked.mode == "export":
         export(session)
     elif session.asked.mode == "report":
         page(session)
     else:
-        edit(session, session.choice.editor)
+        edit(session, session.choice.way)
 
 
 def export(session: Session) -> None:

@@ -5,7 +5,7 @@ Their numbers (`amd_jax.options`) become flags, help and refusals, whatever they
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -17,6 +17,8 @@ from amd_jax.runs import folder as folders
 from . import flags
 from .flags import Asked
 
+Grid = Callable[[int], tuple[float, ...]]  # from a number of steps to times
+
 
 class Choice(NamedTuple):
     """What the command line chooses of what a model declares."""
@@ -24,14 +26,15 @@ class Choice(NamedTuple):
     bounds: tuple[Any, ...]
     sampler: Any  # None if the model has only its own way
     editors: tuple[Any, ...]
-    editor: Any  # of the mode; None if that is none
+    way: Any  # the editor or the grid that is the mode; None if that is none
 
 
-def choose(asked: Asked, model: Any) -> Choice:
+def choose(asked: Asked, model: Any, grid: Grid | None = None) -> Choice:
     """What a model declares, with the numbers that the command line gives.
 
-    Without --bound, numbers that one bound alone has choose it, as --order does. Raises
-    ValueError for a flag that nobody knows, or that this mode or this choice ignores.
+    Without --bound, numbers that one bound alone has choose it, as --order does. `grid` gives the
+    times that spacing=best stands for, of so many steps, if there are any yet. Raises ValueError
+    for a flag that nobody knows, or that this mode or this choice ignores.
     """
     offered = Offers(model)
     mode = offered.mode(asked.mode)
@@ -54,7 +57,7 @@ def choose(asked: Asked, model: Any) -> Choice:
         "infill": [sampler],
         "report": [sampler, *correctors],
         "export": [sampler],
-    }.get(mode, [editor for editor in offered.editors if editor.name == mode])
+    }.get(mode, [way for way in offered.ways if way.name == mode])
     for name in numbers:
         if not any(name in _fields(option) for option in heeded):
             raise ValueError(
@@ -64,19 +67,34 @@ def choose(asked: Asked, model: Any) -> Choice:
 
     def filled(option: Any) -> Any:
         mine = {name: value for name, value in numbers.items() if name in _fields(option)}
-        return dataclasses.replace(option, **mine) if mine else option
+        if option not in heeded or not mine:
+            return option
+        if mine.get("spacing") == "best":
+            steps = "steps" if hasattr(option, "steps") else "grid"
+            mine["spacing"] = _best(mine.get(steps, getattr(option, steps)), steps, grid)
+        return dataclasses.replace(option, **mine)
 
-    editors = tuple(map(filled, offered.editors))
     return Choice(
         tuple(map(filled, bounds)),
         filled(sampler),
-        editors,
-        next((editor for editor in editors if editor.name == mode), None),
+        tuple(map(filled, offered.editors)),
+        next((filled(way) for way in offered.ways if way.name == mode), None),
     )
 
 
+def _best(steps: int | None, name: str, grid: Grid | None) -> tuple[float, ...]:
+    """The times that spacing=best stands for; ValueError if nothing says of how many steps."""
+    if steps is None:
+        raise ValueError(f"The best grid is one of some steps: give --{name}, as --{name}=16.")
+    if grid is None:
+        raise ValueError(
+            "spacing=best is a grid that a run keeps once --mode=grid has made it. Leave it out."
+        )
+    return grid(steps)
+
+
 class Offers:
-    """The ways to sample, to bound and to edit that a model declares."""
+    """The ways to sample, to bound, to edit and to make grids that a model declares."""
 
     def __init__(self, model: Any):
         """Of a model, or of a class of them."""
@@ -84,6 +102,7 @@ class Offers:
         self.samplers = list(getattr(model, "samplers", ()))
         self.bounds = list(bounds.of(model))
         self.editors = list(getattr(model, "editors", ()))
+        self.ways = [*self.editors, *getattr(model, "grids", ())]  # each is a mode
 
     def mode(self, name: str) -> str:
         """The name of a mode; ValueError, with those that there are, for any other."""
@@ -96,7 +115,7 @@ class Offers:
 
     def all(self) -> list[Any]:
         """Everything."""
-        return [*self.samplers, *self.bounds, *self.editors]
+        return [*self.samplers, *self.bounds, *self.ways]
 
     def read(self, rest: Sequence[str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """The numbers that are given, and the names of the options that have each number.
@@ -174,7 +193,7 @@ def usage(config: ConfigDict | None, model: Any, name: str) -> str:
         offers.append((f"a {kind.__name__}", Offers(kind)))
     for owner, offered in offers:
         groups = {"--sampler": offered.samplers, "--bound": offered.bounds}
-        groups["--mode"] = offered.editors
+        groups["--mode"] = offered.ways
         for flag, declared in groups.items():
             lines += [""] * bool(declared)
             for option in declared:

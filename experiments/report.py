@@ -81,8 +81,9 @@ def save(path: Path, page: str) -> Path:
 
 
 def shorter(sampler: Any, model: Any) -> Any:
-    """A sampler that takes `STEPS` steps at most, if it has a number of them."""
-    if sampler is None or "steps" not in {number.name for number in options.numbers(sampler)}:
+    """A sampler that takes `STEPS` steps at most, unless it has none, or given times."""
+    numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
+    if "steps" not in numbers or isinstance(numbers.get("spacing"), tuple):
         return sampler
     least = [n for n in (sampler.steps, getattr(model, "steps", None), STEPS) if n is not None]
     return dataclasses.replace(sampler, steps=min(least))
@@ -172,9 +173,9 @@ def described(model: Any) -> str:
 
 def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
     """How samples x (N, ...) were drawn, and how many of their codes are of no class."""
-    told = [f"seed {seed}"]
-    if sampler is not None:
-        told = [f"{name} {value}" for name, value in options.chosen(sampler).items()] + told
+    numbers = {} if sampler is None else options.chosen(sampler)
+    numbers |= {name: "given" for name, value in numbers.items() if isinstance(value, tuple)}
+    told = [*(f"{name} {value}" for name, value in numbers.items()), f"seed {seed}"]
     by = "" if sampler is None else f" by the sampler {sampler.name}"
     line = f"{len(x):,} samples were drawn{by} ({', '.join(told)})."
     sign = UNUSED_SIGN

@@ -89,10 +89,11 @@ def use(asked: Asked, workdir: Path | str) -> None:
             "the run."
         )
     run = dataclasses.replace(run, config=config)
-    choice = offers.choose(asked, run.model)
+    choice = offers.choose(asked, run.model, run.grid)
     check_choice(Session(run, None, asked, choice))
     if params is None:
         run, params = run.load(best=asked.best)
+        choice = offers.choose(asked, run.model, run.grid)  # which tells of what step a grid is
     modes.do(Session(run, params, asked, choice))
 
 

@@ -66,19 +66,26 @@ def law(model, params, length: int) -> np.ndarray:
     return chain(model, params, prior(model, params, length), times, length)
 
 
-def bound(model, params, x: np.ndarray) -> np.ndarray:
-    """E[elbo] of each sequence, (N,): every x_t of every step, weighted."""
+def bound(model, params, x: np.ndarray, times=None) -> np.ndarray:
+    """E[elbo] of each sequence, (N,): every x_t of every step, of the model's unless given."""
+    kernel = model.open(params).kernel
+    if times is None:
+        times = np.arange(model.steps, -1, -1) / model.steps
+    total = kl(matrix(kernel, 0.0, 1.0)[x], np.asarray(kernel.prior, np.float64)).sum(axis=-1)
+    for t, s in itertools.pairwise(times):
+        total += term(model, params, x, s, t)
+    return -total
+
+
+def term(model, params, x: np.ndarray, s: float, t: float) -> np.ndarray:
+    """The bound's term of one step of each sequence, (N,): every x_t, weighted."""
     kernel, (_, length) = model.open(params).kernel, x.shape
     every = sequences(len(kernel.prior), length)
     clean = np.eye(len(kernel.prior))[x][:, None]  # (N, 1, L, K)
-    total = kl(matrix(kernel, 0.0, 1.0)[x], np.asarray(kernel.prior, np.float64)).sum(axis=-1)
-    for i in range(1, model.steps + 1):
-        s, t = (i - 1) / model.steps, i / model.steps
-        weight = np.prod(matrix(kernel, 0.0, t)[x[:, None], every], axis=-1)  # (N, K ** L)
-        true = bayes(kernel, clean, every, s, t)
-        guess = bayes(kernel, guesses(model, params, every, t), every, s, t)
-        total += (weight * kl(true, np.broadcast_to(guess, true.shape)).sum(axis=-1)).sum(axis=1)
-    return -total
+    weight = np.prod(matrix(kernel, 0.0, t)[x[:, None], every], axis=-1)  # (N, K ** L)
+    true = bayes(kernel, clean, every, s, t)
+    guess = bayes(kernel, guesses(model, params, every, t), every, s, t)
+    return (weight * kl(true, np.broadcast_to(guess, true.shape)).sum(axis=-1)).sum(axis=1)
 
 
 def assert_drawn_from(x: np.ndarray, law: np.ndarray) -> None:

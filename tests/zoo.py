@@ -112,6 +112,7 @@ ROUGH = ("tabulated", "reference_cosine", "unfinished", "banded", "gaussian")  #
 SAMPLERS = {
     "ancestral": samplers.Ancestral(steps=4),
     "ancestral-cosine": samplers.Ancestral(steps=4, spacing="cosine"),
+    "ancestral-given": samplers.Ancestral(spacing=(1.0, 0.9, 0.5, 0.2, 0.0)),
     "ancestral-sharpened": samplers.Ancestral(steps=4, temperature=0.7, top_p=0.8),
     "ancestral-greedy": samplers.Ancestral(steps=4, greedy=True),
     "ancestral-corrected": samplers.Ancestral(steps=3, corrections=2),

@@ -158,14 +158,18 @@ def elbo(process: Process, rng: Key, x: Array, steps: int) -> Nats:
     return -steps * step_term(process, rng, x, i, steps) - prior
 
 
-def elbo_of_all_steps(process: Process, rng: Key, x: Array, steps: int) -> Nats:
-    """-(Σ_i L_i + prior_kl), every step once and x_i drawn anew: (B,), T network calls."""
+def elbo_of_all_steps(process: Process, rng: Key, x: Array, times: Array) -> Nats:
+    """-(Σ_i L_i + prior_kl) over the steps of a grid, each with an x_t of its own: (B,).
+
+    times (S + 1,) fall from 1 to 0; as many network calls as there are steps.
+    """
+    last = len(times) - 1
 
     def add(j: Array, total: Nats) -> Nats:
-        i = jnp.full(x.shape[0], j + 1)
-        return total + step_term(process, jax.random.fold_in(rng, j), x, i, steps)
+        s, t = (jnp.full(x.shape[0], times[last - i]) for i in (j, j + 1))
+        return total + term(process, jax.random.fold_in(rng, j), x, s, t)
 
-    return -jax.lax.fori_loop(0, steps, add, prior_kl(process.kernel, x, process.given))
+    return -jax.lax.fori_loop(0, last, add, prior_kl(process.kernel, x, process.given))
 
 
 def continuous(process: Process, rng: Key, x: Array) -> Nats:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax import options
-from amd_jax.diffusion import kernels, walks
+from amd_jax.diffusion import grids, kernels, walks
 from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key
@@ -32,7 +32,7 @@ class Reveal(walks.Sharpened):
 
     def times(self, steps: int | None) -> Array:
         """Times at which its way may be looked at: its calls have times of their own."""
-        return walks.grid(steps or 1000)
+        return grids.grid(steps or 1000)
 
     def chosen(self, rng: Key, p_0: Array, masked: Array, most: Array) -> Array:
         """Which tokens to reveal, of those masked, at most `most` (B,) of a row: bool (B, ...)."""
@@ -173,7 +173,7 @@ class DNDM(walks.Sharpened):
 
     def times(self, steps: int | None) -> Array:
         """Noise and data: what is between depends on when tokens change."""
-        return walks.grid(1)
+        return grids.grid(1)
 
     def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
         """The whole walk; tokens that are no mask where there are masks stay."""

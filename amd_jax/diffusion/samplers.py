@@ -14,10 +14,11 @@ import jax.numpy as jnp
 
 from amd_jax import options
 from amd_jax.diffusion import kernels
+from amd_jax.diffusion.grids import best_grid, grid
 from amd_jax.diffusion.orders import DNDM, Confidence, EntropyBound, FirstHitting
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.remasking import Remasking
-from amd_jax.diffusion.walks import Steps, grid
+from amd_jax.diffusion.walks import Steps
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key
 
@@ -33,6 +34,7 @@ __all__ = [
     "Remasking",
     "Steps",
     "TauLeaping",
+    "best_grid",
     "check",
     "grid",
     "of",
@@ -139,6 +141,8 @@ class PredictorCorrector(Steps):
         super().__post_init__()
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must be in [0, 1]; got eta={self.eta}.")
+        if self.kind == "loop" and not isinstance(self.spacing, str):
+            raise ValueError("kind=loop makes times of its own. Use spacing=uniform or cosine.")
 
     def times(self, steps: int | None) -> Array:
         """Its grid; of a loop the middle half stays at one time."""

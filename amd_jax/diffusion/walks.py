@@ -1,4 +1,4 @@
-"""What samplers have in common: grids of times, a guess that is sharpened, a walk over steps."""
+"""What samplers have in common: a guess that is sharpened, and a walk over steps."""
 
 import dataclasses
 
@@ -6,21 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax import options
-from amd_jax.diffusion import kernels
+from amd_jax.diffusion import grids, kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key
-
-SPACINGS = {"uniform": lambda u: u, "cosine": lambda u: jnp.sin(jnp.pi / 2 * u)}
-
-
-def grid(steps: int, spacing: str = "uniform") -> Array:
-    """The times of S steps from noise to data: (S + 1,), from 1 down to 0.
-
-    With "cosine" they are cos(π/2 (1 - i / S)), denser near noise: as many masked tokens are
-    revealed in a step as are known already allow (Shi et al., 2024).
-    """
-    return SPACINGS[spacing](jnp.arange(steps, -1, -1) / steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +50,16 @@ class Steps(Sharpened):
     steps: int | None = options.number(
         None, "network calls; the model's number of steps unless given", kind=int, least=1
     )
-    spacing: str = options.number("uniform", "times of the steps", among=tuple(SPACINGS))
+    spacing: grids.Spacing = grids.spacing()
     greedy: bool = options.number(False, "take the likeliest token in the last step")
     corrections: int = options.number(
         0, "Gibbs steps after each step: a random token anew, given the others", least=0
     )
+
+    def __post_init__(self):
+        """Raises ValueError for a number out of its range, or times that are no grid."""
+        super().__post_init__()
+        object.__setattr__(self, "steps", grids.agreed(self.steps, self.spacing))
 
     def times(self, steps: int | None) -> Array:
         """Its grid. Raises ValueError for more steps than the model has."""
@@ -79,7 +73,7 @@ class Steps(Sharpened):
             raise ValueError(
                 f"steps must be in [1, {steps}], the model's number of steps; got {chosen}."
             )
-        return grid(chosen, self.spacing)
+        return grids.grid(chosen, self.spacing)
 
     def guess(self, process: Process, x_t: Array, t: Array) -> Array:
         """The sharpened guess of x_0; tokens that are masked no more stay: (B, ..., K)."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from amd_jax import options
 from amd_jax.diffusion import bounds, kernels, learned, samplers
+from amd_jax.diffusion.grids import BestGrid
 from amd_jax.diffusion.process import Process
 from amd_jax.models import promises
 from amd_jax.models.bounds import ImportanceWeighted
@@ -44,6 +45,7 @@ class Diffusion:
 
     bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), CodeLength())
     editors = (Correct(), Edit())
+    grids = (BestGrid(),)
 
     def __post_init__(self):
         """Raises ValueError for less than 1 step, and for a denoiser without `train`."""

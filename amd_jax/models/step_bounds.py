@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from amd_jax import options
-from amd_jax.diffusion import bounds
+from amd_jax.diffusion import bounds, grids
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Nats, Params
 
@@ -47,26 +47,34 @@ class AllSteps:
     """The bound with every step visited for every row: as many network calls, and less noise."""
 
     grid: int | None = _grid()
+    spacing: grids.Spacing = grids.spacing()
     name = "all_steps"
     exact = False
     draws = 1
 
     def __post_init__(self):
-        """Raises ValueError for less than one step."""
+        """Raises ValueError for less than one step, or times that are no grid."""
         options.check(self)
+        object.__setattr__(self, "grid", grids.agreed(self.grid, self.spacing))
 
     def told(self, model: Any) -> str:
-        return f"all {_on_grid(model, self.grid)} steps"
+        where = self.spacing if isinstance(self.spacing, str) else "given"
+        kind = "" if where == "uniform" else f", at {where} times"
+        return f"all {_on_grid(model, self.grid)} steps{kind}"
 
     def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
-        process, steps = model.open(params), _on_grid(model, self.grid)
+        process = model.open(params)
+        times = grids.grid(_on_grid(model, self.grid), self.spacing)
         known = categorical.inside(x, process.kernel.num_classes)
-        return known + bounds.elbo_of_all_steps(process, rng, x, steps)
+        return known + bounds.elbo_of_all_steps(process, rng, x, times)
 
 
 def _on_grid(model: Any, steps: int | None) -> int:
     """Steps of a grid, the model's own unless given; ValueError for more than those."""
-    most = model.number_of_steps()
-    if steps is not None and steps > most:
-        raise ValueError(f"grid must be in [1, {most}], the model's number of steps; got {steps}.")
-    return most if steps is None else steps
+    if steps is None:
+        return model.number_of_steps()
+    if model.steps is not None and steps > model.steps:
+        raise ValueError(
+            f"grid must be in [1, {model.steps}], the model's number of steps; got {steps}."
+        )
+    return steps

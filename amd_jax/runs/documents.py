@@ -60,7 +60,7 @@ def read_json(path: Place, kinds: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return parsed(text(path), kinds)
     except UnreadableError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
 
 
 def parsed(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,10 +87,11 @@ def text(path: Place) -> str:
     try:
         return path.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
 
 
-def _damaged(path: Place, reason: str) -> ValueError:
+def damaged(path: Place, reason: str) -> ValueError:
+    """What to raise for a file that is not as the run wrote it."""
     return ValueError(
         f"{path} must be as the run wrote it; it is damaged: {reason}. "
         "Restore it, or give another workdir."

@@ -2,8 +2,8 @@
 
 config.json (the numbers), facts.json (what the model knows of its data), experiment.py (the file
 that built it), run.json (its identity, data, commit and versions), metrics.jsonl and tensorboard/
-(the curve), results.json, checkpoints/ (see checkpoints.py), lock (held by the process that
-trains). A finished run may be read from anywhere that epath knows, as gs://bucket/run.
+(the curve), results.json, grids.json, checkpoints/ (see checkpoints.py), lock (held by the process
+that trains). A finished run may be read from anywhere that epath knows, as gs://bucket/run.
 """
 
 import ast

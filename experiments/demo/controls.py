@@ -18,8 +18,9 @@ KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 
 def told(option: Any) -> dict[str, Any]:
-    """An option with its numbers, as a template takes it."""
-    numbers = [n._replace(kind=n.kind.__name__)._asdict() for n in options.numbers(option)]
+    """An option with its numbers, as a template takes it; given times stay as they are."""
+    fields = [number for number in options.numbers(option) if type(number.default) is not tuple]
+    numbers = [number._replace(kind=number.kind.__name__)._asdict() for number in fields]
     about = (type(option).__doc__ or "").strip().split("\n")[0]
     return {"name": option.name, "about": about, "numbers": numbers}
 

@@ -9,6 +9,7 @@ import shlex
 import pytest
 
 from amd_jax import models
+from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment
 from benchmarks import run as benchmarks
 from experiments import __main__ as console
@@ -77,7 +78,7 @@ def check_run(arguments):
         assert asked.workdir, "a command that trains names an experiment, or a run"
     for kind in (models.Diffusion, models.Flow):
         try:
-            offers.choose(asked, kind)
+            offers.choose(asked, kind, lambda steps: tuple(samplers.grid(steps).tolist()))
         except ValueError as error:
             errors.append(error)
     if len(errors) == 2:

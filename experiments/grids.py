@@ -1,0 +1,41 @@
+"""The best grid of some steps, kept with the run: --mode=grid."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from amd_jax import parallel
+from amd_jax.evaluation import report
+from amd_jax.experiment import Run
+from amd_jax.models.step_bounds import AllSteps
+from amd_jax.runs import grids
+from amd_jax.types import Params
+
+from .flags import Asked
+
+ROWS = 32  # that a grid is made by, unless told
+
+
+def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
+    """Makes a grid by some rows, keeps it, and prints its bound beside that of others."""
+    if wanted is None:
+        kind = type(run.model).__name__
+        raise ValueError(f"--mode=grid is for a diffusion; this experiment has a {kind}.")
+    if "://" in str(run.workdir):
+        raise ValueError(f"A grid is kept on this machine; copy {run.workdir} to it first.")
+    finest = wanted.finest(run.model)  # what does not fit is told before data are read
+    split = "validation" if "validation" in run.data.splits else "train"
+    rows = run.data.rows(split)[: asked.num_texts or ROWS]
+    times = wanted(run.model, params, jax.random.key(asked.seed), rows)
+    of = {"best": AllSteps(spacing=times), "uniform": AllSteps(grid=wanted.steps)}
+    figures, how = {}, {"split": split, "number": len(rows), "seed": asked.seed}
+    for name, bound in (of | {"finest": AllSteps(spacing=finest)}).items():
+        found, _ = report.bits(run.model, params, run.data, bound=bound, **how)
+        print(f"{name:8s} {found} bits/{run.facts.unit} in {bound.grid} steps", flush=True)
+        figures[f"{name}_bits"] = found.bits
+    kept = ""
+    if parallel.is_first():
+        how |= {"fine": len(finest) - 1, **figures}
+        kept = f"; kept: {grids.keep(Path(run.workdir), times, run.step, **how)}"
+    print(f"on {len(rows)} {split} {run.facts.rows}{kept}")
