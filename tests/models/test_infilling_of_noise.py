@@ -69,7 +69,7 @@ def test_fillings_have_that_law():
         def open(self, params, *, train=False):
             return certificates.exact(self.kernel, DATA)
 
-    model = Exact(UNIFORM, zoo.Table(K), steps=None)
+    model = Exact(UNIFORM, Told(K), steps=None)
     x, known = jnp.tile(jnp.array([0, 2, 0]), (DRAWS, 1)), jnp.array([False, True, False])
     known = jnp.broadcast_to(known, x.shape)
     for sampler in (samplers.Ancestral(steps=8), samplers.Euler(steps=8, corrections=1)):
