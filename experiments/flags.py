@@ -41,7 +41,7 @@ class Flag(NamedTuple):
 
 
 SHOWN = ("train", "evaluate", EDITORS)
-MEASURED = (*SHOWN, "grid")
+MEASURED = (*SHOWN, "grid", "infill")
 DRAWN = ("train", "sample", "infill", "report", "export")
 USED = ("evaluate", "sample", "infill", EDITORS)
 FLAGS = (
@@ -61,8 +61,8 @@ FLAGS = (
     Flag("init_from", None, "Run whose parameters a new one starts from.", ("train",), str),
     Flag("profile", False, "Write a trace of some steps for Perfetto.", ("train",)),
     Flag("report", True, "Write report.html at the end; --mode=report does so later.", ("train",)),
-    Flag("split", "test", "What to evaluate, or to take rows from.", SHOWN),
-    Flag("num_texts", None, "Take this many rows; all, and for a grid 32.", MEASURED, int, 1),
+    Flag("split", "test", "What to evaluate, or to take rows from.", (*SHOWN, "infill")),
+    Flag("num_texts", None, "Take this many rows; all, but for trials.", MEASURED, int, 1),
     Flag("bound", None, "Bounds to evaluate, with commas; the first.", ("train", "evaluate"), str),
     Flag("sampler", None, "Way to sample; the first that the model has.", DRAWN, str),
     Flag("num_samples", None, "How many to draw.", ("train", "sample", "infill"), int, 1),
@@ -70,6 +70,7 @@ FLAGS = (
     Flag("compare", False, "Compare the samples with the data, which are read.", ("sample",)),
     Flag("text", None, "Text to edit, or with gaps.", ("train", "infill", EDITORS), str),
     Flag("gap", "_", "Sign that stands for one unknown character of --text.", ("infill",)),
+    Flag("hidden", None, "Tokens of a gap in each of --num_texts rows.", ("infill",), int, 1),
     Flag("hole", None, "Unknown pixels of --input: top,left,height,width.", ("infill",), str),
     Flag("input", None, "File to edit: text, or a PNG of a map.", ("infill", EDITORS), str),
     Flag("half", False, "Keep parameters in half precision: half the size.", ("export",)),

@@ -6,12 +6,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax.evaluation import gallery, report
+from amd_jax.evaluation import filling, gallery, means, report
 from amd_jax.experiment import Run
+from amd_jax.facts import TextFacts
 from amd_jax.types import Params
 
 from . import given
 from .flags import Asked
+
+ROWS = 100  # with gaps, unless told
 
 
 def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | None) -> None:
@@ -19,6 +22,14 @@ def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | N
     if not hasattr(run.model, "infill"):
         kind = type(run.model).__name__
         raise ValueError(f"--mode=infill is for a diffusion; this experiment has a {kind}.")
+    if asked.hidden is not None:
+        print("\n".join(tried(run, params, asked, sampler)))
+        return
+    if ignored := {"split", "num_texts"} & asked.given:
+        raise ValueError(
+            f"--{min(ignored)} is for the gaps of --hidden; --mode=infill does not heed it else. "
+            "Leave it out."
+        )
     row = given.partly(run.facts, asked)
     rows = (np.stack([part] * (asked.num_samples or 4)) for part in row)
     rng = jax.random.key(asked.seed)
@@ -30,3 +41,32 @@ def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | N
         drawn, sure = drawn[likely], [f"{b:.1f} bits, {b / number:.2f} a" for b in bits[likely]]
         told = [f"{one}: {how} {run.facts.unit}" for one, how in zip(told, sure, strict=True)]
     print("\n".join(report.of(run.facts).filled(*row, drawn, told, place)))
+
+
+def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:
+    """Lines on gaps in test rows, whose content is known: what a count model knows beside it."""
+    facts, number = run.facts, asked.num_texts or ROWS
+    if not isinstance(facts, TextFacts) or asked.text is not None or asked.input is not None:
+        raise ValueError(
+            "--hidden makes gaps in test rows of a model of texts, in the place of --text and "
+            f"--input; this experiment has {facts.rows}. Give one of them."
+        )
+    rows = np.asarray(run.data.rows(asked.split)[:number], np.int32)
+    found = filling.trial(run.model, params, rows, asked.hidden, asked.seed, sampler)
+    mean, error = means.ratio(found.bits, np.ones(len(rows)))
+    how = "exact" if found.exact else "a bound"
+    lines = [
+        f"gaps of {asked.hidden} {facts.unit}s in {len(rows)} {asked.split} {facts.rows}:",
+        f"true filling: {mean:.3f} ± {error:.3f} bits/{facts.unit} ({how}), given both sides",
+    ]
+    if counted := report.of(facts).counted(run.data, rows, found.hidden):
+        lines.append(
+            f"count model:  {counted[0]:.3f} ± {counted[1]:.3f} bits/{facts.unit}, given the left "
+            "side"
+        )
+    lines.append(f"{facts.unit}s restored by a draw: {found.restored:.1%}")
+    texts, filled = (["".join(facts.pieces(x)) for x in part] for part in (rows, found.drawn))
+    if all(len(text) == rows.shape[1] for text in texts + filled):
+        share, error = filling.words_restored(texts, filled, found.hidden)
+        lines.append(f"words in the gaps restored whole: {share:.1%} ± {error:.1%}")
+    return lines

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax.evaluation import count_models, diversity, gallery, spelling
+from amd_jax.evaluation import count_models, diversity, filling, gallery, spelling
 from amd_jax.evaluation.plain_report import PlainReport
 from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
@@ -39,6 +39,15 @@ class TextReport(PlainReport):
             lines.append(f"  order {order}: {mean:.3f} ± {error:.3f} bits/{self.facts.unit}")
             figures.append({"what": "count_model", "order": order, "value": mean, "error": error})
         return "\n".join(lines), figures
+
+    def counted(
+        self, data: Dataset, rows: np.ndarray, hidden: np.ndarray
+    ) -> tuple[float, float] | None:
+        """Bits per hidden token of the count model, given what is left of it, and the error."""
+        train, order = _stream(data), HIGHEST
+        if len(train) > COUNT_LIMIT or self.facts.padding is not None:
+            return None
+        return filling.bits_by_counts(train, rows, hidden, self.facts.num_classes, order)
 
     def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
         """The share of known words, of distinct pieces, and bits under the count model.

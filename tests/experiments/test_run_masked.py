@@ -98,6 +98,19 @@ def test_gaps_are_filled(run):
     assert bits == sorted(bits)
 
 
+def test_gaps_whose_content_is_known_are_weighed_and_filled(run):
+    _, command = run
+    done = command("--mode=infill", "--hidden=5", "--num_texts=3", "--split=validation")
+    lines = done.out.splitlines()
+    assert lines[0] == "gaps of 5 chars in 3 validation texts:"
+    assert re.fullmatch(
+        r"true filling: \d\.\d+ ± \d\.\d+ bits/char \(exact\), given both sides", lines[1]
+    )
+    assert re.fullmatch(r"count model:  \d\.\d+ ± .* bits/char, given the left side", lines[2])
+    assert re.fullmatch(r"chars restored by a draw: \d+\.\d%", lines[3])
+    assert re.fullmatch(r"words in the gaps restored whole: \d+\.\d% ± \d+\.\d%", lines[4])
+
+
 @pytest.mark.slow
 def test_the_page_shows_a_gap_filled(run, tmp_path):
     _, command = run
@@ -127,6 +140,8 @@ def test_gaps_of_a_file_are_filled(run, tmp_path):
         (("--text=The f_x",), "got 'T' at position 0"),
         (("--text=f_x", "--sampler=euler", "--steps=0"), "steps must be at least 1"),
         (("--text=f_x", "--split=test"), "--split is for .*; --mode=infill does not heed it"),
+        (("--text=f_x", "--hidden=3"), "--hidden makes gaps in test rows .* Give one of them"),
+        (("--hidden=17",), "A gap has 1 to 16 tokens, those of a row; got 17"),
     ],
 )
 def test_what_cannot_be_filled_is_one_line(run, flags, says):
@@ -146,6 +161,7 @@ def test_uniform_noise_is_filled_by_a_network_that_sees_what_is_known(run, tmp_p
     config = MASKED.replace("masked", "infilling")
     assert command(config, *numbers, workdir, "--num_texts=4").ending is None
     done = command(workdir, "--mode=infill", "--text=the ____k", "--num_samples=2", "--steps=4")
+    assert "(a bound), given" in command(workdir, "--mode=infill", "--hidden=5", "--steps=4").out
     assert re.fullmatch(
         r"filling 1\n    the .{4}k\n {8}\^{4}\nfilling 2\n    the .{4}k\n {8}\^{4}\n", done.out
     )
