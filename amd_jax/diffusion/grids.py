@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax import options
-from amd_jax.diffusion import bounds, kernels
+from amd_jax.diffusion import bounds
 from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Params
@@ -74,7 +74,7 @@ def costs(process: Process, rng: Key, x: Array, times: Array) -> Array:
 
     def begun(i: Array) -> Array:
         t = jnp.full(x.shape[0], times[i])
-        x_t = kernels.corrupt(kernel, rng, x, t)
+        x_t = process.corrupted(rng, x, t)
         p_0 = process.predict(x_t, t)
 
         def ended(j: Array, row: Array) -> Array:
