@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.models.flow import Inverse
 from amd_jax.runs import documents
@@ -76,6 +77,13 @@ def test_chains_are_short_and_samplers_without_steps_stay_as_they_are(loaded):
     assert report.shorter(sampler, dataclasses.replace(run.model, steps=None)).steps == 100
     assert report.shorter(Inverse(3), run.model) == Inverse(3)
     assert report.shorter(None, run.model) is None
+
+
+def test_given_times_are_walked_and_not_listed(loaded):
+    given = samplers.Ancestral(spacing=tuple(np.linspace(1, 0, 201).tolist()))
+    assert report.shorter(given, loaded[0].model) == given  # of more steps than a page takes
+    told = report.how(given, np.zeros((2, 8), int), 0, loaded[0].facts)
+    assert "by the sampler ancestral (steps 200, spacing given, seed 0)" in told
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monkeypatch):

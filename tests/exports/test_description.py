@@ -87,7 +87,7 @@ def test_it_gives_the_same_numbers(name):
 
 
 def test_samplers_and_their_numbers_come_back():
-    quick = samplers.Ancestral(steps=3)
+    quick = samplers.Ancestral(spacing=(1.0, 0.7, 0.1, 0.0))
     kernel = kernels.uniform(schedules.cosine, 3)
     model = models.Diffusion(kernel, networks.Hollow(3), steps=9, samplers=(quick,))
     assert back(model).samplers == model.samplers

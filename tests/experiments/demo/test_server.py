@@ -7,9 +7,10 @@ import jax
 import numpy as np
 import pytest
 
+from amd_jax.diffusion import samplers
 from amd_jax.evaluation import correction, gallery
 from amd_jax.models.corrections import Correct
-from experiments.demo import server, work
+from experiments.demo import controls, server, work
 from experiments.demo.line import Line
 from tests.experiments.demo import works
 from tests.experiments.demo.client import Client
@@ -61,6 +62,12 @@ def test_the_page_has_the_controls_that_the_model_declares(text):
     for name in ("style.css", "film.js", "demo.css", "demo.js"):
         assert f'"{name}"' in page
         assert text[1].get(f"/{name}").text
+
+
+def test_given_times_are_no_control():
+    numbers = controls.told(samplers.Ancestral(spacing=(1.0, 0.4, 0.0)))["numbers"]
+    assert {"steps", "temperature"} <= {number["name"] for number in numbers}
+    assert "spacing" not in {number["name"] for number in numbers}
 
 
 def test_a_page_without_editors_has_no_text_box(maps):
