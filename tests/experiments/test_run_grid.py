@@ -10,6 +10,8 @@ from amd_jax import load_run, open_run
 from amd_jax.evaluation import gallery
 from tests.experiments.command import QUICK, command
 
+pytestmark = pytest.mark.slow
+
 GRID = ("--mode=grid", "--steps=3", "--num_texts=4")
 
 
