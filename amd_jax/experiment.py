@@ -82,13 +82,7 @@ class Run:
         Says so if it was made at another step of the run. Raises ValueError if there is none:
         `--mode=grid` makes it.
         """
-        times, step = grids.find(self.workdir, steps)
-        if self.step not in (0, step):  # 0 without parameters beside it
-            stored.say(
-                f"the grid of {steps} steps was made at step {step}, not {self.step}: it serves, "
-                "but another may be better. --mode=grid makes it anew"
-            )
-        return times
+        return grids.find(self.workdir, steps, self.step)
 
     def contents(self) -> Contents:
         """What a folder keeps of it."""

@@ -55,6 +55,14 @@ def chosen(option: Any) -> dict[str, Any]:
     return {n.name: n.default for n in numbers(option) if n.default != own[n.name]}
 
 
+def told(option: Any) -> list[str]:
+    """The same in words, such as "steps 64"; a tuple of values is said to be given."""
+    return [
+        f"{name} {'given' if isinstance(value, tuple) else value}"
+        for name, value in chosen(option).items()
+    ]
+
+
 def admitted(options: Iterable[T], kernel: Any) -> tuple[T, ...]:
     """Those that are for a kernel; one that has no `admits` is for all."""
     return tuple(o for o in options if not hasattr(o, "admits") or o.admits(kernel))

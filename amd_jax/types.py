@@ -43,7 +43,8 @@ class Kernel(Protocol):
     To add one: a frozen dataclass with these two attributes and two methods, in the experiment
     file or in `diffusion/kernels.py`, and one line in `tests/zoo.py`. Posterior, bounds and
     samplers are derived from them; a faster form of any of these for your kernel is registered
-    with `functools.singledispatch`, as `Mixing` does.
+    with `functools.singledispatch`, as `Mixing` does. One whose rate has a pole has `pace`
+    beside them (`kernels.paced`).
     """
 
     prior: Array  # (K,), the law of x_1

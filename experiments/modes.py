@@ -112,8 +112,8 @@ def evaluate(session: Session) -> None:
             seed=asked.seed,
         )
         print(line, flush=True)
-        how = {"bound": bound.name, "how": bound.told(run.model), "exact": bound.exact}
-        how |= {"split": asked.split, "examples": found.examples, "unit": run.facts.unit}
+        how = report.question(bound, run.model, run.facts)
+        how |= {"split": asked.split, "examples": found.examples}
         session.record("bits", found.bits, found.error, **how)
     lines, figures = session.report.yardsticks(run.data, asked.split, asked.num_texts)
     for figure in figures:

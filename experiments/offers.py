@@ -40,12 +40,7 @@ def choose(asked: Asked, model: Any, grid: Grid | None = None) -> Choice:
     mode = offered.mode(asked.mode)
     _refuse_ignored(asked, mode)
     numbers, of = offered.read(asked.rest)
-    bounds = offered.bounds
-    if asked.bound is not None:
-        bounds = [options.named(bounds, name, "bound") for name in asked.bound.split(",")]
-    else:
-        asked_for = {names[0] for names in map(of.get, numbers) if len(names) == 1}
-        bounds = [bound for bound in bounds if bound.name in asked_for] or bounds[:1]
+    bounds = _bounds(asked.bound, offered.bounds, [of[name] for name in numbers])
     sampler = offered.samplers[0] if offered.samplers else None
     if asked.sampler is not None:
         sampler = options.named(offered.samplers, asked.sampler, "sampler")
@@ -80,6 +75,17 @@ def choose(asked: Asked, model: Any, grid: Grid | None = None) -> Choice:
         tuple(map(filled, offered.editors)),
         next((filled(way) for way in offered.ways if way.name == mode), None),
     )
+
+
+def _bounds(names: str | None, known: list[Any], having: list[list[str]]) -> list[Any]:
+    """The bounds that are named; else those that alone have a number given, or the first.
+
+    `having` are, for each of the numbers given, the names of the options that have it.
+    """
+    if names is not None:
+        return [options.named(known, name, "bound") for name in names.split(",")]
+    asked_for = {names[0] for names in having if len(names) == 1}
+    return [bound for bound in known if bound.name in asked_for] or known[:1]
 
 
 def _best(steps: int | None, name: str, grid: Grid | None) -> tuple[float, ...]:
@@ -122,13 +128,11 @@ class Offers:
 
         Raises ValueError for what is no flag at all.
         """
-        found, of = flags.empty(), {}
+        of: dict[str, list[str]] = {}
         for option in self.all():
             for number in options.numbers(option):
-                if number.name not in of:
-                    flags.define(found, number.name, None, number.kind, number.help)
                 of.setdefault(number.name, []).append(option.name)
-        left = found(["", *rest], known_only=True)[1:]
+        given, left = _parsed(self.all(), rest)
         for argument in left:
             name = re.match(r"-*([^=]*)", argument)[1]
             for kind in (models.Diffusion, models.Flow):
@@ -138,7 +142,6 @@ class Offers:
                         "Leave it out."
                     )
             flags.refuse_unknown(argument, [*(flag.name for flag in flags.FLAGS), *of])
-        given = {name: found[name].value for name in of if found[name].present}
         return given, of
 
 
@@ -149,13 +152,19 @@ def samplers() -> list[Any]:
 
 def with_numbers(option: Any, arguments: Sequence[str]) -> Any:
     """An option with the numbers of a command line; ValueError for one that it does not have."""
-    found, known = flags.empty(), options.numbers(option)
-    for number in known:
-        flags.define(found, number.name, None, number.kind, number.help)
-    for argument in found(["", *arguments], known_only=True)[1:]:
-        flags.refuse_unknown(argument, [number.name for number in known])
-    given = {n.name: found[n.name].value for n in known if found[n.name].present}
+    given, left = _parsed([option], arguments)
+    for argument in left:
+        flags.refuse_unknown(argument, sorted(_fields(option)))
     return dataclasses.replace(option, **given)
+
+
+def _parsed(of: Sequence[Any], arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """The numbers of some options that a command line gives, and what else stands there."""
+    found, known = flags.empty(), {n.name: n for option in of for n in options.numbers(option)}
+    for number in known.values():
+        flags.define(found, number.name, None, number.kind, number.help)
+    left = found(["", *arguments], known_only=True)[1:]
+    return {name: found[name].value for name in known if found[name].present}, left
 
 
 def check_mode(name: str) -> None:

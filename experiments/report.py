@@ -17,6 +17,7 @@ import numpy as np
 
 from amd_jax import options, parallel
 from amd_jax.evaluation import correction, gallery, pictures
+from amd_jax.evaluation.plain_report import held_out
 from amd_jax.experiment import Run
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import corrections
@@ -154,7 +155,7 @@ def first(run: Run, x: np.ndarray) -> tuple[np.ndarray, str]:
     """The first test rows, if the run holds its data, or samples x (N, ...); and what they are."""
     rows, whose = x, "samples of the model"
     if run.held is not None:
-        split = next((s for s in ("test", "validation") if s in run.held.splits), "train")
+        split = held_out(run.held)
         rows, whose = run.held.rows(split), f"rows of the {split} split"
     return np.asarray(rows[:CORRECTED], np.int32), whose
 
@@ -173,9 +174,7 @@ def described(model: Any) -> str:
 
 def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
     """How samples x (N, ...) were drawn, and how many of their codes are of no class."""
-    numbers = {} if sampler is None else options.chosen(sampler)
-    numbers |= {name: "given" for name, value in numbers.items() if isinstance(value, tuple)}
-    told = [*(f"{name} {value}" for name, value in numbers.items()), f"seed {seed}"]
+    told = [*([] if sampler is None else options.told(sampler)), f"seed {seed}"]
     by = "" if sampler is None else f" by the sampler {sampler.name}"
     line = f"{len(x):,} samples were drawn{by} ({', '.join(told)})."
     sign = UNUSED_SIGN

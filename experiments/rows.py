@@ -18,6 +18,7 @@ import numpy as np
 from amd_jax import experiment as experiments
 from amd_jax import options
 from amd_jax.evaluation import correction, gallery, report
+from amd_jax.evaluation.plain_report import held_out
 from amd_jax.experiment import Run
 from amd_jax.learning import loop
 from amd_jax.models import corrections
@@ -34,10 +35,6 @@ class Figure(NamedTuple):
 
     value: float
     error: float | None = None
-
-    def __str__(self) -> str:
-        """Such as "0.557 ± 0.004"."""
-        return f"{self.value:.3f}" + (f" ± {self.error:.3f}" if self.error is not None else "")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,7 +60,7 @@ class Row:
     @property
     def split(self) -> str:
         """What it is measured on: the test rows, if there are any."""
-        return next(s for s in ("test", "validation", "train") if s in self.run.data.splits)
+        return held_out(self.run.data)
 
     @property
     def minutes(self) -> float:
@@ -87,9 +84,9 @@ class Row:
             print(line, flush=True)
             return {"bits": Figure(found.bits, found.error)}
 
-        how = {"bound": bound.name, "how": bound.told(self.run.model), "exact": bound.exact}
+        how = report.question(bound, self.run.model, self.run.facts)
         how |= {"split": self.split, "examples": self.examples(number)}
-        return self.figures(measure, ("bits",), unit=self.run.facts.unit, **how)["bits"]
+        return self.figures(measure, "bits", **how)["bits"]
 
     def samples(self, sampler: Any, number: int) -> dict[str, Figure]:
         """Measures of so many samples, and the seconds that each took when all was compiled."""
@@ -108,7 +105,7 @@ class Row:
             figures = {name: Figure(*figure) for name, figure in found.items()}
             return {**figures, "seconds_a_sample": Figure(seconds)}
 
-        return self.figures(measure, None, how=told(sampler), samples=number)
+        return self.figures(measure, "seconds_a_sample", how=told(sampler), samples=number)
 
     def first_samples(self, number: int) -> np.ndarray:
         """So many samples by the model's own way, kept beside the run: (N, ...)."""
@@ -131,7 +128,7 @@ class Row:
 
         examples = min(number or correction.ROWS, self.examples(None))
         how = {"split": self.split, "error_rate": editor.error_rate, "rows": examples}
-        return self.figures(measure, ("restored", "spoiled"), **how)
+        return self.figures(measure, "spoiled", **how)
 
     def examples(self, number: int | None) -> int:
         """How many rows of the split are meant."""
@@ -139,11 +136,11 @@ class Row:
         return rows if number is None else min(number, rows)
 
     def figures(
-        self, measure: Callable[[], dict[str, Figure]], names: tuple[str, ...] | None, **how: Any
+        self, measure: Callable[[], dict[str, Figure]], last: str, **how: Any
     ) -> dict[str, Figure]:
         """What was measured already, in this way and at this step; or what is measured now.
 
-        Without names all that there is.
+        They are kept one by one: without the `last` of them, something came between.
         """
         workdir, question = Path(self.run.workdir), {"step": self.run.step, "seed": 0, **how}
         known = {}
@@ -152,7 +149,7 @@ class Row:
             found.pop("command", None)
             if found == question and answer["value"] is not None:
                 known[answer["what"]] = Figure(answer["value"], answer["error"])
-        if known and known.keys() >= set(names or ()):
+        if last in known:
             return known
         for what, figure in (found := measure()).items():
             results.add(workdir, what=what, **figure._asdict(), **question)
@@ -161,8 +158,7 @@ class Row:
 
 def told(option: Any) -> str:
     """An option in words: its name, and the numbers that were chosen."""
-    numbers = [f"{name} {value}" for name, value in options.chosen(option).items()]
-    return ", ".join([option.name, *numbers])
+    return ", ".join([option.name, *options.told(option)])
 
 
 def trained(row: Row, workdir: Path, minutes: float, steps: int | None) -> Row:

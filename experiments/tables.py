@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from amd_jax.evaluation import report
+from amd_jax.pages import figures
 
 from . import rows
 from .rows import Figure, Row
@@ -25,11 +26,12 @@ def bits(row: Row, number: int | None) -> dict[str, str]:
     found = {"model": row.title}
     for bound in row.bounds:
         paper = row.paper.get(bound.name)
-        found[bound.name] = str(row.bits(bound, number)) + (f" ({paper})" if paper else "")
+        cell = _cell("bits", row.bits(bound, number))
+        found[bound.name] = f"{cell} ({paper})" if paper else cell
     for editor in row.correctors:
         trial = row.corrected(editor, number)
-        found[f"{editor.error_rate:.0%} errors restored"] = f"{trial['restored'].value:.1%}"
-        found["right ones spoiled"] = f"{trial['spoiled'].value:.2%}"
+        found[f"{editor.error_rate:.0%} errors restored"] = _cell("restored", trial["restored"])
+        found["right ones spoiled"] = _cell("spoiled", trial["spoiled"])
     found |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.0f}"}
     return found | {"parameters": f"{row.parameters:,}"}
 
@@ -48,8 +50,13 @@ def real(row: Row, number: int) -> dict[str, str]:
     return named | _shown({name: Figure(*figure) for name, figure in found.items()})
 
 
-def _shown(figures: dict[str, Figure]) -> dict[str, str]:
-    return {NAMES.get(name, name): str(figure) for name, figure in figures.items()}
+def _shown(found: dict[str, Figure]) -> dict[str, str]:
+    return {NAMES.get(name, name): _cell(name, figure) for name, figure in found.items()}
+
+
+def _cell(what: str, figure: Figure) -> str:
+    """A figure in words, as on the pages of runs."""
+    return figures.value({"what": what, **figure._asdict()})
 
 
 def markdown(table: Sequence[dict[str, str]]) -> list[str]:

@@ -5,17 +5,13 @@ network would make is known (`exact`), and so is the law of what a sampler draws
 Nothing is drawn: what is left between the two is the sampler's own error.
 """
 
-import dataclasses
 import functools
-import itertools
-from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.diffusion import kernels, orders, walks
+from amd_jax.diffusion import enumerated, orders, walks
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.remasking import Remasking
 from amd_jax.ops import categorical
@@ -59,11 +55,6 @@ def exact(kernel: Kernel, data: np.ndarray) -> Process:
     return Process(kernel, predict, leave_one_out=True, sees_known=True)
 
 
-def sequences(num_states: int, length: int) -> np.ndarray:
-    """Every sequence: (K ** L, L) int32."""
-    return np.array(list(itertools.product(range(num_states), repeat=length)), np.int32)
-
-
 def distance(p: Array, q: Array) -> float:
     """The total variation between two laws."""
     return float(abs(np.asarray(p) - np.asarray(q)).sum() / 2)
@@ -82,179 +73,17 @@ def law(
         rows = len(process.kernel.prior) ** length
         process = process.holding(jnp.tile(jnp.asarray(given), (rows, 1)))
     if isinstance(sampler, Remasking):
-        found = _remasked(sampler, process, length, sampler.times(steps))
+        found = enumerated.remasked(sampler, process, length, sampler.times(steps))
     elif isinstance(sampler, walks.Steps):
-        found = _stepped(sampler, process, length, sampler.times(steps))
+        found = enumerated.stepped(sampler, process, length, sampler.times(steps))
     elif isinstance(sampler, orders.Reveal) and given is None:
-        found = _revealed(sampler, process, length)
+        found = enumerated.revealed(sampler, process, length)
     elif isinstance(sampler, orders.DNDM) and given is None:
-        found = _at_transitions(sampler, process, length)
+        found = enumerated.at_transitions(sampler, process, length)
     else:
         raise ValueError(f"The law of {type(sampler).__name__} is not known here.")
     classes = (slice(process.kernel.num_classes),) * length
     return np.asarray(found).reshape((len(process.kernel.prior),) * length)[classes]
-
-
-def _noise(process: Process, every: np.ndarray) -> Array:
-    """The law of x_1: (N,)."""
-    prior = jnp.asarray(process.kernel.prior, float)
-    start = _held(process, jnp.broadcast_to(prior, (*every.shape, len(prior))))
-    return _moves(start[:1], every)[0]
-
-
-def _held(process: Process, law: Array) -> Array:
-    """Independent laws of every token (N, L, K), but for what is given, which is certain."""
-    if process.given is None:
-        return law
-    certain = categorical.one_hot(process.given, law.shape[-1], law.dtype)
-    return jnp.where((process.given >= 0)[..., None], certain, law)
-
-
-def _moves(law: Array, every: np.ndarray) -> Array:
-    """From independent laws of every token (N, L, K), the chances to get to each: (N, N)."""
-    return jnp.prod(law[:, np.arange(every.shape[1]), every], axis=-1)
-
-
-def _one_place(law: Array, every: np.ndarray, place: int) -> Array:
-    """The chances to get to each sequence if the token of one place is drawn: (N, N)."""
-    stay = jax.nn.one_hot(every, law.shape[-1], dtype=law.dtype)
-    return _moves(stay.at[:, place].set(law[:, place]), every)
-
-
-def _stepped(sampler: walks.Steps, process: Process, length: int, times: Array) -> Array:
-    """The law at times[-1]: (K ** L,)."""
-    law = _noise(process, sequences(len(process.kernel.prior), length))
-    step = _step(dataclasses.replace(sampler, steps=None), process, length)
-    for t, s in itertools.pairwise(np.asarray(times)):
-        law = step(law, t, s)
-    return law
-
-
-@functools.lru_cache(maxsize=32)  # compiled once for any number of steps
-def _step(sampler: walks.Steps, process: Process, length: int) -> Callable[..., Array]:
-    """The law (K ** L,) at s, from that at t."""
-    every = sequences(len(process.kernel.prior), length)
-    tokens = jnp.asarray(every)
-
-    @jax.jit
-    def step(now: Array, t: Array, s: Array) -> Array:
-        is_last = s <= 0
-        t, s = (jnp.full(len(every), time) for time in (t, s))
-        p_0 = sampler.guess(process, tokens, t)
-        chances = sampler.law(process, p_0, tokens, s, t)
-        if sampler.greedy:
-            clean = kernels.denoising_posterior(process.kernel, p_0, tokens, t).law
-            likeliest = jax.nn.one_hot(clean.argmax(axis=-1), clean.shape[-1], dtype=clean.dtype)
-            chances = jnp.where(is_last, likeliest, chances)
-        now = now @ _moves(_held(process, chances), every)
-        for _ in range(sampler.corrections):
-            anew = _held(process, sampler.anew(process, tokens, s))
-            now = sum(now @ _one_place(anew, every, place) for place in range(length)) / length
-        return now
-
-    return step
-
-
-def _remasked(sampler: Remasking, process: Process, length: int, times: Array) -> Array:
-    """The law at times[-1] of two tokens, each with the sequence in which it was revealed: (N,).
-
-    For a guess that does not depend on time, as the exact one does not for masks.
-    """
-    if length != 2 or sampler.greedy or sampler.corrections or process.given is not None:
-        raise ValueError(
-            f"The law of {sampler.name} is enumerated for two tokens, neither of them given, "
-            f"without greedy and corrections; got {length} tokens, {sampler}."
-        )
-    every = sequences(len(process.kernel.prior), length)
-    states, masked = len(every), jnp.asarray(every == process.kernel.num_classes)
-    x, *where = (i.ravel() for i in np.indices((states,) * 3))  # a sequence, and two of its past
-    p_0 = sampler.guess(process, jnp.asarray(every), jnp.full(states, 0.5))
-    was = sampler.sharpened(process, jnp.asarray(every), jnp.full(states, 0.5))
-    sure = jnp.stack([was[past, n, every[x, n]] for n, past in enumerate(where)], axis=-1)
-
-    @jax.jit
-    def step(now: Array, t: Array, s: Array) -> Array:
-        t, s = (jnp.full(len(x), time) for time in (t, s))
-        chances = sampler.law(process, p_0[x], jnp.asarray(every[x]), s, t, sure)
-        chances = _moves(chances, every) * now[:, None]  # [state, next sequence]
-        # A token that was a mask has been revealed in what is now x; of masks it is of no account.
-        past = [jnp.where(masked[x, n], x, past) for n, past in enumerate(where)]
-        index = (jnp.arange(states)[None], past[0][:, None], past[1][:, None])
-        return jnp.zeros((states,) * 3, now.dtype).at[index].add(chances).ravel()
-
-    now = jnp.zeros((states,) * 3).at[:, 0, 0].set(_noise(process, every)).ravel()
-    for t, s in itertools.pairwise(np.asarray(times)):
-        now = step(now, t, s)
-    return now.reshape(states, -1).sum(axis=1)
-
-
-def _revealed(sampler: orders.Reveal, process: Process, length: int) -> Array:
-    """The law when all masks are revealed: (K ** L,)."""
-    kernel, mask = process.kernel, process.kernel.num_classes
-    every = sequences(mask + 1, length)
-    masked = jnp.asarray(every == mask)
-    if sampler.at_random and hasattr(sampler, "count") and sampler.count(length) > 1:
-        raise ValueError("The law of several tokens at random at once is not known here.")
-    stay = jax.nn.one_hot(every, mask + 1)
-
-    @jax.jit
-    def call(now: Array) -> Array:
-        count = masked.sum(axis=1)
-        t = orders.when(kernel, 1 - count / length)
-        p_0 = sampler.sharpened(process, jnp.asarray(every), t)
-        if sampler.at_random:  # one at a time, all places alike
-            drawn = jnp.zeros(len(every))
-            for place in range(length):
-                chosen = jnp.arange(length) == place
-                law = jnp.where((chosen & masked)[..., None], p_0, stay)
-                share = jnp.where(masked[:, place], 1 / jnp.maximum(count, 1), 0.0)
-                drawn += (now * share) @ _moves(law, every)
-            return drawn + now * (count == 0)
-        chosen = sampler.chosen(jax.random.key(0), p_0, masked, count) & masked
-        return now @ _moves(jnp.where(chosen[..., None], p_0, stay), every)
-
-    now = _noise(process, every)
-    for _ in range(length):
-        now = call(now)
-    return now
-
-
-def _at_transitions(sampler: orders.DNDM, process: Process, length: int) -> Array:
-    """The law when all tokens have changed, for two of them: (K ** 2,)."""
-    if length != 2:
-        raise ValueError(f"The law of {sampler.name} is enumerated for two tokens; got {length}.")
-    kernel, steps = process.kernel, sampler.steps or 4096  # where that is endless
-    every = sequences(len(kernel.prior), length)
-    times = jnp.arange(steps + 1) / steps
-    weights = (
-        -jnp.diff(jnp.exp(kernel.schedule(times)))
-        .at[-1]
-        .add(jnp.exp(kernel.schedule(times[-1:]))[0])
-    )
-
-    def moves(t: Array) -> tuple[Array, ...]:
-        p_0 = sampler.sharpened(process, jnp.asarray(every), jnp.full(len(every), t))
-        return tuple(_one_place(p_0, every, place) for place in range(2)) + (_moves(p_0, every),)
-
-    @jax.jit
-    def walk(noise: Array) -> Array:
-        def step(carry: Any, both: tuple[Array, Array]) -> tuple[Any, None]:
-            untouched, changed, done = carry  # weight, and laws (2, N) and (N,)
-            t, weight = both
-            first, second, together = moves(t)
-            ahead = untouched - weight  # that both change later
-            alone = weight * jnp.stack([noise @ first, noise @ second])
-            done += weight * (changed[0] @ second + changed[1] @ first)
-            if sampler.steps:
-                done += weight**2 * (noise @ together)
-            else:  # times differ; which comes first is a matter of chance
-                done += weight**2 / 2 * (noise @ first @ second + noise @ second @ first)
-            return (ahead, changed + alone, done), None
-
-        start = (jnp.ones(()), jnp.zeros((2, len(every))), jnp.zeros(len(every)))
-        return jax.lax.scan(step, start, (times[:0:-1], weights[::-1]))[0][2]
-
-    return walk(_noise(process, every))
 
 
 @functools.cache

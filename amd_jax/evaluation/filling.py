@@ -46,8 +46,12 @@ def trial(
         bits.append(-np.asarray(nats, np.float64) / np.log(2) / size)
     found = np.concatenate(drawn)
     restored = float((found == x)[hidden].mean())
-    exact = EXACT.admits(kernels.plain(model.kernel))
-    return Trial(hidden, found, np.concatenate(bits), exact, restored)
+    return Trial(hidden, found, np.concatenate(bits), is_exact(model), restored)
+
+
+def is_exact(model: Model) -> bool:
+    """Whether a filling has an exact probability, and not a bound on it: with masks."""
+    return EXACT.admits(kernels.plain(model.kernel))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -56,7 +60,7 @@ def _both(
 ) -> tuple[Array, Nats]:
     """A filling of rows (B, L), and log p of the true one: (B, L), (B,)."""
     drawn = model.infill(params, rng, x, ~hidden, sampler=sampler)
-    if EXACT.admits(kernels.plain(model.kernel)):
+    if is_exact(model):
         return drawn, EXACT.one(model, params, rng, x, ~hidden, hidden)
     rows, known = (jnp.tile(a, (DRAWS, 1)) for a in (x, ~hidden))
     bound = model.elbo(params, rng, rows, known=known)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from amd_jax.evaluation import gallery, pictures
-from amd_jax.evaluation.plain_report import PlainReport
+from amd_jax.evaluation.plain_report import PlainReport, held_out
 from amd_jax.facts import MapFacts
 from amd_jax.types import Dataset, Model, Params
 
@@ -40,8 +40,8 @@ class MapReport(PlainReport):
 
     def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
         """The distance of their neighbourhoods to those of held-out maps."""
-        split = next((s for s in ("test", "validation") if s in data.splits), "train")
-        distance = pictures.neighbour_distance(drawn, data.rows(split), self.facts.num_classes)
+        real = data.rows(held_out(data))
+        distance = pictures.neighbour_distance(drawn, real, self.facts.num_classes)
         return {"neighbour_distance": (distance, None)}
 
     def compared(
@@ -51,12 +51,12 @@ class MapReport(PlainReport):
 
         The distance of as many training maps, beside it, is a yardstick.
         """
-        split = next((s for s in ("test", "validation") if s in data.splits), "train")
-        real, k, number = data.rows(split), self.facts.num_classes, len(drawn)
-        train, held_out = (_some(data.rows(s), number) for s in ("train", split))
-        sampled, yardstick = (pictures.neighbour_distance(x, real, k) for x in (drawn, train))
+        split, number = held_out(data), len(drawn)
+        train, real = (_some(data.rows(s), number) for s in ("train", split))
+        measured = (self.measures(x, data)["neighbour_distance"] for x in (drawn, train))
+        (sampled, _), (yardstick, _) = measured
         if place:
-            panels = {"samples": drawn[:SHOWN], f"{split} maps": held_out[:SHOWN]}
+            panels = {"samples": drawn[:SHOWN], f"{split} maps": real[:SHOWN]}
             pictures.write_panels(panels, self.palette, place.with_name(f"{place.name}.png"))
         return [
             f"neighbour distance to the {split} maps: {number} samples {sampled:.3f}, "

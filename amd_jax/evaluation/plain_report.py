@@ -82,6 +82,11 @@ class PlainReport:
         ]
 
 
+def held_out(data: Dataset) -> str:
+    """The split to judge a model by: test rows if there are any, else validation or training."""
+    return next(split for split in ("test", "validation", "train") if split in data.splits)
+
+
 def written(place: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list[str]:
     """Writes arrays and texts, a line each, to files; lines that name them."""
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -58,6 +58,12 @@ def bits(
     return found, line
 
 
+def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:
+    """What was asked by a bound, to keep beside its figure."""
+    how = {"bound": bound.name, "how": bound.told(model), "exact": bound.exact}
+    return how | {"unit": facts.unit}
+
+
 def restoration(
     edit: Any,
     model: Model,

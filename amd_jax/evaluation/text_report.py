@@ -44,10 +44,10 @@ class TextReport(PlainReport):
         self, data: Dataset, rows: np.ndarray, hidden: np.ndarray
     ) -> tuple[float, float] | None:
         """Bits per hidden token of the count model, given what is left of it, and the error."""
-        train, order = _stream(data), HIGHEST
-        if len(train) > COUNT_LIMIT or self.facts.padding is not None:
+        train = _stream(data)
+        if not self._countable(train):
             return None
-        return filling.bits_by_counts(train, rows, hidden, self.facts.num_classes, order)
+        return filling.bits_by_counts(train, rows, hidden, self.facts.num_classes, HIGHEST)
 
     def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
         """The share of known words, of distinct pieces, and bits under the count model.
@@ -59,7 +59,7 @@ class TextReport(PlainReport):
             "known_words": self._known_words(drawn, train),
             "distinct_4grams": (diversity.share_of_distinct(drawn), None),
         }
-        if len(train) <= COUNT_LIMIT and self.facts.padding is None:
+        if self._countable(train):
             found["count_model_bits"] = count_models.bits_per_char(
                 train, drawn, self.facts.num_classes, HIGHEST
             )
@@ -74,6 +74,10 @@ class TextReport(PlainReport):
             return []
         share, _ = self._known_words(drawn, train)
         return [f"words of the samples that occur in the training text: {share:.0%}"]
+
+    def _countable(self, train: np.ndarray) -> bool:
+        """Whether count models are fitted to a training text (N,)."""
+        return len(train) <= COUNT_LIMIT and self.facts.padding is None
 
     def _known_words(self, drawn: np.ndarray, train: np.ndarray) -> tuple[float, float]:
         """The share of the samples' words that occur in the training text, and its error."""

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from amd_jax.diffusion import bounds, kernels
 from amd_jax.diffusion.learned import LearnedSchedule
 from amd_jax.diffusion.process import Process
-from amd_jax.learning.objectives import gradient_only, negative_term
+from amd_jax.learning.objectives import drawn_step, gradient_only, negative_term
 from amd_jax.models import Diffusion
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, Nats, Params
@@ -42,10 +42,10 @@ class LeaveOneOutReinforce:
         """-elbo per example, the mean of two draws, (B,) in nats; no evidence."""
         rng_time, rng_noise, rng_network = jax.random.split(rng, 3)
         steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
-        s, t = (u, u) if steps is None else bounds.ends(bounds.steps_at(u, steps), steps)
         process = self.model.open(params, train=True)
+        s, t, slope = drawn_step(process.kernel, u, steps)
         x_t = kernels.corrupt(process.kernel, rng_noise, _twice(x), _twice(t))
-        nats = reinforced(process, rng_network, x, x_t, s, t, steps)
+        nats = slope * reinforced(process, rng_network, x, x_t, s, t, steps)
         return nats + bounds.prior_kl(process.kernel, x), ()
 
     def update(self, memory: tuple, evidence: tuple) -> tuple:

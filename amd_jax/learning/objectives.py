@@ -10,7 +10,7 @@ from amd_jax.diffusion import bounds, kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.models import Diffusion
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Key, Model, Nats, Params
+from amd_jax.types import Array, Kernel, Key, Model, Nats, Params
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,7 +108,6 @@ class CrossEntropy:
                 f"{type(self.model.denoiser).__name__} can, and would learn to copy it. "
                 "Use posterior=True, or a leave_one_out network such as networks.Hollow."
             )
-
         if self.known is not None and not self.model.sees_known:
             raise ValueError(
                 "Tokens are known to a denoiser that sees which; "
@@ -163,16 +162,23 @@ class HybridElbo(NegativeElbo):
         rng_time, rng = jax.random.split(rng)
         rng_noise, rng_network = jax.random.split(rng)
         steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
-        process, slope = self.model.open(params, train=True), 1.0
-        if steps is None:
-            t, slope = kernels.paced(process.kernel, u)
-            s = t
-        else:
-            s, t = bounds.ends(bounds.steps_at(u, steps), steps)
+        process = self.model.open(params, train=True)
+        s, t, slope = drawn_step(process.kernel, u, steps)
         x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
         nats, clean = hybrid_terms(process, rng_network, x, x_t, s, t, steps)
         prior = bounds.prior_kl(process.kernel, x)
         return slope * nats + prior + gradient_only(self.weight * slope * clean), ()
+
+
+def drawn_step(kernel: Kernel, u: Array, steps: int | None) -> tuple[Array, Array, Array]:
+    """Times s <= t for u uniform in [0, 1), and what a term of them counts for: (B,) each.
+
+    The ends of one of T steps; with steps=None s = t, at the pace of the kernel.
+    """
+    if steps is None:
+        t, slope = kernels.paced(kernel, u)
+        return t, t, slope
+    return *bounds.ends(bounds.steps_at(u, steps), steps), jnp.ones_like(u)
 
 
 def hybrid_terms(

@@ -48,21 +48,8 @@ class Diffusion:
     grids = (BestGrid(),)
 
     def __post_init__(self):
-        """Raises ValueError for less than 1 step, and for a denoiser without `train`."""
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"A diffusion needs at least 1 step; got steps={self.steps}.")
-        schedule = getattr(self.kernel, "schedule", self.kernel)
-        if self.steps is None and not kernels.differentiable(self.kernel):
-            raise ValueError(
-                "Continuous time (steps=None) needs a kernel with a derivative; "
-                f"{type(schedule).__name__} has none. Use another, or a number of steps."
-            )
-        known = getattr(self.kernel, "steps", None)
-        if known is not None and known % self.steps:
-            raise ValueError(
-                f"A kernel with matrices for {known} steps has times for a divisor of {known}; "
-                f"got steps={self.steps}. Use steps={known}."
-            )
+        """Raises ValueError for steps that the kernel has not, and a denoiser that is none."""
+        promises.check_steps(self.kernel, self.steps)
         promises.check_signature(self.denoiser)
         promises.check_output(self.denoiser)
         kernel = kernels.plain(self.kernel)

@@ -1,4 +1,4 @@
-"""What a denoiser promises a diffusion: how it is called, and what it does not see."""
+"""What its parts promise a diffusion: times of a kernel, and what a denoiser does not see."""
 
 import functools
 import inspect
@@ -8,7 +8,26 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 
-from amd_jax.types import Array, Key, Params
+from amd_jax.diffusion import kernels
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params
+
+
+def check_steps(kernel: Kernel | LearnedKernel, steps: int | None) -> None:
+    """Raises ValueError for a number of steps, or for continuous time, that a kernel has not."""
+    if steps is not None and steps < 1:
+        raise ValueError(f"A diffusion needs at least 1 step; got steps={steps}.")
+    schedule = getattr(kernel, "schedule", kernel)
+    if steps is None and not kernels.differentiable(kernel):
+        raise ValueError(
+            "Continuous time (steps=None) needs a kernel with a derivative; "
+            f"{type(schedule).__name__} has none. Use another, or a number of steps."
+        )
+    known = getattr(kernel, "steps", None)
+    if known is not None and known % steps:
+        raise ValueError(
+            f"A kernel with matrices for {known} steps has times for a divisor of {known}; "
+            f"got steps={steps}. Use steps={known}."
+        )
 
 
 def check_signature(denoiser: Any) -> None:

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from amd_jax.runs import documents
+from amd_jax.runs import documents, stored
 
 NAME = "grids.json"
 
@@ -17,10 +17,11 @@ def keep(workdir: Path, times: tuple[float, ...], step: int, **how: Any) -> Path
     return path
 
 
-def find(workdir: str | Path, steps: int) -> tuple[tuple[float, ...], int]:
-    """The times of a grid of so many steps, and the step of the run that it was made at.
+def find(workdir: str | Path, steps: int, at: int) -> tuple[float, ...]:
+    """The times of a grid of so many steps, to be used `at` a step of the run.
 
-    Raises ValueError if there is none, or if the file is damaged.
+    Says so if it was made at another one; 0 is none. Raises ValueError if there is no such grid,
+    or if the file is damaged.
     """
     found = _read(workdir).get(str(steps))
     if found is None:
@@ -29,10 +30,16 @@ def find(workdir: str | Path, steps: int) -> tuple[tuple[float, ...], int]:
             f"--workdir={shlex.quote(str(workdir))} --mode=grid --steps={steps}"
         )
     try:
-        return tuple(map(float, found["times"])), int(found["step"])
+        times, step = tuple(map(float, found["times"])), int(found["step"])
     except (KeyError, TypeError, ValueError) as error:
         path = documents.at(workdir) / NAME
         raise documents.damaged(path, f"its {steps} is no grid") from error
+    if at not in (0, step):
+        stored.say(
+            f"the grid of {steps} steps was made at step {step}, not {at}: it serves, but another "
+            "may be better. --mode=grid makes it anew"
+        )
+    return times
 
 
 def _read(workdir: str | Path) -> dict[str, Any]:

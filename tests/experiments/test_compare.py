@@ -104,7 +104,7 @@ def test_a_new_sampler_is_all_that_is_measured(argv, workdir, monkeypatch):
         (["--bound=iwbound"], "The bound must be one of .* got 'iwbound'"),
         (["--minute=3"], "Unknown flag --minute. Did you mean --minutes?"),
         (["own_text_masked"], "Every row is given once; got own_text_masked twice"),
-        (["quickstart"], "--config.network.table_width|same data"),
+        (["quickstart"], "--config.data.path is not a number of this experiment"),
         (["own_txt"], "got 'own_txt'. Did you mean own_text"),
     ],
 )

@@ -8,10 +8,10 @@ from amd_jax import models
 from amd_jax.diffusion import certificates, kernels, orders, schedules
 from amd_jax.models import bounds
 from amd_jax.models.code_lengths import CodeLength
-from tests import zoo
+from tests import enumeration, zoo
 
 KERNEL = kernels.absorbing(schedules.linear, 3)
-EVERY = certificates.sequences(3, 3)
+EVERY = enumeration.sequences(3, 3)
 
 
 @pytest.fixture(scope="module")

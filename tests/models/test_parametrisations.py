@@ -9,7 +9,7 @@ from flax import linen as nn
 from amd_jax import models
 from amd_jax.diffusion import certificates, kernels, samplers, schedules
 from amd_jax.ops import categorical
-from tests import zoo
+from tests import enumeration, zoo
 
 KERNELS = {
     "uniform": kernels.uniform(schedules.cosine, 3),
@@ -53,7 +53,7 @@ def distance(kernel, network, own, steps):
 def test_both_give_the_same_bound_and_the_same_samples(name):
     kernel = KERNELS[name]
     (left, params), (own, _) = (model(kernel, n, n is Denoising) for n in (Perfect, Denoising))
-    x = jnp.tile(certificates.sequences(3, 2), (4, 1))
+    x = jnp.tile(enumeration.sequences(3, 2), (4, 1))
     both = [each.elbo(params, jax.random.key(1), x) for each in (left, own)]
     np.testing.assert_allclose(*both, rtol=1e-3, atol=1e-4)
     found = [distance(kernel, n, n is Denoising, 8) for n in (Perfect, Denoising)]
