@@ -57,6 +57,7 @@ setuptools.setup(
     package_dir={"amd_jax.experiments": "experiments"},
     package_data={
         "": ["*.j2", "*.css", "*.js"],
+        "amd_jax.data": ["*.npy"],
         "amd_jax.pretrained": [f"*/*.{end}" for end in ("json", "md", "png", "safetensors")],
     },
     entry_points={"console_scripts": ["amd-jax = amd_jax.experiments.__main__:start"]},

@@ -35,7 +35,7 @@ def all_kernels() -> dict[str, Kernel]:
         "neighbours": kernels.Generator(neighbours, schedules.linear),
         "irreversible": kernels.Generator(ROUND, schedules.linear),
         "gaussian table": kernels.Tabulated(
-            tables.discretised_gaussian(np.linspace(0.002, 0.25, 256), 3)
+            tables.discretised_gaussian(np.linspace(0.02, 0.6, 256), 3)
         ),
     }
 

@@ -29,9 +29,9 @@ def get_config() -> ConfigDict:
     return config
 
 
-def data(config: ConfigDict) -> toy.EightGaussians:
+def data(config: ConfigDict) -> toy.Toy:
     """What is learnt from; sampling does without."""
-    return toy.load(config.num_classes)
+    return toy.eight_gaussians(config.num_classes)
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:

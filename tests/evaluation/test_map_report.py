@@ -50,7 +50,7 @@ def told(data, drawn, workdir):
 
 def test_each_kind_of_data_has_its_report(data):
     text = Text("ab", 4, {"train": np.zeros(8, np.uint8)})
-    kinds = {"texts": text.facts, "maps": data.facts, "points": toy.load(9).facts}
+    kinds = {"texts": text.facts, "maps": data.facts, "points": toy.eight_gaussians(9).facts}
     kinds["rows"] = Facts(5, (2, 3, 4))
     assert {name: report.of(found).facts.rows for name, found in kinds.items()} == {
         name: name for name in kinds
