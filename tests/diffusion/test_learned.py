@@ -71,6 +71,7 @@ def test_levels_come_at_the_times_that_their_density_says():
     np.testing.assert_allclose(counts / 1000, part.heights(params), atol=0.05)
 
 
+@pytest.mark.slow
 def test_the_slope_is_right_everywhere_and_at_a_border_the_later_ones():
     with jax.enable_x64(True):
         part, params = schedule()

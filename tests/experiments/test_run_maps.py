@@ -149,6 +149,7 @@ def test_a_full_disk_keeps_the_old_picture(mode, trained, monkeypatch):
     assert not list(trained[0].glob("*.draft"))
 
 
+@pytest.mark.slow
 def test_void_pixels_and_maps_of_another_size(tmp_path):
     """`void` is one category more, `size` takes the nearest pixels."""
     maps = np.random.default_rng(0).integers(3, size=(40, 8, 12)).astype(np.uint8)

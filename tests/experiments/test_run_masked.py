@@ -6,6 +6,7 @@ import pytest
 
 from tests.experiments.command import QUICK, ROOT, command
 
+pytestmark = pytest.mark.slow
 MASKED = f"--config={ROOT / 'experiments' / 'own_text_masked.py'}"
 
 

@@ -117,6 +117,7 @@ def test_a_step_that_there_is_no_memory_for(tmp_path, monkeypatch, report):
     assert "Use a smaller batch_size" in seen
 
 
+@pytest.mark.slow
 def test_a_learning_rate_that_ruins_the_model(tmp_path, report):
     rates = ("--config.optimizer.others=1e9", "--config.optimizer.matrices=1e9")
     ended = command(QUICK, *SMALL, *rates, f"--workdir={tmp_path / 'run'}")

@@ -22,7 +22,7 @@ from tests.models.means import assert_mean
 from tests.variants import quick
 
 DRAWS = 4000  # per sequence
-QUICK = ("uniform-cosine", "absorbing-linear", "uneven-cosine", "birth_death-linear", "walk")
+QUICK = ("uniform-cosine", "absorbing-linear", "walk")
 
 
 SHARED = (kernels.Mixing, zoo.BirthDeath)  # which `draws_of` makes anew of schedule and prior
@@ -341,7 +341,7 @@ def test_a_network_without_train_is_refused():
         models.Diffusion(zoo.KERNELS["uniform-cosine"], Deaf(), steps=5)
 
 
-@pytest.mark.parametrize("name", zoo.LEARNED)
+@pytest.mark.parametrize("name", quick(zoo.LEARNED, "per_class_masking"))
 def test_every_parameter_moves_within_three_steps(name):
     """Those of the kernel as well; from parameters with no gate shut, as one is at first."""
     model = zoo.diffusion(name, "hollow", 4)

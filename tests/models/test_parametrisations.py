@@ -10,6 +10,7 @@ from amd_jax import models
 from amd_jax.diffusion import certificates, kernels, samplers, schedules
 from amd_jax.ops import categorical
 from tests import enumeration, zoo
+from tests.variants import quick
 
 KERNELS = {
     "uniform": kernels.uniform(schedules.cosine, 3),
@@ -49,7 +50,7 @@ def distance(kernel, network, own, steps):
     return certificates.distance(law, DATA)
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", quick(KERNELS, "both"))
 def test_both_give_the_same_bound_and_the_same_samples(name):
     kernel = KERNELS[name]
     (left, params), (own, _) = (model(kernel, n, n is Denoising) for n in (Perfect, Denoising))

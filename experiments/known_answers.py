@@ -1,0 +1,155 @@
+"""Families of models on toys whose entropy is known: one table, and a picture of their samples.
+
+    python -m experiments.known_answers
+    python -m experiments.known_answers --toys=ring,potts --families=diffusion,autoregressive
+
+Each row is `experiments/known_answers_row.py` with a toy and a family, trained for --minutes or
+for --steps in a folder of its own under --workdir. The gap is what the model needs beyond the
+entropy, in nats of a row: the mean over test rows of log p(x) - log p_model(x), each row beside
+itself, with its standard error. A bound that is none shows as a gap below zero.
+
+The same command again continues: what is trained and measured stays. Writes known_answers.md, and
+of pairs a picture.
+"""
+
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax.evaluation import likelihood, pictures, plane
+from amd_jax.facts import PlaneFacts
+from amd_jax.learning import allocator
+from amd_jax.models.bounds import Elbo, ImportanceWeighted
+from amd_jax.runs import documents
+
+from . import command_line, compare, flags, rows, tables
+from .flags import Asked, Flag
+from .known_answers_row import FAMILIES, TOYS
+from .rows import Figure, Row
+
+GENERAL = ("argmax_flow", "diffusion")
+ROWS = {  # toy -> families that fit it, with numbers of their own
+    "ring": GENERAL,
+    "xor": GENERAL,
+    "potts": GENERAL,
+    "waves": GENERAL,
+    "letters": GENERAL,
+}
+FLAGS = (
+    Flag("workdir", "runs/known_answers", "Folder of all rows."),
+    Flag("minutes", 2.0, "Training of each row.", least=0),
+    Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
+    Flag("toys", ",".join(TOYS), "Toys, with commas."),
+    Flag("families", ",".join(FAMILIES), "Families, with commas; each where it fits."),
+    Flag("importance_samples", 50, "Draws of the importance-weighted bound.", least=1),
+)
+DRAWS = 8  # of a bound, of each row
+POINTS = 20_000  # in the picture
+
+
+def main(argv: list[str]) -> None:
+    """Trains and measures what is missing; writes table and pictures."""
+    asked = flags.read(argv[1:], FLAGS)
+    toys, families = chosen(asked.toys, TOYS, "toys"), chosen(asked.families, FAMILIES, "families")
+    wanted = {
+        toy: [row(toy, text, asked) for text in ROWS[toy] if text.split()[0] in families]
+        for toy in toys
+    }
+    allocator.keep_pages()  # before JAX makes its threads
+    workdir, done = Path(asked.workdir), {toy: [] for toy in toys}
+    for toy, each in wanted.items():
+        for one in each:
+            place = workdir / toy / one.folder
+            done[toy].append(rows.trained(one, place, asked.minutes, asked.steps))
+            lines = written(done, workdir)  # of the rows so far
+    print("\n".join(lines))
+
+
+def chosen(given: str, known: Any, what: str) -> list[str]:
+    """Names with commas; ValueError for one that is not known."""
+    names = given.split(",")
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"--{what} are of {', '.join(known)}; got {', '.join(unknown)}.")
+    return names
+
+
+def row(toy: str, text: str, asked: Asked) -> Row:
+    """A family, with its numbers, on a toy."""
+    family, *own = text.split()
+    found = compare.opened(
+        " ".join([f"known_answers_row:{toy}", f"--config.family={family}", *own]), asked.rest
+    )
+    weighted = isinstance(found.bounds[0], Elbo) and hasattr(found.run.model, "transforms")
+    bounds = (*found.bounds, *([ImportanceWeighted(asked.importance_samples)] * weighted))
+    title = " ".join([family, *(number.removeprefix("--config.") for number in own)])
+    return Row(title, found.run, bounds, folder=title.replace(" ", "_"))
+
+
+def answers(row: Row, bound: Any) -> dict[str, Figure]:
+    """What a bound gives, and how far it is from the law: nats of a row."""
+
+    def measure() -> dict[str, Figure]:
+        run, x, draws = row.run, row.run.data.rows(row.split), 1 if bound.exact else DRAWS
+        keys, classes = jax.random.split(jax.random.key(0), draws), run.facts.num_classes
+        draw = functools.partial(likelihood.nats_of_rows, bound, run.model, row.params)
+        nats = np.mean([draw(rng, x, classes) for rng in keys], axis=0)
+        gap = run.data.log_prob(x) - nats
+        return {"nats": _mean(-nats), "gap_nats": _mean(gap)}
+
+    return row.figures(measure, "gap_nats", bound=bound.name, how=bound.told(row.run.model))
+
+
+def _mean(x: np.ndarray) -> Figure:
+    return Figure(float(x.mean()), float(x.std() / np.sqrt(len(x))))
+
+
+def written(done: dict[str, list[Row]], workdir: Path) -> list[str]:
+    """Writes the tables and pictures of the rows; lines that tell of them."""
+    lines, files = [], []
+    for toy, each in done.items():
+        if not each:
+            continue
+        name, entropy = each[0].run.facts.name, each[0].run.data.entropy
+        lines += ["", f"{name}: {entropy:.4f} nats of a row", ""]
+        lines += tables.markdown([cells(row) for row in each])
+        if isinstance(each[0].run.facts, PlaneFacts):
+            files.append(picture(each, workdir / f"{toy}.png"))
+    path = workdir / "known_answers.md"
+    documents.write(path, "\n".join([*lines[1:], ""]).encode())
+    return [*lines, "", f"table: {path}", *(f"picture: {file}" for file in files)]
+
+
+def cells(row: Row) -> dict[str, str]:
+    """The cells of a row: figure and gap of each bound, and what it took."""
+    first, *weighted = row.bounds
+    figures, kind = answers(row, first), "exact" if first.exact else "bound"
+    found = {"family": row.title, "figure": kind, "nats": _told(figures["nats"])}
+    found["gap"] = _told(figures["gap_nats"])
+    for bound in weighted:
+        found[f"gap, k = {bound.importance_samples}"] = _told(answers(row, bound)["gap_nats"])
+    found |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.1f}"}
+    return found | {"parameters": f"{row.parameters:,}"}
+
+
+def _told(figure: Figure) -> str:
+    return f"{figure.value:.4f} ± {figure.error:.4f}"
+
+
+def picture(each: Sequence[Row], path: Path) -> Path:
+    """Test rows and samples of each row, side by side."""
+    classes, data = each[0].run.facts.num_classes, each[0].run.data
+    shown = {"data": data.rows("train")[:POINTS].astype(int)}
+    shown |= {row.title: row.first_samples(POINTS) for row in each}
+    panels = {title: plane.shaded(plane.counts(x, classes)) for title, x in shown.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures.write(pictures.side_by_side(panels), path)
+    return path
+
+
+if __name__ == "__main__":
+    command_line.run(main, sys.argv)
