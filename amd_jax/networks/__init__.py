@@ -1,8 +1,11 @@
 """Networks, as linen modules; the only folder that imports linen.
 
-Denoisers `(x_t, t, *, train) -> logits` and conditioners of flows `(x, *, train) -> numbers`.
+Denoisers `(x_t, t, *, train) -> logits`, conditioners of flows `(x, *, train) -> numbers`, and
+causal networks `(x, *, train) -> logits`, which also walk (`models.Autoregressive`).
 """
 
+from amd_jax.networks.causal_lstm import CausalLSTM
+from amd_jax.networks.causal_transformer import CausalTransformer
 from amd_jax.networks.context import ContextLSTM, MapContext, PointwiseContext
 from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
@@ -10,11 +13,14 @@ from amd_jax.networks.hollow_map import HollowMap
 from amd_jax.networks.linear_transformer import LinearTransformer
 from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
 from amd_jax.networks.transformer import Transformer
+from amd_jax.networks.transformer_xl import TransformerXL
 from amd_jax.networks.unet import UNet
 
 __all__ = [
     "AutoregressiveLSTM",
     "BidirectionalLSTM",
+    "CausalLSTM",
+    "CausalTransformer",
     "ContextLSTM",
     "DenseNet",
     "Hollow",
@@ -23,5 +29,6 @@ __all__ = [
     "MapContext",
     "PointwiseContext",
     "Transformer",
+    "TransformerXL",
     "UNet",
 ]

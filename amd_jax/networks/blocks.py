@@ -18,6 +18,8 @@ from amd_jax.networks.primitives.recompute import anew
 # A linear map whose gradient is laid out for the machine
 Linear = functools.partial(Dense, use_bias=False, dot_general=dense_dot_general)
 
+Cache = tuple[Array, Array]  # keys and values of the positions of a text: (B, L, H, D / H) each
+
 uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # U(±1 / sqrt(fan_in))
 
 
@@ -40,7 +42,10 @@ class Block(nn.Module):
     Texts (B, L, D) or maps (B, H, W, D), time features (B, C) -> the same. One matrix makes
     queries, keys, values and the MLP's hidden units, one brings them back; the latter starts at
     zero, so the block starts as the identity. Scale, offset and gate come from the time (adaptive
-    normalisation; Peebles and Xie, 2023, sec. 3.2).
+    normalisation; Peebles and Xie, 2023, sec. 3.2); without a time they are parameters.
+
+    A causal block without taps can walk: with the `cache` of keys and values so far it takes h of
+    the positions from p () on, and gives the cache with theirs beside the result.
     """
 
     causal: bool = False  # position n attends to positions up to n only
@@ -51,7 +56,13 @@ class Block(nn.Module):
     dropout: float = 0.0  # always at work: give 0 where not training
 
     @nn.compact
-    def __call__(self, h: Array, time: Array) -> Array:
+    def __call__(
+        self,
+        h: Array,
+        time: Array | None = None,
+        cache: Cache | None = None,
+        p: Array | int = 0,
+    ) -> Array | tuple[Array, Cache]:
         """The block applied to h (B, ..., D); with attention, to texts."""
         width = h.shape[-1]
         if self.heads < 0 or self.heads and width % (2 * self.heads):
@@ -59,8 +70,12 @@ class Block(nn.Module):
                 f"Rotary attention needs heads >= 0 and a width that 2 * heads divides; got "
                 f"width={width} and heads={self.heads}."
             )
-        modulation = Dense(3 * width, kernel_init=nn.initializers.zeros, name="time")(time)
-        modulation = modulation.reshape(len(time), *(1,) * (h.ndim - 2), -1)
+        zeros = nn.initializers.zeros
+        if time is None:
+            modulation = self.param("modulation", zeros, (3 * width,))
+        else:
+            modulation = Dense(3 * width, kernel_init=zeros, name="time")(time)
+            modulation = modulation.reshape(len(time), *(1,) * (h.ndim - 2), -1)
         scale, bias, gate = jnp.split(modulation, 3, axis=-1)
         a = (rms_norm(h) * (1 + scale) + bias).astype(h.dtype)
         if len(self.offsets) > 1:
@@ -71,18 +86,34 @@ class Block(nn.Module):
         qkv, wide = jnp.split(wide, [attended], axis=-1)
         wide = self.activation(wide)
         if self.heads:
-            wide = jnp.concatenate([rotary_attention(qkv, self.heads, self.causal), wide], axis=-1)
+            attended, cache = rotary_attention(qkv, self.heads, self.causal, cache, p)
+            wide = jnp.concatenate([attended, wide], axis=-1)
         wide = nn.Dropout(self.dropout, deterministic=False)(wide)
-        back = Linear(width, kernel_init=nn.initializers.zeros, name="back")(wide)
-        return (h + (1 + gate) * back).astype(h.dtype)
+        back = Linear(width, kernel_init=zeros, name="back")(wide)
+        h = (h + (1 + gate) * back).astype(h.dtype)
+        return h if cache is None else (h, cache)
 
 
-def rotary_attention(qkv: Array, heads: int, causal: bool) -> Array:
-    """Attention with rotary positions, queries and keys normalised: (B, L, 3 D) -> (B, L, D)."""
+def rotary_attention(
+    qkv: Array, heads: int, causal: bool, cache: Cache | None = None, p: Array | int = 0
+) -> tuple[Array, Cache | None]:
+    """Attention with rotary positions, queries and keys normalised: (B, L, 3 D) -> (B, L, D).
+
+    With a cache of M places the L positions count from p (), and see the keys before them as well;
+    the cache with theirs comes second, None without one.
+    """
     batch, length, width = qkv.shape
     q, k, v = (z.reshape(batch, length, heads, -1) for z in jnp.split(qkv, 3, axis=-1))
-    q, k = (embeddings.rotary(rms_norm(z)) for z in (q, k))
-    return attention(q, k, v, causal=causal).reshape(batch, length, width // 3)
+    q, k = (embeddings.rotary(rms_norm(z), p) for z in (q, k))
+    if cache is None:
+        return attention(q, k, v, causal=causal).reshape(batch, length, width // 3), None
+    k, v = cache = tuple(
+        jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), p, axis=1)
+        for old, new in zip(cache, (k, v), strict=True)
+    )
+    own = p + jnp.arange(length)[:, None]
+    out = attention(q, k, v, mask=jnp.arange(k.shape[1]) <= own)
+    return out.reshape(batch, length, width // 3), cache
 
 
 def time_features(t: Array, width: int = 64) -> Array:

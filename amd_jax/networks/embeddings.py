@@ -32,14 +32,29 @@ def log_snr_features(t: Array, num_features: int = 32) -> Array:
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
-def rotary(x: Array, base: float = 10000.0) -> Array:
+def angles(places: Array, number: int, base: float = 10000.0) -> Array:
+    """Places times frequencies base ** (-i / number): (N,) -> (N, number)."""
+    return places[:, None] * base ** (-jnp.arange(number) / number)
+
+
+def distances(t: Array, dim: int) -> Array:
+    """Sines, then cosines, of distances at geometric frequencies: (N,) -> (N, dim).
+
+    Frequency i of the dim / 2 is 10000 ** (-2 i / dim) (Dai et al., 2019, and the authors' code).
+    """
+    turns = angles(t, dim // 2)
+    return jnp.concatenate([jnp.sin(turns), jnp.cos(turns)], axis=-1)
+
+
+def rotary(x: Array, first: Array | int = 0, base: float = 10000.0) -> Array:
     """Rotates pairs of features by angles proportional to position: (B, L, H, D) -> the same.
 
-    Inner products then depend on relative positions only (Su et al., 2021, sec. 3.2.2).
+    The positions count from `first`. Inner products then depend on relative positions only (Su
+    et al., 2021, sec. 3.2.2).
     """
     length, half = x.shape[1], x.shape[-1] // 2
-    angles = jnp.arange(length)[:, None] * base ** (-jnp.arange(half) / half)
-    cos, sin = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]  # (L, 1, D / 2)
+    turns = angles(first + jnp.arange(length), half, base)
+    cos, sin = jnp.cos(turns)[:, None], jnp.sin(turns)[:, None]  # (L, 1, D / 2)
     a, b = x[..., :half], x[..., half:]
     turned = jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
     return turned.astype(x.dtype)

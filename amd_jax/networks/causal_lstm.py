@@ -1,0 +1,58 @@
+"""CausalLSTM: every token given those before it, through LSTMs over positions."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from amd_jax.networks.blocks import check_sizes, logits
+from amd_jax.networks.causal_transformer import shifted
+from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.recurrent import LSTM
+from amd_jax.types import Array
+
+
+class CausalLSTM(nn.Module):
+    """LSTMs whose logits at l depend on x[:, :l] only: (B, L) -> (B, L, K).
+
+    It works for any L, and walks (`models.Autoregressive`) with the states of its layers.
+    """
+
+    num_classes: int  # K
+    width: int = 512  # of the embedding and of each layer
+    layers: int = 1
+    dropout: float = 0.0  # of what each layer puts out
+    log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """X (B, L) int -> logits (B, L, K), float32."""
+        return self._read(shifted(x, 1, self.num_classes), train=train)[0]
+
+    def start(self, batch: int, length: int) -> tuple:
+        """What `advance` carries before the first position, whatever the length."""
+        del length
+        return ((jnp.zeros((batch, self.width)),) * 2,) * self.layers
+
+    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
+        """Takes in `previous` (B,), of position p - 1; the carry, and logits (B, K) of p ()."""
+        found, carry = self._read(jnp.where(p > 0, previous, self.num_classes), carry)
+        return carry, found
+
+    @nn.compact
+    def _read(
+        self, tokens: Array, carry: tuple | None = None, *, train: bool = False
+    ) -> tuple[Array, tuple]:
+        """Logits after tokens (B, L) in [0, K]; or after one, (B,), with the carry before it."""
+        check_sizes(width=self.width, layers=self.layers)
+        dtype, states = compute_dtype(self.dtype), []
+        start = nn.initializers.normal(1.0)
+        table = self.param("embed", start, (self.num_classes + 1, self.width)).astype(dtype)
+        h = table[tokens] if carry is not None else None
+        for i in range(self.layers):
+            lstm = LSTM(self.width, name=f"lstm_{i}")
+            if carry is not None:
+                state, h = lstm.step(carry[i], h)
+                states.append(state)
+            else:
+                h = lstm(table, tokens) if i == 0 else lstm(h)
+            h = nn.Dropout(self.dropout, deterministic=not train)(h)
+        return logits(h, self.num_classes, self.log_frequencies), tuple(states)

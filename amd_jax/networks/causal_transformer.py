@@ -1,0 +1,89 @@
+"""CausalTransformer: every token given those before it, all at once or one after the other."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from amd_jax.networks.blocks import Block, Cache, Linear, check_sizes, gelu, logits, rms_norm
+from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.types import Array
+
+
+class CausalTransformer(nn.Module):
+    """Rotary Transformer whose logits at l depend on x[:, :l] only: (B, L) -> (B, L, K).
+
+    Queries, keys, values and the MLP's hidden units come from one matrix. It works for any L, and
+    walks (`models.Autoregressive`) with the keys and values of what it has read.
+    """
+
+    num_classes: int  # K
+    width: int = 512  # D
+    blocks: int = 12
+    heads: int = 8
+    taps: int = 1  # tokens before a position that its input shows at once
+    expansion: int = 4
+    exact_gelu: bool = False  # erf, or the faster tanh form
+    dropout: float = 0.0
+    log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
+
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """X (B, L) int -> logits (B, L, K), float32."""
+        before = [shifted(x, n + 1, self.num_classes) for n in range(self.taps)]
+        return self._read(jnp.stack(before, axis=-1), train=train)[0]
+
+    def start(self, batch: int, length: int) -> tuple[Array, tuple[Cache, ...]]:
+        """What `advance` carries before the first of `length` positions: tokens, keys, values."""
+        empty = (batch, length, self.heads, self.width // self.heads)
+        cache = (jnp.zeros(empty, compute_dtype(self.dtype)),) * 2
+        return jnp.full((batch, self.taps), self.num_classes), (cache,) * self.blocks
+
+    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
+        """Takes in `previous` (B,), of position p - 1; the carry, and logits (B, K) of p ()."""
+        before, caches = carry
+        now = jnp.concatenate([previous[:, None], before[:, :-1]], axis=-1)
+        before = jnp.where(p > 0, now, before)
+        found, caches = self._read(before[:, None], caches, p)
+        return (before, caches), found[:, 0]
+
+    @nn.compact
+    def _read(
+        self,
+        before: Array,
+        caches: tuple[Cache, ...] | None = None,
+        p: Array | int = 0,
+        *,
+        train: bool = False,
+    ) -> tuple[Array, tuple[Cache, ...]]:
+        """Logits (B, L, K) of the positions from p () on, and the caches with theirs.
+
+        `before` (B, L, taps) are the tokens before each, the nearest first; K where there is none.
+        """
+        check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, taps=self.taps)
+        tokens = jax.nn.one_hot(before, self.num_classes + 1, dtype=compute_dtype(self.dtype))
+        h = Linear(self.width, name="in")(tokens.reshape(*tokens.shape[:2], -1))
+        block = functools.partial(
+            recomputed(Block, self.remat),
+            causal=True,
+            heads=self.heads,
+            expansion=self.expansion,
+            activation=gelu(self.exact_gelu),
+            dropout=self.dropout if train else 0.0,
+        )
+        kept = []
+        for i in range(self.blocks):
+            if caches is None:
+                h = block(name=f"block_{i}")(h)
+            else:
+                h, cache = block(name=f"block_{i}")(h, None, caches[i], p)
+                kept.append(cache)
+        return logits(rms_norm(h), self.num_classes, self.log_frequencies), tuple(kept)
+
+
+def shifted(x: Array, steps: int, start: int) -> Array:
+    """X (B, L) so many positions later, with the token `start` where there is none: the same."""
+    return jnp.pad(x, ((0, 0), (steps, 0)), constant_values=start)[:, : x.shape[1]]

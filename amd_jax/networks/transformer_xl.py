@@ -1,0 +1,158 @@
+"""Transformer-XL: segments of a text, each of which sees a memory of those before it."""
+
+import functools
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.causal_transformer import shifted
+from amd_jax.networks.embeddings import distances
+from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.relative import RelativeBlock, small
+from amd_jax.types import Array
+
+
+class Memory(NamedTuple):
+    """What a segment leaves to the next: the newest inputs of each block."""
+
+    inputs: tuple[Array, ...]  # of each block: (B, M, D), of which the last `seen` are of the text
+    seen: Array  # ()
+
+
+class TransformerXL(nn.Module):
+    """Logits at l that depend on x[:, :l] only, read in segments: (B, L) -> (B, L, K).
+
+    Position l of a segment of Q sees what is before it in the segment, and the M positions before
+    the segment, through which no gradient passes. The first segment of a row has no memory: rows
+    are independent of each other; `read` goes on from one row to the next, and a text of any
+    length is read so by `models.LongMemory`. Dai et al., 2019, sec. 3, and the authors' code.
+    """
+
+    num_classes: int  # K
+    width: int = 512  # D
+    blocks: int = 12
+    heads: int = 8
+    inner: int = 2048  # hidden units of the MLPs
+    segment: int = 512  # Q
+    memory: int = 512  # M
+    clamp: int = 0  # distances above it count as it; 0 for all as they are
+    same_length: bool = False  # every position sees at most M positions, its own among them
+    pre_norm: bool = False  # norms before the parts of a block, and not after the sums
+    dropout: float = 0.0
+    attention_dropout: float = 0.0  # of the weights
+    log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
+    dtype: str = "float32"  # of products and activations; or "bfloat16"
+    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
+
+    def setup(self):
+        check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, segment=self.segment)
+        self._check_numbers()
+        self.embed = self.param("embed", small, (self.num_classes, self.width))
+        self.begin = self.param("begin", small, (1, self.width))  # in the place of a token
+        self.biases = self.param("biases", small, (2, self.heads, self.width // self.heads))
+        start = jnp.asarray(self.log_frequencies or 0.0)
+        self.bias = self.param("bias", nn.initializers.constant(start), (self.num_classes,))
+        names = ("width", "heads", "inner", "pre_norm", "dropout", "attention_dropout")
+        numbers = {name: getattr(self, name) for name in names} | {"dtype": self._dtype}
+        self.layers = [RelativeBlock(**numbers) for _ in range(self.blocks)]
+        self.drop = nn.Dropout(self.dropout)
+
+    @property
+    def _dtype(self) -> jnp.dtype:
+        return compute_dtype(self.dtype)
+
+    def _check_numbers(self) -> None:
+        """Raises ValueError for a width that heads do not divide, and numbers that see nothing."""
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"TransformerXL needs a width that 2 * heads divides; got width={self.width} and "
+                f"heads={self.heads}."
+            )
+        if self.memory < self.same_length or self.clamp < 0:
+            raise ValueError(
+                "TransformerXL needs memory >= 0, with same_length memory >= 1, and clamp >= 0; "
+                f"got memory={self.memory} and clamp={self.clamp}."
+            )
+
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """X (B, L) int -> logits (B, L, K), float32: one segment after the other."""
+        before, found = shifted(x, 1, self.num_classes), []
+        memory = self.blank(len(x), 0)
+        for first in range(0, x.shape[1], self.segment):
+            part = before[:, first : first + self.segment]
+            logits, memory = self.read(memory, part, train=train)
+            found.append(logits)
+        return jnp.concatenate(found, axis=1)
+
+    def blank(self, batch: int, size: int | None = None) -> Memory:
+        """The memory before any text, of `size` positions; M unless given."""
+        shape = (batch, self.memory if size is None else size, self.width)
+        return Memory((jnp.zeros(shape, self._dtype),) * self.blocks, jnp.zeros((), jnp.int32))
+
+    def read(self, memory: Memory, before: Array, *, train: bool = False) -> tuple[Array, Memory]:
+        """Logits (B, Q, K) of a segment, and the memory after it.
+
+        `before` (B, Q) are the tokens one before those of the segment, K where there is none. A
+        memory of a full size keeps it.
+        """
+        h = self.drop(self._embedded(before), deterministic=not train)
+        places, past = before.shape[1], memory.inputs[0].shape[1]
+        features = self._features(jnp.arange(past + places)[::-1])
+        features = self.drop(features, deterministic=not train)
+        own, key = past + jnp.arange(places)[:, None], jnp.arange(past + places)
+        visible = self._near(own - key) & (key >= past - memory.seen)
+        block = recomputed(functools.partial(_read, train), self.remat)
+        kept = []
+        for layer, old in zip(self.layers, memory.inputs, strict=True):
+            joined = jnp.concatenate([old, h], axis=1)
+            kept.append(jax.lax.stop_gradient(joined[:, max(0, past + places - self.memory) :]))
+            h = block(layer, h, old, features, self.biases, visible)
+        seen = jnp.minimum(memory.seen + places, self.memory)
+        return self._logits(self.drop(h, deterministic=not train)), Memory(tuple(kept), seen)
+
+    def start(self, batch: int, length: int) -> tuple:
+        """What `advance` carries: keys and values of `length` positions, and their distances'."""
+        empty = (batch, length, self.heads, self.width // self.heads)
+        cache = (jnp.zeros(empty, self._dtype),) * 2
+        features = self._features(jnp.arange(length))
+        of_distance = tuple(layer.of_distance(features) for layer in self.layers)
+        return (cache,) * self.blocks, of_distance
+
+    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
+        """Takes in `previous` (B,), of position p - 1; the carry, and logits (B, K) of p ()."""
+        caches, of_distance = carry
+        h = self._embedded(jnp.where(p > 0, previous, self.num_classes)[:, None])
+        key = jnp.arange(of_distance[0].shape[0])
+        visible = self._near(p - key) & (key >= p - p % self.segment - self.memory)
+        kept = []
+        for layer, cache, far in zip(self.layers, caches, of_distance, strict=True):
+            h, cache = layer.step(h, cache, far, self.biases, visible, p)
+            kept.append(cache)
+        return (tuple(kept), of_distance), self._logits(h)[:, 0]
+
+    def _embedded(self, tokens: Array) -> Array:
+        """What the first block reads of tokens (B, N) in [0, K]: (B, N, D)."""
+        table = jnp.concatenate([self.embed, self.begin]) * self.width**0.5
+        return jax.nn.one_hot(tokens, len(table), dtype=self._dtype) @ table.astype(self._dtype)
+
+    def _features(self, t: Array) -> Array:
+        """Of distances (T,): (T, D)."""
+        t = jnp.minimum(t, self.clamp) if self.clamp else t
+        return distances(t, self.width).astype(self._dtype)
+
+    def _near(self, t: Array) -> Array:
+        """Whether a position sees one that is t before it: bool, the same shape."""
+        return (t >= 0) & (t < self.memory) if self.same_length else t >= 0
+
+    def _logits(self, h: Array) -> Array:
+        """(B, N, D) -> (B, N, K), float32, by the embeddings of the tokens."""
+        return h.astype(jnp.float32) @ self.embed.T + self.bias
+
+
+def _read(train: bool, block: RelativeBlock, h: Array, *others: Array) -> Array:
+    """The block applied to h (B, Q, D)."""
+    return block(h, *others, train=train)

@@ -1,0 +1,138 @@
+"""Transformer-XL against its authors' code: three segments with memory, in three settings."""
+
+import functools
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import networks
+from amd_jax.networks.relative import RelativeBlock
+
+with np.load(pathlib.Path(__file__).parents[1] / "golden" / "transformer_xl.npz") as file:
+    GOLDEN = dict(file)
+NAMES = "K layers heads head inner Q M B clamp same_length pre_norm".split()
+
+
+class Group:
+    """One setting: our network, its parameters from theirs, and their numbers."""
+
+    def __init__(self, name):
+        self.name = name
+        self.cfg = cfg = dict(zip(NAMES, GOLDEN[f"{name}/cfg"].tolist(), strict=True))
+        self.network = networks.TransformerXL(
+            cfg["K"],
+            width=cfg["heads"] * cfg["head"],
+            blocks=cfg["layers"],
+            heads=cfg["heads"],
+            inner=cfg["inner"],
+            segment=cfg["Q"],
+            memory=cfg["M"],
+            clamp=max(0, cfg["clamp"]),
+            same_length=bool(cfg["same_length"]),
+            pre_norm=bool(cfg["pre_norm"]),
+        )
+
+    def __getitem__(self, key):
+        return GOLDEN[f"{self.name}/{key}"]
+
+    def linear(self, name):
+        found = {"kernel": self[f"w/{name}.weight"].T}
+        bias = GOLDEN.get(f"{self.name}/w/{name}.bias")
+        return found if bias is None else found | {"bias": bias}
+
+    def norm(self, name):
+        return {"scale": self[f"w/{name}.weight"], "bias": self[f"w/{name}.bias"]}
+
+    def layer(self, i):
+        attention, mlp = f"layers.{i}.dec_attn", f"layers.{i}.pos_ff"
+        return {
+            "qkv": self.linear(f"{attention}.qkv_net"),
+            "relative": self.linear(f"{attention}.r_net"),
+            "out": self.linear(f"{attention}.o_net"),
+            "wide": self.linear(f"{mlp}.CoreNet.0"),
+            "back": self.linear(f"{mlp}.CoreNet.3"),
+            "norms_0": self.norm(f"{attention}.layer_norm"),
+            "norms_1": self.norm(f"{mlp}.layer_norm"),
+        }
+
+    @functools.cached_property
+    def params(self):
+        embed = self["w/word_emb.emb_layers.0.weight"]
+        return {
+            "embed": embed,
+            "begin": np.zeros((1, embed.shape[1]), np.float32),  # theirs predicts no first token
+            "biases": np.stack([self["w/r_w_bias"], self["w/r_r_bias"]]),
+            "bias": self["w/crit.out_layers.0.bias"],
+            **{f"layers_{i}": self.layer(i) for i in range(self.cfg["layers"])},
+        }
+
+
+@pytest.fixture(params=["a", "b", "c"], scope="module")
+def group(request):
+    return Group(request.param)
+
+
+def segments(group):
+    """(logits, weights of the first block, memory) of each of the three segments."""
+    x, places = jnp.asarray(group["x"].T), group.cfg["Q"]
+    variables = {"params": group.params}
+    memory = group.network.apply(variables, len(x), 0, method="blank")
+
+    def attention(block, name):
+        return isinstance(block, RelativeBlock) and name == "_weights"
+
+    @jax.jit
+    def read(memory, before):
+        return group.network.apply(
+            variables, memory, before, method="read", capture_intermediates=attention
+        )
+
+    for s in range(3):
+        (logits, memory), kept = read(memory, x[:, s * places : (s + 1) * places])
+        weights = kept["intermediates"]["layers_0"]["_weights"][0]
+        yield logits, weights, memory
+
+
+def test_segments_with_memory_are_those_of_the_authors(group):
+    places, x = group.cfg["Q"], group["x"].T
+    for s, (logits, weights, memory) in enumerate(segments(group)):
+        close = functools.partial(np.testing.assert_allclose, atol=3e-6, rtol=1e-5)
+        close(logits, group[f"seg{s}/logits"].swapaxes(0, 1))
+        close(weights, group[f"seg{s}/attn0"])
+        targets = jnp.asarray(x[:, s * places + 1 : (s + 1) * places + 1])
+        nll = -jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1)[..., 0]
+        close(nll, group[f"seg{s}/nll"].T)
+        for i, inputs in enumerate(memory.inputs):  # theirs also keeps the last output, unused
+            close(inputs, group[f"seg{s}/mem{i}"].swapaxes(0, 1))
+        assert memory.seen == group[f"seg{s}/mem0"].shape[0]
+
+
+def test_a_memory_of_full_size_reads_as_one_that_grows(group):
+    """As `models.LongMemory` holds it: what is not of the text yet is not seen."""
+    x, places = jnp.asarray(group["x"].T), group.cfg["Q"]
+    variables = {"params": group.params}
+    memory = group.network.apply(variables, len(x), method="blank")
+    read = jax.jit(functools.partial(group.network.apply, variables, method="read"))
+    for s in range(3):
+        before = x[:, s * places : (s + 1) * places]
+        logits, memory = read(memory, before)
+        want = group[f"seg{s}/logits"].swapaxes(0, 1)
+        np.testing.assert_allclose(logits, want, atol=3e-6, rtol=1e-5)
+
+
+def test_no_gradient_passes_through_the_memory():
+    """What stands before the first token moves the second segment, unknown to its gradient."""
+    network = networks.TransformerXL(5, width=8, blocks=2, heads=2, inner=8, segment=3, memory=3)
+    x = jax.random.randint(jax.random.key(0), (2, 6), 0, 5)
+    params = network.init(jax.random.key(1), x)["params"]
+
+    def first_logit(begin, place):
+        return network.apply({"params": {**params, "begin": begin}}, x)[0, place, 0]
+
+    begin = params["begin"]
+    assert abs(jax.grad(first_logit)(begin, 2)).max() > 0
+    assert abs(jax.grad(first_logit)(begin, 3)).max() == 0
+    assert abs(first_logit(begin + 1, 3) - first_logit(begin, 3)) > 1e-6
