@@ -164,7 +164,8 @@ class Bound(Protocol):
     """A bound on log p(x), or log p(x) itself.
 
     To add one: a frozen dataclass with these members, whose numbers are `options.number` fields;
-    a model offers it in its attribute `bounds`.
+    a model offers it in its attribute `bounds`. One for which a row depends on the rows before it
+    has `in_order = True` beside them, and is given all rows at once.
     """
 
     name: str

@@ -17,6 +17,7 @@ from amd_jax.runs import folder as folders
 from . import flags
 from .flags import Asked
 
+MODELS = (models.Diffusion, models.Flow, models.Autoregressive)  # whose flags are known
 Grid = Callable[[int], tuple[float, ...]]  # from a number of steps to times
 
 
@@ -135,7 +136,7 @@ class Offers:
         given, left = _parsed(self.all(), rest)
         for argument in left:
             name = re.match(r"-*([^=]*)", argument)[1]
-            for kind in (models.Diffusion, models.Flow):
+            for kind in MODELS:
                 if any(name in _fields(option) for option in Offers(kind).all()):
                     raise ValueError(
                         f"--{name} is for a {kind.__name__}; this experiment has a {self.owner}. "
@@ -147,7 +148,7 @@ class Offers:
 
 def samplers() -> list[Any]:
     """The samplers of every model of the library."""
-    return [s for kind in (models.Diffusion, models.Flow) for s in Offers(kind).samplers]
+    return [s for kind in MODELS for s in Offers(kind).samplers]
 
 
 def with_numbers(option: Any, arguments: Sequence[str]) -> Any:
@@ -169,7 +170,7 @@ def _parsed(of: Sequence[Any], arguments: Sequence[str]) -> tuple[dict[str, Any]
 
 def check_mode(name: str) -> None:
     """ValueError for a mode that no model of the library has."""
-    editors = {e.name: e for kind in (models.Diffusion, models.Flow) for e in Offers(kind).editors}
+    editors = {e.name: e for kind in MODELS for e in Offers(kind).editors}
     if name not in {*flags.MODES, *editors}:
         raise ValueError(f"--mode is one of {', '.join([*flags.MODES, *editors])}; got {name}.")
 
@@ -198,7 +199,7 @@ def usage(config: ConfigDict | None, model: Any, name: str) -> str:
         default = "" if flag.default in (None, False) else f" Default: {flag.default}."
         lines.append(f"  --{flag.name:15s} {flag.help}{default}{where}")
     offers = [(name, Offers(model))] if model is not None else []
-    for kind in (models.Diffusion, models.Flow) if model is None else ():
+    for kind in MODELS if model is None else ():
         offers.append((f"a {kind.__name__}", Offers(kind)))
     for owner, offered in offers:
         groups = {"--sampler": offered.samplers, "--bound": offered.bounds}

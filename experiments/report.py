@@ -169,6 +169,8 @@ def described(model: Any) -> str:
         return f"{name} in {time} with the denoiser {type(denoiser).__name__}"
     if transforms := getattr(model, "transforms", ()):
         return f"{name} of {' → '.join(type(part).__name__ for part in transforms)}"
+    if network := getattr(model, "network", None):
+        return f"{name} with the network {type(network).__name__}"
     return name
 
 

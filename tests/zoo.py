@@ -283,6 +283,43 @@ def flow(lift: str, base: int, num_classes: int, layers: str = "none") -> models
     return models.Flow((*parts, *LAYERS[layers](channels)), end)
 
 
+class CausalTable(nn.Module):
+    """Logits looked up by all tokens before, so that every law of sequences is one: the peer."""
+
+    num_classes: int
+
+    def setup(self):
+        shape = (self.num_classes + 1) ** LENGTH, self.num_classes
+        self.table = self.param("table", nn.initializers.normal(1.0), shape)
+
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        number = jnp.zeros(len(x), jnp.int32)
+        found = []
+        for token in x.T:
+            found.append(self.table[number])
+            number = number * (self.num_classes + 1) + token + 1
+        return jnp.stack(found, axis=1)
+
+    def start(self, batch: int, length: int) -> Array:
+        return jnp.zeros(batch, jnp.int32)
+
+    def advance(self, carry: Array, previous: Array, p: Array) -> tuple[Array, Array]:
+        number = jnp.where(p > 0, carry * (self.num_classes + 1) + previous + 1, carry)
+        return number, self.table[number]
+
+
+XL = dict(width=8, blocks=2, heads=2, inner=8)
+CAUSAL = {  # number of classes -> a network for `models.Autoregressive`
+    "table": CausalTable,
+    "transformer": lambda k: networks.CausalTransformer(k, width=8, blocks=2, heads=2, taps=2),
+    "lstm": lambda k: networks.CausalLSTM(k, width=8, layers=2),
+    "xl": lambda k: networks.TransformerXL(k, **XL, segment=1, memory=1),
+    "xl-pre_norm": lambda k: networks.TransformerXL(
+        k, **XL, segment=3, memory=4, same_length=True, clamp=2, pre_norm=True
+    ),
+}
+
+
 def parameters(model, seed: int = 0, scale: float = 0.5, length: int = LENGTH, data=None):
     """Random parameters: no zero at initialisation hides a path."""
     rng_init, rng = jax.random.split(jax.random.key(seed))

@@ -36,7 +36,11 @@ class Sharpened:
 
     def sharpened(self, process: Process, x_t: Array, t: Array) -> Array:
         """The guess of x_0 from the other tokens, at this temperature and top_p: (B, ..., K)."""
-        return tempered(process.predict(x_t, t), self.temperature, self.top_p)
+        return self.sharper(process.predict(x_t, t))
+
+    def sharper(self, p: Array) -> Array:
+        """A law p (B, ..., K) at this temperature and top_p."""
+        return tempered(p, self.temperature, self.top_p)
 
 
 @dataclasses.dataclass(frozen=True)

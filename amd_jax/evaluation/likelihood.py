@@ -52,7 +52,8 @@ def nats_of_rows(
     its first row, which are not counted. Raises ValueError for a token outside [0, num_classes).
     """
     categorical.check_tokens(rows, num_classes)
-    size = groups.size(len(rows), rows.shape[1:], bound.draws)
+    in_order = getattr(bound, "in_order", False)
+    size = len(rows) if in_order else groups.size(len(rows), rows.shape[1:], bound.draws)
     count = -(-len(rows) // size)
     x = np.asarray(rows, np.int32)
     start = (count - 1) * size

@@ -1,6 +1,8 @@
 """Models: the only places where parts meet parameters."""
 
+from amd_jax.models.autoregressive import Autoregressive
 from amd_jax.models.diffusion import Diffusion
 from amd_jax.models.flow import Flow, Inverse
+from amd_jax.models.long_memory import LongMemory
 
-__all__ = ["Diffusion", "Flow", "Inverse"]
+__all__ = ["Autoregressive", "Diffusion", "Flow", "Inverse", "LongMemory"]

@@ -39,7 +39,7 @@ class Likelihood:
     draws = 1
 
     def told(self, model: Model) -> str:
-        return "exact likelihood"
+        return "exact likelihood, each by itself"
 
     def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
         return model.elbo(params, rng, x)

@@ -1,4 +1,4 @@
-"""What its parts promise a diffusion: times of a kernel, and what a denoiser does not see."""
+"""What parts promise a model: times of a kernel, and what a network does not see."""
 
 import functools
 import inspect
@@ -81,8 +81,7 @@ def _leak(denoiser: Any, classes: int, network: Params, rng: Key, x: Array) -> A
 
     Shaken, because zero-initialised layers hide every path. One position per row.
     """
-    flat_parameters, restore = jax.flatten_util.ravel_pytree(network)
-    shaken = restore(flat_parameters + 0.1 * jax.random.normal(rng, flat_parameters.shape))
+    shaken = _shaken(network, rng)
     flat = x.reshape(x.shape[0], -1)
     row = jnp.arange(flat.shape[0])
     place = jax.random.randint(rng, row.shape, 0, flat.shape[1])
@@ -95,3 +94,68 @@ def _leak(denoiser: Any, classes: int, network: Params, rng: Key, x: Array) -> A
         for tokens in (flat, changed)
     )
     return jnp.abs(before - after).max()
+
+
+def _shaken(params: Params, rng: Key) -> Params:
+    """Parameters with noise, so that no layer that starts at zero hides a path."""
+    flat, restore = jax.flatten_util.ravel_pytree(params)
+    return restore(flat + 0.1 * jax.random.normal(rng, flat.shape))
+
+
+def check_walks(network: Any) -> None:
+    """Raises ValueError unless a causal network takes `train`, and has `start` and `advance`."""
+    name, found = type(network).__name__, inspect.signature(type(network).__call__).parameters
+    if "train" not in found:
+        raise ValueError(
+            "A causal network is called as (x, train=...), where train turns dropout on; "
+            f"{name}.__call__ takes no train. Add `*, train=False`."
+        )
+    for method in ("start(batch, length)", "advance(carry, previous, p)"):
+        if not callable(getattr(network, method.split("(")[0], None)):
+            raise ValueError(
+                f"A causal network also walks, so that samples are drawn; {name} has no {method}. "
+                "Add it, or use a network that has."
+            )
+
+
+def check_causal(network: Any, params: Params, rng: Key, x: Array) -> None:
+    """Raises ValueError if logits at a position of x (B, L) depend on that token or later ones.
+
+    So it does if the network walks another way. For shaken parameters, and in float32.
+    """
+    if hasattr(network, "dtype"):
+        network = network.clone(dtype="float32")
+    name = type(network).__name__
+    moved, apart = map(float, jax.jit(functools.partial(_looks_ahead, network))(params, rng, x))
+    if not moved < 1e-4:
+        raise ValueError(
+            f"Logits of a causal network depend on the tokens before only; those of {name} moved "
+            f"by {moved:.2g} when only their own token and later ones changed. Find the path."
+        )
+    if not apart < 1e-2:
+        raise ValueError(
+            f"A causal network walks to the same logits that it gives at once; those of {name} "
+            f"are {apart:.2g} apart. Mend start or advance."
+        )
+
+
+def _looks_ahead(network: Any, params: Params, rng: Key, x: Array) -> tuple[Array, Array]:
+    """How far logits move with what comes later, and how far they are from walking's."""
+    variables = {"params": _shaken(params, rng)}
+    batch, length = x.shape
+    logits = network.apply(variables, x, train=False)
+    place, own = jax.random.randint(rng, (batch, 1), 0, length), jnp.arange(length)
+    changed = jnp.where(own >= place, (x + 1) % logits.shape[-1], x)
+    others = network.apply(variables, changed, train=False)
+    moved = jnp.where((own <= place)[..., None], others - logits, 0.0)
+
+    def step(carry: tuple[Any, Array], at: tuple[Array, Array]) -> tuple[Any, Array]:
+        state, previous = carry
+        token, p = at
+        state, found = network.apply(variables, state, previous, p, method="advance")
+        return (state, token), found
+
+    start = network.apply(variables, batch, length, method="start"), x[:, 0]
+    walked = jax.lax.scan(step, start, (x.T, own))[1].swapaxes(0, 1)
+    apart = jnp.abs(walked - logits).max() / (1 + jnp.abs(logits).max())
+    return jnp.abs(moved).max(), apart

@@ -58,7 +58,8 @@ def what(figure: dict[str, Any]) -> str:
     """What was measured."""
     kind, unit = str(figure.get("what", "?")), figure.get("unit", "dim")
     if kind == "bits":
-        name = "exact likelihood" if figure.get("exact") else figure.get("bound", "bound")
+        bound = figure.get("bound", "bound")
+        name = "exact likelihood" if figure.get("exact") and bound == "likelihood" else bound
         return f"bits per {unit} ({name})"
     if kind == "count_model":
         return f"bits per {unit} (count model of order {figure.get('order', '?')})"

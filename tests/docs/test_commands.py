@@ -76,12 +76,12 @@ def check_run(arguments):
         asked, _ = flags.override(asked, config)
     elif asked.mode == "train":
         assert asked.workdir, "a command that trains names an experiment, or a run"
-    for kind in (models.Diffusion, models.Flow):
+    for kind in offers.MODELS:
         try:
             offers.choose(asked, kind, lambda steps: tuple(samplers.grid(steps).tolist()))
         except ValueError as error:
             errors.append(error)
-    if len(errors) == 2:
+    if len(errors) == len(offers.MODELS):
         raise errors[0]
 
 

@@ -1,0 +1,97 @@
+"""Autoregressive: every token given those before it."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax import options
+from amd_jax.diffusion.walks import Sharpened
+from amd_jax.models import promises
+from amd_jax.models.bounds import Likelihood
+from amd_jax.models.long_memory import LongMemory
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Bound, Key, Nats, Params
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftToRight(Sharpened):
+    """Draws token after token, each given those before it: exactly the model's law as it is."""
+
+    name = "left_to_right"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Autoregressive:
+    """p(x) = Π_l p(x_l | x_0 ... x_{l-1}) over integer arrays (B, ...), in row-major order.
+
+    The network is a linen module `(x (B, L), *, train) -> logits (B, L, K)` whose logits at l
+    depend on x[:, :l] only, and that can also walk, with the same parameters, so that a sample
+    takes L small steps and nothing is computed twice:
+
+    - `start(B, L) -> carry`;
+    - `advance(carry, previous (B,), p) -> carry, logits (B, K)`: takes in the token of position
+      p - 1 (of no meaning at p = 0), and gives the logits of position p.
+
+    `check` tests both promises.
+    """
+
+    network: Any
+    bounds: tuple[Bound, ...] = (Likelihood(), LongMemory())  # of these, those for the network
+
+    samplers = (LeftToRight(),)
+
+    def __post_init__(self):
+        """Raises ValueError for a network that cannot walk, or takes no `train`."""
+        promises.check_walks(self.network)
+        object.__setattr__(self, "bounds", options.admitted(self.bounds, self.network))
+
+    def init(self, rng: Key, x: Array) -> Params:
+        """Parameters for data shaped like `x` (B, ...); ValueError for logits of another shape."""
+        flat = x.reshape(x.shape[0], -1)
+        logits, variables = self.network.init_with_output(rng, flat, train=False)
+        if logits.shape[:-1] != flat.shape:
+            raise ValueError(
+                f"For x of shape {flat.shape} a causal network gives logits {(*flat.shape, 'K')}; "
+                f"{type(self.network).__name__} gives {logits.shape}."
+            )
+        return {"network": variables["params"]}
+
+    def check(self, params: Params, rng: Key, x: Array) -> None:
+        """Raises ValueError if the network sees what it should not, or walks another way."""
+        flat = x.reshape(x.shape[0], -1)
+        promises.check_causal(self.network, params["network"], rng, flat)
+
+    def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
+        """log p(x) itself, in one network call: (B,)."""
+        flat, rngs = x.reshape(x.shape[0], -1), {"dropout": rng} if train else None
+        variables = {"params": params["network"]}
+        logits = self.network.apply(variables, flat, train=train, rngs=rngs)
+        nats = categorical.gather(jax.nn.log_softmax(logits), flat).sum(axis=-1)
+        return nats + categorical.inside(x, logits.shape[-1])
+
+    def log_weight(self, params: Params, rng: Key, x: Array) -> Nats:
+        """log p(x): (B,)."""
+        return self.elbo(params, rng, x)
+
+    def sample(
+        self, params: Params, rng: Key, shape: tuple[int, ...], sampler: LeftToRight = samplers[0]
+    ) -> Array:
+        """Samples of the given shape (B, ...), int32, one token after the other."""
+        batch, length = shape[0], math.prod(shape[1:])
+        variables = {"params": params["network"]}
+
+        def step(carry: tuple[Any, Array], at: tuple[Array, Key]) -> tuple[Any, Array]:
+            state, previous = carry
+            p, rng = at
+            how = {"method": "advance"}
+            state, logits = self.network.apply(variables, state, previous, p, **how)
+            x = categorical.sample(rng, sampler.sharper(jax.nn.softmax(logits)))
+            return (state, x), x
+
+        start = self.network.apply(variables, batch, length, method="start")
+        before = start, jnp.zeros(batch, jnp.int32)
+        steps = jnp.arange(length), jax.random.split(rng, length)
+        return jax.lax.scan(step, before, steps)[1].T.reshape(shape)

@@ -1,0 +1,100 @@
+"""Log-likelihood of a text read in order, with a memory that goes on from row to row."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax import options
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Key, Nats, Params
+
+
+def _own(help: str, kind: type, least: int | None = None) -> Any:
+    """A field that is the network's own number unless given."""
+    return options.number(None, f"{help}; the network's own", kind=kind, least=least)
+
+
+@dataclasses.dataclass(frozen=True)
+class LongMemory:
+    """Log p of every row given the rows before it: all rows are one text, read in segments.
+
+    For networks that remember (`networks.TransformerXL`), by `read`. What a row costs depends on
+    the rows before it, so this figure is never to be held against one of independent rows. The
+    text may be cut into `streams` of as many rows, which are read side by side, each with an empty
+    memory at its begin. Dai et al., 2019, sec. 4.1.
+    """
+
+    segment: int | None = _own("tokens that are read at once", int, least=1)
+    memory: int | None = _own("tokens before a segment that it sees", int, least=1)
+    clamp: int | None = _own("distances above it count as it, 0 for none", int, least=0)
+    same_length: bool | None = _own("every token sees as many, at most as the memory has", bool)
+    streams: int = options.number(1, "parts of the text, read side by side", least=1)
+    name = "long_memory"
+    exact = True
+    draws = 1
+    in_order = True
+
+    def __post_init__(self):
+        """Raises ValueError for a number out of its range."""
+        options.check(self)
+
+    def admits(self, network: Any) -> bool:
+        """For networks that remember."""
+        return hasattr(network, "read")
+
+    def told(self, model: Any) -> str:
+        """The whole protocol."""
+        network = self.network(model)
+        clamp = f"distances clamped at {network.clamp}" if network.clamp else "no clamp"
+        length = "same_length" if network.same_length else "not same_length"
+        streams = "" if self.streams == 1 else f" cut into {self.streams}"
+        return (
+            f"exact likelihood as one text{streams}, in order: segments of {network.segment}, "
+            f"memory {network.memory}, {clamp}, {length}"
+        )
+
+    def network(self, model: Any) -> Any:
+        """The model's network with these numbers; ValueError for one that does not remember."""
+        network = getattr(model, "network", None)
+        if not self.admits(network):
+            raise ValueError(
+                "long_memory is for a network that remembers, such as TransformerXL; this model "
+                f"has {'none' if network is None else type(network).__name__}. Leave it out."
+            )
+        names = ("segment", "memory", "clamp", "same_length")
+        given = {name: getattr(self, name) for name in names}
+        return network.clone(**{n: value for n, value in given.items() if value is not None})
+
+    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+        """Nats of all rows (N, ...), in order: (N,)."""
+        network, rows = self.network(model), -(-len(x) // self.streams)
+        size = rows * x[0].size  # of a stream
+        if network.memory > size:
+            raise ValueError(
+                f"The memory must not be longer than the text; got memory={network.memory} and "
+                f"{self.streams} x {size} tokens. Evaluate more rows, or use --memory={size}."
+            )
+        text = jnp.pad(x.reshape(-1), (0, self.streams * size - x.size)).reshape(self.streams, -1)
+        nats = _of_streams(network, {"params": params["network"]}, text)
+        nats = nats.reshape(self.streams * rows, -1).sum(axis=-1)[: len(x)]
+        return nats + categorical.inside(x, network.num_classes)
+
+
+def _of_streams(network: Any, variables: Params, text: Array) -> Array:
+    """Nats of each token of texts (S, N), segment after segment: (S, N)."""
+    streams, size = text.shape
+    parts = -(-size // network.segment)
+    text = jnp.pad(text, ((0, 0), (0, parts * network.segment - size)))
+    before = jnp.pad(text, ((0, 0), (1, 0)), constant_values=network.num_classes)[:, :-1]
+
+    def read(memory: Any, both: Array) -> tuple[Any, Array]:
+        before, x = both
+        logits, memory = network.apply(variables, memory, before, method="read")
+        return memory, categorical.gather(jax.nn.log_softmax(logits), x)
+
+    blank = network.apply(variables, streams, method="blank")
+    both = jnp.stack([before, text]).reshape(2, streams, parts, -1)
+    _, nats = jax.lax.scan(read, blank, jnp.moveaxis(both, 2, 0))
+    return jnp.moveaxis(nats, 0, 1).reshape(streams, -1)[:, :size]

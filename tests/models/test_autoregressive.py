@@ -1,0 +1,192 @@
+"""Autoregressive models: exact laws, samples by walking, and what is refused."""
+
+import functools
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models, networks
+from amd_jax.evaluation import likelihood
+from amd_jax.models.autoregressive import LeftToRight
+from tests import enumeration, zoo
+from tests.variants import quick
+
+K = 3
+NETWORKS = quick(zoo.CAUSAL, "table", "transformer")
+compiled = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+@functools.cache
+def made(name):
+    model = models.Autoregressive(zoo.CAUSAL[name](K))
+    return model, zoo.parameters(model)
+
+
+@functools.cache
+def law(name):
+    """p(x) of every sequence, (K ** L,)."""
+    model, params = made(name)
+    x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
+    return np.exp(np.asarray(compiled(model.log_weight)(params, None, x), np.float64))
+
+
+def draws(name, **how):
+    model, params = made(name)
+    sample = functools.partial(model.sample, shape=(4000, zoo.LENGTH), sampler=LeftToRight(**how))
+    return enumeration.number(np.asarray(compiled(sample)(params, jax.random.key(5))), K)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_sums_to_one_and_draws_what_it_says(name):
+    p = law(name)
+    assert p.sum() == pytest.approx(1, abs=1e-6)
+    assert p.max() / p.min() > 2  # no uniform law
+    enumeration.assert_drawn_from(draws(name), p)
+
+
+def test_a_table_is_the_product_of_its_rows():
+    model, params = made("table")
+    rows = np.asarray(jax.nn.softmax(params["network"]["table"]), np.float64)
+    joint = rows[0][:, None] * rows[1 : K + 1]
+    np.testing.assert_allclose(law("table"), joint.ravel(), rtol=1e-5)
+
+
+def test_temperature_and_top_p_sharpen_every_step():
+    joint = law("table").reshape(K, K)
+    first = joint.sum(axis=1)
+    steps = [first, joint / first[:, None]]
+
+    def product(change):
+        return (change(steps[0])[:, None] * change(steps[1])).ravel()
+
+    def colder(p):
+        return p**2 / (p**2).sum(axis=-1, keepdims=True)
+
+    def likeliest(p):
+        kept = np.where(p == p.max(axis=-1, keepdims=True), p, 0)
+        return kept / kept.sum(axis=-1, keepdims=True)
+
+    enumeration.assert_drawn_from(draws("table", temperature=0.5), product(colder))
+    assert set(draws("table", top_p=0.01)) == {np.argmax(product(likeliest))}
+    with pytest.raises(ValueError, match="top_p must be in"):
+        LeftToRight(top_p=0.0)
+
+
+@pytest.mark.parametrize("name", quick(zoo.CAUSAL, "xl-pre_norm"))
+def test_keeps_its_promises(name):
+    """On rows of several segments, whose length none of them divides."""
+    if name == "table":
+        pytest.skip("is for two tokens")
+    model = models.Autoregressive(zoo.CAUSAL[name](K))
+    x = jax.random.randint(jax.random.key(0), (4, 5), 0, K)
+    model.check(model.init(jax.random.key(1), x), jax.random.key(2), x)
+
+
+class LooksAhead(zoo.CausalTable):
+    """Sees the next token."""
+
+    def __call__(self, x, *, train=False):
+        return super().__call__(jnp.roll(x, -1, axis=1), train=train)
+
+
+class WalksAstray(zoo.CausalTable):
+    """Forgets what it has read."""
+
+    def advance(self, carry, previous, p):
+        return carry, super().advance(carry, previous, p)[1] + 0.1
+
+
+class Stays(networks.CausalLSTM):
+    """Cannot walk."""
+
+    advance = None
+
+
+class Undropped(zoo.CausalTable):
+    """Takes no train."""
+
+    def __call__(self, x):
+        return super().__call__(x)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (LooksAhead, "depend on the tokens before only; those of LooksAhead moved"),
+        (WalksAstray, "those of WalksAstray are .* apart"),
+    ],
+)
+def test_a_broken_promise_is_told(network, message):
+    model = models.Autoregressive(network(K))
+    x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
+    with pytest.raises(ValueError, match=message):
+        model.check(model.init(jax.random.key(0), x), jax.random.key(1), x)
+
+
+def test_what_is_no_causal_network_is_refused():
+    with pytest.raises(ValueError, match="walks, so that samples are drawn; Stays has no advance"):
+        models.Autoregressive(Stays(K))
+    with pytest.raises(ValueError, match="Undropped.__call__ takes no train"):
+        models.Autoregressive(Undropped(K))
+    with pytest.raises(ValueError, match="width=6 and heads=2"):
+        made_of(networks.TransformerXL(K, width=6, heads=2))
+    with pytest.raises(ValueError, match="with same_length memory >= 1"):
+        made_of(networks.TransformerXL(K, **zoo.XL, memory=0, same_length=True))
+
+
+def made_of(network):
+    model = models.Autoregressive(network)
+    return model, model.init(jax.random.key(0), jnp.zeros((2, 4), jnp.int32))
+
+
+def test_events_of_several_axes_go_row_by_row():
+    model, params = made("table")
+    x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
+    found = model.elbo(params, None, x.reshape(-1, 2, 1))
+    np.testing.assert_allclose(np.exp(found), law("table"), rtol=1e-5)
+    assert model.sample(params, jax.random.key(0), (5, 1, 2)).shape == (5, 1, 2)
+    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\)"):
+        model.elbo(params, None, x + 1)
+
+
+def small_xl(**numbers):
+    network = networks.TransformerXL(K, **zoo.XL, **{"segment": 4, "memory": 6, **numbers})
+    model = models.Autoregressive(network)
+    return model, zoo.parameters(model, length=2)
+
+
+def test_a_memory_goes_on_from_row_to_row():
+    """Nats in order are those of one long row, whatever the rows; and of each stream."""
+    model, params = small_xl()
+    bound, elbo = model.bounds[1], compiled(model.elbo)
+    x = np.asarray(jax.random.randint(jax.random.key(3), (6, 4), 0, K))
+    found = likelihood.nats_of_rows(bound, model, params, jax.random.key(0), x, K)
+    assert found.sum() == pytest.approx(float(elbo(params, None, x.reshape(1, -1))[0]), rel=1e-5)
+    alone = np.asarray(elbo(params, None, x))
+    assert found[0] == pytest.approx(alone[0], rel=1e-4)
+    assert abs(found - alone)[1:].max() > 1e-3
+    two = compiled(functools.partial(models.LongMemory(streams=2), model))(params, None, x[:5])
+    np.testing.assert_allclose(two[:3], found[:3], rtol=1e-4)
+    assert float(two[3]) == pytest.approx(alone[3], rel=1e-4)
+    assert two.shape == (5,)
+
+
+def test_the_protocol_is_told_and_a_memory_beyond_the_text_refused():
+    model, params = small_xl()
+    names = [bound.name for bound in model.bounds]
+    assert names == ["likelihood", "long_memory"]
+    assert model.bounds[0].told(model) == "exact likelihood, each by itself"
+    bound = models.LongMemory(segment=2, memory=20, clamp=5, same_length=True)
+    want = "in order: segments of 2, memory 20, distances clamped at 5, same_length"
+    assert want in bound.told(model)
+    assert "segments of 4, memory 6, no clamp, not same_length" in model.bounds[1].told(model)
+    x = jnp.zeros((4, 4), jnp.int32)
+    message = "got memory=20 and 1 x 16 tokens. Evaluate more rows, or use --memory=16."
+    with pytest.raises(ValueError, match=re.escape(message)):
+        bound(model, params, None, x)
+    assert [bound.name for bound in made("lstm")[0].bounds] == ["likelihood"]
+    with pytest.raises(ValueError, match="this model has CausalLSTM. Leave it out"):
+        bound.told(made("lstm")[0])
