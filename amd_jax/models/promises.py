@@ -132,7 +132,7 @@ def check_causal(network: Any, params: Params, rng: Key, x: Array) -> None:
             f"Logits of a causal network depend on the tokens before only; those of {name} moved "
             f"by {moved:.2g} when only their own token and later ones changed. Find the path."
         )
-    if not apart < 1e-2:
+    if not apart < 1e-4:
         raise ValueError(
             f"A causal network walks to the same logits that it gives at once; those of {name} "
             f"are {apart:.2g} apart. Mend start or advance."

@@ -95,11 +95,11 @@ class RelativeBlock(nn.Module):
 
     def _by_distance(self, q: Array, biases: Array, of_distance: Array) -> Array:
         """Scores of each query for each distance: (B, H, Q, T)."""
-        return _scores("bqhd,thd->bhqt", q + biases[1].astype(q.dtype), of_distance)
+        return _scores("bqhd,thd->bhqt", q, biases[1], of_distance)
 
     def _weights(self, q: Array, biases: Array, k: Array, by_key: Array, visible: Array) -> Array:
         """What each query takes of each key: (B, H, Q, K)."""
-        scores = _scores("bqhd,bkhd->bhqk", q + biases[0].astype(q.dtype), k) + by_key
+        scores = _scores("bqhd,bkhd->bhqk", q, biases[0], k) + by_key
         scores = jnp.where(visible, scores * q.shape[-1] ** -0.5, MASKED)
         return softmax(scores).astype(k.dtype)
 
@@ -114,9 +114,10 @@ class RelativeBlock(nn.Module):
         return h if self.pre_norm else self.norms[1](h)
 
 
-def _scores(how: str, q: Array, k: Array) -> Array:
-    """Inner products, in the float32 of their sums."""
-    return jnp.einsum(how, q, k, preferred_element_type=jnp.float32)
+def _scores(how: str, q: Array, bias: Array, k: Array) -> Array:
+    """Inner products of keys and of queries moved by a bias (H, D / H), as float32."""
+    moved = (q.astype(jnp.float32) + bias).astype(q.dtype)
+    return jnp.einsum(how, moved, k).astype(jnp.float32)
 
 
 def _by_key(by_distance: Array) -> Array:

@@ -40,6 +40,18 @@ NETWORKS = {
         networks.HollowMap(K, width=32, dilations=(1,), window=1, join_blocks=0, dropout=0.5),
         (MAP, TIME[:2]),
     ),
+    "causal_transformer": (
+        networks.CausalTransformer(K, width=32, blocks=1, heads=2, dropout=0.5),
+        (TEXT,),
+    ),
+    "causal_lstm": (networks.CausalLSTM(K, width=32, dropout=0.5), (TEXT,)),
+    "transformer_xl": (
+        networks.TransformerXL(
+            *(K, 32, 1, 2),
+            **{"inner": 64, "segment": 4, "memory": 4, "dropout": 0.5, "attention_dropout": 0.1},
+        ),
+        (TEXT,),
+    ),
     "unet": (networks.UNet(K, 16, multipliers=(1, 1), heads=1, dropout=0.5), (MAP, TIME[:2])),
     "dense_net": (DENSE, (STEPS,)),
     "dense_net_of_maps": (DENSE, (PIXELS,)),
@@ -59,7 +71,7 @@ def deep(names):
     return [name for name in names if hasattr(NETWORKS[name.values[0]][0], "remat")]
 
 
-TRACED = named("unet")
+TRACED = named("unet", "transformer_xl")
 COMPILED = named(
     "unet",
     "dense_net_of_maps",
@@ -71,6 +83,9 @@ COMPILED = named(
     "context_lstm",
     "pointwise_context",
     "hollow",
+    "causal_transformer",
+    "causal_lstm",
+    "transformer_xl",
 )
 
 
