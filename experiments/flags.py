@@ -146,6 +146,12 @@ def refuse_unknown(argument: str, known: Sequence[str]) -> None:
     raise ValueError(f"Unknown flag --{name}. {hint}")
 
 
+def one(model: Any) -> str:
+    """What a model is, or a class of them: "a Flow", "an Autoregressive"."""
+    name = model.__name__ if isinstance(model, type) else type(model).__name__
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+
+
 def empty() -> flags.FlagValues:
     """No flags yet; their order does not matter."""
     found = flags.FlagValues()

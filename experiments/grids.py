@@ -12,7 +12,7 @@ from amd_jax.models.step_bounds import AllSteps
 from amd_jax.runs import grids
 from amd_jax.types import Params
 
-from .flags import Asked
+from .flags import Asked, one
 
 ROWS = 32  # that a grid is made by, unless told
 
@@ -20,8 +20,8 @@ ROWS = 32  # that a grid is made by, unless told
 def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
     """Makes a grid by some rows, keeps it, and prints its bound beside that of others."""
     if wanted is None:
-        kind = type(run.model).__name__
-        raise ValueError(f"--mode=grid is for a diffusion; this experiment has a {kind}.")
+        kind = one(run.model)
+        raise ValueError(f"--mode=grid is for a diffusion; this experiment has {kind}.")
     if "://" in str(run.workdir):
         raise ValueError(f"A grid is kept on this machine; copy {run.workdir} to it first.")
     finest = wanted.finest(run.model)  # what does not fit is told before data are read

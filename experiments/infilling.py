@@ -12,7 +12,7 @@ from amd_jax.facts import TextFacts
 from amd_jax.types import Params
 
 from . import given
-from .flags import Asked
+from .flags import Asked, one
 
 ROWS = 100  # with gaps, unless told
 
@@ -20,8 +20,8 @@ ROWS = 100  # with gaps, unless told
 def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | None) -> None:
     """Shows several fillings of what is unknown; with masks the likely ones first, and how so."""
     if not hasattr(run.model, "infill"):
-        kind = type(run.model).__name__
-        raise ValueError(f"--mode=infill is for a diffusion; this experiment has a {kind}.")
+        kind = one(run.model)
+        raise ValueError(f"--mode=infill is for a diffusion; this experiment has {kind}.")
     if asked.hidden is not None:
         print("\n".join(tried(run, params, asked, sampler)))
         return

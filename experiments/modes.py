@@ -18,7 +18,7 @@ from amd_jax.types import Params
 from . import export as exports
 from . import given, grids, infilling
 from . import report as reports
-from .flags import Asked
+from .flags import Asked, one
 from .offers import Choice
 
 
@@ -144,10 +144,8 @@ def chain(session: Session, rng: Any) -> list[str]:
     """Lines on samples on their way from noise to data."""
     run, report_ = session.run, session.report
     if not hasattr(run.model, "walk"):
-        kind = type(run.model).__name__
-        raise ValueError(
-            f"--chain shows noise becoming data; a {kind} has no steps. Leave it out."
-        )
+        kind = one(run.model)
+        raise ValueError(f"--chain shows noise becoming data; {kind} has no steps. Leave it out.")
     shape = (report_.chains, *run.facts.event_shape)
     sampler = session.choice.sampler
     frames = run.model.walk(session.params, rng, shape, report_.frames, sampler)

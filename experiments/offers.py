@@ -105,7 +105,7 @@ class Offers:
 
     def __init__(self, model: Any):
         """Of a model, or of a class of them."""
-        self.owner = model.__name__ if isinstance(model, type) else type(model).__name__
+        self.owner = flags.one(model)
         self.samplers = list(getattr(model, "samplers", ()))
         self.bounds = list(bounds.of(model))
         self.editors = list(getattr(model, "editors", ()))
@@ -115,9 +115,7 @@ class Offers:
         """The name of a mode; ValueError, with those that there are, for any other."""
         modes = [*flags.MODES, *(editor.name for editor in self.editors)]
         if name not in modes:
-            raise ValueError(
-                f"--mode is one of {', '.join(modes)} for a {self.owner}; got {name}."
-            )
+            raise ValueError(f"--mode is one of {', '.join(modes)} for {self.owner}; got {name}.")
         return name
 
     def all(self) -> list[Any]:
@@ -139,7 +137,7 @@ class Offers:
             for kind in MODELS:
                 if any(name in _fields(option) for option in Offers(kind).all()):
                     raise ValueError(
-                        f"--{name} is for a {kind.__name__}; this experiment has a {self.owner}. "
+                        f"--{name} is for {flags.one(kind)}; this experiment has {self.owner}. "
                         "Leave it out."
                     )
             flags.refuse_unknown(argument, [*(flag.name for flag in flags.FLAGS), *of])
@@ -200,7 +198,7 @@ def usage(config: ConfigDict | None, model: Any, name: str) -> str:
         lines.append(f"  --{flag.name:15s} {flag.help}{default}{where}")
     offers = [(name, Offers(model))] if model is not None else []
     for kind in MODELS if model is None else ():
-        offers.append((f"a {kind.__name__}", Offers(kind)))
+        offers.append((flags.one(kind), Offers(kind)))
     for owner, offered in offers:
         groups = {"--sampler": offered.samplers, "--bound": offered.bounds}
         groups["--mode"] = offered.ways

@@ -27,7 +27,7 @@ LENGTHS = {"text8": 256, "enwik8": 320}
 def get_config(corpus: str = "text8") -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     corpora.named(corpus)
-    config = numbers(batch_size=128, num_steps=100_000, clip=1.0, ema_decay=0.999, **LONG)
+    config = numbers(batch_size=128, num_steps=100_000, clip=300.0, ema_decay=0.999, **LONG)
     config.data = dict(corpus=corpus, length=LENGTHS[corpus])
     config.network = dict(width=512, blocks=12, heads=8, taps=1, dropout=0.1)
     config.network.update(dtype="float32", remat=False)

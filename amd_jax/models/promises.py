@@ -143,10 +143,11 @@ def _looks_ahead(network: Any, params: Params, rng: Key, x: Array) -> tuple[Arra
     """How far logits move with what comes later, and how far they are from walking's."""
     variables = {"params": _shaken(params, rng)}
     batch, length = x.shape
-    logits = network.apply(variables, x, train=False)
     place, own = jax.random.randint(rng, (batch, 1), 0, length), jnp.arange(length)
-    changed = jnp.where(own >= place, (x + 1) % logits.shape[-1], x)
-    others = network.apply(variables, changed, train=False)
+    at_once = functools.partial(network.apply, variables, train=False)
+    classes = jax.eval_shape(at_once, x).shape[-1]
+    changed = jnp.where(own >= place, (x + 1) % classes, x)
+    logits, others = jnp.split(at_once(jnp.concatenate([x, changed])), 2)
     moved = jnp.where((own <= place)[..., None], others - logits, 0.0)
 
     def step(carry: tuple[Any, Array], at: tuple[Array, Array]) -> tuple[Any, Array]:

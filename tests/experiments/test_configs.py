@@ -25,6 +25,7 @@ FILES = {
 HOLLOW = {"network.width": 8, "network.join_width": 8, "network.blocks": 1}
 TRANSFORMER = {"network.width": 8, "network.blocks": 1, "network.heads": 2}
 XL = {**TRANSFORMER, "network.inner": 8, "network.segment": 8, "network.memory": 8}
+XL["optimizer.warmup_steps"] = 6
 D3PM = {**TRANSFORMER, "optimizer.warmup_steps": 6}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
@@ -63,6 +64,7 @@ SHRUNK = {
     "text8_d3pm:uniform": D3PM,
     "text8_d3pm:nearest": D3PM,
     "own_text_transformer": {"data.length": 32, **TRANSFORMER},
+    "own_text_transformer_xl": {"data.length": 20, **XL},
     "text8_transformer": TRANSFORMER,
     "text8_transformer:enwik8": TRANSFORMER,
     "text8_transformer_xl": {"data.length": 20, **XL},
@@ -231,9 +233,10 @@ def test_the_published_size_and_protocol_of_transformer_xl():
     """277,050,395 parameters, and a vector of ours that stands before the first token."""
     experiment = opened("text8_transformer_xl")
     config = experiment.config()
+    assert (config.batch_size * config.data.length, config.num_steps) == (64 * 768, 400_000)
+    config.data.length = 2  # the size does not depend on it
     model, params = shapes(experiment, config, experiment.open_data(config).facts)
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 277_050_395 + 1024
-    assert (config.batch_size * config.data.length, config.num_steps) == (64 * 768, 400_000)
     told = "segments of 128, memory 3800, distances clamped at 1000, same_length"
     assert model.bounds[1].told(model).endswith(told)
 
