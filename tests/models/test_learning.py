@@ -76,6 +76,19 @@ KINDS = {  # name -> data, the share of what they teach that is learnt, the mode
     ),
     "argmax autoregressive": (texts, 0.9, recipes.autoregressive_flow(LIFT, LSTM)),
     "argmax coupling": (texts, 0.7, recipes.coupling_flow(LIFT, 2, LSTM)),
+    "causal_transformer": (
+        texts,
+        0.9,
+        models.Autoregressive(networks.CausalTransformer(K, width=32, blocks=1, heads=2)),
+    ),
+    "causal_lstm": (texts, 0.9, models.Autoregressive(networks.CausalLSTM(K, width=32))),
+    "transformer_xl": (
+        texts,
+        0.9,
+        models.Autoregressive(
+            networks.TransformerXL(K, 32, blocks=1, heads=2, inner=64, segment=16, memory=16)
+        ),
+    ),
     "hollow_map": (
         maps,
         0.9,
