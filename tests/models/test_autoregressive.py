@@ -150,15 +150,15 @@ def made_of(network):
 def test_events_of_several_axes_go_row_by_row():
     model, params = made("table")
     x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
-    found = model.elbo(params, None, x.reshape(-1, 2, 1))
+    found = compiled(model.elbo)(params, None, x.reshape(-1, 2, 1))
     np.testing.assert_allclose(np.exp(found), law("table"), rtol=1e-5)
     assert model.sample(params, jax.random.key(0), (5, 1, 2)).shape == (5, 1, 2)
     with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\)"):
         model.elbo(params, None, x + 1)
 
 
-def small_xl(**numbers):
-    network = networks.TransformerXL(K, **zoo.XL, **{"segment": 4, "memory": 6, **numbers})
+def small_xl():
+    network = networks.TransformerXL(K, **zoo.XL | {"blocks": 1, "segment": 4, "memory": 6})
     model = models.Autoregressive(network)
     return model, zoo.parameters(model, length=2)
 

@@ -10,6 +10,7 @@ import pytest
 
 from amd_jax import networks
 from amd_jax.networks.relative import RelativeBlock
+from tests.variants import quick
 
 with np.load(pathlib.Path(__file__).parents[1] / "golden" / "transformer_xl.npz") as file:
     GOLDEN = dict(file)
@@ -70,7 +71,7 @@ class Group:
         }
 
 
-@pytest.fixture(params=["a", "b", "c"], scope="module")
+@pytest.fixture(params=quick("abc", "b"), scope="module")
 def group(request):
     return Group(request.param)
 
@@ -125,7 +126,7 @@ def test_a_memory_of_full_size_reads_as_one_that_grows(group):
 
 def test_no_gradient_passes_through_the_memory():
     """What stands before the first token moves the second segment, unknown to its gradient."""
-    network = networks.TransformerXL(5, width=8, blocks=2, heads=2, inner=8, segment=3, memory=3)
+    network = networks.TransformerXL(5, width=8, blocks=1, heads=2, inner=8, segment=3, memory=3)
     x = jax.random.randint(jax.random.key(0), (2, 6), 0, 5)
     params = jax.jit(network.init)(jax.random.key(1), x)["params"]
 
