@@ -77,7 +77,8 @@ class Transform(Protocol):
     log p(x) = log p(z) + nats for a bijection (nats is the log-determinant); for a surjection or
     a dequantisation E[exp(log p(z) + nats)] = p(x), with z drawn from q(z | x) (Nielsen et al.,
     2020, sec. 3). To add one: a frozen dataclass with these three methods, in the experiment file
-    or in `transforms/`, and one line in `tests/zoo.py`.
+    or in `transforms/`, and one line in `tests/zoo.py`. One whose `forward` draws nothing says so
+    by `exact = True`: a flow of such parts has an exact likelihood.
     """
 
     def init(self, rng: Key, x: Array) -> Params:

@@ -14,9 +14,19 @@ from amd_jax import models, networks
 from amd_jax.data import dataset
 from amd_jax.diffusion import class_masking, kernels, learned, samplers, schedules, tables
 from amd_jax.facts import TextFacts
-from amd_jax.ops import categorical, integers, scalars
-from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
+from amd_jax.ops import categorical, integers, modular, rounding, scalars
+from amd_jax.transforms import (
+    argmax,
+    coupling,
+    dequantize,
+    discrete,
+    elementwise,
+    integer,
+    laws,
+    multiscale,
+)
 from amd_jax.transforms.autoregressive import Autoregressive
+from amd_jax.transforms.conditioner import Scaled
 from amd_jax.types import Array, Kernel, Schedule
 from tests import readme
 
@@ -317,6 +327,45 @@ CAUSAL = {  # number of classes -> a network for `models.Autoregressive`
     "xl-pre_norm": lambda k: networks.TransformerXL(
         k, **XL, segment=3, memory=4, same_length=True, clamp=2, pre_norm=True
     ),
+}
+
+
+def modular_flow(num_classes: int, scales: tuple[int, ...], *layers: str) -> models.Flow:
+    """A discrete flow over (B, L) tokens: "ar", or couplings of even and odd places."""
+    bijection, parts = modular.Affine(num_classes, scales), [discrete.OneHot(num_classes)]
+    for phase, layer in enumerate(layers):
+        if layer == "ar":
+            network = networks.MADE(bijection.num_parameters, hidden=(8,))
+            parts += [discrete.Autoregressive(network, bijection), elementwise.Reverse()]
+        else:
+            network = Context(LENGTH * bijection.num_parameters)
+            parts.append(discrete.Coupling(network, bijection, phase % 2))
+    return models.Flow(tuple(parts), discrete.Product())
+
+
+def integer_flow(num_classes: int, spread: float = 1.0) -> models.Flow:
+    """An integer flow over (B, L) tokens: a coupling, and half of the channels factored out."""
+    shift = rounding.Shift(unit=2.0)
+    law = laws.Conditional(laws.DiscretizedLogistic(unit=spread), Context(2))
+    mixture = laws.Mixture(laws.DiscretizedLogistic(unit=spread), 2)
+    parts = (
+        integer.Levels(num_classes),
+        elementwise.Merge(()),
+        elementwise.Squeeze(2),
+        coupling.Coupling(Scaled(Context(1), 2.0), shift, moving=1),
+        multiscale.FactorOutGiven(law),
+    )
+    return models.Flow(parts, laws.Learned(mixture, mixture.apart(), own=True))
+
+
+EXACT = {  # classes -> a flow that draws nothing on its way: its elbo is log p(x)
+    "modular-ar": lambda k: modular_flow(k, modular.units(k), "ar", "ar"),
+    "modular-coupling": lambda k: modular_flow(k, modular.units(k), "coupling", "coupling"),
+    "modular-location": lambda k: modular_flow(k, (), "coupling", "ar"),
+    "modular-causal": lambda k: models.Flow(
+        modular_flow(k, (), "ar").transforms, discrete.Causal(networks.PastLSTM(k, features=8))
+    ),
+    "integer": integer_flow,
 }
 
 

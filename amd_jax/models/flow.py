@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax import options
-from amd_jax.models.bounds import Elbo, ImportanceWeighted
+from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
 from amd_jax.ops import integers
 from amd_jax.transforms.chain import Chain
-from amd_jax.types import Array, Key, Law, Nats, Params, Transform
+from amd_jax.types import Array, Bound, Key, Law, Nats, Params, Transform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,11 @@ class Flow:
     base: Law
 
     samplers = (Inverse(),)
-    bounds = (Elbo(), ImportanceWeighted())
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The likelihood itself if every part is exact, else bounds."""
+        return (Likelihood(),) if self.chain.exact else (Elbo(), ImportanceWeighted())
 
     @property
     def chain(self) -> Chain:

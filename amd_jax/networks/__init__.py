@@ -12,11 +12,13 @@ from amd_jax.networks.hollow import Hollow
 from amd_jax.networks.hollow_map import HollowMap
 from amd_jax.networks.linear_transformer import LinearTransformer
 from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
+from amd_jax.networks.past import MADE, PastLSTM
 from amd_jax.networks.transformer import Transformer
 from amd_jax.networks.transformer_xl import TransformerXL
 from amd_jax.networks.unet import UNet
 
 __all__ = [
+    "MADE",
     "AutoregressiveLSTM",
     "BidirectionalLSTM",
     "CausalLSTM",
@@ -27,6 +29,7 @@ __all__ = [
     "HollowMap",
     "LinearTransformer",
     "MapContext",
+    "PastLSTM",
     "PointwiseContext",
     "Transformer",
     "TransformerXL",

@@ -133,6 +133,7 @@ class Digits:
     num_classes: int  # K
     base: int = 2
     digits: int | None = None  # D
+    exact = True
 
     def __post_init__(self):
         """Fills in D."""

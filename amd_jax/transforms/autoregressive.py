@@ -27,6 +27,7 @@ class Autoregressive:
 
     network: Any
     bijection: Any  # of `ops.scalars`, with P parameters
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         return conditioner.init(self.network, rng, x, self._shape(x))

@@ -17,6 +17,11 @@ class Chain:
 
     transforms: tuple[Transform, ...]
 
+    @property
+    def exact(self) -> bool:
+        """Whether no part draws anything on the way from data to latents."""
+        return all(getattr(t, "exact", False) for t in self.transforms)
+
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters from a batch of data `x` (B, ...), which data-dependent parts look at."""
         params, z = {}, x

@@ -26,6 +26,11 @@ class Beside:
     context: int
     transform: Transform  # keeps the other axes
 
+    @property
+    def exact(self) -> bool:
+        """Whether the transform is."""
+        return getattr(self.transform, "exact", False)
+
     def init(self, rng: Key, x: Array) -> Params:
         return self.transform.init(rng, x[..., self.context :])
 

@@ -32,10 +32,10 @@ def init(network: Any, rng: Key, x: Array, shape: tuple[int, ...]) -> Params:
 def apply(
     network: Any, params: Params, rng: Key, x: Array, shape: tuple[int, ...], *, train=False
 ) -> Array:
-    """The numbers for x, float32 of `shape`; `rng` feeds dropout, only with `train`."""
+    """The numbers for x, of `shape`, in float32 or better; `rng` feeds dropout, with `train`."""
     rngs = {"dropout": rng} if train else None
     out = network.apply({"params": params}, x, train=train, rngs=rngs)
-    return out.reshape(shape).astype(jnp.float32)
+    return out.reshape(shape).astype(jnp.promote_types(out.dtype, jnp.float32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,3 +52,19 @@ class OfTokens:
     def apply(self, variables: Params, x: Array, **more: Any) -> Array:
         """The network's numbers for the tokens of digits `x`."""
         return self.network.apply(variables, integers.from_digits(x, self.base), **more)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """A conditioner of numbers x that reads x / unit, as networks like numbers near 1."""
+
+    network: Any  # a conditioner
+    unit: float
+
+    def init(self, rng: Key, x: Array, *, train: bool) -> Params:
+        """The network's variables for numbers like `x`."""
+        return self.network.init(rng, x / self.unit, train=train)
+
+    def apply(self, variables: Params, x: Array, **more: Any) -> Array:
+        """The network's numbers for `x`."""
+        return self.network.apply(variables, x / self.unit, **more)

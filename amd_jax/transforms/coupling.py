@@ -1,4 +1,4 @@
-"""Coupling: half of the channels says how the other half moves."""
+"""Coupling: some of the channels say how the others move."""
 
 import dataclasses
 from typing import Any
@@ -15,12 +15,15 @@ class Coupling:
     """The first half of the channels passes, and conditions a bijection of each of the others.
 
     Channels keep their places. The first `context` channels are none of the two halves: they
-    pass as well, and condition too (`conditional.ConditionalFlow`). Dinh et al., 2017, sec. 3.2.
+    pass as well, and condition too (`conditional.ConditionalFlow`). Another number of channels
+    than half of them may be `moving`, the last ones. Dinh et al., 2017, sec. 3.2.
     """
 
     network: Any  # a conditioner: what passes (B, ..., S) -> (B, ..., (C - S) * P)
     bijection: Any  # of `ops.scalars`, with P parameters
     context: int = 0  # channels
+    moving: int | None = None  # channels; if they are odd, the larger half
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters for x (B, ..., C). Raises ValueError if there is nothing to split."""
@@ -28,6 +31,12 @@ class Coupling:
             raise ValueError(
                 f"A coupling splits the channels, and needs 2 or more; got {x.shape[-1]}. "
                 "Use a smaller base, a Squeeze before it, or an autoregressive layer."
+            )
+        most = x.shape[-1] - max(1, self.context)
+        if self.moving is not None and not 1 <= self.moving <= most:
+            raise ValueError(
+                f"Of {x.shape[-1]} channels, {self.context} of them context, 1 to {most} may "
+                f"move; got moving={self.moving}."
             )
         still, moved = self._split(x)
         return conditioner.init(self.network, rng, still, self._shape(moved))
@@ -53,4 +62,6 @@ class Coupling:
     def _split(self, x: Array) -> tuple[Array, Array]:
         """The channels that pass, and those that move."""
         passing = self.context + (x.shape[-1] - self.context) // 2
+        if self.moving is not None:
+            passing = x.shape[-1] - self.moving
         return x[..., :passing], x[..., passing:]

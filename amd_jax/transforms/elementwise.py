@@ -22,6 +22,8 @@ class ActNorm:
     Kingma and Dhariwal, 2018, sec. 3.1.
     """
 
+    exact = True
+
     def init(self, rng: Key, x: Array) -> Params:
         axes = tuple(range(x.ndim - 1))
         mean, std = x.mean(axes), x.std(axes)
@@ -48,6 +50,8 @@ class Linear1x1:
     random matrix are taken in the order, and with the signs, that its PLU decomposition asks
     for. Kingma and Dhariwal, 2018, sec. 3.2.
     """
+
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         rotation = jax.random.orthogonal(rng, x.shape[-1])
@@ -87,6 +91,7 @@ class Reverse:
     """Reverses one axis, by default the length: what an autoregressive layer saw last is first."""
 
     axis: int = 1
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         return {}
@@ -105,6 +110,7 @@ class Shuffle:
     """Permutes the channels, always in the way that `seed` and their number fix."""
 
     seed: int
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         return {}
@@ -132,6 +138,7 @@ class Squeeze:
     """
 
     factor: int = 2
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         return {}
@@ -174,6 +181,7 @@ class Merge:
     """
 
     sizes: tuple[int, ...]
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         return {}

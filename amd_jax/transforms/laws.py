@@ -76,7 +76,7 @@ class Categorical:
 
 @dataclasses.dataclass(frozen=True)
 class DiscretizedLogistic:
-    """A logistic rounded to integers; theta = [loc, log_scale].
+    """A logistic rounded to integers; theta = [loc, log_scale], both in units of `unit`.
 
     P(z) = σ(b) - σ(a) with b, a = (z ± 1/2 - loc) / scale, evaluated as σ(b) σ(-a) (1 - e^(a-b)):
     far out neither factor cancels. With `num_classes` the law lives on [0, K), whose two ends
@@ -84,11 +84,12 @@ class DiscretizedLogistic:
     """
 
     num_classes: int | None = None
+    unit: float = 1.0  # so many integers; the scale at theta = 0
     num_parameters = 2
 
     def log_prob(self, theta: Array, z: Array) -> Array:
-        rate = jnp.exp(-theta[..., 1])
-        middle = (z - theta[..., 0]) * rate
+        rate = jnp.exp(-theta[..., 1]) / self.unit
+        middle = (z - self.unit * theta[..., 0]) * rate
         above = jax.nn.log_sigmoid(middle + 0.5 * rate)
         below = jax.nn.log_sigmoid(0.5 * rate - middle)
         between = jnp.log(-jnp.expm1(-rate))
@@ -99,10 +100,56 @@ class DiscretizedLogistic:
         return jnp.where(last, 0.0, above) + jnp.where(first, 0.0, below) + inside
 
     def sample(self, rng: Key, theta: Array) -> Array:
-        z = jnp.round(LOGISTIC.sample(rng, theta))
+        z = jnp.round(self.unit * LOGISTIC.sample(rng, theta))
         if self.num_classes is not None:
             z = z.clip(0, self.num_classes - 1)
         return z.astype(jnp.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """One of M laws of a family; theta = [M logits of their shares, then the P numbers of each].
+
+    log Σ_m π_m p_m(z), summed in log space: it is exact wherever the family is, in tails too.
+    """
+
+    family: Family
+    components: int  # M
+
+    def __post_init__(self):
+        """Raises ValueError for a mixture of nothing."""
+        if self.components < 1:
+            raise ValueError(f"A mixture has 1 component or more; got {self.components}.")
+
+    @property
+    def num_parameters(self) -> int:
+        """M (1 + P)."""
+        return self.components * (1 + self.family.num_parameters)
+
+    def log_prob(self, theta: Array, z: Array) -> Array:
+        logits, each = self._split(theta)
+        log_p = self.family.log_prob(each, z[..., None])
+        return jax.nn.logsumexp(jax.nn.log_softmax(logits) + log_p, axis=-1)
+
+    def sample(self, rng: Key, theta: Array) -> Array:
+        rng_which, rng = jax.random.split(rng)
+        logits, each = self._split(theta)
+        which = jax.random.categorical(rng_which, logits)[..., None, None]
+        return self.family.sample(rng, jnp.take_along_axis(each, which, axis=-2)[..., 0, :])
+
+    def apart(self, width: float = 1.0) -> Array:
+        """Theta with the first numbers spread over ±width, the others 0: (M (1 + P),).
+
+        To start from: laws that begin alike stay alike.
+        """
+        first = jnp.linspace(-width, width, self.components) if self.components > 1 else 0.0
+        each = jnp.zeros((self.components, self.family.num_parameters)).at[:, 0].set(first)
+        return jnp.concatenate([jnp.zeros(self.components), each.ravel()])
+
+    def _split(self, theta: Array) -> tuple[Array, Array]:
+        """Logits (..., M), and the numbers of each component (..., M, P)."""
+        logits, each = jnp.split(theta, [self.components], axis=-1)
+        return logits, each.reshape(*logits.shape, -1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -129,13 +176,17 @@ class Fixed:
 class Learned:
     """Independent entries, one learned law per channel (the last axis) at every place.
 
-    It starts at theta = 0, the standard law.
+    It starts at theta = 0, the standard law, unless another start is given.
     """
 
     family: Family
+    start: Any = 0.0  # theta, broadcasts to (..., P)
+    own: bool = False  # whether every place has laws of its own, or all have the same
 
     def init(self, rng: Key, z: Array) -> Params:
-        return {"theta": jnp.zeros((z.shape[-1], self.family.num_parameters))}
+        shape = z.shape[1:] if self.own else z.shape[-1:]
+        theta = jnp.broadcast_to(self.start, (*shape, self.family.num_parameters))
+        return {"theta": jnp.asarray(theta, float)}
 
     def log_prob(self, params: Params, z: Array) -> Nats:
         return Fixed(self.family, params["theta"]).log_prob({}, z)

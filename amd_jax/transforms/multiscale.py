@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import ActNorm, Linear1x1, Squeeze
+from amd_jax.transforms.laws import Conditional
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
@@ -20,15 +21,11 @@ class FactorOut:
     """
 
     law: Law
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters for x (B, ..., C). Raises ValueError for an odd C."""
-        if x.shape[-1] % 2:
-            raise ValueError(
-                f"FactorOut halves the channels, and needs an even number; got {x.shape[-1]}. "
-                "Put a Squeeze before it."
-            )
-        return self.law.init(rng, jnp.split(x, 2, axis=-1)[1])
+        return self.law.init(rng, _halves(x)[1])
 
     def forward(
         self, params: Params, rng: Key, x: Array, *, train: bool = False
@@ -39,6 +36,42 @@ class FactorOut:
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
         """Z (B, ..., C / 2) beside fresh draws of the channels that left: (B, ..., C)."""
         return jnp.concatenate([z, self.law.sample(params, rng, z.shape)], axis=-1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FactorOutGiven:
+    """As `FactorOut`, but the law of what leaves depends on what is kept.
+
+    Hoogeboom et al., 2019, sec. 3.1 (factor-out layers).
+    """
+
+    law: Conditional
+    exact = True
+
+    def init(self, rng: Key, x: Array) -> Params:
+        """Parameters for x (B, ..., C). Raises ValueError for an odd C."""
+        return self.law.init(rng, _halves(x)[0])
+
+    def forward(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        kept, out = jnp.split(x, 2, axis=-1)
+        return kept, self.law.log_prob(params, out, kept)
+
+    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+        """Z (B, ..., C / 2) beside draws, given z, of the channels that left: (B, ..., C)."""
+        out, _ = self.law.sample_and_log_prob(params, rng, z)
+        return jnp.concatenate([z, out.astype(z.dtype)], axis=-1)
+
+
+def _halves(x: Array) -> list[Array]:
+    """The halves of the channels; ValueError for an odd number of them."""
+    if x.shape[-1] % 2:
+        raise ValueError(
+            f"FactorOut halves the channels, and needs an even number; got {x.shape[-1]}. "
+            "Put a Squeeze before it."
+        )
+    return jnp.split(x, 2, axis=-1)
 
 
 def glow(

@@ -20,6 +20,16 @@ CONTINUOUS = {  # family -> the same law in scipy
 DISCRETE = {  # family, theta, all values that matter
     "categorical": (laws.Categorical(4), jnp.array([0.3, -1.0, 2.0, 0.0]), np.arange(4)),
     "discretized_logistic": (laws.DiscretizedLogistic(), THETA, np.arange(-25, 26)),
+    "discretized_logistic-unit": (
+        laws.DiscretizedLogistic(unit=3.0),
+        THETA,
+        np.arange(-60, 61),
+    ),
+    "mixture": (
+        laws.Mixture(laws.DiscretizedLogistic(), 2),
+        jnp.array([0.3, -0.5, -4.0, 0.2, 5.0, -0.7]),
+        np.arange(-40, 41),
+    ),
     "discretized_logistic-bounded": (laws.DiscretizedLogistic(3), THETA, np.arange(3)),
 }
 FAMILIES = {
@@ -48,6 +58,31 @@ def test_probabilities_sum_to_one_and_draws_follow_them(name):
     )
     assert drawn.dtype == jnp.int32
     enumeration.assert_drawn_from(np.asarray(drawn) - values[0], p)
+
+
+def test_a_mixture_is_the_weighted_sum_of_its_components():
+    family, theta, values = DISCRETE["mixture"]
+    p = np.exp(family.log_prob(theta, jnp.asarray(values)))
+    each = [
+        np.exp(family.family.log_prob(part, jnp.asarray(values)))
+        for part in (theta[2:4], theta[4:])
+    ]
+    share = jax.nn.softmax(theta[:2])
+    np.testing.assert_allclose(p, share[0] * each[0] + share[1] * each[1], rtol=1e-4, atol=1e-9)
+
+
+def test_a_learned_law_starts_where_it_is_told():
+    family = laws.Mixture(laws.DiscretizedLogistic(), 3)
+    start = family.apart(2.0)
+    np.testing.assert_array_equal(start, [0, 0, 0, -2, 0, 0, 0, 2, 0])
+    z = jnp.zeros((5, 4, 2))
+    for own, shape in ((False, (2, 9)), (True, (4, 2, 9))):
+        law = laws.Learned(family, start, own)
+        params = law.init(jax.random.key(0), z)
+        np.testing.assert_array_equal(params["theta"], np.broadcast_to(start, shape))
+        want = family.log_prob(jnp.broadcast_to(start, (5, 4, 2, 9)), z).sum(axis=(1, 2))
+        np.testing.assert_allclose(law.log_prob(params, z), want, rtol=1e-6)
+        assert law.sample(params, jax.random.key(1), (3, 4, 2)).shape == (3, 4, 2)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -1,0 +1,55 @@
+"""Rounding to whole numbers, with a gradient; bijections of the integers by it."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax.types import Array
+
+
+def nearest(u: Array) -> Array:
+    """The nearest whole number, that of a half the even one; the gradient is the identity's.
+
+    Hoogeboom et al., 2019, sec. 3.2.
+    """
+    return jnp.round(u) + (u - jax.lax.stop_gradient(u))
+
+
+def soft(u: Array, temperature: float, sigmoids: int = 5) -> Array:
+    """A smooth staircase through the whole numbers: the steeper, the lower the temperature.
+
+    A sum of sigmoids, one for each of the nearest steps; `sigmoids` is odd. Hoogeboom et al.,
+    2019, released code. Raises ValueError for a temperature that is not positive.
+    """
+    if not temperature > 0:
+        raise ValueError(f"A soft rounding has a temperature above 0; got {temperature}.")
+    low = jnp.round(u - 0.5)
+    steps = jnp.arange(sigmoids) - sigmoids // 2
+    rise = jax.nn.sigmoid(((u - 0.5 - low)[..., None] - steps) / temperature)
+    return rise.sum(axis=-1) + low - sigmoids // 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Shift:
+    """z = x + [unit θ], [.] rounds: moves whole numbers x (...) by whole steps; θ (..., 1).
+
+    Hoogeboom et al., 2019, sec. 3.1. `rounding` may be another than `nearest`, such as
+    `lambda u: nearest(soft(u, 0.1))`, whose gradient is that of the staircase.
+    """
+
+    unit: float = 1.0  # steps in one number of the network
+    rounding: Callable[[Array], Array] = nearest
+    num_parameters = 1
+
+    def forward(self, x: Array, theta: Array) -> tuple[Array, Array]:
+        """Z, and log-slopes of 0: no volume changes where there is none."""
+        return x + self._steps(theta), jnp.zeros_like(x)
+
+    def inverse(self, z: Array, theta: Array) -> Array:
+        """X for z."""
+        return z - self._steps(theta)
+
+    def _steps(self, theta: Array) -> Array:
+        return self.rounding(self.unit * theta[..., 0])

@@ -1,0 +1,106 @@
+"""Flows of parts that draw nothing: their elbo is log p(x), by enumeration and without noise."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.models import bounds
+from amd_jax.ops import integers
+from amd_jax.transforms import laws
+from tests import enumeration, zoo
+from tests.variants import quick
+
+K = 3
+WIDE = 61  # levels enough for nearly all the mass of an integer flow
+
+
+@pytest.fixture(scope="module", params=quick(zoo.EXACT, "modular-ar", "integer"))
+def named(request):
+    """A name, the model, its shaken parameters, every sequence, and its log-probability."""
+    model = zoo.EXACT[request.param](WIDE if request.param == "integer" else K)
+    x = jnp.asarray(enumeration.sequences(WIDE if request.param == "integer" else K, zoo.LENGTH))
+    params = zoo.parameters(model, data=x)
+    return request.param, model, params, x, model.elbo(params, jax.random.key(0), x)
+
+
+def test_it_sums_to_one_and_says_that_it_is_exact(named):
+    _, model, params, x, log_p = named
+    np.testing.assert_allclose(np.exp(np.asarray(log_p, np.float64)).sum(), 1, atol=1e-5)
+    again = model.elbo(params, jax.random.key(1), x)
+    np.testing.assert_array_equal(again, log_p)  # no draw in it
+    (bound,) = bounds.of(model)
+    assert bound.exact
+    assert bound.told(model) == "exact likelihood"
+    np.testing.assert_array_equal(bound(model, params, jax.random.key(2), x), log_p)
+
+
+def test_samples_follow_it(named):
+    _, model, params, x, log_p = named
+    shape = (4000, zoo.LENGTH)
+    drawn = jax.jit(model.sample, static_argnums=2)(params, jax.random.key(3), shape)
+    assert drawn.dtype == jnp.int32
+    classes = int(x.max()) + 1
+    enumeration.assert_drawn_from(enumeration.number(drawn, classes), np.exp(log_p))
+
+
+def test_inverse_undoes_forward(named):
+    name, model, params, x, _ = named
+    if name == "integer":  # what is factored out is drawn anew
+        model = models.Flow(model.transforms[:-1], model.base)
+    z, _ = model.forward(params, jax.random.key(4), x)
+    assert len(np.unique(z, axis=0)) == len(x)
+    np.testing.assert_array_equal(model.inverse(params, jax.random.key(5), z), x)
+
+
+def test_one_hots_stay_exact_and_gradients_reach_every_parameter(named):
+    name, model, params, x, _ = named
+    weight = jnp.linspace(0.5, 1.5, len(x))  # all rows alike may hide a layer
+    grad = jax.grad(lambda p: (weight * model.elbo(p, jax.random.key(0), x)).mean())(params)
+    moved = jax.tree.map(lambda g: bool(jnp.isfinite(g).all() & (g != 0).any()), grad)
+    dead = [jax.tree_util.keystr(p) for p, ok in jax.tree.leaves_with_path(moved) if not ok]
+    assert dead == []
+    z, _ = model.forward(params, jax.random.key(0), x)
+    if name.startswith("modular"):
+        np.testing.assert_array_equal(np.unique(z), [0, 1])
+        np.testing.assert_array_equal(z.sum(axis=-1), 1)
+
+
+@pytest.mark.slow
+def test_levels_of_few_bits_lose_what_is_outside():
+    """Whole numbers that are no levels have mass: what is drawn there is `UNUSED`."""
+    model = zoo.integer_flow(K)
+    x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
+    params = zoo.parameters(model, data=x)
+    inside = np.exp(model.elbo(params, jax.random.key(0), x)).sum()
+    drawn = np.asarray(
+        jax.jit(model.sample, static_argnums=2)(params, jax.random.key(1), (4000, zoo.LENGTH))
+    )
+    assert set(np.unique(drawn)) == {integers.UNUSED, 0, 1, 2}
+    share = (drawn != integers.UNUSED).all(axis=1).mean()
+    assert 0.05 < inside < 0.95
+    assert abs(share - inside) < 5 * (inside * (1 - inside) / 4000) ** 0.5
+
+
+@pytest.mark.parametrize("lift", zoo.LIFTS)
+def test_a_flow_that_draws_has_bounds(lift):
+    assert [b.exact for b in bounds.of(zoo.flow(lift, 2, 2))] == [False, False]
+
+
+def test_a_part_that_says_nothing_is_not_taken_for_exact():
+    class Unsaid:
+        pass
+
+    known = zoo.EXACT["modular-ar"](K)
+    model = models.Flow((*known.transforms, Unsaid()), laws.Learned(laws.NORMAL))
+    assert not bounds.of(model)[0].exact
+
+
+@pytest.mark.parametrize("name", quick(zoo.EXACT, "integer"))
+def test_tokens_outside_are_refused(name):
+    model = zoo.EXACT[name](K)
+    x = jnp.array([[0, 1], [2, 0]])
+    params = model.init(jax.random.key(0), x)
+    with pytest.raises(ValueError, match=r"in \[0, 3\); got 3 at index \(1, 1\)"):
+        model.elbo(params, jax.random.key(0), x.at[1, 1].set(K))
