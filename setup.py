@@ -19,6 +19,7 @@ DOCS = [
     *("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0,<2"),
     "latex2mathml>=3.77,<4",
 ]
+DIGITS = ["scikit-learn>=1.5"]  # a file of it: digits of 8 x 8 pixels
 TEST = ["pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "jupytext>=1.16"]
 BROWSER = ["playwright>=1.50", "axe-playwright-python>=0.1.4"]  # with a Chromium of the system
 RELEASE = ["build>=1.2", "twine>=6"]
@@ -64,6 +65,7 @@ setuptools.setup(
     install_requires=requirements(),
     extras_require={
         "demo": DEMO,
+        "digits": DIGITS,
         "notebooks": NOTEBOOKS,
         "test": TEST,
         "docs": DOCS,

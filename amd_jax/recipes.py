@@ -14,14 +14,16 @@ import numpy as np
 from amd_jax import networks
 from amd_jax.facts import Facts
 from amd_jax.models import Flow
-from amd_jax.ops import scalars
+from amd_jax.ops import modular, scalars
 from amd_jax.transforms import (
     argmax,
     autoregressive,
     conditional,
     coupling,
     dequantize,
+    discrete,
     elementwise,
+    integer,
     laws,
     multiscale,
 )
@@ -78,6 +80,67 @@ def coupling_flow(lift: tuple[Transform, ...], couplings: int, numbers: Mapping[
         network = networks.BidirectionalLSTM(channels=channels - channels // 2, **numbers)
         parts.append(coupling.Coupling(network, scalars.LogisticMixture(numbers["components"])))
     return Flow(tuple(parts), laws.Learned(laws.NORMAL))
+
+
+def modular_couplings(
+    num_classes: int,
+    couplings: int,
+    network: Mapping[str, Any],
+    *,
+    scaled: bool,
+    temperature: float = 1.0,
+) -> Flow:
+    """A discrete flow over texts (B, L): couplings mod K of every other place, independent base.
+
+    `network` are the numbers of their DenseNets; with `scaled` they choose scales beside the
+    locations. Tran et al., 2019 (bipartite flows).
+    """
+    scales = modular.units(num_classes) if scaled else ()
+    bijection = modular.Affine(num_classes, scales, temperature)
+    layers = (
+        discrete.Coupling(networks.DenseNet(bijection.num_parameters, **network), bijection, i % 2)
+        for i in range(couplings)
+    )
+    return Flow((discrete.OneHot(num_classes), *layers), discrete.Product())
+
+
+def modular_autoregressive(
+    num_classes: int, layers: int, network: Mapping[str, Any], *, temperature: float = 1.0
+) -> Flow:
+    """A discrete flow over texts (B, L): autoregressive locations mod K, autoregressive base.
+
+    Each layer reads the text in the direction opposite to that of the one after it, the base from
+    left to right or, for an odd number of layers, from the other side. `network` are the numbers
+    of the LSTMs. Tran et al., 2019 (autoregressive flows).
+    """
+    bijection, parts = modular.Affine(num_classes, (), temperature), []
+    for _ in range(layers):
+        reader = networks.PastLSTM(bijection.num_parameters, **network)
+        parts += [discrete.Autoregressive(reader, bijection), elementwise.Reverse()]
+    base = discrete.Causal(networks.PastLSTM(num_classes, **network))
+    return Flow((discrete.OneHot(num_classes), *parts), base)
+
+
+def integer_flow(
+    num_classes: int,
+    levels: int,
+    steps: int,
+    network: Mapping[str, Any],
+    *,
+    unit: float,
+    components: int,
+    share: int = 4,
+) -> Flow:
+    """An integer discrete flow over grey levels (B, H, W): a mixture at every place as its base.
+
+    `network` are the numbers of the DenseNets, which read levels / unit and give shifts in that
+    unit; the first scale of every law is the unit. Hoogeboom et al., 2019.
+    """
+    conditioners = functools.partial(networks.DenseNet, **network)
+    parts = integer.idf(1, levels, steps, conditioners, unit, unit, share)
+    law = laws.Mixture(laws.DiscretizedLogistic(unit=unit), components)
+    base = laws.Learned(law, law.apart(), own=True)
+    return Flow((integer.Levels(num_classes), elementwise.Merge(()), *parts), base)
 
 
 LIFTS = ("softplus", "gumbel", "gumbel_threshold", "uniform", "variational")

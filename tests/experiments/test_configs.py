@@ -4,6 +4,7 @@ Six, since the learning rate starts at zero, as do up to three layers on the way
 then all have moved.
 """
 
+import gzip
 import json
 
 import jax
@@ -31,9 +32,10 @@ LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.loc
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
 DENSE = {"blocks": 1, "growth": 4, "depth": 1, "width": 8}
+NETWORK = {f"network.{name}": value for name, value in DENSE.items()}
 MAP_FLOW = {
     **{"levels": 1, "couplings": 1, "encoder.couplings": 1, "encoder.context": 2},
-    **{f"network.{name}": value for name, value in DENSE.items()},
+    **NETWORK,
     **{f"encoder.network.{name}": value for name, value in DENSE.items()},
 }
 HOLLOW_MAP = {"network.width": 8, "network.join_width": 8, "network.dilations": (1,)}
@@ -80,6 +82,10 @@ SHRUNK = {
     "own_maps": HOLLOW_MAP,
     "own_maps_masked": HOLLOW_MAP,
     "own_maps_ordinal": HOLLOW_MAP,
+    "text8_discrete_flow": {"layers": 2, "optimizer.warmup_steps": 6, **NETWORK},
+    "own_text_discrete_flow": {"data.length": 16, "layers": 2, **NETWORK},
+    "own_text_discrete_flow:autoregressive": {"data.length": 16, "lstm.features": 16},
+    "digits_idf": {"flow.steps": 1, "flow.components": 2, **NETWORK},
     "table4_row": MAP_FLOW,
     "table4_row diffusion": {"row": "diffusion", "denoiser.width": 8, "denoiser.join_width": 8},
 }
@@ -125,6 +131,15 @@ def maps_file(tmp_path):
 
 
 @pytest.fixture
+def digits_file(tmp_path):
+    """Digits as scikit-learn's file has them."""
+    file = tmp_path / "digits.csv.gz"
+    table = np.random.default_rng(0).integers(17, size=(800, 65))
+    file.write_bytes(gzip.compress("\n".join(",".join(map(str, row)) for row in table).encode()))
+    return file
+
+
+@pytest.fixture
 def book(tmp_path):
     file = tmp_path / "book.txt"
     file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
@@ -140,7 +155,7 @@ def fresh(run, config):
 
 @pytest.mark.slow  # test_run.py and test_run_maps.py train two of them in the quick suite
 @pytest.mark.parametrize("name", SHRUNK)
-def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
+def test_trains_saves_restores_and_samples(name, book, maps_file, digits_file, tmp_path):
     experiment, workdir = opened(name), tmp_path / "run"
     config = experiment.config()
     small = {"batch_size": 2, "num_steps": 6, "log_every": 1, **SHRUNK[name]}
@@ -151,6 +166,8 @@ def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
         config.data.path = str(book)
     if name.startswith("own_maps"):
         config.data.path = str(maps_file)
+    if name.startswith("digits"):
+        config.data.path = str(digits_file)
     run, params = experiment.fit(workdir, config)
     begun = jax.tree.leaves_with_path(fresh(run, config))
     still = [
@@ -165,7 +182,7 @@ def test_trains_saves_restores_and_samples(name, book, maps_file, tmp_path):
     if "diffusion" not in name.split()[1:]:
         assert all(line["learning_rate"] >= 0 for line in lines)
 
-    for file in (book, maps_file):
+    for file in (book, maps_file, digits_file):
         file.unlink()  # a run needs no data to be sampled from
     found, restored = load_run(workdir)
     assert found.facts == run.facts
