@@ -115,7 +115,7 @@ def modular_autoregressive(
     """
     bijection, parts = modular.Affine(num_classes, (), temperature), []
     for _ in range(layers):
-        reader = networks.PastLSTM(bijection.num_parameters, **network)
+        reader = networks.PastLSTM(bijection.num_parameters, out_bias=False, **network)
         parts += [discrete.Autoregressive(reader, bijection), elementwise.Reverse()]
     base = discrete.Causal(networks.PastLSTM(num_classes, **network))
     return Flow((discrete.OneHot(num_classes), *parts), base)
