@@ -10,7 +10,7 @@ from amd_jax import options
 from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
 from amd_jax.ops import integers
 from amd_jax.transforms.chain import Chain
-from amd_jax.types import Array, Bound, Key, Law, Nats, Params, Transform
+from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +45,12 @@ class Flow:
     base: Law
 
     samplers = (Inverse(),)
+    bounds = (Elbo(), ImportanceWeighted(), Likelihood())  # an instance has those that fit it
 
-    @property
-    def bounds(self) -> tuple[Bound, ...]:
-        """The likelihood itself if every part is exact, else bounds."""
-        return (Likelihood(),) if self.chain.exact else (Elbo(), ImportanceWeighted())
+    def __post_init__(self):
+        """Keeps the likelihood itself if every part is exact, else the bounds."""
+        fit = [bound for bound in type(self).bounds if bound.exact == self.chain.exact]
+        object.__setattr__(self, "bounds", tuple(fit))
 
     @property
     def chain(self) -> Chain:
