@@ -12,7 +12,7 @@ from amd_jax.types import Array
 
 
 def product(a: Array, b: Array) -> Array:
-    """A @ b of two arrays of one dtype, in the float32, or wider, of its sums."""
+    """A @ b of two arrays of one dtype, in the float32 of its sums; float64 stays that."""
     return jnp.matmul(a, b, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
 
 
