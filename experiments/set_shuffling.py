@@ -30,11 +30,11 @@ def get_config(task: str = "shuffling") -> ConfigDict:
     return config
 
 
-def data(config: ConfigDict) -> sets.Shuffling | sets.Summation:
+def data(config: ConfigDict) -> sets.Sets:
     """What is learnt from; sampling does without."""
     if config.total:
-        return sets.Summation(config.size, config.total)
-    return sets.Shuffling(config.size)
+        return sets.summation(config.size, config.total)
+    return sets.shuffling(config.size)
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:

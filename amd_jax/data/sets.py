@@ -1,152 +1,95 @@
-"""Sets in a random order, whose entropy is known: all classes once, or numbers of a given sum.
+"""Toys of sets in a random order: all classes once, or numbers of a given sum.
 
-Lippe and Gavves, 2021, sec. 4.2: a model of sets has to see that elements exclude each other, or
-what they add up to, and nothing of their order.
+Lippe and Gavves, 2021, sec. 4.2: a model has to see that elements exclude each other, or what they
+add up to, and nothing of their order. Rows that are no such sets have a log-probability of -inf.
 """
 
 import dataclasses
-import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from amd_jax.data.dataset import SPLITS, generator
+from amd_jax.data.toy import Toy, facts_of
 from amd_jax.facts import Facts
 
-ROWS = {"train": 100_000, "validation": 2_000, "test": 4_000}
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sets(Toy):
+    """Rows of S classes in [0, S): those that are valid are all as likely."""
 
-@dataclasses.dataclass(frozen=True)
-class _Sets:
-    """Rows of S classes in [0, S), each as likely as any other of those that are valid."""
-
-    size: int  # S
-
-    def __post_init__(self):
-        """Raises ValueError for a size that is too small, or beyond uint8."""
-        if not 2 <= self.size <= 256:
-            raise ValueError(f"A set has 2 to 256 elements; got size={self.size}.")
-
-    splits = SPLITS
-
-    @property
-    def number(self) -> int:
-        """How many rows are valid."""
-        raise NotImplementedError
-
-    @functools.cached_property
-    def facts(self) -> Facts:
-        """What a model needs to know of the sets, and the entropy that none can beat."""
-        bits = math.log2(self.number) / self.size
-        return Facts(
-            num_classes=self.size,
-            event_shape=(self.size,),
-            name=f"{self}, entropy {bits:.4f} bits/element",
-            unit="element",
-            statistics={"entropy_bits": bits},
-        )
-
-    def rows(self, split: str) -> np.ndarray:
-        """Draws that stay the same: uint8 (N, S)."""
-        if split not in SPLITS:
-            raise ValueError(f"The toy has no split {split!r}; it has {', '.join(SPLITS)}.")
-        return self.batch(2**32 + SPLITS.index(split), 0, ROWS[split])
-
-    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
-        """Fresh draws, uint8 (B, S): a pure function of (seed, step)."""
-        raise NotImplementedError
-
-    def valid(self, x: np.ndarray) -> np.ndarray:
-        """Whether each row (N, S) is such a set: bool (N,)."""
-        raise NotImplementedError
+    valid: Callable[[np.ndarray], np.ndarray]  # rows (N, S) -> bool (N,)
 
     def check(self, x: np.ndarray) -> None:
-        """Raises ValueError, naming the first, for rows (N, S) that are no such sets."""
+        """Raises ValueError, naming the first, for rows (N, S) that are not valid."""
         wrong = np.flatnonzero(~self.valid(x))
         if wrong.size:
             row = np.asarray(x)[wrong[0]].tolist()
-            raise ValueError(f"A row must be one of {self}; got {row} in row {wrong[0]}.")
+            raise ValueError(f"Rows are {self.facts.name}; got {row} in row {wrong[0]}.")
 
 
-class Shuffling(_Sets):
-    """Permutations of S classes."""
+def shuffling(size: int = 16) -> Sets:
+    """Permutations of S classes, all as likely: log2(S!) / S bits an element, S = 16 2.7656."""
 
-    def __str__(self) -> str:
-        return f"permutations of {self.size}"
+    def draw(rng: np.random.Generator, number: int) -> np.ndarray:
+        return rng.random((number, size)).argsort(axis=1)
 
-    @property
-    def number(self) -> int:
-        """S!"""
-        return math.factorial(self.size)
+    def valid(x: np.ndarray) -> np.ndarray:
+        return (np.sort(x, axis=1) == np.arange(size)).all(axis=1)
 
-    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
-        """Fresh draws, uint8 (B, S): a pure function of (seed, step)."""
-        keys = generator(seed, step).random((batch_size, self.size))
-        return np.argsort(keys, axis=1).astype(np.uint8)
-
-    def valid(self, x: np.ndarray) -> np.ndarray:
-        """Whether each row (N, S) holds every class once: bool (N,)."""
-        return (np.sort(x, axis=1) == np.arange(self.size)).all(axis=1)
+    return _uniform(f"permutations of {size}", size, math.factorial(size), draw, valid)
 
 
-@dataclasses.dataclass(frozen=True)
-class Summation(_Sets):
-    """S numbers from 1 to S with a given sum; class k is the number k + 1."""
+def summation(size: int = 16, total: int = 42) -> Sets:
+    """S numbers from 1 to S with a given sum, all as likely; class k is the number k + 1.
 
-    total: int
+    With the defaults 2.2427 bits an element. Raises ValueError for a sum that no numbers have.
+    """
+    most = total - size  # that the classes add up to
+    if not 0 <= most <= size * (size - 1):
+        raise ValueError(
+            f"{size} numbers from 1 to {size} add up to {size} at least and {size**2} at most; "
+            f"got total={total}."
+        )
+    ways = [[1] + [0] * most]  # in how many ways n classes add up to t: [n][t], exactly
+    for last in range(size):
+        ways.append(
+            [sum(ways[last][max(0, t - size + 1) : t + 1]) for t in range(most + 1)],
+        )
+    ends = [_ends(row, size) for row in ways[:-1]]
 
-    def __post_init__(self):
-        """Raises ValueError for a sum that no such numbers have."""
-        super().__post_init__()
-        if not self.size <= self.total <= self.size**2:
-            raise ValueError(
-                f"{self.size} numbers from 1 to {self.size} add up to {self.size} at least and "
-                f"{self.size**2} at most; got total={self.total}."
-            )
-
-    def __str__(self) -> str:
-        return f"{self.size} numbers from 1 to {self.size} with the sum {self.total}"
-
-    @property
-    def number(self) -> int:
-        """How many rows have the sum."""
-        return self._counts[self.size][self.total - self.size]
-
-    @functools.cached_property
-    def _counts(self) -> list[list[int]]:
-        """In how many ways n classes add up to t, [n][t], exactly."""
-        most = self.total - self.size
-        table = [[1] + [0] * most]
-        for _ in range(self.size):
-            last = table[-1]
-            table.append([sum(last[max(0, t - self.size + 1) : t + 1]) for t in range(most + 1)])
-        return table
-
-    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
-        """Fresh draws, uint8 (B, S): a pure function of (seed, step)."""
-        u = generator(seed, step).random((batch_size, self.size))
-        left = np.full(batch_size, self.total - self.size)
-        x = np.empty((batch_size, self.size), np.uint8)
-        for place in range(self.size):
-            cdf = self._laws[self.size - place - 1][left]
-            x[:, place] = (cdf <= u[:, place, None]).sum(axis=1)
-            left = left - x[:, place]
+    def draw(rng: np.random.Generator, number: int) -> np.ndarray:
+        x, left = np.empty((number, size), np.int64), np.full(number, most)
+        for place in range(size):
+            u = rng.random((number, 1))
+            x[:, place] = (u >= ends[size - place - 1][left, :-1]).sum(axis=1)
+            left -= x[:, place]
         return x
 
-    @functools.cached_property
-    def _laws(self) -> list[np.ndarray]:
-        """P(class <= k) before n more ones, for each sum t that is left: (t, K) for each n."""
-        laws = []
-        for counts in self._counts[:-1]:
-            found = np.zeros((len(counts), self.size))
-            for t in range(len(counts)):
-                ways = [counts[t - k] if k <= t else 0 for k in range(self.size)]
-                found[t] = [sum(ways[: k + 1]) / max(1, sum(ways)) for k in range(self.size)]
-            laws.append(found)
-        return laws
+    def valid(x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x).astype(int)
+        return (x.sum(axis=1) == most) & ((x >= 0) & (x < size)).all(axis=1)
 
-    def valid(self, x: np.ndarray) -> np.ndarray:
-        """Whether the numbers of each row (N, S) have the sum: bool (N,)."""
-        x = np.asarray(x)
-        inside = ((x >= 0) & (x < self.size)).all(axis=1)
-        return inside & (x.astype(int).sum(axis=1) + self.size == self.total)
+    name = f"{size} numbers from 1 to {size} with the sum {total}"
+    return _uniform(name, size, ways[size][most], draw, valid)
+
+
+def _ends(ways: list[int], size: int) -> np.ndarray:
+    """P(class <= k) where t is left, and `ways` says in how many ways the rest adds up: (t, K)."""
+    table = np.zeros((len(ways), size))
+    for t in range(len(ways)):
+        each = [ways[t - k] if k <= t else 0 for k in range(size)]
+        table[t] = [sum(each[: k + 1]) / max(1, sum(each)) for k in range(size)]
+    return table
+
+
+def _uniform(name: str, size: int, number: int, draw: Callable, valid: Callable) -> Sets:
+    """Sets of S classes, of which there are so many."""
+    if not 2 <= size <= 256:
+        raise ValueError(f"A set has 2 to 256 elements; got size={size}.")
+    entropy = math.log(number)
+
+    def log_prob(x: np.ndarray) -> np.ndarray:
+        return np.where(valid(x), -entropy, -np.inf)
+
+    return Sets(facts_of(name, Facts, size, (size,), entropy, draw), draw, log_prob, valid)

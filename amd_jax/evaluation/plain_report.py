@@ -48,7 +48,7 @@ class PlainReport:
         return [f"samples that are valid: {found['valid'][0]:.1%}"] if "valid" in found else []
 
     def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
-        """The share that is valid, with its standard error, of data that tell by `valid(x)`."""
+        """The share that is valid, of data that tell by `valid(x)` which rows are."""
         if not hasattr(data, "valid"):
             return {}
         return {"valid": means.ratio(data.valid(drawn), np.ones(len(drawn)))}

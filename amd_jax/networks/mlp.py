@@ -8,15 +8,11 @@ from amd_jax.types import Array
 
 
 class MLP(nn.Module):
-    """Dense layers of the numbers of a place: (B, ..., C) -> (B, ..., num_outputs).
-
-    With `zero_start` the outputs start at zero, so that a coupling starts as the identity.
-    """
+    """Dense layers: (..., C) -> (..., num_outputs), which start at zero."""
 
     num_outputs: int
     width: int = 64
     layers: int = 2  # hidden ones
-    zero_start: bool = True
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
@@ -25,5 +21,5 @@ class MLP(nn.Module):
         check_sizes(width=self.width)
         for i in range(self.layers):
             x = nn.gelu(Dense(self.width, name=f"wide_{i}")(x))
-        init = nn.initializers.zeros if self.zero_start else nn.initializers.lecun_normal()
-        return Dense(self.num_outputs, kernel_init=init, name="out")(x)
+        zeros = nn.initializers.zeros
+        return Dense(self.num_outputs, kernel_init=zeros, name="out")(x)
