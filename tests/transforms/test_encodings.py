@@ -73,9 +73,9 @@ def test_densities_are_those_of_the_draws(kind):
 
 def test_a_token_of_no_class_has_no_probability():
     part, params, x = situation("mixture")
-    x = x.at[1, 0].set(K)
+    x = x.at[1, 0].set(K).at[2, 1].set(-1)  # of which a table knows the first only
     _, nats = jax.jit(part.forward)(params, jax.random.key(0), x)
-    assert np.isnan(nats).tolist() == [i == 1 for i in range(len(x))]
+    assert np.isnan(nats).tolist() == [i in (1, 2) for i in range(len(x))]
 
 
 def test_decodes_by_draws_from_the_posterior():
