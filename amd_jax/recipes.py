@@ -91,7 +91,9 @@ def coupling_flow(lift: tuple[Transform, ...], couplings: int, numbers: Mapping[
     return Flow(tuple(parts), laws.Learned(laws.NORMAL))
 
 
-def set_flow(lift: tuple[Transform, ...], dim: int, couplings: int, numbers: Mapping) -> Flow:
+def set_flow(
+    lift: tuple[Transform, ...], dim: int, couplings: int, numbers: Mapping[str, Any]
+) -> Flow:
     """A flow over sets: a lift to D numbers an element, and couplings of logistic mixtures.
 
     It does not see the order. Lippe and Gavves, 2021, sec. 4.2.
