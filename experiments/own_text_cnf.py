@@ -4,7 +4,8 @@
 
 Each character is a logistic of its own in --config.dim dimensions, and one autoregressive layer
 learns where they lie in a text (Lippe and Gavves, 2021). The alphabet is read from the file;
---config.data.raw_bytes takes its bytes instead. The split is 90/5/5 in order. Sized for 20 minutes on two CPU cores; not run.
+--config.data.raw_bytes takes its bytes instead. The split is 90/5/5 in order. Sized for
+20 minutes on two CPU cores; not run.
 """
 
 from ml_collections import ConfigDict
