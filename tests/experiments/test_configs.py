@@ -30,7 +30,7 @@ D3PM = {**TRANSFORMER, "optimizer.warmup_steps": 6}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
-SETS = {f"network.{name}": 2 for name in ("width", "heads", "components")}
+SETS = {"couplings": 2, "network.components": 2, **TRANSFORMER}
 DENSE = {"blocks": 1, "growth": 4, "depth": 1, "width": 8}
 MAP_FLOW = {
     **{"levels": 1, "couplings": 1, "encoder.couplings": 1, "encoder.context": 2},
