@@ -87,6 +87,7 @@ def test_decodes_by_draws_from_the_posterior():
     enumeration.assert_drawn_from(drawn, law)
 
 
+@pytest.mark.slow
 def test_a_learned_decoder_is_a_law_with_parameters_of_its_own():
     part = encodings.Encoding(K, encoder("mixture"), encodings.Learned(networks.MLP(K, 8)))
     x = jnp.zeros((2, 3), jnp.int32)

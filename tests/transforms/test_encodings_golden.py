@@ -267,6 +267,7 @@ def test_decodes_other_latents_as_the_authors(name):
         np.testing.assert_array_equal(log_p.argmax(axis=-1), g["free_decoded"])
 
 
+@pytest.mark.slow
 def test_dequantisation_is_that_of_the_authors():
     """Their z is K times ours. A coupling of every other place reads no latents at all there."""
     with opened("dequantise") as g:
@@ -370,6 +371,7 @@ def text_network(g):
     }
 
 
+@pytest.mark.slow
 def test_flow_over_text_is_that_of_the_authors():
     """Its LSTM computes in float32, as all of ours."""
     with opened("text_flow") as g:
