@@ -23,6 +23,7 @@ from amd_jax.transforms import (
     dequantize,
     discrete,
     elementwise,
+    encodings,
     integer,
     laws,
     multiscale,
@@ -58,6 +59,16 @@ def dequantized(
         return (digits, dequantize.Uniform(base))
     network = OfTokens(encoder(num_classes, 2 * digits.digits, **numbers), base)
     return (digits, dequantize.Variational(base, laws.Conditional(laws.NORMAL, network)))
+
+
+def mixture_encoding(num_classes: int, dim: int, apart: float = 1.0) -> tuple[Transform, ...]:
+    """From tokens (B, ...) to numbers (B, ..., D): a logistic of its own for each class.
+
+    They start `apart` times as far from each other as each is wide, about. Lippe and Gavves, 2021.
+    """
+    table = networks.ClassTable(num_classes, 2 * dim, spread=(1.81 * apart, 0.0) * dim)
+    law = laws.Conditional(laws.LOGISTIC, table, event=(dim,))
+    return (encodings.Encoding(num_classes, law), elementwise.ActNorm())
 
 
 def autoregressive_flow(lift: tuple[Transform, ...], numbers: Mapping[str, Any]) -> Flow:
@@ -141,6 +152,23 @@ def integer_flow(
     law = laws.Mixture(laws.DiscretizedLogistic(unit=unit), components)
     base = laws.Learned(law, law.apart(), own=True)
     return Flow((integer.Levels(num_classes), elementwise.Merge(()), *parts), base)
+
+
+def set_flow(
+    lift: tuple[Transform, ...], dim: int, couplings: int, numbers: Mapping[str, Any]
+) -> Flow:
+    """A flow over sets: a lift to D numbers an element, and couplings of logistic mixtures.
+
+    It does not see the order. Lippe and Gavves, 2021, sec. 4.2.
+    """
+    parts = list(lift)
+    for i in range(couplings):
+        if i > 0:
+            parts.append(elementwise.ActNorm())
+        network = networks.SetTransformer(channels=dim - dim // 2, **numbers)
+        bijection = scalars.LogisticMixture(numbers["components"])
+        parts += [elementwise.Linear1x1(), coupling.Coupling(network, bijection)]
+    return Flow(tuple(parts), laws.Fixed(laws.LOGISTIC))
 
 
 LIFTS = ("softplus", "gumbel", "gumbel_threshold", "uniform", "variational")

@@ -17,10 +17,12 @@ from amd_jax.facts import TextFacts
 from amd_jax.ops import categorical, integers, modular, rounding, scalars
 from amd_jax.transforms import (
     argmax,
+    conditional,
     coupling,
     dequantize,
     discrete,
     elementwise,
+    encodings,
     integer,
     laws,
     multiscale,
@@ -253,6 +255,12 @@ def law(family, event: tuple[int, ...], digits: int) -> laws.Conditional:
     return laws.Conditional(family, Context(size), event)
 
 
+def class_flow(network) -> conditional.ConditionalFlow:
+    """q(z | x), z (..., 2), of one affine step that reads 3 numbers of the network."""
+    noise, conditioners = laws.Fixed(laws.LOGISTIC), lambda outputs: networks.MLP(outputs, 8)
+    return conditional.linear_flow(noise, network, 3, (2,), 1, conditioners, scalars.Affine(1.0))
+
+
 LIFTS = {  # (base, digits) -> the part that turns digits into numbers
     "argmax": lambda base, digits: argmax.Argmax(law(laws.LOGISTIC, (base,), digits)),
     "gumbel": lambda base, digits: argmax.GumbelArgmax(base, Context(LENGTH * digits * base)),
@@ -264,7 +272,19 @@ LIFTS = {  # (base, digits) -> the part that turns digits into numbers
     "variational": lambda base, digits: dequantize.Variational(
         base, law(laws.LOGISTIC, (), digits)
     ),
+    "mixture": lambda base, digits: encodings.Encoding(
+        base,
+        laws.Conditional(laws.LOGISTIC, networks.ClassTable(base, 4, spread=(1.0, 0.3) * 2), (2,)),
+        encodings.Bayes(jnp.linspace(0.0, 0.7, base)),
+    ),
+    "linear_flow": lambda base, digits: encodings.Encoding(
+        base, class_flow(networks.ClassTable(base, 3))
+    ),
+    "joint": lambda base, digits: encodings.Encoding(
+        base, class_flow(Context(LENGTH * digits * 3)), encodings.Learned(networks.MLP(base, 8))
+    ),
 }
+DECODED = ("mixture", "linear_flow", "joint")  # by draws from p(x | z)
 LAYERS = {  # number of channels C -> transforms (B, L, C) -> (B, L, C)
     "none": lambda channels: (),
     "coupling": lambda channels: (
@@ -284,9 +304,10 @@ def flow(lift: str, base: int, num_classes: int, layers: str = "none") -> models
     digits = integers.num_digits(num_classes, base)
     parts = [argmax.Digits(num_classes, base), LIFTS[lift](base, digits)]
     channels = digits
-    if lift in ("argmax", "gumbel", "gumbel_threshold"):
-        parts.append(elementwise.Merge((digits, base)))
-        channels = digits * base
+    if lift in ("argmax", "gumbel", "gumbel_threshold", *DECODED):
+        size = 2 if lift in DECODED else base
+        parts.append(elementwise.Merge((digits, size)))
+        channels = digits * size
     end = laws.Learned(laws.GUMBEL if lift.startswith("gumbel") else laws.LOGISTIC)
     if lift in ("uniform", "variational"):
         end = laws.Fixed(laws.LOGISTIC, jnp.array([0.5, -2.0]))  # mostly in [0, 1), not all

@@ -57,7 +57,7 @@ def table(name: str, law: np.ndarray, kind: type[Facts] = Facts) -> Toy:
 
     likely = p[p > 0]
     entropy = -(likely * np.log(likely)).sum()
-    return Toy(_facts(name, kind, shape[0], (len(shape),), entropy, draw), draw, log_prob)
+    return Toy(facts_of(name, kind, shape[0], (len(shape),), entropy, draw), draw, log_prob)
 
 
 def eight_gaussians(num_classes: int = 91, scale: float = 0.2, limit: float = 3.0) -> Toy:
@@ -161,7 +161,7 @@ def markov(length: int = 64) -> Toy:
         return np.log(start)[x[:, 0]] + _log(chain)[x[:, :-1], x[:, 1:]].sum(axis=1)
 
     entropy = first + (length - 1) * rate
-    facts = _facts("a chain of letters", TextFacts, 27, (length,), entropy, draw)
+    facts = facts_of("a chain of letters", TextFacts, 27, (length,), entropy, draw)
     return Toy(dataclasses.replace(facts, alphabet=ALPHABET), draw, log_prob)
 
 
@@ -170,7 +170,7 @@ def _log(p: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(p, 1e-300))
 
 
-def _facts(
+def facts_of(
     name: str,
     kind: type[Facts],
     num_classes: int,

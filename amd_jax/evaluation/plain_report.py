@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from amd_jax.evaluation import gallery
+from amd_jax.evaluation import gallery, means
 from amd_jax.facts import UNUSED_SIGN, Facts
 from amd_jax.types import Dataset, Model, Params
 
@@ -44,11 +44,14 @@ class PlainReport:
         self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
         """How samples (N, ...) are beside the data; nothing where no measure is known."""
-        return []
+        found = self.measures(drawn, data)
+        return [f"samples that are valid: {found['valid'][0]:.1%}"] if "valid" in found else []
 
     def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
-        """Figures of samples (N, ...), each with its standard error; none where none is known."""
-        return {}
+        """The share that is valid, of data that tell by `valid(x)` which rows are."""
+        if not hasattr(data, "valid"):
+            return {}
+        return {"valid": means.ratio(data.valid(drawn), np.ones(len(drawn)))}
 
     def yardsticks(
         self, data: Dataset, split: str, number: int | None

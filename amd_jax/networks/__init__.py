@@ -6,23 +6,27 @@ causal networks `(x, *, train) -> logits`, which also walk (`models.Autoregressi
 
 from amd_jax.networks.causal_lstm import CausalLSTM
 from amd_jax.networks.causal_transformer import CausalTransformer
-from amd_jax.networks.context import ContextLSTM, MapContext, PointwiseContext
+from amd_jax.networks.context import ClassTable, ContextLSTM, MapContext, PointwiseContext
 from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
 from amd_jax.networks.hollow_map import HollowMap
 from amd_jax.networks.linear_transformer import LinearTransformer
 from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
+from amd_jax.networks.mlp import MLP
 from amd_jax.networks.past import MADE, PastLSTM
+from amd_jax.networks.sets import SetTransformer
 from amd_jax.networks.transformer import Transformer
 from amd_jax.networks.transformer_xl import TransformerXL
 from amd_jax.networks.unet import UNet
 
 __all__ = [
     "MADE",
+    "MLP",
     "AutoregressiveLSTM",
     "BidirectionalLSTM",
     "CausalLSTM",
     "CausalTransformer",
+    "ClassTable",
     "ContextLSTM",
     "DenseNet",
     "Hollow",
@@ -31,6 +35,7 @@ __all__ = [
     "MapContext",
     "PastLSTM",
     "PointwiseContext",
+    "SetTransformer",
     "Transformer",
     "TransformerXL",
     "UNet",

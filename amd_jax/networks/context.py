@@ -62,6 +62,30 @@ class PointwiseContext(nn.Module):
         return out(h.astype(jnp.float32))
 
 
+class ClassTable(nn.Module):
+    """Numbers of each class, looked up: x (B, ...) -> (B, ..., num_outputs).
+
+    They start at `start` and normal noise of the scale `spread` around it, each (num_outputs,) or
+    one for all.
+    """
+
+    num_classes: int
+    num_outputs: int
+    start: tuple[float, ...] = (0.0,)
+    spread: tuple[float, ...] = (1.0,)
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The numbers of tokens x (B, ...); `train` changes nothing."""
+        del train
+
+        def init(rng: Array, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+            noise = jax.random.normal(rng, shape, dtype)
+            return jnp.asarray(self.start) + jnp.asarray(self.spread) * noise
+
+        return nn.Embed(self.num_classes, self.num_outputs, embedding_init=init, name="table")(x)
+
+
 class MapContext(nn.Module):
     """Numbers that say how to lift each pixel, given those around: (B, H, W) -> (.., num_outputs).
 

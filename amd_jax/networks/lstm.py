@@ -94,7 +94,7 @@ def _bound(log_scale, scaling_factor):
     return jnp.tanh(log_scale / jnp.maximum(largest, 1.0)) * largest
 
 
-def _first_parameters(components):
+def first_parameters(components):
     """Biases whose logistics lie apart, so that each finds its own share: (..., P)."""
 
     def init(rng, shape, dtype=jnp.float32):
@@ -132,7 +132,7 @@ class ChannelNet(nn.Module):
         h = gelu(h.astype(v.dtype)).astype(jnp.float32)
         small = nn.initializers.variance_scaling(0.01, "fan_in", "normal", batch_axis=0)
         kernel = self.param("out", small, (channels, hidden, out_size))
-        bias = self.param("out_bias", _first_parameters(self.components), (channels, out_size))
+        bias = self.param("out_bias", first_parameters(self.components), (channels, out_size))
         raw = jnp.einsum("...ch,chp->...cp", h, kernel[some]) + bias[some]
         return raw if channel is None else raw[..., 0, :]
 
@@ -226,7 +226,7 @@ class BidirectionalLSTM(nn.Module):
             h = bidirectional(h, self.features, i)
         h = gelu(Linear(self.features, name="narrow")(h))
         small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
-        bias = _first_parameters(self.components)
+        bias = first_parameters(self.components)
         size = self.channels * (2 + 3 * self.components)
         raw = Linear(size, kernel_init=small, bias_init=bias, name="out")(h.astype(jnp.float32))
         return MixtureParameters(self.components, name="bounds")(

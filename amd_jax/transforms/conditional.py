@@ -46,6 +46,14 @@ class Beside:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Given(Coupling):
+    """A bijection of every channel after the context, which passes and alone says how."""
+
+    def _split(self, x: Array) -> tuple[Array, Array]:
+        return x[..., : self.context], x[..., self.context :]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ConditionalFlow:
     """q(u | x): noise e, moved by transforms that see features of x.
 
@@ -82,12 +90,25 @@ class ConditionalFlow:
         state, nats = self.chain.forward(params, rng, state, train=train)
         return state[..., self.context :].reshape(*x.shape, *self.event), log_e - nats
 
+    def log_prob(self, params: Params, z: Array, x: Array) -> Nats:
+        """Log-density of z (B, ..., *event) given x, which may broadcast: (B,) in nats."""
+        z = z.reshape(*z.shape[: z.ndim - len(self.event)], -1)
+        features = self._features(params, None, x, train=False)
+        features = jnp.broadcast_to(features, (*z.shape[:-1], self.context))
+        rng = jax.random.key(0)  # of bijections, which draw nothing
+        state = self.chain.inverse(params, rng, jnp.concatenate([features, z], axis=-1))
+        _, nats = self.chain.forward(params, rng, state)
+        return self.noise.log_prob({}, state[..., self.context :]) - nats
+
+    def _features(self, params: Params, rng: Key, x: Array, *, train: bool) -> Array:
+        """Features of x: (B, ..., context)."""
+        found, shape = params["context"], (*x.shape, self.context)
+        return conditioner.apply(self.network, found, rng, x, shape, train=train)
+
     def _start(self, params: Params, rng: Key, x: Array, *, train: bool) -> tuple[Array, Nats]:
         """Features of x beside fresh noise, and the noise's log-density (B,)."""
         rng_noise, rng_dropout = jax.random.split(rng)
-        shape = (*x.shape, self.context)
-        found = params["context"]
-        features = conditioner.apply(self.network, found, rng_dropout, x, shape, train=train)
+        features = self._features(params, rng_dropout, x, train=train)
         e = self.noise.sample({}, rng_noise, (*x.shape, math.prod(self.event)))
         return jnp.concatenate([features, e], axis=-1), self.noise.log_prob({}, e)
 
@@ -113,4 +134,28 @@ def couplings(
             parts.append(Beside(context, Linear1x1()))
         outputs = (size - size // 2) * bijection.num_parameters
         parts.append(Coupling(conditioners(outputs), bijection, context))
+    return ConditionalFlow(noise, network, context, tuple(parts), event)
+
+
+def linear_flow(
+    noise: Law,
+    network: Any,
+    context: int,
+    event: tuple[int, ...],
+    steps: int,
+    conditioners: Callable[[int], Any],
+    bijection: Any,
+) -> ConditionalFlow:
+    """As `couplings`, but all latents move, given the context alone, before each of the rotations.
+
+    Lippe and Gavves, 2021, sec. 3.1: the flow of one class.
+    """
+    size = math.prod(event)
+    parts: list[Transform] = []
+    for _ in range(steps):
+        parts.append(Given(conditioners(size * bijection.num_parameters), bijection, context))
+        if size > 1:
+            outputs = (size - size // 2) * bijection.num_parameters
+            parts.append(Beside(context, Linear1x1()))
+            parts.append(Coupling(conditioners(outputs), bijection, context))
     return ConditionalFlow(noise, network, context, tuple(parts), event)

@@ -212,7 +212,7 @@ class Conditional:
         return conditioner.init(self.network, rng, x, self._shape(x))
 
     def log_prob(self, params: Params, z: Array, x: Array) -> Nats:
-        """Log-density of z (B, ..., *event) given x: (B,) in nats."""
+        """Log-density of z (B, ..., *event) given x, which may broadcast: (B,) in nats."""
         theta = conditioner.apply(self.network, params, None, x, self._shape(x))
         return categorical.sum_event(self.family.log_prob(theta, z))
 

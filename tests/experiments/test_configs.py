@@ -31,6 +31,7 @@ D3PM = {**TRANSFORMER, "optimizer.warmup_steps": 6}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
+SETS = {"couplings": 2, "network.components": 2, **TRANSFORMER}
 DENSE = {"blocks": 1, "growth": 4, "depth": 1, "width": 8}
 NETWORK = {f"network.{name}": value for name, value in DENSE.items()}
 MAP_FLOW = {
@@ -51,6 +52,11 @@ SHRUNK = {
     "text8_argmax_coupling:enwik8": {"couplings": 2, **FLOW},
     "text8_dequantize": FLOW,
     "text8_dequantize uniform": {"variational": False, "couplings": 2, **FLOW},
+    "text8_cnf": LSTM,
+    "text8_cnf:enwik8": LSTM,
+    "own_text_cnf": {"data.length": 16, **LSTM},
+    "set_shuffling": SETS,
+    "set_shuffling:summation": {"size": 4, "total": 10, **SETS},
     "quickstart": {"length": 32, **HOLLOW},
     "own_text": {"data.length": 32, **HOLLOW},
     "own_text_infilling": {"data.length": 32, **HOLLOW},

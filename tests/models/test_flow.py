@@ -19,7 +19,7 @@ DRAWS = 10_000  # per sequence
 K = 4
 BASES = {2: 2, 3: 2, K: 1}  # base -> digits for K classes; base 3 leaves 5 of 9 codes unused
 slow = functools.partial(pytest.param, marks=pytest.mark.slow)
-QUICK = [("binary", 2), ("gumbel", 3), ("gumbel_threshold", 2), ("variational", 2)]
+QUICK = [("binary", 2), ("gumbel", 3), ("gumbel_threshold", 2), ("variational", 2), ("mixture", 3)]
 CASES = [
     (lift, base, "none") if (lift, base) in QUICK else slow(lift, base, "none")
     for lift in zoo.LIFTS
@@ -31,7 +31,9 @@ DEEP = [
     slow("gumbel", K, "coupling"),
     slow("uniform", 2, "coupling"),
 ]
-DEEP += [slow(lift, 2, "autoregressive") for lift in ("binary", "argmax", "variational")]
+DEEP += [
+    slow(lift, 2, "autoregressive") for lift in ("binary", "argmax", "variational", "mixture")
+]
 
 
 class Measured(NamedTuple):
@@ -101,7 +103,10 @@ def test_the_mean_elbo_is_a_bound(lift, base, layers):
     assert (elbo <= np.log(counts.clip(1) / len(found.samples)) + slack)[often].all()
 
 
-@pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
+KEPT = [case for case in CASES + DEEP if getattr(case, "values", case)[0] not in zoo.DECODED]
+
+
+@pytest.mark.parametrize(("lift", "base", "layers"), KEPT)
 def test_inverse_undoes_forward(lift, base, layers):
     model = zoo.flow(lift, base, K, layers)
     params = parameters(model, K)

@@ -1,0 +1,25 @@
+"""A network of each place by itself."""
+
+import flax.linen as nn
+
+from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.precision import Dense
+from amd_jax.types import Array
+
+
+class MLP(nn.Module):
+    """Dense layers: (..., C) -> (..., num_outputs), which start at zero."""
+
+    num_outputs: int
+    width: int = 64
+    layers: int = 2  # hidden ones
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The outputs for x; `train` changes nothing."""
+        del train
+        check_sizes(width=self.width)
+        for i in range(self.layers):
+            x = nn.gelu(Dense(self.width, name=f"wide_{i}")(x))
+        zeros = nn.initializers.zeros
+        return Dense(self.num_outputs, kernel_init=zeros, name="out")(x)

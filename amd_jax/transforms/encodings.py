@@ -1,0 +1,105 @@
+"""Encodings: a class becomes a draw from a law of its own, and a decoder says whose draw it is.
+
+Each `forward` maps classes x to z ~ q(z | x) and to log p(x | z) - log q(z | x); `inverse` draws
+x ~ p(x | z). Categorical normalising flows: Lippe and Gavves, 2021, sec. 3.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from amd_jax.ops import categorical
+from amd_jax.transforms import conditioner
+from amd_jax.types import Array, Key, Nats, Params
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bayes:
+    """p(x | z) ∝ π_x q(z | x): the posterior of an encoder that reads each token by itself.
+
+    On the base Σ_k π_k q(z | k) of every place each single draw of the bound is log π_x.
+    """
+
+    log_prior: Any = 0.0  # log π (K,), not necessarily normalised; 0 for a uniform one
+
+    def init(self, rng: Key, z: Array, num_classes: int) -> Params:
+        """It has no parameters of its own."""
+        return {}
+
+    def log_probs(self, params: Params, z: Array, num_classes: int, log_q: Callable) -> Array:
+        """log p(x = k | z) of every k, z (B, ..., D) -> (B, ..., K); `log_q()` has its shape."""
+        return jax.nn.log_softmax(self.log_prior + log_q())
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Learned:
+    """p(x | z) read off z by a network, for any encoder."""
+
+    network: Any  # a `conditioner`: z (B, ..., D) -> logits (B, ..., K)
+
+    def init(self, rng: Key, z: Array, num_classes: int) -> Params:
+        """Parameters for latents like `z` (B, ..., D)."""
+        return conditioner.init(self.network, rng, z, (*z.shape[:-1], num_classes))
+
+    def log_probs(self, params: Params, z: Array, num_classes: int, log_q: Callable) -> Array:
+        """log p(x = k | z) of every k, z (B, ..., D) -> (B, ..., K); does without `log_q`."""
+        shape = (*z.shape[:-1], num_classes)
+        return jax.nn.log_softmax(conditioner.apply(self.network, params, None, z, shape))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoding:
+    """z ~ q(z | x), decoded by p(x | z).
+
+    A logistic of its own for each class is their mixture encoding (`laws.Conditional`), a flow
+    given the class their linear flows (`conditional.linear_flow`), and a flow given all tokens,
+    with a `Learned` decoder, their variational encoding. They decode by argmax, and draw noise
+    that is truncated at 5e-5 without a word of it in q; here both are what the bound says.
+    """
+
+    num_classes: int  # K
+    encoder: Any  # q(z | x), z (B, ..., D): event=(D,); with Bayes its `log_prob` is asked for
+    decoder: Any = Bayes()
+
+    def init(self, rng: Key, x: Array) -> Params:
+        rng_encoder, rng_draw, rng_decoder = jax.random.split(rng, 3)
+        params = {"encoder": self.encoder.init(rng_encoder, x)}
+        z, _ = self.encoder.sample_and_log_prob(params["encoder"], rng_draw, x)
+        decoder = self.decoder.init(rng_decoder, z, self.num_classes)
+        return {**params, "decoder": decoder} if jax.tree.leaves(decoder) else params
+
+    def forward(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        """X (B, ...) int -> z (B, ..., D) and log p(x | z) - log q(z | x) (B,), in nats."""
+        z, log_q = self.encoder.sample_and_log_prob(params["encoder"], rng, x, train=train)
+        return z, self._decoded(params, z, x) - log_q
+
+    def decoded(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
+        """log p(x | z) of the draw that `forward` makes with the same key: (B,)."""
+        z, _ = self.encoder.sample_and_log_prob(params["encoder"], rng, x, train=train)
+        return self._decoded(params, z, x)
+
+    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+        return categorical.sample(rng, jnp.exp(self.log_probs(params, z)))
+
+    def log_probs(self, params: Params, z: Array) -> Array:
+        """log p(x = k | z) of every k: (B, ..., D) -> (B, ..., K)."""
+
+        def log_q() -> Array:
+            """log q(z | k) of every k, every place as a row by itself."""
+            rows, classes = z.reshape(-1, z.shape[-1]), jnp.arange(self.num_classes)
+            found = jax.vmap(lambda k: self.encoder.log_prob(params["encoder"], rows, k[None]))(
+                classes
+            )
+            return found.T.reshape(*z.shape[:-1], self.num_classes)
+
+        return self.decoder.log_probs(params.get("decoder", {}), z, self.num_classes, log_q)
+
+    def _decoded(self, params: Params, z: Array, x: Array) -> Nats:
+        """log p(x | z), and NaN for tokens of no class: (B,)."""
+        own = categorical.gather(self.log_probs(params, z), x)
+        return categorical.inside(x, self.num_classes) + categorical.sum_event(own)

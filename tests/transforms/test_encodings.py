@@ -1,0 +1,104 @@
+"""Encodings: on their own base every draw is exact, and decoders are Bayes' rule."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models, networks
+from amd_jax.ops import scalars
+from amd_jax.transforms import conditional, encodings, laws
+from tests import enumeration, zoo
+from tests.variants import quick
+
+K, DIM = 5, 3
+PRIOR = np.log([0.1, 0.3, 0.2, 0.35, 0.05])
+
+
+def encoder(kind):
+    if kind == "mixture":
+        table = networks.ClassTable(K, 2 * DIM, spread=(1.0, 0.3) * DIM)
+        return laws.Conditional(laws.LOGISTIC, table, (DIM,))
+    noise, make = laws.Fixed(laws.LOGISTIC), lambda outputs: networks.MLP(outputs, 8)
+    table, affine = networks.ClassTable(K, 4), scalars.Affine(1.0)
+    return conditional.linear_flow(noise, table, 4, (DIM,), 2, make, affine)
+
+
+def situation(kind):
+    """An encoding with shaken parameters, and rows."""
+    part = encodings.Encoding(K, encoder(kind), encodings.Bayes(PRIOR))
+    x = jnp.tile(jnp.asarray(enumeration.sequences(K, 2)), (20, 1))
+    return part, zoo.parameters(part, scale=0.3, data=x), x
+
+
+class OwnBase:
+    """Σ_k π_k q(z | k) of every place, by a loop over the classes."""
+
+    def __init__(self, part):
+        self.part = part
+
+    def log_prob(self, params, z):
+        rows = z.reshape(-1, DIM)
+        q = [
+            self.part.encoder.log_prob(params, rows, jnp.full(len(rows), k, jnp.int32))
+            for k in range(K)
+        ]
+        log_m = jax.nn.logsumexp(jnp.stack(q, axis=-1) + PRIOR, axis=-1)
+        return log_m.reshape(len(z), -1).sum(axis=1)
+
+
+@pytest.mark.parametrize("kind", quick(("mixture", "linear_flow"), "mixture"))
+def test_on_their_own_base_every_single_draw_is_log_p(kind):
+    part, params, x = situation(kind)
+    model = models.Flow((part,), OwnBase(part))
+    found = jax.jit(model.elbo)(
+        {"00_Encoding": params, "base": params["encoder"]}, jax.random.key(1), x
+    )
+    np.testing.assert_allclose(found, PRIOR[x].sum(axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", quick(("mixture", "linear_flow"), "mixture"))
+def test_densities_are_those_of_the_draws(kind):
+    """Of all rows together, and of one class that broadcasts."""
+    part, params, x = situation(kind)
+    z, log_q = part.encoder.sample_and_log_prob(params["encoder"], jax.random.key(2), x)
+    log_prob = functools.partial(part.encoder.log_prob, params["encoder"])
+    np.testing.assert_allclose(log_prob(z, x), log_q, rtol=1e-5, atol=1e-4)
+    rows = z.reshape(-1, DIM)
+    one, all = (log_prob(rows, jnp.full(n, 3, jnp.int32)) for n in (1, len(rows)))
+    np.testing.assert_allclose(one, all, rtol=1e-5, atol=1e-5)
+
+
+def test_a_token_of_no_class_has_no_probability():
+    part, params, x = situation("mixture")
+    x = x.at[1, 0].set(K).at[2, 1].set(-1)  # of which a table knows the first only
+    _, nats = jax.jit(part.forward)(params, jax.random.key(0), x)
+    assert np.isnan(nats).tolist() == [i in (1, 2) for i in range(len(x))]
+
+
+def test_decodes_by_draws_from_the_posterior():
+    part, params, _ = situation("mixture")
+    z = jax.random.normal(jax.random.key(3), (1, 1, DIM))
+    law = np.exp(part.log_probs(params, z))[0, 0]
+    assert np.sort(law)[-2] > 0.05
+    drawn = part.inverse(params, jax.random.key(4), jnp.tile(z, (5000, 1, 1)))
+    enumeration.assert_drawn_from(drawn, law)
+
+
+@pytest.mark.slow
+def test_a_learned_decoder_is_a_law_with_parameters_of_its_own():
+    part = encodings.Encoding(K, encoder("mixture"), encodings.Learned(networks.MLP(K, 8)))
+    x = jnp.zeros((2, 3), jnp.int32)
+    params = zoo.parameters(part, data=x)
+    assert sorted(params) == ["decoder", "encoder"]
+    z, _ = part.forward(params, jax.random.key(0), x)
+    log_p = part.log_probs(params, z)
+    assert log_p.shape == (2, 3, K)
+    np.testing.assert_allclose(jnp.exp(log_p).sum(axis=-1), 1, rtol=1e-5)
+    assert np.ptp(log_p, axis=0).max() > 1e-3
+    with pytest.raises(ValueError, match="its last axis have 5 numbers"):
+        encodings.Encoding(K, encoder("mixture"), encodings.Learned(networks.MLP(4))).init(
+            jax.random.key(0), x
+        )
