@@ -51,20 +51,35 @@ def a_map(facts: Any, file: Path) -> np.ndarray:
 
 def partly(facts: Any, asked: Asked) -> Partly:
     """A text with gaps, or a map with a hole; ValueError where one of them is missing."""
-    if isinstance(facts, MapFacts):
-        return _with_hole(facts, asked)
-    return _with_gaps(facts, asked)
-
-
-def _with_gaps(facts: Any, asked: Asked) -> Partly:
-    """A text, its gaps asked for, and filled up to the length of the data: (L,)."""
-    gap, nothing = asked.gap, asked.text is None and asked.input is None
-    if nothing or asked.hole is not None or not isinstance(facts, TextFacts):
+    if not isinstance(facts, MapFacts):
+        nothing = asked.text is None and asked.input is None
+        if nothing or asked.hole is not None or not isinstance(facts, TextFacts):
+            raise ValueError(
+                "--mode=infill takes a text with gaps, for a model of texts: "
+                f'--text="the {4 * asked.gap} of the".'
+            )
+        return with_gaps(facts, text(facts, asked), asked.gap)
+    if asked.input is None or asked.hole is None:
         raise ValueError(
-            "--mode=infill takes a text with gaps, for a model of texts: "
-            f'--text="the {4 * gap} of the".'
+            "--mode=infill takes a map with a hole, for a model of maps: --input=map.png "
+            "--hole=top,left,height,width."
         )
-    written = text(facts, asked)
+    try:
+        top, left, rows, columns = map(int, asked.hole.split(","))
+    except ValueError:
+        raise ValueError(
+            "A hole is four whole numbers, --hole=top,left,height,width in pixels; "
+            f"got {asked.hole!r}."
+        ) from None
+    unknown = hole(facts, top, left, rows, columns)
+    return Partly(a_map(facts, Path(asked.input)), ~unknown, unknown)
+
+
+def with_gaps(facts: TextFacts, written: str, gap: str) -> Partly:
+    """A text, its gaps asked for, and filled up to the length of the data: (L,).
+
+    `gap` stands for one unknown character. Raises ValueError for a text that cannot be filled.
+    """
     if len(gap) != 1 or gap in (facts.alphabet or ""):
         raise ValueError(
             f"A gap is one character that the data do not have; got {gap!r}. Give another --gap."
@@ -86,26 +101,14 @@ def _with_gaps(facts: Any, asked: Asked) -> Partly:
     return Partly(*(np.pad(part, (0, length - len(x))) for part in (x, ~gaps, gaps)))
 
 
-def _with_hole(facts: MapFacts, asked: Asked) -> Partly:
-    """A map, and its hole asked for: (H, W)."""
-    if asked.input is None or asked.hole is None:
-        raise ValueError(
-            "--mode=infill takes a map with a hole, for a model of maps: --input=map.png "
-            "--hole=top,left,height,width."
-        )
-    hole = np.zeros(facts.event_shape, bool)
-    try:
-        top, left, rows, columns = map(int, asked.hole.split(","))
-    except ValueError:
-        raise ValueError(
-            "A hole is four whole numbers, --hole=top,left,height,width in pixels; "
-            f"got {asked.hole!r}."
-        ) from None
+def hole(facts: MapFacts, top: int, left: int, rows: int, columns: int) -> np.ndarray:
+    """A rectangle of a map, bool (H, W); ValueError for one that does not lie in it."""
     height, width = facts.event_shape
     if not (0 <= top < top + rows <= height and 0 <= left < left + columns <= width):
         raise ValueError(
             f"A hole lies in the map, which has {height} x {width} pixels; {rows} x {columns} "
             f"pixels from row {top} and column {left}, counted from 0, do not."
         )
-    hole[top : top + rows, left : left + columns] = True
-    return Partly(a_map(facts, Path(asked.input)), ~hole, hole)
+    found = np.zeros(facts.event_shape, bool)
+    found[top : top + rows, left : left + columns] = True
+    return found

@@ -1,7 +1,7 @@
 """Gaps of a text, or a hole in a map, filled by a diffusion: --mode=infill."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -9,11 +9,13 @@ import numpy as np
 from amd_jax.evaluation import filling, gallery, means, report
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
-from amd_jax.types import Params
+from amd_jax.types import Model, Params
 
 from . import given
 from .flags import Asked, one
+from .given import Partly
 
+FILLINGS = 4  # of one row, unless told
 ROWS = 100  # with gaps, unless told
 
 
@@ -31,16 +33,38 @@ def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | N
             "Leave it out."
         )
     row = given.partly(run.facts, asked)
-    rows = (np.stack([part] * (asked.num_samples or 4)) for part in row)
-    rng = jax.random.key(asked.seed)
-    drawn, nats = gallery.infilled(run.model, params, rng, *rows, sampler=sampler)
-    drawn, told = np.asarray(drawn), [f"filling {i + 1}" for i in range(len(drawn))]
-    if nats is not None:
-        bits = -np.asarray(nats) / np.log(2)
-        likely, number = np.argsort(bits, kind="stable"), row.wanted.sum()
-        drawn, sure = drawn[likely], [f"{b:.1f} bits, {b / number:.2f} a" for b in bits[likely]]
-        told = [f"{one}: {how} {run.facts.unit}" for one, how in zip(told, sure, strict=True)]
-    print("\n".join(report.of(run.facts).filled(*row, drawn, told, place)))
+    how = {"number": asked.num_samples or FILLINGS, "seed": asked.seed, "sampler": sampler}
+    found = fillings(run.model, params, row, run.facts.unit, **how)
+    print("\n".join(report.of(run.facts).filled(*row, *found, place)))
+
+
+class Fillings(NamedTuple):
+    """Rows (N, ...) with what was unknown drawn, and a line on each."""
+
+    drawn: np.ndarray  # int32
+    told: list[str]
+
+
+def fillings(
+    model: Model,
+    params: Params,
+    row: Partly,
+    unit: str,
+    *,
+    number: int,
+    seed: int = 0,
+    sampler: Any = None,
+) -> Fillings:
+    """So many fillings of a row (...); with masks the likely ones first, each with its bits."""
+    rows, rng = (np.stack([part] * number) for part in row), jax.random.key(seed)
+    drawn, nats = gallery.infilled(model, params, rng, *rows, sampler=sampler)
+    drawn, told = np.asarray(drawn), [f"filling {i + 1}" for i in range(number)]
+    if nats is None:
+        return Fillings(drawn, told)
+    bits, size = -np.asarray(nats) / np.log(2), row.wanted.sum()
+    likely = np.argsort(bits, kind="stable")
+    sure = [f"{b:z.1f} bits, {b / size:z.2f} a {unit}" for b in bits[likely]]
+    return Fillings(drawn[likely], [f"{one}: {how}" for one, how in zip(told, sure, strict=True)])
 
 
 def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:

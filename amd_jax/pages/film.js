@@ -6,7 +6,8 @@
         | {kind: "map", frames: [{t, map: [[0, 1, ...], ...]}, ...],
            palette: [[r, g, b], ...], names: ["road", ...], unused: [r, g, b], noise: [r, g, b]}
 
-   A frame of text may have `pieces`, a list with what each token shows, in the place of `text`.
+   A frame of text may have `pieces`, a list with what each token shows, in the place of `text`;
+   one of a map may have a `name`, for those who do not see it.
    What differs from the frame before is marked. In a map -1 is a code of no class, a number
    beyond the palette is noise only, and null is a gap between two maps. Frames may come one by
    one: amdFilm(place, {kind: "text", frames: []}) and then add(frame).
@@ -107,8 +108,8 @@ const amdFilm = (() => {
           image.data.set([...colour(film, state), 255], 4 * place);
         });
         context.putImageData(image, 0, 0);
-        const t = film.frames[i].t.toFixed(2);
-        screen.setAttribute("aria-label", `State at t = ${t}: ${described(film, rows)}`);
+        const name = film.frames[i].name || `State at t = ${film.frames[i].t.toFixed(2)}`;
+        screen.setAttribute("aria-label", `${name}: ${described(film, rows)}`);
       },
     };
   }

@@ -1,4 +1,4 @@
-"""A page to play with: a text to correct, noise that becomes text or maps step by step.
+"""A page to play with: a text to correct, gaps to fill, noise that becomes text or maps.
 
     python -m experiments.demo --pretrained=wiki_text
     python -m experiments.demo --workdir=runs/quickstart

@@ -6,10 +6,12 @@ fields with their kind, default and help, and what is sent is checked against th
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amd_jax import options
+from amd_jax.models import corrections
 from amd_jax.options import Number
 
 MOST = 1_000_000  # of a number that counts: more than that would not end
@@ -22,7 +24,9 @@ def told(option: Any) -> dict[str, Any]:
     fields = [number for number in options.numbers(option) if type(number.default) is not tuple]
     numbers = [number._replace(kind=number.kind.__name__)._asdict() for number in fields]
     about = (type(option).__doc__ or "").strip().split("\n")[0]
-    return {"name": option.name, "about": about, "numbers": numbers}
+    about = re.sub("`(.*?)`", r"“\1”", about)  # as a page shows a name
+    how = {"about": about, "corrects": corrections.corrects(option)}
+    return {"name": option.name, "numbers": numbers, **how}
 
 
 def chosen(declared: Sequence[Any], asked: Mapping[str, Any], what: str) -> Any:

@@ -55,6 +55,9 @@ function showOption(form) {
     for (const part of form.querySelectorAll("[data-option], [data-about]")) {
       part.hidden = (part.dataset.option || part.dataset.about) !== select.value;
     }
+    const says = find("[data-says=option]", form);
+    const name = select.selectedOptions[0].textContent;
+    if (says) says.textContent = name[0].toUpperCase() + name.slice(1);
   });
 }
 
@@ -67,9 +70,10 @@ function working(form, ask, heard) {
   const [submit, stop] = ["[type=submit]", ".stop"].map((s) => find(s, form));
   let control = null;
 
+  /* A line on what went wrong; none takes it away. */
   function failed(line) {
     alert.textContent = line;
-    alert.hidden = false;
+    alert.hidden = !line;
   }
 
   function hear(message) {
@@ -90,7 +94,7 @@ function working(form, ask, heard) {
   async function work() {
     if (control) control.abort();
     const mine = (control = new AbortController());
-    alert.hidden = true;
+    failed("");
     stop.hidden = false;
     submit.disabled = true;
     bar.removeAttribute("value");
@@ -122,9 +126,13 @@ function working(form, ask, heard) {
     submit.disabled = false;
     submit.focus();
   });
+  find(".again", form)?.addEventListener("click", () => {
+    form.elements.seed.value = pick(9999);
+    work();
+  });
   addEventListener("pagehide", () => control?.abort());
   showOption(form);
-  return { failed, work };
+  return failed;
 }
 
 async function copy(text, button) {
@@ -142,78 +150,98 @@ function pick(most) {
   return Math.floor(Math.random() * (most + 1));
 }
 
-function correcting(form) {
-  const [box, count, place, verdict, before] = ["text", "count", "corrected", "verdict", "before"].map(
-    (id) => document.getElementById(id),
-  );
-  let found = null;
+/* Pieces (text, mark, what stood there) as text and <mark>; with `before` what stood there too. */
+function marked(pieces, before = false) {
+  const parts = document.createDocumentFragment();
+  for (const [text, mark, was] of pieces) {
+    if (mark === "changed" && before && was) {
+      const gone = document.createElement("del");
+      gone.textContent = was;
+      parts.append(gone);
+    }
+    if (!mark) {
+      parts.append(text);
+    } else {
+      const made = document.createElement("mark");
+      [made.className, made.textContent] = [mark, text];
+      parts.append(made);
+    }
+  }
+  return parts;
+}
 
+/* Tells how long the text of a form is, and lets Ctrl+Enter send it; a function that tells it. */
+function typed(form, box, count) {
   function counted() {
     count.textContent = Array.from(box.value).length.toLocaleString("en");
   }
-
-  function marked() {
-    const parts = document.createDocumentFragment();
-    for (const [text, mark, was] of found.pieces) {
-      if (mark === "changed" && before.checked && was) {
-        const gone = document.createElement("del");
-        gone.textContent = was;
-        parts.append(gone);
-      }
-      if (!mark) {
-        parts.append(text);
-      } else {
-        const made = document.createElement("mark");
-        [made.className, made.textContent] = [mark, text];
-        parts.append(made);
-      }
-    }
-    place.replaceChildren(parts);
-  }
-
-  const form_ = working(
-    form,
-    () => ({ text: box.value, ...optionOf(form) }),
-    (message, answer) => {
-      if (message.kind !== "corrected") return;
-      found = message;
-      marked();
-      const kept = message.foreign ? ` ${message.foreign.toLocaleString("en")} that the alphabet lacks, and so kept.` : "";
-      verdict.textContent = `${message.changed.toLocaleString("en")} changed.${kept}`;
-      find(".result", answer).hidden = false;
-    },
-  );
-
-  async function damage() {
-    try {
-      const rate = valueOf(document.getElementById("rate"));
-      const asked = { text: box.value, rate, seed: pick(model.seeds) };
-      for await (const message of messages("damage", asked)) {
-        if (message.kind === "damaged") box.value = message.text;
-        else if (message.kind === "error") form_.failed(message.line);
-      }
-      counted();
-    } catch (error) {
-      form_.failed(error.message);
-    }
-  }
-
   box.addEventListener("input", counted);
   box.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
-  before.addEventListener("change", marked);
-  document.getElementById("damage").addEventListener("click", () => {
-    find(".answer[data-for=correct] [role=alert]").hidden = true;
-    damage();
-  });
-  find(".answer[data-for=correct] .copy").addEventListener("click", (event) =>
-    copy(found.text, event.target),
-  );
   counted();
-  return (text) => {
+  return counted;
+}
+
+/* The one message of a piece of work of that kind; an error for what is told in its place. */
+async function answer(path, asked, kind) {
+  for await (const message of messages(path, asked)) {
+    if (message.kind === "error") throw new Error(message.line);
+    if (message.kind === kind) return message;
+  }
+  throw new Error("The server does not answer: is it running?");
+}
+
+function editing(form) {
+  const [box, count, place, verdict, before] = ["text", "count", "edited", "verdict", "before"].map(
+    (id) => document.getElementById(id),
+  );
+  const counted = typed(form, box, count);
+  let found = null;
+
+  function show() {
+    place.replaceChildren(marked(found.pieces, before.checked));
+  }
+
+  const failed = working(
+    form,
+    () => {
+      const seed = find("[data-option]:not([hidden]) [name=seed]", form);
+      return { text: box.value, ...(seed ? { seed: valueOf(seed) } : {}), ...optionOf(form) };
+    },
+    (message, within) => {
+      if (message.kind !== "edited") return;
+      found = message;
+      show();
+      const kept = message.foreign ? ` ${message.foreign.toLocaleString("en")} that the alphabet lacks, and so kept.` : "";
+      verdict.textContent = `${message.changed.toLocaleString("en")} changed.${kept}`;
+      find(".result", within).hidden = false;
+    },
+  );
+
+  async function damage() {
+    failed("");
+    try {
+      const rate = valueOf(document.getElementById("rate"));
+      const asked = { text: box.value, rate, seed: pick(model.seeds) };
+      put((await answer("damage", asked, "damaged")).text);
+    } catch (error) {
+      failed(error.message);
+    }
+  }
+
+  function put(text) {
     box.value = text;
     counted();
+  }
+
+  before.addEventListener("change", show);
+  document.getElementById("damage")?.addEventListener("click", damage);
+  find(".answer[data-for=edit] .copy").addEventListener("click", (event) =>
+    copy(found.text, event.target),
+  );
+  return ({ texts }) => {
+    put(texts[0]);
     box.focus();
   };
 }
@@ -236,10 +264,9 @@ function save(canvas) {
 }
 
 function drawing(form, take) {
-  const [place, notes, seed, number] = ["film", "notes", "seed", "number"].map((id) =>
-    document.getElementById(id),
-  );
-  let [film, player, texts] = [null, null, []];
+  const [place, notes] = ["film", "notes"].map((id) => document.getElementById(id));
+  const { number, seed } = form.elements;
+  let [film, player, drawn] = [null, null, null];
 
   function show(answer) {
     player = amdFilm(place, film);
@@ -253,10 +280,10 @@ function drawing(form, take) {
     find(".result", answer).hidden = false;
   }
 
-  const { work } = working(
+  working(
     form,
     () => {
-      [film, player, texts] = [{ ...model.film, frames: [] }, null, []];
+      [film, player, drawn] = [{ ...model.film, frames: [] }, null, null];
       notes.textContent = "";
       return { number: valueOf(number), seed: valueOf(seed), ...optionOf(form) };
     },
@@ -267,22 +294,23 @@ function drawing(form, take) {
         if (!player && !calm.matches) show(answer);
       } else if (message.kind === "drawn") {
         if (!player) show(answer);
-        texts = message.texts;
+        drawn = message;
         notes.textContent = message.notes.join(" ");
       }
     },
   );
 
-  document.getElementById("again").addEventListener("click", () => {
-    seed.value = pick(9999);
-    work();
-  });
-  find(".copy", form.parentElement.querySelector("[data-for=draw]"))?.addEventListener("click", (event) =>
-    copy(texts.join("\n\n"), event.target),
+  find(".answer[data-for=draw] .copy")?.addEventListener(
+    "click",
+    (event) => drawn && copy(drawn.texts.join("\n\n"), event.target),
   );
   document.getElementById("save")?.addEventListener("click", () => save(find("canvas", place)));
-  document.getElementById("take")?.addEventListener("click", () => texts.length && take(texts[0]));
+  document.getElementById("take")?.addEventListener(
+    "click",
+    () => drawn && take({ texts: drawn.texts, map: film.frames.at(-1).map }),
+  );
 }
 
-const correct = document.getElementById("correct");
-drawing(document.getElementById("draw"), correct && correcting(correct));
+const [edit, fill] = ["edit", "fill"].map((id) => document.getElementById(id));
+const takes = [edit && editing(edit), fill && filling(fill)]; // samples, each for its form
+drawing(document.getElementById("draw"), takes.find(Boolean));

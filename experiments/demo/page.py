@@ -8,13 +8,15 @@ import jinja2
 from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.pages import shows, texts
 
-from . import controls, work
+from . import controls, frames, received
 from .work import Work
 
 EXAMPLE = (
     "the history of the town begins in the middle ages when a small church was built on the north "
     "side of the river and a market was held there every year"
 )
+HIDDEN = slice(1, None, 12)  # words of the example, where gaps are filled
+HOLE = 3  # which part of the sides of a map is hidden at first, in the middle
 CALLED = {" ": "space", "\n": "line end", "\t": "tab"}
 SYMBOLS = 90  # of an alphabet in words, at most
 
@@ -38,12 +40,15 @@ def of(shown: Work) -> str:
         sentence=sentence(shown),
         told=told(shown),
         example=example(facts),
+        gap=received.gap_of(facts),
+        gaps=with_gaps(facts),
+        hole=hole(facts),
         alphabet=symbols(facts),
         legend=shows.legend(facts),
         samplers=[controls.told(option) for option in shown.samplers],
         editors=[controls.told(option) for option in shown.editors],
-        film=work.empty_film(facts),
-        longest=work.LONGEST,
+        film=frames.empty_film(facts),
+        longest=received.LONGEST,
         seeds=controls.SEEDS,
     )
 
@@ -60,10 +65,15 @@ def sentence(shown: Work) -> str:
     size = " × ".join(map(str, facts.event_shape))
     units = "characters" if isinstance(facts, TextFacts) else f"{facts.unit}s"
     what = f"A {type(shown.model).__name__.lower()} over {facts.rows} of {size} {units}."
-    come = f"watch noise become {noun(facts)}" if shown.walks else f"draw {facts.rows} from it"
-    if shown.editors:
-        return f"{what} Type a text and have it corrected, or {come}."
-    return f"{what} {come[0].upper()}{come[1:]}."
+    did = " or ".join(editor.done for editor in shown.editors)
+    ways = [f"have a text {did}"] if did else []
+    if shown.fills:
+        ways.append("fill gaps in a text" if shown.of_texts else "fill a hole in a map")
+    ways.append(
+        f"watch noise become {noun(facts)}" if shown.walks else f"draw {facts.rows} from it"
+    )
+    can = ", or ".join([", ".join(ways[:-1]), ways[-1]]) if ways[1:] else ways[0]
+    return f"{what} {can[0].upper()}{can[1:]}."
 
 
 def told(shown: Work) -> str:
@@ -79,6 +89,23 @@ def example(facts: Facts) -> str:
     if not isinstance(facts, TextFacts) or not all(facts.known(EXAMPLE)):
         return ""
     return EXAMPLE
+
+
+def with_gaps(facts: Facts) -> str:
+    """The example with gaps, as much of it as the data are long; else nothing."""
+    words = example(facts)[: facts.event_shape[0]].split(" ")
+    words[HIDDEN] = [received.gap_of(facts) * len(word) for word in words[HIDDEN]]
+    return " ".join(words)
+
+
+def hole(facts: Facts) -> dict[str, tuple[int, int]]:
+    """The numbers of the first hole in a map, each with the largest that it can be."""
+    if not isinstance(facts, MapFacts):
+        return {}
+    size = [max(1, side // HOLE) for side in facts.event_shape]
+    start = [(side - part) // 2 for side, part in zip(facts.event_shape, size, strict=True)]
+    most = [*(side - 1 for side in facts.event_shape), *facts.event_shape]
+    return dict(zip(received.HOLE, zip([*start, *size], most, strict=True), strict=True))
 
 
 def symbols(facts: Facts) -> str:

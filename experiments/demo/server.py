@@ -41,6 +41,7 @@ ASSETS = {  # address -> its kind, and where it lies
     "/style.css": ("text/css", templates.asset),
     "/film.js": ("text/javascript", templates.asset),
     "/demo.css": ("text/css", page.asset),
+    "/fill.js": ("text/javascript", page.asset),
     "/demo.js": ("text/javascript", page.asset),
 }
 
@@ -61,18 +62,23 @@ def app(shown: Work, *, only_local: bool = True) -> Starlette:
     async def front(request: Request) -> Response:
         return HTMLResponse(page.of(shown))
 
+    asked_for = {
+        **{"/edit": shown.edit, "/fill": shown.fill, "/draw": shown.draw},
+        **{"/damage": at_once(shown.damage), "/open": at_once(shown.open)},
+    }
     return Starlette(
         routes=[
             Route("/", front),
             *(Route(path, file_of(path)) for path in ASSETS),
-            Route("/correct", answering(shown.correct), methods=["POST"]),
-            Route("/draw", answering(shown.draw), methods=["POST"]),
-            Route(
-                "/damage", answering(lambda asked: iter([shown.damage(asked)])), methods=["POST"]
-            ),
+            *(Route(path, answering(do), methods=["POST"]) for path, do in asked_for.items()),
         ],
         middleware=[Middleware(Guard, names=LOCAL if only_local else None)],
     )
+
+
+def at_once(do: Callable[[dict], Message]) -> Callable[[dict], Iterator[Message]]:
+    """Work that has one message."""
+    return lambda asked: iter([do(asked)])
 
 
 def file_of(path: str) -> Callable:
@@ -91,7 +97,7 @@ async def sent(request: Request) -> dict[str, Any] | str:
     async for chunk in request.stream():
         found += chunk
         if len(found) > LARGEST:
-            return f"A request has at most {LARGEST:,} bytes. Give the text in parts."
+            return f"A request has at most {LARGEST:,} bytes. Give less at a time."
     try:
         asked = json.loads(found)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What the page asks of a model: a text corrected, samples as they come about, a text damaged.
+"""What the page asks of a model: a text edited, gaps filled, samples as they come about.
 
 Each piece of work gives messages, values of JSON with a `kind`, as soon as there is something to
 tell: whoever has gone in between is not worked for. What cannot be done raises ValueError first.
@@ -12,22 +12,20 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax.evaluation import correction, gallery, plane, report
-from amd_jax.facts import UNKNOWN_SIGN, UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.evaluation import correction, filling, gallery, report
+from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import corrections
-from amd_jax.pages import films, texts
 from amd_jax.types import Params
 
-from . import controls
+from .. import given, infilling
+from . import controls, frames, marked, received
 
 Message = dict[str, Any]
-LONGEST = 16_384  # characters of a text
 STATES = 41  # of a walk that are shown, at most
 TOKENS = 1 << 15  # of all samples together
 SAMPLES = 64
+FILLINGS = 16  # of one row, at most
 POINTS = 100_000
-SHADES = 256
-PRINTABLE = "".join(map(chr, range(32, 127)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,9 +45,29 @@ class Work:
 
     @property
     def editors(self) -> tuple[Any, ...]:
-        """What corrects a text; none for data that are no text."""
-        declared = getattr(self.model, "editors", ()) if isinstance(self.facts, TextFacts) else ()
-        return tuple(filter(corrections.corrects, declared))
+        """What edits a text; none for data that are no text."""
+        return tuple(getattr(self.model, "editors", ())) if self.of_texts else ()
+
+    @property
+    def corrects(self) -> bool:
+        """Whether one of these puts wrong characters right."""
+        return any(map(corrections.corrects, self.editors))
+
+    @property
+    def fills(self) -> bool:
+        """Whether gaps of a text, or a hole in a map, are filled."""
+        shown = isinstance(self.facts, TextFacts | MapFacts)
+        return shown and getattr(self.model, "fills_gaps", False)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether fillings have exact probabilities."""
+        return self.fills and filling.is_exact(self.model)
+
+    @property
+    def of_texts(self) -> bool:
+        """Whether the data are text."""
+        return isinstance(self.facts, TextFacts)
 
     @property
     def walks(self) -> bool:
@@ -74,42 +92,94 @@ class Work:
             return POINTS
         return max(1, min(SAMPLES, TOKENS // math.prod(self.facts.event_shape)))
 
-    def correct(self, asked: Mapping[str, Any]) -> Iterator[Message]:
-        """A text, and the option and numbers of an editor -> how far it is, then its pieces."""
+    @property
+    def fillings(self) -> int:
+        """How many fillings are drawn unless a number is asked for."""
+        return min(self.most_fillings, infilling.FILLINGS)
+
+    @property
+    def most_fillings(self) -> int:
+        """How many fillings can be asked for: they are drawn at once."""
+        return min(self.most, FILLINGS)
+
+    def edit(self, asked: Mapping[str, Any]) -> Iterator[Message]:
+        """A text, seed, and the option and numbers of an editor -> how far it is, then pieces."""
         if not self.editors:
+            raise ValueError(f"{self.name} edits no texts: its model declares no editor of them.")
+        editor = controls.chosen(self.editors, asked, "editor")
+        text, seed = received.text_of(asked), received.seed_of(asked)
+        return self._edited(editor, text, report.of(self.facts).tokens(text), seed)
+
+    def fill(self, asked: Mapping[str, Any]) -> Iterator[Message]:
+        """A text with gaps, or a map and its hole, and what `draw` takes -> several fillings."""
+        if not self.fills:
             raise ValueError(
-                f"{self.name} corrects no texts: its model declares no editor for that."
+                f"{self.name} fills no gaps: that takes a model of texts or maps with masks, or "
+                "with a network that sees what is known."
             )
-        editor, text = controls.chosen(self.editors, asked, "editor"), text_of(asked)
-        return self._corrected(editor, text, report.of(self.facts).tokens(text))
+        how = self._how_to_draw(asked, self.most_fillings, self.fillings)
+        return self._filled(received.partly_of(self.facts, asked), *how)
 
     def draw(self, asked: Mapping[str, Any]) -> Iterator[Message]:
         """Number, seed, and the option and numbers of a sampler -> states, then what came out."""
-        sampler = controls.chosen(self.samplers, asked, "sampler") if self.samplers else None
-        number = controls.whole("samples", asked.get("number"), 1, self.most, self.number)
-        rng = jax.random.key(seed_of(asked))
-        if hasattr(sampler, "times"):
-            sampler.times(self.model.steps)  # or ValueError
+        sampler, number, seed = self._how_to_draw(asked, self.most, self.number)
+        rng = jax.random.key(seed)
         return (self._walked if self.walks else self._drawn)(sampler, number, rng)
 
     def damage(self, asked: Mapping[str, Any]) -> Message:
         """A text, a rate and a seed -> the text with some characters replaced by others."""
-        if not isinstance(self.facts, TextFacts):
+        if not self.of_texts:
             raise ValueError(f"{self.name} is no model of texts: there is none to damage.")
-        text, rate = text_of(asked), asked.get("rate")
+        text, rate = received.text_of(asked), asked.get("rate")
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < 1:
             raise ValueError(f"The share of characters to damage is in (0, 1); got {rate!r:.60}.")
-        return {"kind": "damaged", "text": damaged(self.facts, text, rate, seed_of(asked))}
+        found = marked.damaged(self.facts, text, rate, received.seed_of(asked))
+        return {"kind": "damaged", "text": found}
 
-    def _corrected(self, editor: Any, text: str, x: np.ndarray) -> Iterator[Message]:
+    def open(self, asked: Mapping[str, Any]) -> Message:
+        """A map in a file -> the map, as the page takes it."""
+        if not isinstance(self.facts, MapFacts):
+            raise ValueError(f"{self.name} is no model of maps: there is none to open.")
+        return {"kind": "opened", "map": received.opened(self.facts, asked).tolist()}
+
+    def _how_to_draw(
+        self, asked: Mapping[str, Any], most: int, usual: int
+    ) -> tuple[Any, int, int]:
+        """The sampler of a request, how many to draw, and the seed; or ValueError."""
+        sampler = controls.chosen(self.samplers, asked, "sampler") if self.samplers else None
+        number = controls.whole("samples", asked.get("number"), 1, most, usual)
+        if hasattr(sampler, "times"):
+            sampler.times(self.model.steps)  # or ValueError
+        return sampler, number, received.seed_of(asked)
+
+    def _edited(self, editor: Any, text: str, x: np.ndarray, seed: int) -> Iterator[Message]:
         """Piece after piece of the tokens of a text (L,)."""
         (length,), found = self.facts.event_shape, []
         for start in range(0, len(x), length):
-            piece = x[start : start + length]
-            yield from self._first_time(editor, len(piece))
+            piece = x[None, start : start + length]
+            yield from self._first_time(editor, piece.shape)
             yield {"kind": "progress", "done": start, "of": len(x)}
-            found.append(correction.edited(editor, self.model, self.params, piece[None])[0])
-        yield corrected(self.facts, text, x, np.concatenate(found))
+            how = {"seed": seed, "first": start}
+            found.append(correction.edited(editor, self.model, self.params, piece, **how)[0])
+        yield marked.edited(self.facts, text, x, np.concatenate(found))
+
+    def _filled(
+        self, row: given.Partly, sampler: Any, number: int, seed: int
+    ) -> Iterator[Message]:
+        """Fillings of a row (...), with masks the likely ones first."""
+        yield from self._first_time("fill", sampler, number)
+        how = {"number": number, "seed": seed, "sampler": sampler}
+        unit = self.facts.unit
+        drawn, told = infilling.fillings(self.model, self.params, row, unit, **how)
+        if self.of_texts:
+            part = self.facts, row.known | row.wanted, row.wanted
+            found = [marked.filled(*part, x, one) for x, one in zip(drawn, told, strict=True)]
+        else:
+            found = [
+                frames.of(0.0, x[None], self.facts) | {"name": one}
+                for x, one in zip(drawn, told, strict=True)
+            ]
+        yield {"kind": "filled", "fillings": found}
 
     def _walked(self, sampler: Any, number: int, rng: Any) -> Iterator[Message]:
         """The states of some samples on their way from noise to data."""
@@ -119,7 +189,12 @@ class Work:
         count = states_of(steps)
         walk = self.model.walk(self.params, rng, shape, count, sampler)
         for i, (t, x) in enumerate(walk):
-            yield {"kind": "state", "frame": frame(t, x, self.facts), "done": i + 1, "of": count}
+            yield {
+                "kind": "state",
+                "frame": frames.of(t, x, self.facts),
+                "done": i + 1,
+                "of": count,
+            }
         yield self._drawn_out(x)
 
     def _drawn(self, sampler: Any, number: int, rng: Any) -> Iterator[Message]:
@@ -127,7 +202,7 @@ class Work:
         shape = (number, *self.facts.event_shape)
         yield from self._first_time(sampler, number)
         x = gallery.samples(self.model, self.params, rng, shape, sampler)
-        yield {"kind": "state", "frame": frame(0.0, x, self.facts), "done": 1, "of": 1}
+        yield {"kind": "state", "frame": frames.of(0.0, x, self.facts), "done": 1, "of": 1}
         yield self._drawn_out(x)
 
     def _drawn_out(self, x: np.ndarray) -> Message:
@@ -151,90 +226,3 @@ def states_of(steps: int) -> int:
     """
     equal = [parts for parts in range(STATES // 2, STATES) if steps % parts == 0]
     return min(steps, max(equal, default=STATES - 1)) + 1
-
-
-def seed_of(asked: Mapping[str, Any]) -> int:
-    """The seed of a request, or 0."""
-    return controls.whole("seed", asked.get("seed"), 0, controls.SEEDS, 0)
-
-
-def text_of(asked: Mapping[str, Any]) -> str:
-    """The text of a request, without halves of characters; ValueError if it is too long."""
-    text = asked.get("text")
-    if not isinstance(text, str):
-        raise ValueError(f"text is a text; got {text!r:.60}.")
-    if len(text) > LONGEST:
-        raise ValueError(
-            f"A text has at most {LONGEST:,} characters here; this one has {len(text):,}. Give it "
-            "in parts, or use --mode=correct --input=FILE."
-        )
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return whole.replace("\r\n", "\n")
-
-
-def corrected(facts: TextFacts, text: str, before: np.ndarray, after: np.ndarray) -> Message:
-    """A corrected text in pieces (text, mark, what stood there), and what is to be said of it.
-
-    The mark is "changed", "kept" of a character that the alphabet lacks, or "". `before` and
-    `after` are tokens (L,).
-    """
-    given, pieces = facts.pieces(before), facts.pieces(after)
-    marks = texts.marks(before, after, None)
-    foreign = [] if facts.alphabet is None else facts.known(text)
-    for i, known in enumerate(foreign):
-        if not known:
-            given[i] = pieces[i] = text[i]
-            marks[i] = "kept"
-    now, then = (texts.marked(one, marks) for one in (pieces, given))
-    if len(now) != len(then):  # bytes whose characters begin elsewhere
-        then = [texts.Piece("", mark) for _, mark in now]
-    pairs = zip(now, then, strict=True)
-    found = [[texts.shown(a), mark, texts.shown(b)] for (a, mark), (b, _) in pairs]
-    return {
-        "kind": "corrected",
-        "pieces": found,
-        "text": "".join(pieces),
-        "changed": marks.count("changed"),
-        "foreign": marks.count("kept"),
-    }
-
-
-def damaged(facts: TextFacts, text: str, rate: float, seed: int) -> str:
-    """A text in which a share of the characters that have a token are replaced at random."""
-    rng = np.random.default_rng(seed)
-    signs = PRINTABLE if facts.alphabet is None else facts.alphabet
-    signs = "".join(sign for sign in signs if sign.isprintable() and sign != UNKNOWN_SIGN)
-    places = [i for i, character in enumerate(text) if character in signs]
-    if not places or len(signs) < 2:
-        raise ValueError("The text has no character that could be replaced. Type some words.")
-    found = list(text)
-    for i in rng.choice(places, max(1, round(rate * len(places))), replace=False):
-        step = int(rng.integers(1, len(signs)))
-        found[i] = signs[(signs.index(text[i]) + step) % len(signs)]
-    return "".join(found)
-
-
-def frame(t: float, x: np.ndarray, facts: Facts) -> Message:
-    """States (N, ...) as a frame of `film.js`: maps in a square, texts one below the other."""
-    if isinstance(facts, MapFacts):
-        return {"t": t, "map": films.tiled(x)}
-    if isinstance(facts, PlaneFacts):
-        return {"t": t, "map": shaded(x, facts.num_classes)}
-    rows = [films.pieces(np.ravel(row), facts) for row in x]
-    return {"t": t, "pieces": sum((["\n\n", *row] for row in rows[1:]), rows[0])}
-
-
-def empty_film(facts: Facts) -> Message:
-    """A film of no frames yet, with the palette that its maps need."""
-    if isinstance(facts, PlaneFacts):
-        shades = [[shade] * 3 for shade in range(SHADES)]
-        return {"kind": "map", "frames": [], "palette": shades, "names": []}
-    nothing = np.zeros((1, *facts.event_shape), np.int32)
-    return films.of([(0.0, nothing)], facts) | {"frames": []}
-
-
-def shaded(x: np.ndarray, num_classes: int) -> list[list[int]]:
-    """Points (N, 2) as a square of K x K shades, the darker the more."""
-    share = plane.counts(np.asarray(x, np.int64), num_classes)
-    shade = 1 - np.sqrt(share / max(share.max(), 1e-30))
-    return np.round(shade * (SHADES - 1)).astype(int).tolist()

@@ -7,8 +7,10 @@ import socket
 import threading
 import time
 
+import numpy as np
 import pytest
 import uvicorn
+from PIL import Image
 
 from experiments.demo import server
 from tests import browser
@@ -18,7 +20,10 @@ from tests.runs.process import python
 
 pytestmark = pytest.mark.slow
 SENTENCE = "the quick brwwn fox jumps over 😀 the lazy dog"
-WORKS = {"text": works.text, "maps": works.maps, "flow": works.flow, "points": works.points}
+WORKS = {
+    **{"text": works.text, "maps": works.maps, "flow": works.flow, "points": works.points},
+    **{"gaps": works.masked, "holes": lambda: works.masked(works.MAPS)},
+}
 
 
 @contextlib.contextmanager
@@ -67,10 +72,14 @@ def test_is_quiet_narrow_and_accessible_before_and_after(kind, look):
         visit.assert_narrow()
         if kind == "text":
             page.fill("#text", SENTENCE)
-            page.click("#correct [type=submit]")
-            done(page, "correct")
+            page.click("#edit [type=submit]")
+            done(page, "edit")
         page.click("#draw [type=submit]")
         done(page, "draw")
+        if kind in ("gaps", "holes"):
+            page.fill("#gaps", "the ____k") if kind == "gaps" else page.click("#take")
+            page.click("#fill [type=submit]")
+            done(page, "fill")
         visit.assert_accessible()
         visit.assert_narrow()
         visit.assert_quiet()
@@ -90,14 +99,113 @@ def test_a_text_is_damaged_and_corrected_by_keyboard():
         assert given != SENTENCE
         page.focus("#text")
         page.keyboard.press("Control+Enter")
-        done(page, "correct")
-        assert page.inner_text("#corrected mark.kept") == "😀"
-        assert page.locator("#corrected mark.changed").count() > 0
+        done(page, "edit")
+        assert page.inner_text("#edited mark.kept") == "😀"
+        assert page.locator("#edited mark.changed").count() > 0
         tab_to(page, "#before")
         page.keyboard.press("Space")
-        assert page.locator("#corrected del").count() > 0
+        assert page.locator("#edited del").count() > 0
         assert re.match(r"\d+ changed. 1 that the alphabet lacks", page.inner_text("#verdict"))
         visit.assert_quiet()
+
+
+def test_an_editor_is_chosen_and_the_button_says_which():
+    with opened(works.text()) as visit:
+        page = visit.page
+        assert page.inner_text("#edit [type=submit]") == "Correct"
+        assert not page.is_visible("#edit [name=seed]")
+        page.select_option("#edit-option", "edit")
+        assert page.inner_text("#edit [type=submit]") == "Edit"
+        assert page.is_visible("#edit [name=seed]")
+        page.fill("#text", SENTENCE)
+        page.fill("#edit [data-number=strength]", "1")
+        page.fill("#edit [name=seed]", "3")
+        found = []
+        for _ in range(2):
+            page.click("#edit [type=submit]")
+            page.wait_for_timeout(100)
+            done(page, "edit")
+            found.append(page.inner_text("#edited"))
+            page.fill("#edit [name=seed]", "4")
+        assert found[0] != found[1] != SENTENCE
+        visit.assert_quiet()
+
+
+def test_gaps_are_filled_by_keyboard():
+    with opened(works.masked(), **browser.PHONE) as visit:
+        page = visit.page
+        tab_to(page, "#gaps")
+        page.keyboard.press("Control+A")
+        page.keyboard.type("the ____k f_x")
+        assert page.inner_text("#gaps-count") == "13"
+        page.fill("#fill-number", "3")
+        page.keyboard.press("Enter")
+        done(page, "fill")
+        names = page.locator("#fillings figcaption").all_inner_texts()
+        for i, name in enumerate(names):
+            assert re.match(rf"Filling {i + 1}: \d+\.\d bits", name)
+        assert len(names) == 3
+        for text in page.locator("#fillings pre").all_inner_texts():
+            assert re.fullmatch("the .{4}k f.x", text)
+        assert page.locator("#fillings mark.changed").count() == 6
+        page.fill("#gaps", "the fox")
+        page.keyboard.press("Control+Enter")
+        alert = page.locator(".answer[data-for=fill] [role=alert]")
+        alert.wait_for()
+        assert alert.inner_text() == "The text has no gap. Write _ for every unknown character."
+        visit.assert_quiet()
+
+
+def test_a_hole_is_drawn_in_a_sample_or_a_file_and_filled(tmp_path):
+    x = np.arange(24).reshape(4, 6) % 3
+    Image.fromarray(x.astype(np.uint8)).save(tmp_path / "mine.png")
+    Image.fromarray(np.zeros((3, 3), np.uint8)).save(tmp_path / "other.png")
+    with opened(works.masked(works.MAPS)) as visit:
+        page = visit.page
+        alert = page.locator(".answer[data-for=fill] [role=alert]")
+        page.click("#fill [type=submit]")
+        alert.filter(has_text="There is no map yet").wait_for()
+        page.set_input_files("#file", tmp_path / "other.png")
+        alert.filter(has_text="maps of 4 x 6 pixels; other.png has 3 x 3").wait_for()
+        page.set_input_files("#file", tmp_path / "mine.png")
+        page.locator("#given canvas").wait_for()
+        assert not alert.is_visible()
+        drag(page, (0.75, 0.3), (0.1, 0.9))  # row, column, as shares of the map
+        hole = [page.input_value(f"#hole-{name}") for name in ("top", "left", "height", "width")]
+        assert hole == ["0", "1", "4", "5"]
+        page.fill("#hole-height", "2")
+        row, column = np.indices((4, 6))
+        assert np.array_equal(np.reshape(page.evaluate(GREY), (4, 6)), (row < 2) & (column > 0))
+        page.click("#fill [type=submit]")
+        done(page, "fill")
+        canvases = page.locator("#fillings canvas")
+        assert canvases.count() == 4
+        assert canvases.first.get_attribute("aria-label").startswith("filling 1: ")
+        page.click("#draw [type=submit]")
+        done(page, "draw")
+        page.click("#take")
+        assert page.evaluate("document.activeElement.id") == "hole-top"
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(100)
+        done(page, "fill")
+        visit.assert_quiet()
+
+
+GREY = """() => {
+  const canvas = document.querySelector("#given canvas");
+  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const colour = (i) => data.slice(4 * i, 4 * i + 3).join();
+  return Array.from({length: data.length / 4}, (_, i) => colour(i) === model.film.noise.join());
+}"""
+
+
+def drag(page, start, end):
+    """Draws from one place of the given map to another, (row, column) as shares of its sides."""
+    page.locator("#given canvas").scroll_into_view_if_needed()
+    box = page.locator("#given canvas").bounding_box()
+    for (row, column), move in ((start, page.mouse.down), (end, page.mouse.up)):
+        page.mouse.move(box["x"] + column * box["width"], box["y"] + row * box["height"])
+        move()
 
 
 @pytest.mark.parametrize("text", ["", "a" * 16_385])
@@ -105,13 +213,13 @@ def test_a_text_that_cannot_be_corrected_is_answered_in_place(text):
     with opened(works.text()) as visit:
         page = visit.page
         page.fill("#text", text)
-        page.click("#correct [type=submit]")
-        alert = page.locator(".answer[data-for=correct] [role=alert]")
+        page.click("#edit [type=submit]")
+        alert = page.locator(".answer[data-for=edit] [role=alert]")
         alert.wait_for()
         assert alert.inner_text().startswith("The text must" if not text else "A text has at most")
         page.fill("#text", "abc")
-        page.click("#correct [type=submit]")
-        done(page, "correct")
+        page.click("#edit [type=submit]")
+        done(page, "edit")
         assert not alert.is_visible()
         visit.assert_quiet()
 
@@ -202,8 +310,8 @@ def test_a_command_serves_a_run_until_ctrl_c(trained):
         with browser.visit(allowed=(address[0],)) as visit:
             page = visit.open(address[0])
             page.fill("#text", SENTENCE)
-            page.click("#correct [type=submit]")
-            done(page, "correct")
+            page.click("#edit [type=submit]")
+            done(page, "edit")
             visit.assert_quiet()
             page.fill("#draw [data-number=steps]", "7")  # not compiled yet
             page.click("#draw [type=submit]")

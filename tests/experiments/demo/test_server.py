@@ -1,4 +1,7 @@
 import asyncio
+import base64
+import dataclasses
+import io
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -6,11 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from amd_jax.diffusion import samplers
 from amd_jax.evaluation import correction, gallery
-from amd_jax.models.corrections import Correct
-from experiments.demo import controls, server, work
+from amd_jax.facts import TextFacts
+from amd_jax.models.corrections import Correct, Edit
+from experiments import given, infilling
+from experiments.demo import controls, marked, received, server, work
+from experiments.demo import page as page_
 from experiments.demo.line import Line
 from tests.experiments.demo import works
 from tests.experiments.demo.client import Client
@@ -47,6 +54,17 @@ def text():
 def maps():
     shown = works.maps()
     return shown, client(shown)
+
+
+@pytest.fixture(scope="module")
+def masked():
+    shown = works.masked()
+    return shown, client(shown)
+
+
+@pytest.fixture(scope="module")
+def masked_maps():
+    return client(works.masked(works.MAPS))
 
 
 def test_the_page_has_the_controls_that_the_model_declares(text):
@@ -86,7 +104,7 @@ def test_a_name_is_text_and_no_markup():
 def test_corrects_as_the_command_does(text):
     shown, page = text
     asked = {"text": SENTENCE, "option": "correct", "numbers": {"error_rate": 0.3}}
-    *progress, found = messages(page.post("/correct", asked))
+    *progress, found = messages(page.post("/edit", asked))
     tokens = shown.facts.encode(SENTENCE)
     fixed = correction.edited_text(Correct(0.3), shown.model, shown.params, tokens, 16)
     assert found["text"] == shown.facts.decode(fixed)
@@ -94,34 +112,183 @@ def test_corrects_as_the_command_does(text):
     assert found["changed"] == (fixed != tokens).sum() > 0
     assert [m["done"] for m in progress if m["kind"] == "progress"] == [0, 16, 32]
     assert {"kind": "compiling"} in progress
-    again = messages(page.post("/correct", asked))
+    again = messages(page.post("/edit", asked))
     assert {"kind": "compiling"} not in again
+
+
+def test_edits_as_the_command_does(text):
+    """Piece by piece with a key of its own each, by the seed that is given."""
+    shown, page = text
+    asked = {"text": SENTENCE, "option": "edit", "numbers": {"strength": 0.6}, "seed": 5}
+    *_, found = messages(page.post("/edit", asked))
+    tokens = shown.facts.encode(SENTENCE)
+    fixed = correction.edited_text(Edit(0.6), shown.model, shown.params, tokens, 16, seed=5)
+    assert found["text"] == shown.facts.decode(fixed)
+    assert found["changed"] == (fixed != tokens).sum() > 0
+
+
+def test_gaps_are_filled_as_the_command_does(masked):
+    shown, page = masked
+    *_, found = messages(page.post("/fill", {"text": "the ____k f_x", "number": 3, "seed": 2}))
+    row = given.with_gaps(shown.facts, "the ____k f_x", "_")
+    how = {"number": 3, "seed": 2, "sampler": shown.samplers[0]}
+    drawn, told = infilling.fillings(shown.model, shown.params, row, "char", **how)
+    assert [one["text"] for one in found["fillings"]] == [
+        shown.facts.decode(x[:13]) for x in drawn
+    ]
+    assert [one["name"] for one in found["fillings"]] == told
+    bits = [float(re.fullmatch(r"filling \d: (.*) bits, .* a char", line)[1]) for line in told]
+    assert bits == sorted(bits)
+    for one in found["fillings"]:
+        assert [mark for _, mark in one["pieces"]] == ["", "changed", "", "changed", ""]
+        assert "".join(text for text, _ in one["pieces"]) == one["text"]
+        assert re.fullmatch("the .{4}k f.x", one["text"])
+
+
+def test_the_page_of_masks_fills_and_corrects_nothing(masked, text):
+    page = masked[1].get("/").text
+    assert "Fill gaps in a text" in page
+    assert "exact" in page
+    assert "Have a text edited, fill gaps in a text, or watch noise become text." in page
+    assert 'name="text"' in page.partition('id="fill"')[2]
+    for part in (
+        'data-number="strength"',
+        "Data made noise to the time “strength”, and",
+        ">Edit</button>",
+    ):
+        assert part in page
+    assert 'id="damage"' not in page
+    other = text[1].get("/").text
+    assert 'id="fill"' not in other
+    assert "fill.js" not in other
+    assert "Correct or edit a text" in other
+
+
+@pytest.mark.parametrize(("length", "hidden"), [(16, 7), (64, 7 + 1), (256, 7 + 6 + 6)])
+def test_the_example_has_gaps_that_the_model_can_fill(length, hidden):
+    facts = dataclasses.replace(works.TEXT, event_shape=(length,))
+    assert given.with_gaps(facts, page_.with_gaps(facts), "_").wanted.sum() == hidden
+
+
+def test_there_is_no_example_for_another_alphabet():
+    assert page_.with_gaps(TextFacts(2, (64,), alphabet="ab")) == ""
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "sign"), [(None, "_"), ("ab", "_"), ("_ab", "~"), ("^_~|", "▁")]
+)
+def test_a_gap_is_a_sign_that_the_data_do_not_have(alphabet, sign):
+    facts = TextFacts(256 if alphabet is None else len(alphabet), (4,), alphabet=alphabet)
+    assert received.gap_of(facts) == sign
+
+
+HOLE = {"top": 1, "left": 2, "height": 2, "width": 3}
+
+
+@pytest.mark.slow
+def test_a_hole_is_filled_and_the_rest_kept():
+    shown = works.masked(works.MAPS)
+    page = client(shown)
+    assert "Fill a hole in a map" in page.get("/").text
+    assert "top of the hole" in page.get("/").text
+    x = np.arange(24).reshape(4, 6) % 3
+    *_, found = messages(page.post("/fill", {"map": x.tolist(), "hole": HOLE, "number": 3}))
+    fillings = np.array([one["map"] for one in found["fillings"]])
+    inside = given.hole(works.MAPS, **{"top": 1, "left": 2, "rows": 2, "columns": 3})
+    assert inside.sum() == 6
+    assert fillings.shape == (3, 4, 6)
+    assert (fillings[:, ~inside] == x[~inside]).all()
+    assert fillings.max() < 3
+    assert len({one["map"][1][2] for one in found["fillings"]} | {0}) > 1
+    assert all(" a pixel" in one["name"] for one in found["fillings"])
+
+
+def png(pixels):
+    """A PNG of categories, in base64."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(buffer, "png")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_a_map_is_opened(maps):
+    x = np.arange(24).reshape(4, 6) % 3
+    (found,) = messages(maps[1].post("/open", {"name": "mine.png", "png": png(x)}))
+    assert found == {"kind": "opened", "map": x.tolist()}
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (png(np.zeros((3, 6))), "maps of 4 x 6 pixels; mine.png has 3 x 6"),
+        (png(np.full((4, 6), 3)), "must be in [0, 3); got 3 in mine.png at row 0"),
+        (base64.b64encode(b"GIF").decode(), "mine.png"),
+        ("%", "in base64; this is none"),
+        (3, "A map has a name"),
+    ],
+)
+def test_what_is_no_map_is_told_by_its_name(maps, content, line):
+    found = error(maps[1].post("/open", {"name": "mine.png", "png": content}))
+    assert line in found
+    assert "/tmp" not in found
+
+
+ROWS = np.zeros((4, 6), int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ({"text": "the fox"}, "The text has no gap. Write _ for every unknown character."),
+        ({"text": ""}, "The text has no gap"),
+        ({"text": "the quick brown _ox"}, "of texts of 16 chars; got 19. Give a shorter one"),
+        ({"text": "The f_x"}, "got 'T' at position 0"),
+        ({"text": 3}, "text is a text; got 3"),
+        ({"text": "f_x", "number": 17}, "samples must be at most 16"),
+        ({"text": "f_x", "seed": -1}, "seed must be at least 0"),
+        ({"text": "f_x", "numbers": {"steps": 5}}, "steps must be in [1, 4]"),
+        ({"text": "f_x", "option": "odd"}, "sampler must be one of ancestral"),
+        ({"map": ROWS}, "hole has the numbers top, left, height, width; got None"),
+        ({"map": ROWS, "hole": HOLE | {"top": 3}}, "2 x 3 pixels from row 3 and column 2"),
+        ({"map": ROWS, "hole": HOLE | {"width": 0}}, "A hole lies in the map"),
+        ({"map": ROWS, "hole": HOLE | {"left": None}}, "left is a whole number; got None"),
+        ({"hole": HOLE}, "There is no map yet"),
+        ({"map": ROWS[1:], "hole": HOLE}, "A map is 4 x 6 categories in [0, 3); this is none"),
+        ({"map": [[*row[1:], 3] for row in ROWS], "hole": HOLE}, "categories in [0, 3)"),
+        ({"map": [[*row[1:], 0.5] for row in ROWS], "hole": HOLE}, "categories in [0, 3)"),
+        ({"map": "none", "hole": HOLE}, "categories in [0, 3)"),
+    ],
+)
+def test_what_cannot_be_filled_is_told(asked, line, masked, masked_maps):
+    page = masked[1] if "text" in asked else masked_maps
+    assert line in error(page.post("/fill", asked))
 
 
 def test_keeps_characters_that_the_alphabet_lacks(text):
     given = "Ünïcode 😀 a\x07\ud83db\r\nc"
-    *_, found = messages(text[1].post("/correct", {"text": given}))
+    *_, found = messages(text[1].post("/edit", {"text": given}))
     kept = [piece for piece, mark, _ in found["pieces"] if mark == "kept"]
     assert kept == ["Ü", "ï", "😀", "␇\ufffd", "\n"]
     assert found["foreign"] == 6
     assert "😀" in found["text"]
 
 
-TOO_LONG = "a" * (work.LONGEST + 1)
+TOO_LONG = "a" * (received.LONGEST + 1)
 
 
 @pytest.mark.parametrize(
     ("path", "asked", "line"),
     [
-        ("/correct", {"text": ""}, "The text must not be empty"),
-        ("/correct", {"text": TOO_LONG}, "at most 16,384 characters here; this one has 16,385"),
-        ("/correct", {"text": 3}, "text is a text; got 3"),
-        ("/correct", {}, "text is a text; got None"),
-        ("/correct", {"text": "a", "numbers": {"error_rate": 2}}, "between 0 and 1; got 2"),
-        ("/correct", {"text": "a", "numbers": {"error_rate": "x"}}, "error_rate is a number"),
-        ("/correct", {"text": "a", "numbers": {"rate": 1}}, "error_rate; got 'rate'"),
-        ("/correct", {"text": "a", "numbers": [1]}, "a number for each name"),
-        ("/correct", {"text": "a", "option": "mend"}, "one of correct; got 'mend'"),
+        ("/edit", {"text": ""}, "The text must not be empty"),
+        ("/edit", {"text": TOO_LONG}, "at most 16,384 characters here; this one has 16,385"),
+        ("/edit", {"text": 3}, "text is a text; got 3"),
+        ("/edit", {}, "text is a text; got None"),
+        ("/edit", {"text": "a", "numbers": {"error_rate": 2}}, "between 0 and 1; got 2"),
+        ("/edit", {"text": "a", "numbers": {"error_rate": "x"}}, "error_rate is a number"),
+        ("/edit", {"text": "a", "numbers": {"rate": 1}}, "error_rate; got 'rate'"),
+        ("/edit", {"text": "a", "numbers": [1]}, "a number for each name"),
+        ("/edit", {"text": "a", "option": "mend"}, "one of correct, edit; got 'mend'"),
+        ("/edit", {"text": "a", "option": "edit", "numbers": {"strength": 0}}, "got strength=0"),
+        ("/edit", {"text": "a", "seed": -1}, "seed must be at least 0"),
         ("/draw", {"numbers": {"steps": 5}}, r"steps must be in \[1, 4\]"),
         ("/draw", {"numbers": {"steps": 0}}, "steps must be at least 1"),
         ("/draw", {"numbers": {"steps": 1.5}}, "steps is a whole number; got 1.5"),
@@ -151,13 +318,19 @@ def test_what_is_no_request_is_told(text, content):
 
 
 def test_a_request_that_is_too_large_is_not_read_on(text):
-    line = error(text[1].post("/correct", {"text": "a" * server.LARGEST}))
+    line = error(text[1].post("/edit", {"text": "a" * server.LARGEST}))
     assert line.startswith("A request has at most 1,048,576 bytes")
 
 
 def test_what_a_model_has_not_is_told(maps):
-    assert "corrects no texts" in error(maps[1].post("/correct", {"text": "a"}))
+    assert "edits no texts" in error(maps[1].post("/edit", {"text": "a"}))
     assert "no model of texts" in error(maps[1].post("/damage", {"text": "a", "rate": 0.1}))
+    assert "fills no gaps: that takes" in error(maps[1].post("/fill", {"map": ROWS, "hole": HOLE}))
+
+
+def test_what_a_text_model_has_not_is_told(text):
+    assert "fills no gaps: that takes" in error(text[1].post("/fill", {"text": "f_x"}))
+    assert "no model of maps" in error(text[1].post("/open", {"name": "a", "png": ""}))
 
 
 def test_a_walk_comes_state_by_state(text):
@@ -205,8 +378,8 @@ def test_points_are_a_square_of_shades():
 def test_damages_so_many_characters_as_asked(alphabet):
     facts = works.TEXT if alphabet else type(works.TEXT)(256, (16,), "bytes")
     given = f"{SENTENCE} ÄÖ😀\n"
-    found = work.damaged(facts, given, 0.25, 7)
-    assert found == work.damaged(facts, given, 0.25, 7) != work.damaged(facts, given, 0.25, 8)
+    found = marked.damaged(facts, given, 0.25, 7)
+    assert found == marked.damaged(facts, given, 0.25, 7) != marked.damaged(facts, given, 0.25, 8)
     assert found[-4:] == given[-4:]
     changed = [a for a, b in zip(found, given, strict=True) if a != b]
     assert len(changed) == round(0.25 * (len(given) - 4))
@@ -267,17 +440,17 @@ FOREIGN = {"Host": "evil.example"}
 
 
 def test_a_failure_is_a_line_and_the_server_lives_on(text, monkeypatch, capsys):
-    def broken(*_):
+    def broken(*_, **how):
         raise KeyError("no such\nthing")
 
     monkeypatch.setattr(correction, "edited", broken)
-    *_, found = messages(text[1].post("/correct", {"text": "abc"}))
+    *_, found = messages(text[1].post("/edit", {"text": "abc"}))
     assert found["line"].startswith("This failed: KeyError: ")
     assert "\n" not in found["line"]
     assert "Traceback" in capsys.readouterr().err
     monkeypatch.undo()
-    *_, found = messages(text[1].post("/correct", {"text": "abc"}))
-    assert found["kind"] == "corrected"
+    *_, found = messages(text[1].post("/edit", {"text": "abc"}))
+    assert found["kind"] == "edited"
 
 
 def answers(line, begin):

@@ -44,12 +44,13 @@ class Odd(samplers.Ancestral):
     name = "odd_one"
 
 
-def diffusion(facts, steps=4, more=()):
-    kernel = kernels.uniform(schedules.cosine, facts.num_classes)
+def diffusion(facts, steps=4, more=(), kernel=None, scale=3.0):
+    """A larger scale is a stronger opinion."""
+    kernel = kernel or kernels.uniform(schedules.cosine, facts.num_classes)
     every = (samplers.Ancestral(), *more)
-    model = models.Diffusion(kernel, Near(facts.num_classes), steps, every)
+    model = models.Diffusion(kernel, Near(len(kernel.prior)), steps, every)
     row = jnp.zeros((1, *facts.event_shape), jnp.int32)
-    params = zoo.parameters(model, scale=3.0, data=row)  # of strong opinions
+    params = zoo.parameters(model, scale=scale, data=row)
     return Work(f"{facts.name}_tiny", model, params, facts)
 
 
@@ -59,6 +60,12 @@ def text(**others):
 
 def maps(**others):
     return diffusion(MAPS, **others)
+
+
+def masked(facts=TEXT):
+    """With masks: gaps of texts and holes of maps are filled, and nothing is corrected."""
+    kernel = kernels.absorbing(schedules.linear, facts.num_classes)
+    return diffusion(facts, kernel=kernel, scale=0.5)  # of weak opinions: fillings differ
 
 
 def flow(facts=zoo.Pairs.facts):
@@ -71,5 +78,5 @@ def points():
 
 
 def shown(pieces):
-    """The text of a corrected answer, and of what stood there before."""
+    """The text of an edited answer, and of what stood there before."""
     return ["".join(np.array(pieces, dtype=object)[:, i]) for i in (0, 2)]
