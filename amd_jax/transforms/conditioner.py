@@ -32,10 +32,10 @@ def init(network: Any, rng: Key, x: Array, shape: tuple[int, ...]) -> Params:
 def apply(
     network: Any, params: Params, rng: Key, x: Array, shape: tuple[int, ...], *, train=False
 ) -> Array:
-    """The numbers for x, float32 of `shape`; `rng` feeds dropout, only with `train`."""
+    """The numbers for x of `shape`, at least float32; `rng` feeds dropout, only with `train`."""
     rngs = {"dropout": rng} if train else None
     out = network.apply({"params": params}, x, train=train, rngs=rngs)
-    return out.reshape(shape).astype(jnp.float32)
+    return out.reshape(shape).astype(jnp.promote_types(out.dtype, jnp.float32))
 
 
 @dataclasses.dataclass(frozen=True)

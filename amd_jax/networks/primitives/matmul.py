@@ -12,8 +12,13 @@ from amd_jax.types import Array
 
 
 def product(a: Array, b: Array) -> Array:
-    """A @ b of two arrays of one dtype, in the float32 of its sums."""
-    return jnp.matmul(a, b, preferred_element_type=jnp.float32)
+    """A @ b of two arrays of one dtype, in the float32 of its sums; float64 stays that."""
+    return jnp.matmul(a, b, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
+
+
+def at_least_single(a: Array) -> Array:
+    """The array in float32; float64, which only tests have, stays that."""
+    return a.astype(jnp.promote_types(a.dtype, jnp.float32))
 
 
 def transposed_matmul(a: Array, b: Array) -> Array:
