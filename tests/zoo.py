@@ -14,8 +14,18 @@ from amd_jax import models, networks
 from amd_jax.data import dataset
 from amd_jax.diffusion import class_masking, kernels, learned, samplers, schedules, tables
 from amd_jax.facts import TextFacts
-from amd_jax.ops import categorical, integers, scalars
-from amd_jax.transforms import argmax, coupling, dequantize, elementwise, laws
+from amd_jax.ops import categorical, integers, nlsq, scalars
+from amd_jax.transforms import (
+    argmax,
+    autoencoder,
+    conditional,
+    coupling,
+    dequantize,
+    elementwise,
+    laws,
+    masked,
+    recurrent,
+)
 from amd_jax.transforms.autoregressive import Autoregressive
 from amd_jax.types import Array, Kernel, Schedule
 from tests import readme
@@ -254,7 +264,20 @@ LIFTS = {  # (base, digits) -> the part that turns digits into numbers
     "variational": lambda base, digits: dequantize.Variational(
         base, law(laws.LOGISTIC, (), digits)
     ),
+    "auto_encoder": lambda base, digits: autoencoder.AutoEncoder(
+        law(laws.LOGISTIC, (base,), digits),
+        laws.Categorical(base),
+        Context(LENGTH * digits * base),
+    ),
 }
+
+
+def over_time(reads: str, *within):
+    """A flow over time of layers in a step, with its channels turned around between them."""
+    past, turn = networks.PastLSTM(4, LENGTH), conditional.Beside(4, elementwise.Reverse(axis=-1))
+    return (recurrent.Recurrent(past, 4, (within[0], turn, *within[1:]), reads),)
+
+
 LAYERS = {  # number of channels C -> transforms (B, L, C) -> (B, L, C)
     "none": lambda channels: (),
     "coupling": lambda channels: (
@@ -266,6 +289,15 @@ LAYERS = {  # number of channels C -> transforms (B, L, C) -> (B, L, C)
     "autoregressive": lambda channels: (
         Autoregressive(networks.AutoregressiveLSTM(8, components=2), scalars.LogisticMixture(2)),
     ),
+    "recurrent": lambda channels: over_time(
+        "data", *(masked.Masked(networks.MADE(5, 8, context=4), nlsq.NonlinearSquared(), 4),) * 2
+    ),
+    "recurrent_of_latents": lambda channels: over_time(
+        "latents",
+        coupling.Coupling(
+            networks.MLP((channels - channels // 2) * 5, 8), nlsq.NonlinearSquared(), 4
+        ),
+    ),
 }
 
 
@@ -274,12 +306,14 @@ def flow(lift: str, base: int, num_classes: int, layers: str = "none") -> models
     digits = integers.num_digits(num_classes, base)
     parts = [argmax.Digits(num_classes, base), LIFTS[lift](base, digits)]
     channels = digits
-    if lift in ("argmax", "gumbel", "gumbel_threshold"):
+    if lift in ("argmax", "gumbel", "gumbel_threshold", "auto_encoder"):
         parts.append(elementwise.Merge((digits, base)))
         channels = digits * base
     end = laws.Learned(laws.GUMBEL if lift.startswith("gumbel") else laws.LOGISTIC)
     if lift in ("uniform", "variational"):
         end = laws.Fixed(laws.LOGISTIC, jnp.array([0.5, -2.0]))  # mostly in [0, 1), not all
+    if lift == "auto_encoder":
+        end = laws.Fixed(laws.LOGISTIC, jnp.array([0.0, -0.4]))  # narrower than what it draws
     return models.Flow((*parts, *LAYERS[layers](channels)), end)
 
 
