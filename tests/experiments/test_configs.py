@@ -28,6 +28,10 @@ D3PM = {**TRANSFORMER, "optimizer.warmup_steps": 6}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
+LATENT = {
+    **{"network.latents": 2, "network.width": 8, "network.layers": 1, "network.flows": 2},
+    **{"network.hidden": 8},
+}
 DENSE = {"blocks": 1, "growth": 4, "depth": 1, "width": 8}
 MAP_FLOW = {
     **{"levels": 1, "couplings": 1, "encoder.couplings": 1, "encoder.context": 2},
@@ -47,6 +51,20 @@ SHRUNK = {
     "text8_argmax_coupling:enwik8": {"couplings": 2, **FLOW},
     "text8_dequantize": FLOW,
     "text8_dequantize uniform": {"variational": False, "couplings": 2, **FLOW},
+    "own_text_latent_flow": {
+        "data.length": 16,
+        "kl.rows_without": 0,
+        "kl.rows_rising": 4,
+        **LATENT,
+    },
+    "own_text_latent_flow:iaf_scf": {
+        "data.length": 16,
+        "kl.rows_without": 0,
+        "kl.rows_rising": 4,
+        **LATENT,
+    },
+    "text8_latent_flow": {"kl.epochs_without": 0.0, "kl.epochs_rising": 0.0, **LATENT},
+    "text8_latent_flow:enwik8": {"kl.epochs_without": 0.0, "kl.epochs_rising": 0.0, **LATENT},
     "quickstart": {"length": 32, **HOLLOW},
     "own_text": {"data.length": 32, **HOLLOW},
     "own_text_infilling": {"data.length": 32, **HOLLOW},
