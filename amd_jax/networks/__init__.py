@@ -15,8 +15,6 @@ from amd_jax.networks.unet import UNet
 
 __all__ = [
     "AutoregressiveLSTM",
-    "MADE",
-    "MLP",
     "BidirectionalLSTM",
     "ContextLSTM",
     "DenseNet",
@@ -25,6 +23,8 @@ __all__ = [
     "LatentDecoder",
     "LatentEncoder",
     "LinearTransformer",
+    "MADE",
+    "MLP",
     "MapContext",
     "PastLSTM",
     "PointwiseContext",
