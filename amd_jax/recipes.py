@@ -1,4 +1,4 @@
-"""Flows of the paper, composed of parts: what several experiments have in common.
+"""Flows composed of parts: what several experiments have in common.
 
 To change a part, copy the recipe into the experiment file and change its line. Hoogeboom et al.,
 2021, and the authors' code.
@@ -14,7 +14,7 @@ import numpy as np
 from amd_jax import networks
 from amd_jax.facts import Facts
 from amd_jax.models import Flow
-from amd_jax.ops import modular, scalars
+from amd_jax.ops import modular, nlsq, scalars
 from amd_jax.transforms import (
     argmax,
     autoregressive,
@@ -26,7 +26,9 @@ from amd_jax.transforms import (
     encodings,
     integer,
     laws,
+    masked,
     multiscale,
+    recurrent,
 )
 from amd_jax.transforms.conditioner import OfTokens
 from amd_jax.types import Transform
@@ -219,3 +221,43 @@ def map_flow(
         1 if dequantizes else k, levels, couplings, conditioners, AFFINE, base
     )
     return Flow((lifts[lift](), *merged, *density), base)
+
+
+LATENT_FLOWS = ("af_af", "af_scf", "iaf_scf")
+
+
+def latent_flow(kind: str, num_classes: int, length: int, numbers: Mapping[str, Any]) -> Flow:
+    """An auto-encoder of tokens (B, L), whose latents (B, L, D) have a flow over time as prior.
+
+    Of `LATENT_FLOWS`: over time af reads the latents before a step, and samples step by step; iaf
+    reads their noise, and trains step by step. In a step it is of masked layers (af) or of
+    couplings (scf). `numbers` are D (`latents`), `width` and `layers` of all LSTMs, the
+    `flows` in a step, and the `hidden` units of those. Ziegler and Rush, 2019.
+    Raises ValueError for another kind.
+    """
+    if kind not in LATENT_FLOWS:
+        raise ValueError(f"A latent flow is one of {', '.join(LATENT_FLOWS)}; got {kind!r}.")
+    over_time, within = kind.split("_")
+    d, width, hidden = (numbers[name] for name in ("latents", "width", "hidden"))
+    bijection, p = nlsq.NonlinearSquared(), nlsq.NonlinearSquared.num_parameters
+    parts: list[Transform] = []
+    for i in range(numbers["flows"]):
+        if i:
+            parts.append(conditional.Beside(width, elementwise.Reverse(axis=-1)))
+        if within == "af":
+            network = networks.ChannelMADE(p, hidden, context=width)
+            parts.append(masked.Masked(network, bijection, width))
+        else:
+            network = networks.MLP((d - d // 2) * p, hidden)
+            parts.append(coupling.Coupling(network, bijection, width))
+    lstm = dict(width=width, longest=length, layers=numbers["layers"])
+    past = networks.LatentLSTM(**lstm)
+    reads = {"af": "data", "iaf": "latents"}[over_time]
+    reader = networks.LatentEncoder(num_classes, 2 * d, **lstm)
+    lift = encodings.Encoding(
+        num_classes,
+        laws.Conditional(laws.NORMAL, reader, event=(d,)),
+        encodings.Learned(networks.LatentDecoder(num_classes, **lstm)),
+    )
+    prior = recurrent.Recurrent(past, width, tuple(parts), reads)
+    return Flow((lift, prior), laws.Fixed(laws.NORMAL))

@@ -64,7 +64,9 @@ def fillings(
     bits, size = -np.asarray(nats) / np.log(2), row.wanted.sum()
     likely = np.argsort(bits, kind="stable")
     sure = [f"{b:z.1f} bits, {b / size:z.2f} a {unit}" for b in bits[likely]]
-    return Fillings(drawn[likely], [f"{one}: {how}" for one, how in zip(told, sure, strict=True)])
+    return Fillings(
+        drawn[likely], [f"{name}: {how}" for name, how in zip(told, sure, strict=True)]
+    )
 
 
 def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:

@@ -14,7 +14,7 @@ from amd_jax import recipes
 from amd_jax.data import text
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
-from amd_jax.learning import flow_objectives, optimizers
+from amd_jax.learning import latent_objectives, optimizers
 
 
 def get_config() -> ConfigDict:
@@ -41,4 +41,4 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     lift = recipes.mixture_encoding(facts.num_classes, config.dim)
     model = recipes.autoregressive_flow(lift, config.network)
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
-    return Parts(model, flow_objectives.WeightedDecoder(model, **config.decoder), optimizer)
+    return Parts(model, latent_objectives.WeightedDecoder(model, **config.decoder), optimizer)

@@ -19,7 +19,7 @@ from amd_jax.data import corpora
 from amd_jax.data.text import Text
 from amd_jax.experiment import LONG, Parts, numbers
 from amd_jax.facts import Facts
-from amd_jax.learning import flow_objectives, optimizers
+from amd_jax.learning import latent_objectives, optimizers
 
 
 def get_config(corpus: str = "text8") -> ConfigDict:
@@ -46,4 +46,4 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     model = recipes.autoregressive_flow(lift, config.network)
     rate = optax.constant_schedule(config.optimizer.learning_rate)
     optimizer = optimizers.scheduled(optax.radam, rate)
-    return Parts(model, flow_objectives.WeightedDecoder(model, **config.decoder), optimizer)
+    return Parts(model, latent_objectives.WeightedDecoder(model, **config.decoder), optimizer)

@@ -14,7 +14,7 @@ from amd_jax import models, networks
 from amd_jax.data import dataset
 from amd_jax.diffusion import class_masking, kernels, learned, samplers, schedules, tables
 from amd_jax.facts import TextFacts
-from amd_jax.ops import categorical, integers, modular, rounding, scalars
+from amd_jax.ops import categorical, integers, modular, nlsq, rounding, scalars
 from amd_jax.transforms import (
     argmax,
     conditional,
@@ -25,7 +25,9 @@ from amd_jax.transforms import (
     encodings,
     integer,
     laws,
+    masked,
     multiscale,
+    recurrent,
 )
 from amd_jax.transforms.autoregressive import Autoregressive
 from amd_jax.transforms.conditioner import Scaled
@@ -283,8 +285,24 @@ LIFTS = {  # (base, digits) -> the part that turns digits into numbers
     "joint": lambda base, digits: encodings.Encoding(
         base, class_flow(Context(LENGTH * digits * 3)), encodings.Learned(networks.MLP(base, 8))
     ),
+    "auto_encoder": lambda base, digits: encodings.Encoding(
+        base,
+        law(laws.LOGISTIC, (base,), digits),
+        encodings.Learned(Context(LENGTH * digits * base)),
+    ),
 }
-DECODED = ("mixture", "linear_flow", "joint")  # by draws from p(x | z)
+DECODED = ("mixture", "linear_flow", "joint", "auto_encoder")  # by draws from p(x | z)
+
+
+def over_time(reads: str, *within):
+    """A flow over time of layers in a step, with its channels turned around between them."""
+    past, turn = (
+        networks.LatentLSTM(4, LENGTH),
+        conditional.Beside(4, elementwise.Reverse(axis=-1)),
+    )
+    return (recurrent.Recurrent(past, 4, (within[0], turn, *within[1:]), reads),)
+
+
 LAYERS = {  # number of channels C -> transforms (B, L, C) -> (B, L, C)
     "none": lambda channels: (),
     "coupling": lambda channels: (
@@ -296,6 +314,16 @@ LAYERS = {  # number of channels C -> transforms (B, L, C) -> (B, L, C)
     "autoregressive": lambda channels: (
         Autoregressive(networks.AutoregressiveLSTM(8, components=2), scalars.LogisticMixture(2)),
     ),
+    "recurrent": lambda channels: over_time(
+        "data",
+        *(masked.Masked(networks.ChannelMADE(5, 8, context=4), nlsq.NonlinearSquared(), 4),) * 2,
+    ),
+    "recurrent_of_latents": lambda channels: over_time(
+        "latents",
+        coupling.Coupling(
+            networks.MLP((channels - channels // 2) * 5, 8), nlsq.NonlinearSquared(), 4
+        ),
+    ),
 }
 
 
@@ -305,12 +333,14 @@ def flow(lift: str, base: int, num_classes: int, layers: str = "none") -> models
     parts = [argmax.Digits(num_classes, base), LIFTS[lift](base, digits)]
     channels = digits
     if lift in ("argmax", "gumbel", "gumbel_threshold", *DECODED):
-        size = 2 if lift in DECODED else base
+        size = 2 if lift in ("mixture", "linear_flow", "joint") else base
         parts.append(elementwise.Merge((digits, size)))
         channels = digits * size
     end = laws.Learned(laws.GUMBEL if lift.startswith("gumbel") else laws.LOGISTIC)
     if lift in ("uniform", "variational"):
         end = laws.Fixed(laws.LOGISTIC, jnp.array([0.5, -2.0]))  # mostly in [0, 1), not all
+    if lift == "auto_encoder":
+        end = laws.Fixed(laws.LOGISTIC, jnp.array([0.0, -0.4]))  # narrower than what it draws
     return models.Flow((*parts, *LAYERS[layers](channels)), end)
 
 

@@ -10,6 +10,7 @@ from amd_jax.networks.context import ClassTable, ContextLSTM, MapContext, Pointw
 from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
 from amd_jax.networks.hollow_map import HollowMap
+from amd_jax.networks.latent import ChannelMADE, LatentDecoder, LatentEncoder, LatentLSTM
 from amd_jax.networks.linear_transformer import LinearTransformer
 from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
 from amd_jax.networks.mlp import MLP
@@ -26,11 +27,15 @@ __all__ = [
     "BidirectionalLSTM",
     "CausalLSTM",
     "CausalTransformer",
+    "ChannelMADE",
     "ClassTable",
     "ContextLSTM",
     "DenseNet",
     "Hollow",
     "HollowMap",
+    "LatentDecoder",
+    "LatentEncoder",
+    "LatentLSTM",
     "LinearTransformer",
     "MapContext",
     "PastLSTM",

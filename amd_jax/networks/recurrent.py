@@ -28,8 +28,10 @@ class LSTM(nn.Module):
         bias = self.param("bias", _remember, (size,))
         return kernel, bias, self.param("kernel", uniform, (self.features, size))
 
-    def __call__(self, x: Array, rows: Array | None = None) -> Array:
-        """All states, (B, L, features).
+    def __call__(
+        self, x: Array, rows: Array | None = None, carry: tuple[Array, Array] | None = None
+    ) -> Array:
+        """All states, (B, L, features), from zeros or from a `carry` as `start` has it.
 
         With `rows` (B, L), x (K, F) is a table and the inputs are x[rows]: what the gates need of
         each of its K rows is then computed once, and looked up by a product with indicators.
@@ -38,7 +40,13 @@ class LSTM(nn.Module):
         gates = (matmul(x, kernel) + bias).astype(x.dtype)
         if rows is not None:
             gates = matmul(jax.nn.one_hot(rows, len(gates), dtype=x.dtype), gates)
-        return recurrence(gates, recurrent.astype(x.dtype), self.reverse)
+        recurrent, c = recurrent.astype(x.dtype), None
+        if carry is not None:
+            c, h = carry
+            gates = gates.at[:, -1 if self.reverse else 0].add(
+                matmul(h.astype(x.dtype), recurrent)
+            )
+        return recurrence(gates, recurrent, self.reverse, c)
 
     def start(self, batch: int) -> tuple[Array, Array]:
         """The carry (c, h) before the first step, zeros (B, features)."""

@@ -45,7 +45,7 @@ class Affine:
 
     def _parts(self, theta: Array) -> tuple[Array, Array]:
         """Shift and log-scale: (...) each."""
-        t, log_s = _split(theta, 1, 1)
+        t, log_s = split(theta, 1, 1)
         if self.bound is not None:
             log_s = self.bound * jnp.tanh(log_s / self.bound)
         return t[..., 0], log_s[..., 0]
@@ -87,7 +87,7 @@ class LogisticMixture:
 
     def _parts(self, theta: Array) -> tuple[Array, Array, list[Array]]:
         """t (...), log_s (...), and [log π, mixt_t, mixt_log_s], each (..., M)."""
-        t, log_s, log_pi, *rest = _split(theta, 1, 1, *(self.components,) * 3)
+        t, log_s, log_pi, *rest = split(theta, 1, 1, *(self.components,) * 3)
         return t[..., 0], log_s[..., 0], [jax.nn.log_softmax(log_pi), *rest]
 
 
@@ -128,14 +128,14 @@ class RationalQuadraticSpline:
 
     def _knots(self, theta: Array) -> tuple[Array, Array, Array]:
         """Knots x_k, their images y_k and the slopes there, each (..., bins + 1)."""
-        widths, heights, inner = _split(theta, self.bins, self.bins, self.bins - 1)
+        widths, heights, inner = split(theta, self.bins, self.bins, self.bins - 1)
         ends = [(0, 0)] * (theta.ndim - 1) + [(1, 1)]
         slopes = jnp.pad(_slopes(inner), ends, constant_values=1.0)
         low, high = -self.tail_bound, self.tail_bound
         return _partition(widths, low, high), _partition(heights, low, high), slopes
 
 
-def _split(theta: Array, *sizes: int) -> list[Array]:
+def split(theta: Array, *sizes: int) -> list[Array]:
     """Theta (..., P) cut into parts (..., size) whose sizes sum to P."""
     if theta.shape[-1] != sum(sizes):
         raise ValueError(

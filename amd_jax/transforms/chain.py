@@ -16,6 +16,7 @@ class Chain:
     """
 
     transforms: tuple[Transform, ...]
+    first: int = 0  # the place of the first of them, where they are the rest of a chain
 
     @property
     def exact(self) -> bool:
@@ -25,7 +26,7 @@ class Chain:
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters from a batch of data `x` (B, ...), which data-dependent parts look at."""
         params, z = {}, x
-        for i, (name, transform) in enumerate(self.named()):
+        for i, (name, transform) in self._placed():
             rng_init, rng_forward = jax.random.split(jax.random.fold_in(rng, i))
             params[name] = transform.init(rng_init, z)
             z, _ = transform.forward(params[name], rng_forward, z)
@@ -35,17 +36,22 @@ class Chain:
         self, params: Params, rng: Key, x: Array, *, train: bool = False
     ) -> tuple[Array, Nats]:
         z, total = x, jnp.zeros(x.shape[0])
-        for i, (name, transform) in enumerate(self.named()):
+        for i, (name, transform) in self._placed():
             rng_part = jax.random.fold_in(rng, i)
             z, nats = transform.forward(params.get(name, {}), rng_part, z, train=train)
             total += nats
         return z, total
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        for i, (name, transform) in reversed(list(enumerate(self.named()))):
+        for i, (name, transform) in reversed(self._placed()):
             z = transform.inverse(params.get(name, {}), jax.random.fold_in(rng, i), z)
         return z
 
     def named(self) -> list[tuple[str, Transform]]:
         """The transforms with their names in the parameters, such as "03_Linear1x1"."""
-        return [(f"{i:02d}_{type(t).__name__}", t) for i, t in enumerate(self.transforms)]
+        return [pair for _, pair in self._placed()]
+
+    def _placed(self) -> list[tuple[int, tuple[str, Transform]]]:
+        """The same, with their places."""
+        placed = enumerate(self.transforms, self.first)
+        return [(i, (f"{i:02d}_{type(t).__name__}", t)) for i, t in placed]

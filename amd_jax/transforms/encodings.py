@@ -58,6 +58,8 @@ class Encoding:
     given the class their linear flows (`conditional.linear_flow`), and a flow given all tokens,
     with a `Learned` decoder, their variational encoding. They decode by argmax, and draw noise
     that is truncated at 5e-5 without a word of it in q; here both are what the bound says.
+    With a decoder that reads all of z it is the step of a variational auto-encoder (Kingma and
+    Welling, 2014), and what follows in a `Flow` is its prior.
     """
 
     num_classes: int  # K
@@ -75,13 +77,17 @@ class Encoding:
         self, params: Params, rng: Key, x: Array, *, train: bool = False
     ) -> tuple[Array, Nats]:
         """X (B, ...) int -> z (B, ..., D) and log p(x | z) - log q(z | x) (B,), in nats."""
-        z, log_q = self.encoder.sample_and_log_prob(params["encoder"], rng, x, train=train)
-        return z, self._decoded(params, z, x) - log_q
+        z, log_p, log_q = self.draw(params, rng, x, train=train)
+        return z, log_p - log_q
 
-    def decoded(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
-        """log p(x | z) of the draw that `forward` makes with the same key: (B,)."""
-        z, _ = self.encoder.sample_and_log_prob(params["encoder"], rng, x, train=train)
-        return self._decoded(params, z, x)
+    def draw(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats, Nats]:
+        """Z ~ q(z | x) with log p(x | z), (B,), and log q(z | x), (B,)."""
+        z, log_q = self.encoder.sample_and_log_prob(params["encoder"], rng, x, train=train)
+        own = categorical.gather(self.log_probs(params, z), x)
+        known = categorical.inside(x, self.num_classes)  # NaN for tokens of no class
+        return z, known + categorical.sum_event(own), log_q
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
         return categorical.sample(rng, jnp.exp(self.log_probs(params, z)))
@@ -98,8 +104,3 @@ class Encoding:
             return found.T.reshape(*z.shape[:-1], self.num_classes)
 
         return self.decoder.log_probs(params.get("decoder", {}), z, self.num_classes, log_q)
-
-    def _decoded(self, params: Params, z: Array, x: Array) -> Nats:
-        """log p(x | z), and NaN for tokens of no class: (B,)."""
-        own = categorical.gather(self.log_probs(params, z), x)
-        return categorical.inside(x, self.num_classes) + categorical.sum_event(own)

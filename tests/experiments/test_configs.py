@@ -32,6 +32,10 @@ LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.loc
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
 SETS = {"couplings": 2, "network.components": 2, **TRANSFORMER}
+LATENT = {
+    **{"network.latents": 2, "network.width": 8, "network.layers": 1, "network.flows": 2},
+    **{"network.hidden": 8},
+}
 DENSE = {"blocks": 1, "growth": 4, "depth": 1, "width": 8}
 NETWORK = {f"network.{name}": value for name, value in DENSE.items()}
 MAP_FLOW = {
@@ -57,6 +61,20 @@ SHRUNK = {
     "own_text_cnf": {"data.length": 16, **LSTM},
     "set_shuffling": SETS,
     "set_shuffling:summation": {"size": 4, "total": 10, **SETS},
+    "own_text_latent_flow": {
+        "data.length": 16,
+        "kl.rows_without": 0,
+        "kl.rows_rising": 4,
+        **LATENT,
+    },
+    "own_text_latent_flow:iaf_scf": {
+        "data.length": 16,
+        "kl.rows_without": 0,
+        "kl.rows_rising": 4,
+        **LATENT,
+    },
+    "text8_latent_flow": {"kl.epochs_without": 0.0, "kl.epochs_rising": 0.0, **LATENT},
+    "text8_latent_flow:enwik8": {"kl.epochs_without": 0.0, "kl.epochs_rising": 0.0, **LATENT},
     "quickstart": {"length": 32, **HOLLOW},
     "own_text": {"data.length": 32, **HOLLOW},
     "own_text_infilling": {"data.length": 32, **HOLLOW},

@@ -37,6 +37,11 @@ def text_flow(couplings, base=2):
     return recipes.autoregressive_flow(lift, numbers)
 
 
+def latent_flow(kind):
+    numbers = {"latents": 2, "width": 4, "layers": 1, "flows": 2, "hidden": 4}
+    return recipes.latent_flow(kind, 3, 6, numbers)
+
+
 TEXTS = {
     **{
         name: lambda kernel=kernel: hollow(kernel)
@@ -51,6 +56,7 @@ QUICK = (*zoo.FAMILIES, "autoregressive", "coupling")
 MODELS = {
     **{name: (make, (2, 6)) for name, make in TEXTS.items()},
     **{lift: (lambda lift=lift: map_flow(lift), (2, 4, 4)) for lift in recipes.LIFTS},
+    **{kind: (lambda kind=kind: latent_flow(kind), (2, 6)) for kind in recipes.LATENT_FLOWS},
 }
 
 

@@ -20,6 +20,7 @@ K = 4
 BASES = {2: 2, 3: 2, K: 1}  # base -> digits for K classes; base 3 leaves 5 of 9 codes unused
 slow = functools.partial(pytest.param, marks=pytest.mark.slow)
 QUICK = [("binary", 2), ("gumbel", 3), ("gumbel_threshold", 2), ("variational", 2), ("mixture", 3)]
+QUICK += [("auto_encoder", K)]
 CASES = [
     (lift, base, "none") if (lift, base) in QUICK else slow(lift, base, "none")
     for lift in zoo.LIFTS
@@ -33,6 +34,11 @@ DEEP = [
 ]
 DEEP += [
     slow(lift, 2, "autoregressive") for lift in ("binary", "argmax", "variational", "mixture")
+]
+DEEP += [
+    slow(lift, 2, layers)
+    for lift in ("binary", "auto_encoder")
+    for layers in ("recurrent", "recurrent_of_latents")
 ]
 
 

@@ -35,6 +35,24 @@ def test_the_recurrence_and_its_gradient_are_those_of_the_plain_twin(reverse, le
 
 
 @pytest.mark.parametrize("reverse", [False, True])
+def test_a_start_and_its_gradient_are_those_of_the_plain_twin(reverse):
+    (gates, kernel, d_h), start = arrays(), jax.random.normal(jax.random.key(1), (3, 4))
+
+    def run(function):
+        h, pull = jax.vjp(
+            lambda *args: function(*args[:2], reverse, args[2]), gates, kernel, start
+        )
+        return h, *pull(d_h)
+
+    ours, plain = (
+        jax.jit(run, static_argnums=0)(f)
+        for f in (recurrence.recurrence, recurrence.plain_recurrence)
+    )
+    for a, b in zip(ours, plain, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
 def test_each_position_sees_those_before_it(reverse):
     gates, kernel, _ = arrays(batch=1)
     moved = jnp.concatenate([gates, gates + jnp.eye(5)[..., None]])  # row m: position m differs

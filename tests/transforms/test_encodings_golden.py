@@ -239,7 +239,7 @@ def test_encodings_are_those_of_the_authors(name):
 
     def compute():
         z, nats = part.forward(PARAMS, RNG, g["x"])
-        decoded = part.decoded(PARAMS, RNG, g["x"])
+        _, decoded, _ = part.draw(PARAMS, RNG, g["x"])
         log_q = part.encoder.log_prob(PARAMS["encoder"], z, g["x"])
         return z, nats, decoded, log_q, part.log_probs(PARAMS, z)
 

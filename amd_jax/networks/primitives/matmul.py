@@ -16,6 +16,11 @@ def product(a: Array, b: Array) -> Array:
     return jnp.matmul(a, b, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
 
 
+def at_least_single(a: Array) -> Array:
+    """The array in float32; float64, which only tests have, stays that."""
+    return a.astype(jnp.promote_types(a.dtype, jnp.float32))
+
+
 def transposed_matmul(a: Array, b: Array) -> Array:
     """a^T b over the last two axes: (..., M, N), (..., M, P) -> (..., N, P).
 

@@ -7,19 +7,22 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from amd_jax.networks.primitives.matmul import product, transposed_matmul
+from amd_jax.networks.primitives.matmul import at_least_single, product, transposed_matmul
 from amd_jax.types import Array
 
 
-def plain_recurrence(gates: Array, kernel: Array, reverse: bool = False) -> Array:
+def plain_recurrence(
+    gates: Array, kernel: Array, reverse: bool = False, start: Array | None = None
+) -> Array:
     """The recurrence as one writes it; the shapes of `recurrence`."""
     zeros = jnp.zeros((len(gates), len(kernel)))
+    start = zeros if start is None else start
 
     def step(carry, gates):
         carry = cell(carry, gates, kernel)
         return carry, carry[1].astype(gates.dtype)
 
-    _, h = lax.scan(step, (zeros, zeros), gates.swapaxes(0, 1), reverse=reverse)
+    _, h = lax.scan(step, (start, zeros), gates.swapaxes(0, 1), reverse=reverse)
     return h.swapaxes(0, 1)
 
 
@@ -32,19 +35,22 @@ def cell(carry: tuple[Array, Array], gates: Array, kernel: Array) -> tuple[Array
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def recurrence(gates: Array, kernel: Array, reverse: bool = False) -> Array:
+def recurrence(
+    gates: Array, kernel: Array, reverse: bool = False, start: Array | None = None
+) -> Array:
     """The states h of an LSTM: gates (B, L, 4H), kernel (H, 4H) -> (B, L, H).
 
-    c_n = σ(f) c_{n-1} + σ(i) tanh(g) and h_n = σ(o) tanh(c_n) from c = h = 0, with (i, f, g, o) =
-    gates_n + h_{n-1} kernel; `reverse` starts at the last position. The gradient's loop finds that
-    of the gates only: the kernel's is one product after it (Appleyard et al., 2016).
+    c_n = σ(f) c_{n-1} + σ(i) tanh(g) and h_n = σ(o) tanh(c_n), with (i, f, g, o) = gates_n +
+    h_{n-1} kernel, from h = 0 and c = `start` (B, H), or 0; `reverse` starts at the last position.
+    The gradient's loop finds that of the gates only: the kernel's is one product after it
+    (Appleyard et al., 2016).
     Inside, the batch is the last axis, which suits the CPU's products. In the dtype of both, but
     float32 outside the products: f near 1 and 1 - f decide how long a cell remembers.
     """
-    return _scan(gates, kernel, reverse, lambda activated, c, h: h).swapaxes(0, 1)
+    return _scan(gates, kernel, reverse, start, lambda activated, c, h: h).swapaxes(0, 1)
 
 
-def _scan(gates, kernel, reverse, keep):
+def _scan(gates, kernel, reverse, start, keep):
     """What `keep` picks of the activated gates (4H, B), c (H, B), h (B, H); L in front."""
     transposed = kernel.T  # here and not in the loop, which would turn it at every step
 
@@ -56,8 +62,9 @@ def _scan(gates, kernel, reverse, keep):
         h = (o * jnp.tanh(c)).astype(gates.dtype)
         return (c, h), keep(jnp.concatenate(activated), c, h.T)
 
-    start = tuple(jnp.zeros((len(kernel), len(gates)), z) for z in (jnp.float32, gates.dtype))
-    return lax.scan(step, start, jnp.arange(gates.shape[1]), reverse=reverse)[1]
+    empty = jnp.zeros((len(kernel), len(gates)), gates.dtype)
+    c = at_least_single(empty) if start is None else start.T
+    return lax.scan(step, (c, empty), jnp.arange(gates.shape[1]), reverse=reverse)[1]
 
 
 def _activate(gates):
@@ -67,15 +74,17 @@ def _activate(gates):
     return (1 + i) / 2, (1 + f) / 2, g, (1 + o) / 2
 
 
-def _forward(gates, kernel, reverse):
-    activated, c, h = _scan(gates, kernel, reverse, lambda *everything: everything)
+def _forward(gates, kernel, reverse, start):
+    activated, c, h = _scan(gates, kernel, reverse, start, lambda *everything: everything)
     h = h.swapaxes(0, 1)
-    return h, (activated, c, h, kernel)
+    return h, (activated, c, h, kernel, start)
 
 
 def _backward(reverse, residuals, d_h):
-    activated, c, h, kernel = residuals
+    activated, c, h, kernel, start = residuals
     c_before = _before(c, 0, reverse)
+    if start is not None:
+        c_before = c_before.at[-1 if reverse else 0].set(start.T)
 
     def step(carry, n):
         d_c, d_state = carry
@@ -88,11 +97,11 @@ def _backward(reverse, residuals, d_h):
         d_gates = jnp.concatenate([d_i, d_f, d_g, d_o]).astype(kernel.dtype)
         return (d_c * f, product(kernel, d_gates)), d_gates.T
 
-    start = (jnp.zeros_like(c[0]),) * 2
-    _, d_gates = lax.scan(step, start, jnp.arange(len(c)), reverse=not reverse)
+    end = (jnp.zeros_like(c[0]),) * 2
+    (d_c, _), d_gates = lax.scan(step, end, jnp.arange(len(c)), reverse=not reverse)
     d_gates = d_gates.swapaxes(0, 1)
     rows = (z.reshape(-1, z.shape[-1]) for z in (_before(h, 1, reverse), d_gates))
-    return d_gates, transposed_matmul(*rows)
+    return d_gates, transposed_matmul(*rows), None if start is None else d_c.T
 
 
 recurrence.defvjp(_forward, _backward)

@@ -1,0 +1,31 @@
+"""What the parts of latent flows refuse."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import recipes
+from amd_jax.transforms import encodings, laws, recurrent
+from tests import zoo
+
+
+def test_a_token_of_no_class_is_refused_or_nan():
+    read = encodings.Learned(zoo.Context(zoo.LENGTH * 3))
+    lift = encodings.Encoding(3, zoo.law(laws.NORMAL, (2,), 1), read)
+    x, rng = jnp.array([[0, 1], [2, 3]]), jax.random.key(0)
+    params = lift.init(rng, x % 3)
+    with pytest.raises(ValueError, match="got 3 at index"):
+        lift.forward(params, rng, x)
+    _, nats = jax.jit(lift.forward)(params, rng, x)
+    np.testing.assert_array_equal(jnp.isnan(nats), [False, True])
+
+
+def test_what_a_flow_over_time_reads_is_data_or_latents():
+    with pytest.raises(ValueError, match="reads data or latents; got 'noise'"):
+        recurrent.Recurrent(None, 2, (), reads="noise")
+
+
+def test_another_kind_of_latent_flow_is_refused():
+    with pytest.raises(ValueError, match="one of af_af, af_scf, iaf_scf; got 'iaf_af'"):
+        recipes.latent_flow("iaf_af", 3, 4, {})

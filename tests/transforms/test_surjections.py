@@ -1,0 +1,104 @@
+"""Surjections: the numbers of the SurVAE code, densities that add up, and ways back."""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.transforms import laws, surjections
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "survae_surjections.npz"
+RNG = jax.random.key(0)
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(GOLDEN) as file:
+        return dict(file)
+
+
+def windows(x):
+    """2x2 windows in the last axis, row by row: (B, C, 2 H, 2 W) -> (B, C, H, W, 4)."""
+    batch, channels, height, width = x.shape
+    x = x.reshape(batch, channels, height // 2, 2, width // 2, 2)
+    return x.transpose(0, 1, 2, 4, 3, 5).reshape(batch, channels, height // 2, width // 2, 4)
+
+
+def cases(golden):
+    return {
+        "abs": (surjections.Abs(), golden["abs_x"]),
+        "sort": (surjections.Sort(), golden["sort_x"]),
+        "max": (surjections.Max(4), windows(golden["max_x"])),
+    }
+
+
+@pytest.mark.parametrize("name", ["abs", "sort", "max"])
+def test_it_is_theirs(name, golden):
+    with jax.enable_x64(True):
+        part, x = cases(golden)[name]
+        z, nats = part.forward({}, RNG, jnp.asarray(x, "float64"))
+        np.testing.assert_allclose(z, golden[f"{name}_z"], rtol=1e-12)
+        np.testing.assert_allclose(nats, golden[f"{name}_ldj"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["abs", "sort", "max"])
+def test_what_is_drawn_goes_back_to_where_it_came_from(name, golden):
+    part, x = cases(golden)[name]
+    z, _ = part.forward({}, RNG, jnp.asarray(x, "float32"))
+    drawn = part.inverse({}, jax.random.key(1), z)
+    assert drawn.shape == x.shape
+    assert np.abs(drawn - x).max() > 0.1
+    np.testing.assert_allclose(part.forward({}, RNG, drawn)[0], z, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("part", "base"),
+    [
+        (surjections.Abs(), laws.Fixed(surjections.HALF_NORMAL)),
+        (surjections.Max(2), laws.Fixed(laws.NORMAL)),
+    ],
+)
+def test_the_density_adds_up_to_one(part, base):
+    """By a grid over the plane."""
+    line = np.linspace(-8, 8, 401)
+    x = jnp.asarray(np.stack(np.meshgrid(line, line + 1e-3), axis=-1).reshape(-1, 2))
+    z, nats = part.forward({}, RNG, x)
+    total = np.exp(nats + base.log_prob({}, z)).sum() * (line[1] - line[0]) ** 2
+    np.testing.assert_allclose(total, 1, atol=0.03)
+
+
+def test_a_set_whose_order_says_nothing_has_the_law_of_its_elements():
+    """On a base of sorted independent normals, L! times their density."""
+    x = jax.random.normal(RNG, (5, 4, 1))
+    law = laws.Fixed(laws.NORMAL)
+    z, nats = surjections.Sort().forward({}, RNG, x)
+    found = nats + law.log_prob({}, z) + np.log(24)
+    np.testing.assert_allclose(found, law.log_prob({}, x), rtol=1e-5)
+
+
+class Steps:
+    """Shows what it is asked, and draws 1, 2, 3."""
+
+    def log_prob(self, params, z):
+        return z
+
+    def sample(self, params, rng, shape):
+        return jnp.broadcast_to(jnp.arange(1.0, 1 + shape[-1]), shape)
+
+
+def test_those_below_the_maximum_keep_their_order(golden):
+    part, x = surjections.Max(4, Steps()), windows(golden["max_x"])
+    z, below = part.forward({}, RNG, jnp.asarray(x, "float32"))
+    below += z[0].size * np.log(4)
+    theirs = np.moveaxis(golden["max_rest"].reshape(*z.shape[:2], 3, *z.shape[2:]), 2, -1)
+    np.testing.assert_allclose(below, theirs, atol=1e-4)
+    x = np.asarray(part.inverse({}, RNG, jnp.zeros(20)))
+    assert [list(row[row < 0]) for row in x] == [[-1, -2, -3]] * 20
+
+
+def test_every_place_of_the_maximum_is_as_likely():
+    x = surjections.Max(4).inverse({}, RNG, jnp.zeros((4000,)))
+    share = np.bincount(x.argmax(axis=-1), minlength=4) / 4000
+    np.testing.assert_allclose(share, 0.25, atol=0.035)  # 5 standard errors
