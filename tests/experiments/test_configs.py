@@ -56,6 +56,7 @@ SHRUNK = {
     "text8_cnf:enwik8": LSTM,
     "own_text_cnf": {"data.length": 16, **LSTM},
     "set_shuffling": SETS,
+    "set_shuffling autoregressive": {"couplings": 0, "lstm.features": 16, "lstm.components": 2},
     "set_shuffling:summation": {"size": 4, "total": 10, **SETS},
     "quickstart": {"length": 32, **HOLLOW},
     "own_text": {"data.length": 32, **HOLLOW},
