@@ -5,6 +5,11 @@
 
 Permutations of --config.size classes; or so many numbers with the sum --config.total. Paper, 16
 classes: 2.78 bits/element of the 2.77 that are possible, and 2.24 of 2.24 for the sum 42.
+
+Five classes, of which 1.3814 bits are possible and 2.3219 independent: the couplings of width 64
+had 1.561 ± 0.003 after 6000 steps of 128 at 1e-3, still learning; with --config.couplings=0, one
+autoregressive layer that sees the order, 1.3947 ± 0.0009 after 4500 at 5e-3, in 2 dimensions.
+Other numbers, 16 classes and sums: not run.
 """
 
 from ml_collections import ConfigDict
@@ -26,6 +31,7 @@ def get_config(task: str = "shuffling") -> ConfigDict:
     config.total = 0 if task == "shuffling" else 42  # 0 for permutations
     config.dim, config.couplings = 4, 4  # numbers that stand for an element; layers
     config.network = dict(width=32, blocks=2, heads=4, components=4)
+    config.lstm = dict(features=64, layers=1, components=8)  # without couplings
     config.optimizer = dict(learning_rate=4e-3, warmup_steps=100)
     return config
 
@@ -39,7 +45,10 @@ def data(config: ConfigDict) -> sets.Sets:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes.py`."""
-    lift = recipes.mixture_encoding(facts.num_classes, config.dim, apart=1.5)
-    model = recipes.set_flow(lift, config.dim, config.couplings, config.network)
+    lift = recipes.mixture_encoding(facts.num_classes, config.dim, apart=2.0)
+    if config.couplings:
+        model = recipes.set_flow(lift, config.dim, config.couplings, config.network)
+    else:
+        model = recipes.autoregressive_flow(lift, config.lstm)
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.NegativeElbo(model), optimizer)
