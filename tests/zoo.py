@@ -12,8 +12,18 @@ import numpy as np
 
 from amd_jax import models, networks
 from amd_jax.data import dataset
-from amd_jax.diffusion import class_masking, kernels, learned, samplers, schedules, tables
+from amd_jax.diffusion import (
+    class_masking,
+    gaussian,
+    kernels,
+    learned,
+    levels,
+    samplers,
+    schedules,
+    tables,
+)
 from amd_jax.facts import TextFacts
+from amd_jax.models.gaussian import Classes, Noise
 from amd_jax.ops import categorical, integers, modular, nlsq, rounding, scalars
 from amd_jax.transforms import (
     argmax,
@@ -237,6 +247,43 @@ def diffusion(kernel: str, denoiser: str, steps: int | None) -> models.Diffusion
     chosen = (KERNELS | LEARNED)[kernel]
     states = len(chosen.prior) if hasattr(chosen, "prior") else chosen.num_classes
     return models.Diffusion(chosen, DENOISERS[denoiser](states), steps=steps)
+
+
+class Vectors(nn.Module):
+    """Numbers from the whole of its input (B, L, C) and the time: (B, L, num_outputs).
+
+    Within `reach` of `middle`, one for all or (num_outputs,).
+    """
+
+    num_outputs: int
+    reach: float = 1.0
+    middle: tuple[float, ...] = (0.0,)
+
+    @nn.compact
+    def __call__(self, z_t: Array, t: Array, *, train: bool = False) -> Array:
+        seen = jnp.concatenate([z_t.reshape(len(z_t), -1), t[:, None]], axis=-1)
+        out = nn.Dense(z_t.shape[1] * self.num_outputs)(nn.tanh(nn.Dense(8)(seen)))
+        out = nn.tanh(out).reshape(*z_t.shape[:2], self.num_outputs)
+        return self.reach * out + jnp.array(self.middle)
+
+
+# Levels that show little, and variances near the posterior's, so that weights stay light
+GAUSSIAN = {  # points, levels, what a denoiser puts out, the variance of steps, the denoiser
+    "classes": (gaussian.one_hots(3), levels.Linear(-2.0, 2.0), Classes(), "small", Vectors(3)),
+    "range": (gaussian.one_hots(3), levels.Learned(-2.0, 2.0), Classes(), "range", Vectors(6)),
+    "large": (gaussian.on_a_line(3), levels.Linear(-2.0, 2.0), Classes(), "large", Vectors(3)),
+    "learned": (
+        *(gaussian.one_hots(3), levels.Linear(-0.5, 2.0), Classes(), "learned"),
+        Vectors(6, 0.3, (0.0,) * 3 + (-1.2,) * 3),
+    ),
+    "noise": (gaussian.on_a_line(3), levels.Linear(-0.5, 2.0), Noise(0.5), "small", Vectors(1)),
+}
+
+
+def gaussian_diffusion(kind: str, steps: int | None) -> models.GaussianDiffusion:
+    """A model of those parts."""
+    points, chosen, output, variance, denoiser = GAUSSIAN[kind]
+    return models.GaussianDiffusion(points, denoiser, chosen, steps, output, variance)
 
 
 class Context(nn.Module):

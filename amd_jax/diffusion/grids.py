@@ -42,6 +42,24 @@ def spacing() -> Any:
     return options.number("uniform", "times of the steps", among=tuple(SPACINGS), also=tuple)
 
 
+def walked(chosen: int | None, spacing: Spacing, steps: int | None) -> Array:
+    """The grid of a sampler of so many steps, or else of as many as its model has: (S + 1,).
+
+    Raises ValueError for more steps than the model's, and where neither says how many.
+    """
+    if chosen is None and steps is None:
+        raise ValueError(
+            "A model in continuous time is sampled in as many steps as you say. "
+            "Give a number of steps, such as 256."
+        )
+    chosen = steps if chosen is None else chosen
+    if steps is not None and chosen > steps:
+        raise ValueError(
+            f"steps must be in [1, {steps}], the model's number of steps; got {chosen}."
+        )
+    return grid(chosen, spacing)
+
+
 def agreed(steps: int | None, spacing: Spacing) -> int | None:
     """The number of steps; of given times their own.
 

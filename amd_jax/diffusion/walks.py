@@ -67,17 +67,7 @@ class Steps(Sharpened):
 
     def times(self, steps: int | None) -> Array:
         """Its grid. Raises ValueError for more steps than the model has."""
-        if self.steps is None and steps is None:
-            raise ValueError(
-                "A model in continuous time is sampled in as many steps as you say. "
-                "Give a number of steps, such as 256."
-            )
-        chosen = steps if self.steps is None else self.steps
-        if steps is not None and chosen > steps:
-            raise ValueError(
-                f"steps must be in [1, {steps}], the model's number of steps; got {chosen}."
-            )
-        return grids.grid(chosen, self.spacing)
+        return grids.walked(self.steps, self.spacing, steps)
 
     def guess(self, process: Process, x_t: Array, t: Array) -> Array:
         """The sharpened guess of x_0; tokens that are masked no more stay: (B, ..., K)."""

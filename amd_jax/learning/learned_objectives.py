@@ -5,15 +5,17 @@ none on. What is reported is the bound here too; what is there for its gradient 
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from amd_jax.diffusion import bounds, kernels
+from amd_jax.diffusion import bounds, gaussian_bounds, kernels, levels
 from amd_jax.diffusion.learned import LearnedSchedule
 from amd_jax.diffusion.process import Process
 from amd_jax.learning.objectives import drawn_step, gradient_only, negative_term
-from amd_jax.models import Diffusion
+from amd_jax.models import Diffusion, GaussianDiffusion
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, Nats, Params
 
@@ -130,6 +132,49 @@ class LeastVariance:
         return jnp.where(known, memory["weight"] / jnp.where(known, memory["square"], 1.0), 0.0)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class LeastVarianceOfLevels(LeastVariance):
+    """-elbo in continuous time of a Gaussian diffusion whose `levels.Learned` it trains with it.
+
+    The bound teaches the network and the ends, log E[L²] the pace, as in `LeastVariance`: with γ
+    held fixed, of which the density is 1 / γ'(t).
+    """
+
+    model: GaussianDiffusion
+
+    def __post_init__(self):
+        """Raises ValueError for levels without parameters, and for discrete time."""
+        _check_learns(self.model.levels, "LeastVarianceOfLevels", "levels")
+        if self.model.steps is not None:
+            raise ValueError(
+                "LeastVarianceOfLevels needs continuous time; in discrete time the bound itself "
+                f"teaches the levels; got steps={self.model.steps}. Use NegativeElbo."
+            )
+
+    def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
+        """-elbo per example, (B,) in nats; the evidence is L², summed and counted."""
+        rng_time, rng_start, rng = jax.random.split(rng, 3)
+        still = params | {"levels": levels.still(params["levels"])}
+        process = self.model.open(still, train=True)
+        t = bounds.stratified(rng_time, x.shape[0])
+        terms = gaussian_bounds.rate(process, rng, x, t)
+        square = jax.lax.stop_gradient(terms) ** 2
+        evidence = {"square": square.sum(), "count": jnp.full((), x.shape[0], jnp.float32)}
+        slope = log_slope(self.model.levels.open(params["levels"]), t)
+        fall = gradient_only(square * slope * self._scale(memory))
+        ends = gaussian_bounds.prior_kl(process, x) - gaussian_bounds.reconstruction(
+            process, rng_start, x
+        )
+        return terms + ends + fall, evidence
+
+
+def log_slope(gamma: Callable[[Array], Array], t: Array) -> Array:
+    """log γ'(t), with the gradient that it has where γ(t) is held fixed, not t: (B,) -> (B,)."""
+    level, slope = jax.jvp(gamma, (t,), (jnp.ones_like(t),))
+    moved = t - gradient_only(level) / jax.lax.stop_gradient(slope)  # where γ is as before
+    return jnp.log(jax.jvp(gamma, (moved,), (jnp.ones_like(t),))[1])
+
+
 def log_likelihood(kernel: Kernel, x: Array, x_t: Array, t: Array) -> Nats:
     """Log q_t(x_t | x), summed over the event: (B, ...), (B, ...), (B,) -> (B,)."""
     q = categorical.gather(kernel.likelihood(x_t, jnp.zeros_like(t), t), x)
@@ -141,10 +186,10 @@ def _twice(a: Array) -> Array:
     return jnp.concatenate([a, a])
 
 
-def _check_learns(kernel: Kernel, name: str) -> None:
-    """Raises ValueError for a kernel without parameters."""
-    if not hasattr(kernel, "open"):
+def _check_learns(part: Any, name: str, kind: str = "a kernel") -> None:
+    """Raises ValueError for a part without parameters."""
+    if not hasattr(part, "open"):
         raise ValueError(
-            f"{name} trains the parameters of a kernel; {type(kernel).__name__} has none. Use "
+            f"{name} trains the parameters of {kind}; {type(part).__name__} has none. Use "
             "NegativeElbo, which costs less."
         )

@@ -1,7 +1,6 @@
 """Diffusion: a kernel that destroys data, and a network that restores them."""
 
 import dataclasses
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from amd_jax import options
 from amd_jax.diffusion import bounds, kernels, learned, samplers
 from amd_jax.diffusion.grids import BestGrid
 from amd_jax.diffusion.process import Process
-from amd_jax.models import promises
+from amd_jax.models import chains, promises
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct, Edit
@@ -159,6 +158,12 @@ class Diffusion:
             return inside + bounds.continuous(process, rng, x)
         return inside + bounds.elbo(process, rng, x, self.steps)
 
+    def elbo_of_all_steps(self, params: Params, rng: Key, x: Array, times: Array) -> Nats:
+        """The same by every step of a grid, times (S + 1,) from 1 down to 0: (B,)."""
+        process = self.open(params)
+        inside = categorical.inside(x, process.kernel.num_classes)
+        return inside + bounds.elbo_of_all_steps(process, rng, x, times)
+
     def log_weight(
         self, params: Params, rng: Key, x: Array, *, known: Array | None = None
     ) -> Nats:
@@ -173,12 +178,7 @@ class Diffusion:
 
     def number_of_steps(self) -> int:
         """T; ValueError in continuous time."""
-        if self.steps is None:
-            raise ValueError(
-                "This walks all steps of a diffusion, and continuous time has none. "
-                "Use Diffusion(..., steps=1000)."
-            )
-        return self.steps
+        return promises.number_of_steps(self)
 
     def sample(
         self,
@@ -251,20 +251,7 @@ class Diffusion:
     ) -> Iterator[tuple[float, np.ndarray]]:
         """States of one walk, `frames` or less, as they come: pairs (t, x (B, ...)), t falling."""
         sampler = self._chosen(sampler, None)
-        times = np.asarray(sampler.times(self.steps))
-        stops = np.unique(np.linspace(0, len(times) - 1, frames).round().astype(int))
         rng_noise, rng = jax.random.split(rng)
-        x = kernels.draw_prior(self.open(params).kernel, rng_noise, shape)
-        yield 1.0, np.asarray(x)
-        for start, stop in zip(stops[:-1], stops[1:], strict=True):
-            rng_part = jax.random.fold_in(rng, start)
-            x = _walked(self, sampler, params, rng_part, x, times[start : stop + 1])
-            yield float(times[stop]), np.asarray(x)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once, however often one walks
-def _walked(
-    model: Diffusion, sampler: Sampler, params: Params, rng: Key, x: Array, times: Array
-) -> Array:
-    """x (B, ...) walked from times[0] to times[-1]."""
-    return sampler(model.open(params), rng, x, times)
+        start = kernels.draw_prior(self.open(params).kernel, rng_noise, shape)
+        for t, x in chains.states(self, sampler, params, rng, start, frames):
+            yield t, np.asarray(x)

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -64,9 +65,29 @@ def check_output(denoiser: Any) -> None:
         )
 
 
-def check_leaves_out(denoiser: Any, network: Params, rng: Key, x: Array, classes: int) -> None:
-    """Raises ValueError if logits at a position of x (B, ...) move with that position's token."""
-    leak = jax.jit(functools.partial(_leak, denoiser, classes))
+def number_of_steps(model: Any) -> int:
+    """T of a diffusion; ValueError in continuous time."""
+    if model.steps is None:
+        raise ValueError(
+            "This walks all steps of a diffusion, and continuous time has none. "
+            f"Use {type(model).__name__}(..., steps=1000)."
+        )
+    return model.steps
+
+
+def check_leaves_out(
+    denoiser: Any,
+    network: Params,
+    rng: Key,
+    x: Array,
+    classes: int,
+    read: Callable[[Array], Array] = lambda x: x,
+) -> None:
+    """Raises ValueError if logits at a position of x (B, ...) move with that position's token.
+
+    `read` gives what the denoiser reads of tokens, if these are not it.
+    """
+    leak = jax.jit(functools.partial(_leak, denoiser, classes, read))
     moved = float(leak(network, rng, x))
     if moved > 1e-4:
         raise ValueError(
@@ -76,7 +97,14 @@ def check_leaves_out(denoiser: Any, network: Params, rng: Key, x: Array, classes
         )
 
 
-def _leak(denoiser: Any, classes: int, network: Params, rng: Key, x: Array) -> Array:
+def _leak(
+    denoiser: Any,
+    classes: int,
+    read: Callable[[Array], Array],
+    network: Params,
+    rng: Key,
+    x: Array,
+) -> Array:
     """How far guesses move when only their own token does, for shaken parameters.
 
     Shaken, because zero-initialised layers hide every path. One position per row.
@@ -88,7 +116,7 @@ def _leak(denoiser: Any, classes: int, network: Params, rng: Key, x: Array) -> A
     changed = flat.at[row, place].set((flat[row, place] + 1) % classes)
     t = jnp.full(x.shape[0], 0.5)
     before, after = (
-        denoiser.apply({"params": shaken}, tokens.reshape(x.shape), t, train=False).reshape(
+        denoiser.apply({"params": shaken}, read(tokens.reshape(x.shape)), t, train=False).reshape(
             *flat.shape, -1
         )[row, place]
         for tokens in (flat, changed)

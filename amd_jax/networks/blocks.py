@@ -36,6 +36,16 @@ def gelu(exact: bool) -> Callable[[Array], Array]:
     return anew(functools.partial(nn.gelu, approximate=not exact), cpu_only=True)
 
 
+class Embed(nn.Embed):
+    """A learned vector for each token; of real vectors, the product with the first D rows."""
+
+    def __call__(self, x: Array) -> Array:
+        """Tokens (B, ...), or real vectors (B, ..., D) in their place: (B, ..., features)."""
+        if embeddings.is_real(x):
+            return x @ self.embedding[: x.shape[-1]]
+        return super().__call__(x)
+
+
 class Block(nn.Module):
     """Residual block: norm, time, depthwise convolution, then MLP and attention side by side.
 

@@ -1,7 +1,12 @@
-"""Ways to tell a network the time: pure functions of `jax.numpy` arrays."""
+"""Ways to tell a network the time, and what it reads: pure functions of `jax.numpy` arrays.
+
+Where a denoiser takes tokens (B, ...) it takes real vectors (B, ..., D), too, in the place of
+their one-hots: in a Gaussian diffusion they are noisy, or what is known of the class.
+"""
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -58,3 +63,20 @@ def rotary(x: Array, first: Array | int = 0, base: float = 10000.0) -> Array:
     a, b = x[..., :half], x[..., half:]
     turned = jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
     return turned.astype(x.dtype)
+
+
+def one_hots(x: Array, num_classes: int, dtype: jnp.dtype) -> Array:
+    """Tokens (B, ...) as one-hots (B, ..., K); real vectors (B, ..., D) as they are."""
+    if is_real(x):
+        return x.astype(dtype)
+    return jax.nn.one_hot(x, num_classes, dtype=dtype)
+
+
+def likeliest(x: Array) -> Array:
+    """Tokens (B, ...) as they are; of real vectors (B, ..., D) where they are largest."""
+    return x.argmax(axis=-1) if is_real(x) else x
+
+
+def is_real(x: Array) -> bool:
+    """Whether these are real vectors, and not tokens."""
+    return jnp.issubdtype(x.dtype, jnp.floating)

@@ -4,10 +4,10 @@ import functools
 from collections.abc import Callable
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
     Block,
     Linear,
@@ -70,12 +70,13 @@ class Hollow(nn.Module):
         time = time_features(t)
         dropout = self.dropout if train else 0.0
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
-        tokens = jax.nn.one_hot(x_t, self.num_classes, dtype=compute_dtype(self.dtype))
+        tokens = embeddings.one_hots(x_t, self.num_classes, compute_dtype(self.dtype))
         if self.sees_known:
             tokens = marked(tokens, known)
         past = self.tower("past", tokens, time, block)
         future = self.tower("future", tokens[:, ::-1], time, block)[:, ::-1]
-        sides = [past, future, *(c.astype(past.dtype) for c in self.contexts(x_t))]
+        contexts = self.contexts(embeddings.likeliest(x_t))
+        sides = [past, future, *(c.astype(past.dtype) for c in contexts)]
         h = joined(sides, time, self.join_width, self.join_blocks, block)
         return logits(h, self.num_classes, self.log_frequencies)
 

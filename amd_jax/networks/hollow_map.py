@@ -4,10 +4,10 @@ import functools
 from collections.abc import Callable
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
     Block,
     Linear,
@@ -66,7 +66,7 @@ class HollowMap(nn.Module):
         time = time_features(t)
         dropout = self.dropout if train else 0.0
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
-        tokens = jax.nn.one_hot(x_t, self.num_classes, dtype=compute_dtype(self.dtype))
+        tokens = embeddings.one_hots(x_t, self.num_classes, compute_dtype(self.dtype))
         if self.sees_known:
             tokens = marked(tokens, known)
         before = self.tower("before", tokens, time, block)

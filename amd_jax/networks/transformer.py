@@ -3,10 +3,10 @@
 import functools
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
     Block,
     Linear,
@@ -53,7 +53,7 @@ class Transformer(nn.Module):
         if self.taps % 2 == 0:
             raise ValueError(f"The input's convolution needs an odd width; got taps={self.taps}.")
         time = time_features(t)
-        tokens = jax.nn.one_hot(x_t, self.num_classes, dtype=compute_dtype(self.dtype))
+        tokens = embeddings.one_hots(x_t, self.num_classes, compute_dtype(self.dtype))
         if self.sees_known:
             tokens = marked(tokens, known)
         reach = self.taps // 2

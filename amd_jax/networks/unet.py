@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.networks.blocks import Linear, check_sizes, uniform
+from amd_jax.networks.blocks import Embed, Linear, check_sizes, uniform
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.precision import Conv, Dense, compute_dtype
 from amd_jax.networks.primitives.attention import softmax
@@ -38,12 +38,12 @@ class UNet(nn.Module):
     @nn.compact
     def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
         """x_t (B, H, W) int32, t (B,) -> logits (B, H, W, K), float32; `train` for dropout."""
-        self._check(x_t.shape)
         time = Dense(4 * self.dim, name="time_in")(sinusoid(t, self.dim))
         time = Dense(self.dim, name="time_out")(mish(time))
-        h = nn.Embed(
+        h = Embed(
             self.num_classes, self.dim, name="embed", embedding_init=nn.initializers.normal(1.0)
         )(x_t)
+        self._check(h.shape[:-1])
         h = h.astype(compute_dtype(self.dtype))
         widths, seen = [self.dim * m for m in self.multipliers], []
         last = len(widths) - 1

@@ -1,0 +1,35 @@
+"""The states of one walk from noise to data, as they come."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax.types import Array, Key, Params
+
+
+def states(
+    model: Any, sampler: Any, params: Params, rng: Key, start: Array, frames: int
+) -> Iterator[tuple[float, Array]]:
+    """Pairs (t, state (B, ...)), `frames` or less, of a walk of a sampler from `start`, t falling.
+
+    The model says with `open(params)` what the sampler walks in.
+    """
+    times = np.asarray(sampler.times(model.steps))
+    stops = np.unique(np.linspace(0, len(times) - 1, frames).round().astype(int))
+    state = start
+    yield 1.0, state
+    for first, last in zip(stops[:-1], stops[1:], strict=True):
+        rng_part = jax.random.fold_in(rng, first)
+        state = _walked(model, sampler, params, rng_part, state, times[first : last + 1])
+        yield float(times[last]), state
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once, however often one walks
+def _walked(
+    model: Any, sampler: Any, params: Params, rng: Key, state: Array, times: Array
+) -> Array:
+    """A state (B, ...) walked from times[0] to times[-1]."""
+    return sampler(model.open(params), rng, state, times)

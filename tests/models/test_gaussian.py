@@ -1,0 +1,362 @@
+"""Gaussian diffusion is a distribution, its bounds are bounds, and known answers are met."""
+
+import dataclasses
+import functools
+import re
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models, networks
+from amd_jax.diffusion import gaussian, gaussian_bounds, gaussian_samplers, levels
+from amd_jax.learning import objectives
+from amd_jax.models.step_bounds import AllSteps
+from tests import enumeration, zoo
+from tests.models.means import assert_mean
+from tests.variants import quick
+
+DRAWS = 10_000  # per sequence
+X = enumeration.sequences(3, zoo.LENGTH)
+STEPS = 3
+
+
+@functools.cache
+def measured(kind):
+    """Draws of log_weight, elbo and AllSteps, (DRAWS, N) each, and of samples by number."""
+    model = zoo.gaussian_diffusion(kind, STEPS)
+    params = zoo.parameters(model, scale=0.3)
+    rows = jnp.tile(X, (DRAWS, 1))
+
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    def draws(params):
+        rngs = jax.random.split(jax.random.key(1), 4)
+        verbs = model.log_weight, model.elbo, functools.partial(AllSteps(), model)
+        nats = [f(params, r, rows).reshape(DRAWS, -1) for f, r in zip(verbs, rngs, strict=False)]
+        return *nats, model.sample(params, rngs[3], (20_000, zoo.LENGTH))
+
+    *nats, samples = draws(params)
+    assert samples.dtype == jnp.int32
+    return *(np.asarray(n, np.float64) for n in nats), enumeration.number(samples, 3)
+
+
+KINDS = quick(zoo.GAUSSIAN, "range")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sums_to_one(kind):
+    """With reconstruction, prior and variance of the steps in their places, and only so."""
+    log_weight, *_ = measured(kind)
+    assert_mean(np.exp(log_weight).sum(axis=1), 1.0, 0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_follow_the_weights(kind):
+    log_weight, _, _, samples = measured(kind)
+    p = np.exp(log_weight).mean(axis=0)
+    enumeration.assert_drawn_from(samples[:4000], p)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_step_and_all_steps_have_one_mean_which_is_a_bound(kind):
+    log_weight, elbo, all_steps, _ = measured(kind)
+    error = all_steps.std(axis=0) / DRAWS**0.5
+    assert_mean(elbo, all_steps.mean(axis=0), 0.1, slack=5 * error)
+    assert_mean(log_weight, all_steps.mean(axis=0), 0.1, slack=5 * error)
+    weight = np.exp(log_weight)
+    slack = 5 * weight.std(axis=0) / weight.mean(axis=0) / DRAWS**0.5
+    assert (all_steps.mean(axis=0) <= np.log(weight.mean(axis=0)) + slack + 5 * error).all()
+
+
+class Logits(nn.Module):
+    """The same logits of classes at every position and time: what is known without context."""
+
+    values: tuple[float, ...]
+
+    @nn.compact
+    def __call__(self, z_t, t, *, train=False):
+        return jnp.broadcast_to(jnp.array(self.values), (*z_t.shape[:-1], len(self.values)))
+
+
+P = (0.4, 0.3, 0.15, 0.1, 0.05)
+ENTROPY = -sum(p * np.log(p) for p in P)
+
+
+LINE = gaussian.on_a_line(5)
+
+
+def single(points, ends, steps):
+    """The diffusion of one variable with law P, and the denoiser that is best for it."""
+    denoiser = Logits(tuple(np.log(P).tolist()))
+    return models.GaussianDiffusion(points, denoiser, levels.Linear(*ends), steps)
+
+
+def quadrature(model, points=10_001):
+    """-E[bound] of x ~ P with D = 1, on a fine grid of ε, and of t in continuous time."""
+    process = model.open({})
+    grid = jnp.linspace(-9, 9, points)
+    weight = jnp.outer(jnp.array(P), jnp.exp(-0.5 * grid**2) * 18 / (points - 1))
+    weight = weight.ravel() / np.sqrt(2 * np.pi)
+    x, eps = jnp.repeat(jnp.arange(5), points), jnp.tile(grid, 5)[:, None]
+    f = process.point(x)
+
+    def squared(t):
+        z = gaussian.diffused(f, eps, process.gamma(t))
+        error = f - process.guess(z, jnp.full(len(x), t)).clean
+        return (weight * jnp.square(error)[:, 0]).sum()
+
+    steps = model.steps or 1000
+    i = jnp.arange(1.0, steps + 1)
+    s, t = (i - 1) / steps, (i if model.steps else i - 0.5) / steps
+    gap = jnp.exp(-process.gamma(s)) - jnp.exp(-process.gamma(i / steps))
+    if model.steps is None:
+        slope = jax.jvp(process.gamma, (t,), (jnp.ones_like(t),))[1]
+        gap = jnp.exp(-process.gamma(t)) * slope / steps
+    z_0 = gaussian.diffused(f, eps, process.gamma(jnp.zeros(())))
+    log_p = jnp.take_along_axis(gaussian.decoded(process, z_0), x[:, None], axis=-1)[:, 0]
+    prior = (jnp.array(P) * gaussian_bounds.prior_kl(process, jnp.arange(5))).sum()
+    diffusion = 0.5 * (gap * jax.lax.map(squared, t)).sum()
+    return diffusion + prior - (weight * log_p).sum()
+
+
+ANSWERS = {  # ends of γ, T -> nats, by quadrature of others; the entropy is 1.3923
+    (-13.3, 5.0, 10): 4.0839,
+    (-13.3, 5.0, 100): 1.5283,
+    (-13.3, 5.0, 1000): 1.4056,
+    (-13.3, 5.0, None): 1.3928,
+    (-6.0, 4.0, 10): 2.3923,
+    (-6.0, 4.0, 1000): 1.4005,
+    (-6.0, 4.0, None): 1.3935,
+    (-4.0, 3.0, 100): 1.4337,
+    (-4.0, 3.0, None): 1.4053,
+}
+
+
+@pytest.mark.parametrize("case", quick(ANSWERS, (-13.3, 5.0, 10)))
+def test_known_answers_of_one_variable(case):
+    *ends, steps = case
+    with jax.enable_x64(True):
+        found = float(jax.jit(quadrature, static_argnums=0)(single(LINE, ends, steps)))
+    assert abs(found - ANSWERS[case]) < 1e-3
+
+
+@pytest.mark.parametrize("bound", quick(["elbo", "all_steps"], "elbo"))
+def test_one_variable_as_a_model(bound):
+    """Its own bounds, by draws, of one-hots in {-1, 1}^5; continuous time, and 100 steps."""
+    points = 2 * np.eye(5) - 1
+    steps = None if bound == "elbo" else 100
+    model = single(points, (-6.0, 6.0), steps)
+    draws = 200_000 if steps is None else 4000
+    x = jnp.tile(jnp.arange(5), draws)[:, None]  # each class at all of the stratified times
+    of = model.elbo if steps is None else functools.partial(AllSteps(), model)
+    nats = -np.asarray(jax.jit(of)({}, jax.random.key(0), x), np.float64).reshape(draws, 5)
+    mean, error = P @ nats.mean(axis=0), np.linalg.norm(P * nats.std(axis=0)) / draws**0.5
+    assert error < 0.006
+    if steps is None:
+        assert abs(mean - 1.393) < 0.004 + 3 * error
+    else:
+        assert ENTROPY < mean < 1.6
+
+
+def test_whatever_the_sampler_one_variable_has_its_law():
+    model = single(gaussian.one_hots(5), (-5.0, 7.0), None)
+    for sampler in (gaussian_samplers.Ancestral(200), gaussian_samplers.DDIM(200, eta=0.5)):
+        draw = jax.jit(functools.partial(model.sample, sampler=sampler), static_argnums=2)
+        x = draw({}, jax.random.key(0), (4000, 1))
+        enumeration.assert_drawn_from(x, np.array(P))
+
+
+@pytest.mark.slow
+def test_ddim_with_all_noise_is_ancestral():
+    model = zoo.gaussian_diffusion("classes", 4)
+    params = zoo.parameters(model)
+    draw = jax.jit(
+        lambda s: model.sample(params, jax.random.key(0), (500, 2), sampler=s), static_argnums=0
+    )
+    one, two, none = (
+        draw(s)
+        for s in (
+            gaussian_samplers.Ancestral(),
+            gaussian_samplers.DDIM(eta=1.0),
+            gaussian_samplers.DDIM(),
+        )
+    )
+    assert (one == two).mean() > 0.99
+    assert (one == none).mean() < 0.95
+
+
+@pytest.mark.slow
+def test_continuous_time_is_the_limit_of_many_steps():
+    """With a network that is told the level: T L_i at T = 4000 is near the rate."""
+    model = zoo.gaussian_diffusion("classes", None)
+    params = zoo.parameters(model)
+    process, x, rng = model.open(params), jnp.tile(X, (200, 1)), jax.random.key(3)
+    t = jnp.linspace(0.05, 0.95, len(x))
+    limit = gaussian_bounds.rate(process, rng, x, t)
+    for variance in ("small", "large"):
+        found = 4000 * gaussian_bounds.term(
+            dataclasses.replace(process, variance=variance), rng, x, t - 1 / 4000, t
+        )
+        np.testing.assert_allclose(found, limit, rtol=0.01, atol=0.01)
+
+
+NETWORKS = {
+    "transformer": (networks.Transformer(3, width=8, blocks=1, heads=2), (4,)),
+    "hollow": (networks.Hollow(3, width=8, join_width=8, blocks=1, table_width=2), (4,)),
+    "linear_transformer": (
+        networks.LinearTransformer(3, dim=8, depth=1, heads=2, local_heads=1, window=2),
+        (4,),
+    ),
+    "hollow_map": (networks.HollowMap(3, width=8, join_width=8, dilations=(1,)), (4, 4)),
+    "unet": (networks.UNet(3, dim=8, multipliers=(1, 2), groups=4, heads=1), (4, 4)),
+}
+
+
+@pytest.mark.parametrize("name", quick(NETWORKS, "hollow"))
+def test_networks_read_one_hots_as_tokens_and_vectors_in_between(name):
+    denoiser, event = NETWORKS[name]
+    x, t = jax.random.randint(jax.random.key(0), (2, *event), 0, 3), jnp.array([0.3, 0.6])
+    model = models.GaussianDiffusion(gaussian.one_hots(3), denoiser, steps=None)
+    params = jax.jit(model.init)(jax.random.key(0), x)["network"]
+    leaves, tree = jax.tree.flatten(params)
+    rngs = jax.random.split(jax.random.key(1), len(leaves))
+    shaken = [a + 0.3 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
+    apply = jax.jit(lambda x: denoiser.apply({"params": jax.tree.unflatten(tree, shaken)}, x, t))
+    z = jax.nn.one_hot(x, 3)
+    np.testing.assert_allclose(apply(x), apply(z), atol=1e-5)
+    assert abs(apply(z) - apply(1.2 * z)).max() > 1e-4
+
+
+def test_a_hollow_network_is_held_to_its_promise():
+    x = jnp.array(X)
+    for denoiser, well in (
+        (NETWORKS["hollow"][0], True),
+        (LyingTransformer(3, width=8, blocks=1, heads=2), False),
+    ):
+        model = models.GaussianDiffusion(gaussian.one_hots(3), denoiser)
+        params = jax.jit(model.init)(jax.random.key(0), x)
+        if well:
+            model.check(params, jax.random.key(1), x)
+        else:
+            with pytest.raises(ValueError, match="LyingTransformer says leave_one_out, but"):
+                model.check(params, jax.random.key(1), x)
+
+
+class LyingTransformer(networks.Transformer):
+    """Sees its own token and says that it does not."""
+
+    leave_one_out = True
+
+
+class Denoising(Logits):
+    """Says that it weighs a position's own numbers itself."""
+
+    denoises = True
+
+
+def test_cross_entropy_is_of_the_guess_that_a_denoiser_makes():
+    """Of a guess from the others plainly; with the own numbers, of what follows by Bayes' rule."""
+    x, values = jnp.tile(jnp.arange(3), 100)[:, None], tuple(np.log([0.5, 0.3, 0.2]).tolist())
+    plain = -np.log([0.5, 0.3, 0.2])
+    for kind, leave_one_out in ((Hollow, True), (Denoising, False), (Logits, False)):
+        model = models.GaussianDiffusion(gaussian.one_hots(3), kind(values), steps=None)
+        assert model.leave_one_out == leave_one_out
+        nats, _ = objectives.CrossEntropy(model).loss({}, (), jax.random.key(0), x)
+        if kind is Logits:
+            assert nats.mean() < 0.8 * plain.mean()
+        else:
+            np.testing.assert_allclose(nats, np.tile(plain, 100), rtol=1e-5)
+    noise = zoo.gaussian_diffusion("noise", None)
+    params = noise.init(jax.random.key(0), jnp.array(X))
+    with pytest.raises(ValueError, match="tells no such law of classes. Use NegativeElbo"):
+        objectives.CrossEntropy(noise).loss(params, (), jax.random.key(0), jnp.array(X))
+
+
+class Hollow(Logits):
+    """Sees nothing, its own numbers neither."""
+
+    leave_one_out = True
+
+
+def test_learnt_levels_rise_between_their_ends():
+    chosen = levels.Learned(-3.0, 4.0)
+    params = chosen.init(jax.random.key(0))
+    t = jnp.linspace(0, 1, 101)
+    np.testing.assert_allclose(chosen.open(params)(t), levels.Linear(-3.0, 4.0)(t), atol=0.1)
+    shaken = jax.tree.map(lambda a: a + jax.random.normal(jax.random.key(1), a.shape), params)
+    gamma = chosen.open(shaken)(t)
+    assert (jnp.diff(gamma) > 0).all()
+    np.testing.assert_allclose(
+        gamma[jnp.array([0, -1])], jnp.array([-3.0, 4.0]) + shaken["ends"], atol=1e-5
+    )
+    assert "ends" not in levels.Learned(ends=False).init(jax.random.key(0))
+    with pytest.raises(ValueError, match=r"have collapsed: they go from 7 to 4"):
+        chosen.check({**params, "ends": jnp.array([10.0, 0.0])})
+
+
+@pytest.mark.parametrize("steps", quick([3, None], None))
+def test_what_the_bound_teaches_learnt_levels(steps):
+    """In continuous time the ends only: its mean does not depend on the pace."""
+    model = zoo.gaussian_diffusion("classes", steps)
+    model = dataclasses.replace(model, levels=levels.Learned(-2.0, 2.0))
+    params = zoo.parameters(model)
+    grads = jax.jit(jax.grad(lambda p: model.elbo(p, jax.random.key(0), jnp.array(X)).sum()))(
+        params
+    )["levels"]
+    moved = {name: max(abs(a).max() for a in jax.tree.leaves(g)) > 0 for name, g in grads.items()}
+    assert moved == {"ends": True, "pace": steps is not None}
+
+
+@pytest.mark.slow
+def test_a_walk_ends_in_a_sample():
+    model = zoo.gaussian_diffusion("classes", 4)
+    params = zoo.parameters(model)
+    times, states = zip(*model.walk(params, jax.random.key(0), (5, 2), frames=3), strict=True)
+    assert times == (1.0, 0.5, 0.0)
+    assert all(x.shape == (5, 2) and x.dtype == np.int32 for x in states)
+    x = model.sample(params, jax.random.key(0), (2000, 2), steps=2)
+    assert set(np.unique(x)) <= {0, 1, 2}
+
+
+MISTAKES = {
+    "A diffusion needs at least 1 step; got steps=0.": dict(steps=0),
+    "needs a kernel with a derivative; Table has none": dict(
+        steps=None, levels=levels.linear_betas(100)
+    ),
+    "Points are finite numbers (K, D); got shape (3,).": dict(points=np.arange(3.0)),
+    "The variance is one of small, large, range, learned; got 'big'.": dict(variance="big"),
+    "In continuous time no variance of steps makes a difference": dict(
+        steps=None, variance="range"
+    ),
+}
+
+
+@pytest.mark.parametrize("message", MISTAKES)
+def test_mistakes_are_told(message):
+    parts = dict(points=gaussian.one_hots(3), denoiser=zoo.Vectors(3)) | MISTAKES[message]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        models.GaussianDiffusion(**parts)
+
+
+def test_mistakes_that_show_with_data():
+    wide = models.GaussianDiffusion(gaussian.one_hots(3), zoo.Vectors(4), steps=None)
+    with pytest.raises(ValueError, match=r"gives \(9, 2, 3\); Vectors gives \(9, 2, 4\). Build"):
+        wide.init(jax.random.key(0), jnp.array(X))
+    model = zoo.gaussian_diffusion("classes", None)
+    params = model.init(jax.random.key(0), jnp.array(X))
+    with pytest.raises(ValueError, match=r"Use GaussianDiffusion\(..., steps=1000\)"):
+        model.log_weight(params, jax.random.key(0), jnp.array(X))
+    with pytest.raises(ValueError, match="sampled in as many steps as you say"):
+        model.sample(params, jax.random.key(0), (2, 2))
+    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
+        model.elbo(params, jax.random.key(0), jnp.array([[0, 3]]))
+    with pytest.raises(ValueError, match=r"eta must be in \[0, 1\]; got eta=2"):
+        gaussian_samplers.DDIM(eta=2.0)
+    with pytest.raises(ValueError, match="γ = -log SNR rises from data to noise; got first=5"):
+        levels.Linear(5.0, 1.0)
+    with pytest.raises(ValueError, match=r"β of noise in \(0, 1\); got 0.01 to 2. Use more steps"):
+        levels.linear_betas(10)
+    with pytest.raises(ValueError, match="A table of γ has two levels or more, which rise"):
+        levels.Table(np.array([0.0, 0.0]))
