@@ -32,13 +32,17 @@ from .flags import Asked, Flag
 from .known_answers_row import FAMILIES, TOYS
 from .rows import Figure, Row
 
-GENERAL = ("argmax_flow", "diffusion")
+FLOWS = ("argmax_flow", "cnf", "latent_flow")
+GENERAL = ("autoregressive", "diffusion", "gaussian_diffusion", *FLOWS)
+SETS = ("autoregressive", "diffusion", "cnf", "set_cnf")
 ROWS = {  # toy -> families that fit it, with numbers of their own
-    "ring": GENERAL,
-    "xor": GENERAL,
-    "potts": GENERAL,
-    "waves": GENERAL,
+    "ring": (*GENERAL, "discrete_flow", "discrete_flow --config.temperature=0.1"),
+    "xor": (*GENERAL, "discrete_flow"),
+    "potts": (*GENERAL, "discrete_flow"),
+    "waves": (*GENERAL, "integer_flow"),
     "letters": GENERAL,
+    "shuffling": SETS,
+    "summation": SETS,
 }
 FLAGS = (
     Flag("workdir", "runs/known_answers", "Folder of all rows."),

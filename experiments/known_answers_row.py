@@ -3,22 +3,27 @@
     python -m experiments.run --config=known_answers_row:ring --config.family=diffusion
 
 After the colon: ring (eight Gaussians on a grid of 91 x 91), xor (two bits), potts (a square of
-3 x 3), waves (two integers), or letters (a Markov chain of 27). All families on all toys with one
-command: `python -m experiments.known_answers`.
+3 x 3), waves (two integers), letters (a Markov chain of 27), shuffling and summation (sets). All
+families on all toys with one command: `python -m experiments.known_answers`.
 """
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
+import jax
 import optax
 from ml_collections import ConfigDict
 
 from amd_jax import models, networks, recipes
-from amd_jax.data import toy
-from amd_jax.diffusion import kernels, schedules
+from amd_jax.data import sets, toy
+from amd_jax.diffusion import gaussian, kernels, levels, schedules
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
-from amd_jax.types import Model
+from amd_jax.ops import modular, rounding
+from amd_jax.transforms import conditioner, coupling, discrete, integer, laws
+from amd_jax.types import Model, Objective
 
 TOYS = {
     "ring": toy.ring,
@@ -26,16 +31,20 @@ TOYS = {
     "potts": toy.potts,
     "waves": toy.waves,
     "letters": toy.markov,
+    "shuffling": sets.shuffling,
+    "summation": sets.summation,
 }
 
 
 def get_config(name: str = "ring") -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=512, num_steps=1500, ema_decay=0.99, clip=1.0, log_every=50)
+    config = numbers(batch_size=256, num_steps=1500, ema_decay=0.99, clip=100.0, log_every=50)
     config.toy = name
+    config.size = 5  # of a set to shuffle
     config.family = "diffusion"
     config.width = 64  # of every network
-    config.learning_rate = 3e-3
+    config.temperature = 1.0  # of the gradient of a discrete flow
+    config.learning_rate = 0.0  # 0: the family's own
     return config
 
 
@@ -43,36 +52,111 @@ def data(config: ConfigDict) -> toy.Toy:
     """What is learnt from; sampling does without."""
     if config.toy not in TOYS:
         raise ValueError(f"A toy is one of {', '.join(TOYS)}; got {config.toy!r}.")
-    return TOYS[config.toy]()
+    return TOYS[config.toy](*[config.size] * (config.toy == "shuffling"))
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The family that the config names."""
     if config.family not in FAMILIES:
         raise ValueError(f"A family is one of {', '.join(FAMILIES)}; got {config.family!r}.")
-    model = FAMILIES[config.family](config, facts)
-    decay = optax.cosine_decay_schedule(config.learning_rate, config.num_steps)
-    optimizer = optimizers.scheduled(optax.adam, decay)
-    return Parts(model, objectives.NegativeElbo(model), optimizer)
+    family = FAMILIES[config.family]
+    model = family.compose(config, facts)
+    rate = config.learning_rate or family.learning_rate
+    decay = optax.cosine_decay_schedule(rate, config.num_steps)
+    return Parts(model, family.objective(model), optimizers.scheduled(optax.adam, decay))
+
+
+def autoregressive(config: ConfigDict, facts: Facts) -> models.Autoregressive:
+    """A causal Transformer."""
+    taps = min(9, math.prod(facts.event_shape))
+    network = dict(width=config.width, blocks=1, heads=2, taps=taps)
+    return models.Autoregressive(networks.CausalTransformer(facts.num_classes, **network))
 
 
 def argmax_flow(config: ConfigDict, facts: Facts) -> models.Flow:
-    """One autoregressive layer of logistic mixtures over K numbers a token."""
+    """Bits of the classes as signs, and an autoregressive layer of logistic mixtures."""
     encoder = dict(width=config.width, layers=2, context=config.width)
     lift = recipes.argmax_lift(networks.PointwiseContext, facts.num_classes, 2, encoder)
     network = dict(features=config.width, layers=1, components=8, dtype="float32")
     return recipes.autoregressive_flow(lift, network)
 
 
+def hollow(config: ConfigDict, facts: Facts) -> networks.Hollow:
+    """The denoiser of both diffusions: it leaves the own token out."""
+    network = dict(width=config.width, blocks=1, join_width=config.width, join_blocks=2)
+    taps = min(5, math.prod(facts.event_shape) + 1)
+    start = facts.log_frequencies
+    return networks.Hollow(facts.num_classes, taps=taps, log_frequencies=start, **network)
+
+
 def diffusion(config: ConfigDict, facts: Facts) -> models.Diffusion:
-    """Multinomial diffusion in continuous time, by a network that leaves the own token out."""
+    """Multinomial diffusion in continuous time."""
     kernel = kernels.uniform(schedules.cosine, facts.num_classes)
-    network = dict(width=config.width, blocks=1, join_width=config.width, join_blocks=2, taps=3)
-    denoiser = networks.Hollow(facts.num_classes, log_frequencies=facts.log_frequencies, **network)
-    return models.Diffusion(kernel, denoiser, steps=None)
+    return models.Diffusion(kernel, hollow(config, facts), steps=None)
 
 
-FAMILIES: dict[str, Callable[[ConfigDict, Facts], Model]] = {
-    "argmax_flow": argmax_flow,
-    "diffusion": diffusion,
+def gaussian_diffusion(config: ConfigDict, facts: Facts) -> models.GaussianDiffusion:
+    """Gaussian diffusion of one-hots in continuous time."""
+    points = gaussian.one_hots(facts.num_classes)
+    noise = levels.Linear(-5.0, 7.0)
+    return models.GaussianDiffusion(points, hollow(config, facts), noise, steps=None)
+
+
+def discrete_flow(config: ConfigDict, facts: Facts) -> models.Flow:
+    """One autoregressive layer of locations mod K on independent tokens."""
+    start = jax.nn.initializers.normal(1.0)  # every context with a location of its own
+    network = networks.MADE(facts.num_classes, hidden=(), out_bias=False, out_init=start)
+    bijection = modular.Affine(facts.num_classes, temperature=config.temperature)
+    layer = discrete.Autoregressive(network, bijection)
+    return models.Flow((discrete.OneHot(facts.num_classes), layer), discrete.Product())
+
+
+def integer_flow(config: ConfigDict, facts: Facts) -> models.Flow:
+    """One coupling of whole numbers on independent discretised logistics."""
+    unit = 8.0  # whole numbers
+    network = conditioner.Scaled(networks.MLP(1, 2 * config.width), unit)
+    layer = coupling.Coupling(network, rounding.Shift(unit), moving=1)
+    base = laws.Learned(laws.DiscretizedLogistic(unit=3.0))
+    return models.Flow((integer.Levels(facts.num_classes), layer), base)
+
+
+def cnf(config: ConfigDict, facts: Facts) -> models.Flow:
+    """Each class a logistic of its own, and an autoregressive layer of logistic mixtures."""
+    lift = recipes.mixture_encoding(facts.num_classes, 2, apart=4.0)
+    network = dict(features=config.width, layers=1, components=16, dtype="float32")
+    return recipes.autoregressive_flow(lift, network)
+
+
+def set_cnf(config: ConfigDict, facts: Facts) -> models.Flow:
+    """Each class a logistic of its own, and couplings that see no order."""
+    lift = recipes.mixture_encoding(facts.num_classes, 4, apart=1.5)
+    network = dict(width=config.width, blocks=2, heads=4, components=4)
+    return recipes.set_flow(lift, 4, 4, network)
+
+
+def latent_flow(config: ConfigDict, facts: Facts) -> models.Flow:
+    """An auto-encoder whose prior is a flow, autoregressive over time and within a step."""
+    (length,) = facts.event_shape
+    network = dict(latents=4, width=config.width, layers=1, flows=3, hidden=config.width)
+    return recipes.latent_flow("af_af", facts.num_classes, length, network)
+
+
+class Family(NamedTuple):
+    """How a model is composed of numbers and facts, and trained."""
+
+    compose: Callable[[ConfigDict, Facts], Model]
+    learning_rate: float
+    objective: Callable[[Model], Objective] = objectives.NegativeElbo
+
+
+FAMILIES = {
+    "autoregressive": Family(autoregressive, 3e-3),
+    "argmax_flow": Family(argmax_flow, 3e-3),
+    "diffusion": Family(diffusion, 3e-3),
+    "gaussian_diffusion": Family(gaussian_diffusion, 5e-3, objectives.CrossEntropy),
+    "discrete_flow": Family(discrete_flow, 0.1),
+    "integer_flow": Family(integer_flow, 0.01),
+    "cnf": Family(cnf, 5e-3),
+    "set_cnf": Family(set_cnf, 1e-3),
+    "latent_flow": Family(latent_flow, 3e-3),
 }

@@ -114,6 +114,8 @@ SHRUNK = {
     "own_text_discrete_flow": {"data.length": 16, "layers": 2, **NETWORK},
     "own_text_discrete_flow:autoregressive": {"data.length": 16, "lstm.features": 16},
     "digits_idf": {"flow.steps": 1, "flow.components": 2, **NETWORK},
+    "known_answers_row:xor": {"width": 8},
+    "known_answers_row:shuffling": {"family": "set_cnf", "width": 8},
     "table4_row": MAP_FLOW,
     "table4_row diffusion": {"row": "diffusion", "denoiser.width": 8, "denoiser.join_width": 8},
 }

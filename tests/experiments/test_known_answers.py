@@ -1,0 +1,69 @@
+"""Families on toys whose entropy is known, at their smallest."""
+
+import pathlib
+import re
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import known_answers, known_answers_row
+from experiments.known_answers import ROWS
+from tests.variants import quick
+
+NUMBERS = ["--steps=4", "--config.batch_size=4", "--config.log_every=2", "--config.width=8"]
+PAIRS = [(toy, text.split()[0]) for toy, texts in ROWS.items() for text in texts]
+
+
+@pytest.mark.parametrize("pair", quick(dict.fromkeys(PAIRS), ("xor", "latent_flow")), ids=" ".join)
+def test_a_family_fits_its_toy(pair):
+    toy, family = pair
+    config = known_answers_row.get_config(toy)
+    config.update(family=family, width=16)
+    data = known_answers_row.data(config)
+    model = known_answers_row.build(config, data.facts).model
+    x = jax.ShapeDtypeStruct((4, *data.facts.event_shape), np.int32)
+    params = jax.eval_shape(model.init, jax.random.key(0), x)
+    assert jax.eval_shape(model.elbo, params, jax.random.key(0), x).shape == (4,)
+
+
+def test_every_family_and_every_toy_has_its_rows():
+    assert {family for _, family in PAIRS} == set(known_answers_row.FAMILIES)
+    assert set(ROWS) == set(known_answers_row.TOYS)
+
+
+@pytest.mark.slow
+def test_a_table_and_a_picture(tmp_path, capsys):
+    asked = ["--toys=ring,xor", "--families=discrete_flow,cnf", "--importance_samples=2"]
+    argv = ["known_answers", *asked, *NUMBERS, f"--workdir={tmp_path / 'runs'}"]
+    known_answers.main(argv)
+    lines = (tmp_path / "runs" / "known_answers.md").read_text().splitlines()
+    assert lines[0].startswith("eight Gaussians, entropy 4.559 bits/coordinate: 6.3200 nats")
+    assert lines[2].startswith("| family | figure | nats | gap | gap, k = 2 | steps | minutes |")
+    number = r"-?\d+\.\d{4} ± \d\.\d{4}"
+    assert re.match(rf"\| cnf \| bound \| {number} \| {number} \| {number} \| 4 \| ", lines[4])
+    assert re.match(rf"\| discrete_flow \| exact \| {number} \| {number} \| – \| 4", lines[5])
+    assert lines[6].startswith("| discrete_flow temperature=0.1 | exact")
+    assert any(line.startswith("two bits") for line in lines)
+    with Image.open(tmp_path / "runs" / "ring.png") as picture:
+        assert picture.width > 4 * 91 * 4  # data and three rows
+    told = capsys.readouterr().out
+    assert f"table: {tmp_path / 'runs' / 'known_answers.md'}" in told
+    before = {path: path.stat().st_mtime for path in pathlib.Path(tmp_path).rglob("checkpoints/*")}
+    known_answers.main(argv)  # nothing is trained again
+    assert "4 steps" not in capsys.readouterr().out
+    assert before == {path: path.stat().st_mtime for path in before}
+
+
+def test_what_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="--toys are of ring, .*; got wheel"):
+        known_answers.main(["known_answers", "--toys=ring,wheel"])
+    with pytest.raises(ValueError, match="--families are of .*; got glow"):
+        known_answers.main(["known_answers", "--families=glow"])
+    config = known_answers_row.get_config("wheel")
+    with pytest.raises(ValueError, match="A toy is one of ring, .*; got 'wheel'"):
+        known_answers_row.data(config)
+    config.update(family="glow")
+    with pytest.raises(ValueError, match="A family is one of .*; got 'glow'"):
+        known_answers_row.build(config, None)
