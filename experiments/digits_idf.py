@@ -4,8 +4,8 @@
 
 Needs scikit-learn (pip install 'amd_jax[digits]'), or --config.data.path=digits.csv.gz. The last
 297 digits are the test split, the 100 before them validation. Of independent pixels these have
-2.42 bits/pixel, of uniform ones 4.09. Hoogeboom et al., 2019 have 3.34 bits/dim on CIFAR-10 with a
-flow of 3 levels and 8 steps each, of DenseNets 512 wide and 12 deep.
+2.42 bits/pixel, of uniform ones 4.09. This file: not run to its end; with --config.num_steps=300
+it has 2.939 ± 0.021 on validation, worse than that. Hoogeboom et al., 2019, work on photographs.
 """
 
 import optax
@@ -20,13 +20,13 @@ from amd_jax.learning import objectives, optimizers
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=64, num_steps=2000, ema_decay=0.99, evaluate_every=500)
+    config = numbers(batch_size=64, num_steps=3000, ema_decay=0.99, evaluate_every=500)
     config.data = dict(path="")
-    config.flow = dict(levels=2, steps=4, components=5, share=4)
-    config.flow.unit = 4.0  # grey levels: what networks count in, and the first scale of laws
-    config.network = dict(blocks=1, growth=16, depth=3, width=32)
+    config.flow = dict(levels=2, steps=2, components=5, share=4)
+    config.flow.unit = 2.0  # grey levels: what networks count in, and the first scale of laws
+    config.network = dict(blocks=1, growth=16, depth=2, width=32)
     config.network.update(dtype="float32", remat=False)
-    config.optimizer = dict(learning_rate=3e-3)
+    config.optimizer = dict(learning_rate=0.02)
     return config
 
 
