@@ -13,6 +13,7 @@ def found():
     return readme.namespace()
 
 
+@pytest.mark.slow
 def test_change_one_thing(found):
     assert found["nats"].shape == (8,)
     assert np.isfinite(found["nats"]).all()

@@ -291,6 +291,7 @@ def vdm(request):
         yield Vdm(request.param)
 
 
+@pytest.mark.slow
 def test_the_bound_of_vdm(vdm, monkeypatch):
     """Reconstruction, prior and one term of T, or of continuous time, by their draws."""
     process = vdm.process(vdm["eps_hat"])

@@ -67,6 +67,7 @@ def perfect(request):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, FINE])
+@pytest.mark.slow
 def test_no_grid_of_as_many_steps_is_better(perfect, steps):
     _, table = perfect
     path = grids.best(table, steps)
@@ -221,6 +222,7 @@ def test_samplers_and_bounds_take_given_times():
 
 @pytest.mark.parametrize("spacing", ["uniform", "cosine", GIVEN])
 @pytest.mark.parametrize("steps", quick([5, None], 5))
+@pytest.mark.slow
 def test_the_bound_at_given_times_is_the_enumerated_one(spacing, steps):
     model = zoo.diffusion("uniform-cosine", "table", steps)
     params, x = zoo.parameters(model), np.array([[0, 1], [2, 2]], np.int32)

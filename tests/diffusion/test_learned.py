@@ -91,6 +91,7 @@ def test_the_slope_is_right_everywhere_and_at_a_border_the_later_ones():
         np.testing.assert_allclose(slope[:BINS], near, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_derivative_by_the_parameters():
     with jax.enable_x64(True):
         part, params = schedule()
@@ -125,6 +126,7 @@ def guess(x_t, u):
     return jnp.stack([p, 1 - p], axis=-1)
 
 
+@pytest.mark.slow
 def test_the_mean_of_the_bound_does_not_depend_on_the_pace():
     """If the network is told the level; one that is told the time is another network."""
     with jax.enable_x64(True):
@@ -350,6 +352,7 @@ def test_golden_losses(golden, epsilon):
         np.testing.assert_allclose(terms, golden[f"gen_loss{loss}"], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_rate_is_the_closed_form():
     """(1/t) (Σ_i w_i μ_i - w_x (1 + log μ_x)) of every masked token, for all x, in float32."""
     rng = np.random.default_rng(0)
@@ -367,6 +370,7 @@ def test_the_rate_is_the_closed_form():
     np.testing.assert_allclose(unmasked, 0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_many_steps_approach_the_rate():
     steps = 2000
     p_0, x = jnp.array([[[0.2, 0.3, 0.5, 0.0]]] * 3), jnp.arange(3)[:, None]

@@ -207,6 +207,7 @@ def test_dndm_is_exact_for_masks_and_biased_for_uniform_noise():
     assert found["uniform"] == pytest.approx(0.0988, abs=1e-3)  # as its docstring says
 
 
+@pytest.mark.slow
 def test_remasking_nears_the_data_slowly_and_without_eta_is_ancestral():
     data = certificates.correlated()
 
@@ -223,6 +224,7 @@ def test_remasking_nears_the_data_slowly_and_without_eta_is_ancestral():
 
 
 @pytest.mark.parametrize(("s", "most"), [(0.2, 2 / 3), (0.0, 0.0), (0.65, 1.0)])
+@pytest.mark.slow
 def test_remasking_takes_back_those_of_small_probability(s, most):
     """η σ_max tokens of each row on average, in proportion to exp(-ψ); those given stay."""
     process, t = certified(KERNELS["absorbing"]), jnp.full(3, 0.7)

@@ -101,6 +101,7 @@ def test_both_estimates_are_the_exact_bound(trained, bound):
     assert str(found) == f"{found.bits:.3f} ± {found.error:.3f}"
 
 
+@pytest.mark.slow
 def test_many_draws_of_a_row_are_of_that_row(trained):
     """Each row has its own exact bound, and rows do not mix."""
     model, params, rows, exact = trained

@@ -288,6 +288,7 @@ def test_the_published_size_and_protocol_of_transformer_xl():
     assert model.bounds[1].told(model).endswith(told)
 
 
+@pytest.mark.slow
 def test_neighbours_of_d3pm():
     """Vowels are near to vowels; noise is even in the information that it leaves."""
     experiment = opened("text8_d3pm:nearest")

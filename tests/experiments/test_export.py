@@ -11,6 +11,8 @@ import pytest
 from amd_jax import pretrained
 from tests.experiments.command import OWN, ROOT, command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(trained, tmp_path_factory):

@@ -26,6 +26,7 @@ def steps(workdir):
     return [json.loads(line)["step"] for line in lines]
 
 
+@pytest.mark.slow
 def test_more_steps_are_asked_for_by_name(run):
     error = command(QUICK, *SMALL, MORE).error
     assert "holds a run of another config: num_steps was 6, now 8" in error

@@ -83,6 +83,7 @@ def test_the_same_model_comes_back(name):
 @pytest.mark.parametrize(
     "name", quick(["uniform-tabulated", "autoregressive"], "uniform-tabulated")
 )
+@pytest.mark.slow
 def test_it_gives_the_same_numbers(name):
     make, shape = MODELS[name]
     model, rng = make(), jax.random.key(0)

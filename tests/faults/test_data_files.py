@@ -359,6 +359,7 @@ INPUTS = {
 
 
 @pytest.mark.parametrize("fault", INPUTS)
+@pytest.mark.slow
 def test_a_text_to_correct(fault, trained, report):
     make, expected = INPUTS[fault]
     make(pathlib.Path("letter.txt"))
@@ -377,6 +378,7 @@ def run_of_maps(tmp_path_factory):
 
 
 @pytest.mark.parametrize("fault", [*PNG, *PLACES])
+@pytest.mark.slow
 def test_a_map_to_correct(fault, run_of_maps, place, report):
     make, expected = {**PNG, **PLACES}[fault]
     if fault == "colours":

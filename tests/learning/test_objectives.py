@@ -191,6 +191,7 @@ def enumerated_hybrid(objective, params, x):
 
 
 @pytest.mark.parametrize("case", quick(HYBRIDS, "uniform-table"))
+@pytest.mark.slow
 def test_hybrid_by_enumeration(case):
     """Value and slope of all terms, weighted by the law of x_t, along a random direction."""
     objective = hybrid(case, steps=2)

@@ -18,7 +18,7 @@ from tests import enumeration, zoo
 from tests.variants import quick
 
 K = 3
-NETWORKS = quick(zoo.CAUSAL, "table", "transformer")
+NETWORKS = quick(zoo.CAUSAL, "table")
 compiled = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
@@ -163,6 +163,7 @@ def small_xl():
     return model, zoo.parameters(model, length=2)
 
 
+@pytest.mark.slow
 def test_a_memory_goes_on_from_row_to_row(monkeypatch):
     """Nats in order are those of one long row, whatever the rows; and of each stream."""
     monkeypatch.setattr(groups, "TOKENS", 8)  # rows that are independent come in three groups

@@ -46,6 +46,7 @@ def test_it_is_the_product_of_conditionals_from_left_to_right(model):
     np.testing.assert_allclose(lengths(model, CodeLength(order="left")), total, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_of_the_exact_guess_every_order_gives_the_law_of_the_data():
     data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
 

@@ -342,6 +342,7 @@ def test_a_network_without_train_is_refused():
 
 
 @pytest.mark.parametrize("name", quick(zoo.LEARNED, "per_class_masking"))
+@pytest.mark.slow
 def test_every_parameter_moves_within_three_steps(name):
     """Those of the kernel as well; from parameters with no gate shut, as one is at first."""
     model = zoo.diffusion(name, "hollow", 4)

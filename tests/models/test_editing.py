@@ -71,6 +71,7 @@ def test_with_hardly_any_strength_nothing_happens(model):
     assert (x == row).all(axis=1).mean() > 0.999
 
 
+@pytest.mark.slow
 def test_it_walks_by_the_first_sampler_that_steps():
     """Its numbers count, such as the temperature; one that does not step is passed over."""
     cold = samplers.Ancestral(steps=5, temperature=1e-3)

@@ -54,6 +54,7 @@ def test_inverse_undoes_forward(named):
     np.testing.assert_array_equal(model.inverse(params, jax.random.key(5), z), x)
 
 
+@pytest.mark.slow
 def test_one_hots_stay_exact_and_gradients_reach_every_parameter(named):
     name, model, params, x, _ = named
     weight = jnp.linspace(0.5, 1.5, len(x))  # all rows alike may hide a layer

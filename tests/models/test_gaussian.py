@@ -215,6 +215,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("name", quick(NETWORKS, "hollow"))
+@pytest.mark.slow
 def test_networks_read_one_hots_as_tokens_and_vectors_in_between(name):
     denoiser, event = NETWORKS[name]
     x, t = jax.random.randint(jax.random.key(0), (2, *event), 0, 3), jnp.array([0.3, 0.6])
@@ -229,6 +230,7 @@ def test_networks_read_one_hots_as_tokens_and_vectors_in_between(name):
     assert abs(apply(z) - apply(1.2 * z)).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_a_hollow_network_is_held_to_its_promise():
     x = jnp.array(X)
     for denoiser, well in (
@@ -256,6 +258,7 @@ class Denoising(Logits):
     denoises = True
 
 
+@pytest.mark.slow
 def test_cross_entropy_is_of_the_guess_that_a_denoiser_makes():
     """Of a guess from the others plainly; with the own numbers, of what follows by Bayes' rule."""
     x, values = jnp.tile(jnp.arange(3), 100)[:, None], tuple(np.log([0.5, 0.3, 0.2]).tolist())
@@ -340,6 +343,7 @@ def test_mistakes_are_told(message):
         models.GaussianDiffusion(**parts)
 
 
+@pytest.mark.slow
 def test_mistakes_that_show_with_data():
     wide = models.GaussianDiffusion(gaussian.one_hots(3), zoo.Vectors(4), steps=None)
     with pytest.raises(ValueError, match=r"gives \(9, 2, 3\); Vectors gives \(9, 2, 4\). Build"):

@@ -33,6 +33,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("name", WAYS)
+@pytest.mark.slow
 def test_fillings_have_the_law_of_the_data_given_what_is_known(name):
     x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])
     law = DATA[:, 2, :] / DATA[:, 2, :].sum()
@@ -43,6 +44,7 @@ def test_fillings_have_the_law_of_the_data_given_what_is_known(name):
     enumeration.assert_drawn_from(enumeration.number(drawn[:, ::2], 3), law.ravel())
 
 
+@pytest.mark.slow
 def test_remasking_holds_what_is_known_and_leaves_no_mask():
     """And, in many steps, comes near the law: what is held is none of what goes back."""
     x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])

@@ -64,6 +64,7 @@ def test_told_what_is_known_it_nears_the_exact_law_and_else_not(steps, told, unt
     assert certificates.distance(filled_law(steps, False), EXACT) > untold * 0.98
 
 
+@pytest.mark.slow
 def test_fillings_have_that_law():
     class Exact(models.Diffusion):
         def open(self, params, *, train=False):

@@ -133,6 +133,7 @@ CASES = [f"{name} {precision}" for name in ("afaf", "afscf", "iafscf") for preci
 
 
 @pytest.mark.parametrize("case", quick(CASES, "afaf float64"))
+@pytest.mark.slow
 def test_bounds_and_their_parts_are_theirs(case):
     name, precision = case.split()
     tolerance, rows = PRECISIONS[precision], measured(name, precision)

@@ -51,6 +51,7 @@ def distance(kernel, network, own, steps):
 
 
 @pytest.mark.parametrize("name", quick(KERNELS, "both"))
+@pytest.mark.slow
 def test_both_give_the_same_bound_and_the_same_samples(name):
     kernel = KERNELS[name]
     (left, params), (own, _) = (model(kernel, n, n is Denoising) for n in (Perfect, Denoising))

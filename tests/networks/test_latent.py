@@ -26,6 +26,7 @@ def test_a_channel_of_made_sees_the_channels_before_it_and_the_context(context):
     np.testing.assert_array_equal(found, wanted.repeat(2, axis=0))
 
 
+@pytest.mark.slow
 def test_features_of_a_step_see_the_steps_before_it():
     x = jax.random.normal(jax.random.key(1), (1, 4, 2))
     found = moved(networks.LatentLSTM(3, 4, layers=2), x, 12).reshape(4, 3, 4, 2)

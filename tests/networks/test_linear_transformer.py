@@ -65,6 +65,7 @@ def test_logits_are_those_of_the_reference(suffix):
     np.testing.assert_allclose(logits, GOLDEN[f"logits{suffix}"].swapaxes(1, 2), atol=5e-5)
 
 
+@pytest.mark.slow
 def test_every_stage_is_that_of_the_reference():
     t = jnp.asarray(GOLDEN["t"] / np.float32(STEPS), jnp.float32)
     _, state = NETWORK.apply(

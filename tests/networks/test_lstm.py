@@ -195,6 +195,7 @@ def test_statistics_of_the_lift_are_those_of_the_reference(which):
         np.testing.assert_allclose(out[..., i].swapaxes(1, 2), golden[f"elbo/{name}"], atol=5e-5)
 
 
+@pytest.mark.slow
 def test_one_position_and_channel_at_a_time_gives_the_same_parameters():
     params = {"params": autoregressive_params()}
     v = AR["layer/v"].swapaxes(1, 2)

@@ -21,6 +21,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("name", quick(NETWORKS, "hollow"))
+@pytest.mark.slow
 def test_what_is_known_moves_the_guesses_of_others(name):
     kind, sizes, event = NETWORKS[name]
     told, untold = kind(K, **sizes, sees_known=True), kind(K, **sizes)

@@ -124,6 +124,7 @@ def test_a_memory_of_full_size_reads_as_one_that_grows(group):
         np.testing.assert_allclose(logits, want, atol=3e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_no_gradient_passes_through_the_memory():
     """What stands before the first token moves the second segment, unknown to its gradient."""
     network = networks.TransformerXL(5, width=8, blocks=1, heads=2, inner=8, segment=3, memory=3)

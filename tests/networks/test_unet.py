@@ -78,6 +78,7 @@ def reference_params():
     }
 
 
+@pytest.mark.slow
 def test_logits_and_every_stage_are_those_of_the_reference():
     x = GOLDEN["x"][:, 0]
     apply = jax.jit(functools.partial(NETWORK.apply, capture_intermediates=True))

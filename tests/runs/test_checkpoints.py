@@ -56,6 +56,7 @@ def test_damage_to_any_file_is_noticed_and_the_step_before_serves(run, tmp_path,
 
 
 @pytest.mark.parametrize("kind", ["removed", "middle byte"])
+@pytest.mark.slow
 def test_training_goes_on_from_the_step_before_a_damaged_one(run, copy, kind, capsys):
     """Ends as the unbroken run; what is damaged is set aside, and named."""
     arrays = [p for p in (copy / "checkpoints" / "12" / "state").rglob("*") if p.is_file()]

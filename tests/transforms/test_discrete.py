@@ -70,6 +70,7 @@ def test_states_without_room_are_refused():
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3)])
+@pytest.mark.slow
 def test_draws_and_inverses_settle_whatever_the_order(shape):
     """By rounds, against one place after the other."""
     k = 4
@@ -100,6 +101,7 @@ def test_settling_takes_as_many_rounds_as_there_are_places():
 
 
 @pytest.mark.parametrize("network", [networks.MADE(5, (32, 32)), networks.PastLSTM(5, 8)])
+@pytest.mark.slow
 def test_networks_of_the_past_see_no_more_than_that(network):
     x = jax.random.normal(jax.random.key(0), (1, 4, 3))
     params = zoo.parameters(_AsModel(network), data=x)

@@ -116,6 +116,7 @@ def flow(k, kind, scaled):
 @pytest.mark.parametrize("scaled", [False, True], ids=["loc", "affine"])
 @pytest.mark.parametrize("kind", ["ar", "bi"])
 @pytest.mark.parametrize("k", quick(SIZES, 5))
+@pytest.mark.slow
 def test_flows_of_one_layer(k, kind, scaled):
     """Z, log p, its gradients, and the way back."""
     model, params = flow(k, kind, scaled)

@@ -328,6 +328,7 @@ def set_network(g, name):
     }
 
 
+@pytest.mark.slow
 def test_flow_over_sets_is_that_of_the_authors():
     with opened("set_flow") as g:
         network = networks.SetTransformer(2, components=3, width=16, blocks=1, heads=4)

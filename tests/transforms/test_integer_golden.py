@@ -204,6 +204,7 @@ DIMS = IMAGE[0].size * np.log(2)
 RNG = jax.random.key(0)
 
 
+@pytest.mark.slow
 def test_every_layer_and_the_way_back():
     model, params, after = flow(ShippedLogistic, laws.Mixture)
     states, z = [], jnp.asarray(IMAGE)

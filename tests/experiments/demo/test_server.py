@@ -355,6 +355,7 @@ def test_maps_come_as_frames_of_a_film(maps):
     assert found[-1]["texts"] == []
 
 
+@pytest.mark.slow
 def test_a_flow_draws_as_the_command_does():
     shown = works.flow()
     *_, state, drawn = messages(client(shown).post("/draw", {"number": 3, "seed": 1}))
