@@ -4,6 +4,7 @@ What is compiled is kept in .pytest_cache, where workers, processes that tests s
 session find it: most of the time goes into compiling.
 """
 
+import gc
 import os
 import pathlib
 import time
@@ -23,6 +24,9 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ["TFDS_DATA_DIR"] = os.devnull  # a loader that is not given a folder fails at once
 
 
+gc.set_threshold(200_000, 20, 50)  # what JAX traces is many objects, and few cycles
+
+
 def pytest_runtest_setup(item):
     """Skip GPU tests, also those asked for by name, where there is no GPU."""
     if item.get_closest_marker("gpu"):
@@ -40,7 +44,7 @@ def room_for_programs():
     maps = pathlib.Path("/proc/self/maps")
     if time.monotonic() - start < 0.5 or not maps.exists():  # counting maps takes time, too
         return
-    if maps.read_bytes().count(b"\n") > 20_000:
+    if maps.read_bytes().count(b"\n") > 35_000:
         import jax
 
         jax.clear_caches()

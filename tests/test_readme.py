@@ -24,6 +24,7 @@ def test_change_one_thing(found):
     assert found["data"].facts.decode(x[0]).strip("acgt") == ""
 
 
+@pytest.mark.slow
 def test_a_new_layer_makes_a_flow(found):
     assert found["bound"].shape == (8,)
     assert (found["bound"] < 0).all()

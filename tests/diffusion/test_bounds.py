@@ -221,6 +221,7 @@ def expected_terms(model, params, x, s, t, steps):
 
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("denoiser", quick(["hollow_table", "table"], "hollow_table"))
+@pytest.mark.slow
 def test_the_bound_of_a_thousand_steps_is_the_continuous_one(name, denoiser):
     """Both enumerated over x_t, to 1 %, whether the network sees the own token or not."""
     with jax.enable_x64(True):
@@ -241,6 +242,7 @@ def test_the_bound_of_a_thousand_steps_is_the_continuous_one(name, denoiser):
 
 
 @pytest.mark.parametrize("name", ["masks_and_uniform", "uniform-cosine"])
+@pytest.mark.slow
 def test_times_are_drawn_so_that_the_mean_stays_and_the_variance_is_small(name):
     """By quadrature over u; plainly drawn, a rate with a pole at t = 0 has no variance."""
     with jax.enable_x64(True):

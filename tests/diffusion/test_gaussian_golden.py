@@ -21,6 +21,8 @@ from amd_jax.diffusion import gaussian, gaussian_bounds, gaussian_samplers, grid
 from amd_jax.ops import categorical
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 FOLDER = pathlib.Path(__file__).parents[1] / "golden" / "baselines"
 MADE = {"linear": levels.linear_betas, "cosine": levels.cosine_betas}
 SCHEDULES = quick(["linear100", "cosine100", "cosine1000"], "linear100")

@@ -16,6 +16,8 @@ from amd_jax.models.step_bounds import AllSteps
 from tests import enumeration, zoo
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 FINE = 8
 DATA = certificates.correlated()
 EVERY = enumeration.sequences(3, 2)

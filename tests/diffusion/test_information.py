@@ -8,6 +8,8 @@ from amd_jax.diffusion import information, kernels, schedules, tables
 from tests import enumeration, zoo
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 P_0 = {2: np.array([0.8, 0.2]), 3: np.array([0.6, 0.3, 0.1])}
 
 

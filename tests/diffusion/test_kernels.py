@@ -199,6 +199,7 @@ def test_step_back_follows_the_posterior(each_family, s, t):
             enumeration.assert_drawn_from(x_s[x_t == x], law[x])
 
 
+@pytest.mark.slow
 def test_every_row_has_its_own_time():
     kernel = zoo.KERNELS["uniform-linear"]
     t = jnp.array([0.1, 0.9])

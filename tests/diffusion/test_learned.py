@@ -57,6 +57,7 @@ def test_it_is_the_plain_schedule_at_first():
     np.testing.assert_allclose(found.log_density(t), 0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_levels_come_at_the_times_that_their_density_says():
     part, params = schedule()
     found, times = part.open(params).schedule, borders(part, params)
@@ -262,6 +263,7 @@ def test_masking_starts_with_one_power_for_all_classes():
             )
 
 
+@pytest.mark.slow
 def test_what_is_left_at_the_end_is_in_the_prior():
     """So that its KL is finite, ε log K a token; without ε there is none."""
     x = jnp.array([[0, 1, 2, 2], [1, 1, 1, 0]])
@@ -340,6 +342,7 @@ def test_golden_chances_to_stay(golden):
 
 
 @pytest.mark.parametrize("epsilon", [1e-4, 0.0])
+@pytest.mark.slow
 def test_golden_losses(golden, epsilon):
     """By the general rate; they do not depend on ε, whose factor cancels."""
     kernel, x = class_masking.ClassMasking(golden["gen_power"], epsilon), golden["x0"]

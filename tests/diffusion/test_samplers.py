@@ -179,6 +179,7 @@ def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
     assert near < far / 3 < 0.1
 
 
+@pytest.mark.slow
 def test_a_correction_at_the_end_mends_most_of_it():
     data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
     with jax.enable_x64(True):
@@ -193,6 +194,7 @@ def test_a_correction_at_the_end_mends_most_of_it():
     assert mended < plain / 10
 
 
+@pytest.mark.slow
 def test_dndm_is_exact_for_masks_and_biased_for_uniform_noise():
     data = certificates.correlated()
     with jax.enable_x64(True):

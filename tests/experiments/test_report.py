@@ -36,6 +36,7 @@ def ended(capsys, *arguments):
     return *capsys.readouterr(), ending
 
 
+@pytest.mark.slow
 def test_a_run_without_its_data_has_a_page(loaded, tmp_path):
     run, params = loaded
     path = report.write(run, params, tmp_path, seed=3)

@@ -66,6 +66,7 @@ def test_sample(trained, flags):
 
 
 @pytest.mark.parametrize("flags", [("--mode=correct",), ("--mode=edit", "--strength=0.7")])
+@pytest.mark.slow
 def test_edits_a_text(trained, flags):
     workdir, _ = trained
     text = "the quick brwwn fox jumps over the lazy dog"  # longer than a row

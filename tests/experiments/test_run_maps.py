@@ -102,6 +102,7 @@ def test_sample(trained):
     assert opened(trained[0] / "samples_seed0.png").shape[0] == pictures.TITLE + 4 * (SIDE + 4) - 4
 
 
+@pytest.mark.slow
 def test_chain(trained):
     workdir, _ = trained
     out = told(trained, "--mode=sample", "--chain")
@@ -115,6 +116,7 @@ def test_chain(trained):
     assert_shows_maps(pixels)
 
 
+@pytest.mark.slow
 def test_a_map_is_edited(trained, folder):
     given = f"--input={folder / '00.png'}"
     out = told(trained, "--mode=edit", "--strength=0.5", given)

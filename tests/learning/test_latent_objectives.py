@@ -41,6 +41,7 @@ def test_the_weight_is_zero_then_rises_to_one(model):
     assert memory == 21
 
 
+@pytest.mark.slow
 def test_between_the_decoder_alone_and_the_bound(model, params):
     objective = latent_objectives.WarmedElbo(model, without=0, rising=4)
     rng = jax.random.key(0)

@@ -181,6 +181,7 @@ def test_a_memory_goes_on_from_row_to_row(monkeypatch):
     assert two.shape == (5,)
 
 
+@pytest.mark.slow
 def test_the_protocol_is_told_and_a_memory_beyond_the_text_refused():
     model, params = small_xl()
     names = [bound.name for bound in model.bounds]

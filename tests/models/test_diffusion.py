@@ -22,7 +22,7 @@ from tests.models.means import assert_mean
 from tests.variants import quick
 
 DRAWS = 4000  # per sequence
-QUICK = ("uniform-cosine", "absorbing-linear", "walk")
+QUICK = ("uniform-cosine", "absorbing-linear")
 
 
 SHARED = (kernels.Mixing, zoo.BirthDeath)  # which `draws_of` makes anew of schedule and prior

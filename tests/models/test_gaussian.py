@@ -46,6 +46,7 @@ KINDS = quick(zoo.GAUSSIAN, "range")
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_sums_to_one(kind):
     """With reconstruction, prior and variance of the steps in their places, and only so."""
     log_weight, *_ = measured(kind)
@@ -53,6 +54,7 @@ def test_sums_to_one(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_samples_follow_the_weights(kind):
     log_weight, _, _, samples = measured(kind)
     p = np.exp(log_weight).mean(axis=0)
@@ -60,6 +62,7 @@ def test_samples_follow_the_weights(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_one_step_and_all_steps_have_one_mean_which_is_a_bound(kind):
     log_weight, elbo, all_steps, _ = measured(kind)
     error = all_steps.std(axis=0) / DRAWS**0.5
@@ -160,6 +163,7 @@ def test_one_variable_as_a_model(bound):
         assert ENTROPY < mean < 1.6
 
 
+@pytest.mark.slow
 def test_whatever_the_sampler_one_variable_has_its_law():
     model = single(gaussian.one_hots(5), (-5.0, 7.0), None)
     for sampler in (gaussian_samplers.Ancestral(200), gaussian_samplers.DDIM(200, eta=0.5)):
@@ -300,6 +304,7 @@ def test_learnt_levels_rise_between_their_ends():
 
 
 @pytest.mark.parametrize("steps", quick([3, None], None))
+@pytest.mark.slow
 def test_what_the_bound_teaches_learnt_levels(steps):
     """In continuous time the ends only: its mean does not depend on the pace."""
     model = zoo.gaussian_diffusion("classes", steps)

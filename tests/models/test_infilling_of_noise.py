@@ -18,6 +18,8 @@ from tests import enumeration, zoo
 from tests.models.test_infilling import DATA
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 K, STEPS, DRAWS = 3, 5, 20_000
 UNIFORM = kernels.uniform(schedules.cosine, K)
 GIVEN = [-1, 2, -1]

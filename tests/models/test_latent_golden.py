@@ -14,6 +14,8 @@ from amd_jax.transforms.chain import Chain
 from tests.models import textflow
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 ARRAYS = textflow.arrays()
 PRECISIONS = {"float64": dict(rtol=1e-9, atol=1e-11), "float32": dict(rtol=2e-4, atol=2e-4)}
 

@@ -12,6 +12,8 @@ from amd_jax.ops import categorical
 from tests import enumeration, zoo
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 KERNELS = {
     "uniform": kernels.uniform(schedules.cosine, 3),
     "masks": kernels.absorbing(schedules.linear, 3),

@@ -60,6 +60,7 @@ def test_every_token_but_the_own_one_is_seen(network):
     assert (moved[far] == 0).all(), moved
 
 
+@pytest.mark.slow
 def test_time_moves_every_logit(network):
     _, apply = network
     x = jnp.zeros((1, L), jnp.int32)

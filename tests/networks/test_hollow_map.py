@@ -21,6 +21,7 @@ def apply():
     return jax.jit(lambda x, t: module.apply({"params": params}, x, t))
 
 
+@pytest.mark.slow
 def test_every_pixel_in_reach_but_the_own_one_is_seen(apply):
     x = jax.random.randint(jax.random.key(2), (1, *SHAPE), 0, K)
     size = SHAPE[0] * SHAPE[1]

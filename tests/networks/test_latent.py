@@ -18,6 +18,7 @@ def moved(network, x, outputs):
 
 
 @pytest.mark.parametrize("context", [0, 2])
+@pytest.mark.slow
 def test_a_channel_of_made_sees_the_channels_before_it_and_the_context(context):
     x = jax.random.normal(jax.random.key(1), (1, context + 4))
     found = moved(networks.ChannelMADE(2, 16, context=context), x, 8)
@@ -33,6 +34,7 @@ def test_features_of_a_step_see_the_steps_before_it():
     np.testing.assert_array_equal(found.any(axis=(1, 3)), np.tril(np.ones((4, 4)), -1))
 
 
+@pytest.mark.slow
 def test_steps_in_turn_are_the_whole_sequence():
     network, v = (
         networks.LatentLSTM(3, 4, layers=2),

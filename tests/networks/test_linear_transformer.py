@@ -91,6 +91,7 @@ def test_every_stage_is_that_of_the_reference():
     )
 
 
+@pytest.mark.slow
 def test_the_form_of_gelu_matters_and_is_a_number_of_the_config():
     t = jnp.asarray(GOLDEN["t"] / np.float32(STEPS), jnp.float32)
     other = NETWORK.copy(exact_gelu=False).apply({"params": reference_params()}, GOLDEN["x"], t)

@@ -247,6 +247,7 @@ def who_moves(network, params, v):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.slow
 def test_a_scalar_moves_the_parameters_of_later_ones_only(channels):
     network = AutoregressiveLSTM(16, 2)
     params = drawn(network, 1, 3, channels)
@@ -255,6 +256,7 @@ def test_a_scalar_moves_the_parameters_of_later_ones_only(channels):
     np.testing.assert_array_equal(moves, np.tril(np.ones((v.size, v.size)), -1))
 
 
+@pytest.mark.slow
 def test_the_coupling_parameters_see_every_position():
     network = BidirectionalLSTM(8, 1, 1, layers=1)
     v = jax.random.normal(jax.random.key(1), (1, 3, 2))
@@ -291,6 +293,7 @@ def test_log_scales_stay_below_their_bounds_and_the_rest_passes():
     np.testing.assert_array_equal(bounded[:, jnp.array([0, 2, 3])], 100)
 
 
+@pytest.mark.slow
 def test_dropout_hides_whole_steps_but_not_their_places():
     steps = StepFeatures(32, dropout=0.5)
     v = jax.random.normal(jax.random.key(1), (8, 16, 3))

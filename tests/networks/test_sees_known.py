@@ -8,6 +8,8 @@ import pytest
 from amd_jax import networks
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 K = 4
 NETWORKS = {
     "hollow": (

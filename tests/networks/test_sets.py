@@ -15,6 +15,7 @@ def parameters():
     return jax.tree.map(lambda w: w + 0.3 * rng.standard_normal(w.shape).astype("f"), params)
 
 
+@pytest.mark.slow
 def test_outputs_move_with_the_elements_and_see_all_of_them():
     params, apply = parameters(), jax.jit(NETWORK.apply)
     out = apply(params, V)

@@ -16,6 +16,7 @@ from tests import enumeration, zoo
 
 
 @pytest.mark.parametrize("k", [2, 3, 6, 9, 16])
+@pytest.mark.slow
 def test_affine_maps_are_permutations_with_their_inverse(k):
     """Every location and every unit of K, composite or not."""
     units = modular.units(k)

@@ -19,6 +19,8 @@ from amd_jax.ops import modular
 from amd_jax.transforms import discrete
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "discrete_flows.npz")
 SIZES = [5, 27]
 

@@ -27,6 +27,8 @@ from amd_jax.transforms import (
 from tests.networks import test_lstm as lstm_weights
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 PATH = pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "categorical_nf.npz"
 WIDE = np.log(1.81)  # their standard noise has a variance of 1
 

@@ -18,6 +18,8 @@ from amd_jax.ops import rounding
 from amd_jax.transforms import coupling, elementwise, integer, laws, multiscale
 from amd_jax.transforms.conditioner import Scaled
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "idf.npz")
 UNIT = float(GOLDEN["dl_ibw"])
 EPSILON = 1e-8  # theirs

@@ -71,6 +71,7 @@ def test_a_mixture_is_the_weighted_sum_of_its_components():
     np.testing.assert_allclose(p, share[0] * each[0] + share[1] * each[1], rtol=1e-4, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_learned_law_starts_where_it_is_told():
     family = laws.Mixture(laws.DiscretizedLogistic(), 3)
     start = family.apart(2.0)

@@ -14,6 +14,7 @@ NORMAL = laws.Fixed(laws.NORMAL)
 DENSE = functools.partial(networks.DenseNet, blocks=1, growth=2, depth=1, width=4)
 
 
+@pytest.mark.slow
 def test_what_leaves_the_flow_has_its_law():
     layer, x = FactorOut(NORMAL), jax.random.normal(jax.random.key(0), (5, 2, 6))
     z, nats = layer.forward({}, jax.random.key(1), x)

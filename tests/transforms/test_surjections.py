@@ -9,6 +9,8 @@ import pytest
 
 from amd_jax.transforms import laws, surjections
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "survae_surjections.npz"
 RNG = jax.random.key(0)
 

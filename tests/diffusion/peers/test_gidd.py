@@ -12,6 +12,8 @@ from amd_jax.ops import categorical
 from tests.diffusion.peers import golden
 from tests.variants import quick
 
+pytestmark = pytest.mark.slow
+
 NONE = np.exp(-20.0)  # departure 18: its p_u = 0 is this
 PATHS = {
     "pu0.0": (NONE, 1.0),

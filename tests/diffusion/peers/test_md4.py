@@ -13,6 +13,8 @@ from amd_jax.diffusion import bounds, kernels, walks
 from amd_jax.ops import categorical
 from tests.diffusion.peers import golden
 
+pytestmark = pytest.mark.slow
+
 AFTER = 1e-30
 NOISE = {
     "linear": lambda t: t,

@@ -8,6 +8,8 @@ import pytest
 from amd_jax.diffusion import bounds, kernels, schedules
 from tests.diffusion.peers import golden
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=golden.CASES)
 def udlm(request):
