@@ -7,13 +7,14 @@ import pytest
 
 from tests import readme
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found():
     return readme.namespace()
 
 
-@pytest.mark.slow
 def test_change_one_thing(found):
     assert found["nats"].shape == (8,)
     assert np.isfinite(found["nats"]).all()
@@ -24,7 +25,6 @@ def test_change_one_thing(found):
     assert found["data"].facts.decode(x[0]).strip("acgt") == ""
 
 
-@pytest.mark.slow
 def test_a_new_layer_makes_a_flow(found):
     assert found["bound"].shape == (8,)
     assert (found["bound"] < 0).all()

@@ -98,7 +98,6 @@ KERNELS = {
     "gaussian": zoo.KERNELS["table-gaussian"],
 }
 QUICK = ("ancestral", "ancestral-corrected", "tau_leaping", "predictor_corrector-cap", "dndm")
-QUICK += ("remasking",)
 QUICK += ("first_hitting", "confidence-entropy", "entropy_bound-loose")
 HAS_ALPHA = ("uniform", "absorbing")
 

@@ -10,6 +10,8 @@ import pytest
 from amd_jax.experiment import load_run
 from tests.experiments.command import QUICK, SMALL, command
 
+pytestmark = pytest.mark.slow
+
 MORE = "--config.num_steps=8"
 
 
@@ -26,7 +28,6 @@ def steps(workdir):
     return [json.loads(line)["step"] for line in lines]
 
 
-@pytest.mark.slow
 def test_more_steps_are_asked_for_by_name(run):
     error = command(QUICK, *SMALL, MORE).error
     assert "holds a run of another config: num_steps was 6, now 8" in error
@@ -39,7 +40,6 @@ def test_more_steps_are_asked_for_by_name(run):
     assert "seed was 0, now 1" in error
 
 
-@pytest.mark.slow
 def test_a_finished_run_is_extended(run):
     _, before = load_run(run)
     result = command(QUICK, *SMALL, MORE, "--extend")
@@ -57,7 +57,6 @@ def test_a_finished_run_is_extended(run):
     assert again.ending is None  # the same command may always be given again
 
 
-@pytest.mark.slow
 def test_another_run_starts_from_it(run):
     _, first = load_run(run)
     started = (*SMALL, "--config.num_steps=1", "--config.optimizer.warmup_steps=1000")

@@ -109,6 +109,7 @@ def test_number(argument, tmp_path, said):
     said(f"{argument}; train", NUMBERS[argument], seen)
 
 
+@pytest.mark.slow
 def test_a_step_that_there_is_no_memory_for(tmp_path, monkeypatch, report):
     monkeypatch.setattr(memory, "free_bytes", lambda: 1e4)
     seen = command(QUICK, *SMALL, f"--workdir={tmp_path / 'run'}").error

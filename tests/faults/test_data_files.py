@@ -390,6 +390,7 @@ def test_a_map_to_correct(fault, run_of_maps, place, report):
     assert "map.png" in refused(report, f"--input=map.png: {fault}", expected, result)
 
 
+@pytest.mark.slow
 def test_a_map_to_correct_that_is_sound(run_of_maps, place):
     pathlib.Path("map.png").write_bytes(picture("png"))
     assert command(run_of_maps, "--mode=correct", "--input=map.png").ending is None

@@ -73,6 +73,7 @@ def situation():
     return model, zoo.parameters(model, data=DATA)
 
 
+@pytest.mark.slow
 def test_the_decoder_weighs_more_at_first(situation):
     """The value is -elbo; the gradient that of -elbo - (β - 1) log p(x | z), β = 3, 2, 1.5."""
     model, params = situation

@@ -81,7 +81,7 @@ def test_temperature_and_top_p_sharpen_every_step():
 LONGER = [name for name in zoo.CAUSAL if name != "table"]  # which is for two tokens
 
 
-@pytest.mark.parametrize("name", quick(LONGER, "transformer"))
+@pytest.mark.parametrize("name", quick(LONGER, "lstm"))
 def test_keeps_its_promises(name):
     """For parameters far from the first ones; on rows of several segments, beyond the memory."""
     model = models.Autoregressive(zoo.CAUSAL[name](K))

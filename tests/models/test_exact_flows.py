@@ -16,7 +16,7 @@ K = 3
 WIDE = 61  # levels enough for nearly all the mass of an integer flow
 
 
-@pytest.fixture(scope="module", params=quick(zoo.EXACT, "modular-ar", "integer"))
+@pytest.fixture(scope="module", params=quick(zoo.EXACT, "modular-ar"))
 def named(request):
     """A name, the model, its shaken parameters, every sequence, and its log-probability."""
     model = zoo.EXACT[request.param](WIDE if request.param == "integer" else K)

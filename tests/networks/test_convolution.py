@@ -35,6 +35,7 @@ def test_values_and_gradients_are_those_of_the_plain_twin(shape):
         np.testing.assert_allclose(got, want, atol=5e-5)
 
 
+@pytest.mark.slow
 def test_it_is_the_definition():
     x = jnp.arange(12.0).reshape(1, 3, 4, 1)
     shifted = jnp.zeros((3, 3, 1, 1)).at[0, 2].set(1.0)  # y[h, w] = x[h - 1, w + 1]

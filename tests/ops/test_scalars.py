@@ -229,6 +229,7 @@ def test_mixture_inverse_stays_between_the_components_quantiles():
 
 
 @pytest.mark.parametrize("tail_bound", quick([1.0, 10.0], 10.0))
+@pytest.mark.slow
 def test_spline_is_the_identity_outside_and_smooth_at_its_knots(tail_bound):
     spline = scalars.RationalQuadraticSpline(5, tail_bound)
     _, theta = situation(spline, n=1)

@@ -87,6 +87,7 @@ def test_a_learned_law_starts_where_it_is_told():
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.slow
 def test_gradients_are_finite_far_out(name):
     family, theta, values = FAMILIES[name]
     spread = jnp.asarray(values) if name == "categorical" else jnp.asarray(values) + 50
