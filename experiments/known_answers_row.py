@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, networks, recipes
 from amd_jax.data import sets, toy
-from amd_jax.diffusion import gaussian, kernels, levels, schedules
+from amd_jax.diffusion import gaussian, gaussian_samplers, kernels, levels, samplers, schedules
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -25,6 +25,7 @@ from amd_jax.ops import modular, rounding
 from amd_jax.transforms import conditioner, coupling, discrete, integer, laws
 from amd_jax.types import Model, Objective
 
+STEPS = 64  # of a diffusion's samples
 TOYS = {
     "ring": toy.ring,
     "xor": toy.xor,
@@ -92,14 +93,17 @@ def hollow(config: ConfigDict, facts: Facts) -> networks.Hollow:
 def diffusion(config: ConfigDict, facts: Facts) -> models.Diffusion:
     """Multinomial diffusion in continuous time."""
     kernel = kernels.uniform(schedules.cosine, facts.num_classes)
-    return models.Diffusion(kernel, hollow(config, facts), steps=None)
+    walk = (samplers.Ancestral(steps=STEPS),)
+    return models.Diffusion(kernel, hollow(config, facts), steps=None, samplers=walk)
 
 
 def gaussian_diffusion(config: ConfigDict, facts: Facts) -> models.GaussianDiffusion:
     """Gaussian diffusion of one-hots in continuous time."""
     points = gaussian.one_hots(facts.num_classes)
-    noise = levels.Linear(-5.0, 7.0)
-    return models.GaussianDiffusion(points, hollow(config, facts), noise, steps=None)
+    noise, walk = levels.Linear(-5.0, 7.0), (gaussian_samplers.Ancestral(STEPS),)
+    return models.GaussianDiffusion(
+        points, hollow(config, facts), noise, steps=None, samplers=walk
+    )
 
 
 def discrete_flow(config: ConfigDict, facts: Facts) -> models.Flow:

@@ -306,7 +306,7 @@ def law(family, event: tuple[int, ...], digits: int) -> laws.Conditional:
 def class_flow(network) -> conditional.ConditionalFlow:
     """q(z | x), z (..., 2), of one affine step that reads 3 numbers of the network."""
     noise, conditioners = laws.Fixed(laws.LOGISTIC), lambda outputs: networks.MLP(outputs, 8)
-    return conditional.linear_flow(noise, network, 3, (2,), 1, conditioners, scalars.Affine(1.0))
+    return conditional.linear_flow(noise, network, 3, (2,), 1, conditioners, scalars.Affine(0.2))
 
 
 LIFTS = {  # (base, digits) -> the part that turns digits into numbers
@@ -322,7 +322,7 @@ LIFTS = {  # (base, digits) -> the part that turns digits into numbers
     ),
     "mixture": lambda base, digits: encodings.Encoding(
         base,
-        laws.Conditional(laws.LOGISTIC, networks.ClassTable(base, 4, spread=(1.0, 0.3) * 2), (2,)),
+        laws.Conditional(laws.LOGISTIC, networks.ClassTable(base, 4, spread=(0.7, 0.1) * 2), (2,)),
         encodings.Bayes(jnp.linspace(0.0, 0.7, base)),
     ),
     "linear_flow": lambda base, digits: encodings.Encoding(

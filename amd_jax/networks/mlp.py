@@ -1,7 +1,5 @@
 """A network of each place by itself."""
 
-from collections.abc import Callable
-
 import flax.linen as nn
 
 from amd_jax.networks.blocks import check_sizes
@@ -15,7 +13,7 @@ class MLP(nn.Module):
     num_outputs: int
     width: int = 64
     layers: int = 2  # hidden ones
-    activation: Callable[[Array], Array] = nn.gelu
+    activation: str = "gelu"  # or "relu"
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
@@ -23,6 +21,6 @@ class MLP(nn.Module):
         del train
         check_sizes(width=self.width)
         for i in range(self.layers):
-            x = self.activation(Dense(self.width, name=f"wide_{i}")(x))
+            x = getattr(nn, self.activation)(Dense(self.width, name=f"wide_{i}")(x))
         zeros = nn.initializers.zeros
         return Dense(self.num_outputs, kernel_init=zeros, name="out")(x)

@@ -150,6 +150,7 @@ def test_the_workdir_is_taken_away(what, place, unbroken, report):
         shutil.rmtree(RUN, ignore_errors=True)
     else:
         running.send_signal(signal.SIGSTOP)  # a save would make the folder again meanwhile
+        os.waitpid(running.pid, os.WUNTRACED)  # till it has stopped
         RUN.rename("away")
         if what == "replaced":
             shutil.copytree("away", RUN, ignore=shutil.ignore_patterns("*tmp*"))

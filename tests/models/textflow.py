@@ -7,7 +7,6 @@ have them after, and several numbers of a place interleaved otherwise: `Weights`
 import functools
 import pathlib
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -93,7 +92,7 @@ def layer(kind, weights, name, descending, context):
     if kind == "scf":
         found = weights.scf(name, descending, context)
         width, outputs = len(found["wide_0"]["bias"]), 5 * (LATENTS - LATENTS // 2)
-        net = networks.MLP(outputs, width, activation=jax.nn.relu)
+        net = networks.MLP(outputs, width, activation="relu")
         one = coupling.Coupling(net, NLSQ, context)
     else:
         found = weights.made(name, descending, context)
