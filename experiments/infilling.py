@@ -79,7 +79,7 @@ def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:
         )
     rows = np.asarray(run.data.rows(asked.split)[:number], np.int32)
     found = filling.trial(run.model, params, rows, asked.hidden, asked.seed, sampler)
-    mean, error = means.ratio(found.bits, np.ones(len(rows)))
+    mean, error = means.of(found.bits)
     how = "exact" if found.exact else "a bound"
     lines = [
         f"gaps of {asked.hidden} {facts.unit}s in {len(rows)} {asked.split} {facts.rows}:",

@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax.evaluation import likelihood, pictures, plane
+from amd_jax.evaluation import likelihood, means, pictures, plane
 from amd_jax.facts import PlaneFacts
 from amd_jax.learning import allocator
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
@@ -42,6 +42,7 @@ ROWS = {  # toy -> families that fit it, with numbers of their own
     "waves": (*GENERAL, "integer_flow"),
     "letters": GENERAL,
     "shuffling": SETS,
+    "shuffling_16": SETS,
     "summation": SETS,
 }
 FLAGS = (
@@ -64,6 +65,11 @@ def main(argv: list[str]) -> None:
         toy: [row(toy, text, asked) for text in ROWS[toy] if text.split()[0] in families]
         for toy in toys
     }
+    if not any(wanted.values()):
+        raise ValueError(
+            f"{', '.join(families)} fit none of {', '.join(toys)}; those have "
+            f"{', '.join(sorted({text.split()[0] for toy in toys for text in ROWS[toy]}))}."
+        )
     allocator.keep_pages()  # before JAX makes its threads
     workdir, done = Path(asked.workdir), {toy: [] for toy in toys}
     for toy, each in wanted.items():
@@ -103,13 +109,9 @@ def answers(row: Row, bound: Any) -> dict[str, Figure]:
         draw = functools.partial(likelihood.nats_of_rows, bound, run.model, row.params)
         nats = np.mean([draw(rng, x, classes) for rng in keys], axis=0)
         gap = run.data.log_prob(x) - nats
-        return {"nats": _mean(-nats), "gap_nats": _mean(gap)}
+        return {"nats": Figure(*means.of(-nats)), "gap_nats": Figure(*means.of(gap))}
 
     return row.figures(measure, "gap_nats", bound=bound.name, how=bound.told(row.run.model))
-
-
-def _mean(x: np.ndarray) -> Figure:
-    return Figure(float(x.mean()), float(x.std() / np.sqrt(len(x))))
 
 
 def written(done: dict[str, list[Row]], workdir: Path) -> list[str]:

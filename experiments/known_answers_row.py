@@ -3,19 +3,20 @@
     python -m experiments.run --config=known_answers_row:ring --config.family=diffusion
 
 After the colon: ring (eight Gaussians on a grid of 91 x 91), xor (two bits), potts (a square of
-3 x 3), waves (two integers), letters (a Markov chain of 27), shuffling and summation (sets). All
-families on all toys with one command: `python -m experiments.known_answers`.
+3 x 3), waves (two integers), letters (a Markov chain of 27), shuffling, shuffling_16
+and summation (sets). All families on all toys with one command:
+`python -m experiments.known_answers`.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import models, networks, recipes
+from amd_jax import baselines, models, networks, recipes
 from amd_jax.data import sets, toy
 from amd_jax.diffusion import gaussian, gaussian_samplers, kernels, levels, samplers, schedules
 from amd_jax.experiment import Parts, numbers
@@ -32,7 +33,8 @@ TOYS = {
     "potts": toy.potts,
     "waves": toy.waves,
     "letters": toy.markov,
-    "shuffling": sets.shuffling,
+    "shuffling": functools.partial(sets.shuffling, 5),
+    "shuffling_16": sets.shuffling,
     "summation": sets.summation,
 }
 
@@ -41,11 +43,10 @@ def get_config(name: str = "ring") -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(batch_size=256, num_steps=1500, ema_decay=0.99, clip=100.0, log_every=50)
     config.toy = name
-    config.size = 5  # of a set to shuffle
     config.family = "diffusion"
     config.width = 64  # of every network
     config.temperature = 1.0  # of the gradient of a discrete flow
-    config.learning_rate = 0.0  # 0: the family's own
+    config.rate = 1.0  # times the family's own learning rate
     return config
 
 
@@ -53,7 +54,7 @@ def data(config: ConfigDict) -> toy.Toy:
     """What is learnt from; sampling does without."""
     if config.toy not in TOYS:
         raise ValueError(f"A toy is one of {', '.join(TOYS)}; got {config.toy!r}.")
-    return TOYS[config.toy](*[config.size] * (config.toy == "shuffling"))
+    return TOYS[config.toy]()
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
@@ -62,8 +63,7 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
         raise ValueError(f"A family is one of {', '.join(FAMILIES)}; got {config.family!r}.")
     family = FAMILIES[config.family]
     model = family.compose(config, facts)
-    rate = config.learning_rate or family.learning_rate
-    decay = optax.cosine_decay_schedule(rate, config.num_steps)
+    decay = optax.cosine_decay_schedule(config.rate * family.learning_rate, config.num_steps)
     return Parts(model, family.objective(model), optimizers.scheduled(optax.adam, decay))
 
 
@@ -108,8 +108,7 @@ def gaussian_diffusion(config: ConfigDict, facts: Facts) -> models.GaussianDiffu
 
 def discrete_flow(config: ConfigDict, facts: Facts) -> models.Flow:
     """One autoregressive layer of locations mod K on independent tokens."""
-    start = jax.nn.initializers.normal(1.0)  # every context with a location of its own
-    network = networks.MADE(facts.num_classes, hidden=(), out_bias=False, out_init=start)
+    network = networks.MADE(facts.num_classes, hidden=(), out_bias=False, spread=1.0)
     bijection = modular.Affine(facts.num_classes, temperature=config.temperature)
     layer = discrete.Autoregressive(network, bijection)
     return models.Flow((discrete.OneHot(facts.num_classes), layer), discrete.Product())
@@ -126,23 +125,23 @@ def integer_flow(config: ConfigDict, facts: Facts) -> models.Flow:
 
 def cnf(config: ConfigDict, facts: Facts) -> models.Flow:
     """Each class a logistic of its own, and an autoregressive layer of logistic mixtures."""
-    lift = recipes.mixture_encoding(facts.num_classes, 2, apart=4.0)
+    lift = baselines.mixture_encoding(facts.num_classes, 2, apart=4.0)
     network = dict(features=config.width, layers=1, components=16, dtype="float32")
     return recipes.autoregressive_flow(lift, network)
 
 
 def set_cnf(config: ConfigDict, facts: Facts) -> models.Flow:
     """Each class a logistic of its own, and couplings that see no order."""
-    lift = recipes.mixture_encoding(facts.num_classes, 4, apart=1.5)
+    lift = baselines.mixture_encoding(facts.num_classes, 4, apart=1.5)
     network = dict(width=config.width, blocks=2, heads=4, components=4)
-    return recipes.set_flow(lift, 4, 4, network)
+    return baselines.set_flow(lift, 4, 4, network)
 
 
 def latent_flow(config: ConfigDict, facts: Facts) -> models.Flow:
     """An auto-encoder whose prior is a flow, autoregressive over time and within a step."""
     (length,) = facts.event_shape
     network = dict(latents=4, width=config.width, layers=1, flows=3, hidden=config.width)
-    return recipes.latent_flow("af_af", facts.num_classes, length, network)
+    return baselines.latent_flow("af_af", facts.num_classes, length, network)
 
 
 class Family(NamedTuple):

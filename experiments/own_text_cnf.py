@@ -10,7 +10,7 @@ learns where they lie in a text (Lippe and Gavves, 2021). The alphabet is read f
 
 from ml_collections import ConfigDict
 
-from amd_jax import recipes
+from amd_jax import baselines, recipes
 from amd_jax.data import text
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
@@ -37,8 +37,8 @@ def data(config: ConfigDict) -> text.Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py`."""
-    lift = recipes.mixture_encoding(facts.num_classes, config.dim)
+    """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
+    lift = baselines.mixture_encoding(facts.num_classes, config.dim)
     model = recipes.autoregressive_flow(lift, config.network)
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, latent_objectives.WeightedDecoder(model, **config.decoder), optimizer)

@@ -4,7 +4,7 @@
 
 As `own_text` in all but the noise: characters are one-hots of real numbers, noise is added to
 these, and at the end a character is read off them. --sampler=ddim draws no noise on the way.
-About 20 minutes on two CPU cores. This file: not run.
+Meant for 20 minutes on two CPU cores: not run.
 """
 
 from ml_collections import ConfigDict

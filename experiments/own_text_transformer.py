@@ -4,8 +4,7 @@
     --config.data.path=book.txt
 
 The alphabet is read from the file; --config.data.raw_bytes takes its bytes instead. The split is
-90/5/5 in order. Not run to its end: a step takes about 0.37 s of CPU time, 5000 of them some 20
-minutes on two cores of one's own.
+90/5/5 in order. Meant for 20 minutes on two CPU cores: not run.
 """
 
 from ml_collections import ConfigDict

@@ -5,7 +5,7 @@
 
 The alphabet is read from the file; --config.data.raw_bytes takes its bytes instead. The split is
 90/5/5 in order. With --mode=evaluate --bound=long_memory the test text is read in order, with a
-memory that goes on from row to row.
+memory that goes on from row to row. This file: not run.
 """
 
 from ml_collections import ConfigDict

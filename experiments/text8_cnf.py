@@ -14,7 +14,7 @@ A smaller one, for a CPU: add
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import recipes
+from amd_jax import baselines, recipes
 from amd_jax.data import corpora
 from amd_jax.data.text import Text
 from amd_jax.experiment import LONG, Parts, numbers
@@ -41,8 +41,8 @@ def data(config: ConfigDict) -> Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py`."""
-    lift = recipes.mixture_encoding(facts.num_classes, config.dim)
+    """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
+    lift = baselines.mixture_encoding(facts.num_classes, config.dim)
     model = recipes.autoregressive_flow(lift, config.network)
     rate = optax.constant_schedule(config.optimizer.learning_rate)
     optimizer = optimizers.scheduled(optax.radam, rate)

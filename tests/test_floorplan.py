@@ -32,6 +32,7 @@ MAY_IMPORT = {  # besides itself and those
     "data": set(),
     "models": MATHEMATICS,
     "recipes": MATHEMATICS | {"models", "networks"},
+    "baselines": MATHEMATICS | {"models", "networks"},
     "learning": MATHEMATICS | {"models", "parallel"},
     "evaluation": MATHEMATICS | {"models", "parallel"},
     "runs": {"parallel"},

@@ -53,9 +53,7 @@ def summation(size: int = 16, total: int = 42) -> Sets:
         )
     ways = [[1] + [0] * most]  # in how many ways n classes add up to t: [n][t], exactly
     for last in range(size):
-        ways.append(
-            [sum(ways[last][max(0, t - size + 1) : t + 1]) for t in range(most + 1)],
-        )
+        ways.append([sum(ways[last][max(0, t - size + 1) : t + 1]) for t in range(most + 1)])
     ends = [_ends(row, size) for row in ways[:-1]]
 
     def draw(rng: np.random.Generator, number: int) -> np.ndarray:
@@ -76,11 +74,11 @@ def summation(size: int = 16, total: int = 42) -> Sets:
 
 def _ends(ways: list[int], size: int) -> np.ndarray:
     """P(class <= k) where t is left, and `ways` says in how many ways the rest adds up: (t, K)."""
-    table = np.zeros((len(ways), size))
+    rows = []
     for t in range(len(ways)):
         each = [ways[t - k] if k <= t else 0 for k in range(size)]
-        table[t] = [sum(each[: k + 1]) / max(1, sum(each)) for k in range(size)]
-    return table
+        rows.append(np.cumsum([number / max(1, sum(each)) for number in each]))
+    return np.array(rows)
 
 
 def _uniform(name: str, size: int, number: int, draw: Callable, valid: Callable) -> Sets:

@@ -3,6 +3,11 @@
 import numpy as np
 
 
+def of(values: np.ndarray) -> tuple[float, float]:
+    """The mean of values (N,), and its standard error; not a number of one value."""
+    return ratio(values, np.ones(len(values)))
+
+
 def ratio(sums: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     """Σ sums / Σ counts over rows (N,), and its standard error over them; not a number of one row.
 

@@ -51,7 +51,7 @@ class PlainReport:
         """The share that is valid, of data that tell by `valid(x)` which rows are."""
         if not hasattr(data, "valid"):
             return {}
-        return {"valid": means.ratio(data.valid(drawn), np.ones(len(drawn)))}
+        return {"valid": means.of(data.valid(drawn))}
 
     def yardsticks(
         self, data: Dataset, split: str, number: int | None

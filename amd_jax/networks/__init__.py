@@ -10,11 +10,11 @@ from amd_jax.networks.context import ClassTable, ContextLSTM, MapContext, Pointw
 from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
 from amd_jax.networks.hollow_map import HollowMap
-from amd_jax.networks.latent import ChannelMADE, LatentDecoder, LatentEncoder, LatentLSTM
+from amd_jax.networks.latent import LatentDecoder, LatentEncoder, LatentLSTM
 from amd_jax.networks.linear_transformer import LinearTransformer
 from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
 from amd_jax.networks.mlp import MLP
-from amd_jax.networks.past import MADE, PastLSTM
+from amd_jax.networks.past import MADE, ChannelMADE, PastLSTM
 from amd_jax.networks.sets import SetTransformer
 from amd_jax.networks.transformer import Transformer
 from amd_jax.networks.transformer_xl import TransformerXL

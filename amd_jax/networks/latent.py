@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from amd_jax.networks.blocks import check_sizes
 from amd_jax.networks.lstm import Linear
 from amd_jax.networks.primitives.depthwise import shift
-from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.recurrent import LSTM, bidirectional
 from amd_jax.types import Array
 
@@ -118,43 +117,3 @@ class LatentLSTM(nn.Module):
             carry, h = lstm.step(carry, h)
             after.append(carry)
         return tuple(after), h
-
-
-class ChannelMADE(nn.Module):
-    """Numbers for each channel, given those before it: (..., context + C) -> (..., C outputs).
-
-    The first `context` channels are seen by all. Unit i of a hidden layer sees the first i mod C
-    of the others (Germain et al., 2015, sec. 4).
-    """
-
-    num_outputs: int  # for each channel
-    width: int
-    layers: int = 2
-    context: int = 0
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The outputs for x, those of a channel side by side; `train` changes nothing."""
-        check_sizes(width=self.width)
-        channels = x.shape[-1] - self.context
-        own = jnp.arange(1, channels + 1)
-        seen, units = jnp.append(jnp.zeros(self.context, int), own), jnp.arange(self.width)
-        for i in range(self.layers):
-            sees = units % channels
-            x = nn.relu(_Masked(self.width, name=f"hidden_{i}")(x, seen[:, None] <= sees))
-            seen = sees
-        mask = jnp.repeat(seen[:, None] < own, self.num_outputs, axis=1)
-        return _Masked(mask.shape[1], kernel_init=small, name="out")(x, mask)
-
-
-class _Masked(nn.Module):
-    """A linear map some of whose weights are 0: x (..., N), mask (N, F) -> (..., F)."""
-
-    features: int
-    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
-
-    @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
-        kernel = self.param("kernel", self.kernel_init, mask.shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return matmul(x, jnp.where(mask, kernel, 0.0)) + bias

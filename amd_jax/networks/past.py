@@ -8,9 +8,9 @@ from jax import Array
 from amd_jax.networks.blocks import Linear, check_sizes
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
+from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.recurrent import LSTM
 
-lecun = nn.initializers.lecun_normal()
 small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
 
 
@@ -22,13 +22,13 @@ class MADE(nn.Module):
     output is a sum over the inputs before it, which of one-hots is a table. Germain et al., 2015.
 
     Locations of a discrete flow are learnt better without `out_bias`, which moves all contexts
-    alike, as the base does, and better from a table of logits that differ by about 1.
+    alike, as the base does, and those of a table better with a `spread` of 1.
     """
 
     num_outputs: int  # of each place
     hidden: tuple[int, ...] = (128,)
     out_bias: bool = True
-    out_init: nn.initializers.Initializer = small
+    spread: float = 0.01  # of the last kernel's numbers at the start
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
@@ -40,20 +40,54 @@ class MADE(nn.Module):
         for i, size in enumerate(self.hidden):
             check_sizes(hidden=size)
             degrees = 1 + np.arange(size) % max(1, places - 1)
-            h = nn.relu(self._masked(f"layer_{i}", h, seen[:, None] <= degrees))
+            h = nn.relu(Masked(name=f"hidden_{i}")(h, seen[:, None] <= degrees))
             seen = degrees
         mask = seen[:, None] < np.repeat(ends, self.num_outputs)
-        out = self._masked("out", h, mask, self.out_init, bias=self.out_bias)
+        start = nn.initializers.normal(self.spread)
+        out = Masked(self.out_bias, kernel_init=start, name="out")(h, mask)
         return out.reshape(*x.shape[:-1], -1)
 
-    def _masked(
-        self, name: str, h: Array, mask: np.ndarray, init=lecun, *, bias: bool = True
-    ) -> Array:
-        """A dense layer whose kernel is 0 outside the mask (in, out); in compact."""
-        h = h @ jnp.where(mask, self.param(f"{name}_kernel", init, mask.shape), 0)
-        if not bias:
-            return h
-        return h + self.param(f"{name}_bias", nn.initializers.zeros, mask.shape[1:])
+
+class ChannelMADE(nn.Module):
+    """Numbers for each channel, given those before it: (..., context + C) -> (..., C outputs).
+
+    The first `context` channels are seen by all. Unit i of a hidden layer sees the first i mod C
+    of the others (Germain et al., 2015, sec. 4).
+    """
+
+    num_outputs: int  # for each channel
+    width: int
+    layers: int = 2
+    context: int = 0
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """The outputs for x, those of a channel side by side; `train` changes nothing."""
+        check_sizes(width=self.width)
+        channels = x.shape[-1] - self.context
+        own = jnp.arange(1, channels + 1)
+        seen, units = jnp.append(jnp.zeros(self.context, int), own), jnp.arange(self.width)
+        for i in range(self.layers):
+            sees = units % channels
+            x = nn.relu(Masked(name=f"hidden_{i}")(x, seen[:, None] <= sees))
+            seen = sees
+        mask = jnp.repeat(seen[:, None] < own, self.num_outputs, axis=1)
+        return Masked(kernel_init=small, name="out")(x, mask)
+
+
+class Masked(nn.Module):
+    """A linear map some of whose weights are 0: x (..., N), mask bool (N, F) -> (..., F)."""
+
+    use_bias: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        """X times the weights where the mask is true, and the bias."""
+        out = matmul(x, jnp.where(mask, self.param("kernel", self.kernel_init, mask.shape), 0.0))
+        if not self.use_bias:
+            return out
+        return out + self.param("bias", nn.initializers.zeros, mask.shape[1:])
 
 
 class PastLSTM(nn.Module):

@@ -22,6 +22,8 @@ HALF_NORMAL = laws.LocationScale(  # |e| of a normal e
 class Abs:
     """z = |x|, either sign as likely: nats -ln 2 for each number."""
 
+    exact = True
+
     def init(self, rng: Key, x: Array) -> Params:
         return {}
 
@@ -37,6 +39,8 @@ class Abs:
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sort:
     """The L elements of a set x (B, L, C) by first numbers, each order as likely: nats -ln L!."""
+
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         return {}
@@ -63,6 +67,7 @@ class Max:
 
     size: int  # N
     law: Law = laws.Fixed(HALF_NORMAL)
+    exact = True
 
     def init(self, rng: Key, x: Array) -> Params:
         return self.law.init(rng, x[..., 1:])

@@ -71,6 +71,12 @@ def test_independent_tokens_are_worse(name, nats):
     assert independent(data, law) == pytest.approx(nats, abs=6e-5)
 
 
+def test_a_letter_by_itself_and_one_more():
+    bits = [toy.markov(length).entropy / math.log(2) for length in (1, 64, 65)]
+    assert bits[0] == pytest.approx(4.6670, abs=6e-5)
+    assert bits[2] - bits[1] == pytest.approx(2.9505, abs=6e-5)
+
+
 def test_letters_follow_their_chain():
     data = toy.markov(2)
     pairs = np.stack(np.divmod(np.arange(27**2), 27), axis=1)

@@ -1,5 +1,6 @@
 """Families on toys whose entropy is known, at their smallest."""
 
+import json
 import pathlib
 import re
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax.exports import description
 from experiments import known_answers, known_answers_row
 from experiments.known_answers import ROWS
 from tests.variants import quick
@@ -31,6 +33,20 @@ def test_a_family_fits_its_toy(pair):
 def test_every_family_and_every_toy_has_its_rows():
     assert {family for _, family in PAIRS} == set(known_answers_row.FAMILIES)
     assert set(ROWS) == set(known_answers_row.TOYS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", known_answers_row.FAMILIES)
+def test_a_family_can_be_exported(family):
+    config = known_answers_row.get_config("waves")
+    config.family = family
+    data = known_answers_row.data(config)
+    model = known_answers_row.build(config, data.facts).model
+    arrays = {}
+    again = description.compose(
+        json.loads(json.dumps(description.describe(model, arrays))), arrays
+    )
+    assert type(again) is type(model)
 
 
 @pytest.mark.slow
@@ -61,6 +77,8 @@ def test_what_is_not_known_is_refused():
         known_answers.main(["known_answers", "--toys=ring,wheel"])
     with pytest.raises(ValueError, match="--families are of .*; got glow"):
         known_answers.main(["known_answers", "--families=glow"])
+    with pytest.raises(ValueError, match="integer_flow fit none of xor; those have argmax_flow, "):
+        known_answers.main(["known_answers", "--toys=xor", "--families=integer_flow"])
     config = known_answers_row.get_config("wheel")
     with pytest.raises(ValueError, match="A toy is one of ring, .*; got 'wheel'"):
         known_answers_row.data(config)

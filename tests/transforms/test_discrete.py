@@ -159,8 +159,7 @@ def located(num_classes, network, temperature=1.0):
 
 def table(num_classes):
     """A network that is a table, of logits that differ by about 1."""
-    start = jax.nn.initializers.normal(1.0)
-    return networks.MADE(num_classes, hidden=(), out_bias=False, out_init=start)
+    return networks.MADE(num_classes, hidden=(), out_bias=False, spread=1.0)
 
 
 def test_exclusive_or():

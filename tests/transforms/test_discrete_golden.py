@@ -137,13 +137,17 @@ def test_flows_of_one_layer(k, kind, scaled):
     np.testing.assert_array_equal(model.inverse(params, rng, z), x)
 
 
+KINDS = ("kernel", "bias")
+
+
 def test_made():
     """Degrees, masks and numbers; the kernels are masked already, and ours mask them again."""
     x = jnp.asarray(GOLDEN["made_x"])
     hidden, outputs = tuple(GOLDEN["made_hidden"].tolist()), int(GOLDEN["made_units"])
-    names = [f"{part}_{kind}" for part in ("layer_0", "layer_1", "out") for kind in ("k", "b")]
-    names = [name.replace("_k", "_kernel").replace("_b", "_bias") for name in names]
-    params = {name: jnp.asarray(GOLDEN[f"made_w{i}"]) for i, name in enumerate(names)}
+    params = {
+        name: {kind: jnp.asarray(GOLDEN[f"made_w{2 * i + j}"]) for j, kind in enumerate(KINDS)}
+        for i, name in enumerate(("hidden_0", "hidden_1", "out"))
+    }
     network = networks.MADE(outputs, hidden)
     close(network.apply({"params": params}, x), GOLDEN["made_out"])
     full = jax.tree.map(lambda a: jnp.where(a == 0, 7.0, a), params)  # what the masks hide

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import recipes
+from amd_jax import baselines
 from amd_jax.transforms import encodings, laws, recurrent
 from tests import zoo
 
@@ -28,4 +28,4 @@ def test_what_a_flow_over_time_reads_is_data_or_latents():
 
 def test_another_kind_of_latent_flow_is_refused():
     with pytest.raises(ValueError, match="one of af_af, af_scf, iaf_scf; got 'iaf_af'"):
-        recipes.latent_flow("iaf_af", 3, 4, {})
+        baselines.latent_flow("iaf_af", 3, 4, {})
