@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import baselines, models, networks, recipes
 from amd_jax.data import sets, toy
-from amd_jax.diffusion import gaussian, gaussian_samplers, kernels, levels, samplers, schedules
+from amd_jax.diffusion import gaussian, gaussian_samplers, kernels, samplers, schedules
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -99,11 +99,8 @@ def diffusion(config: ConfigDict, facts: Facts) -> models.Diffusion:
 
 def gaussian_diffusion(config: ConfigDict, facts: Facts) -> models.GaussianDiffusion:
     """Gaussian diffusion of one-hots in continuous time."""
-    points = gaussian.one_hots(facts.num_classes)
-    noise, walk = levels.Linear(-5.0, 7.0), (gaussian_samplers.Ancestral(STEPS),)
-    return models.GaussianDiffusion(
-        points, hollow(config, facts), noise, steps=None, samplers=walk
-    )
+    points, walk = gaussian.one_hots(facts.num_classes), (gaussian_samplers.Ancestral(STEPS),)
+    return models.GaussianDiffusion(points, hollow(config, facts), steps=None, samplers=walk)
 
 
 def discrete_flow(config: ConfigDict, facts: Facts) -> models.Flow:
