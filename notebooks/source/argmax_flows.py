@@ -274,17 +274,17 @@ density = plane.density(run.model, params, cells)  # P(x) of every cell, 16 draw
 draw = jax.jit(run.model.sample, static_argnums=2)
 drawn = np.asarray(draw(params, jax.random.key(SEED), (TOY_SAMPLES, 2)))
 outside = (drawn < 0).any(axis=1).mean()
+every = np.indices((cells, cells)).reshape(2, -1).T
+law = np.exp(run.data.log_prob(every)).reshape(cells, cells)
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.9), sharey=True)
 panels = {
-    "the data's law": run.data.law,
+    "the data's law": law,
     f"the flow's P(x), in all {density.sum():.3f}": density,
     f"samples, {outside:.1%} of no class": plane.counts(drawn, cells),
 }
 for panel, (title, mass) in zip(axes, panels.items(), strict=True):
-    panel.imshow(
-        np.sqrt(mass), cmap="Blues", origin="lower", vmin=0, vmax=np.sqrt(run.data.law.max())
-    )
+    panel.imshow(np.sqrt(mass), cmap="Blues", origin="lower", vmin=0, vmax=np.sqrt(law.max()))
     panel.set(title=title, xlabel="second token (column)")
 axes[0].set_ylabel("first token (row)")
 figure.tight_layout()
