@@ -30,6 +30,7 @@ def all_kernels() -> dict[str, Kernel]:
     neighbours = rates.symmetric(np.eye(3, k=1) + np.eye(3, k=-1))
     return {
         "uniform": kernels.uniform(schedules.cosine, 3),
+        "augmented": kernels.AugmentedUniform(schedules.cosine, 3),
         "absorbing": kernels.absorbing(schedules.linear, 3),
         "masks_and_uniform": kernels.masks_and_uniform(3, 0.2),
         "neighbours": kernels.Generator(neighbours, schedules.linear),

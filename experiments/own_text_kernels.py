@@ -2,10 +2,11 @@
 
     python -m experiments.run --config=own_text_kernels:gidd --config.data.path=book.txt
 
-After the colon: uniform (multinomial diffusion), masks, gidd (masks with a share of uniform noise,
---config.p_uniform), learned (uniform noise on a schedule that is learnt), or bound (uniform noise,
-trained as learned is: by the bound, where the others have the cross-entropy). Several of them with
-one command and beside each other: `python -m experiments.compare`. docs/results.md has figures.
+After the colon: uniform (multinomial diffusion), augmented (the same with its noise in sight),
+masks, gidd (masks with a share of uniform noise, --config.p_uniform), learned (uniform noise on a
+schedule that is learnt), or bound (uniform noise, trained as learned is: by the bound, where the
+others have the cross-entropy). Several of them with one command and beside each other:
+`python -m experiments.compare`. docs/results.md has figures.
 """
 
 from ml_collections import ConfigDict
@@ -17,7 +18,7 @@ from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import learned_objectives, objectives, optimizers
 
-ROWS = ("uniform", "masks", "gidd", "learned", "bound")
+ROWS = ("uniform", "augmented", "masks", "gidd", "learned", "bound")
 
 
 def get_config(row: str = "uniform") -> ConfigDict:
@@ -54,11 +55,13 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     if config.row in ("masks", "gidd"):
         share = config.p_uniform if config.row == "gidd" else 0.0
         kernel = kernels.masks_and_uniform(facts.num_classes, share)
+    elif config.row == "augmented":
+        kernel = kernels.AugmentedUniform(schedules.cosine, facts.num_classes)
     else:
         kernel = kernels.uniform(schedules.cosine, facts.num_classes)
     if config.row == "learned":
         kernel = learned.LearnedSchedule(kernel)
-    noise_only = len(kernel.prior) - facts.num_classes  # the mask, which is never guessed
+    noise_only = len(kernel.prior) - facts.num_classes  # a mask, or noise in sight: never guessed
     frequencies = (*facts.log_frequencies, *(0.0,) * noise_only)
     denoiser = networks.Hollow(len(kernel.prior), log_frequencies=frequencies, **config.network)
     sampler = samplers.Ancestral(steps=config.sampling_steps)

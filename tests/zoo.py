@@ -117,6 +117,7 @@ KERNELS = {
     "walk": walk(),
     "masks_and_uniform": kernels.masks_and_uniform(2, p_uniform=0.4),
     "masks_and_uniform-late": kernels.masks_and_uniform(2, p_uniform=0.3, gamma=2.0),
+    "augmented": kernels.AugmentedUniform(schedules.cosine, 2),
     "generator-reversible": kernels.Generator(BirthDeath.rates, schedules.cosine),
     "generator-round": kernels.Generator(ROUND, schedules.linear),
     "table-banded": kernels.Tabulated(tables.banded(np.linspace(0.7, 1.4, 10), 3, width=1)),

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.diffusion import schedules
+from amd_jax.diffusion.augmented import AugmentedUniform
 from amd_jax.diffusion.mixtures import (
     MasksAndUniform,
     Mixing,
@@ -21,6 +22,7 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params
 
 __all__ = [
+    "AugmentedUniform",
     "Denoised",
     "Generator",
     "MasksAndUniform",
@@ -42,6 +44,7 @@ __all__ = [
     "posterior",
     "rates",
     "reverse_rates",
+    "shows_noise",
     "step_back",
     "uniform",
 ]
@@ -128,6 +131,11 @@ def paced(kernel: Kernel, u: Array) -> tuple[Array, Array]:
 def is_masking(kernel: Kernel | LearnedKernel) -> bool:
     """Whether noise is one further state, the mask, that tokens go to and stay in."""
     return isinstance(kernel, Mixing) and len(kernel.prior) == kernel.num_classes + 1
+
+
+def shows_noise(kernel: Kernel | LearnedKernel) -> bool:
+    """Whether every token tells if it can be noise, so that what is known may be held clean."""
+    return is_masking(kernel) or isinstance(kernel, AugmentedUniform)
 
 
 def rates(kernel: Kernel, x_t: Array, t: Array) -> Array:

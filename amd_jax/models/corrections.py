@@ -37,8 +37,8 @@ class Correct:
             )
 
     def admits(self, kernel: Any) -> bool:
-        """For kernels by which a token may become another one, and not only a mask."""
-        return not kernels.is_masking(kernel)
+        """For kernels by which a token may become another one without a sign of it."""
+        return not kernels.shows_noise(kernel)
 
     def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
         """Clean tokens for x (B, ...), int32 of the same shape; nothing is drawn."""

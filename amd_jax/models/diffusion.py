@@ -69,8 +69,8 @@ class Diffusion:
 
     @property
     def fills_gaps(self) -> bool:
-        """Whether `infill` is exact: with masks, or a denoiser that sees what is known."""
-        return self.sees_known or kernels.is_masking(kernels.plain(self.kernel))
+        """Whether `infill` is exact: noise that shows, or a denoiser that sees what is known."""
+        return self.sees_known or kernels.shows_noise(kernels.plain(self.kernel))
 
     def init(self, rng: Key, x: Array) -> Params:
         """Parameters for data shaped like `x` (B, ...): of the network, and of a learned kernel.
@@ -225,9 +225,10 @@ class Diffusion:
             return process
         if not self.fills_gaps:
             raise ValueError(
-                "Infilling needs masks, or a network that sees what is known; else known tokens "
-                f"that are held clean bias the rest. The kernel is {type(process.kernel).__name__}"
-                ": train as own_text_masked or own_text_infilling does."
+                "Infilling needs masks, noise in sight, or a network that sees what is known; "
+                "else known tokens that are held clean bias the rest. The kernel is "
+                f"{type(process.kernel).__name__}: train as own_text_masked or "
+                "own_text_infilling does."
             )
         return process.holding(jnp.where(known, x, -1))
 

@@ -7,6 +7,7 @@ import pytest
 
 from amd_jax import models
 from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
 from tests import enumeration, zoo
 from tests.variants import quick
@@ -239,6 +240,32 @@ def test_the_bound_of_a_thousand_steps_is_the_continuous_one(name, denoiser):
         many = expected_terms(model, params, x, (i - 1) / 1000, i / 1000, 1000).sum(axis=0)
     assert np.min(many) > 0.05
     np.testing.assert_allclose(many, endless, rtol=0.01)
+
+
+def test_the_rate_of_noise_in_sight_is_that_of_its_authors():
+    """λ E 1[x_t = u] (1 - d(u) - 1[x_0 ≠ u] (1 + log d(x_0))), λ = -α' / (1 - α), over x_t.
+
+    d is the guess with the own token's evidence (Gourevitch et al., 2026).
+    """
+    with jax.enable_x64(True):
+        kernel, time, p = zoo.KERNELS["augmented"], jnp.array([0.4]), np.array([0.3, 0.7])
+        log_alpha, slope = jax.jvp(kernel.schedule, (time,), (jnp.ones(1),))
+        alpha, slope = float(jnp.exp(log_alpha)[0]), float((jnp.exp(log_alpha) * slope)[0])
+        expected = 0.0
+        for u, same in ((0, 1 / 2), (1, (1 - alpha) / 2)):  # x_0 = 0; the chance that x_t = u
+            d = p * np.where(np.arange(2) == u, 1.0, 1 - alpha)
+            d /= d.sum()
+            expected += same * (1 - d[u] - (u != 0) * (1 + np.log(d[0])))
+        expected *= -slope / (1 - alpha)
+
+        guess = jnp.broadcast_to(jnp.asarray([*p, 0.0, 0.0]), (1, 4, 4))
+        x, every = jnp.zeros((1, 4), int), jnp.arange(4)[None]
+        process = Process(kernel, lambda x_t, t, rng=None: guess, leave_one_out=True)
+        exact = bounds.rate_of(process, jax.random.key(0), x, every, time) / 4
+        drawn = bounds.rate(kernel, x, guess, every, time)
+        weights = kernel.push(categorical.one_hot(x[:, :1], 4), 0 * time, time)[0, 0]
+    assert exact[0] == pytest.approx(expected, rel=1e-9)
+    assert (drawn[0] * weights).sum() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["masks_and_uniform", "uniform-cosine"])

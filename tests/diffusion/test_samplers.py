@@ -92,6 +92,7 @@ def test_noise_is_the_prior(walk):
 
 KERNELS = {
     "uniform": kernels.uniform(schedules.cosine, 3),
+    "augmented": kernels.AugmentedUniform(schedules.cosine, 3),
     "absorbing": kernels.absorbing(schedules.linear, 3),
     "masks_and_uniform": kernels.masks_and_uniform(3, 0.2),
     "round": kernels.Generator(zoo.ROUND, schedules.linear),
@@ -160,7 +161,8 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
 
 @pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
 @pytest.mark.parametrize(
-    "kind", quick(["uniform", "absorbing", "masks_and_uniform", "round"], "uniform")
+    "kind",
+    quick(["uniform", "augmented", "absorbing", "masks_and_uniform", "round"], "augmented"),
 )
 def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
     data = certificates.correlated()

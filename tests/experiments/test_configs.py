@@ -84,7 +84,7 @@ SHRUNK = {
     "own_text_masked gidd": {"p_uniform": 0.1, "data.length": 32, **HOLLOW},
     **{
         f"own_text_kernels:{row}": {"data.length": 32, **HOLLOW}
-        for row in ("gidd", "learned")  # the others are as own_text, own_text_masked
+        for row in ("augmented", "gidd", "learned")  # the others are as own_text, own_text_masked
     },
     "text8_diffusion": LINEAR,
     "text8_diffusion:enwik8": LINEAR,

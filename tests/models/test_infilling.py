@@ -45,6 +45,17 @@ def test_fillings_have_the_law_of_the_data_given_what_is_known(name):
 
 
 @pytest.mark.slow
+def test_noise_in_sight_admits_fillings_too():
+    model = Exact(kernels.AugmentedUniform(schedules.cosine, 3), zoo.Table(6), steps=64)
+    x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])
+    rows, law = jnp.tile(x, (DRAWS, 1)), DATA[:, 2, :] / DATA[:, 2, :].sum()
+    infill = jax.jit(lambda rng: model.infill({}, rng, rows, known, sampler=WAYS["ancestral"]))
+    drawn = np.asarray(infill(jax.random.key(0)))
+    assert (drawn[:, 1] == 2).all()
+    enumeration.assert_drawn_from(enumeration.number(drawn[:, ::2], 3), law.ravel())
+
+
+@pytest.mark.slow
 def test_remasking_holds_what_is_known_and_leaves_no_mask():
     """And, in many steps, comes near the law: what is held is none of what goes back."""
     x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])

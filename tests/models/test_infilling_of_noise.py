@@ -236,7 +236,7 @@ def test_a_network_that_is_not_told_is_refused():
     params, x = zoo.parameters(model), jnp.zeros((1, 2), jnp.int32)
     assert not model.fills_gaps
     for verb in (model.infill, model.elbo, model.log_weight):
-        with pytest.raises(ValueError, match="Infilling needs masks, or a network that sees what"):
+        with pytest.raises(ValueError, match="Infilling needs masks, noise in sight, or a"):
             verb(params, jax.random.key(0), x, known=x == 0)
     with pytest.raises(ValueError, match="HollowTable does not. Build it with sees_known=True"):
         objectives.CrossEntropy(model, known=objectives.random_known)
