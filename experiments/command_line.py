@@ -1,5 +1,6 @@
 """How a command of this project ends: with what it printed, or with one clear line."""
 
+import logging
 import os
 import re
 import sys
@@ -9,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from absl import flags, logging
+from absl import flags
+from absl import logging as absl_logging
 
 from amd_jax import narrator
 from amd_jax.learning import loop, machine
@@ -19,10 +21,11 @@ OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a
 
 def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
-    logging.set_verbosity(logging.FATAL)  # Orbax tells of every file, and of failures at length
+    absl_logging.set_verbosity(absl_logging.FATAL)  # Orbax tells of every file, and more
     if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
         sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     sys.unraisablehook = _unraisable
+    logging.getLogger("asyncio").addFilter(_worth_telling)
     try:
         main(*arguments)
     except loop.Interrupted as stop:
@@ -43,6 +46,11 @@ def _unraisable(found: Any) -> None:
     """As usual, but nothing of threads of tensorstore whose write has failed, which was told."""
     if str(found.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(found)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Whether it is anything but a write of Orbax that has failed, which was told."""
+    return not record.getMessage().startswith("Task exception was never retrieved")
 
 
 def leave(error: Exception) -> None:

@@ -123,8 +123,12 @@ ALIKE = {  # that train as another entry does, on other data or with other numbe
     *(name for name in SHRUNK if name.endswith((":enwik8", ":summation"))),
     *("text8_argmax_coupling", "text8_cnf", "text8_latent_flow", "text8_gaussian_diffusion"),
     *("text8_d3pm:uniform", "text8_transformer", "text8_transformer_xl", "text8_discrete_flow"),
-    *("text8_masked", "text8_masked:gidd", "own_text_kernels:gidd"),
+    *("text8_masked", "text8_masked:gidd", "own_text_kernels:gidd", "text8_argmax_ar"),
     *("text8_dequantize uniform", "cityscapes_argmax gumbel", "maps_quickstart:squares"),
+    # which other tests of this folder train
+    *("quickstart", "argmax_quickstart", "eight_gaussians", "maps_quickstart"),
+    *("own_text_infilling", "own_text_transformer_xl", "known_answers_row:xor"),
+    *("table4_row", "table4_row diffusion"),
 } - {"text8_diffusion:enwik8"}
 
 
@@ -223,7 +227,7 @@ def test_those_alike_have_a_model_a_bound_and_a_step(name, book):
     assert jax.tree.map(np.shape, moved) == jax.tree.map(np.shape, params)
 
 
-@pytest.mark.slow  # test_run.py and test_run_maps.py train two of them in the quick suite
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SHRUNK if name not in ALIKE])
 def test_trains_saves_restores_and_samples(name, book, maps_file, digits_file, tmp_path):
     experiment, config, workdir = *shrunk(name), tmp_path / "run"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax.data import toy
 from amd_jax.exports import description
 from experiments import known_answers, known_answers_row
 from experiments.known_answers import ROWS
@@ -50,7 +51,9 @@ def test_a_family_can_be_exported(family):
 
 
 @pytest.mark.slow
-def test_a_table_and_a_picture(tmp_path, capsys):
+def test_a_table_and_a_picture(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(known_answers, "POINTS", 400)
+    monkeypatch.setitem(toy.ROWS, "test", 100)
     asked = ["--toys=ring,xor", "--families=discrete_flow,cnf", "--importance_samples=2"]
     argv = ["known_answers", *asked, *NUMBERS, f"--workdir={tmp_path / 'runs'}"]
     known_answers.main(argv)
