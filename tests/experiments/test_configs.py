@@ -125,7 +125,7 @@ ALIKE = {  # that train as another entry does, on other data or with other numbe
     *("text8_d3pm:uniform", "text8_transformer", "text8_transformer_xl", "text8_discrete_flow"),
     *("text8_masked", "text8_masked:gidd", "own_text_kernels:gidd", "text8_argmax_ar"),
     *("text8_dequantize uniform", "cityscapes_argmax gumbel", "maps_quickstart:squares"),
-    # which other tests of this folder train
+    # which other tests train, some of them the commands of the README
     *("quickstart", "argmax_quickstart", "eight_gaussians", "maps_quickstart"),
     *("own_text_infilling", "own_text_transformer_xl", "known_answers_row:xor"),
     *("table4_row", "table4_row diffusion"),
