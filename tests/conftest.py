@@ -27,6 +27,11 @@ os.environ["TFDS_DATA_DIR"] = os.devnull  # a loader that is not given a folder 
 gc.set_threshold(200_000, 20, 50)  # what JAX traces is many objects, and few cycles
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first: no worker is left alone with it at the end."""
+    items.sort(key=lambda item: "test_readme_commands" not in item.nodeid)
+
+
 def pytest_runtest_setup(item):
     """Skip GPU tests, also those asked for by name, where there is no GPU."""
     if item.get_closest_marker("gpu"):
