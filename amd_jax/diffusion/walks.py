@@ -70,12 +70,12 @@ class Steps(Sharpened):
         return grids.walked(self.steps, self.spacing, steps)
 
     def guess(self, process: Process, x_t: Array, t: Array) -> Array:
-        """The sharpened guess of x_0; tokens that are masked no more stay: (B, ..., K)."""
+        """The sharpened guess of x_0; tokens that show that they are data stay: (B, ..., K)."""
         p_0 = self.sharpened(process, x_t, t)
-        if not kernels.is_masking(process.kernel):
+        if not kernels.shows_noise(process.kernel):
             return p_0
-        masked = (x_t == process.kernel.num_classes)[..., None]
-        return jnp.where(masked, p_0, categorical.one_hot(x_t, p_0.shape[-1]))
+        is_data = (x_t < process.kernel.num_classes)[..., None]
+        return jnp.where(is_data, categorical.one_hot(x_t, p_0.shape[-1]), p_0)
 
     def anew(self, process: Process, x: Array, s: Array) -> Array:
         """The law at s of every token given the others, by the sharpened guess: (B, ..., K)."""
