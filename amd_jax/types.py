@@ -44,7 +44,8 @@ class Kernel(Protocol):
     file or in `diffusion/kernels.py`, and one line in `tests/zoo.py`. Posterior, bounds and
     samplers are derived from them; a faster form of any of these for your kernel is registered
     with `functools.singledispatch`, as `Mixing` does. One whose rate has a pole has `pace`
-    beside them (`kernels.paced`).
+    beside them (`kernels.paced`); one whose states below `num_classes` are never noise has
+    `shows_noise = True` (`kernels.shows_noise`).
     """
 
     prior: Array  # (K,), the law of x_1

@@ -54,7 +54,7 @@ FLAGS = (
     Flag("families", ",".join(FAMILIES), "Families, with commas; each where it fits."),
     Flag("importance_samples", 50, "Draws of the importance-weighted bound.", least=1),
 )
-DRAWS = 128  # of a bound, tokens of each row in all; 8 of a row at least
+DRAWS = 128  # tokens that a bound draws of a row in all, by 8 draws of it or more
 POINTS = 20_000  # in the picture
 
 

@@ -35,10 +35,7 @@ def short(line):
         return words + small.split() + ["--rows=diffusion"]
     if "experiments.run" not in words or "--mode=sample" in words or "--mode=correct" in words:
         return words
-    if "--mode=evaluate" in words:
-        return [*words, "--num_texts=4"]
-    is_flow = any("argmax" in word for word in words)
-    return [*words, *SHORT, *([] if is_flow else ["--config.timesteps=100"])]
+    return [*words, *(["--num_texts=4"] if "--mode=evaluate" in words else SHORT)]
 
 
 @pytest.fixture(scope="module")

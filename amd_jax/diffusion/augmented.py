@@ -23,6 +23,8 @@ class AugmentedUniform:
     schedule: Schedule  # t (B,) in [0, 1] -> log α_t (B,), with log α_0 = 0
     num_classes: int  # K
 
+    shows_noise = True
+
     def __post_init__(self):
         """Raises ValueError for less than 2 classes, or a schedule that cannot be one."""
         check_classes(self.num_classes)

@@ -135,7 +135,7 @@ def is_masking(kernel: Kernel | LearnedKernel) -> bool:
 
 def shows_noise(kernel: Kernel | LearnedKernel) -> bool:
     """Whether every token tells if it can be noise, so that what is known may be held clean."""
-    return is_masking(kernel) or isinstance(kernel, AugmentedUniform)
+    return is_masking(kernel) or getattr(kernel, "shows_noise", False)
 
 
 def rates(kernel: Kernel, x_t: Array, t: Array) -> Array:

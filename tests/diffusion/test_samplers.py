@@ -162,7 +162,9 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
 @pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
 @pytest.mark.parametrize(
     "kind",
-    quick(["uniform", "augmented", "absorbing", "masks_and_uniform", "round"], "augmented"),
+    quick(
+        ["uniform", "augmented", "absorbing", "masks_and_uniform", "round"], "uniform", "augmented"
+    ),
 )
 def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
     data = certificates.correlated()

@@ -275,8 +275,8 @@ def test_a_folder_or_a_file_in_the_way(name, trained, report):
 # Where a run is.
 
 PLACES = [
-    *("runs/a[b]*? with 'q\"{x}", "runs/%41#x$HOME", "runs/ünï 漢 back\\slash", "runs/a\nb"),
-    *("runs/" + "n" * 250, "gs:", "~", ".", "a/b/-dash/"),
+    *("runs/with space", "runs/ünï 漢", "runs/a[b]*?", "runs/back\\slash", "gs:", "~", "."),
+    *("runs/%41#x$HOME", "runs/a\nb", "runs/'q\"{x}", "runs/" + "n" * 250, "a/b/-dash/"),
 ]
 
 
