@@ -4,8 +4,11 @@ To change a part, copy the function into the experiment file and change its line
 """
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from amd_jax import networks
 from amd_jax.models import Flow
@@ -23,6 +26,7 @@ from amd_jax.transforms import (
 )
 from amd_jax.types import Transform
 
+LOGISTIC_DEVIATION = math.pi / math.sqrt(3)
 LATENT_FLOWS = ("af_af", "af_scf", "iaf_scf")
 
 
@@ -87,14 +91,34 @@ def integer_flow(
     return Flow((integer.Levels(num_classes), elementwise.Merge(()), *parts), base)
 
 
-def mixture_encoding(num_classes: int, dim: int, apart: float = 1.0) -> tuple[Transform, ...]:
+def mixture_encoding(
+    log_frequencies: tuple[float, ...], dim: int, apart: float = 1.0
+) -> tuple[Transform, ...]:
     """From tokens (B, ...) to numbers (B, ..., D): a logistic of its own for each class.
 
-    They start `apart` times as far from each other as each is wide, about. Lippe and Gavves, 2021.
+    The decoder weighs the classes by their frequencies (K,). They start on a `lattice`, about
+    `apart` times as far from each other as each is wide. Lippe and Gavves, 2021, who start at
+    random places: of many classes some then lie on top of others.
     """
-    table = networks.ClassTable(num_classes, 2 * dim, spread=(1.81 * apart, 0.0) * dim)
+    num_classes = len(log_frequencies)
+    places = apart * LOGISTIC_DEVIATION * lattice(num_classes, dim)
+    start = np.stack([places, np.zeros_like(places)], axis=-1).reshape(num_classes, -1)
+    table = networks.ClassTable(num_classes, 2 * dim, tuple(map(tuple, start.tolist())), (0.0,))
     law = laws.Conditional(laws.LOGISTIC, table, event=(dim,))
-    return (encodings.Encoding(num_classes, law), elementwise.ActNorm())
+    decoder = encodings.Bayes(log_frequencies)
+    return (encodings.Encoding(num_classes, law, decoder), elementwise.ActNorm())
+
+
+def lattice(number: int, dim: int) -> np.ndarray:
+    """Points that fill a cube around 0 evenly, one for each unit of its volume: (number, dim).
+
+    Along the first axis they lie in order; in one dimension that is all. Point k has there
+    k / number, and k φ^-i modulo 1 on axis i, with φ^dim = φ + 1, as no step comes back soon.
+    """
+    phi = max(np.roots([1.0, *[0.0] * (dim - 2), -1.0, -1.0]).real) if dim > 1 else 1.0
+    steps = np.array([1 / number, *(phi ** -np.arange(1.0, dim))])
+    places = (np.arange(number)[:, None] + 0.5) * steps % 1 - 0.5
+    return places * number ** (1 / dim)
 
 
 def set_flow(

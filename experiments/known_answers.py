@@ -54,7 +54,7 @@ FLAGS = (
     Flag("families", ",".join(FAMILIES), "Families, with commas; each where it fits."),
     Flag("importance_samples", 50, "Draws of the importance-weighted bound.", least=1),
 )
-DRAWS = 128  # tokens that a bound draws of a row in all, by 8 draws of it or more
+DRAWS = 128  # tokens that a bound draws of a row in all; and 8 rows or more
 POINTS = 20_000  # in the picture
 
 
@@ -106,8 +106,9 @@ def answers(row: Row, bound: Any) -> dict[str, Figure]:
 
     def measure() -> dict[str, Figure]:
         run, x = row.run, row.run.data.rows(row.split)
-        tokens = getattr(bound, "importance_samples", 1) * math.prod(run.facts.event_shape)
-        draws = 1 if bound.exact else max(8, DRAWS // tokens)
+        each = getattr(bound, "importance_samples", 1)
+        wanted = max(8, DRAWS // math.prod(run.facts.event_shape))
+        draws = 1 if bound.exact else math.ceil(wanted / each)
         keys, classes = jax.random.split(jax.random.key(0), draws), run.facts.num_classes
         draw = functools.partial(likelihood.nats_of_rows, bound, run.model, row.params)
         nats = np.mean([draw(rng, x, classes) for rng in keys], axis=0)

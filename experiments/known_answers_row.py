@@ -122,14 +122,14 @@ def integer_flow(config: ConfigDict, facts: Facts) -> models.Flow:
 
 def cnf(config: ConfigDict, facts: Facts) -> models.Flow:
     """Each class a logistic of its own, and an autoregressive layer of logistic mixtures."""
-    lift = baselines.mixture_encoding(facts.num_classes, 2, apart=4.0)
-    network = dict(features=config.width, layers=1, components=16, dtype="float32")
+    lift = baselines.mixture_encoding(facts.log_frequencies, 1, apart=4.0)
+    network = dict(features=config.width, layers=1, components=32, dtype="float32")
     return recipes.autoregressive_flow(lift, network)
 
 
 def set_cnf(config: ConfigDict, facts: Facts) -> models.Flow:
     """Each class a logistic of its own, and couplings that see no order."""
-    lift = baselines.mixture_encoding(facts.num_classes, 4, apart=1.5)
+    lift = baselines.mixture_encoding(facts.log_frequencies, 4, apart=1.5)
     network = dict(width=config.width, blocks=2, heads=4, components=4)
     return baselines.set_flow(lift, 4, 4, network)
 

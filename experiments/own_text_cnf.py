@@ -38,7 +38,7 @@ def data(config: ConfigDict) -> text.Text:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
-    lift = baselines.mixture_encoding(facts.num_classes, config.dim)
+    lift = baselines.mixture_encoding(facts.log_frequencies, config.dim)
     model = recipes.autoregressive_flow(lift, config.network)
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, latent_objectives.WeightedDecoder(model, **config.decoder), optimizer)

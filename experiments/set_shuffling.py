@@ -42,7 +42,7 @@ def data(config: ConfigDict) -> sets.Sets:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
-    lift = baselines.mixture_encoding(facts.num_classes, config.dim, apart=2.0)
+    lift = baselines.mixture_encoding(facts.log_frequencies, config.dim, apart=2.0)
     if config.couplings:
         model = baselines.set_flow(lift, config.dim, config.couplings, config.network)
     else:

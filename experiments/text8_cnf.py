@@ -42,7 +42,7 @@ def data(config: ConfigDict) -> Text:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
-    lift = baselines.mixture_encoding(facts.num_classes, config.dim)
+    lift = baselines.mixture_encoding(facts.log_frequencies, config.dim)
     model = recipes.autoregressive_flow(lift, config.network)
     rate = optax.constant_schedule(config.optimizer.learning_rate)
     optimizer = optimizers.scheduled(optax.radam, rate)

@@ -4,6 +4,8 @@ Hoogeboom et al., 2021, and the authors' code. Digits are put together before th
 (`transforms.conditioner.OfTokens`); a token of num_classes or more gives NaN.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -65,14 +67,14 @@ class PointwiseContext(nn.Module):
 class ClassTable(nn.Module):
     """Numbers of each class, looked up: x (B, ...) -> (B, ..., num_outputs).
 
-    They start at `start` and normal noise of the scale `spread` around it, each (num_outputs,) or
-    one for all.
+    They start at `start` and normal noise of the scale `spread` around it, each of which
+    broadcasts to (K, num_outputs).
     """
 
     num_classes: int
     num_outputs: int
-    start: tuple[float, ...] = (0.0,)
-    spread: tuple[float, ...] = (1.0,)
+    start: tuple[Any, ...] = (0.0,)
+    spread: tuple[Any, ...] = (1.0,)
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:

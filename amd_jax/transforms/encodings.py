@@ -31,7 +31,7 @@ class Bayes:
 
     def log_probs(self, params: Params, z: Array, num_classes: int, log_q: Callable) -> Array:
         """log p(x = k | z) of every k, z (B, ..., D) -> (B, ..., K); `log_q()` has its shape."""
-        return jax.nn.log_softmax(self.log_prior + log_q())
+        return jax.nn.log_softmax(jnp.asarray(self.log_prior) + log_q())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

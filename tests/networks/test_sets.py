@@ -49,6 +49,9 @@ def test_a_table_starts_where_it_is_told():
     assert (out[:, 1] == -1).all()
     assert 0.5 < out[:, 0].std() < 5
     assert len(set(out[:, 0].tolist())) == 4
+    own = ((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), (7.0, 8.0))
+    each = networks.ClassTable(4, 2, own, (0.0,))
+    assert each.apply(each.init(jax.random.key(0), x), x)[0].tolist() == [list(row) for row in own]
 
 
 def test_an_mlp_starts_at_zero():
