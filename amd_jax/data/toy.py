@@ -20,12 +20,14 @@ class Toy:
     """Fresh rows of a known law in every batch, and held-out rows that stay the same.
 
     To add one: a function that gives facts, whose statistics hold "entropy_bits", per token; what
-    draws rows; and the log-probability of each row, in nats.
+    draws rows; and the log-probability of each row, in nats. With all `states` (S, *event_shape)
+    what is exact of a model is measured without an error.
     """
 
     facts: Facts
     draw: Callable[[np.random.Generator, int], np.ndarray]  # n -> (n, *event_shape)
     log_prob: Callable[[np.ndarray], np.ndarray]  # rows (N, *event_shape) -> nats (N,)
+    states: np.ndarray | None = dataclasses.field(default=None, kw_only=True)  # all rows, if few
     splits = SPLITS
 
     @property
@@ -48,16 +50,18 @@ class Toy:
 def table(name: str, law: np.ndarray, kind: type[Facts] = Facts) -> Toy:
     """Rows of D classes with the probabilities law, float64 (K, ..., K) with D axes."""
     shape, p = law.shape, law.ravel()
+    states = np.stack(np.unravel_index(np.arange(p.size), shape), axis=1).astype(np.uint8)
 
     def draw(rng: np.random.Generator, number: int) -> np.ndarray:
-        return np.stack(np.unravel_index(rng.choice(p.size, number, p=p), shape), axis=1)
+        return states[rng.choice(p.size, number, p=p)]
 
     def log_prob(x: np.ndarray) -> np.ndarray:
         return _log(law[tuple(np.asarray(x).T)])
 
     likely = p[p > 0]
     entropy = -(likely * np.log(likely)).sum()
-    return Toy(facts_of(name, kind, shape[0], (len(shape),), entropy, draw), draw, log_prob)
+    facts = facts_of(name, kind, shape[0], (len(shape),), entropy, draw)
+    return Toy(facts, draw, log_prob, states=states)
 
 
 def eight_gaussians(num_classes: int = 91, scale: float = 0.2, limit: float = 3.0) -> Toy:

@@ -55,6 +55,10 @@ def test_entropy_is_what_is_known(name):
     data = getattr(toy, name)()
     units = 64 * math.log(2) if name == "markov" else 1.0
     assert data.entropy / units == pytest.approx(ENTROPY[name], abs=6e-5)
+    if data.states is not None:
+        p = np.exp(data.log_prob(data.states))
+        assert p.sum() == pytest.approx(1, abs=1e-9)
+        assert -(p @ data.log_prob(data.states)) == pytest.approx(data.entropy, abs=1e-9)
     nats = -data.log_prob(data.rows("test"))  # of draws: near, and no draw is impossible
     assert abs(nats.mean() - data.entropy) < 4 * nats.std() / math.sqrt(len(nats))
 

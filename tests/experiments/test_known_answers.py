@@ -5,13 +5,14 @@ import pathlib
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 from amd_jax.data import toy
 from amd_jax.exports import description
-from experiments import known_answers, known_answers_row
+from experiments import compare, known_answers, known_answers_row
 from experiments.known_answers import ROWS
 from tests.variants import quick
 
@@ -62,7 +63,10 @@ def test_a_table_and_a_picture(tmp_path, capsys, monkeypatch):
     assert lines[2].startswith("| family | figure | nats | gap | gap, k = 2 | steps | minutes |")
     number = r"-?\d+\.\d{4} ± \d\.\d{4}"
     assert re.match(rf"\| cnf \| bound \| {number} \| {number} \| {number} \| 4 \| ", lines[4])
-    assert re.match(rf"\| discrete_flow \| exact \| {number} \| {number} \| – \| 4", lines[5])
+    exact = re.match(
+        r"\| discrete_flow \| exact \| (\d\.\d{4}) \| (\d\.\d{4}) \| – \| 4", lines[5]
+    )
+    assert float(exact[1]) - float(exact[2]) == pytest.approx(6.3200, abs=2e-4)
     assert lines[6].startswith("| discrete_flow temperature=0.1 | exact")
     assert any(line.startswith("two bits") for line in lines)
     with Image.open(tmp_path / "runs" / "ring.png") as picture:
@@ -88,3 +92,22 @@ def test_what_is_not_known_is_refused():
     config.update(family="glow")
     with pytest.raises(ValueError, match="A family is one of .*; got 'glow'"):
         known_answers_row.build(config, None)
+
+
+def test_what_is_exact_is_the_expectation_over_all_rows(monkeypatch):
+    row = compare.opened("known_answers_row:xor", ["--config.family=discrete_flow"])
+    run, bound = row.run, row.bounds[0]
+    x = jnp.asarray(run.data.states, jnp.int32)
+    params = run.model.init(jax.random.key(0), x)
+    params = jax.tree.map(
+        lambda w: w + 0.3 * jax.random.normal(jax.random.key(1), w.shape), params
+    )
+    monkeypatch.setitem(row.__dict__, "params", params)
+    found = known_answers.expected(row, bound)
+    law = {(0, 0): 0.63, (0, 1): 0.07, (1, 0): 0.03, (1, 1): 0.27}
+    nats = run.model.elbo(params, jax.random.key(0), x)
+    by_hand = -sum(law[tuple(cell)] * n for cell, n in zip(x.tolist(), nats.tolist(), strict=True))
+    assert found["nats"] == (pytest.approx(by_hand, abs=1e-6), None)
+    assert found["gap_nats"].value == pytest.approx(by_hand - 0.9359473, abs=1e-6)
+    sampled = known_answers.estimated(row, bound)["gap_nats"]
+    assert abs(sampled.value - found["gap_nats"].value) < 4 * sampled.error
