@@ -58,12 +58,16 @@ def dequantized(
     return (digits, dequantize.Variational(base, laws.Conditional(laws.NORMAL, network)))
 
 
-def autoregressive_flow(lift: tuple[Transform, ...], numbers: Mapping[str, Any]) -> Flow:
-    """A flow over text: a lift, and one autoregressive layer of logistic mixtures."""
-    layer = autoregressive.Autoregressive(
-        networks.AutoregressiveLSTM(**numbers), scalars.LogisticMixture(numbers["components"])
-    )
-    return Flow((*lift, layer), laws.Learned(laws.NORMAL))
+def autoregressive_flow(
+    lift: tuple[Transform, ...], network: Any, base: laws.Learned | laws.Fixed | None = None
+) -> Flow:
+    """A flow over text: a lift, and one autoregressive layer of logistic mixtures.
+
+    The `network` says how many are in a mixture; the base is a learned normal law of each channel
+    unless one is given.
+    """
+    layer = autoregressive.Autoregressive(network, scalars.LogisticMixture(network.components))
+    return Flow((*lift, layer), base or laws.Learned(laws.NORMAL))
 
 
 def coupling_flow(lift: tuple[Transform, ...], couplings: int, numbers: Mapping[str, Any]) -> Flow:

@@ -78,7 +78,7 @@ def argmax_flow(config: ConfigDict, facts: Facts) -> models.Flow:
     """Bits of the classes as signs, and an autoregressive layer of logistic mixtures."""
     encoder = dict(width=config.width, layers=2, context=config.width)
     lift = recipes.argmax_lift(networks.PointwiseContext, facts.num_classes, 2, encoder)
-    network = dict(features=config.width, layers=1, components=8, dtype="float32")
+    network = networks.AutoregressiveLSTM(features=config.width, components=8)
     return recipes.autoregressive_flow(lift, network)
 
 
@@ -121,10 +121,10 @@ def integer_flow(config: ConfigDict, facts: Facts) -> models.Flow:
 
 
 def cnf(config: ConfigDict, facts: Facts) -> models.Flow:
-    """Each class a logistic of its own, and an autoregressive layer of logistic mixtures."""
+    """Each class a logistic of its own on a line, and a causal layer of logistic mixtures."""
     lift = baselines.mixture_encoding(facts.log_frequencies, 1, apart=4.0)
-    network = dict(features=config.width, layers=1, components=32, dtype="float32")
-    return recipes.autoregressive_flow(lift, network)
+    network = networks.AutoregressiveTransformer(config.width, components=32, blocks=1)
+    return recipes.autoregressive_flow(lift, network, laws.Fixed(laws.LOGISTIC))
 
 
 def set_cnf(config: ConfigDict, facts: Facts) -> models.Flow:

@@ -48,6 +48,6 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     if config.couplings:
         model = recipes.coupling_flow(lift, config.couplings, config.network)
     else:
-        model = recipes.autoregressive_flow(lift, config.network)
+        model = recipes.autoregressive_flow(lift, networks.AutoregressiveLSTM(**config.network))
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

@@ -10,11 +10,12 @@ learns where they lie in a text (Lippe and Gavves, 2021). The alphabet is read f
 
 from ml_collections import ConfigDict
 
-from amd_jax import baselines, recipes
+from amd_jax import baselines, networks, recipes
 from amd_jax.data import text
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import latent_objectives, optimizers
+from amd_jax.transforms import laws
 
 
 def get_config() -> ConfigDict:
@@ -39,6 +40,7 @@ def data(config: ConfigDict) -> text.Text:
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
     lift = baselines.mixture_encoding(facts.log_frequencies, config.dim)
-    model = recipes.autoregressive_flow(lift, config.network)
+    past = networks.AutoregressiveLSTM(**config.network)
+    model = recipes.autoregressive_flow(lift, past, laws.Fixed(laws.LOGISTIC))
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, latent_objectives.WeightedDecoder(model, **config.decoder), optimizer)

@@ -11,11 +11,12 @@ With --config.couplings=0 one autoregressive layer, which sees the order. This f
 
 from ml_collections import ConfigDict
 
-from amd_jax import baselines, recipes
+from amd_jax import baselines, networks, recipes
 from amd_jax.data import sets
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
+from amd_jax.transforms import laws
 
 
 def get_config(task: str = "shuffling") -> ConfigDict:
@@ -28,7 +29,7 @@ def get_config(task: str = "shuffling") -> ConfigDict:
     config.task, config.total = task, 42  # the sum, where that is the task
     config.dim, config.couplings = 4, 4  # numbers that stand for an element; layers
     config.network = dict(width=32, blocks=2, heads=4, components=4)
-    config.lstm = dict(features=64, layers=1, components=8)  # without couplings
+    config.past = dict(width=64, blocks=1, heads=4, components=32)  # without couplings
     config.optimizer = dict(learning_rate=4e-3, warmup_steps=100)
     return config
 
@@ -46,6 +47,7 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     if config.couplings:
         model = baselines.set_flow(lift, config.dim, config.couplings, config.network)
     else:
-        model = recipes.autoregressive_flow(lift, config.lstm)
+        past = networks.AutoregressiveTransformer(**config.past)
+        model = recipes.autoregressive_flow(lift, past, laws.Fixed(laws.LOGISTIC))
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

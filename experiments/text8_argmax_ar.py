@@ -48,7 +48,7 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes.py`."""
     reader, base = networks.ContextLSTM, config.base
     lift = recipes.argmax_lift(reader, facts.num_classes, base, config.encoder)
-    model = recipes.autoregressive_flow(lift, config.network)
+    model = recipes.autoregressive_flow(lift, networks.AutoregressiveLSTM(**config.network))
     peak, decay = config.optimizer.learning_rate, config.optimizer.decay_per_epoch
     rate = optimizers.staircase(peak, decay, every=config.data.rows // config.batch_size)
     optimizer = optimizers.scheduled(optax.adam, rate)

@@ -14,12 +14,13 @@ A smaller one, for a CPU: add
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import baselines, recipes
+from amd_jax import baselines, networks, recipes
 from amd_jax.data import corpora
 from amd_jax.data.text import Text
 from amd_jax.experiment import LONG, Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import latent_objectives, optimizers
+from amd_jax.transforms import laws
 
 
 def get_config(corpus: str = "text8") -> ConfigDict:
@@ -43,7 +44,8 @@ def data(config: ConfigDict) -> Text:
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
     lift = baselines.mixture_encoding(facts.log_frequencies, config.dim)
-    model = recipes.autoregressive_flow(lift, config.network)
+    past = networks.AutoregressiveLSTM(**config.network)
+    model = recipes.autoregressive_flow(lift, past, laws.Fixed(laws.LOGISTIC))
     rate = optax.constant_schedule(config.optimizer.learning_rate)
     optimizer = optimizers.scheduled(optax.radam, rate)
     return Parts(model, latent_objectives.WeightedDecoder(model, **config.decoder), optimizer)

@@ -49,7 +49,7 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     if config.couplings:
         model = recipes.coupling_flow(lift, config.couplings, config.network)
     else:
-        model = recipes.autoregressive_flow(lift, config.network)
+        model = recipes.autoregressive_flow(lift, networks.AutoregressiveLSTM(**config.network))
     rise = optimizers.rise(config.optimizer.learning_rate, config.optimizer.warmup_steps)
     optimizer = optimizers.scheduled(optax.adamax, rise)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

@@ -361,6 +361,12 @@ LAYERS = {  # number of channels C -> transforms (B, L, C) -> (B, L, C)
     "autoregressive": lambda channels: (
         Autoregressive(networks.AutoregressiveLSTM(8, components=2), scalars.LogisticMixture(2)),
     ),
+    "attention": lambda channels: (
+        Autoregressive(
+            networks.AutoregressiveTransformer(8, components=2, heads=2),
+            scalars.LogisticMixture(2),
+        ),
+    ),
     "recurrent": lambda channels: over_time(
         "data",
         *(masked.Masked(networks.ChannelMADE(5, 8, context=4), nlsq.NonlinearSquared(), 4),) * 2,

@@ -4,6 +4,7 @@ Denoisers `(x_t, t, *, train) -> logits`, conditioners of flows `(x, *, train) -
 causal networks `(x, *, train) -> logits`, which also walk (`models.Autoregressive`).
 """
 
+from amd_jax.networks.autoregressive_transformer import AutoregressiveTransformer
 from amd_jax.networks.causal_lstm import CausalLSTM
 from amd_jax.networks.causal_transformer import CausalTransformer
 from amd_jax.networks.context import ClassTable, ContextLSTM, MapContext, PointwiseContext
@@ -24,6 +25,7 @@ __all__ = [
     "MADE",
     "MLP",
     "AutoregressiveLSTM",
+    "AutoregressiveTransformer",
     "BidirectionalLSTM",
     "CausalLSTM",
     "CausalTransformer",

@@ -28,11 +28,14 @@ class StepFeatures(nn.Module):
     """Features of each step of a sequence by itself: v (B, L, C) -> (B, L, features // 2).
 
     Two dense layers of v_p, beside a learned code of the distances p and L - 1 - p to the ends.
-    In training, `dropout` is the probability that a step shows nothing but its code.
+    In training, `dropout` is the probability that a step shows nothing but its code. They also
+    read sines and cosines of 2^j v_p for j < `octaves`, which tell apart what lies close together
+    (Kingma et al., 2021, sec. 5.2).
     """
 
     features: int
     dropout: float = 0.0
+    octaves: int = 0
 
     @nn.compact
     def __call__(self, v: Array, p: Array | None = None, *, train: bool = False) -> Array:
@@ -40,12 +43,14 @@ class StepFeatures(nn.Module):
         if self.features < 8:
             raise ValueError(f"StepFeatures needs features >= 8; got features={self.features}.")
         places = self.features // 8
+        turns = (v[..., None] * 2.0 ** jnp.arange(self.octaves)).reshape(*v.shape[:-1], -1)
+        v = jnp.concatenate([v, jnp.sin(turns), jnp.cos(turns)], axis=-1).astype(v.dtype)
         e = gelu(Linear(self.features // 2, name="wide")(v))
         e = gelu(Linear(self.features // 2 - places, name="narrow")(e))
         if train and self.dropout:  # not rescaled
             keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.dropout, e.shape[:-1])
             e = jnp.where(keep[..., None], e, 0.0)
-        code = self._code(v.shape[1] if p is None else None, places)
+        code = self._code(e.shape[1] if p is None else None, places)
         code = code if p is None else jax.lax.dynamic_index_in_dim(code, p, keepdims=False)
         code = jnp.broadcast_to(code, (*e.shape[:-1], places)).astype(e.dtype)
         return jnp.concatenate([e, code], axis=-1)
@@ -187,8 +192,8 @@ class AutoregressiveLSTM(nn.Module):
             h = lstm(h)
         return self.bounds(self.channels(gelu(self.narrow(h)), v))
 
-    def start(self, batch: int) -> tuple:
-        """What `advance` carries before the first position."""
+    def start(self, batch: int, length: int) -> tuple:
+        """What `advance` carries before the first position; `length` changes nothing."""
         return tuple(lstm.start(batch) for lstm in self.lstm)
 
     def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:

@@ -19,7 +19,7 @@ class Autoregressive:
     sees them all at once, `(x, *, train) -> theta (B, L, C, P)`, and that can also walk, with the
     same parameters, which is what makes the inverse O(L C) instead of O(L² C):
 
-    - `start(B) -> carry`;
+    - `start(B, L) -> carry`;
     - `advance(carry, previous (B, C), p) -> carry, features`: takes in position p - 1, whose
       values are `previous` (of no meaning at p = 0), and gives what position p starts from;
     - `channel(features, x (B, C), c) -> theta (B, P)`: reads the channels of x before c.
@@ -56,7 +56,7 @@ class Autoregressive:
                 x_p = x_p.at[:, c].set(self.bijection.inverse(z_p[:, c], theta))
             return (state, x_p), x_p
 
-        start = call("start", z.shape[0]), jnp.zeros_like(z[:, 0])
+        start = call("start", *z.shape[:2]), jnp.zeros_like(z[:, 0])
         positions = jnp.arange(z.shape[1]), jnp.moveaxis(z, 1, 0)
         return jnp.moveaxis(jax.lax.scan(position, start, positions)[1], 0, 1)
 

@@ -18,7 +18,7 @@ def build(flow: str, features: int) -> models.Flow:
     size = dict(features=features, components=COMPONENTS[flow], layers=LAYERS[flow])
     if flow == "ar":
         lift = recipes.argmax_lift(networks.ContextLSTM, CLASSES, 2, {})
-        return recipes.autoregressive_flow(lift, size)
+        return recipes.autoregressive_flow(lift, networks.AutoregressiveLSTM(**size))
     lift = recipes.argmax_lift(networks.PointwiseContext, CLASSES, 2, {})
     return recipes.coupling_flow(lift, COUPLINGS, size)
 

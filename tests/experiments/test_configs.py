@@ -60,7 +60,7 @@ SHRUNK = {
     "text8_cnf:enwik8": LSTM,
     "own_text_cnf": {"data.length": 16, **LSTM},
     "set_shuffling": SETS,
-    "set_shuffling autoregressive": {"couplings": 0, "lstm.features": 16, "lstm.components": 2},
+    "set_shuffling autoregressive": {"couplings": 0, "past.width": 8, "past.components": 2},
     "set_shuffling:summation": {"size": 4, "total": 10, **SETS},
     "own_text_latent_flow": {
         "data.length": 16,

@@ -34,7 +34,7 @@ def text_flow(couplings, base=2):
     numbers = {"features": 8, "layers": 1, "components": 2}
     if couplings:
         return recipes.coupling_flow(lift, couplings, numbers)
-    return recipes.autoregressive_flow(lift, numbers)
+    return recipes.autoregressive_flow(lift, networks.AutoregressiveLSTM(**numbers))
 
 
 def latent_flow(kind):

@@ -74,7 +74,11 @@ KINDS = {  # name -> data, the share of what they teach that is learnt, the mode
         0.5,
         diffusion(networks.LinearTransformer(K, 32, 2, heads=2, local_heads=1, window=8)),
     ),
-    "argmax autoregressive": (texts, 0.9, recipes.autoregressive_flow(LIFT, LSTM)),
+    "argmax autoregressive": (
+        texts,
+        0.9,
+        recipes.autoregressive_flow(LIFT, networks.AutoregressiveLSTM(**LSTM)),
+    ),
     "argmax coupling": (texts, 0.7, recipes.coupling_flow(LIFT, 2, LSTM)),
     "causal_transformer": (
         texts,

@@ -215,7 +215,7 @@ def test_one_position_and_channel_at_a_time_gives_the_same_parameters():
             ]
             return (carry, now), jnp.stack(theta, axis=1)
 
-        start = AUTOREGRESSIVE.apply(params, len(v), method="start"), hidden[:, 0]
+        start = AUTOREGRESSIVE.apply(params, *v.shape[:2], method="start"), hidden[:, 0]
         return jax.lax.scan(position, start, jnp.arange(v.shape[1]))[1].swapaxes(0, 1)
 
     parallel = jax.jit(AUTOREGRESSIVE.apply)(params, v)

@@ -55,6 +55,10 @@ NETWORKS = {
     "unet": (networks.UNet(K, 16, multipliers=(1, 1), heads=1, dropout=0.5), (MAP, TIME[:2])),
     "dense_net": (DENSE, (STEPS,)),
     "dense_net_of_maps": (DENSE, (PIXELS,)),
+    "autoregressive_transformer": (
+        networks.AutoregressiveTransformer(32, 2, blocks=1),
+        (STEPS,),
+    ),
     "autoregressive_lstm": (networks.AutoregressiveLSTM(32, 2), (STEPS,)),
     "bidirectional_lstm": (networks.BidirectionalLSTM(32, 2, 2, layers=1), (STEPS,)),
     "context_lstm": (networks.ContextLSTM(K, 4, width=32, context=16), (TEXT,)),
@@ -260,19 +264,22 @@ def test_a_cell_remembers_in_bfloat16():
 
 
 @pytest.mark.slow
-def test_step_by_step_the_lstm_gives_the_same():
-    network, (v,) = NETWORKS["autoregressive_lstm"]
-    call = functools.partial(
-        network.clone(dtype="bfloat16").apply, parameters("autoregressive_lstm")
-    )
+@pytest.mark.parametrize(
+    ("name", "carried"),
+    [("autoregressive_lstm", "float32"), ("autoregressive_transformer", "bfloat16")],
+)
+def test_step_by_step_it_gives_the_same(name, carried):
+    network, (v,) = NETWORKS[name]
+    call = functools.partial(network.clone(dtype="bfloat16").apply, parameters(name))
 
     @jax.jit
     def second_position():
-        carry = call(len(v), method="start")
+        carry = call(*v.shape[:2], method="start")
         for p in range(2):
             carry, features = call(carry, v[:, max(p - 1, 0)], p, method="advance")
         return carry, call(features, v[:, 1], 2, method="channel")
 
     carry, theta = second_position()
-    assert {z.dtype for z in (*jax.tree.leaves(carry), theta)} == {jnp.dtype("float32")}
-    assert distance(found("autoregressive_lstm", dtype="bfloat16")[1][:, 1, 2], theta) < 0.01
+    assert {z.dtype for z in jax.tree.leaves(carry)} == {jnp.dtype(carried)}
+    assert theta.dtype == jnp.float32
+    assert distance(found(name, dtype="bfloat16")[1][:, 1, 2], theta) < 0.02

@@ -1,0 +1,68 @@
+"""AutoregressiveTransformer: what it sees, and its two ways to be called."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import networks
+from amd_jax.ops import scalars
+from amd_jax.transforms.autoregressive import Autoregressive
+
+NETWORK = networks.AutoregressiveTransformer(16, components=3, heads=2)
+V = jax.random.normal(jax.random.key(0), (2, 4, 2))
+
+
+def shaken(network, v=V):
+    rng = np.random.default_rng(0)
+    params = jax.jit(network.init)(jax.random.key(1), v)
+    return jax.tree.map(lambda w: w + 0.2 * rng.standard_normal(w.shape).astype("f"), params)
+
+
+def test_a_scalar_moves_the_parameters_of_later_ones_only():
+    params, v = shaken(NETWORK), V[:1]
+    moved = v + jnp.eye(v.size).reshape(-1, *v.shape[1:])
+    out = jax.jit(NETWORK.apply)(params, jnp.concatenate([v, moved]))
+    moves = (jnp.abs(out[1:] - out[:1]).max(axis=-1) > 1e-6).reshape(v.size, -1).T
+    np.testing.assert_array_equal(moves, np.tril(np.ones((v.size, v.size)), -1))
+
+
+def test_the_inverse_walks_back():
+    layer = Autoregressive(NETWORK, scalars.LogisticMixture(3))
+    params, rng = shaken(NETWORK)["params"], jax.random.key(2)
+    z, log_slope = jax.jit(layer.forward)(params, rng, V)
+    np.testing.assert_allclose(jax.jit(layer.inverse)(params, rng, z), V, atol=5e-4)
+    jacobian = jax.jit(jax.jacobian(lambda v: layer.forward(params, rng, v[None])[0].ravel()))(
+        V[0]
+    )
+    diagonal = np.diag(jacobian.reshape(V[0].size, -1))
+    np.testing.assert_allclose(np.log(diagonal).sum(), log_slope[0], atol=1e-4)
+
+
+def test_octaves_tell_apart_what_lies_close_together():
+    near = jnp.tile(jnp.array([0.0, 0.1])[:, None, None], (1, 4, 1))
+
+    def change(octaves):
+        network = NETWORK.clone(octaves=octaves)
+        out = network.apply(shaken(network, near), near)
+        return jnp.abs(out[0] - out[1])[1:].mean()
+
+    assert change(6) > 2 * change(0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"components": 0}, "components must be at least 1"),
+        ({"heads": 3}, "2 \\* heads divides; got width=16 and heads=3"),
+        ({"width": 2}, "features >= 8; got features=4"),
+    ],
+)
+def test_sizes_that_make_no_network_are_refused(numbers, message):
+    with pytest.raises(ValueError, match=message):
+        NETWORK.clone(**numbers).init(jax.random.key(0), V)
+
+
+def test_other_lengths_are_refused():
+    with pytest.raises(ValueError, match="L=4; got L=5. Initialise it for 5"):
+        NETWORK.apply(shaken(NETWORK), jnp.zeros((1, 5, 2)))
