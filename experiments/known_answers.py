@@ -8,6 +8,7 @@ for --steps in a folder of its own under --workdir. The gap is what the model ne
 entropy, in nats of a row: the mean over test rows of log p(x) - log p_model(x), each row beside
 itself, with its standard error. Where all rows can be written down and the figure is exact it is
 the expectation over them, without an error. A bound that is none shows as a gap below zero.
+Of models of sets it says how many of their samples are such sets.
 
 The same command again continues: what is trained and measured stays. Writes known_answers.md, and
 of pairs a picture.
@@ -23,6 +24,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from amd_jax.data import sets
 from amd_jax.evaluation import likelihood, means, pictures, plane
 from amd_jax.facts import PlaneFacts
 from amd_jax.learning import allocator
@@ -57,6 +59,7 @@ FLAGS = (
 )
 DRAWS = 128  # tokens that a bound draws of a row in all; and 8 rows or more
 POINTS = 20_000  # in the picture
+SAMPLES = 2_000  # of sets, of which those are counted that are such sets
 
 
 def main(argv: list[str]) -> None:
@@ -155,6 +158,8 @@ def cells(row: Row) -> dict[str, str]:
     found["gap"] = _told(figures["gap_nats"])
     for bound in weighted:
         found[f"gap, k = {bound.importance_samples}"] = _told(answers(row, bound)["gap_nats"])
+    if isinstance(row.run.data, sets.Sets):
+        found["valid"] = f"{row.run.data.valid(row.first_samples(SAMPLES)).mean():.1%}"
     found |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.1f}"}
     return found | {"parameters": f"{row.parameters:,}"}
 

@@ -6,7 +6,8 @@
 Permutations of --config.size classes; or so many numbers with the sum --config.total. Paper, 16
 classes: 2.78 bits/element of the 2.77 that are possible, and 2.24 of 2.24 for the sum 42.
 
-With --config.couplings=0 one autoregressive layer, which sees the order. This file: not run.
+With --config.couplings=0 --config.dim=1 one autoregressive layer, which sees the order. This
+file: not run.
 """
 
 from ml_collections import ConfigDict
