@@ -41,7 +41,8 @@ TOYS = {
 
 def get_config(name: str = "ring") -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=256, num_steps=1500, ema_decay=0.99, clip=100.0, log_every=50)
+    rows = 32 if name == "letters" else 256  # of 64, and short ones
+    config = numbers(batch_size=rows, num_steps=1500, ema_decay=0.99, clip=100.0, log_every=50)
     config.toy = name
     config.family = "diffusion"
     config.width = 64  # of every network
