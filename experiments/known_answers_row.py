@@ -123,7 +123,7 @@ def integer_flow(config: ConfigDict, facts: Facts) -> models.Flow:
 
 def cnf(config: ConfigDict, facts: Facts) -> models.Flow:
     """Each class a logistic of its own on a line, and a causal layer of logistic mixtures."""
-    lift = baselines.mixture_encoding(facts.log_frequencies, 1, apart=4.0)
+    lift = baselines.mixture_encoding(facts.log_frequencies, 1, apart=8.0)
     network = networks.AutoregressiveTransformer(config.width, components=32, blocks=1)
     return recipes.autoregressive_flow(lift, network, laws.Fixed(laws.LOGISTIC))
 

@@ -6,8 +6,8 @@
 Permutations of --config.size classes; or so many numbers with the sum --config.total. Paper, 16
 classes: 2.78 bits/element of the 2.77 that are possible, and 2.24 of 2.24 for the sum 42.
 
-With --config.couplings=0 --config.dim=1 one autoregressive layer, which sees the order. This
-file: not run.
+With --config.couplings=0 one autoregressive layer, which sees the order: classes lie on a line.
+This file: not run.
 """
 
 from ml_collections import ConfigDict
@@ -28,8 +28,8 @@ def get_config(task: str = "shuffling") -> ConfigDict:
     config.update(evaluate_every=1000, evaluate_texts=500, log_every=100)
     config.size = 5 if task == "shuffling" else 16
     config.task, config.total = task, 42  # the sum, where that is the task
-    config.dim, config.couplings = 4, 4  # numbers that stand for an element; layers
-    config.network = dict(width=32, blocks=2, heads=4, components=4)
+    config.couplings, config.dim = 4, 4  # layers; numbers that stand for an element there
+    config.network = dict(width=32, blocks=2, heads=4, components=4)  # of each
     config.past = dict(width=64, blocks=1, heads=4, components=32)  # without couplings
     config.optimizer = dict(learning_rate=4e-3, warmup_steps=100)
     return config
@@ -44,10 +44,11 @@ def data(config: ConfigDict) -> sets.Sets:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
-    lift = baselines.mixture_encoding(facts.log_frequencies, config.dim, apart=2.0)
     if config.couplings:
+        lift = baselines.mixture_encoding(facts.log_frequencies, config.dim, apart=2.0)
         model = baselines.set_flow(lift, config.dim, config.couplings, config.network)
     else:
+        lift = baselines.mixture_encoding(facts.log_frequencies, 1, apart=8.0)
         past = networks.AutoregressiveTransformer(**config.past)
         model = recipes.autoregressive_flow(lift, past, laws.Fixed(laws.LOGISTIC))
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
