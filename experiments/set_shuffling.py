@@ -7,7 +7,7 @@ Permutations of --config.size classes; or so many numbers with the sum --config.
 classes: 2.78 bits/element of the 2.77 that are possible, and 2.24 of 2.24 for the sum 42.
 
 With --config.couplings=0 one autoregressive layer, which sees the order: classes lie on a line.
-This file: not run.
+This file: not run; `known_answers` reaches 2.768 with such a layer.
 """
 
 from ml_collections import ConfigDict
