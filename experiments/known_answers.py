@@ -57,7 +57,7 @@ FLAGS = (
     Flag("families", ",".join(FAMILIES), "Families, with commas; each where it fits."),
     Flag("importance_samples", 50, "Draws of the importance-weighted bound.", least=1),
 )
-DRAWS = 128  # tokens that a bound draws of a row in all; and 8 rows or more
+DRAWS = 128  # tokens that are drawn for a row by a bound, and 8 times the row or more
 POINTS = 20_000  # in the picture
 SAMPLES = 2_000  # of sets, of which those are counted that are such sets
 

@@ -31,7 +31,9 @@ DEEP = [
     slow("gumbel", K, "coupling"),
     slow("uniform", 2, "coupling"),
 ]
-DEEP += [slow(lift, 2, "autoregressive") for lift in ("binary", "argmax", "variational")]
+DEEP += [
+    slow(lift, 2, "autoregressive") for lift in ("binary", "argmax", "variational", "mixture")
+]
 DEEP += [slow("mixture", 2, "attention")]
 DEEP += [
     slow(lift, 2, layers)

@@ -265,10 +265,10 @@ def test_a_cell_remembers_in_bfloat16():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "carried"),
-    [("autoregressive_lstm", "float32"), ("autoregressive_transformer", "bfloat16")],
+    ("name", "carried", "near"),
+    [("autoregressive_lstm", "float32", 0.01), ("autoregressive_transformer", "bfloat16", 0.02)],
 )
-def test_step_by_step_it_gives_the_same(name, carried):
+def test_step_by_step_it_gives_the_same(name, carried, near):
     network, (v,) = NETWORKS[name]
     call = functools.partial(network.clone(dtype="bfloat16").apply, parameters(name))
 
@@ -282,4 +282,4 @@ def test_step_by_step_it_gives_the_same(name, carried):
     carry, theta = second_position()
     assert {z.dtype for z in jax.tree.leaves(carry)} == {jnp.dtype(carried)}
     assert theta.dtype == jnp.float32
-    assert distance(found(name, dtype="bfloat16")[1][:, 1, 2], theta) < 0.02
+    assert distance(found(name, dtype="bfloat16")[1][:, 1, 2], theta) < near
