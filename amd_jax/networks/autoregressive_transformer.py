@@ -17,13 +17,15 @@ class AutoregressiveTransformer(nn.Module):
 
     A rotary Transformer over the positions before, in training all at once, and a masked net over
     the channels of each, which walks as `transforms.autoregressive` says: with the keys and values
-    of what it has read.
+    of what it has read. Its input at a position shows the `taps` before it side by side: what
+    lies near need not be found by attention first.
     """
 
     width: int  # D
     components: int  # M, logistics in a mixture
     blocks: int = 2
     heads: int = 4
+    taps: int = 1  # positions before its own that an input shows at once
     expansion: int = 4
     octaves: int = 5  # of sines and cosines of the numbers before
     input_dropout: float = 0.0  # of whole steps
@@ -31,7 +33,9 @@ class AutoregressiveTransformer(nn.Module):
 
     def setup(self):
         check_sizes(components=self.components, blocks=self.blocks, heads=self.heads)
-        self.steps = StepFeatures(2 * self.width, self.input_dropout, self.octaves)
+        check_sizes(taps=self.taps)
+        self.steps = StepFeatures(self.width, self.input_dropout, self.octaves)
+        self.joined = Linear(self.width)
         block = functools.partial(Block, causal=True, heads=self.heads, expansion=self.expansion)
         self.block = [block(activation=gelu) for _ in range(self.blocks)]
         self.narrow = Linear(self.width)
@@ -41,25 +45,31 @@ class AutoregressiveTransformer(nn.Module):
     def __call__(self, v: Array, *, train: bool = False) -> Array:
         """The parameters (B, L, C, P), all at once."""
         v = v.astype(compute_dtype(self.dtype))
-        h = shift(self.steps(v, train=train), 1)
+        steps = self.steps(v, train=train)
+        h = self.joined(jnp.concatenate([shift(steps, n + 1) for n in range(self.taps)], axis=-1))
         for block in self.block:
             h = block(h)
         return self.bounds(self.channels(gelu(self.narrow(rms_norm(h))), v))
 
-    def start(self, batch: int, length: int) -> tuple[Cache, ...]:
-        """What `advance` carries before the first of `length` positions: keys and values."""
-        empty = (batch, length, self.heads, self.width // self.heads)
-        return ((jnp.zeros(empty, compute_dtype(self.dtype)),) * 2,) * self.blocks
+    def start(self, batch: int, length: int) -> tuple[Array, tuple[Cache, ...]]:
+        """What `advance` carries before the first of `length` positions: steps, keys, values."""
+        dtype = compute_dtype(self.dtype)
+        cache = (jnp.zeros((batch, length, self.heads, self.width // self.heads), dtype),) * 2
+        before = jnp.zeros((batch, self.taps, self.width // 2), dtype)
+        return before, (cache,) * self.blocks
 
     def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
         """Goes to position p () with v (B, C) of position p - 1; its features are (B, D)."""
-        previous = previous.astype(compute_dtype(self.dtype))
-        h = jnp.where(p > 0, self.steps(previous, jnp.maximum(p - 1, 0)), 0.0)[:, None]
-        caches = []
-        for block, cache in zip(self.block, carry, strict=True):
+        before, caches = carry
+        last = self.steps(previous.astype(before.dtype), jnp.maximum(p - 1, 0))
+        last = jnp.where(p > 0, last, 0.0)[:, None]
+        before = jnp.concatenate([last, before[:, :-1]], axis=1)
+        h = self.joined(before.reshape(len(before), 1, -1))
+        kept = []
+        for block, cache in zip(self.block, caches, strict=True):
             h, cache = block(h, None, cache, p)
-            caches.append(cache)
-        return tuple(caches), gelu(self.narrow(rms_norm(h[:, 0])))
+            kept.append(cache)
+        return (before, tuple(kept)), gelu(self.narrow(rms_norm(h[:, 0])))
 
     def channel(self, features: Array, v: Array, c: int) -> Array:
         """The parameters (B, P) of channel c of a position; reads v (B, C) before c only."""

@@ -9,7 +9,7 @@ from amd_jax import networks
 from amd_jax.ops import scalars
 from amd_jax.transforms.autoregressive import Autoregressive
 
-NETWORK = networks.AutoregressiveTransformer(16, components=3, heads=2)
+NETWORK = networks.AutoregressiveTransformer(16, components=3, heads=2, taps=3)
 V = jax.random.normal(jax.random.key(0), (2, 4, 2))
 
 
@@ -25,6 +25,17 @@ def test_a_scalar_moves_the_parameters_of_later_ones_only():
     out = jax.jit(NETWORK.apply)(params, jnp.concatenate([v, moved]))
     moves = (jnp.abs(out[1:] - out[:1]).max(axis=-1) > 1e-6).reshape(v.size, -1).T
     np.testing.assert_array_equal(moves, np.tril(np.ones((v.size, v.size)), -1))
+
+
+def test_taps_show_what_lies_near_without_attention():
+    def moved_by_the_first(taps):
+        network = NETWORK.clone(taps=taps)
+        params = network.init(jax.random.key(1), V)  # where blocks are still the identity
+        out = network.apply(params, jnp.stack([V[0], V[0].at[0].add(1.0)]))
+        return jnp.abs(out[0] - out[1]).max(axis=(1, 2)) > 0
+
+    np.testing.assert_array_equal(moved_by_the_first(1), [True, True, False, False])
+    np.testing.assert_array_equal(moved_by_the_first(2), [True, True, True, False])
 
 
 def test_the_inverse_walks_back():
@@ -43,7 +54,7 @@ def test_octaves_tell_apart_what_lies_close_together():
     near = jnp.tile(jnp.array([0.0, 0.1])[:, None, None], (1, 4, 1))
 
     def change(octaves):
-        network = NETWORK.clone(octaves=octaves)
+        network = NETWORK.clone(octaves=octaves, taps=1)
         out = network.apply(shaken(network, near), near)
         return jnp.abs(out[0] - out[1])[1:].mean()
 
@@ -53,9 +64,10 @@ def test_octaves_tell_apart_what_lies_close_together():
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
+        ({"taps": 0}, "taps must be at least 1"),
         ({"components": 0}, "components must be at least 1"),
         ({"heads": 3}, "2 \\* heads divides; got width=16 and heads=3"),
-        ({"width": 2}, "features >= 8; got features=4"),
+        ({"width": 2}, "features >= 8; got features=2"),
     ],
 )
 def test_sizes_that_make_no_network_are_refused(numbers, message):
