@@ -13,7 +13,7 @@ import jax
 from absl import flags
 from absl import logging as absl_logging
 
-from amd_jax import narrator
+from amd_jax import compiled, narrator
 from amd_jax.learning import loop, machine
 
 OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a file, executed
@@ -22,6 +22,7 @@ OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a
 def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
     absl_logging.set_verbosity(absl_logging.FATAL)  # Orbax tells of every file, and more
+    compiled.keep_programs()
     if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
         sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     sys.unraisablehook = _unraisable

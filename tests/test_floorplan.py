@@ -22,6 +22,7 @@ MAY_IMPORT = {  # besides itself and those
     "options": set(),
     "lazy": set(),
     "memory": set(),
+    "compiled": set(),
     "narrator": set(),
     "processes": set(),
     "parallel": {"narrator", "processes"},
