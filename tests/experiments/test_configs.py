@@ -58,7 +58,7 @@ SHRUNK = {
     "text8_dequantize uniform": {"variational": False, "couplings": 2, **FLOW},
     "text8_cnf": LSTM,
     "text8_cnf:enwik8": LSTM,
-    "own_text_cnf": {"data.length": 16, **LSTM},
+    "own_text_cnf": {"data.length": 16, "network.components": 2, **TRANSFORMER},
     "set_shuffling": SETS,
     "set_shuffling autoregressive": {"couplings": 0, "past.width": 8, "past.components": 2},
     "set_shuffling:summation": {"size": 4, "total": 10, **SETS},
@@ -121,7 +121,7 @@ SHRUNK = {
 
 ALIKE = {  # that train as another entry does, on other data or with other numbers
     *(name for name in SHRUNK if name.endswith((":enwik8", ":summation"))),
-    *("text8_argmax_coupling", "text8_cnf", "text8_latent_flow", "text8_gaussian_diffusion"),
+    *("text8_argmax_coupling", "text8_latent_flow", "text8_gaussian_diffusion"),
     *("text8_d3pm:uniform", "text8_transformer", "text8_transformer_xl", "text8_discrete_flow"),
     *("text8_masked", "text8_masked:gidd", "own_text_kernels:gidd", "text8_argmax_ar"),
     "maps_quickstart:squares",
@@ -191,7 +191,7 @@ def fresh(run, config):
     """The parameters that training starts from."""
     rng, _ = jax.random.split(jax.random.key(config.seed))
     x = run.data.batch(config.seed, 0, config.batch_size)
-    return run.model.init(rng, x.astype(np.int32))
+    return jax.jit(run.model.init)(rng, x.astype(np.int32))
 
 
 def shrunk(name):

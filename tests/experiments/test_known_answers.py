@@ -103,7 +103,7 @@ def test_what_is_exact_is_the_expectation_over_all_rows(monkeypatch):
     row = compare.opened("known_answers_row:xor", ["--config.family=discrete_flow"])
     run, bound = row.run, row.bounds[0]
     x = jnp.asarray(run.data.states, jnp.int32)
-    params = run.model.init(jax.random.key(0), x)
+    params = jax.jit(run.model.init)(jax.random.key(0), x)
     params = jax.tree.map(
         lambda w: w + 0.3 * jax.random.normal(jax.random.key(1), w.shape), params
     )

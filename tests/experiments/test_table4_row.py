@@ -37,7 +37,7 @@ def parameters(row, model):
     Elsewhere weights are so rarely large that their means say nothing: layers start as the
     identity or a reversal, but for scales that make the density narrower than the lift.
     """
-    params = model.init(jax.random.key(0), jnp.tile(jnp.asarray(EVERY), (10, 1, 1)))
+    params = jax.jit(model.init)(jax.random.key(0), jnp.tile(jnp.asarray(EVERY), (10, 1, 1)))
     if row in ("softplus", "gumbel", "gumbel_threshold"):
         params = jax.tree_util.tree_map_with_path(tame, params)
     if row.startswith("gumbel"):

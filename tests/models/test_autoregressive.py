@@ -220,7 +220,7 @@ def test_learns_the_potts_model():
         return (optax.apply_updates(params, updates), state), None
 
     rows = jnp.asarray([data.batch(0, i, 256) for i in range(steps)], jnp.int32)
-    params = model.init(jax.random.key(0), rows[0])
+    params = jax.jit(model.init)(jax.random.key(0), rows[0])
     (params, _), _ = jax.jit(functools.partial(jax.lax.scan, step))(
         (params, optimizer.init(params)), rows
     )

@@ -203,7 +203,7 @@ def test_a_network_learns_to_fill_in():
     model = models.Diffusion(UNIFORM, denoiser, steps=64)
     objective = objectives.CrossEntropy(model, known=objectives.random_known)
     rows = enumeration.sequences(K, 3)
-    params = model.init(jax.random.key(0), jnp.asarray(rows[:2]))
+    params = jax.jit(model.init)(jax.random.key(0), jnp.asarray(rows[:2]))
     optimizer = optax.adam(optax.cosine_decay_schedule(1e-2, 1500))
 
     @jax.jit

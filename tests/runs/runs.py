@@ -37,8 +37,12 @@ def step_logged(workdir):
 def saved(run, workdir):
     """The newest state of a run."""
     x = run.data.batch(0, 0, 2).astype("int32")
-    params = run.model.init(jax.random.key(0), x)
-    template = steps.init_state(run.parts.objective, run.parts.optimizer, params)
+
+    def init(rng, x):
+        params = run.model.init(rng, x)
+        return steps.init_state(run.parts.objective, run.parts.optimizer, params)
+
+    template = jax.eval_shape(init, jax.random.key(0), x)
     with Checkpoints(workdir, identity(workdir)) as found:
         return found.restore(template)
 

@@ -127,7 +127,7 @@ def answer(data, least=1e-7):
 
 def trained(model, x, p, steps, rate, seed=0, batch=None):
     """Nats over rows x of probability p, after training on all of them or on draws."""
-    params, optimizer = model.init(jax.random.key(seed), x[:8]), optax.adam(rate)
+    params, optimizer = jax.jit(model.init)(jax.random.key(seed), x[:8]), optax.adam(rate)
 
     def loss(params, x, p):
         return -(p * model.elbo(params, jax.random.key(0), x)).sum()
