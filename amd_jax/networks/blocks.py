@@ -131,12 +131,14 @@ def time_features(t: Array, width: int = 64) -> Array:
     return nn.silu(Dense(width, name="time")(embeddings.log_snr_features(t)))
 
 
-def marked(tokens: Array, known: Array | None) -> Array:
-    """One-hot tokens, and beside them those that are known: (B, ..., K) -> (B, ..., 2 K).
+def told(x: Array, known: Array | None) -> Array:
+    """Which tokens, or real vectors, are data and not noisy: bool (B, ...); None for none."""
+    shape = x.shape[:-1] if embeddings.is_real(x) else x.shape
+    return jnp.zeros(shape, bool) if known is None else known
 
-    known, bool (B, ...), says which are data, and not noisy; None for none.
-    """
-    known = jnp.zeros(tokens.shape[:-1], bool) if known is None else known
+
+def marked(tokens: Array, known: Array) -> Array:
+    """One-hot tokens, and beside them those that are known: (B, ..., K) -> (B, ..., 2 K)."""
     return jnp.concatenate([tokens, jnp.where(known[..., None], tokens, 0)], axis=-1)
 
 

@@ -3,12 +3,12 @@
 import functools
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import Block, Cache, Linear, check_sizes, gelu, logits, rms_norm
+from amd_jax.networks.blocks import Block, Cache, check_sizes, gelu, logits, rms_norm
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.taps import Rows
 from amd_jax.types import Array
 
 
@@ -64,8 +64,7 @@ class CausalTransformer(nn.Module):
         `before` (B, L, taps) are the tokens before each, the nearest first; K where there is none.
         """
         check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, taps=self.taps)
-        tokens = jax.nn.one_hot(before, self.num_classes + 1, dtype=compute_dtype(self.dtype))
-        h = Linear(self.width, name="in")(tokens.reshape(*tokens.shape[:2], -1))
+        h = Rows(self.width, self.num_classes + 1, self.dtype, name="in")(before[..., None])
         block = functools.partial(
             recomputed(Block, self.remat),
             causal=True,

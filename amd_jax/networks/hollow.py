@@ -4,23 +4,22 @@ import functools
 from collections.abc import Callable
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
     Block,
-    Linear,
     check_sizes,
     joined,
     logits,
-    marked,
     rms_norm,
     time_features,
+    told,
 )
-from amd_jax.networks.precision import compute_dtype
-from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.taps import Taps
 
 CONTEXTS = (  # offsets of tokens around a position, which leave 0 out
     *((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3)),
@@ -70,11 +69,10 @@ class Hollow(nn.Module):
         time = time_features(t)
         dropout = self.dropout if train else 0.0
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
-        tokens = embeddings.one_hots(x_t, self.num_classes, compute_dtype(self.dtype))
-        if self.sees_known:
-            tokens = marked(tokens, known)
-        past = self.tower("past", tokens, time, block)
-        future = self.tower("future", tokens[:, ::-1], time, block)[:, ::-1]
+        known = told(x_t, known) if self.sees_known else None
+        past = self.tower("past", x_t, known, time, block)
+        turned = jax.tree.map(lambda side: side[:, ::-1], (x_t, known))
+        future = self.tower("future", *turned, time, block)[:, ::-1]
         contexts = self.contexts(embeddings.likeliest(x_t))
         sides = [past, future, *(c.astype(past.dtype) for c in contexts)]
         h = joined(sides, time, self.join_width, self.join_blocks, block)
@@ -102,11 +100,16 @@ class Hollow(nn.Module):
         return found
 
     def tower(
-        self, name: str, tokens: Array, time: Array, block: Callable[..., nn.Module]
+        self,
+        name: str,
+        x_t: Array,
+        known: Array | None,
+        time: Array,
+        block: Callable[..., nn.Module],
     ) -> Array:
-        """Features of the tokens before each position, by `block`s: (B, L, K) -> (B, L, D)."""
-        before = [shift(tokens, 1 + j) for j in range(self.taps)]
-        h = Linear(self.width, name=f"{name}_in")(jnp.concatenate(before, axis=-1))
+        """Features of the tokens before each position, by `block`s: (B, L) -> (B, L, D)."""
+        before = tuple((1 + j,) for j in range(self.taps))
+        h = Taps(self.width, self.num_classes, before, self.dtype, name=f"{name}_in")(x_t, known)
         for i in range(self.blocks):
             dilation = self.dilations[i % len(self.dilations)]
             h = block(

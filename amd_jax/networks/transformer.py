@@ -3,23 +3,19 @@
 import functools
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jax import Array
 
-from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
     Block,
-    Linear,
     check_sizes,
     gelu,
     logits,
-    marked,
     rms_norm,
     time_features,
+    told,
 )
-from amd_jax.networks.precision import compute_dtype
-from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.taps import Taps
 
 
 class Transformer(nn.Module):
@@ -53,12 +49,10 @@ class Transformer(nn.Module):
         if self.taps % 2 == 0:
             raise ValueError(f"The input's convolution needs an odd width; got taps={self.taps}.")
         time = time_features(t)
-        tokens = embeddings.one_hots(x_t, self.num_classes, compute_dtype(self.dtype))
-        if self.sees_known:
-            tokens = marked(tokens, known)
+        known = told(x_t, known) if self.sees_known else None
         reach = self.taps // 2
-        around = [shift(tokens, j) for j in range(-reach, reach + 1)]
-        h = Linear(self.width, name="in")(jnp.concatenate(around, axis=-1))
+        around = tuple((j,) for j in range(-reach, reach + 1))
+        h = Taps(self.width, self.num_classes, around, self.dtype, name="in")(x_t, known)
         block = functools.partial(
             recomputed(Block, self.remat),
             heads=self.heads,

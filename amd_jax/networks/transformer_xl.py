@@ -13,6 +13,7 @@ from amd_jax.networks.embeddings import distances
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.relative import RelativeBlock, small
+from amd_jax.networks.taps import read
 from amd_jax.types import Array
 
 
@@ -137,7 +138,7 @@ class TransformerXL(nn.Module):
     def _embedded(self, tokens: Array) -> Array:
         """What the first block reads of tokens (B, N) in [0, K]: (B, N, D)."""
         table = jnp.concatenate([self.embed, self.begin]) * self.width**0.5
-        return jax.nn.one_hot(tokens, len(table), dtype=self._dtype) @ table.astype(self._dtype)
+        return read(tokens[..., None, None], table, self._dtype)
 
     def _features(self, t: Array) -> Array:
         """Of distances (T,): (T, D)."""
