@@ -111,15 +111,17 @@ def train(
     check_numbers(config)
     keeper = Nobody() if keeper is None else keeper
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
-    state = _start(parts, data, config, rng_init, keeper, params)
+    shards = config.shards
+    devices = parallel.Shards(shards) if shards > 1 else parallel.Copies()
+    state = _start(parts, data, config, rng_init, keeper, params, devices)
     start = int(state.step)
     if start >= config.num_steps:
         return state.ema
     size = machine.parameters(state.params)
-    state = parallel.replicate(state)
+    state = devices.put(state)
     train_step = steps.make_train_step(
         *(parts.objective, parts.optimizer, config.ema_decay),
-        *(config.accumulate, config.clip, config.log_every),
+        *(config.accumulate, config.clip, config.log_every, devices),
     )
     example = _batch(data, config, start + 1)
     compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
@@ -128,7 +130,8 @@ def train(
     lines, rates = machine.expectations(compiled, config, start, size)
     keeper.tell(lines)
     keeper.begun(start, config.num_steps)
-    run = _Run(parts, data, config, rng, keeper, evaluate, machine.Clock(start, rates))
+    clock = machine.Clock(start, rates)
+    run = _Run(parts, data, config, rng, keeper, evaluate, devices, clock)
     context = traced(start) if traced else contextlib.nullcontext(lambda step: None)
     with context as before, signals.heard() as received:
         for step in range(start + 1, config.num_steps + 1):
@@ -136,7 +139,7 @@ def train(
             state = train_step(state, rng, _batch(data, config, step))
             parallel.settled(state.step)
             run.conclude(step, state, stopped=received())
-    return parallel.unreplicate(state.ema)
+    return devices.get(state.ema)
 
 
 @dataclasses.dataclass
@@ -149,6 +152,7 @@ class _Run:
     rng: Key
     keeper: Keeper
     evaluate: Evaluate | None
+    devices: parallel.Copies | parallel.Shards
     clock: machine.Clock
     skipped: int = 0  # steps, as far as they have been told
 
@@ -165,14 +169,14 @@ class _Run:
             self.keeper.log(step, self.metrics(step, state))
         if due:
             score = self.score(step, state) if scored else None
-            self.keeper.save(parallel.unreplicate(state), score)
+            self.keeper.save(self.devices.get(state), score)
             parallel.wait(f"checkpoint {step}")
         if stopped:
             raise Interrupted(f"Stopped at step {step} of {config.num_steps}; saved.")
 
     def metrics(self, step: int, state: TrainState) -> dict[str, float]:
         """Means over the steps since the last line, and how fast they were."""
-        tally, skipped = parallel.unreplicate((state.tally, state.skipped))
+        tally, skipped = self.devices.get((state.tally, state.skipped))
         taken = float(tally["taken"])
         found = {}
         if taken:
@@ -185,14 +189,14 @@ class _Run:
 
     def score(self, step: int, state: TrainState) -> float:
         """The first number of an evaluation, which is logged."""
-        found = self.evaluate(parallel.unreplicate(state.ema))
+        found = self.evaluate(self.devices.get(state.ema))
         self.keeper.evaluated(step, found)
         self.clock.restart(step)  # what it took is not the steps'
         return next(iter(found.values()))
 
     def check_finite(self, step: int, state: TrainState) -> None:
         """Tells of skipped steps; ValueError if there are too many in a row, naming the part."""
-        in_a_row, skipped = map(int, parallel.unreplicate((state.in_a_row, state.skipped)))
+        in_a_row, skipped = map(int, self.devices.get((state.in_a_row, state.skipped)))
         if in_a_row >= self.config.max_skipped:
             raise ValueError(
                 f"Loss and gradient must be finite; up to step {step} they were not, {in_a_row} "
@@ -211,7 +215,7 @@ class _Run:
         config, x = self.config, _batch(self.data, self.config, step)
         rows = x.reshape(len(x) * config.accumulate, -1, *x.shape[2:])
         first = jax.process_index() * len(rows)
-        params = parallel.unreplicate(state.params)
+        params = self.devices.get(state.params)
         try:
             for part, some in enumerate(rows, start=first):
                 key = steps.part_key(self.rng, step - 1, part)
@@ -235,6 +239,7 @@ def _start(
     rng: Key,
     keeper: Keeper,
     params: Params | None,
+    devices: parallel.Copies | parallel.Shards,
 ) -> TrainState:
     """The newest saved state, or a fresh one."""
     shape = (min(config.batch_size, 8), *data.facts.event_shape)
@@ -245,8 +250,10 @@ def _start(
 
     template = jax.eval_shape(init, rng, jax.ShapeDtypeStruct(shape, np.int32))
     state = keeper.restored(template) if parallel.is_first() else None
-    if state is None:
-        x = jax.numpy.asarray(data.batch(config.seed, 0, shape[0]), np.int32)
-        state = jax.jit(init)(rng, x)
-        parts.model.check(state.params, rng, x)
-    return parallel.from_first(state)
+    if parallel.from_first(np.array(state is not None)):
+        nothing = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), template)
+        return parallel.from_first(nothing if state is None else state)
+    x = jax.numpy.asarray(data.batch(config.seed, 0, shape[0]), np.int32)
+    state = devices.made(init, rng, x)
+    parts.model.check(devices.whole(state.params), rng, x)
+    return state

@@ -8,6 +8,7 @@ NUMBERS = {  # of the training loop: default and least value
     "ema_decay": (0.0, 0.0),  # of the averaged parameters; 0.999 averages about 1000 steps
     "clip": (0.0, 0.0),  # the largest norm of a gradient, all parameters together; 0: any
     "accumulate": (1, 1),  # parts of a device's batch, taken one after the other to save memory
+    "shards": (1, 1),  # devices that share parameters and optimiser; 1: each has all of them
     "max_skipped": (10, 1),  # so many steps in a row that are not finite stop the run
     "checkpoint_every": (500, 1),
     "evaluate_every": (0, 0),  # 0: never

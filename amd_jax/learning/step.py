@@ -24,6 +24,7 @@ class TrainState(NamedTuple):
     tally: dict[str, Array]  # sums over the steps that are to be logged together, () each
 
 
+COPIES = parallel.Copies()
 SUMMED = ("loss_nats", "grad_norm", "taken", "skipped")  # in the tally; the last two are counts
 
 
@@ -43,13 +44,14 @@ def make_train_step(
     accumulate: int = 1,
     clip: float = 0.0,
     log_every: int = 1,
+    devices: parallel.Copies | parallel.Shards = COPIES,
 ) -> Callable[[TrainState, Key, Array], TrainState]:
     """One optimiser step on all devices: (state, rng, x) -> state.
 
-    The state is replicated, x is (local devices, B / devices, ...), see `parallel`. Every device
-    takes its rows in `accumulate` parts, one after the other, and adds up their gradients: memory
-    for one part. A gradient whose norm is above `clip` is scaled down to it, unless that is 0. The
-    key never changes: that of a part is folded from it, the step and the part's number
+    The state lies on `devices`, x is (local devices, B / devices, ...), see `parallel`. Every
+    device takes its rows in `accumulate` parts, one after the other, and adds up their gradients:
+    memory for one part. A gradient whose norm is above `clip` is scaled down to it, unless that is
+    0. The key never changes: that of a part is folded from it, the step and the part's number
     (`part_key`), so that one device with 8 parts makes the step of 8 devices. The tally starts
     anew after every `log_every` steps, so that whoever logs then reads it off.
 
@@ -80,7 +82,7 @@ def make_train_step(
         state, skip = _unless_broken(new, state, found)
         return state._replace(tally=_tally(state, found, skip, log_every))
 
-    return parallel.over_devices(train_step, in_axes=(0, None, 0), donate_argnums=0)
+    return devices.over(train_step)
 
 
 def part_key(rng: Key, step: Array | int, part: Array | int) -> Key:

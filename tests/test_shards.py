@@ -1,0 +1,108 @@
+"""The state divided among devices makes the steps of one that is copied to all of them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax import Experiment, parallel
+from amd_jax.learning import loop
+from amd_jax.learning import step as steps
+from tests.experiments.command import ROOT
+
+SMALL = {"batch_size": 8, "num_steps": 3, "length": 32, "network.width": 16}
+SMALL |= {"network.blocks": 1, "network.join_width": 16}
+
+
+class Quiet(loop.Nobody):
+    def tell(self, line):
+        pass
+
+
+def composed(**numbers):
+    experiment = Experiment.open(ROOT / "experiments" / "quickstart.py")
+    config = experiment.config()
+    config.update_from_flattened_dict(SMALL | numbers)
+    return experiment.at(config, experiment.open_data(config))
+
+
+def trained(devices, **numbers):
+    """The state after three steps, as host arrays, and as it lies on the devices."""
+    run = composed(**numbers)
+    parts, data, config = run.parts, run.data, run.config
+    rng_init, rng = jax.random.split(jax.random.key(0))
+
+    def init(rng, x):
+        return steps.init_state(parts.objective, parts.optimizer, parts.model.init(rng, x))
+
+    x = data.batch(0, 0, 2).astype(np.int32)
+    state = devices.put(devices.made(init, rng_init, x))
+    step = steps.make_train_step(
+        *(parts.objective, parts.optimizer, 0.5), accumulate=config.accumulate, devices=devices
+    )
+    for number in range(config.num_steps):
+        batch = parallel.own(data.batch(0, number, config.batch_size))
+        state = parallel.settled(step(state, rng, batch))
+    return devices.get(state), state
+
+
+def compared():
+    """How far from copies; the share of all numbers that each device has; by shards."""
+    want, _ = trained(parallel.Copies())
+    rows = {}
+    for shards in (1, 2, jax.device_count()):
+        got, state = trained(parallel.Shards(shards))
+        apart = jax.tree.map(lambda a, b: float(abs(a - b).max()), want.params, got.params)
+        held = sum(a.addressable_data(0).size for a in jax.tree.leaves(state.opt))
+        share = held / sum(a.size for a in jax.tree.leaves(state.opt))
+        rows[shards] = max(jax.tree.leaves(apart)), share
+    return rows
+
+
+def test_parameters_and_optimiser_are_divided():
+    (whole, one), (divided, half) = compared()[1], compared()[2]
+    assert whole == 0  # the same program on every device
+    assert 0 < divided < 1e-6  # sums over parts are added in another order
+    assert one == 1
+    assert 0.5 <= half < 0.51
+
+
+@pytest.mark.slow
+def test_on_eight_devices():
+    program = "import json; from tests import test_shards as t; print(json.dumps(t.compared()))"
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8"}
+    out = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, stdout=-1, check=True
+    ).stdout
+    rows = json.loads(out)
+    assert rows["1"] == [0, 1]
+    assert rows["2"][0] < 1e-6
+    assert rows["8"][0] < 1e-6
+    assert rows["8"][1] < 0.15
+
+
+@pytest.mark.slow
+def test_a_run_continues_with_the_same_bits(tmp_path):
+    unbroken = composed(shards=2, num_steps=4).config
+    experiment = Experiment.open(ROOT / "experiments" / "quickstart.py")
+    _, want = experiment.fit(tmp_path / "unbroken", unbroken)
+    half = composed(shards=2, num_steps=4, checkpoint_every=2).config
+
+    def stop(params):
+        raise KeyboardInterrupt
+
+    half.evaluate_every = 3
+    with pytest.raises(KeyboardInterrupt):
+        experiment.fit(tmp_path / "broken", half, evaluate=stop)
+    half.evaluate_every = 0
+    _, got = experiment.fit(tmp_path / "broken", half)
+    jax.tree.map(np.testing.assert_array_equal, got, want)
+
+
+def test_groups_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="2 are no multiple of shards=3"):
+        parallel.Shards(3)
