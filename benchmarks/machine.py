@@ -1,5 +1,6 @@
 """The machine that the numbers are of."""
 
+import re
 from typing import Any
 
 from benchmarks import processes
@@ -8,6 +9,13 @@ from benchmarks import processes
 def facts() -> dict[str, Any]:
     """What benchmarks.workers.machine finds, in a process that leaves the accelerator free."""
     return processes.ask("benchmarks.workers.machine", True, "")
+
+
+def file(machine: dict[str, Any]) -> str:
+    """The name of a file for what was measured on machines of this kind."""
+    kind = machine["cpu"] if machine["backend"] == "cpu" else machine["devices"][0]
+    words = re.sub(r"\((r|tm)\)", "", f"{kind} {machine['cores']} cores".lower())
+    return "-".join(re.findall(r"[a-z0-9.]+", words)) + ".json"
 
 
 def introduce(machine: dict[str, Any]) -> None:

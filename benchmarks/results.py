@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ class Row:
     max: float
     repeats: int
     unit: str
+    values: tuple[float, ...] = ()  # in the order of measuring
     cpu: float | None = None  # median seconds of CPU time of the process; None if not measured
     peak_mb: float | None = None  # of the process, or of its accelerator; None if not measured
 
@@ -26,7 +28,8 @@ class Row:
 def spread(name: str, parameters: dict[str, Any], values: Sequence[float], unit: str) -> Row:
     """The row of values of a unit."""
     middle = statistics.median(values)
-    return Row(name, parameters, middle, min(values), max(values), len(values), unit)
+    ends = min(values), max(values)
+    return Row(name, parameters, middle, *ends, len(values), unit, tuple(values))
 
 
 def timed(name: str, parameters: dict[str, Any], runs: Sequence[Mapping[str, float]]) -> Row:
@@ -34,6 +37,22 @@ def timed(name: str, parameters: dict[str, Any], runs: Sequence[Mapping[str, flo
     row = spread(name, parameters, [run["wall"] for run in runs], "s")
     cpu, peak = statistics.median(run["cpu"] for run in runs), max(r["peak_mb"] for r in runs)
     return dataclasses.replace(row, cpu=cpu, peak_mb=peak)
+
+
+def ratio(over: Sequence[float], under: Sequence[float]) -> tuple[float, float, float]:
+    """The median of paired ratios and an interval that has its true value with 95 %.
+
+    Of values measured in turns. The interval is between two of the ratios in order, which half of
+    all ratios being below their median tells; with fewer than six pairs there is none (NaN).
+    """
+    found = sorted(a / b for a, b in zip(over, under, strict=True))
+    n, rank = len(found), 0
+    missed = 2 / 2**n  # by the interval from the least to the largest
+    while missed <= 0.05 and 2 * rank < n:
+        rank += 1
+        missed += 2 * math.comb(n, rank) / 2**n
+    ends = (found[rank - 1], found[n - rank]) if rank else (math.nan, math.nan)
+    return statistics.median(found), *ends
 
 
 def tabulate(title: str, parameter: str, rows: Iterable[Row]) -> Iterator[Row]:
@@ -60,7 +79,15 @@ def tabulate(title: str, parameter: str, rows: Iterable[Row]) -> Iterator[Row]:
 def write(
     path: pathlib.Path, machine: dict[str, Any], rows: Sequence[Row], failures: dict[str, str]
 ) -> None:
-    """Writes what was measured where, and what failed, as JSON."""
+    """Writes what was measured where, and what failed, as JSON.
+
+    Rows of other benchmarks stay, that the file has of the same machine and commit.
+    """
     found = [dataclasses.asdict(row) for row in rows]
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if all(kept["machine"][name] == machine[name] for name in ("cpu", "cores", "commit")):
+            names = {row["name"] for row in found} | failures.keys()
+            found = [row for row in kept["rows"] if row["name"] not in names] + found
     content = {"machine": machine, "rows": found, "failures": failures}
     path.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,7 +1,10 @@
 """All benchmarks: prints tables, and writes what was measured as JSON.
 
-    python -m benchmarks.run [NAME ...] [--json=FILE]
+    python -m benchmarks.run [NAME ...] [--json=FILE | --keep]
     python -m benchmarks.run --list
+
+`--keep` writes into benchmarks/results, a file for each kind of machine; what it has of other
+benchmarks at the same commit stays. `python -m benchmarks.tables` prints it.
 
 Without names, those run that need nothing but this package: minutes on two cores. Data are made up
 from a seed. One that fails says so in a line, and the others go on.
@@ -40,6 +43,7 @@ class Benchmark:
     needs: str = ""  # more than the package
 
 
+KEPT = pathlib.Path(__file__).parent / "results"
 BENCHMARKS = {
     "growth": Benchmark(
         "time and memory with growing batch, length, classes, diffusion steps, devices",
@@ -96,6 +100,9 @@ def main(arguments: list[str] | None = None) -> None:
     except Failure as failure:
         sys.exit(str(failure))
     machine.introduce(here)
+    if flags.keep:
+        KEPT.mkdir(exist_ok=True)
+        flags.json = KEPT / machine.file(here)
     rows, failures = [], {}
     for name in flags.names or [n for n, b in BENCHMARKS.items() if not b.needs]:
         try:
@@ -125,7 +132,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="which; see --list")
     parser.add_argument("--list", action="store_true", help="say what there is, and what it needs")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="where to write")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--json", type=pathlib.Path, metavar="FILE", help="where to write")
+    where.add_argument("--keep", action="store_true", help=f"write into {KEPT}")
     parser.add_argument(
         "--reference",
         action="append",

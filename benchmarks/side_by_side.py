@@ -5,6 +5,7 @@ printed beside wall time, because they mean something on a busy machine too.
 """
 
 import importlib.util
+import math
 import os
 import pathlib
 import statistics
@@ -15,7 +16,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.processes import Failure, Worker
-from benchmarks.results import Row, timed
+from benchmarks.results import Row, ratio, timed
 
 
 def checkout(
@@ -85,9 +86,17 @@ def rows(name: str, parameters: dict[str, Any], runs: dict[str, list[dict]]) -> 
         yield timed(name, {**parameters, "side": side}, found)
 
 
+def speed(theirs: list[dict], ours: list[dict]) -> str:
+    """How many times faster ours is, with an interval where there are pairs enough for one."""
+    if len(theirs) != len(ours):
+        middle, low = (statistics.median(r["wall"] for r in runs) for runs in (theirs, ours))
+        return f"{middle / low:.2f}x"
+    middle, low, high = ratio(*([r["wall"] for r in runs] for runs in (theirs, ours)))
+    return f"{middle:.2f}x" + ("" if math.isnan(low) else f" ({low:.2f} to {high:.2f})")
+
+
 def report(title: str, runs: dict[str, list[dict]], gflop: float | None = None) -> None:
     """One line per side: median and range, CPU time, peak memory, rate, ratio to ours."""
-    ours = statistics.median(r["wall"] for r in runs["ours"])
     ours_cpu = statistics.median(r["cpu"] for r in runs["ours"])
     print(f"\n{title} ({len(runs['ours'])} runs)")
     for side, found in runs.items():
@@ -101,5 +110,6 @@ def report(title: str, runs: dict[str, list[dict]], gflop: float | None = None) 
             rate = gflop / median / statistics.median(r["matmul"] for r in found)
             text += f", {rate:.0%} of its matmul rate"
         if side != "ours":
-            text += f"; ours is {median / ours:.2f}x faster (CPU time {cpu / ours_cpu:.2f}x)"
+            text += f"; ours is {speed(found, runs['ours'])} faster (CPU time "
+            text += f"{cpu / ours_cpu:.2f}x)"
         print(text, flush=True)

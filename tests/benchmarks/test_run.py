@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import machine, results, run
@@ -70,8 +71,40 @@ def test_one_that_fails_is_reported_and_the_others_finish(tmp_path, capsys):
     assert [row["parameters"]["batch"] for row in found["rows"]] == [8, 1, 4]
     assert found["rows"][1] == {
         **{"name": "table", "parameters": {"batch": 1}, "unit": "s", "repeats": 3},
-        **{"median": 2, "min": 1, "max": 3, "cpu": 1, "peak_mb": 100.0},
+        **{"median": 2, "min": 1, "max": 3, "values": [3, 1, 2], "cpu": 1, "peak_mb": 100.0},
     }
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_what_is_kept_is_of_a_machine_and_a_commit(monkeypatch, tmp_path):
+    def other(flags, here):
+        yield results.spread("other", {"batch": 5}, [1.0], "s")
+
+    monkeypatch.setattr(run, "KEPT", tmp_path / "results")
+    monkeypatch.setitem(run.BENCHMARKS, "other", run.Benchmark("works too", other))
+    for names in (["good"], ["other"], ["good"]):
+        run.main([*names, "--keep"])
+    (file,) = (tmp_path / "results").iterdir()
+    assert file.name == "a-cpu-2-cores.json"
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["name"], row["parameters"]["batch"]) for row in rows] == [
+        *[("other", 5), ("table", 1), ("table", 4)]
+    ]
+    monkeypatch.setattr(machine, "facts", lambda: HERE | {"commit": "another"})
+    run.main(["other", "--keep"])
+    assert [row["name"] for row in json.loads(file.read_text())["rows"]] == ["other"]
+
+
+def test_a_ratio_has_an_interval_where_pairs_suffice():
+    ours = [1.0, 2.0, 4.0, 1.0, 2.0, 4.0, 1.0, 2.0, 4.0]
+    factors = [1.1, 1.4, 1.2, 1.3, 1.0, 1.6, 1.5, 1.8, 1.7]
+    theirs = [f * o for f, o in zip(factors, ours, strict=True)]
+    found = results.ratio(theirs, ours)
+    assert found == pytest.approx((1.4, 1.1, 1.7))  # 96 % between second and eighth of nine
+    assert np.isnan(results.ratio(theirs[:5], ours[:5])[1])
+    draws = np.random.default_rng(0).lognormal(size=(2000, 12))
+    within = [low <= 1 <= high for _, low, high in (results.ratio(d, [1] * 12) for d in draws)]
+    assert 0.95 < np.mean(within) < 0.98
 
 
 @pytest.mark.usefixtures("benchmarks")

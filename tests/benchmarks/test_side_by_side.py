@@ -59,14 +59,16 @@ def test_maps_diffusion(workers):
 
 def test_text_argmax(workers):
     rows = list(text_argmax.measure([], [], repeats=2, works=["train", "sample"]))
-    ar, coupling = rows[:4], rows[4:]
-    sides = ("ours", "reference")
+    ar, coupling = rows[:5], rows[5:]
     assert works_and_sides(ar) == [
-        (w, s, n) for w, n in (("train", 2), ("sample", 1)) for s in sides
+        *[("train", side, 2) for side in DIFFUSION],
+        *[("sample", side, 1) for side in DIFFUSION[:2]],
     ]
-    assert works_and_sides(coupling) == [(w, s, 2) for w in ("train", "sample") for s in sides]
+    assert works_and_sides(coupling) == [
+        (w, side, 2) for w in ("train", "sample") for side in DIFFUSION
+    ]
     assert coupling[0].parameters["flow"] == "coupling"
-    assert len(workers) == 4
+    assert len(workers) == 6
 
 
 def test_workers_stop_when_one_fails(workers, monkeypatch):
