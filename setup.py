@@ -22,6 +22,7 @@ DOCS = [
 DIGITS = ["scikit-learn>=1.5"]  # a file of it: digits of 8 x 8 pixels
 TEST = ["pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "jupytext>=1.16"]
 BROWSER = ["playwright>=1.50", "axe-playwright-python>=0.1.4"]  # with a Chromium of the system
+TPU_CHECK = ["jax[tpu]"]  # libtpu, which compiles for TPUs on any machine
 RELEASE = ["build>=1.2", "twine>=6"]
 
 
@@ -69,6 +70,7 @@ setuptools.setup(
         "notebooks": NOTEBOOKS,
         "test": TEST,
         "docs": DOCS,
+        "tpu-check": TPU_CHECK,
         "dev": [*TEST, *DEMO, *NOTEBOOKS, *DOCS, *BROWSER, *RELEASE, "pre-commit>=4"],
     },
     classifiers=[

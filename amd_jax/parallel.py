@@ -1,9 +1,9 @@
 """Several devices and several processes: the one file that knows how there come to be many.
 
 A batch is divided among the devices. What training carries is copied to all of them (`Copies`, by
-`jax.pmap`), or divided as well (`Shards`, by `jax.jit` with shardings): the same step, written for
-one device. A process of several runs the same program on its own devices; whatever crosses its
-border goes through here.
+`jax.pmap`), or divided as well (`shards.py`, by `jax.jit`): the same step, written for one device.
+A process of several runs the same program on its own devices; whatever crosses its border goes
+through here.
 """
 
 import functools
@@ -119,96 +119,6 @@ class Copies:
         Inside, `AXIS` names all devices, and the new state has to be the same on all of them.
         """
         return over_devices(f, in_axes=(0, None, 0), donate_argnums=0)
-
-
-class Shards:
-    """The state divided among devices: `jax.jit`, which brings together what a layer needs.
-
-    Of every array its longest axis that can be is divided into `shards` parts; groups of so many
-    devices carry it all. Rajbhandari et al., 2020, stage 3 ("fully sharded data parallelism").
-    """
-
-    def __init__(self, shards: int, devices: Sequence[Any] | None = None):
-        """Of all devices of all processes, unless some are given."""
-        devices = np.array(jax.devices() if devices is None else devices)
-        if len(devices) % shards:
-            raise ValueError(
-                f"The state is divided among groups of devices; {len(devices)} are no multiple of "
-                f"shards={shards}."
-            )
-        self.mesh = jax.sharding.Mesh(devices.reshape(-1, shards), ("groups", "shards"))
-        self.shards = shards
-
-    def layout(self, state: Any) -> Any:
-        """How each array is laid out, as shardings."""
-
-        def divided(a: Any) -> jax.sharding.NamedSharding:
-            sizes = [n if n % self.shards == 0 else 0 for n in np.shape(a)]
-            spec = [None] * len(sizes)
-            if self.shards > 1 and any(sizes):
-                spec[int(np.argmax(sizes))] = "shards"
-            return self._sharding(*spec)
-
-        return jax.tree.map(divided, state)
-
-    def made(self, init: Callable, *arguments: Any) -> Any:
-        """The state `init(*arguments)`, which no device ever carries whole."""
-        layout = self.layout(jax.eval_shape(init, *arguments))
-        return jax.jit(init, out_shardings=layout)(*arguments)
-
-    def whole(self, part: Any) -> Any:
-        """A part of what was `made`, for one device."""
-        return self.get(part)
-
-    def put(self, state: Any) -> Any:
-        """The state on all devices."""
-        return jax.device_put(state, self.layout(state))
-
-    def get(self, part: Any) -> Any:
-        """A part of the state, as host arrays."""
-        whole = jax.tree.map(lambda _: self._sharding(), part)
-        return jax.device_get(jax.jit(lambda tree: tree, out_shardings=whole)(part))
-
-    def over(self, f: Callable) -> Callable:
-        """As `Copies.over` has it."""
-        return _Divided(self, f)
-
-    def rows(self) -> jax.sharding.NamedSharding:
-        """How rows of a batch lie: (devices, B / devices, ...)."""
-        return self._sharding(("groups", "shards"))
-
-    def _sharding(self, *spec: Any) -> jax.sharding.NamedSharding:
-        return jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec(*spec))
-
-
-class _Divided:
-    """A step of one device for all of them, by `jax.vmap` over the devices and one program."""
-
-    def __init__(self, shards: Shards, f: Callable):
-        self._shards = shards
-        self._f = jax.vmap(f, in_axes=(None, None, 0), out_axes=None, axis_name=AXIS)
-        self._program = None
-
-    def __call__(self, state: Any, same: Any, x: Array) -> Any:
-        """The new state."""
-        return self._jitted(state)(state, same, self._global(x))
-
-    def lower(self, state: Any, same: Any, x: Array) -> jax.stages.Lowered:
-        """The program, lowered: arrays may be told by their shapes."""
-        return self._jitted(state).lower(state, same, self._global(x))
-
-    def _jitted(self, state):
-        if self._program is None:
-            layout = self._shards.layout(state)
-            whole, rows = self._shards._sharding(), self._shards.rows()
-            how = {"in_shardings": (layout, whole, rows), "out_shardings": layout}
-            self._program = jax.jit(self._f, **how, donate_argnums=0)
-        return self._program
-
-    def _global(self, x):
-        if isinstance(x, jax.ShapeDtypeStruct):
-            return x
-        return jax.make_array_from_process_local_data(self._shards.rows(), np.asarray(x))
 
 
 def settled(arrays: Any) -> Any:

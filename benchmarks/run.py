@@ -29,6 +29,7 @@ from benchmarks import (
     soak,
     text_argmax,
     text_diffusion,
+    tpu,
 )
 from benchmarks.processes import Failure
 from benchmarks.results import Row
@@ -68,6 +69,11 @@ BENCHMARKS = {
         "whether a run that trains, evaluates and saves for long holds on to ever more",
         lambda flags, machine: soak.measure(flags.minutes),
         "to be named, as it takes its --minutes",
+    ),
+    "tpu": Benchmark(
+        "what the paper's experiments need of TPUs, compiled for some that are not there",
+        lambda flags, machine: tpu.measure(flags.only or tpu.EXPERIMENTS, flags.chips),
+        'to be named: minutes each, and libtpu: pip install -e ".[tpu-check]"',
     ),
     "text_diffusion": Benchmark(
         "text diffusion beside the reference code",
@@ -150,6 +156,20 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--minutes", type=float, default=20.0, metavar="N", help="soak: how long (default: 20)"
+    )
+    parser.add_argument(
+        "--only",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="NAMES",
+        help="tpu: of these experiments",
+    )
+    parser.add_argument(
+        "--chips",
+        type=lambda text: [int(number) for number in text.split(",")],
+        default=[1, 8, 64],
+        metavar="N,N",
+        help="tpu: for machines of so many chips (default: 1,8,64)",
     )
     flags = parser.parse_args(arguments)
     if unknown := [name for name in flags.names if name not in BENCHMARKS]:

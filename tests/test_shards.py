@@ -12,6 +12,7 @@ import pytest
 from amd_jax import Experiment, parallel
 from amd_jax.learning import loop
 from amd_jax.learning import step as steps
+from amd_jax.shards import Shards
 from tests.experiments.command import ROOT
 
 SMALL = {"batch_size": 8, "num_steps": 3, "length": 32, "network.width": 16}
@@ -55,7 +56,7 @@ def compared():
     want, _ = trained(parallel.Copies())
     rows = {}
     for shards in (1, 2, jax.device_count()):
-        got, state = trained(parallel.Shards(shards))
+        got, state = trained(Shards(shards))
         apart = jax.tree.map(lambda a, b: float(abs(a - b).max()), want.params, got.params)
         held = sum(a.addressable_data(0).size for a in jax.tree.leaves(state.opt))
         share = held / sum(a.size for a in jax.tree.leaves(state.opt))
@@ -105,4 +106,4 @@ def test_a_run_continues_with_the_same_bits(tmp_path):
 
 def test_groups_of_another_size_are_refused():
     with pytest.raises(ValueError, match="2 are no multiple of shards=3"):
-        parallel.Shards(3)
+        Shards(3)

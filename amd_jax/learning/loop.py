@@ -20,6 +20,7 @@ from amd_jax.learning import step as steps
 from amd_jax.learning.numbers import check_numbers
 from amd_jax.learning.step import TrainState
 from amd_jax.ops import categorical
+from amd_jax.shards import Shards
 from amd_jax.types import Array, Dataset, Key, Model, Objective, Params
 
 Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics; score first
@@ -111,8 +112,7 @@ def train(
     check_numbers(config)
     keeper = Nobody() if keeper is None else keeper
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
-    shards = config.shards
-    devices = parallel.Shards(shards) if shards > 1 else parallel.Copies()
+    devices = Shards(config.shards) if config.shards > 1 else parallel.Copies()
     state = _start(parts, data, config, rng_init, keeper, params, devices)
     start = int(state.step)
     if start >= config.num_steps:
@@ -152,7 +152,7 @@ class _Run:
     rng: Key
     keeper: Keeper
     evaluate: Evaluate | None
-    devices: parallel.Copies | parallel.Shards
+    devices: parallel.Copies | Shards
     clock: machine.Clock
     skipped: int = 0  # steps, as far as they have been told
 
@@ -239,7 +239,7 @@ def _start(
     rng: Key,
     keeper: Keeper,
     params: Params | None,
-    devices: parallel.Copies | parallel.Shards,
+    devices: parallel.Copies | Shards,
 ) -> TrainState:
     """The newest saved state, or a fresh one."""
     shape = (min(config.batch_size, 8), *data.facts.event_shape)

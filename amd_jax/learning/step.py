@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from amd_jax import parallel
+from amd_jax.shards import Shards
 from amd_jax.types import Array, Key, Objective, Params
 
 
@@ -44,7 +45,7 @@ def make_train_step(
     accumulate: int = 1,
     clip: float = 0.0,
     log_every: int = 1,
-    devices: parallel.Copies | parallel.Shards = COPIES,
+    devices: parallel.Copies | Shards = COPIES,
 ) -> Callable[[TrainState, Key, Array], TrainState]:
     """One optimiser step on all devices: (state, rng, x) -> state.
 

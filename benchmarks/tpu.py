@@ -1,0 +1,88 @@
+"""What the paper's experiments need of a TPU: compiled for one that is not there.
+
+    python -m benchmarks.run tpu [--only=text8_diffusion,...] [--chips=1,8,64]
+
+Every training step is compiled by `jit` with shardings, its batch divided among the chips, and a
+sampler for one chip; XLA says what they need, and the data sheet how fast they can be at most.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from benchmarks.processes import Failure, ask
+from benchmarks.results import Row
+
+WORKER = "benchmarks.workers.tpu"
+EXPERIMENTS = (
+    *("text8_diffusion", "text8_argmax_ar", "text8_argmax_coupling", "text8_masked"),
+    *("cityscapes_diffusion", "cityscapes_argmax"),
+)
+SHEETS = {  # bfloat16 FLOP/s, bytes of memory, bytes/s of it; cloud.google.com/tpu/docs
+    "v5e": (197e12, 16 * 2**30, 819e9),
+    "v6e": (918e12, 32 * 2**30, 1640e9),
+}
+GRIDS = {1: "1x1", 4: "2x2", 8: "2x4", 16: "4x4", 64: "8x8"}
+TYPES = ("float32", "bfloat16")
+SIZES = {"f32": 4, "bf16": 2, "s32": 4, "u32": 4, "s8": 1, "u8": 1, "pred": 1}
+HOUR = 3600.0  # seconds of patience
+HEAD = "chip, chips, dtype, work       GB   fits  TFLOP  FLOP/byte  MB sent   ms at least    batch"
+
+
+def measure(
+    only: Sequence[str] = EXPERIMENTS,
+    chips: Sequence[int] = (1, 8, 64),
+    kinds: Sequence[str] = tuple(SHEETS),
+    types: Sequence[str] = TYPES,
+) -> Iterator[Row]:
+    """A row for each experiment, kind of chip, number of them, dtype, and piece of work."""
+    for name in only:
+        print(f"\n{name}\n{HEAD}", flush=True)
+        for kind in kinds:
+            for number in chips:
+                for dtype in types:
+                    yield from compiled(name, kind, number, dtype)
+
+
+def compiled(name: str, kind: str, number: int, dtype: str) -> Iterator[Row]:
+    """What a process finds that compiles one experiment for one machine."""
+    if number not in GRIDS:
+        raise Failure(f"Machines have {', '.join(map(str, GRIDS))} chips; got {number}.")
+    asked = {"experiment": name, "topology": f"{kind}:{GRIDS[number]}", "dtype": dtype}
+    found = ask(WORKER, False, json.dumps(asked), "", HOUR, JAX_PLATFORMS="cpu")
+    where = {"experiment": name, "chip": kind, "chips": number, "dtype": dtype}
+    for work, numbers in found.items():
+        yield row({**where, "work": work}, numbers)
+
+
+def row(where: dict[str, Any], numbers: dict[str, float]) -> Row:
+    """Prints what one program needs; its row has the least time of a step."""
+    peak, room, speed = SHEETS[where["chip"]]
+    seconds = max(numbers["flops"] / peak, numbers["bytes"] / speed)
+    size = numbers["arguments"] + numbers["temporary"]
+    fits = size <= room
+    free = (room - numbers["arguments"]) / max(numbers["temporary"], 1)
+    batch = int(numbers["batch"] * free) if free > 0 else 0
+    told = f"{where['chip']}, {where['chips']}, {where['dtype']}, {where['work']}"
+    ratio = numbers["flops"] / max(numbers["bytes"], 1)
+    print(
+        f"{told:26}{size / 1e9:7.2f}{'yes' if fits else 'NO':>7}{numbers['flops'] / 1e12:7.2f}"
+        f"{ratio:11.0f}{numbers['sent'] / 1e6:9.1f}{1e3 * seconds:14.2f}{batch:9d}",
+        flush=True,
+    )
+    more = {"fits": fits, "filling_batch": batch, **numbers}
+    return Row("tpu", where | more, *(seconds,) * 3, 1, "s", (seconds,), peak_mb=size / 1e6)
+
+
+def sent(program: str) -> int:
+    """Bytes that the collectives of a compiled program put out on each chip."""
+    total = 0
+    collectives = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
+    for shapes in re.findall(rf"= (.*?) (?:{collectives})(?:-start)?\(", program):
+        for kind, sizes in re.findall(r"(\w+)\[([\d,]*)\]", shapes):
+            count = SIZES.get(kind, 4)
+            for size in filter(None, sizes.split(",")):
+                count *= int(size)
+            total += count
+    return total

@@ -1,0 +1,43 @@
+"""What is said of a TPU, without its compiler."""
+
+import json
+
+import pytest
+
+from benchmarks import tpu
+
+PROGRAM = """
+  %all-reduce.3 = (f32[8,4]{1,0}, bf16[]) all-reduce(%a, %b), channel_id=1
+  %gather = bf16[16,2]{1,0:T(8,128)} all-gather(%c), dimensions={0}
+  %start = f32[10]{0} all-reduce-start(%d)
+  %done = f32[10]{0} all-reduce-done(%start)
+  %add = f32[1000]{0} add(%e, %f)
+"""
+FOUND = {"batch": 64, "arguments": 4e9, "temporary": 8e9, "flops": 197e12, "bytes": 819e9 / 2}
+
+
+def test_what_collectives_put_out():
+    assert tpu.sent(PROGRAM) == 4 * 8 * 4 + 2 + 2 * 16 * 2 + 4 * 10
+
+
+def test_a_row_says_whether_it_fits_and_how_fast_it_is_at_most(monkeypatch, capsys):
+    asked = []
+
+    def ask(worker, keep, text, *others, **environment):
+        asked.append((json.loads(text)["topology"], environment["JAX_PLATFORMS"]))
+        return {"train": FOUND | {"sent": 0}, "sample": FOUND | {"sent": 0, "temporary": 20e9}}
+
+    monkeypatch.setattr(tpu, "ask", ask)
+    rows = list(tpu.measure(["text8_diffusion"], [1, 8], ["v5e"], ["float32"]))
+    assert asked == [("v5e:1x1", "cpu"), ("v5e:2x4", "cpu")]
+    train, sample = rows[:2]
+    assert train.median == pytest.approx(1.0)
+    assert train.parameters["fits"]
+    assert not sample.parameters["fits"]
+    assert train.parameters["filling_batch"] == int(64 * (16 * 2**30 - 4e9) / 8e9)
+    assert "v5e, 1, float32, train" in capsys.readouterr().out
+
+
+def test_a_machine_that_is_not_there_is_refused():
+    with pytest.raises(tpu.Failure, match="1, 4, 8, 16, 64 chips; got 3"):
+        list(tpu.measure(["text8_diffusion"], [3], ["v5e"], ["float32"]))
