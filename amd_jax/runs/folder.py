@@ -21,7 +21,8 @@ from amd_jax.runs.documents import Place
 
 FORMAT = 1  # of the files here; a program reads its own and older ones
 CHECKPOINTS = "checkpoints"  # the folder, with one folder per step in it
-CADENCE = {"checkpoint_every", "evaluate_every", "log_every"}  # may change between two runs
+MAY_CHANGE = {"checkpoint_every", "evaluate_every", "log_every"}  # from one session to the next
+MAY_CHANGE |= {"shards"}  # as devices may
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "ml_collections")
 
 
@@ -165,7 +166,7 @@ def read_notes(workdir: str | Path) -> dict[str, Any]:
 def differences(
     old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "", but: Any = ()
 ) -> list[str]:
-    """One "name: old, now new" for every number that differs, cadences and places apart.
+    """One "name: old, now new" for every number that differs and may not, places apart.
 
     Places are numbers whose name ends in "path": data are known by their content.
     """
@@ -174,7 +175,7 @@ def differences(
         before, after = old.get(name), new.get(name)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             lines += differences(before, after, f"{prefix}{name}.", but)
-        elif before != after and prefix + name not in {*CADENCE, *but} and not is_place(name):
+        elif before != after and prefix + name not in {*MAY_CHANGE, *but} and not is_place(name):
             lines.append(f"{prefix}{name} was {before!r}, now {after!r}")
     return lines
 
