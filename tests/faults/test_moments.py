@@ -21,7 +21,7 @@ from tests.runs.runs import ending, identity, metrics, step_logged
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("AMD_JAX_KILLS", 1))
 TRAIN = (
-    *(QUICK, *SMALL, "--config.num_steps=200", "--config.log_every=10"),
+    *(QUICK, *SMALL, "--config.num_steps=120", "--config.log_every=10"),
     *("--config.checkpoint_every=5", "--config.evaluate_every=10", "--config.evaluate_texts=60"),
 )
 SAVING = (*TRAIN, "--config.checkpoint_every=1")
@@ -105,7 +105,7 @@ def test_a_closed_pipe(place, unbroken, report):
     status = running.wait(60)
     report("nobody reads what is printed", "the run goes on to its end", f"{status} {error}")
     assert (status, error) == (0, "")
-    assert metrics(RUN)[-1]["step"] == 200
+    assert metrics(RUN)[-1]["step"] == 120
     check_unbroken(unbroken)
 
 
@@ -126,7 +126,7 @@ import time
 real, calls = time.time, []
 def back():
     calls.append(0)
-    return real() - 86400 * (len(calls) > 200)
+    return real() - 86400 * (len(calls) > 120)
 time.time = back
 """
 
