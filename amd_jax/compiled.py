@@ -21,8 +21,8 @@ def keep_programs() -> Path | None:
     """
     if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
         return None
-    folder = cache_folder() / "compiled" / kind_of_machine()
     try:
+        folder = cache_folder() / "compiled" / kind_of_machine()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies there is executed
         prune(folder, LIMIT)
     except OSError:  # a home that is not there, or not ours: compiled anew, as without a cache
