@@ -68,5 +68,5 @@ def test_the_second_start_of_a_run_compiles_nothing_anew(tmp_path):
         return {at.name for at in (tmp_path / "amd_jax").rglob("*-cache")}
 
     first = start("first")
-    assert any("step" in name for name in first)
+    assert any("_fun" in name for name in first)  # what pmap makes, the step among it
     assert start("second") == first
