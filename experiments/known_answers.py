@@ -58,7 +58,7 @@ FLAGS = (
     Flag("importance_samples", 50, "Draws of the importance-weighted bound.", least=1),
 )
 DRAWS = 128  # tokens that are drawn for a row by a bound, and 8 times the row or more
-POINTS = 20_000  # in the picture
+POINTS, COLUMNS = 20_000, 5  # in the picture
 SAMPLES = 2_000  # of sets, of which those are counted that are such sets
 
 
@@ -169,13 +169,13 @@ def _told(figure: Figure) -> str:
 
 
 def picture(each: Sequence[Row], path: Path) -> Path:
-    """Test rows and samples of each row, side by side."""
+    """Test rows and samples of each row, some side by side."""
     classes, data = each[0].run.facts.num_classes, each[0].run.data
     shown = {"data": data.rows("train")[:POINTS].astype(int)}
     shown |= {row.title: row.first_samples(POINTS) for row in each}
     panels = {title: plane.shaded(plane.counts(x, classes)) for title, x in shown.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures.write(pictures.side_by_side(panels), path)
+    pictures.write(pictures.in_rows(panels, COLUMNS), path)
     return path
 
 

@@ -82,6 +82,19 @@ def side_by_side(pictures: Mapping[str, Image.Image], gap: int = 3 * GAP) -> Ima
     return canvas
 
 
+def in_rows(pictures: Mapping[str, Image.Image], columns: int) -> Image.Image:
+    """As `side_by_side`, so many in a row."""
+    named = list(pictures.items())
+    starts = range(0, len(named), columns)
+    rows = [side_by_side(dict(named[start : start + columns])) for start in starts]
+    size = max(row.width for row in rows), sum(row.height + 3 * GAP for row in rows)
+    canvas, top = Image.new("RGB", size, "white"), 0
+    for row in rows:
+        canvas.paste(row, (0, top))
+        top += row.height + 3 * GAP
+    return canvas
+
+
 def write(picture: Image.Image, path: Path, **options) -> None:
     """Saves a picture in the format of its suffix; it is at `path` once it is whole."""
     draft = path.with_name(f"{path.name}.draft")

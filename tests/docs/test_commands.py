@@ -45,6 +45,8 @@ def check(module, arguments):
         check_rows(importlib.import_module(module), arguments)
     elif module == "benchmarks.run":
         benchmarks.parse(arguments)
+    elif module == "benchmarks.tables":  # which takes files
+        assert not [argument for argument in arguments if argument.startswith("-")]
     else:  # which have tables of flags, and perhaps folders to name
         program = importlib.import_module(module)
         table = (

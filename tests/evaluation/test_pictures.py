@@ -86,6 +86,17 @@ def test_panels_stand_side_by_side_under_their_titles(tmp_path):
     assert pixels[: pictures.TITLE, :30].min() < 100  # letters
 
 
+def test_panels_go_on_in_the_next_row():
+    panels = {name: pictures.grid(draw(1, seed=i), PALETTE) for i, name in enumerate("abc")}
+    width, height = panels["a"].size
+    pixels = np.asarray(pictures.in_rows(panels, 2))
+    row = height + pictures.TITLE + 3 * pictures.GAP
+    assert pixels.shape[:2] == (2 * row, 2 * width + 3 * pictures.GAP)
+    third = pixels[row + pictures.TITLE :][:height, :width]
+    np.testing.assert_array_equal(third, np.asarray(panels["c"]))
+    assert (pixels[row:, width:] == WHITE).all()
+
+
 def test_a_film_shows_its_frames_and_rests_at_the_last(tmp_path):
     rows = draw(4, k=8)
     frames = [
