@@ -46,10 +46,6 @@ class Shards:
         layout = self.layout(jax.eval_shape(init, *arguments))
         return jax.jit(init, out_shardings=layout)(*arguments)
 
-    def whole(self, part: Any) -> Any:
-        """A part of what was `made`, for one device."""
-        return self.get(part)
-
     def put(self, state: Any) -> Any:
         """The state on all devices."""
         return jax.device_put(state, self.layout(state))
@@ -57,6 +53,8 @@ class Shards:
     def get(self, part: Any) -> Any:
         """A part of the state, as host arrays."""
         return jax.device_get(self._gathered(part) if jax.process_count() > 1 else part)
+
+    whole = get  # of what was `made`, too
 
     def over(self, f: Callable) -> Callable:
         """As `parallel.Copies.over` has it."""

@@ -79,15 +79,19 @@ def tabulate(title: str, parameter: str, rows: Iterable[Row]) -> Iterator[Row]:
 def write(
     path: pathlib.Path, machine: dict[str, Any], rows: Sequence[Row], failures: dict[str, str]
 ) -> None:
-    """Writes what was measured where, and what failed, as JSON.
-
-    Rows of other benchmarks stay, that the file has of the same machine and commit.
-    """
+    """Writes what was measured where, and what failed, as JSON."""
     found = [dataclasses.asdict(row) for row in rows]
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if all(kept["machine"][name] == machine[name] for name in ("cpu", "cores", "commit")):
-            names = {row["name"] for row in found} | failures.keys()
-            found = [row for row in kept["rows"] if row["name"] not in names] + found
     content = {"machine": machine, "rows": found, "failures": failures}
     path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def kept(path: pathlib.Path, machine: dict[str, Any]) -> list[Row]:
+    """Rows that a file has of the same machine and commit; ValueError if it is none of ours."""
+    if not path.exists():
+        return []
+    try:
+        found = json.loads(path.read_text())
+        same = all(found["machine"][name] == machine[name] for name in ("cpu", "cores", "commit"))
+        return [Row(**row) for row in found["rows"]] if same else []
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no rows of benchmarks. Move it away.") from error

@@ -106,10 +106,14 @@ def main(arguments: list[str] | None = None) -> None:
     except Failure as failure:
         sys.exit(str(failure))
     machine.introduce(here)
+    earlier, rows, failures = [], [], {}
     if flags.keep:
         KEPT.mkdir(exist_ok=True)
         flags.json = KEPT / machine.file(here)
-    rows, failures = [], {}
+        try:
+            earlier = results.kept(flags.json, here)
+        except ValueError as error:
+            sys.exit(str(error))
     for name in flags.names or [n for n, b in BENCHMARKS.items() if not b.needs]:
         try:
             if why := collect(BENCHMARKS[name].measure(flags, here), rows):
@@ -117,7 +121,9 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"\n{name} failed: {why}", flush=True)
         finally:  # what an interruption leaves is worth having too
             if flags.json:
-                results.write(flags.json, here, rows, failures)
+                names = {row.name for row in rows} | failures.keys()
+                others = [row for row in earlier if row.name not in names]
+                results.write(flags.json, here, [*others, *rows], failures)
     if failures:
         sys.exit(1)
 

@@ -6,11 +6,13 @@ Every training step is compiled by `jit` with shardings, its batch divided among
 sampler for one chip; XLA says what they need, and the data sheet how fast they can be at most.
 """
 
+import importlib.util
 import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from amd_jax.learning.machine import PEAKS
 from benchmarks.processes import Failure, ask
 from benchmarks.results import Row
 
@@ -20,8 +22,8 @@ EXPERIMENTS = (
     *("cityscapes_diffusion", "cityscapes_argmax"),
 )
 SHEETS = {  # bfloat16 FLOP/s, bytes of memory, bytes/s of it; cloud.google.com/tpu/docs
-    "v5e": (197e12, 16 * 2**30, 819e9),
-    "v6e": (918e12, 32 * 2**30, 1640e9),
+    "v5e": (PEAKS["TPU v5 lite"], 16 * 2**30, 819e9),
+    "v6e": (PEAKS["TPU v6 lite"], 32 * 2**30, 1640e9),
 }
 GRIDS = {1: "1x1", 4: "2x2", 8: "2x4", 16: "4x4", 64: "8x8"}
 TYPES = ("float32", "bfloat16")
@@ -37,6 +39,11 @@ def measure(
     types: Sequence[str] = TYPES,
 ) -> Iterator[Row]:
     """A row for each experiment, kind of chip, number of them, dtype, and piece of work."""
+    if importlib.util.find_spec("libtpu") is None:
+        raise Failure('libtpu is absent, which compiles for TPUs: pip install -e ".[tpu-check]"')
+    if unknown := set(chips) - set(GRIDS):
+        known = ", ".join(map(str, GRIDS))
+        raise Failure(f"Machines have {known} chips; got {', '.join(map(str, unknown))}.")
     for name in only:
         print(f"\n{name}\n{HEAD}", flush=True)
         for kind in kinds:
@@ -47,8 +54,6 @@ def measure(
 
 def compiled(name: str, kind: str, number: int, dtype: str) -> Iterator[Row]:
     """What a process finds that compiles one experiment for one machine."""
-    if number not in GRIDS:
-        raise Failure(f"Machines have {', '.join(map(str, GRIDS))} chips; got {number}.")
     asked = {"experiment": name, "topology": f"{kind}:{GRIDS[number]}", "dtype": dtype}
     found = ask(WORKER, False, json.dumps(asked), "", HOUR, JAX_PLATFORMS="cpu")
     where = {"experiment": name, "chip": kind, "chips": number, "dtype": dtype}

@@ -1,5 +1,6 @@
 """Compiled programs that the next start finds."""
 
+import json
 import os
 import subprocess
 import sys
@@ -56,17 +57,28 @@ def test_the_oldest_go_first(tmp_path):
     assert sorted(at.name for at in tmp_path.iterdir()) == ["a", "b"]
 
 
+PROGRAM = """
+import collections, json, sys
+import jax
+from experiments import command_line, run
+events = collections.Counter()
+jax.monitoring.register_event_listener(lambda name, **more: events.update([name]))
+command_line.run(run.main, sys.argv)
+print(json.dumps([events[f"/jax/compilation_cache/cache_{what}"] for what in ("hits", "misses")]))
+"""
+
+
 @pytest.mark.slow
 def test_the_second_start_of_a_run_compiles_nothing_anew(tmp_path):
     def start(workdir):
         environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
         environment.pop("JAX_COMPILATION_CACHE_DIR")
         numbers = ["--config.num_steps=2", "--config.length=16", "--config.network.width=8"]
-        command = [sys.executable, "-m", "experiments.run", "--config=quickstart", *numbers]
+        command = [sys.executable, "-c", PROGRAM, "--config=quickstart", *numbers]
         command += [f"--workdir={tmp_path / workdir}", "--num_samples=1", "--num_texts=2"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-        return {at.name for at in (tmp_path / "amd_jax").rglob("*-cache")}
+        out = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=-1).stdout
+        return json.loads(out.splitlines()[-1])
 
-    first = start("first")
-    assert any("_fun" in name for name in first)  # what pmap makes, the step among it
-    assert start("second") == first
+    hits, misses = start("first")
+    assert misses > 0
+    assert start("second") == [hits + misses, 0]

@@ -10,18 +10,12 @@ import numpy as np
 import pytest
 
 from amd_jax import Experiment, parallel
-from amd_jax.learning import loop
 from amd_jax.learning import step as steps
 from amd_jax.shards import Shards
 from tests.experiments.command import ROOT
 
 SMALL = {"batch_size": 8, "num_steps": 3, "length": 32, "network.width": 16}
 SMALL |= {"network.blocks": 1, "network.join_width": 16}
-
-
-class Quiet(loop.Nobody):
-    def tell(self, line):
-        pass
 
 
 def composed(**numbers):
@@ -31,9 +25,9 @@ def composed(**numbers):
     return experiment.at(config, experiment.open_data(config))
 
 
-def trained(devices, **numbers):
+def trained(devices):
     """The state after three steps, as host arrays, and as it lies on the devices."""
-    run = composed(**numbers)
+    run = composed()
     parts, data, config = run.parts, run.data, run.config
     rng_init, rng = jax.random.split(jax.random.key(0))
 
@@ -42,9 +36,7 @@ def trained(devices, **numbers):
 
     x = data.batch(0, 0, 2).astype(np.int32)
     state = devices.put(devices.made(init, rng_init, x))
-    step = steps.make_train_step(
-        *(parts.objective, parts.optimizer, 0.5), accumulate=config.accumulate, devices=devices
-    )
+    step = steps.make_train_step(parts.objective, parts.optimizer, 0.5, devices=devices)
     for number in range(config.num_steps):
         batch = parallel.own(data.batch(0, number, config.batch_size))
         state = parallel.settled(step(state, rng, batch))
@@ -55,7 +47,7 @@ def compared():
     """How far from copies; the share of all numbers that each device has; by shards."""
     want, _ = trained(parallel.Copies())
     rows = {}
-    for shards in (1, 2, jax.device_count()):
+    for shards in sorted({1, 2, jax.device_count()}):
         got, state = trained(Shards(shards))
         apart = jax.tree.map(lambda a, b: float(abs(a - b).max()), want.params, got.params)
         held = sum(a.addressable_data(0).size for a in jax.tree.leaves(state.opt))
@@ -67,7 +59,7 @@ def compared():
 def test_parameters_and_optimiser_are_divided():
     (whole, one), (divided, half) = compared()[1], compared()[2]
     assert whole == 0  # the same program on every device
-    assert 0 < divided < 1e-6  # sums over parts are added in another order
+    assert divided < 1e-6  # sums over parts are added in another order
     assert one == 1
     assert 0.5 <= half < 0.51
 

@@ -32,8 +32,8 @@ class AutoregressiveTransformer(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     def setup(self):
-        check_sizes(components=self.components, blocks=self.blocks, heads=self.heads)
-        check_sizes(taps=self.taps)
+        check_sizes(components=self.components, blocks=self.blocks)
+        check_sizes(heads=self.heads, taps=self.taps)
         self.steps = StepFeatures(self.width, self.input_dropout, self.octaves)
         self.joined = Linear(self.width)
         block = functools.partial(Block, causal=True, heads=self.heads, expansion=self.expansion)

@@ -93,6 +93,10 @@ def test_what_is_kept_is_of_a_machine_and_a_commit(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "facts", lambda: HERE | {"commit": "another"})
     run.main(["other", "--keep"])
     assert [row["name"] for row in json.loads(file.read_text())["rows"]] == ["other"]
+    file.write_text("{}")
+    with pytest.raises(SystemExit, match="holds no rows of benchmarks. Move it away"):
+        run.main(["other", "--keep"])
+    assert file.read_text() == "{}"
 
 
 def test_a_ratio_has_an_interval_where_pairs_suffice():

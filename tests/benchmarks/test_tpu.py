@@ -16,10 +16,17 @@ PROGRAM = """
 FOUND = {"batch": 64, "arguments": 4e9, "temporary": 8e9, "flops": 197e12, "bytes": 819e9 / 2}
 
 
+@pytest.fixture
+def compiler(monkeypatch):
+    """As if it were there."""
+    monkeypatch.setattr(tpu.importlib.util, "find_spec", lambda name: name)
+
+
 def test_what_collectives_put_out():
     assert tpu.sent(PROGRAM) == 4 * 8 * 4 + 2 + 2 * 16 * 2 + 4 * 10
 
 
+@pytest.mark.usefixtures("compiler")
 def test_a_row_says_whether_it_fits_and_how_fast_it_is_at_most(monkeypatch, capsys):
     asked = []
 
@@ -38,6 +45,13 @@ def test_a_row_says_whether_it_fits_and_how_fast_it_is_at_most(monkeypatch, caps
     assert "v5e, 1, float32, train" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("compiler")
 def test_a_machine_that_is_not_there_is_refused():
     with pytest.raises(tpu.Failure, match="1, 4, 8, 16, 64 chips; got 3"):
         list(tpu.measure(["text8_diffusion"], [3], ["v5e"], ["float32"]))
+
+
+def test_without_the_compiler_there_is_a_way_out(monkeypatch):
+    monkeypatch.setattr(tpu.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(tpu.Failure, match=r"libtpu is absent.*\[tpu-check\]"):
+        list(tpu.measure())

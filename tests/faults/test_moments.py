@@ -126,6 +126,8 @@ import time
 real, calls = time.time, []
 def back():
     calls.append(0)
+    if len(calls) == 121:
+        open("set_back", "w").close()
     return real() - 86400 * (len(calls) > 120)
 time.time = back
 """
@@ -139,6 +141,7 @@ def test_a_clock_that_is_set_back(place, unbroken, report):
     status, _, error = finished(running)
     report("the clock is set back by a day", "goes on to the same bits", f"{status} {error}")
     assert status == 0
+    assert (place / "set_back").exists()
     check_unbroken(unbroken)
 
 
