@@ -272,10 +272,10 @@ def test_check_refuses_a_denoiser_that_leaks():
 class LeakyHollow(networks.Hollow):
     """Adds its own token to what it sees, through a layer that starts at zero."""
 
-    def tower(self, name, tokens, time, block):
-        past = super().tower(name, tokens, time, block)
+    def tower(self, name, x_t, *others):
+        past = super().tower(name, x_t, *others)
         gate = self.param(f"{name}_gate", lambda _: jnp.zeros(()))
-        return past + gate * tokens.sum(axis=-1, keepdims=True) * tokens[..., :1]
+        return past + gate * x_t[..., None]
 
 
 @pytest.mark.slow

