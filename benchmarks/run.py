@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks import (
     certificates,
+    compiling,
     growth,
     machine,
     maps_diffusion,
@@ -59,6 +60,11 @@ BENCHMARKS = {
         lambda flags, machine: memory.measure(
             sized.network("paper" if flags.paper_size else "small")
         ),
+    ),
+    "compiling": Benchmark(
+        "how long every experiment compiles, the first time and the second, and in what memory",
+        lambda flags, machine: compiling.measure(flags.only),
+        "to be named, as it takes half an hour",
     ),
     "certificates": Benchmark(
         "how far every sampler is from the law of the data, for the exact guess, by enumeration",
@@ -168,7 +174,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=lambda text: text.split(","),
         default=[],
         metavar="NAMES",
-        help="tpu: of these experiments",
+        help="tpu, compiling: of these experiments",
     )
     parser.add_argument(
         "--chips",

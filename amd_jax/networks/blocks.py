@@ -12,7 +12,7 @@ from amd_jax.networks import embeddings
 from amd_jax.networks.precision import Dense
 from amd_jax.networks.primitives.attention import attention
 from amd_jax.networks.primitives.depthwise import depthwise
-from amd_jax.networks.primitives.matmul import dense_dot_general
+from amd_jax.networks.primitives.matmul import at_least_single, dense_dot_general
 from amd_jax.networks.primitives.recompute import anew
 
 # A linear map whose gradient is laid out for the machine
@@ -33,7 +33,13 @@ def gelu(exact: bool) -> Callable[[Array], Array]:
 
     Hendrycks and Gimpel, 2016.
     """
-    return anew(functools.partial(nn.gelu, approximate=not exact), cpu_only=True)
+    return anew(_exact_gelu if exact else nn.gelu, cpu_only=True)
+
+
+def _exact_gelu(h: Array) -> Array:
+    """H Φ(h) by erf: on a CPU a third of the time of erfc, which `nn.gelu` asks for."""
+    wide = at_least_single(h)  # for the sum, which cancels
+    return (0.5 * wide * (1 + jax.lax.erf(wide * 0.5**0.5))).astype(h.dtype)
 
 
 class Embed(nn.Embed):

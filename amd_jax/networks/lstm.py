@@ -20,7 +20,7 @@ from amd_jax.types import Array
 
 zeros = nn.initializers.zeros
 lecun = nn.initializers.lecun_normal
-gelu = functools.partial(nn.gelu, approximate=False)
+gelu = blocks.gelu(exact=True)
 Linear = functools.partial(blocks.Linear, use_bias=True)
 
 

@@ -16,6 +16,7 @@ from amd_jax.transforms import conditioner
 from amd_jax.transforms.chain import Chain
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import Linear1x1
+from amd_jax.transforms.repeated import Repeated
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
@@ -128,13 +129,11 @@ def couplings(
     posterior of the flows on maps.
     """
     size = math.prod(event)
-    parts: list[Transform] = []
-    for i in range(steps):
-        if i and size > 1:
-            parts.append(Beside(context, Linear1x1()))
-        outputs = (size - size // 2) * bijection.num_parameters
-        parts.append(Coupling(conditioners(outputs), bijection, context))
-    return ConditionalFlow(noise, network, context, tuple(parts), event)
+    rotation = (Beside(context, Linear1x1()),) if size > 1 else ()
+    outputs = (size - size // 2) * bijection.num_parameters
+    moving = Coupling(conditioners(outputs), bijection, context)
+    others = (Repeated(Chain((*rotation, moving)), steps - 1),) if steps > 1 else ()
+    return ConditionalFlow(noise, network, context, (moving, *others), event)
 
 
 def linear_flow(

@@ -6,9 +6,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from amd_jax.transforms.chain import Chain
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import ActNorm, Linear1x1, Squeeze
 from amd_jax.transforms.laws import Conditional
+from amd_jax.transforms.repeated import Repeated
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
@@ -99,6 +101,6 @@ def glow(
         parts.append(Squeeze(2))
         channels *= 4
         outputs = channels // 2 * bijection.num_parameters
-        for _ in range(steps):
-            parts += [ActNorm(), Linear1x1(), Coupling(conditioners(outputs), bijection)]
+        step = Chain((ActNorm(), Linear1x1(), Coupling(conditioners(outputs), bijection)))
+        parts.append(Repeated(step, steps))
     return tuple(parts)

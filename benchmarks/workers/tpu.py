@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from typing import Any
 
 os.environ |= {"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost"}
 
@@ -11,13 +10,9 @@ import jax  # noqa: E402  with the variables above
 import numpy as np  # noqa: E402
 from jax.experimental import topologies  # noqa: E402
 
-from amd_jax import Experiment  # noqa: E402
-from amd_jax.data import cityscapes, corpora  # noqa: E402
-from amd_jax.facts import Facts, MapFacts, TextFacts  # noqa: E402
-from amd_jax.learning import step as steps  # noqa: E402
 from amd_jax.shards import Shards  # noqa: E402
-from benchmarks.processes import ROOT  # noqa: E402
 from benchmarks.tpu import sent  # noqa: E402
+from benchmarks.workers import shapes  # noqa: E402
 
 SAMPLES = 16
 
@@ -25,47 +20,27 @@ SAMPLES = 16
 def main() -> None:
     """Prints what XLA says of both."""
     asked = json.loads(sys.argv[1])
-    experiment = Experiment.open(ROOT / "experiments" / f"{asked['experiment']}.py")
+    experiment = shapes.opened(asked["experiment"])
     config = experiment.config()
     if "dtype" in config.network:
         config.network.dtype = asked["dtype"]
-    facts = stand_in(config)
-    model, objective, optimizer = experiment.compose(config, facts)
+    facts = shapes.stand_in(experiment, config)
+    parts = experiment.compose(config, facts)
     bounds = {"chips_per_host_bounds": [1, 1, 1]} if asked["topology"].endswith("1x1") else {}
     chips = topologies.get_topology_desc(asked["topology"], "tpu", **bounds).devices
     devices = Shards(config.shards, chips)
-
-    def init(rng, x):
-        return steps.init_state(objective, optimizer, model.init(rng, x))
-
-    rng = jax.eval_shape(lambda: jax.random.key(0))
-    x = jax.ShapeDtypeStruct((SAMPLES, *facts.event_shape), np.int32)
-    state = jax.eval_shape(init, rng, x)
+    state, rng = shapes.state(parts, facts)
     batch = (len(chips), config.batch_size // len(chips), *facts.event_shape)
-    step = steps.make_train_step(
-        *(objective, optimizer, config.ema_decay, config.accumulate, config.clip),
-        devices=devices,
-    )
+    step = shapes.train_step(parts, config, devices)
     program = step.lower(state, rng, jax.ShapeDtypeStruct(batch, np.uint8)).compile()
     found = {"train": told(program, batch[1])}
     if len(chips) == 1:
         draw = jax.jit(
-            lambda params, rng: model.sample(params, rng, x.shape),
+            lambda params, rng: parts.model.sample(params, rng, (SAMPLES, *facts.event_shape)),
             in_shardings=devices.copied(),
         )
         found["sample"] = told(draw.lower(state.params, rng).compile(), SAMPLES)
     print(json.dumps(found))
-
-
-def stand_in(config: Any) -> Facts:
-    """The facts of a corpus that need not be read: as many classes, all of one frequency."""
-    if "length" not in config.get("data", {}):
-        palette = tuple(map(tuple, cityscapes.PALETTE.tolist()))
-        number = cityscapes.NUM_CLASSES
-        alike = (1 / number,) * number
-        return MapFacts(number, cityscapes.ARCHIVE.event_shape, frequencies=alike, palette=palette)
-    number = corpora.named(config.data.get("corpus", "text8")).NUM_CLASSES
-    return TextFacts(number, (config.data.length,), frequencies=(1 / number,) * number)
 
 
 def told(program: jax.stages.Compiled, batch: int) -> dict[str, float]:

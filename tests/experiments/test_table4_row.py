@@ -58,7 +58,7 @@ def tame(path, leaf):
     if kind == "ActNorm":
         return jnp.full_like(leaf, 0.1 if names[-1] == "log_scale" else 0.0)
     if kind == "Coupling" and names[-2:] == ["out", "bias"]:
-        return leaf.at[1::2].set(0.1)  # the log-scales
+        return leaf.at[..., 1::2].set(0.1)  # the log-scales
     return leaf
 
 

@@ -29,7 +29,7 @@ def test_values_and_gradients_are_those_of_the_plain_twin(shape):
 
     found, wanted = (
         jax.jit(both, static_argnums=0)(f)
-        for f in (convolution.tiled_convolve, convolution.plain_convolve)
+        for f in (convolution.convolve_by_patches, convolution.plain_convolve)
     )
     for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(got, want, atol=5e-5)

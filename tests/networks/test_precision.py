@@ -156,7 +156,8 @@ def test_bfloat16_is_near_float32_and_not_the_same(name):
     for path, grad in jax.tree.leaves_with_path(grads):
         other = functools.reduce(lambda tree, key: tree[key.key], path, rounded_grads)
         assert other.dtype == jnp.float32
-        assert 0 < distance(grad, other) < 0.15, jax.tree_util.keystr(path)
+        bound = 0.15 if grad.size > 1 else 0.3  # the terms of a single number may cancel
+        assert 0 < distance(grad, other) < bound, jax.tree_util.keystr(path)
 
 
 @pytest.mark.parametrize("name", TRACED)
@@ -213,7 +214,7 @@ FUNCTIONS = {
     "attention": (attention.attention, [(2, 6, 2, 8)] * 3),
     "linear attention": (attention.linear_attention, [(2, 6, 2, 8)] * 3),
     "matmul": (matmul.matmul, [(3, 5, 8), (8, 4)]),
-    "tiled_convolve": (convolution.tiled_convolve, [(2, 4, 5, 8), (3, 3, 8, 4)]),
+    "convolve": (convolution.convolve_by_patches, [(2, 4, 5, 8), (3, 3, 8, 4)]),
     "recurrence": (recurrence.recurrence, [(2, 6, 16), (4, 16)]),
     "depthwise": (lambda h, taps: depthwise.depthwise(h, taps, ((0,), (2,))), [(2, 6, 4), (2, 4)]),
 }

@@ -1,0 +1,39 @@
+"""What it takes until a run can take its first step: tracing and compiling it.
+
+    python -m benchmarks.run compiling [--only=quickstart,...]
+
+Twice, each in a process of its own: into an empty cache, and out of it, as a second start finds it.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+
+from benchmarks.processes import ask
+from benchmarks.results import Row
+from experiments import located
+
+WORKER = "benchmarks.workers.compiling"
+HEAD = f"{'experiment':30}traced s  compiled s   peak GB   second start s   of it"
+
+
+def measure(only: Sequence[str] = ()) -> Iterator[Row]:
+    """A row for each experiment: seconds of compiling, the first time and the second."""
+    print(f"\n{HEAD}", flush=True)
+    for name in only or located.names():
+        with tempfile.TemporaryDirectory() as cache:
+            asked = json.dumps({"experiment": name})
+            first, second = (ask(WORKER, False, asked, XDG_CACHE_HOME=cache) for _ in range(2))
+        yield row(name, first, second)
+
+
+def row(name: str, first: dict[str, float], second: dict[str, float]) -> Row:
+    """Prints what one experiment took."""
+    took, again, peak = first["compiled"], second["compiled"], first["peak_mb"]
+    print(
+        f"{name:30}{first['traced']:8.1f}{took:12.1f}{peak / 1e3:10.2f}{again:17.1f}"
+        f"{again / took:8.0%}",
+        flush=True,
+    )
+    told = {"experiment": name, "traced": first["traced"], "again": again}
+    return Row("compiling", told, took, took, took, 1, "s", (took,), peak_mb=peak)

@@ -1,0 +1,61 @@
+"""What an experiment trains, told by shapes: nothing is read, and nothing computed."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from amd_jax import Experiment
+from amd_jax.data import cityscapes, corpora, digits
+from amd_jax.facts import Facts, MapFacts, TextFacts
+from amd_jax.learning import step as steps
+from amd_jax.learning.loop import Parts
+from benchmarks.processes import ROOT
+
+OWN_MAPS = (8, (32, 64))  # classes and sides of maps that a user would give
+
+
+def opened(name: str) -> Experiment:
+    """The experiment of that name, which may have a variant after a colon."""
+    name, *variant = name.split(":")
+    return Experiment.open(":".join([str(ROOT / "experiments" / f"{name}.py"), *variant]))
+
+
+def stand_in(experiment: Experiment, config: ConfigDict) -> Facts:
+    """The facts of data that need not be there: all classes are of one frequency.
+
+    Those that are made up on the spot are asked themselves.
+    """
+    asked = config.get("data", {})
+    if "length" in asked:
+        number = corpora.named(asked.get("corpus", "text8")).NUM_CLASSES
+        return TextFacts(number, (asked.length,), frequencies=(1 / number,) * number)
+    if "num_classes" in asked:
+        number, shape = OWN_MAPS
+    elif "path" in asked:
+        number, shape = digits.NUM_CLASSES, (digits.SIDE, digits.SIDE)
+    else:
+        try:
+            return experiment.open_data(config).facts
+        except cityscapes.ArchiveError:  # which only registered users can fetch
+            number, shape = cityscapes.NUM_CLASSES, cityscapes.ARCHIVE.event_shape
+    palette = tuple((k, k, k) for k in range(number))
+    return MapFacts(number, shape, frequencies=(1 / number,) * number, palette=palette)
+
+
+def state(parts: Parts, facts: Facts) -> tuple[Any, Any]:
+    """The state of training, and the key that goes into every step."""
+
+    def init(rng, x):
+        return steps.init_state(parts.objective, parts.optimizer, parts.model.init(rng, x))
+
+    rng = jax.eval_shape(lambda: jax.random.key(0))
+    x = jax.ShapeDtypeStruct((2, *facts.event_shape), np.int32)
+    return jax.eval_shape(init, rng, x), rng
+
+
+def train_step(parts: Parts, config: ConfigDict, devices: Any) -> Any:
+    """The step that `experiments.run` would take."""
+    numbers = config.ema_decay, config.accumulate, config.clip, config.log_every
+    return steps.make_train_step(parts.objective, parts.optimizer, *numbers, devices)
