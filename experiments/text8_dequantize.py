@@ -27,6 +27,7 @@ def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     rows = corpora.TRAIN // 256
     config = numbers(batch_size=64, num_steps=40 * rows // 64, **LONG)
+    config.data = dict(length=256)
     config.variational = True
     config.base = 2
     config.couplings = 0  # layers of the coupling flow; 0 for the autoregressive one
@@ -39,7 +40,7 @@ def get_config() -> ConfigDict:
 
 def data(config: ConfigDict) -> Text:
     """What is learnt from; sampling does without."""
-    return text8.load(length=256)
+    return text8.load(config.data.length)
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:

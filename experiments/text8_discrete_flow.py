@@ -26,6 +26,7 @@ def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     rows = corpora.TRAIN // 256
     config = numbers(batch_size=128, num_steps=40 * rows // 128, **LONG)
+    config.data = dict(length=256)
     config.layers = 8
     config.scaled = True
     config.temperature = 1.0  # of the gradient
@@ -37,7 +38,7 @@ def get_config() -> ConfigDict:
 
 def data(config: ConfigDict) -> Text:
     """What is learnt from; sampling does without."""
-    return text8.load(length=256)
+    return text8.load(config.data.length)
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
