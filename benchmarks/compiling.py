@@ -2,7 +2,7 @@
 
     python -m benchmarks.run compiling [--only=quickstart,...]
 
-Twice, each in a process of its own: into an empty cache, and out of it, as a second start finds it.
+Twice, in processes of their own: into an empty cache, and out of it, as a second start finds it.
 """
 
 import json
