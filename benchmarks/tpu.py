@@ -7,7 +7,9 @@ sampler for one chip; XLA says what they need, and the data sheet how fast they 
 """
 
 import importlib.util
+import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -44,12 +46,17 @@ def measure(
     if unknown := set(chips) - set(GRIDS):
         known = ", ".join(map(str, GRIDS))
         raise Failure(f"Machines have {known} chips; got {', '.join(map(str, unknown))}.")
+    failures = []
     for name in only:
         print(f"\n{name}\n{HEAD}", flush=True)
-        for kind in kinds:
-            for number in chips:
-                for dtype in types:
-                    yield from compiled(name, kind, number, dtype)
+        for kind, number, dtype in itertools.product(kinds, chips, types):
+            try:
+                yield from compiled(name, kind, number, dtype)
+            except Failure as failure:  # no reason to lose the others
+                failures.append(str(failure))
+                print(failure, flush=True)
+    if failures:
+        raise Failure("; ".join(failures))
 
 
 def compiled(name: str, kind: str, number: int, dtype: str) -> Iterator[Row]:
@@ -63,13 +70,17 @@ def compiled(name: str, kind: str, number: int, dtype: str) -> Iterator[Row]:
 
 def row(where: dict[str, Any], numbers: dict[str, float]) -> Row:
     """Prints what one program needs; its row has the least time of a step."""
+    told = f"{where['chip']}, {where['chips']}, {where['dtype']}, {where['work']}"
+    if size := numbers.get("too_large"):
+        print(f"{told:26}{size / 1e9:7.2f}     NO", flush=True)
+        more = {"fits": False, "batch": numbers["batch"]}
+        return Row("tpu", where | more, *(math.nan,) * 3, 0, "s", peak_mb=size / 1e6)
     peak, room, speed = SHEETS[where["chip"]]
     seconds = max(numbers["flops"] / peak, numbers["bytes"] / speed)
     size = numbers["arguments"] + numbers["temporary"]
     fits = size <= room
     free = (room - numbers["arguments"]) / max(numbers["temporary"], 1)
     batch = int(numbers["batch"] * free) if free > 0 else 0
-    told = f"{where['chip']}, {where['chips']}, {where['dtype']}, {where['work']}"
     ratio = numbers["flops"] / max(numbers["bytes"], 1)
     print(
         f"{told:26}{size / 1e9:7.2f}{'yes' if fits else 'NO':>7}{numbers['flops'] / 1e12:7.2f}"

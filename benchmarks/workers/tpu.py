@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 
 os.environ |= {"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost"}
@@ -32,19 +33,29 @@ def main() -> None:
     state, rng = shapes.state(parts, facts)
     batch = (len(chips), config.batch_size // len(chips), *facts.event_shape)
     step = shapes.train_step(parts, config, devices)
-    program = step.lower(state, rng, jax.ShapeDtypeStruct(batch, np.uint8)).compile()
-    found = {"train": told(program, batch[1])}
+    lowered = step.lower(state, rng, jax.ShapeDtypeStruct(batch, np.uint8))
+    found = {"train": told(lowered, batch[1])}
     if len(chips) == 1:
         draw = jax.jit(
             lambda params, rng: parts.model.sample(params, rng, (SAMPLES, *facts.event_shape)),
             in_shardings=devices.copied(),
         )
-        found["sample"] = told(draw.lower(state.params, rng).compile(), SAMPLES)
+        found["sample"] = told(draw.lower(state.params, rng), SAMPLES)
     print(json.dumps(found))
 
 
-def told(program: jax.stages.Compiled, batch: int) -> dict[str, float]:
-    """What one chip has to hold, compute, read and write, and send; loops count once."""
+def told(lowered: jax.stages.Lowered, batch: int) -> dict[str, float]:
+    """What one chip has to hold, compute, read and write, and send; loops count once.
+
+    Of what is too large for it, what it would have to hold is all that the compiler says.
+    """
+    try:
+        program = lowered.compile()
+    except jax.errors.JaxRuntimeError as error:
+        wanted = re.search(r"RESOURCE_EXHAUSTED.*?\(([\d.]+)G\)", str(error))
+        if wanted is None:
+            raise
+        return {"batch": batch, "too_large": float(wanted[1]) * 2**30}
     memory, cost = program.memory_analysis(), program.cost_analysis() or {}
     return {
         "batch": batch,

@@ -46,6 +46,24 @@ def test_a_row_says_whether_it_fits_and_how_fast_it_is_at_most(monkeypatch, caps
 
 
 @pytest.mark.usefixtures("compiler")
+def test_what_is_too_large_or_fails_costs_no_other_row(monkeypatch, capsys):
+    def ask(worker, keep, text, *others, **environment):
+        if json.loads(text)["topology"] == "v5e:1x1":
+            return {"train": {"batch": 64, "too_large": 66.8e9}}
+        if json.loads(text)["dtype"] == "float32":
+            raise tpu.Failure("hung")
+        return {"train": FOUND | {"sent": 0}}
+
+    monkeypatch.setattr(tpu, "ask", ask)
+    measured = tpu.measure(["text8_masked"], [1, 8], ["v5e"])
+    fits = [next(measured).parameters["fits"] for _ in range(3)]
+    assert fits == [False, False, True]
+    with pytest.raises(tpu.Failure, match="hung"):
+        next(measured)
+    assert "66.80     NO" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("compiler")
 def test_a_machine_that_is_not_there_is_refused():
     with pytest.raises(tpu.Failure, match="1, 4, 8, 16, 64 chips; got 3"):
         list(tpu.measure(["text8_diffusion"], [3], ["v5e"], ["float32"]))
