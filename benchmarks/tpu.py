@@ -4,6 +4,7 @@
 
 Every training step is compiled by `jit` with shardings, its batch divided among the chips, and a
 sampler for one chip; XLA says what they need, and the data sheet how fast they can be at most.
+`--only=text8_diffusion_1b --chips=64` is a network of 1.0 B parameters, divided among all chips.
 """
 
 import importlib.util
@@ -23,6 +24,11 @@ EXPERIMENTS = (
     *("text8_diffusion", "text8_argmax_ar", "text8_argmax_coupling", "text8_masked"),
     *("cityscapes_diffusion", "cityscapes_argmax"),
 )
+BILLION = "text8_diffusion_1b"  # 1.0 B parameters, divided among all chips
+GROWN = {
+    **{"network.dim": 2048, "network.depth": 15, "network.remat": True},
+    "batch_size": 512,
+}
 SHEETS = {  # bfloat16 FLOP/s, bytes of memory, bytes/s of it; cloud.google.com/tpu/docs
     "v5e": (PEAKS["TPU v5 lite"], 16 * 2**30, 819e9),
     "v6e": (PEAKS["TPU v6 lite"], 32 * 2**30, 1640e9),
@@ -61,7 +67,9 @@ def measure(
 
 def compiled(name: str, kind: str, number: int, dtype: str) -> Iterator[Row]:
     """What a process finds that compiles one experiment for one machine."""
-    asked = {"experiment": name, "topology": f"{kind}:{GRIDS[number]}", "dtype": dtype}
+    file = name.removesuffix("_1b")
+    asked = {"experiment": file, "topology": f"{kind}:{GRIDS[number]}", "dtype": dtype}
+    asked["numbers"] = GROWN | {"shards": number} if name == BILLION else {}
     found = ask(WORKER, False, json.dumps(asked), "", HOUR, JAX_PLATFORMS="cpu")
     where = {"experiment": name, "chip": kind, "chips": number, "dtype": dtype}
     for work, numbers in found.items():

@@ -23,6 +23,7 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     experiment = shapes.opened(asked["experiment"])
     config = experiment.config()
+    config.update_from_flattened_dict(asked["numbers"])
     if "dtype" in config.network:
         config.network.dtype = asked["dtype"]
     facts = shapes.stand_in(experiment, config)
