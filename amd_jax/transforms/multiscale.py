@@ -101,6 +101,7 @@ def glow(
         parts.append(Squeeze(2))
         channels *= 4
         outputs = channels // 2 * bijection.num_parameters
-        step = Chain((ActNorm(), Linear1x1(), Coupling(conditioners(outputs), bijection)))
-        parts.append(Repeated(step, steps))
+        if steps:
+            step = Chain((ActNorm(), Linear1x1(), Coupling(conditioners(outputs), bijection)))
+            parts.append(Repeated(step, steps))
     return tuple(parts)
