@@ -35,7 +35,8 @@ def test_density_is_that_of_the_draws():
     """log q(u | x) = log p(e) - log |du / de|, by the Jacobian of one draw as a map of e."""
     q, x = law(), jax.random.randint(jax.random.key(2), SHAPE, 0, K)
     params = parameters(q, x)
-    assert sorted(params) == ["00_Coupling", "01_Beside", "02_Coupling", "context"]
+    assert sorted(params) == ["00_Coupling", "01_Repeated", "context"]
+    assert sorted(params["01_Repeated"]) == ["00_Beside", "01_Coupling"]
     u, log_q = jax.jit(q.sample_and_log_prob)(params, jax.random.key(3), x)
     assert u.shape == (*SHAPE, K)
 
@@ -69,7 +70,8 @@ def test_draws_depend_on_the_context_around():
 @pytest.mark.slow
 def test_without_an_event_there_is_one_number_a_place():
     q = law(event=())
-    assert [type(part).__name__ for part in q.transforms] == ["Coupling", "Coupling"]
+    coupling, repeated = q.transforms
+    assert [type(part) for part in repeated.part.transforms] == [type(coupling)]
     x = jnp.zeros(SHAPE, jnp.int32)
     u, log_q = q.sample_and_log_prob(q.init(jax.random.key(0), x), jax.random.key(1), x)
     assert (u.shape, log_q.shape) == (SHAPE, SHAPE[:1])
