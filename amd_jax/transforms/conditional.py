@@ -16,7 +16,7 @@ from amd_jax.transforms import conditioner
 from amd_jax.transforms.chain import Chain
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import Linear1x1
-from amd_jax.transforms.repeated import Repeated
+from amd_jax.transforms.repeated import repeated
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
@@ -132,8 +132,8 @@ def couplings(
     rotation = (Beside(context, Linear1x1()),) if size > 1 else ()
     outputs = (size - size // 2) * bijection.num_parameters
     moving = Coupling(conditioners(outputs), bijection, context)
-    others = (Repeated(Chain((*rotation, moving)), steps - 1),) if steps > 1 else ()
-    return ConditionalFlow(noise, network, context, (moving, *others), event)
+    parts = (moving, *repeated(Chain((*rotation, moving)), steps - 1))[:steps]
+    return ConditionalFlow(noise, network, context, parts, event)
 
 
 def linear_flow(

@@ -10,7 +10,7 @@ from amd_jax.transforms.chain import Chain
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import ActNorm, Linear1x1, Squeeze
 from amd_jax.transforms.laws import Conditional
-from amd_jax.transforms.repeated import Repeated
+from amd_jax.transforms.repeated import repeated
 from amd_jax.types import Array, Key, Law, Nats, Params, Transform
 
 
@@ -101,7 +101,6 @@ def glow(
         parts.append(Squeeze(2))
         channels *= 4
         outputs = channels // 2 * bijection.num_parameters
-        if steps:
-            step = Chain((ActNorm(), Linear1x1(), Coupling(conditioners(outputs), bijection)))
-            parts.append(Repeated(step, steps))
+        step = Chain((ActNorm(), Linear1x1(), Coupling(conditioners(outputs), bijection)))
+        parts += repeated(step, steps)
     return tuple(parts)

@@ -8,6 +8,11 @@ import jax.numpy as jnp
 from amd_jax.types import Array, Key, Nats, Params, Transform
 
 
+def repeated(part: Transform, times: int) -> tuple[Transform, ...]:
+    """The part so many times, as transforms of a chain; of none at all there is none."""
+    return (Repeated(part, times),) if times > 0 else ()
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Repeated:
     """z = f(… f(x)), `times` over, each with its own parameters; with the sum of the nats.

@@ -64,6 +64,22 @@ def test_what_is_too_large_or_fails_costs_no_other_row(monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("compiler")
+def test_what_is_grown_is_divided_among_all_chips(monkeypatch):
+    asked = []
+
+    def ask(worker, keep, text, *others, **environment):
+        asked.append(json.loads(text))
+        return {"train": FOUND | {"sent": 0}}
+
+    monkeypatch.setattr(tpu, "ask", ask)
+    names = ["text8_diffusion", "text8_diffusion_1b"]
+    rows = list(tpu.measure(names, [64], ["v5e"], ["float32"]))
+    assert [row.parameters["experiment"] for row in rows] == names
+    assert [found["experiment"] for found in asked] == ["text8_diffusion", "text8_diffusion"]
+    assert [found["numbers"].get("shards") for found in asked] == [None, 64]
+
+
+@pytest.mark.usefixtures("compiler")
 def test_a_machine_that_is_not_there_is_refused():
     with pytest.raises(tpu.Failure, match="1, 4, 8, 16, 64 chips; got 3"):
         list(tpu.measure(["text8_diffusion"], [3], ["v5e"], ["float32"]))

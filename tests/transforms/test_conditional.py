@@ -13,12 +13,12 @@ K, CONTEXT, SHAPE = 3, 2, (4, 2, 2)  # x (B, H, W), u (B, H, W, K)
 SIZES = dict(blocks=1, growth=4, depth=1, width=8)
 
 
-def law(event=(K,)) -> conditional.ConditionalFlow:
-    """Two couplings of the numbers of a pixel, which read 2 features of the map."""
+def law(event=(K,), steps=2) -> conditional.ConditionalFlow:
+    """Couplings of the numbers of a pixel, which read 2 features of the map."""
     context = networks.MapContext(K, networks.DenseNet(CONTEXT, **SIZES))
     noise, dense = laws.Fixed(laws.NORMAL), functools.partial(networks.DenseNet, **SIZES)
     bijection = scalars.Affine(bound=2.0)
-    return conditional.couplings(noise, context, CONTEXT, event, 2, dense, bijection)
+    return conditional.couplings(noise, context, CONTEXT, event, steps, dense, bijection)
 
 
 def parameters(q, x):
@@ -75,3 +75,9 @@ def test_without_an_event_there_is_one_number_a_place():
     x = jnp.zeros(SHAPE, jnp.int32)
     u, log_q = q.sample_and_log_prob(q.init(jax.random.key(0), x), jax.random.key(1), x)
     assert (u.shape, log_q.shape) == (SHAPE, SHAPE[:1])
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+def test_there_are_as_many_couplings_as_asked_for(steps):
+    parts = law(steps=steps).transforms
+    assert sum(getattr(part, "times", 1) for part in parts) == steps

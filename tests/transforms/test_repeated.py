@@ -10,7 +10,7 @@ from amd_jax.ops import scalars
 from amd_jax.transforms.chain import Chain
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import ActNorm, Linear1x1
-from amd_jax.transforms.repeated import Repeated
+from amd_jax.transforms.repeated import Repeated, repeated
 
 NETWORK = networks.DenseNet(4, blocks=1, growth=4, depth=1, width=8, zero_start=False)
 PARTS = (ActNorm(), Linear1x1(), Coupling(NETWORK, scalars.Affine(bound=2.0)))
@@ -71,9 +71,15 @@ def test_its_gradient_is_that_of_the_chain(layer):
     def loss(part):
         return lambda p: (part.forward(p, RNG, X)[0] ** 2).sum() / 100
 
-    found, _ = unrolled(jax.jit(jax.grad(loss(repeated)))(params))[1], None
+    _, found = unrolled(jax.jit(jax.grad(loss(repeated)))(params))
     want = jax.jit(jax.grad(loss(chain)))(flat)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), found, want)
+
+
+def test_none_at_all_is_no_part():
+    assert repeated(ActNorm(), 0) == ()
+    [part] = repeated(ActNorm(), 2)
+    assert part.times == 2
 
 
 def test_less_than_once_is_refused():

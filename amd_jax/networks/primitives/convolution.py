@@ -1,6 +1,6 @@
 """3x3 convolutions, with the gradient of the kernel as a matrix product; the plain twin beside it.
 
-On a CPU, XLA's own gradient of the kernel takes up to three times as long, and within a loop, as
+On a CPU, XLA's own gradient of the kernel takes up to twice as long, and within a loop, as
 of `transforms.repeated`, tens of times.
 """
 
