@@ -35,8 +35,8 @@ def parameters(row, model):
     """Shaken a little, from where no tail of the base is heavier than the lift's.
 
     Elsewhere weights are so rarely large that their means say nothing: layers start as the
-    identity or a reversal, but for scales that make the density narrower than the lift. Half of the
-    keys leave means too loose for the tests all the same; this is one that does not.
+    identity or a reversal, but for scales that make the density narrower than the lift. Some
+    keys leave means too loose for the tests all the same; this one does not.
     """
     params = jax.jit(model.init)(jax.random.key(0), jnp.tile(jnp.asarray(EVERY), (10, 1, 1)))
     if row in ("softplus", "gumbel", "gumbel_threshold"):
