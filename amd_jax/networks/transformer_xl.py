@@ -1,6 +1,7 @@
 """Transformer-XL: segments of a text, each of which sees a memory of those before it."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -20,7 +21,7 @@ from amd_jax.types import Array
 class Memory(NamedTuple):
     """What a segment leaves to the next: the newest inputs of each block."""
 
-    inputs: tuple[Array, ...]  # of each block: (B, M, D), of which the last `seen` are of the text
+    inputs: Array  # (blocks, B, M, D), of which the last `seen` positions are of the text
     seen: Array  # ()
 
 
@@ -31,6 +32,7 @@ class TransformerXL(nn.Module):
     the segment, through which no gradient passes. The first segment of a row has no memory: rows
     are independent of each other; `read` goes on from one row to the next, and a text of any
     length is read so by `models.LongMemory`. Dai et al., 2019, sec. 3, and the authors' code.
+    The blocks are compiled once, whatever their number: their parameters are stacked.
     """
 
     num_classes: int  # K
@@ -59,7 +61,7 @@ class TransformerXL(nn.Module):
         self.bias = self.param("bias", nn.initializers.constant(start), (self.num_classes,))
         names = ("width", "heads", "inner", "pre_norm", "dropout", "attention_dropout")
         numbers = {name: getattr(self, name) for name in names} | {"dtype": self._dtype}
-        self.layers = [RelativeBlock(**numbers) for _ in range(self.blocks)]
+        self.layers = RelativeBlock(**numbers)
         self.drop = nn.Dropout(self.dropout)
 
     @property
@@ -91,8 +93,8 @@ class TransformerXL(nn.Module):
 
     def blank(self, batch: int, size: int | None = None) -> Memory:
         """The memory before any text, of `size` positions; M unless given."""
-        shape = (batch, self.memory if size is None else size, self.width)
-        return Memory((jnp.zeros(shape, self._dtype),) * self.blocks, jnp.zeros((), jnp.int32))
+        shape = (self.blocks, batch, self.memory if size is None else size, self.width)
+        return Memory(jnp.zeros(shape, self._dtype), jnp.zeros((), jnp.int32))
 
     def read(self, memory: Memory, before: Array, *, train: bool = False) -> tuple[Array, Memory]:
         """Logits (B, Q, K) of a segment, and the memory after it.
@@ -101,39 +103,53 @@ class TransformerXL(nn.Module):
         memory of a full size keeps it.
         """
         h = self.drop(self._embedded(before), deterministic=not train)
-        places, past = before.shape[1], memory.inputs[0].shape[1]
+        places, past = before.shape[1], memory.inputs.shape[2]
         features = self._features(jnp.arange(past + places)[::-1])
         features = self.drop(features, deterministic=not train)
         own, key = past + jnp.arange(places)[:, None], jnp.arange(past + places)
         visible = self._near(own - key) & (key >= past - memory.seen)
-        block = recomputed(functools.partial(_read, train), self.remat)
-        kept = []
-        for layer, old in zip(self.layers, memory.inputs, strict=True):
+        read = recomputed(functools.partial(_read, train), self.remat)
+
+        def through(layer, h, old):
             joined = jnp.concatenate([old, h], axis=1)
-            kept.append(jax.lax.stop_gradient(joined[:, max(0, past + places - self.memory) :]))
-            h = block(layer, h, old, features, self.biases, visible)
+            kept = jax.lax.stop_gradient(joined[:, max(0, past + places - self.memory) :])
+            return read(layer, h, old, features, self.biases, visible), kept
+
+        h, kept = self._over_blocks(through)(self.layers, h, memory.inputs)
         seen = jnp.minimum(memory.seen + places, self.memory)
-        return self._logits(self.drop(h, deterministic=not train)), Memory(tuple(kept), seen)
+        return self._logits(self.drop(h, deterministic=not train)), Memory(kept, seen)
 
     def start(self, batch: int, length: int) -> tuple:
         """What `advance` carries: keys and values of `length` positions, and their distances'."""
-        empty = (batch, length, self.heads, self.width // self.heads)
+        empty = (self.blocks, batch, length, self.heads, self.width // self.heads)
         cache = (jnp.zeros(empty, self._dtype),) * 2
         features = self._features(jnp.arange(length))
-        of_distance = tuple(layer.of_distance(features) for layer in self.layers)
-        return (cache,) * self.blocks, of_distance
+
+        def through(layer, nothing, _):
+            return nothing, layer.of_distance(features)
+
+        return cache, self._over_blocks(through)(self.layers, (), None)[1]
 
     def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
         """Takes in `previous` (B,), of position p - 1; the carry, and logits (B, K) of p ()."""
-        caches, of_distance = carry
+        cache, of_distance = carry
         h = self._embedded(jnp.where(p > 0, previous, self.num_classes)[:, None])
-        key = jnp.arange(of_distance[0].shape[0])
+        key = jnp.arange(of_distance.shape[1])
         visible = self._near(p - key) & (key >= p - p % self.segment - self.memory)
-        kept = []
-        for layer, cache, far in zip(self.layers, caches, of_distance, strict=True):
-            h, cache = layer.step(h, cache, far, self.biases, visible, p)
-            kept.append(cache)
-        return (tuple(kept), of_distance), self._logits(h)[:, 0]
+
+        def through(layer, h, own):
+            return layer.step(h, *own, self.biases, visible, p)
+
+        h, cache = self._over_blocks(through)(self.layers, h, (cache, of_distance))
+        return (cache, of_distance), self._logits(h)[:, 0]
+
+    def _over_blocks(self, through: Callable) -> Callable:
+        """`through(block, h, own) -> (h, kept)` of one block after the other, compiled once.
+
+        What each has of its own, and keeps, is stacked in front.
+        """
+        kinds, streams = {"params": 0, "intermediates": 0}, {"params": True, "dropout": True}
+        return nn.scan(through, kinds, split_rngs=streams, length=self.blocks)
 
     def _embedded(self, tokens: Array) -> Array:
         """What the first block reads of tokens (B, N) in [0, K]: (B, N, D)."""

@@ -62,12 +62,13 @@ class Group:
     @functools.cached_property
     def params(self):
         embed = self["w/word_emb.emb_layers.0.weight"]
+        layers = [self.layer(i) for i in range(self.cfg["layers"])]
         return {
             "embed": embed,
             "begin": np.zeros((1, embed.shape[1]), np.float32),  # theirs predicts no first token
             "biases": np.stack([self["w/r_w_bias"], self["w/r_r_bias"]]),
             "bias": self["w/crit.out_layers.0.bias"],
-            **{f"layers_{i}": self.layer(i) for i in range(self.cfg["layers"])},
+            "layers": jax.tree.map(lambda *one: np.stack(one), *layers),
         }
 
 
@@ -93,7 +94,7 @@ def segments(group):
 
     for s in range(3):
         (logits, memory), kept = read(memory, x[:, s * places : (s + 1) * places])
-        weights = kept["intermediates"]["layers_0"]["_weights"][0]
+        weights = kept["intermediates"]["layers"]["_weights"][0][0]
         yield logits, weights, memory
 
 
