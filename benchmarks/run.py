@@ -25,6 +25,7 @@ from benchmarks import (
     maps_diffusion,
     memory,
     overhead,
+    peers,
     results,
     sized,
     soak,
@@ -96,6 +97,11 @@ BENCHMARKS = {
         lambda flags, machine: maps_diffusion.measure(flags.reference),
         "--reference=PATH of ehoogeboom/multinomial_diffusion",
     ),
+    "peers": Benchmark(
+        "masked diffusion of text beside MD4's own code",
+        lambda flags, machine: peers.measure(flags.md4),
+        "--md4=PATH of google-deepmind/md4",
+    ),
 }
 
 
@@ -162,6 +168,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--survae", action="append", default=[], metavar="PATH", help="checkout of survae_flows"
+    )
+    parser.add_argument(
+        "--md4",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="checkout of google-deepmind/md4",
     )
     parser.add_argument(
         "--paper-size", action="store_true", help="memory: the paper's network, 51.5 M parameters"

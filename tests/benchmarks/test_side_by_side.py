@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from benchmarks import maps_diffusion, processes, side_by_side, text_argmax, text_diffusion
+from benchmarks import maps_diffusion, peers, processes, side_by_side, text_argmax, text_diffusion
 
 DIFFUSION = ("ours", "reference, as shipped", "reference, our allocator")
 
@@ -55,6 +55,12 @@ def test_maps_diffusion(workers):
     rows = list(maps_diffusion.measure([], [8], repeats=4))
     works = (("train", 4), ("evaluate", 2), ("sample, 20 steps", 2))
     assert works_and_sides(rows) == [(w, side, n) for w, n in works for side in DIFFUSION]
+
+
+def test_peers(workers):
+    rows = list(peers.measure([], ["tiny"], repeats=3))
+    assert works_and_sides(rows) == [("train", side, 3) for side in DIFFUSION]
+    assert rows[0].parameters["peer"] == "MD4"
 
 
 def test_text_argmax(workers):
