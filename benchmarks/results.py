@@ -76,22 +76,31 @@ def tabulate(title: str, parameter: str, rows: Iterable[Row]) -> Iterator[Row]:
         yield row
 
 
-def write(
-    path: pathlib.Path, machine: dict[str, Any], rows: Sequence[Row], failures: dict[str, str]
-) -> None:
-    """Writes what was measured where, and what failed, as JSON."""
-    found = [dataclasses.asdict(row) for row in rows]
-    content = {"machine": machine, "rows": found, "failures": failures}
-    path.write_text(json.dumps(content, indent=2) + "\n")
+def sitting(
+    machine: dict[str, Any], rows: Sequence[Row], failures: dict[str, str]
+) -> dict[str, Any]:
+    """What was measured in one go, where and at which commit, and what failed: for JSON."""
+    return {"machine": machine, "rows": list(map(dataclasses.asdict, rows)), "failures": failures}
 
 
-def kept(path: pathlib.Path, machine: dict[str, Any]) -> list[Row]:
-    """Rows that a file has of the same machine and commit; ValueError if it is none of ours."""
-    if not path.exists():
-        return []
+def beside(earlier: Iterable[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sittings with a new one, which takes the place of what they have of its benchmarks."""
+    names = {row["name"] for row in new["rows"]} | new["failures"].keys()
+    found = []
+    for old in earlier:
+        rows = [row for row in old["rows"] if row["name"] not in names]
+        failures = {name: why for name, why in old["failures"].items() if name not in names}
+        if rows or failures:
+            found.append({**old, "rows": rows, "failures": failures})
+    return [*found, new]
+
+
+def kept(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The sittings that a file keeps; ValueError if it is none of ours."""
     try:
         found = json.loads(path.read_text())
-        same = all(found["machine"][name] == machine[name] for name in ("cpu", "cores", "commit"))
-        return [Row(**row) for row in found["rows"]] if same else []
-    except (KeyError, TypeError, ValueError) as error:
+        for old in found:
+            _ = old["machine"], [Row(**row) for row in old["rows"]], old["failures"].items()
+        return found[:]  # of a list, or TypeError
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} holds no rows of benchmarks. Move it away.") from error

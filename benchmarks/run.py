@@ -4,7 +4,7 @@
     python -m benchmarks.run --list
 
 `--keep` writes into benchmarks/results, a file for each kind of machine; what it has of other
-benchmarks at the same commit stays. `python -m benchmarks.tables` prints it.
+benchmarks stays, with its commit. `python -m benchmarks.tables` prints it.
 
 Without names, those run that need nothing but this package: minutes on two cores. Data are made up
 from a seed. One that fails says so in a line, and the others go on.
@@ -12,6 +12,7 @@ from a seed. One that fails says so in a line, and the others go on.
 
 import argparse
 import dataclasses
+import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
@@ -123,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
         KEPT.mkdir(exist_ok=True)
         flags.json = KEPT / machine.file(here)
         try:
-            earlier = results.kept(flags.json, here)
+            earlier = results.kept(flags.json) if flags.json.exists() else []
         except ValueError as error:
             sys.exit(str(error))
     for name in flags.names or [n for n, b in BENCHMARKS.items() if not b.needs]:
@@ -133,9 +134,9 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"\n{name} failed: {why}", flush=True)
         finally:  # what an interruption leaves is worth having too
             if flags.json:
-                names = {row.name for row in rows} | failures.keys()
-                others = [row for row in earlier if row.name not in names]
-                results.write(flags.json, here, [*others, *rows], failures)
+                found = results.sitting(here, rows, failures)
+                found = results.beside(earlier, found) if flags.keep else found
+                flags.json.write_text(json.dumps(found, indent=2) + "\n")
     if failures:
         sys.exit(1)
 

@@ -16,27 +16,30 @@ from typing import Any
 from benchmarks.results import ratio
 from benchmarks.run import KEPT
 
-NAMED = ("size", "flow", "dim", "work")  # parameters that tell the work
+NAMED = ("peer", "size", "flow", "dim", "work")  # parameters that tell the work
 HEAD = ["work", "ours", "reference, as shipped", "reference, our allocator"]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Prints a table for each file that has something side by side."""
+    """Prints a table for each sitting, of each file, that has something side by side."""
     given = sys.argv[1:] if arguments is None else arguments
     for path in map(pathlib.Path, given or sorted(KEPT.glob("*.json"))):
-        print("\n".join(table(json.loads(path.read_text()))))
+        found = json.loads(path.read_text())
+        for sitting in found if isinstance(found, list) else [found]:
+            for line in table(sitting):
+                print(line)
 
 
-def table(kept: dict[str, Any]) -> Iterator[str]:
+def table(sitting: dict[str, Any]) -> Iterator[str]:
     """Where it was measured, and a row for each piece of work."""
     works: dict[tuple, dict[str, dict]] = {}
-    for row in kept["rows"]:
+    for row in sitting["rows"]:
         if "side" in row["parameters"]:
             told = [str(row["parameters"][n]) for n in NAMED if n in row["parameters"]]
             works.setdefault((row["name"], *told), {})[row["parameters"]["side"]] = row
     if not works:
         return
-    here = kept["machine"]
+    here = sitting["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     yield f"{here['cpu']}, {here['cores']} cores; {versions}; commit {here['commit']}"
     yield ""

@@ -82,21 +82,25 @@ def test_what_is_kept_is_of_a_machine_and_a_commit(monkeypatch, tmp_path):
 
     monkeypatch.setattr(run, "KEPT", tmp_path / "results")
     monkeypatch.setitem(run.BENCHMARKS, "other", run.Benchmark("works too", other))
-    for names in (["good"], ["other"], ["good"]):
+    for names in (["good", "other"], ["good"]):
         run.main([*names, "--keep"])
     (file,) = (tmp_path / "results").iterdir()
     assert file.name == "a-cpu-2-cores.json"
-    rows = json.loads(file.read_text())["rows"]
-    assert [(row["name"], row["parameters"]["batch"]) for row in rows] == [
-        *[("other", 5), ("table", 1), ("table", 4)]
-    ]
+    assert kept(file) == [("none", ["other"]), ("none", ["table", "table"])]
     monkeypatch.setattr(machine, "facts", lambda: HERE | {"commit": "another"})
     run.main(["other", "--keep"])
-    assert [row["name"] for row in json.loads(file.read_text())["rows"]] == ["other"]
-    file.write_text("{}")
-    with pytest.raises(SystemExit, match="holds no rows of benchmarks. Move it away"):
-        run.main(["other", "--keep"])
-    assert file.read_text() == "{}"
+    assert kept(file) == [("none", ["table", "table"]), ("another", ["other"])]
+    for broken in ("{", "{}", '[{"rows": 1}]'):
+        file.write_text(broken)
+        with pytest.raises(SystemExit, match="holds no rows of benchmarks. Move it away"):
+            run.main(["other", "--keep"])
+        assert file.read_text() == broken
+
+
+def kept(file):
+    """Of each sitting the commit, and the names of its rows."""
+    found = json.loads(file.read_text())
+    return [(s["machine"]["commit"], [row["name"] for row in s["rows"]]) for s in found]
 
 
 def test_a_ratio_has_an_interval_where_pairs_suffice():
