@@ -4,8 +4,7 @@
 
 The alphabet is read from the file; --config.data.min_count=10 lets the rarer characters share one
 symbol, --config.data.raw_bytes takes bytes instead. The split is 90/5/5 in order. On 3 MB of
-Wikipedia text: 2.229 ± 0.009 bits/char on test text after 7000 steps, half an hour on two shared
-CPU cores.
+Wikipedia text: 2.219 ± 0.009 bits/char on test text, 38 minutes on one CPU core.
 """
 
 from ml_collections import ConfigDict
@@ -22,7 +21,7 @@ def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(
         batch_size=8,
-        num_steps=7000,
+        num_steps=6000,
         clip=1.0,
         checkpoint_every=1000,
         evaluate_every=800,
@@ -30,9 +29,9 @@ def get_config() -> ConfigDict:
     )
     config.data = dict(path="", length=256, raw_bytes=False, min_count=1)
     config.timesteps = 1000  # T, the number of diffusion steps
-    config.network = dict(width=128, blocks=2, dilations=(1,), heads=0, join_width=192)
-    config.network.update(table_width=32, dtype="float32", remat=False)
-    config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
+    config.network = dict(width=160, blocks=3, dilations=(1, 2, 4), heads=0, join_width=192)
+    config.network.update(table_width=0, dtype="float32", remat=False)
+    config.optimizer = dict(matrices=0.02, others=4e-3, warmup_steps=50)
     return config
 
 
