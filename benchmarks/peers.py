@@ -1,6 +1,6 @@
 """Our masked diffusion of text beside MD4's own code: time and memory of a training step.
 
-    python -m benchmarks.peers --md4=PATH [--sizes=tiny,small] [--repeats=7]
+    python -m benchmarks.run peers --md4=PATH
 
 PATH is a checkout of github.com/google-deepmind/md4 (Shi et al., 2024). Theirs is their model and
 loss, at the numbers of their text8 config but for the size, with AdamW and a moving average; ours
@@ -9,7 +9,6 @@ Both are JAX. Theirs runs twice, with the default allocator (as shipped) and wit
 (`keep_pages`).
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 
 from benchmarks import side_by_side
@@ -42,13 +41,11 @@ def train_gflop(size: str) -> float:
     return 6 * (dense + 2 * LENGTH * width * blocks) * BATCH * LENGTH / 1e9
 
 
-def measure(
-    md4: Sequence[str], sizes: Sequence[str] = tuple(SIZES), repeats: int = 7
-) -> Iterator[Row]:
+def measure(md4: Sequence[str], repeats: int = 7) -> Iterator[Row]:
     """Compares a training step at each size."""
     repository, file = "google-deepmind/md4", "md4/models/diffusion/md4.py"
     path = side_by_side.checkout(md4, repository, file, NEEDED, "md4")
-    for size in sizes:
+    for size in SIZES:
         workers = {
             side: Worker.start(module, pages, size, path)
             for side, (module, pages) in SIDES.items()
@@ -58,20 +55,3 @@ def measure(
             runs = side_by_side.compare(title, workers, "train", repeats, train_gflop(size))
             told = {"work": "train", "size": size, "batch": BATCH, "length": LENGTH}
             yield from side_by_side.rows("peers", {**told, "peer": "MD4"}, runs)
-
-
-def main() -> None:
-    """Parses the flags, says what runs where, and compares."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--md4", required=True, help="checkout of their code")
-    parser.add_argument("--sizes", default=",".join(SIZES), help="of " + ",".join(SIZES))
-    parser.add_argument("--repeats", type=int, default=7)
-    flags = parser.parse_args()
-    sizes = flags.sizes.split(",")
-    if unknown := set(sizes) - set(SIZES):
-        parser.error(f"--sizes takes {', '.join(SIZES)}; got {', '.join(sorted(unknown))}.")
-    side_by_side.alone(measure([flags.md4], sizes, flags.repeats))
-
-
-if __name__ == "__main__":
-    main()

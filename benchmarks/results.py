@@ -25,6 +25,15 @@ class Row:
     peak_mb: float | None = None  # of the process, or of its accelerator; None if not measured
 
 
+@dataclasses.dataclass(frozen=True)
+class Sitting:
+    """What was measured in one go: where and at which commit, and what failed and why."""
+
+    machine: Mapping[str, Any]
+    rows: Sequence[Row]
+    failures: Mapping[str, str]
+
+
 def spread(name: str, parameters: dict[str, Any], values: Sequence[float], unit: str) -> Row:
     """The row of values of a unit."""
     middle = statistics.median(values)
@@ -76,31 +85,33 @@ def tabulate(title: str, parameter: str, rows: Iterable[Row]) -> Iterator[Row]:
         yield row
 
 
-def sitting(
-    machine: dict[str, Any], rows: Sequence[Row], failures: dict[str, str]
-) -> dict[str, Any]:
-    """What was measured in one go, where and at which commit, and what failed: for JSON."""
-    return {"machine": machine, "rows": list(map(dataclasses.asdict, rows)), "failures": failures}
+def write(path: pathlib.Path, sittings: Sequence[Sitting]) -> None:
+    """Writes sittings as JSON."""
+    content = list(map(dataclasses.asdict, sittings))
+    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def beside(earlier: Iterable[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, Any]]:
+def read(path: pathlib.Path) -> list[Sitting]:
+    """What `write` wrote; ValueError if the file is none of ours."""
+    try:
+        found = [
+            Sitting(old["machine"], tuple(Row(**row) for row in old["rows"]), old["failures"])
+            for old in json.loads(path.read_text())
+        ]
+    except (KeyError, TypeError, ValueError):
+        found = []
+    if not found:
+        raise ValueError(f"{path} holds no rows of benchmarks. Move it away.")
+    return found
+
+
+def beside(earlier: Iterable[Sitting], new: Sitting) -> list[Sitting]:
     """The sittings with a new one, which takes the place of what they have of its benchmarks."""
-    names = {row["name"] for row in new["rows"]} | new["failures"].keys()
+    names = {row.name for row in new.rows} | new.failures.keys()
     found = []
     for old in earlier:
-        rows = [row for row in old["rows"] if row["name"] not in names]
-        failures = {name: why for name, why in old["failures"].items() if name not in names}
+        rows = tuple(row for row in old.rows if row.name not in names)
+        failures = {name: why for name, why in old.failures.items() if name not in names}
         if rows or failures:
-            found.append({**old, "rows": rows, "failures": failures})
+            found.append(Sitting(old.machine, rows, failures))
     return [*found, new]
-
-
-def kept(path: pathlib.Path) -> list[dict[str, Any]]:
-    """The sittings that a file keeps; ValueError if it is none of ours."""
-    try:
-        found = json.loads(path.read_text())
-        for old in found:
-            _ = old["machine"], [Row(**row) for row in old["rows"]], old["failures"].items()
-        return found[:]  # of a list, or TypeError
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} holds no rows of benchmarks. Move it away.") from error

@@ -12,7 +12,6 @@ from a seed. One that fails says so in a line, and the others go on.
 
 import argparse
 import dataclasses
-import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
@@ -47,6 +46,11 @@ class Benchmark:
     needs: str = ""  # more than the package
 
 
+CHECKOUTS = {  # flags, each to be given again for other places or repositories
+    "reference": "the authors' code that a benchmark names",
+    "survae": "didriknielsen/survae_flows",
+    "md4": "google-deepmind/md4",
+}
 KEPT = pathlib.Path(__file__).parent / "results"
 BENCHMARKS = {
     "growth": Benchmark(
@@ -124,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
         KEPT.mkdir(exist_ok=True)
         flags.json = KEPT / machine.file(here)
         try:
-            earlier = results.kept(flags.json) if flags.json.exists() else []
+            earlier = results.read(flags.json) if flags.json.exists() else []
         except ValueError as error:
             sys.exit(str(error))
     for name in flags.names or [n for n, b in BENCHMARKS.items() if not b.needs]:
@@ -134,9 +138,8 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"\n{name} failed: {why}", flush=True)
         finally:  # what an interruption leaves is worth having too
             if flags.json:
-                found = results.sitting(here, rows, failures)
-                found = results.beside(earlier, found) if flags.keep else found
-                flags.json.write_text(json.dumps(found, indent=2) + "\n")
+                found = results.Sitting(here, rows, failures)
+                results.write(flags.json, results.beside(earlier, found))
     if failures:
         sys.exit(1)
 
@@ -153,30 +156,16 @@ def collect(measured: Iterator[Row], rows: list[Row]) -> str | None:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The flags; ends with a line for an unknown name, or a file that cannot be written."""
+    """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="which; see --list")
     parser.add_argument("--list", action="store_true", help="say what there is, and what it needs")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--json", type=pathlib.Path, metavar="FILE", help="where to write")
     where.add_argument("--keep", action="store_true", help=f"write into {KEPT}")
-    parser.add_argument(
-        "--reference",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="checkout of the reference code; repeat it for several",
-    )
-    parser.add_argument(
-        "--survae", action="append", default=[], metavar="PATH", help="checkout of survae_flows"
-    )
-    parser.add_argument(
-        "--md4",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="checkout of google-deepmind/md4",
-    )
+    for flag, repository in CHECKOUTS.items():
+        what = f"checkout of {repository}"
+        parser.add_argument(f"--{flag}", action="append", default=[], metavar="PATH", help=what)
     parser.add_argument(
         "--paper-size", action="store_true", help="memory: the paper's network, 51.5 M parameters"
     )
@@ -198,13 +187,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="tpu: for machines of so many chips (default: 1,8,64)",
     )
     flags = parser.parse_args(arguments)
+    check(flags)
+    return flags
+
+
+def check(flags: argparse.Namespace) -> None:
+    """Ends with a line for an unknown name, a file that cannot be written, no time at all."""
     if unknown := [name for name in flags.names if name not in BENCHMARKS]:
         sys.exit(f"There is no benchmark {unknown[0]!r}; choose among {', '.join(BENCHMARKS)}.")
     if flags.json and not flags.json.absolute().parent.is_dir():
         sys.exit(f"--json must be in a folder that exists; got {flags.json}.")
     if not 0 < flags.minutes < float("inf"):
         sys.exit(f"--minutes must be a positive number; got {flags.minutes}.")
-    return flags
 
 
 if __name__ == "__main__":

@@ -58,9 +58,10 @@ def test_maps_diffusion(workers):
 
 
 def test_peers(workers):
-    rows = list(peers.measure([], ["tiny"], repeats=3))
-    assert works_and_sides(rows) == [("train", side, 3) for side in DIFFUSION]
-    assert rows[0].parameters["peer"] == "MD4"
+    rows = list(peers.measure([], repeats=3))
+    assert works_and_sides(rows) == [("train", side, 3) for side in (*DIFFUSION, *DIFFUSION)]
+    told = [(row.parameters["peer"], row.parameters["size"]) for row in rows[::3]]
+    assert told == [("MD4", "tiny"), ("MD4", "small")]
 
 
 def test_text_argmax(workers):

@@ -143,3 +143,40 @@ def test_no_gradient_passes_through_the_memory():
     seen = abs(slope).max(axis=(1, 2)) > 0
     assert seen.tolist() == [True] * 3 + [False] * 3
     assert abs(moved[3:]).max() > 1e-6
+
+
+def small(blocks, **numbers):
+    """A network of like blocks, and its parameters as shapes."""
+    network = networks.TransformerXL(
+        5, width=8, blocks=blocks, heads=2, inner=8, segment=3, memory=3, **numbers
+    )
+    x = jax.ShapeDtypeStruct((2, 6), jnp.int32)
+    return network, jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)), x)
+
+
+def test_the_program_does_not_grow_with_the_blocks():
+    def size(blocks):
+        network, variables = small(blocks, remat=True)
+        x = jax.ShapeDtypeStruct((2, 6), jnp.int32)
+        grad = jax.grad(lambda v, x: network.apply(v, x).sum())
+        return len(jax.jit(grad).lower(variables, x).as_text().splitlines())
+
+    assert size(2) == size(7)
+
+
+def test_every_block_starts_and_drops_in_its_own_way():
+    network, _ = small(3, attention_dropout=0.5)
+    x = jax.random.randint(jax.random.key(0), (2, 6), 0, 5)
+    variables = network.init(jax.random.key(1), x)
+    kernels = variables["params"]["layers"]["qkv"]["kernel"]
+
+    def dropped(block, name):
+        return block.name == "drop_weights"
+
+    rngs = {"dropout": jax.random.key(2)}
+    how = {"train": True, "rngs": rngs, "capture_intermediates": dropped}
+    kept = network.apply(variables, x, **how)[1]["intermediates"]["layers"]["drop_weights"]
+    masks = kept["__call__"][0] == 0  # of the first segment: (blocks, B, H, Q, Q)
+    for stacked in (kernels, masks):
+        assert len(stacked) == 3
+        assert not any((stacked[i] == stacked[i - 1]).all() for i in range(3))
