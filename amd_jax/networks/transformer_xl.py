@@ -32,7 +32,8 @@ class TransformerXL(nn.Module):
     the segment, through which no gradient passes. The first segment of a row has no memory: rows
     are independent of each other; `read` goes on from one row to the next, and a text of any
     length is read so by `models.LongMemory`. Dai et al., 2019, sec. 3, and the authors' code.
-    The blocks are compiled once, whatever their number: their parameters are stacked.
+    Parameters of the blocks are stacked. With `remat` they are one loop, compiled once; without,
+    the loop is unrolled, which is faster and suits few blocks.
     """
 
     num_classes: int  # K
@@ -49,7 +50,7 @@ class TransformerXL(nn.Module):
     attention_dropout: float = 0.0  # of the weights
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
     dtype: str = "float32"  # of products and activations; or "bfloat16"
-    remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
+    remat: bool = False  # keep the inputs of blocks only, compute them anew backwards; one loop
 
     def setup(self):
         check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, segment=self.segment)
@@ -144,12 +145,13 @@ class TransformerXL(nn.Module):
         return (cache, of_distance), self._logits(h)[:, 0]
 
     def _over_blocks(self, through: Callable) -> Callable:
-        """`through(block, h, own) -> (h, kept)` of one block after the other, compiled once.
+        """`through(block, h, own) -> (h, kept)` of one block after the other.
 
         What each has of its own, and keeps, is stacked in front.
         """
         kinds, streams = {"params": 0, "intermediates": 0}, {"params": True, "dropout": True}
-        return nn.scan(through, kinds, split_rngs=streams, length=self.blocks)
+        unroll = 1 if self.remat else self.blocks
+        return nn.scan(through, kinds, split_rngs=streams, length=self.blocks, unroll=unroll)
 
     def _embedded(self, tokens: Array) -> Array:
         """What the first block reads of tokens (B, N) in [0, K]: (B, N, D)."""
