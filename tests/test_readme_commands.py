@@ -1,7 +1,7 @@
 """Every command of the README, in order, as a reader would: relative paths, default workdirs.
 
-In a copy of the checkout, with an empty HOME. Trainings and evaluations are short; what installs,
-needs several machines, a reference checkout or an archive is left out, and counted.
+In a copy of the checkout, with an empty HOME. Trainings and evaluations are short, networks small;
+what installs, needs several machines, a reference checkout or an archive is left out, and counted.
 """
 
 import os
@@ -19,6 +19,14 @@ from tests import readme
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHORT = "--config.num_steps=4 --config.evaluate_every=0 --num_texts=4 --num_samples=2".split()
+HOLLOW = ["--config.network.width=8", "--config.network.join_width=8"]
+SMALL = {  # what makes a network small, and a chain as long as the README's --steps=100
+    "quickstart.py": [*HOLLOW, "--config.timesteps=100"],
+    "own_text.py": [*HOLLOW, "--config.timesteps=100"],
+    "argmax_quickstart.py": ["--config.network.features=16"],
+    "maps_quickstart.py": [*HOLLOW, "--config.data.height=16", "--config.data.width=16"],
+    "own_maps.py": HOLLOW,
+}
 LEFT_OUT = ('pip install -q -e ."', 'pip install "', "activate", "--coordinator", "pytest")
 
 
@@ -31,11 +39,15 @@ def short(line):
     words = [sys.executable if word == "python" else word for word in words]
     if "experiments.table4" in words:
         words.remove("--minutes=20")
-        small = "--minutes=0.01 --importance_samples=2 --num_texts=2 --config.timesteps=4"
-        return words + small.split() + ["--rows=diffusion"]
+        few = "--minutes=0.01 --importance_samples=2 --num_texts=2 --config.timesteps=4"
+        narrow = ["--config.denoiser.width=8", "--config.denoiser.join_width=8"]
+        return [*words, *few.split(), *narrow, "--rows=diffusion"]
     if "experiments.run" not in words or "--mode=sample" in words or "--mode=correct" in words:
         return words
-    return [*words, *(["--num_texts=4"] if "--mode=evaluate" in words else SHORT)]
+    if "--mode=evaluate" in words:
+        return [*words, "--num_texts=4"]
+    config = next(word for word in words if word.startswith("--config="))
+    return [*words, *SHORT, *SMALL[pathlib.Path(config).name]]
 
 
 @pytest.fixture(scope="module")
