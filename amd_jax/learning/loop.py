@@ -119,13 +119,14 @@ def train(
         return state.ema
     size = machine.parameters(state.params)
     state = devices.put(state)
+    allocator.release()  # of what compiling leaves behind, before the largest program is compiled
     train_step = steps.make_train_step(
         *(parts.objective, parts.optimizer, config.ema_decay),
         *(config.accumulate, config.clip, config.log_every, devices),
     )
     example = _batch(data, config, start + 1)
     compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
-    allocator.release()  # of what compiling leaves behind
+    allocator.release()
     machine.check_memory(compiled)
     lines, rates = machine.expectations(compiled, config, start, size)
     keeper.tell(lines)

@@ -210,12 +210,12 @@ def gradient_only(a: Array) -> Array:
     return a - jax.lax.stop_gradient(a)
 
 
-def mostly_early(u: Array) -> Array:
-    """Times for quick training: nine in ten in [0, 0.8), where context can tell, one anywhere.
+def mostly_early(u: Array, before: float = 0.8) -> Array:
+    """Times for quick training: nine in ten in [0, before), where context can tell, one anywhere.
 
     (B,) in [0, 1) -> (B,) in [0, 1).
     """
-    return jnp.where(u < 0.9, u / 0.9 * 0.8, (u - 0.9) / 0.1)
+    return jnp.where(u < 0.9, u / 0.9 * before, (u - 0.9) / 0.1)
 
 
 def random_known(rng: Key, shape: tuple[int, ...]) -> Array:

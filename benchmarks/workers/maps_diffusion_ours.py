@@ -30,9 +30,9 @@ def main() -> None:
     times, tokens = samplers.grid(STEPS)[: WALKED + 1], jnp.asarray(x)
     works = {
         "train": train,
-        "evaluate": lambda: jax.block_until_ready(bound(params, rng, tokens)),
+        "evaluate": lambda: jax.block_until_ready(bound(params(), rng, tokens)),
         f"sample, {WALKED} steps": lambda: jax.block_until_ready(
-            denoise(params, rng, tokens, times)
+            denoise(params(), rng, tokens, times)
         ),
     }
     ours.serve(works)

@@ -1,5 +1,6 @@
 """Our side of every comparison: training as `experiments.run` does it, and the matrix product."""
 
+import functools
 import sys
 from collections.abc import Callable
 
@@ -31,19 +32,22 @@ def trainer(
     devices: int | None = None,
     ema_decay: float = 0.0,
     **others: float,
-) -> tuple[Params, Callable[..., None]]:
-    """Parameters for data x (B, ...), and a function that takes a training step on x.
+) -> tuple[Callable[[], Params], Callable[..., None]]:
+    """What gives parameters for data x (B, ...), and what takes a training step on x.
 
-    The step is taken on the first `devices` of the local ones (default: all), and waited for
-    unless told otherwise; `others` are numbers of `make_train_step`.
+    The parameters are the training's, copied when first asked for. The step is taken on the first
+    `devices` of the local ones (default: all), and waited for unless told otherwise; `others` are
+    numbers of `make_train_step`.
     """
     params = jax.jit(objective.model.init)(jax.random.key(0), jnp.asarray(x, jnp.int32))
     devices = devices or jax.local_device_count()
     state = parallel.replicate(step.init_state(objective, optimizer, params), devices)
     batch = x.reshape(devices, -1, *x.shape[1:])
+    del params
     train_step = step.make_train_step(objective, optimizer, ema_decay, **others)
+    allocator.release()  # here and below as the loop does
     train_step.lower(state, rng, batch).compile()
-    allocator.release()  # as the loop does
+    allocator.release()
     held = {"state": state}
     del state
 
@@ -52,13 +56,17 @@ def trainer(
         if wait:
             jax.block_until_ready(held["state"])
 
-    return params, train
+    @functools.cache
+    def parameters() -> Params:
+        return jax.tree.map(jnp.array, parallel.unreplicate(held["state"].params))
+
+    return parameters, train
 
 
 def text_diffusion(
     denoiser: LinearTransformer, batch: int, length: int, steps: int, devices: int | None = None
-) -> tuple[Diffusion, Params, Callable[..., None]]:
-    """The paper's diffusion of random texts: model, parameters, and a training step."""
+) -> tuple[Diffusion, Callable[[], Params], Callable[..., None]]:
+    """The paper's diffusion of random texts: model, `trainer`'s parameters, and its step."""
     classes = denoiser.num_classes
     kernel = kernels.uniform(schedules.reference_cosine(steps), classes)
     model = Diffusion(kernel, denoiser, steps)

@@ -35,8 +35,8 @@ def main() -> None:
     bound, draw = jax.jit(model.elbo), jax.jit(model.sample, static_argnums=2)
     works = {
         "train": train,
-        "evaluate": lambda: jax.block_until_ready(bound(params, rng, jnp.asarray(x))),
-        "sample": lambda: jax.block_until_ready(draw(params, rng, (TEXTS[flow], LENGTH))),
+        "evaluate": lambda: jax.block_until_ready(bound(params(), rng, jnp.asarray(x))),
+        "sample": lambda: jax.block_until_ready(draw(params(), rng, (TEXTS[flow], LENGTH))),
     }
     ours.serve(works)
 

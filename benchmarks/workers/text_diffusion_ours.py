@@ -18,7 +18,7 @@ def main() -> None:
     works = {"train": train}
     for steps in (50, STEPS):
         works[f"sample {steps}"] = lambda steps=steps: jax.block_until_ready(
-            draw(params, jax.random.key(1), (TEXTS, LENGTH), steps)
+            draw(params(), jax.random.key(1), (TEXTS, LENGTH), steps)
         )
     ours.serve(works)
 

@@ -20,7 +20,7 @@ def main() -> None:
     draw, rng = jax.jit(model.sample, static_argnums=2), jax.random.key(1)
 
     def sample() -> None:
-        jax.block_until_ready(draw(params, rng, (batch, length)))
+        jax.block_until_ready(draw(params(), rng, (batch, length)))
 
     ours.serve({"train": train, "sample": sample})
 

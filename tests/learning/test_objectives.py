@@ -275,10 +275,11 @@ def test_cross_entropy_trains_a_seeing_table_towards_the_truth():
     np.testing.assert_allclose(guess, np.tile(truth, (3, 1)), atol=0.05)
 
 
-def test_mostly_early():
+@pytest.mark.parametrize("before", [0.8, 0.6])
+def test_mostly_early(before):
     u = jnp.linspace(0, 1, 1001)[:-1]
-    t = np.asarray(objectives.mostly_early(u))
+    t = np.asarray(objectives.mostly_early(u, before))
     assert ((0 <= t) & (t < 1)).all()
     share = functools.partial(np.testing.assert_allclose, atol=2e-3)
-    share((t < 0.4).mean(), 0.9 * 0.5 + 0.1 * 0.4)
-    share((t >= 0.8).mean(), 0.1 * 0.2)
+    share((t < before / 2).mean(), 0.9 * 0.5 + 0.1 * before / 2)
+    share((t >= before).mean(), 0.1 * (1 - before))

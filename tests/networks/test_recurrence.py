@@ -99,3 +99,21 @@ def test_a_new_lstm_remembers_and_its_recurrent_kernel_is_bounded():
     params = jax.jit(LSTM(4).init)(jax.random.key(0), jnp.zeros((1, 1, 2)))["params"]
     np.testing.assert_array_equal(params["bias"], np.repeat([0, 1, 0, 0], 4))
     assert 0.4 < jnp.abs(params["kernel"]).max() <= 0.5
+
+
+def test_a_gradient_makes_room_when_it_begins():
+    """As the CPU's compiler plans it: an LSTM more keeps gates, cells and states, 6 of h."""
+    features = 16
+
+    def planned(layers):
+        def loss(kernels, h):
+            for inner, kernel in kernels:
+                h = recurrence.recurrence(h @ inner, kernel)
+            return h.sum()
+
+        h = jax.ShapeDtypeStruct((8, 64, features), jnp.float32)
+        kernel = jax.ShapeDtypeStruct((features, 4 * features), jnp.float32)
+        step = jax.jit(jax.grad(loss)).lower([(kernel, kernel)] * layers, h).compile()
+        return step.memory_analysis().temp_size_in_bytes / (4 * h.size)
+
+    assert planned(10) - planned(4) < 6 * 8

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from amd_jax.networks.primitives.matmul import transposed_matmul
+from amd_jax.networks.primitives.recompute import ordered
 from amd_jax.types import Array
 
 
@@ -47,7 +48,7 @@ def _forward(x, kernel):
 
 
 def _backward(residuals, d_y):
-    x, kernel = residuals
+    (x, kernel), d_y = ordered(residuals, d_y)  # patches before that would be kept, all of them
     d_x = plain_convolve(d_y, kernel[::-1, ::-1].swapaxes(2, 3))
     channels, features = kernel.shape[2:]
     if channels <= features:

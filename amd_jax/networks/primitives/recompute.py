@@ -33,26 +33,30 @@ def anew(f: Callable, *, cpu_only: bool = False) -> Callable:
         return f(*arguments), arguments
 
     def backward(arguments, d_out):
-        arguments, d_out = _ordered(arguments, d_out, cpu_only)
+        arguments, d_out = ordered(arguments, d_out, cpu_only)
         return jax.vjp(f, *arguments)[1](d_out)
 
     function.defvjp(forward, backward)
     return function
 
 
-def _ordered(arguments: tuple, d_out: Any, cpu_only: bool) -> tuple[tuple, Any]:
-    """Both, the arguments not to be had before the gradient of the output."""
+def ordered(arguments: tuple, d_out: Any, cpu_only: bool = False) -> tuple[tuple, Any]:
+    """Both, the first argument not to be had before the gradient of the output; it is an array."""
 
     def tied(arguments, d_out):
         x, *others = arguments
-        leaves = jax.tree.leaves(d_out)
-        first = next(d for d in leaves if jnp.issubdtype(d.dtype, jnp.inexact)).ravel()[0]
-        return (x + (0 * first).astype(x.dtype), *others), d_out
+        return (x + zero_after(d_out).astype(x.dtype), *others), d_out
 
     def otherwise(*both):
         return both if cpu_only else lax.optimization_barrier(both)
 
     return lax.platform_dependent(arguments, d_out, cpu=tied, default=otherwise)
+
+
+def zero_after(tree: Any) -> Array:
+    """A zero () that is not to be had before an array of the tree is: XLA does not drop 0 x."""
+    leaves = jax.tree.leaves(tree)
+    return 0 * next(d for d in leaves if jnp.issubdtype(d.dtype, jnp.inexact)).ravel()[0]
 
 
 def recomputed(module: Callable, remat: bool = True, *, cpu_only: bool = False) -> Callable:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from amd_jax.networks.primitives.matmul import at_least_single, product, transposed_matmul
+from amd_jax.networks.primitives.recompute import ordered, zero_after
 from amd_jax.types import Array
 
 
@@ -82,34 +83,36 @@ def _forward(gates, kernel, reverse, start):
 
 def _backward(reverse, residuals, d_h):
     activated, c, h, kernel, start = residuals
-    c_before = _before(c, 0, reverse)
-    if start is not None:
-        c_before = c_before.at[-1 if reverse else 0].set(start.T)
+    first, back = (len(c) - 1, -1) if reverse else (0, 1)
+    begin = 0.0 if start is None else start.T
 
     def step(carry, n):
-        d_c, d_state = carry
+        d_c, d_state, d_gates = carry
         i, f, g, o = jnp.split(activated[n], 4)
         d_state += lax.dynamic_index_in_dim(d_h, n, axis=1, keepdims=False).T
         tanh_c = jnp.tanh(c[n])
         d_c += d_state * o * (1 - tanh_c**2)
-        d_i, d_f = d_c * g * i * (1 - i), d_c * c_before[n] * f * (1 - f)
+        c_before = jnp.where(n == first, begin, c[n - back])
+        d_i, d_f = d_c * g * i * (1 - i), d_c * c_before * f * (1 - f)
         d_g, d_o = d_c * i * (1 - g**2), d_state * tanh_c * o * (1 - o)
-        d_gates = jnp.concatenate([d_i, d_f, d_g, d_o]).astype(kernel.dtype)
-        return (d_c * f, product(kernel, d_gates)), d_gates.T
+        own = jnp.concatenate([d_i, d_f, d_g, d_o]).astype(kernel.dtype)
+        d_gates = lax.dynamic_update_index_in_dim(d_gates, own.T, n, axis=0)
+        return (d_c * f, product(kernel, own), d_gates), None
 
-    end = (jnp.zeros_like(c[0]),) * 2
-    (d_c, _), d_gates = lax.scan(step, end, jnp.arange(len(c)), reverse=not reverse)
-    d_gates = d_gates.swapaxes(0, 1)
-    rows = (z.reshape(-1, z.shape[-1]) for z in (_before(h, 1, reverse), d_gates))
+    nothing = jnp.zeros_like(c[0])
+    shape = (len(c), len(d_h), kernel.shape[1])
+    empty = jnp.full(shape, zero_after(d_h), kernel.dtype)  # plain zeros would lie there all along
+    end = (nothing, nothing, empty)
+    (d_c, _, d_gates), _ = lax.scan(step, end, jnp.arange(len(c)), reverse=not reverse)
+    (h,), d_gates = ordered((h,), d_gates.swapaxes(0, 1))
+    rows = (z.reshape(-1, z.shape[-1]) for z in (_before(h, reverse), d_gates))
     return d_gates, transposed_matmul(*rows), None if start is None else d_c.T
 
 
 recurrence.defvjp(_forward, _backward)
 
 
-def _before(z, axis, reverse):
-    """z of the step before, zeros at the first."""
-    length = z.shape[axis]
-    start, ends = (1, (0, 1)) if reverse else (0, (1, 0))
-    z = lax.slice_in_dim(z, start, start + length - 1, axis=axis)
-    return jnp.pad(z, [ends if i == axis else (0, 0) for i in range(z.ndim)])
+def _before(h, reverse):
+    """The states h (B, L, H) of the step before, zeros at the first."""
+    kept, ends = (h[:, 1:], (0, 1)) if reverse else (h[:, :-1], (1, 0))
+    return jnp.pad(kept, ((0, 0), ends, (0, 0)))
