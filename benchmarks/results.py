@@ -15,9 +15,9 @@ class Row:
 
     name: str  # of the benchmark, and of its table
     parameters: dict[str, Any]
-    median: float
-    min: float
-    max: float
+    median: float | None  # None, and the next two, of what could not run
+    min: float | None
+    max: float | None
     repeats: int
     unit: str
     values: tuple[float, ...] = ()  # in the order of measuring
@@ -88,7 +88,7 @@ def tabulate(title: str, parameter: str, rows: Iterable[Row]) -> Iterator[Row]:
 def write(path: pathlib.Path, sittings: Sequence[Sitting]) -> None:
     """Writes sittings as JSON."""
     content = list(map(dataclasses.asdict, sittings))
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read(path: pathlib.Path) -> list[Sitting]:

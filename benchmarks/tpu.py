@@ -10,7 +10,6 @@ sampler for one chip; XLA says what they need, and the data sheet how fast they 
 import importlib.util
 import itertools
 import json
-import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -84,7 +83,7 @@ def row(where: dict[str, Any], numbers: dict[str, float]) -> Row:
     if size := numbers.get("too_large"):
         print(f"{told:26}{size / 1e9:7.2f}     NO", flush=True)
         more = {"fits": False, "batch": numbers["batch"]}
-        return Row("tpu", where | more, *(math.nan,) * 3, 0, "s", peak_mb=size / 1e6)
+        return Row("tpu", where | more, *(None,) * 3, 0, "s", peak_mb=size / 1e6)
     peak, room, speed = SHEETS[where["chip"]]
     seconds = max(numbers["flops"] / peak, numbers["bytes"] / speed)
     size = numbers["arguments"] + numbers["temporary"]

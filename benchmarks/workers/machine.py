@@ -25,12 +25,20 @@ def cpu() -> str:
 
 
 def commit() -> str:
-    """The git commit of this checkout, marked if it has changes; or "none"."""
-    command = ["git", "-C", os.path.dirname(__file__), "describe", "--always", "--dirty"]
+    """The git commit of this checkout, marked if it has changes but for results; or "none"."""
+    others = (":/", ":(top,exclude)benchmarks/results")
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        name = _git("describe", "--always")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *others)
     except (OSError, subprocess.CalledProcessError):
         return "none"
+    return f"{name}-dirty" if changed else name
+
+
+def _git(*words: str) -> str:
+    """What git says of this checkout."""
+    command = ["git", "-C", os.path.dirname(__file__), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def versions() -> dict[str, str]:

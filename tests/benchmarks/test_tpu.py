@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import tpu
+from benchmarks import results, tpu
 
 PROGRAM = """
   %all-reduce.3 = (f32[8,4]{1,0}, bf16[]) all-reduce(%a, %b), channel_id=1
@@ -46,7 +46,7 @@ def test_a_row_says_whether_it_fits_and_how_fast_it_is_at_most(monkeypatch, caps
 
 
 @pytest.mark.usefixtures("compiler")
-def test_what_is_too_large_or_fails_costs_no_other_row(monkeypatch, capsys):
+def test_what_is_too_large_or_fails_costs_no_other_row(monkeypatch, capsys, tmp_path):
     def ask(worker, keep, text, *others, **environment):
         if json.loads(text)["topology"] == "v5e:1x1":
             return {"train": {"batch": 64, "too_large": 66.8e9}}
@@ -56,8 +56,11 @@ def test_what_is_too_large_or_fails_costs_no_other_row(monkeypatch, capsys):
 
     monkeypatch.setattr(tpu, "ask", ask)
     measured = tpu.measure(["text8_masked"], [1, 8], ["v5e"])
-    fits = [next(measured).parameters["fits"] for _ in range(3)]
-    assert fits == [False, False, True]
+    rows = tuple(next(measured) for _ in range(3))
+    assert [row.parameters["fits"] for row in rows] == [False, False, True]
+    results.write(tmp_path / "rows.json", [results.Sitting({}, rows, {})])
+    (kept,) = results.read(tmp_path / "rows.json")
+    assert [row.median for row in kept.rows] == [None, None, rows[2].median]
     with pytest.raises(tpu.Failure, match="hung"):
         next(measured)
     assert "66.80     NO" in capsys.readouterr().out
