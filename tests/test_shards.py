@@ -56,6 +56,7 @@ def compared():
     return rows
 
 
+@pytest.mark.slow
 def test_parameters_and_optimiser_are_divided():
     (whole, one), (divided, half) = compared()[1], compared()[2]
     assert whole == 0  # the same program on every device

@@ -242,6 +242,7 @@ def test_the_bound_of_a_thousand_steps_is_the_continuous_one(name, denoiser):
     np.testing.assert_allclose(many, endless, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_the_rate_of_noise_in_sight_is_that_of_its_authors():
     """λ E 1[x_t = u] (1 - d(u) - 1[x_0 ≠ u] (1 + log d(x_0))), λ = -α' / (1 - α), over x_t.
 

@@ -44,7 +44,7 @@ def noise(model, rng):
     return kernels.draw_prior(model.kernel, rng, (DRAWS, zoo.LENGTH))
 
 
-@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("grid", quick(GRIDS, "uneven"))
 def test_follows_the_law_of_the_chain(walk, grid):
     model, params, ancestral = walk
     start = noise(model, jax.random.key(0))

@@ -14,6 +14,7 @@ def rows_of(number):
     return np.stack(np.unravel_index(flat, DATA.shape), axis=1).astype(np.int32)
 
 
+@pytest.mark.slow
 def test_the_truth_is_weighed_exactly_and_found_as_often_as_it_is_likely():
     rows, size = rows_of(2000), 2
     found = filling.trial(MODEL, {}, rows, size)

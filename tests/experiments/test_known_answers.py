@@ -99,6 +99,7 @@ def test_what_is_not_known_is_refused():
         known_answers_row.build(config, None)
 
 
+@pytest.mark.slow
 def test_what_is_exact_is_the_expectation_over_all_rows(monkeypatch):
     row = compare.opened("known_answers_row:xor", ["--config.family=discrete_flow"])
     run, bound = row.run, row.bounds[0]

@@ -52,6 +52,7 @@ def test_a_run_without_its_data_has_a_page(loaded, tmp_path):
     assert len(seen.all("mark")) > 2
 
 
+@pytest.mark.slow
 def test_after_a_training_test_rows_are_corrected(loaded, tmp_path):
     run, params = loaded
     run = dataclasses.replace(run, held=run.data)

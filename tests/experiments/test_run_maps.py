@@ -57,6 +57,7 @@ def assert_shows_maps(pixels):
     assert len(found) > 2
 
 
+@pytest.mark.slow
 def test_training_reports_all_of_itself(trained):
     workdir, result = trained
     assert result.ending is None, result.ending

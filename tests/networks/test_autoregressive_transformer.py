@@ -19,6 +19,7 @@ def shaken(network, v=V):
     return jax.tree.map(lambda w: w + 0.2 * rng.standard_normal(w.shape).astype("f"), params)
 
 
+@pytest.mark.slow
 def test_a_scalar_moves_the_parameters_of_later_ones_only():
     params, v = shaken(NETWORK), V[:1]
     moved = v + jnp.eye(v.size).reshape(-1, *v.shape[1:])
@@ -27,6 +28,7 @@ def test_a_scalar_moves_the_parameters_of_later_ones_only():
     np.testing.assert_array_equal(moves, np.tril(np.ones((v.size, v.size)), -1))
 
 
+@pytest.mark.slow
 def test_taps_show_what_lies_near_without_attention():
     def moved_by_the_first(taps):
         network = NETWORK.clone(taps=taps)
@@ -50,6 +52,7 @@ def test_the_inverse_walks_back():
     np.testing.assert_allclose(np.log(diagonal).sum(), log_slope[0], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_octaves_tell_apart_what_lies_close_together():
     near = jnp.tile(jnp.array([0.0, 0.1])[:, None, None], (1, 4, 1))
 

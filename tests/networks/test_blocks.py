@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from amd_jax.networks.blocks import Block
+from tests.variants import quick
 
 TEXT, MAP = (2, 6, 8), (2, 4, 4, 8)
 CASES = {  # shape of what goes in, the block's numbers
@@ -12,7 +13,7 @@ CASES = {  # shape of what goes in, the block's numbers
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", quick(CASES, "attention"))
 def test_a_block_starts_as_the_identity_and_is_one_no_more_once_its_way_back_opens(name):
     shape, numbers = CASES[name]
     block = Block(**numbers)

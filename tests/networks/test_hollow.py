@@ -20,7 +20,7 @@ SIZES = {
 }
 
 
-@pytest.fixture(scope="module", params=quick(SIZES, "attention"))
+@pytest.fixture(scope="module", params=quick(SIZES, "convolutions"))
 def network(request):
     """Logits as a function of x_t and t, with parameters that open every path."""
     module = networks.Hollow(

@@ -90,6 +90,7 @@ COMPILED = named(
     "causal_transformer",
     "causal_lstm",
     "transformer_xl",
+    "autoregressive_transformer",
 )
 
 

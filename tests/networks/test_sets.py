@@ -27,6 +27,7 @@ def test_outputs_move_with_the_elements_and_see_all_of_them():
     assert (change[1] == 0).all()
 
 
+@pytest.mark.slow
 def test_log_scales_are_bounded():
     params = jax.tree.map(lambda w: 30 * w, parameters())
     bounds = params["params"]["bounds"]

@@ -7,6 +7,7 @@ import pytest
 
 from amd_jax.networks import taps
 from amd_jax.networks.taps import Taps
+from tests.variants import quick
 
 K, D = 5, 3
 OFFSETS = {"text": ((1,), (3,), (-2,)), "map": ((0, 1), (1, -1), (2, 0))}
@@ -31,7 +32,7 @@ def by_hand(kernel, x, offsets, known=None):
 
 @pytest.mark.parametrize("told", [False, True])
 @pytest.mark.parametrize("most", [K, 1024], ids=["looked up", "multiplied"])
-@pytest.mark.parametrize("kind", OFFSETS)
+@pytest.mark.parametrize("kind", quick(OFFSETS, "text"))
 def test_rows_of_what_lies_around_are_added(kind, most, told, monkeypatch):
     monkeypatch.setattr(taps, "LOOKED_UP", most)
     x, layer = X[kind], Taps(D, K, OFFSETS[kind])

@@ -164,6 +164,7 @@ def test_the_program_does_not_grow_with_the_blocks():
     assert size(2) == size(7)
 
 
+@pytest.mark.slow
 def test_every_block_starts_and_drops_in_its_own_way():
     network, _ = small(3, attention_dropout=0.5)
     x = jax.random.randint(jax.random.key(0), (2, 6), 0, 5)

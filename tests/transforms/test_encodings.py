@@ -115,6 +115,7 @@ def test_a_lattice_fills_its_cube_evenly(number, dim):
     assert 0.95 <= away.min() < 1.2
 
 
+@pytest.mark.slow
 def test_classes_start_apart():
     encoding, _ = baselines.mixture_encoding((0.0,) * 27, 3, apart=4.0)
     x = jnp.arange(27)[None]

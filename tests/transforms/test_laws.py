@@ -9,6 +9,7 @@ from scipy import stats
 
 from amd_jax.transforms import laws
 from tests import enumeration
+from tests.variants import quick
 
 LOC, SCALE = 0.4, 0.7
 THETA = jnp.array([LOC, np.log(SCALE)])
@@ -48,7 +49,7 @@ def test_density_and_draws_are_those_of_scipy(name):
     assert stats.kstest(drawn, law.cdf).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("name", DISCRETE)
+@pytest.mark.parametrize("name", quick(DISCRETE, "categorical", "discretized_logistic"))
 def test_probabilities_sum_to_one_and_draws_follow_them(name):
     family, theta, values = DISCRETE[name]
     p = np.exp(family.log_prob(theta, jnp.asarray(values)))
@@ -119,7 +120,7 @@ def family_of(name):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("kind", ["fixed", "learned", "conditional"])
+@pytest.mark.parametrize("kind", quick(["fixed", "learned", "conditional"], "conditional"))
 def test_laws_sum_their_family_over_the_event(kind, name):
     family = family_of(name)
     context = jnp.array([[0, 1, 0], [1, 1, 0]])  # (B, L)
