@@ -9,8 +9,6 @@ was revealed may be corrected. On 3 MB of Wikipedia text: 2.144 ± 0.010 bits/ch
 34 minutes on one CPU core.
 """
 
-import functools
-
 from ml_collections import ConfigDict
 
 from amd_jax import models, networks
@@ -55,7 +53,7 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     denoiser = networks.Hollow(len(kernel.prior), log_frequencies=frequencies, **config.network)
     sampler = samplers.Ancestral(steps=config.sampling_steps)
     model = models.Diffusion(kernel, denoiser, steps=None, samplers=(sampler,))
-    early = functools.partial(objectives.mostly_early, before=config.mostly_before)
-    objective = objectives.CrossEntropy(model, warp=early)
+    warp = objectives.mostly_before(config.mostly_before)
+    objective = objectives.CrossEntropy(model, warp=warp)
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objective, optimizer)

@@ -210,12 +210,17 @@ def gradient_only(a: Array) -> Array:
     return a - jax.lax.stop_gradient(a)
 
 
-def mostly_early(u: Array, before: float = 0.8) -> Array:
-    """Times for quick training: nine in ten in [0, before), where context can tell, one anywhere.
+def mostly_before(limit: float) -> Callable[[Array], Array]:
+    """Times for quick training: nine in ten in [0, limit), where context can tell, one anywhere.
 
-    (B,) in [0, 1) -> (B,) in [0, 1).
+    A function of u (B,) in [0, 1) to (B,) in [0, 1); ValueError for a limit beyond (0, 1].
     """
-    return jnp.where(u < 0.9, u / 0.9 * before, (u - 0.9) / 0.1)
+    if not 0 < limit <= 1:
+        raise ValueError(f"mostly_before must be in (0, 1], as times are; got {limit}. Try 0.6.")
+    return lambda u: jnp.where(u < 0.9, u / 0.9 * limit, (u - 0.9) / 0.1)
+
+
+mostly_early = mostly_before(0.8)
 
 
 def random_known(rng: Key, shape: tuple[int, ...]) -> Array:

@@ -275,11 +275,17 @@ def test_cross_entropy_trains_a_seeing_table_towards_the_truth():
     np.testing.assert_allclose(guess, np.tile(truth, (3, 1)), atol=0.05)
 
 
-@pytest.mark.parametrize("before", [0.8, 0.6])
-def test_mostly_early(before):
+@pytest.mark.parametrize("limit", [0.8, 0.6])
+def test_mostly_before(limit):
     u = jnp.linspace(0, 1, 1001)[:-1]
-    t = np.asarray(objectives.mostly_early(u, before))
+    t = np.asarray(objectives.mostly_before(limit)(u))
     assert ((0 <= t) & (t < 1)).all()
     share = functools.partial(np.testing.assert_allclose, atol=2e-3)
-    share((t < before / 2).mean(), 0.9 * 0.5 + 0.1 * before / 2)
-    share((t >= before).mean(), 0.1 * (1 - before))
+    share((t < limit / 2).mean(), 0.9 * 0.5 + 0.1 * limit / 2)
+    share((t >= limit).mean(), 0.1 * (1 - limit))
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.01, float("nan")])
+def test_times_mostly_before_what_is_no_time_are_refused(limit):
+    with pytest.raises(ValueError, match=r"mostly_before must be in \(0, 1\]"):
+        objectives.mostly_before(limit)

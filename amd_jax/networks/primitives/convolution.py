@@ -48,10 +48,11 @@ def _forward(x, kernel):
 
 
 def _backward(residuals, d_y):
-    (x, kernel), d_y = ordered(residuals, d_y)  # patches before that would be kept, all of them
+    x, kernel = residuals
     d_x = plain_convolve(d_y, kernel[::-1, ::-1].swapaxes(2, 3))
     channels, features = kernel.shape[2:]
     if channels <= features:
+        (x,), d_y = ordered((x,), d_y)  # else the patches of all layers are there all along
         d_kernel = transposed_matmul(_patches(x), d_y.reshape(-1, features))
         return d_x, d_kernel.reshape(kernel.shape)
     d_kernel = transposed_matmul(x.reshape(-1, channels), _patches(d_y))
