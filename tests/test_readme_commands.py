@@ -47,7 +47,7 @@ def short(line):
     if "--mode=evaluate" in words:
         return [*words, "--num_texts=4"]
     config = next(word for word in words if word.startswith("--config="))
-    return [*words, *SHORT, *SMALL[pathlib.Path(config).name]]
+    return [*words, *SHORT, *SMALL.get(pathlib.Path(config).name, [])]
 
 
 @pytest.fixture(scope="module")
