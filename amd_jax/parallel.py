@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.extend.core import ClosedJaxpr
 
 from amd_jax import narrator, processes
 from amd_jax.types import Array, Key
@@ -120,6 +121,10 @@ class Copies:
         """
         return over_devices(f, in_axes=(0, None, 0), donate_argnums=0)
 
+    def traced(self, step: Callable, *arguments: Any) -> ClosedJaxpr:
+        """The program of what `over` made, before it is compiled."""
+        return jax.make_jaxpr(step)(*arguments)
+
 
 def settled(arrays: Any) -> Any:
     """The arrays, which on a CPU are waited for: collectives that queue there can deadlock."""
@@ -146,14 +151,23 @@ def unreplicate(tree: Any) -> Any:
     return jax.tree.map(lambda a: np.asarray(a.addressable_data(0))[0], tree)
 
 
-def own(x: Array) -> Array:
-    """The part of this process: (B, ...) -> (local devices, B / devices, ...).
+def own_rows(number: int) -> slice:
+    """Which of so many rows are this process's.
 
-    B is the batch of all devices of all processes, and a multiple of their number.
+    Their number is that of all devices of all processes, and a multiple of how many these are.
     """
-    parts = x.reshape(jax.device_count(), -1, *x.shape[1:])
-    first = jax.process_index() * jax.local_device_count()
-    return parts[first : first + jax.local_device_count()]
+    each = number // jax.device_count() * jax.local_device_count()
+    return slice(jax.process_index() * each, (jax.process_index() + 1) * each)
+
+
+def own(x: Array) -> Array:
+    """The part of this process: (B, ...) -> (local devices, B / devices, ...)."""
+    return per_device(x[own_rows(len(x))])
+
+
+def per_device(x: Array) -> Array:
+    """This process's rows, divided: (b, ...) -> (local devices, b / local devices, ...)."""
+    return x.reshape(jax.local_device_count(), -1, *x.shape[1:])
 
 
 def own_keys(rng: Key) -> Key:

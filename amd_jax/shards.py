@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr
 
 from amd_jax import parallel
 from amd_jax.types import Array
@@ -59,6 +60,10 @@ class Shards:
     def over(self, f: Callable) -> Callable:
         """As `parallel.Copies.over` has it."""
         return _Divided(self, f)
+
+    def traced(self, step: Callable, *arguments: Any) -> ClosedJaxpr:
+        """As `parallel.Copies.traced`."""
+        return step.trace(*arguments).jaxpr
 
     def copied(self) -> jax.sharding.NamedSharding:
         """How what is the same for all lies."""

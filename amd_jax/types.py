@@ -24,7 +24,9 @@ class Dataset(Protocol):
 
     To add one: a class with these members, in the experiment file or in `data/`. Nothing slow
     happens before one of them is asked for. A data set whose rows leave some of its data out has
-    `content(split)` beside them, all of it as one array: by that a run knows its data again.
+    `content(split)` beside them, all of it as one array: by that a run knows its data again. One
+    whose `batch` takes a slice, `part`, makes only these of the B rows: so each process of
+    several makes its own.
     """
 
     facts: Facts  # what a model needs to know of the data; a run keeps it

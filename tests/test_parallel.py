@@ -14,6 +14,15 @@ def test_a_batch_is_taken_apart_and_put_together():
     np.testing.assert_array_equal(parallel.gather(own), x)
 
 
+def test_rows_of_each_process(monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: 6)
+    found = []
+    for process in range(3):
+        monkeypatch.setattr(jax, "process_index", lambda process=process: process)
+        found += range(12)[parallel.own_rows(12)]
+    assert found == list(range(12))
+
+
 def test_replicate_and_back():
     tree = {"a": np.arange(3.0), "b": (np.int32(4),)}
     there = parallel.replicate(tree)

@@ -49,14 +49,16 @@ def permutation(seed: int, epoch: int, num_rows: int) -> np.ndarray:
     return order
 
 
-def epoch_rows(seed: int, step: int, batch_size: int, num_rows: int) -> np.ndarray:
-    """Indices of the rows of a batch, (B,): every epoch is a new permutation of all rows.
+def epoch_rows(
+    seed: int, step: int, batch_size: int, num_rows: int, part: slice = slice(None)
+) -> np.ndarray:
+    """Indices of the rows of a batch, (B,), or of a part: every epoch permutes all rows anew.
 
     Epochs follow each other without a gap, so a batch may hold the end of one and the start of
     the next, and no row is left out when `batch_size` does not divide `num_rows`.
     """
-    epochs, places = np.divmod(step * batch_size + np.arange(batch_size), num_rows)
-    picked = np.empty(batch_size, dtype=np.int64)
+    epochs, places = np.divmod(step * batch_size + np.arange(batch_size)[part], num_rows)
+    picked = np.empty(len(places), dtype=np.int64)
     for epoch in np.unique(epochs):
         here = epochs == epoch
         picked[here] = permutation(seed, int(epoch), num_rows)[places[here]]
@@ -64,11 +66,16 @@ def epoch_rows(seed: int, step: int, batch_size: int, num_rows: int) -> np.ndarr
 
 
 def crop_rows(
-    seed: int, step: int, batch_size: int, stream: np.ndarray, length: int
+    seed: int,
+    step: int,
+    batch_size: int,
+    stream: np.ndarray,
+    length: int,
+    part: slice = slice(None),
 ) -> np.ndarray:
-    """Rows cut from a token stream (N,) at uniform offsets: (B, length)."""
+    """Rows cut from a token stream (N,) at uniform offsets: (B, length), or a part of them."""
     offsets = generator(seed, step).integers(len(stream) - length + 1, size=batch_size)
-    return stream[offsets[:, None] + np.arange(length)]
+    return stream[offsets[part, None] + np.arange(length)]
 
 
 def split_90_5_5(data: np.ndarray) -> dict[str, np.ndarray]:

@@ -81,37 +81,42 @@ class Maps:
 
         return self._splits(split, check)
 
-    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
-        """Training maps, uint8 (B, H, W): a pure function of (seed, step)."""
+    def batch(
+        self, seed: int, step: int, batch_size: int, part: slice = slice(None)
+    ) -> np.ndarray:
+        """Training maps, uint8 (B, H, W): see `Dataset`."""
         maps = self.rows("train")
         if len(maps) < batch_size:
             raise ValueError(
                 f"A batch needs as many training maps; {self.name} has {len(maps)}, fewer than "
                 f"{batch_size}. Use batch_size={len(maps)} or less."
             )
-        x = maps[epoch_rows(seed, step, batch_size, len(maps))]
-        return augmented(x, seed, step) if self.augment else x
+        x = maps[epoch_rows(seed, step, batch_size, len(maps), part)]
+        return augmented(x, seed, step, batch_size, part) if self.augment else x
 
     @functools.cached_property
     def _splits(self) -> Splits:
         return Splits(self.maps, self.name)
 
 
-def augmented(x: np.ndarray, seed: int, step: int) -> np.ndarray:
-    """Maps (B, H, W), each shifted by up to 7 % of its sides, half of them mirrored: (B, H, W).
+def augmented(
+    x: np.ndarray, seed: int, step: int, batch_size: int, part: slice = slice(None)
+) -> np.ndarray:
+    """Maps of a batch, each shifted by up to 7 % of its sides, half of them mirrored: (b, H, W).
 
     That is: padded by repeating the edge, cropped at random, and flipped left to right with
-    probability 1/2. A pure function of (seed, step). Hoogeboom et al., 2021, released code.
+    probability 1/2. What befalls a map is a pure function of (seed, step) and of its place in
+    the batch; x (b, H, W) is the `part` of it. Hoogeboom et al., 2021, released code.
     """
-    (size, height, width), rng = x.shape, generator(AUGMENTATION + seed, step)
+    (height, width), rng = x.shape[1:], generator(AUGMENTATION + seed, step)
     pad_rows, pad_columns = round(PADDING * height), round(PADDING * width)
-    down = rng.integers(-pad_rows, pad_rows + 1, size=(size, 1))
-    right = rng.integers(-pad_columns, pad_columns + 1, size=(size, 1))
-    mirrored = rng.random((size, 1)) < 0.5
+    down = rng.integers(-pad_rows, pad_rows + 1, size=(batch_size, 1))[part]
+    right = rng.integers(-pad_columns, pad_columns + 1, size=(batch_size, 1))[part]
+    mirrored = (rng.random((batch_size, 1)) < 0.5)[part]
     rows = np.clip(np.arange(height) + down, 0, height - 1)  # clipping repeats the edge
     columns = np.clip(np.arange(width) + right, 0, width - 1)
     columns = np.where(mirrored, columns[:, ::-1], columns)
-    return x[np.arange(size)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return x[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def colours(num_classes: int) -> np.ndarray:

@@ -81,12 +81,14 @@ class Text:
         stream = self.stream(split)
         return stream[: len(stream) // self.length * self.length].reshape(-1, self.length)
 
-    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
-        """Training rows, uint8 (B, length): a pure function of (seed, step)."""
+    def batch(
+        self, seed: int, step: int, batch_size: int, part: slice = slice(None)
+    ) -> np.ndarray:
+        """Training rows, uint8 (B, length): see `Dataset`."""
         if self.crops:
-            return crop_rows(seed, step, batch_size, self.stream("train"), self.length)
+            return crop_rows(seed, step, batch_size, self.stream("train"), self.length, part)
         rows = self.rows("train")
-        return rows[epoch_rows(seed, step, batch_size, len(rows))]
+        return rows[epoch_rows(seed, step, batch_size, len(rows), part)]
 
     @functools.cached_property
     def _splits(self) -> Splits:

@@ -36,9 +36,11 @@ class Toy:
         bits = self.facts.statistics["entropy_bits"]
         return bits * math.prod(self.facts.event_shape) * math.log(2)
 
-    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
-        """Fresh draws, uint8 (B, ...): a pure function of (seed, step)."""
-        return self.draw(generator(seed, step), batch_size).astype(np.uint8)
+    def batch(
+        self, seed: int, step: int, batch_size: int, part: slice = slice(None)
+    ) -> np.ndarray:
+        """Fresh draws, uint8 (B, ...): see `Dataset`."""
+        return self.draw(generator(seed, step), batch_size).astype(np.uint8)[part]
 
     def rows(self, split: str) -> np.ndarray:
         """Draws that stay the same: uint8 (N, ...)."""

@@ -6,6 +6,7 @@ a run (`runs/keeper.py`), or nobody.
 
 import contextlib
 import dataclasses
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ import optax
 from ml_collections import ConfigDict
 
 from amd_jax import parallel
-from amd_jax.learning import allocator, machine, signals
+from amd_jax.learning import allocator, machine, signals, work
 from amd_jax.learning import step as steps
 from amd_jax.learning.numbers import check_numbers
 from amd_jax.learning.step import TrainState
@@ -125,10 +126,11 @@ def train(
         *(config.accumulate, config.clip, config.log_every, devices),
     )
     example = _batch(data, config, start + 1)
+    flops = work.flops(devices.traced(train_step, state, rng, example)) / jax.device_count()
     compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
     allocator.release()
     machine.check_memory(compiled)
-    lines, rates = machine.expectations(compiled, config, start, size)
+    lines, rates = machine.expectations(flops, config, start, size)
     keeper.tell(lines)
     keeper.begun(start, config.num_steps)
     clock = machine.Clock(start, rates)
@@ -228,9 +230,11 @@ class _Run:
 
 def _batch(data: Dataset, config: ConfigDict, step: int) -> np.ndarray:
     """The rows of this process at a step, (devices, B / devices, ...); ValueError for no token."""
-    x = data.batch(config.seed, step - 1, config.batch_size)
+    asked, part = (config.seed, step - 1, config.batch_size), parallel.own_rows(config.batch_size)
+    alone = "part" in inspect.signature(data.batch).parameters
+    x = data.batch(*asked, part=part) if alone else data.batch(*asked)[part]
     categorical.check_tokens(x, data.facts.num_classes)
-    return parallel.own(x)
+    return parallel.per_device(x)
 
 
 def _start(

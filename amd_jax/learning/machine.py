@@ -33,10 +33,12 @@ MATMUL_SIZE = {"cpu": 1024, "gpu": 8192, "tpu": 8192}
 
 
 def expectations(
-    compiled: jax.stages.Compiled, config: ConfigDict, start: int, size: int
+    work: float, config: ConfigDict, start: int, size: int
 ) -> tuple[str, Callable[[float], dict[str, float]]]:
-    """What is known of a run before it begins, in lines, and of a speed in steps/s, as metrics."""
-    work = flops(compiled) * config.accumulate  # of a device
+    """What is known of a run before it begins, in lines, and of a speed in steps/s, as metrics.
+
+    Of a step whose products take a device `work` FLOP, and a model of `size` parameters.
+    """
     rate, source = peak()
     left = config.num_steps - start
     lines = [f"{describe()}: {size:,} parameters, batch {config.batch_size}"]
@@ -89,15 +91,6 @@ def describe() -> str:
 def parameters(params: Any) -> int:
     """How many numbers a tree of parameters holds."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
-
-
-def flops(compiled: jax.stages.Compiled) -> float:
-    """Floating-point operations of one call on one device, as XLA counts them; 0 if it cannot.
-
-    A loop's body counts once, so what recurs over positions is undercounted.
-    """
-    found = compiled.cost_analysis() or {}
-    return float(found.get("flops", 0.0))
 
 
 def peak() -> tuple[float, str]:

@@ -88,7 +88,7 @@ def variants(x: np.ndarray, pad_rows: int, pad_columns: int) -> dict[bytes, int]
 def test_augmentation_is_uniform_over_shifts_and_flips(shape, padding):
     x = draw(1, *shape, k=256)[0]
     numbers = variants(x, *padding)
-    many = maps.augmented(np.broadcast_to(x, (4000, *shape)), seed=0, step=3)
+    many = maps.augmented(np.broadcast_to(x, (4000, *shape)), 0, 3, 4000)
     got = np.array([numbers[copy.tobytes()] for copy in many])  # KeyError: no such copy
     enumeration.assert_drawn_from(got, np.full(len(numbers), 1 / len(numbers)))
 
@@ -96,10 +96,10 @@ def test_augmentation_is_uniform_over_shifts_and_flips(shape, padding):
 def test_augmentation_is_a_pure_function_and_leaves_its_input_alone():
     x = draw(16, 32, 64)
     before = x.copy()
-    want = maps.augmented(x, seed=1, step=2)
-    np.testing.assert_array_equal(maps.augmented(x, seed=1, step=2), want)
-    for other in (dict(seed=1, step=3), dict(seed=2, step=2)):
-        assert (maps.augmented(x, **other) != want).any()
+    want = maps.augmented(x, 1, 2, 16)
+    np.testing.assert_array_equal(maps.augmented(x, 1, 2, 16), want)
+    for seed, step in ((1, 3), (2, 2)):
+        assert (maps.augmented(x, seed, step, 16) != want).any()
     np.testing.assert_array_equal(x, before)
 
 

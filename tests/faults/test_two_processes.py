@@ -240,6 +240,26 @@ def test_kills_at_random_moments(victim, tmp_path, unbroken, report):
             place = fresh(tmp_path)
 
 
+def test_divided_between_the_two_and_killed(place, unbroken, report):
+    """Parameters and optimiser shared by two processes: the run of two that have all of it."""
+    flags = ["--config.shards=2"]
+    with pair(place, flags=flags) as processes:
+        until(lambda: step(place) > 4, *processes)
+        processes[1].kill()
+        other = end(processes[0])
+    report("kill -9 of one of two that share the state", "the other ends, one line", other)
+    assert_one_line(other, *LOST)
+    with pair(place, flags=flags) as processes:
+        found = [end(process, limit=400) for process in processes]
+    assert [one.status for one in found] == [0, 0], found
+    (got, got_lines), (want, want_lines) = ending(place / RUN), unbroken[1]
+    losses = [lines[0]["loss_bits_per_char"] for lines in (got_lines, want_lines)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    # sums over parts are added in another order, and 120 steps make 1.5e-4 of that
+    apart = jax.tree.map(lambda a, b: np.abs(a - b).max(), got.ema, want.ema)
+    assert max(jax.tree.leaves(apart)) < 3e-3
+
+
 def fresh(folder):
     """A new place in a folder."""
     return experiments(pathlib.Path(tempfile.mkdtemp(dir=folder)))

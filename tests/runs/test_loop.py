@@ -13,7 +13,7 @@ import numpy as np
 import optax
 import pytest
 
-from amd_jax import models
+from amd_jax import models, parallel
 from amd_jax.experiment import Experiment, Parts, load_run, open_run
 from amd_jax.learning import loop, objectives
 from amd_jax.runs import folder
@@ -166,6 +166,22 @@ def test_bad_tokens_stop_training(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo.Pairs, "batch", lambda *_: np.full((8, 2), 3, np.uint8))
     with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
         train(tmp_path)
+
+
+def test_a_process_asks_for_its_own_rows(monkeypatch):
+    """A data set that cannot make a part of a batch makes all of it, to the same end."""
+    monkeypatch.setattr(parallel, "own_rows", lambda number: slice(number // 2, number))
+    config, asked = Experiment.open(SOURCE).config(), []
+
+    class Parted(zoo.Pairs):
+        def batch(self, seed, step, batch_size, part=slice(None)):
+            asked.append(part)
+            return super().batch(seed, step, batch_size)[part]
+
+    want = zoo.Pairs().batch(config.seed, 2, 8)[4:].reshape(2, 2, 2)
+    for data in (zoo.Pairs(), Parted()):
+        np.testing.assert_array_equal(loop._batch(data, config, 3), want)
+    assert asked == [slice(4, 8)]
 
 
 class Fragile(Scale):
