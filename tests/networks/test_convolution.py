@@ -30,7 +30,7 @@ def test_values_and_gradients_are_those_of_the_plain_twin(shape):
 
     found, wanted = (
         jax.jit(both, static_argnums=0)(f)
-        for f in (convolution.convolve_by_patches, convolution.plain_convolve)
+        for f in (convolution.correlating_convolve, convolution.plain_convolve)
     )
     for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(got, want, atol=5e-5)
@@ -45,13 +45,13 @@ def test_it_is_the_definition():
     np.testing.assert_allclose(convolution.convolve(x, shifted)[0, :, :, 0], want, atol=1e-6)
 
 
-def test_patches_are_not_kept():
-    """As the CPU's compiler plans it: a layer more keeps its map, and not nine of them."""
+def test_copies_of_a_map_are_not_kept():
+    """As the CPU's compiler plans it: a layer more keeps its map, and no copies of it."""
 
     def planned(layers):
         def loss(kernels, x):
             for kernel in kernels:
-                x = jnp.tanh(convolution.convolve_by_patches(x, kernel))
+                x = jnp.tanh(convolution.correlating_convolve(x, kernel))
             return x.sum()
 
         x = jax.ShapeDtypeStruct((4, 16, 16, 16), jnp.float32)

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from amd_jax.networks.primitives.matmul import transposed_matmul
 from amd_jax.networks.primitives.recompute import ordered
 from amd_jax.types import Array
 
@@ -28,7 +27,7 @@ def convolve(x: Array, kernel: Array) -> Array:
 
     Outside of the map x is zero.
     """
-    return lax.platform_dependent(x, kernel, cpu=convolve_by_patches, default=plain_convolve)
+    return lax.platform_dependent(x, kernel, cpu=correlating_convolve, default=plain_convolve)
 
 
 def plain_convolve(x: Array, kernel: Array) -> Array:
@@ -38,8 +37,8 @@ def plain_convolve(x: Array, kernel: Array) -> Array:
 
 
 @jax.custom_vjp
-def convolve_by_patches(x: Array, kernel: Array) -> Array:
-    """As `convolve`; its gradient is a product with the 3x3 patches of the narrower map."""
+def correlating_convolve(x: Array, kernel: Array) -> Array:
+    """As `convolve`; the gradient of the kernel is one `correlation`."""
     return plain_convolve(x, kernel)
 
 
@@ -50,22 +49,35 @@ def _forward(x, kernel):
 def _backward(residuals, d_y):
     x, kernel = residuals
     d_x = plain_convolve(d_y, kernel[::-1, ::-1].swapaxes(2, 3))
-    channels, features = kernel.shape[2:]
-    if channels <= features:
-        (x,), d_y = ordered((x,), d_y)  # else the patches of all layers are there all along
-        d_kernel = transposed_matmul(_patches(x), d_y.reshape(-1, features))
-        return d_x, d_kernel.reshape(kernel.shape)
-    d_kernel = transposed_matmul(x.reshape(-1, channels), _patches(d_y))
-    d_kernel = d_kernel.reshape(channels, 3, 3, features).transpose(1, 2, 0, 3)
-    return d_x, d_kernel[::-1, ::-1]
+    (x,), d_y = ordered((x,), d_y)  # else what is made of x for all layers is there all along
+    if x.shape[-1] <= d_y.shape[-1]:  # the narrower map is turned
+        return d_x, correlation(x, d_y)
+    return d_x, correlation(d_y, x)[::-1, ::-1].swapaxes(2, 3)
 
 
-convolve_by_patches.defvjp(_forward, _backward)
+correlating_convolve.defvjp(_forward, _backward)
 
 
-def _patches(x: Array) -> Array:
-    """What every place sees of x (B, H, W, C), row by row: (B H W, 9 C)."""
-    _, height, width, channels = x.shape
-    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    places = [x[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-    return lax.optimization_barrier(jnp.concatenate(places, axis=-1).reshape(-1, 9 * channels))
+def correlation(x: Array, y: Array) -> Array:
+    """Σ_bhw x[b, h + i - 1, w + j - 1] y[b, h, w]: (B, H, W, C), (B, H, W, O) -> (3, 3, C, O).
+
+    One product, of x at three columns and y at three rows: three copies of each, not nine of one.
+    """
+    channels, features = x.shape[-1], y.shape[-1]
+    turned = lax.optimization_barrier(jnp.moveaxis(_padded(x, 2), -1, 0))
+    columns = lax.optimization_barrier(jnp.stack(_shifted(turned, 3)))
+    rows = lax.optimization_barrier(jnp.concatenate(_shifted(_padded(y, 1), 1)[::-1], axis=-1))
+    found = columns.reshape(3 * channels, -1) @ rows.reshape(-1, 3 * features)
+    return found.reshape(3, channels, 3, features).transpose(2, 0, 1, 3)
+
+
+def _padded(x: Array, axis: int) -> Array:
+    """With a zero at both ends of an axis, and in memory: what x is made of is computed once."""
+    ends = [(int(i == axis), int(i == axis)) for i in range(x.ndim)]
+    return lax.optimization_barrier(jnp.pad(x, ends))
+
+
+def _shifted(padded: Array, axis: int) -> list[Array]:
+    """What lies before, at and after each place of an axis, which is padded."""
+    size = padded.shape[axis] - 2
+    return [lax.slice_in_dim(padded, i, i + size, axis=axis) for i in range(3)]
