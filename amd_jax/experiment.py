@@ -15,27 +15,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import jax
-import numpy as np
 from ml_collections import ConfigDict
 
 from amd_jax import facts as facts_
-from amd_jax import parallel
+from amd_jax import fitting
 from amd_jax import source as sources
-from amd_jax.evaluation import report
 from amd_jax.facts import Facts
 from amd_jax.learning import loop
 from amd_jax.learning.loop import Parts
-from amd_jax.learning.numbers import LONG, check_numbers, numbers
-from amd_jax.learning.profile import traced
-from amd_jax.models import bounds
-from amd_jax.runs import checkpoints, documents, grids, lock, record, stored
+from amd_jax.learning.numbers import LONG, numbers
+from amd_jax.runs import checkpoints, documents, grids, record, stored
 from amd_jax.runs import folder as folders
 from amd_jax.runs.folder import Contents
-from amd_jax.runs.keeper import Keeper
 from amd_jax.types import Dataset, Params
 
-__all__ = ["LONG", "Experiment", "Parts", "Run", "load_run", "numbers", "open_run", "train"]
+__all__ = ["LONG", "Experiment", "Parts", "Run", "load_run", "numbers", "open_run"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +60,15 @@ class Run:
         now = contents._replace(facts=_json(found.facts), digests=digests(found))
         folders.check_data(self.workdir or "this run", contents, now)
         return found
+
+    def fit(
+        self, workdir: str | Path, *, init_from: str | Path | None = None, **how: Any
+    ) -> tuple["Run", Params]:
+        """Trains it in a folder, or goes on with what is there: see `Experiment.fit`."""
+        begun = None if init_from is None else load_run(init_from)
+        params = fitting.train(self, workdir, begun, **how)
+        trained = {"workdir": Path(workdir), "step": self.config.num_steps}
+        return dataclasses.replace(self, **trained), params
 
     def load(self, *, best: bool = False) -> tuple["Run", Params]:
         """The run at the step of its newest sound checkpoint, or of its best, and its parameters.
@@ -221,42 +224,8 @@ class Experiment:
         """
         config = self.config() if config is None else config
         run = self.at(config, self.open_data(config))
-        others = {"profile": profile, "evaluate": evaluate}
-        return train(run, workdir, extend=extend, init_from=init_from, **others)
-
-
-def train(
-    run: Run,
-    workdir: str | Path,
-    *,
-    extend: bool = False,
-    init_from: str | Path | None = None,
-    profile: bool = False,
-    evaluate: loop.Evaluate | None = None,
-) -> tuple[Run, Params]:
-    """Trains a run in a folder, or goes on with it: see `Experiment.fit`."""
-    check_numbers(run.config)
-    lock.check_local(workdir)
-    workdir, contents = Path(workdir), run.contents()
-    fresh = _fresh_parameters(run)
-    params = None if init_from is None else _others(init_from, run, fresh)
-    parallel.check_same("config, experiment file and data", json.dumps(contents, indent=0))
-    identity = ""
-    if parallel.is_first():
-        identity = folders.claim(workdir, contents, file=run.experiment.file, extend=extend)
-    rows = run.data.rows("train")
-    nats_per_bit = np.log(2) * run.facts.lengths(rows).mean()
-    with Keeper(workdir, identity, nats_per_bit, run.facts.unit) as keeper:
-        params = loop.train(
-            run.parts,
-            run.data,
-            run.config,
-            keeper,
-            params=params,
-            evaluate=evaluate or _validation(run),
-            traced=functools.partial(traced, workdir / "profile") if profile else None,
-        )
-    return dataclasses.replace(run, workdir=workdir, step=run.config.num_steps), params
+        how = {"extend": extend, "profile": profile, "evaluate": evaluate}
+        return run.fit(workdir, init_from=init_from, **how)
 
 
 def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
@@ -311,54 +280,6 @@ def digests(data: Dataset) -> dict[str, str]:
     """A checksum of each split of a data set, by which its content is known."""
     content = getattr(data, "content", data.rows)
     return {split: record.digest(content(split)) for split in data.splits}
-
-
-def _validation(run: Run) -> loop.Evaluate | None:
-    """What is measured on the way: the default bound on some rows of the validation split."""
-    if "validation" not in run.data.splits:
-        return None
-
-    def evaluate(params: Params) -> dict[str, float]:
-        number = run.config.evaluate_texts
-        found, _ = report.bits(run.model, params, run.data, split="validation", number=number)
-        for line in getattr(run.model, "told", lambda _: [])(params):
-            stored.say(line)
-        name = f"validation_{bounds.of(run.model)[0].name}_bits_per_{run.facts.unit}"
-        error = {f"{name}_error": found.error} if found.examples > 1 else {}
-        return {name: found.bits, **error}
-
-    return evaluate
-
-
-def _fresh_parameters(run: Run) -> Params:
-    """Shapes of fresh parameters; what does not fit the data raises ValueError."""
-    rows = min(run.config.batch_size, 8)
-    x = jax.ShapeDtypeStruct((rows, *run.facts.event_shape), np.int32)
-    return jax.eval_shape(run.model.init, jax.random.key(0), x)
-
-
-def _others(workdir: str | Path, run: Run, fresh: Params) -> Params:
-    """The parameters of another run, to start from; ValueError unless they fit this one."""
-    other, params = load_run(workdir)
-    for name in ("kind", "num_classes", "alphabet"):
-        theirs, mine = (_json(facts).get(name) for facts in (other.facts, run.facts))
-        if theirs != mine:
-            raise ValueError(
-                f"A run starts from one on the same tokens; {name} is {theirs!r} in {workdir}, "
-                f"and {mine!r} here."
-            )
-    shapes = [
-        {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
-        for tree in (params, fresh)
-    ]
-    if shapes[0] != shapes[1]:
-        name = sorted(dict(shapes[0].items() ^ shapes[1].items()))[0]
-        theirs, mine = (found.get(name, "missing") for found in shapes)
-        raise ValueError(
-            f"A run starts from one of the same model; {name} is {theirs} in {workdir}, and "
-            f"{mine} here. Use the same numbers of the network."
-        )
-    return params
 
 
 def _json(facts: Facts) -> dict[str, Any]:

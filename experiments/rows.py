@@ -189,7 +189,7 @@ def trained(row: Row, workdir: Path, minutes: float, steps: int | None) -> Row:
     config.num_steps = number
     print(f"\n{row.title}: {number} steps", flush=True)
     run = run.experiment.at(config, run.data)  # its optimiser knows the number of steps
-    run, _ = experiments.train(run, workdir)
+    run, _ = run.fit(workdir)
     return dataclasses.replace(row, run=run)
 
 

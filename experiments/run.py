@@ -44,13 +44,8 @@ def train(asked: Asked, workdir: Path | str) -> None:
     tell(run.facts.summary(sizes))  # a training goes on if nobody reads
     if asked.extend:
         _tell_extension(workdir, config)
-    run, params = experiments.train(
-        run,
-        workdir,
-        extend=asked.extend,
-        init_from=asked.init_from,
-        profile=asked.profile,
-    )
+    how = {"extend": asked.extend, "profile": asked.profile}
+    run, params = run.fit(workdir, init_from=asked.init_from, **how)
     if asked.best:
         run, params = run.load(best=True)
     session = Session(run, params, asked, choice)
