@@ -75,7 +75,7 @@ def test_writes_a_page_and_where_it_can_a_picture(workdir):
 
 def test_the_same_again_trains_and_measures_nothing(argv, workdir, monkeypatch):
     before = (workdir / "compare.md").read_text()
-    monkeypatch.setattr(experiments, "train", None)
+    monkeypatch.setattr(experiments.Run, "fit", None)
     monkeypatch.setattr(report, "bits", None)
     monkeypatch.setattr(gallery, "samples", None)
     compare.main(argv)
@@ -83,7 +83,7 @@ def test_the_same_again_trains_and_measures_nothing(argv, workdir, monkeypatch):
 
 
 def test_a_new_sampler_is_all_that_is_measured(argv, workdir, monkeypatch):
-    monkeypatch.setattr(experiments, "train", None)
+    monkeypatch.setattr(experiments.Run, "fit", None)
     monkeypatch.setattr(report, "bits", None)
     compare.main([*argv, "--sampler=euler --steps=3"])
     found = (workdir / "compare.md").read_text()

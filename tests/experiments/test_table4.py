@@ -58,7 +58,7 @@ def test_writes_table_and_picture(workdir):
 
 def test_finished_rows_are_kept_and_one_without_figures_goes_on(flags, workdir, monkeypatch):
     before = (workdir / "compare.md").read_text()
-    monkeypatch.setattr(experiments, "train", None)
+    monkeypatch.setattr(experiments.Run, "fit", None)
     table4.main(flags)
     assert (workdir / "compare.md").read_text() == before
 
