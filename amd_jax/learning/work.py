@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 
@@ -50,8 +49,3 @@ def _programs(values: Any) -> Iterator[ClosedJaxpr | Jaxpr]:
             yield from _programs(value)
         elif isinstance(value, ClosedJaxpr | Jaxpr):
             yield value
-
-
-def of(function: Any, *arguments: Any) -> float:
-    """`flops` of a call, whose arguments may be told by their shapes."""
-    return flops(jax.make_jaxpr(function)(*arguments))

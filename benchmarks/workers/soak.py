@@ -14,7 +14,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from amd_jax import experiment as experiments
+from amd_jax import Experiment, fitting
 from amd_jax.learning.loop import Interrupted
 from amd_jax.runs.keeper import Keeper
 from benchmarks.workers import ours
@@ -121,10 +121,10 @@ def main() -> None:
     """Trains as `Experiment.fit` does until the time is over, and prints the samples."""
     ours.keep_pages()
     asked = json.loads(sys.argv[1])
-    experiment = experiments.Experiment.open("experiments/quickstart.py")
+    experiment = Experiment.open("experiments/quickstart.py")
     config = configured(experiment.config(), asked["changes"])
     watch = Watch(asked["minutes"], asked["every"])
-    experiments.Keeper = counting(watch)  # all else is what `fit` does for a user
+    fitting.Keeper = counting(watch)  # all else is what `fit` does for a user
     with tempfile.TemporaryDirectory() as workdir:
         try:
             experiment.fit(workdir, config)

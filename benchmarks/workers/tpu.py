@@ -36,25 +36,24 @@ def main() -> None:
     batch = (len(chips), config.batch_size // len(chips), *facts.event_shape)
     step = shapes.train_step(parts, config, devices)
     traced = step.trace(state, rng, jax.ShapeDtypeStruct(batch, np.uint8))
-    found = {"train": told(traced, batch[1], work.flops(traced.jaxpr) / len(chips))}
+    in_full = {"flops": work.flops(traced.jaxpr) / len(chips)}  # every turn of a loop
+    found = {"train": told(traced.lower(), batch[1]) | in_full}
     if len(chips) == 1:
         draw = jax.jit(
             lambda params, rng: parts.model.sample(params, rng, (SAMPLES, *facts.event_shape)),
             in_shardings=devices.copied(),
         )
-        found["sample"] = told(draw.trace(state.params, rng), SAMPLES)
+        found["sample"] = told(draw.lower(state.params, rng), SAMPLES)
     print(json.dumps(found))
 
 
-def told(traced: jax.stages.Traced, batch: int, flops: float = 0.0) -> dict[str, float]:
-    """What one chip has to hold, compute, read and write, and send.
-
-    Of loops one turn, as XLA counts it; but for FLOPs that are given.
+def told(lowered: jax.stages.Lowered, batch: int) -> dict[str, float]:
+    """What one chip has to hold, compute, read and write, and send; loops count once.
 
     Of what is too large for it, what it would have to hold is all that the compiler says.
     """
     try:
-        program = traced.lower().compile()
+        program = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         wanted = re.search(r"RESOURCE_EXHAUSTED.*?\(([\d.]+)G\)", str(error))
         if wanted is None:
@@ -67,7 +66,7 @@ def told(traced: jax.stages.Traced, batch: int, flops: float = 0.0) -> dict[str,
         "temporary": memory.temp_size_in_bytes
         + memory.output_size_in_bytes
         - memory.alias_size_in_bytes,
-        "flops": flops or cost.get("flops", 0.0),
+        "flops": cost.get("flops", 0.0),
         "bytes": cost.get("bytes accessed", 0.0),
         "sent": sent(program.as_text()),
     }

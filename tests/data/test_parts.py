@@ -29,7 +29,7 @@ def test_parts_are_rows_of_the_batch(name):
 
 def test_a_part_does_not_touch_other_rows(monkeypatch):
     """What lies in a file is read where it is asked for, and nowhere else."""
-    data = text.Text(None, 6, {"train": np.arange(240, dtype=np.uint8)})
+    data = text.Text(None, 6, {"train": ROWS})
     touched = []
 
     class Watched(np.ndarray):

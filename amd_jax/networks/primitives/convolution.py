@@ -8,8 +8,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from amd_jax.networks.primitives.depthwise import shifts
+from amd_jax.networks.primitives.matmul import transposed_matmul
 from amd_jax.networks.primitives.recompute import ordered
 from amd_jax.types import Array
+
+COLUMNS = ((0, 1), (0, 0), (0, -1))  # x[w + j - 1], for j = 0, 1, 2
+ROWS = ((-1, 0), (0, 0), (1, 0))  # d_y[h - i + 1], for i = 0, 1, 2
 
 
 def conv_general_dilated(x, kernel, window_strides, padding, **more):
@@ -38,7 +43,10 @@ def plain_convolve(x: Array, kernel: Array) -> Array:
 
 @jax.custom_vjp
 def correlating_convolve(x: Array, kernel: Array) -> Array:
-    """As `convolve`; the gradient of the kernel is one `correlation`."""
+    """As `convolve`; the gradient of the kernel is one product of maps.
+
+    Of x at three columns with the gradient at three rows: three copies of each, not nine of one.
+    """
     return plain_convolve(x, kernel)
 
 
@@ -49,35 +57,16 @@ def _forward(x, kernel):
 def _backward(residuals, d_y):
     x, kernel = residuals
     d_x = plain_convolve(d_y, kernel[::-1, ::-1].swapaxes(2, 3))
-    (x,), d_y = ordered((x,), d_y)  # else what is made of x for all layers is there all along
-    if x.shape[-1] <= d_y.shape[-1]:  # the narrower map is turned
-        return d_x, correlation(x, d_y)
-    return d_x, correlation(d_y, x)[::-1, ::-1].swapaxes(2, 3)
+    (x,), d_y = ordered((x,), d_y)  # else the copies of all layers are there all along
+    d_kernel = transposed_matmul(_beside(x, COLUMNS), _beside(d_y, ROWS))  # (3 C, 3 O)
+    channels, features = kernel.shape[2:]
+    return d_x, d_kernel.reshape(3, channels, 3, features).transpose(2, 0, 1, 3)
 
 
 correlating_convolve.defvjp(_forward, _backward)
 
 
-def correlation(x: Array, y: Array) -> Array:
-    """Σ_bhw x[b, h + i - 1, w + j - 1] y[b, h, w]: (B, H, W, C), (B, H, W, O) -> (3, 3, C, O).
-
-    One product, of x at three columns and y at three rows: three copies of each, not nine of one.
-    """
-    channels, features = x.shape[-1], y.shape[-1]
-    turned = lax.optimization_barrier(jnp.moveaxis(_padded(x, 2), -1, 0))
-    columns = lax.optimization_barrier(jnp.stack(_shifted(turned, 3)))
-    rows = lax.optimization_barrier(jnp.concatenate(_shifted(_padded(y, 1), 1)[::-1], axis=-1))
-    found = columns.reshape(3 * channels, -1) @ rows.reshape(-1, 3 * features)
-    return found.reshape(3, channels, 3, features).transpose(2, 0, 1, 3)
-
-
-def _padded(x: Array, axis: int) -> Array:
-    """With a zero at both ends of an axis, and in memory: what x is made of is computed once."""
-    ends = [(int(i == axis), int(i == axis)) for i in range(x.ndim)]
-    return lax.optimization_barrier(jnp.pad(x, ends))
-
-
-def _shifted(padded: Array, axis: int) -> list[Array]:
-    """What lies before, at and after each place of an axis, which is padded."""
-    size = padded.shape[axis] - 2
-    return [lax.slice_in_dim(padded, i, i + size, axis=axis) for i in range(3)]
+def _beside(x: Array, offsets: tuple[tuple[int, int], ...]) -> Array:
+    """Shifted copies of maps side by side, place by place: (B, H, W, C) -> (B H W, 3 C)."""
+    copies = jnp.concatenate(shifts(x, offsets), axis=-1)
+    return lax.optimization_barrier(copies.reshape(-1, copies.shape[-1]))

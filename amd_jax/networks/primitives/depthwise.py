@@ -31,7 +31,7 @@ def depthwise(h: Array, taps: Array, offsets: tuple[tuple[int, ...], ...]) -> Ar
     H (B, ..., D), taps (J, D). One padded copy of h serves all taps, and one of the gradient. The
     sums are in the dtype of the taps, the result is in that of h.
     """
-    total = sum(tap * near for tap, near in zip(taps, _shifted(h, offsets), strict=True))
+    total = sum(tap * near for tap, near in zip(taps, shifts(h, offsets), strict=True))
     return total.astype(h.dtype)
 
 
@@ -42,15 +42,15 @@ def _depthwise_forward(h, taps, offsets):
 def _depthwise_backward(offsets, residuals, d_out):
     h, taps = residuals
     places, wide = tuple(range(h.ndim - 1)), d_out.astype(taps.dtype)
-    d_taps = jnp.stack([(near * wide).sum(places) for near in _shifted(h, offsets)])
+    d_taps = jnp.stack([(near * wide).sum(places) for near in shifts(h, offsets)])
     return depthwise(d_out, taps, tuple(tuple(-n for n in far) for far in offsets)), d_taps
 
 
 depthwise.defvjp(_depthwise_forward, _depthwise_backward)
 
 
-def _shifted(h: Array, offsets: tuple[tuple[int, ...], ...]) -> list[Array]:
-    """`shift(h, *far)` for every one of the offsets."""
+def shifts(h: Array, offsets: tuple[tuple[int, ...], ...]) -> list[Array]:
+    """`shift(h, *far)` for every one of the offsets, as parts of one padded copy."""
     before = [max(0, *steps) for steps in zip(*offsets, strict=True)]
     behind = [max(0, *(-n for n in steps)) for steps in zip(*offsets, strict=True)]
     none = (0, 0)
