@@ -41,7 +41,7 @@ def test_a_kind_of_ones_own_comes_back():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"kind": "sounds"}, "of the kind arrays, text, .* got 'sounds'"),
+        ({"kind": "sounds"}, "of the kind arrays, .*maps, .*points, .*text; got 'sounds'"),
         ({"kind": "text", "pitch": 3}, "not the facts of text: .*'pitch'"),
         ({"kind": "text", "num_classes": 3, "event_shape": [2], "alphabet": "ab"}, "2 symbols"),
         ({"kind": "arrays", "num_classes": 1, "event_shape": [2]}, "2 classes or more"),

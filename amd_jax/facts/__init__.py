@@ -1,0 +1,49 @@
+"""Facts: what a model, its samples and its reports need to know of data, as values.
+
+A run keeps the facts of its data, so that it can be sampled from, and its samples be shown,
+without them. `Facts` will do for rows of any shape; text, maps and points of a plane have more.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amd_jax.facts.maps import MapFacts
+from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, PlaneFacts
+from amd_jax.facts.text import UNKNOWN_SIGN, TextFacts
+
+__all__ = [
+    "NOISE_SIGN",
+    "UNKNOWN_SIGN",
+    "UNUSED_SIGN",
+    "Facts",
+    "MapFacts",
+    "PlaneFacts",
+    "TextFacts",
+    "from_json",
+    "tuples",
+]
+
+
+def from_json(fields: Mapping[str, Any]) -> Facts:
+    """The facts that `Facts.to_json` gave; ValueError if this program has no such kind."""
+    known = {kind.kind: kind for kind in _kinds(Facts)}
+    fields = {name: tuples(value) for name, value in fields.items()}
+    kind = fields.pop("kind", None)
+    if kind not in known:
+        raise ValueError(f"Facts are of the kind {', '.join(sorted(known))}; got {kind!r}.")
+    try:
+        return known[kind](**fields)
+    except TypeError as error:
+        raise ValueError(f"These are not the facts of {kind}: {error}.") from error
+
+
+def _kinds(kind: type[Facts]) -> list[type[Facts]]:
+    """A class and all below it; of two with one kind the later one counts."""
+    return [kind, *(below for direct in kind.__subclasses__() for below in _kinds(direct))]
+
+
+def tuples(value: Any) -> Any:
+    """JSON's lists as tuples."""
+    if isinstance(value, dict):
+        return {name: tuples(item) for name, item in value.items()}
+    return tuple(map(tuples, value)) if isinstance(value, list) else value

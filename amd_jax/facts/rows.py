@@ -1,0 +1,93 @@
+"""Rows of integers: what is to be known of any data, and of points of a plane."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+UNUSED_SIGN = "\ufffd"  # shows a code that stands for no class
+NOISE_SIGN = "░"  # shows a state that is noise only, such as a mask
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """Rows of integers in [0, K), all of one shape.
+
+    To add a kind of data: a frozen subclass with a `kind` of its own, whose further fields are
+    numbers, strings, and tuples of these (they are saved as JSON); it may stand in the experiment
+    file. Its `show` says how a row looks.
+    """
+
+    num_classes: int  # K
+    event_shape: tuple[int, ...]  # of one row
+    name: str = "data"
+    unit: str = "dim"  # what one token is called where bits are counted: "char", "pixel"
+    frequencies: tuple[float, ...] = ()  # (K,), share of each class in the training data
+    statistics: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+
+    kind: ClassVar[str] = "arrays"
+    rows: ClassVar[str] = "rows"  # what rows are called
+    num_samples: ClassVar[int] = 4  # how many are drawn unless a number is given
+
+    def __post_init__(self):
+        """Raises ValueError for numbers that cannot be."""
+        object.__setattr__(self, "event_shape", tuple(int(n) for n in self.event_shape))
+        object.__setattr__(self, "frequencies", tuple(float(p) for p in self.frequencies))
+        if self.num_classes < 2:
+            raise ValueError(
+                f"Data have 2 classes or more; {self.name} has {self.num_classes}. "
+                "With one class there is nothing to learn."
+            )
+        if min(self.event_shape, default=1) < 1:
+            raise ValueError(f"A row has 1 token or more; got the shape {self.event_shape}.")
+        if len(self.frequencies) not in (0, self.num_classes):
+            raise ValueError(
+                f"Frequencies are one number for each of {self.num_classes} classes; "
+                f"{self.name} has {len(self.frequencies)}."
+            )
+
+    @property
+    def log_frequencies(self) -> tuple[float, ...]:
+        """log of the frequencies, (K,): where a network's output may start."""
+        if not self.frequencies:
+            raise ValueError(f"The facts of {self.name} hold no frequencies.")
+        return tuple(np.log(self.frequencies).tolist())
+
+    def lengths(self, x: np.ndarray) -> np.ndarray:
+        """How many tokens of each row (N, ...) count: int64 (N,)."""
+        return np.full(len(x), math.prod(self.event_shape))
+
+    def show(self, x: Sequence[int] | np.ndarray) -> str:
+        """One row as text, whatever states it holds."""
+        signs = {-1: UNUSED_SIGN}
+        tokens = np.ravel(np.asarray(x)).tolist()
+        return " ".join(
+            signs.get(k, str(k) if k < self.num_classes else NOISE_SIGN) for k in tokens
+        )
+
+    def summary(self, sizes: Mapping[str, int]) -> str:
+        """What it is, with the number of rows of each split, in a line or two."""
+        shape = " x ".join(map(str, self.event_shape)) or "1"
+        return f"{self.name}: {listed(sizes)} rows of {shape}, {self.num_classes} classes"
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, and the kind, as JSON's values."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
+
+@dataclasses.dataclass(frozen=True)
+class PlaneFacts(Facts):
+    """Points of a plane: the row and the column of a cell in a grid of K x K."""
+
+    unit: str = "coordinate"
+
+    kind: ClassVar[str] = "points"
+    rows: ClassVar[str] = "points"
+    num_samples: ClassVar[int] = 20_000
+
+
+def listed(sizes: Mapping[str, int]) -> str:
+    """The number of rows of each split, in a line."""
+    return ", ".join(f"{split} {number:,}" for split, number in sizes.items())

@@ -1,0 +1,106 @@
+"""Rows of characters: an alphabet, and the coding of texts."""
+
+import codecs
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, listed
+
+UNKNOWN_SIGN = "\ufffd"  # in an alphabet: any character that is too rare to have a place there
+
+
+@dataclasses.dataclass(frozen=True)
+class TextFacts(Facts):
+    """Rows of characters: token k is `alphabet[k]`, or without an alphabet the byte k of utf-8."""
+
+    unit: str = "char"
+    alphabet: str | None = None
+    padding: int | None = None  # the token that ends a row, and fills it up; none: rows are full
+
+    kind: ClassVar[str] = "text"
+    rows: ClassVar[str] = "texts"
+
+    def __post_init__(self):
+        """Raises ValueError for an alphabet of another size, or a symbol that is there twice."""
+        super().__post_init__()
+        if self.alphabet is None:
+            return
+        if len(self.alphabet) != self.num_classes:
+            raise ValueError(
+                f"{self.name} has {self.num_classes} classes and an alphabet of "
+                f"{len(self.alphabet)} symbols. They must be as many."
+            )
+        if len(set(self.alphabet)) < len(self.alphabet):
+            raise ValueError(
+                f"The symbols of an alphabet differ; {self.name} has {self.alphabet!r}."
+            )
+
+    def known(self, text: str) -> list[bool]:
+        """Whether each character of a text has a token."""
+        return [self.alphabet is None or character in self.alphabet for character in text]
+
+    def encode(self, text: str, unknown: int | None = None) -> np.ndarray:
+        """Tokens of a text, int32 (L,).
+
+        A character without one becomes the alphabet's sign for rare ones, if it has that, or the
+        token `unknown`. Raises ValueError, naming it and its place, where there is neither.
+        """
+        if self.alphabet is None:
+            return np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int32)
+        place = {character: k for k, character in enumerate(self.alphabet)}
+        unknown = place.get(UNKNOWN_SIGN, unknown)
+        for position, character in enumerate(text):
+            if character not in place and unknown is None:
+                raise ValueError(
+                    f"Every character must be in the alphabet {self.alphabet!r}; "
+                    f"got {character!r} at position {position}."
+                )
+        return np.array([place.get(character, unknown) for character in text], np.int32)
+
+    def pieces(self, x: Sequence[int] | np.ndarray) -> list[str]:
+        """What each token of x (L,) adds to the text: of a character of several bytes the last."""
+        tokens = np.asarray(x).tolist()
+        if self.alphabet is not None:
+            known = dict(enumerate(self.alphabet))
+            return [known.get(k, UNUSED_SIGN if k < 0 else NOISE_SIGN) for k in tokens]
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        found = []
+        for k in tokens:
+            if 0 <= k < 256:
+                found.append(decoder.decode(bytes([k])))
+            else:
+                sign = UNUSED_SIGN if k < 0 else NOISE_SIGN
+                found.append(decoder.decode(b"", final=True) + sign)
+                decoder.reset()
+        if found:
+            found[-1] += decoder.decode(b"", final=True)
+        return found
+
+    def decode(self, x: Sequence[int] | np.ndarray) -> str:
+        """The text of tokens (L,), whatever states they are; with padding, up to it."""
+        x = np.asarray(x)
+        if self.padding is not None:
+            x = x[: int(np.argmax(np.append(x == self.padding, True)))]
+        return "".join(self.pieces(x))
+
+    show = decode
+
+    def lengths(self, x: np.ndarray) -> np.ndarray:
+        """The tokens up to the first padding, that one included: int64 (N,)."""
+        full = super().lengths(x)
+        if self.padding is None:
+            return full
+        ended = np.asarray(x) == self.padding
+        return np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, full)
+
+    def summary(self, sizes: Mapping[str, int]) -> str:
+        """The name, the sizes of the splits, and the alphabet."""
+        symbols = "raw bytes" if self.alphabet is None else repr(self.alphabet)
+        (length,) = self.event_shape
+        return (
+            f"{self.name}: {listed(sizes)} rows of {length} {self.unit}s\n"
+            f"alphabet of {self.num_classes}: {symbols}"
+        )
