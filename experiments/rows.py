@@ -20,7 +20,7 @@ from amd_jax import options
 from amd_jax.evaluation import correction, gallery, report
 from amd_jax.evaluation.plain_report import held_out
 from amd_jax.experiment import Run
-from amd_jax.learning import loop
+from amd_jax.learning import keeping, loop
 from amd_jax.models import corrections
 from amd_jax.pages import record as records
 from amd_jax.runs import documents, results
@@ -202,7 +202,7 @@ def steps_that_fit(run: Run, minutes: float) -> int:
     return max(1, round(60 * minutes * keeper.speed))  # the last: the first steps are slower
 
 
-class Speed(loop.Nobody):
+class Speed(keeping.Nobody):
     """Keeps nothing of a run but how fast it is."""
 
     speed = 0.0  # steps per second

@@ -1,14 +1,13 @@
 """The training loop: batch, step, log, evaluate, save; continues where a run stopped.
 
-Where its numbers go, and where its states are kept, is the business of a `Keeper`: the folder of
-a run (`runs/keeper.py`), or nobody.
+Where its numbers go, and where its states are kept, is the business of a `keeping.Keeper`.
 """
 
 import contextlib
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -18,6 +17,7 @@ from ml_collections import ConfigDict
 from amd_jax import parallel
 from amd_jax.learning import allocator, machine, signals, work
 from amd_jax.learning import step as steps
+from amd_jax.learning.keeping import Keeper, Nobody
 from amd_jax.learning.numbers import check_numbers
 from amd_jax.learning.step import TrainState
 from amd_jax.ops import categorical
@@ -37,59 +37,6 @@ class Parts(NamedTuple):
     model: Model
     objective: Objective
     optimizer: optax.GradientTransformation
-
-
-class Keeper(Protocol):
-    """What keeps a run while it trains."""
-
-    def restored(self, template: TrainState) -> TrainState | None:
-        """The newest state that was saved, as host arrays; None if there is none."""
-
-    def begun(self, start: int, total: int) -> None:
-        """Called once, before step `start` + 1 of so many."""
-
-    def tell(self, line: str) -> None:
-        """What the user should read now."""
-
-    def stepped(self, step: int) -> None:
-        """Called after every step."""
-
-    def log(self, step: int, metrics: dict[str, float]) -> None:
-        """Metrics of the steps since the last line."""
-
-    def evaluated(self, step: int, metrics: dict[str, float]) -> None:
-        """Metrics of an evaluation."""
-
-    def save(self, state: TrainState, score: float | None) -> None:
-        """A state to continue from, and how good it is, if it was evaluated: the less the better.
-
-        Of host arrays that nobody changes any more.
-        """
-
-
-class Nobody:
-    """A `Keeper` that keeps nothing and prints what it is told."""
-
-    def restored(self, template: TrainState) -> None:
-        """Nothing was saved."""
-
-    def begun(self, start: int, total: int) -> None:
-        """Nothing to prepare."""
-
-    def tell(self, line: str) -> None:
-        """Prints it."""
-        print(line, flush=True)
-
-    def stepped(self, step: int) -> None:
-        """Nothing to count."""
-
-    def log(self, step: int, metrics: dict[str, float]) -> None:
-        """Nothing is written."""
-
-    evaluated = log
-
-    def save(self, state: TrainState, score: float | None) -> None:
-        """Nothing is saved."""
 
 
 def train(

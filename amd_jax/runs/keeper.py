@@ -18,7 +18,7 @@ LINE_SECONDS = 20.0  # between two lines where there is no terminal
 
 
 class Keeper:
-    """The `learning.loop.Keeper` of a folder: checkpoints, metrics.jsonl, TensorBoard, a bar.
+    """The `learning.keeping.Keeper` of a folder: checkpoints, metrics.jsonl, TensorBoard, a bar.
 
     Continues the files of an earlier part of the run: lines beyond the step it starts from are
     dropped, since those steps are taken again. Only the first process of a run writes and prints.

@@ -10,7 +10,7 @@ from amd_jax.data.text import Text
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.evaluation import report
 from amd_jax.experiment import Parts, numbers
-from amd_jax.learning import loop, objectives
+from amd_jax.learning import keeping, loop, objectives
 
 K, LENGTH, SIDE = 4, 16, 8
 STAY = 0.95  # probability of the symbol that follows the one before
@@ -107,7 +107,7 @@ KINDS = {  # name -> data, the share of what they teach that is learnt, the mode
 }
 
 
-class Quiet(loop.Nobody):
+class Quiet(keeping.Nobody):
     def tell(self, line):
         pass
 
