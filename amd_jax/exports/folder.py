@@ -83,7 +83,7 @@ def describe(
     """
     arrays: dict[str, np.ndarray] = {}
     described = description.describe(model, arrays)
-    if type(facts).__module__ != Facts.__module__:
+    if not type(facts).__module__.startswith("amd_jax."):
         raise ValueError(
             f"An export holds no code; its facts are of a class of their own, "
             f"{type(facts).__name__}. Read the run itself with load_run."
