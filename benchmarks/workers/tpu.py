@@ -6,6 +6,8 @@ import re
 import sys
 
 os.environ |= {"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost"}
+os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"  # there is no chip to quarrel over
+os.environ.setdefault("JAX_OPTIMIZATION_LEVEL", "O0")
 
 import jax  # noqa: E402  with the variables above
 import numpy as np  # noqa: E402

@@ -40,6 +40,27 @@ def test_a_table_for_each_sitting_that_has_sides(tmp_path, capsys):
     assert told == ["p", "q"]
 
 
+def chip(dtype, work, seconds, number=8, **more):
+    known = {"experiment": "text8", "chip": "v5e", "chips": number, "dtype": dtype, "work": work}
+    needs = {"batch": 4, "fits": True, "flops": 2e12, "sent": 3e9, "filling_batch": 900}
+    ends = (seconds,) * 3
+    return results.Row("tpu", known | needs | more, *ends, 1, "s", ends[:1], peak_mb=5000.0)
+
+
+def test_what_tpus_need_with_both_dtypes_in_a_row(tmp_path, capsys):
+    lost = {"fits": False, "experiment": "large"}
+    rows = [chip("float32", "train", 0.04), chip("bfloat16", "train", 0.03)]
+    rows += [chip("float32", "sample", 0.006, 1), chip("float32", "train", 0.04, 1)]
+    rows += [chip("float32", "train", None, 1, **lost)]
+    lines = printed(tmp_path / "a.json", capsys, results.Sitting(HERE, rows, {}))
+    assert lines[4:] == [
+        "| `text8`, 32 | 8 v5e | 5.00 | 2.00 | 3.00 | 40; 30 | 7,200 | – |",
+        "| `text8`, 4 | 1 v5e | 5.00 | 2.00 | – | 40 | 900 | 6.0 |",
+        "| `large`, 4 | 1 v5e | 5.00, too large | – | – | – | – | – |",
+        "",
+    ]
+
+
 def test_a_file_of_something_else_is_refused_with_one_line(tmp_path):
     file = tmp_path / "a.json"
     file.write_text("{}")
