@@ -2,8 +2,9 @@
 
     python -m benchmarks.run tpu [--only=text8_diffusion,...] [--chips=1,8,64]
 
-Every training step is compiled by `jit` with shardings, its batch divided among the chips, and a
-sampler for one chip; XLA says what they need, and the data sheet how fast they can be at most.
+Every training step is compiled by `jit` with shardings, its batch divided among the chips (one row
+each at least), and a sampler for one chip; XLA says what they need, and the data sheet how fast
+they can be at most.
 `--only=text8_diffusion_1b --chips=64` is a network of 1.0 B parameters, divided among all chips,
 `--only=cityscapes_argmax_remat` the flow that keeps no blocks for its gradient.
 Programs are compiled with XLA's least effort, in a quarter of the time or less; they take up to a

@@ -35,11 +35,13 @@ def main() -> None:
     chips = topologies.get_topology_desc(asked["topology"], "tpu", **bounds).devices
     devices = Shards(config.shards, chips)
     state, rng = shapes.state(parts, facts)
-    batch = (len(chips), config.batch_size // len(chips), *facts.event_shape)
+    rows = max(config.batch_size // len(chips), 1)  # of a chip
+    config.batch_size = rows * len(chips)
+    batch = (len(chips), rows, *facts.event_shape)
     step = shapes.train_step(parts, config, devices)
     traced = step.trace(state, rng, jax.ShapeDtypeStruct(batch, np.uint8))
     in_full = {"flops": work.flops(traced.jaxpr) / len(chips)}  # every turn of a loop
-    found = {"train": told(traced.lower(), batch[1]) | in_full}
+    found = {"train": told(traced.lower(), rows) | in_full}
     if len(chips) == 1:
         draw = jax.jit(
             lambda params, rng: parts.model.sample(params, rng, (SAMPLES, *facts.event_shape)),

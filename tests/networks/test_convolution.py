@@ -15,6 +15,8 @@ from tests.planned import scratch
         (1, 2, 2, 8, 4),
         (2, 5, 4, 3, 3),  # an odd side
         (1, 3, 1, 2, 3),
+        (9, 4, 4, 3, 5),  # by parts
+        (19, 3, 4, 2, 3),  # of one and of two maps
     ],
 )
 def test_values_and_gradients_are_those_of_the_plain_twin(shape):
@@ -30,10 +32,27 @@ def test_values_and_gradients_are_those_of_the_plain_twin(shape):
 
     found, wanted = (
         jax.jit(both, static_argnums=0)(f)
-        for f in (convolution.correlating_convolve, convolution.plain_convolve)
+        for f in (convolution.convolve_by_parts, convolution.plain_convolve)
     )
     for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(got, want, atol=5e-5)
+
+
+def test_a_map_that_is_no_number_spoils_no_other():
+    x = jnp.ones((16, 4, 4, 3)).at[0].set(jnp.nan).at[5, 0, 0, 0].set(jnp.inf)
+    y = convolution.convolve_by_parts(x, jnp.ones((3, 3, 3, 2)))
+    assert np.isfinite(y).all((1, 2, 3)).sum() == 14
+
+
+def test_no_part_waits_for_the_memory_of_another():
+    """As the CPU's compiler plans it: all parts of x and of y have their own."""
+    x = jax.ShapeDtypeStruct((16, 8, 8, 32), jnp.float32)
+    kernel = jax.ShapeDtypeStruct((3, 3, 32, 32), jnp.float32)
+
+    def layer(x, kernel):
+        return jnp.tanh(convolution.convolve_by_parts(x, kernel))
+
+    assert scratch(layer, x, kernel) >= 2 * 4 * x.size
 
 
 @pytest.mark.slow
@@ -51,7 +70,7 @@ def test_copies_of_a_map_are_not_kept():
     def planned(layers):
         def loss(kernels, x):
             for kernel in kernels:
-                x = jnp.tanh(convolution.correlating_convolve(x, kernel))
+                x = jnp.tanh(convolution.convolve_by_parts(x, kernel))
             return x.sum()
 
         x = jax.ShapeDtypeStruct((4, 16, 16, 16), jnp.float32)

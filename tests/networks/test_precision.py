@@ -214,7 +214,7 @@ FUNCTIONS = {
     "attention": (attention.attention, [(2, 6, 2, 8)] * 3),
     "linear attention": (attention.linear_attention, [(2, 6, 2, 8)] * 3),
     "matmul": (matmul.matmul, [(3, 5, 8), (8, 4)]),
-    "convolve": (convolution.correlating_convolve, [(2, 4, 5, 8), (3, 3, 8, 4)]),
+    "convolve": (convolution.convolve_by_parts, [(2, 4, 5, 8), (3, 3, 8, 4)]),
     "recurrence": (recurrence.recurrence, [(2, 6, 16), (4, 16)]),
     "depthwise": (lambda h, taps: depthwise.depthwise(h, taps, ((0,), (2,))), [(2, 6, 4), (2, 4)]),
 }

@@ -1,7 +1,8 @@
-"""3x3 convolutions, with the gradient of the kernel as a matrix product; the plain twin beside it.
+"""3x3 convolutions for a CPU, and their gradient; the plain twin beside them.
 
-On a CPU, XLA's own gradient of the kernel takes up to twice as long, and within a loop, as
-of `transforms.repeated`, tens of times.
+XLA's convolution of up to 64 features keeps one core busy, its gradient of the kernel takes up to
+twice as long as a product of matrices, and within a loop, as of `transforms.repeated`, tens of
+times.
 """
 
 import jax
@@ -10,11 +11,13 @@ from jax import lax
 
 from amd_jax.networks.primitives.depthwise import shifts
 from amd_jax.networks.primitives.matmul import transposed_matmul
-from amd_jax.networks.primitives.recompute import ordered
+from amd_jax.networks.primitives.recompute import ordered, zero_after
 from amd_jax.types import Array
 
 COLUMNS = ((0, 1), (0, 0), (0, -1))  # x[w + j - 1], for j = 0, 1, 2
 ROWS = ((-1, 0), (0, 0), (1, 0))  # d_y[h - i + 1], for i = 0, 1, 2
+FEW = 64  # features, which XLA gives to one core
+MANY = 16  # parts; with nine or more that can be computed XLA wakes another thread
 
 
 def conv_general_dilated(x, kernel, window_strides, padding, **more):
@@ -32,7 +35,7 @@ def convolve(x: Array, kernel: Array) -> Array:
 
     Outside of the map x is zero.
     """
-    return lax.platform_dependent(x, kernel, cpu=correlating_convolve, default=plain_convolve)
+    return lax.platform_dependent(x, kernel, cpu=convolve_by_parts, default=plain_convolve)
 
 
 def plain_convolve(x: Array, kernel: Array) -> Array:
@@ -42,28 +45,41 @@ def plain_convolve(x: Array, kernel: Array) -> Array:
 
 
 @jax.custom_vjp
-def correlating_convolve(x: Array, kernel: Array) -> Array:
-    """As `convolve`; the gradient of the kernel is one product of maps.
+def convolve_by_parts(x: Array, kernel: Array) -> Array:
+    """As `convolve`, of many maps by parts; the gradient of the kernel is one product of maps.
 
     Of x at three columns with the gradient at three rows: three copies of each, not nine of one.
     """
-    return plain_convolve(x, kernel)
+    many = min(MANY, len(x))
+    if many <= MANY // 2 or kernel.shape[-1] > FEW:
+        return plain_convolve(x, kernel)
+    # x / one is what x is, in memory of its own: no compiler makes a quotient twice
+    one = 1 + zero_after(kernel).astype(x.dtype)
+    parts = [part / one for part in jnp.array_split(x, many)]
+    return _kept(parts, jnp.concatenate([plain_convolve(part, kernel) for part in parts]))
+
+
+def _kept(parts: list[Array], y: Array) -> Array:
+    """y, until when no part's memory is given to other work, which would have to wait for it."""
+    late = jnp.isnan(y.ravel()[0]).astype(jnp.int32)  # a place not known before y is
+    total = sum(lax.dynamic_index_in_dim(part.ravel(), late, keepdims=False) for part in parts)
+    return y + zero_after(jnp.isfinite(total).astype(y.dtype))
 
 
 def _forward(x, kernel):
-    return plain_convolve(x, kernel), (x, kernel)
+    return convolve_by_parts(x, kernel), (x, kernel)
 
 
 def _backward(residuals, d_y):
     x, kernel = residuals
-    d_x = plain_convolve(d_y, kernel[::-1, ::-1].swapaxes(2, 3))
+    d_x = convolve_by_parts(d_y, kernel[::-1, ::-1].swapaxes(2, 3))
     (x,), d_y = ordered((x,), d_y)  # else the copies of all layers are there all along
     d_kernel = transposed_matmul(_beside(x, COLUMNS), _beside(d_y, ROWS))  # (3 C, 3 O)
     channels, features = kernel.shape[2:]
     return d_x, d_kernel.reshape(3, channels, 3, features).transpose(2, 0, 1, 3)
 
 
-correlating_convolve.defvjp(_forward, _backward)
+convolve_by_parts.defvjp(_forward, _backward)
 
 
 def _beside(x: Array, offsets: tuple[tuple[int, int], ...]) -> Array:
