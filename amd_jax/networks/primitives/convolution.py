@@ -16,8 +16,9 @@ from amd_jax.types import Array
 
 COLUMNS = ((0, 1), (0, 0), (0, -1))  # x[w + j - 1], for j = 0, 1, 2
 ROWS = ((-1, 0), (0, 0), (1, 0))  # d_y[h - i + 1], for i = 0, 1, 2
-FEW = 64  # features, which XLA gives to one core
-MANY = 16  # parts; with nine or more that can be computed XLA wakes another thread
+FEW = range(33, 65)  # features, which XLA gives to one core; with fewer there is less to gain
+PARTS = 16  # if more than eight can be computed, XLA wakes another thread
+WORTH = 1e9  # FLOP; of 128 channels at most: XLA compiles a part for a tenth of a second
 
 
 def conv_general_dilated(x, kernel, window_strides, padding, **more):
@@ -50,13 +51,19 @@ def convolve_by_parts(x: Array, kernel: Array) -> Array:
 
     Of x at three columns with the gradient at three rows: three copies of each, not nine of one.
     """
-    many = min(MANY, len(x))
-    if many <= MANY // 2 or kernel.shape[-1] > FEW:
+    if not _worth_parts(x, kernel):
         return plain_convolve(x, kernel)
     # x / one is what x is, in memory of its own: no compiler makes a quotient twice
     one = 1 + zero_after(kernel).astype(x.dtype)
-    parts = [part / one for part in jnp.array_split(x, many)]
+    parts = [part / one for part in jnp.array_split(x, min(PARTS, len(x)))]
     return _kept(parts, jnp.concatenate([plain_convolve(part, kernel) for part in parts]))
+
+
+def _worth_parts(x: Array, kernel: Array) -> bool:
+    """Whether there are enough maps, and work enough for one core."""
+    channels, features = kernel.shape[2:]
+    flop = 2 * x.size * features * 9
+    return len(x) > 8 and features in FEW and channels <= 128 and flop > WORTH
 
 
 def _kept(parts: list[Array], y: Array) -> Array:
