@@ -18,7 +18,7 @@ COLUMNS = ((0, 1), (0, 0), (0, -1))  # x[w + j - 1], for j = 0, 1, 2
 ROWS = ((-1, 0), (0, 0), (1, 0))  # d_y[h - i + 1], for i = 0, 1, 2
 FEW = range(33, 65)  # features, which XLA gives to one core; with fewer there is less to gain
 PARTS = 16  # if more than eight can be computed, XLA wakes another thread
-WORTH = 1e9  # FLOP; of 128 channels at most: XLA compiles a part for a tenth of a second
+WORTH, CHANNELS = 1e9, 128  # FLOP at least, and channels at most: a part compiles for 0.1 s
 
 
 def conv_general_dilated(x, kernel, window_strides, padding, **more):
@@ -63,7 +63,7 @@ def _worth_parts(x: Array, kernel: Array) -> bool:
     """Whether there are enough maps, and work enough for one core."""
     channels, features = kernel.shape[2:]
     flop = 2 * x.size * features * 9
-    return len(x) > 8 and features in FEW and channels <= 128 and flop > WORTH
+    return len(x) > 8 and features in FEW and channels <= CHANNELS and flop > WORTH
 
 
 def _kept(parts: list[Array], y: Array) -> Array:
