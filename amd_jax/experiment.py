@@ -17,8 +17,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from amd_jax import contract, fitting
 from amd_jax import facts as facts_
-from amd_jax import fitting
 from amd_jax import source as sources
 from amd_jax.facts import Facts
 from amd_jax.learning import loop
@@ -133,73 +133,23 @@ class Experiment:
 
     def config(self) -> ConfigDict:
         """The numbers of `get_config()`; ValueError if it returns something else."""
-        takes = inspect.signature(self.get_config).parameters
-        if self.variant is not None and not takes:
-            raise ValueError(f"{self.name} has no variants; got {self.variant!r} after the colon.")
-        config = self.get_config(*filter(None, [self.variant]))
-        if not isinstance(config, ConfigDict):
-            raise ValueError(
-                f"get_config() must return a ConfigDict; {self.name} returns {config!r}."
-            )
-        return config
+        return contract.config(self.get_config, self.variant, self.name)
 
     def config_of(self, numbers: Mapping[str, Any]) -> ConfigDict:
         """The config with the numbers of a run; ValueError, with the first that does not fit."""
-        config = self.config()
-        config.lock()
-        try:
-            config.update(numbers)
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            raise ValueError(str(error).strip("'\"").splitlines()[0]) from error
-        return config
+        return contract.updated(self.config(), numbers)
 
     def open_data(self, config: ConfigDict) -> Dataset:
         """The data set of `data(config)`; ValueError if it is none."""
-        found = self.data(config)
-        missing = [name for name in ("facts", "splits", "batch", "rows") if not _has(found, name)]
-        if missing:
-            raise ValueError(
-                "data(config) must return a data set (amd_jax.types.Dataset); that of "
-                f"{self.name} returns a {type(found).__name__}, which lacks {', '.join(missing)}."
-            )
-        if "train" not in found.splits:
-            raise ValueError(
-                f"A data set has the split train; that of {self.name} has "
-                f"{', '.join(found.splits) or 'none'}."
-            )
-        return found
+        return contract.data(self.data(config), self.name)
 
     def compose(self, config: ConfigDict, facts: Facts) -> Parts:
-        """What `build(config, facts)` returns; ValueError unless it fits the data.
-
-        The model is initialised in thought, without memory or time for its parameters.
-        """
-        if len(inspect.signature(self.build).parameters) != 2:
-            raise ValueError(
-                f"build takes the config and the facts of the data: build(config, facts). That of "
-                f"{self.name} is build{inspect.signature(self.build)}."
-            )
-        found = self.build(config, facts)
-        wanted = (("elbo", "sample"), ("loss", "init"), ("update", "init"))
-        if not isinstance(found, tuple) or len(found) != 3:
-            shown = f"a {type(found).__name__}"
-        elif all(hasattr(p, n) for p, names in zip(found, wanted, strict=True) for n in names):
-            return Parts(*found)
-        else:
-            shown = ", ".join(type(part).__name__ for part in found)
-        raise ValueError(
-            f"build(config, facts) returns a model, an objective and an optimiser; that of "
-            f"{self.name} returned {shown}."
-        )
+        """What `build(config, facts)` returns; ValueError unless these are a run's parts."""
+        return contract.parts(self.build, config, facts, self.name)
 
     def at(self, config: ConfigDict, data: Dataset) -> Run:
         """The run of these numbers on these data, not yet trained."""
-        facts = data.facts
-        if not isinstance(facts, Facts):
-            raise ValueError(
-                f"The facts of a data set are amd_jax.facts.Facts; those of {self.name} are a "
-                f"{type(facts).__name__}."
-            )
+        facts = contract.facts(data.facts, self.name)
         parts = self.compose(config, facts)
         return Run(self, config, facts, parts, digests(data), held=data)
 
@@ -285,8 +235,3 @@ def digests(data: Dataset) -> dict[str, str]:
 def _json(facts: Facts) -> dict[str, Any]:
     """Facts as they come back from a file."""
     return json.loads(json.dumps(facts.to_json()))
-
-
-def _has(data: Any, name: str) -> bool:
-    """Whether a class or an object has an attribute, which is not computed."""
-    return name in dir(data)

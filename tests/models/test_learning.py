@@ -71,7 +71,7 @@ KINDS = {  # name -> data, the share of what they teach that is learnt, the mode
     ),
     "linear_transformer": (
         texts,
-        0.4,  # 0.46 on one kind of processor, over 0.5 on another
+        0.6,
         diffusion(networks.LinearTransformer(K, 32, 2, heads=2, local_heads=1, window=8)),
     ),
     "argmax autoregressive": (
@@ -118,7 +118,7 @@ def test_it_learns(name):
     """Much of what lies between the frequencies of the symbols and the law of the data."""
     data, share, model = KINDS[name]
     held = data()
-    optimizer = optax.chain(optax.clip_by_global_norm(10.0), optax.adam(5e-3))
+    optimizer = optax.chain(optax.clip_by_global_norm(10.0), optax.adam(2e-3))
     parts = Parts(model, objectives.NegativeElbo(model), optimizer)
     params = loop.train(parts, held, numbers(batch_size=32, num_steps=400), Quiet())
     found, _ = report.bits(model, params, held, split="test")

@@ -1,0 +1,82 @@
+"""What the three functions of an experiment have to return; ValueError, in a line, if they don't.
+
+`name` is the experiment's, for the line.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from amd_jax.facts import Facts
+from amd_jax.learning.loop import Parts
+from amd_jax.types import Dataset
+
+PARTS = (("elbo", "sample"), ("loss", "init"), ("update", "init"))  # model, objective, optimiser
+
+
+def config(get_config: Callable[..., Any], variant: str | None, name: str) -> ConfigDict:
+    """The numbers of `get_config()`, or of `get_config(variant)`."""
+    if variant is not None and not inspect.signature(get_config).parameters:
+        raise ValueError(f"{name} has no variants; got {variant!r} after the colon.")
+    found = get_config(*filter(None, [variant]))
+    if not isinstance(found, ConfigDict):
+        raise ValueError(f"get_config() must return a ConfigDict; {name} returns {found!r}.")
+    return found
+
+
+def updated(config: ConfigDict, numbers: Mapping[str, Any]) -> ConfigDict:
+    """The config, locked, with the numbers of a run; the error tells which does not fit."""
+    config.lock()
+    try:
+        config.update(numbers)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise ValueError(str(error).strip("'\"").splitlines()[0]) from error
+    return config
+
+
+def data(found: Any, name: str) -> Dataset:
+    """What `data(config)` returned."""
+    missing = [part for part in ("facts", "splits", "batch", "rows") if part not in dir(found)]
+    if missing:  # dir: what a class has is not computed
+        raise ValueError(
+            "data(config) must return a data set (amd_jax.types.Dataset); that of "
+            f"{name} returns a {type(found).__name__}, which lacks {', '.join(missing)}."
+        )
+    if "train" not in found.splits:
+        raise ValueError(
+            f"A data set has the split train; that of {name} has "
+            f"{', '.join(found.splits) or 'none'}."
+        )
+    return found
+
+
+def facts(found: Any, name: str) -> Facts:
+    """The facts of what `data(config)` returned."""
+    if not isinstance(found, Facts):
+        raise ValueError(
+            f"The facts of a data set are amd_jax.facts.Facts; those of {name} are a "
+            f"{type(found).__name__}."
+        )
+    return found
+
+
+def parts(build: Callable[..., Any], config: ConfigDict, facts: Facts, name: str) -> Parts:
+    """What `build(config, facts)` returns."""
+    if len(inspect.signature(build).parameters) != 2:
+        raise ValueError(
+            f"build takes the config and the facts of the data: build(config, facts). That of "
+            f"{name} is build{inspect.signature(build)}."
+        )
+    found = build(config, facts)
+    if not isinstance(found, tuple) or len(found) != 3:
+        shown = f"a {type(found).__name__}"
+    elif all(hasattr(p, n) for p, names in zip(found, PARTS, strict=True) for n in names):
+        return Parts(*found)
+    else:
+        shown = ", ".join(type(part).__name__ for part in found)
+    raise ValueError(
+        f"build(config, facts) returns a model, an objective and an optimiser; that of "
+        f"{name} returned {shown}."
+    )
