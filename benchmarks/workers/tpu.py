@@ -56,16 +56,18 @@ def told(lowered: jax.stages.Lowered, batch: int) -> dict[str, float]:
 
     Of what is too large for it, what it would have to hold is all that the compiler says.
     """
+    level = os.environ["JAX_OPTIMIZATION_LEVEL"]
     try:
         program = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         wanted = re.search(r"RESOURCE_EXHAUSTED.*?\(([\d.]+)G\)", str(error))
         if wanted is None:
             raise
-        return {"batch": batch, "too_large": float(wanted[1]) * 2**30}
+        return {"batch": batch, "level": level, "too_large": float(wanted[1]) * 2**30}
     memory, cost = program.memory_analysis(), program.cost_analysis() or {}
     return {
         "batch": batch,
+        "level": level,
         "arguments": memory.argument_size_in_bytes,
         "temporary": memory.temp_size_in_bytes
         + memory.output_size_in_bytes

@@ -1,8 +1,8 @@
 """3x3 convolutions for a CPU, and their gradient; the plain twin beside them.
 
-XLA's convolution of up to 64 features keeps one core busy, its gradient of the kernel takes up to
-twice as long as a product of matrices, and within a loop, as of `transforms.repeated`, tens of
-times.
+XLA's convolution of up to 64 features keeps one core busy. Its gradient of the kernel takes longer
+than a product of matrices from 256 features on, and in a loop, as of `transforms.repeated`, ten
+times as long and more.
 """
 
 import jax
@@ -18,7 +18,7 @@ COLUMNS = ((0, 1), (0, 0), (0, -1))  # x[w + j - 1], for j = 0, 1, 2
 ROWS = ((-1, 0), (0, 0), (1, 0))  # d_y[h - i + 1], for i = 0, 1, 2
 FEW = range(33, 65)  # features, which XLA gives to one core; with fewer there is less to gain
 PARTS = 16  # if more than eight can be computed, XLA wakes another thread
-WORTH, CHANNELS = 1e9, 128  # FLOP at least, and channels at most: a part compiles for 0.1 s
+WORTH, CHANNELS = 1e9, 128  # FLOP at least, channels at most: each part has to be compiled
 
 
 def conv_general_dilated(x, kernel, window_strides, padding, **more):
