@@ -83,12 +83,12 @@ def compiled(name: str, kind: str, number: int, dtype: str) -> Iterator[Row]:
         yield row({**where, "work": work}, numbers)
 
 
-def row(where: dict[str, Any], numbers: dict[str, float]) -> Row:
+def row(where: dict[str, Any], numbers: dict[str, Any]) -> Row:
     """Prints what one program needs; its row has the least time of a step."""
     told = f"{where['chip']}, {where['chips']}, {where['dtype']}, {where['work']}"
     if size := numbers.get("too_large"):
         print(f"{told:26}{size / 1e9:7.2f}     NO", flush=True)
-        more = {"fits": False, "batch": numbers["batch"]}
+        more = {"fits": False, **numbers}
         return Row("tpu", where | more, *(None,) * 3, 0, "s", peak_mb=size / 1e6)
     peak, room, speed = SHEETS[where["chip"]]
     seconds = max(numbers["flops"] / peak, numbers["bytes"] / speed)

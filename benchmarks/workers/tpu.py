@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from typing import Any
 
 os.environ |= {"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost"}
 os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"  # there is no chip to quarrel over
@@ -51,7 +52,7 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def told(lowered: jax.stages.Lowered, batch: int) -> dict[str, float]:
+def told(lowered: jax.stages.Lowered, batch: int) -> dict[str, Any]:
     """What one chip has to hold, compute, read and write, and send; loops count once.
 
     Of what is too large for it, what it would have to hold is all that the compiler says.
