@@ -4,10 +4,12 @@
 
 PATH is a checkout of github.com/ehoogeboom/multinomial_diffusion. The reference runs twice, with
 the default allocator (as shipped) and with ours (`keep_pages`), and both ratios are printed: what
-the code buys is the second.
+the code buys is the second. A training step is also taken in parts, one after the other, whose
+gradients are added: `--config.accumulate=4` of an experiment, and the same in their code.
 """
 
 import argparse
+import itertools
 from collections.abc import Iterator, Sequence
 
 from benchmarks import side_by_side
@@ -20,6 +22,7 @@ SIZES = {  # dim, depth, heads, local heads
     "paper": (512, 12, 16, 8),
 }
 BATCH, LENGTH, CLASSES, STEPS, TEXTS = 32, 256, 27, 1000, 16
+PARTS = (1, 4)  # of a batch
 NEEDED = {"torch": "torch", "linear_attention_transformer": "linear-attention-transformer==0.16.1"}
 SIDES = {
     "ours": ("benchmarks.workers.text_diffusion_ours", True),
@@ -46,18 +49,19 @@ def measure(
     """Compares a training step at each size, and with `sampling` texts of the tiny one."""
     repository, file = "ehoogeboom/multinomial_diffusion", "text_diffusion/model.py"
     reference = side_by_side.checkout(references, repository, file, NEEDED)
-    for size in sizes:
+    for size, parts in itertools.product(sizes, PARTS):
         keep = size != "paper"  # there it costs gigabytes
         workers = {
-            side: Worker.start(module, pages and keep, size, reference)
+            side: Worker.start(module, pages and keep, f"{size},{parts}", reference)
             for side, (module, pages) in SIDES.items()
         }
+        work = "train" if parts == 1 else f"train in {parts} parts"
         with stopping(workers):
             runs = side_by_side.compare(
-                f"{size}, train", workers, "train", repeats, train_gflop(size)
+                f"{size}, {work}", workers, "train", repeats, train_gflop(size)
             )
-            yield from rows(size, "train", runs)
-            if sampling and size == "tiny":
+            yield from rows(size, work, runs)
+            if sampling and size == "tiny" and parts == 1:
                 yield from sample(size, workers, max(1, repeats // 5))
 
 
@@ -76,7 +80,7 @@ def sample(size: str, workers: dict[str, Worker], repeats: int) -> Iterator[Row]
 
 def rows(size: str, work: str, runs: dict[str, list[dict]]) -> Iterator[Row]:
     """What was measured of one size."""
-    batch = BATCH if work == "train" else TEXTS
+    batch = TEXTS if work.startswith("sample") else BATCH
     parameters = {"work": work, "size": size, "batch": batch, "length": LENGTH}
     return side_by_side.rows("text_diffusion", parameters, runs)
 

@@ -21,16 +21,20 @@ def import_model(reference: str, folder: str) -> types.ModuleType:
     return model
 
 
-def serve(model, x, works: dict[str, Callable[[], None]]) -> None:
-    """Serves `works` and "train", a step of Adam on the negative bound of x, in bits per token."""
+def serve(model, x, works: dict[str, Callable[[], None]], parts: int = 1) -> None:
+    """Serves `works` and "train", a step of Adam on the negative bound of x, in bits per token.
+
+    The gradients of x's `parts` are computed one after the other, and add up.
+    """
     import torch
 
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
 
     def train() -> None:
         model.train()
-        loss = -model.log_prob(x).sum() / (math.log(2) * x.numel())
-        loss.backward()
+        for part in x.chunk(parts):
+            loss = -model.log_prob(part).sum() / (math.log(2) * x.numel())
+            loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         loss.item()

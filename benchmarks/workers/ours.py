@@ -64,15 +64,18 @@ def trainer(
 
 
 def text_diffusion(
-    denoiser: LinearTransformer, batch: int, length: int, steps: int, devices: int | None = None
+    denoiser: LinearTransformer, batch: int, length: int, steps: int, **others: int | None
 ) -> tuple[Diffusion, Callable[[], Params], Callable[..., None]]:
-    """The paper's diffusion of random texts: model, `trainer`'s parameters, and its step."""
+    """The paper's diffusion of random texts: model, `trainer`'s parameters, and its step.
+
+    `others` are arguments of `trainer`.
+    """
     classes = denoiser.num_classes
     kernel = kernels.uniform(schedules.reference_cosine(steps), classes)
     model = Diffusion(kernel, denoiser, steps)
     objective = objectives.ImportanceSampledElbo(model)
     x = np.random.default_rng(0).integers(0, classes, (batch, length), dtype=np.int32)
-    return model, *trainer(objective, optax.adam(1e-4), x, jax.random.key(1), devices)
+    return model, *trainer(objective, optax.adam(1e-4), x, jax.random.key(1), **others)
 
 
 def peak_mb() -> float:

@@ -12,8 +12,11 @@ from benchmarks.workers import ours
 def main() -> None:
     """Builds the paper's model at the size asked for and serves."""
     ours.keep_pages()
-    denoiser = LinearTransformer(CLASSES, *SIZES[sys.argv[1]], exact_gelu=True)  # as theirs
-    model, params, train = ours.text_diffusion(denoiser, BATCH, LENGTH, STEPS)
+    size, parts = sys.argv[1].split(",")
+    denoiser = LinearTransformer(CLASSES, *SIZES[size], exact_gelu=True)  # as theirs
+    model, params, train = ours.text_diffusion(
+        denoiser, BATCH, LENGTH, STEPS, accumulate=int(parts)
+    )
     draw = jax.jit(model.sample, static_argnums=(2, 3))
     works = {"train": train}
     for steps in (50, STEPS):

@@ -22,7 +22,8 @@ def load_model(size: str, reference: str):
 
 def main() -> None:
     """Builds their model at the size asked for and serves."""
-    size, keep, reference = sys.argv[1:]
+    size_and_parts, keep, reference = sys.argv[1:]
+    size, parts = size_and_parts.split(",")
     if keep == "1":
         allocator.keep_pages()
     import torch
@@ -31,7 +32,7 @@ def main() -> None:
     model = load_model(size, reference)
     x = torch.randint(0, CLASSES, (BATCH, LENGTH))
     works = {f"sample {STEPS}": lambda: model.eval().sample(TEXTS)}
-    diffusion_reference.serve(model, x, works)
+    diffusion_reference.serve(model, x, works, int(parts))
 
 
 if __name__ == "__main__":

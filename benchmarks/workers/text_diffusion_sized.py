@@ -16,7 +16,7 @@ def main() -> None:
     batch, length, classes = (asked.pop(name) for name in ("batch", "length", "classes"))
     steps, devices = asked.pop("steps"), asked.pop("devices")
     denoiser = LinearTransformer(classes, window=min(128, length), exact_gelu=False, **asked)
-    model, params, train = ours.text_diffusion(denoiser, batch, length, steps, devices)
+    model, params, train = ours.text_diffusion(denoiser, batch, length, steps, devices=devices)
     draw, rng = jax.jit(model.sample, static_argnums=2), jax.random.key(1)
 
     def sample() -> None:

@@ -44,11 +44,13 @@ def test_text_diffusion(workers, capsys):
         *[("train", side, 5) for side in DIFFUSION],
         *[("sample 1000", side, 1) for side in DIFFUSION],
         ("sample 50", "ours", 1),
+        *[("train in 4 parts", side, 5) for side in DIFFUSION],
     ]
     assert rows[0].median == 3
     assert rows[0].peak_mb == 100
+    assert [row.parameters["batch"] for row in rows[::3]] == [32, 16, 16, 32]
     assert "tiny, sample 50 against their 1000" in capsys.readouterr().out
-    assert len(workers) == 3
+    assert len(workers) == 6
 
 
 def test_maps_diffusion(workers):
