@@ -85,18 +85,28 @@ def is_first() -> bool:
 
 
 def over_devices(
-    f: Callable, in_axes: Any = 0, donate_argnums: int | Sequence[int] = ()
+    f: Callable,
+    in_axes: Any = 0,
+    donate_argnums: int | Sequence[int] = (),
+    devices: Sequence[Any] | None = None,
 ) -> Callable:
     """The function on every device of every process, each with its slice of the arguments.
 
     `in_axes` is 0 for arguments with a leading axis of local devices, None for those that are the
-    same for all. Results have that leading axis. Inside, `AXIS` names all devices.
+    same for all. Results have that leading axis. Inside, `AXIS` names all devices; `devices` are
+    others than those that are there, to compile for.
     """
-    return jax.pmap(f, axis_name=AXIS, in_axes=in_axes, donate_argnums=donate_argnums)
+    return jax.pmap(
+        f, axis_name=AXIS, in_axes=in_axes, donate_argnums=donate_argnums, devices=devices
+    )
 
 
 class Copies:
     """Every device carries all of the state: `jax.pmap`."""
+
+    def __init__(self, devices: Sequence[Any] | None = None):
+        """Of all devices of all processes, unless some are given, to compile for."""
+        self._devices = devices
 
     def made(self, init: Callable, *arguments: Any) -> Any:
         """The state `init(*arguments)` of the first process, on one device of each."""
@@ -119,7 +129,7 @@ class Copies:
 
         Inside, `AXIS` names all devices, and the new state has to be the same on all of them.
         """
-        return over_devices(f, in_axes=(0, None, 0), donate_argnums=0)
+        return over_devices(f, (0, None, 0), donate_argnums=0, devices=self._devices)
 
     def traced(self, step: Callable, *arguments: Any) -> ClosedJaxpr:
         """The program of what `over` made, before it is compiled."""

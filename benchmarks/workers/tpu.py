@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 os.environ |= {"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost"}
@@ -14,6 +15,7 @@ import jax  # noqa: E402  with the variables above
 import numpy as np  # noqa: E402
 from jax.experimental import topologies  # noqa: E402
 
+from amd_jax import parallel  # noqa: E402
 from amd_jax.learning import work  # noqa: E402
 from amd_jax.shards import Shards  # noqa: E402
 from benchmarks.tpu import sent  # noqa: E402
@@ -34,22 +36,27 @@ def main() -> None:
     parts = experiment.compose(config, facts)
     bounds = {"chips_per_host_bounds": [1, 1, 1]} if asked["topology"].endswith("1x1") else {}
     chips = topologies.get_topology_desc(asked["topology"], "tpu", **bounds).devices
-    devices = Shards(config.shards, chips)
+    devices = Shards(config.shards, chips) if config.shards > 1 else parallel.Copies(chips)
     state, rng = shapes.state(parts, facts)
     rows = max(config.batch_size // len(chips), 1)  # of a chip
     config.batch_size = rows * len(chips)
-    batch = (len(chips), rows, *facts.event_shape)
     step = shapes.train_step(parts, config, devices)
-    traced = step.trace(state, rng, jax.ShapeDtypeStruct(batch, np.uint8))
-    in_full = {"flops": work.flops(traced.jaxpr) / len(chips)}  # every turn of a loop
-    found = {"train": told(traced.lower(), rows) | in_full}
+    batch = jax.ShapeDtypeStruct((rows, *facts.event_shape), np.uint8)
+    arguments = (state if config.shards > 1 else each(state, chips), rng, each(batch, chips))
+    in_full = work.flops(devices.traced(step, *arguments)) / len(chips)  # every turn of a loop
+    found = {"train": told(step.lower(*arguments), rows) | {"flops": in_full}}
     if len(chips) == 1:
         draw = jax.jit(
             lambda params, rng: parts.model.sample(params, rng, (SAMPLES, *facts.event_shape)),
-            in_shardings=devices.copied(),
+            in_shardings=jax.sharding.SingleDeviceSharding(chips[0]),
         )
         found["sample"] = told(draw.lower(state.params, rng), SAMPLES)
     print(json.dumps(found))
+
+
+def each(tree: Any, chips: Sequence[Any]) -> Any:
+    """Shapes with a leading axis of all chips."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((len(chips), *a.shape), a.dtype), tree)
 
 
 def told(lowered: jax.stages.Lowered, batch: int) -> dict[str, Any]:
