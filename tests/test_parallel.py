@@ -41,6 +41,16 @@ def test_all_devices_are_one_axis():
     np.testing.assert_array_equal(total(np.array([1, 2])), [3, 3])
 
 
+def test_copies_on_some_of_the_devices():
+    def step(total, factor, x):
+        return total + factor * jax.lax.psum(x.sum(), parallel.AXIS)
+
+    first = jax.devices()[:1]
+    over = parallel.Copies(first).over(step)
+    got = over(np.ones(1, np.float32), 2.0, np.full((1, 3), 5.0, np.float32))
+    assert (got.tolist(), list(got.devices())) == ([31.0], first)
+
+
 def test_alone_there_is_nothing_to_agree_on():
     asked = []
     agreed = parallel.agreement(lambda: bool(asked))
