@@ -8,7 +8,10 @@ import numpy as np
 from amd_jax.facts import MapFacts, TextFacts
 from amd_jax.pages import films, record, run_page, shows
 
-ODD = "<script>alert(1)</script> \x00\x1b[31m \u202eabc\u202c \ud800 שלום مرحبا \"'&amp; {{ 7*7 }}"
+ODD = (
+    "<script>alert(1)</script> \x00\x1b[31m \u202eabc\u202c \ud800 שלום مرحبا"
+    " \"'&amp; {{ 7919*7907 }}"
+)
 TEXT = TextFacts(27, (40,), "help", alphabet=" abcdefghijklmnopqrstuvwxyz")
 MAPS = MapFacts(3, (4, 6), "land", palette=((0, 0, 0), (200, 30, 30), (0, 158, 115)))
 SOURCE = '"""A sentence of the experiment.\n\nMore.\n"""\nraise SystemExit("executed")\n'
