@@ -93,8 +93,8 @@ def over_devices(
     """The function on every device of every process, each with its slice of the arguments.
 
     `in_axes` is 0 for arguments with a leading axis of local devices, None for those that are the
-    same for all. Results have that leading axis. Inside, `AXIS` names all devices; `devices` are
-    others than those that are there, to compile for.
+    same for all. Results have that leading axis. Inside, `AXIS` names all devices. They are those
+    that are there, or `devices`, which need not be there to compile for them.
     """
     return jax.pmap(
         f, axis_name=AXIS, in_axes=in_axes, donate_argnums=donate_argnums, devices=devices
@@ -105,7 +105,7 @@ class Copies:
     """Every device carries all of the state: `jax.pmap`."""
 
     def __init__(self, devices: Sequence[Any] | None = None):
-        """Of all devices of all processes, unless some are given, to compile for."""
+        """Of all devices of all processes; or others, for which `over` and `traced` are alone."""
         self._devices = devices
 
     def made(self, init: Callable, *arguments: Any) -> Any:

@@ -11,6 +11,11 @@ from amd_jax import parallel
 from amd_jax.types import Array
 
 
+def carried(shards: int, devices: Sequence[Any] | None = None) -> "parallel.Copies | Shards":
+    """`Shards` of that number; for 1 `parallel.Copies`."""
+    return Shards(shards, devices) if shards > 1 else parallel.Copies(devices)
+
+
 class Shards:
     """The state divided among devices: `jax.jit`, which brings together what a layer needs.
 

@@ -11,7 +11,7 @@ import pytest
 
 from amd_jax import Experiment, parallel
 from amd_jax.learning import step as steps
-from amd_jax.shards import Shards
+from amd_jax.shards import Shards, carried
 from tests.experiments.command import ROOT
 
 SMALL = {"batch_size": 8, "num_steps": 3, "length": 32, "network.width": 16}
@@ -96,6 +96,11 @@ def test_a_run_continues_on_as_many_devices_or_others(later, tmp_path):
     _, got = experiment.fit(tmp_path / "broken", half)
     atol = 0 if later == 2 else 1e-6
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=atol), got, want)
+
+
+def test_a_state_in_one_part_is_copied():
+    assert isinstance(carried(1), parallel.Copies)
+    assert carried(2).shards == 2
 
 
 def test_groups_of_another_size_are_refused():

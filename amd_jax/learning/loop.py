@@ -14,14 +14,13 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import parallel
+from amd_jax import parallel, shards
 from amd_jax.learning import allocator, machine, signals, work
 from amd_jax.learning import step as steps
 from amd_jax.learning.keeping import Keeper, Nobody
 from amd_jax.learning.numbers import check_numbers
 from amd_jax.learning.step import TrainState
 from amd_jax.ops import categorical
-from amd_jax.shards import Shards
 from amd_jax.types import Array, Dataset, Key, Model, Objective, Params
 
 Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics; score first
@@ -60,7 +59,7 @@ def train(
     check_numbers(config)
     keeper = Nobody() if keeper is None else keeper
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
-    devices = Shards(config.shards) if config.shards > 1 else parallel.Copies()
+    devices = shards.carried(config.shards)
     state = _start(parts, data, config, rng_init, keeper, params, devices)
     start = int(state.step)
     if start >= config.num_steps:
@@ -102,7 +101,7 @@ class _Run:
     rng: Key
     keeper: Keeper
     evaluate: Evaluate | None
-    devices: parallel.Copies | Shards
+    devices: parallel.Copies | shards.Shards
     clock: machine.Clock
     skipped: int = 0  # steps, as far as they have been told
 
@@ -191,7 +190,7 @@ def _start(
     rng: Key,
     keeper: Keeper,
     params: Params | None,
-    devices: parallel.Copies | Shards,
+    devices: parallel.Copies | shards.Shards,
 ) -> TrainState:
     """The newest saved state, or a fresh one."""
     shape = (min(config.batch_size, 8), *data.facts.event_shape)

@@ -15,9 +15,8 @@ import jax  # noqa: E402  with the variables above
 import numpy as np  # noqa: E402
 from jax.experimental import topologies  # noqa: E402
 
-from amd_jax import parallel  # noqa: E402
+from amd_jax import parallel, shards  # noqa: E402
 from amd_jax.learning import work  # noqa: E402
-from amd_jax.shards import Shards  # noqa: E402
 from benchmarks.tpu import sent  # noqa: E402
 from benchmarks.workers import shapes  # noqa: E402
 
@@ -36,13 +35,14 @@ def main() -> None:
     parts = experiment.compose(config, facts)
     bounds = {"chips_per_host_bounds": [1, 1, 1]} if asked["topology"].endswith("1x1") else {}
     chips = topologies.get_topology_desc(asked["topology"], "tpu", **bounds).devices
-    devices = Shards(config.shards, chips) if config.shards > 1 else parallel.Copies(chips)
+    devices = shards.carried(config.shards, chips)
     state, rng = shapes.state(parts, facts)
     rows = max(config.batch_size // len(chips), 1)  # of a chip
     config.batch_size = rows * len(chips)
     step = shapes.train_step(parts, config, devices)
     batch = jax.ShapeDtypeStruct((rows, *facts.event_shape), np.uint8)
-    arguments = (state if config.shards > 1 else each(state, chips), rng, each(batch, chips))
+    copied = isinstance(devices, parallel.Copies)
+    arguments = (each(state, chips) if copied else state, rng, each(batch, chips))
     in_full = work.flops(devices.traced(step, *arguments)) / len(chips)  # every turn of a loop
     found = {"train": told(step.lower(*arguments), rows) | {"flops": in_full}}
     if len(chips) == 1:
