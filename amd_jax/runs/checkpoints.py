@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -125,9 +126,7 @@ class Checkpoints:
             stored.restored(self._folder / str(step), written, items)
             record.seal(self._folder / str(step), arrays, notes)
         except FAILURES as error:
-            for remains in self._folder.glob(f"{step}*"):
-                if remains.name.partition(".")[0] == str(step):
-                    shutil.rmtree(remains, ignore_errors=True)
+            _remove(self._folder, step)
             self._manager = self._open()
             stored.say(
                 f"checkpoint {step} could not be saved: {stored.brief(error)}. The run goes on"
@@ -199,6 +198,21 @@ def _check_space(folder: Path, tree: Any) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(f"it takes {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free")
+
+
+def _remove(folder: Path, step: int) -> None:
+    """Removes what a failed save left, until nothing comes for a second (at most ten).
+
+    The first failure is told while other writers of Orbax and tensorstore go on, and those make
+    their folders anew: seen up to 0.04 s later, on two busy cores.
+    """
+    start = quiet = time.monotonic()
+    while (now := time.monotonic()) < min(quiet + 1, start + 10):
+        for remains in folder.glob(f"{step}*"):
+            if remains.name.partition(".")[0] == str(step):
+                shutil.rmtree(remains, ignore_errors=True)
+                quiet = now
+        time.sleep(0.01)
 
 
 def _set_aside(folder: Path) -> None:
