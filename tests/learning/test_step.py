@@ -168,6 +168,45 @@ def test_what_is_not_finite_reaches_nothing(number):
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
 
 
+class Drawers:
+    """Twenty memories of one shape; the batch says which of them breaks."""
+
+    def init(self):
+        return [jnp.zeros(3) for _ in range(20)]
+
+    def loss(self, params, memory, rng, x):
+        nats = (params["w"] ** 2).sum() * jnp.ones(len(x))
+        return nats, [jnp.where(x.max() == i, jnp.nan, 1.0) * jnp.ones(3) for i in range(20)]
+
+    def update(self, memory, evidence):
+        return jax.tree.map(jnp.add, memory, evidence)
+
+
+def test_a_broken_number_is_noticed_wherever_it_is():
+    objective, optimizer = Drawers(), optax.sgd(0.1)
+    state = steps.init_state(objective, optimizer, {"w": jnp.ones(2)})
+    state = parallel.replicate(state)
+    train_step = steps.make_train_step(objective, optimizer, 0.9)
+    for which in range(21):
+        x = parallel.own(np.full((4, 2), which))
+        state = jax.block_until_ready(train_step(state, jax.random.key(0), x))
+        taken = which == 20
+        assert (state.skipped[0], state.in_a_row[0]) == ((20, 0) if taken else (which + 1,) * 2)
+    np.testing.assert_array_equal(np.asarray(state.memory)[:, 0], 2)  # of two devices
+
+
+def test_no_program_of_the_compiler_reads_all_parameters():
+    """Of a number that all are summed up to, XLA makes one, and a copy wherever it is used."""
+    objective, optimizer = Recorded(), optax.adam(0.1)
+    params = {"w": jnp.zeros(2)} | {str(i): jnp.zeros(i % 7 + 1) for i in range(60)}
+    state = parallel.replicate(steps.init_state(objective, optimizer, params))
+    step = steps.make_train_step(objective, optimizer, 0.9, clip=1.0)
+    program = step.lower(state, jax.random.key(0), parallel.own(X)).compile().as_text()
+    fused = [part for part in program.split("\n\n") if part.startswith("%fused")]
+    assert len(fused) > 60
+    assert max(part.count(" parameter(") for part in fused) < 40
+
+
 def test_what_starts_infinite_may_stay_so():
     """Such as the best loss so far that an optimiser remembers."""
     remember = optax.GradientTransformation(
