@@ -74,8 +74,8 @@ def make_train_step(
         loss, grads = jax.tree.map(lambda a: a / accumulate, (loss, grads))
         loss, grads = jax.lax.pmean((loss, grads), parallel.AXIS)
         memory = objective.update(state.memory, jax.lax.psum(evidence, parallel.AXIS))
-        norm = jnp.sqrt(_together(jnp.sum, jnp.add, map(jnp.square, jax.tree.leaves(grads))))
-        if clip:
+        norm = jnp.sqrt(_together(jnp.add, map(jnp.square, jax.tree.leaves(grads))))
+        if clip:  # optax's would sum up the norm again, in a program of all gradients
             shorter = jnp.minimum(1.0, clip / norm)
             grads = jax.tree.map(lambda g: shorter * g, grads)
         found = {"loss_nats": loss, "grad_norm": norm}
@@ -126,12 +126,12 @@ def _unless_broken(
     """
     leaves = jax.tree.leaves(new)
     floats = [a for a in leaves if jnp.issubdtype(a.dtype, jnp.inexact)]
-    zero = _together(jnp.sum, jnp.add, (0 * a for a in floats))
+    zero = _together(jnp.add, (0 * a for a in floats))
 
     def newly_broken() -> Array:
         pairs = zip(leaves, jax.tree.leaves(old), strict=True)
         broken = (jnp.isfinite(b) & ~jnp.isfinite(a) for a, b in pairs)
-        return _together(jnp.any, jnp.logical_or, broken)
+        return _together(jnp.logical_or, broken)
 
     skip = jax.lax.cond(zero == 0, lambda: jnp.array(False), newly_broken)
     skip |= jnp.stack([~jnp.isfinite(value) for value in found.values()]).any()
@@ -141,18 +141,18 @@ def _unless_broken(
     return state._replace(**counts), skip
 
 
-def _together(reduce: Callable, combine: Callable, arrays: Iterable[Array]) -> Array:
+def _together(combine: jnp.ufunc, arrays: Iterable[Array]) -> Array:
     """All arrays reduced to one number, those of one shape eight at a time.
 
     For XLA's sake, which has a program to compile for every reduction and, but for the barrier,
-    one for all of them: of 450 parameters it took half of the time that the step took to compile.
+    one for all of them: most of what a step of many parameters took to compile (docs/speed.md).
     """
     alike = collections.defaultdict(list)
     for array in arrays:
         alike[array.shape].append(array)
     eights = (group[i : i + 8] for group in alike.values() for i in range(0, len(group), 8))
-    found = [reduce(functools.reduce(combine, eight)) for eight in eights]
-    return reduce(jax.lax.optimization_barrier(jnp.stack(found)))
+    found = [combine.reduce(functools.reduce(combine, eight), axis=None) for eight in eights]
+    return combine.reduce(jax.lax.optimization_barrier(jnp.stack(found)))
 
 
 def _tally(

@@ -204,7 +204,7 @@ def _remove(folder: Path, step: int) -> None:
     """Removes what a failed save left, until nothing comes for a second (at most ten).
 
     The first failure is told while other writers of Orbax and tensorstore go on, and those make
-    their folders anew: seen up to 0.04 s later, on two busy cores.
+    their folders anew.
     """
     start = quiet = time.monotonic()
     while (now := time.monotonic()) < min(quiet + 1, start + 10):

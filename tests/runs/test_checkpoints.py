@@ -152,20 +152,20 @@ def test_a_full_disk_during_a_save_does_not_end_the_run(run, small_files, tmp_pa
 
 @pytest.mark.slow
 def test_a_failed_save_leaves_nothing(small_files, tmp_path):
-    """Though other writers go on after the first failure: removed at once, a fifth came back."""
+    """Though other writers go on after the first failure, and make folders anew."""
 
     class State(NamedTuple):
         step: int
         ema: dict
 
     state = State(0, {str(i): np.random.default_rng(i).normal(size=3000) for i in range(30)})
-    saves = checkpoints.Checkpoints(tmp_path, "run")
-    saves.save(state)
-    for step in range(1, 11):
-        small_files.add(step)
-        saves.save(state._replace(step=step))
-        assert saves.latest() == 0  # it waits for the save
-        assert steps(tmp_path) == [0]
+    with checkpoints.Checkpoints(tmp_path, "run") as saves:
+        saves.save(state)
+        for step in range(1, 11):
+            small_files.add(step)
+            saves.save(state._replace(step=step))
+            assert saves.latest() == 0  # it waits for the save
+            assert steps(tmp_path) == [0]
 
 
 @pytest.mark.slow
