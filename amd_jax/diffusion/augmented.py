@@ -51,6 +51,11 @@ class AugmentedUniform:
         into = jnp.where(is_noise, own * noise + other * (1 - noise), keep * data)
         return jnp.concatenate([into, noise], axis=-1)
 
+    def log_keep(self, s: Array, t: Array, ndim: int) -> Array:
+        """Log of the chance of data to stay: (B,) -> (B, 1, …)."""
+        keep, _, _ = self._chances(s, t, ndim)
+        return jnp.log(keep)
+
     def _chances(self, s: Array, t: Array, ndim: int) -> tuple[Array, Array, Array]:
         """For data at s: to stay, to turn out as u, to become another u, each: (B, 1, …)."""
         first = (s <= 0) & (t > 0)  # when u is drawn

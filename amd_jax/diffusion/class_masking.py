@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.diffusion import mixtures, schedules
+from amd_jax.diffusion import kernels, mixtures, schedules
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Params
 
@@ -63,11 +63,23 @@ class ClassMasking:
         data, masked = own[..., :-1], own[..., -1:]
         return jnp.concatenate([keep * data + mask * masked, masked], axis=-1)
 
+    def log_keep(self, s: Array, t: Array, ndim: int) -> Array:
+        """Log of the chance of each class to stay, with `ndim` axes: (B,) -> (B, 1, …, K)."""
+        change = self.log_alpha(t) - self.log_alpha(s)
+        return change.reshape(-1, *(1,) * (ndim - 2), self.num_classes)
+
     def _split(self, s: Array, t: Array, ndim: int) -> tuple[Array, Array]:
         """Chances to stay and to become a mask, with `ndim` axes: (B, 1, …, K) each."""
-        change = self.log_alpha(t) - self.log_alpha(s)
-        change = change.reshape(-1, *(1,) * (ndim - 2), self.num_classes)
-        return jnp.exp(change), -jnp.expm1(change)
+        log_keep = self.log_keep(s, t, ndim)
+        return jnp.exp(log_keep), -jnp.expm1(log_keep)
+
+
+@kernels.log_push.register
+def _(kernel: ClassMasking, log_p: Array, s: Array, t: Array) -> Array:
+    """Exact for log_p of any size: a class is reached from itself alone."""
+    mask = categorical.log_or_never(kernel.push(jnp.exp(log_p), s, t)[..., -1:])
+    data = kernel.log_keep(s, t, log_p.ndim) + log_p[..., :-1]
+    return jnp.concatenate([data, mask], axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,8 +31,8 @@ class Guess(NamedTuple):
     """What is guessed at z_t (B, ..., D)."""
 
     clean: Array  # the mean of f_x given z_t, (B, ..., D)
-    law: Array | None = None  # of the class at each position, given z_t, (B, ..., K)
-    others: Array | None = None  # the same, given the other positions
+    log_law: Array | None = None  # log p of the class at each position, given z_t, (B, ..., K)
+    log_others: Array | None = None  # the same, given the other positions
     said: Array | None = None  # what a network says of the variance of the step, (B, ..., D)
 
 
@@ -66,11 +66,19 @@ class Process:
 
     def predict(self, z_t: Array, t: Array, rng: Key | None = None) -> Array:
         """The law of the class at each position, given the other positions: (B, ..., K)."""
-        return _told(self.guess(z_t, t, rng).others)
+        return jnp.exp(self.log_predict(z_t, t, rng))
+
+    def log_predict(self, z_t: Array, t: Array, rng: Key | None = None) -> Array:
+        """Its logarithm, exact where the law itself is too small for float32."""
+        return _told(self.guess(z_t, t, rng).log_others)
 
     def denoised(self, z_t: Array, t: Array, rng: Key | None = None) -> kernels.Denoised:
         """The law of the class at each position, given all of z_t."""
-        return kernels.Denoised(_told(self.guess(z_t, t, rng).law))
+        return kernels.Denoised(jnp.exp(self.log_denoised(z_t, t, rng)))
+
+    def log_denoised(self, z_t: Array, t: Array, rng: Key | None = None) -> Array:
+        """Its logarithm: (B, ..., K)."""
+        return _told(self.guess(z_t, t, rng).log_law)
 
     def level(self, t: Array, ndim: int) -> Array:
         """γ_t, to broadcast against an event: (B,) -> (B, 1, ..., 1)."""

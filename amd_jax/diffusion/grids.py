@@ -93,17 +93,18 @@ def costs(process: Process, rng: Key, x: Array, times: Array) -> Array:
     def begun(i: Array) -> Array:
         t = jnp.full(x.shape[0], times[i])
         x_t = process.corrupted(rng, x, t)
-        p_0 = process.predict(x_t, t)
+        log_p = process.log_predict(x_t, t)
+        p_0 = jnp.exp(log_p)
 
         def ended(j: Array, row: Array) -> Array:
             s = jnp.full(x.shape[0], times[j])
             if process.leave_one_out:  # D(s), of `bounds.leave_one_out`
-                return row.at[j].set(mean(bounds.divergence(kernel, x, p_0, s)))
-            return row.at[j].set(mean(bounds.discrete(kernel, x, p_0, x_t, s, t)))
+                return row.at[j].set(mean(bounds.divergence(kernel, x, p_0, s, log_p)))
+            return row.at[j].set(mean(bounds.discrete(kernel, x, p_0, x_t, s, t, log_p)))
 
         row = jax.lax.fori_loop(i + 1, last + 1, ended, jnp.full(last + 1, jnp.inf))
         if process.leave_one_out:
-            row -= mean(bounds.divergence(kernel, x, p_0, t))
+            row -= mean(bounds.divergence(kernel, x, p_0, t, log_p))
         return row
 
     rows = jax.lax.map(begun, jnp.arange(last))

@@ -37,6 +37,10 @@ __all__ = [
     "init",
     "is_masking",
     "leave_own_out",
+    "log_joint",
+    "log_leave_own_out",
+    "log_posterior",
+    "log_push",
     "masks_and_uniform",
     "opened",
     "paced",
@@ -75,6 +79,52 @@ def posterior(kernel: Kernel, p_0: Array, x_t: Array, s: Array, t: Array) -> Arr
     return categorical.normalize(kernel.likelihood(x_t, s, t) * kernel.push(p_0, start, s))
 
 
+@functools.singledispatch
+def log_push(kernel: Kernel, log_p: Array, s: Array, t: Array) -> Array:
+    """Log of the law of x_t when x_s ~ exp(log_p): (B, ..., K) -> (B, ..., K).
+
+    The likeliest state and all others are pushed on their own, so that a sure guess does not hide
+    what it leaves to the others. States that float32 cannot reach at all keep their log_p, as they
+    do at t = s.
+    """
+    sure = categorical.one_hot(log_p.argmax(axis=-1), log_p.shape[-1], dtype=bool)
+    others = jnp.where(sure, categorical.NEVER, log_p)
+    peak = jax.lax.stop_gradient(others.max(axis=-1, keepdims=True))
+    sure_log_p = jnp.where(sure, log_p, 0.0).sum(axis=-1, keepdims=True)
+    parts = [
+        sure_log_p + categorical.log_or_never(kernel.push(sure.astype(log_p.dtype), s, t)),
+        peak + categorical.log_or_never(kernel.push(jnp.exp(others - peak), s, t)),
+    ]
+    pushed = jnp.logaddexp(*parts)
+    return jnp.where(pushed > categorical.NEVER / 2, pushed, log_p)
+
+
+@log_push.register
+def _(kernel: Mixture, log_p: Array, s: Array, t: Array) -> Array:
+    """Exact for log_p of any size."""
+    noise = categorical.log_or_never(kernel.noise(s, t, log_p.ndim))
+    return jnp.logaddexp(kernel.log_keep(s, t, log_p.ndim) + log_p, noise)
+
+
+@log_push.register
+def _(kernel: AugmentedUniform, log_p: Array, s: Array, t: Array) -> Array:
+    """Exact for log_p of any size: data come from the same data alone."""
+    noise = categorical.log(kernel.push(jnp.exp(log_p), s, t)[..., kernel.num_classes :])
+    data = kernel.log_keep(s, t, log_p.ndim) + log_p[..., : kernel.num_classes]
+    return jnp.concatenate([data, noise], axis=-1)
+
+
+def log_joint(kernel: Kernel, log_p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
+    """Log q(x_t | x_s = k) q(x_s = k | x_0 ~ exp(log_p_0)) for every k: (B, ..., K)."""
+    likelihood = categorical.log_or_never(kernel.likelihood(x_t, s, t))
+    return likelihood + log_push(kernel, log_p_0, jnp.zeros_like(s), s)
+
+
+def log_posterior(kernel: Kernel, log_p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
+    """Log of `posterior` of exp(log_p_0), exact where float32 holds no such p: (B, ..., K)."""
+    return jax.nn.log_softmax(log_joint(kernel, log_p_0, x_t, s, t))
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Denoised:
@@ -101,10 +151,15 @@ def leave_own_out(kernel: Kernel, clean: Denoised, x_t: Array, t: Array) -> Arra
     The inverse of `denoising_posterior` where every class can become x_t; others get 0, as at a
     token that is not masked, where nothing tells of them.
     """
+    return jnp.exp(log_leave_own_out(kernel, categorical.log(clean.law), x_t, t))
+
+
+def log_leave_own_out(kernel: Kernel, log_clean: Array, x_t: Array, t: Array) -> Array:
+    """Log of `leave_own_out` of what has the log-law `log_clean`: (B, ..., K)."""
     evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)
     possible = evidence > categorical.FLOOR
-    ratio = jnp.where(possible, clean.law / jnp.where(possible, evidence, 1.0), 0.0)
-    return categorical.normalize(ratio)
+    log_ratio = log_clean - jnp.log(jnp.where(possible, evidence, 1.0))
+    return categorical.log_softmax(log_ratio, possible)
 
 
 def differentiable(kernel: Kernel | LearnedKernel) -> bool:

@@ -24,9 +24,13 @@ class Mixture:
         """Log α_t (B,), and the noise n_t (B, K), which sums to 1 - α_t."""
         raise NotImplementedError
 
+    def log_keep(self, s: Array, t: Array, ndim: int) -> Array:
+        """Log of the chance to keep a token between s and t: (B,) -> (B, 1, …), `ndim` axes."""
+        return categorical.expand(self.level(t)[0] - self.level(s)[0], ndim)
+
     def keep(self, s: Array, t: Array, ndim: int) -> Array:
         """The chance to keep a token between s and t, with `ndim` axes: (B,) -> (B, 1, …)."""
-        return jnp.exp(categorical.expand(self.level(t)[0] - self.level(s)[0], ndim))
+        return jnp.exp(self.log_keep(s, t, ndim))
 
     def noise(self, s: Array, t: Array, ndim: int) -> Array:
         """The chance to be redrawn into every state, with `ndim` axes: (B,) -> (B, 1, …, K)."""
@@ -70,13 +74,13 @@ class Mixing(Mixture):
         log_alpha = self.schedule(t)
         return log_alpha, -jnp.expm1(log_alpha)[..., None] * self.prior
 
-    def keep(self, s: Array, t: Array, ndim: int) -> Array:
-        """The chance to keep a token: (B,) -> (B, 1, …)."""
-        return jnp.exp(categorical.expand(self.schedule(t) - self.schedule(s), ndim))
+    def log_keep(self, s: Array, t: Array, ndim: int) -> Array:
+        """Log of the chance to keep a token: (B,) -> (B, 1, …)."""
+        return categorical.expand(self.schedule(t) - self.schedule(s), ndim)
 
     def redraw(self, s: Array, t: Array, ndim: int) -> Array:
         """The chance to be redrawn at all, exact where it is small: (B,) -> (B, 1, …)."""
-        return -jnp.expm1(categorical.expand(self.schedule(t) - self.schedule(s), ndim))
+        return -jnp.expm1(self.log_keep(s, t, ndim))
 
     def noise(self, s: Array, t: Array, ndim: int) -> Array:
         """The chance to be redrawn into every state: (B,) -> (B, 1, …, K)."""

@@ -17,9 +17,10 @@ class Process:
     """What bounds, log-weights, samplers and corrections are functions of.
 
     `predict` gives the leave-one-out law p(x_0[n] | x_t without token n) at every position n,
-    zero on states that are noise only; a key feeds its dropout, if it has any. With
-    `leave_one_out` it does not depend on x_t[n] by construction, so that expectations over the
-    own token can be taken exactly.
+    zero on states that are noise only; a key feeds its dropout, if it has any. `log_predict` is
+    its logarithm, which bounds and losses read: exact where the law itself is too small for
+    float32. With `leave_one_out` the law does not depend on x_t[n] by construction, so that
+    expectations over the own token can be taken exactly.
     """
 
     kernel: Kernel
@@ -27,6 +28,15 @@ class Process:
     leave_one_out: bool = False
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
     given: Array | None = None  # (B, ...) int, data that are known; -1 where they are not
+    log_predict: Predict | None = None  # made of `predict` unless given
+
+    def __post_init__(self):
+        """Fills in `log_predict`."""
+        if self.log_predict is None:
+            predict = self.predict
+            object.__setattr__(
+                self, "log_predict", lambda *x, **more: categorical.log(predict(*x, **more))
+            )
 
     def holding(self, given: Array) -> "Process":
         """The process of the rest of the data, given some (B, ...), -1 where they are unknown.
@@ -36,13 +46,22 @@ class Process:
         held clean counts as noisy, and the rest is biased.
         """
         known = given >= 0
-        told = {"known": known} if self.sees_known else {}
+        seen = {"known": known} if self.sees_known else {}
 
-        def predict(x_t: Array, t: Array, rng: Array | None = None) -> Array:
-            p_0 = self.predict(x_t, t, rng, **told)
-            return jnp.where(known[..., None], categorical.one_hot(given, p_0.shape[-1]), p_0)
+        def holding(predict: Predict, certain: Callable[[Array], Array]) -> Predict:
+            def predict_rest(x_t: Array, t: Array, rng: Array | None = None) -> Array:
+                p_0 = predict(x_t, t, rng, **seen)
+                clean = certain(categorical.one_hot(given, p_0.shape[-1]))
+                return jnp.where(known[..., None], clean, p_0)
 
-        return dataclasses.replace(self, predict=predict, given=given)
+            return predict_rest
+
+        return dataclasses.replace(
+            self,
+            predict=holding(self.predict, lambda clean: clean),
+            log_predict=holding(self.log_predict, categorical.log_or_never),
+            given=given,
+        )
 
     def held(self, x: Array) -> Array:
         """x (B, ...) with what is given in its place."""
@@ -56,3 +75,8 @@ class Process:
         """p(x_0 | x_t), the own token's evidence included, of x_t (B, ...) and t (B,)."""
         p_0 = self.predict(x_t, t, rng)
         return kernels.denoising_posterior(self.kernel, p_0, x_t, t)
+
+    def log_denoised(self, x_t: Array, t: Array, rng: Array | None = None) -> Array:
+        """Log p(x_0 | x_t), exact where the law itself is too small for float32: (B, ..., K)."""
+        log_p = self.log_predict(x_t, t, rng)
+        return kernels.log_posterior(self.kernel, log_p, x_t, jnp.zeros_like(t), t)

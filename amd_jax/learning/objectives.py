@@ -127,11 +127,9 @@ class CrossEntropy:
             process = process.holding(jnp.where(self.known(rng_known, x.shape), x, -1))
         x_t = process.corrupted(rng_noise, x, t)
         posterior = not self.model.leave_one_out if self.posterior is None else self.posterior
-        if posterior:
-            p = process.denoised(x_t, t, rng_dropout).law
-        else:
-            p = process.predict(x_t, t, rng_dropout)
-        return -categorical.sum_event(categorical.log(categorical.gather(p, x))), ()
+        log_law = process.log_denoised if posterior else process.log_predict
+        log_p = log_law(x_t, t, rng_dropout)
+        return -categorical.sum_event(categorical.gather(log_p, x)), ()
 
     def update(self, memory: tuple, evidence: tuple) -> tuple:
         """Nothing to update."""
@@ -185,11 +183,11 @@ def hybrid_terms(
     process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
 ) -> tuple[Nats, Nats]:
     """`negative_term`, and -log p(x_0 | x_t), of one guess: (B,), (B,) in nats."""
-    p_0 = process.predict(x_t, t, rng)
-    guessed = dataclasses.replace(process, predict=lambda x_t, t, rng=None: p_0)
-    clean = categorical.gather(guessed.denoised(x_t, t).law, x)
+    log_p = process.log_predict(x_t, t, rng)
+    guessed = dataclasses.replace(process, log_predict=lambda x_t, t, rng=None: log_p)
+    log_clean = categorical.gather(guessed.log_denoised(x_t, t), x)
     nats = negative_term(guessed, rng, x, x_t, s, t, steps)
-    return nats, -categorical.sum_event(categorical.log(clean))
+    return nats, -categorical.sum_event(log_clean)
 
 
 def negative_term(

@@ -82,12 +82,13 @@ class CodeLength:
             masked = x_t == kernel.num_classes
             t = orders.when(kernel, 1 - categorical.sum_event(masked) / length)
             masked &= wanted
-            p_0 = process.predict(x_t, t)
-            score = jnp.where(masked, orders.scores(self.order, rng_order, p_0), -jnp.inf)
+            log_p = process.log_predict(x_t, t)
+            score = orders.scores(self.order, rng_order, jnp.exp(log_p))
+            score = jnp.where(masked, score, -jnp.inf)
             best = score == score.max(axis=tuple(range(1, x.ndim)), keepdims=True)
             now = walks.random_place(rng_place, x.shape, among=best) & masked
-            told = jnp.where(now, categorical.log(categorical.gather(p_0, x)), 0.0)
-            return jnp.where(now, x, x_t), total + categorical.sum_event(told)
+            nats = jnp.where(now, categorical.gather(log_p, x), 0.0)
+            return jnp.where(now, x, x_t), total + categorical.sum_event(nats)
 
         carry = start, jnp.zeros(x.shape[0])
         return inside + jax.lax.fori_loop(0, calls, reveal, carry)[1]

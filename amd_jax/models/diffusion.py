@@ -101,21 +101,26 @@ class Diffusion:
         kernel = kernels.opened(self.kernel, params.get("kernel", {}))
         weights = {"params": params.get("network", {})}
 
-        def predict(
+        def log_predict(
             x_t: Array, t: Array, rng: Key | None = None, known: Array | None = None
         ) -> Array:
-            how = {"train": train, "rngs": {"dropout": rng} if train else None}
-            how |= {"known": known} if self.sees_known else {}
+            inputs = {"train": train, "rngs": {"dropout": rng} if train else None}
+            inputs |= {"known": known} if self.sees_known else {}
             time = learned.network_time(kernel, t)
-            logits = self.denoiser.apply(weights, x_t, time, **how)
+            logits = self.denoiser.apply(weights, x_t, time, **inputs)
             possible = jnp.arange(logits.shape[-1]) < kernel.num_classes
             wide = jnp.promote_types(logits.dtype, jnp.float32)
-            p = jax.nn.softmax(logits.astype(wide), axis=-1, where=possible)
+            log_p = categorical.log_softmax(logits.astype(wide), possible)
             if promises.denoises(self.denoiser):
-                return kernels.leave_own_out(kernel, kernels.Denoised(p), x_t, t)
-            return p
+                return kernels.log_leave_own_out(kernel, log_p, x_t, t)
+            return log_p
 
-        return Process(kernel, predict, self.leave_one_out, self.sees_known)
+        def predict(*inputs: Array | None, **known: Array | None) -> Array:
+            return jnp.exp(log_predict(*inputs, **known))
+
+        return Process(
+            kernel, predict, self.leave_one_out, self.sees_known, log_predict=log_predict
+        )
 
     def check(self, params: Params, rng: Key, x: Array) -> None:
         """Raises ValueError if the denoiser breaks its promise to leave the own token out.

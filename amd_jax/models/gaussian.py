@@ -38,11 +38,12 @@ class Classes:
         self, out: Array, z: Array, gamma: Array, points: Array, denoises: bool
     ) -> gaussian.Guess:
         """What follows from logits (B, ..., K) at z (B, ..., D)."""
-        law = others = jax.nn.softmax(out)
         if denoises:
-            return gaussian.Guess(law @ points, law)
-        law = jax.nn.softmax(out + gaussian.evidence(points, z, gamma))
-        return gaussian.Guess(law @ points, law, others)
+            log_law, log_others = jax.nn.log_softmax(out), None
+        else:
+            log_others = jax.nn.log_softmax(out)
+            log_law = jax.nn.log_softmax(out + gaussian.evidence(points, z, gamma))
+        return gaussian.Guess(jnp.exp(log_law) @ points, log_law, log_others)
 
 
 @dataclasses.dataclass(frozen=True)

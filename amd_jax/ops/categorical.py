@@ -7,6 +7,7 @@ import numpy as np
 from amd_jax.types import Array, Key
 
 FLOOR = 1e-30  # the smallest probability that `log` tells from zero
+NEVER = -1e6  # the log-probability of what cannot be: finite, so that 0 * NEVER is 0
 
 
 def one_hot(x: Array, num_classes: int, dtype=jnp.float32) -> Array:
@@ -18,6 +19,18 @@ def log(p: Array) -> Array:
     """log p, with p floored at 1e-30 so that it and two derivatives of it stay finite."""
     possible = p > FLOOR
     return jnp.where(possible, jnp.log(jnp.where(possible, p, 1.0)), jnp.log(FLOOR))
+
+
+def log_or_never(p: Array) -> Array:
+    """log p, and `NEVER` where p is 0."""
+    possible = p > 0
+    return jnp.where(possible, jnp.log(jnp.where(possible, p, 1.0)), NEVER)
+
+
+def log_softmax(logits: Array, possible: Array) -> Array:
+    """Log of the softmax over the possible states, `NEVER` elsewhere: (..., K)."""
+    found = jax.nn.log_softmax(logits, axis=-1, where=possible)
+    return jnp.where(possible, found, NEVER)
 
 
 def normalize(p: Array) -> Array:
@@ -33,6 +46,12 @@ def positive(p: Array) -> Array:
 def kl(p: Array, q: Array) -> Array:
     """KL(p || q) in nats over the last axis: (B, ..., K), (B, ..., K) -> (B, ...)."""
     return (p * (log(p) - log(q))).sum(axis=-1)
+
+
+def kl_of_log_odds(a: Array, b: Array) -> Array:
+    """KL(Bernoulli(σ(a)) || Bernoulli(σ(b))) in nats, elementwise, for a and b of any size."""
+    cross = jax.nn.sigmoid(a) * (jax.nn.softplus(-b) - jax.nn.softplus(-a))
+    return cross + jax.nn.sigmoid(-a) * (jax.nn.softplus(b) - jax.nn.softplus(a))
 
 
 def gather(p: Array, x: Array) -> Array:
