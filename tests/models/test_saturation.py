@@ -1,0 +1,137 @@
+"""Models with a network as sure as can be, rightly or wrongly: all that comes out is finite."""
+
+import dataclasses
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import kernels, samplers
+from amd_jax.learning import learned_objectives, objectives
+from amd_jax.models.step_bounds import AllSteps, DrawnSteps
+from tests import zoo
+from tests.variants import quick
+
+GAPS = jnp.array([-1e4, -300.0, -50.0, 50.0, 104.0, 1e4])
+ROWS = 12
+KERNELS = zoo.KERNELS | zoo.LEARNED
+SLOW = pytest.mark.slow
+
+
+class Sure(nn.Module):
+    """Logits gap * table: one class at each position is sure, of what the others are or of all."""
+
+    num_states: int
+    sees_own: bool = True
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x_t, t, *, train=False):
+        gap = self.param("gap", nn.initializers.constant(1.0), ())
+        table = self.param("table", nn.initializers.uniform(1.0), (97, self.num_states))
+        seen = x_t * 7 ** jnp.arange(x_t.shape[1])
+        total = seen.sum(axis=1, keepdims=True)
+        row = (jnp.broadcast_to(total, seen.shape) if self.sees_own else total - seen) % 97
+        return (gap * table[row]).astype(self.dtype)
+
+
+class Hollow(Sure):
+    sees_own: bool = False
+    leave_one_out = True
+
+
+class Denoising(Sure):
+    denoises = True
+
+
+QUICK = (("uniform-cosine", Hollow), ("absorbing-linear", Sure))
+
+
+def model_of(name, denoiser, steps, dtype):
+    kernel = KERNELS[name]
+    states = len(kernel.prior) if hasattr(kernel, "prior") else kernel.num_classes
+    return models.Diffusion(kernel, denoiser(states, dtype=dtype), steps=steps)
+
+
+def steps_of(name):
+    """Times of a kernel: discrete, and continuous where it has a derivative."""
+    discrete = getattr(KERNELS[name], "steps", 5)
+    return (discrete,) if name.split("-")[-1] in zoo.ROUGH else (discrete, None)
+
+
+def losses(model):
+    """All that is taken of a model: name -> nats (B,) of (params, rng, x)."""
+    found = {"elbo": model.elbo, "drawn": functools.partial(DrawnSteps(draws=2), model)}
+    if model.steps is not None:
+        found["all_steps"] = functools.partial(AllSteps(), model)
+        found["log_weight"] = model.log_weight
+    for bound in model.bounds:
+        if bound.name == "code_length":  # in as many calls as it takes: without a gradient
+            found["code_length"] = lambda params, *more, bound=bound: bound(
+                model, jax.lax.stop_gradient(params), *more
+            )
+    trained = [objectives.NegativeElbo, objectives.CrossEntropy, objectives.HybridElbo]
+    if model.steps is not None:
+        trained.append(objectives.ImportanceSampledElbo)
+    if hasattr(model.kernel, "open"):
+        trained.append(learned_objectives.LeaveOneOutReinforce)
+        if model.kernel is zoo.PACE and model.steps is None:
+            trained.append(learned_objectives.LeastVariance)
+    for make in trained:
+        objective = make(model)
+
+        def loss(params, rng, x, objective=objective):
+            return objective.loss(params, objective.init(), rng, x)[0]
+
+        found[make.__name__] = loss
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "denoiser"),
+    [
+        pytest.param(name, denoiser, marks=() if (name, denoiser) in QUICK else SLOW)
+        for name in KERNELS
+        for denoiser in (Sure, Hollow, Denoising)
+    ],
+)
+def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser):
+    for steps, dtype in zip(steps_of(name), ("float32", "bfloat16"), strict=False):
+        model = model_of(name, denoiser, steps, dtype)
+        classes = kernels.plain(model.kernel).num_classes
+        x = jnp.asarray(np.random.default_rng(0).integers(0, classes, (ROWS, zoo.LENGTH)))
+        params = model.init(jax.random.key(0), x)
+
+        def total(params, gap, rng, model=model, x=x):
+            params = params | {"network": params["network"] | {"gap": gap}}
+            found = {name: f(params, rng, x) for name, f in losses(model).items()}
+            return sum(nats.mean() for nats in found.values()), found
+
+        slopes = jax.jit(jax.vmap(jax.grad(total, (0, 1), has_aux=True), (None, 0, None)))
+        for seed in range(2):
+            gradient, found = slopes(params, GAPS, jax.random.key(seed))
+            broken = [name for name in found if not np.isfinite(found[name]).all()]
+            assert not broken, (steps, dtype, broken)
+            assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+@pytest.mark.parametrize("name", quick(KERNELS, "absorbing-linear"))
+def test_samplers_give_tokens(name):
+    model = model_of(name, Sure, steps_of(name)[0], "bfloat16")
+    shape = (ROWS, zoo.LENGTH)
+    params = model.init(jax.random.key(0), jnp.zeros(shape, jnp.int32))
+    kernel = kernels.plain(model.kernel)
+    for sampler in samplers.of(kernel, (samplers.Ancestral(steps=model.steps),)):
+        for change in ({}, {"temperature": 0.05, "top_p": 0.6}):
+            changed = dataclasses.replace(sampler, **change)
+
+            def draw(gap, rng, changed=changed):
+                network = params["network"] | {"gap": gap}
+                return model.sample(params | {"network": network}, rng, shape, sampler=changed)
+
+            x = np.asarray(jax.jit(jax.vmap(draw, (0, None)))(GAPS, jax.random.key(1)))
+            assert 0 <= x.min() <= x.max() < kernel.num_classes, changed
