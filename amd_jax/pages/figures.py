@@ -1,8 +1,10 @@
 """The figures of a run in words: what was measured, on what, and by which command."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from amd_jax.evaluation import means
 from amd_jax.pages import commands, values
 
 SHARES = {
@@ -10,7 +12,8 @@ SHARES = {
     "spoiled": "right tokens that it changed",
 }
 SAID = {"what", "value", "error", "command", "step", "seed", "bound", "how", "exact", "split"}
-SAID |= {"examples", "rows", "unit", "order", "error_rate"}
+SAID |= {"examples", "rows", "unit", "order", "error_rate", "to"}
+DIFFERENCE = "_difference"  # ends what says that two figures were compared
 
 
 class Row(NamedTuple):
@@ -57,6 +60,9 @@ def row(figure: dict[str, Any]) -> Row:
 def what(figure: dict[str, Any]) -> str:
     """What was measured."""
     kind, unit = str(figure.get("what", "?")), figure.get("unit", "dim")
+    if kind.endswith(DIFFERENCE):
+        whole = what(figure | {"what": kind.removesuffix(DIFFERENCE)})
+        return f"{whole} minus {figure.get('to', '?')}"
     if kind == "bits":
         bound = figure.get("bound", "bound")
         name = "exact likelihood" if figure.get("exact") and bound == "likelihood" else bound
@@ -67,13 +73,17 @@ def what(figure: dict[str, Any]) -> str:
 
 
 def value(figure: dict[str, Any]) -> str:
-    """The value with its standard error: "2.315 ± 0.022"; a dash for what is no number."""
+    """The value with its standard error: "2.315 ± 0.022"; a dash for what is no number.
+
+    A difference has a sign, a share is in percent.
+    """
     found, error = (values.number(figure.get(name)) for name in ("value", "error"))
     if found is None:
         return "–"
-    if str(figure.get("what")) in SHARES:
-        return f"{found:.2%}"
-    return f"{found:.3f} ± {error:.3f}" if error is not None else f"{found:.3f}"
+    kind = str(figure.get("what"))
+    form = ".2%" if kind.removesuffix(DIFFERENCE) in SHARES else ".3f"
+    shown = means.signed if kind.endswith(DIFFERENCE) else means.shown
+    return shown(found, math.nan if error is None else error, form)
 
 
 def best(figures: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
