@@ -152,7 +152,7 @@ class Row:
         workdir, question = Path(self.run.workdir), {"step": self.run.step, "seed": 0, **how}
         known = results.read_rows(workdir)
         keys = {name: results.key({"what": name, **question}) for name in names}
-        if keys.values() <= known.keys():
+        if set(keys.values()) <= known.keys():
             return {name: PerRow(*known[key]) for name, key in keys.items()}
         for name, per_row in (found := measure()).items():
             figure = {"what": name, **Figure(*per_row.mean())._asdict(), **question}

@@ -56,7 +56,7 @@ def differences(
     return [
         {"model": title}
         | {
-            column: _cell(f"{what}_difference", Figure(*per_row.minus(first[column][1]).mean()))
+            column: figures.difference({"what": what}, per_row.minus(first[column][1]))
             for column, (what, per_row) in found.items()
             if column in first
         }

@@ -27,18 +27,23 @@ class PerRow(NamedTuple):
         """The mean and its standard error: see `ratio`."""
         return ratio(*self, independent=independent)
 
+    def is_of(self, other: "PerRow") -> bool:
+        """Whether both count the same in as many rows."""
+        return np.array_equal(self.counts, other.counts)
+
     def minus(self, other: "PerRow") -> "PerRow":
         """How much more this is than another figure of the same rows; its mean is by pairs.
 
         Raises ValueError unless both count the same.
         """
-        if not np.array_equal(self.counts, other.counts):
+        if not self.is_of(other):
             counted = [f"{sum(part.counts):,} in {len(part.counts):,}" for part in (self, other)]
             raise ValueError(
                 "A difference is of two figures of the same rows, token by token; these count "
                 f"{' and '.join(counted)} rows. Measure both on the same rows."
             )
-        return PerRow(self.sums - other.sums, self.counts)
+        with np.errstate(invalid="ignore"):  # of two that are infinite it is not a number
+            return PerRow(self.sums - other.sums, self.counts)
 
 
 def of(values: np.ndarray, *, independent: bool = False) -> tuple[float, float]:
@@ -62,8 +67,9 @@ def ratio(
     if units < 2:
         return float(mean), float("nan")
     starts = np.arange(units) * number // units  # whole rows: lengths differ by one at most
-    rest = np.add.reduceat(sums - mean * counts, starts)
-    variance = (rest**2).sum() / (units - 1) / units
+    with np.errstate(invalid="ignore", over="ignore"):  # where a row is infinite, no number
+        rest = np.add.reduceat(sums - mean * counts, starts)
+        variance = (rest**2).sum() / (units - 1) / units
     return float(mean), float(variance**0.5 / (total / units))
 
 

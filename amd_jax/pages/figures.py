@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from amd_jax.evaluation import means
+from amd_jax.evaluation.means import PerRow
 from amd_jax.pages import commands, values
 
 SHARES = {
@@ -58,11 +59,15 @@ def row(figure: dict[str, Any]) -> Row:
 
 
 def what(figure: dict[str, Any]) -> str:
-    """What was measured."""
-    kind, unit = str(figure.get("what", "?")), figure.get("unit", "dim")
+    """What was measured, and what it was compared with."""
+    kind = str(figure.get("what", "?"))
     if kind.endswith(DIFFERENCE):
-        whole = what(figure | {"what": kind.removesuffix(DIFFERENCE)})
-        return f"{whole} minus {figure.get('to', '?')}"
+        return f"{_what(kind.removesuffix(DIFFERENCE), figure)} minus {figure.get('to', '?')}"
+    return _what(kind, figure)
+
+
+def _what(kind: str, figure: dict[str, Any]) -> str:
+    unit = figure.get("unit", "dim")
     if kind == "bits":
         bound = figure.get("bound", "bound")
         name = "exact likelihood" if figure.get("exact") and bound == "likelihood" else bound
@@ -84,6 +89,17 @@ def value(figure: dict[str, Any]) -> str:
     form = ".2%" if kind.removesuffix(DIFFERENCE) in SHARES else ".3f"
     shown = means.signed if kind.endswith(DIFFERENCE) else means.shown
     return shown(found, math.nan if error is None else error, form)
+
+
+def compared(figure: dict[str, Any] | None) -> bool:
+    """Whether a figure of one run says something beside that of another one."""
+    return figure is not None and str(figure.get("what")) in {"bits", *SHARES}
+
+
+def difference(figure: dict[str, Any], above: PerRow) -> str:
+    """How much more a figure is than another one of the same rows: "+0.208 ± 0.017"."""
+    found, error = above.mean()
+    return value({"what": f"{figure['what']}{DIFFERENCE}", "value": found, "error": error})
 
 
 def best(figures: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
