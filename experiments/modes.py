@@ -124,14 +124,15 @@ def evaluate(session: Session) -> None:
         session.record("bits", found.per_row, **how)
         bits.append((found.per_row, how))
     (first, how), *others = bits
-    for per_row, theirs in others:
-        above, to = first.minus(per_row), f"{theirs['bound']}, {theirs['how']}"
-        print(f"{how['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}", flush=True)
-        session.record("bits_difference", above, to=to, **how)
     on |= {"unit": run.facts.unit}
+    mine = {"of": how["bound"], "how": how["how"], **on}
+    for per_row, theirs in others:
+        above, to = first.minus(per_row), f"{theirs['bound']} ({theirs['how']})"
+        print(f"{how['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}", flush=True)
+        session.record("bits_difference", above, to=to, **mine)
     lines, figures = session.report.yardsticks(run.data, asked.split, asked.num_texts, first)
     for figure in figures:
-        session.record(**figure, **(how if "to" in figure else on))
+        session.record(**figure, **(mine if "to" in figure else on))
     if lines:
         print(lines, flush=True)
 

@@ -24,10 +24,10 @@ class Restoration(NamedTuple):
     per_row: dict[str, PerRow]  # either, of each row
 
     def __str__(self) -> str:
-        """Such as "84.0% ± 1.2% restored, 0.43% ± 0.05% of the others changed"."""
+        """Such as "84.0% ± 1.2% restored, 0.43% ± 0.05% of others changed"."""
         restored, spoiled = (of_rows.mean() for of_rows in self.per_row.values())
         restored, spoiled = means.shown(*restored, ".1%"), means.shown(*spoiled, ".2%")
-        return f"{restored} restored, {spoiled} of the others changed"
+        return f"{restored} restored, {spoiled} of others changed"
 
 
 class Trial(NamedTuple):

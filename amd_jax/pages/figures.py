@@ -13,7 +13,7 @@ SHARES = {
     "spoiled": "right tokens that it changed",
 }
 SAID = {"what", "value", "error", "command", "step", "seed", "bound", "how", "exact", "split"}
-SAID |= {"examples", "rows", "unit", "order", "error_rate", "to"}
+SAID |= {"examples", "rows", "unit", "order", "error_rate", "of", "to"}
 DIFFERENCE = "_difference"  # ends what says that two figures were compared
 
 
@@ -69,7 +69,7 @@ def what(figure: dict[str, Any]) -> str:
 def _what(kind: str, figure: dict[str, Any]) -> str:
     unit = figure.get("unit", "dim")
     if kind == "bits":
-        bound = figure.get("bound", "bound")
+        bound = figure.get("bound", figure.get("of", "bound"))
         name = "exact likelihood" if figure.get("exact") and bound == "likelihood" else bound
         return f"bits per {unit} ({name})"
     if kind == "count_model":

@@ -57,7 +57,7 @@ def test_of_rows_that_are_right_nothing_is_restored():
     rows = np.array([[0, 1], [1, 0]])
     found = correction.restoration(rows, rows, rows)
     assert (found.restored, found.spoiled) == (0, 0)
-    assert str(found) == "0.0% restored, 0.00% ± 0.00% of the others changed"
+    assert str(found) == "0.0% restored, 0.00% ± 0.00% of others changed"
 
 
 def test_two_ways_to_correct_are_compared_by_pairs_of_rows():
@@ -76,8 +76,8 @@ def test_two_ways_to_correct_are_compared_by_pairs_of_rows():
     assert error < 1e-9
     assert by_guess.per_row["restored"].mean()[1] > 0.1
     assert str(found).splitlines() == [
-        "  guess of the network: 37.5% ± 14.2% restored, 0.00% ± 0.00% of the others changed",
-        "  denoising posterior: 50.0% ± 14.2% restored, 0.00% ± 0.00% of the others changed",
+        "  guess of the network: 37.5% ± 14.2% restored, 0.00% ± 0.00% of others changed",
+        "  denoising posterior: 50.0% ± 14.2% restored, 0.00% ± 0.00% of others changed",
         "  posterior minus guess: +12.5% ± 0.0% restored, +0.00% ± 0.00% changed",
     ]
 
@@ -138,7 +138,7 @@ def test_maps_are_damaged_and_corrected_alike():
     assert ((found.damaged != rows).sum(axis=(1, 2)) == 2).all()
     np.testing.assert_array_equal(found.restored, rows)
     assert str(found).splitlines() == [
-        "  guess of the network: 100.0% ± 0.0% restored, 0.00% ± 0.00% of the others changed",
-        "  denoising posterior: 100.0% ± 0.0% restored, 0.00% ± 0.00% of the others changed",
+        "  guess of the network: 100.0% ± 0.0% restored, 0.00% ± 0.00% of others changed",
+        "  denoising posterior: 100.0% ± 0.0% restored, 0.00% ± 0.00% of others changed",
         "  posterior minus guess: +0.0% ± 0.0% restored, +0.00% ± 0.00% changed",
     ]
