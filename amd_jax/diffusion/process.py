@@ -27,6 +27,13 @@ class Process:
     leave_one_out: bool = False
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
     given: Array | None = None  # (B, ...) int, data that are known; -1 where they are not
+    log_predict: Predict | None = None  # log of the guess without underflow, where that is known
+
+    def log_guess(self, x_t: Array, t: Array) -> Array:
+        """Log of the guess, with no floor: (B, ...), (B,) -> (B, ..., K)."""
+        return (
+            jnp.log(self.predict(x_t, t)) if self.log_predict is None else self.log_predict(x_t, t)
+        )
 
     def holding(self, given: Array) -> "Process":
         """The process of the rest of the data, given some (B, ...), -1 where they are unknown.
@@ -42,7 +49,7 @@ class Process:
             p_0 = self.predict(x_t, t, rng, **told)
             return jnp.where(known[..., None], categorical.one_hot(given, p_0.shape[-1]), p_0)
 
-        return dataclasses.replace(self, predict=predict, given=given)
+        return dataclasses.replace(self, predict=predict, given=given, log_predict=None)
 
     def held(self, x: Array) -> Array:
         """x (B, ...) with what is given in its place."""

@@ -82,11 +82,12 @@ class CodeLength:
             masked = x_t == kernel.num_classes
             t = orders.when(kernel, 1 - categorical.sum_event(masked) / length)
             masked &= wanted
-            p_0 = process.predict(x_t, t)
-            score = jnp.where(masked, orders.scores(self.order, rng_order, p_0), -jnp.inf)
+            log_p = process.log_guess(x_t, t)
+            score = orders.scores(self.order, rng_order, jnp.exp(log_p))
+            score = jnp.where(masked, score, -jnp.inf)
             best = score == score.max(axis=tuple(range(1, x.ndim)), keepdims=True)
             now = walks.random_place(rng_place, x.shape, among=best) & masked
-            told = jnp.where(now, categorical.log(categorical.gather(p_0, x)), 0.0)
+            told = jnp.where(now, categorical.gather(log_p, x), 0.0)  # without a floor
             return jnp.where(now, x, x_t), total + categorical.sum_event(told)
 
         carry = start, jnp.zeros(x.shape[0])

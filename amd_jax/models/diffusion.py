@@ -1,6 +1,7 @@
 """Diffusion: a kernel that destroys data, and a network that restores them."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,8 +102,8 @@ class Diffusion:
         kernel = kernels.opened(self.kernel, params.get("kernel", {}))
         weights = {"params": params.get("network", {})}
 
-        def predict(
-            x_t: Array, t: Array, rng: Key | None = None, known: Array | None = None
+        def normalised(
+            by: Any, x_t: Array, t: Array, rng: Key | None = None, known: Array | None = None
         ) -> Array:
             how = {"train": train, "rngs": {"dropout": rng} if train else None}
             how |= {"known": known} if self.sees_known else {}
@@ -110,12 +111,22 @@ class Diffusion:
             logits = self.denoiser.apply(weights, x_t, time, **how)
             possible = jnp.arange(logits.shape[-1]) < kernel.num_classes
             wide = jnp.promote_types(logits.dtype, jnp.float32)
-            p = jax.nn.softmax(logits.astype(wide), axis=-1, where=possible)
+            return by(logits.astype(wide), axis=-1, where=possible)
+
+        def predict(x_t: Array, t: Array, *others: Any, **more: Any) -> Array:
+            p = normalised(jax.nn.softmax, x_t, t, *others, **more)
             if promises.denoises(self.denoiser):
                 return kernels.leave_own_out(kernel, kernels.Denoised(p), x_t, t)
             return p
 
-        return Process(kernel, predict, self.leave_one_out, self.sees_known)
+        log_predict = functools.partial(normalised, jax.nn.log_softmax)
+        return Process(
+            kernel,
+            predict,
+            self.leave_one_out,
+            self.sees_known,
+            log_predict=None if promises.denoises(self.denoiser) else log_predict,
+        )
 
     def check(self, params: Params, rng: Key, x: Array) -> None:
         """Raises ValueError if the denoiser breaks its promise to leave the own token out.
