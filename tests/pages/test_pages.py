@@ -158,15 +158,20 @@ def test_several_runs_stand_side_by_side(tmp_path):
     assert bits["bits per char (elbo); test, 4 rows; 8 steps"] == [*["2.345 ± 0.012"] * 2, "–"]
 
 
-def measured(place, shift, *, rows=20, digests=None):
+def measured(place, shift, *, rows=20, digests=None, split="test"):
     """A run whose bits were measured of some rows, a little more in each than the rows' own."""
     written.folder(place)
     (place / "results.json").write_text("[]")
     hard = np.random.default_rng(0).uniform(1, 3, rows)
     own = 0.01 * np.random.default_rng(int(100 * shift)).standard_normal(rows)
     bits = PerRow(10 * (hard + own + shift), np.full(rows, 10))
-    how = {"bound": "elbo", "split": "test", "examples": rows, "unit": "char", "step": 60}
-    for what, per_row, more in (("bits", bits, how), ("restored", bits, {}), ("odd", bits, {})):
+    how = {"bound": "elbo", "split": split, "examples": rows, "unit": "char", "step": 60}
+    shares = {"split": split}
+    for what, per_row, more in (
+        ("bits", bits, how),
+        ("restored", bits, shares),
+        ("odd", bits, {}),
+    ):
         results.add(place, per_row, what=what, value=bits.mean()[0], error=bits.mean()[1], **more)
     if digests:
         notes = json.loads((place / "run.json").read_text())
@@ -189,7 +194,9 @@ def test_runs_are_compared_row_by_row(tmp_path):
     assert f"<td>{cells[1]}</td>" in comparison.page(found)
 
 
-@pytest.mark.parametrize("other", [{"rows": 19}, {"digests": {"train": "11"}}])
+@pytest.mark.parametrize(
+    "other", [{"rows": 19}, {"digests": {"train": "11"}}, {"split": "validation"}]
+)
 def test_figures_of_other_rows_or_data_are_not_compared(tmp_path, other):
     found = [measured(tmp_path / "a", 0.0)[0], measured(tmp_path / "b", 0.2, **other)[0]]
     for table in (comparison.overview(found), comparison.measured(found)):
