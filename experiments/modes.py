@@ -108,33 +108,43 @@ def _writes(folder: Path | str) -> bool:
 def evaluate(session: Session) -> None:
     """Prints the bounds on a split, and what simpler models reach beside them.
 
-    The first bound is compared with each of the others, by pairs of rows.
+    The first bound is compared with each of the others, by pairs of rows; one that reads all rows
+    as one text with others of that kind only.
     """
-    run, asked = session.run, session.asked
-    bits = []
-    for bound in session.choice.bounds:
-        found, line = report.bits(
-            *(run.model, session.params, run.data),
-            **{"split": asked.split, "number": asked.num_texts, "bound": bound},
-            seed=asked.seed,
-        )
-        print(line, flush=True)
-        on = {"split": asked.split, "examples": found.examples}
-        how = report.question(bound, run.model, run.facts) | on
-        session.record("bits", found.per_row, **how)
-        bits.append((found.per_row, how))
-    (first, how), *others = bits
-    on |= {"unit": run.facts.unit}
+    run, asked, bounds = session.run, session.asked, session.choice.bounds
+    (first, how), *others = [_bits(session, bound) for bound in bounds]
+    on = {name: how[name] for name in ("split", "examples", "unit")}
     mine = {"of": how["bound"], "how": how["how"], **on}
-    for per_row, theirs in others:
-        above, to = first.minus(per_row), f"{theirs['bound']} ({theirs['how']})"
-        print(f"{how['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}", flush=True)
-        session.record("bits_difference", above, to=to, **mine)
+    for bound, (per_row, theirs) in zip(bounds[1:], others, strict=True):
+        if _in_order(bound) == _in_order(bounds[0]):
+            above, to = first.minus(per_row), f"{theirs['bound']} ({theirs['how']})"
+            line = f"{how['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}"
+            print(f"{line} bits/{run.facts.unit}", flush=True)
+            session.record("bits_difference", above, to=to, **mine)
     lines, figures = session.report.yardsticks(run.data, asked.split, asked.num_texts, first)
     for figure in figures:
         session.record(**figure, **(mine if "to" in figure else on))
     if lines:
         print(lines, flush=True)
+
+
+def _bits(session: Session, bound: Any) -> tuple[PerRow, dict[str, Any]]:
+    """Prints and records a bound: its bits of each row, and what was measured."""
+    run, asked = session.run, session.asked
+    found, line = report.bits(
+        *(run.model, session.params, run.data),
+        **{"split": asked.split, "number": asked.num_texts, "bound": bound, "seed": asked.seed},
+    )
+    print(line, flush=True)
+    how = report.question(bound, run.model, run.facts)
+    how |= {"split": asked.split, "examples": found.examples}
+    session.record("bits", found.per_row, **how)
+    return found.per_row, how
+
+
+def _in_order(bound: Any) -> bool:
+    """Whether a row's bits depend on the rows before it."""
+    return getattr(bound, "in_order", False)
 
 
 def sample(session: Session, compare: bool) -> None:
