@@ -190,7 +190,7 @@ def edit(session: Session, editor: Any) -> None:
         how = {"split": asked.split, "error_rate": editor.error_rate, "rows": len(trial.damaged)}
         for name, per_row in trial.by_posterior.per_row.items():
             session.record(name, per_row, **how)
-            to = "guess of the network"
+            to = "guess of the network alone"
             session.record(f"{name}_difference", trial.gain[name], to=to, **how)
     else:
         x = _given_rows(session)

@@ -62,7 +62,7 @@ def what(figure: dict[str, Any]) -> str:
     """What was measured, and what it was compared with."""
     kind = str(figure.get("what", "?"))
     if kind.endswith(DIFFERENCE):
-        return f"{_what(kind.removesuffix(DIFFERENCE), figure)} minus {figure.get('to', '?')}"
+        return f"{_what(kind.removesuffix(DIFFERENCE), figure)}, minus {figure.get('to', '?')}"
     return _what(kind, figure)
 
 

@@ -77,7 +77,7 @@ def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
     found = kept["bits_difference", "count model of order 6"]
     assert line == means.signed(found["value"], found["error"])
     (line,) = re.findall(r"posterior minus guess: (.*) restored, ", first.out)
-    found = kept["restored_difference", "guess of the network"]
+    found = kept["restored_difference", "guess of the network alone"]
     assert line == means.signed(found["value"], found["error"], ".1%")
 
 

@@ -26,11 +26,11 @@ def test_differences_have_a_sign_and_say_of_what():
     }
     shared = {"value": 0.2083, "error": 0.0171, "split": "test", "examples": 602, "how": "8 steps"}
     assert figures.row(bits | shared) == figures.Row(
-        "bits per char (elbo) minus count model of order 3",
+        "bits per char (elbo), minus count model of order 3",
         *("test, 602 rows", "8 steps", "", "+0.208 ± 0.017"),
     )
     share = {"what": "restored_difference", "to": "guess", "value": -0.0123, "error": 0.0021}
-    assert figures.row(share).what == "wrong tokens that a correction restored minus guess"
+    assert figures.row(share).what == "wrong tokens that a correction restored, minus guess"
     assert figures.row(share).value == "-1.23% ± 0.21%"
     assert figures.value({"what": "spoiled", "value": 0.0043, "error": 0.0005}) == "0.43% ± 0.05%"
     odd = {"what": "bits" + "_difference" * 10_000, "value": 1.0}
