@@ -91,9 +91,10 @@ def test_pictures_of_a_training(trained):
 def test_evaluate(trained):
     how = ("--bound=elbo,iwbo", "--importance_samples=2", "--split=validation")
     out = told(trained, "--mode=evaluate", *how)
-    first, second = out.splitlines()
+    first, second, above = out.splitlines()
     assert re.fullmatch(r"validation: .* bits/pixel on 2 maps \(8 steps, 8 drawn each\)", first)
     assert second.endswith("bits/pixel on 2 maps (importance-weighted bound, k = 2)")
+    assert re.fullmatch(r"elbo minus iwbo: [+-]\d\.\d+ ± \d\.\d+ bits/pixel", above)
 
 
 def test_sample(trained):
