@@ -129,9 +129,12 @@ def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
     number, kind = done[0].examples(asked.num_texts), f"{split} {facts.rows}"
     lines = [f"Bits per {facts.unit} on {number:,} {kind} of {facts.name}, ± one standard error."]
     lines += ["", *tables.markdown([tables.bits(row, asked.num_texts) for row in done])]
-    yardsticks, _ = report.of(facts).yardsticks(done[0].run.data, split, asked.num_texts)
+    yardsticks, counted = report.of(facts).yardsticks(done[0].run.data, split, asked.num_texts)
     if yardsticks:
         lines += ["", *yardsticks.replace("\n  ", "\n- ").replace(":\n", ":\n\n").splitlines()]
+    if beside := tables.differences(done, asked.num_texts, counted):
+        lines += ["", f"Minus {done[0].title}, by pairs of {kind}, ± one standard error:", ""]
+        lines += tables.markdown(beside)
     drawn = [(row, *each) for row in done for each in samples(row, asked)]
     if drawn:
         lines += ["", f"{asked.num_samples} samples each, and as many {kind}:", ""]

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from amd_jax import parallel
-from amd_jax.evaluation import report
+from amd_jax.evaluation import means, report
 from amd_jax.experiment import Run
 from amd_jax.models.step_bounds import AllSteps
 from amd_jax.runs import grids
@@ -30,9 +30,15 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
     times = wanted(run.model, params, jax.random.key(asked.seed), rows)
     of = {"best": AllSteps(spacing=times), "uniform": AllSteps(grid=wanted.steps)}
     figures, how = {}, {"split": split, "number": len(rows), "seed": asked.seed}
+    best = None
     for name, bound in (of | {"finest": AllSteps(spacing=finest)}).items():
         found, _ = report.bits(run.model, params, run.data, bound=bound, **how)
-        print(f"{name:8s} {found} bits/{run.facts.unit} in {bound.grid} steps", flush=True)
+        line = f"{name:8s} {found} bits/{run.facts.unit} in {bound.grid} steps"
+        if best is None:
+            best = found.per_row
+        else:
+            line += f"; minus best: {means.signed(*found.per_row.minus(best).mean())}"
+        print(line, flush=True)
         figures[f"{name}_bits"] = found.bits
     kept = ""
     if parallel.is_first():

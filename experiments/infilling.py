@@ -79,20 +79,21 @@ def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:
         )
     rows = np.asarray(run.data.rows(asked.split)[:number], np.int32)
     found = filling.trial(run.model, params, rows, asked.hidden, asked.seed, sampler)
-    mean, error = means.of(found.bits)
-    how = "exact" if found.exact else "a bound"
+    bits, how = found.bits_of_rows, "exact" if found.exact else "a bound"
     lines = [
         f"gaps of {asked.hidden} {facts.unit}s in {len(rows)} {asked.split} {facts.rows}:",
-        f"true filling: {mean:.3f} ± {error:.3f} bits/{facts.unit} ({how}), given both sides",
+        f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({how}), given both sides",
     ]
     if counted := report.of(facts).counted(run.data, rows, found.hidden):
-        lines.append(
-            f"count model:  {counted[0]:.3f} ± {counted[1]:.3f} bits/{facts.unit}, given the left "
-            "side"
-        )
-    lines.append(f"{facts.unit}s restored by a draw: {found.restored:.1%}")
+        above = means.signed(*bits.minus(counted).mean())
+        lines += [
+            f"count model:  {means.shown(*counted.mean())} bits/{facts.unit}, given the left side",
+            f"true filling minus count model: {above} bits/{facts.unit}",
+        ]
+    restored = means.shown(*found.restored_of_rows(rows).mean(), ".1%")
+    lines.append(f"{facts.unit}s restored by a draw: {restored}")
     texts, filled = (["".join(facts.pieces(x)) for x in part] for part in (rows, found.drawn))
     if all(len(text) == rows.shape[1] for text in texts + filled):
-        share, error = filling.words_restored(texts, filled, found.hidden)
-        lines.append(f"words in the gaps restored whole: {share:.1%} ± {error:.1%}")
+        share = means.shown(*filling.words_restored(texts, filled, found.hidden), ".1%")
+        lines.append(f"words in the gaps restored whole: {share}")
     return lines

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from amd_jax import parallel
-from amd_jax.evaluation import correction, gallery, report
+from amd_jax.evaluation import correction, gallery, means, report
+from amd_jax.evaluation.means import PerRow
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
 from amd_jax.models import corrections
@@ -41,12 +42,14 @@ class Session:
         folder = self.asked.output or self.run.workdir
         return Path(folder) / f"{what}_seed{self.asked.seed}" if _writes(folder) else None
 
-    def record(self, what: str, value: float, error: float, **how: Any) -> None:
-        """Adds a figure to the results of the run, if this is to write them."""
+    def record(self, what: str, per_row: PerRow, **how: Any) -> None:
+        """Adds a mean over rows to the results of the run, if this is to write them."""
         if _writes(self.run.workdir):
+            value, error = per_row.mean()
             how = {"step": self.run.step, "seed": self.asked.seed, **how}
             Path(self.run.workdir).mkdir(parents=True, exist_ok=True)  # weights have none
-            results.add(Path(self.run.workdir), what=what, value=value, error=error, **how)
+            figure = {"what": what, "value": value, "error": error, **how}
+            results.add(Path(self.run.workdir), per_row, **figure)
 
 
 def do(session: Session) -> None:
@@ -103,24 +106,45 @@ def _writes(folder: Path | str) -> bool:
 
 
 def evaluate(session: Session) -> None:
-    """Prints the bounds on a split, and what simpler models reach beside them."""
-    run, asked = session.run, session.asked
-    for bound in session.choice.bounds:
-        found, line = report.bits(
-            *(run.model, session.params, run.data),
-            **{"split": asked.split, "number": asked.num_texts, "bound": bound},
-            seed=asked.seed,
-        )
-        print(line, flush=True)
-        how = report.question(bound, run.model, run.facts)
-        how |= {"split": asked.split, "examples": found.examples}
-        session.record("bits", found.bits, found.error, **how)
-    lines, figures = session.report.yardsticks(run.data, asked.split, asked.num_texts)
+    """Prints the bounds on a split, and what simpler models reach beside them.
+
+    The first bound is compared with each of the others, by pairs of rows; one that reads all rows
+    as one text with others of that kind only.
+    """
+    run, asked, bounds = session.run, session.asked, session.choice.bounds
+    (first, how), *others = [_bits(session, bound) for bound in bounds]
+    on = {name: how[name] for name in ("split", "examples", "unit")}
+    mine = {"of": how["bound"], "how": how["how"], **on}
+    for bound, (per_row, theirs) in zip(bounds[1:], others, strict=True):
+        if _in_order(bound) == _in_order(bounds[0]):
+            above, to = first.minus(per_row), f"{theirs['bound']} ({theirs['how']})"
+            line = f"{how['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}"
+            print(f"{line} bits/{run.facts.unit}", flush=True)
+            session.record("bits_difference", above, to=to, **mine)
+    lines, figures = session.report.yardsticks(run.data, asked.split, asked.num_texts, first)
     for figure in figures:
-        how = {"split": asked.split, "examples": found.examples, "unit": run.facts.unit}
-        session.record(**figure, **how)
+        session.record(**figure, **(mine if "to" in figure else on))
     if lines:
         print(lines, flush=True)
+
+
+def _bits(session: Session, bound: Any) -> tuple[PerRow, dict[str, Any]]:
+    """Prints and records a bound: its bits of each row, and what was measured."""
+    run, asked = session.run, session.asked
+    found, line = report.bits(
+        *(run.model, session.params, run.data),
+        **{"split": asked.split, "number": asked.num_texts, "bound": bound, "seed": asked.seed},
+    )
+    print(line, flush=True)
+    how = report.question(bound, run.model, run.facts)
+    how |= {"split": asked.split, "examples": found.examples}
+    session.record("bits", found.per_row, **how)
+    return found.per_row, how
+
+
+def _in_order(bound: Any) -> bool:
+    """Whether a row's bits depend on the rows before it."""
+    return getattr(bound, "in_order", False)
 
 
 def sample(session: Session, compare: bool) -> None:
@@ -164,8 +188,10 @@ def edit(session: Session, editor: Any) -> None:
             **{"split": asked.split, "number": asked.num_texts, "seed": asked.seed},
         )
         how = {"split": asked.split, "error_rate": editor.error_rate, "rows": len(trial.damaged)}
-        for name, value in trial.by_posterior._asdict().items():
-            session.record(name, value, None, **how)
+        for name, per_row in trial.by_posterior.per_row.items():
+            session.record(name, per_row, **how)
+            to = "guess of the network alone"
+            session.record(f"{name}_difference", trial.gain[name], to=to, **how)
     else:
         x = _given_rows(session)
         fixed = correction.edited(editor, run.model, session.params, x, asked.seed)

@@ -1,14 +1,15 @@
 """Rows of a comparison: runs in folders of their own, trained alike and measured alike.
 
-What was measured lies in the results.json of each run, and is looked up there: the same comparison
-again trains and measures what is missing.
+What was measured lies in the folder of each run, and is looked up there: the same comparison again
+trains and measures what is missing. A mean over rows counts as missing if what it is of each row
+is, by which two runs are compared.
 """
 
 import dataclasses
 import functools
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import numpy as np
 from amd_jax import experiment as experiments
 from amd_jax import options
 from amd_jax.evaluation import correction, gallery, report
+from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.plain_report import held_out
 from amd_jax.experiment import Run
 from amd_jax.learning import keeping, loop
@@ -77,16 +79,20 @@ class Row:
 
     def bits(self, bound: Any, number: int | None) -> Figure:
         """A bound on its test rows, or so many of them, per token."""
+        return Figure(*self.bits_of_rows(bound, number).mean())
 
-        def measure() -> dict[str, Figure]:
+    def bits_of_rows(self, bound: Any, number: int | None) -> PerRow:
+        """The same of each row."""
+
+        def measure() -> dict[str, PerRow]:
             how = {"split": self.split, "number": number, "bound": bound}
             found, line = report.bits(self.run.model, self.params, self.run.data, **how)
             print(line, flush=True)
-            return {"bits": Figure(found.bits, found.error)}
+            return {"bits": found.per_row}
 
         how = report.question(bound, self.run.model, self.run.facts)
         how |= {"split": self.split, "examples": self.examples(number)}
-        return self.figures(measure, "bits", **how)["bits"]
+        return self.figures_of_rows(measure, ("bits",), **how)["bits"]
 
     def samples(self, sampler: Any, number: int) -> dict[str, Figure]:
         """Measures of so many samples, and the seconds that each took when all was compiled."""
@@ -118,22 +124,40 @@ class Row:
         return np.load(path)
 
     def corrected(self, editor: Any, number: int | None) -> dict[str, Figure]:
-        """What a correction makes of test rows with errors."""
+        """What a correction makes of test rows with errors: `restored` and `spoiled`."""
+        found = self.corrected_of_rows(editor, number)
+        return {name: Figure(*per_row.mean()) for name, per_row in found.items()}
 
-        def measure() -> dict[str, Figure]:
+    def corrected_of_rows(self, editor: Any, number: int | None) -> dict[str, PerRow]:
+        """The same of each row."""
+
+        def measure() -> dict[str, PerRow]:
             rows = self.run.data.rows(self.split)[: number or correction.ROWS]
             how = (self.run.model, self.params, rows, self.run.facts.num_classes, 0)
-            found = correction.trial(editor, *how).by_posterior._asdict()
-            return {name: Figure(value) for name, value in found.items()}
+            return correction.trial(editor, *how).by_posterior.per_row
 
         examples = min(number or correction.ROWS, self.examples(None))
         how = {"split": self.split, "error_rate": editor.error_rate, "rows": examples}
-        return self.figures(measure, "spoiled", **how)
+        return self.figures_of_rows(measure, ("restored", "spoiled"), **how)
 
     def examples(self, number: int | None) -> int:
         """How many rows of the split are meant."""
         rows = len(self.run.data.rows(self.split))
         return rows if number is None else min(number, rows)
+
+    def figures_of_rows(
+        self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], **how: Any
+    ) -> dict[str, PerRow]:
+        """Means over rows by their names, as they were measured, or as they are measured now."""
+        workdir, question = Path(self.run.workdir), {"step": self.run.step, "seed": 0, **how}
+        known = results.read_rows(workdir)
+        keys = {name: results.key({"what": name, **question}) for name in names}
+        if set(keys.values()) <= known.keys():
+            return {name: PerRow(*known[key]) for name, key in keys.items()}
+        for name, per_row in (found := measure()).items():
+            figure = {"what": name, **Figure(*per_row.mean())._asdict(), **question}
+            results.add(workdir, per_row, **figure)
+        return found
 
     def figures(
         self, measure: Callable[[], dict[str, Figure]], last: str, **how: Any

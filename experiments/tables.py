@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from amd_jax.evaluation import report
+from amd_jax.evaluation.means import PerRow
 from amd_jax.pages import figures
 
 from . import rows
@@ -30,8 +31,7 @@ def bits(row: Row, number: int | None) -> dict[str, str]:
         found[bound.name] = f"{cell} ({paper})" if paper else cell
     for editor in row.correctors:
         trial = row.corrected(editor, number)
-        found[f"{editor.error_rate:.0%} errors restored"] = _cell("restored", trial["restored"])
-        found["right ones spoiled"] = _cell("spoiled", trial["spoiled"])
+        found |= {title: _cell(name, trial[name]) for name, title in corrected(editor).items()}
     found |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.0f}"}
     return found | {"parameters": f"{row.parameters:,}"}
 
@@ -42,10 +42,49 @@ def samples(row: Row, sampler: Any, number: int) -> dict[str, str]:
     return named | _shown(row.samples(sampler, number))
 
 
+def differences(
+    done: Sequence[Row], number: int | None, counted: Sequence[dict[str, Any]]
+) -> list[dict[str, str]]:
+    """The cells of what each further row, and each count model, is beyond the first row.
+
+    By pairs of test rows. The first bounds of two rows are compared, whatever they are.
+    """
+    (_, first), *others = [(row.title, of_rows(row, number)) for row in done]
+    for figure in counted:
+        name = f"count model of order {figure['order']}"
+        others.append((name, {"bits": ("bits", figure["per_row"])}))
+    return [
+        {"model": title}
+        | {
+            column: figures.difference({"what": what}, per_row.minus(first[column][1]))
+            for column, (what, per_row) in found.items()
+            if column in first
+        }
+        for title, found in others
+    ]
+
+
+def of_rows(row: Row, number: int | None) -> dict[str, tuple[str, PerRow]]:
+    """What is compared of a row, by column: what it is, and what in each test row."""
+    first, *others = row.bounds
+    found = {"bits": ("bits", row.bits_of_rows(first, number))}
+    found |= {bound.name: ("bits", row.bits_of_rows(bound, number)) for bound in others}
+    for editor in row.correctors:
+        for name, per_row in row.corrected_of_rows(editor, number).items():
+            found[corrected(editor)[name]] = (name, per_row)
+    return found
+
+
+def corrected(editor: Any) -> dict[str, str]:
+    """The columns of a correction, by what they are of."""
+    rate = f"{editor.error_rate:.0%}"
+    return {"restored": f"{rate} errors restored", "spoiled": "right ones spoiled"}
+
+
 def real(row: Row, number: int) -> dict[str, str]:
-    """The same measures of as many real rows."""
+    """The same measures of as many real rows, which follow each other."""
     drawn = np.asarray(row.run.data.rows(row.split)[:number])
-    found = report.of(row.run.facts).measures(drawn, row.run.data)
+    found = report.of(row.run.facts).measures(drawn, row.run.data, independent=False)
     named = {"model": f"{row.split} {row.run.facts.rows}"}
     return named | _shown({name: Figure(*figure) for name, figure in found.items()})
 

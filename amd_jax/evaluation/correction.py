@@ -7,6 +7,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from amd_jax.evaluation import means
+from amd_jax.evaluation.means import PerRow
 from amd_jax.models.corrections import Correct
 from amd_jax.types import Array, Key, Model, Params
 
@@ -19,10 +21,13 @@ class Restoration(NamedTuple):
 
     restored: float  # share of the damaged tokens that became the original ones
     spoiled: float  # share of the right tokens that were changed
+    per_row: dict[str, PerRow]  # either, of each row
 
     def __str__(self) -> str:
-        """Such as "84.0% restored, 0.43% of the right ones changed"."""
-        return f"{self.restored:.1%} restored, {self.spoiled:.2%} of the right ones changed"
+        """Such as "84.0% ± 1.2% restored, 0.43% ± 0.05% of others changed"."""
+        restored, spoiled = (of_rows.mean() for of_rows in self.per_row.values())
+        restored, spoiled = means.shown(*restored, ".1%"), means.shown(*spoiled, ".2%")
+        return f"{restored} restored, {spoiled} of others changed"
 
 
 class Trial(NamedTuple):
@@ -34,10 +39,20 @@ class Trial(NamedTuple):
     by_guess: Restoration
     by_posterior: Restoration
 
+    @property
+    def gain(self) -> dict[str, PerRow]:
+        """How much more the posterior restores and spoils than the guess, in each row."""
+        guess = self.by_guess.per_row
+        return {name: rows.minus(guess[name]) for name, rows in self.by_posterior.per_row.items()}
+
     def __str__(self) -> str:
-        """A line on each of the two ways."""
+        """A line on each of the two ways, and one on their difference."""
+        restored, spoiled = (of_rows.mean() for of_rows in self.gain.values())
         return (
-            f"  guess of the network: {self.by_guess}\n  denoising posterior: {self.by_posterior}"
+            f"  guess of the network: {self.by_guess}\n"
+            f"  denoising posterior: {self.by_posterior}\n"
+            f"  posterior minus guess: {means.signed(*restored, '.1%')} restored, "
+            f"{means.signed(*spoiled, '.2%')} changed"
         )
 
 
@@ -96,10 +111,9 @@ def damage(rows: np.ndarray, num_classes: int, seed: int, errors: int) -> np.nda
 
 def restoration(rows: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> Restoration:
     """How well `restored` undoes `damaged`: all (N, ...). Of no tokens the share is 0."""
-    wrong = rows != damaged
-    right = rows == restored
-
-    def share(found: np.ndarray) -> float:
-        return float(found.sum() / max(1, found.size))
-
-    return Restoration(share(right[wrong]), share(~right[~wrong]))
+    wrong, right = (np.reshape(x, (len(rows), -1)) for x in (rows != damaged, rows == restored))
+    per_row = {
+        "restored": PerRow((right & wrong).sum(axis=1), wrong.sum(axis=1)),
+        "spoiled": PerRow((~right & ~wrong).sum(axis=1), (~wrong).sum(axis=1)),
+    }
+    return Restoration(*(of_rows.mean()[0] for of_rows in per_row.values()), per_row)

@@ -10,19 +10,24 @@ down to the uniform law below order 0; a context never seen has p(x | h) = p(x |
 
 import numpy as np
 
+from amd_jax.evaluation.means import PerRow
+
 
 def bits_per_char(
     train: np.ndarray, test_rows: np.ndarray, num_classes: int, order: int
 ) -> tuple[float, float]:
-    """Bits per symbol on the test rows, and its standard error over rows.
+    """Bits per symbol on the test rows, and its standard error: the mean of `bits_of_rows`."""
+    return bits_of_rows(train, test_rows, num_classes, order).mean()
+
+
+def bits_of_rows(train: np.ndarray, test_rows: np.ndarray, num_classes: int, order: int) -> PerRow:
+    """Bits of each test row.
 
     `order` symbols condition the next, across the borders of rows.
     Shapes: train (N,) tokens; test_rows (M, L) tokens, in the order of the text.
     """
-    p = probabilities(train, np.ravel(test_rows), num_classes, order)
-    bits = -np.log2(p).reshape(test_rows.shape).mean(axis=1)
-    error = bits.std(ddof=1) / len(bits) ** 0.5 if len(bits) > 1 else float("nan")
-    return float(bits.mean()), float(error)
+    p = probabilities(train, np.ravel(test_rows), num_classes, order).reshape(test_rows.shape)
+    return PerRow(-np.log2(p).sum(axis=1), np.full(*test_rows.shape))
 
 
 def probabilities(train: np.ndarray, test: np.ndarray, num_classes: int, order: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from amd_jax.diffusion import kernels
 from amd_jax.evaluation import count_models, means
+from amd_jax.evaluation.means import PerRow
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.types import Array, Key, Model, Nats, Params
 
@@ -27,6 +28,16 @@ class Trial(NamedTuple):
     bits: np.ndarray  # (N,), per token of the gap: of the true filling, given all around it
     exact: bool  # whether they are that, and not a bound
     restored: float  # share of the hidden tokens that were found
+
+    @property
+    def bits_of_rows(self) -> PerRow:
+        """Bits and tokens of each gap."""
+        sizes = self.hidden.sum(axis=1)
+        return PerRow(self.bits * sizes, sizes)
+
+    def restored_of_rows(self, rows: np.ndarray) -> PerRow:
+        """Tokens of each gap that a draw has restored, of rows (N, L) as they were; and all."""
+        return PerRow(((self.drawn == rows) & self.hidden).sum(axis=1), self.hidden.sum(axis=1))
 
 
 def trial(
@@ -88,16 +99,15 @@ def words_restored(texts: list[str], filled: list[str], hidden: np.ndarray) -> t
         words = [found for found in _WORD.finditer(text) if gap[slice(*found.span())].any()]
         right = [w for w in words if w.span() in again and other[slice(*w.span())] == w[0]]
         counts.append((len(right), len(words)))
-    right, words = np.array(counts).T
-    return means.ratio(right, words) if words.sum() else (0.0, float("nan"))
+    return means.ratio(*np.array(counts).T)
 
 
 def bits_by_counts(
     train: np.ndarray, rows: np.ndarray, hidden: np.ndarray, num_classes: int, order: int
-) -> tuple[float, float]:
-    """Bits per hidden token of a count model, which sees what is left of it, and the error.
+) -> PerRow:
+    """Bits of the hidden tokens of each row by a count model, which sees what is left of them.
 
     train (N,); rows and hidden (M, L), in the order of the text.
     """
     p = count_models.probabilities(train, np.ravel(rows), num_classes, order).reshape(rows.shape)
-    return means.ratio((-np.log2(p) * hidden).sum(axis=1), hidden.sum(axis=1))
+    return PerRow((-np.log2(p) * hidden).sum(axis=1), hidden.sum(axis=1))

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from amd_jax import parallel
-from amd_jax.evaluation import groups, means
+from amd_jax.evaluation import groups
+from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import Facts
 from amd_jax.ops import categorical
 from amd_jax.types import Bound, Key, Model, Params
@@ -17,8 +18,9 @@ class Estimate(NamedTuple):
     """A mean over examples."""
 
     bits: float  # per dimension
-    error: float  # its standard error over the examples, which holds the noise of the draws too
+    error: float  # its standard error, by blocks of rows; it holds the noise of the draws too
     examples: int
+    per_row: PerRow  # bits and tokens of each
 
     def __str__(self) -> str:
         """Such as "1.972 ± 0.031"; without an error where one example tells of none."""
@@ -74,4 +76,5 @@ def _on_devices(bound: Bound, model: Model):
 
 def mean_bits(nats: np.ndarray, lengths: np.ndarray) -> Estimate:
     """The bits per token of -nats (N,) of rows of some lengths (N,), and their standard error."""
-    return Estimate(*means.ratio(-nats / np.log(2), lengths), len(nats))
+    per_row = PerRow(-nats / np.log(2), lengths)
+    return Estimate(*per_row.mean(), len(nats), per_row)

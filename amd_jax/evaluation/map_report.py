@@ -38,7 +38,9 @@ class MapReport(PlainReport):
             return [*lines, f"{len(drawn)} samples; no place for a picture of them was given"]
         return lines + self.kept({"samples": drawn[:SHOWN]}, {"samples": drawn}, place)
 
-    def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
+    def measures(
+        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+    ) -> dict[str, tuple[float, float | None]]:
         """The distance of their neighbourhoods to those of held-out maps."""
         real = data.rows(held_out(data))
         distance = pictures.neighbour_distance(drawn, real, self.facts.num_classes)

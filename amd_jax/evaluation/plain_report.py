@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from amd_jax.evaluation import gallery, means
+from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import UNUSED_SIGN, Facts
 from amd_jax.types import Dataset, Model, Params
 
@@ -47,16 +48,26 @@ class PlainReport:
         found = self.measures(drawn, data)
         return [f"samples that are valid: {found['valid'][0]:.1%}"] if "valid" in found else []
 
-    def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
-        """The share that is valid, of data that tell by `valid(x)` which rows are."""
+    def measures(
+        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+    ) -> dict[str, tuple[float, float | None]]:
+        """The share that is valid, of data that tell by `valid(x)` which rows are.
+
+        Each with its standard error, if it has one. Samples are `independent`, and so their
+        errors; rows of a split, which follow each other, are not.
+        """
         if not hasattr(data, "valid"):
             return {}
-        return {"valid": means.of(data.valid(drawn))}
+        return {"valid": means.of(data.valid(drawn), independent=independent)}
 
     def yardsticks(
-        self, data: Dataset, split: str, number: int | None
+        self, data: Dataset, split: str, number: int | None, bits: PerRow | None = None
     ) -> tuple[str, list[dict[str, Any]]]:
-        """What simpler models reach on the same rows: as text, and as figures; empty if none."""
+        """What simpler models reach on the same rows: as text, and as figures; empty if none.
+
+        A figure says `what` it is, and has it `per_row`. With the `bits` of a model on these rows,
+        what it needs more than each of them is one, too.
+        """
         return "", []
 
     def chain(self, frames: list[tuple[float, np.ndarray]], place: Path | None) -> list[str]:

@@ -10,17 +10,18 @@ from amd_jax.evaluation import means
 _WORD = re.compile(r"\w+")
 
 
-def share_of_known_words(samples: Sequence[str], train_text: str) -> tuple[float, float]:
+def share_of_known_words(
+    samples: Sequence[str], train_text: str, *, independent: bool = True
+) -> tuple[float, float]:
     """Share, in [0, 1], of the samples' words that occur in the training text, and its error.
 
     A word that touches either end of its sample may be cut off and is left out; without any whole
-    word the share is 0. Compare it with the share of held-out text, which is below 1. The standard
-    error is over samples.
+    word the share is 0. Compare it with the share of held-out text, which is below 1, and whose
+    rows are not `independent`.
     """
     vocabulary = {match[0] for match in _WORD.finditer(train_text)}
     counts = np.array([_counted(sample, vocabulary) for sample in samples])
-    known, words = counts[counts[:, 1] > 0].T
-    return means.ratio(known, words) if len(words) else (0.0, float("nan"))
+    return means.ratio(*counts[counts[:, 1] > 0].T, independent=independent)
 
 
 def _counted(sample: str, vocabulary: set[str]) -> tuple[int, int]:

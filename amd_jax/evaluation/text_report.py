@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax.evaluation import count_models, diversity, filling, gallery, spelling
+from amd_jax.evaluation import count_models, diversity, filling, gallery, means, spelling
+from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.plain_report import PlainReport
 from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
@@ -24,7 +25,7 @@ class TextReport(PlainReport):
     facts: TextFacts
 
     def yardsticks(
-        self, data: Dataset, split: str, number: int | None
+        self, data: Dataset, split: str, number: int | None, bits: PerRow | None = None
     ) -> tuple[str, list[dict[str, Any]]]:
         """Count models of orders 0, 3 and 6 on the same rows, which see across row ends."""
         if self.facts.padding is not None:
@@ -35,34 +36,38 @@ class TextReport(PlainReport):
             return f"count models: not run ({size})", []
         rows, lines, figures = data.rows(split)[:number], ["count models of the same text:"], []
         for order in (0, 3, HIGHEST):
-            mean, error = count_models.bits_per_char(train, rows, self.facts.num_classes, order)
-            lines.append(f"  order {order}: {mean:.3f} ± {error:.3f} bits/{self.facts.unit}")
-            figures.append({"what": "count_model", "order": order, "value": mean, "error": error})
+            counted = count_models.bits_of_rows(train, rows, self.facts.num_classes, order)
+            line = f"  order {order}: {means.shown(*counted.mean())} bits/{self.facts.unit}"
+            figures.append({"what": "count_model", "per_row": counted, "order": order})
+            if bits is not None:
+                above, to = bits.minus(counted), f"count model of order {order}"
+                line += f"; the model minus it: {means.signed(*above.mean())}"
+                figures.append({"what": "bits_difference", "per_row": above, "to": to})
+            lines.append(line)
         return "\n".join(lines), figures
 
-    def counted(
-        self, data: Dataset, rows: np.ndarray, hidden: np.ndarray
-    ) -> tuple[float, float] | None:
-        """Bits per hidden token of the count model, given what is left of it, and the error."""
+    def counted(self, data: Dataset, rows: np.ndarray, hidden: np.ndarray) -> PerRow | None:
+        """Bits of the hidden tokens by the count model, given what is left of them."""
         train = _stream(data)
         if not self._countable(train):
             return None
         return filling.bits_by_counts(train, rows, hidden, self.facts.num_classes, HIGHEST)
 
-    def measures(self, drawn: np.ndarray, data: Dataset) -> dict[str, tuple[float, float | None]]:
+    def measures(
+        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+    ) -> dict[str, tuple[float, float | None]]:
         """The share of known words, of distinct pieces, and bits under the count model.
 
         Samples are better with more known words, as long as the others stay near the text's own.
         """
         train = _stream(data)
         found = {
-            "known_words": self._known_words(drawn, train),
+            "known_words": self._known_words(drawn, train, independent),
             "distinct_4grams": (diversity.share_of_distinct(drawn), None),
         }
         if self._countable(train):
-            found["count_model_bits"] = count_models.bits_per_char(
-                train, drawn, self.facts.num_classes, HIGHEST
-            )
+            bits = count_models.bits_of_rows(train, drawn, self.facts.num_classes, HIGHEST)
+            found["count_model_bits"] = bits.mean(independent=independent)
         return found
 
     def compared(
@@ -79,10 +84,12 @@ class TextReport(PlainReport):
         """Whether count models are fitted to a training text (N,)."""
         return len(train) <= COUNT_LIMIT and self.facts.padding is None
 
-    def _known_words(self, drawn: np.ndarray, train: np.ndarray) -> tuple[float, float]:
-        """The share of the samples' words that occur in the training text, and its error."""
+    def _known_words(
+        self, drawn: np.ndarray, train: np.ndarray, independent: bool = True
+    ) -> tuple[float, float]:
+        """The share of the rows' words that occur in the training text, and its error."""
         texts, known = [self.facts.decode(x) for x in drawn], "".join(self.facts.pieces(train))
-        return spelling.share_of_known_words(texts, known)
+        return spelling.share_of_known_words(texts, known, independent=independent)
 
     def corrected(
         self,

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amd_jax.pages import curve, figures, shows, templates
 from amd_jax.pages import record as records
 from amd_jax.pages.record import Record
-from amd_jax.runs import documents
+from amd_jax.runs import documents, results
 from amd_jax.runs import folder as folders
 
 LINES = 2  # of a file of samples
@@ -55,10 +55,13 @@ def named(found: Sequence[Record]) -> list[str]:
 
 def overview(found: Sequence[Record]) -> Table:
     """What each run is, and how far it has come."""
+    best = [figures.best(record.figures) for record in found]
+    beyond = beyond_first(found, best)
     rows = {
         "experiment": [record.name for record in found],
         "data": [str(record.facts.get("name", "data")) for record in found],
-        "bits": [_bits(record) for record in found],
+        "bits": [_bits(figure) for figure in best],
+        **({f"bits {beyond[0]}": beyond[1]} if beyond else {}),
         "training steps": [_steps(record) for record in found],
         "training time": [_time(record) for record in found],
         "git commit": [str(record.notes.get("commit", "unknown")) for record in found],
@@ -88,14 +91,45 @@ def panels(found: Sequence[Record], labels: Sequence[str]) -> list[curve.Panel]:
 
 
 def measured(found: Sequence[Record]) -> Table:
-    """Every figure that one of the runs has, those measured alike in one row."""
-    rows: dict[tuple[str, str, str], list[str]] = {}
+    """Every figure that one of the runs has, those measured alike in one row.
+
+    Below it, where several runs have it of the same rows, its difference from run to run.
+    """
+    rows: dict[tuple[str, str, str], list[dict[str, Any] | None]] = {}
     for i, record in enumerate(found):
         for figure in record.figures:
             row = figures.row(figure)
-            cells = rows.setdefault((row.what, row.on, row.how), ["–"] * len(found))
-            cells[i] = row.value
-    return Table([("; ".join(filter(None, name)), cells) for name, cells in rows.items()])
+            alike = rows.setdefault((row.what, row.on, row.how), [None] * len(found))
+            alike[i] = figure
+    lines = []
+    for name, alike in rows.items():
+        title = "; ".join(filter(None, name))
+        lines.append((title, [figures.value(figure) if figure else "–" for figure in alike]))
+        if beyond := beyond_first(found, alike):
+            lines.append((f"{title}; {beyond[0]}", beyond[1]))
+    return Table(lines)
+
+
+def beyond_first(
+    found: Sequence[Record], alike: Sequence[dict[str, Any] | None]
+) -> tuple[str, list[str]] | None:
+    """How much more the figure of each run is than that of the first which has it, by pairs.
+
+    As what is subtracted, and a cell for each run; None unless two runs have it of the same rows.
+    """
+    known = [
+        record.per_row.get(results.key(figure)) if figures.compared(figure) else None
+        for record, figure in zip(found, alike, strict=True)
+    ]
+    first, *others = [i for i, per_row in enumerate(known) if per_row is not None] or [0]
+    cells = ["–"] * len(found)
+    for i in others:
+        same_data = found[i].notes["digests"] == found[first].notes["digests"]
+        same_split = alike[i].get("split") == alike[first].get("split")
+        if same_data and same_split and known[i].is_of(known[first]):
+            cells[i] = figures.difference(alike[i], known[i].minus(known[first]))
+    is_empty = all(cell == "–" for cell in cells)
+    return None if is_empty else (f"minus {named(found)[first]}, by pairs of rows", cells)
 
 
 def differences(found: Sequence[Record]) -> Table:
@@ -134,8 +168,7 @@ def _told(numbers: dict, name: str) -> str:
     return repr(numbers[name]) if name in numbers else "–"
 
 
-def _bits(record: Record) -> str:
-    best = figures.best(record.figures)
+def _bits(best: dict[str, Any] | None) -> str:
     return f"{figures.value(best)} {figures.what(best)}" if best else "–"
 
 

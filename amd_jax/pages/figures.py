@@ -1,8 +1,11 @@
 """The figures of a run in words: what was measured, on what, and by which command."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from amd_jax.evaluation import means
+from amd_jax.evaluation.means import PerRow
 from amd_jax.pages import commands, values
 
 SHARES = {
@@ -10,7 +13,8 @@ SHARES = {
     "spoiled": "right tokens that it changed",
 }
 SAID = {"what", "value", "error", "command", "step", "seed", "bound", "how", "exact", "split"}
-SAID |= {"examples", "rows", "unit", "order", "error_rate"}
+SAID |= {"examples", "rows", "unit", "order", "error_rate", "of", "to"}
+DIFFERENCE = "_difference"  # ends what says that two figures were compared
 
 
 class Row(NamedTuple):
@@ -55,10 +59,17 @@ def row(figure: dict[str, Any]) -> Row:
 
 
 def what(figure: dict[str, Any]) -> str:
-    """What was measured."""
-    kind, unit = str(figure.get("what", "?")), figure.get("unit", "dim")
+    """What was measured, and what it was compared with."""
+    kind = str(figure.get("what", "?"))
+    if kind.endswith(DIFFERENCE):
+        return f"{_what(kind.removesuffix(DIFFERENCE), figure)}, minus {figure.get('to', '?')}"
+    return _what(kind, figure)
+
+
+def _what(kind: str, figure: dict[str, Any]) -> str:
+    unit = figure.get("unit", "dim")
     if kind == "bits":
-        bound = figure.get("bound", "bound")
+        bound = figure.get("bound", figure.get("of", "bound"))
         name = "exact likelihood" if figure.get("exact") and bound == "likelihood" else bound
         return f"bits per {unit} ({name})"
     if kind == "count_model":
@@ -67,13 +78,28 @@ def what(figure: dict[str, Any]) -> str:
 
 
 def value(figure: dict[str, Any]) -> str:
-    """The value with its standard error: "2.315 ± 0.022"; a dash for what is no number."""
+    """The value with its standard error: "2.315 ± 0.022"; a dash for what is no number.
+
+    A difference has a sign, a share is in percent.
+    """
     found, error = (values.number(figure.get(name)) for name in ("value", "error"))
     if found is None:
         return "–"
-    if str(figure.get("what")) in SHARES:
-        return f"{found:.2%}"
-    return f"{found:.3f} ± {error:.3f}" if error is not None else f"{found:.3f}"
+    kind = str(figure.get("what"))
+    form = ".2%" if kind.removesuffix(DIFFERENCE) in SHARES else ".3f"
+    shown = means.signed if kind.endswith(DIFFERENCE) else means.shown
+    return shown(found, math.nan if error is None else error, form)
+
+
+def compared(figure: dict[str, Any] | None) -> bool:
+    """Whether a figure of one run says something beside that of another one."""
+    return figure is not None and str(figure.get("what")) in {"bits", *SHARES}
+
+
+def difference(figure: dict[str, Any], above: PerRow) -> str:
+    """How much more a figure is than another one of the same rows: "+0.208 ± 0.017"."""
+    found, error = above.mean()
+    return value({"what": f"{figure['what']}{DIFFERENCE}", "value": found, "error": error})
 
 
 def best(figures: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

@@ -4,8 +4,9 @@ import ast
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
+from amd_jax.evaluation.means import PerRow
 from amd_jax.pages import values
-from amd_jax.runs import curves, documents, results
+from amd_jax.runs import curves, documents, per_row, results
 from amd_jax.runs import folder as folders
 
 
@@ -21,6 +22,7 @@ class Record(NamedTuple):
     figures: list[dict[str, Any]]
     step: int  # of the newest checkpoint
     problems: list[str]  # a line on each thing that is missing or damaged
+    per_row: dict[str, PerRow] = {}  # what figures are in each row, by `results.key`
 
     @property
     def name(self) -> str:
@@ -77,10 +79,17 @@ def read(workdir: str | Path) -> Record:
             f"{place / results.NAME} is damaged: {damage}. Its figures are left out; evaluate the "
             "run again."
         )
+    rows, damage = results.look_at_rows(place, figures)
+    if damage:
+        problems.append(
+            f"{place / per_row.NAME} is damaged: {damage}. Without it figures of this run are not "
+            "compared row by row; evaluate it again."
+        )
     steps = folders.steps(place / folders.CHECKPOINTS)
     return Record(
         *(str(workdir), contents.config, contents.facts, notes, contents.source),
         *(metrics, figures, max(steps, default=0), problems),
+        {name: PerRow(*pair) for name, pair in rows.items()},
     )
 
 

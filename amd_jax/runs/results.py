@@ -1,30 +1,68 @@
-"""results.json: every figure that was measured of a run, and what it takes to do so again."""
+"""results.json: every figure that was measured of a run, and what it takes to do so again.
 
+What a mean over rows was in each of them lies beside it (`per_row`).
+"""
+
+import hashlib
 import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amd_jax.runs import documents
+import numpy as np
+
+from amd_jax.runs import documents, per_row, stored
 
 NAME = "results.json"
+Rows = Sequence[np.ndarray]  # sums and counts, (N,) each
 
 
-def add(workdir: Path, **figure: Any) -> None:
+def add(workdir: Path, rows: Rows | None = None, /, **figure: Any) -> None:
     """Adds a figure to the results of a run, in the place of an earlier one measured alike.
 
     Figures are alike if all but their values, their errors and the command are the same. Numbers
-    that are not finite become null. Only for a local workdir.
+    that are not finite become null. `rows` are the sums and the counts (N,) of its rows, if it is
+    a mean over such. Only for a local workdir.
     """
     figure = {name: _plain(value) for name, value in figure.items()} | {"command": sys.argv}
     others = [found for found in read(workdir) if _question(found) != _question(figure)]
+    known, _ = look_at_rows(workdir, others)
+    mine = {} if rows is None else {key(figure): np.stack(rows).astype(np.float64)}
+    if known or mine:
+        per_row.write(Path(workdir), known | mine)
     documents.write_json(Path(workdir) / NAME, [*others, figure])
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:
     """The figures of a run; none if the file is missing or damaged."""
     return look(workdir)[0]
+
+
+def key(figure: dict[str, Any]) -> str:
+    """The name of a figure in the file of rows: a checksum of what was measured."""
+    question = {name: _plain(value) for name, value in _question(figure).items()}
+    try:
+        text = json.dumps(question, sort_keys=True)
+    except RecursionError:  # no figure of ours: nothing is called like it
+        text = ""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_rows(workdir: Path) -> dict[str, Rows]:
+    """The rows of the figures of a run by `key`; says so if their file is damaged."""
+    found, damage = look_at_rows(workdir, read(workdir))
+    if damage:
+        stored.say(f"{workdir / per_row.NAME} is damaged: {damage}. Its figures are measured anew")
+    return found
+
+
+def look_at_rows(workdir: Path, figures: list[dict[str, Any]]) -> tuple[dict[str, Rows], str]:
+    """The rows of some figures by `key`, and what is wrong with their file: empty if nothing."""
+    found, damage = per_row.look(workdir)
+    names = set(map(key, figures))
+    return {name: rows for name, rows in found.items() if name in names}, damage
 
 
 def look(workdir: Path) -> tuple[list[dict[str, Any]], str]:

@@ -39,7 +39,7 @@ import numpy as np
 from matplotlib.patches import Polygon
 
 from amd_jax import Experiment
-from amd_jax.evaluation import count_models, plane
+from amd_jax.evaluation import count_models, means, plane
 from amd_jax.experiments import argmax_quickstart, eight_gaussians
 from amd_jax.models import Flow, Inverse
 from amd_jax.transforms import argmax, dequantize, laws
@@ -331,7 +331,7 @@ def bound_of(weights, k):
 ks = [2**i for i in range(DRAWS.bit_length()) if DRAWS % 2**i == 0]
 bits = np.array([bound_of(weights, k) for k in ks])  # (number of ks, texts)
 gain = bits[0] - bits
-error = gain.std(axis=1, ddof=1) / np.sqrt(len(texts))
+error = [means.of(each)[1] for each in gain]  # by blocks of neighbouring texts
 
 figure, axes = plt.subplots(figsize=(6.5, 3))
 axes.errorbar(ks, bits.mean(axis=1), yerr=error, color=COLOURS[0], marker="o", ms=4, capsize=3)

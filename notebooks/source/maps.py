@@ -40,7 +40,7 @@ from IPython.display import HTML
 from matplotlib.patches import Patch
 
 from amd_jax import Experiment
-from amd_jax.evaluation import correction, pictures, report
+from amd_jax.evaluation import correction, means, pictures, report
 from amd_jax.experiments import maps_quickstart
 from amd_jax.models.corrections import Correct
 
@@ -134,16 +134,10 @@ frequencies = -np.log2(np.array(facts.frequencies))[test].reshape(len(test), -1)
 found, line = report.bits(run.model, params, data, split="test", number=EVALUATED)
 print(line)
 
-
-def mean_and_error(bits):
-    """Of bits per map (N,)."""
-    return bits.mean(), bits.std(ddof=1) / math.sqrt(len(bits))
-
-
 results = {
     "all categories alike": (math.log2(k), 0.0),
-    "frequencies": mean_and_error(frequencies),
-    "counts, given left and above": mean_and_error(neighbours),
+    "frequencies": means.of(frequencies),
+    "counts, given left and above": means.of(neighbours),
     "this diffusion (at most)": (found.bits, found.error),
 }
 figure, axes = plt.subplots(figsize=(6.5, 2.1))

@@ -59,12 +59,16 @@ def test_probabilities_sum_to_one(text, order):
         assert total == pytest.approx(1, abs=1e-12)
 
 
-def test_bits_are_averaged_over_rows(text):
+def test_bits_are_averaged_over_rows_with_an_error_by_blocks_of_them(text):
     rows = text[200:296].reshape(12, 8)
     bits, error = count_models.bits_per_char(text[:200], rows, 4, 2)
     each = -np.log2(count_models.probabilities(text[:200], rows.ravel(), 4, 2)).reshape(12, 8)
     assert bits == pytest.approx(each.mean())
-    assert error == pytest.approx(each.mean(axis=1).std(ddof=1) / 12**0.5)
+    blocks = each.reshape(4, 3 * 8).mean(axis=1)
+    assert error == pytest.approx(blocks.std(ddof=1) / 4**0.5)
+    of_rows = count_models.bits_of_rows(text[:200], rows, 4, 2)
+    np.testing.assert_allclose(of_rows.sums, each.sum(axis=1))
+    np.testing.assert_array_equal(of_rows.counts, np.full(12, 8))
 
 
 def test_long_contexts_do_not_overflow():

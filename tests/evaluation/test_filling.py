@@ -29,6 +29,8 @@ def test_the_truth_is_weighed_exactly_and_found_as_often_as_it_is_likely():
     error = np.sqrt((joint / given * (1 - joint / given)).mean() / len(rows))
     assert abs(whole.mean() - (joint / given).mean()) < 5 * error
     assert found.restored == (found.drawn == rows)[found.hidden].mean()
+    assert found.restored_of_rows(rows).mean()[0] == pytest.approx(found.restored)
+    assert found.bits_of_rows.mean()[0] == pytest.approx(found.bits.mean())
 
 
 @pytest.mark.parametrize("size", [0, 4])
@@ -54,10 +56,11 @@ def test_the_count_model_sees_the_left_side_only():
     rng = np.random.default_rng(0)
     train, rows = rng.integers(0, 3, 500), rng.integers(0, 3, (4, 10))
     hidden = filling.gaps(rows.shape, 3, 0)
-    bits, error = filling.bits_by_counts(train, rows, hidden, 3, 2)
+    found = filling.bits_by_counts(train, rows, hidden, 3, 2)
     p = count_models.probabilities(train, rows.ravel(), 3, 2).reshape(rows.shape)
-    assert bits == pytest.approx(-np.log2(p[hidden]).mean())
-    assert error > 0
+    np.testing.assert_allclose(found.sums, -(np.log2(p) * hidden).sum(axis=1))
+    np.testing.assert_array_equal(found.counts, np.full(4, 3))
     changed = rows.copy()
     changed[-1, hidden[-1].nonzero()[0][-1] + 1 :] = 0
-    assert filling.bits_by_counts(train, changed, hidden, 3, 2)[0] == pytest.approx(bits)
+    again = filling.bits_by_counts(train, changed, hidden, 3, 2)
+    np.testing.assert_allclose(again.sums, found.sums)

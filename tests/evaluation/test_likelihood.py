@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from amd_jax import models
-from amd_jax.evaluation import groups, likelihood
+from amd_jax.evaluation import groups, likelihood, means
 from amd_jax.facts import Facts, TextFacts
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
@@ -54,7 +54,9 @@ def test_every_row_counts_once(n, size, monkeypatch):
         assert np.isnan(found.error)
         assert str(found) == f"{found.bits:.3f}"
     else:
-        assert found.error == pytest.approx(bits.std(ddof=1) / n**0.5, rel=1e-6)
+        assert found.error == pytest.approx(means.of(bits)[1], rel=1e-6)  # by blocks
+    np.testing.assert_allclose(found.per_row.sums, 2 * bits, rtol=1e-6)
+    np.testing.assert_array_equal(found.per_row.counts, np.full(n, 2))
 
 
 def test_every_row_has_its_own_noise_whatever_the_devices(monkeypatch):
@@ -74,6 +76,7 @@ def test_rows_of_different_lengths_count_by_their_tokens():
     np.testing.assert_array_equal(facts.lengths(rows), [3, 4])
     found = estimated(FirstToken(), rows, facts=facts)
     assert found.bits == pytest.approx((2 + 3) / np.log(2) / 7)
+    np.testing.assert_array_equal(found.per_row.counts, [3, 4])
 
 
 def test_tokens_outside_are_refused():
@@ -195,6 +198,15 @@ def test_so_it_is_for_flows(lift):
 
 def test_the_estimates_of_a_model_that_says_nothing():
     assert [bound.name for bound in models.bounds.of(object())] == ["elbo", "iwbo"]
+
+
+def test_neighbours_that_are_alike_make_the_error_larger():
+    """Ten rows that cost 1 nat, then ten that cost 2, and so on: no twenty of them are apart."""
+    rows = np.stack([np.repeat(np.arange(10), 10), np.zeros(100, int)], axis=1)
+    in_order = estimated(FirstToken(), rows)
+    mixed = estimated(FirstToken(), np.random.default_rng(0).permutation(rows))
+    assert in_order.bits == pytest.approx(mixed.bits)
+    assert in_order.error > 2 * mixed.error
 
 
 def test_bits_per_token():

@@ -1,10 +1,13 @@
 """What is told of a model of text: samples, and corrections marked in the text."""
 
+import re
+
 import numpy as np
 import pytest
 
 from amd_jax.data.text import Text
-from amd_jax.evaluation import report
+from amd_jax.evaluation import count_models, report
+from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import TextFacts
 
 LETTERS = TextFacts(4, (8,), alphabet=" abc", frequencies=(0.4, 0.3, 0.2, 0.1))
@@ -67,6 +70,39 @@ def test_words_are_compared_with_the_training_text():
     drawn = np.stack([LETTERS.encode(" abc aa ") for _ in range(2)])
     told = report.of(data.facts).compared(drawn, None, None, None, data)
     assert told == ["words of the samples that occur in the training text: 50%"]
+
+
+def test_errors_of_samples_are_by_rows_and_those_of_a_text_by_blocks():
+    """Of 64 rows the first half knows all its words, and the second none."""
+    data = Text(" abc", 8, {"train": LETTERS.encode("abc cab abc cab " * 9).astype(np.uint8)})
+    rows = np.stack([LETTERS.encode(t) for t in [" abc cab"] * 32 + [" bbb bbb"] * 32])
+    of_samples = report.of(data.facts).measures(rows, data)
+    of_text = report.of(data.facts).measures(rows, data, independent=False)
+    for name in ("known_words", "count_model_bits"):
+        assert of_samples[name][0] == of_text[name][0]
+        assert of_text[name][1] > 2.5 * of_samples[name][1], name
+    assert of_samples["known_words"] == pytest.approx((0.5, 0.5 / 63**0.5))
+
+
+def test_count_models_are_compared_with_a_model_by_pairs_of_rows():
+    rng = np.random.default_rng(0)
+    data = Text(
+        " abc", 8, {s: rng.integers(0, 4, 800).astype(np.uint8) for s in ("train", "test")}
+    )
+    counts = count_models.bits_of_rows(data.stream("train"), data.rows("test")[:40], 4, 3)
+    bits = PerRow(counts.sums + 0.8, counts.counts)  # of a model that needs 0.1 more a character
+    text, figures = report.of(data.facts).yardsticks(data, "test", 40, bits)
+    assert re.search(
+        r"order 3: \d\.\d+ ± \d\.\d+ bits/char; the model minus it: \+0\.100 ± ", text
+    )
+    assert [(f["what"], f.get("order", f.get("to"))) for f in figures][2:4] == [
+        ("count_model", 3),
+        ("bits_difference", "count model of order 3"),
+    ]
+    assert figures[3]["per_row"].mean() == pytest.approx((0.1, 0.0), abs=1e-9)
+    text, figures = report.of(data.facts).yardsticks(data, "test", 40)
+    assert "minus" not in text
+    assert [figure["order"] for figure in figures] == [0, 3, 6]
 
 
 def test_lines_end_at_their_padding():

@@ -56,6 +56,15 @@ def test_writes_tables_of_bits_and_of_samples(workdir):
     )
     assert re.fullmatch(r"\| own_text_masked \| \d\.\d+ ± \d\.\d+ \| – \| – \| 3 .*", lines[5])
     assert "- order 6:" in "\n".join(lines)
+    beside = lines.index(
+        "Minus own_text_masked p_uniform=0.2, by pairs of test texts, ± one standard error:"
+    )
+    number = r"([+-]\d\.\d+) ± \d\.\d+"
+    above = re.fullmatch(rf"\| own_text_masked \| {number} \|", lines[beside + 4])
+    first, other = (float(line.split("|")[2].split("±")[0]) for line in lines[4:6])
+    assert float(above[1]) == pytest.approx(other - first, abs=2e-3)
+    for line, order in zip(lines[beside + 5 : beside + 8], (0, 3, 6), strict=True):
+        assert re.fullmatch(rf"\| count model of order {order} \| {number} \|", line)
     samples = [line for line in lines if line.startswith("| own_text") and "ancestral" in line]
     assert len(samples) == 8  # two rows, two numbers of steps, two temperatures
     hitting = [line for line in lines if "first_hitting" in line]
@@ -80,6 +89,18 @@ def test_the_same_again_trains_and_measures_nothing(argv, workdir, monkeypatch):
     monkeypatch.setattr(gallery, "samples", None)
     compare.main(argv)
     assert (workdir / "compare.md").read_text() == before
+
+
+def test_without_its_rows_a_run_is_evaluated_again_and_not_trained(argv, workdir, monkeypatch):
+    """As one of an earlier version; and a damaged file is one line."""
+    before = (workdir / "compare.md").read_text()
+    monkeypatch.setattr(experiments.Run, "fit", None)
+    (workdir / "own_text_masked" / "per_row.npz").unlink()
+    damaged = workdir / "own_text_masked_p_uniform=0.2" / "per_row.npz"
+    damaged.write_bytes(b"junk")
+    compare.main(argv)
+    assert (workdir / "compare.md").read_text() == before
+    assert damaged.read_bytes() != b"junk"
 
 
 def test_a_new_sampler_is_all_that_is_measured(argv, workdir, monkeypatch):

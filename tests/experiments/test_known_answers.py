@@ -117,3 +117,7 @@ def test_what_is_exact_is_the_expectation_over_all_rows(monkeypatch):
     assert found["gap_nats"].value == pytest.approx(by_hand - 0.9359473, abs=1e-6)
     sampled = known_answers.estimated(row, bound)["gap_nats"]
     assert abs(sampled.value - found["gap_nats"].value) < 4 * sampled.error
+    rows = run.data.rows(row.split)  # drawn one by one: independent
+    each = run.model.elbo(params, jax.random.key(0), jnp.asarray(rows, jnp.int32))
+    gaps = run.data.log_prob(rows) - np.asarray(each)
+    assert sampled.error == pytest.approx(gaps.std(ddof=1) / len(rows) ** 0.5, rel=1e-3)

@@ -1,10 +1,13 @@
 """The command line: train, evaluate, sample, correct, stop and continue."""
 
 import json
+import re
 
 import pytest
 
-from amd_jax.evaluation import report
+from amd_jax.evaluation import means, report
+from amd_jax.evaluation.means import PerRow
+from amd_jax.runs import results
 from tests.experiments.command import QUICK, SMALL, command
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -53,6 +56,29 @@ def test_evaluate(trained):
     exact = command(*mode, "--split=validation", "--bound=all_steps").out
     assert exact.startswith("validation: ")
     assert "on 4 texts (all 8 steps)" in exact
+
+
+def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
+    """The bound with count models, and two bounds; the posterior with the guess of the network."""
+    workdir, first = trained
+    command(f"--workdir={workdir}", "--mode=evaluate", "--num_texts=4", "--bound=elbo,all_steps")
+    figures, rows = results.read(workdir), results.read_rows(workdir)
+    kept = {(f["what"], f.get("to", f.get("order", f.get("bound")))): f for f in figures}
+    of_rows = {name: PerRow(*rows[results.key(figure)]) for name, figure in kept.items()}
+    bits = of_rows["bits", "elbo"]
+    for to, other in {
+        **{f"count model of order {order}": of_rows["count_model", order] for order in (0, 3, 6)},
+        "all_steps (all 8 steps)": of_rows["bits", "all_steps"],
+    }.items():
+        found = kept["bits_difference", to]
+        assert (found["value"], found["error"]) == pytest.approx(bits.minus(other).mean())
+        assert (found["of"], found["split"], found["examples"]) == ("elbo", "test", 4)
+    (line,) = re.findall(r"order 6: .*; the model minus it: (.*)", first.out)
+    found = kept["bits_difference", "count model of order 6"]
+    assert line == means.signed(found["value"], found["error"])
+    (line,) = re.findall(r"posterior minus guess: (.*) restored, ", first.out)
+    found = kept["restored_difference", "guess of the network alone"]
+    assert line == means.signed(found["value"], found["error"], ".1%")
 
 
 @pytest.mark.parametrize("flags", [(), ("--chain",)])

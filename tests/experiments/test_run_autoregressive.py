@@ -33,6 +33,7 @@ def test_every_figure_names_its_protocol(run):
     assert "(exact likelihood, each by itself)" in both
     told = "exact likelihood as one text, in order: segments of 2, memory 4, no clamp"
     assert f"({told}, not same_length)" in both
+    assert "likelihood minus" not in both  # of one text, and of independent rows
     alone = command("--mode=evaluate", "--same_length", "--memory=8", "--clamp=5").out
     assert "memory 8, distances clamped at 5, same_length)" in alone
     assert "each by itself" not in alone

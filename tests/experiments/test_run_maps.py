@@ -66,7 +66,9 @@ def test_training_reports_all_of_itself(trained):
     assert re.search(r"test: [\d.]+ ± [\d.]+ bits/pixel on 2 maps \(8 steps, 8 drawn each\)", out)
     assert re.search(r"neighbour distance to the test maps: 2 samples 0\.\d+, 2 training", out)
     assert "correction of 2 test maps, in each 13 of 256 pixels replaced at random:" in out
-    assert re.search(r"denoising posterior: [\d.]+% restored, [\d.]+% of the right ones", out)
+    assert re.search(
+        r"denoising posterior: [\d.]+% ± [\d.]+% restored, [\d.]+% ± [\d.]+% of others", out
+    )
     for name in ("samples_seed0.png", "correct_seed0.png"):
         assert f"picture: {workdir / name}" in out
     assert "count models" not in out
@@ -89,9 +91,10 @@ def test_pictures_of_a_training(trained):
 def test_evaluate(trained):
     how = ("--bound=elbo,iwbo", "--importance_samples=2", "--split=validation")
     out = told(trained, "--mode=evaluate", *how)
-    first, second = out.splitlines()
+    first, second, above = out.splitlines()
     assert re.fullmatch(r"validation: .* bits/pixel on 2 maps \(8 steps, 8 drawn each\)", first)
     assert second.endswith("bits/pixel on 2 maps (importance-weighted bound, k = 2)")
+    assert re.fullmatch(r"elbo minus iwbo: [+-]\d\.\d+ ± \d\.\d+ bits/pixel", above)
 
 
 def test_sample(trained):

@@ -55,6 +55,7 @@ def test_code_lengths_stand_beside_the_bound(run):
     _, command = run
     done = command("--mode=evaluate", "--bound=elbo,code_length", "--order=left", "--num_texts=4")
     assert re.search(r"on 4 texts \(exact code length in order left\)", done.out)
+    assert re.search(r"^elbo minus code_length: [+-]\d\.\d+ ± \d\.\d+ bits/char$", done.out, re.M)
     several = command("--mode=evaluate", "--bound=code_length", "--orders=3", "--num_texts=4")
     assert "in order random, 3 averaged" in several.out
 
@@ -108,8 +109,11 @@ def test_gaps_whose_content_is_known_are_weighed_and_filled(run):
         r"true filling: \d\.\d+ ± \d\.\d+ bits/char \(exact\), given both sides", lines[1]
     )
     assert re.fullmatch(r"count model:  \d\.\d+ ± .* bits/char, given the left side", lines[2])
-    assert re.fullmatch(r"chars restored by a draw: \d+\.\d%", lines[3])
-    assert re.fullmatch(r"words in the gaps restored whole: \d+\.\d% ± \d+\.\d%", lines[4])
+    assert re.fullmatch(r"true filling minus count model: [+-]\d\.\d+ ± .* bits/char", lines[3])
+    first, counted, above = (float(re.search(r"-?\d+\.\d+", line)[0]) for line in lines[1:4])
+    assert above == pytest.approx(first - counted, abs=2e-3)
+    assert re.fullmatch(r"chars restored by a draw: \d+\.\d% ± \d+\.\d%", lines[4])
+    assert re.fullmatch(r"words in the gaps restored whole: \d+\.\d% ± \d+\.\d%", lines[5])
 
 
 @pytest.mark.slow

@@ -45,7 +45,9 @@ def workdir(flags):
 
 def test_writes_table_and_picture(workdir):
     lines = (workdir / "compare.md").read_text().splitlines()
-    assert len(lines) == 4 + len(ROWS)
+    assert len(lines) == 4 + len(ROWS) + 6  # the second row is compared with the first
+    assert lines[7] == "Minus Round / uniform, by pairs of test maps, ± one standard error:"
+    assert re.fullmatch(r"\| Multinomial diffusion \| [+-]\d\.\d+ ± \d\.\d+ \|", lines[11])
     assert "| model | elbo | iwbo |" in lines[2]
     assert "| Round / uniform | " in lines[4]
     assert lines[4].count(" ± ") == 2

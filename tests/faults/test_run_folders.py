@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from amd_jax.experiment import Experiment, load_run
+from amd_jax.runs import results
 from tests.faults.sending import QUICK, RUN, SMALL, command
 from tests.runs.damages import damage
 from tests.runs.runs import CLOCK, metrics
@@ -248,15 +249,19 @@ def test_a_line_of_metrics(line, trained, report):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["gone", "cut in half", "nested", "a list"])
-def test_results(text, trained, report):
-    put(trained / "results.json", TEXTS[text])
+@pytest.mark.parametrize("name", ["results.json", "per_row.npz"])
+def test_results(name, text, trained, report):
+    put(trained / name, TEXTS[text])
     ended = command(QUICK, "--mode=evaluate", "--num_texts=2", "--draws=1")
-    report(f"results.json {text}", "the new figure is in it", ended.ending)
+    report(f"{name} {text}", "the new figure is in it, and its rows", ended.ending)
     assert ended.ending is None
-    assert [figure["what"] for figure in json.loads((trained / "results.json").read_text())]
+    figures = json.loads((trained / "results.json").read_text())
+    assert results.key(figures[-1]) in results.read_rows(trained)
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "results.json", "lock", "checkpoints"])
+@pytest.mark.parametrize(
+    "name", ["metrics.jsonl", "results.json", "per_row.npz", "lock", "checkpoints"]
+)
 def test_a_folder_or_a_file_in_the_way(name, trained, report):
     path = trained / name
     if path.is_dir():

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from scipy import special
 
 from amd_jax import models
@@ -79,6 +80,22 @@ def test_random_orders_from_the_bound_to_the_likelihood(model):
     exact = special.logsumexp(one, axis=0) - np.log(4000)
     assert (np.asarray(several) > one.mean(axis=0)).all()
     np.testing.assert_allclose(several, exact, atol=0.3)
+
+
+@pytest.mark.parametrize("gap", [40.0, 80.0, 1e4])
+@pytest.mark.parametrize("by", ["left", "random"])
+def test_what_a_model_takes_for_impossible_costs_what_it_says(gap, by):
+    """No floor: a token whose logit is `gap` below another costs that many nats."""
+
+    class Sure(nn.Module):
+        @nn.compact
+        def __call__(self, x_t, t, *, train=False):
+            return jnp.broadcast_to(jnp.array([gap, 0.0, -gap, 0.0]), (*x_t.shape, 4))
+
+    found = models.Diffusion(KERNEL, Sure(), steps=None)
+    x = jnp.array([[0, 1, 2], [0, 0, 0]])
+    nats = jax.jit(CodeLength(order=by), static_argnums=0)(found, {}, jax.random.key(0), x)
+    np.testing.assert_allclose(nats, [-3 * gap, 0.0], rtol=1e-6, atol=1e-6)
 
 
 def test_it_is_for_masks(model):

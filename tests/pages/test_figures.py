@@ -17,6 +17,26 @@ def test_figures_stand_with_the_command_that_gives_them():
     assert (second.command, second.rows[0].value) == ("amd-jax 'a b'", "84.00%")
 
 
+def test_differences_have_a_sign_and_say_of_what():
+    bits = {
+        "what": "bits_difference",
+        "of": "elbo",
+        "to": "count model of order 3",
+        "unit": "char",
+    }
+    shared = {"value": 0.2083, "error": 0.0171, "split": "test", "examples": 602, "how": "8 steps"}
+    assert figures.row(bits | shared) == figures.Row(
+        "bits per char (elbo), minus count model of order 3",
+        *("test, 602 rows", "8 steps", "", "+0.208 ± 0.017"),
+    )
+    share = {"what": "restored_difference", "to": "guess", "value": -0.0123, "error": 0.0021}
+    assert figures.row(share).what == "wrong tokens that a correction restored, minus guess"
+    assert figures.row(share).value == "-1.23% ± 0.21%"
+    assert figures.value({"what": "spoiled", "value": 0.0043, "error": 0.0005}) == "0.43% ± 0.05%"
+    odd = {"what": "bits" + "_difference" * 10_000, "value": 1.0}
+    assert figures.row(odd).value == "+1.000"
+
+
 def test_a_figure_may_hold_anything():
     odd = {"what": ["bits"], "value": "2", "step": "x", "command": "rm", "seed": {}, "more": 1}
     ((_, (row,)),) = figures.grouped([odd])

@@ -7,9 +7,12 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from amd_jax.evaluation import means
+from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import TextFacts
 from amd_jax.pages import comparison, record, shows, templates
 from amd_jax.pages.texts import Piece
+from amd_jax.runs import results
 from tests.pages import written
 from tests.pages.written import ODD, Seen
 
@@ -153,6 +156,62 @@ def test_several_runs_stand_side_by_side(tmp_path):
     ]
     bits = dict(comparison.measured(found).rows)
     assert bits["bits per char (elbo); test, 4 rows; 8 steps"] == [*["2.345 ± 0.012"] * 2, "–"]
+
+
+def measured(place, shift, *, rows=20, digests=None, split="test"):
+    """A run whose bits were measured of some rows, a little more in each than the rows' own."""
+    written.folder(place)
+    (place / "results.json").write_text("[]")
+    hard = np.random.default_rng(0).uniform(1, 3, rows)
+    own = 0.01 * np.random.default_rng(int(100 * shift)).standard_normal(rows)
+    bits = PerRow(10 * (hard + own + shift), np.full(rows, 10))
+    how = {"bound": "elbo", "split": split, "examples": rows, "unit": "char", "step": 60}
+    shares = {"split": split}
+    for what, per_row, more in (
+        ("bits", bits, how),
+        ("restored", bits, shares),
+        ("odd", bits, {}),
+    ):
+        results.add(place, per_row, what=what, value=bits.mean()[0], error=bits.mean()[1], **more)
+    if digests:
+        notes = json.loads((place / "run.json").read_text())
+        (place / "run.json").write_text(json.dumps({**notes, "digests": digests}))
+    return record.read(place), bits
+
+
+def test_runs_are_compared_row_by_row(tmp_path):
+    """With an error of the difference, which is far below that of either."""
+    found, bits = zip(*(measured(tmp_path / f"{s}", s) for s in (0.0, 0.2, 0.5)), strict=True)
+    rows = dict(comparison.measured(found).rows)
+    cells = rows["bits per char (elbo); test, 20 rows; minus 0.0, by pairs of rows"]
+    above = [means.signed(*other.minus(bits[0]).mean()) for other in bits[1:]]
+    assert cells == ["–", *above]
+    assert above[0].startswith("+0.20")
+    assert bits[1].minus(bits[0]).mean()[1] < bits[1].mean()[1] / 10
+    overview = dict(comparison.overview(found).rows)
+    assert overview["bits minus 0.0, by pairs of rows"] == cells
+    assert sum("by pairs of rows" in name for name in rows) == 2  # bits and shares, nothing else
+    assert f"<td>{cells[1]}</td>" in comparison.page(found)
+
+
+@pytest.mark.parametrize(
+    "other", [{"rows": 19}, {"digests": {"train": "11"}}, {"split": "validation"}]
+)
+def test_figures_of_other_rows_or_data_are_not_compared(tmp_path, other):
+    found = [measured(tmp_path / "a", 0.0)[0], measured(tmp_path / "b", 0.2, **other)[0]]
+    for table in (comparison.overview(found), comparison.measured(found)):
+        assert not any("by pairs" in name for name, _ in table.rows)
+
+
+def test_a_run_whose_rows_are_damaged_is_shown_without_its_differences(tmp_path):
+    found = [measured(tmp_path / name, shift)[0] for name, shift in (("a", 0.0), ("b", 0.2))]
+    (tmp_path / "b" / "per_row.npz").write_bytes(b"junk")
+    found[1] = record.read(tmp_path / "b")
+    (line,) = found[1].problems
+    assert line.startswith(f"{tmp_path / 'b' / 'per_row.npz'} is damaged: File is not a zip file.")
+    page = comparison.page(found)
+    assert "per_row.npz is damaged" in page
+    assert "by pairs" not in page
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path):

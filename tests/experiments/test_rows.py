@@ -1,0 +1,119 @@
+"""Rows of a comparison: figures that were measured are looked up, and compared by pairs."""
+
+import dataclasses
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from amd_jax.evaluation.means import PerRow
+from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
+from amd_jax.runs import results
+from experiments import tables
+from experiments.rows import Figure, Row
+
+HOW = {"bound": "elbo", "split": "test", "examples": 40}
+
+
+def per_row(shift=0.0, seed=0, rows=40):
+    """Rows that are hard or easy for everybody, with some noise of their own."""
+    hard = np.random.default_rng(1).uniform(1, 3, rows)
+    own = 0.01 * np.random.default_rng(seed).standard_normal(rows)
+    return PerRow(16 * (hard + own + shift), np.full(rows, 16))
+
+
+@pytest.fixture
+def row(tmp_path):
+    return Row("a", types.SimpleNamespace(workdir=tmp_path, step=3), (), "a")
+
+
+def measured(row, found):
+    """The figures of a row, and how often `found` had to be measured for them."""
+    calls = []
+
+    def measure():
+        calls.append(1)
+        return found
+
+    return row.figures_of_rows(measure, tuple(found), **HOW), len(calls)
+
+
+def test_what_was_measured_is_not_measured_again(row, tmp_path):
+    found = {"restored": per_row(), "spoiled": per_row(seed=1)}
+    assert measured(row, found)[1] == 1
+    (again, calls) = measured(row, found)
+    assert calls == 0
+    for name in found:
+        np.testing.assert_array_equal(again[name], found[name])
+    assert [f["what"] for f in results.read(tmp_path)] == ["restored", "spoiled"]
+    value, error = found["restored"].mean()
+    assert (
+        results.read(tmp_path)[0] | {"value": value, "error": error, "step": 3, **HOW}
+        == (results.read(tmp_path)[0])
+    )
+
+
+def test_another_step_is_measured(row):
+    measured(row, {"bits": per_row()})
+    run = types.SimpleNamespace(workdir=row.run.workdir, step=4)
+    assert measured(dataclasses.replace(row, run=run), {"bits": per_row()})[1] == 1
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"junk"])
+def test_a_run_without_its_rows_is_measured_anew(row, tmp_path, capsys, damage):
+    """As one of an earlier version, whose errors were by rows: it needs no training for that."""
+    results.add(tmp_path, what="bits", value=2.0, error=0.001, step=3, seed=0, **HOW)
+    if damage is not None:
+        (tmp_path / "per_row.npz").write_bytes(damage)
+    assert measured(row, {"bits": per_row()})[1] == 1
+    assert measured(row, {"bits": per_row()})[1] == 0
+    (figure,) = results.read(tmp_path)
+    assert (figure["value"], figure["error"]) == per_row().mean()
+    assert capsys.readouterr().err.count("\n") == (damage is not None)
+
+
+@dataclasses.dataclass
+class Known:
+    """A row whose figures are known."""
+
+    title: str
+    bounds: tuple[Any, ...]
+    shift: float
+    correctors: tuple[Any, ...] = ()
+
+    def bits_of_rows(self, bound, number):
+        return per_row(
+            self.shift - isinstance(bound, ImportanceWeighted), seed=int(10 * abs(self.shift))
+        )
+
+    def corrected_of_rows(self, editor, number):
+        return {"restored": per_row(-self.shift), "spoiled": per_row(self.shift / 10)}
+
+
+def test_rows_and_count_models_are_compared_with_the_first_row():
+    """An exact likelihood with a bound, too; what the first row has not is left out."""
+    editor = types.SimpleNamespace(error_rate=0.05)
+    elbo, iwbo = Elbo(), ImportanceWeighted()
+    done = [
+        Known("one", (elbo, iwbo), 0.0, (editor,)),
+        Known("two", (elbo, iwbo), 0.5, (editor,)),
+        Known("three", (Likelihood(),), -0.2),
+    ]
+    counted = [{"order": 6, "per_row": per_row(0.1)}]
+    two, three, counts = tables.differences(done, None, counted)
+    assert list(two) == ["model", "bits", "iwbo", "5% errors restored", "right ones spoiled"]
+    above = per_row(0.5, seed=5).minus(per_row())
+    assert two["bits"] == tables.figures.difference({"what": "bits"}, above)
+    value, error = above.mean()
+    assert value == pytest.approx(0.5, abs=0.01)
+    assert error < per_row().mean()[1] / 10
+    assert two["5% errors restored"] == "-50.00% ± 0.00%"
+    assert three.keys() == {"model", "bits"}
+    assert float(three["bits"].split()[0]) == pytest.approx(-0.2, abs=0.01)
+    assert (counts["model"], counts["bits"]) == ("count model of order 6", "+0.100 ± 0.000")
+    assert tables.differences(done[:1], None, []) == []
+
+
+def test_cells_of_shares_have_their_errors():
+    assert tables._cell("restored", Figure(0.8421, 0.0123)) == "84.21% ± 1.23%"
