@@ -8,18 +8,22 @@ when they are first asked for.
 import importlib
 from typing import Any
 
+from amd_jax.devices.compiler import avoid_known_faults, check_backend
 from amd_jax.lazy import submodules
 
 __version__ = "0.1.0"
 REPOSITORY = "https://github.com/amd-jax/amd_jax"  # the public one
 
 ROOMS = (
-    *("data", "diffusion", "evaluation", "experiment", "exports", "facts", "learning", "models"),
-    *("networks", "ops", "options", "parallel", "pretrained", "runs", "transforms", "types"),
+    *("data", "devices", "diffusion", "evaluation", "experiment", "exports", "facts", "learning"),
+    *("models", "networks", "ops", "options", "parallel", "pretrained", "runs", "transforms"),
+    "types",
 )
 EXPERIMENT = ("Experiment", "Run", "load_run", "open_run")
 
-__all__ = [*EXPERIMENT, *ROOMS]
+__all__ = [*EXPERIMENT, *ROOMS, "check_backend"]
+
+avoid_known_faults()  # here, since XLA reads its flags when JAX computes for the first time
 
 
 def __getattr__(name: str) -> Any:

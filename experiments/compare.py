@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax import options
+from amd_jax import check_backend, options
 from amd_jax.evaluation import pictures, report
 from amd_jax.experiment import Experiment, Run
 from amd_jax.facts import MapFacts
@@ -116,6 +116,7 @@ def compare(wanted: Sequence[Row], asked: Asked) -> None:
         for text in asked.sampler:
             samplers_of(text, row.run.model)  # what is wrong is told now
     allocator.keep_pages()  # before JAX makes its threads
+    check_backend()
     done = []
     for row in wanted:
         done.append(rows.trained(row, workdir / row.folder, asked.minutes, asked.steps))

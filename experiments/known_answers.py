@@ -24,6 +24,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from amd_jax import check_backend
 from amd_jax.data import sets
 from amd_jax.evaluation import likelihood, means, pictures, plane
 from amd_jax.facts import PlaneFacts
@@ -76,6 +77,7 @@ def main(argv: list[str]) -> None:
             f"{', '.join(sorted({text.split()[0] for toy in toys for text in ROWS[toy]}))}."
         )
     allocator.keep_pages()  # before JAX makes its threads
+    check_backend()
     workdir, done = Path(asked.workdir), {toy: [] for toy in toys}
     for toy, each in wanted.items():
         for one in each:

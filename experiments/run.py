@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from amd_jax import check_backend, parallel
 from amd_jax import experiment as experiments
-from amd_jax import parallel
 from amd_jax import source as sources
 from amd_jax.experiment import Experiment, Run
 from amd_jax.learning import allocator
@@ -163,6 +163,7 @@ def main(argv: list[str]) -> None:
         raise ValueError(
             "--config is missing. Try --config=quickstart, or the --workdir of a run."
         )
+    check_backend()
     place = asked.workdir or default_workdir(asked.config or "")
     workdir = place if "://" in place else Path(place)
     (train if asked.mode == "train" and not asked.pretrained else use)(asked, workdir)

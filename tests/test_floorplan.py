@@ -16,13 +16,14 @@ PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "amd_jax")]
 MATHEMATICS = {"ops", "diffusion", "transforms"}
 EVERYWHERE = {"types", "facts", "options", "memory", "lazy"}  # they belong to every floor
 MAY_IMPORT = {  # besides itself and those
-    "__init__": {"experiment"},
+    "__init__": {"experiment", "devices"},
     "types": set(),
     "facts": set(),
     "options": set(),
     "lazy": set(),
     "memory": set(),
     "compiled": set(),
+    "devices": set(),
     "narrator": set(),
     "processes": set(),
     "parallel": {"narrator", "processes"},

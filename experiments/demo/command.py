@@ -52,6 +52,7 @@ def serve(asked: Asked) -> None:
     except ModuleNotFoundError as error:
         raise ValueError(EXTRA.format(str(error.name).partition(".")[0])) from error
     allocator.keep_pages()  # before JAX makes its threads
+    amd_jax.check_backend()
     with listening(asked.host, asked.port) as door:
         work = load(asked)
         app = server.app(work, only_local=is_local(asked.host))

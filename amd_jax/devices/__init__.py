@@ -1,0 +1,1 @@
+"""What the library runs on: compilers and their known faults."""

@@ -1,0 +1,86 @@
+"""Known faults of compilers: avoided, and noticed where they are not."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from amd_jax import check_backend
+from amd_jax.devices import compiler
+from tests.experiments.command import ROOT
+
+FIRST, END = compiler.FAULTY
+NO_REDUCE = f"{compiler.YNN}=-reduce"
+
+
+@pytest.fixture
+def anew():
+    """The check as in a new process, before and after."""
+    check_backend.cache_clear()
+    yield
+    check_backend.cache_clear()
+
+
+def test_this_backend_computes_what_it_should(anew):
+    assert check_backend() is None
+
+
+def test_every_known_program_is_right_on_this_backend():
+    for fault in compiler.FAULTS:
+        np.testing.assert_array_equal(fault.computed(), fault.expected())
+
+
+def test_a_wrong_number_is_named_with_the_version_and_the_way_out(anew, monkeypatch):
+    wrong = compiler.Fault("cpu", "a sum", lambda: np.arange(3), lambda: np.zeros(3), "Do sums.")
+    elsewhere = wrong._replace(backend="abacus", what="a bead")
+    monkeypatch.setattr(compiler, "FAULTS", [*compiler.FAULTS, elsewhere, wrong])
+    version = compiler.importlib.metadata.version("jaxlib")
+    with pytest.raises(RuntimeError, match=f"^jaxlib {version} on cpu .*: a sum, 2 of them wrong"):
+        check_backend()
+    with pytest.raises(RuntimeError, match=r"Do sums\.$"):
+        check_backend()
+
+
+@pytest.mark.parametrize(
+    ("version", "before", "after"),
+    [
+        (FIRST, "", NO_REDUCE),
+        ((0, 12, 0), "--xla_foo=1", f"--xla_foo=1 {NO_REDUCE}"),
+        ((0, 12, 0), f"{compiler.YNN}=", f"{compiler.YNN}="),  # as its user wants it
+        ((0, 10, 1), "", ""),  # which has no fault
+        (END, "", ""),  # which may not know the flag
+    ],
+)
+def test_the_flag_is_set_where_it_is_needed(monkeypatch, version, before, after):
+    monkeypatch.setattr(compiler, "version", lambda: version)
+    monkeypatch.setenv("XLA_FLAGS", before)
+    compiler.avoid_known_faults()
+    assert os.environ["XLA_FLAGS"] == after
+
+
+def python(code, **environment):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+
+
+@pytest.mark.skipif(not FIRST <= compiler.version() < END, reason="this jaxlib has no fault")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        ("", ""),
+        (f"{compiler.YNN}=+reduce", "error: jaxlib "),  # as XLA has it by default
+    ],
+)
+def test_it_is_seen_in_a_process_of_its_own(flags, line):
+    code = "from amd_jax.experiments import command_line as c; import amd_jax"
+    code = code.replace("amd_jax.experiments", "experiments") + "; c.run(amd_jax.check_backend)"
+    done = python(code, XLA_FLAGS=flags)
+    assert done.stderr.startswith(line)
+    assert len(done.stderr.splitlines()) == bool(line)
+    assert done.returncode == bool(line)
+    assert ("XLA_FLAGS=" in done.stderr) == bool(line)
