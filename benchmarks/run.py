@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks import (
     certificates,
     compiling,
+    differential,
     growth,
     machine,
     maps_diffusion,
@@ -71,6 +72,11 @@ BENCHMARKS = {
         "how long every experiment compiles, the first time and the second, and in what memory",
         lambda flags, machine: compiling.measure(flags.only),
         "to be named, as it takes half an hour",
+    ),
+    "differential": Benchmark(
+        "how far every experiment's programs are from the same without fusion",
+        lambda flags, machine: differential.measure(flags.only),
+        "to be named: it measures a compiler, and takes an hour",
     ),
     "certificates": Benchmark(
         "how far every sampler is from the law of the data, for the exact guess, by enumeration",
@@ -177,7 +183,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=lambda text: text.split(","),
         default=[],
         metavar="NAMES",
-        help="tpu, compiling: of these experiments",
+        help="tpu, compiling, differential: of these experiments",
     )
     parser.add_argument(
         "--chips",

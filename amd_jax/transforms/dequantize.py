@@ -1,10 +1,12 @@
 """Dequantisation: classes as intervals of the line, for the paper's baselines.
 
-Class k becomes a point of [k / K, (k + 1) / K); a point outside [0, 1) comes back
-as `integers.UNUSED`. Hoogeboom et al., 2021, sec. 5; Ho et al., 2019, sec. 3.1.
+Class k becomes a point of [k / K, (k + 1) / K), but for a margin at both ends, so that rounding
+never leaves the interval; a point outside [0, 1) comes back as `integers.UNUSED`. Hoogeboom et al.,
+2021, sec. 5; Ho et al., 2019, sec. 3.1.
 """
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +15,12 @@ from amd_jax.ops import categorical, integers
 from amd_jax.transforms.laws import Conditional
 from amd_jax.types import Array, Key, Nats, Params
 
-MARGIN = 2.0**-13  # from either end of the interval, so that rounding never leaves it
+MARGIN = 2.0**-13  # m, of an interval at either end
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Uniform:
-    """z = (x + u) / K with u uniform in [0, 1)."""
+    """z = (x + m + (1 - 2m) u) / K with u uniform in [0, 1) and the margin m."""
 
     num_classes: int  # K
 
@@ -37,7 +39,11 @@ class Uniform:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Variational:
-    """z = (x + σ(a)) / K with a ~ q(a | x)."""
+    """z = (x + m + (1 - 2m) σ(a)) / K with a ~ q(a | x) and the margin m.
+
+    q(z | x) is a density on the interval for every encoder, however sure: a value that is clipped
+    to the interval instead would have mass at its ends, and what is no density gives no bound.
+    """
 
     num_classes: int  # K
     encoder: Conditional  # q(a | x), a of x's shape
@@ -58,10 +64,10 @@ class Variational:
 
 
 def _place(x: Array, u: Array, num_classes: int, nats: Nats) -> tuple[Array, Nats]:
-    """(x + u) / K, and the nats with the slope of that map."""
+    """(x + m + (1 - 2m) u) / K, and the nats with the log-slope of that map."""
     size, known = x.size / x.shape[0], categorical.inside(x, num_classes)
-    z = (x + u.clip(MARGIN, 1 - MARGIN)) / num_classes
-    return z, known + nats - size * jnp.log(float(num_classes))
+    z = (x + MARGIN + (1 - 2 * MARGIN) * u) / num_classes
+    return z, known + nats + size * math.log((1 - 2 * MARGIN) / num_classes)
 
 
 def _floor(z: Array, num_classes: int) -> Array:

@@ -1,0 +1,59 @@
+"""Dequantisation is a density on each class's interval, however sure its encoder is."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from amd_jax.ops import categorical
+from amd_jax.transforms import dequantize, laws
+
+CLASSES, DRAWS = 3, 20_000
+MARGIN = dequantize.MARGIN
+
+
+@dataclasses.dataclass(frozen=True)
+class Sure:
+    """a ~ Logistic(loc): by the sigmoid it lies at one end of the interval."""
+
+    loc: float
+
+    def init(self, rng, x):
+        return {}
+
+    def sample_and_log_prob(self, params, rng, x, *, train=False):
+        z = jax.random.logistic(rng, x.shape)
+        return z + self.loc, categorical.sum_event(laws.LOGISTIC.log_density(z))
+
+
+@pytest.mark.parametrize("loc", [-12.0, 0.0, 12.0])
+def test_weights_average_to_the_mass_in_the_interval(loc):
+    """Of a base as narrow as the draws; values clipped to the interval had 10^5 times as much."""
+    x = jnp.ones((DRAWS, 1), jnp.int32)
+    z, nats = dequantize.Variational(CLASSES, Sure(loc)).forward({}, jax.random.key(0), x)
+    end = MARGIN + (1 - 2 * MARGIN) / (1 + np.exp(-loc))
+    base = stats.logistic((1 + end) / CLASSES, 1e-5 if loc else 0.1)
+    weights = np.exp(nats + base.logpdf(np.asarray(z, np.float64))[:, 0])
+    inside = base.cdf((2 - MARGIN) / CLASSES) - base.cdf((1 + MARGIN) / CLASSES)
+    error = weights.std() / DRAWS**0.5
+    assert error < 0.05
+    assert abs(weights.mean() - inside) < 5 * error + 0.02
+
+
+@pytest.mark.parametrize("u", [0.0, 2.0**-24, 0.5, 1 - 2.0**-24, 1.0])
+@pytest.mark.parametrize("classes", [2, 27, 256])
+def test_the_whole_interval_comes_back_as_its_class(u, classes):
+    x = jnp.arange(classes)[None]
+    z, _ = dequantize._place(x, jnp.full(x.shape, u), classes, 0.0)
+    back = dequantize.Uniform(classes).inverse({}, jax.random.key(0), z)
+    np.testing.assert_array_equal(back, x)
+
+
+def test_the_slope_is_that_of_the_map():
+    x = jnp.array([[2]])
+    _, nats = dequantize._place(x, jnp.array([[0.3]]), CLASSES, 0.0)
+    slope = jax.grad(lambda u: dequantize._place(x, u, CLASSES, 0.0)[0].sum())(jnp.array([[0.3]]))
+    np.testing.assert_allclose(nats, np.log(slope[0, 0]), rtol=1e-6)
