@@ -74,6 +74,9 @@ class Categorical:
         return categorical.sample(rng, jax.nn.softmax(theta))
 
 
+STEEPEST = 60.0  # log of the rate from where on a logistic is one integer, in float32 too
+
+
 @dataclasses.dataclass(frozen=True)
 class DiscretizedLogistic:
     """A logistic rounded to integers; theta = [loc, log_scale], both in units of `unit`.
@@ -88,11 +91,14 @@ class DiscretizedLogistic:
     num_parameters = 2
 
     def log_prob(self, theta: Array, z: Array) -> Array:
-        rate = jnp.exp(-theta[..., 1]) / self.unit
+        log_rate = jnp.minimum(-theta[..., 1] - math.log(self.unit), STEEPEST)
+        rate = jnp.exp(log_rate)
         middle = (z - self.unit * theta[..., 0]) * rate
         above = jax.nn.log_sigmoid(middle + 0.5 * rate)
         below = jax.nn.log_sigmoid(0.5 * rate - middle)
-        between = jnp.log(-jnp.expm1(-rate))
+        flat = rate < 1e-3  # where 1 - e^-rate is rate - rate² / 2 to float32, and rate may be 0
+        steep = jnp.log(-jnp.expm1(-jnp.where(flat, 1.0, rate)))
+        between = jnp.where(flat, log_rate - 0.5 * rate, steep)
         if self.num_classes is None:
             return above + below + between
         first, last = z <= 0, z >= self.num_classes - 1

@@ -103,6 +103,23 @@ def test_discretized_logistic_keeps_its_tail():
     np.testing.assert_allclose(found, -59.5 + np.log1p(-np.exp(-1)), rtol=1e-6)
 
 
+@pytest.mark.parametrize("log_scale", [-1e4, -200.0, -50.0, 50.0, 200.0, 1e4])
+@pytest.mark.parametrize("num_classes", [None, 5])
+def test_discretized_logistic_of_any_scale(log_scale, num_classes):
+    """As narrow as one integer, or so wide that all are alike: P(z) = 1 / (4 scale)."""
+    family = laws.DiscretizedLogistic(num_classes)
+    theta, z = jnp.array([2.0, log_scale]), jnp.arange(1, 4)
+    value, gradient = jax.value_and_grad(lambda theta: family.log_prob(theta, z).sum())(theta)
+    assert np.isfinite(gradient).all()
+    found = family.log_prob(theta, z)
+    assert np.isfinite(found).all()
+    if log_scale > 0:
+        np.testing.assert_allclose(found, -log_scale - np.log(4), rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(found[1], 0.0)
+        assert (found[::2] < -1e15).all()
+
+
 class Twice(nn.Module):
     """theta = [2 x, 0]: a context that shows in the draws."""
 

@@ -1,7 +1,8 @@
-"""Dequantisation is a density on each class's interval, however sure its encoder is."""
+"""Lifts of classes whose encoder is as sure as can be: still densities, where each has to be."""
 
 import dataclasses
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy import stats
 
 from amd_jax.ops import categorical
-from amd_jax.transforms import dequantize, laws
+from amd_jax.transforms import argmax, dequantize, laws
 
 CLASSES, DRAWS = 3, 20_000
 MARGIN = dequantize.MARGIN
@@ -57,3 +58,39 @@ def test_the_slope_is_that_of_the_map():
     _, nats = dequantize._place(x, jnp.array([[0.3]]), CLASSES, 0.0)
     slope = jax.grad(lambda u: dequantize._place(x, u, CLASSES, 0.0)[0].sum())(jnp.array([[0.3]]))
     np.testing.assert_allclose(nats, np.log(slope[0, 0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("loc", [-60.0, -20.0, 0.0, 20.0, 300.0])
+def test_a_sign_has_the_mass_of_its_half_line(loc):
+    """z = ±softplus(u) of draws near 0, too small for float32's softplus, or large."""
+    x = jnp.ones((DRAWS, 1), jnp.int32)
+    z, nats = argmax.BinaryArgmax(Sure(loc)).forward({}, jax.random.key(0), x)
+    assert (z > 0).all()
+    base = stats.logistic(np.logaddexp(0, loc), max(np.exp(min(loc, 0)), 1e-30))
+    weights = np.exp(nats + base.logpdf(np.asarray(z, np.float64))[:, 0])
+    error = weights.std() / DRAWS**0.5
+    assert error < 0.05
+    assert abs(weights.mean() - base.sf(0)) < 5 * error + 1e-3
+
+
+class Constant(nn.Module):
+    """The same φ for every context."""
+
+    values: tuple[float, ...]
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        return jnp.broadcast_to(jnp.array(self.values), (*x.shape, len(self.values)))
+
+
+@pytest.mark.parametrize("gap", [0.0, 20.0, 104.0, 1e3])
+def test_a_gumbel_lift_is_tight_however_sure_its_locations_are(gap):
+    """On a base of the same locations every draw is log softmax(φ)_x."""
+    phi = (gap, 0.0, -1.0)
+    base = laws.Fixed(laws.GUMBEL, jnp.stack([jnp.array(phi), jnp.zeros(3)], axis=-1))
+    lift = argmax.GumbelArgmax(3, Constant(phi))
+    x = jnp.tile(jnp.arange(3)[:, None], (200, 1))
+    z, nats = lift.forward({}, jax.random.key(1), x)
+    np.testing.assert_array_equal(z[:, 0].argmax(axis=-1), x[:, 0])
+    want = jax.nn.log_softmax(jnp.array(phi))[x[:, 0]]
+    np.testing.assert_allclose(base.log_prob({}, z) + nats, want, rtol=1e-5, atol=2e-4)
