@@ -15,7 +15,8 @@ import pytest
 # file; processes that tests start inherit them.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # GPU tests: JAX_PLATFORMS=cuda pytest -m gpu
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # enough for pmean, psum and sharding to matter
-# Most of the time goes into compiling programs that run once; .ci/run has the networks optimised.
+# Programs are optimised as users' are where numbers are tested, and compiled in haste elsewhere.
+NUMBERS = {"differential"}  # folders below this one
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 COMPILED = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "compiled"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
@@ -39,6 +40,21 @@ def pytest_runtest_setup(item):
 
         if jax.default_backend() != "gpu":
             pytest.skip("needs a GPU: JAX_PLATFORMS=cuda python -m pytest -m gpu")
+
+
+@pytest.fixture(autouse=True)
+def optimised(request):
+    """Has XLA optimise what is compiled, where numbers are tested."""
+    folder = request.path.relative_to(pathlib.Path(__file__).parent).parts[0]
+    if folder not in NUMBERS:
+        yield
+        return
+    import jax
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,27 @@
+"""Experiments at the shapes of their configs: compiled as users do, beside the same unfused.
+
+`python -m benchmarks.run differential` does so for all of them.
+"""
+
+import json
+
+import pytest
+
+from benchmarks import differential
+from benchmarks.processes import ask
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["quickstart", "digits_idf", "own_text_transformer"])
+def test_programs_are_those_without_fusion(name):
+    found = ask(
+        differential.WORKER,
+        False,
+        json.dumps({"experiment": name}),
+        JAX_DISABLE_MOST_OPTIMIZATIONS="0",
+    )
+    assert found["suspects"] == 0  # kernels of the kind that XLA gets wrong
+    programs = found["programs"]
+    assert set(programs) == set(differential.PROGRAMS)
+    assert programs.pop("sample") < 0.01  # of the tokens
+    assert max(programs.values()) < 1e-4
