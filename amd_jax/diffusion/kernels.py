@@ -68,15 +68,18 @@ def posterior(kernel: Kernel, p_0: Array, x_t: Array, s: Array, t: Array) -> Arr
     """q(x_s | x_t, x_0 ~ p_0) by Bayes' rule, for any kernel: (B, ..., K).
 
     p_0 (B, ..., K), x_t (B, ...), s < t (B,). With p_0 one-hot it is the true posterior; with a
-    network's p_0 it is the model's reverse step (Hoogeboom et al., 2021, eq. 13).
+    network's p_0 it is the model's reverse step (Hoogeboom et al., 2021, eq. 13). Where p_0 rules
+    out all that could have become x_t, as only rounding can, x_t alone decides.
     """
     if isinstance(p_0, Denoised):
         raise TypeError(
             "The reverse step brings the own token's evidence in, so it takes the guess from the "
             "other tokens; got Denoised, which has it already. Use kernels.leave_own_out first."
         )
-    start = jnp.zeros_like(s)
-    return categorical.normalize(kernel.likelihood(x_t, s, t) * kernel.push(p_0, start, s))
+    likelihood = kernel.likelihood(x_t, s, t)
+    joint = likelihood * kernel.push(p_0, jnp.zeros_like(s), s)
+    possible = (joint > 0).any(axis=-1, keepdims=True)
+    return categorical.normalize(jnp.where(possible, joint, likelihood))
 
 
 @functools.singledispatch

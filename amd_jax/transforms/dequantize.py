@@ -1,8 +1,8 @@
 """Dequantisation: classes as intervals of the line, for the paper's baselines.
 
 Class k becomes a point of [k / K, (k + 1) / K), but for a margin at both ends, so that rounding
-never leaves the interval; a point outside [0, 1) comes back as `integers.UNUSED`. Hoogeboom et al.,
-2021, sec. 5; Ho et al., 2019, sec. 3.1.
+never leaves the interval; a point outside [0, 1) comes back as `integers.UNUSED`. Hoogeboom et
+al., 2021, sec. 5; Ho et al., 2019, sec. 3.1.
 """
 
 import dataclasses

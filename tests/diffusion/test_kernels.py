@@ -354,3 +354,17 @@ CYCLE = np.roll(np.eye(3), 1, axis=1)
 def test_what_is_no_kernel_is_refused(make, says):
     with pytest.raises(ValueError, match=says):
         make()
+
+
+def test_a_guess_that_rules_out_what_is_seen_leaves_it_as_it_is():
+    """Masks as matrices: an unmasked token was always itself, whatever a sure network says."""
+    masking = np.array([[0.7, 0, 0.3], [0, 0.7, 0.3], [0, 0, 1]])
+    kernel = kernels.Tabulated(
+        np.stack([masking] * 60), prior=np.array([0, 0, 1.0]), num_classes=2
+    )
+    s, t = jnp.array([0.5]), jnp.array([0.6])
+    wrong = jnp.array([[[0.0, 1.0, 0.0]]])
+    found = kernels.posterior(kernel, wrong, jnp.array([[0]]), s, t)
+    np.testing.assert_allclose(found, [[[1.0, 0.0, 0.0]]], atol=1e-6)
+    clean = kernels.denoising_posterior(kernel, wrong, jnp.array([[0]]), t).law
+    np.testing.assert_allclose(clean, [[[1.0, 0.0, 0.0]]], atol=1e-6)
