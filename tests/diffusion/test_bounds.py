@@ -296,6 +296,62 @@ def test_times_are_drawn_so_that_the_mean_stays_and_the_variance_is_small(name):
         assert plain_growth > 1.1
 
 
+P_0 = np.array([0.5, 0.2, 0.3])
+ROW = np.array([0, 2, 1])  # of tokens
+GIVEN = np.array([-1, 2, -1])
+
+
+def constant(kernel):
+    """The process of one guess whatever is seen; noise states, the last, have no share of it."""
+    p_0 = np.pad(P_0[: kernel.num_classes], (0, len(kernel.prior) - kernel.num_classes))
+    guess = jnp.asarray(p_0 / p_0.sum(), jnp.float32)
+    predict = lambda x_t, t, rng=None: jnp.broadcast_to(guess, (*x_t.shape, len(guess)))  # noqa: E731
+    return Process(kernel, predict, leave_one_out=True), p_0 / p_0.sum()
+
+
+def telescoped(kernel, p_0, x):
+    """The bound of a constant guess of each token, Σ D(s) - D(t) = D(0) - D(1): log p_0(x) + …"""
+    end = enumeration.matrix(kernel, 0.0, 1.0)
+    left = enumeration.kl(end[x], p_0 @ end)  # D(1), of which no step tells
+    return np.log(p_0[x]) + left - enumeration.kl(end[x], np.asarray(kernel.prior, np.float64))
+
+
+@pytest.mark.parametrize("given", [None, GIVEN], ids=["all", "given"])
+@pytest.mark.parametrize("name", ["uniform-reference_cosine", "uneven-unfinished", "walk"])
+def test_the_bound_of_a_constant_guess_telescopes(name, given):
+    """With no chance but that of times: every step as often as another, and the prior's term.
+
+    Of what is given there is nothing.
+    """
+    kernel = zoo.KERNELS[name]
+    process, p_0 = constant(kernel)
+    exact = telescoped(kernel, p_0, ROW)[slice(None) if given is None else given < 0].sum()
+    if given is not None:
+        process = process.holding(jnp.asarray(given))
+    x = jnp.tile(ROW, (40, 1))
+    drawn = jax.jit(functools.partial(bounds.elbo, process, steps=10))(jax.random.key(0), x)
+    assert len(np.unique(np.round(drawn, 4))) > 5  # steps differ, and all rows are one
+    assert drawn.mean() == pytest.approx(exact, rel=2e-4)
+    times = jnp.array([1.0, 0.7, 0.2, 0.0])
+    all_steps = bounds.elbo_of_all_steps(process, jax.random.key(0), x[:2], times)
+    np.testing.assert_allclose(all_steps, exact, rtol=2e-4)
+
+
+@pytest.mark.parametrize("given", [None, GIVEN], ids=["all", "given"])
+@pytest.mark.parametrize("name", ["walk", "masks_and_uniform"])
+def test_so_it_does_in_continuous_time_at_any_pace(name, given):
+    """By as many times that it is a quadrature: those that a pace makes rare count for more."""
+    kernel = zoo.KERNELS[name]
+    process, p_0 = constant(kernel)
+    row = np.minimum(ROW, kernel.num_classes - 1)
+    exact = telescoped(kernel, p_0, row)[slice(None) if given is None else given < 0].sum()
+    if given is not None:
+        process = process.holding(jnp.asarray(np.minimum(given, row)))
+    x = jnp.tile(row, (20_000, 1))
+    drawn = jax.jit(functools.partial(bounds.continuous, process))(jax.random.key(0), x)
+    assert drawn.mean() == pytest.approx(exact, rel=1e-3)
+
+
 def test_continuous_time_needs_a_derivative():
     for name, culprit in (("uniform-tabulated", "Table"), ("table-banded", "Tabulated")):
         with pytest.raises(ValueError, match=f"a derivative; {culprit} has none"):

@@ -101,13 +101,21 @@ def test_uniform_and_absorbing_have_their_priors():
     assert masked.num_classes == 4
 
 
-def test_noise_in_sight_leaves_the_law_of_uniform_noise():
-    """And shows data for what they are."""
-    beside, alone = zoo.KERNELS["augmented"], kernels.uniform(schedules.cosine, 2)
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_noise_in_sight_leaves_the_law_of_uniform_noise(k):
+    """And shows data for what they are; later no token is drawn that is its data."""
+    beside, alone = (
+        make(schedules.cosine, k) for make in (kernels.AugmentedUniform, kernels.uniform)
+    )
     for t in (0.1, 0.6, 1.0):
-        found = enumeration.matrix(beside, 0.0, t)[:2].reshape(2, 2, 2)  # [x_0, is noise, token]
+        found = enumeration.matrix(beside, 0.0, t)[:k].reshape(k, 2, k)  # [x_0, is noise, token]
         np.testing.assert_allclose(found.sum(axis=1), enumeration.matrix(alone, 0.0, t), rtol=1e-6)
-        assert found[0, 0, 1] == found[1, 0, 0] == 0
+        assert (found[:, 0][~np.eye(k, dtype=bool)] == 0).all()
+    later = enumeration.matrix(beside, 0.2, 0.6)
+    kept = np.exp(np.diff(np.asarray(schedules.cosine(jnp.array([0.2, 0.6])), np.float64)))[0]
+    others = (1 - kept) / (k - 1) * (1 - np.eye(k))
+    expected = np.block([[kept * np.eye(k), others], [np.zeros((k, k)), np.eye(k)]])
+    np.testing.assert_allclose(later, expected, rtol=1e-5, atol=1e-7)
     assert kernels.shows_noise(beside)
     assert not kernels.shows_noise(alone)
 

@@ -182,6 +182,21 @@ def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
     assert near < far / 3 < 0.1
 
 
+@pytest.mark.parametrize(("begin", "end"), [(1.0, 0.4), (0.7, 0.2)])
+def test_first_hitting_leaves_the_masks_that_the_process_has(begin, end):
+    """Every token by itself is still a mask with 1 - α_end of 1 - α_begin, whatever the guess."""
+    kernel, length = kernels.absorbing(schedules.polynomial(2.0), 3), 3
+    guess = jnp.broadcast_to(jnp.array([0.5, 0.2, 0.3, 0.0]), (DRAWS, length, 4))
+    process = Process(kernel, lambda x_t, t, rng=None: guess)
+    noise = jnp.full((DRAWS, length), 3)
+    walk = jax.jit(functools.partial(samplers.FirstHitting(), process))
+    masked = np.asarray(walk(jax.random.key(0), noise, jnp.array([begin, end]))) == 3
+    left = (end / begin) ** 2  # 1 - α = t²
+    every = enumeration.sequences(2, length)
+    law = np.where(every, left, 1 - left).prod(axis=1)
+    enumeration.assert_drawn_from(enumeration.number(masked, 2), law)
+
+
 @pytest.mark.slow
 def test_a_correction_at_the_end_mends_most_of_it():
     data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)

@@ -107,6 +107,41 @@ def test_importance_sampling_has_no_gradient_through_the_memory(model, params):
     assert all((g == 0).all() for g in jax.tree.leaves(jax.grad(evidence)(params)))
 
 
+OBJECTIVES = {
+    "negative_elbo": objectives.NegativeElbo,
+    "importance_sampled": objectives.ImportanceSampledElbo,
+    "cross_entropy": objectives.CrossEntropy,
+    "cross_entropy-posterior": lambda model: objectives.CrossEntropy(model, posterior=True),
+    "hybrid": objectives.HybridElbo,
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_dropout_is_on_in_training_and_off_in_the_bound(name):
+    """Seen by the network itself: it is told to train, and has a key for its dropout."""
+    calls = []
+
+    class Watched(zoo.HollowTable):
+        def seen(self, x_t):
+            calls.append(self.has_rng("dropout"))
+            return super().seen(x_t)
+
+        def __call__(self, x_t, t, *, train=False):
+            calls.append(train)
+            return super().__call__(x_t, t, train=train)
+
+    model = models.Diffusion(zoo.KERNELS["uniform-cosine"], Watched(3), STEPS)
+    objective = OBJECTIVES[name](model)
+    params = jax.eval_shape(model.init, jax.random.key(0), X)
+    for verb, on in (
+        (lambda p: objective.loss(p, objective.init(), jax.random.key(0), X), True),
+        (lambda p: model.elbo(p, jax.random.key(0), X), False),
+    ):
+        calls.clear()
+        jax.eval_shape(verb, params)
+        assert calls == [on, on]
+
+
 def test_cross_entropy_of_the_guess_needs_a_network_that_cannot_copy(model):
     with pytest.raises(ValueError, match="cannot see its own token; Table can"):
         objectives.CrossEntropy(model, posterior=False)

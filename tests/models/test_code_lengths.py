@@ -47,6 +47,23 @@ def test_it_is_the_product_of_conditionals_from_left_to_right(model):
     np.testing.assert_allclose(lengths(model, CodeLength(order="left")), total, atol=2e-4)
 
 
+def test_a_network_is_told_the_time_of_all_that_is_masked(model):
+    """Of the first two tokens given the last but one: the last, not wanted, stays masked."""
+    found = model[0]
+    params = zoo.parameters(found, length=4)
+    predict, x = found.open(params).predict, jnp.array([[0, 1, 2, 0]])
+    known, wanted = (
+        jnp.array([[False, False, True, False]]),
+        jnp.array([[True, True, False, False]]),
+    )
+    exact = 0.0
+    for place, seen in enumerate(([3, 3, 2, 3], [0, 3, 2, 3])):
+        t = (3 - place) / 4  # the share that is masked, of which the last is one
+        exact += np.log(predict(jnp.array([seen]), jnp.array([t]))[0, place, x[0, place]])
+    one = CodeLength(order="left").one(found, params, jax.random.key(0), x, known, wanted)
+    np.testing.assert_allclose(one, exact, rtol=1e-4)
+
+
 @pytest.mark.slow
 def test_of_the_exact_guess_every_order_gives_the_law_of_the_data():
     data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)

@@ -175,6 +175,23 @@ def test_redraws_leave_the_flow_given_that_its_codes_are_classes():
     enumeration.assert_drawn_from(enumeration.number(kept[(once < 0).any(axis=1)], 3), law)
 
 
+class Dice:
+    """A law of which one draw in three is a code of no class: 0, 1 and 2 of two classes."""
+
+    def sample(self, params, rng, shape):
+        return jax.random.randint(rng, shape, 0, 3)
+
+
+def test_redraws_are_new_draws_until_none_are_left():
+    model = models.Flow((argmax.Digits(2, 3),), Dice())
+    draw = functools.partial(model.sample, {}, jax.random.key(0), (9000, 1))
+    for redraws in (0, 2):  # each draw leaves a third of those before
+        x = np.asarray(draw(models.Inverse(redraws)))
+        left = (x == integers.UNUSED).mean()
+        np.testing.assert_allclose(left, 3.0 ** -(redraws + 1), atol=5 * 9000**-0.5)
+        np.testing.assert_allclose((x == 1).mean(), (1 - left) / 2, atol=5 * 9000**-0.5)
+
+
 @pytest.mark.slow
 def test_names_the_part_whose_numbers_are_not_finite():
     layers = (elementwise.ActNorm(), elementwise.Linear1x1())

@@ -90,6 +90,37 @@ def test_draws_and_inverses_settle_whatever_the_order(shape):
     np.testing.assert_array_equal(x, slow)
 
 
+class Onward(nn.Module):
+    """Location 1 wherever it is asked, plus the class of each place that it sees."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        classes = (x * jnp.arange(x.shape[-1])).reshape(len(x), -1).sum(axis=-1)
+        loc = (1 + classes.astype(int)) % x.shape[-1]
+        return jnp.broadcast_to(
+            8.0 * jax.nn.one_hot(loc, x.shape[-1]).reshape(-1, *(1,) * (x.ndim - 2), x.shape[-1]),
+            x.shape,
+        )
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 3)])
+@pytest.mark.parametrize("phase", [0, 1])
+def test_every_other_place_of_a_coupling_moves_by_those_between(phase, shape):
+    """Of all sequences of two classes: by how far, and that it is a bijection."""
+    k, size = 2, int(np.prod(shape))
+    every = enumeration.sequences(k, size)
+    x = jax.nn.one_hot(every, k).reshape(-1, *shape, k)
+    layer = discrete.Coupling(Onward(), modular.Affine(k), phase)
+    params = layer.init(jax.random.key(0), x)
+    z, nats = layer.forward(params, None, x)
+    passes = ((np.indices(shape).sum(axis=0) + phase) % 2 == 0).ravel()
+    moved = np.asarray(z.argmax(axis=-1)).reshape(every.shape)
+    by = 1 + every[:, passes].sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal(moved, np.where(passes, every, (every + by) % k))
+    np.testing.assert_array_equal(nats, 0)
+    np.testing.assert_array_equal(layer.inverse(params, None, z), x)
+
+
 def test_settling_takes_as_many_rounds_as_there_are_places():
     """Each place one more than that before it: a round makes one place right."""
 
