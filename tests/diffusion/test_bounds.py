@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -350,6 +351,20 @@ def test_so_it_does_in_continuous_time_at_any_pace(name, given):
     x = jnp.tile(row, (20_000, 1))
     drawn = jax.jit(functools.partial(bounds.continuous, process))(jax.random.key(0), x)
     assert drawn.mean() == pytest.approx(exact, rel=1e-3)
+
+
+def test_the_steps_of_a_bound_have_noise_of_their_own():
+    """So that their variances add up: a token that is masked at 0.4 is not for that so at 0.6."""
+    process, p_0 = constant(zoo.KERNELS["absorbing-linear"])
+    process = dataclasses.replace(process, leave_one_out=False)
+    x, times = jnp.zeros((40_000, 1), jnp.int32), jnp.array([1.0, 0.6, 0.4, 0.0])
+    found = jax.jit(functools.partial(bounds.elbo_of_all_steps, process))(
+        jax.random.key(0), x, times
+    )
+    nats = -np.log(p_0[0])
+    variance = sum(t * (1 - t) * (nats * (t - s) / t) ** 2 for s, t in ((0.4, 0.6), (0.0, 0.4)))
+    np.testing.assert_allclose(found.mean(), -nats, atol=5 * (variance / 40_000) ** 0.5)
+    np.testing.assert_allclose(found.var(), variance, rtol=0.05)
 
 
 def test_continuous_time_needs_a_derivative():
