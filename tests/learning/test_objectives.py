@@ -1,5 +1,6 @@
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -278,6 +279,38 @@ def test_hybrid_draws_what_the_proof_enumerates(case, monkeypatch):
     assert (abs(nats.mean(axis=0) - exact) < 5 * error).all()
 
 
+class Constant(nn.Module):
+    """Logits 0.5, -0.5 and 0 whatever it sees."""
+
+    leave_one_out = True
+
+    @nn.compact
+    def __call__(self, x_t, t, *, train=False):
+        return jnp.broadcast_to(jnp.array([0.5, -0.5, 0.0]), (*x_t.shape, 3))
+
+
+def test_a_hybrid_in_continuous_time_weighs_all_times_alike(monkeypatch):
+    """Of a kernel at a pace of its own: by quadrature over t, every x_t enumerated."""
+    monkeypatch.setattr(objectives, "gradient_only", lambda a: a)
+    kernel = zoo.KERNELS["masks_and_uniform"]
+    model, x = models.Diffusion(kernel, Constant(), None), jnp.zeros((20_000, 1), jnp.int32)
+
+    @jax.jit
+    def mean():
+        some, none = (
+            objectives.HybridElbo(model, weight).loss({}, (), jax.random.key(0), x)[0].mean()
+            for weight in (1.0, 0.0)
+        )
+        return some - none
+
+    times = (jnp.arange(200) + 0.5) / 200
+    guess = np.exp([0.5, -0.5, -np.inf]) / np.exp([0.5, -0.5]).sum()
+    q = np.asarray(kernel.push(jnp.tile(jnp.eye(3), (200, 1, 1)), 0 * times, times), np.float64)
+    clean = guess[0] * q[:, 0] / (guess @ q)  # of class 0 given x_t, (200, 3)
+    exact = -(q[:, 0] * np.log(clean)).sum(axis=1).mean()
+    np.testing.assert_allclose(mean(), exact, rtol=0.02)
+
+
 def test_a_hybrid_of_negative_weight_is_refused(model):
     with pytest.raises(ValueError, match="weight must be at least 0; got -1"):
         objectives.HybridElbo(model, -1.0)
@@ -308,6 +341,13 @@ def test_cross_entropy_trains_a_seeing_table_towards_the_truth():
     params = fit(model.init(jax.random.key(0), x[:2]))
     guess = model.open(params).predict(jnp.arange(3)[:, None], jnp.full(3, 0.4))[:, 0]
     np.testing.assert_allclose(guess, np.tile(truth, (3, 1)), atol=0.05)
+
+
+def test_random_sets_of_known_tokens():
+    known = np.asarray(objectives.random_known(jax.random.key(0), (20_000, 4)))
+    counts = np.bincount(known.sum(axis=1), minlength=5) / len(known)
+    np.testing.assert_allclose(counts, 0.25 * np.eye(5)[0] + 0.15, atol=0.015)
+    assert (known.mean(axis=0) > 0.35).all()
 
 
 @pytest.mark.parametrize("limit", [0.8, 0.6])
