@@ -145,14 +145,12 @@ TIGHT = {
 
 
 @pytest.mark.parametrize("lift", TIGHT)
-@pytest.mark.slow
 def test_on_its_own_base_every_single_draw_is_log_p(lift):
     base = laws.Fixed(laws.GUMBEL, jnp.stack([jnp.array(PHI), jnp.zeros(K)], axis=-1))
     model = models.Flow((TIGHT[lift],), base)
     x = jnp.tile(jnp.asarray(enumeration.sequences(K, zoo.LENGTH)), (500, 1))
-    params = model.init(jax.random.key(0), x)
     want = jax.nn.log_softmax(jnp.array(PHI))[x].sum(axis=1)
-    found = model.elbo(params, jax.random.key(1), x)
+    found = jax.jit(model.elbo)({}, jax.random.key(1), x)
     np.testing.assert_allclose(found, want, atol=1e-5)
 
 

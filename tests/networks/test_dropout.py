@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from amd_jax import networks
@@ -60,17 +59,3 @@ def test_numbers_are_drawn_in_training_and_only_then(name):
 
     assert "random_bits" in program(train=True)
     assert "random_bits" not in program(train=False)
-
-
-def test_as_many_steps_are_dropped_as_asked_for_and_show_their_place_alone():
-    steps = networks.lstm.StepFeatures(32, dropout=0.25)
-    v = jax.random.normal(jax.random.key(0), (200, 20, 3))
-    variables = jax.jit(steps.init)(jax.random.key(1), v)
-    rngs = {"dropout": jax.random.key(2)}
-    found = jax.jit(lambda v: steps.apply(variables, v, train=True, rngs=rngs))(v)
-    numbers, places = np.split(np.asarray(found), [12], axis=-1)
-    dropped = (numbers == 0).all(axis=-1)
-    np.testing.assert_allclose(dropped.mean(), 0.25, atol=5 * (0.25 * 0.75 / 4000) ** 0.5)
-    np.testing.assert_array_equal(places, places[:1].repeat(200, axis=0))
-    calm = np.asarray(steps.apply(variables, v))
-    np.testing.assert_allclose(numbers[~dropped], calm[..., :12][~dropped], atol=1e-5)

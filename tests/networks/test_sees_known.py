@@ -20,13 +20,6 @@ NETWORKS = {
 }
 
 
-def opened(network, x, t):
-    """The network as a jitted function of x_t and known, with parameters that open every path."""
-    shapes, rng = jax.eval_shape(network.init, jax.random.key(1), x, t), np.random.default_rng(0)
-    params = jax.tree.map(lambda a: rng.normal(scale=0.5, size=a.shape).astype(a.dtype), shapes)
-    return jax.jit(lambda x, known: network.apply(params, x, t, known=known))
-
-
 @pytest.mark.parametrize("name", quick(["hollow", "hollow_map"], "hollow"))
 def test_that_a_token_is_known_moves_all_in_reach_but_itself(name):
     """On both sides of it: each tower has to see `known` in the order of its tokens."""
@@ -34,7 +27,10 @@ def test_that_a_token_is_known_moves_all_in_reach_but_itself(name):
     size = int(np.prod(event))
     x = jax.random.randint(jax.random.key(0), (1, *event), 0, K).repeat(size + 1, axis=0)
     known = jnp.eye(size + 1, size, dtype=bool).reshape(x.shape)  # the last row knows nothing
-    guesses = opened(kind(K, **sizes, sees_known=True), x, jnp.full(len(x), 0.5))(x, known)
+    network, t = kind(K, **sizes, sees_known=True), jnp.full(len(x), 0.5)
+    shapes, rng = jax.eval_shape(network.init, jax.random.key(1), x, t), np.random.default_rng(0)
+    params = jax.tree.map(lambda a: rng.normal(scale=0.5, size=a.shape).astype(a.dtype), shapes)
+    guesses = jax.jit(network.apply)(params, x, t, known=known)
     guesses = np.asarray(guesses).reshape(size + 1, size, K)
     moved = abs(guesses[:-1] - guesses[-1]).max(axis=-1)  # [which is known, whose guess]
     np.testing.assert_array_equal(np.diag(moved), 0)

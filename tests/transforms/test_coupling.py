@@ -25,7 +25,7 @@ def test_the_first_channels_pass_and_condition_all_others(channels, context, mov
     network = networks.MLP((channels - passing) * 2, 8)
     layer = coupling.Coupling(network, scalars.Affine(1.0), context, moving)
     x = jax.random.normal(jax.random.key(0), (1, 2, channels))
-    params = zoo.parameters(layer, data=x, scale=1.0)
+    params = zoo.drawn(layer, x)
 
     @jax.jit
     def measured(x):
