@@ -132,21 +132,6 @@ def test_settling_takes_as_many_rounds_as_there_are_places():
     np.testing.assert_array_equal(found.argmax(axis=-1), [[1, 2, 3, 4, 5, 6]] * 2)
 
 
-@pytest.mark.parametrize("network", [networks.MADE(5, (32, 32)), networks.PastLSTM(5, 8)])
-@pytest.mark.slow
-def test_networks_of_the_past_see_no_more_than_that(network):
-    x = jax.random.normal(jax.random.key(0), (1, 4, 3))
-    params = zoo.parameters(_AsModel(network), data=x)
-    slope = jax.jacobian(lambda x: network.apply({"params": params}, x)[0])(x)[:, :, 0]
-    moves = np.abs(slope).sum(axis=(1, 3)) > 0  # [output's place, input's place]
-    np.testing.assert_array_equal(moves, np.tril(np.ones((4, 4), bool), -1))
-
-
-class _AsModel:
-    def __init__(self, network):
-        self.init = lambda rng, x: network.init(rng, x)["params"]
-
-
 def answer(data, least=1e-7):
     """Rows of a toy and their probabilities, without the least likely ones."""
     length, k = data.facts.event_shape[0], data.facts.num_classes
