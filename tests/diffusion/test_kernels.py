@@ -306,8 +306,16 @@ def test_discretised_gaussian_prefers_neighbours_and_is_doubly_stochastic():
     np.testing.assert_allclose(steps.sum(axis=1), 1)
     np.testing.assert_allclose(steps, steps.transpose(0, 2, 1))
     assert (np.diff(steps[:, 0, 1:], axis=-1) <= 0).all()
-    ratio = np.exp(-4 * (4 - 1) / (36 * 0.3))  # of distances 2 and 1
-    np.testing.assert_allclose(steps[1, 3, 5] / steps[1, 3, 4], ratio)
+    weights = np.exp(-4 * np.arange(-6, 7) ** 2 / (36 * 0.3))  # of all distances
+    np.testing.assert_allclose(steps[1, 3, 4:], weights[7:10] / weights.sum())
+
+
+def test_gaussian_rates_fall_with_the_square_of_the_distance():
+    found = rates.gaussian(6, 1.5)
+    np.testing.assert_allclose(found.sum(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(found, found.T)
+    np.testing.assert_allclose(found[2, 4] / found[2, 3], np.exp(-(4 - 1) / (2 * 1.5**2)))
+    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(found))[-2:], [-1, 0], atol=1e-12)
 
 
 def test_nearest_neighbours_are_symmetric_rates_at_rate_one():
