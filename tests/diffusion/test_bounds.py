@@ -339,6 +339,24 @@ def test_the_bound_of_a_constant_guess_telescopes(name, given):
 
 
 @pytest.mark.parametrize("given", [None, GIVEN], ids=["all", "given"])
+def test_weights_of_a_constant_guess_have_the_mean_of_its_chain(given):
+    """Token by token, from the prior by Bayes' rule; of what is given there is nothing."""
+    kernel, steps = zoo.KERNELS["uneven-unfinished"], 2
+    process, p_0 = constant(kernel)
+    law = np.asarray(kernel.prior, np.float64)
+    for s, t in ((0.5, 1.0), (0.0, 0.5)):
+        law = law @ enumeration.bayes(kernel, p_0, np.arange(3), s, t)
+    exact = law[ROW][slice(None) if given is None else given < 0].prod()
+    if given is not None:
+        process = process.holding(jnp.asarray(given))
+    weigh = jax.jit(functools.partial(bounds.log_weight, process, steps=steps))
+    p = np.exp(weigh(jax.random.key(0), jnp.tile(ROW, (20_000, 1))))
+    error = p.std() / len(p) ** 0.5
+    assert error < 0.01 * exact
+    assert abs(p.mean() - exact) < 5 * error
+
+
+@pytest.mark.parametrize("given", [None, GIVEN], ids=["all", "given"])
 @pytest.mark.parametrize("name", ["walk", "masks_and_uniform"])
 def test_so_it_does_in_continuous_time_at_any_pace(name, given):
     """By as many times that it is a quadrature: those that a pace makes rare count for more."""
