@@ -297,7 +297,7 @@ def test_times_are_drawn_so_that_the_mean_stays_and_the_variance_is_small(name):
         assert plain_growth > 1.1
 
 
-P_0 = np.array([0.5, 0.2, 0.3])
+P_0 = np.array([0.2, 0.45, 0.35])
 ROW = np.array([0, 2, 1])  # of tokens
 GIVEN = np.array([-1, 2, -1])
 
@@ -318,7 +318,7 @@ def telescoped(kernel, p_0, x):
 
 
 @pytest.mark.parametrize("given", [None, GIVEN], ids=["all", "given"])
-@pytest.mark.parametrize("name", ["uniform-reference_cosine", "uneven-unfinished", "walk"])
+@pytest.mark.parametrize("name", ["uneven-unfinished", "walk"])
 def test_the_bound_of_a_constant_guess_telescopes(name, given):
     """With no chance but that of times: every step as often as another, and the prior's term.
 
@@ -329,12 +329,18 @@ def test_the_bound_of_a_constant_guess_telescopes(name, given):
     exact = telescoped(kernel, p_0, ROW)[slice(None) if given is None else given < 0].sum()
     if given is not None:
         process = process.holding(jnp.asarray(given))
-    x = jnp.tile(ROW, (40, 1))
-    drawn = jax.jit(functools.partial(bounds.elbo, process, steps=10))(jax.random.key(0), x)
+    times = jnp.array([1.0, 0.7, 0.2, 0.0])
+
+    @jax.jit
+    def both(x):
+        return (
+            bounds.elbo(process, jax.random.key(0), x, 10),
+            bounds.elbo_of_all_steps(process, jax.random.key(0), x[:2], times),
+        )
+
+    drawn, all_steps = both(jnp.tile(ROW, (40, 1)))
     assert len(np.unique(np.round(drawn, 4))) > 5  # steps differ, and all rows are one
     assert drawn.mean() == pytest.approx(exact, rel=2e-4)
-    times = jnp.array([1.0, 0.7, 0.2, 0.0])
-    all_steps = bounds.elbo_of_all_steps(process, jax.random.key(0), x[:2], times)
     np.testing.assert_allclose(all_steps, exact, rtol=2e-4)
 
 
@@ -356,8 +362,11 @@ def test_weights_of_a_constant_guess_have_the_mean_of_its_chain(given):
     assert abs(p.mean() - exact) < 5 * error
 
 
-@pytest.mark.parametrize("given", [None, GIVEN], ids=["all", "given"])
-@pytest.mark.parametrize("name", ["walk", "masks_and_uniform"])
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("walk", GIVEN), ("masks_and_uniform", None)],
+    ids=["walk-given", "masks_and_uniform-all"],
+)
 def test_so_it_does_in_continuous_time_at_any_pace(name, given):
     """By as many times that it is a quadrature: those that a pace makes rare count for more."""
     kernel = zoo.KERNELS[name]
