@@ -19,7 +19,6 @@ def test_draws_are_independent_and_averaged_as_probabilities():
         found = bounds.ImportanceWeighted(k)(Coin(), 2.0, jax.random.key(0), jnp.zeros((500, 3)))
         return np.exp(np.asarray(found, np.float64))
 
-    np.testing.assert_allclose(np.unique(weights(1).round(5)), [0, 2])
     two = weights(2).round(5)
     np.testing.assert_allclose([(two == p).mean() for p in (0, 1, 2)], [0.25, 0.5, 0.25], atol=0.1)
     np.testing.assert_allclose(weights(400), 1, atol=6 * 400**-0.5)

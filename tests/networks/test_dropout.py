@@ -28,12 +28,6 @@ NETWORKS = {
         networks.TransformerXL(K, **SMALL, heads=2, inner=8, segment=2, memory=2, dropout=HALF),
         (TEXT,),
     ),
-    "transformer_xl-attention": (
-        networks.TransformerXL(
-            K, **SMALL, heads=2, inner=8, segment=2, memory=2, attention_dropout=HALF
-        ),
-        (TEXT,),
-    ),
     "densenet": (networks.DenseNet(3, 1, 4, 1, dropout=HALF, width=8), (VECTORS,)),
     "autoregressive_lstm": (networks.AutoregressiveLSTM(8, 2, input_dropout=HALF), (NUMBERS,)),
     "autoregressive_transformer": (

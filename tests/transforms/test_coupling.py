@@ -13,10 +13,8 @@ from tests import zoo
 @pytest.mark.parametrize(
     ("channels", "context", "moving", "passing"),
     [
-        (4, 0, None, 2),
         (5, 0, None, 2),  # the larger half moves
         (6, 3, None, 4),
-        (6, 2, None, 4),
         (7, 1, 2, 5),
         (5, 0, 4, 1),
     ],
