@@ -100,3 +100,6 @@ def test_summaries():
     ]
     many = MapFacts(40, (3, 4), palette=((0, 0, 0),) * 40, frequencies=(1 / 40,) * 40)
     assert many.summary({"train": 1}).endswith("15 2.50%, ...")
+    rising = dataclasses.replace(many, frequencies=tuple(k / 780 for k in range(40)))
+    named = rising.summary({"train": 1}).partition("categories: ")[2]
+    assert [part.split()[0] for part in named.split(", ")] == [*map(str, range(24, 40)), "..."]

@@ -56,6 +56,17 @@ def compared():
     return rows
 
 
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((4, 6), 1), ((6, 4), 0), ((4, 7), 0), ((8, 2, 8), 0), ((5, 3), None), ((), None)],
+)
+def test_the_longest_axis_that_can_be_is_divided(shape, axis):
+    layout = Shards(2).layout({"a": np.zeros(shape)})["a"]
+    spec = [*layout.spec, *[None] * (len(shape) - len(layout.spec))]
+    assert spec == ["shards" if i == axis else None for i in range(len(shape))]
+    assert Shards(1).layout(np.zeros((4, 6))).is_fully_replicated
+
+
 @pytest.mark.slow
 def test_parameters_and_optimiser_are_divided():
     (whole, one), (divided, half) = compared()[1], compared()[2]

@@ -489,6 +489,13 @@ def parameters(model, seed: int = 0, scale: float = 0.5, length: int = LENGTH, d
     return shaken(jax.random.key(seed), x)
 
 
+def drawn(part, data, scale: float = 0.5):
+    """Normal numbers in the shapes of a part's parameters: `init` is traced, not compiled."""
+    shapes = jax.eval_shape(part.init, jax.random.key(0), data)
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda a: scale * rng.normal(size=a.shape).astype(a.dtype), shapes)
+
+
 @dataclasses.dataclass(frozen=True)
 class Pairs:
     """A data set of two letters that tend to be equal: 3 classes, L = 2."""

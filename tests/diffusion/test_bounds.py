@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -294,6 +295,104 @@ def test_times_are_drawn_so_that_the_mean_stays_and_the_variance_is_small(name):
         assert squares[:2] == squares[2:]
     else:
         assert plain_growth > 1.1
+
+
+P_0 = np.array([0.2, 0.45, 0.35])
+ROW = np.array([0, 2, 1])  # of tokens
+GIVEN = np.array([-1, 2, -1])
+
+
+def constant(kernel):
+    """The process of one guess whatever is seen; noise states, the last, have no share of it."""
+    p_0 = np.pad(P_0[: kernel.num_classes], (0, len(kernel.prior) - kernel.num_classes))
+    guess = jnp.asarray(p_0 / p_0.sum(), jnp.float32)
+    predict = lambda x_t, t, rng=None: jnp.broadcast_to(guess, (*x_t.shape, len(guess)))  # noqa: E731
+    return Process(kernel, predict, leave_one_out=True), p_0 / p_0.sum()
+
+
+def telescoped(kernel, p_0, x):
+    """The bound of a constant guess of each token, Σ D(s) - D(t) = D(0) - D(1): log p_0(x) + …"""
+    end = enumeration.matrix(kernel, 0.0, 1.0)
+    left = enumeration.kl(end[x], p_0 @ end)  # D(1), of which no step tells
+    return np.log(p_0[x]) + left - enumeration.kl(end[x], np.asarray(kernel.prior, np.float64))
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("uneven-unfinished", None), ("uneven-unfinished", GIVEN), ("walk", GIVEN)],
+    ids=["uneven-all", "uneven-given", "walk-given"],
+)
+def test_the_bound_of_a_constant_guess_telescopes(name, given):
+    """With no chance but that of times: every step as often as another, and the prior's term.
+
+    Of what is given there is nothing.
+    """
+    kernel = zoo.KERNELS[name]
+    process, p_0 = constant(kernel)
+    exact = telescoped(kernel, p_0, ROW)[slice(None) if given is None else given < 0].sum()
+    if given is not None:
+        process = process.holding(jnp.asarray(given))
+    times = jnp.array([1.0, 0.7, 0.2, 0.0])
+
+    @jax.jit
+    def both(x):
+        return (
+            bounds.elbo(process, jax.random.key(0), x, 10),
+            bounds.elbo_of_all_steps(process, jax.random.key(0), x[:2], times),
+        )
+
+    drawn, all_steps = both(jnp.tile(ROW, (40, 1)))
+    assert len(np.unique(np.round(drawn, 4))) > 5  # steps differ, and all rows are one
+    assert drawn.mean() == pytest.approx(exact, rel=2e-4)
+    np.testing.assert_allclose(all_steps, exact, rtol=2e-4)
+
+
+def test_weights_of_a_constant_guess_have_the_mean_of_its_chain():
+    """Token by token, from the prior by Bayes' rule; of what is given there is nothing."""
+    kernel, steps = zoo.KERNELS["uneven-unfinished"], 2
+    process, p_0 = constant(kernel)
+    law = np.asarray(kernel.prior, np.float64)
+    for s, t in ((0.5, 1.0), (0.0, 0.5)):
+        law = law @ enumeration.bayes(kernel, p_0, np.arange(3), s, t)
+    exact = law[ROW][GIVEN < 0].prod()
+    process = process.holding(jnp.asarray(GIVEN))
+    weigh = jax.jit(functools.partial(bounds.log_weight, process, steps=steps))
+    p = np.exp(weigh(jax.random.key(0), jnp.tile(ROW, (20_000, 1))))
+    error = p.std() / len(p) ** 0.5
+    assert error < 0.01 * exact
+    assert abs(p.mean() - exact) < 5 * error
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("walk", GIVEN), ("masks_and_uniform", None)],
+    ids=["walk-given", "masks_and_uniform-all"],
+)
+def test_so_it_does_in_continuous_time_at_any_pace(name, given):
+    """By as many times that it is a quadrature: those that a pace makes rare count for more."""
+    kernel = zoo.KERNELS[name]
+    process, p_0 = constant(kernel)
+    row = np.minimum(ROW, kernel.num_classes - 1)
+    exact = telescoped(kernel, p_0, row)[slice(None) if given is None else given < 0].sum()
+    if given is not None:
+        process = process.holding(jnp.asarray(np.minimum(given, row)))
+    x = jnp.tile(row, (20_000, 1))
+    drawn = jax.jit(functools.partial(bounds.continuous, process))(jax.random.key(0), x)
+    assert drawn.mean() == pytest.approx(exact, rel=1e-3)
+
+
+def test_the_steps_of_a_bound_have_noise_of_their_own():
+    """So that their variances add up: a token that is masked at 0.4 is not for that so at 0.6."""
+    process, p_0 = constant(zoo.KERNELS["absorbing-linear"])
+    process = dataclasses.replace(process, leave_one_out=False)
+    x, times = jnp.zeros((40_000, 1), jnp.int32), jnp.array([1.0, 0.6, 0.4, 0.0])
+    found = jax.jit(functools.partial(bounds.elbo_of_all_steps, process))(
+        jax.random.key(0), x, times
+    )
+    nats = -np.log(p_0[0])
+    variance = sum(t * (1 - t) * (nats * (t - s) / t) ** 2 for s, t in ((0.4, 0.6), (0.0, 0.4)))
+    np.testing.assert_allclose(found.mean(), -nats, atol=5 * (variance / 40_000) ** 0.5)
+    np.testing.assert_allclose(found.var(), variance, rtol=0.05)
 
 
 def test_continuous_time_needs_a_derivative():

@@ -8,8 +8,6 @@ from amd_jax.diffusion import information, kernels, schedules, tables
 from tests import enumeration, zoo
 from tests.variants import quick
 
-pytestmark = pytest.mark.slow
-
 P_0 = {2: np.array([0.8, 0.2]), 3: np.array([0.6, 0.3, 0.1])}
 
 
@@ -18,7 +16,7 @@ def entropy(p):
     return -(p * np.log(np.where(p > 0, p, 1.0))).sum()
 
 
-@pytest.mark.parametrize("name", quick(zoo.FAMILIES, "uniform-cosine", "absorbing-linear"))
+@pytest.mark.parametrize("name", quick(zoo.FAMILIES, "uniform-cosine"))
 def test_mutual_information_by_enumeration(name):
     """H(x_0) + H(x_t) - H(x_0, x_t) of the joint law."""
     kernel = zoo.KERNELS[name]
@@ -33,6 +31,7 @@ def test_mutual_information_by_enumeration(name):
 
 @pytest.mark.parametrize("p_0", [P_0[3], np.full(3, 1 / 3), np.array([0.5, 0.5, 0.0])])
 @pytest.mark.parametrize("steps", [1, 2, 50])
+@pytest.mark.slow
 def test_masks_are_lifted_evenly(p_0, steps):
     family = functools.partial(kernels.absorbing, num_classes=3)
     schedule = information.even(family, p_0, steps)
@@ -49,6 +48,7 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("family", quick(FAMILIES, "uniform"))
+@pytest.mark.slow
 def test_information_falls_evenly(family):
     p_0, t = P_0[3], jnp.arange(41) / 40
     kernel = FAMILIES[family](information.even(FAMILIES[family], p_0, 40))
@@ -66,6 +66,7 @@ def masks(steps):
 
 
 @pytest.mark.parametrize("steps", [1, 3, 12])
+@pytest.mark.slow
 def test_a_table_of_masks_is_linear_in_fewer_steps(steps):
     found = information.retimed(masks(12), P_0[3], steps)
     np.testing.assert_allclose(found.matrices, masks(steps).matrices, atol=1e-6)
@@ -86,6 +87,7 @@ def test_a_table_is_as_even_as_it_can_be():
     np.testing.assert_allclose(*ends, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_no_law_of_the_classes_is_refused():
     for p_0 in (P_0[2], np.array([0.5, 0.6, -0.1]), np.array([0.0, 1.0, 0.0])):
         with pytest.raises(ValueError, match="a law of 3 classes"):

@@ -102,12 +102,20 @@ def test_uniform_and_absorbing_have_their_priors():
 
 
 def test_noise_in_sight_leaves_the_law_of_uniform_noise():
-    """And shows data for what they are."""
-    beside, alone = zoo.KERNELS["augmented"], kernels.uniform(schedules.cosine, 2)
+    """And shows data for what they are; after time 0 no token turns out to be its own noise."""
+    k = 3
+    beside, alone = (
+        make(schedules.cosine, k) for make in (kernels.AugmentedUniform, kernels.uniform)
+    )
     for t in (0.1, 0.6, 1.0):
-        found = enumeration.matrix(beside, 0.0, t)[:2].reshape(2, 2, 2)  # [x_0, is noise, token]
+        found = enumeration.matrix(beside, 0.0, t)[:k].reshape(k, 2, k)  # [x_0, is noise, token]
         np.testing.assert_allclose(found.sum(axis=1), enumeration.matrix(alone, 0.0, t), rtol=1e-6)
-        assert found[0, 0, 1] == found[1, 0, 0] == 0
+        assert (found[:, 0][~np.eye(k, dtype=bool)] == 0).all()
+    later = enumeration.matrix(beside, 0.2, 0.6)
+    kept = np.exp(np.diff(np.asarray(schedules.cosine(jnp.array([0.2, 0.6])), np.float64)))[0]
+    others = (1 - kept) / (k - 1) * (1 - np.eye(k))
+    expected = np.block([[kept * np.eye(k), others], [np.zeros((k, k)), np.eye(k)]])
+    np.testing.assert_allclose(later, expected, rtol=1e-5, atol=1e-7)
     assert kernels.shows_noise(beside)
     assert not kernels.shows_noise(alone)
 
@@ -298,8 +306,16 @@ def test_discretised_gaussian_prefers_neighbours_and_is_doubly_stochastic():
     np.testing.assert_allclose(steps.sum(axis=1), 1)
     np.testing.assert_allclose(steps, steps.transpose(0, 2, 1))
     assert (np.diff(steps[:, 0, 1:], axis=-1) <= 0).all()
-    ratio = np.exp(-4 * (4 - 1) / (36 * 0.3))  # of distances 2 and 1
-    np.testing.assert_allclose(steps[1, 3, 5] / steps[1, 3, 4], ratio)
+    weights = np.exp(-4 * np.arange(-6, 7) ** 2 / (36 * 0.3))  # of all distances
+    np.testing.assert_allclose(steps[1, 3, 4:], weights[7:10] / weights.sum())
+
+
+def test_gaussian_rates_fall_with_the_square_of_the_distance():
+    found = rates.gaussian(6, 1.5)
+    np.testing.assert_allclose(found.sum(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(found, found.T)
+    np.testing.assert_allclose(found[2, 4] / found[2, 3], np.exp(-(4 - 1) / (2 * 1.5**2)))
+    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(found))[-2:], [-1, 0], atol=1e-12)
 
 
 def test_nearest_neighbours_are_symmetric_rates_at_rate_one():

@@ -182,6 +182,125 @@ def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
     assert near < far / 3 < 0.1
 
 
+def test_first_hitting_leaves_the_masks_that_the_process_has():
+    """Every token by itself is still a mask with 1 - α_end of 1 - α_begin, whatever the guess."""
+    kernel, length = kernels.absorbing(schedules.polynomial(2.0), 3), 3
+    process = blind(kernel, [0.5, 0.2, 0.3, 0.0])
+    noise = jnp.full((DRAWS, length), 3)
+    walk = jax.jit(functools.partial(samplers.FirstHitting(), process))
+    masked = np.asarray(walk(jax.random.key(0), noise, jnp.array([0.7, 0.3]))) == 3
+    left = (0.3 / 0.7) ** 2  # 1 - α = t²
+    every = enumeration.sequences(2, length)
+    law = np.where(every, left, 1 - left).prod(axis=1)
+    enumeration.assert_drawn_from(enumeration.number(masked, 2), law)
+
+
+def blind(kernel, guess):
+    """The process of one guess (K,), whatever is seen."""
+    guess = jnp.asarray(guess, jnp.float32)
+    predict = lambda x_t, t, rng=None: jnp.broadcast_to(guess, (*x_t.shape, len(guess)))  # noqa: E731
+    return Process(kernel, predict)
+
+
+def test_greedy_is_for_the_last_step_alone():
+    """Half of the masks go in the first of two steps, by chance; the others become class 0."""
+    process = blind(KERNELS["absorbing"], [0.5, 0.2, 0.3, 0.0])
+    walk = jax.jit(functools.partial(samplers.Ancestral(steps=2, greedy=True), process))
+    x = walk(jax.random.key(0), jnp.full((DRAWS, 2), 3), jnp.array([1.0, 0.5, 0.0]))
+    enumeration.assert_drawn_from(x, [0.75, 0.1, 0.15])
+
+
+def test_each_correction_draws_one_token_anew_at_a_place_of_its_own():
+    """After two of them two places of four have changed, or one in one of four rows."""
+    process = blind(KERNELS["uniform"], [0.5, 0.5, 0.0])
+    x, zero = jnp.full((DRAWS, 4), 2), jnp.zeros(DRAWS)
+    settle = jax.jit(functools.partial(samplers.Ancestral(corrections=2).settled, process))
+    found = np.asarray(settle(jax.random.key(0), process.predict(x, zero), x, x, zero, zero))
+    enumeration.assert_drawn_from((found != 2).sum(axis=1), [0, 1 / 4, 3 / 4])
+    for place in range(4):
+        enumeration.assert_drawn_from(found[:, place], [7 / 32, 7 / 32, 9 / 16])
+
+
+SURE = [[0.25, 0.25, 0.25, 0.25], [0.6, 0.2, 0.2, 0], [0.58, 0.14, 0.14, 0.14], [0.55, 0.45, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("by", "first"), [("left", 0), ("probability", 1), ("margin", 2), ("entropy", 3)]
+)
+def test_the_surest_token_goes_first(by, first):
+    """Of four tokens, of which each is that by one measure; and of those masked only."""
+    p_0, masked = jnp.array([SURE, SURE]), jnp.ones((2, 4), bool).at[1, first].set(False)
+    sampler = samplers.Confidence(steps=3, by=by)
+    assert sampler.count(4) == 2  # so that three calls are enough
+    chosen = np.asarray(sampler.chosen(jax.random.key(0), p_0, masked, jnp.full(2, 1)))
+    np.testing.assert_array_equal(chosen[0], np.arange(4) == first)
+    assert chosen[1].sum() == 1
+    assert not chosen[1, first]
+
+
+@pytest.mark.parametrize(
+    ("gamma", "chosen"), [(0.0, [3]), (0.68, [3]), (0.7, [3, 1]), (1.7, [3, 1, 2]), (9, range(4))]
+)
+def test_entropies_but_for_the_largest_sum_to_gamma(gamma, chosen):
+    """They are 1.39, 0.95, 1.14 and 0.69: tokens are taken from the least on."""
+    sampler = samplers.EntropyBound(gamma=gamma)
+    masked, most = jnp.ones((1, 4), bool), jnp.full(1, 4)
+    found = sampler.chosen(jax.random.key(0), jnp.array([SURE]), masked, most)
+    np.testing.assert_array_equal(np.flatnonzero(found[0]), np.sort(chosen))
+
+
+@pytest.mark.parametrize(
+    ("kind", "eta", "share"),
+    [("constant", 0.3, 0.3), ("cap", 0.3, 1.5), ("cap", 0.7, 2.0), ("rescale", 0.5, 1.0)],
+)
+def test_what_is_made_noise_by_hand(kind, eta, share):
+    """σ / (1 - α_s) with α_s = 0.8, α_t = 0.5: σ_max = 0.2 / 0.5; at most 1 without masks."""
+    sampler = samplers.PredictorCorrector(kind=kind, eta=eta)
+    s, t = jnp.array([0.2]), jnp.array([0.5])
+    np.testing.assert_allclose(sampler.share(KERNELS["absorbing"], s, t), share, rtol=1e-5)
+    uniform = kernels.uniform(schedules.linear, 3)
+    np.testing.assert_allclose(sampler.share(uniform, s, t), min(share, 1.0), rtol=1e-5)
+    loop = samplers.PredictorCorrector(kind="loop", eta=eta)
+    np.testing.assert_allclose(loop.share(uniform, s, t), 0)
+    np.testing.assert_allclose(loop.share(uniform, t, t), min(1, eta / 0.5), rtol=1e-5)
+
+
+def test_steps_by_rates_take_those_of_their_middle():
+    """Masks at α = 1 - t go at the rate 1 / t; in the last step all of them, by the guess."""
+    kernel, guess = KERNELS["absorbing"], jnp.array([[[0.5, 0.2, 0.3, 0.0]]])
+    process, x, t = blind(kernel, guess[0, 0]), jnp.full((2, 1), 3), jnp.full(2, 0.5)
+    chance = 0.2 / 0.4  # from 0.5 to 0.3
+    for sampler, moves in (
+        (samplers.Euler(), chance),
+        (samplers.TauLeaping(), chance * np.exp(-chance)),
+    ):
+        law = jax.jit(functools.partial(sampler.law, process))
+        middle, last = np.asarray(law(guess, x, jnp.array([0.3, 0.0]), t))[:, 0]
+        expected = moves * guess[0, 0] + (1 - moves) * np.eye(4)[3]
+        np.testing.assert_allclose(middle, expected, rtol=1e-4)
+        np.testing.assert_allclose(last, guess[0, 0], rtol=1e-5)
+
+
+def test_remasking_takes_back_the_least_sure_first():
+    """In proportion to exp(-ψ), η σ_max = 0.5 (1 - α_s) / α_t of the revealed ones in all."""
+    process = blind(KERNELS["absorbing"], [0.5, 0.2, 0.3, 0.0])
+    sampler, x, sure = (
+        samplers.Remasking(eta=0.5),
+        jnp.array([[0, 1, 3]]),
+        jnp.array([0.2, 0.9, 0]),
+    )
+
+    @jax.jit
+    def law(s, t):
+        return sampler.law(process, sampler.guess(process, x, t), x, s, t, sure[None])
+
+    found = np.asarray(law(jnp.array([0.2]), jnp.array([0.7])))[0]
+    back = 0.5 * 0.2 / 0.3 * np.exp([-0.2, -0.9]) / np.exp([-0.2, -0.9]).sum()
+    np.testing.assert_allclose(found[:2, 3], back, rtol=1e-5)
+    np.testing.assert_allclose([found[0, 0], found[1, 1]], 1 - back, rtol=1e-5)
+    np.testing.assert_allclose(found[2], [*(5 / 7 * np.array([0.5, 0.2, 0.3])), 2 / 7], rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_a_correction_at_the_end_mends_most_of_it():
     data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from amd_jax.evaluation import count_models, filling
+from tests import enumeration
 from tests.models import test_infilling
 
 MODEL = test_infilling.MODEL  # its guess is exact
@@ -37,6 +38,15 @@ def test_the_truth_is_weighed_exactly_and_found_as_often_as_it_is_likely():
 def test_a_gap_fits_in_a_row(size):
     with pytest.raises(ValueError, match=f"A gap has 1 to 3 tokens, those of a row; got {size}"):
         filling.trial(MODEL, {}, rows_of(2), size)
+
+
+def test_every_place_of_a_gap_is_as_likely():
+    hidden = filling.gaps((4000, 6), 4, 0)
+    assert (hidden.sum(axis=1) == 4).all()
+    starts = hidden.argmax(axis=1)
+    assert (hidden[np.arange(4000), starts + 3]).all()  # without a hole
+    enumeration.assert_drawn_from(starts, np.full(3, 1 / 3))
+    assert filling.gaps((2, 4), 4, 0).all()
 
 
 def test_words_are_restored_whole():

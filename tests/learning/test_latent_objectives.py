@@ -99,6 +99,26 @@ def test_the_decoder_weighs_more_at_first(situation):
         memory = objective.update(memory, ())
 
 
+def test_what_the_decoder_weighs_more_halves(situation, monkeypatch):
+    """Where what is there for its gradient has its value: -(β - 1) log p(x | z), β from 3."""
+    monkeypatch.setattr(latent_objectives, "gradient_only", lambda a: a)
+    model, params = situation
+    rng = jax.random.key(0)
+
+    objective = latent_objectives.WeightedDecoder(model, first=3.0, half_life=2.0)
+
+    @jax.jit
+    def losses(memory):
+        found, _ = objective.loss(params, memory, rng, DATA)
+        key = jax.random.fold_in(rng, 0)
+        _, log_p, _ = model.transforms[0].draw(params["00_Encoding"], key, DATA)
+        return found + model.elbo(params, rng, DATA), log_p
+
+    for memory, weight in ((0.0, 2.0), (2.0, 1.0), (4.0, 0.5)):
+        found, log_p = losses(jnp.array(memory))
+        np.testing.assert_allclose(found, -weight * log_p, rtol=1e-3)
+
+
 def test_what_has_no_decoder_is_refused(situation):
     with pytest.raises(ValueError, match="WeightedDecoder weighs .* starts with Digits. Use"):
         latent_objectives.WeightedDecoder(zoo.flow("binary", 2, 2))

@@ -19,8 +19,6 @@ from amd_jax.ops import categorical
 from tests import enumeration, zoo
 from tests.variants import quick
 
-pytestmark = pytest.mark.slow
-
 with np.load(pathlib.Path(__file__).parents[1] / "golden" / "peers" / "genmd4.npz") as file:
     GOLDEN = dict(file)
 
@@ -106,7 +104,39 @@ def prior_gradient(model, params, x):
     return kernels_part(jax.grad(kl)(params))
 
 
+def test_the_gradient_of_pairs_is_that_of_the_mean_over_them():
+    """One token of two classes and a guess that sees nothing: four pairs of x_t for each x."""
+    guess, t = jnp.array([0.7, 0.3]), jnp.full(8, 0.6)
+    x, first, second = (jnp.asarray(i.reshape(-1, 1)) for i in np.indices((2, 2, 2)))
+
+    def parts(power):
+        kernel = kernels.uniform(schedules.polynomial(power), 2)
+        predict = lambda x_t, t, rng=None: jnp.broadcast_to(guess, (*x_t.shape, 2))  # noqa: E731
+        return Process(kernel, predict), kernel
+
+    def chance(kernel, x_t):
+        return categorical.gather(kernel.push(jnp.eye(2)[x], 0 * t, t), x_t)[:, 0]
+
+    @jax.jit
+    @jax.value_and_grad
+    def reinforced(power):
+        process, kernel = parts(power)
+        weight = jax.lax.stop_gradient(chance(kernel, first) * chance(kernel, second))
+        x_t = jnp.concatenate([first, second])
+        return (weight * learned_objectives.reinforced(process, None, x, x_t, 0.5 * t, t, 2)).sum()
+
+    @jax.jit
+    @jax.value_and_grad
+    def enumerated(power):
+        process, kernel = parts(power)
+        f = objectives.negative_term(process, None, x, first, 0.5 * t, t, 2)
+        return (chance(kernel, first) * f).sum() / 2
+
+    np.testing.assert_allclose(reinforced(1.5), enumerated(1.5), rtol=1e-4)
+
+
 @pytest.mark.parametrize("case", quick(CASES, "masking-table"))
+@pytest.mark.slow
 def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
     """All pairs of x_t and both steps; and without the score it is another one."""
     with jax.enable_x64(True):
@@ -121,6 +151,7 @@ def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
 
 
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
+@pytest.mark.slow
 def test_the_expected_gradient_in_continuous_time(case):
     """At one time, of Σ_x_t q_t(x_t | x) times the bound's integrand."""
     t = 0.4
@@ -140,6 +171,7 @@ def test_the_expected_gradient_in_continuous_time(case):
 
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
 @pytest.mark.parametrize("steps", [None, 3])
+@pytest.mark.slow
 def test_its_terms_are_those_of_the_bound(case, steps):
     """The one that the model's elbo takes, for the same draws, in float32."""
     model, params = diffusion(case, steps)
@@ -164,6 +196,7 @@ def test_its_terms_are_those_of_the_bound(case, steps):
 
 
 @pytest.mark.parametrize("case", quick(CASES[:2], CASES[0]))
+@pytest.mark.slow
 def test_the_objective_draws_what_the_proof_enumerates(case):
     model, params = diffusion(case, steps=2)
     objective, x = learned_objectives.LeaveOneOutReinforce(model), data_of(model)
@@ -190,6 +223,7 @@ def test_the_objective_draws_what_the_proof_enumerates(case):
 
 
 @pytest.mark.parametrize("case", quick(CASES[:2], CASES[1]))
+@pytest.mark.slow
 def test_gradients_of_masks_are_finite_in_float32(case):
     """Also at the ends of time, and where probabilities are exactly 0."""
     model, params = diffusion(case, steps=None)
@@ -212,6 +246,7 @@ def test_gradients_of_masks_are_finite_in_float32(case):
 
 
 @pytest.mark.parametrize("states", quick(["K5", "K27"], "K5"))
+@pytest.mark.slow
 def test_golden_gradient_of_the_powers(states):
     """By the authors' code, on draws of theirs; their term for t < 0.001 is written out here."""
     with jax.enable_x64(True):
@@ -288,6 +323,7 @@ def squares(model, params):
     return (total.mean(axis=-1) * weights).sum(axis=1) / (2 * BINS)
 
 
+@pytest.mark.slow
 def test_the_schedules_gradient_is_that_of_the_logarithm_of_the_mean_square():
     model, params = scheduled()
     part, size = model.kernel, squares(model, params)
@@ -317,6 +353,7 @@ def test_the_schedules_gradient_is_that_of_the_logarithm_of_the_mean_square():
 
 
 @pytest.mark.parametrize("denoiser", quick(["hollow_table", "table"], "hollow_table"))
+@pytest.mark.slow
 def test_loss_and_network_gradients_are_those_of_the_bound(denoiser):
     model, params = scheduled(denoiser, timed=True)
     x, rng = jnp.tile(data_of(model), (8, 1)), jax.random.key(0)
@@ -342,6 +379,7 @@ def test_loss_and_network_gradients_are_those_of_the_bound(denoiser):
     np.testing.assert_array_equal(kernels_part(first), 0)  # before anything is known
 
 
+@pytest.mark.slow
 def test_the_schedule_finds_the_least_variance():
     """From a bad one to within 2 % of the best, which has heights ∝ sqrt(∫ E[ℓ²])."""
     model, params = scheduled()
@@ -391,6 +429,7 @@ def test_one_call_of_the_network(name):
 
 
 @pytest.mark.parametrize("name", quick(["LeastVariance", "LeaveOneOutReinforce"], "LeastVariance"))
+@pytest.mark.slow
 def test_they_train_on_two_devices(name):
     part = scheduled()[0].kernel if name == "LeastVariance" else class_masking.PerClassMasking(3)
     model = models.Diffusion(part, zoo.HollowTable(len(part.prior)), steps=None)

@@ -1,5 +1,6 @@
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -105,6 +106,41 @@ def test_importance_sampling_has_no_gradient_through_the_memory(model, params):
         return objective.loss(params, warm(objective), jax.random.key(0), X)[1]["square"].sum()
 
     assert all((g == 0).all() for g in jax.tree.leaves(jax.grad(evidence)(params)))
+
+
+OBJECTIVES = {
+    "negative_elbo": objectives.NegativeElbo,
+    "importance_sampled": objectives.ImportanceSampledElbo,
+    "cross_entropy": objectives.CrossEntropy,
+    "cross_entropy-posterior": lambda model: objectives.CrossEntropy(model, posterior=True),
+    "hybrid": objectives.HybridElbo,
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_dropout_is_on_in_training_and_off_in_the_bound(name):
+    """Seen by the network itself: it is told to train, and has a key for its dropout."""
+    calls = []
+
+    class Watched(zoo.HollowTable):
+        def seen(self, x_t):
+            calls.append(self.has_rng("dropout"))
+            return super().seen(x_t)
+
+        def __call__(self, x_t, t, *, train=False):
+            calls.append(train)
+            return super().__call__(x_t, t, train=train)
+
+    model = models.Diffusion(zoo.KERNELS["uniform-cosine"], Watched(3), STEPS)
+    objective = OBJECTIVES[name](model)
+    params = jax.eval_shape(model.init, jax.random.key(0), X)
+    for verb, on in (
+        (lambda p: objective.loss(p, objective.init(), jax.random.key(0), X), True),
+        (lambda p: model.elbo(p, jax.random.key(0), X), False),
+    ):
+        calls.clear()
+        jax.eval_shape(verb, params)
+        assert calls == [on, on]
 
 
 def test_cross_entropy_of_the_guess_needs_a_network_that_cannot_copy(model):
@@ -243,6 +279,38 @@ def test_hybrid_draws_what_the_proof_enumerates(case, monkeypatch):
     assert (abs(nats.mean(axis=0) - exact) < 5 * error).all()
 
 
+class Constant(nn.Module):
+    """Logits 0.5, -0.5 and 0 whatever it sees."""
+
+    leave_one_out = True
+
+    @nn.compact
+    def __call__(self, x_t, t, *, train=False):
+        return jnp.broadcast_to(jnp.array([0.5, -0.5, 0.0]), (*x_t.shape, 3))
+
+
+def test_a_hybrid_in_continuous_time_weighs_all_times_alike(monkeypatch):
+    """Of a kernel at a pace of its own: by quadrature over t, every x_t enumerated."""
+    monkeypatch.setattr(objectives, "gradient_only", lambda a: a)
+    kernel = zoo.KERNELS["masks_and_uniform"]
+    model, x = models.Diffusion(kernel, Constant(), None), jnp.zeros((20_000, 1), jnp.int32)
+
+    @jax.jit
+    def mean():
+        some, none = (
+            objectives.HybridElbo(model, weight).loss({}, (), jax.random.key(0), x)[0].mean()
+            for weight in (1.0, 0.0)
+        )
+        return some - none
+
+    times = (jnp.arange(200) + 0.5) / 200
+    guess = np.exp([0.5, -0.5, -np.inf]) / np.exp([0.5, -0.5]).sum()
+    q = np.asarray(kernel.push(jnp.tile(jnp.eye(3), (200, 1, 1)), 0 * times, times), np.float64)
+    clean = guess[0] * q[:, 0] / (guess @ q)  # of class 0 given x_t, (200, 3)
+    exact = -(q[:, 0] * np.log(clean)).sum(axis=1).mean()
+    np.testing.assert_allclose(mean(), exact, rtol=0.02)
+
+
 def test_a_hybrid_of_negative_weight_is_refused(model):
     with pytest.raises(ValueError, match="weight must be at least 0; got -1"):
         objectives.HybridElbo(model, -1.0)
@@ -273,6 +341,13 @@ def test_cross_entropy_trains_a_seeing_table_towards_the_truth():
     params = fit(model.init(jax.random.key(0), x[:2]))
     guess = model.open(params).predict(jnp.arange(3)[:, None], jnp.full(3, 0.4))[:, 0]
     np.testing.assert_allclose(guess, np.tile(truth, (3, 1)), atol=0.05)
+
+
+def test_random_sets_of_known_tokens():
+    known = np.asarray(objectives.random_known(jax.random.key(0), (20_000, 4)))
+    counts = np.bincount(known.sum(axis=1), minlength=5) / len(known)
+    np.testing.assert_allclose(counts, 0.25 * np.eye(5)[0] + 0.15, atol=0.015)
+    assert (known.mean(axis=0) > 0.35).all()
 
 
 @pytest.mark.parametrize("limit", [0.8, 0.6])

@@ -50,6 +50,23 @@ def test_sums_to_one_and_draws_what_it_says(name):
     enumeration.assert_drawn_from(draws(name), p)
 
 
+def test_dropout_is_on_in_training_and_only_then():
+    calls = []
+
+    class Watched(zoo.CausalTable):
+        def __call__(self, x, *, train=False):
+            calls.append((train, self.has_rng("dropout")))
+            return super().__call__(x, train=train)
+
+    model, x = models.Autoregressive(Watched(K)), jnp.zeros((2, zoo.LENGTH), jnp.int32)
+    params = jax.eval_shape(model.init, jax.random.key(0), x)
+    loss = functools.partial(objectives.NegativeElbo(model).loss, memory=(), rng=jax.random.key(1))
+    for verb, on in ((loss, True), (functools.partial(model.elbo, rng=jax.random.key(1)), False)):
+        calls.clear()
+        jax.eval_shape(functools.partial(verb, x=x), params)
+        assert calls == [(on, on)]
+
+
 def test_a_table_is_the_product_of_its_rows():
     model, params = made("table")
     rows = np.asarray(jax.nn.softmax(params["network"]["table"]), np.float64)

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,6 +48,23 @@ def test_it_is_the_product_of_conditionals_from_left_to_right(model):
         p = np.asarray(process.predict(x_t, t))
         total += np.log(p[np.arange(len(EVERY)), i, EVERY[:, i]])
     np.testing.assert_allclose(lengths(model, CodeLength(order="left")), total, atol=2e-4)
+
+
+def test_a_network_is_told_the_time_of_all_that_is_masked(model):
+    """Of the first two tokens given the last but one: the last, not wanted, stays masked."""
+    found = model[0]
+    params = zoo.parameters(found, length=4)
+    predict, x = jax.jit(found.open(params).predict), jnp.array([[0, 1, 2, 0]])
+    known, wanted = (
+        jnp.array([[False, False, True, False]]),
+        jnp.array([[True, True, False, False]]),
+    )
+    exact = 0.0
+    for place, seen in enumerate(([3, 3, 2, 3], [0, 3, 2, 3])):
+        t = (3 - place) / 4  # the share that is masked, of which the last is one
+        exact += np.log(predict(jnp.array([seen]), jnp.array([t]))[0, place, x[0, place]])
+    one = jax.jit(functools.partial(CodeLength(order="left").one, found))
+    np.testing.assert_allclose(one(params, jax.random.key(0), x, known, wanted), exact, rtol=1e-4)
 
 
 @pytest.mark.slow

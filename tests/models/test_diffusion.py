@@ -232,6 +232,15 @@ def test_samples_in_fewer_steps_follow_the_coarser_chain():
     enumeration.assert_drawn_from(enumeration.number(x, 3), expected)
 
 
+def test_the_parts_of_a_walk_have_noise_of_their_own():
+    """At every time that is shown as many masks as the process has, whichever the parts."""
+    model = zoo.diffusion("absorbing-linear", "table", 3)
+    frames = list(model.walk(zoo.parameters(model), jax.random.key(0), (20_000, zoo.LENGTH), 4))
+    assert [t for t, _ in frames] == pytest.approx([1, 2 / 3, 1 / 3, 0])
+    for t, x in frames:
+        enumeration.assert_drawn_from(x == 2, [1 - t, t])
+
+
 @pytest.mark.slow
 def test_default_sampling_takes_every_step():
     model = zoo.diffusion("uniform-cosine", "table", 4)

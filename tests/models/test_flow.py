@@ -14,6 +14,7 @@ from amd_jax.ops import integers, scalars
 from amd_jax.transforms import argmax, elementwise, laws
 from tests import enumeration, zoo
 from tests.models.means import assert_mean
+from tests.variants import quick
 
 DRAWS = 10_000  # per sequence
 K = 4
@@ -144,15 +145,13 @@ TIGHT = {
 }
 
 
-@pytest.mark.parametrize("lift", TIGHT)
-@pytest.mark.slow
+@pytest.mark.parametrize("lift", quick(TIGHT, "gumbel"))
 def test_on_its_own_base_every_single_draw_is_log_p(lift):
     base = laws.Fixed(laws.GUMBEL, jnp.stack([jnp.array(PHI), jnp.zeros(K)], axis=-1))
     model = models.Flow((TIGHT[lift],), base)
     x = jnp.tile(jnp.asarray(enumeration.sequences(K, zoo.LENGTH)), (500, 1))
-    params = model.init(jax.random.key(0), x)
     want = jax.nn.log_softmax(jnp.array(PHI))[x].sum(axis=1)
-    found = model.elbo(params, jax.random.key(1), x)
+    found = jax.jit(model.elbo)({}, jax.random.key(1), x)
     np.testing.assert_allclose(found, want, atol=1e-5)
 
 
@@ -173,6 +172,23 @@ def test_redraws_leave_the_flow_given_that_its_codes_are_classes():
     np.testing.assert_array_equal(kept[(once >= 0).all(axis=1)], good)
     law = np.bincount(enumeration.number(good, 3), minlength=9) + 1e-9
     enumeration.assert_drawn_from(enumeration.number(kept[(once < 0).any(axis=1)], 3), law)
+
+
+class Dice:
+    """A law of which one draw in three is a code of no class: 0, 1 and 2 of two classes."""
+
+    def sample(self, params, rng, shape):
+        return jax.random.randint(rng, shape, 0, 3)
+
+
+def test_redraws_are_new_draws_until_none_are_left():
+    model = models.Flow((argmax.Digits(2, 3),), Dice())
+    draw = functools.partial(model.sample, {}, jax.random.key(0), (9000, 1))
+    for redraws in (0, 2):  # each draw leaves a third of those before
+        x = np.asarray(draw(models.Inverse(redraws)))
+        left = (x == integers.UNUSED).mean()
+        np.testing.assert_allclose(left, 3.0 ** -(redraws + 1), atol=5 * 9000**-0.5)
+        np.testing.assert_allclose((x == 1).mean(), (1 - left) / 2, atol=5 * 9000**-0.5)
 
 
 @pytest.mark.slow

@@ -90,6 +90,22 @@ def test_nothing_known_is_sampling_and_all_known_changes_nothing():
     assert ((nothing >= 0) & (nothing < 3)).all()
 
 
+@dataclasses.dataclass(frozen=True)
+class Stays(samplers.Steps):
+    """Goes nowhere: what comes out is where it has begun."""
+
+    name = "stays"
+
+    def __call__(self, process, rng, x, times):
+        return x
+
+
+def test_a_filling_starts_from_noise_and_what_is_known():
+    x, known = jnp.array([[0, 1, 2]]), jnp.array([[True, False, True]])
+    start = MODEL.infill({}, jax.random.key(0), x, known, sampler=Stays())
+    np.testing.assert_array_equal(start, [[0, 3, 2]])
+
+
 def test_other_noise_is_refused():
     model = zoo.diffusion("uniform-cosine", "table", 5)
     x = jnp.zeros((1, 2), jnp.int32)

@@ -189,13 +189,6 @@ def test_the_cross_entropy_is_of_what_is_unknown():
     np.testing.assert_allclose(found.mean(axis=0), exact, rtol=0.01)
 
 
-def test_random_sets_of_known_tokens():
-    known = np.asarray(objectives.random_known(jax.random.key(0), (20_000, 4)))
-    counts = np.bincount(known.sum(axis=1), minlength=5) / len(known)
-    np.testing.assert_allclose(counts, 0.25 * np.eye(5)[0] + 0.15, atol=0.015)
-    assert (known.mean(axis=0) > 0.35).all()
-
-
 @pytest.mark.slow
 def test_a_network_learns_to_fill_in():
     """From fresh parameters: pairs and what lies between them, given what is known."""

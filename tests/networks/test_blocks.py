@@ -24,3 +24,13 @@ def test_a_block_starts_as_the_identity_and_is_one_no_more_once_its_way_back_ope
     np.testing.assert_array_equal(apply(params, h, time), h)
     opened = jax.tree.map(lambda a: a + 0.1, params)
     assert abs(apply(opened, h, time) - h).min(axis=-1).max() > 0.01
+
+
+def test_a_block_can_learn_from_its_start():
+    """Its way back is zero, but not shut: the gradient of that is not zero."""
+    block, h = Block(), jax.random.normal(jax.random.key(0), TEXT)
+    time = jax.random.normal(jax.random.key(1), (len(h), 4))
+    keys = {"params": jax.random.key(2), "dropout": jax.random.key(3)}
+    params = jax.jit(block.init)(keys, h, time)
+    slope = jax.jit(jax.grad(lambda p: (block.apply(p, h, time) ** 2).sum()))(params)["params"]
+    assert np.abs(slope["back"]["kernel"]).max() > 0.1

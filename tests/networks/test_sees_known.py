@@ -8,8 +8,6 @@ import pytest
 from amd_jax import networks
 from tests.variants import quick
 
-pytestmark = pytest.mark.slow
-
 K = 4
 NETWORKS = {
     "hollow": (
@@ -20,6 +18,27 @@ NETWORKS = {
     "transformer": (networks.Transformer, dict(width=8, blocks=1, heads=2), (6,)),
     "hollow_map": (networks.HollowMap, dict(width=8, join_width=8, dilations=(1,)), (3, 4)),
 }
+
+
+@pytest.mark.parametrize("name", quick(["hollow", "hollow_map"], "hollow"))
+def test_that_a_token_is_known_moves_all_in_reach_but_itself(name):
+    """On both sides of it: each tower has to see `known` in the order of its tokens."""
+    kind, sizes, event = NETWORKS[name]
+    size = int(np.prod(event))
+    x = jax.random.randint(jax.random.key(0), (1, *event), 0, K).repeat(size + 1, axis=0)
+    known = jnp.eye(size + 1, size, dtype=bool).reshape(x.shape)  # the last row knows nothing
+    network, t = kind(K, **sizes, sees_known=True), jnp.full(len(x), 0.5)
+    shapes, rng = jax.eval_shape(network.init, jax.random.key(1), x, t), np.random.default_rng(0)
+    params = jax.tree.map(lambda a: rng.normal(scale=0.5, size=a.shape).astype(a.dtype), shapes)
+    guesses = jax.jit(network.apply)(params, x, t, known=known)
+    guesses = np.asarray(guesses).reshape(size + 1, size, K)
+    moved = abs(guesses[:-1] - guesses[-1]).max(axis=-1)  # [which is known, whose guess]
+    np.testing.assert_array_equal(np.diag(moved), 0)
+    place = np.stack(np.unravel_index(np.arange(size), event))
+    apart = abs(place[:, :, None] - place[:, None]).max(axis=0)
+    assert (moved[apart == 1] > 1e-5).all(), moved
+    if name == "hollow":  # 2 taps of what is before, and one more of the block
+        assert (moved[apart > 3] == 0).all(), moved
 
 
 @pytest.mark.parametrize("name", quick(NETWORKS, "hollow"))

@@ -92,6 +92,12 @@ def test_check_tokens_names_value_and_place(token, place):
     assert f"got {token} at index {first}" in str(error.value)
 
 
+def test_under_jit_rows_with_a_token_outside_have_no_probability():
+    x = jnp.array([[0, 3], [3, 0], [-1, 0], [0, 4], [9, 9]])
+    found = jax.jit(categorical.inside, static_argnums=1)(x, 4)
+    np.testing.assert_array_equal(found, [0, 0, np.nan, np.nan, np.nan])
+
+
 def test_check_tokens_passes_what_is_inside():
     categorical.check_tokens(np.array([0, 3], np.uint8), 4)
     categorical.check_tokens(np.zeros((0, 3), np.int32), 4)

@@ -43,6 +43,12 @@ def test_the_band_is_one_error_to_each_side():
     assert not plot.drawn([line([2.0, 1.0])]).curves[0].band
 
 
+def test_a_band_lies_on_the_sheet():
+    """Also where an error is far larger than the values differ."""
+    sheet = plot.drawn([line([2.0, 2.1], [5.0, 0.1])])
+    assert all(sheet.top <= y <= sheet.bottom for _, y in places(sheet.curves[0].band))
+
+
 def test_of_a_long_curve_the_largest_values_may_be_cut():
     values = [100.0, *np.linspace(3, 2, 99)]
     sheet = plot.drawn([line(values)])

@@ -8,6 +8,7 @@ import pytest
 from amd_jax import networks
 from amd_jax.ops import scalars
 from amd_jax.transforms import conditional, laws
+from tests import zoo
 
 K, CONTEXT, SHAPE = 3, 2, (4, 2, 2)  # x (B, H, W), u (B, H, W, K)
 SIZES = dict(blocks=1, growth=4, depth=1, width=8)
@@ -28,6 +29,27 @@ def parameters(q, x):
     rngs = jax.random.split(jax.random.key(1), len(leaves))
     moved = [a + 0.3 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
     return jax.tree.unflatten(tree, moved)
+
+
+def test_densities_of_one_number_add_up_to_one_and_are_those_of_the_draws():
+    """Of each class one that its own affine map makes of a logistic: by a grid."""
+    table, dense = networks.ClassTable(K, 2), lambda outputs: networks.MLP(outputs, 4)
+    noise, affine = laws.Fixed(laws.LOGISTIC), scalars.Affine(1.0)
+    q = conditional.linear_flow(noise, table, 2, (), 1, dense, affine)
+    x, grid = jnp.arange(K)[:, None], jnp.linspace(-60, 60, 4001)
+    params = zoo.drawn(q, x)
+
+    @jax.jit
+    def densities(params):
+        z, log_q = q.sample_and_log_prob(params, jax.random.key(3), x)
+        rows = jnp.broadcast_to(x, (len(grid), K, 1)).reshape(-1, 1)
+        on_grid = q.log_prob(params, jnp.repeat(grid, K)[:, None], rows)
+        return log_q, q.log_prob(params, z, x), on_grid.reshape(-1, K)
+
+    log_q, again, on_grid = densities(params)
+    np.testing.assert_allclose(again, log_q, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.exp(on_grid).sum(axis=0) * (grid[1] - grid[0]), 1, atol=1e-3)
+    assert np.ptp(on_grid.max(axis=0)) > 0.01  # the classes differ
 
 
 @pytest.mark.slow

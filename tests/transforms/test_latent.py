@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import baselines
-from amd_jax.transforms import encodings, laws, recurrent
+from amd_jax import baselines, networks
+from amd_jax.ops import scalars
+from amd_jax.transforms import coupling, encodings, laws, recurrent
 from tests import zoo
 
 
@@ -24,6 +25,24 @@ def test_a_token_of_no_class_is_refused_or_nan():
 def test_what_a_flow_over_time_reads_is_data_or_latents():
     with pytest.raises(ValueError, match="reads data or latents; got 'noise'"):
         recurrent.Recurrent(None, 2, (), reads="noise")
+
+
+def test_a_flow_over_time_walks_back():
+    """From step to step, each given those before it."""
+    x = jax.random.normal(jax.random.key(0), (3, zoo.LENGTH, 2))
+    moving = coupling.Coupling(networks.MLP(2, 4), scalars.Affine(1.0), context=4)
+    layer = recurrent.Recurrent(networks.LatentLSTM(4, zoo.LENGTH), 4, (moving,))
+    params = zoo.drawn(layer, x)
+
+    @jax.jit
+    def there_and_back(x):
+        z, _ = layer.forward(params, jax.random.key(1), x)
+        return z, layer.inverse(params, jax.random.key(2), z)
+
+    z, back = there_and_back(x)
+    np.testing.assert_allclose(back, x, atol=1e-4)
+    other, _ = there_and_back(x.at[:, 0].add(1.0))
+    assert (abs(other - z)[:, 1] > 1e-4).any()  # the first step moves the second
 
 
 def test_another_kind_of_latent_flow_is_refused():

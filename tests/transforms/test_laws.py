@@ -33,6 +33,7 @@ DISCRETE = {  # family, theta, all values that matter
     ),
     "discretized_logistic-bounded": (laws.DiscretizedLogistic(3), THETA, np.arange(3)),
 }
+BOUNDED = ("discretized_logistic", "discretized_logistic-bounded")  # without an end, and with two
 FAMILIES = {
     **{name: (family, THETA, np.linspace(-2, 3, 7)) for name, (family, _) in CONTINUOUS.items()},
     **DISCRETE,
@@ -49,7 +50,7 @@ def test_density_and_draws_are_those_of_scipy(name):
     assert stats.kstest(drawn, law.cdf).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("name", quick(DISCRETE, "categorical", "discretized_logistic"))
+@pytest.mark.parametrize("name", quick(DISCRETE, "categorical", *BOUNDED))
 def test_probabilities_sum_to_one_and_draws_follow_them(name):
     family, theta, values = DISCRETE[name]
     p = np.exp(family.log_prob(theta, jnp.asarray(values)))
@@ -70,6 +71,19 @@ def test_a_mixture_is_the_weighted_sum_of_its_components():
     ]
     share = jax.nn.softmax(theta[:2])
     np.testing.assert_allclose(p, share[0] * each[0] + share[1] * each[1], rtol=1e-4, atol=1e-9)
+
+
+def test_a_single_draw_of_a_mixture_follows_it():
+    """Of many keys one draw each: which component it is says nothing of where it lies in it."""
+    family, theta = laws.Mixture(laws.NORMAL, 2), jnp.array([0.0, 0.5, -1.0, 0.0, 1.0, 0.0])
+    draw = jax.jit(jax.vmap(lambda rng: family.sample(rng, theta)))
+    drawn = draw(jax.random.split(jax.random.key(0), 5000))
+    shares = np.exp([0.0, 0.5]) / np.exp([0.0, 0.5]).sum()
+
+    def cdf(z):
+        return shares[0] * stats.norm.cdf(z, -1) + shares[1] * stats.norm.cdf(z, 1)
+
+    assert stats.kstest(drawn, cdf).pvalue > 1e-4
 
 
 @pytest.mark.slow

@@ -64,6 +64,24 @@ def test_each_time_has_parameters_of_its_own(layer):
         assert jnp.abs(leaf[0] - leaf[1]).max() > 1e-3
 
 
+class Uniform:
+    """Changes nothing, and has a uniform number as its nats."""
+
+    def init(self, rng, x):
+        return {"of": jnp.zeros(())}
+
+    def forward(self, params, rng, x, *, train=False):
+        return x, jax.random.uniform(rng, (len(x),))
+
+
+def test_each_time_has_a_key_of_its_own():
+    """The variance of a sum of three is 3 / 12, that of three times the same one 9 / 12."""
+    x = jnp.zeros((10_000, 1))
+    for part in (Repeated(Uniform(), TIMES), Chain((Uniform(),) * TIMES)):
+        _, nats = part.forward(part.init(RNG, x), RNG, x)
+        np.testing.assert_allclose(nats.var(), TIMES / 12, rtol=0.1)
+
+
 def test_its_gradient_is_that_of_the_chain(layer):
     repeated, params = layer
     chain, flat = unrolled(params)

@@ -9,8 +9,6 @@ import pytest
 
 from amd_jax.transforms import laws, surjections
 
-pytestmark = pytest.mark.slow
-
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "survae_surjections.npz"
 RNG = jax.random.key(0)
 
@@ -46,6 +44,7 @@ def test_it_is_theirs(name, golden):
 
 
 @pytest.mark.parametrize("name", ["abs", "sort", "max"])
+@pytest.mark.slow
 def test_what_is_drawn_goes_back_to_where_it_came_from(name, golden):
     part, x = cases(golden)[name]
     z, _ = part.forward({}, RNG, jnp.asarray(x, "float32"))
@@ -62,6 +61,7 @@ def test_what_is_drawn_goes_back_to_where_it_came_from(name, golden):
         (surjections.Max(2), laws.Fixed(laws.NORMAL)),
     ],
 )
+@pytest.mark.slow
 def test_the_density_adds_up_to_one(part, base):
     """By a grid over the plane."""
     line = np.linspace(-8, 8, 401)
@@ -71,6 +71,7 @@ def test_the_density_adds_up_to_one(part, base):
     np.testing.assert_allclose(total, 1, atol=0.03)
 
 
+@pytest.mark.slow
 def test_a_set_whose_order_says_nothing_has_the_law_of_its_elements():
     """On a base of sorted independent normals, L! times their density."""
     x = jax.random.normal(RNG, (5, 4, 1))
@@ -90,6 +91,7 @@ class Steps:
         return jnp.broadcast_to(jnp.arange(1.0, 1 + shape[-1]), shape)
 
 
+@pytest.mark.slow
 def test_those_below_the_maximum_keep_their_order(golden):
     part, x = surjections.Max(4, Steps()), windows(golden["max_x"])
     z, below = part.forward({}, RNG, jnp.asarray(x, "float32"))
@@ -100,6 +102,7 @@ def test_those_below_the_maximum_keep_their_order(golden):
     assert [list(row[row < 0]) for row in x] == [[-1, -2, -3]] * 20
 
 
+@pytest.mark.slow
 def test_every_place_of_the_maximum_is_as_likely():
     x = surjections.Max(4).inverse({}, RNG, jnp.zeros((4000,)))
     share = np.bincount(x.argmax(axis=-1), minlength=4) / 4000
