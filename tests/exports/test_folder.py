@@ -134,7 +134,7 @@ def foreign(config):
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (wider, "has the shape .* the model wants"),
+        (wider, "its tensors are not those of the model: .*kernel"),
         (foreign, "has none called os.system"),
         (lambda c: {**c, "format": 99}, "it has the format 99"),
         (lambda c: {**c, "model": 3}, "its model must be of the kind dict"),
