@@ -6,13 +6,15 @@ for people and may be edited), checksums.json (SHA-256 of the first two). Model 
 names. The folder may be read from anywhere that epath knows.
 """
 
+import contextlib
+import functools
 import hashlib
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,8 +44,11 @@ RUN = {  # further fields of the run, if they are there
     "versions": dict[str, str] | None,
 }
 OWN = 1 << 30  # bytes of the arrays that a model is made of
-T = TypeVar("T")
 PARAMS = "params/"  # before the keys of parameters; those of the model's own arrays have none
+
+
+class ChangedError(ValueError):
+    """A file is not as it was written."""
 
 
 class Exported(NamedTuple):
@@ -127,20 +132,27 @@ def _read(folder: str | Path) -> Exported:
             "--mode=export."
         )
     sums = documents.read_json(files / CHECKSUMS, {WEIGHTS: str, CONFIG: str}, follow=True)
-    config = _checked(files / CONFIG, sums[CONFIG], lambda file: file.read(), documents.LIMIT)
-
-    def composed(file: BinaryIO) -> Exported:
+    with _opened(files / CONFIG, documents.LIMIT) as file:
+        _check_digest(files / CONFIG, file, sums[CONFIG])
+        config = file.read()
+    with _opened(files / WEIGHTS) as file:
+        check = functools.partial(_check_digest, files / WEIGHTS, file, sums[WEIGHTS])
         try:
-            return _composed(documents.parsed(config.decode(), KINDS), file)
+            return _composed(documents.parsed(config.decode(), KINDS), file, check)
+        except ChangedError:
+            raise
         except Exception as error:  # parts that somebody has put together may raise anything
+            if filesystem.size(file) <= OWN:  # more would take long
+                check()
             raise ValueError(
                 f"{folder} does not fit this version of amd_jax: {documents.reason(error)}"
             ) from error
 
-    return _checked(files / WEIGHTS, sums[WEIGHTS], composed)
 
-
-def _composed(config: dict[str, Any], file: BinaryIO) -> Exported:
+def _composed(
+    config: dict[str, Any], file: BinaryIO, check_digest: Callable[[], None]
+) -> Exported:
+    """What a config and a file of weights hold, whose sizes and shapes are looked at first."""
     if not 1 <= config["format"] <= FORMAT:
         raise ValueError(
             f"it has the format {config['format']}; this one reads {FORMAT} and older."
@@ -159,6 +171,7 @@ def _composed(config: dict[str, Any], file: BinaryIO) -> Exported:
         raise ValueError(f"{unknown[0]:.80} belongs to no part of its model.")
     weights = {k.removeprefix(PARAMS): v for k, v in stored.items() if k not in own}
     template = shapes.template(model, facts, weights)
+    check_digest()
     leaves = [
         jnp.asarray(tensors.read(file, weights[name]), leaf.dtype)
         for name, leaf in record.leaves(template)
@@ -199,9 +212,7 @@ def _kept(key: str, leaf: Any, half: bool) -> np.ndarray:
     """A parameter as it is kept; ValueError if halves cannot hold it."""
     array = np.asarray(leaf)
     if jnp.issubdtype(array.dtype, jnp.inexact) and not np.isfinite(array).all():
-        raise ValueError(
-            f"Exported numbers are finite; some of {key} are not. Export another."
-        )
+        raise ValueError(f"Exported numbers are finite; some of {key} are not. Export another.")
     if not half or array.dtype != np.float32:
         return array
     most = float(np.abs(array).max(initial=0.0))
@@ -212,10 +223,9 @@ def _kept(key: str, leaf: Any, half: bool) -> np.ndarray:
     return array.astype(np.float16)
 
 
-def _checked(
-    path: documents.Place, digest: str, read_: Callable[[BinaryIO], T], limit: float = math.inf
-) -> T:
-    """What `read_` makes of a file; ValueError unless that has the checksum, and fits."""
+@contextlib.contextmanager
+def _opened(path: documents.Place, limit: float = math.inf) -> Iterator[BinaryIO]:
+    """A file of the export, to be read; ValueError if it is gone, or larger than what is free."""
     if not path.is_file():
         raise ValueError(f"{path} belongs to the export, but is gone. Export the run again.")
     with documents.opened(path, follow=True) as file:
@@ -223,7 +233,11 @@ def _checked(
         if size > limit:
             raise ValueError(f"{path} must have {limit:,} bytes at most; it has {size:,}.")
         memory.check(size, f"{path}", "Use a machine with more.")
-        if tensors.digest(file) != digest:
-            raise ValueError(f"{path} has changed since it was written. Get or export it again.")
-        file.seek(0)
-        return read_(file)
+        yield file
+
+
+def _check_digest(path: documents.Place, file: BinaryIO, digest: str) -> None:
+    """Raises ChangedError unless an open file has a checksum; it is then at its start."""
+    if tensors.digest(file) != digest:
+        raise ChangedError(f"{path} has changed since it was written. Get or export it again.")
+    file.seek(0)

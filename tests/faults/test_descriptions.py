@@ -293,33 +293,25 @@ def test_a_hole_of_3_gb_is_not_read(name, out, report):
     assert most < 50e6
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tensor", [PRIOR, BIAS])
 def test_weights_of_3_gb_of_holes(tensor, written, out, report):
-    """Their checksum fits, and they are not read into memory."""
-    content = written[folder.WEIGHTS]
+    """They are refused by their sizes, before they are looked at."""
+    arrays = safetensors.numpy.load(written[folder.WEIGHTS])
+    content = safetensors.numpy.save({k: v for k, v in arrays.items() if k != tensor})
     length = int.from_bytes(content[:8], "little")
-    found = json.loads(content[8 : 8 + length])
-    size = len(content) - 8 - length
-    found[tensor] = {
-        "dtype": "F32",
-        "shape": [3 * GIB // 4],
-        "data_offsets": [size, size + 3 * GIB],
-    }
-    new = text(found)
+    found, numbers = json.loads(content[8 : 8 + length]), content[8 + length :]
+    ends = {"data_offsets": [len(numbers), len(numbers) + 3 * GIB]}
+    head = text({**found, tensor: {"dtype": "F32", "shape": [3 * GIB // 4], **ends}})
     with (out / folder.WEIGHTS).open("wb") as file:
-        file.write(len(new).to_bytes(8, "little") + new + content[8 + length :])
-        file.truncate(8 + len(new) + size + 3 * GIB)
-    with (out / folder.WEIGHTS).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    sums = json.loads(written[folder.CHECKSUMS]) | {folder.WEIGHTS: digest}
-    (out / folder.CHECKSUMS).write_text(json.dumps(sums))
+        file.write(len(head).to_bytes(8, "little") + head + numbers)
+        file.truncate(8 + len(head) + len(numbers) + 3 * GIB)
     tracemalloc.start()
     seen = refused(out)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     report(f"export: {tensor} of 3 GB of holes", "refused, in little memory", seen)
-    assert most < 100e6
+    assert "arrays that a model is made of take" in seen or "are not those of the model" in seen
+    assert most < 50e6
 
 
 def test_links_to_the_files_are_followed(out, tmp_path_factory):
