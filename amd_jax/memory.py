@@ -9,10 +9,17 @@ try:
 except ImportError:  # Windows
     resource = None
 
+GROUPS = "/sys/fs/cgroup"
+COMPILER = 1 << 28  # bytes that XLA takes to compile a small program, about
+NO_LIMIT = 1 << 60  # from here on a number of cgroup v1 stands for none
 
-def check(size: int, what: str, way_out: str) -> None:
-    """Raise ValueError for more bytes than are free: the system would end the process later."""
-    free = free_bytes()
+
+def check(size: int, what: str, way_out: str, free: float | None = None) -> None:
+    """Raise ValueError for more bytes than are free: the system would end the process later.
+
+    Free is what `free_bytes` says, unless another number is given, as of a device.
+    """
+    free = free_bytes() if free is None else free
     if size > free:
         raise ValueError(
             f"{what} must fit into memory, of which {free:,.0f} bytes are free; they take "
@@ -20,9 +27,15 @@ def check(size: int, what: str, way_out: str) -> None:
         )
 
 
+def check_compiler() -> None:
+    """Raise ValueError where a compiler would find no room: it ends the process, or hangs."""
+    way_out = "Close other programs, or raise the limit (ulimit -v)."
+    check(COMPILER, "What a compiler makes", way_out)
+
+
 def free_bytes() -> float:
     """Memory that this process may still ask for, as Linux tells; elsewhere all there is."""
-    return min(_left_of_machine(), _left_of_group(), _left_of_process())
+    return max(0, min(_left_of_machine(), _left_of_group(), _left_of_process()))
 
 
 def _left_of_machine() -> float:
@@ -36,18 +49,48 @@ def _left_of_machine() -> float:
 
 
 def _left_of_group() -> float:
-    """Of a container."""
-    most, used = (_text(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
-    return int(most) - int(used) if most.isdecimal() and used.isdecimal() else math.inf
+    """Of a container, or of any group that this process is in: cgroup v2, and v1."""
+    left = [_left_of(GROUPS, "memory.max", "memory.current", "inactive_file")]
+    for line in _text("/proc/self/cgroup").splitlines():
+        _, kinds, path = line.split(":", 2)
+        folder, names = Path(GROUPS), ("memory.max", "memory.current", "inactive_file")
+        if kinds and "memory" not in kinds.split(","):
+            continue
+        if kinds:
+            folder /= "memory"
+            names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+        own = folder / path.lstrip("/")
+        left += [_left_of(str(at), *names) for at in _upwards(own, folder)]
+    return min(left)
+
+
+def _upwards(path: Path, end: Path) -> list[Path]:
+    """A folder below another one and all between them, both included."""
+    return [at for at in (path, *path.parents) if at.is_relative_to(end)]
+
+
+def _left_of(folder: str, most: str, used: str, files: str) -> float:
+    """Of one group; what it has read from files is given up where memory is short."""
+    limit, now = (_text(f"{folder}/{name}").strip() for name in (most, used))
+    if not limit.isdecimal() or not now.isdecimal() or int(limit) >= NO_LIMIT:
+        return math.inf
+    lines = (line.split() for line in _text(f"{folder}/memory.stat").splitlines())
+    kept = {name: int(value) for name, value in lines}
+    return int(limit) - int(now) + kept.get(files, 0)
 
 
 def _left_of_process() -> float:
-    """Of `ulimit -v`."""
-    most = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
-    used = _text("/proc/self/statm").split()
-    if resource is None or most == resource.RLIM_INFINITY or not used:
+    """Of `ulimit -v`, and of `ulimit -d`."""
+    pages = [*map(int, _text("/proc/self/statm").split())]
+    if resource is None or not pages:
         return math.inf
-    return most - int(used[0]) * resource.getpagesize()
+    used = {resource.RLIMIT_AS: pages[0], resource.RLIMIT_DATA: sum(pages[5:6])}
+    limits = {kind: resource.getrlimit(kind)[0] for kind in used}
+    page = resource.getpagesize()
+    left = [
+        most - page * used[kind] for kind, most in limits.items() if most != resource.RLIM_INFINITY
+    ]
+    return min(left, default=math.inf)
 
 
 def _text(path: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.extend.core import ClosedJaxpr
 
-from amd_jax import narrator, processes
+from amd_jax import memory, narrator, processes
 from amd_jax.types import Array, Key
 
 AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
@@ -108,6 +108,11 @@ class Copies:
         """Of all devices of all processes; or others, for which `over` and `traced` are alone."""
         self._devices = devices
 
+    def memory_needed(self, state: int, gradient: int) -> int:
+        """What this process needs for a state and a gradient of so many bytes: one is copied."""
+        copies = jax.local_device_count()
+        return copies * state + max(state, copies * gradient)
+
     def made(self, init: Callable, *arguments: Any) -> Any:
         """The state `init(*arguments)` of the first process, on one device of each."""
         return from_first(jax.jit(init)(*arguments))
@@ -118,7 +123,7 @@ class Copies:
 
     def put(self, state: Any) -> Any:
         """The state on all devices."""
-        return replicate(state)
+        return settled(replicate(state))
 
     def get(self, part: Any) -> Any:
         """A part of the state, as host arrays."""
@@ -137,8 +142,18 @@ class Copies:
 
 
 def settled(arrays: Any) -> Any:
-    """The arrays, which on a CPU are waited for: collectives that queue there can deadlock."""
+    """The arrays, which on a CPU are waited for: collectives that queue there can deadlock.
+
+    Raises where there was no memory for them; to read such arrays hangs (JAX 0.10 to 0.12).
+    """
     return jax.block_until_ready(arrays) if jax.default_backend() == "cpu" else arrays
+
+
+def check_memory(compiled: jax.stages.Compiled, what: str, way_out: str) -> None:
+    """Raises ValueError for a program that a CPU has no memory for: XLA would end the process."""
+    analysis = compiled.memory_analysis() if jax.default_backend() == "cpu" else None
+    if analysis is not None:
+        memory.check(jax.local_device_count() * analysis.temp_size_in_bytes, what, way_out)
 
 
 def replicate(tree: Any, devices: int | None = None) -> Any:
@@ -158,6 +173,7 @@ def _copy() -> Callable:
 
 def unreplicate(tree: Any) -> Any:
     """The first local device's copy of a replicated tree, as host arrays; it waits for them."""
+    settled(tree)
     return jax.tree.map(lambda a: np.asarray(a.addressable_data(0))[0], tree)
 
 
@@ -187,13 +203,13 @@ def own_keys(rng: Key) -> Key:
 
 def gather(x: Array) -> np.ndarray:
     """What `own` took apart, on every process: (local devices, b, ...) -> (B, ...)."""
-    parts = multihost_utils.process_allgather(np.asarray(x), tiled=True)
+    parts = multihost_utils.process_allgather(np.asarray(settled(x)), tiled=True)
     return parts.reshape(-1, *parts.shape[2:])
 
 
 def from_first(tree: Any) -> Any:
     """The first process's arrays, in place of everybody's of the same shapes."""
-    return multihost_utils.broadcast_one_to_all(tree)
+    return multihost_utils.broadcast_one_to_all(settled(tree))
 
 
 def wait(name: str) -> None:

@@ -47,10 +47,14 @@ class Shards:
 
         return jax.tree.map(divided, state)
 
+    def memory_needed(self, state: int, gradient: int) -> int:
+        """As `parallel.Copies.memory_needed` has it; nothing is copied."""
+        return jax.local_device_count() * (state + gradient) // self.shards
+
     def made(self, init: Callable, *arguments: Any) -> Any:
         """The state `init(*arguments)`, which no device ever carries whole."""
         layout = self.layout(jax.eval_shape(init, *arguments))
-        return jax.jit(init, out_shardings=layout)(*arguments)
+        return parallel.settled(jax.jit(init, out_shardings=layout)(*arguments))
 
     def put(self, state: Any) -> Any:
         """The state on all devices."""
@@ -58,7 +62,8 @@ class Shards:
 
     def get(self, part: Any) -> Any:
         """A part of the state, as host arrays."""
-        return jax.device_get(self._gathered(part) if jax.process_count() > 1 else part)
+        whole = self._gathered(part) if jax.process_count() > 1 else part
+        return jax.device_get(parallel.settled(whole))
 
     whole = get  # of what was `made`, too
 

@@ -23,6 +23,8 @@ def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
     absl_logging.set_verbosity(absl_logging.FATAL)  # Orbax tells of every file, and more
     compiled.keep_programs()
+    # Where memory is short, an array that is not waited for hangs whoever reads it
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
         sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     sys.unraisablehook = _unraisable
@@ -74,7 +76,7 @@ def told(error: Exception) -> str:
     if not out_of_memory(error):
         return str(error)
     found = (str(error).splitlines() or [type(error).__name__])[0]
-    return f"out of memory: {found}. {machine.SMALLER}"
+    return f"out of memory: {found.rstrip('.')}. {machine.SMALLER}"
 
 
 def out_of_memory(error: Exception) -> bool:

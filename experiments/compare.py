@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax import check_backend, options
+from amd_jax import check_backend, filesystem, options
 from amd_jax.evaluation import pictures, report
 from amd_jax.experiment import Experiment, Run
 from amd_jax.facts import MapFacts
@@ -32,7 +32,6 @@ from amd_jax.learning import allocator
 from amd_jax.models import bounds
 from amd_jax.pages import comparison
 from amd_jax.pages import record as records
-from amd_jax.runs import documents
 from amd_jax.source import split_variant
 
 from . import charts, command_line, flags, located, offers, rows, tables
@@ -149,7 +148,7 @@ def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
     page = comparison.page([records.read(row.run.workdir) for row in done])
     files["page"] = ("compare.html", page.encode("utf-8", errors="replace"))
     for name, content in files.values():
-        documents.write(workdir / name, content)
+        filesystem.write(workdir / name, content)
     told = ["", *lines, "", *(f"{what}: {workdir / name}" for what, (name, _) in files.items())]
     return [*told, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
 

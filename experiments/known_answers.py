@@ -24,13 +24,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import check_backend
+from amd_jax import check_backend, filesystem
 from amd_jax.data import sets
 from amd_jax.evaluation import likelihood, means, pictures, plane
 from amd_jax.facts import PlaneFacts
 from amd_jax.learning import allocator
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
-from amd_jax.runs import documents
 
 from . import command_line, compare, flags, rows, tables
 from .flags import Asked, Flag
@@ -149,7 +148,7 @@ def written(done: dict[str, list[Row]], workdir: Path) -> list[str]:
         if isinstance(each[0].run.facts, PlaneFacts):
             files.append(picture(each, workdir / f"{toy}.png"))
     path = workdir / "known_answers.md"
-    documents.write(path, "\n".join([*lines[1:], ""]).encode())
+    filesystem.write(path, "\n".join([*lines[1:], ""]).encode())
     return [*lines, "", f"table: {path}", *(f"picture: {file}" for file in files)]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from amd_jax import parallel
 from amd_jax.evaluation import correction, gallery, means, report
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.plain_report import write_arrays
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
 from amd_jax.models import corrections
@@ -230,5 +231,5 @@ def _kept(editor: Any, fixed: np.ndarray, place: Path | None) -> list[str]:
     if place is None:
         return []
     path = place.with_name(f"{place.name}.npz")
-    np.savez_compressed(path, **{editor.done: fixed})
+    write_arrays(path, **{editor.done: fixed})
     return [f"array: {path}"]

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import options, parallel
+from amd_jax import filesystem, options, parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.evaluation.plain_report import held_out
 from amd_jax.experiment import Run
@@ -24,7 +24,7 @@ from amd_jax.models import corrections
 from amd_jax.pages import commands, comparison, films, run_page, shows
 from amd_jax.pages import record as records
 from amd_jax.pages.run_page import Drawn
-from amd_jax.runs import documents, stored
+from amd_jax.runs import stored
 from amd_jax.types import Params
 
 from . import command_line, flags
@@ -72,7 +72,7 @@ def save(path: Path, page: str) -> Path:
     """Writes a page, whole or not at all; ValueError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        documents.write(path, page.encode("utf-8", errors="replace"))
+        filesystem.write(path, page.encode("utf-8", errors="replace"))
     except OSError as error:
         raise ValueError(
             f"A page must have a place that can be written; {path}: {error.strerror or error}. "

@@ -46,10 +46,14 @@ def _experiment(found: Exported, config: str | None) -> Experiment | None:
 
 def _fitted(found: Exported, experiment: Experiment | None) -> ConfigDict:
     """The numbers of the weights, in the config of an experiment."""
+    numbers = found.run["config"]
     if experiment is None:
-        return ConfigDict(found.run["config"])
+        try:
+            return ConfigDict(numbers)
+        except (AttributeError, ValueError) as error:  # of a name that it has itself
+            raise ValueError(f"The weights have a config that is none: {error}") from error
     try:
-        return experiment.config_of(found.run["config"])
+        return experiment.config_of(numbers)
     except ValueError as error:
         raise ValueError(
             f"The weights are of another experiment than {experiment.name}: {error} Give --config "

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from amd_jax import facts
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts, fields
 
 KINDS = {
     "arrays": Facts(3, (2, 4), frequencies=(0.1, 0.2, 0.7), statistics={"mean": [1.5, 2.0]}),
@@ -103,3 +105,47 @@ def test_summaries():
     rising = dataclasses.replace(many, frequencies=tuple(k / 780 for k in range(40)))
     named = rising.summary({"train": 1}).partition("categories: ")[2]
     assert [part.split()[0] for part in named.split(", ")] == [*map(str, range(24, 40)), "..."]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting", "others"),
+    [
+        (int, [0, -5, 10**300], [True, 1.0, "1", None]),
+        (float, [0, 1.5, -2], [True, float("nan"), float("inf"), "1", None]),
+        (bool, [True], [1, 0, None]),
+        (str, ["", "a"], [1, b"a"]),
+        (int | None, [1, None], ["", 1.0]),
+        (tuple[int, ...], [(), (1, 2)], [1, [1], (1, "a"), ((1,),)]),
+        (tuple[int, str], [(1, "a")], [(), (1,), ("a", 1), (1, "a", 2)]),
+        (tuple, [(), (1, "a")], [1]),
+        (list[int], [(), (1, 2)], [("a",), 1]),
+        (Sequence[float], [(1.5,)], [("a",)]),
+        (dict[str, int], [{}, {"a": 1}], [{"a": "b"}, (), 1]),
+        (dict, [{"a": "b"}], [()]),
+        (Mapping[str, Any], [{"a": ()}], [()]),
+        (Any, [None, 1, ()], []),
+        (Callable[[int], int], [abs], [int, 1]),
+        (np.ndarray, [np.ones(2)], [1.0, (1.0,)]),
+        (Literal["a"], ["a"], []),
+    ],
+)
+def test_values_of_a_kind(kind, fitting, others):
+    assert all(fields.fits(value, kind) for value in fitting)
+    assert not any(fields.fits(value, kind) for value in others)
+
+
+def test_a_kind_that_cannot_be_resolved_is_any():
+    @dataclasses.dataclass
+    class Mine:
+        size: "NoSuchName"  # noqa: F821
+
+    fields.check(Mine, {"size": "anything", "unknown": 3}, "mine")
+
+
+def test_lists_within_lists():
+    assert facts.tuples([[1], {"a": [2]}]) == ((1,), {"a": (2,)})
+    deep: Any = 1
+    for _ in range(101):
+        deep = [deep]
+    with pytest.raises(ValueError, match="at most 100 deep"):
+        facts.tuples(deep)

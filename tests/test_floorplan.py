@@ -14,7 +14,7 @@ FILES = [
 ]
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "amd_jax")]
 MATHEMATICS = {"ops", "diffusion", "transforms"}
-EVERYWHERE = {"types", "facts", "options", "memory", "lazy"}  # they belong to every floor
+EVERYWHERE = {"types", "facts", "options", "memory", "lazy", "filesystem"}  # of every floor
 MAY_IMPORT = {  # besides itself and those
     "__init__": {"experiment", "devices"},
     "types": set(),
@@ -22,6 +22,7 @@ MAY_IMPORT = {  # besides itself and those
     "options": set(),
     "lazy": set(),
     "memory": set(),
+    "filesystem": set(),
     "compiled": set(),
     "devices": set(),
     "narrator": set(),

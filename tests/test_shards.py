@@ -109,6 +109,14 @@ def test_a_run_continues_on_as_many_devices_or_others(later, tmp_path):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=atol), got, want)
 
 
+def test_bytes_that_devices_carry():
+    """Of 100 with a gradient of 30, on two devices; copies are made of one more."""
+    assert Shards(2).memory_needed(100, 30) == 130
+    assert Shards(1).memory_needed(100, 30) == 260
+    assert parallel.Copies().memory_needed(100, 30) == 300
+    assert parallel.Copies().memory_needed(100, 90) == 380
+
+
 def test_a_state_in_one_part_is_copied():
     assert isinstance(carried(1), parallel.Copies)
     assert carried(2).shards == 2

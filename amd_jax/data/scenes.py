@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from amd_jax import memory
 from amd_jax.data import cityscapes
 from amd_jax.data.dataset import SPLITS, Source, generator
 from amd_jax.data.maps import Maps, colours
@@ -50,6 +51,8 @@ def _checked(height: int, width: int, least: int) -> tuple[int, int]:
         raise ValueError(
             f"A scene needs {least} x {least} pixels; got height={height} and width={width}."
         )
+    size = 2 * ROWS["train"] * height * width  # one by one, and then as one array
+    memory.check(size, "The maps", "Use a smaller height and width.")
     return height, width
 
 

@@ -8,13 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
+from amd_jax import filesystem
 from amd_jax.data import arrays
 
 
 def root(data_dir: str | None) -> Path:
-    """The folder of TFDS: `data_dir`, or TFDS_DATA_DIR, or ~/tensorflow_datasets."""
+    """The folder of TFDS: `data_dir`, or TFDS_DATA_DIR, or ~/tensorflow_datasets.
+
+    Raises ValueError for a ~ where there is no home.
+    """
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    return Path(data_dir or default).expanduser().resolve()
+    folder = os.path.expanduser(data_dir or default)
+    if folder.startswith("~"):
+        raise ValueError(
+            f"Data sets lie in {folder}, but there is no such home here. Set TFDS_DATA_DIR to a "
+            "folder."
+        )
+    return Path(folder).resolve()
 
 
 def manual(folder: Path, name: str) -> Path:
@@ -28,7 +38,7 @@ def alone(folder: Path) -> Iterator[None]:
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as handle:
+    with filesystem.append(folder / "lock") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -37,10 +47,11 @@ def keep(file: Path, array: np.ndarray) -> None:
     """Write an array as a `.npy`, and its checksum; each appears only once it is whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
-    with partial.open("wb") as handle:
+    with filesystem.created(partial) as handle:
         np.save(handle, array)
     checksum = file.with_suffix(".sha256.partial")
-    checksum.write_text(_sha256(partial))
+    with filesystem.created(checksum) as handle:
+        handle.write(_sha256(partial).encode())
     checksum.replace(_checksum(file))
     partial.replace(file)
 

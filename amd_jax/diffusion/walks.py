@@ -112,9 +112,13 @@ class Steps(Sharpened):
             going_on = categorical.expand(s, x_s.ndim) > 0
             x_s = jnp.where(going_on, x_s, likeliest.astype(x_s.dtype))
         x_s = process.held(x_s)
-        for j in range(self.corrections):
-            x_s = process.held(self.correct(process, jax.random.fold_in(rng, j), x_s, s))
-        return x_s
+        if not self.corrections:
+            return x_s
+
+        def corrected(j: Array, x: Array) -> Array:
+            return process.held(self.correct(process, jax.random.fold_in(rng, j), x, s))
+
+        return jax.lax.fori_loop(0, self.corrections, corrected, x_s)
 
     def correct(self, process: Process, rng: Key, x: Array, s: Array) -> Array:
         """One token of each row, at a random place, redrawn given the others: (B, ...).

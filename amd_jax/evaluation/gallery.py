@@ -1,6 +1,7 @@
 """Samples, and how they are shown as text."""
 
 import functools
+import math
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import parallel
+from amd_jax import memory, parallel
 from amd_jax.evaluation import groups
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops import integers
@@ -31,6 +32,7 @@ def samples(
     more samples are the same as long as they fill a group, on any number of devices.
     """
     number, *event = shape
+    memory.check(4 * math.prod(shape), f"{number:,} samples", "Draw fewer.")
     size = groups.size(number, event)
     count = -(-number // size)
     draw = _on_devices(model, sampler, (size, *event))

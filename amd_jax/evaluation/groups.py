@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from amd_jax import parallel
+from amd_jax import memory, parallel
 from amd_jax.types import Array, Key, Params
 
 TOKENS = 1 << 15  # of a group, about
+WHAT = "The numbers of a group of rows, beside the parameters,"
+SMALLER = "Take fewer rows or draws, shorter ones, or a machine with more."
 
 
 def size(number: int, event: Sequence[int], copies: int = 1) -> int:
@@ -31,8 +33,9 @@ def run(
     group gets its share; without any, f is called with parameters and key alone. The key of a
     group depends on the number of its first row only.
     """
+    memory.check_compiler()
     devices, found = jax.device_count(), []
-    params = parallel.replicate(params)
+    params = parallel.settled(parallel.replicate(params))
     for first in range(0, count, devices):
         places = [min(i, count - 1) for i in range(first, first + devices)]  # the last may repeat
         keys = jax.numpy.stack([_key(rng, i * rows_each) for i in places])
@@ -40,6 +43,8 @@ def run(
         if rows is not None:
             groups = rows.reshape(count, rows_each, *rows.shape[1:])[places]
             given.append(parallel.own(groups.reshape(-1, *rows.shape[1:])))
+        if not first:
+            parallel.check_memory(f.lower(params, *given).compile(), WHAT, SMALLER)
         drawn = parallel.gather(f(params, *given))
         share = len(drawn) // devices
         found.append(drawn[: share * min(devices, count - first)])

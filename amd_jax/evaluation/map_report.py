@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from amd_jax.evaluation import gallery, pictures
-from amd_jax.evaluation.plain_report import PlainReport, held_out
+from amd_jax.evaluation.plain_report import PlainReport, held_out, write_arrays
 from amd_jax.facts import MapFacts
 from amd_jax.types import Dataset, Model, Params
 
@@ -121,7 +121,7 @@ class MapReport(PlainReport):
         """Writes panels of maps (N, H, W) as one picture, and arrays; lines that name both."""
         place.parent.mkdir(parents=True, exist_ok=True)
         array, path = (place.with_name(f"{place.name}.{end}") for end in ("npz", "png"))
-        np.savez_compressed(array, **arrays)
+        write_arrays(array, **arrays)
         pictures.write_panels(panels, self.palette, path)
         return [f"picture: {path}", f"array: {array}"]
 

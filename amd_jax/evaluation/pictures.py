@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
+from amd_jax import filesystem
 from amd_jax.ops import integers
 
 SIDE = 256  # pixels of the longer side of a map, at most
@@ -97,12 +98,8 @@ def in_rows(pictures: Mapping[str, Image.Image], columns: int) -> Image.Image:
 
 def write(picture: Image.Image, path: Path, **options) -> None:
     """Saves a picture in the format of its suffix; it is at `path` once it is whole."""
-    draft = path.with_name(f"{path.name}.draft")
-    try:
-        picture.save(draft, path.suffix[1:], **options)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with filesystem.draft(path) as file:
+        picture.save(file, path.suffix[1:], **options)
 
 
 def write_panels(

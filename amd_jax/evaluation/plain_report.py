@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from amd_jax import filesystem
 from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import UNUSED_SIGN, Facts
@@ -105,7 +106,13 @@ def written(place: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> lis
     """Writes arrays and texts, a line each, to files; lines that name them."""
     place.parent.mkdir(parents=True, exist_ok=True)
     array, text = place.with_name(f"{place.name}.npz"), place.with_name(f"{place.name}.txt")
-    np.savez_compressed(array, **arrays)
+    write_arrays(array, **arrays)
     lines = [line.replace("\n", "⏎") for line in texts]
-    text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    filesystem.write(text, "".join(f"{line}\n" for line in lines).encode())
     return [f"text: {text}", f"array: {array}"]
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Writes an .npz, which is there once it is whole."""
+    with filesystem.draft(path) as file:
+        np.savez_compressed(file, **arrays)

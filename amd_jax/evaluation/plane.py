@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from amd_jax.evaluation import likelihood, pictures
-from amd_jax.evaluation.plain_report import PlainReport
+from amd_jax.evaluation.plain_report import PlainReport, write_arrays
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.types import Dataset, Model, Params
 
@@ -51,7 +51,7 @@ class PointReport(PlainReport):
             return lines
         place.parent.mkdir(parents=True, exist_ok=True)
         path = place.with_name(f"{place.name}.png")
-        np.savez_compressed(place.with_name(f"{place.name}.npz"), samples=drawn)
+        write_arrays(place.with_name(f"{place.name}.npz"), samples=drawn)
         panels = {"samples of the model": shaded(counts(drawn, k))}
         pictures.write(pictures.side_by_side(panels), path)
         return [*lines, f"picture: {path}"]

@@ -22,10 +22,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from amd_jax.facts import fields as fields_
+
 ROOMS = ("diffusion", "models", "networks", "ops", "transforms")
 PREFIXES = tuple(f"amd_jax.{room}." for room in ROOMS)
 KEYS = ("part", "name", "array", "table", "items")
 IGNORED = {"parent", "name"}  # fields that linen gives every module
+PARTS, DEPTH = 1 << 13, 100  # dictionaries of a description, and how deep they lie
+LARGEST = 2**24  # integers, beyond which float32 does not tell them all apart
 
 
 def describe(value: Any, arrays: dict[str, np.ndarray], place: str = "model") -> Any:
@@ -34,13 +38,14 @@ def describe(value: Any, arrays: dict[str, np.ndarray], place: str = "model") ->
     `place` is where the value stands, for keys and messages. Raises ValueError, with the place,
     for what is no part of the library, such as a class of an experiment file.
     """
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        _check_number(value, place)
         return value
     if isinstance(value, tuple) and type(value) is tuple:
         return [describe(item, arrays, f"{place}.{i}") for i, item in enumerate(value)]
-    if isinstance(value, (np.ndarray, np.generic, jax.Array)):
+    if isinstance(value, (np.ndarray, jax.Array)):
         arrays[place] = np.asarray(value)
         return {"array" if isinstance(value, jax.Array) else "table": place}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
@@ -49,12 +54,11 @@ def describe(value: Any, arrays: dict[str, np.ndarray], place: str = "model") ->
     if name := _name(value):
         return {"name": name}
     if dataclasses.is_dataclass(value) and (name := _name(type(value))):
-        found = {
-            field.name: describe(getattr(value, field.name), arrays, f"{place}.{field.name}")
-            for field in dataclasses.fields(value)
-            if field.init and field.name not in IGNORED
-        }
-        return {"part": name, "fields": found}
+        names = [f.name for f in dataclasses.fields(value) if f.init and f.name not in IGNORED]
+        values = {name: getattr(value, name) for name in names}
+        described = {k: describe(v, arrays, f"{place}.{k}") for k, v in values.items()}
+        fields_.check(type(value), values, place)  # as on the way back
+        return {"part": name, "fields": described}
     owner = type(value) if not isinstance(value, (type, types.FunctionType)) else value
     raise ValueError(
         f"An export is made of parts of amd_jax, and holds no code; {place} is "
@@ -63,32 +67,89 @@ def describe(value: Any, arrays: dict[str, np.ndarray], place: str = "model") ->
     )
 
 
-def compose(description: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """What a description is of; ValueError for one that this library does not know."""
+def compose(description: Any, arrays: Mapping[str, np.ndarray], path: str = "model") -> Any:
+    """What a description is of; ValueError for one that this library does not know.
+
+    Fields have to be of the kinds that their parts are annotated with, and integers at most
+    `LARGEST` from zero. `path` is where it stands, for messages.
+    """
     if description is None or isinstance(description, (bool, int, float, str)):
+        _check_number(description, path)
         return description
     if isinstance(description, list):
-        return tuple(compose(item, arrays) for item in description)
-    found = {key: description.get(key) for key in KEYS}
-    match {key: value for key, value in found.items() if value is not None}:
+        return tuple(compose(x, arrays, f"{path}.{i}") for i, x in enumerate(description))
+    match {key: description[key] for key in KEYS if description.get(key) is not None}:
         case {"items": dict(items)}:
-            return {key: compose(item, arrays) for key, item in items.items()}
+            return {key: compose(item, arrays, f"{path}.{key}") for key, item in items.items()}
         case {"array": str(key)} if key in arrays:
             return jnp.asarray(arrays[key])
         case {"table": str(key)} if key in arrays:
             return arrays[key]
         case {"name": str(name)}:
-            return _named(name)
+            return _value(name)
         case {"part": str(name)} if isinstance(description.get("fields"), dict):
-            kind = _named(name)
-            fields = {k: compose(v, arrays) for k, v in description["fields"].items()}
-            if not isinstance(kind, type):
-                raise ValueError(f"{name} is no kind of part.")
-            try:
-                return kind(**fields)
-            except TypeError as error:
-                raise ValueError(f"{name} of this version differs: {error}.") from error
+            return _part(name, description["fields"], arrays, path)
     raise ValueError(f"A description has one of {', '.join(KEYS)}; got {description!r:.80}.")
+
+
+def check_size(description: Any) -> None:
+    """Raises ValueError for a description of too many parts, or too deep in each other."""
+    level, parts = [description], 0
+    for _ in range(DEPTH):
+        parts += sum(isinstance(value, dict) for value in level)
+        if parts > PARTS:
+            raise ValueError(f"A model is made of {PARTS:,} parts at most.")
+        children = (v.values() if isinstance(v, dict) else v for v in level)
+        level = [item for items in children for item in items if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise ValueError(f"Parts of a model lie in each other at most {DEPTH} deep.")
+
+
+def referred(description: Any) -> set[str]:
+    """The keys of the arrays that a description names."""
+    if isinstance(description, list):
+        return set().union(*map(referred, description))
+    if not isinstance(description, dict):
+        return set()
+    own = [description.get(key) for key in ("array", "table")]
+    return {key for key in own if isinstance(key, str)} | referred([*description.values()])
+
+
+def _part(
+    name: str, described: dict[str, Any], arrays: Mapping[str, np.ndarray], path: str
+) -> Any:
+    """The part of the library of that name, with some fields."""
+    kind = _named(name)
+    if not isinstance(kind, type):
+        raise ValueError(f"{name} is no kind of part.")
+    if ignored := IGNORED & described.keys():
+        raise ValueError(f"{path}: {name} has no field {', '.join(sorted(ignored))}.")
+    fields = {k: compose(v, arrays, f"{path}.{k}") for k, v in described.items()}
+    fields_.check(kind, fields, path)
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise ValueError(f"{path}: {name} of this version differs: {error}.") from error
+
+
+def _value(name: str) -> Any:
+    """The function or constant of that name."""
+    value = _named(name)
+    if isinstance(value, type):
+        raise ValueError(f"{name} is a kind of part, and none.")
+    return value
+
+
+def _check_number(value: Any, path: str) -> None:
+    """Raises ValueError for an integer that no part has a use for, and for NaN or infinity."""
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError(
+            f"Integers of a model are at most {LARGEST:,} from zero; {path} has "
+            f"{value.bit_length()} bits."
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"Numbers of a model are finite; {path} is {value}.")
 
 
 def _name(value: Any) -> str | None:

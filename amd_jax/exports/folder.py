@@ -6,21 +6,26 @@ for people and may be edited), checksums.json (SHA-256 of the first two). Model 
 names. The folder may be read from anywhere that epath knows.
 """
 
+import contextlib
+import functools
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
-from safetensors import SafetensorError
 
 from amd_jax import facts as facts_
-from amd_jax.exports import description
-from amd_jax.facts import Facts
+from amd_jax import filesystem, memory
+from amd_jax.exports import description, shapes, tensors
+from amd_jax.exports.tensors import Tensor
+from amd_jax.facts import Facts, fields
 from amd_jax.runs import documents, record
 from amd_jax.types import Params
 
@@ -32,7 +37,18 @@ WEIGHTS, CONFIG, CARD, CHECKSUMS = (
     "checksums.json",
 )
 KINDS = {"format": int, "model": dict, "facts": dict, "run": dict}
+RUN = {  # further fields of the run, if they are there
+    "experiment": str | None,
+    "seconds": float | None,
+    "digests": dict[str, str] | None,
+    "versions": dict[str, str] | None,
+}
+OWN = 1 << 30  # bytes of the arrays that a model is made of
 PARAMS = "params/"  # before the keys of parameters; those of the model's own arrays have none
+
+
+class ChangedError(ValueError):
+    """A file is not as it was written."""
 
 
 class Exported(NamedTuple):
@@ -69,7 +85,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CHECKSUMS).unlink(missing_ok=True)
     for name, content in files.items():
-        documents.write(folder / name, content)
+        filesystem.write(folder / name, content)
     return sum(map(len, files.values()))
 
 
@@ -96,51 +112,107 @@ def describe(
 def read(folder: str | Path) -> Exported:
     """What a folder holds; its parameters as float32. No code of it is executed.
 
-    Raises ValueError if it is no export, is damaged, or does not fit this version.
+    Sizes and shapes are compared with the model before numbers are read. Raises ValueError if it
+    is no export, is damaged, or does not fit this version.
     """
-    place = documents.at(folder)
-    if not (place / CHECKSUMS).is_file():
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is warned of is refused
+            return _read(folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"{error.filename or folder} cannot be read: {reason}.") from error
+
+
+def _read(folder: str | Path) -> Exported:
+    files = documents.at(folder)
+    if not (files / CHECKSUMS).is_file():
         raise ValueError(
             f"{folder} holds no exported model: {CHECKSUMS} is missing. Make one of a run with "
             "--mode=export."
         )
-    sums = documents.read_json(place / CHECKSUMS, {WEIGHTS: str, CONFIG: str})
-    files = {name: _checked(place / name, sums[name]) for name in (WEIGHTS, CONFIG)}
-    try:
-        return _composed(documents.parsed(files[CONFIG].decode(), KINDS), files[WEIGHTS])
-    except (ValueError, KeyError, RecursionError, SafetensorError) as error:
-        raise ValueError(f"{folder} does not fit this version of amd_jax: {error}") from error
+    sums = documents.read_json(files / CHECKSUMS, {WEIGHTS: str, CONFIG: str}, follow=True)
+    with _opened(files / CONFIG, documents.LIMIT) as file:
+        _check_digest(files / CONFIG, file, sums[CONFIG])
+        config = file.read()
+    with _opened(files / WEIGHTS) as file:
+        check = functools.partial(_check_digest, files / WEIGHTS, file, sums[WEIGHTS])
+        try:
+            return _composed(documents.parsed(config.decode(), KINDS), file, check)
+        except ChangedError:
+            raise
+        except Exception as error:  # parts that somebody has put together may raise anything
+            if filesystem.size(file) <= OWN:  # more would take long
+                check()
+            raise ValueError(
+                f"{folder} does not fit this version of amd_jax: {documents.reason(error)}"
+            ) from error
 
 
-def _composed(config: dict[str, Any], weights: bytes) -> Exported:
-    if config["format"] > FORMAT:
+def _composed(
+    config: dict[str, Any], file: BinaryIO, check_digest: Callable[[], None]
+) -> Exported:
+    """What a config and a file of weights hold, whose sizes and shapes are looked at first."""
+    if not 1 <= config["format"] <= FORMAT:
         raise ValueError(
             f"it has the format {config['format']}; this one reads {FORMAT} and older."
         )
-    tensors = safetensors.numpy.load(weights)
-    model = description.compose(config["model"], tensors)
-    if not hasattr(model, "sample"):
+    description.check_size(config["model"])
+    run, results = _about(config)
+    stored = tensors.listed(file)
+    own = _own(config["model"], stored)
+    model = description.compose(
+        config["model"], {name: tensors.read(file, tensor) for name, tensor in own.items()}
+    )
+    if not all(hasattr(model, verb) for verb in ("init", "elbo", "sample")):
         raise ValueError(f"it holds no model, but {type(model).__name__}.")
     facts = facts_.from_json(config["facts"])
-    x = jax.ShapeDtypeStruct((1, *facts.event_shape), np.int32)
-    template = jax.eval_shape(model.init, jax.random.key(0), x)
-    expected = {f"{PARAMS}{key}": leaf for key, leaf in record.leaves(template)}
-    found = {key: array for key, array in tensors.items() if key.startswith(PARAMS)}
-    for key in sorted(expected.keys() | found.keys()):
-        shapes = [getattr(side.get(key), "shape", None) for side in (expected, found)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"{key} has the shape {shapes[1]}, and the model wants {shapes[0]}.")
-    leaves = [jnp.asarray(found[key], leaf.dtype) for key, leaf in expected.items()]
+    if unknown := [k for k in stored if k not in own and not k.startswith(PARAMS)]:
+        raise ValueError(f"{unknown[0]:.80} belongs to no part of its model.")
+    weights = {k.removeprefix(PARAMS): v for k, v in stored.items() if k not in own}
+    template = shapes.template(model, facts, weights)
+    check_digest()
+    leaves = [
+        jnp.asarray(tensors.read(file, weights[name]), leaf.dtype)
+        for name, leaf in record.leaves(template)
+    ]
     params = jax.tree.unflatten(jax.tree.structure(template), leaves)
-    run = facts_.tuples(config["run"])
-    if not (isinstance(run.get("config"), dict) and isinstance(run.get("step"), int)):
+    return Exported(model, params, facts, run, results)
+
+
+def _about(config: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What was trained and measured; ValueError for fields of other kinds."""
+    run, results = facts_.tuples(config["run"]), config.get("results", [])
+    if not (isinstance(run.get("config"), dict) and type(run.get("step")) is int):
         raise ValueError("its run must tell config and step.")
-    return Exported(model, params, facts, run, config.get("results", []))
+    for name, kind in RUN.items():
+        if not fields.fits(run.get(name), kind):
+            raise ValueError(f"its run's {name} must be of the kind {kind}.")
+    if not (isinstance(results, list) and all(isinstance(figure, dict) for figure in results)):
+        raise ValueError("its results must be a list of figures.")
+    return run, results
+
+
+def _own(model: Any, stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The arrays that a model is made of; ValueError if they are too large.
+
+    They are read before the model can say what fits it, so they have a limit.
+    """
+    named = description.referred(model)
+    own = {k: v for k, v in stored.items() if k in named and not k.startswith(PARAMS)}
+    size = sum(tensor.end - tensor.begin for tensor in own.values())
+    if size > OWN:
+        raise ValueError(
+            f"arrays that a model is made of take {OWN:,} bytes at most; these take {size:,}."
+        )
+    return own
 
 
 def _kept(key: str, leaf: Any, half: bool) -> np.ndarray:
     """A parameter as it is kept; ValueError if halves cannot hold it."""
     array = np.asarray(leaf)
+    if jnp.issubdtype(array.dtype, jnp.inexact) and not np.isfinite(array).all():
+        raise ValueError(f"Exported numbers are finite; some of {key} are not. Export another.")
     if not half or array.dtype != np.float32:
         return array
     most = float(np.abs(array).max(initial=0.0))
@@ -151,11 +223,21 @@ def _kept(key: str, leaf: Any, half: bool) -> np.ndarray:
     return array.astype(np.float16)
 
 
-def _checked(path: documents.Place, digest: str) -> bytes:
-    """The bytes of a file; ValueError unless they have the checksum."""
+@contextlib.contextmanager
+def _opened(path: documents.Place, limit: float = math.inf) -> Iterator[BinaryIO]:
+    """A file of the export, to be read; ValueError if it is gone, or larger than what is free."""
     if not path.is_file():
         raise ValueError(f"{path} belongs to the export, but is gone. Export the run again.")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"{path} has changed since it was written. Get or export it again.")
-    return content
+    with documents.opened(path, follow=True) as file:
+        size = filesystem.size(file)
+        if size > limit:
+            raise ValueError(f"{path} must have {limit:,} bytes at most; it has {size:,}.")
+        memory.check(size, f"{path}", "Use a machine with more.")
+        yield file
+
+
+def _check_digest(path: documents.Place, file: BinaryIO, digest: str) -> None:
+    """Raises ChangedError unless an open file has a checksum; it is then at its start."""
+    if tensors.digest(file) != digest:
+        raise ChangedError(f"{path} has changed since it was written. Get or export it again.")
+    file.seek(0)

@@ -7,6 +7,7 @@ without them. `Facts` will do for rows of any shape; text, maps and points of a 
 from collections.abc import Mapping
 from typing import Any
 
+from amd_jax.facts import fields as fields_
 from amd_jax.facts.maps import MapFacts
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, PlaneFacts
 from amd_jax.facts.text import UNKNOWN_SIGN, TextFacts
@@ -24,16 +25,20 @@ __all__ = [
 ]
 
 
+DEPTH = 100  # of what is read
+
+
 def from_json(fields: Mapping[str, Any]) -> Facts:
     """The facts that `Facts.to_json` gave; ValueError if this program has no such kind."""
     known = {kind.kind: kind for kind in _kinds(Facts)}
     fields = {name: tuples(value) for name, value in fields.items()}
     kind = fields.pop("kind", None)
-    if kind not in known:
-        raise ValueError(f"Facts are of the kind {', '.join(sorted(known))}; got {kind!r}.")
+    if not isinstance(kind, str) or kind not in known:
+        raise ValueError(f"Facts are of the kind {', '.join(sorted(known))}; got {kind!r:.60}.")
+    fields_.check(known[kind], fields, "facts")
     try:
         return known[kind](**fields)
-    except TypeError as error:
+    except (TypeError, ArithmeticError) as error:
         raise ValueError(f"These are not the facts of {kind}: {error}.") from error
 
 
@@ -42,8 +47,12 @@ def _kinds(kind: type[Facts]) -> list[type[Facts]]:
     return [kind, *(below for direct in kind.__subclasses__() for below in _kinds(direct))]
 
 
-def tuples(value: Any) -> Any:
-    """JSON's lists as tuples."""
+def tuples(value: Any, depth: int = DEPTH) -> Any:
+    """JSON's lists as tuples; ValueError for lists and objects in each other beyond a depth."""
+    if not isinstance(value, dict | list):
+        return value
+    if not depth:
+        raise ValueError(f"Lists and objects lie in each other at most {DEPTH} deep.")
     if isinstance(value, dict):
-        return {name: tuples(item) for name, item in value.items()}
-    return tuple(map(tuples, value)) if isinstance(value, list) else value
+        return {name: tuples(item, depth - 1) for name, item in value.items()}
+    return tuple(tuples(item, depth - 1) for item in value)

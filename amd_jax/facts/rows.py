@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 UNUSED_SIGN = "\ufffd"  # shows a code that stands for no class
+MOST_CLASSES, MOST_TOKENS = 2**24, 2**31 - 1  # what int32 and float32 tell apart, with room
 NOISE_SIGN = "░"  # shows a state that is noise only, such as a mask
 
 
@@ -40,13 +41,23 @@ class Facts:
                 f"Data have 2 classes or more; {self.name} has {self.num_classes}. "
                 "With one class there is nothing to learn."
             )
+        if self.num_classes > MOST_CLASSES:
+            raise ValueError(
+                f"Data have {MOST_CLASSES:,} classes at most; {self.name} has {self.num_classes}."
+            )
         if min(self.event_shape, default=1) < 1:
             raise ValueError(f"A row has 1 token or more; got the shape {self.event_shape}.")
+        if math.prod(self.event_shape) > MOST_TOKENS:
+            raise ValueError(
+                f"A row has {MOST_TOKENS:,} tokens at most; got the shape {self.event_shape}."
+            )
         if len(self.frequencies) not in (0, self.num_classes):
             raise ValueError(
                 f"Frequencies are one number for each of {self.num_classes} classes; "
                 f"{self.name} has {len(self.frequencies)}."
             )
+        if not all(0 <= p < math.inf for p in self.frequencies):
+            raise ValueError(f"Frequencies are not negative; {self.name} has others.")
 
     @property
     def log_frequencies(self) -> tuple[float, ...]:

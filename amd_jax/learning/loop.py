@@ -72,7 +72,9 @@ def train(
         *(config.accumulate, config.clip, config.log_every, devices),
     )
     example = _batch(data, config, start + 1)
-    flops = work.flops(devices.traced(train_step, state, rng, example)) / jax.device_count()
+    program = devices.traced(train_step, state, rng, example)
+    machine.check_sizes(program)
+    flops = work.flops(program) / jax.device_count()
     compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
     allocator.release()
     machine.check_memory(compiled)
@@ -199,7 +201,9 @@ def _start(
         begun = parts.model.init(rng, x) if params is None else params
         return steps.init_state(parts.objective, parts.optimizer, begun)
 
-    template = jax.eval_shape(init, rng, jax.ShapeDtypeStruct(shape, np.int32))
+    example = jax.ShapeDtypeStruct(shape, np.int32)
+    program, template = jax.make_jaxpr(init, return_shape=True)(rng, example)
+    machine.check_state(program, template, config, devices)
     state = keeper.restored(template) if parallel.is_first() else None
     if parallel.from_first(np.array(state is not None)):
         nothing = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), template)

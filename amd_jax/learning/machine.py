@@ -1,5 +1,6 @@
 """What a run says of the machine it is on: devices, work per step, rates, memory in use."""
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -7,9 +8,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr
 from ml_collections import ConfigDict
 
-from amd_jax import memory
+from amd_jax import memory, parallel
+from amd_jax.learning import work
 
 try:
     import resource
@@ -29,6 +32,8 @@ SMALLER = (  # the way out where memory is short
     "Use a smaller batch_size, take it in parts (accumulate=4), or a smaller network; where it "
     "has remat, remat=True."
 )
+STATE = "Parameters, optimiser's state and a gradient"
+LARGEST = 2**62  # bytes of an array
 MATMUL_SIZE = {"cpu": 1024, "gpu": 8192, "tpu": 8192}
 
 
@@ -120,13 +125,40 @@ def matmul_rate(size: int, repeats: int = 5) -> float:
     return 2 * size**3 / best
 
 
+def check_state(program: ClosedJaxpr, state: Any, config: ConfigDict, devices: Any) -> None:
+    """Raises ValueError for a training that memory cannot hold, before any of it is made.
+
+    `program` makes the `state`, of which shapes will do, and `devices` carry it. Counted are the
+    state, a gradient, and a batch of int32; on a GPU or TPU what its memory holds altogether.
+    """
+    check_sizes(program)
+    memory.check_compiler()
+    size, gradient = (sum(map(_bytes, jax.tree.leaves(tree))) for tree in (state, state.params))
+    needed = devices.memory_needed(size, gradient)
+    if jax.default_backend() == "cpu":
+        memory.check(needed, STATE, SMALLER)
+    else:
+        stats = jax.local_devices()[0].memory_stats() or {}
+        limit = stats.get("bytes_limit", math.inf)
+        memory.check(needed // jax.local_device_count(), STATE, SMALLER, limit)
+    rows = config.batch_size // jax.process_count()
+    tokens = math.prod(program.jaxpr.invars[-1].aval.shape[1:])
+    memory.check(4 * rows * tokens, "A batch", SMALLER)
+
+
+def check_sizes(program: ClosedJaxpr) -> None:
+    """Raises ValueError for a program with an array whose size XLA cannot count."""
+    if (size := work.largest(program)) > LARGEST:
+        raise ValueError(f"An array has at most 2^62 bytes; one would take {size:.3g}. {SMALLER}")
+
+
+def _bytes(leaf: Any) -> int:
+    return math.prod(leaf.shape) * leaf.dtype.itemsize
+
+
 def check_memory(compiled: jax.stages.Compiled) -> None:
     """Raises ValueError for a step that a CPU has no memory for: XLA would end the process."""
-    found = compiled.memory_analysis() if jax.default_backend() == "cpu" else None
-    if found is None:
-        return
-    size = jax.local_device_count() * found.temp_size_in_bytes
-    memory.check(size, "The numbers of a step, beside the parameters,", SMALLER)
+    parallel.check_memory(compiled, "The numbers of a step, beside the parameters,", SMALLER)
 
 
 def memory_gb() -> float:

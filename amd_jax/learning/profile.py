@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 
-from amd_jax import parallel
+from amd_jax import filesystem, parallel
 
 STEPS = 5  # in a trace, which begins after as many
 
@@ -32,7 +32,7 @@ def traced(folder: Path, start: int) -> Iterator[Callable[[int], None]]:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "writable").touch()
+        filesystem.write(folder / "writable", b"")
         (folder / "writable").unlink()
     except OSError as error:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The work of a program before it runs: operations of its products, loops counted in full."""
+"""A program before it runs: operations of its products, and its largest array."""
 
 import math
 from collections.abc import Iterator
@@ -14,6 +14,20 @@ def flops(program: ClosedJaxpr | Jaxpr) -> float:
     alternatives those of the longest. What is elementwise is not counted.
     """
     return sum(map(_flops, getattr(program, "jaxpr", program).eqns))
+
+
+def largest(program: ClosedJaxpr | Jaxpr) -> int:
+    """Bytes of the largest array in a program, whatever the compiler makes of it."""
+    program = getattr(program, "jaxpr", program)
+    own = [*program.invars, *program.constvars, *(v for e in program.eqns for v in e.outvars)]
+    inside = (largest(p) for step in program.eqns for p in _programs(step.params.values()))
+    return max(0, *map(_bytes, own), *inside)
+
+
+def _bytes(variable: Any) -> int:
+    """Of one array; 0 for what is none, as a token."""
+    aval = variable.aval
+    return aval.size * aval.dtype.itemsize if hasattr(aval, "dtype") else 0
 
 
 def _flops(step: Any) -> float:

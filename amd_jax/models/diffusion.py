@@ -49,6 +49,7 @@ class Diffusion:
     def __post_init__(self):
         """Raises ValueError for steps that the kernel has not, and a denoiser that is none."""
         promises.check_steps(self.kernel, self.steps)
+        promises.check_prior(self.kernel)
         promises.check_signature(self.denoiser)
         promises.check_output(self.denoiser)
         kernel = kernels.plain(self.kernel)

@@ -8,15 +8,23 @@ from typing import Any
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
+import numpy as np
 
 from amd_jax.diffusion import kernels
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params
+
+MOST_STEPS = 2**24
 
 
 def check_steps(kernel: Kernel | LearnedKernel, steps: int | None) -> None:
     """Raises ValueError for a number of steps, or for continuous time, that a kernel has not."""
     if steps is not None and steps < 1:
         raise ValueError(f"A diffusion needs at least 1 step; got steps={steps}.")
+    if steps is not None and steps > MOST_STEPS:
+        raise ValueError(
+            f"A diffusion has at most {MOST_STEPS:,} steps, whose times float32 tells apart; got "
+            f"steps={steps}. Use steps=None, continuous time."
+        )
     schedule = getattr(kernel, "schedule", kernel)
     if steps is None and not kernels.differentiable(kernel):
         raise ValueError(
@@ -28,6 +36,20 @@ def check_steps(kernel: Kernel | LearnedKernel, steps: int | None) -> None:
         raise ValueError(
             f"A kernel with matrices for {known} steps has times for a divisor of {known}; "
             f"got steps={steps}. Use steps={known}."
+        )
+
+
+def check_prior(kernel: Kernel | LearnedKernel) -> None:
+    """Raises ValueError unless the prior of a kernel is a law of its states; traced ones pass."""
+    prior = getattr(kernel, "prior", None)
+    if prior is None or isinstance(prior, jax.core.Tracer):
+        return
+    prior, classes = np.asarray(prior, np.float64), kernel.num_classes
+    is_law = prior.ndim == 1 and (prior >= 0).all() and abs(prior.sum() - 1) < 1e-4
+    if not is_law or len(prior) < classes:
+        raise ValueError(
+            f"The prior of a kernel is a law of {classes} states or more: not negative, and its "
+            f"sum is 1; got shape {prior.shape}, sum {prior.sum():.4g}."
         )
 
 

@@ -5,7 +5,7 @@ import functools
 import flax.linen as nn
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import Block, Cache, check_sizes, rms_norm
+from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, rms_norm
 from amd_jax.networks.lstm import ChannelNet, Linear, MixtureParameters, StepFeatures, gelu
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
@@ -34,6 +34,7 @@ class AutoregressiveTransformer(nn.Module):
     def setup(self):
         check_sizes(components=self.components, blocks=self.blocks)
         check_sizes(heads=self.heads, taps=self.taps)
+        check_counts(blocks=self.blocks, taps=self.taps)
         self.steps = StepFeatures(self.width, self.input_dropout, self.octaves)
         self.joined = Linear(self.width)
         block = functools.partial(Block, causal=True, heads=self.heads, expansion=self.expansion)

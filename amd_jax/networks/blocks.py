@@ -18,6 +18,7 @@ from amd_jax.networks.primitives.recompute import anew
 # A linear map whose gradient is laid out for the machine
 Linear = functools.partial(Dense, use_bias=False, dot_general=dense_dot_general)
 
+MOST = 1024  # pieces of one kind in a program
 Cache = tuple[Array, Array]  # keys and values of the positions of a text: (B, L, H, D / H) each
 
 uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # U(±1 / sqrt(fan_in))
@@ -183,8 +184,20 @@ def first_tap(rng: Array, shape: tuple[int, int]) -> Array:
     return (0.1 * jax.random.normal(rng, shape)).at[0].add(1.0)
 
 
+def check_counts(most: int = MOST, **counts: int) -> None:
+    """Raises ValueError for a number of parts, each a piece of the program, above the most."""
+    for name, count in counts.items():
+        if count > most:
+            raise ValueError(
+                f"{name} must be at most {most}, since each is a piece of the program by itself; "
+                f"got {name}={count}."
+            )
+
+
 def check_sizes(**sizes: int) -> None:
-    """Raises ValueError for a size of a network that is below 1."""
+    """Raises ValueError for a size of a network that is below 1, or that int32 does not hold."""
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name} must be at least 1; got {name}={size}.")
+        if size >= 2**31:
+            raise ValueError(f"{name} must be below 2^31; got {name}={size}.")

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import check_sizes, logits
+from amd_jax.networks.blocks import check_counts, check_sizes, logits
 from amd_jax.networks.causal_transformer import shifted
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.recurrent import LSTM
@@ -43,6 +43,7 @@ class CausalLSTM(nn.Module):
     ) -> tuple[Array, tuple]:
         """Logits after tokens (B, L) in [0, K]; or after one, (B,), with the carry before it."""
         check_sizes(width=self.width, layers=self.layers)
+        check_counts(layers=self.layers)
         dtype, states = compute_dtype(self.dtype), []
         start = nn.initializers.normal(1.0)
         table = self.param("embed", start, (self.num_classes + 1, self.width)).astype(dtype)

@@ -5,7 +5,7 @@ import functools
 import flax.linen as nn
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import Block, Cache, check_sizes, gelu, logits, rms_norm
+from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, gelu, logits, rms_norm
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Rows
@@ -33,6 +33,8 @@ class CausalTransformer(nn.Module):
 
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """X (B, L) int -> logits (B, L, K), float32."""
+        check_sizes(taps=self.taps)
+        check_counts(taps=self.taps)
         before = [shifted(x, n + 1, self.num_classes) for n in range(self.taps)]
         return self._read(jnp.stack(before, axis=-1), train=train)[0]
 
@@ -63,7 +65,8 @@ class CausalTransformer(nn.Module):
 
         `before` (B, L, taps) are the tokens before each, the nearest first; K where there is none.
         """
-        check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, taps=self.taps)
+        check_sizes(width=self.width, blocks=self.blocks, heads=self.heads)
+        check_counts(blocks=self.blocks)
         h = Rows(self.width, self.num_classes + 1, self.dtype, name="in")(before[..., None])
         block = functools.partial(
             recomputed(Block, self.remat),

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.precision import Conv, Dense, compute_dtype
 from amd_jax.networks.primitives.convolution import conv_general_dilated
 from amd_jax.networks.primitives.recompute import recomputed
@@ -37,6 +37,7 @@ class DenseNet(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for x (B, ..., C), float32."""
         check_sizes(blocks=self.blocks, growth=self.growth, depth=self.depth, width=self.width)
+        check_counts(blocks=self.blocks, depth=self.depth)
         if x.ndim < 3:
             raise ValueError(
                 f"DenseNet convolves x (B, ..., C) along the axes between; got shape {x.shape}. "

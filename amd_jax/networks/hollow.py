@@ -11,6 +11,7 @@ from jax import Array
 from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
     Block,
+    check_counts,
     check_sizes,
     joined,
     logits,
@@ -66,6 +67,7 @@ class Hollow(nn.Module):
         """
         check_sizes(width=self.width, blocks=self.blocks, join_width=self.join_width)
         check_sizes(taps=self.taps, dilations=len(self.dilations))
+        check_counts(blocks=self.blocks, join_blocks=self.join_blocks, taps=self.taps)
         time = time_features(t)
         dropout = self.dropout if train else 0.0
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)

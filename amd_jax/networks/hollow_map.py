@@ -11,6 +11,7 @@ from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
     Block,
     Linear,
+    check_counts,
     check_sizes,
     joined,
     logits,
@@ -23,6 +24,7 @@ from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.recompute import recomputed
 
+WIDEST = 32  # window: of each of its pixels the program has a shifted map
 BESIDE = 4  # pixels of the own row that a block looks back
 ABOVE = (  # own place first, then the own row and the last, five columns
     (0, 0),
@@ -64,6 +66,8 @@ class HollowMap(nn.Module):
         `known`, bool (B, H, W), is heeded with `sees_known`; nothing is known unless it is given.
         """
         check_sizes(width=self.width, window=self.window, join_width=self.join_width)
+        check_counts(join_blocks=self.join_blocks)
+        check_counts(WIDEST, window=self.window)
         time = time_features(t)
         dropout = self.dropout if train else 0.0
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)

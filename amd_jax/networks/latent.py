@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.lstm import Linear
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.recurrent import LSTM, bidirectional
@@ -48,6 +48,7 @@ class LatentEncoder(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for tokens x; `train` changes nothing."""
         check_sizes(width=self.width, layers=self.layers)
+        check_counts(layers=self.layers)
         h = _placed(nn.Embed(self.num_classes, self.width, name="embed")(x), self.longest)
         for i in range(self.layers):
             h = bidirectional(h, self.width, i)
@@ -69,6 +70,7 @@ class LatentDecoder(nn.Module):
     def __call__(self, z: Array, *, train: bool = False) -> Array:
         """The logits for latents z; `train` changes nothing."""
         check_sizes(width=self.width, layers=self.layers)
+        check_counts(layers=self.layers)
         h = _placed(z, self.longest)
         for i in range(self.layers):
             h = bidirectional(h, self.width, i)
@@ -90,6 +92,7 @@ class LatentLSTM(nn.Module):
 
     def setup(self):
         check_sizes(width=self.width, layers=self.layers)
+        check_counts(layers=self.layers)
         self.wide = Linear(self.width)
         self.states = Linear(2 * self.layers * self.width)
         self.lstm = [LSTM(self.width) for _ in range(self.layers)]

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import Embed, gelu, uniform
+from amd_jax.networks.blocks import Embed, check_counts, gelu, uniform
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.precision import Dense, compute_dtype
 from amd_jax.networks.primitives.attention import linear_attention, window_attention
@@ -94,6 +94,7 @@ class LinearTransformer(nn.Module):
     def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
         """x_t (B, L) int32, t (B,) -> logits (B, L, K); `train` turns dropout on."""
         self._check(x_t.shape[1])
+        check_counts(depth=self.depth)
         embed = Embed(
             self.num_classes, self.dim, name="embed", embedding_init=nn.initializers.normal(1.0)
         )

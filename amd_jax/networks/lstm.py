@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.networks import blocks
-from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
@@ -178,6 +178,7 @@ class AutoregressiveLSTM(nn.Module):
 
     def setup(self):
         check_sizes(components=self.components, layers=self.layers)
+        check_counts(layers=self.layers)
         self.steps = StepFeatures(self.features, self.input_dropout)
         self.lstm = [LSTM(self.features) for _ in range(self.layers)]
         self.narrow = Linear(self.features // 2)
@@ -225,6 +226,7 @@ class BidirectionalLSTM(nn.Module):
     def __call__(self, v: Array, *, train: bool = False) -> Array:
         """The parameters for v (B, L, C), the channels that condition."""
         check_sizes(channels=self.channels, components=self.components, layers=self.layers)
+        check_counts(layers=self.layers)
         v = v.astype(compute_dtype(self.dtype))
         h = StepFeatures(self.features, self.input_dropout, name="steps")(v, train=train)
         for i in range(self.layers):

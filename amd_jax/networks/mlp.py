@@ -2,9 +2,11 @@
 
 import flax.linen as nn
 
-from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.precision import Dense
 from amd_jax.types import Array
+
+ACTIVATIONS = ("gelu", "relu")
 
 
 class MLP(nn.Module):
@@ -20,6 +22,11 @@ class MLP(nn.Module):
         """The outputs for x; `train` changes nothing."""
         del train
         check_sizes(width=self.width)
+        check_counts(layers=self.layers)
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation is one of {', '.join(ACTIVATIONS)}; got {self.activation!r:.40}."
+            )
         for i in range(self.layers):
             x = getattr(nn, self.activation)(Dense(self.width, name=f"wide_{i}")(x))
         zeros = nn.initializers.zeros

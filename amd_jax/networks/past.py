@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from amd_jax.networks.blocks import Linear, check_sizes
+from amd_jax.networks.blocks import Linear, check_counts, check_sizes
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
@@ -35,14 +35,14 @@ class MADE(nn.Module):
         """The numbers for x (B, ..., C); `train` changes nothing."""
         del train
         places = int(np.prod(x.shape[1:-1]))
-        ends = np.arange(1, places + 1)
-        seen, h = np.repeat(ends, x.shape[-1]), x.reshape(len(x), -1)
+        ends = jnp.arange(1, places + 1)
+        seen, h = jnp.repeat(ends, x.shape[-1]), x.reshape(len(x), -1)
         for i, size in enumerate(self.hidden):
             check_sizes(hidden=size)
-            degrees = 1 + np.arange(size) % max(1, places - 1)
+            degrees = 1 + jnp.arange(size) % max(1, places - 1)
             h = nn.relu(Masked(name=f"hidden_{i}")(h, seen[:, None] <= degrees))
             seen = degrees
-        mask = seen[:, None] < np.repeat(ends, self.num_outputs)
+        mask = seen[:, None] < jnp.repeat(ends, self.num_outputs)
         start = nn.initializers.normal(self.spread)
         out = Masked(self.out_bias, kernel_init=start, name="out")(h, mask)
         return out.reshape(*x.shape[:-1], -1)
@@ -64,6 +64,7 @@ class ChannelMADE(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for x, those of a channel side by side; `train` changes nothing."""
         check_sizes(width=self.width)
+        check_counts(layers=self.layers)
         channels = x.shape[-1] - self.context
         own = jnp.arange(1, channels + 1)
         seen, units = jnp.append(jnp.zeros(self.context, int), own), jnp.arange(self.width)
@@ -104,6 +105,7 @@ class PastLSTM(nn.Module):
         """The numbers for x (B, L, C); `train` changes nothing."""
         del train
         check_sizes(features=self.features, layers=self.layers)
+        check_counts(layers=self.layers)
         h = shift(x.astype(compute_dtype(self.dtype)), 1)
         for i in range(self.layers):
             h = LSTM(self.features, name=f"lstm_{i}")(h)

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.lstm import MixtureParameters, first_parameters, gelu
 from amd_jax.networks.precision import Dense
 from amd_jax.networks.primitives.attention import attention
@@ -29,6 +29,7 @@ class SetTransformer(nn.Module):
         """The parameters for v (B, L, C), the channels that condition; `train` changes nothing."""
         del train
         check_sizes(channels=self.channels, components=self.components, heads=self.heads)
+        check_counts(blocks=self.blocks)
         if self.width % self.heads:
             raise ValueError(
                 f"Heads share the width; got width={self.width} and heads={self.heads}."

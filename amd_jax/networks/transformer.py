@@ -7,6 +7,7 @@ from jax import Array
 
 from amd_jax.networks.blocks import (
     Block,
+    check_counts,
     check_sizes,
     gelu,
     logits,
@@ -46,6 +47,7 @@ class Transformer(nn.Module):
         `known`, bool (B, L), is heeded with `sees_known`; nothing is known unless it is given.
         """
         check_sizes(width=self.width, blocks=self.blocks, expansion=self.expansion)
+        check_counts(blocks=self.blocks, taps=self.taps)
         if self.taps % 2 == 0:
             raise ValueError(f"The input's convolution needs an odd width; got taps={self.taps}.")
         time = time_features(t)

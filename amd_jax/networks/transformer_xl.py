@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import check_sizes
+from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.causal_transformer import shifted
 from amd_jax.networks.embeddings import distances
 from amd_jax.networks.precision import compute_dtype
@@ -54,6 +54,7 @@ class TransformerXL(nn.Module):
 
     def setup(self):
         check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, segment=self.segment)
+        check_counts(blocks=self.blocks)
         self._check_numbers()
         self.embed = self.param("embed", small, (self.num_classes, self.width))
         self.begin = self.param("begin", small, (1, self.width))  # in the place of a token
@@ -84,6 +85,7 @@ class TransformerXL(nn.Module):
 
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """X (B, L) int -> logits (B, L, K), float32: one segment after the other."""
+        check_counts(segments=-(-x.shape[1] // self.segment))
         before, found = shifted(x, 1, self.num_classes), []
         memory = self.blank(len(x), 0)
         for first in range(0, x.shape[1], self.segment):

@@ -24,7 +24,7 @@ def units(num_classes: int) -> tuple[int, ...]:
 
 def inverses(scales: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
     """Of each scale its inverse mod K; ValueError for one that has none, or is outside [1, K)."""
-    wrong = [s for s in scales if s not in units(num_classes)]
+    wrong = [s for s in scales if not 0 < s < num_classes or math.gcd(s, num_classes) > 1]
     if wrong:
         raise ValueError(
             f"A scale is in [1, {num_classes}) and shares no factor with K={num_classes}, else "

@@ -11,7 +11,7 @@ from amd_jax.runs import documents, results
 from amd_jax.runs import folder as folders
 
 LINES = 2  # of a file of samples
-LARGEST = 3_000_000  # bytes of a picture
+LARGEST = 3_000_000  # bytes of a picture; no more of a text is read
 
 
 class Samples(NamedTuple):
@@ -153,8 +153,9 @@ def samples(record: Record) -> Samples:
     for ending in ("png", "txt"):
         for path in sorted(place.glob(f"samples_seed*.{ending}")):
             try:
-                content = path.read_bytes()
-            except OSError:
+                with documents.opened(path, follow=False) as file:
+                    content = file.read(LARGEST + 1)
+            except OSError:  # such as a link, or a pipe
                 continue
             if ending == "png" and len(content) <= LARGEST:
                 return Samples([], shows.data_address(content), path.name)

@@ -9,6 +9,7 @@ text, samples, limits.
 """
 
 import difflib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def read(name: str | Path) -> Exported:
     known = names()
     if str(name) in known:
         return folders.read(HERE / name)
-    if Path(name).is_dir() or "/" in str(name):
+    if "/" in str(name) or os.path.isdir(str(name)):
         return folders.read(name)
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""

@@ -19,11 +19,11 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+from amd_jax import filesystem
 from amd_jax.runs import documents, stored
 
 FLUSH_SECONDS = 10.0  # between two times that TensorBoard's file is brought to the disk
-
-
+LIMIT = 1 << 30  # bytes of metrics
 NAME = "metrics.jsonl"
 
 
@@ -100,22 +100,28 @@ def read(workdir: documents.Place) -> tuple[list[dict[str, Any]], int]:
     A line is cut off where a process was killed, or writes it just now. Without a file there are
     none.
     """
-    path = workdir / NAME
-    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
-    found = list(map(_read, lines))
-    whole = [line for line in found if line]
-    return whole, len(found) - len(whole)
+    lines = list(map(_read, _lines(workdir / NAME)))
+    whole = [line for line in lines if line]
+    return whole, len(lines) - len(whole)
 
 
 def _continued(path: Path, start: int) -> tuple[Any, dict]:
     """The file of metrics, cut back to `start`, open for appending; and its last training line."""
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    lines = _lines(path)
     read = [_read(line) for line in lines]
     kept = [i for i, found in enumerate(read) if 0 < found.get("step", 0) <= start]
     if len(kept) != len(lines):
-        documents.write(path, b"".join(lines[i] for i in kept))
+        filesystem.write(path, b"".join(lines[i] for i in kept))
     trained = [read[i] for i in kept if "elapsed_seconds" in read[i]]
-    return path.open("ab", buffering=0), trained[-1] if trained else {}
+    return filesystem.append(path), trained[-1] if trained else {}
+
+
+def _lines(path: documents.Place) -> list[bytes]:
+    """The lines of a file, none if it is missing; ValueError for what is no file, or too large."""
+    try:
+        return documents.content(path, LIMIT).splitlines(keepends=True) if path.exists() else []
+    except OSError as error:
+        raise documents.damaged(path, error.strerror) from error
 
 
 def _read(line: bytes) -> dict:

@@ -3,14 +3,18 @@
 A run is written on this machine, and read from anywhere that epath knows, as gs://bucket/run.
 """
 
+import errno
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from etils import epath
 
+from amd_jax import filesystem
+
+LIMIT = 1 << 24  # bytes of a file that is read whole
+REASON = 400  # characters of a message of somebody else's
 Place = Path | epath.Path  # on this machine, or elsewhere
 
 
@@ -36,29 +40,15 @@ def at(place: str | Path) -> Place:
         raise ValueError(f"{place} cannot be reached: {reason[0]}.") from error
 
 
-def write(path: Path, content: bytes) -> None:
-    """Writes a file that is there whole, or as it was before."""
-    draft = path.with_name(f"{path.name}.draft")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # before its name: a machine may lose its power
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-
-
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON, as `write` does."""
-    write(path, f"{json.dumps(value, indent=2)}\n".encode())
+    """Writes JSON, as `filesystem.write` does."""
+    filesystem.write(path, f"{json.dumps(value, indent=2)}\n".encode())
 
 
-def read_json(path: Place, kinds: Mapping[str, Any]) -> dict[str, Any]:
+def read_json(path: Place, kinds: Mapping[str, Any], *, follow: bool = False) -> dict[str, Any]:
     """The object in a file of a run, with fields of some kinds; ValueError if it is damaged."""
     try:
-        return parsed(text(path), kinds)
+        return parsed(text(path, follow=follow), kinds)
     except UnreadableError as error:
         raise damaged(path, str(error)) from error
 
@@ -78,16 +68,34 @@ def parsed(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def text(path: Place) -> str:
+def text(path: Place, *, follow: bool = False) -> str:
     """The text of a file of a run; ValueError if it is gone, or is no text."""
     if not path.is_file():
         raise ValueError(
             f"{path} belongs to the run, but is gone. Restore it, or give another workdir."
         )
     try:
-        return path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise damaged(path, str(error)) from error
+        return content(path, follow=follow).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise damaged(path, getattr(error, "strerror", None) or str(error)) from error
+
+
+def content(path: Place, limit: int = LIMIT, *, follow: bool = False) -> bytes:
+    """The bytes of a regular file, here or elsewhere.
+
+    Raises OSError for more of them than `limit`, and unless `follow` for a link: what a run from
+    elsewhere shows is its own.
+    """
+    with opened(path, follow=follow) as file:
+        if filesystem.size(file) > limit:
+            raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
+        return file.read()
+
+
+def opened(path: Place, *, follow: bool) -> BinaryIO:
+    """A regular file, here or elsewhere, to be read; unless `follow` OSError for a link."""
+    is_here = isinstance(path, Path)
+    return filesystem.regular(path, follow=follow) if is_here else path.open("rb")
 
 
 def damaged(path: Place, reason: str) -> ValueError:
@@ -96,3 +104,10 @@ def damaged(path: Place, reason: str) -> ValueError:
         f"{path} must be as the run wrote it; it is damaged: {reason}. "
         "Restore it, or give another workdir."
     )
+
+
+def reason(error: Exception) -> str:
+    """What an error says, after its kind where that tells more: one line that a console shows."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    line = first if type(error) is ValueError else f"{type(error).__name__}: {first}"
+    return "".join(c if c.isprintable() else "\ufffd" for c in line[:REASON])

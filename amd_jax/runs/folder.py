@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from amd_jax import filesystem
 from amd_jax.facts import tuples
 from amd_jax.runs import documents, lock
 from amd_jax.runs.documents import Place
@@ -69,7 +70,7 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
     try:
         documents.write_json(workdir / "run.json", notes)
         documents.write_json(workdir / "facts.json", mine.facts)
-        documents.write(workdir / "experiment.py", mine.source.encode())
+        filesystem.write(workdir / "experiment.py", mine.source.encode())
         # Last, and at once: a folder with a config.json is complete.
         _write_config(workdir, mine.config)
     except OSError as error:

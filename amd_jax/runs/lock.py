@@ -2,14 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
+
+from amd_jax import filesystem
 
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
     fcntl = None
 
-_HELD: dict[Path, TextIO] = {}  # the locks of this process, which the system takes back at its end
+_HELD: dict[Path, BinaryIO] = {}  # this process's locks, which the system takes back at its end
 
 
 def hold(workdir: str | Path) -> None:
@@ -24,7 +26,7 @@ def hold(workdir: str | Path) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
+        file = filesystem.append(path)
     except OSError as error:
         raise unwritable(workdir, error) from error
     try:
@@ -72,6 +74,6 @@ def check_local(workdir: str | Path) -> None:
 def unwritable(workdir: str | Path, error: OSError) -> ValueError:
     """What is said of a folder that cannot be written."""
     return ValueError(
-        f"The workdir must be a folder that can be written; {workdir}: {error.strerror}. "
-        "Give another workdir."
+        f"The workdir must be a folder that can be written; {error.filename or workdir}: "
+        f"{error.strerror}. Give another workdir."
     )

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from amd_jax import filesystem
 from amd_jax.runs import documents
 from amd_jax.runs import folder as folders
 from amd_jax.runs.documents import Place
@@ -28,7 +29,7 @@ def seal(folder: Path, arrays: dict[str, str], notes: dict[str, Any]) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {str(path.relative_to(folder)): _file(path) for path in paths}
     body = json.dumps({"files": files, "arrays": arrays, **notes}, indent=1)
-    documents.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
+    filesystem.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
 
 
 def read(folder: Place) -> dict[str, Any]:
@@ -40,7 +41,8 @@ def read(folder: Place) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{NAME} is missing, as after a save that was cut off")
     try:
-        digest, body = path.read_text().removesuffix("\n").split("\n", 1)
+        text = documents.content(path).decode()
+        digest, body = text.removesuffix("\n").split("\n", 1)
     except ValueError:  # of one line, or no text at all
         digest, body = "", ""
     if digest != _text(body):

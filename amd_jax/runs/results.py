@@ -71,9 +71,10 @@ def look(workdir: Path) -> tuple[list[dict[str, Any]], str]:
     if not path.is_file():
         return [], ""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(documents.content(path))
     except (OSError, ValueError, RecursionError) as error:
-        return [], (str(error).splitlines() or [type(error).__name__])[0]
+        reason = getattr(error, "strerror", None) or str(error)
+        return [], (reason.splitlines() or [type(error).__name__])[0]
     if not isinstance(found, list):
         return [], f"it holds no list, but {type(found).__name__}"
     figures = [figure for figure in found if isinstance(figure, dict)]

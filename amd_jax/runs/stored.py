@@ -12,6 +12,7 @@ import jax
 import orbax.checkpoint as ocp
 from tqdm import tqdm
 
+from amd_jax import memory
 from amd_jax.runs import folder as folders
 from amd_jax.runs import leak, record
 from amd_jax.runs.documents import Place
@@ -57,6 +58,9 @@ def _tell_versions(step: str, theirs: dict[str, str]) -> None:
 
 def _item(step: Path, name: str, note: dict, template: Any) -> Any:
     """One item of a checkpoint."""
+    files = [file for file in (step / name).rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)  # compressed: they take no less
+    memory.check(size, f"{name} of checkpoint {step.name}", "Use a machine with more.")
     handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone())
     with ocp.Checkpointer(handler, multiprocessing_options=alone()) as reader:
         try:

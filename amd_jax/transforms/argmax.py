@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from amd_jax.ops import categorical, gumbel, integers
 from amd_jax.transforms import conditioner
-from amd_jax.transforms.laws import Conditional
+from amd_jax.transforms.laws import Encoder
 from amd_jax.types import Array, Key, Nats, Params
 
 
@@ -23,7 +23,7 @@ class Argmax:
     Hoogeboom et al., 2021, sec. 3.
     """
 
-    encoder: Conditional  # q(u | x), u (B, ..., K): event=(K,)
+    encoder: Encoder  # q(u | x), u (B, ..., K): event=(K,)
 
     def init(self, rng: Key, x: Array) -> Params:
         return self.encoder.init(rng, x)
@@ -77,7 +77,7 @@ class GumbelThreshold:
     `GumbelArgmax`; for a standard logistic a the two are one. Hoogeboom et al., 2021, sec. 3.
     """
 
-    encoder: Conditional  # q(a | x), a (B, ..., K): event=(K,)
+    encoder: Encoder  # q(a | x), a (B, ..., K): event=(K,)
     location: Any = 0.0  # φ, broadcasts to (B, ..., K)
 
     def init(self, rng: Key, x: Array) -> Params:
@@ -103,7 +103,7 @@ class BinaryArgmax:
     Half the dimensions of `Argmax` over two classes. Hoogeboom et al., 2021, sec. 3.
     """
 
-    encoder: Conditional  # q(u | x), u of x's shape
+    encoder: Encoder  # q(u | x), u of x's shape
 
     def init(self, rng: Key, x: Array) -> Params:
         return self.encoder.init(rng, x)

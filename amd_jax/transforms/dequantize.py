@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.ops import categorical, integers
-from amd_jax.transforms.laws import Conditional
+from amd_jax.transforms.laws import Encoder
 from amd_jax.types import Array, Key, Nats, Params
 
 MARGIN = 2.0**-13  # m, of an interval at either end
@@ -46,7 +46,7 @@ class Variational:
     """
 
     num_classes: int  # K
-    encoder: Conditional  # q(a | x), a of x's shape
+    encoder: Encoder  # q(a | x), a of x's shape
 
     def init(self, rng: Key, x: Array) -> Params:
         return self.encoder.init(rng, x)

@@ -33,6 +33,18 @@ class Family(Protocol):
         """One draw per theta: (..., P) -> (...)."""
 
 
+class Encoder(Protocol):
+    """A law of latents given x, as `Conditional` is, and `conditional.ConditionalFlow`."""
+
+    def init(self, rng: Key, x: Array) -> Params:
+        """Parameters for contexts like `x`."""
+
+    def sample_and_log_prob(
+        self, params: Params, rng: Key, x: Array, *, train: bool = False
+    ) -> tuple[Array, Nats]:
+        """Draws given x, and their log-densities (B,) in nats."""
+
+
 @dataclasses.dataclass(frozen=True)
 class LocationScale:
     """z = loc + exp(log_scale) e, with e of a standard law; theta = [loc, log_scale]."""

@@ -126,7 +126,7 @@ def test_no_half_picture_is_left(name, tmp_path, monkeypatch):
     whole = path.read_bytes()
 
     def full(self, file, *_, **__):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax import filesystem
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.models.flow import Inverse
-from amd_jax.runs import documents
 from experiments import report
 from tests.experiments.command import ROOT
 from tests.pages import written
@@ -97,7 +97,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monk
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as broken:
-        broken.setattr(documents.os, "fsync", full)
+        broken.setattr(filesystem.os, "fsync", full)
         with pytest.raises(ValueError, match="report.html: No space left on device. Make room"):
             report.write(run, params, tmp_path)
     assert path.read_bytes() == before

@@ -135,7 +135,7 @@ def foreign(config):
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (wider, "has the shape .* the model wants"),
+        (wider, "its tensors are not those of the model: .*kernel"),
         (foreign, "has none called os.system"),
         (lambda c: {**c, "format": 2}, "it has the format 2; this one reads 1 and older"),
         (lambda c: {**c, "model": 3}, "its model must be of the kind dict"),

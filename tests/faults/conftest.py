@@ -5,6 +5,7 @@ python -m pytest -m "" tests/faults
 
 import pathlib
 import shutil
+import signal
 
 import jax
 import pytest
@@ -18,6 +19,20 @@ def room(request):
     yield
     if request.node.get_closest_marker("slow"):
         jax.clear_caches()
+
+
+@pytest.fixture
+def in_time():
+    """Two minutes for a test, whatever the machine does beside: what hangs fails."""
+
+    def late(*_):
+        raise AssertionError("it does not end")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

@@ -1,6 +1,11 @@
-import jax
-import pytest
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+import pytest
+from ml_collections import ConfigDict
+
+from amd_jax import memory, parallel
 from amd_jax.learning import machine
 
 
@@ -24,3 +29,40 @@ def test_a_matrix_product_is_timed():
 )
 def test_durations(seconds, words):
     assert machine.duration(seconds) == words
+
+
+class State(NamedTuple):
+    params: Any
+    others: Any
+
+
+def check(size, batch_size=2):
+    """Of as many float32 as parameters and as others, by the two devices of the tests."""
+    shape = jax.ShapeDtypeStruct((size,), jnp.float32)
+    x = jax.ShapeDtypeStruct((8, 16), jnp.int32)
+    program = jax.make_jaxpr(lambda rng, x: x)(jax.random.key(0), x)
+    config = ConfigDict({"batch_size": batch_size})
+    machine.check_state(program, State(shape, shape), config, parallel.Copies())
+
+
+def test_a_state_is_counted_for_every_device(monkeypatch):
+    """Two copies of 8 bytes for each number, and one of which they are made."""
+    monkeypatch.setattr(memory, "free_bytes", lambda: 24e9)
+    check(10**9)
+    with pytest.raises(ValueError, match="gradient must fit .* they take 24,000,000,024"):
+        check(10**9 + 1)
+    check(1, batch_size=375_000_000)
+    with pytest.raises(ValueError, match="A batch must fit into memory"):
+        check(1, batch_size=375_000_001)
+
+
+def test_a_gpu_has_memory_of_its_own(monkeypatch):
+    class Device:
+        def memory_stats(self):
+            return {"bytes_limit": 1200}
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device(), Device()])
+    check(100)
+    with pytest.raises(ValueError, match=r"of which 1,200 bytes are free; they take 1,212"):
+        check(101)

@@ -49,6 +49,21 @@ def test_products_of_matrices(f, products):
     assert counted(f, X) == products * PRODUCT
 
 
+@pytest.mark.parametrize(
+    ("f", "size"),
+    [
+        (lambda x: x @ x, 64),
+        (lambda x: (x[:, :, None] * x).sum(), 4 * 64),
+        (jax.jit(lambda x: (x[:, :, None] * x).sum()), 4 * 64),
+        (lambda x: jax.lax.map(lambda row: (row[:, None, None] * x).sum(), x), 4 * 64),
+        (lambda x: jnp.zeros(()), 64),
+        (lambda x: jnp.broadcast_to(x, (10**12, 10**12, 4, 4)).sum(), 64 * 10**24),
+    ],
+)
+def test_the_largest_array(f, size):
+    assert work.largest(jax.make_jaxpr(f)(X)) == size
+
+
 def test_products_of_a_convolution():
     got = counted(convolved, jax.ShapeDtypeStruct((5, 8, 8, 6), jnp.float32))
     assert got == 2 * (5 * 4 * 4 * 9) * (3 * 3 * 2)
