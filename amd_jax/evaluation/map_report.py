@@ -9,6 +9,7 @@ import numpy as np
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.plain_report import PlainReport, held_out
 from amd_jax.facts import MapFacts
+from amd_jax.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 64  # of the samples, at most
@@ -95,7 +96,7 @@ class MapReport(PlainReport):
             panels["original"] = rows
         first = {title: x[:CORRECTED] for title, x in panels.items()}
         pictures.write_panels(first, self.palette, path, columns=1)
-        return [f"picture: {path}"]
+        return [f"picture: {in_one_line(path)}"]
 
     def filled(
         self,
@@ -121,7 +122,7 @@ class MapReport(PlainReport):
         array, path = (place.with_name(f"{place.name}.{end}") for end in ("npz", "png"))
         np.savez_compressed(array, **arrays)
         pictures.write_panels(panels, self.palette, path)
-        return [f"picture: {path}", f"array: {array}"]
+        return [f"picture: {in_one_line(path)}", f"array: {in_one_line(array)}"]
 
 
 def _some(rows: np.ndarray, number: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from amd_jax.evaluation import gallery, means
 from amd_jax.facts import UNUSED_SIGN, Facts
+from amd_jax.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 8  # rows on the console, at most
@@ -97,4 +98,4 @@ def written(place: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> lis
     np.savez_compressed(array, **arrays)
     lines = [line.replace("\n", "⏎") for line in texts]
     text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return [f"text: {text}", f"array: {array}"]
+    return [f"text: {in_one_line(text)}", f"array: {in_one_line(array)}"]

@@ -12,6 +12,7 @@ import jax
 import orbax.checkpoint as ocp
 from tqdm import tqdm
 
+from amd_jax.printable import in_one_line
 from amd_jax.runs import folder as folders
 from amd_jax.runs import leak, record
 from amd_jax.runs.documents import Place
@@ -117,4 +118,4 @@ def brief(error: BaseException) -> str:
 
 def say(line: str) -> None:
     """Prints a line on stderr without breaking a progress bar."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(in_one_line(line), file=sys.stderr)
