@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import parallel
+from amd_jax import parallel, settings
 from amd_jax.evaluation import report
 from amd_jax.learning import loop
 from amd_jax.learning.numbers import check_numbers
@@ -40,6 +40,7 @@ def train(
     of `Experiment.fit`.
     """
     check_numbers(run.config)
+    settings.check_float32()
     lock.check_local(workdir)
     workdir, contents = Path(workdir), run.contents()
     fresh = _fresh_parameters(run)

@@ -1,1 +1,10 @@
 """Experiments, one file each with get_config() and build(config); run.py runs them."""
+
+import sys
+
+from amd_jax import settings
+
+try:
+    settings.import_jax()
+except ValueError as error:  # of the environment: every command would fail at its first import
+    sys.exit(f"error: {error}")

@@ -14,7 +14,9 @@ FILES = [
 ]
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "amd_jax")]
 MATHEMATICS = {"ops", "diffusion", "transforms"}
-EVERYWHERE = {"types", "facts", "options", "memory", "lazy"}  # they belong to every floor
+EVERYWHERE = {  # they belong to every floor
+    *("types", "facts", "options", "memory", "lazy", "printable", "settings"),
+}
 MAY_IMPORT = {  # besides itself and those
     "__init__": {"experiment"},
     "types": set(),
@@ -22,6 +24,8 @@ MAY_IMPORT = {  # besides itself and those
     "options": set(),
     "lazy": set(),
     "memory": set(),
+    "printable": set(),
+    "settings": set(),
     "compiled": set(),
     "narrator": set(),
     "processes": set(),
