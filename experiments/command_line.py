@@ -1,5 +1,6 @@
 """How a command of this project ends: with what it printed, or with one clear line."""
 
+import contextlib
 import logging
 import os
 import re
@@ -13,8 +14,9 @@ import jax
 from absl import flags
 from absl import logging as absl_logging
 
-from amd_jax import compiled, narrator
-from amd_jax.learning import loop, machine
+from amd_jax import compiled, narrator, settings
+from amd_jax.learning import allocator, loop, machine
+from amd_jax.printable import Printer, in_one_line
 
 OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a file, executed
 
@@ -28,7 +30,8 @@ def run(main: Callable[..., None], *arguments) -> None:
     sys.unraisablehook = _unraisable
     logging.getLogger("asyncio").addFilter(_worth_telling)
     try:
-        main(*arguments)
+        with contextlib.redirect_stdout(Printer(sys.stdout)):
+            main(*arguments)
     except loop.Interrupted as stop:
         sys.exit(f"\n{stop} The same command continues.")
     except KeyboardInterrupt:
@@ -41,6 +44,12 @@ def run(main: Callable[..., None], *arguments) -> None:
         if not is_users(error) and not out_of_memory(error):
             raise
         sys.exit(f"error: {told(error)}")
+
+
+def start_jax() -> None:
+    """Starts JAX's devices; ValueError, in one line, where the environment does not allow it."""
+    allocator.keep_pages()  # before JAX makes its threads
+    settings.check_devices()
 
 
 def _unraisable(found: Any) -> None:
@@ -72,9 +81,9 @@ def leave(error: Exception) -> None:
 def told(error: Exception) -> str:
     """The message of an error, in one line and with a way out where there was no memory."""
     if not out_of_memory(error):
-        return str(error)
+        return in_one_line(str(error).strip())
     found = (str(error).splitlines() or [type(error).__name__])[0]
-    return f"out of memory: {found}. {machine.SMALLER}"
+    return in_one_line(f"out of memory: {found}. {machine.SMALLER}")
 
 
 def out_of_memory(error: Exception) -> bool:

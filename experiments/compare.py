@@ -28,10 +28,10 @@ from amd_jax import options
 from amd_jax.evaluation import pictures, report
 from amd_jax.experiment import Experiment, Run
 from amd_jax.facts import MapFacts
-from amd_jax.learning import allocator
 from amd_jax.models import bounds
 from amd_jax.pages import comparison
 from amd_jax.pages import record as records
+from amd_jax.printable import in_one_line
 from amd_jax.runs import documents
 from amd_jax.source import split_variant
 
@@ -40,7 +40,7 @@ from .flags import Asked, Flag
 from .rows import Figure, Row
 
 FLAGS = (
-    Flag("workdir", "runs/compare", "Folder of all rows."),
+    Flag("workdir", "runs/compare", "Folder of all rows.", kind=Path),
     Flag("minutes", 20.0, "Training of each row.", least=0),
     Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
     Flag("bound", None, "Bounds to evaluate, with commas; the first of each model.", kind=str),
@@ -53,6 +53,9 @@ MAPS = 8  # samples of each row in the picture
 
 def main(argv: Sequence[str]) -> None:
     """Trains and measures what is missing; writes table, picture and page."""
+    arguments = "EXPERIMENT EXPERIMENT ... [--config.NAME=VALUE]"
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, FLAGS)):
+        return
     asked = flags.read(argv[1:], FLAGS)
     given = [argument for argument in asked.rest if not argument.startswith("-")]
     shared = [argument for argument in asked.rest if argument.startswith("-")]
@@ -61,6 +64,7 @@ def main(argv: Sequence[str]) -> None:
             "A comparison has two experiments or more. Try: python -m experiments.compare "
             "own_text own_text_masked --config.data.path=book.txt"
         )
+    command_line.start_jax()
     found = [opened(text, shared, asked.bound) for text in given]
     compare(found, asked)
 
@@ -72,12 +76,13 @@ def opened(text: str, shared: Sequence[str], names: str | None = None) -> Row:
     asked = Asked({}, frozenset(), [*own, *shared])
     asked, config = flags.override(asked, experiment.config())
     flags.finish(asked, FLAGS)
+    experiment.check(config)
     flags.absolute_places(config)
     path, variant = split_variant(located.file(name))
     title = ":".join(filter(None, [Path(path).stem, variant]))
     numbers = [re.sub(r"^--?config\.", "", argument) for argument in own]
     run = experiment.at(config, experiment.open_data(config))
-    title = " ".join([title, *numbers])
+    title = in_one_line(" ".join([title, *numbers]))
     return Row(title, run, bounds_of(run, names), re.sub(r"[^\w.=,-]+", "_", title))
 
 
@@ -115,7 +120,6 @@ def compare(wanted: Sequence[Row], asked: Asked) -> None:
             )
         for text in asked.sampler:
             samplers_of(text, row.run.model)  # what is wrong is told now
-    allocator.keep_pages()  # before JAX makes its threads
     done = []
     for row in wanted:
         done.append(rows.trained(row, workdir / row.folder, asked.minutes, asked.steps))
@@ -146,7 +150,8 @@ def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
     files["page"] = ("compare.html", page.encode("utf-8", errors="replace"))
     for name, content in files.values():
         documents.write(workdir / name, content)
-    told = ["", *lines, "", *(f"{what}: {workdir / name}" for what, (name, _) in files.items())]
+    named = [f"{what}: {in_one_line(workdir / name)}" for what, (name, _) in files.items()]
+    told = ["", *lines, "", *named]
     return [*told, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
 
 
@@ -169,7 +174,7 @@ def panels(done: Sequence[Row], workdir: Path) -> list[str]:
         shown[row.title] = row.first_samples(MAPS)
     path = workdir / "samples.png"
     pictures.write_panels(shown, pictures.Palette.of(facts.colours), path, columns=1)
-    return [f"samples: {path}"]
+    return [f"samples: {in_one_line(path)}"]
 
 
 if __name__ == "__main__":

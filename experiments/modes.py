@@ -12,6 +12,7 @@ from amd_jax.evaluation import correction, gallery, report
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
 from amd_jax.models import corrections
+from amd_jax.printable import in_one_line
 from amd_jax.runs import results, stored
 from amd_jax.types import Params
 
@@ -75,7 +76,7 @@ def export(session: Session) -> None:
         raise ValueError(f"A run is exported from this machine; copy {run.workdir} to it first.")
     place = Path(asked.output) if asked.output else Path(run.workdir) / "export"
     how = {"sampler": session.choice.sampler, "seed": asked.seed, "half": asked.half}
-    print(exports.write(run, session.params, place, **how))
+    print(in_one_line(exports.write(run, session.params, place, **how)))
 
 
 def page(session: Session) -> None:
@@ -86,7 +87,8 @@ def page(session: Session) -> None:
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
     editor = next(filter(corrections.corrects, choice.editors), None)
     how = {"seed": asked.seed, "sampler": choice.sampler, "editor": editor}
-    print(f"page: {reports.write(run, session.params, Path(folder), **how)}")
+    path = reports.write(run, session.params, Path(folder), **how)
+    print(f"page: {in_one_line(path)}")
 
 
 def last_page(session: Session) -> None:
@@ -205,4 +207,4 @@ def _kept(editor: Any, fixed: np.ndarray, place: Path | None) -> list[str]:
         return []
     path = place.with_name(f"{place.name}.npz")
     np.savez_compressed(path, **{editor.done: fixed})
-    return [f"array: {path}"]
+    return [f"array: {in_one_line(path)}"]

@@ -24,6 +24,7 @@ from amd_jax.models import corrections
 from amd_jax.pages import commands, comparison, films, run_page, shows
 from amd_jax.pages import record as records
 from amd_jax.pages.run_page import Drawn
+from amd_jax.printable import in_one_line
 from amd_jax.runs import documents, stored
 from amd_jax.types import Params
 
@@ -37,7 +38,7 @@ SAMPLES = {True: 12, False: 4}  # that are drawn where they are a chain's
 CORRECTED = 2  # rows
 GAP = {1: 8, 2: 3}  # which part of the side of a row is hidden: of texts, of maps
 EXAMPLE = "the quick brwwn fox"
-FLAGS = (Flag("output", "comparison.html", "The file to write."),)
+FLAGS = (Flag("output", "comparison.html", "The file to write.", kind=Path),)
 
 
 def write(
@@ -236,11 +237,12 @@ def program() -> str:
 
 def main(argv: Sequence[str]) -> None:
     """Writes the comparison of the runs in some folders."""
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, "FOLDER FOLDER ...", FLAGS)):
+        return
     asked = flags.read(argv[1:], FLAGS)
     places = [argument for argument in asked.rest if not argument.startswith("-")]
-    flags.finish(
-        dataclasses.replace(asked, rest=[a for a in asked.rest if a not in places]), FLAGS
-    )
+    others = [argument for argument in asked.rest if argument.startswith("-")]
+    flags.finish(dataclasses.replace(asked, rest=others), FLAGS)
     if not places:
         raise ValueError(
             "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"
@@ -251,7 +253,7 @@ def main(argv: Sequence[str]) -> None:
     for record in found:
         for line in record.problems:
             stored.say(line)
-    print(f"page: {save(Path(asked.output), comparison.page(found))}")
+    print(f"page: {in_one_line(save(Path(asked.output), comparison.page(found)))}")
 
 
 if __name__ == "__main__":

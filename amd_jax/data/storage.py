@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from amd_jax.data import arrays
+from amd_jax.data import arrays, files
 
 
 def root(data_dir: str | None) -> Path:
     """The folder of TFDS: `data_dir`, or TFDS_DATA_DIR, or ~/tensorflow_datasets."""
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    return Path(data_dir or default).expanduser().resolve()
+    return files.expanded(data_dir or default).resolve()
 
 
 def manual(folder: Path, name: str) -> Path:
