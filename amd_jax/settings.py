@@ -17,12 +17,17 @@ from amd_jax.printable import in_one_line
 NEEDED = {  # setting -> the values that programs here are written for, the usual one first
     "jax_numpy_rank_promotion": ("allow", "warn"),
     "jax_numpy_dtype_promotion": ("standard",),
+    **dict.fromkeys(("jax_no_tracing", "jax_no_execution", "jax_debug_key_reuse"), (False,)),
+    **{f"jax_error_checking_behavior_{of}": ("ignore",) for of in ("nan", "divide", "oob")},
     "jax_transfer_guard": (None, "allow", "log", "log_explicit"),
     "jax_transfer_guard_host_to_device": (None, "allow", "log", "log_explicit"),
     "jax_transfer_guard_device_to_device": (None, "allow", "log", "log_explicit"),
     "jax_transfer_guard_device_to_host": (None, "allow", "log", "log_explicit"),
 }
-MOST_DEVICES = 1024  # that a CPU is divided into
+RANGES = (  # setting, least and largest value; -1 stands for none
+    ("jax_num_cpu_devices", 1, 1024),
+    ("jax_random_seed_offset", 0, 2**31 - 1),
+)
 RECORDED = (  # by which the numbers of a run are others
     *("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl"),
     *("jax_threefry_partitionable", "jax_random_seed_offset", "jax_high_dynamic_range_gumbel"),
@@ -50,15 +55,18 @@ def import_jax() -> None:
     try:
         import jax  # noqa: F401
     except Exception as error:
-        if named := [name for name in os.environ if _blames(str(error), name)]:
+        if named := _named(str(error)):
             raise ValueError(_line(named, str(error))) from error
         raise
 
 
-def _blames(reason: str, name: str) -> bool:
-    """Whether an error of importing JAX is about a variable: it has its name, or its value."""
-    value = repr(os.environ[name])
-    return name.startswith("JAX_") and (name.lower() in reason.lower() or value in reason)
+def _named(reason: str) -> list[str]:
+    """The variables that an error of importing JAX is about: by their names, or their values."""
+    set_ = [name for name in os.environ if name.startswith("JAX_")]
+    words = reason.lower().replace(".", "_")
+    return [name for name in set_ if name.lower() in words] or [
+        name for name in set_ if repr(os.environ[name]) in reason
+    ]
 
 
 def check_xla_flags() -> None:
@@ -88,15 +96,14 @@ def check() -> None:
     for name, values in NEEDED.items():
         found = _value(name)
         if hasattr(jax.config, name) and found not in values:
+            usual = " or ".join(str(value) for value in values if value is not None)
+            raise ValueError(f"{name.upper()} must be {usual} here; got {found}. Unset it.")
+    for name, least, most in RANGES:
+        found = _value(name)
+        if found not in (None, -1) and not least <= found <= most:
             raise ValueError(
-                f"{name.upper()} must be {' or '.join(str(v) for v in values if v)} here; got "
-                f"{found}. Unset it."
+                f"{name.upper()} must be in [{least}, {most}]; got {found}. Unset it."
             )
-    devices = _value("jax_num_cpu_devices")
-    if devices is not None and devices != -1 and not 1 <= devices <= MOST_DEVICES:
-        raise ValueError(
-            f"JAX_NUM_CPU_DEVICES must be in [1, {MOST_DEVICES}]; got {devices}. Unset it for one."
-        )
 
 
 def check_devices() -> None:
@@ -133,10 +140,14 @@ def recorded() -> dict[str, Any]:
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """One "NAME was old, now new" for each that differs, of those that both know."""
     return [
-        f"{name.upper()} was {before[name]}, now {now[name]}"
+        f"{name.upper()} was {_shown(before[name])}, now {_shown(now[name])}"
         for name in sorted(before.keys() & now.keys())
         if before[name] != now[name]
     ]
+
+
+def _shown(value: Any) -> str:
+    return "unset" if value is None else str(value)
 
 
 def _value(name: str) -> Any:

@@ -39,9 +39,10 @@ from . import charts, command_line, flags, located, offers, rows, tables
 from .flags import Asked, Flag
 from .rows import Figure, Row
 
+MINUTES = 1_000_000  # two years
 FLAGS = (
     Flag("workdir", "runs/compare", "Folder of all rows.", kind=Path),
-    Flag("minutes", 20.0, "Training of each row.", least=0),
+    Flag("minutes", 20.0, "Training of each row.", least=0, most=MINUTES),
     Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
     Flag("bound", None, "Bounds to evaluate, with commas; the first of each model.", kind=str),
     Flag("num_texts", None, "Take this many test rows; all.", kind=int, least=1),
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> None:
 
 def opened(text: str, shared: Sequence[str], names: str | None = None) -> Row:
     """A row: an experiment with its numbers and those for all rows, and the bounds to evaluate."""
-    name, *own = shlex.split(text)
+    name, *own = words(text, "row")
     experiment = Experiment.open(located.file(name))
     asked = Asked({}, frozenset(), [*own, *shared])
     asked, config = flags.override(asked, experiment.config())
@@ -96,7 +97,7 @@ def bounds_of(run: Run, names: str | None) -> tuple[Any, ...]:
 
 def samplers_of(text: str, model: Any) -> list[Any]:
     """The samplers that a text means, of each combination of numbers one; none for this model."""
-    name, *arguments = shlex.split(text)
+    name, *arguments = words(text, "sampler")
     known = getattr(model, "samplers", ())
     if name not in {option.name for option in known}:
         options.named(offers.samplers(), name, "sampler")  # or nobody knows it
@@ -105,6 +106,20 @@ def samplers_of(text: str, model: Any) -> list[Any]:
     values = [[f"{flag}{sign}{value}" for value in row.split(",")] for flag, sign, row in several]
     start = options.named(known, name, "sampler")
     return [offers.with_numbers(start, given) for given in itertools.product(*values)]
+
+
+def words(text: str, what: str) -> list[str]:
+    """The words of a row or a sampler, as a shell reads them; ValueError if it cannot."""
+    try:
+        found = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(
+            f"A {what} is read as a shell reads a line; got {text!r}: {str(error).lower()}. "
+            "Close what is quoted, and write \\\\ for a backslash."
+        ) from error
+    if not found:
+        raise ValueError(f"A {what} begins with a name, as in 'own_text'; got {text!r}.")
+    return found
 
 
 def compare(wanted: Sequence[Row], asked: Asked) -> None:
@@ -118,8 +133,10 @@ def compare(wanted: Sequence[Row], asked: Asked) -> None:
                 f"Rows of a comparison are on the same data; those of {row.title} are not those "
                 f"of {wanted[0].title}. Give all of them the same."
             )
+        offers.check_fit(row.run.model, row.bounds, None)
         for text in asked.sampler:
-            samplers_of(text, row.run.model)  # what is wrong is told now
+            for sampler in samplers_of(text, row.run.model):  # what is wrong is told now
+                offers.check_fit(row.run.model, (), sampler)
     done = []
     for row in wanted:
         done.append(rows.trained(row, workdir / row.folder, asked.minutes, asked.steps))

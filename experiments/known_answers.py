@@ -51,7 +51,7 @@ ROWS = {  # toy -> families that fit it, with numbers of their own
 }
 FLAGS = (
     Flag("workdir", "runs/known_answers", "Folder of all rows.", kind=Path),
-    Flag("minutes", 2.0, "Training of each row.", least=0),
+    Flag("minutes", 2.0, "Training of each row.", least=0, most=compare.MINUTES),
     Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
     Flag("toys", ",".join(TOYS), "Toys, with commas."),
     Flag("families", ",".join(FAMILIES), "Families, with commas; each where it fits."),

@@ -145,6 +145,14 @@ class Offers:
         return given, of
 
 
+def check_fit(model: Any, bounds: Sequence[Any], sampler: Any) -> None:
+    """ValueError for numbers that do not fit the model: before a training, and not after it."""
+    for bound in bounds:
+        bound.told(model)
+    if hasattr(sampler, "times"):
+        sampler.times(model.steps)
+
+
 def samplers() -> list[Any]:
     """The samplers of every model of the library."""
     return [s for kind in MODELS for s in Offers(kind).samplers]

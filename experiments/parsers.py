@@ -8,15 +8,16 @@ LARGEST = 2**31 - 1  # what a counter of steps or rows holds
 
 
 class Integer(flags.IntegerParser):
-    """An integer, also written as 1e3; at most `LARGEST` unless the flag has a larger bound."""
+    """An integer, also written as 1e3; at most `LARGEST` unless the flag has a bound."""
 
     def convert(self, argument: int | str) -> int:
         """The integer that a text means; ValueError for any other text."""
         number = integer(argument)
         if number is None:
             return super().convert(argument)
-        if abs(number) > max(LARGEST, self.upper_bound or 0):
-            raise ValueError(f"an integer is at most {LARGEST:,} here.")
+        most = self.upper_bound or LARGEST
+        if abs(number) > most:
+            raise ValueError(f"an integer is at most {most:,} here.")
         return number
 
 

@@ -39,8 +39,8 @@ def train(asked: Asked, workdir: Path | str) -> None:
     run = experiment.at(config, experiment.open_data(config))
     choice = offers.choose(asked, run.model)
     session = Session(run, None, asked, choice)
-    modes.check_text(session)
-    check_choice(session)
+    modes.check(session)
+    _check_best(asked, config, workdir)
     sizes = {split: len(run.data.rows(split)) for split in run.data.splits}
     tell(run.facts.summary(sizes))  # a training goes on if nobody reads
     if asked.extend:
@@ -86,20 +86,23 @@ def use(asked: Asked, workdir: Path | str) -> None:
         )
     run = dataclasses.replace(run, config=config)
     choice = offers.choose(asked, run.model, run.grid)
-    check_choice(Session(run, None, asked, choice))
+    offers.check_fit(run.model, choice.bounds, choice.sampler)
+    modes.check_output(asked)
     if params is None:
         run, params = run.load(best=asked.best)
         choice = offers.choose(asked, run.model, run.grid)  # which tells of what step a grid is
     modes.do(Session(run, params, asked, choice))
 
 
-def check_choice(session: Session) -> None:
-    """ValueError for numbers that do not fit the model: told now, and not after a training."""
-    model, choice = session.run.model, session.choice
-    for bound in choice.bounds:
-        bound.told(model)
-    if hasattr(choice.sampler, "times"):
-        choice.sampler.times(model.steps)
+def _check_best(asked: Asked, config: ConfigDict, workdir: Path) -> None:
+    """ValueError for --best of a run that will not have been evaluated."""
+    never = not 0 < config.evaluate_every <= config.num_steps
+    if asked.best and never and not folders.has_checkpoint(workdir):
+        raise ValueError(
+            "--best is the checkpoint that was best on the validation split, and this run is not "
+            f"evaluated: evaluate_every={config.evaluate_every} of {config.num_steps} steps. Give "
+            "--config.evaluate_every, or leave --best out."
+        )
 
 
 def _to_train(asked: Asked, workdir: Path) -> tuple[Experiment, ConfigDict]:

@@ -126,7 +126,8 @@ def _check_same(workdir: Path, mine: Contents, extend: bool) -> None:
     if differ(mine.source, theirs.source):
         raise refuse("another version of the experiment file")
     if differing := settings.differences(theirs.settings, mine.settings):
-        raise refuse(f"other settings of JAX: {'; '.join(differing)}", "Set them so, or give")
+        what = f"other settings of JAX: {'; '.join(differing)}"
+        raise refuse(what, "Set them as they were, or give")
     check_data(workdir, theirs, mine)
 
 

@@ -48,7 +48,7 @@ def serve(asked: Asked) -> None:
     try:
         import uvicorn
 
-        from . import server
+        from . import connections, server
     except ModuleNotFoundError as error:
         raise ValueError(EXTRA.format(str(error.name).partition(".")[0])) from error
     command_line.start_jax()
@@ -59,8 +59,7 @@ def serve(asked: Asked) -> None:
         print(f"{in_one_line(work.name)}: {address} (Ctrl-C ends it)", flush=True)
         if asked.open:
             webbrowser.open(address)
-        options = {"log_level": "critical", "lifespan": "off", "timeout_graceful_shutdown": 1}
-        uvicorn.Server(uvicorn.Config(app, **options)).run([door])
+        uvicorn.Server(connections.config(app)).run([door])
 
 
 def check_source(asked: Asked) -> None:
