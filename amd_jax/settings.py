@@ -5,6 +5,7 @@ the process for flags that it does not know. Here each of these becomes one line
 """
 
 import contextlib
+import importlib
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ NEEDED = {  # setting -> the values that programs here are written for, the usua
     "jax_numpy_rank_promotion": ("allow", "warn"),
     "jax_numpy_dtype_promotion": ("standard",),
     **dict.fromkeys(("jax_no_tracing", "jax_no_execution", "jax_debug_key_reuse"), (False,)),
+    **dict.fromkeys(("jax_scan3", "eager_constant_folding"), (False,)),  # not finished in JAX
     **{f"jax_error_checking_behavior_{of}": ("ignore",) for of in ("nan", "divide", "oob")},
     "jax_transfer_guard": (None, "allow", "log", "log_explicit"),
     "jax_transfer_guard_host_to_device": (None, "allow", "log", "log_explicit"),
@@ -32,7 +34,11 @@ RECORDED = (  # by which the numbers of a run are others
     *("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl"),
     *("jax_threefry_partitionable", "jax_random_seed_offset", "jax_high_dynamic_range_gumbel"),
 )
-DEVICES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_NUM_CPU_DEVICES", "CUDA_VISIBLE_DEVICES")
+DEVICES = (  # variables by which devices are chosen
+    *("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_XLA_BACKEND", "JAX_DEFAULT_DEVICE"),
+    *("JAX_NUM_CPU_DEVICES", "CUDA_VISIBLE_DEVICES", "PJRT_NAMES_AND_LIBRARY_PATHS"),
+)
+LIBRARIES = {"jax": "JAX_", "flax": "FLAX_", "tqdm": "TQDM_"}  # and how their variables begin
 TRIAL = """
 import contextlib
 from jaxlib import xla_client
@@ -50,19 +56,23 @@ TRIAL_SECONDS = 60
 
 
 def import_jax() -> None:
-    """Imports JAX; ValueError, in one line, for a variable of the environment that prevents it."""
+    """Imports JAX, and what else is set by variables of the environment.
+
+    Raises ValueError, in one line, for a variable that prevents it.
+    """
     check_xla_flags()
-    try:
-        import jax  # noqa: F401
-    except Exception as error:
-        if named := _named(str(error)):
-            raise ValueError(_line(named, str(error))) from error
-        raise
+    for library, prefix in LIBRARIES.items():
+        try:
+            importlib.import_module(library)
+        except Exception as error:
+            if named := _named(str(error), prefix):
+                raise ValueError(_line(named, str(error))) from error
+            raise
 
 
-def _named(reason: str) -> list[str]:
-    """The variables that an error of importing JAX is about: by their names, or their values."""
-    set_ = [name for name in os.environ if name.startswith("JAX_")]
+def _named(reason: str, prefix: str) -> list[str]:
+    """The variables that an error of an import is about: by their names, or their values."""
+    set_ = [name for name in os.environ if name.startswith(prefix)]
     words = reason.lower().replace(".", "_")
     return [name for name in set_ if name.lower() in words] or [
         name for name in set_ if repr(os.environ[name]) in reason
@@ -163,6 +173,6 @@ def _line(names: list[str], reason: str) -> str:
     given = " ".join(f"{name}={os.environ[name]}" for name in names)
     first = next(iter(reason.strip().splitlines()), "")
     return in_one_line(
-        f"JAX cannot start with {given}: {first.rstrip('.')}. Unset {' or '.join(names)}, or give "
-        "another value."
+        f"Nothing can be computed with {given}: {first.rstrip('.')}. Unset {' or '.join(names)}, "
+        "or give another value."
     )

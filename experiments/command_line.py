@@ -39,7 +39,7 @@ def run(main: Callable[..., None], *arguments) -> None:
     except BrokenPipeError:  # such as `| head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        if jax.process_count() > 1:
+        if jax.distributed.is_initialized() and jax.process_count() > 1:
             leave(error)
         if not is_users(error) and not out_of_memory(error):
             raise

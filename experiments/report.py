@@ -71,6 +71,8 @@ def write(
 
 def save(path: Path, page: str) -> Path:
     """Writes a page, whole or not at all; ValueError if it cannot be written."""
+    if path.is_dir():
+        raise ValueError(f"A page is a file; got the folder {path}. Give --output=page.html.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         documents.write(path, page.encode("utf-8", errors="replace"))
@@ -183,11 +185,8 @@ def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
     sign = UNUSED_SIGN
     if isinstance(facts, MapFacts):
         sign = f"RGB {tuple(pictures.Palette.of(facts.colours).unused.tolist())}"
-    return " ".join([line, *(f"{found}." for found in map(_capital, gallery.unused(x, sign)))])
-
-
-def _capital(line: str) -> str:
-    return line[:1].upper() + line[1:]
+    more = [f"{found[:1].upper()}{found[1:]}." for found in gallery.unused(x, sign)]
+    return " ".join([line, *more])
 
 
 def device() -> str:
