@@ -195,7 +195,9 @@ def _integers(values: Any, number: int) -> bool:
     """Whether these are so many integers."""
     if not isinstance(values, Sequence | np.ndarray) or len(values) != number:
         return False
-    return all(isinstance(value, numbers.Integral) for value in values)
+    return all(
+        isinstance(value, numbers.Integral) and not isinstance(value, bool) for value in values
+    )
 
 
 def _check_size(size: Sequence[int]) -> None:

@@ -103,7 +103,7 @@ def check_numbers(config: ConfigDict) -> None:
             f"{', '.join(sorted(missing))}."
         )
     if not 0 <= config.seed < 2**32:
-        raise ValueError(f"seed must be in [0, 2 ** 32); got seed={config.seed}.")
+        raise ValueError(f"seed must be in [0, 2 ** 32); got seed={brief(config.seed)}.")
     if not 0 <= config.ema_decay < 1:
         raise ValueError(
             f"ema_decay must be in [0, 1); got ema_decay={config.ema_decay}. "

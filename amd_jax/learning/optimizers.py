@@ -18,7 +18,11 @@ class Scheduled(optax.GradientTransformation):
 
 
 def scheduled(make: Callable, learning_rate: optax.Schedule, **others) -> Scheduled:
-    """The optimiser `make(learning_rate, ...)`, such as optax.adam's, with its learning rate."""
+    """The optimiser `make(learning_rate, ...)`, such as optax.adam's, with its learning rate.
+
+    Raises ValueError for one that does not begin at 0 or above.
+    """
+    _check(float(learning_rate(0)))
     init, update = make(learning_rate, **others)
     found = Scheduled(init, update)
     found.learning_rate = learning_rate

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from amd_jax.networks.blocks import Block, Cache, check_sizes, gelu, logits, rms_norm
-from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Rows
 from amd_jax.types import Array
@@ -33,6 +33,7 @@ class CausalTransformer(nn.Module):
 
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """X (B, L) int -> logits (B, L, K), float32."""
+        check_sizes(taps=self.taps)
         before = [shifted(x, n + 1, self.num_classes) for n in range(self.taps)]
         return self._read(jnp.stack(before, axis=-1), train=train)[0]
 
@@ -63,7 +64,7 @@ class CausalTransformer(nn.Module):
 
         `before` (B, L, taps) are the tokens before each, the nearest first; K where there is none.
         """
-        check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, taps=self.taps)
+        check_sizes(width=self.width, blocks=self.blocks, heads=self.heads)
         h = Rows(self.width, self.num_classes + 1, self.dtype, name="in")(before[..., None])
         block = functools.partial(
             recomputed(Block, self.remat),
@@ -71,7 +72,7 @@ class CausalTransformer(nn.Module):
             heads=self.heads,
             expansion=self.expansion,
             activation=gelu(self.exact_gelu),
-            dropout=self.dropout if train else 0.0,
+            dropout=dropout_of(self.dropout, train),
         )
         kept = []
         for i in range(self.blocks):

@@ -18,6 +18,7 @@ from amd_jax.networks.blocks import (
     time_features,
     told,
 )
+from amd_jax.networks.precision import dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Taps
 
@@ -65,9 +66,9 @@ class Hollow(nn.Module):
         `known`, bool (B, L), is heeded with `sees_known`; nothing is known unless it is given.
         """
         check_sizes(width=self.width, blocks=self.blocks, join_width=self.join_width)
-        check_sizes(taps=self.taps, dilations=len(self.dilations))
+        check_sizes(taps=self.taps, dilations=min(self.dilations, default=0))
         time = time_features(t)
-        dropout = self.dropout if train else 0.0
+        dropout = dropout_of(self.dropout, train)
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
         known = told(x_t, known) if self.sees_known else None
         past = self.tower("past", x_t, known, time, block)
