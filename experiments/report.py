@@ -71,7 +71,7 @@ def write(
 
 def save(path: Path, page: str) -> Path:
     """Writes a page, whole or not at all; ValueError if it cannot be written."""
-    if path.is_dir():
+    if not path.name:  # as of --output= or --output=.
         raise ValueError(f"A page is a file; got the folder {path}. Give --output=page.html.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

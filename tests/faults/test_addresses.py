@@ -5,9 +5,10 @@ import shutil
 import pytest
 
 from amd_jax.data import digits, maps, storage, text
-from experiments import compare, demo, known_answers, report, run, table4
+from experiments import compare, demo, known_answers, run, table4
+from experiments import report as reports
 from tests.experiments.command import OWN
-from tests.faults.sending import QUICK, SMALL, command, ended
+from tests.faults.sending import QUICK, RUN, SMALL, command, ended
 
 HERE = "files are read and written on this machine, not at an address"
 DATA = "Data are read from this machine; got the address"
@@ -16,7 +17,7 @@ ADDRESSES = ["gs://b/c", "s3://b/c", "hdfs://b/c", "file:///tmp/x", "https://b/c
 MODES = ["sample", "report", "export", "correct", "edit", "infill"]
 MAINS = {
     **{"compare": (compare.main, ["own_text", "own_text_masked"]), "table4": (table4.main, [])},
-    **{"known_answers": (known_answers.main, []), "report": (report.main, [])},
+    **{"known_answers": (known_answers.main, []), "report": (reports.main, [])},
 }
 SENT = {  # arguments of a command -> what is said
     ("run", QUICK, *SMALL, "--output=gs://b/c"): HERE,
@@ -76,6 +77,14 @@ def test_data_at_an_address(name, report, monkeypatch):
     with pytest.raises(ValueError, match=DATA) as found:
         LOADS[name](*([None] if name == "TFDS" else ["gs://b/c"]))
     report(f"data of {name} at gs://b/c", DATA, found.value)
+
+
+@pytest.mark.parametrize("output", ["", ".", "/", "runs"])
+def test_an_output_that_is_no_file(output, made, place, said):
+    (place / "runs").mkdir()
+    seen = ended(reports.main, "experiments.report", str(made / RUN), f"--output={output}").error
+    said(f"report --output={output}", "A page ", seen)
+    (place / "runs").rmdir()
 
 
 def test_a_folder_that_is_called_as_an_address_begins(made, place, report):
