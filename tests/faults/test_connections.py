@@ -13,7 +13,7 @@ from experiments.demo import connections, server
 from experiments.demo.work import Work
 from tests.experiments.demo import works
 
-HEAD, BODY, WRITE, MOST = 0.8, 0.5, 0.8, 12  # limits here, in seconds and connections
+HEAD, BODY, WRITE, MOST = 0.8, 0.5, 1.4, 12  # limits here, in seconds and connections
 LARGE = 24_000_000  # characters of an answer: more than a socket and its peer hold
 GET = b"GET /demo.css HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 POST = b"POST /draw HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -28,6 +28,12 @@ class Wordy(Work):
 
     def edit(self, asked):
         yield {"kind": "edited"}
+
+    def fill(self, asked):
+        yield {"kind": "state", "text": "x" * LARGE}
+        for i in range(6):
+            time.sleep(WRITE / 4)
+            yield {"kind": "progress", "done": i}
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +157,7 @@ def test_one_that_does_not_read_holds_up_nobody(client, report):
         "demo: a client that does not read", "the next has its turn at once", f"{seconds:.1f} s"
     )
     assert b'"edited"' in seen
+    assert seconds < 0.7 * WRITE  # before the other one was ended
     time.sleep(WRITE + 0.3)
     assert len(rest(deaf)) < LARGE  # it was ended before all was sent
 
@@ -158,11 +165,22 @@ def test_one_that_does_not_read_holds_up_nobody(client, report):
 def test_one_that_reads_slowly_gets_all(client, report):
     slow = client(POST, b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
     found = 0
-    while piece := slow.recv(1 << 20):
+    start = time.monotonic()
+    while piece := slow.recv(1 << 18):
         found += len(piece)
-        time.sleep(0.02)
+        time.sleep(0.03)
+    assert time.monotonic() - start > 1.5 * WRITE  # longer than one may read nothing
     report("demo: a client that reads slowly", "gets the whole answer", found)
     assert found > LARGE
+
+
+@pytest.mark.parametrize("before", [b"", GET + b"\r\n"])
+def test_one_that_is_worked_for_long(before, client, report):
+    """Longer than the head of a request may take, also where it came with the one before."""
+    body = b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"
+    seen = rest(client(before + POST.replace(b"/draw", b"/fill") + body))
+    report("demo: work that takes long", "the whole answer", seen[-60:])
+    assert b'"done": 5' in seen
 
 
 ODD = {  # bytes -> what the answer begins with
