@@ -86,6 +86,17 @@ def test_a_name_in_an_export(made, place, report):
     assert f"# {in_one_line(name)}" in shown((place / name / "README.md").read_text())
 
 
+def test_the_name_of_data(place, report):
+    """It is printed before a training, and kept in its facts."""
+    name = NAMES["a line"]
+    pathlib.Path(name).write_text("the quick brown fox jumps over the lazy dog. " * 1000)
+    given = [f"--config.data.path={name}", "--config.data.length=16", "--config.batch_size=0"]
+    seen = command("--config=experiments/own_text.py", *given)
+    report("a text called so", "its name is in one line", seen.out)
+    assert "batch_size must be at least 1" in seen.error
+    assert seen.out.startswith(f"{in_one_line(name)}: train ")
+
+
 @pytest.mark.slow
 def test_names_of_data_and_of_a_comparison(place, report):
     """From the name of a text to the table, the picture and the page of a comparison."""

@@ -11,6 +11,7 @@ from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment
 from amd_jax.learning import loop, optimizers
 from amd_jax.models.corrections import Correct, Edit
+from amd_jax.transforms import integer, laws
 from experiments import compare, known_answers, table4
 from tests.experiments.command import ROOT
 from tests.faults.sending import SMALL, command, ended
@@ -97,6 +98,7 @@ TRIALS = {  # arguments of compare, table4, known_answers -> what is said
     ("compare", "--sampler=ancestral --steps=1e300"): "an integer is at most",
     ("compare", "--config.network.width=-3"): POSITIVE,
     ("compare", "--config.clip=nan"): FINITE,
+    ("compare", "own_text_gaussian", "--bound=iwbo"): "continuous time has none",
     (
         "table4",
         "--rows=diffusion",
@@ -168,6 +170,7 @@ def test_what_no_shell_reads(text, kind, data, said):
     said(f"compare: the {kind} {text!r}", ROWS[text], seen)
 
 
+RULES = "must be|is one|A size|A palette|Maps have|A set has|moves one of"
 CALLS = {  # through Python -> what is said
     "Ancestral(temperature=nan)": lambda: samplers.Ancestral(temperature=float("nan")),
     "Ancestral(steps=2 ** 40)": lambda: samplers.Ancestral(steps=2**40),
@@ -179,14 +182,15 @@ CALLS = {  # through Python -> what is said
     "maps.load(palette=5)": lambda: maps.load("maps.npy", palette=5),
     "maps.load(num_classes=2.5)": lambda: maps.load("maps.npy", num_classes=2.5),
     "sets.summation(10 ** 9)": lambda: sets.summation(10**9),
+    "sets.shuffling(10 ** 9)": lambda: sets.shuffling(10**9),
+    "integer.idf(share=0)": lambda: integer.idf(1, 1, 1, None, 1.0, 1.0, 0),
+    "DiscretizedLogistic(unit=0)": lambda: laws.DiscretizedLogistic(unit=0.0),
 }
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_number_in_a_call(call, report):
-    with pytest.raises(
-        ValueError, match="must be|is one|A size|A palette|Maps have|A set"
-    ) as found:
+    with pytest.raises(ValueError, match=RULES) as found:
         CALLS[call]()
     report(call, "ValueError, in one line", found.value)
     assert "\n" not in str(found.value)
