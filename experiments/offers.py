@@ -145,10 +145,17 @@ class Offers:
         return given, of
 
 
-def check_fit(model: Any, bounds: Sequence[Any], sampler: Any) -> None:
-    """ValueError for numbers that do not fit the model: before a training, and not after it."""
+def check_fit(
+    model: Any, bounds: Sequence[Any], sampler: Any, shape: tuple[int, ...] | None = None
+) -> None:
+    """ValueError for numbers that do not fit the model: before a training, and not after it.
+
+    `shape` is that of the rows (N, ...) that are evaluated, where it is known.
+    """
     for bound in bounds:
         bound.told(model)
+        if shape is not None and hasattr(bound, "size"):
+            bound.size(model, shape)
     if hasattr(sampler, "times"):
         sampler.times(model.steps)
 

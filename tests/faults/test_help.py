@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-import sysconfig
-from pathlib import Path
 
 import pytest
 
 import amd_jax
 from experiments import __main__ as console
 from experiments import compare, demo, known_answers, report, run, table4
+from tests.experiments.command import ROOT
 from tests.faults.sending import QUICK, ended
 
 MAINS = {
@@ -74,12 +73,8 @@ def test_the_installed_command(command, place, report, monkeypatch):
 
 
 def test_a_process_of_its_own(report):
-    program = Path(sysconfig.get_path("scripts")) / "amd-jax"
-    command = [program] if program.exists() else [sys.executable, "-m", "experiments"]
-    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
-    report("amd-jax --version", amd_jax.__version__, done.stdout)
-    assert (done.returncode, done.stdout, done.stderr) == (
-        0,
-        f"amd_jax {amd_jax.__version__}\n",
-        "",
-    )
+    command = [sys.executable, "-m", "experiments", "--version"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    report("python -m experiments --version", amd_jax.__version__, done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"amd_jax {amd_jax.__version__}\n"
