@@ -100,6 +100,8 @@ def mixture_encoding(
     `apart` times as far from each other as each is wide. Lippe and Gavves, 2021, who start at
     random places: of many classes some then lie on top of others.
     """
+    if dim < 1:
+        raise ValueError(f"A class is encoded by one number or more; got dim={dim}.")
     num_classes = len(log_frequencies)
     places = apart * LOGISTIC_DEVIATION * lattice(num_classes, dim)
     start = np.stack([places, np.zeros_like(places)], axis=-1).reshape(num_classes, -1)
@@ -151,6 +153,8 @@ def latent_flow(kind: str, num_classes: int, length: int, numbers: Mapping[str, 
         raise ValueError(f"A latent flow is one of {', '.join(LATENT_FLOWS)}; got {kind!r}.")
     over_time, within = kind.split("_")
     d, width, hidden = (numbers[name] for name in ("latents", "width", "hidden"))
+    if d < 1:
+        raise ValueError(f"A latent flow has one latent or more; got latents={d}.")
     bijection, p = nlsq.NonlinearSquared(), nlsq.NonlinearSquared.num_parameters
     parts: list[Transform] = []
     for i in range(numbers["flows"]):

@@ -17,13 +17,13 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from amd_jax import contract, fitting
+from amd_jax import contract, fitting, settings
 from amd_jax import facts as facts_
 from amd_jax import source as sources
 from amd_jax.facts import Facts
 from amd_jax.learning import loop
 from amd_jax.learning.loop import Parts
-from amd_jax.learning.numbers import LONG, numbers
+from amd_jax.learning.numbers import LONG, check_values, numbers
 from amd_jax.runs import checkpoints, documents, grids, record, stored
 from amd_jax.runs import folder as folders
 from amd_jax.runs.folder import Contents
@@ -89,9 +89,8 @@ class Run:
 
     def contents(self) -> Contents:
         """What a folder keeps of it."""
-        return Contents(
-            self.config.to_dict(), _json(self.facts), self.experiment.source, self.digests
-        )
+        about = self.config.to_dict(), _json(self.facts), self.experiment.source, self.digests
+        return Contents(*about, settings.recorded())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -135,6 +134,10 @@ class Experiment:
         """The numbers of `get_config()`; ValueError if it returns something else."""
         return contract.config(self.get_config, self.variant, self.name)
 
+    def check(self, config: ConfigDict) -> None:
+        """Raises ValueError for numbers that a run of this experiment cannot have."""
+        check_values(config, self.config())
+
     def config_of(self, numbers: Mapping[str, Any]) -> ConfigDict:
         """The config with the numbers of a run; ValueError, with the first that does not fit."""
         return contract.updated(self.config(), numbers)
@@ -173,6 +176,7 @@ class Experiment:
         the run again.
         """
         config = self.config() if config is None else config
+        self.check(config)
         run = self.at(config, self.open_data(config))
         how = {"extend": extend, "profile": profile, "evaluate": evaluate}
         return run.fit(workdir, init_from=init_from, **how)

@@ -5,13 +5,14 @@ A run is an `experiment.Run`: the numbers of an experiment, data, and what is co
 
 import functools
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from amd_jax import parallel
+from amd_jax import memory, parallel, settings
 from amd_jax.evaluation import report
 from amd_jax.learning import loop
 from amd_jax.learning.numbers import check_numbers
@@ -40,6 +41,9 @@ def train(
     of `Experiment.fit`.
     """
     check_numbers(run.config)
+    settings.check_float32()
+    size = 8 * run.config.batch_size * math.prod(run.facts.event_shape)  # where rows are chosen
+    memory.check(size, "The rows of a batch", "Use a smaller batch_size.")
     lock.check_local(workdir)
     workdir, contents = Path(workdir), run.contents()
     fresh = _fresh_parameters(run)

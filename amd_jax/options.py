@@ -6,6 +6,7 @@ Whoever shows them to a user (a command line, a page) reads here what there is t
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -69,8 +70,15 @@ def admitted(options: Iterable[T], kernel: Any) -> tuple[T, ...]:
 
 
 def check(option: Any) -> None:
-    """Raises ValueError for a number below its least value, or not among those that there are."""
+    """Raises ValueError for a number below its least value, or not among those that there are.
+
+    A float is finite, and an integer in int32.
+    """
     for name, value, _, _, least, among, also in numbers(option):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite; got {name}={value}.")
+        if isinstance(value, int) and abs(value) >= 2**31:
+            raise ValueError(f"{name} must be below 2 ** 31; got {name}={value:.12g}.")
         if least is not None and value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}; got {name}={value}.")
         further = also is not None and isinstance(value, also)

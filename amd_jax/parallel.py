@@ -25,6 +25,7 @@ JOIN_SECONDS = 100  # so long the processes wait for each other at the start
 # A process that is silent for so long is dead, and the others stop. JAX speaks once in half of it,
 # so a pause of 40 s is survived for sure; to know of a death within two minutes leaves room.
 HEARTBEAT_SECONDS = 80
+WHERE = "what the environment says (SLURM_STEP_NUM_TASKS, TPU_WORKER_HOSTNAMES)"
 
 
 def start(
@@ -67,7 +68,7 @@ def start(
         )
     except (RuntimeError, ValueError) as error:
         raise RuntimeError(
-            f"The processes of this run could not be joined through {coordinator}: "
+            f"The processes of this run could not be joined through {coordinator or WHERE}: "
             f"{str(error).splitlines()[0]} Start all of them, with the same address, before "
             "anything else uses JAX."
         ) from error
@@ -75,8 +76,13 @@ def start(
 
 def _told_by_environment() -> bool:
     """Whether Slurm or Cloud TPU says that this process is one of several."""
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
-    return tasks > 1 or "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if not tasks.isdecimal():
+        raise ValueError(
+            f"SLURM_STEP_NUM_TASKS is how many processes Slurm has started; got {tasks!r}. Unset "
+            "it where there is no Slurm."
+        )
+    return int(tasks) > 1 or "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
 
 
 def is_first() -> bool:

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import amd_jax
 from benchmarks import (
     certificates,
     compiling,
@@ -164,6 +165,8 @@ def collect(measured: Iterator[Row], rows: list[Row]) -> str | None:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    version = f"amd_jax {amd_jax.__version__}"
+    parser.add_argument("--version", action="version", version=version)
     parser.add_argument("names", nargs="*", metavar="NAME", help="which; see --list")
     parser.add_argument("--list", action="store_true", help="say what there is, and what it needs")
     where = parser.add_mutually_exclusive_group()

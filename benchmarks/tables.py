@@ -8,11 +8,13 @@ is float32 and bfloat16, "full at" the batch that fills the memory, and "samplin
 milliseconds that one step of sampling takes at least.
 """
 
+import argparse
 import math
 import pathlib
 import sys
 from collections.abc import Iterable, Iterator
 
+import amd_jax
 from benchmarks.results import Row, Sitting, ratio, read
 from benchmarks.run import KEPT
 from benchmarks.tpu import TYPES
@@ -33,8 +35,14 @@ CHIPS = [
 
 def main(arguments: list[str] | None = None) -> None:
     """Prints the tables of each sitting of each file."""
-    given = sys.argv[1:] if arguments is None else arguments
-    for path in map(pathlib.Path, given or sorted(KEPT.glob("*.json"))):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    version = f"amd_jax {amd_jax.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", type=pathlib.Path, help="all kept ones"
+    )
+    given = parser.parse_args(arguments).files
+    for path in given or sorted(KEPT.glob("*.json")):
         try:
             sittings = read(path)
         except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,8 @@ def picture(done: Sequence[Row], bits: Sequence[Figure], drawn: Sequence[Drawn])
     lines = curves([one for one in drawn if len(one[2]) > 1])  # of what is measured but for time
     along = ", ".join(sorted({name for _, _, name, _ in lines if name}))
     panels = 1 + bool(lines) + bool(along)
-    with plt.rc_context(style):
+    with plt.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a title: a box is drawn
         size = (SIZE[0] * panels, SIZE[1] + 0.16 * len(lines))
         figure, axes = plt.subplots(1, panels, figsize=size, layout="constrained", squeeze=False)
         _bits(axes[0, 0], done, bits)

@@ -1,5 +1,6 @@
 """How a command of this project ends: with what it printed, or with one clear line."""
 
+import contextlib
 import logging
 import os
 import re
@@ -13,8 +14,9 @@ import jax
 from absl import flags
 from absl import logging as absl_logging
 
-from amd_jax import compiled, narrator
-from amd_jax.learning import loop, machine
+from amd_jax import check_backend, compiled, narrator, settings
+from amd_jax.learning import allocator, loop, machine
+from amd_jax.printable import Printer, in_one_line
 
 OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a file, executed
 
@@ -30,7 +32,8 @@ def run(main: Callable[..., None], *arguments) -> None:
     sys.unraisablehook = _unraisable
     logging.getLogger("asyncio").addFilter(_worth_telling)
     try:
-        main(*arguments)
+        with contextlib.redirect_stdout(Printer(sys.stdout)):
+            main(*arguments)
     except loop.Interrupted as stop:
         sys.exit(f"\n{stop} The same command continues.")
     except KeyboardInterrupt:
@@ -38,11 +41,27 @@ def run(main: Callable[..., None], *arguments) -> None:
     except BrokenPipeError:  # such as `| head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        if jax.process_count() > 1:
+        if jax.distributed.is_initialized() and jax.process_count() > 1:
             leave(error)
         if not is_users(error) and not out_of_memory(error):
             raise
         sys.exit(f"error: {told(error)}")
+
+
+def start_jax() -> None:
+    """Starts JAX's devices, as `start_devices`, with an allocator that keeps freed memory."""
+    allocator.keep_pages()  # before JAX makes its threads
+    start_devices()
+
+
+def start_devices() -> None:
+    """Starts JAX's devices, and checks what they compute.
+
+    Raises ValueError, in one line, where the environment names none that is here, and RuntimeError
+    for a compiler with a known fault.
+    """
+    settings.check_devices()
+    check_backend()
 
 
 def _unraisable(found: Any) -> None:
@@ -74,9 +93,9 @@ def leave(error: Exception) -> None:
 def told(error: Exception) -> str:
     """The message of an error, in one line and with a way out where there was no memory."""
     if not out_of_memory(error):
-        return str(error)
+        return in_one_line(str(error).strip())
     found = (str(error).splitlines() or [type(error).__name__])[0]
-    return f"out of memory: {found.rstrip('.')}. {machine.SMALLER}"
+    return in_one_line(f"out of memory: {found.rstrip('.')}. {machine.SMALLER}")
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -24,23 +24,24 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax import check_backend, filesystem, options
+from amd_jax import filesystem, options
 from amd_jax.evaluation import pictures, report
 from amd_jax.experiment import Experiment, Run
 from amd_jax.facts import MapFacts
-from amd_jax.learning import allocator
 from amd_jax.models import bounds
 from amd_jax.pages import comparison
 from amd_jax.pages import record as records
+from amd_jax.printable import in_one_line
 from amd_jax.source import split_variant
 
 from . import charts, command_line, flags, located, offers, rows, tables
 from .flags import Asked, Flag
 from .rows import Figure, Row
 
+MINUTES = 1_000_000  # two years
 FLAGS = (
-    Flag("workdir", "runs/compare", "Folder of all rows."),
-    Flag("minutes", 20.0, "Training of each row.", least=0),
+    Flag("workdir", "runs/compare", "Folder of all rows.", kind=Path),
+    Flag("minutes", 20.0, "Training of each row.", least=0, most=MINUTES),
     Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
     Flag("bound", None, "Bounds to evaluate, with commas; the first of each model.", kind=str),
     Flag("num_texts", None, "Take this many test rows; all.", kind=int, least=1),
@@ -52,6 +53,9 @@ MAPS = 8  # samples of each row in the picture
 
 def main(argv: Sequence[str]) -> None:
     """Trains and measures what is missing; writes table, picture and page."""
+    arguments = "EXPERIMENT EXPERIMENT ... [--config.NAME=VALUE]"
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, FLAGS)):
+        return
     asked = flags.read(argv[1:], FLAGS)
     given = [argument for argument in asked.rest if not argument.startswith("-")]
     shared = [argument for argument in asked.rest if argument.startswith("-")]
@@ -60,23 +64,25 @@ def main(argv: Sequence[str]) -> None:
             "A comparison has two experiments or more. Try: python -m experiments.compare "
             "own_text own_text_masked --config.data.path=book.txt"
         )
+    command_line.start_jax()
     found = [opened(text, shared, asked.bound) for text in given]
     compare(found, asked)
 
 
 def opened(text: str, shared: Sequence[str], names: str | None = None) -> Row:
     """A row: an experiment with its numbers and those for all rows, and the bounds to evaluate."""
-    name, *own = shlex.split(text)
+    name, *own = words(text, "row")
     experiment = Experiment.open(located.file(name))
     asked = Asked({}, frozenset(), [*own, *shared])
     asked, config = flags.override(asked, experiment.config())
     flags.finish(asked, FLAGS)
+    experiment.check(config)
     flags.absolute_places(config)
     path, variant = split_variant(located.file(name))
     title = ":".join(filter(None, [Path(path).stem, variant]))
     numbers = [re.sub(r"^--?config\.", "", argument) for argument in own]
     run = experiment.at(config, experiment.open_data(config))
-    title = " ".join([title, *numbers])
+    title = in_one_line(" ".join([title, *numbers]))
     return Row(title, run, bounds_of(run, names), re.sub(r"[^\w.=,-]+", "_", title))
 
 
@@ -90,7 +96,7 @@ def bounds_of(run: Run, names: str | None) -> tuple[Any, ...]:
 
 def samplers_of(text: str, model: Any) -> list[Any]:
     """The samplers that a text means, of each combination of numbers one; none for this model."""
-    name, *arguments = shlex.split(text)
+    name, *arguments = words(text, "sampler")
     known = getattr(model, "samplers", ())
     if name not in {option.name for option in known}:
         options.named(offers.samplers(), name, "sampler")  # or nobody knows it
@@ -99,6 +105,20 @@ def samplers_of(text: str, model: Any) -> list[Any]:
     values = [[f"{flag}{sign}{value}" for value in row.split(",")] for flag, sign, row in several]
     start = options.named(known, name, "sampler")
     return [offers.with_numbers(start, given) for given in itertools.product(*values)]
+
+
+def words(text: str, what: str) -> list[str]:
+    """The words of a row or a sampler, as a shell reads them; ValueError if it cannot."""
+    try:
+        found = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(
+            f"A {what} is read as a shell reads a line; got {text!r}: {str(error).lower()}. "
+            "Close what is quoted, and write \\\\ for a backslash."
+        ) from error
+    if not found:
+        raise ValueError(f"A {what} begins with a name, as in 'own_text'; got {text!r}.")
+    return found
 
 
 def compare(wanted: Sequence[Row], asked: Asked) -> None:
@@ -113,9 +133,8 @@ def compare(wanted: Sequence[Row], asked: Asked) -> None:
                 f"of {wanted[0].title}. Give all of them the same."
             )
         for text in asked.sampler:
-            samplers_of(text, row.run.model)  # what is wrong is told now
-    allocator.keep_pages()  # before JAX makes its threads
-    check_backend()
+            for sampler in samplers_of(text, row.run.model):  # what is wrong is told now
+                offers.check_fit(row.run.model, (), sampler)
     done = []
     for row in wanted:
         done.append(rows.trained(row, workdir / row.folder, asked.minutes, asked.steps))
@@ -149,7 +168,8 @@ def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
     files["page"] = ("compare.html", page.encode("utf-8", errors="replace"))
     for name, content in files.values():
         filesystem.write(workdir / name, content)
-    told = ["", *lines, "", *(f"{what}: {workdir / name}" for what, (name, _) in files.items())]
+    named = [f"{what}: {in_one_line(workdir / name)}" for what, (name, _) in files.items()]
+    told = ["", *lines, "", *named]
     return [*told, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
 
 
@@ -172,7 +192,7 @@ def panels(done: Sequence[Row], workdir: Path) -> list[str]:
         shown[row.title] = row.first_samples(MAPS)
     path = workdir / "samples.png"
     pictures.write_panels(shown, pictures.Palette.of(facts.colours), path, columns=1)
-    return [f"samples: {path}"]
+    return [f"samples: {in_one_line(path)}"]
 
 
 if __name__ == "__main__":

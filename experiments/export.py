@@ -14,6 +14,7 @@ from amd_jax.exports import card, folder
 from amd_jax.facts import MapFacts
 from amd_jax.pages import figures
 from amd_jax.pages import record as records
+from amd_jax.printable import in_one_line
 from amd_jax.runs import folder as folders
 from amd_jax.runs import results
 from amd_jax.types import Params
@@ -43,7 +44,8 @@ def write(
     place.mkdir(parents=True, exist_ok=True)
     samples = _samples(run, params, place, sampler, seed)
     rows = [figures.row(figure) for figure in told["results"]]
-    text = card.text(place.absolute().name, *parts, run=about, figures=rows, samples=samples)
+    name = in_one_line(place.absolute().name)
+    text = card.text(name, *parts, run=about, figures=rows, samples=samples)
     size = folder.write(place, *parts, **told, card=text, half=half)
     return f"step {run.step} of {run.workdir} is exported to {place}: {size / 1e6:.1f} MB"
 

@@ -8,24 +8,27 @@ flags below, the numbers of the config (`--config.NAME=VALUE`), and those that t
 import dataclasses
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+import amd_jax
 from amd_jax.data import files
+from amd_jax.pages import commands
 from amd_jax.runs import folder as folders
+
+from . import parsers
 
 MODES = ("train", "evaluate", "sample", "infill", "grid", "report", "export")  # and editors
 EDITORS = "editors"  # stands for all of these below
-DEFINE = {
-    int: flags.DEFINE_integer,
-    float: flags.DEFINE_float,
-    bool: flags.DEFINE_bool,
-    str: flags.DEFINE_string,
-    list: flags.DEFINE_multi_string,
+PARSERS = {
+    **{int: parsers.Integer, float: parsers.Float},  # with bounds
+    **{str: flags.ArgumentParser, Path: parsers.LocalPath},
 }
+HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
 
 class Flag(NamedTuple):
@@ -35,7 +38,7 @@ class Flag(NamedTuple):
     default: Any
     help: str
     modes: tuple[str, ...] = (*MODES, EDITORS)
-    kind: type | None = None  # where the default is None
+    kind: type | None = None  # where the default is None; Path: what is written, or read, here
     least: int | None = None
     most: int | None = None
 
@@ -72,9 +75,11 @@ FLAGS = (
     Flag("gap", "_", "Sign that stands for one unknown character of --text.", ("infill",)),
     Flag("hidden", None, "Tokens of a gap in each of --num_texts rows.", ("infill",), int, 1),
     Flag("hole", None, "Unknown pixels of --input: top,left,height,width.", ("infill",), str),
-    Flag("input", None, "File to edit: text, or a PNG of a map.", ("infill", EDITORS), str),
+    Flag("input", None, "File to edit: text, or a PNG of a map.", ("infill", EDITORS), Path),
     Flag("half", False, "Keep parameters in half precision: half the size.", ("export",)),
-    Flag("output", None, "Folder for what is made; default: the workdir.", (*DRAWN, EDITORS), str),
+    Flag(
+        "output", None, "Folder for what is made; default: the workdir.", (*DRAWN, EDITORS), Path
+    ),
 )
 
 
@@ -102,6 +107,34 @@ def read(argv: Sequence[str], table: Sequence[Flag] = FLAGS) -> Asked:
     rest = found(["", *argv], known_only=True)[1:]
     given = frozenset(flag.name for flag in table if found[flag.name].present)
     return Asked({flag.name: found[flag.name].value for flag in table}, given, rest)
+
+
+def answers(argv: Sequence[str], usage: Callable[[list[str]], str]) -> bool:
+    """Whether a command line asks for --help or --version, which is then printed.
+
+    `usage` makes the help of the other arguments.
+    """
+    if HELP & {*argv}:
+        print(usage([argument for argument in argv if argument not in HELP]))
+    elif "--version" in argv:
+        print(f"amd_jax {amd_jax.__version__}")
+    return bool({*HELP, "--version"} & {*argv})
+
+
+def usage(argv: Sequence[str], arguments: str, table: Sequence[Flag]) -> str:
+    """What --help prints of a command: how it is started, and the flags of its table."""
+    shown = argv[0] if argv[0].startswith(commands.CONSOLE) else commands.program(argv[0])
+    return "\n".join([f"{shown} {arguments} [flags]", "", *listed(table)])
+
+
+def listed(table: Sequence[Flag]) -> list[str]:
+    """A line on each flag of a table."""
+    lines = []
+    for flag in table:
+        where = "" if len(flag.modes) > len(MODES) else f" ({', '.join(flag.modes)})"
+        default = "" if flag.default in (None, False, []) else f" Default: {flag.default}."
+        lines.append(f"  --{flag.name:18s} {flag.help}{default}{where}")
+    return lines
 
 
 def finish(asked: Asked, table: Sequence[Flag]) -> None:
@@ -170,18 +203,19 @@ def define(
 ) -> None:
     """Defines a flag."""
     kind = type(default) if kind is None else kind
-    bounds = {} if least is None else {"lower_bound": least, "upper_bound": most}
-    DEFINE[kind](name, default, help, flag_values=into, **bounds)
+    if kind is bool:
+        flags.DEFINE_bool(name, default, help, into)
+    elif kind is list:
+        flags.DEFINE_multi_string(name, default, help, into)
+    else:
+        bounds = (least, most) if kind in (int, float) else ()
+        flags.DEFINE(PARSERS[kind](*bounds), name, default, help, into)
 
 
 def _integer(argument: str, known: dict[str, Any]) -> str:
     """An override such as --config.num_steps=1e3, of a number that is an integer, as digits."""
-    found = re.fullmatch(r"(--?config\.([^=]*))=(.*)", argument)
+    found = re.fullmatch(r"(--?config\.([^=]*))=(.*)", argument, re.DOTALL)
     if found and type(known.get(found[2])) is int:
-        try:
-            number = float(found[3])
-            if number == int(number):
-                return f"{found[1]}={int(number)}"
-        except (ValueError, OverflowError):
-            pass
+        number = parsers.integer(found[3])
+        return argument if number is None else f"{found[1]}={number}"
     return argument

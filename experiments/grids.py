@@ -9,6 +9,7 @@ from amd_jax import parallel
 from amd_jax.evaluation import means, report
 from amd_jax.experiment import Run
 from amd_jax.models.step_bounds import AllSteps
+from amd_jax.printable import in_one_line
 from amd_jax.runs import grids
 from amd_jax.types import Params
 
@@ -43,5 +44,5 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
     kept = ""
     if parallel.is_first():
         how |= {"fine": len(finest) - 1, **figures}
-        kept = f"; kept: {grids.keep(Path(run.workdir), times, run.step, **how)}"
+        kept = f"; kept: {in_one_line(grids.keep(Path(run.workdir), times, run.step, **how))}"
     print(f"on {len(rows)} {split} {run.facts.rows}{kept}")

@@ -24,12 +24,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import check_backend, filesystem
+from amd_jax import filesystem
 from amd_jax.data import sets
 from amd_jax.evaluation import likelihood, means, pictures, plane
 from amd_jax.facts import PlaneFacts
-from amd_jax.learning import allocator
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
+from amd_jax.printable import in_one_line
 
 from . import command_line, compare, flags, rows, tables
 from .flags import Asked, Flag
@@ -50,8 +50,8 @@ ROWS = {  # toy -> families that fit it, with numbers of their own
     "summation": SETS,
 }
 FLAGS = (
-    Flag("workdir", "runs/known_answers", "Folder of all rows."),
-    Flag("minutes", 2.0, "Training of each row.", least=0),
+    Flag("workdir", "runs/known_answers", "Folder of all rows.", kind=Path),
+    Flag("minutes", 2.0, "Training of each row.", least=0, most=compare.MINUTES),
     Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
     Flag("toys", ",".join(TOYS), "Toys, with commas."),
     Flag("families", ",".join(FAMILIES), "Families, with commas; each where it fits."),
@@ -64,8 +64,11 @@ SAMPLES = 2_000  # of sets, of which those are counted that are such sets
 
 def main(argv: list[str]) -> None:
     """Trains and measures what is missing; writes table and pictures."""
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", FLAGS)):
+        return
     asked = flags.read(argv[1:], FLAGS)
     toys, families = chosen(asked.toys, TOYS, "toys"), chosen(asked.families, FAMILIES, "families")
+    command_line.start_jax()
     wanted = {
         toy: [row(toy, text, asked) for text in ROWS[toy] if text.split()[0] in families]
         for toy in toys
@@ -75,8 +78,6 @@ def main(argv: list[str]) -> None:
             f"{', '.join(families)} fit none of {', '.join(toys)}; those have "
             f"{', '.join(sorted({text.split()[0] for toy in toys for text in ROWS[toy]}))}."
         )
-    allocator.keep_pages()  # before JAX makes its threads
-    check_backend()
     workdir, done = Path(asked.workdir), {toy: [] for toy in toys}
     for toy, each in wanted.items():
         for one in each:
@@ -149,7 +150,8 @@ def written(done: dict[str, list[Row]], workdir: Path) -> list[str]:
             files.append(picture(each, workdir / f"{toy}.png"))
     path = workdir / "known_answers.md"
     filesystem.write(path, "\n".join([*lines[1:], ""]).encode())
-    return [*lines, "", f"table: {path}", *(f"picture: {file}" for file in files)]
+    drawn = [f"picture: {in_one_line(file)}" for file in files]
+    return [*lines, "", f"table: {in_one_line(path)}", *drawn]
 
 
 def cells(row: Row) -> dict[str, str]:

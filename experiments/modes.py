@@ -1,6 +1,7 @@
 """What can be done with a run: evaluate it, sample from it, let it edit what is given."""
 
 import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from amd_jax.evaluation.plain_report import write_arrays
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
 from amd_jax.models import corrections
+from amd_jax.printable import in_one_line
 from amd_jax.runs import results, stored
 from amd_jax.types import Params
 
 from . import export as exports
-from . import given, grids, infilling
+from . import given, grids, infilling, offers
 from . import report as reports
 from .flags import Asked, one
 from .offers import Choice
@@ -79,7 +81,7 @@ def export(session: Session) -> None:
         raise ValueError(f"A run is exported from this machine; copy {run.workdir} to it first.")
     place = Path(asked.output) if asked.output else Path(run.workdir) / "export"
     how = {"sampler": session.choice.sampler, "seed": asked.seed, "half": asked.half}
-    print(exports.write(run, session.params, place, **how))
+    print(in_one_line(exports.write(run, session.params, place, **how)))
 
 
 def page(session: Session) -> None:
@@ -90,7 +92,8 @@ def page(session: Session) -> None:
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
     editor = next(filter(corrections.corrects, choice.editors), None)
     how = {"seed": asked.seed, "sampler": choice.sampler, "editor": editor}
-    print(f"page: {reports.write(run, session.params, Path(folder), **how)}")
+    path = reports.write(run, session.params, Path(folder), **how)
+    print(f"page: {in_one_line(path)}")
 
 
 def last_page(session: Session) -> None:
@@ -201,11 +204,31 @@ def edit(session: Session, editor: Any) -> None:
     print("\n".join(lines))
 
 
-def check_text(session: Session) -> None:
-    """ValueError for a --text that cannot be edited: told now, and not after a training."""
-    if session.asked.text is not None:
-        text = given.text(session.run.facts, session.asked)  # or there are no tokens at all
+def check(session: Session) -> None:
+    """ValueError for what a run cannot do once it is trained: before that, and not after it."""
+    run, asked, choice = session.run, session.asked, session.choice
+    offers.check_fit(run.model, choice.bounds, choice.sampler)
+    if asked.text is not None:
+        text = given.text(run.facts, asked)  # or there are no tokens at all
         session.report.tokens(text)
+    if "split" in asked.given and asked.split not in run.data.splits:
+        raise ValueError(f"--split is one of {', '.join(run.data.splits)}; got {asked.split!r}.")
+    check_output(asked)
+
+
+def check_output(asked: Asked) -> None:
+    """Makes the folder of --output; ValueError unless it can be written."""
+    if not asked.output or not parallel.is_first():
+        return
+    try:
+        Path(asked.output).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=asked.output):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"--output must be a folder that can be written; {asked.output}: {error.strerror}. "
+            "Give another."
+        ) from error
 
 
 def _text(session: Session, editor: Any, text: str) -> list[str]:
@@ -232,4 +255,4 @@ def _kept(editor: Any, fixed: np.ndarray, place: Path | None) -> list[str]:
         return []
     path = place.with_name(f"{place.name}.npz")
     write_arrays(path, **{editor.done: fixed})
-    return [f"array: {path}"]
+    return [f"array: {in_one_line(path)}"]

@@ -18,6 +18,7 @@ from . import flags
 from .flags import Asked
 
 MODELS = (models.Diffusion, models.Flow, models.Autoregressive)  # whose flags are known
+OTHERS = "other commands: report, compare, table4, known_answers, demo; each has --help, too"
 Grid = Callable[[int], tuple[float, ...]]  # from a number of steps to times
 
 
@@ -144,6 +145,21 @@ class Offers:
         return given, of
 
 
+def check_fit(
+    model: Any, bounds: Sequence[Any], sampler: Any, shape: tuple[int, ...] | None = None
+) -> None:
+    """ValueError for numbers that do not fit the model: before a training, and not after it.
+
+    `shape` is that of the rows (N, ...) that are evaluated, where it is known.
+    """
+    for bound in bounds:
+        bound.told(model)
+        if shape is not None and hasattr(bound, "size"):
+            bound.size(model, shape)
+    if hasattr(sampler, "times"):
+        sampler.times(model.steps)
+
+
 def samplers() -> list[Any]:
     """The samplers of every model of the library."""
     return [s for kind in MODELS for s in Offers(kind).samplers]
@@ -191,11 +207,8 @@ def _fields(option: Any) -> set[str]:
 
 def usage(config: ConfigDict | None, model: Any, name: str) -> str:
     """What --help prints: the flags by mode, the config's numbers, and what the model offers."""
-    lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", ""]
-    for flag in flags.FLAGS:
-        where = "" if len(flag.modes) > len(flags.MODES) else f" ({', '.join(flag.modes)})"
-        default = "" if flag.default in (None, False) else f" Default: {flag.default}."
-        lines.append(f"  --{flag.name:15s} {flag.help}{default}{where}")
+    lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", OTHERS, ""]
+    lines += flags.listed(flags.FLAGS)
     offers = [(name, Offers(model))] if model is not None else []
     for kind in MODELS if model is None else ():
         offers.append((flags.one(kind), Offers(kind)))

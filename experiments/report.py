@@ -24,6 +24,7 @@ from amd_jax.models import corrections
 from amd_jax.pages import commands, comparison, films, run_page, shows
 from amd_jax.pages import record as records
 from amd_jax.pages.run_page import Drawn
+from amd_jax.printable import in_one_line
 from amd_jax.runs import stored
 from amd_jax.types import Params
 
@@ -37,7 +38,7 @@ SAMPLES = {True: 12, False: 4}  # that are drawn where they are a chain's
 CORRECTED = 2  # rows
 GAP = {1: 8, 2: 3}  # which part of the side of a row is hidden: of texts, of maps
 EXAMPLE = "the quick brwwn fox"
-FLAGS = (Flag("output", "comparison.html", "The file to write."),)
+FLAGS = (Flag("output", "comparison.html", "The file to write.", kind=Path),)
 
 
 def write(
@@ -70,6 +71,8 @@ def write(
 
 def save(path: Path, page: str) -> Path:
     """Writes a page, whole or not at all; ValueError if it cannot be written."""
+    if not path.name:  # as of --output= or --output=.
+        raise ValueError(f"A page is a file; got the folder {path}. Give --output=page.html.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         filesystem.write(path, page.encode("utf-8", errors="replace"))
@@ -182,11 +185,8 @@ def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
     sign = UNUSED_SIGN
     if isinstance(facts, MapFacts):
         sign = f"RGB {tuple(pictures.Palette.of(facts.colours).unused.tolist())}"
-    return " ".join([line, *(f"{found}." for found in map(_capital, gallery.unused(x, sign)))])
-
-
-def _capital(line: str) -> str:
-    return line[:1].upper() + line[1:]
+    more = [f"{found[:1].upper()}{found[1:]}." for found in gallery.unused(x, sign)]
+    return " ".join([line, *more])
 
 
 def device() -> str:
@@ -236,11 +236,12 @@ def program() -> str:
 
 def main(argv: Sequence[str]) -> None:
     """Writes the comparison of the runs in some folders."""
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, "FOLDER FOLDER ...", FLAGS)):
+        return
     asked = flags.read(argv[1:], FLAGS)
     places = [argument for argument in asked.rest if not argument.startswith("-")]
-    flags.finish(
-        dataclasses.replace(asked, rest=[a for a in asked.rest if a not in places]), FLAGS
-    )
+    others = [argument for argument in asked.rest if argument.startswith("-")]
+    flags.finish(dataclasses.replace(asked, rest=others), FLAGS)
     if not places:
         raise ValueError(
             "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"
@@ -251,7 +252,7 @@ def main(argv: Sequence[str]) -> None:
     for record in found:
         for line in record.problems:
             stored.say(line)
-    print(f"page: {save(Path(asked.output), comparison.page(found))}")
+    print(f"page: {in_one_line(save(Path(asked.output), comparison.page(found)))}")
 
 
 if __name__ == "__main__":

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from amd_jax import check_backend, parallel
 from amd_jax import experiment as experiments
+from amd_jax import parallel, settings
 from amd_jax import source as sources
 from amd_jax.experiment import Experiment, Run
 from amd_jax.learning import allocator
 from amd_jax.models import corrections
 from amd_jax.runs import folder as folders
-from amd_jax.runs import lock
+from amd_jax.runs import lock, stored
 from amd_jax.runs.keeper import tell
 
 from . import command_line, flags, located, modes, offers, weights
@@ -34,12 +34,13 @@ def train(asked: Asked, workdir: Path | str) -> None:
     lock.check_local(workdir)
     experiment, config = _to_train(asked, workdir)
     asked, config = flags.override(asked, config)
+    experiment.check(config)
     flags.absolute_places(config)
     run = experiment.at(config, experiment.open_data(config))
     choice = offers.choose(asked, run.model)
     session = Session(run, None, asked, choice)
-    modes.check_text(session)
-    check_choice(session)
+    modes.check(session)
+    _check_best(asked, config, workdir)
     sizes = {split: len(run.data.rows(split)) for split in run.data.splits}
     tell(run.facts.summary(sizes))  # a training goes on if nobody reads
     if asked.extend:
@@ -85,20 +86,23 @@ def use(asked: Asked, workdir: Path | str) -> None:
         )
     run = dataclasses.replace(run, config=config)
     choice = offers.choose(asked, run.model, run.grid)
-    check_choice(Session(run, None, asked, choice))
+    offers.check_fit(run.model, choice.bounds, choice.sampler)
+    modes.check_output(asked)
     if params is None:
         run, params = run.load(best=asked.best)
         choice = offers.choose(asked, run.model, run.grid)  # which tells of what step a grid is
     modes.do(Session(run, params, asked, choice))
 
 
-def check_choice(session: Session) -> None:
-    """ValueError for numbers that do not fit the model: told now, and not after a training."""
-    model, choice = session.run.model, session.choice
-    for bound in choice.bounds:
-        bound.told(model)
-    if hasattr(choice.sampler, "times"):
-        choice.sampler.times(model.steps)
+def _check_best(asked: Asked, config: ConfigDict, workdir: Path) -> None:
+    """ValueError for --best of a run that will not have been evaluated."""
+    never = not 0 < config.evaluate_every <= config.num_steps
+    if asked.best and never and not folders.has_checkpoint(workdir):
+        raise ValueError(
+            "--best is the checkpoint that was best on the validation split, and this run is not "
+            f"evaluated: evaluate_every={config.evaluate_every} of {config.num_steps} steps. Give "
+            "--config.evaluate_every, or leave --best out."
+        )
 
 
 def _to_train(asked: Asked, workdir: Path) -> tuple[Experiment, ConfigDict]:
@@ -127,9 +131,8 @@ def _tell_extension(workdir: Path, config: ConfigDict) -> None:
 def _tell_other_file(asked: Asked, run: Run) -> None:
     """Says so if --config names a file that is not the one the run was made with."""
     if asked.config and folders.differ(_text(asked.config), run.experiment.source):
-        print(
-            f"{run.workdir} was made with another version of {asked.config}: its own is used",
-            file=sys.stderr,
+        stored.say(
+            f"{run.workdir} was made with another version of {asked.config}: its own is used"
         )
 
 
@@ -144,17 +147,13 @@ def _text(config: str) -> str:
 
 def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
-    wants_help = {"--help", "-h", "--helpfull", "--helpshort"} & {*argv}
-    asked = flags.read([argument for argument in argv[1:] if argument not in wants_help])
-    if asked.config:
-        values = asked.values | {"config": located.file(asked.config)}
-        asked = dataclasses.replace(asked, values=values)
-    if wants_help:
-        print(help_on(asked))
+    if flags.answers(argv[1:], lambda others: help_on(_read(others))):
         return
+    asked = _read(argv[1:])
     if asked.keep_pages:
         allocator.keep_pages()  # before JAX makes its threads
     parallel.start(asked.coordinator, asked.num_processes, asked.process_id)
+    command_line.start_devices()
     if not parallel.is_first():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  process 0 prints for all
     if asked.pretrained and asked.workdir:
@@ -163,10 +162,18 @@ def main(argv: list[str]) -> None:
         raise ValueError(
             "--config is missing. Try --config=quickstart, or the --workdir of a run."
         )
-    check_backend()
     place = asked.workdir or default_workdir(asked.config or "")
     workdir = place if "://" in place else Path(place)
     (train if asked.mode == "train" and not asked.pretrained else use)(asked, workdir)
+
+
+def _read(arguments: list[str]) -> Asked:
+    """The flags of a command line, with the file that --config names."""
+    asked = flags.read(arguments)
+    if not asked.config:
+        return asked
+    values = asked.values | {"config": located.file(asked.config)}
+    return dataclasses.replace(asked, values=values)
 
 
 def default_workdir(config: str) -> str:
@@ -182,6 +189,7 @@ def help_on(asked: Asked) -> str:
     experiment = Experiment.open(asked.config)
     config, model = experiment.config(), None
     try:
+        settings.check_devices()
         asked, config = flags.override(asked, config)
         model = experiment.at(config, experiment.open_data(config)).model
     except (ValueError, OSError, RuntimeError):

@@ -22,8 +22,7 @@ from amd_jax.transforms import laws
 
 def get_config(task: str = "shuffling") -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    if task not in ("shuffling", "summation"):
-        raise ValueError(f"A task is shuffling or summation; got {task!r}.")
+    check(task)
     config = numbers(batch_size=64, num_steps=10_000, clip=100.0, ema_decay=0.99)
     config.update(evaluate_every=1000, evaluate_texts=500, log_every=100)
     config.size = 5 if task == "shuffling" else 16
@@ -35,8 +34,15 @@ def get_config(task: str = "shuffling") -> ConfigDict:
     return config
 
 
+def check(task: str) -> None:
+    """Raises ValueError for another task."""
+    if task not in ("shuffling", "summation"):
+        raise ValueError(f"A task is shuffling or summation; got {task!r}.")
+
+
 def data(config: ConfigDict) -> sets.Sets:
     """What is learnt from; sampling does without."""
+    check(config.task)
     if config.task == "summation":
         return sets.summation(config.size, config.total)
     return sets.shuffling(config.size)

@@ -10,6 +10,7 @@ Hoogeboom et al., 2021, sec. 5.
 """
 
 import sys
+from pathlib import Path
 
 from amd_jax.models.bounds import ImportanceWeighted
 
@@ -27,7 +28,7 @@ ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per 
 }
 FLAGS = (
     *(flag for flag in compare.FLAGS if flag.name not in ("workdir", "bound")),
-    Flag("workdir", "runs/table4", "Folder of all rows."),
+    Flag("workdir", "runs/table4", "Folder of all rows.", kind=Path),
     Flag("rows", ",".join(ROWS), "Rows to train, with commas."),
     Flag("importance_samples", 50, "Draws of the importance-weighted bound.", least=1),
 )
@@ -35,6 +36,8 @@ FLAGS = (
 
 def main(argv: list[str]) -> None:
     """Trains and measures what is missing; writes table, pictures and page."""
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", FLAGS)):
+        return
     asked = flags.read(argv[1:], FLAGS)
     names = asked.rows.split(",")
     if unknown := [name for name in names if name not in ROWS]:
@@ -42,6 +45,7 @@ def main(argv: list[str]) -> None:
     for argument in asked.rest:
         if not argument.startswith("-"):
             flags.refuse_unknown(argument, [flag.name for flag in FLAGS])
+    command_line.start_jax()
     wanted = [row(name, asked.rest, asked.importance_samples) for name in names]
     compare.compare(wanted, asked)
 

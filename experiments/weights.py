@@ -1,6 +1,5 @@
 """Exported weights in the place of a run: nothing that lies beside them is executed."""
 
-import sys
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -8,6 +7,7 @@ from ml_collections import ConfigDict
 from amd_jax import pretrained
 from amd_jax.experiment import Experiment, Parts, Run, digests
 from amd_jax.exports.folder import Exported
+from amd_jax.runs import stored
 from amd_jax.types import Dataset, Params
 
 from . import located
@@ -79,10 +79,9 @@ def _data(found: Exported, experiment: Experiment | None):
             )
         now, before = digests(read), found.run.get("digests", {})
         if changed := [split for split in now if now[split] != before.get(split)]:
-            print(
+            stored.say(
                 f"other data than the weights were trained on: {', '.join(changed)} of "
-                f"{read.facts.name}",
-                file=sys.stderr,
+                f"{read.facts.name}"
             )
         return read
 

@@ -14,7 +14,9 @@ FILES = [
 ]
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "amd_jax")]
 MATHEMATICS = {"ops", "diffusion", "transforms"}
-EVERYWHERE = {"types", "facts", "options", "memory", "lazy", "filesystem"}  # of every floor
+EVERYWHERE = {  # they belong to every floor
+    *("types", "facts", "options", "memory", "lazy", "filesystem", "printable", "settings"),
+}
 MAY_IMPORT = {  # besides itself and those
     "__init__": {"experiment", "devices"},
     "types": set(),
@@ -23,6 +25,8 @@ MAY_IMPORT = {  # besides itself and those
     "lazy": set(),
     "memory": set(),
     "filesystem": set(),
+    "printable": set(),
+    "settings": set(),
     "compiled": set(),
     "devices": set(),
     "narrator": set(),

@@ -8,7 +8,15 @@ from pathlib import Path
 
 
 def expanded(path: str | Path) -> Path:
-    """A path whose ~ is the home folder; as it stands if there is no such home."""
+    """A path whose ~ is the home folder; as it stands if there is no such home.
+
+    Raises ValueError for an address, such as gs://bucket/maps.
+    """
+    if "://" in str(path):
+        raise ValueError(
+            f"Data are read from this machine; got the address {path}. Copy them here, and give "
+            "their path."
+        )
     return Path(os.path.expanduser(path))
 
 

@@ -7,13 +7,16 @@ import colorsys
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from amd_jax.data import files, labels, pictures
 from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, generator
 from amd_jax.facts import MapFacts
+from amd_jax.printable import in_one_line
 
 PADDING = 0.07  # of each side, for the random crop
 AUGMENTATION = 1 << 40  # no seed gets there, so this key never equals that of a permutation
@@ -164,7 +167,7 @@ def load(
     if void >= 0:
         own[-1] = 0  # void is black
     shape = next(iter(splits.values())).shape[1:]
-    data = Maps(known, shape, splits, own, name=file.name, augment=augment)
+    data = Maps(known, shape, splits, own, name=in_one_line(file.name), augment=augment)
     for split in data.splits:
         data.rows(split)  # so that a mistake is told now
     return data
@@ -172,29 +175,36 @@ def load(
 
 def _check(num_classes: int, palette: Sequence[Sequence[int]]) -> None:
     """Raise ValueError for a number of categories, or a palette, that cannot be."""
-    if num_classes != 0 and not 2 <= num_classes <= 256:
+    fit = isinstance(num_classes, numbers.Integral) and 2 <= num_classes <= 256
+    if num_classes != 0 and not fit:
         raise ValueError(
             f"Maps have 2 to 256 categories; got num_classes={num_classes}. Use num_classes=0, "
             "which reads the number off the maps."
         )
-    if len(palette):
-        fit = all(len(c) == 3 and all(0 <= part <= 255 for part in c) for c in palette)
-        if not fit or len(set(map(tuple, palette))) != (num_classes or len(palette)):
-            raise ValueError(
-                "A palette is a colour (red, green, blue), each 0 to 255, for every category, and "
-                f"none twice; got {len(palette)} with num_classes={num_classes}: "
-                f"{str(tuple(palette)):.60}."
-            )
+    listed = list(palette) if isinstance(palette, Iterable) else [palette]
+    fit = all(_integers(colour, 3) and 0 <= min(colour) <= max(colour) <= 255 for colour in listed)
+    if not fit or len(set(map(tuple, listed))) != ((num_classes if listed else 0) or len(listed)):
+        raise ValueError(
+            "A palette is a colour (red, green, blue), each 0 to 255, for every category, and "
+            f"none twice; got {len(listed)} with num_classes={num_classes}: "
+            f"{str(tuple(listed)):.60}."
+        )
+
+
+def _integers(values: Any, number: int) -> bool:
+    """Whether these are so many integers."""
+    if not isinstance(values, Sequence | np.ndarray) or len(values) != number:
+        return False
+    return all(
+        isinstance(value, numbers.Integral) and not isinstance(value, bool) for value in values
+    )
 
 
 def _check_size(size: Sequence[int]) -> None:
     """Raise ValueError unless maps can be resized to a size, or keep theirs: ()."""
-    if (
-        len(size) not in (0, 2)
-        or min(size, default=1) < 1
-        or math.prod(size) > pictures.MOST_PIXELS
-    ):
+    fit = _integers(size, 2) and min(size) > 0 and math.prod(size) <= pictures.MOST_PIXELS
+    if not fit and not _integers(size, 0):
         raise ValueError(
             f"A size is (height, width), at most {pictures.MOST_PIXELS:,} pixels; got "
-            f"{tuple(size)}. Use such as size=(32, 64), or size=() to keep that of the files."
+            f"{str(size):.60}. Use such as size=(32, 64), or size=() to keep that of the files."
         )

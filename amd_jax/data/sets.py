@@ -30,6 +30,7 @@ class Sets(Toy):
 
 def shuffling(size: int = 16) -> Sets:
     """Permutations of S classes, all as likely: log2(S!) / S bits an element, S = 16 2.7656."""
+    _check(size)
 
     def draw(rng: np.random.Generator, number: int) -> np.ndarray:
         return rng.random((number, size)).argsort(axis=1)
@@ -45,6 +46,7 @@ def summation(size: int = 16, total: int = 42) -> Sets:
 
     With the defaults 2.2427 bits an element. Raises ValueError for a sum that no numbers have.
     """
+    _check(size)
     most = total - size  # that the classes add up to
     if not 0 <= most <= size * (size - 1):
         raise ValueError(
@@ -81,10 +83,14 @@ def _ends(ways: list[int], size: int) -> np.ndarray:
     return np.array(rows)
 
 
-def _uniform(name: str, size: int, number: int, draw: Callable, valid: Callable) -> Sets:
-    """Sets of S classes, of which there are so many."""
+def _check(size: int) -> None:
+    """Raises ValueError for a size that no set here has: before anything is counted."""
     if not 2 <= size <= 256:
         raise ValueError(f"A set has 2 to 256 elements; got size={size}.")
+
+
+def _uniform(name: str, size: int, number: int, draw: Callable, valid: Callable) -> Sets:
+    """Sets of S classes, of which there are so many."""
     entropy = math.log(number)
 
     def log_prob(x: np.ndarray) -> np.ndarray:

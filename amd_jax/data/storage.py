@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from amd_jax import filesystem
-from amd_jax.data import arrays
+from amd_jax.data import arrays, files
 
 
 def root(data_dir: str | None) -> Path:
@@ -18,13 +18,13 @@ def root(data_dir: str | None) -> Path:
     Raises ValueError for a ~ where there is no home.
     """
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    folder = os.path.expanduser(data_dir or default)
-    if folder.startswith("~"):
+    folder = files.expanded(data_dir or default)
+    if str(folder).startswith("~"):
         raise ValueError(
             f"Data sets lie in {folder}, but there is no such home here. Set TFDS_DATA_DIR to a "
             "folder."
         )
-    return Path(folder).resolve()
+    return folder.resolve()
 
 
 def manual(folder: Path, name: str) -> Path:

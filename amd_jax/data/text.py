@@ -19,6 +19,7 @@ from amd_jax.data.dataset import (
     split_90_5_5,
 )
 from amd_jax.facts import TextFacts
+from amd_jax.printable import in_one_line
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,4 +123,4 @@ def load(
             f"Each split (90/5/5) needs one row of {length} characters, so the file about "
             f"{20 * length}; {path} has {len(stream)}. Use a longer file or a smaller length."
         )
-    return Text(alphabet, length, splits, crops=crops, name=file.name)
+    return Text(alphabet, length, splits, crops=crops, name=in_one_line(file.name))

@@ -9,6 +9,7 @@ import numpy as np
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.plain_report import PlainReport, held_out, write_arrays
 from amd_jax.facts import MapFacts
+from amd_jax.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 64  # of the samples, at most
@@ -97,7 +98,7 @@ class MapReport(PlainReport):
             panels["original"] = rows
         first = {title: x[:CORRECTED] for title, x in panels.items()}
         pictures.write_panels(first, self.palette, path, columns=1)
-        return [f"picture: {path}"]
+        return [f"picture: {in_one_line(path)}"]
 
     def filled(
         self,
@@ -123,7 +124,7 @@ class MapReport(PlainReport):
         array, path = (place.with_name(f"{place.name}.{end}") for end in ("npz", "png"))
         write_arrays(array, **arrays)
         pictures.write_panels(panels, self.palette, path)
-        return [f"picture: {path}", f"array: {array}"]
+        return [f"picture: {in_one_line(path)}", f"array: {in_one_line(array)}"]
 
 
 def _some(rows: np.ndarray, number: int) -> np.ndarray:

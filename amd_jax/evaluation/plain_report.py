@@ -10,6 +10,7 @@ from amd_jax import filesystem
 from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import UNUSED_SIGN, Facts
+from amd_jax.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 8  # rows on the console, at most
@@ -109,7 +110,7 @@ def written(place: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> lis
     write_arrays(array, **arrays)
     lines = [line.replace("\n", "⏎") for line in texts]
     filesystem.write(text, "".join(f"{line}\n" for line in lines).encode())
-    return [f"text: {text}", f"array: {array}"]
+    return [f"text: {in_one_line(text)}", f"array: {in_one_line(array)}"]
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from amd_jax.evaluation import likelihood, pictures
 from amd_jax.evaluation.plain_report import PlainReport, write_arrays
 from amd_jax.models.bounds import ImportanceWeighted
+from amd_jax.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
 
 CELL = 4  # pixels a side
@@ -54,7 +55,7 @@ class PointReport(PlainReport):
         write_arrays(place.with_name(f"{place.name}.npz"), samples=drawn)
         panels = {"samples of the model": shaded(counts(drawn, k))}
         pictures.write(pictures.side_by_side(panels), path)
-        return [*lines, f"picture: {path}"]
+        return [*lines, f"picture: {in_one_line(path)}"]
 
     def compared(
         self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import parallel, shards
+from amd_jax import parallel, settings, shards
 from amd_jax.learning import allocator, machine, signals, work
 from amd_jax.learning import step as steps
 from amd_jax.learning.keeping import Keeper, Nobody
@@ -57,6 +57,7 @@ def train(
     value is called before each.
     """
     check_numbers(config)
+    settings.check_float32()
     keeper = Nobody() if keeper is None else keeper
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
     devices = shards.carried(config.shards)

@@ -1,6 +1,11 @@
-"""The numbers of a config that training reads."""
+"""The numbers of a config: those that training reads, and what all of them have to be."""
+
+import numbers as numbers_
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 NUMBERS = {  # of the training loop: default and least value
@@ -16,6 +21,8 @@ NUMBERS = {  # of the training loop: default and least value
     "log_every": (20, 1),
 }
 REQUIRED = ("batch_size", "num_steps")
+LARGEST = 2**31 - 1  # of an integer: steps and sizes are counted in int32
+MOST = float(np.finfo(np.float32).max)
 LONG = {  # the cadences of a run of days: numbers(..., **LONG)
     **{"checkpoint_every": 10_000, "evaluate_every": 10_000},
     **{"evaluate_texts": 512, "log_every": 100},
@@ -33,15 +40,70 @@ def numbers(*, batch_size: int, num_steps: int, **others: float) -> ConfigDict:
     return ConfigDict(dict(batch_size=batch_size, num_steps=num_steps, **defaults | others))
 
 
+def check_values(config: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> None:
+    """Raises ValueError for a number that no computation can have, whatever it is of.
+
+    Numbers are finite in float32, and integers in int32, except a seed, which has its own rule.
+    With `defaults`, those of `get_config()`: a tuple has elements of the default's kind, and an
+    integer that is not negative there is not negative here. The loop's own numbers have their own
+    least values.
+    """
+    known = dict(_leaves(defaults or {}))
+    for name, value in _leaves(config):
+        default = known.get(name)
+        if not isinstance(value, tuple | list):
+            _check_value(name, value, default)
+            continue
+        first = default[0] if default else None
+        for element in value:
+            if isinstance(first, int) and not _is_integer(element):
+                raise ValueError(f"{name} holds integers, as {default}; got {brief(value)}.")
+            _check_value(name, element, first)
+
+
+def _check_value(name: str, value: Any, default: Any) -> None:
+    """The same of one number, or of one element of a tuple."""
+    if isinstance(value, float) and not abs(value) <= MOST:
+        raise ValueError(f"{name} must be finite in float32; got {name}={value}.")
+    if not _is_integer(value):
+        return
+    if abs(value) > LARGEST and name != "seed":
+        raise ValueError(f"{name} must be an integer below 2 ** 31; got {name}={brief(value)}.")
+    if _is_integer(default) and value < 0 <= default and name not in {*NUMBERS, *REQUIRED}:
+        raise ValueError(
+            f"{name} must be at least 0, as it is in get_config(); got {name}={value}."
+        )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers_.Integral) and not isinstance(value, bool)
+
+
+def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every number by its dotted name."""
+    for name, value in config.items():
+        if isinstance(value, Mapping | ConfigDict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def brief(value: Any) -> str:
+    """A value as it may stand in a line: of a long one the start."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
+
+
 def check_numbers(config: ConfigDict) -> None:
     """Raises ValueError unless the config has the loop's numbers, and they make sense."""
+    check_values(config)
     if missing := {*REQUIRED, *NUMBERS} - {*config}:
         raise ValueError(
             "A config starts with numbers(...) of amd_jax.learning.numbers; this one lacks "
             f"{', '.join(sorted(missing))}."
         )
     if not 0 <= config.seed < 2**32:
-        raise ValueError(f"seed must be in [0, 2 ** 32); got seed={config.seed}.")
+        raise ValueError(f"seed must be in [0, 2 ** 32); got seed={brief(config.seed)}.")
     if not 0 <= config.ema_decay < 1:
         raise ValueError(
             f"ema_decay must be in [0, 1); got ema_decay={config.ema_decay}. "

@@ -1,5 +1,6 @@
 """Optimisers, composed from optax."""
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -17,7 +18,11 @@ class Scheduled(optax.GradientTransformation):
 
 
 def scheduled(make: Callable, learning_rate: optax.Schedule, **others) -> Scheduled:
-    """The optimiser `make(learning_rate, ...)`, such as optax.adam's, with its learning rate."""
+    """The optimiser `make(learning_rate, ...)`, such as optax.adam's, with its learning rate.
+
+    Raises ValueError for one that does not begin at 0 or above.
+    """
+    _check(float(learning_rate(0)))
     init, update = make(learning_rate, **others)
     found = Scheduled(init, update)
     found.learning_rate = learning_rate
@@ -25,7 +30,13 @@ def scheduled(make: Callable, learning_rate: optax.Schedule, **others) -> Schedu
 
 
 def rise(peak: float, warmup_steps: int) -> optax.Schedule:
-    """A learning rate that rises linearly to its peak, and stays there."""
+    """A learning rate that rises linearly to its peak, and stays there.
+
+    Raises ValueError for a peak or a number of steps below 0.
+    """
+    _check(peak)
+    if warmup_steps < 0:
+        raise ValueError(f"warmup_steps must be at least 0; got warmup_steps={warmup_steps}.")
     return optax.linear_schedule(0.0, peak, warmup_steps)
 
 
@@ -57,8 +68,17 @@ def muon(matrices: float, others: float, *, warmup_steps: int, num_steps: int) -
     )
 
 
+def _check(peak: float) -> None:
+    """Raises ValueError for a learning rate that is no rate."""
+    if not 0 <= peak < math.inf:
+        raise ValueError(
+            f"A learning rate must be finite, and at least 0; got {peak}. Use such as 1e-3."
+        )
+
+
 def staircase(peak: float, decay: float, every: int) -> optax.Schedule:
     """A learning rate that is multiplied by `decay` after every so many steps, as after epochs."""
+    _check(peak)
     return optax.exponential_decay(peak, every, decay, staircase=True)
 
 

@@ -64,6 +64,8 @@ class ImportanceWeighted:
         options.check(self)
 
     def told(self, model: Model) -> str:
+        if hasattr(model, "number_of_steps"):
+            model.number_of_steps()  # ValueError in continuous time, where there is no trajectory
         return f"importance-weighted bound, k = {self.importance_samples}"
 
     def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:

@@ -1,6 +1,7 @@
 """Log-likelihood of a text read in order, with a memory that goes on from row to row."""
 
 import dataclasses
+from math import prod
 from typing import Any
 
 import jax
@@ -67,15 +68,20 @@ class LongMemory:
         given = {name: getattr(self, name) for name in names}
         return network.clone(**{n: value for n, value in given.items() if value is not None})
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
-        """Nats of all rows (N, ...), in order: (N,)."""
-        network, rows = self.network(model), -(-len(x) // self.streams)
-        size = rows * x[0].size  # of a stream
-        if network.memory > size:
+    def size(self, model: Any, shape: tuple[int, ...]) -> int:
+        """Tokens of a stream of rows (N, ...); ValueError for less than the memory has."""
+        memory, size = self.network(model).memory, -(-shape[0] // self.streams) * prod(shape[1:])
+        if memory > size:
             raise ValueError(
-                f"The memory must not be longer than the text; got memory={network.memory} and "
+                f"The memory must not be longer than the text; got memory={memory} and "
                 f"{self.streams} x {size} tokens. Evaluate more rows, or use --memory={size}."
             )
+        return size
+
+    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+        """Nats of all rows (N, ...), in order: (N,)."""
+        network, size = self.network(model), self.size(model, x.shape)
+        rows = size // x[0].size
         text = jnp.pad(x.reshape(-1), (0, self.streams * size - x.size)).reshape(self.streams, -1)
         nats = _of_streams(network, {"params": params["network"]}, text)
         nats = nats.reshape(self.streams * rows, -1).sum(axis=-1)[: len(x)]

@@ -131,10 +131,11 @@ def _leak(
 
     Shaken, because zero-initialised layers hide every path. One position per row.
     """
-    shaken = _shaken(network, rng)
+    rng_noise, rng_place = jax.random.split(rng)
+    shaken = _shaken(network, rng_noise)
     flat = x.reshape(x.shape[0], -1)
     row = jnp.arange(flat.shape[0])
-    place = jax.random.randint(rng, row.shape, 0, flat.shape[1])
+    place = jax.random.randint(rng_place, row.shape, 0, flat.shape[1])
     changed = flat.at[row, place].set((flat[row, place] + 1) % classes)
     t = jnp.full(x.shape[0], 0.5)
     before, after = (

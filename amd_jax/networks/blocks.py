@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from amd_jax.networks import embeddings
-from amd_jax.networks.precision import Dense
+from amd_jax.networks.precision import Dense, Dropout
 from amd_jax.networks.primitives.attention import attention
 from amd_jax.networks.primitives.depthwise import depthwise
 from amd_jax.networks.primitives.matmul import at_least_single, dense_dot_general
@@ -105,7 +105,7 @@ class Block(nn.Module):
         if self.heads:
             attended, cache = rotary_attention(qkv, self.heads, self.causal, cache, p)
             wide = jnp.concatenate([attended, wide], axis=-1)
-        wide = nn.Dropout(self.dropout, deterministic=False)(wide)
+        wide = Dropout(self.dropout, deterministic=False)(wide)
         back = Linear(width, kernel_init=zeros, name="back")(wide)
         h = (h + (1 + gate) * back).astype(h.dtype)
         return h if cache is None else (h, cache)

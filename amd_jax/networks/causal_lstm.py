@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from amd_jax.networks.blocks import check_counts, check_sizes, logits
 from amd_jax.networks.causal_transformer import shifted
-from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.precision import Dropout, compute_dtype
 from amd_jax.networks.recurrent import LSTM
 from amd_jax.types import Array
 
@@ -55,5 +55,5 @@ class CausalLSTM(nn.Module):
                 states.append(state)
             else:
                 h = lstm(table, tokens) if i == 0 else lstm(h)
-            h = nn.Dropout(self.dropout, deterministic=not train)(h)
+            h = Dropout(self.dropout, deterministic=not train)(h)
         return logits(h, self.num_classes, self.log_frequencies), tuple(states)

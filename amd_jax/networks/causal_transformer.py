@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, gelu, logits, rms_norm
-from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Rows
 from amd_jax.types import Array
@@ -74,7 +74,7 @@ class CausalTransformer(nn.Module):
             heads=self.heads,
             expansion=self.expansion,
             activation=gelu(self.exact_gelu),
-            dropout=self.dropout if train else 0.0,
+            dropout=dropout_of(self.dropout, train),
         )
         kept = []
         for i in range(self.blocks):

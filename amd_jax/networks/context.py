@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from amd_jax.networks.blocks import check_counts
+from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.lstm import Linear, gelu
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.recurrent import bidirectional
@@ -34,6 +34,7 @@ class ContextLSTM(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for tokens x; `train` changes nothing."""
         del train
+        check_sizes(width=self.width, context=self.context)
         check_counts(layers=self.layers)
         table = _table(self.num_classes, self.width).embedding
         h = bidirectional(table.astype(compute_dtype(self.dtype)), self.width, 0, rows=x)
@@ -58,6 +59,7 @@ class PointwiseContext(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """The outputs for tokens x (B, ...); `train` changes nothing."""
         del train
+        check_sizes(width=self.width, context=self.context)
         check_counts(layers=self.layers)
         h = _table(self.num_classes, self.width)(x).astype(compute_dtype(self.dtype))
         for i in range(self.layers):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from amd_jax.networks.blocks import check_counts, check_sizes
-from amd_jax.networks.precision import Conv, Dense, compute_dtype
+from amd_jax.networks.precision import Conv, Dense, Dropout, compute_dtype, dropout_of
 from amd_jax.networks.primitives.convolution import conv_general_dilated
 from amd_jax.networks.primitives.recompute import recomputed
 
@@ -44,7 +44,7 @@ class DenseNet(nn.Module):
                 "Use nn.Dense layers where there are none."
             )
         h = Dense(self.width, name="in")(x.astype(compute_dtype(self.dtype)))
-        dropout = self.dropout if train else 0.0
+        dropout = dropout_of(self.dropout, train)
         for i in range(self.blocks):
             block = functools.partial(DenseNet._block, i=i, dropout=dropout)
             h = recomputed(block, self.remat)(self, h)
@@ -70,6 +70,6 @@ class _Layer(nn.Module):
     @nn.compact
     def __call__(self, h: Array) -> Array:
         h = nn.relu(Dense(h.shape[-1], name="mix")(h))
-        h = nn.Dropout(self.dropout, deterministic=False)(h)
+        h = Dropout(self.dropout, deterministic=False)(h)
         windows, how = (3,) * (h.ndim - 2), conv_general_dilated
         return nn.relu(Conv(self.growth, windows, conv_general_dilated=how, name="conv")(h))

@@ -19,6 +19,7 @@ from amd_jax.networks.blocks import (
     time_features,
     told,
 )
+from amd_jax.networks.precision import dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Taps
 
@@ -66,10 +67,10 @@ class Hollow(nn.Module):
         `known`, bool (B, L), is heeded with `sees_known`; nothing is known unless it is given.
         """
         check_sizes(width=self.width, blocks=self.blocks, join_width=self.join_width)
-        check_sizes(taps=self.taps, dilations=len(self.dilations))
+        check_sizes(taps=self.taps, dilations=min(self.dilations, default=0))
         check_counts(blocks=self.blocks, join_blocks=self.join_blocks, taps=self.taps)
         time = time_features(t)
-        dropout = self.dropout if train else 0.0
+        dropout = dropout_of(self.dropout, train)
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
         known = told(x_t, known) if self.sees_known else None
         past = self.tower("past", x_t, known, time, block)

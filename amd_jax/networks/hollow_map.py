@@ -20,7 +20,7 @@ from amd_jax.networks.blocks import (
     time_features,
     told,
 )
-from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.recompute import recomputed
 
@@ -66,10 +66,11 @@ class HollowMap(nn.Module):
         `known`, bool (B, H, W), is heeded with `sees_known`; nothing is known unless it is given.
         """
         check_sizes(width=self.width, window=self.window, join_width=self.join_width)
+        check_sizes(dilations=min(self.dilations, default=1))
         check_counts(join_blocks=self.join_blocks)
         check_counts(WIDEST, window=self.window)
         time = time_features(t)
-        dropout = self.dropout if train else 0.0
+        dropout = dropout_of(self.dropout, train)
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
         tokens = embeddings.one_hots(x_t, self.num_classes, compute_dtype(self.dtype))
         if self.sees_known:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from amd_jax.networks.blocks import Embed, check_counts, gelu, uniform
 from amd_jax.networks.embeddings import sinusoid
-from amd_jax.networks.precision import Dense, compute_dtype
+from amd_jax.networks.precision import Dense, Dropout, compute_dtype, dropout_of
 from amd_jax.networks.primitives.attention import linear_attention, window_attention
 from amd_jax.networks.primitives.matmul import dense_dot_general
 from amd_jax.networks.primitives.recompute import recomputed
@@ -47,7 +47,7 @@ class Block(nn.Module):
     def __call__(self, h: Array) -> Array:
         """One block; the first `local_heads` heads look around, the others look everywhere."""
         dim = h.shape[-1]
-        drop = nn.Dropout(self.dropout, deterministic=False)
+        drop = Dropout(self.dropout, deterministic=False)
         norm = functools.partial(recomputed(nn.LayerNorm, cpu_only=True), 1e-5, h.dtype)
         a = norm(name="norm_attn")(h)
         qkv = _dense(3 * dim, dim, "qkv", use_bias=False)(a)
@@ -105,7 +105,7 @@ class LinearTransformer(nn.Module):
             self.heads,
             self.local_heads,
             self.window,
-            self.dropout if train else 0.0,
+            dropout_of(self.dropout, train),
             self.exact_gelu,
         )
         for j in range(self.depth):

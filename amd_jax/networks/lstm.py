@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from amd_jax.networks import blocks
 from amd_jax.networks.blocks import check_counts, check_sizes
-from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.recurrent import LSTM, bidirectional
@@ -42,13 +42,14 @@ class StepFeatures(nn.Module):
         """Of all steps; or with p () of that step alone, given as v (B, C): (B, features // 2)."""
         if self.features < 8:
             raise ValueError(f"StepFeatures needs features >= 8; got features={self.features}.")
+        rate = dropout_of(self.dropout, train)
         places = self.features // 8
         turns = (v[..., None] * 2.0 ** jnp.arange(self.octaves)).reshape(*v.shape[:-1], -1)
         v = jnp.concatenate([v, jnp.sin(turns), jnp.cos(turns)], axis=-1).astype(v.dtype)
         e = gelu(Linear(self.features // 2, name="wide")(v))
         e = gelu(Linear(self.features // 2 - places, name="narrow")(e))
-        if train and self.dropout:  # not rescaled
-            keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.dropout, e.shape[:-1])
+        if rate:  # not rescaled
+            keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - rate, e.shape[:-1])
             e = jnp.where(keep[..., None], e, 0.0)
         code = self._code(e.shape[1] if p is None else None, places)
         code = code if p is None else jax.lax.dynamic_index_in_dim(code, p, keepdims=False)

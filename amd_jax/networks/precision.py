@@ -23,6 +23,18 @@ def compute_dtype(name: str) -> jnp.dtype:
     return jnp.dtype(name)
 
 
+def check_dropout(rate: float) -> None:
+    """Raises ValueError for a share outside [0, 1)."""
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout must be in [0, 1); got dropout={rate}.")
+
+
+def dropout_of(rate: float, train: bool) -> float:
+    """The rate where one trains, else 0; ValueError for a share outside [0, 1), in both cases."""
+    check_dropout(rate)
+    return rate if train else 0.0
+
+
 def _cast_kernel(x, kernel, bias, dtype):
     """What a layer of linen does with its dtypes before it computes."""
     del dtype
@@ -37,6 +49,15 @@ class Dense(nn.Dense):
     def __call__(self, x: Array) -> Array:
         """X @ kernel + bias: (..., C) -> (..., features)."""
         return super().__call__(x).astype(x.dtype)
+
+
+class Dropout(nn.Dropout):
+    """`nn.Dropout` of a rate in [0, 1)."""
+
+    def __call__(self, inputs: Array, deterministic: bool | None = None, **how) -> Array:
+        """The input without some of it; ValueError for any other rate."""
+        check_dropout(self.rate)
+        return super().__call__(inputs, deterministic, **how)
 
 
 class Conv(nn.Conv):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from amd_jax.networks import blocks
 from amd_jax.networks.blocks import Cache
+from amd_jax.networks.precision import Dropout
 from amd_jax.networks.primitives.attention import MASKED, softmax
 from amd_jax.types import Array
 
@@ -39,8 +40,8 @@ class RelativeBlock(nn.Module):
         self.back = Linear(self.width, use_bias=True)
         norm = functools.partial(nn.LayerNorm, 1e-5, param_dtype=jnp.float32)
         self.norms = [norm(dtype=self.dtype) for _ in range(2)]
-        self.drop = nn.Dropout(self.dropout)
-        self.drop_weights = nn.Dropout(self.attention_dropout)
+        self.drop = Dropout(self.dropout)
+        self.drop_weights = Dropout(self.attention_dropout)
 
     def __call__(
         self,

@@ -29,6 +29,7 @@ class SetTransformer(nn.Module):
         """The parameters for v (B, L, C), the channels that condition; `train` changes nothing."""
         del train
         check_sizes(channels=self.channels, components=self.components, heads=self.heads)
+        check_sizes(width=self.width)
         check_counts(blocks=self.blocks)
         if self.width % self.heads:
             raise ValueError(

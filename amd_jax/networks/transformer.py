@@ -15,6 +15,7 @@ from amd_jax.networks.blocks import (
     time_features,
     told,
 )
+from amd_jax.networks.precision import dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Taps
 
@@ -60,7 +61,7 @@ class Transformer(nn.Module):
             heads=self.heads,
             expansion=self.expansion,
             activation=gelu(self.exact_gelu),
-            dropout=self.dropout if train else 0.0,
+            dropout=dropout_of(self.dropout, train),
         )
         for i in range(self.blocks):
             h = block(name=f"block_{i}")(h, time)

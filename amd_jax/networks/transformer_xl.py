@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.causal_transformer import shifted
 from amd_jax.networks.embeddings import distances
-from amd_jax.networks.precision import compute_dtype
+from amd_jax.networks.precision import Dropout, compute_dtype
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.relative import RelativeBlock, small
 from amd_jax.networks.taps import read
@@ -54,6 +54,7 @@ class TransformerXL(nn.Module):
 
     def setup(self):
         check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, segment=self.segment)
+        check_sizes(inner=self.inner)
         check_counts(blocks=self.blocks)
         self._check_numbers()
         self.embed = self.param("embed", small, (self.num_classes, self.width))
@@ -64,7 +65,7 @@ class TransformerXL(nn.Module):
         names = ("width", "heads", "inner", "pre_norm", "dropout", "attention_dropout")
         numbers = {name: getattr(self, name) for name in names} | {"dtype": self._dtype}
         self.layers = RelativeBlock(**numbers)
-        self.drop = nn.Dropout(self.dropout)
+        self.drop = Dropout(self.dropout)
 
     @property
     def _dtype(self) -> jnp.dtype:

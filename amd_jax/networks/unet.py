@@ -6,7 +6,7 @@ import numpy as np
 
 from amd_jax.networks.blocks import Embed, Linear, check_sizes, uniform
 from amd_jax.networks.embeddings import sinusoid
-from amd_jax.networks.precision import Conv, Dense, compute_dtype
+from amd_jax.networks.precision import Conv, Dense, Dropout, compute_dtype
 from amd_jax.networks.primitives.attention import softmax
 from amd_jax.networks.primitives.convolution import conv_general_dilated
 from amd_jax.networks.primitives.depthwise import shift
@@ -49,7 +49,7 @@ class UNet(nn.Module):
         last = len(widths) - 1
         for i, width in enumerate(widths):
             h = self._block(width, f"down_{i}_first")(h, time)
-            h = nn.Dropout(self.dropout, deterministic=not train)(h)
+            h = Dropout(self.dropout, deterministic=not train)(h)
             h = self._block(width, f"down_{i}_second")(h, time)
             h = self._attention(f"down_{i}_attention")(h)
             seen.append(h)

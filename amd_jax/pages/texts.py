@@ -5,18 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from amd_jax.printable import in_one_line, shown
+
+__all__ = ["LIMIT", "Piece", "cut", "in_one_line", "marked", "marks", "shown"]
+
 LIMIT = 20_000  # characters of one text on a page
-SURROGATE = "\ufffd"
-PICTURES = 0x2400  # of the control characters, in their order
-FORMATS = {0x061C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
-SIGNS = {
-    **{code: PICTURES + code for code in range(0x20) if chr(code) not in "\n\t"},
-    **dict.fromkeys(range(0x7F, 0xA0), SURROGATE),
-    **{0x7F: 0x2421},
-    **dict.fromkeys(range(0xD800, 0xE000), SURROGATE),
-    **dict.fromkeys(FORMATS, SURROGATE),  # they would turn round what stands after them
-}
-ONE_LINE = {ord("\n"): "⏎", ord("\t"): "␉"}
 
 
 class Piece(NamedTuple):
@@ -24,19 +17,6 @@ class Piece(NamedTuple):
 
     text: str
     mark: str
-
-
-def shown(text: object) -> str:
-    """A text as a page can hold it: a sign in the place of each control character and surrogate.
-
-    Line ends and tabs stay. Letters of any script stay, from right to left too.
-    """
-    return str(text).translate(SIGNS)
-
-
-def in_one_line(text: str) -> str:
-    """A text as `shown`, with signs for line ends and tabs as well."""
-    return shown(text).translate(ONE_LINE)
 
 
 def cut(text: str, limit: int = LIMIT) -> str:

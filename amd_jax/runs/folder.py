@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from amd_jax import filesystem
+from amd_jax import filesystem, settings
 from amd_jax.facts import tuples
 from amd_jax.runs import documents, lock
 from amd_jax.runs.documents import Place
@@ -34,6 +34,7 @@ class Contents(NamedTuple):
     facts: dict[str, Any]
     source: str  # of the experiment file; empty if there is none
     digests: dict[str, str]  # of its data, by split
+    settings: dict[str, Any]  # of JAX, that its numbers depend on; an old run knows none
 
 
 def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bool = False) -> str:
@@ -66,6 +67,7 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
         "python": sys.version.split()[0],
         "versions": versions(),
         "digests": mine.digests,
+        "settings": mine.settings,
     }
     try:
         documents.write_json(workdir / "run.json", notes)
@@ -123,6 +125,9 @@ def _check_same(workdir: Path, mine: Contents, extend: bool) -> None:
         raise refuse(f"another config: {'; '.join(differing)}", way_out)
     if differ(mine.source, theirs.source):
         raise refuse("another version of the experiment file")
+    if differing := settings.differences(theirs.settings, mine.settings):
+        what = f"other settings of JAX: {'; '.join(differing)}"
+        raise refuse(what, "Set them as they were, or give")
     check_data(workdir, theirs, mine)
 
 
@@ -145,9 +150,8 @@ def contents(workdir: str | Path) -> Contents:
     notes, folder = read_notes(workdir), documents.at(workdir)
     config = documents.read_json(folder / "config.json", {"num_steps": int})
     facts = documents.read_json(folder / "facts.json", {"kind": str})
-    return Contents(
-        tuples(config), facts, documents.text(folder / "experiment.py"), notes["digests"]
-    )
+    source, kept = documents.text(folder / "experiment.py"), notes.get("settings") or {}
+    return Contents(tuples(config), facts, source, notes["digests"], kept)
 
 
 def read_notes(workdir: str | Path) -> dict[str, Any]:
@@ -155,7 +159,8 @@ def read_notes(workdir: str | Path) -> dict[str, Any]:
     folder = documents.at(workdir)
     if not (folder / "config.json").exists() and not has_checkpoint(workdir):
         raise ValueError(f"There is no run in {workdir}. Train one first.")
-    notes = documents.read_json(folder / "run.json", {"format": int, "run": str, "digests": dict})
+    kinds = {"format": int, "run": str, "digests": dict, "settings": dict | None}
+    notes = documents.read_json(folder / "run.json", kinds)
     if notes["format"] > FORMAT:
         raise ValueError(
             f"{workdir} was written by a newer version of amd_jax (format {notes['format']}; this "

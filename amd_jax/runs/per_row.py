@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amd_jax.runs import documents
+from amd_jax import filesystem
 from amd_jax.runs.documents import Place
 
 NAME = "per_row.npz"
@@ -27,7 +27,7 @@ def write(workdir: Path, arrays: Mapping[str, np.ndarray]) -> None:
         return
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
-    documents.write(workdir / NAME, file.getvalue())
+    filesystem.write(workdir / NAME, file.getvalue())
 
 
 def look(workdir: Place) -> tuple[dict[str, np.ndarray], str]:

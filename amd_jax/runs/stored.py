@@ -13,12 +13,14 @@ import orbax.checkpoint as ocp
 from tqdm import tqdm
 
 from amd_jax import memory
+from amd_jax.printable import in_one_line
 from amd_jax.runs import folder as folders
 from amd_jax.runs import leak, record
 from amd_jax.runs.documents import Place
 
 leak.mend()
 PATTERNS = "[]*?\\:"
+SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))  # as which Python has other bytes
 
 
 def inspected(folder: Place, run: str) -> tuple[dict[int, dict], dict[int, str]]:
@@ -76,8 +78,11 @@ def _item(step: Path, name: str, note: dict, template: Any) -> Any:
 
 
 def literal(folder: Path) -> Path:
-    """A path of the folder without what Orbax or tensorstore take for a pattern, or a bucket."""
-    if not set(PATTERNS) & set(str(folder)):
+    """A path of the folder without what Orbax or tensorstore take for a pattern, or a bucket.
+
+    Nor with bytes that are no UTF-8, which they cannot read.
+    """
+    if not any(sign in PATTERNS or sign in SURROGATES for sign in str(folder)):
         return folder
     return Path(_link(folder).name) / "checkpoints"
 
@@ -121,4 +126,4 @@ def brief(error: BaseException) -> str:
 
 def say(line: str) -> None:
     """Prints a line on stderr without breaking a progress bar."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(in_one_line(line), file=sys.stderr)

@@ -65,6 +65,10 @@ def idf(
     """
     if levels < 1:
         raise ValueError(f"An integer flow has 1 level or more; got levels={levels}.")
+    if not 1 <= share <= 4 * channels:
+        raise ValueError(
+            f"A coupling moves one of 1 to {4 * channels} channels; got share={share}."
+        )
     parts: list[Transform] = []
     for level in range(levels):
         if level:

@@ -102,6 +102,11 @@ class DiscretizedLogistic:
     unit: float = 1.0  # so many integers; the scale at theta = 0
     num_parameters = 2
 
+    def __post_init__(self):
+        """Raises ValueError for a scale that is not above 0."""
+        if not self.unit > 0:
+            raise ValueError(f"unit must be above 0; got unit={self.unit}.")
+
     def log_prob(self, theta: Array, z: Array) -> Array:
         log_rate = jnp.minimum(-theta[..., 1] - math.log(self.unit), STEEPEST)
         rate = jnp.exp(log_rate)

@@ -8,9 +8,9 @@ import webbrowser
 from collections.abc import Sequence
 
 import amd_jax
-from amd_jax.learning import allocator
+from amd_jax.printable import in_one_line
 
-from .. import flags
+from .. import command_line, flags
 from ..flags import Asked, Flag
 from .work import Work
 
@@ -30,8 +30,8 @@ EXTRA = (
 
 def main(argv: Sequence[str]) -> None:
     """Loads a model and serves its page, until Ctrl-C."""
-    if {"--help", "-h", "--helpfull", "--helpshort"} & {*argv}:
-        print(usage(argv[0]))
+    arguments = "--pretrained=NAME | --workdir=FOLDER"
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, FLAGS)):
         return
     asked = flags.read(argv[1:], FLAGS)
     flags.finish(asked, FLAGS)
@@ -48,20 +48,18 @@ def serve(asked: Asked) -> None:
     try:
         import uvicorn
 
-        from . import server
+        from . import connections, server
     except ModuleNotFoundError as error:
         raise ValueError(EXTRA.format(str(error.name).partition(".")[0])) from error
-    allocator.keep_pages()  # before JAX makes its threads
-    amd_jax.check_backend()
+    command_line.start_jax()
     with listening(asked.host, asked.port) as door:
         work = load(asked)
         app = server.app(work, only_local=is_local(asked.host))
         address = address_of(asked.host, door.getsockname()[1])
-        print(f"{work.name}: {address} (Ctrl-C ends it)", flush=True)
+        print(f"{in_one_line(work.name)}: {address} (Ctrl-C ends it)", flush=True)
         if asked.open:
             webbrowser.open(address)
-        options = {"log_level": "critical", "lifespan": "off", "timeout_graceful_shutdown": 1}
-        uvicorn.Server(uvicorn.Config(app, **options)).run([door])
+        uvicorn.Server(connections.config(app)).run([door])
 
 
 def check_source(asked: Asked) -> None:
@@ -82,7 +80,7 @@ def load(asked: Asked) -> Work:
     if "://" not in asked.workdir:  # `load_run` says so itself of one that is elsewhere
         file = os.path.join(asked.workdir, "experiment.py")
         if os.path.isfile(file):
-            print(f"{file} is executed", flush=True)
+            print(f"{in_one_line(file)} is executed", flush=True)
     run, params = amd_jax.load_run(asked.workdir, best=asked.best)
     return Work(_last(asked.workdir), run.model, params, run.facts)
 
@@ -124,13 +122,3 @@ def is_local(host: str) -> bool:
 def address_of(host: str, port: int) -> str:
     """What to type into a browser."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def usage(command: str) -> str:
-    """What --help prints."""
-    shown = "python -m experiments.demo" if command.endswith(".py") else command
-    lines = [f"{shown} --pretrained=NAME | --workdir=FOLDER [flags]", ""]
-    for flag in FLAGS:
-        default = "" if flag.default in (None, False) else f" Default: {flag.default}."
-        lines.append(f"  --{flag.name:12s} {flag.help}{default}")
-    return "\n".join(lines)

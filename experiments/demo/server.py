@@ -29,6 +29,7 @@ from .work import Message, Work
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 LARGEST = 1 << 20  # bytes of a request
+BODY_SECONDS = 20.0  # for all of them
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
@@ -94,10 +95,14 @@ def file_of(path: str) -> Callable:
 async def sent(request: Request) -> dict[str, Any] | str:
     """What a request asks for; or a line on what is wrong with it."""
     found = b""
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > LARGEST:
-            return f"A request has at most {LARGEST:,} bytes. Give less at a time."
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                found += chunk
+                if len(found) > LARGEST:
+                    return f"A request has at most {LARGEST:,} bytes. Give less at a time."
+    except TimeoutError:
+        return f"A request is sent within {BODY_SECONDS:.0f} seconds. Send it again."
     try:
         asked = json.loads(found)
     except (ValueError, RecursionError):
@@ -113,21 +118,45 @@ async def answered(
 ) -> AsyncIterator[str]:
     """The messages of one piece of work, a line of JSON each, once it has its turn.
 
-    Whatever fails becomes a message of its own: a line for who has the page, and a traceback on
-    the console for what is not theirs to mend.
+    They wait here for whoever reads slowly: a turn lasts as long as the work. Whatever fails
+    becomes a message of its own: a line for who has the page, and a traceback on the console for
+    what is not theirs to mend.
     """
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    working = asyncio.create_task(worked(line, worker, begin, asked, lines.put_nowait))
+    try:
+        while found := await lines.get():
+            yield found
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+
+
+async def worked(
+    line: Line,
+    worker: ThreadPoolExecutor,
+    begin: Callable[[dict], Iterator[Message]],
+    asked: dict[str, Any] | str,
+    put: Callable[[str], None],
+) -> None:
+    """Puts the messages of one piece of work where they are read, and "" at the end."""
     try:
         if isinstance(asked, str):
             raise ValueError(asked)
         messages = begin(asked)
         with line.place() as ticket:
             async for before in line.before(ticket):
-                yield _line({"kind": "waiting", "before": before})
+                put(_line({"kind": "waiting", "before": before}))
             turn = asyncio.get_running_loop().run_in_executor
             while message := await turn(worker, next, messages, None):
-                yield _line(message)
+                put(_line(message))
     except Exception as error:
-        yield _line({"kind": "error", "line": told(error)})
+        put(_line({"kind": "error", "line": told(error)}))
+    put("")
+
+
+def _line(message: Message) -> str:
+    return json.dumps(message) + "\n"
 
 
 def told(error: Exception) -> str:
@@ -137,10 +166,6 @@ def told(error: Exception) -> str:
     traceback.print_exception(error)
     first = (str(error).splitlines() or [""])[0]
     return f"This failed: {type(error).__name__}: {first:.200}. The console has more."
-
-
-def _line(message: Message) -> str:
-    return json.dumps(message) + "\n"
 
 
 class Stream(StreamingResponse):

@@ -4,6 +4,7 @@ import contextlib
 import io
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import command_line, run
@@ -35,14 +36,20 @@ class Result(NamedTuple):
 
 def command(*arguments: str) -> Result:
     """Runs a command as a process of its own would."""
-    argv, ending = ["experiments.run", *map(str, arguments)], None
-    if not any(argument.startswith("--mode") for argument in argv):
-        argv.append("--noreport")  # pages take seconds; test_report.py is about them
+    given = list(map(str, arguments))
+    if not any(argument.startswith("--mode") for argument in given):
+        given.append("--noreport")  # pages take seconds; test_report.py is about them
+    return ended(run.main, "experiments.run", *given)
+
+
+def ended(main: Callable[[list[str]], None], *argv: str) -> Result:
+    """Runs the main function of any command, as its process would: argv[0] is its name."""
+    argv, ending = list(argv), None
     printed = io.TextIOWrapper(io.BytesIO(), "utf-8")
     known, sys.argv = sys.argv, argv  # which the run keeps
     try:
         with contextlib.redirect_stdout(printed):
-            command_line.run(run.main, argv)
+            command_line.run(main, argv)
     except SystemExit as stop:
         ending = stop.code
     finally:

@@ -7,10 +7,10 @@ the run by relative paths, with the workdir that they have by default.
 import pathlib
 import subprocess
 
-from tests.experiments.command import ROOT, SMALL, command
+from tests.experiments.command import ROOT, SMALL, command, ended
 from tests.runs.process import cache, python
 
-__all__ = ["QUICK", "RUN", "SMALL", "command", "experiments", "finished", "start"]
+__all__ = ["QUICK", "RUN", "SMALL", "command", "ended", "experiments", "finished", "start"]
 
 QUICK = "--config=experiments/quickstart.py"
 RUN = pathlib.Path("runs/quickstart")

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from experiments.demo import server
+from experiments.demo import connections, server
 from tests import browser
 from tests.experiments.demo import works
 from tests.faults.sending import finished
@@ -30,8 +30,7 @@ WORKS = {
 def served(shown):
     """The address of a demo within this process."""
     with socket.create_server(("127.0.0.1", 0)) as door:
-        options = {"log_level": "warning", "lifespan": "off", "timeout_graceful_shutdown": 1}
-        running = uvicorn.Server(uvicorn.Config(server.app(shown), **options))
+        running = uvicorn.Server(connections.config(server.app(shown)))
         thread = threading.Thread(target=running.run, args=([door],))
         thread.start()
         try:

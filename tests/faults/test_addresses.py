@@ -1,0 +1,97 @@
+"""Addresses (gs://...) where a path of this machine is needed: one line, nothing is written."""
+
+import shutil
+
+import pytest
+
+from amd_jax.data import digits, maps, storage, text
+from experiments import compare, demo, known_answers, run, table4
+from experiments import report as reports
+from tests.experiments.command import OWN
+from tests.faults.sending import QUICK, RUN, SMALL, command, ended
+
+HERE = "files are read and written on this machine, not at an address"
+DATA = "Data are read from this machine; got the address"
+FARAWAY = "Files are read from this machine, or from gs:// or s3://; got"
+ADDRESSES = ["gs://b/c", "s3://b/c", "hdfs://b/c", "file:///tmp/x", "https://b/c", "GS://b"]
+MODES = ["sample", "report", "export", "correct", "edit", "infill"]
+MAINS = {
+    **{"compare": (compare.main, ["own_text", "own_text_masked"]), "table4": (table4.main, [])},
+    **{"known_answers": (known_answers.main, []), "report": (reports.main, [])},
+}
+SENT = {  # arguments of a command -> what is said
+    ("run", QUICK, *SMALL, "--output=gs://b/c"): HERE,
+    ("run", QUICK, "--mode=edit", "--input=gs://b/c.txt"): HERE,
+    ("run", QUICK, *SMALL, "--workdir=hdfs://b/c"): "Training writes to a folder of this machine",
+    ("run", QUICK, "--mode=sample", "--workdir=hdfs://b/c"): FARAWAY,
+    ("run", QUICK, *SMALL, "--init_from=hdfs://b/c"): FARAWAY,
+    ("run", "--config=hdfs://b/c.py"): FARAWAY,
+    ("run", "--pretrained=hdfs://b/c", "--mode=sample"): FARAWAY,
+    **{("run", OWN, f"--config.data.path={at}"): DATA for at in ("gs://b/c.txt", "file:///x")},
+    ("run", "--config=own_maps", "--config.data.path=s3://b/maps"): DATA,
+    ("run", "--config=digits_idf", "--config.data.path=http://b/c.csv.gz"): DATA,
+    **{(name, "--workdir=gs://b/c"): HERE for name in ("compare", "table4", "known_answers")},
+    ("compare", "--config.data.path=gs://b/c.txt"): DATA,
+    ("table4", "--rows=diffusion", "--config.data.path=gs://b/c"): DATA,
+    ("report", "--output=s3://b/c.html"): HERE,
+    ("report", "hdfs://b/c"): FARAWAY,
+    ("demo", "--workdir=hdfs://b/c", "--port=0"): FARAWAY,
+    ("demo", "--pretrained=hdfs://b/c", "--port=0"): FARAWAY,
+}
+
+
+@pytest.fixture(autouse=True)
+def untouched(place):
+    """Nothing is written where the test works, such as a folder `gs:`."""
+    before = sorted(place.rglob("*"))
+    yield
+    assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", SENT, ids=lambda given: " ".join((given[0], given[-1])))
+def test_an_address(arguments, said):
+    name, *given = arguments
+    main, first = (MAINS | {"run": (run.main, []), "demo": (demo.main, [])})[name]
+    seen = ended(main, f"experiments.{name}", *first, *given).error
+    said(f"{name} {given[-1]}", SENT[arguments], seen)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_output_at_an_address(address, said):
+    seen = command(QUICK, "--mode=sample", f"--output={address}").error
+    said(f"sample --output={address}", HERE, seen)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_output_of_a_mode_at_an_address(mode, said):
+    seen = command(QUICK, f"--mode={mode}", "--output=gs://b/c").error
+    said(f"{mode} --output=gs://b/c", HERE, seen)
+
+
+LOADS = {"text": text.load, "maps": maps.load, "digits": digits.load, "TFDS": storage.root}
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_data_at_an_address(name, report, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", "gs://b/tfds")
+    with pytest.raises(ValueError, match=DATA) as found:
+        LOADS[name](*([None] if name == "TFDS" else ["gs://b/c"]))
+    report(f"data of {name} at gs://b/c", DATA, found.value)
+
+
+@pytest.mark.parametrize("output", ["", ".", "/", "runs"])
+def test_an_output_that_is_no_file(output, made, place, said):
+    (place / "runs").mkdir()
+    seen = ended(reports.main, "experiments.report", str(made / RUN), f"--output={output}").error
+    said(f"report --output={output}", "A page ", seen)
+    (place / "runs").rmdir()
+
+
+def test_a_folder_that_is_called_as_an_address_begins(made, place, report):
+    """A path of this machine may hold colons."""
+    out = place / "gs:" / "b"
+    workdir = f"--workdir={made}/runs/quickstart"
+    seen = command(workdir, "--mode=sample", "--steps=1", "--num_samples=1", "--output=gs:/b")
+    report("--output=gs:/b", "the samples are in gs:/b", seen.out.splitlines()[-1])
+    assert {path.name for path in out.iterdir()} == {"samples_seed0.npz", "samples_seed0.txt"}
+    shutil.rmtree(place / "gs:")

@@ -1,0 +1,137 @@
+"""Names of files with control characters: no terminal and no page gets these as they are."""
+
+import pathlib
+import re
+import shutil
+
+import pytest
+
+from amd_jax.printable import in_one_line
+from amd_jax.runs import stored
+from experiments import compare, run
+from experiments import report as report_
+from tests.faults.sending import RUN, SMALL, command, ended
+
+NAMES = {
+    "an escape": "a\x1b[31mb",
+    "a screen that is cleared": "\x1b[2J\x1b[H",
+    "a title": "\x1b]0;x\x07",
+    "an 8-bit escape": "a\x9b31m",
+    "a line": "a\nerror: all is lost",
+    "a carriage return": "a\rb",
+    "a backspace": "a\x08\x08b",
+    "a tab": "a\tb",
+    "right to left": "a\u202etxt.exe",
+    "isolates": "a\u2067b\u2069",
+    "a mark": "a\u200fb",
+    "a line of Unicode": "a\u2028b",
+    "no utf-8": "a\udcffb",
+}
+RAW = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def shown(text: str) -> str:
+    """A text, which a terminal can show: all but line ends and tabs is printable."""
+    assert not RAW.search(text), repr(text)
+    return text
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "flag", ["--workdir={}", "--config={}.py", "--pretrained=./{}", "--config.data.path={}"]
+)
+def test_a_name_in_an_error(name, flag, place, report):
+    own = "--config=experiments/own_text.py"
+    first = [own] if "path" in flag else ["--mode=sample"]
+    seen = command(*first, flag.format(NAMES[name])).error
+    report(f"{flag}: {name}", "one line that can be shown", seen)
+    assert in_one_line(NAMES[name]) in shown(seen)
+
+
+SAMPLE = ("--steps=1", "--num_samples=1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_is_printed(name, made, place, report, capsys):
+    """Where samples are written, and where a checkpoint is set aside."""
+    shutil.copytree(made / "runs" / "quickstart", place / NAMES[name])
+    (place / NAMES[name] / "checkpoints" / "6" / "record.json").write_text("")
+    found = command(f"--workdir={NAMES[name]}", "--mode=sample", *SAMPLE)
+    said = shown(capsys.readouterr().err)
+    report(f"samples in {name}", "paths that can be shown", found.out.splitlines()[-1])
+    assert found.ending is None
+    assert f"text: {in_one_line(NAMES[name])}/samples_seed0.txt\n" in shown(found.out)
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["an escape", "a line", "right to left", "no utf-8"])
+def test_a_name_on_a_page(name, made, place, report):
+    shutil.copytree(made / "runs" / "quickstart", place / NAMES[name])
+    shutil.copytree(made / "runs" / "quickstart", place / "other")
+    file = f"{NAMES[name]}.html"
+    seen = ended(report_.main, "experiments.report", NAMES[name], "other", f"--output={file}")
+    report(f"a comparison of {name}", "a page that can be shown", seen.out)
+    assert seen.ending is None
+    assert shown(seen.out) == f"page: {in_one_line(file)}\n"
+    shown(pathlib.Path(file).read_text(encoding="utf-8"))
+
+
+def test_a_name_in_an_export(made, place, report):
+    name = NAMES["an escape"]
+    seen = command(f"--workdir={made / RUN}", "--mode=export", f"--output={name}", *SAMPLE[:1])
+    report("an export in an escape", "a card and lines that can be shown", seen.out)
+    assert in_one_line(name) in shown(seen.out)
+    assert f"# {in_one_line(name)}" in shown((place / name / "README.md").read_text())
+
+
+def test_the_name_of_data(place, report):
+    """It is printed before a training, and kept in its facts."""
+    name = NAMES["a line"]
+    pathlib.Path(name).write_text("the quick brown fox jumps over the lazy dog. " * 1000)
+    given = [f"--config.data.path={name}", "--config.data.length=16", "--config.batch_size=0"]
+    seen = command("--config=experiments/own_text.py", *given)
+    report("a text called so", "its name is in one line", seen.out)
+    assert "batch_size must be at least 1" in seen.error
+    assert seen.out.startswith(f"{in_one_line(name)}: train ")
+
+
+@pytest.mark.slow
+def test_names_of_data_and_of_a_comparison(place, report):
+    """From the name of a text to the table, the picture and the page of a comparison."""
+    name = f"{NAMES['an escape']}{NAMES['right to left']}"
+    pathlib.Path(name).write_text("the quick brown fox jumps over the lazy dog. " * 3000)
+    small = [n for n in SMALL[:-3] if "length" not in n and "timesteps" not in n]
+    rows = [f"own_text '--config.data.path={name}'", "own_text_masked"]
+    given = [*rows, *small, "--config.data.length=16", "--steps=2", "--num_texts=4"]
+    others = [f"--config.data.path={name}", "--workdir=out\x1b"]
+    seen = ended(compare.main, "experiments.compare", *given, *others)
+    report("a comparison on a text called so", "files that can be shown", seen.ending)
+    assert seen.ending is None, seen
+    shown(seen.out)
+    for file in pathlib.Path("out\x1b").glob("compare.*"):
+        shown(file.read_text(encoding="utf-8"))
+
+
+def test_what_is_said_on_the_way(report, capsys):
+    stored.say("checkpoint 6 of a\x1b[2J\nb is not used")
+    seen = capsys.readouterr().err
+    report("a line on stderr", "one line that can be shown", seen)
+    assert shown(seen) == "checkpoint 6 of a␛[2J⏎b is not used\n"
+
+
+def test_text_that_is_printed_may_be_any(made, place, report):
+    """A model of texts with control characters; letters of other scripts stay as they are."""
+    text = "\x1b[31mab שלום 你好 👩‍👩‍👧\x07"
+    seen = command(f"--workdir={made / RUN}", "--mode=correct", f"--text={text}")
+    report("--text with an escape", "printed with signs", seen.out)
+    assert "␛[31mab שלום 你好 👩‍👩‍👧␇" in shown(seen.out)
+
+
+@pytest.mark.parametrize("argument", ["--\x1b[31mflag", "--config.\x1b[31m=3", "\x1b[31mword"])
+def test_an_argument_with_an_escape(argument, place, report):
+    quick = "--config=experiments/quickstart.py"
+    seen = ended(run.main, "experiments.run", quick, argument).error
+    report(f"the argument {argument!r}", "one line that can be shown", seen)
+    shown(seen)
