@@ -133,8 +133,11 @@ ON_NUMBERS = {  # name -> (function of numbers and parameters, the number of the
 }
 
 
-def check(f, *inputs, rtol=1e-4):
-    """Compares a compiled float32 function with itself in float64, each operation alone."""
+def check(f, *inputs, rtol=1e-4, of_mean=1e-2):
+    """Compares a compiled float32 function with itself in float64, each operation alone.
+
+    An error is relative to the number itself and to a share `of_mean` of the mean size of all.
+    """
     found = jax.tree.map(np.asarray, jax.jit(f)(*inputs))
     with jax.enable_x64(True):
         wide = [np.float64(a) if a.dtype == np.float32 else a for a in inputs]
@@ -142,7 +145,7 @@ def check(f, *inputs, rtol=1e-4):
         expected = jax.tree.map(np.asarray, single(*wide))
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert np.isfinite(a).all()
-        size = abs(b) + 1e-2 * abs(b).mean() + 1e-30
+        size = abs(b) + of_mean * abs(b).mean() + 1e-30
         assert (abs(a - b) / size).max() < rtol
 
 
@@ -166,7 +169,8 @@ def test_of_kernels(make, size):
     for name, part in ON_KERNELS.items():
         if make == "matrices" and name == "log_posterior":
             continue  # of chances below 1e-7, which are sums of modes that cancel
-        check(functools.partial(part, kernel), *given, rtol=1e-2 if make == "matrices" else 1e-3)
+        of_mean = 1.0 if make == "matrices" else 1e-2  # sums of modes, good to 1e-7 of their size
+        check(functools.partial(part, kernel), *given, rtol=1e-3, of_mean=of_mean)
 
 
 @pytest.mark.parametrize("rows", quick(sorted({n for n, _ in SIZES}), 32769))
@@ -174,4 +178,5 @@ def test_of_kernels(make, size):
 def test_of_numbers(name, rows):
     f, number = ON_NUMBERS[name]
     inputs = Inputs(rows, 2)
-    check(f, inputs.reals(), 0.5 * inputs.reals(number), rtol=1e-3)
+    rtol = 1e-2 if name == "spline" else 1e-3  # an inverse magnifies where the slope is small
+    check(f, inputs.reals(), 0.5 * inputs.reals(number), rtol=rtol)
