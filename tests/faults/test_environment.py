@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from amd_jax import parallel, settings
+from amd_jax.devices import compiler
 from amd_jax.experiment import Experiment, load_run
 from experiments import compare, known_answers, table4
 from tests.experiments.command import ROOT
@@ -129,6 +130,18 @@ def test_flags_that_xla_refuses(flags, monkeypatch, said):
 def test_flags_that_xla_knows(flags, monkeypatch, tmp_path, report):
     monkeypatch.setenv("XLA_FLAGS", flags.format(tmp_path))
     report(f"XLA_FLAGS={flags}", "no error", settings.check_xla_flags())
+
+
+@pytest.mark.skipif(
+    not compiler.FAULTY[0] <= compiler.version() < compiler.FAULTY[1],
+    reason="this jaxlib has no known fault",
+)
+def test_a_compiler_with_known_faults_that_are_not_avoided(place, report):
+    flags = f"{compiler.YNN}=+reduce"  # as XLA has it by default
+    seen = sent(place, "XLA_FLAGS", flags, QUICK, *SMALL)
+    report(f"XLA_FLAGS={flags}", "computes wrong numbers", seen)
+    assert "computes wrong numbers: " in seen
+    assert f"set XLA_FLAGS={compiler.NO_SUMS}" in seen
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
