@@ -132,6 +132,8 @@ def compare(wanted: Sequence[Row], asked: Asked) -> None:
                 f"Rows of a comparison are on the same data; those of {row.title} are not those "
                 f"of {wanted[0].title}. Give all of them the same."
             )
+        shape = (row.examples(asked.num_texts), *row.run.facts.event_shape)
+        offers.check_fit(row.run.model, row.bounds, None, shape)
         for text in asked.sampler:
             for sampler in samplers_of(text, row.run.model):  # what is wrong is told now
                 offers.check_fit(row.run.model, (), sampler)

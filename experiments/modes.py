@@ -207,7 +207,11 @@ def edit(session: Session, editor: Any) -> None:
 def check(session: Session) -> None:
     """ValueError for what a run cannot do once it is trained: before that, and not after it."""
     run, asked, choice = session.run, session.asked, session.choice
-    offers.check_fit(run.model, choice.bounds, choice.sampler)
+    shape = None
+    if asked.split in run.data.splits:
+        rows = run.data.rows(asked.split)[: asked.num_texts]
+        shape = (len(rows), *run.facts.event_shape)
+    offers.check_fit(run.model, choice.bounds, choice.sampler, shape)
     if asked.text is not None:
         text = given.text(run.facts, asked)  # or there are no tokens at all
         session.report.tokens(text)
