@@ -144,7 +144,7 @@ def test_text_is_refused(trained, folder, tmp_path):
 @pytest.mark.parametrize("mode", ["sample", "correct"])
 def test_a_full_disk_keeps_the_old_picture(mode, trained, monkeypatch):
     def full(self, file, *_, **__):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     before = {path: path.read_bytes() for path in trained[0].glob("*.png")}
