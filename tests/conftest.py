@@ -4,6 +4,7 @@ What is compiled is kept in .pytest_cache, where workers, processes that tests s
 session find it: most of the time goes into compiling.
 """
 
+import collections
 import gc
 import os
 import pathlib
@@ -28,8 +29,22 @@ os.environ["TFDS_DATA_DIR"] = os.devnull  # a loader that is not given a folder 
 gc.set_threshold(200_000, 20, 50)  # what JAX traces is many objects, and few cycles
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """The longest first: no worker is left alone with it at the end."""
+    """Marks all but a few cases as slow, where that is asked for; and sorts the longest first.
+
+    So no worker is left alone with the longest at the end.
+    """
+    cases = collections.defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("few") and not item.get_closest_marker("slow"):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for every in cases.values():
+        (number,) = every[0].get_closest_marker("few").args
+        chosen = {i * len(every) // number for i in range(number)}
+        for i, item in enumerate(every):
+            if i not in chosen:
+                item.add_marker("slow")
     items.sort(key=lambda item: "test_readme_commands" not in item.nodeid)
 
 

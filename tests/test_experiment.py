@@ -14,6 +14,7 @@ from tests.runs.runs import SOURCE
 FIRST = "runs/first"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("place", [FIRST, pathlib.Path(FIRST)], ids=["str", "Path"])
 def test_fit_leaves_a_run_that_load_run_reads_from_anywhere(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -46,6 +46,7 @@ def test_sizes_run(work):
     assert all(run["wall"] > 0 and run["peak_mb"] > 1 for run in runs)
 
 
+@pytest.mark.slow
 def test_a_size_that_cannot_be_built_says_why():
     size = {**NETWORK, **STEP, "heads": 3}
     with pytest.raises(Failure, match="ValueError: .*multiple of heads") as caught:

@@ -149,6 +149,7 @@ def check(f, *inputs, rtol=1e-4, of_mean=1e-2):
         assert (abs(a - b) / size).max() < rtol
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", quick(SIZES, *QUICK), ids=str)
 @pytest.mark.parametrize("name", PARTS)
 def test_of_laws(name, size):
@@ -173,6 +174,7 @@ def test_of_kernels(make, size):
         check(functools.partial(part, kernel), *given, rtol=1e-3, of_mean=of_mean)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("rows", quick(sorted({n for n, _ in SIZES}), 32769))
 @pytest.mark.parametrize("name", ON_NUMBERS)
 def test_of_numbers(name, rows):

@@ -45,6 +45,7 @@ def exact(kernel, x_0, p_0, x_t, s, t):
     )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     """Both the registered and the general form; both finite where x_t is impossible, too."""
@@ -59,6 +60,7 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
         np.testing.assert_allclose(found[possible], expected[possible], rtol=5e-5, atol=5e-6)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("t", [0.1, 1.0])
 def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     x_0, x_t, weight = pairs(kernel, t)
@@ -72,6 +74,7 @@ def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     """One guess for all x_t, as of a network that does not see it."""
@@ -87,6 +90,7 @@ def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=3e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["uniform-cosine", "absorbing-linear", "uneven-cosine"])
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_gradients_agree_and_are_finite(name, s, t):
@@ -110,6 +114,7 @@ def test_gradients_agree_and_are_finite(name, s, t):
     assert np.isfinite(exact).all()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("i", [1, 2, 50, 2000, 3999, 4000])
 def test_closed_form_keeps_its_digits_at_small_steps(i):
     """K = 256, T = 4000 against float64, where KL and probabilities are tiny."""
@@ -140,6 +145,7 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
     np.testing.assert_allclose(found[0], expected, rtol=5e-3, atol=3e-7)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["uniform-cosine", "birth_death-cosine"])
 def test_a_perfect_guess_costs_nothing(name):
     kernel = zoo.KERNELS[name]
@@ -153,6 +159,7 @@ def test_a_perfect_guess_costs_nothing(name):
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.2))
 def test_rate_is_the_limit_of_discrete(name, t):
@@ -171,6 +178,7 @@ def test_rate_is_the_limit_of_discrete(name, t):
     assert abs(np.asarray(near)[possible]).max() > 0.1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("t", [0.05, 0.5, 0.9])
 def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     """-α' / (1 - α) of the masked tokens' cross-entropy, and nothing for the others (M5)."""
@@ -183,6 +191,7 @@ def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     np.testing.assert_allclose(found[3:], 0, atol=1e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.7))
 def test_the_divergence_falls_by_the_expected_rate(name, t):
@@ -317,6 +326,7 @@ def telescoped(kernel, p_0, x):
     return np.log(p_0[x]) + left - enumeration.kl(end[x], np.asarray(kernel.prior, np.float64))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "given"),
     [("uneven-unfinished", None), ("uneven-unfinished", GIVEN), ("walk", GIVEN)],
@@ -395,6 +405,7 @@ def test_the_steps_of_a_bound_have_noise_of_their_own():
     np.testing.assert_allclose(found.var(), variance, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_continuous_time_needs_a_derivative():
     for name, culprit in (("uniform-tabulated", "Table"), ("table-banded", "Tabulated")):
         with pytest.raises(ValueError, match=f"a derivative; {culprit} has none"):

@@ -58,6 +58,7 @@ pytestmark = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.few(1)
 def test_forward(golden):
     start = jnp.zeros_like(golden.t)
     golden.assert_probabilities(golden.kernel.push(golden.clean, start, golden.t), "q_pred")
@@ -73,6 +74,7 @@ def test_posteriors(golden):
     golden.assert_probabilities(model, "p_pred")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("form", [bounds.discrete, bounds.discrete.dispatch(object)])
 def test_losses(golden, form):
     terms = form(golden.kernel, golden.x_0, golden.p_0, golden.x_t, golden.s, golden.t)
@@ -95,6 +97,7 @@ def test_prior_kl(golden):
     )
 
 
+@pytest.mark.few(1)
 def test_importance_sampling(golden):
     objective = objectives.ImportanceSampledElbo(golden.model)
     history = jnp.asarray(golden.arrays["Lt_history"])

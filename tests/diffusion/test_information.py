@@ -16,6 +16,7 @@ def entropy(p):
     return -(p * np.log(np.where(p > 0, p, 1.0))).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(zoo.FAMILIES, "uniform-cosine"))
 def test_mutual_information_by_enumeration(name):
     """H(x_0) + H(x_t) - H(x_0, x_t) of the joint law."""

@@ -34,6 +34,7 @@ def test_rows_sum_to_one(kernel):
         np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
 
 
+@pytest.mark.few(2)
 def test_likelihood_is_the_transposed_push(kernel):
     every = jnp.arange(len(kernel.prior))[None]
     for s, t in GRID:
@@ -41,6 +42,7 @@ def test_likelihood_is_the_transposed_push(kernel):
         np.testing.assert_allclose(columns.T, enumeration.matrix(kernel, s, t), rtol=1e-5)
 
 
+@pytest.mark.few(4)
 def test_chapman_kolmogorov(kernel):
     for r, s, t in [(0.0, 0.1, 0.2), (0.0, 0.3, 1.0), (0.2, 0.5, 0.6), (0.5, 0.9, 1.0)]:
         product = enumeration.matrix(kernel, r, s) @ enumeration.matrix(kernel, s, t)
@@ -67,6 +69,7 @@ def test_law_at_the_end_is_the_prior(kernel):
 MIXING = [name for name, kernel in zoo.KERNELS.items() if isinstance(kernel, kernels.Mixing)]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", MIXING)
 def test_mixing_ends_where_its_schedule_says(name):
     kernel = zoo.KERNELS[name]
@@ -75,6 +78,7 @@ def test_mixing_ends_where_its_schedule_says(name):
     np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=left + 1e-6)
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("name", MIXING)
 def test_mixing_by_hand(name):
     kernel = zoo.KERNELS[name]
@@ -101,6 +105,7 @@ def test_uniform_and_absorbing_have_their_priors():
     assert masked.num_classes == 4
 
 
+@pytest.mark.slow
 def test_noise_in_sight_leaves_the_law_of_uniform_noise():
     """And shows data for what they are; after time 0 no token turns out to be its own noise."""
     k = 3
@@ -126,6 +131,7 @@ def test_one_class_is_refused(make):
         make(schedules.cosine, 1)
 
 
+@pytest.mark.few(1)
 def test_posterior_is_bayes_rule(kernel):
     """Enumerate q(x_s, x_t | x_0) for every (x_0, x_s, x_t) and normalise by hand."""
     states = len(kernel.prior)
@@ -196,6 +202,7 @@ def twice(generic):
     return {"registered": generic, "general": generic.dispatch(object)}.values()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("t", [0.3, 1.0])
 def test_corrupt_follows_the_exact_law(each_family, t):
     x_0 = jnp.tile(jnp.arange(each_family.num_classes), (1, 20_000))
@@ -207,6 +214,7 @@ def test_corrupt_follows_the_exact_law(each_family, t):
                 enumeration.assert_drawn_from(x_t[x_0 == x], law)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.3, 0.5), (0.5, 1.0)])
 def test_step_back_follows_the_posterior(each_family, s, t):
     guess = np.array([0.3, 0.7, 0.0])
@@ -236,6 +244,7 @@ def test_every_row_has_its_own_time():
         enumeration.assert_drawn_from(row, law[0])
 
 
+@pytest.mark.slow
 def test_draw_prior_follows_it():
     draws = kernels.draw_prior(zoo.KERNELS["uneven-cosine"], jax.random.key(0), (100, 300))
     assert draws.dtype == jnp.int32

@@ -32,6 +32,7 @@ def borders(part, params):
     return np.append(0, np.cumsum(np.asarray(part.heights(params), np.float64)))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("base", ["cosine", "linear", "polynomial"])
 def test_both_ends_are_those_of_the_base_schedule(base):
     """Exactly, whatever rounding makes of a sum of 32 heights."""
@@ -49,6 +50,7 @@ def test_both_ends_are_those_of_the_base_schedule(base):
     assert (log_alpha[:, 0] == 0).all()
 
 
+@pytest.mark.slow
 def test_it_is_the_plain_schedule_at_first():
     part, _ = schedule()
     t = jnp.linspace(0, 1, 101)
@@ -205,6 +207,7 @@ def test_what_cannot_be_is_refused(make, message):
         make(zoo.KERNELS["uniform-cosine"])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "part",
     [schedule()[0], class_masking.PerClassMasking(3, 2.0)],
@@ -331,6 +334,7 @@ def golden(request):
         yield GenMD4(request.param)
 
 
+@pytest.mark.slow
 def test_golden_chances_to_stay(golden):
     kernel = golden.part.open(golden.params)
     np.testing.assert_allclose(kernel.powers, golden["gen_power"], rtol=1e-12)

@@ -44,6 +44,7 @@ def noise(model, rng):
     return kernels.draw_prior(model.kernel, rng, (DRAWS, zoo.LENGTH))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("grid", quick(GRIDS, "uneven"))
 def test_follows_the_law_of_the_chain(walk, grid):
     model, params, ancestral = walk
@@ -55,6 +56,7 @@ def test_follows_the_law_of_the_chain(walk, grid):
     enumeration.assert_drawn_from(enumeration.number(x, 3), law)
 
 
+@pytest.mark.few(1)
 def test_starts_where_it_is_put(walk):
     """From one given state at t = 0.6 to t = 0.2: infilling and chains walk parts of the way."""
     model, params, ancestral = walk
@@ -137,6 +139,7 @@ def draw(sampler, kernel, seed=0):
     return x
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
 def test_draws_follow_the_enumerated_law(sampler, kernel):
     x = draw(sampler, kernel)
@@ -149,6 +152,7 @@ def test_draws_follow_the_enumerated_law(sampler, kernel):
 EXACT = ("first_hitting", "confidence", "confidence-random", "confidence-left", "entropy_bound")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("length", [2, 3])
 def test_exact_samplers_have_the_law_of_the_data(name, length):
@@ -159,6 +163,7 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
     assert certificates.distance(found, data) < 1e-6
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
 @pytest.mark.parametrize(
     "kind",
@@ -224,6 +229,7 @@ def test_each_correction_draws_one_token_anew_at_a_place_of_its_own():
 SURE = [[0.25, 0.25, 0.25, 0.25], [0.6, 0.2, 0.2, 0], [0.58, 0.14, 0.14, 0.14], [0.55, 0.45, 0, 0]]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("by", "first"), [("left", 0), ("probability", 1), ("margin", 2), ("entropy", 3)]
 )
@@ -389,6 +395,7 @@ def test_remasking_remembers_the_probability_at_which_a_token_was_revealed():
     np.testing.assert_array_equal(found, [[10, 8]])  # of the first nothing is known: 1
 
 
+@pytest.mark.slow
 def test_remasking_leaves_more_masks_than_the_process_has():
     """By enumeration over all x_t of the process, equally sure: the mean of every token."""
     kernel, t, s = KERNELS["absorbing"], 0.6, 0.4

@@ -150,6 +150,7 @@ def first_end(name):
     return int(name == "generator-reversible")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "kind"), cases(zoo.KERNELS))
 def test_the_kl_of_a_step(name, kind):
     kernel, form = zoo.KERNELS[name], bounds.discrete.dispatch(kind)
@@ -163,6 +164,7 @@ def test_the_kl_of_a_step(name, kind):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "kind"), cases(SMOOTH))
 def test_the_rate(name, kind):
     kernel, form = zoo.KERNELS[name], bounds.rate.dispatch(kind)
@@ -175,6 +177,7 @@ def test_the_rate(name, kind):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "kind"), cases(zoo.KERNELS))
 def test_the_kl_without_the_own_token(name, kind):
     kernel, form = zoo.KERNELS[name], bounds.leave_one_out.dispatch(kind)
@@ -190,6 +193,7 @@ def test_the_kl_without_the_own_token(name, kind):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "kind"), cases(SMOOTH))
 def test_the_rate_without_the_own_token(name, kind):
     kernel, form = zoo.KERNELS[name], bounds.leave_one_out_rate.dispatch(kind)

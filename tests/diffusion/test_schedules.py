@@ -17,6 +17,7 @@ def schedule(request):
     return zoo.SCHEDULES[request.param]
 
 
+@pytest.mark.few(1)
 def test_starts_at_zero_and_never_rises(schedule):
     log_alpha = np.asarray(schedule(jnp.arange(1001) / 1000))
     assert log_alpha[0] == 0
@@ -32,6 +33,7 @@ def test_ends_at_the_floor(name):
     assert (np.diff(log_alpha) < 0).all()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", zoo.ANALYTIC)
 def test_gradients_are_finite_at_both_ends(name):
     t = jnp.array([0.0, 1e-4, 0.5, 1.0])
@@ -82,6 +84,7 @@ def test_tabulated_returns_the_nearest_grid_point():
     )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("steps", [1, 3, 1000, 4000])
 def test_tabulated_hits_every_point_of_its_grid(steps):
     table = -np.arange(steps + 1, dtype=np.float32)
@@ -89,6 +92,7 @@ def test_tabulated_hits_every_point_of_its_grid(steps):
     np.testing.assert_array_equal(found, table)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("file", ["diffusion_K5_T100", "diffusion_K27_T1000"])
 def test_reference_cosine_is_the_released_table(file):
     golden = np.load(GOLDEN / f"{file}.npz")

@@ -34,6 +34,7 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("path", [marked(path) for path in PAGES])
 def test_a_page_runs_as_printed(path, request, tmp_path, monkeypatch):
     sources = readme.blocks("python", path.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from amd_jax.models.corrections import Correct, time_of
 from tests import zoo
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.3])
 def test_time_of_finds_the_rate(rate):
     model = zoo.diffusion("uniform-linear", "table", 1000)
@@ -93,6 +94,7 @@ class Expects(nn.Module):
         return jnp.broadcast_to(jnp.log(jnp.array([self.trust, rest, rest])), (*x_t.shape, 3))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("trust", "corrected"), [(0.9, False), (0.99, True)])
 def test_a_token_is_changed_only_against_its_own_evidence(trust, corrected):
     """At an error rate of 0.05 the token weighs 0.95 against 0.025, 38 to 1."""
@@ -113,6 +115,7 @@ def test_texts_of_any_length_are_corrected_in_pieces():
         np.testing.assert_array_equal(found, 0 * x)
 
 
+@pytest.mark.slow
 def test_correction_is_the_most_probable_under_a_known_table():
     model = zoo.diffusion("uniform-cosine", "hollow_table", 50)
     params = zoo.parameters(model, scale=1.5)

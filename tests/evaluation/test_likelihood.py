@@ -93,6 +93,7 @@ def trained():
     return model, params, rows, exact
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("bound", [DrawnSteps(), AllSteps()], ids=lambda bound: bound.name)
 def test_both_estimates_are_the_exact_bound(trained, bound):
     model, params, rows, exact = trained
@@ -166,6 +167,7 @@ def test_no_importance_samples_are_refused():
         ImportanceWeighted(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kernel",
     quick(["uniform-cosine", "absorbing-linear", "birth_death-linear"], "absorbing-linear"),

@@ -295,6 +295,7 @@ def shapes(experiment, config, facts):
     return model, jax.eval_shape(model.init, jax.random.key(0), x)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_numbers(name):
     experiment, paper = opened(name), PAPER[name]

@@ -60,6 +60,7 @@ def test_after_a_training_test_rows_are_corrected(loaded, tmp_path):
     assert "The first rows of the test split, in each 2 of 32 chars replaced" in text
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_page(loaded, tmp_path):
     run, params = loaded
     first, again, other = (

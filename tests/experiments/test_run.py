@@ -48,6 +48,7 @@ def test_the_same_command_does_not_train_again(trained):
     assert changed == {"results.json", "samples_seed0.txt", "samples_seed0.npz"}
 
 
+@pytest.mark.slow
 def test_evaluate(trained):
     workdir, first = trained
     line = next(line for line in first.out.splitlines() if line.startswith("test:"))
@@ -81,6 +82,7 @@ def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
     assert line == means.signed(found["value"], found["error"], ".1%")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("flags", [(), ("--chain",)])
 def test_sample(trained, flags):
     workdir, _ = trained

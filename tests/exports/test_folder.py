@@ -42,6 +42,7 @@ def write(place, parts, **options):
     return folder.write(place, *parts, run=RUN, results=RESULTS, card="card", **options)
 
 
+@pytest.mark.slow
 def test_it_comes_back(tmp_path, parts):
     model, params, facts = parts
     size = write(tmp_path / "out", parts)

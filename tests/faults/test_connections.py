@@ -99,6 +99,7 @@ HALVES = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("sent", HALVES)
 def test_half_of_a_request(sent, client, report):
     start = time.monotonic()
@@ -162,6 +163,7 @@ def test_one_that_does_not_read_holds_up_nobody(client, report):
     assert len(rest(deaf)) < LARGE  # it was ended before all was sent
 
 
+@pytest.mark.slow
 def test_one_that_reads_slowly_gets_all(client, report):
     slow = client(POST, b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
     found = 0
@@ -174,6 +176,7 @@ def test_one_that_reads_slowly_gets_all(client, report):
     assert found > LARGE
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("before", [b"", GET + b"\r\n"])
 def test_one_that_is_worked_for_long(before, client, report):
     """Longer than the head of a request may take, also where it came with the one before."""

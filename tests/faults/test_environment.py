@@ -107,6 +107,7 @@ def sent(place, name, value, *arguments, module="experiments.run"):
     return one_line(error)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("name", "value"), IMPORTED)
 def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
     seen = sent(tmp_path, name, value, QUICK)
@@ -116,6 +117,7 @@ def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
     assert seen.endswith(f"Unset {name}, or give another value.\n")
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("flags", FLAGS)
 def test_flags_that_xla_refuses(flags, monkeypatch, said):
     """As every command looks at them first, in a process of its own."""
@@ -144,6 +146,7 @@ def test_a_compiler_with_known_faults_that_are_not_avoided(place, report):
     assert f"set XLA_FLAGS={compiler.NO_SUMS}" in seen
 
 
+@pytest.mark.few(1)
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
 @pytest.mark.parametrize(("name", "value"), [*DEVICES][:3] + SLOWLY)
 def test_devices_that_are_not_there(name, value, place, report):
@@ -176,6 +179,7 @@ def test_a_setting_that_programs_do_not_work_with(name, value, set_, place, said
     assert "Unset it." in seen
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", OTHER)
 def test_a_run_is_not_continued_under_other_settings(name, set_, trained, report):
     shutil.rmtree(trained / "checkpoints" / "6")
@@ -187,6 +191,7 @@ def test_a_run_is_not_continued_under_other_settings(name, set_, trained, report
     assert not (trained / "checkpoints" / "6").exists()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("begun", [True, False])
 def test_float64(begun, set_, trained, said):
     """A training is refused, whether there is a run or not."""
@@ -213,6 +218,7 @@ def test_a_fit_in_float64(set_, tmp_path, report):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kept", KEPT)
 def test_a_run_that_knows_other_settings(kept, trained, report):
     """As one of an older version, which kept none: it is read, and goes on."""

@@ -97,6 +97,7 @@ def test_a_link_where_a_file_is_written(mode, name, led_away, report):
 NEVER = ("metrics.jsonl", "lock")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NEVER)
 @pytest.mark.parametrize("kind", ["link", "pipe"])
 def test_a_file_that_training_adds_to(name, kind, trained, place, report):

@@ -45,6 +45,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("config", "numbers"), TOO_LARGE)
 def test_a_model_that_is_too_large(config, numbers, said):
     flags = f"--config.{numbers}".split()
@@ -140,6 +141,7 @@ def build(config, facts):
 """
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("moment", ["init", "elbo", "sample"])
 def test_numbers_that_were_not_counted(moment, tmp_path, report):
     """A part takes far more memory than its parameters: an error, where it hung or aborted."""
@@ -151,9 +153,7 @@ def test_numbers_that_were_not_counted(moment, tmp_path, report):
 
 
 def test_samples_that_no_memory_holds(trained, said):
-    seen = command(
-        "--workdir=runs/quickstart", "--mode=sample", "--num_samples=2000000000"
-    ).error
+    seen = command("--workdir=runs/quickstart", "--mode=sample", "--num_samples=2000000000").error
     said("--num_samples=2e9", "2,000,000,000 samples must fit into memory", seen)
 
 

@@ -259,6 +259,7 @@ def test_results(name, text, trained, report):
     assert results.key(figures[-1]) in results.read_rows(trained)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name", ["metrics.jsonl", "results.json", "per_row.npz", "lock", "checkpoints"]
 )

@@ -411,6 +411,7 @@ def test_the_schedule_finds_the_least_variance():
     np.testing.assert_allclose(memory["square"] / memory["weight"], best, rtol=0.15)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["LeaveOneOutReinforce", "LeastVariance"])
 def test_one_call_of_the_network(name):
     calls = []

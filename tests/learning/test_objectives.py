@@ -38,6 +38,7 @@ def warm(objective):
     return objective.init() | {"square": square, "count": jnp.full(STEPS, 11.0)}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("heated", [False, True])
 def test_importance_sampling_is_unbiased(model, params, heated):
     objective = objectives.ImportanceSampledElbo(model)
@@ -150,6 +151,7 @@ def test_cross_entropy_of_the_guess_needs_a_network_that_cannot_copy(model):
     assert objectives.CrossEntropy(hollow, posterior=False).init() == ()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("denoiser", ["table", "hollow_table"])
 def test_cross_entropy_by_enumeration(denoiser):
     """Of the guess where the own token is hidden, of the denoising posterior where it is seen."""
@@ -180,6 +182,7 @@ def hybrid(case, steps=STEPS, weight=0.7):
     return objectives.HybridElbo(zoo.diffusion(kernel, denoiser, steps), weight)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("steps", [STEPS, None])
 @pytest.mark.parametrize("case", quick([*HYBRIDS, "gidd-table"], "uniform-table"))
 def test_what_hybrid_reports_is_the_bound_of_the_same_draws(case, steps):

@@ -23,6 +23,7 @@ def test_muon_takes_the_hidden_matrices_of_hollow():
     } | {"join/kernel"}
 
 
+@pytest.mark.slow
 def test_muon_warms_up_and_ends_at_zero():
     optimizer = optimizers.muon(0.1, 0.01, warmup_steps=2, num_steps=4)
     params = {"mlp": {"kernel": jnp.eye(3) + 0.1}, "out": {"kernel": jnp.ones((3, 2))}}

@@ -140,6 +140,7 @@ def test_a_large_gradient_is_scaled_down_and_told_as_it_was():
     np.testing.assert_allclose(small, 0.5 * plain / np.linalg.norm(plain), rtol=1e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_what_is_not_finite_reaches_nothing(number):
     """Not by the loss, nor by the gradient, the update, or what the objective remembers."""
@@ -195,6 +196,7 @@ def test_a_broken_number_is_noticed_wherever_it_is():
     np.testing.assert_array_equal(np.asarray(state.memory)[:, 0], 2)  # of two devices
 
 
+@pytest.mark.slow
 def test_no_program_of_the_compiler_reads_all_parameters():
     """Of a number that all are summed up to, XLA makes one, and a copy wherever it is used."""
     objective, optimizer = Recorded(), optax.adam(0.1)

@@ -76,6 +76,7 @@ def test_every_device_counts(axes):
     assert counted(over, *whole) == 2 * PRODUCT
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("devices", "accumulate"), [(parallel.Copies(), 1), (parallel.Copies(), 2), (Shards(2), 1)]
 )

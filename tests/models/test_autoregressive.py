@@ -98,6 +98,7 @@ def test_temperature_and_top_p_sharpen_every_step():
 LONGER = [name for name in zoo.CAUSAL if name != "table"]  # which is for two tokens
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(LONGER, "lstm"))
 def test_keeps_its_promises(name):
     """For parameters far from the first ones; on rows of several segments, beyond the memory."""
@@ -134,6 +135,7 @@ class Undropped(zoo.CausalTable):
         return super().__call__(x)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("network", "message"),
     [

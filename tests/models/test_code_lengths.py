@@ -32,6 +32,7 @@ def lengths(model, option, seed=0):
         return np.asarray(one(jnp.asarray(EVERY)), np.float64)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("by", orders.BY)
 @pytest.mark.parametrize("seed", quick([0, 1], 0))
 def test_probabilities_in_one_order_sum_to_one(model, by, seed):
@@ -80,6 +81,7 @@ def test_of_the_exact_guess_every_order_gives_the_law_of_the_data():
         np.testing.assert_allclose(np.exp(found), data.ravel(), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_random_orders_from_the_bound_to_the_likelihood(model):
     """Their mean is the bound in continuous time, and no more than log-mean-exp.
 
@@ -101,6 +103,7 @@ def test_random_orders_from_the_bound_to_the_likelihood(model):
     np.testing.assert_allclose(several, exact, atol=0.3)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("gap", [40.0, 80.0, 1e4])
 @pytest.mark.parametrize("by", ["left", "random"])
 def test_what_a_model_takes_for_impossible_costs_what_it_says(gap, by):

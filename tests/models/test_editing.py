@@ -38,6 +38,7 @@ def law(model, params, row, times):
     return enumeration.chain(model, params, start, times, zoo.LENGTH)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("editor", "times"),
     [

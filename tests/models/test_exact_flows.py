@@ -98,6 +98,7 @@ def test_a_part_that_says_nothing_is_not_taken_for_exact():
     assert not bounds.of(model)[0].exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(zoo.EXACT, "integer"))
 def test_tokens_outside_are_refused(name):
     model = zoo.EXACT[name](K)

@@ -73,6 +73,7 @@ def measure(lift, base, layers, num_classes):
     return Measured(np.asarray(nats, np.float64), np.asarray(samples))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
 def test_sums_to_one_over_all_codes(lift, base, layers):
     """With as many classes as codes, so that nothing is lost; dequantised, the rest is outside."""
@@ -113,6 +114,7 @@ def test_the_mean_elbo_is_a_bound(lift, base, layers):
 KEPT = [case for case in CASES + DEEP if getattr(case, "values", case)[0] not in zoo.DECODED]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("lift", "base", "layers"), KEPT)
 def test_inverse_undoes_forward(lift, base, layers):
     model = zoo.flow(lift, base, K, layers)
@@ -204,6 +206,7 @@ def test_names_the_part_whose_numbers_are_not_finite():
             model.check(broken, jax.random.key(2), x)
 
 
+@pytest.mark.slow
 def test_data_dependent_parts_see_what_reaches_them():
     layers = (elementwise.Linear1x1(), elementwise.ActNorm())
     model = models.Flow(layers, laws.Learned(laws.NORMAL))
@@ -239,6 +242,7 @@ def test_parts_that_make_no_sense_are_refused(build, message):
         build()
 
 
+@pytest.mark.slow
 def test_a_coupling_of_one_channel_is_refused():
     model = zoo.flow("binary", 2, 2, "coupling")
     with pytest.raises(ValueError, match="needs 2 or more; got 1"):

@@ -145,6 +145,7 @@ def test_known_answers_of_one_variable(case):
     assert abs(found - ANSWERS[case]) < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", quick(["elbo", "all_steps"], "elbo"))
 def test_one_variable_as_a_model(bound):
     """Its own bounds, by draws, of one-hots in {-1, 1}^5; continuous time, and 100 steps."""

@@ -69,6 +69,7 @@ def test_remasking_holds_what_is_known_and_leaves_no_mask():
     assert certificates.distance(found, law.ravel()) < 0.03
 
 
+@pytest.mark.slow
 def test_the_probability_of_a_filling_is_exact():
     """Of the first token given the second; of the third nothing is known."""
     known, wanted = jnp.array([[False, True, False]]), jnp.array([[True, False, False]])

@@ -91,6 +91,7 @@ def losses(model):
     return found
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "denoiser"),
     [
@@ -119,6 +120,7 @@ def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser)
             assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(KERNELS, "absorbing-linear"))
 def test_samplers_give_tokens(name):
     model = model_of(name, Sure, steps_of(name)[0], "bfloat16")

@@ -25,6 +25,7 @@ def assert_same(f, g, *arrays):
         np.testing.assert_allclose(mine, plain, atol=2e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("lengths", [(6, 6), (4, 7)])
 @pytest.mark.parametrize("masked", [False, True])
 def test_attention_equals_its_plain_twin(lengths, masked):
@@ -48,6 +49,7 @@ def test_causal_attention_hides_the_future():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_scores_beyond_the_range_of_exp_do_not_overflow():
     q, k, v = draw(*[(1, 5, 1, 4)] * 3)
     out, back = jax.vjp(att.attention, 1000 * q, k, v)
@@ -59,6 +61,7 @@ def test_linear_attention_equals_its_plain_twin():
     assert_same(att.linear_attention, att.plain_linear_attention, *draw(*[(2, 6, 3, 4)] * 3))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("length", [4, 8, 16, 20])
 def test_window_attention_sees_its_own_and_the_two_neighbouring_windows(length):
     window = np.arange(length) // 4
@@ -70,6 +73,7 @@ def test_window_attention_sees_its_own_and_the_two_neighbouring_windows(length):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("shapes", [((3, 5, 4), (4, 6)), ((7, 6), (6, 2)), ((2, 3, 4), (4, 4))])
 def test_matmul_equals_its_plain_twin(shapes):
     assert_same(mm.matmul, mm.plain_matmul, *draw(*shapes))

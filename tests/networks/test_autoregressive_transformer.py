@@ -40,6 +40,7 @@ def test_taps_show_what_lies_near_without_attention():
     np.testing.assert_array_equal(moved_by_the_first(2), [True, True, True, False])
 
 
+@pytest.mark.slow
 def test_the_inverse_walks_back():
     layer = Autoregressive(NETWORK, scalars.LogisticMixture(3))
     params, rng = shaken(NETWORK)["params"], jax.random.key(2)
@@ -64,6 +65,7 @@ def test_octaves_tell_apart_what_lies_close_together():
     assert change(6) > 2 * change(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
@@ -78,6 +80,7 @@ def test_sizes_that_make_no_network_are_refused(numbers, message):
         NETWORK.clone(**numbers).init(jax.random.key(0), V)
 
 
+@pytest.mark.slow
 def test_other_lengths_are_refused():
     with pytest.raises(ValueError, match="L=4; got L=5. Initialise it for 5"):
         NETWORK.apply(shaken(NETWORK), jnp.zeros((1, 5, 2)))

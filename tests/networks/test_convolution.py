@@ -7,6 +7,7 @@ from amd_jax.networks.primitives import convolution
 from tests.planned import scratch
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "shape",
     [
@@ -57,6 +58,7 @@ def test_parts_where_a_cpu_gains_by_them(size, channels, features, parts):
     assert program.count("conv_general_dilated[") == parts
 
 
+@pytest.mark.slow
 def test_a_map_that_is_no_number_spoils_no_other(monkeypatch):
     monkeypatch.setattr(convolution, "_worth_parts", lambda x, kernel: True)
     x = jnp.ones((16, 4, 4, 3)).at[0].set(jnp.nan).at[5, 0, 0, 0].set(jnp.inf)

@@ -45,6 +45,7 @@ def test_each_layer_sees_one_place_further(situation):
         assert (places.min(), places.max()) == (middle - 2, middle + 2)
 
 
+@pytest.mark.slow
 def test_dropout_acts_in_training_only(situation):
     x, _, moved = situation
     network = NETWORK.clone(dropout=0.5)

@@ -13,6 +13,7 @@ def test_shift_moves_each_axis_and_fills_with_zeros():
     np.testing.assert_array_equal(depthwise.shift(h, -1, 2)[0, :, :, 0], [[0, 0, 3], [0, 0, 0]])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("offsets", [((0,), (2,), (-1,)), ((0, 0), (1, -2), (-1, 1), (0, 3))])
 def test_depthwise_is_its_plain_twin(offsets):
     shape = (2, *range(5, 5 + len(offsets[0])), 3)

@@ -69,6 +69,7 @@ def test_time_moves_every_logit(network):
     assert all(np.isfinite(np.asarray(apply(x, jnp.array([t])))).all() for t in (0.0, 1.0))
 
 
+@pytest.mark.slow
 def test_rows_do_not_mix(network):
     _, apply = network
     x = jax.random.randint(jax.random.key(3), (3, L), 0, K)
@@ -109,6 +110,7 @@ def test_dropout_needs_training_and_a_key():
     assert (abs(one - calm) > 1e-3).any()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("size", "message"),
     [

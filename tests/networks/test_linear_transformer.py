@@ -57,6 +57,7 @@ def reference_params():
     return params | {f"block_{j}": block(j) for j in range(CONFIG["depth"])}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("suffix", ["", "2"])
 def test_logits_are_those_of_the_reference(suffix):
     x, t = GOLDEN[f"x{suffix}"], GOLDEN[f"t{suffix}"] / np.float32(STEPS)
@@ -129,6 +130,7 @@ def test_untrained_it_is_uniform_and_every_parameter_can_learn():
     assert not dead
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("local_heads", quick([0, 1, 2], 1))
 def test_shorter_texts_use_the_first_windows(local_heads):
     network = small(local_heads=local_heads)

@@ -176,6 +176,7 @@ def test_coupling_parameters_are_those_of_the_reference():
     np.testing.assert_allclose(theta, golden_theta(COUPLING), atol=5e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("which", [0, 1])
 def test_statistics_of_the_lift_are_those_of_the_reference(which):
     kind, golden, params = [
@@ -263,6 +264,7 @@ def test_the_coupling_parameters_see_every_position():
     assert who_moves(network, drawn(network, *v.shape), v).all()
 
 
+@pytest.mark.slow
 def test_many_channels_work():
     network = AutoregressiveLSTM(16, 3)
     params = drawn(network, 1, 2, 60)
@@ -272,6 +274,7 @@ def test_many_channels_work():
     assert jnp.isfinite(theta).all()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("network", "path"),
     [
@@ -284,6 +287,7 @@ def test_the_components_start_apart(network, path):
     np.testing.assert_allclose(bias.ravel(), [0, 0, 0, 0, 0, -1, 0, 1, 0, 0, 0] * 2, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_log_scales_stay_below_their_bounds_and_the_rest_passes():
     raw = jnp.full((1, 2, 5), 100.0)
     params = {"scaling_factor": jnp.array([0.0, 1.0]), "mixture_scaling_factor": jnp.zeros((2, 1))}
@@ -328,6 +332,7 @@ def test_the_statistics_start_at_zero(kind):
     assert not out["bias"].any()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("network", [AutoregressiveLSTM(8, 1), BidirectionalLSTM(8, 1, 1)])
 def test_other_lengths_are_refused(network):
     params = drawn(network, 1, 4, 2)

@@ -25,6 +25,7 @@ def with_gradient(function, reverse):
     return jax.jit(run)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("length", [1, 5])
 def test_the_recurrence_and_its_gradient_are_those_of_the_plain_twin(reverse, length):
@@ -35,6 +36,7 @@ def test_the_recurrence_and_its_gradient_are_those_of_the_plain_twin(reverse, le
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_start_and_its_gradient_are_those_of_the_plain_twin(reverse):
     (gates, kernel, d_h), start = arrays(), jax.random.normal(jax.random.key(1), (3, 4))
@@ -53,6 +55,7 @@ def test_a_start_and_its_gradient_are_those_of_the_plain_twin(reverse):
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_each_position_sees_those_before_it(reverse):
     gates, kernel, _ = arrays(batch=1)
@@ -102,6 +105,7 @@ def test_a_new_lstm_remembers_and_its_recurrent_kernel_is_bounded():
     assert 0.4 < jnp.abs(params["kernel"]).max() <= 0.5
 
 
+@pytest.mark.slow
 def test_a_gradient_makes_room_when_it_begins():
     """As the CPU's compiler plans it: an LSTM more keeps gates, cells and states, 6 of h."""
     features = 16

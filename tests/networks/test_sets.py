@@ -55,6 +55,7 @@ def test_a_table_starts_where_it_is_told():
     assert each.apply(each.init(jax.random.key(0), x), x)[0].tolist() == [list(row) for row in own]
 
 
+@pytest.mark.slow
 def test_an_mlp_starts_at_zero():
     network = networks.MLP(3, width=4)
     params = network.init(jax.random.key(0), V)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
 from amd_jax.ops import gumbel
@@ -25,6 +26,7 @@ def test_threshold_is_the_inverse_cdf_of_the_truncated_gumbel():
     np.testing.assert_allclose(law.cdf(value) / law.cdf(ceiling), law.cdf(u), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_threshold_stays_below_and_its_slope_is_that_of_jax():
     for ceiling in (-40.0, 0.0, 3.0):
         value, log_slope = gumbel.threshold(LINE, jnp.asarray(ceiling))

@@ -42,6 +42,7 @@ def sensitivity_of_inverse(scalar, y, theta):
     return jax.grad(lambda y, theta: scalar.inverse(y, theta).sum(), (0, 1))(y, theta)
 
 
+@pytest.mark.few(2)
 @every_map
 def test_inverse_undoes_forward(scalar):
     x, theta = situation(scalar)
@@ -63,6 +64,7 @@ def test_log_slope_is_that_of_the_map(scalar):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.few(1)
 @every_map
 def test_inverse_has_the_gradients_of_an_inverse(scalar):
     """dx/dy = 1 / slope, and x(y(x, θ), θ) does not move with θ."""
@@ -148,6 +150,7 @@ HARD = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("case", HARD.values(), ids=HARD)
 def test_mixture_where_it_is_hard(case):
     """Against float64; the round trip up to float32's rounding of logit F over its slope."""
@@ -275,6 +278,7 @@ def bounded(nn_out, channels, components, scale=0.0, mixture_scale=0.0):
     return np.concatenate([t, log_s, rest, squash(log_scale, mixture_scale)], axis=-1)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("components", quick([4, 8, 27], 8))
 def test_mixture_is_the_references(components, precision):
@@ -316,6 +320,7 @@ def test_mixture_layers_are_the_references(layer, kept):
     np.testing.assert_allclose(jax.jit(MIXTURE.inverse)(z, theta), x, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("name", quick(["unc5", "unc8", "rq5", "rq8"], "unc8", "rq5"))
 def test_spline_is_the_references(name, precision):
@@ -353,6 +358,7 @@ def steep(r, dtype):
     return jnp.asarray(x, dtype), jnp.asarray(theta, dtype)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("r", [1.4895, -1.4895, 1.0, 0.0])
 def test_the_root_of_the_cubic_is_as_good_as_its_number(r, dtype):

@@ -105,6 +105,7 @@ def test_the_array_is_checked_after_the_files(copy, monkeypatch):
         load_run(copy)
 
 
+@pytest.mark.slow
 def test_the_best_is_kept_beside_the_newest(tmp_path):
     scores = iter([3.0, 1.0, 2.0, 2.5])
 
@@ -227,6 +228,7 @@ def test_metrics_of_a_line_that_was_not_full_continue(tmp_path):
         assert one["grad_norm"] == other["grad_norm"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_run_does_not_serve(run, copy, tmp_path, capsys):
     other = tmp_path / "other"
     train(other, seed=7)
@@ -238,6 +240,7 @@ def test_a_checkpoint_of_another_run_does_not_serve(run, copy, tmp_path, capsys)
     assert "checkpoint 12 is not used: it belongs to another run" in capsys.readouterr().err
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["a[1]", "b*", "c?", "d\\e", "f g"])
 def test_a_workdir_of_any_name_keeps_its_arrays(name, tmp_path):
     params = train(tmp_path / name, num_steps=2)
@@ -245,6 +248,7 @@ def test_a_workdir_of_any_name_keeps_its_arrays(name, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.slow
 def test_what_was_not_written_whole_is_not_sealed(tmp_path, monkeypatch, capsys):
     """An array that cannot be read back, or is another one, is no checkpoint."""
     written, call = record.digests, itertools.count()

@@ -54,6 +54,7 @@ def assert_same(workdir, params, unbroken):
     assert [line["step"] for line in lines] == list(range(1, 13))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", quick([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], signal.SIGTERM)
 )
@@ -126,6 +127,7 @@ def test_load_run_returns_the_experiment_and_the_average(unbroken, relative, mon
     assert x.shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_metrics_are_means_in_bits(tmp_path, unbroken):
     train(tmp_path, log_every=5)
     lines = metrics(tmp_path)
@@ -212,6 +214,7 @@ def fragile(bad_steps, **numbers):
     return Experiment(get_config, lambda config: Late(), build)
 
 
+@pytest.mark.slow
 def test_one_step_that_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
     """The run ends with the state of one that never had that step, but for its noise."""
     run, _ = fragile({7}).fit(tmp_path)

@@ -38,6 +38,7 @@ def situation(layer, shape):
     return jax.tree.map(move, params), jnp.asarray(x[1])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("layer", "shape", "latent"), LAYERS.values(), ids=LAYERS)
 def test_nats_are_the_log_determinant_and_inverse_undoes_forward(layer, shape, latent):
     params, x = situation(layer, shape)
@@ -54,6 +55,7 @@ def test_nats_are_the_log_determinant_and_inverse_undoes_forward(layer, shape, l
     np.testing.assert_allclose(nats, expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize(("layer", "shape", "latent"), LAYERS.values(), ids=LAYERS)
 def test_parameters_are_float32_or_none(layer, shape, latent):
     params = layer.init(KEY, jnp.ones(shape))
@@ -75,6 +77,7 @@ def test_act_norm_normalises_its_first_batch():
     assert params["log_scale"][3] == 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("channels", [1, 2, 5, 32])
 def test_linear_starts_orthogonal(channels):
     """So it keeps volumes; other keys and places give other matrices."""

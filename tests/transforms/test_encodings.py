@@ -78,6 +78,7 @@ def test_a_token_of_no_class_has_no_probability():
     assert np.isnan(nats).tolist() == [i in (1, 2) for i in range(len(x))]
 
 
+@pytest.mark.slow
 def test_decodes_by_draws_from_the_posterior():
     part, params, _ = situation("mixture")
     z = jax.random.normal(jax.random.key(3), (1, 1, DIM))
@@ -127,6 +128,7 @@ def test_classes_start_apart():
     np.testing.assert_allclose(z.std(axis=0).mean(), np.pi / np.sqrt(3), rtol=0.05)
 
 
+@pytest.mark.slow
 def test_classes_that_lie_on_each_other_are_told_apart_by_their_frequencies():
     encoding, _ = baselines.mixture_encoding(tuple(PRIOR), DIM, apart=0.0)
     x = jnp.arange(K)[None]

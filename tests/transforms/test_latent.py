@@ -11,6 +11,7 @@ from amd_jax.transforms import coupling, encodings, laws, recurrent
 from tests import zoo
 
 
+@pytest.mark.slow
 def test_a_token_of_no_class_is_refused_or_nan():
     read = encodings.Learned(zoo.Context(zoo.LENGTH * 3))
     lift = encodings.Encoding(3, zoo.law(laws.NORMAL, (2,), 1), read)

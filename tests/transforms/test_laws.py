@@ -40,6 +40,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_density_and_draws_are_those_of_scipy(name):
     family, law = CONTINUOUS[name]
@@ -50,6 +51,7 @@ def test_density_and_draws_are_those_of_scipy(name):
     assert stats.kstest(drawn, law.cdf).pvalue > 1e-4
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(DISCRETE, "categorical", *BOUNDED))
 def test_probabilities_sum_to_one_and_draws_follow_them(name):
     family, theta, values = DISCRETE[name]
@@ -62,6 +64,7 @@ def test_probabilities_sum_to_one_and_draws_follow_them(name):
     enumeration.assert_drawn_from(np.asarray(drawn) - values[0], p)
 
 
+@pytest.mark.slow
 def test_a_mixture_is_the_weighted_sum_of_its_components():
     family, theta, values = DISCRETE["mixture"]
     p = np.exp(family.log_prob(theta, jnp.asarray(values)))
@@ -117,6 +120,7 @@ def test_discretized_logistic_keeps_its_tail():
     np.testing.assert_allclose(found, -59.5 + np.log1p(-np.exp(-1)), rtol=1e-6)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("log_scale", [-1e4, -200.0, -50.0, 50.0, 200.0, 1e4])
 @pytest.mark.parametrize("num_classes", [None, 5])
 def test_discretized_logistic_of_any_scale(log_scale, num_classes):
@@ -150,6 +154,7 @@ def family_of(name):
     return FAMILIES[name][0]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("kind", quick(["fixed", "learned", "conditional"], "conditional"))
 def test_laws_sum_their_family_over_the_event(kind, name):

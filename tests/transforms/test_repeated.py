@@ -82,6 +82,7 @@ def test_each_time_has_a_key_of_its_own():
         np.testing.assert_allclose(nats.var(), TIMES / 12, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_its_gradient_is_that_of_the_chain(layer):
     repeated, params = layer
     chain, flat = unrolled(params)

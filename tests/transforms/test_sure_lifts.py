@@ -30,6 +30,7 @@ class Sure:
         return z + self.loc, categorical.sum_event(laws.LOGISTIC.log_density(z))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("loc", [-12.0, 0.0, 12.0])
 def test_weights_average_to_the_mass_in_the_interval(loc):
     """Of a base as narrow as the draws; values clipped to the interval had 10^5 times as much."""
@@ -44,6 +45,7 @@ def test_weights_average_to_the_mass_in_the_interval(loc):
     assert abs(weights.mean() - inside) < 5 * error + 0.02
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("u", [0.0, 2.0**-24, 0.5, 1 - 2.0**-24, 1.0])
 @pytest.mark.parametrize("classes", [2, 27, 256])
 def test_the_whole_interval_comes_back_as_its_class(u, classes):
@@ -60,6 +62,7 @@ def test_the_slope_is_that_of_the_map():
     np.testing.assert_allclose(nats, np.log(slope[0, 0]), rtol=1e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("loc", [-60.0, -20.0, 0.0, 20.0, 300.0])
 def test_a_sign_has_the_mass_of_its_half_line(loc):
     """z = ±softplus(u) of draws near 0, too small for float32's softplus, or large."""
@@ -83,6 +86,7 @@ class Constant(nn.Module):
         return jnp.broadcast_to(jnp.array(self.values), (*x.shape, len(self.values)))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("gap", [0.0, 20.0, 104.0, 1e3])
 def test_a_gumbel_lift_is_tight_however_sure_its_locations_are(gap):
     """On a base of the same locations every draw is log softmax(φ)_x."""

@@ -34,6 +34,7 @@ def cases(golden):
     }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["abs", "sort", "max"])
 def test_it_is_theirs(name, golden):
     with jax.enable_x64(True):

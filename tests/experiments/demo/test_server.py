@@ -117,6 +117,7 @@ def test_corrects_as_the_command_does(text):
     assert {"kind": "compiling"} not in again
 
 
+@pytest.mark.slow
 def test_edits_as_the_command_does(text):
     """Piece by piece with a key of its own each, by the seed that is given."""
     shown, page = text
