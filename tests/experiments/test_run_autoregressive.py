@@ -43,6 +43,17 @@ def test_every_figure_names_its_protocol(run):
     assert page.ending is None
 
 
+def test_a_memory_longer_than_the_text_is_refused_before_a_training(tmp_path):
+    book = tmp_path / "book.txt"
+    book.write_text("the quick brown fox jumps over the lazy dog and runs on " * 40)
+    numbers = ["data.length=8", f"data.path={book}", "network.segment=4", "network.memory=4"]
+    workdir = tmp_path / "run"
+    flags = [f"--config.{number}" for number in [*numbers, "batch_size=2"]]
+    error = command(XL, *flags, f"--workdir={workdir}", "--memory=4000").error
+    assert re.fullmatch("The memory must not be longer than the text; got memory=4000 .*", error)
+    assert not workdir.exists()
+
+
 def test_samples_and_what_is_no_flag(run):
     _, command = run
     done = command("--mode=sample", "--temperature=0.5", "--top_p=0.9", "--num_samples=2")
