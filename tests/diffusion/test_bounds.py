@@ -326,7 +326,6 @@ def telescoped(kernel, p_0, x):
     return np.log(p_0[x]) + left - enumeration.kl(end[x], np.asarray(kernel.prior, np.float64))
 
 
-@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "given"),
     [("uneven-unfinished", None), ("uneven-unfinished", GIVEN), ("walk", GIVEN)],

@@ -10,7 +10,6 @@ from amd_jax.transforms import coupling
 from tests import zoo
 
 
-@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("channels", "context", "moving", "passing"),
     [
