@@ -36,7 +36,7 @@ def refused(found, text):
     return isinstance(found, (ValueError, RuntimeError)) and text in str(found)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
 def test_all_are_told_to_go_to_the_address(host, order):

@@ -10,6 +10,7 @@ from benchmarks.workers import shapes
 from experiments import located
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", located.names())
 def test_every_experiment_can_be_asked_without_its_data(name, monkeypatch):
     def read(*args, **kwargs):

@@ -21,6 +21,7 @@ def test_a_worker_times_its_work():
         assert took["peak_mb"] > 1
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("size", "line"),
     [

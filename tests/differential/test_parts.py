@@ -149,7 +149,7 @@ def check(f, *inputs, rtol=1e-4, of_mean=1e-2):
         assert (abs(a - b) / size).max() < rtol
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", quick(SIZES, *QUICK), ids=str)
 @pytest.mark.parametrize("name", PARTS)
 def test_of_laws(name, size):

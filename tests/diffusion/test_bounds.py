@@ -45,7 +45,7 @@ def exact(kernel, x_0, p_0, x_t, s, t):
     )
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     """Both the registered and the general form; both finite where x_t is impossible, too."""
@@ -60,7 +60,7 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
         np.testing.assert_allclose(found[possible], expected[possible], rtol=5e-5, atol=5e-6)
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("t", [0.1, 1.0])
 def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     x_0, x_t, weight = pairs(kernel, t)
@@ -74,7 +74,7 @@ def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     )
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     """One guess for all x_t, as of a network that does not see it."""

@@ -38,6 +38,7 @@ def test_the_variance_of_a_step_is_between_those_of_both_posteriors(kind, said, 
     np.testing.assert_allclose(found, small + share * (large - small), rtol=1e-5)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 def test_a_step_of_ddim_has_its_mean_and_variance(eta):
     """α_s f̂ + sqrt(σ_s² - η² v) ε̂, and η² v; with η = 1 those of the posterior."""

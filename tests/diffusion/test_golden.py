@@ -66,6 +66,7 @@ def test_forward(golden):
     golden.assert_probabilities(found, "q_pred_one_timestep")
 
 
+@pytest.mark.few(1)
 def test_posteriors(golden):
     true = kernels.posterior(golden.kernel, golden.clean, golden.x_t, golden.s, golden.t)
     golden.assert_probabilities(true, "q_posterior_true")
@@ -88,6 +89,7 @@ def test_losses(golden, form):
     golden.assert_near(categorical.sum_event(terms), golden["compute_Lt"], atol=1e-8)
 
 
+@pytest.mark.few(1)
 def test_prior_kl(golden):
     """A sum of terms a million times larger, in float32."""
     rtol, atol = (1e-8, 1e-13) if golden.precision == "f64" else (0, 4e-6)

@@ -189,6 +189,7 @@ def test_one_call_of_the_network_for_each_time():
     np.testing.assert_allclose(called, falling(FINE)[:-1])
 
 
+@pytest.mark.slow
 def test_what_is_given_is_known_at_all_times():
     """The other token given, a masked one is guessed alike at all times: any path costs that."""
     process = certificates.exact(KERNELS["absorbing"], DATA)
@@ -200,6 +201,7 @@ def test_what_is_given_is_known_at_all_times():
         assert grids.total(table, np.array(path)) == pytest.approx(exact, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_groups_of_rows_are_one_mean(monkeypatch):
     """By a guess that never changes there is no chance in it; of five rows one group has one."""
     guess = jnp.array([0.7, 0.2, 0.1])

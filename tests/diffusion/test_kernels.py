@@ -27,6 +27,7 @@ def times(s, t, n=1):
     return jnp.full(n, s), jnp.full(n, t)
 
 
+@pytest.mark.few(2)
 def test_rows_sum_to_one(kernel):
     for s, t in GRID:
         rows = enumeration.matrix(kernel, s, t)
@@ -34,7 +35,7 @@ def test_rows_sum_to_one(kernel):
         np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 def test_likelihood_is_the_transposed_push(kernel):
     every = jnp.arange(len(kernel.prior))[None]
     for s, t in GRID:
@@ -42,7 +43,7 @@ def test_likelihood_is_the_transposed_push(kernel):
         np.testing.assert_allclose(columns.T, enumeration.matrix(kernel, s, t), rtol=1e-5)
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 def test_chapman_kolmogorov(kernel):
     for r, s, t in [(0.0, 0.1, 0.2), (0.0, 0.3, 1.0), (0.2, 0.5, 0.6), (0.5, 0.9, 1.0)]:
         product = enumeration.matrix(kernel, r, s) @ enumeration.matrix(kernel, s, t)
@@ -69,7 +70,7 @@ def test_law_at_the_end_is_the_prior(kernel):
 MIXING = [name for name, kernel in zoo.KERNELS.items() if isinstance(kernel, kernels.Mixing)]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", MIXING)
 def test_mixing_ends_where_its_schedule_says(name):
     kernel = zoo.KERNELS[name]
@@ -78,7 +79,7 @@ def test_mixing_ends_where_its_schedule_says(name):
     np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=left + 1e-6)
 
 
-@pytest.mark.few(7)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", MIXING)
 def test_mixing_by_hand(name):
     kernel = zoo.KERNELS[name]
@@ -187,6 +188,7 @@ def test_leaving_the_own_token_out_is_its_inverse(each_family):
     np.testing.assert_allclose(found[0], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_denoised_is_no_guess():
     kernel, t = kernels.uniform(schedules.cosine, 3), jnp.array([0.6])
     x_t = jnp.array([[0, 1]])
@@ -202,7 +204,7 @@ def twice(generic):
     return {"registered": generic, "general": generic.dispatch(object)}.values()
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("t", [0.3, 1.0])
 def test_corrupt_follows_the_exact_law(each_family, t):
     x_0 = jnp.tile(jnp.arange(each_family.num_classes), (1, 20_000))
@@ -214,7 +216,7 @@ def test_corrupt_follows_the_exact_law(each_family, t):
                 enumeration.assert_drawn_from(x_t[x_0 == x], law)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.3, 0.5), (0.5, 1.0)])
 def test_step_back_follows_the_posterior(each_family, s, t):
     guess = np.array([0.3, 0.7, 0.0])
@@ -284,6 +286,7 @@ def test_rare_redraws_reach_every_class_alike():
     assert agree < 3 * found.sum() ** 2 / (2 * states)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["generator-reversible", "generator-round"])
 def test_generator_is_the_exponential_of_its_rates(name):
     kernel = zoo.KERNELS[name]
@@ -297,6 +300,7 @@ def test_generator_is_the_exponential_of_its_rates(name):
     np.testing.assert_allclose(kernel.prior @ kernel.rates, 0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_table_is_the_product_of_its_steps():
     """Every pair of the grid: runs from time 0, aligned ones, and all that is between."""
     rng = np.random.default_rng(0)
@@ -381,6 +385,7 @@ def test_what_is_no_kernel_is_refused(make, says):
         make()
 
 
+@pytest.mark.slow
 def test_a_guess_that_rules_out_what_is_seen_leaves_it_as_it_is():
     """Masks as matrices: an unmasked token was always itself, whatever a sure network says."""
     masking = np.array([[0.7, 0, 0.3], [0, 0.7, 0.3], [0, 0, 1]])

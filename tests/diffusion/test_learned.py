@@ -32,7 +32,7 @@ def borders(part, params):
     return np.append(0, np.cumsum(np.asarray(part.heights(params), np.float64)))
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("base", ["cosine", "linear", "polynomial"])
 def test_both_ends_are_those_of_the_base_schedule(base):
     """Exactly, whatever rounding makes of a sum of 32 heights."""
@@ -162,6 +162,7 @@ def test_network_time():
         assert learned.network_time(kernel, t) is t
 
 
+@pytest.mark.slow
 def test_no_level_is_left_out():
     part, params = schedule()
     heights = part.heights({"levels": params["levels"].at[3].set(-1e4)})
@@ -277,6 +278,7 @@ def test_what_is_left_at_the_end_is_in_the_prior():
     np.testing.assert_allclose(bounds.prior_kl(MASKING, x), 0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_nothing_breaks_at_the_ends_of_time():
     """Powers below 1 have no slope at t = 0, where nothing is masked anyway."""
 

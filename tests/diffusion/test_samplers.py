@@ -152,7 +152,7 @@ def test_draws_follow_the_enumerated_law(sampler, kernel):
 EXACT = ("first_hitting", "confidence", "confidence-random", "confidence-left", "entropy_bound")
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("length", [2, 3])
 def test_exact_samplers_have_the_law_of_the_data(name, length):
@@ -412,6 +412,7 @@ def test_remasking_leaves_more_masks_than_the_process_has():
         np.testing.assert_allclose(masks.sum() - 2 * s, more * any_left, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_sharpened_guesses():
     p = jnp.array([0.5, 0.3, 0.15, 0.05, 0.0])
     np.testing.assert_allclose(

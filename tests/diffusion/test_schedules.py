@@ -26,6 +26,7 @@ def test_starts_at_zero_and_never_rises(schedule):
     assert log_alpha[-1] < -3
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", zoo.ANALYTIC)
 def test_ends_at_the_floor(name):
     log_alpha = np.asarray(zoo.SCHEDULES[name](jnp.arange(101) / 100))
@@ -84,7 +85,7 @@ def test_tabulated_returns_the_nearest_grid_point():
     )
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("steps", [1, 3, 1000, 4000])
 def test_tabulated_hits_every_point_of_its_grid(steps):
     table = -np.arange(steps + 1, dtype=np.float32)

@@ -129,6 +129,7 @@ def test_a_bound_on_a_coarser_grid_is_that_of_the_coarser_model(trained):
         AllSteps(grid=5).told(model)
 
 
+@pytest.mark.slow
 def test_an_evaluation_compiles_once(trained):
     model, params, rows, _ = trained
     traced = []

@@ -37,6 +37,7 @@ def test_training_reports_all_of_itself(trained):
     assert json.loads((workdir / "facts.json").read_text())["alphabet"] == " " + LETTERS
 
 
+@pytest.mark.slow
 def test_the_same_command_does_not_train_again(trained):
     workdir, first = trained
     before = files(workdir)
@@ -59,6 +60,7 @@ def test_evaluate(trained):
     assert "on 4 texts (all 8 steps)" in exact
 
 
+@pytest.mark.slow
 def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
     """The bound with count models, and two bounds; the posterior with the guess of the network."""
     workdir, first = trained
@@ -120,11 +122,13 @@ def test_edits_that_cannot_be(trained, flags, says):
     assert says in command(QUICK, f"--workdir={trained[0]}", *flags).error
 
 
+@pytest.mark.slow
 def test_edits_rows_of_a_split(trained):
     out = command(f"--workdir={trained[0]}", "--mode=edit", "--num_texts=2", "--steps=4").out
     assert "edited (" in out
 
 
+@pytest.mark.slow
 def test_corrects_a_file(trained, tmp_path):
     """With a mark of utf-8, both kinds of line ends, and characters that the model has not."""
     workdir, _ = trained

@@ -88,6 +88,7 @@ def test_pictures_of_a_training(trained):
     assert wrong == 13 * (SIDE // 16) ** 2
 
 
+@pytest.mark.slow
 def test_evaluate(trained):
     how = ("--bound=elbo,iwbo", "--importance_samples=2", "--split=validation")
     out = told(trained, "--mode=evaluate", *how)
@@ -141,6 +142,7 @@ def test_text_is_refused(trained, folder, tmp_path):
     assert not workdir.exists()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("mode", ["sample", "correct"])
 def test_a_full_disk_keeps_the_old_picture(mode, trained, monkeypatch):
     def full(self, file, *_, **__):

@@ -58,6 +58,7 @@ def test_it_comes_back(tmp_path, parts):
     assert pretrained.load(tmp_path / "out")[2] == facts
 
 
+@pytest.mark.slow
 def test_halves_are_half_the_size_and_near(tmp_path, parts):
     whole, half = (write(tmp_path / name, parts, half=name == "half") for name in ("full", "half"))
     sizes = [(tmp_path / n / folder.WEIGHTS).stat().st_size for n in ("full", "half")]

@@ -319,6 +319,7 @@ def test_half_of_the_flags_for_several_processes(flag):
     assert "the address of process 0 (host:port), their number, and their own index" in error
 
 
+@pytest.mark.slow
 def test_a_profile_that_cannot_be_written(trained, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(trained, workdir)

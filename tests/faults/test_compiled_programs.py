@@ -212,7 +212,7 @@ DAMAGES = [flip, cut, empty, lengthen, exchange, another, without_digest, of_ano
 DAMAGES += [of_another_machine, link, pipe]
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_an_entry_that_is_not_what_was_put_there(damage, kept, report, capsys):
     damage(*kept[:2])

@@ -148,6 +148,7 @@ def _is_open(connection: socket.socket) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_one_that_does_not_read_holds_up_nobody(client, report):
     deaf = client(POST, b"Content-Length: 2\r\n\r\n", b"{}")
     start = time.monotonic()

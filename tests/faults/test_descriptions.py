@@ -258,7 +258,7 @@ WEIGHTS = {  # fault -> what becomes of model.safetensors, what is said
 }
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("fault", WEIGHTS)
 def test_weights(fault, written, out, said):
     make, words = WEIGHTS[fault]

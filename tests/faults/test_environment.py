@@ -107,7 +107,7 @@ def sent(place, name, value, *arguments, module="experiments.run"):
     return one_line(error)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "value"), IMPORTED)
 def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
     seen = sent(tmp_path, name, value, QUICK)
@@ -117,7 +117,7 @@ def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
     assert seen.endswith(f"Unset {name}, or give another value.\n")
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("flags", FLAGS)
 def test_flags_that_xla_refuses(flags, monkeypatch, said):
     """As every command looks at them first, in a process of its own."""
@@ -134,6 +134,7 @@ def test_flags_that_xla_knows(flags, monkeypatch, tmp_path, report):
     report(f"XLA_FLAGS={flags}", "no error", settings.check_xla_flags())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not compiler.FAULTY[0] <= compiler.version() < compiler.FAULTY[1],
     reason="this jaxlib has no known fault",

@@ -45,7 +45,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("config", "numbers"), TOO_LARGE)
 def test_a_model_that_is_too_large(config, numbers, said):
     flags = f"--config.{numbers}".split()
@@ -95,6 +95,7 @@ CONTAINERS = {  # what the system says of memory -> whether a run of some MB is 
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_where_memory_is_short(kind, monkeypatch, report):
     files, refused = CONTAINERS[kind]

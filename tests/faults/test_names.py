@@ -53,7 +53,7 @@ def test_a_name_in_an_error(name, flag, place, report):
 SAMPLE = ("--steps=1", "--num_samples=1")
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_is_printed(name, made, place, report, capsys):
     """Where samples are written, and where a checkpoint is set aside."""

@@ -153,6 +153,7 @@ def test_a_flag(flag, said):
     said(f"{flag}; train", RUNS[flag], command(quick, *SMALL, flag).error)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("arguments", TRIALS, ids=" ".join)
 def test_a_number_of_a_comparison(arguments, data, said):
     name, *given = arguments

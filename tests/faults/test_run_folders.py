@@ -49,6 +49,7 @@ def test_a_file_of_the_run(name, text, trained, report):
     assert seen.endswith((".", "See experiments/quickstart.py."))
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("name", ["config.json", "facts.json", "run.json"])
 @pytest.mark.parametrize("text", ["gone", "cut in half", "nested"])
 def test_a_file_of_a_run_that_is_to_continue(name, text, trained, report):

@@ -63,6 +63,7 @@ def test_negative_elbo_is_the_bound(model, params):
     assert (abs(nats.mean(axis=0) + enumeration.bound(model, params, X)) < 5 * error).all()
 
 
+@pytest.mark.slow
 def test_evidence_holds_the_squares_of_the_steps_that_were_drawn(model, params):
     objective = objectives.ImportanceSampledElbo(model)
     nats, evidence = losses(objective, params, objective.init(), draws=100)
@@ -118,6 +119,7 @@ OBJECTIVES = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_dropout_is_on_in_training_and_off_in_the_bound(name):
     """Seen by the network itself: it is told to train, and has a key for its dropout."""
@@ -196,6 +198,7 @@ def test_what_hybrid_reports_is_the_bound_of_the_same_draws(case, steps):
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("steps", [STEPS, None])
 def test_hybrid_calls_the_network_once(steps):
     calls = []
@@ -269,6 +272,7 @@ def test_hybrid_by_enumeration(case):
         np.testing.assert_allclose(slope, (up - down) / (2 * size), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", quick(HYBRIDS[:2], "uniform-table"))
 def test_hybrid_draws_what_the_proof_enumerates(case, monkeypatch):
     """Its mean, where what is there for its gradient has its value."""

@@ -72,6 +72,7 @@ def test_devices_and_steps_have_their_own_noise():
     assert len(np.unique(np.diff(seen, axis=0, prepend=0))) == 6
 
 
+@pytest.mark.slow
 def test_average_is_a_mean_at_first_and_decays_later():
     _, history = run(ema_decay=0.6, num_steps=4)
     values = [np.array([1.0, -1.0])] + [state.params["w"] for state in history]
@@ -122,6 +123,7 @@ def table(accumulate, batch, objective=None, optimizer=None, clip=0.0, num_steps
     return jax.device_get(parallel.unreplicate(state)), losses
 
 
+@pytest.mark.slow
 def test_accumulated_gradients_are_those_of_the_large_batch():
     x = np.random.default_rng(0).integers(0, 5, (32, 2))
     (whole, losses), (parts, others) = table(1, x), table(4, x)
@@ -130,6 +132,7 @@ def test_accumulated_gradients_are_those_of_the_large_batch():
     assert whole.memory.sum() == parts.memory.sum() == 3 * 64
 
 
+@pytest.mark.slow
 def test_a_large_gradient_is_scaled_down_and_told_as_it_was():
     x = np.zeros((32, 2), int)
     plain, small, large = (

@@ -149,6 +149,7 @@ def test_networks_make_distributions(denoiser):
     assert_mean(measured.elbo, measured.bound, 0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kernel",
     quick(["uniform-cosine", "absorbing-linear", "birth_death-cosine"], "uniform-cosine"),
@@ -190,6 +191,7 @@ def test_prior_kl_by_hand():
     np.testing.assert_allclose(bounds.prior_kl(model.kernel, x), expected, rtol=0.02)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("steps", [1, 7, 1000, 4000])
 def test_steps_at_counts_every_step_equally_often(steps):
     u = (np.arange(8 * steps) + 0.5) / (8 * steps)
@@ -221,6 +223,7 @@ def test_predict_gives_nothing_to_the_mask():
     np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_samples_in_fewer_steps_follow_the_coarser_chain():
     model = zoo.diffusion("uniform-cosine", "table", 12)
     params = zoo.parameters(model, scale=2.0)

@@ -56,6 +56,7 @@ def test_it_is_noise_and_the_way_back(model, editor, times):
     enumeration.assert_drawn_from(enumeration.number(x, states), expected)
 
 
+@pytest.mark.slow
 def test_at_full_strength_the_data_are_forgotten(model):
     model, params, edited = model
     states = len(model.kernel.prior)

@@ -118,6 +118,7 @@ def test_samples_are_those_of_the_reference_for_its_noise(name):
 BINARY = np.load(pathlib.Path(__file__).parents[1] / "golden" / "binary_encoder.npz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", quick([2, 5, 27], 5))
 def test_binary_lift_is_that_of_the_reference(k):
     """Their latents for given noise u; log q(u | x) is theirs as well."""

@@ -288,6 +288,7 @@ class Hollow(Logits):
     leave_one_out = True
 
 
+@pytest.mark.slow
 def test_learnt_levels_rise_between_their_ends():
     chosen = levels.Learned(-3.0, 4.0)
     params = chosen.init(jax.random.key(0))

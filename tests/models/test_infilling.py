@@ -83,6 +83,7 @@ def test_the_probability_of_a_filling_is_exact():
     assert np.exp(whole[0]) == pytest.approx(given[drawn[0, 0], drawn[0, 2]], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_nothing_known_is_sampling_and_all_known_changes_nothing():
     x = jnp.array([[0, 1, 2], [2, 2, 0]])
     everything = MODEL.infill({}, jax.random.key(0), x, jnp.ones_like(x, bool))

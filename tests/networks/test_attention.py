@@ -79,6 +79,7 @@ def test_matmul_equals_its_plain_twin(shapes):
     assert_same(mm.matmul, mm.plain_matmul, *draw(*shapes))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("widths", [(3, 5), (5, 3)])
 def test_transposed_matmul_is_what_it_says_on_every_backend(widths):
     a, b = draw(*[(2, 4, w) for w in widths])

@@ -6,6 +6,7 @@ import pytest
 from amd_jax.networks.primitives import depthwise
 
 
+@pytest.mark.slow
 def test_shift_moves_each_axis_and_fills_with_zeros():
     h = jnp.arange(6.0).reshape(1, 2, 3, 1)
     np.testing.assert_array_equal(depthwise.shift(h, 1)[0, :, :, 0], [[0, 0, 0], [0, 1, 2]])

@@ -149,6 +149,7 @@ def stages(network, params, *args):
 AUTOREGRESSIVE = AutoregressiveLSTM(CONFIGS[0]["hidden"], CONFIGS[0]["M"], layers=2)
 
 
+@pytest.mark.slow
 def test_autoregressive_parameters_are_those_of_the_reference():
     v = AR["layer/v"].swapaxes(1, 2)
     theta, mid = stages(AUTOREGRESSIVE, autoregressive_params(), v)
@@ -325,6 +326,7 @@ def test_the_pointwise_context_takes_any_event_and_mixes_no_positions():
     assert np.argwhere(moved.any(-1)).tolist() == [[1, 2, 0]]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", [ContextLSTM, PointwiseContext])
 def test_the_statistics_start_at_zero(kind):
     out = first(kind(3, 4, width=8, context=4), jnp.array([[0, 1, 2]]), "out")

@@ -161,7 +161,7 @@ def test_bfloat16_is_near_float32_and_not_the_same(name):
         assert 0 < distance(grad, other) < 0.15, jax.tree_util.keystr(path)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", TRACED)
 def test_in_bfloat16_all_large_products_are_and_no_sum(name):
     def float32_share(**changes):
@@ -176,7 +176,7 @@ def test_in_bfloat16_all_large_products_are_and_no_sum(name):
             assert equation.outvars[0].aval.dtype == jnp.float32
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_are_float32_and_other_dtypes_are_refused(name):
     network, inputs = NETWORKS[name]
@@ -196,7 +196,7 @@ def test_recomputed_blocks_give_the_same(name):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5 * np.abs(one).max())
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", deep(TRACED))
 def test_recomputed_blocks_keep_less_and_have_the_same_parameters(name):
     network, inputs = NETWORKS[name]
@@ -248,7 +248,7 @@ def test_upsampling_is_in_the_dtype_of_its_input():
     assert jax.eval_shape(init, jax.random.key(0), x)[0].dtype == jnp.bfloat16
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("activation", [unet.mish, blocks.relu_squared, jax.nn.gelu, jax.nn.elu])
 def test_slopes_of_activations_survive_bfloat16(activation):
     """Mish's is a difference of two numbers that grow with x."""

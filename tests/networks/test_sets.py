@@ -43,6 +43,7 @@ def test_sizes_that_make_no_network_are_refused():
         NETWORK.clone(heads=3).init(jax.random.key(0), V)
 
 
+@pytest.mark.slow
 def test_a_table_starts_where_it_is_told():
     table = networks.ClassTable(4, 2, start=(3.0, -1.0), spread=(2.0, 0.0))
     x = jnp.arange(4)[None]

@@ -127,6 +127,7 @@ def test_a_memory_of_full_size_reads_as_one_that_grows(group):
         np.testing.assert_allclose(logits, want, atol=3e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_no_gradient_passes_through_the_memory():
     """What stands before the first token moves what is kept of it, unknown to its gradient."""
     network = networks.TransformerXL(5, width=8, blocks=2, heads=2, inner=8, segment=3, memory=3)
@@ -157,6 +158,7 @@ def small(blocks, **numbers):
     return network, jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)), x)
 
 
+@pytest.mark.slow
 def test_the_program_does_not_grow_with_the_blocks():
     def size(blocks):
         network, variables = small(blocks, remat=True)

@@ -37,6 +37,7 @@ def test_threshold_stays_below_and_its_slope_is_that_of_jax():
         assert np.isfinite(log_slope).all()
 
 
+@pytest.mark.slow
 def test_inverse_cdf_of_a_logit():
     a = np.asarray(LINE, np.float64)
     value, log_slope = gumbel.from_logit(LINE)

@@ -42,7 +42,7 @@ def sensitivity_of_inverse(scalar, y, theta):
     return jax.grad(lambda y, theta: scalar.inverse(y, theta).sum(), (0, 1))(y, theta)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @every_map
 def test_inverse_undoes_forward(scalar):
     x, theta = situation(scalar)
@@ -51,6 +51,7 @@ def test_inverse_undoes_forward(scalar):
     np.testing.assert_allclose(jax.jit(scalar.inverse)(y, theta), x, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.few(3)
 @every_map
 def test_log_slope_is_that_of_the_map(scalar):
     x, theta = situation(scalar)
@@ -150,7 +151,7 @@ HARD = {
 }
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("case", HARD.values(), ids=HARD)
 def test_mixture_where_it_is_hard(case):
     """Against float64; the round trip up to float32's rounding of logit F over its slope."""
@@ -308,6 +309,7 @@ def test_mixture_is_the_references(components, precision):
         )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("layer", "kept"), [("arlayer", 0), ("cplayer", 2)])
 def test_mixture_layers_are_the_references(layer, kept):
     """Elementwise, given the outputs of the network; a coupling keeps its first 2 channels."""
@@ -358,7 +360,7 @@ def steep(r, dtype):
     return jnp.asarray(x, dtype), jnp.asarray(theta, dtype)
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("r", [1.4895, -1.4895, 1.0, 0.0])
 def test_the_root_of_the_cubic_is_as_good_as_its_number(r, dtype):

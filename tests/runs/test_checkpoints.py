@@ -196,6 +196,7 @@ def test_other_versions_are_told_and_loaded(copy, capsys):
     assert "checkpoint 12 was written by jax 0.9.0; here is jax" in error
 
 
+@pytest.mark.slow
 def test_a_run_is_read_from_a_bucket(run):
     """A stand-in: the paths of the bucket are read from a local folder."""
     workdir, last, _ = run
@@ -259,6 +260,7 @@ def test_what_was_not_written_whole_is_not_sealed(tmp_path, monkeypatch, capsys)
     assert steps(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_bits_that_are_no_number_are_not_the_best(tmp_path):
     scores = iter([float("nan"), 2.0, 3.0, float("nan")])
     train(tmp_path, lambda params: {"score_bits": next(scores)}, evaluate_every=3)

@@ -98,6 +98,7 @@ def test_an_exception_leaves_a_run_that_continues(tmp_path, unbroken):
     assert_same(tmp_path, train(tmp_path), unbroken)
 
 
+@pytest.mark.slow
 def test_evaluation_gets_the_averaged_parameters(tmp_path):
     found = []
 
@@ -156,6 +157,7 @@ def claimed(workdir, **numbers):
     return folder.claim(workdir, run.contents(), file=SOURCE)
 
 
+@pytest.mark.slow
 def test_another_config_is_refused_but_for_its_cadences(tmp_path):
     train(tmp_path)
     assert claimed(tmp_path, checkpoint_every=2) == identity(tmp_path)

@@ -103,6 +103,7 @@ class Onward(nn.Module):
         )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("phase", "shape"), [(0, (4,)), (1, (4,)), (1, (2, 3))])
 def test_every_other_place_of_a_coupling_moves_by_those_between(phase, shape):
     """Of all sequences of two classes: by how far, and that it is a bijection."""
@@ -182,6 +183,7 @@ def table(num_classes):
     return networks.MADE(num_classes, hidden=(), out_bias=False, spread=1.0)
 
 
+@pytest.mark.slow
 def test_exclusive_or():
     """x2 xor x1 is independent of x1; without a layer it is not."""
     x, p = answer(toy.xor())

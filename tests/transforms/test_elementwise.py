@@ -55,7 +55,7 @@ def test_nats_are_the_log_determinant_and_inverse_undoes_forward(layer, shape, l
     np.testing.assert_allclose(nats, expected, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("layer", "shape", "latent"), LAYERS.values(), ids=LAYERS)
 def test_parameters_are_float32_or_none(layer, shape, latent):
     params = layer.init(KEY, jnp.ones(shape))

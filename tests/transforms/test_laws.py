@@ -120,7 +120,7 @@ def test_discretized_logistic_keeps_its_tail():
     np.testing.assert_allclose(found, -59.5 + np.log1p(-np.exp(-1)), rtol=1e-6)
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("log_scale", [-1e4, -200.0, -50.0, 50.0, 200.0, 1e4])
 @pytest.mark.parametrize("num_classes", [None, 5])
 def test_discretized_logistic_of_any_scale(log_scale, num_classes):
@@ -177,6 +177,7 @@ def test_laws_sum_their_family_over_the_event(kind, name):
     np.testing.assert_allclose(log_prob, family.log_prob(theta, z).sum(axis=1), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_conditional_draws_depend_on_their_own_context():
     law = laws.Conditional(laws.NORMAL, Twice())
     x = jnp.tile(jnp.array([[0, 3]]), (4000, 1))

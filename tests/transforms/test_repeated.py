@@ -36,6 +36,7 @@ def unrolled(params):
     return Chain(PARTS * TIMES), flat
 
 
+@pytest.mark.slow
 def test_it_is_the_chain_of_as_many_parts(layer):
     repeated, params = layer
     chain, flat = unrolled(params)
@@ -46,6 +47,7 @@ def test_it_is_the_chain_of_as_many_parts(layer):
     np.testing.assert_allclose(jax.jit(repeated.inverse)(params, RNG, z), X, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_data_dependent_parts_see_what_reaches_them(layer):
     _, params = layer
     chain, flat = unrolled(params)

@@ -102,6 +102,7 @@ def test_a_name_is_text_and_no_markup():
     assert "<script>alert" not in client(shown).get("/").text
 
 
+@pytest.mark.slow
 def test_corrects_as_the_command_does(text):
     shown, page = text
     asked = {"text": SENTENCE, "option": "correct", "numbers": {"error_rate": 0.3}}
@@ -129,6 +130,7 @@ def test_edits_as_the_command_does(text):
     assert found["changed"] == (fixed != tokens).sum() > 0
 
 
+@pytest.mark.slow
 def test_gaps_are_filled_as_the_command_does(masked):
     shown, page = masked
     *_, found = messages(page.post("/fill", {"text": "the ____k f_x", "number": 3, "seed": 2}))
@@ -335,6 +337,7 @@ def test_what_a_text_model_has_not_is_told(text):
     assert "no model of maps" in error(text[1].post("/open", {"name": "a", "png": ""}))
 
 
+@pytest.mark.slow
 def test_a_walk_comes_state_by_state(text):
     shown, page = text
     found = messages(page.post("/draw", {"seed": 3, "number": 2, "numbers": {"steps": 2}}))
