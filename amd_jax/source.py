@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from amd_jax.printable import in_one_line
 from amd_jax.runs import documents
 
 FUNCTIONS = ("get_config", "data", "build")
@@ -47,7 +48,8 @@ def executed(source: str, file: str | Path) -> ModuleType:
     module.__file__ = str(file)
     sys.modules[module.__name__] = module
     try:
-        exec(compile(source, str(file), "exec"), module.__dict__)
+        name = in_one_line(file)  # JAX writes it into programs, where it has to be UTF-8
+        exec(compile(source, name, "exec"), module.__dict__)
     except ImportError as error:
         raise ValueError(f"{file} cannot be imported: {error}. Correct its imports.") from error
     return module

@@ -11,6 +11,7 @@ from amd_jax.runs import stored
 from experiments import compare, run
 from experiments import report as report_
 from tests.faults.sending import RUN, SMALL, command, ended
+from tests.variants import quick
 
 NAMES = {
     "an escape": "a\x1b[31mb",
@@ -53,8 +54,7 @@ def test_a_name_in_an_error(name, flag, place, report):
 SAMPLE = ("--steps=1", "--num_samples=1")
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", quick(NAMES, "a title", "no utf-8"))
 def test_a_name_that_is_printed(name, made, place, report, capsys):
     """Where samples are written, and where a checkpoint is set aside."""
     shutil.copytree(made / "runs" / "quickstart", place / NAMES[name])
