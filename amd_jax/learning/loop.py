@@ -204,7 +204,7 @@ def _start(
 
     example = jax.ShapeDtypeStruct(shape, np.int32)
     program, template = jax.make_jaxpr(init, return_shape=True)(rng, example)
-    machine.check_state(program, template, config, devices)
+    machine.check_state(program, template, devices)
     state = keeper.restored(template) if parallel.is_first() else None
     if parallel.from_first(np.array(state is not None)):
         nothing = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), template)

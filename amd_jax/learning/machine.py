@@ -125,11 +125,11 @@ def matmul_rate(size: int, repeats: int = 5) -> float:
     return 2 * size**3 / best
 
 
-def check_state(program: ClosedJaxpr, state: Any, config: ConfigDict, devices: Any) -> None:
+def check_state(program: ClosedJaxpr, state: Any, devices: Any) -> None:
     """Raises ValueError for a training that memory cannot hold, before any of it is made.
 
     `program` makes the `state`, of which shapes will do, and `devices` carry it. Counted are the
-    state, a gradient, and a batch of int32; on a GPU or TPU what its memory holds altogether.
+    state and a gradient; on a GPU or TPU what its memory holds altogether.
     """
     check_sizes(program)
     memory.check_compiler()
@@ -141,9 +141,6 @@ def check_state(program: ClosedJaxpr, state: Any, config: ConfigDict, devices: A
         stats = jax.local_devices()[0].memory_stats() or {}
         limit = stats.get("bytes_limit", math.inf)
         memory.check(needed // jax.local_device_count(), STATE, SMALLER, limit)
-    rows = config.batch_size // jax.process_count()
-    tokens = math.prod(program.jaxpr.invars[-1].aval.shape[1:])
-    memory.check(4 * rows * tokens, "A batch", SMALLER)
 
 
 def check_sizes(program: ClosedJaxpr) -> None:

@@ -21,7 +21,7 @@ def largest(program: ClosedJaxpr | Jaxpr) -> int:
     program = getattr(program, "jaxpr", program)
     own = [*program.invars, *program.constvars, *(v for e in program.eqns for v in e.outvars)]
     inside = (largest(p) for step in program.eqns for p in _programs(step.params.values()))
-    return max(0, *map(_bytes, own), *inside)
+    return max([0, *map(_bytes, own), *inside])
 
 
 def _bytes(variable: Any) -> int:

@@ -11,6 +11,7 @@ from PIL import Image
 from amd_jax import memory
 from amd_jax.data import corpus
 from amd_jax.data.text import Text
+from amd_jax.learning import machine
 from tests.experiments.command import OWN, QUICK, ROOT, SMALL, command
 
 TEXT8 = f"--config={ROOT / 'experiments' / 'text8_diffusion.py'}"
@@ -112,6 +113,8 @@ def test_number(argument, tmp_path, said):
 @pytest.mark.slow
 def test_a_step_that_there_is_no_memory_for(tmp_path, monkeypatch, report):
     monkeypatch.setattr(memory, "free_bytes", lambda: 1e4)
+    monkeypatch.setattr(memory, "COMPILER", 0)
+    monkeypatch.setattr(machine, "check_state", lambda *_: None)  # for which it is enough
     seen = command(QUICK, *SMALL, f"--workdir={tmp_path / 'run'}").error
     report("a step needs more memory than is free", "said before the step, with ways out", seen)
     assert "The numbers of a step, beside the parameters, must fit into memory, of which" in seen

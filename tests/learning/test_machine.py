@@ -3,7 +3,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import pytest
-from ml_collections import ConfigDict
 
 from amd_jax import memory, parallel
 from amd_jax.learning import machine
@@ -36,13 +35,12 @@ class State(NamedTuple):
     others: Any
 
 
-def check(size, batch_size=2):
+def check(size):
     """Of as many float32 as parameters and as others, by the two devices of the tests."""
     shape = jax.ShapeDtypeStruct((size,), jnp.float32)
     x = jax.ShapeDtypeStruct((8, 16), jnp.int32)
     program = jax.make_jaxpr(lambda rng, x: x)(jax.random.key(0), x)
-    config = ConfigDict({"batch_size": batch_size})
-    machine.check_state(program, State(shape, shape), config, parallel.Copies())
+    machine.check_state(program, State(shape, shape), parallel.Copies())
 
 
 def test_a_state_is_counted_for_every_device(monkeypatch):
@@ -51,9 +49,6 @@ def test_a_state_is_counted_for_every_device(monkeypatch):
     check(10**9)
     with pytest.raises(ValueError, match="gradient must fit .* they take 24,000,000,024"):
         check(10**9 + 1)
-    check(1, batch_size=375_000_000)
-    with pytest.raises(ValueError, match="A batch must fit into memory"):
-        check(1, batch_size=375_000_001)
 
 
 def test_a_gpu_has_memory_of_its_own(monkeypatch):
