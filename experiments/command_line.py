@@ -25,8 +25,6 @@ def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
     absl_logging.set_verbosity(absl_logging.FATAL)  # Orbax tells of every file, and more
     compiled.keep_programs()
-    # Where memory is short, an array that is not waited for hangs whoever reads it
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
     if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
         sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     sys.unraisablehook = _unraisable
@@ -108,9 +106,11 @@ def is_users(error: Exception) -> bool:
     """Whether the message is for the user: raised by this project or an experiment, or the system.
 
     Whatever libraries raise below it is a defect and keeps its traceback, and so does a KeyError.
+    What a program of JAX raises as it runs has no frame of theirs.
     """
     if isinstance(error, (OSError, flags.Error)):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     ours = str(frame.f_globals.get("__name__")).startswith(OURS)
-    return ours and isinstance(error, (ValueError, RuntimeError))
+    theirs = isinstance(error, jax.errors.JaxRuntimeError)
+    return ours and isinstance(error, (ValueError, RuntimeError)) and not theirs
