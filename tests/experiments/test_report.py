@@ -70,6 +70,7 @@ def test_the_same_seed_makes_the_same_page(loaded, tmp_path):
     assert first != other
 
 
+@pytest.mark.slow
 def test_chains_are_short_and_samplers_without_steps_stay_as_they_are(loaded):
     run, _ = loaded
     sampler = run.model.samplers[0]
@@ -82,6 +83,7 @@ def test_chains_are_short_and_samplers_without_steps_stay_as_they_are(loaded):
     assert report.shorter(None, run.model) is None
 
 
+@pytest.mark.slow
 def test_given_times_are_walked_and_not_listed(loaded):
     given = samplers.Ancestral(spacing=tuple(np.linspace(1, 0, 201).tolist()))
     assert report.shorter(given, loaded[0].model) == given  # of more steps than a page takes
@@ -89,6 +91,7 @@ def test_given_times_are_walked_and_not_listed(loaded):
     assert "by the sampler ancestral (steps 200, spacing given, seed 0)" in told
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monkeypatch):
     run, params = loaded
     path = report.write(run, params, tmp_path)

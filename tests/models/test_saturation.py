@@ -91,7 +91,7 @@ def losses(model):
     return found
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "denoiser"),
     [
