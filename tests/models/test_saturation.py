@@ -19,7 +19,6 @@ from tests.variants import quick
 GAPS = jnp.array([-1e4, -300.0, -50.0, 50.0, 104.0, 1e4])
 ROWS = 12
 KERNELS = zoo.KERNELS | zoo.LEARNED
-SLOW = pytest.mark.slow
 
 
 class Sure(nn.Module):
@@ -46,9 +45,6 @@ class Hollow(Sure):
 
 class Denoising(Sure):
     denoises = True
-
-
-QUICK = (("uniform-cosine", Hollow), ("absorbing-linear", Sure))
 
 
 def model_of(name, denoiser, steps, dtype):
@@ -92,14 +88,8 @@ def losses(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "denoiser"),
-    [
-        pytest.param(name, denoiser, marks=() if (name, denoiser) in QUICK else SLOW)
-        for name in KERNELS
-        for denoiser in (Sure, Hollow, Denoising)
-    ],
-)
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("denoiser", [Sure, Hollow, Denoising])
 def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser):
     for steps, dtype in zip(steps_of(name), ("float32", "bfloat16"), strict=False):
         model = model_of(name, denoiser, steps, dtype)
