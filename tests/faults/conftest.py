@@ -7,18 +7,9 @@ import pathlib
 import shutil
 import signal
 
-import jax
 import pytest
 
 from tests.faults.sending import QUICK, SMALL, command, experiments
-
-
-@pytest.fixture(autouse=True)
-def room(request):
-    """Forgets the programs of slow tests: each trains anew, and memory maps are few."""
-    yield
-    if request.node.get_closest_marker("slow"):
-        jax.clear_caches()
 
 
 @pytest.fixture

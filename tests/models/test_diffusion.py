@@ -88,19 +88,16 @@ def measure(model, scale=0.5, shared=False):
     )
 
 
-@pytest.fixture(
-    scope="module",
-    params=quick([1, 2, 5], 5),
-    ids=lambda steps: f"T{steps}",
-)
-def steps(request):
-    return request.param
+# Every kernel in five steps, and kernels of every family in one and two.
+MEASURED = [(name, 5) for name in (*zoo.KERNELS, *zoo.LEARNED)]
+MEASURED += [(name, steps) for steps in (1, 2) for name in zoo.FAMILIES]
+MEASURED = quick(MEASURED, *((name, 5) for name in QUICK))
 
 
-@pytest.fixture(scope="module", params=quick([*zoo.KERNELS, *zoo.LEARNED], *QUICK))
-def measured(request, steps):
-    known = request.param in zoo.KERNELS
-    return measure(zoo.diffusion(request.param, "table", steps), shared=known)
+@pytest.fixture(scope="module", params=MEASURED, ids=lambda case: "{}-T{}".format(*case))
+def measured(request):
+    name, steps = request.param
+    return measure(zoo.diffusion(name, "table", steps), shared=name in zoo.KERNELS)
 
 
 def test_sums_to_one(measured):

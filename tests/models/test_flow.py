@@ -19,28 +19,22 @@ from tests.variants import quick
 DRAWS = 10_000  # per sequence
 K = 4
 BASES = {2: 2, 3: 2, K: 1}  # base -> digits for K classes; base 3 leaves 5 of 9 codes unused
-slow = functools.partial(pytest.param, marks=pytest.mark.slow)
-QUICK = [("binary", 2), ("variational", 2)]
-CASES = [
-    (lift, base, "none") if (lift, base) in QUICK else slow(lift, base, "none")
-    for lift in zoo.LIFTS
-    for base in BASES
-    if lift != "binary" or base == 2
+QUICK = [("binary", 2, "none"), ("variational", 2, "none")]
+CASES = [  # lift, base, layers
+    (lift, base, "none") for lift in zoo.LIFTS for base in BASES if lift != "binary" or base == 2
 ]
-DEEP = [
-    slow("binary", 2, "coupling"),
-    slow("gumbel", K, "coupling"),
-    slow("uniform", 2, "coupling"),
-]
-DEEP += [
-    slow(lift, 2, "autoregressive") for lift in ("binary", "argmax", "variational", "mixture")
-]
-DEEP += [slow("mixture", 2, "attention")]
-DEEP += [
-    slow(lift, 2, layers)
+CASES += [("binary", 2, "coupling"), ("gumbel", K, "coupling"), ("uniform", 2, "coupling")]
+CASES += [(lift, 2, "autoregressive") for lift in ("binary", "argmax", "variational", "mixture")]
+CASES += [("mixture", 2, "attention")]
+CASES += [
+    (lift, 2, layers)
     for lift in ("binary", "auto_encoder")
     for layers in ("recurrent", "recurrent_of_latents")
 ]
+
+
+def named(case):
+    return "-".join(map(str, case))
 
 
 class Measured(NamedTuple):
@@ -56,7 +50,13 @@ def parameters(model, num_classes):
     return zoo.parameters(model, scale=0.1, data=jnp.tile(x, (50, 1)))
 
 
-@functools.cache
+@pytest.fixture(scope="module", params=quick(CASES, *QUICK), ids=named)
+def case(request):
+    """Lift, base and layers; tests of one case follow each other, and share what is measured."""
+    return request.param
+
+
+@functools.lru_cache(1)
 def measure(lift, base, layers, num_classes):
     model = zoo.flow(lift, base, num_classes, layers)
     x = jnp.asarray(enumeration.sequences(num_classes, zoo.LENGTH))
@@ -74,9 +74,9 @@ def measure(lift, base, layers, num_classes):
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
-def test_sums_to_one_over_all_codes(lift, base, layers):
+def test_sums_to_one_over_all_codes(case):
     """With as many classes as codes, so that nothing is lost; dequantised, the rest is outside."""
+    lift, base, layers = case
     found = measure(lift, base, layers, base ** BASES[base])
     total = np.exp(found.log_weight).sum(axis=1)
     outside = (found.samples == integers.UNUSED).any(axis=1).mean()
@@ -86,9 +86,8 @@ def test_sums_to_one_over_all_codes(lift, base, layers):
     assert_mean(total, 1 - outside, 0.02, slack=5 * error)
 
 
-@pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
-def test_samples_follow_the_weights_and_never_leave_the_classes(lift, base, layers):
-    found = measure(lift, base, layers, K)
+def test_samples_follow_the_weights_and_never_leave_the_classes(case):
+    found = measure(*case, K)
     p = np.exp(found.log_weight).mean(axis=0)
     unused = (found.samples == integers.UNUSED).any(axis=1)
     assert found.samples.min() >= integers.UNUSED
@@ -98,10 +97,9 @@ def test_samples_follow_the_weights_and_never_leave_the_classes(lift, base, laye
     enumeration.assert_drawn_from(drawn[:4000], law)
 
 
-@pytest.mark.parametrize(("lift", "base", "layers"), CASES + DEEP)
-def test_the_mean_elbo_is_a_bound(lift, base, layers):
+def test_the_mean_elbo_is_a_bound(case):
     """Of the frequencies among samples, which know nothing of the lift's law."""
-    found = measure(lift, base, layers, K)
+    found = measure(*case, K)
     elbo, error = found.log_weight.mean(axis=0), found.log_weight.std(axis=0) / DRAWS**0.5
     whole = found.samples[(found.samples != integers.UNUSED).all(axis=1)]
     counts = np.bincount(enumeration.number(whole, K), minlength=K**zoo.LENGTH)
@@ -111,12 +109,13 @@ def test_the_mean_elbo_is_a_bound(lift, base, layers):
     assert (elbo <= np.log(counts.clip(1) / len(found.samples)) + slack)[often].all()
 
 
-KEPT = [case for case in CASES + DEEP if getattr(case, "values", case)[0] not in zoo.DECODED]
+KEPT = [case for case in CASES if case[0] not in zoo.DECODED]
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize(("lift", "base", "layers"), KEPT)
-def test_inverse_undoes_forward(lift, base, layers):
+@pytest.mark.parametrize("kept", quick(KEPT, *QUICK), ids=named)
+def test_inverse_undoes_forward(kept):
+    lift, base, layers = kept
     model = zoo.flow(lift, base, K, layers)
     params = parameters(model, K)
     x = jnp.tile(jnp.asarray(enumeration.sequences(K, zoo.LENGTH)), (20, 1))
