@@ -211,9 +211,8 @@ def test_the_rate_without_the_own_token(name, kind):
 
 def over_x_t(expect, kernel, logits, x_0, *times):
     """The expectation over x_t of what is expected: (N,)."""
-    total, rows, end = 0.0, np.arange(len(x_0)), times[-1]
-    for z in range(len(kernel.prior)):
-        chance = matrix(kernel, jnp.zeros_like(end), end)[rows, x_0, z]
-        terms = expect(kernel, logits, x_0, np.full(len(x_0), z), *times)
-        total = total + jnp.where(chance > 0, chance * terms, 0.0)
-    return total
+    rows, end = np.arange(len(x_0)), times[-1]
+    chance = matrix(kernel, jnp.zeros_like(end), end)[rows, x_0].T  # (K, N)
+    terms = jax.vmap(lambda z: expect(kernel, logits, x_0, jnp.full(len(x_0), z), *times))
+    terms = terms(jnp.arange(len(kernel.prior)))
+    return jnp.where(chance > 0, chance * terms, 0.0).sum(axis=0)

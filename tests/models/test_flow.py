@@ -62,7 +62,7 @@ def measure(lift, base, layers, num_classes):
     x = jnp.asarray(enumeration.sequences(num_classes, zoo.LENGTH))
     params = parameters(model, num_classes)
 
-    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @functools.partial(jax.jit, compiler_options=zoo.HASTE)
     def draws(params, rng):
         rngs = jax.random.split(rng, 2)
         keys = jax.random.split(rngs[0], DRAWS)

@@ -30,7 +30,7 @@ def measured(kind):
     params = zoo.parameters(model, scale=0.3)
     rows = jnp.tile(X, (DRAWS, 1))
 
-    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @functools.partial(jax.jit, compiler_options=zoo.HASTE)
     def draws(params):
         rngs = jax.random.split(jax.random.key(1), 4)
         verbs = model.log_weight, model.elbo, functools.partial(AllSteps(), model)

@@ -88,8 +88,11 @@ def losses(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", KERNELS)
-@pytest.mark.parametrize("denoiser", [Sure, Hollow, Denoising])
+@pytest.mark.parametrize(
+    ("name", "denoiser"),
+    [(name, Sure) for name in KERNELS]
+    + [(name, kind) for name in (*zoo.FAMILIES, *zoo.LEARNED) for kind in (Hollow, Denoising)],
+)
 def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser):
     for steps, dtype in zip(steps_of(name), ("float32", "bfloat16"), strict=False):
         model = model_of(name, denoiser, steps, dtype)
