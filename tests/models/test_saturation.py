@@ -14,11 +14,15 @@ from amd_jax.diffusion import kernels, samplers
 from amd_jax.learning import learned_objectives, objectives
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from tests import zoo
-from tests.variants import quick
 
 GAPS = jnp.array([-1e4, -300.0, -50.0, 50.0, 104.0, 1e4])
 ROWS = 12
 KERNELS = zoo.KERNELS | zoo.LEARNED
+KINDS = [  # each with one schedule; tests/diffusion/test_saturation.py has all
+    *("uniform-cosine", "absorbing-linear", "uneven-unfinished", "birth_death-cosine", "walk"),
+    *("masks_and_uniform", "augmented", "generator-reversible", "generator-round"),
+    *("table-banded", "table-gaussian", "warped", "class_masking", *zoo.LEARNED),
+]
 
 
 class Sure(nn.Module):
@@ -53,15 +57,14 @@ def model_of(name, denoiser, steps, dtype):
     return models.Diffusion(kernel, denoiser(states, dtype=dtype), steps=steps)
 
 
-def steps_of(name):
-    """Times of a kernel: discrete, and continuous where it has a derivative."""
-    discrete = getattr(KERNELS[name], "steps", 5)
-    return (discrete,) if name.split("-")[-1] in zoo.ROUGH else (discrete, None)
+def discrete(name):
+    """A number of steps that a kernel has."""
+    return getattr(KERNELS[name], "steps", 5)
 
 
 def losses(model):
     """All that is taken of a model: name -> nats (B,) of (params, rng, x)."""
-    found = {"elbo": model.elbo, "drawn": functools.partial(DrawnSteps(draws=2), model)}
+    found = {"drawn": functools.partial(DrawnSteps(draws=2), model)}
     if model.steps is not None:
         found["all_steps"] = functools.partial(AllSteps(), model)
         found["log_weight"] = model.log_weight
@@ -87,36 +90,39 @@ def losses(model):
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "denoiser"),
-    [(name, Sure) for name in KERNELS]
-    + [(name, kind) for name in (*zoo.FAMILIES, *zoo.LEARNED) for kind in (Hollow, Denoising)],
-)
-def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser):
-    for steps, dtype in zip(steps_of(name), ("float32", "bfloat16"), strict=False):
-        model = model_of(name, denoiser, steps, dtype)
-        classes = kernels.plain(model.kernel).num_classes
-        x = jnp.asarray(np.random.default_rng(0).integers(0, classes, (ROWS, zoo.LENGTH)))
-        params = model.init(jax.random.key(0), x)
-
-        def total(params, gap, rng, model=model, x=x):
-            params = params | {"network": params["network"] | {"gap": gap}}
-            found = {name: f(params, rng, x) for name, f in losses(model).items()}
-            return sum(nats.mean() for nats in found.values()), found
-
-        slopes = jax.jit(jax.vmap(jax.grad(total, (0, 1), has_aux=True), (None, 0, None)))
-        for seed in range(2):
-            gradient, found = slopes(params, GAPS, jax.random.key(seed))
-            broken = [name for name in found if not np.isfinite(found[name]).all()]
-            assert not broken, (steps, dtype, broken)
-            assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+CASES = [(name, Sure, discrete(name)) for name in KINDS]
+CASES += [(name, Hollow, discrete(name)) for name in zoo.FAMILIES]
+CASES += [(name, Denoising, discrete(name)) for name in ("uniform-cosine", "absorbing-linear")]
+CASES += [(name, Sure, None) for name in zoo.LEARNED]
+CASES += [(name, Hollow, None) for name in zoo.FAMILIES]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(KERNELS, "absorbing-linear"))
+@pytest.mark.parametrize(("name", "denoiser", "steps"), CASES)
+def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser, steps):
+    dtype = "float32" if denoiser is Sure else "bfloat16"
+    model = model_of(name, denoiser, steps, dtype)
+    classes = kernels.plain(model.kernel).num_classes
+    x = jnp.asarray(np.random.default_rng(0).integers(0, classes, (ROWS, zoo.LENGTH)))
+    params = model.init(jax.random.key(0), x)
+
+    def total(params, gap, rng):
+        params = params | {"network": params["network"] | {"gap": gap}}
+        found = {name: f(params, rng, x) for name, f in losses(model).items()}
+        return sum(nats.mean() for nats in found.values()), found
+
+    slopes = jax.jit(jax.vmap(jax.grad(total, (0, 1), has_aux=True), (None, 0, None)))
+    for seed in range(2):
+        gradient, found = slopes(params, GAPS, jax.random.key(seed))
+        broken = [name for name in found if not np.isfinite(found[name]).all()]
+        assert not broken
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
 def test_samplers_give_tokens(name):
-    model = model_of(name, Sure, steps_of(name)[0], "bfloat16")
+    model = model_of(name, Sure, discrete(name), "bfloat16")
     shape = (ROWS, zoo.LENGTH)
     params = model.init(jax.random.key(0), jnp.zeros(shape, jnp.int32))
     kernel = kernels.plain(model.kernel)
