@@ -31,7 +31,7 @@ SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
 
 
 def cases(names):
-    """Kernels and forms of a bound: that for any kernel, or that for mixtures, or for a few both."""
+    """Kernels and forms of a bound: for any kernel, or for mixtures; for a few both."""
     return [
         pytest.param(name, form, marks=() if name in QUICK else pytest.mark.slow)
         for name in names
