@@ -13,13 +13,6 @@ from tests import readme
 from tests.readme import ROOT
 
 PAGES = [path for path in (ROOT / "README.md", *readme.PAGES) if "```python" in path.read_text()]
-AT_ONCE = {"own_data.md", "kernels.md", "argmax.md"}  # the others take seconds
-
-
-def marked(path):
-    """A page as a parameter."""
-    marks = [] if path.name in AT_ONCE else [pytest.mark.slow]
-    return pytest.param(path, id=str(path.relative_to(ROOT)), marks=marks)
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +27,8 @@ def runs(tmp_path_factory):
     return folder
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("path", [marked(path) for path in PAGES])
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_runs_as_printed(path, request, tmp_path, monkeypatch):
     sources = readme.blocks("python", path.read_text(encoding="utf-8"))
     if path.name == "README.md":  # tests/test_readme_commands.py sees to the others

@@ -110,6 +110,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monk
         report.save(path / "report.html", "")
 
 
+@pytest.mark.slow
 def test_what_is_damaged_is_told_and_the_rest_is_shown(trained, tmp_path, capsys):
     workdir = tmp_path / "run"
     shutil.copytree(trained[0], workdir)

@@ -79,6 +79,7 @@ def test_data_at_an_address(name, report, monkeypatch):
     report(f"data of {name} at gs://b/c", DATA, found.value)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("output", ["", ".", "/", "runs"])
 def test_an_output_that_is_no_file(output, made, place, said):
     (place / "runs").mkdir()

@@ -85,6 +85,7 @@ def led_away(made, tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "name"), FILES)
 def test_a_link_where_a_file_is_written(mode, name, led_away, report):
     ending, content, stays = led_away[name]
