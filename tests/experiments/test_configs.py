@@ -166,27 +166,22 @@ def few_maps(monkeypatch):
 
 
 @pytest.fixture
-def maps_file(tmp_path):
-    """Maps of your own."""
-    file = tmp_path / "maps.npy"
-    np.save(file, np.random.default_rng(0).integers(3, size=(60, 8, 8)).astype(np.uint8))
-    return file
+def files(tmp_path):
+    """How the names of experiments begin that read a file -> one: maps, digits and text."""
+    rng = np.random.default_rng(0)
+    found = {"own_maps": "maps.npy", "digits": "digits.csv.gz", "own_text": "book.txt"}
+    found = {start: tmp_path / name for start, name in found.items()}
+    np.save(found["own_maps"], rng.integers(3, size=(60, 8, 8)).astype(np.uint8))
+    table = "\n".join(",".join(map(str, row)) for row in rng.integers(17, size=(800, 65)))
+    found["digits"].write_bytes(gzip.compress(table.encode()))  # as scikit-learn's file has them
+    found["own_text"].write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    return found
 
 
-@pytest.fixture
-def digits_file(tmp_path):
-    """Digits as scikit-learn's file has them."""
-    file = tmp_path / "digits.csv.gz"
-    table = np.random.default_rng(0).integers(17, size=(800, 65))
-    file.write_bytes(gzip.compress("\n".join(",".join(map(str, row)) for row in table).encode()))
-    return file
-
-
-@pytest.fixture
-def book(tmp_path):
-    file = tmp_path / "book.txt"
-    file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
-    return file
+def read_from(config, name, files):
+    for start, file in files.items():
+        if name.startswith(start):
+            config.data.path = str(file)
 
 
 def fresh(run, config):
@@ -209,11 +204,10 @@ def shrunk(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ALIKE))
-def test_those_alike_have_a_model_a_bound_and_a_step(name, book):
+def test_those_alike_have_a_model_a_bound_and_a_step(name, files):
     """Their shapes fit: nothing is compiled."""
     experiment, config = shrunk(name)
-    if name.startswith("own_text"):
-        config.data.path = str(book)
+    read_from(config, name, files)
     facts = experiment.open_data(config).facts
     model, objective, optimizer = experiment.compose(config, facts)
     rng, x = jax.random.key(0), jax.ShapeDtypeStruct((2, *facts.event_shape), np.int32)
@@ -231,14 +225,9 @@ def test_those_alike_have_a_model_a_bound_and_a_step(name, book):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SHRUNK if name not in ALIKE])
-def test_trains_saves_restores_and_samples(name, book, maps_file, digits_file, tmp_path):
+def test_trains_saves_restores_and_samples(name, files, tmp_path):
     experiment, config, workdir = *shrunk(name), tmp_path / "run"
-    if name.startswith("own_text"):
-        config.data.path = str(book)
-    if name.startswith("own_maps"):
-        config.data.path = str(maps_file)
-    if name.startswith("digits"):
-        config.data.path = str(digits_file)
+    read_from(config, name, files)
     run, params = experiment.fit(workdir, config)
     begun = jax.tree.leaves_with_path(fresh(run, config))
     still = [
@@ -253,7 +242,7 @@ def test_trains_saves_restores_and_samples(name, book, maps_file, digits_file, t
     if "diffusion" not in name.split()[1:]:
         assert all(line["learning_rate"] >= 0 for line in lines)
 
-    for file in (book, maps_file, digits_file):
+    for file in files.values():
         file.unlink()  # a run needs no data to be sampled from
     found, restored = load_run(workdir)
     assert found.facts == run.facts
