@@ -11,13 +11,7 @@ import numpy as np
 import pytest
 
 from tests.experiments import test_configs as configs
-from tests.experiments.test_configs import (  # noqa: F401  fixtures
-    book,
-    corpora,
-    digits_file,
-    few_maps,
-    maps_file,
-)
+from tests.experiments.test_configs import corpora, few_maps, files  # noqa: F401  fixtures
 from tests.models import test_flow_golden as flow_golden
 from tests.networks import test_linear_transformer as text_golden
 from tests.networks import test_lstm as lstm_golden
@@ -52,12 +46,10 @@ def test_networks_and_flows_are_those_of_the_reference(name):
 @pytest.mark.parametrize("name", configs.SHRUNK)
 def test_every_experiment_trains_restores_and_samples(
     name,
-    book,  # noqa: F811
-    maps_file,  # noqa: F811
-    digits_file,  # noqa: F811
+    files,  # noqa: F811
     tmp_path,
 ):
-    configs.test_trains_saves_restores_and_samples(name, book, maps_file, digits_file, tmp_path)
+    configs.test_trains_saves_restores_and_samples(name, files, tmp_path)
 
 
 @pytest.mark.parametrize("name", precision.NETWORKS)
