@@ -16,9 +16,9 @@ import pytest
 # file; processes that tests start inherit them.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # GPU tests: JAX_PLATFORMS=cuda pytest -m gpu
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # enough for pmean, psum and sharding to matter
-# Programs are compiled in haste, but where numbers are tested at length: as users compile.
-ALWAYS_OPTIMISED = {"differential"}  # folders below this one
-OPTIMISED_IF_SLOW = {"diffusion", "ops", "transforms"}  # whole models take an hour
+# Programs are compiled in haste, but as users compile them in tests/differential and in the slow
+# tests of these folders below this one.
+NUMBERS = {"diffusion", "ops", "transforms"}
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 COMPILED = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "compiled"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
@@ -60,10 +60,10 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(autouse=True)
 def optimised(request):
-    """Has XLA optimise what slow tests of numbers compile, as it does for users."""
+    """Has XLA optimise as it does for users, where numbers are tested at length."""
     folder = request.path.relative_to(pathlib.Path(__file__).parent).parts[0]
     slow = request.node.get_closest_marker("slow") is not None
-    if not (folder in ALWAYS_OPTIMISED or (slow and folder in OPTIMISED_IF_SLOW)):
+    if folder != "differential" and not (slow and folder in NUMBERS):
         yield
         return
     import jax

@@ -46,6 +46,7 @@ from amd_jax.types import Array, Kernel, Schedule
 from tests import readme
 
 LENGTH = 2
+# Compiler options of programs that take longer to compile than to run.
 HASTE = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 

@@ -35,14 +35,14 @@ def cases(names):
     return [
         pytest.param(name, form, marks=() if name in QUICK else pytest.mark.slow)
         for name in names
-        for form in (object, kernels.Mixture)
-        if isinstance(zoo.KERNELS[name], form)
-        and (form is kernels.Mixture or name in QUICK or not is_mixture(name))
+        for form in forms(name)
     ]
 
 
-def is_mixture(name):
-    return isinstance(zoo.KERNELS[name], kernels.Mixture)
+def forms(name):
+    if not isinstance(zoo.KERNELS[name], kernels.Mixture):
+        return [object]
+    return [object, kernels.Mixture] if name in QUICK else [kernels.Mixture]
 
 
 def situations(kernel, times):

@@ -12,7 +12,7 @@ from amd_jax.data import maps
 from amd_jax.ops import integers
 from amd_jax.transforms import laws
 from experiments import table4_row
-from tests import enumeration
+from tests import enumeration, zoo
 from tests.models.means import assert_mean
 
 K, SHAPE = 3, (2, 2)
@@ -71,7 +71,7 @@ def measure(row):
         model = dataclasses.replace(model, base=laws.Learned(laws.GUMBEL))
     params = parameters(row, model)
 
-    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @functools.partial(jax.jit, compiler_options=zoo.HASTE)
     def draws(params, rng):
         rngs = jax.random.split(rng, 2)
         keys = jax.random.split(rngs[0], 4000)

@@ -290,12 +290,13 @@ PLACES = [
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 def test_the_name_of_a_workdir(name, place, report):
-    """Trains, is read from a relative path, and keeps its arrays."""
-    ended = command(*SHORT, f"--workdir={name}").ending
-    report(f"workdir {name!r:.40}", "trained, read", ended)
-    assert ended is None
+    """Trains, continues, is read from a relative path, and keeps its arrays."""
+    ended = command(*SHORT, f"--workdir={name}")
+    again = command(*SHORT, f"--workdir={name}", "--extend", "--config.num_steps=4")
+    report(f"workdir {name!r:.40}", "trained, extended, read", (ended.ending, again.ending))
+    assert (ended.ending, again.ending) == (None, None)
     run, params = load_run(name)
-    assert run.step == 2
+    assert run.step == 4
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
 
 

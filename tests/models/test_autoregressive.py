@@ -19,7 +19,7 @@ from tests.variants import quick
 
 K = 3
 NETWORKS = quick(zoo.CAUSAL, "table")
-compiled = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+compiled = functools.partial(jax.jit, compiler_options=zoo.HASTE)
 
 
 @functools.cache

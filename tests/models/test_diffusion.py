@@ -52,7 +52,7 @@ def draws(model, params, rng, x):
 @functools.partial(
     jax.jit,
     static_argnames=("family", "denoiser", "steps"),
-    compiler_options=zoo.HASTE,  # compiling takes longer than running
+    compiler_options=zoo.HASTE,
 )
 def draws_of(family, denoiser, steps, log_alpha, prior, params, rng, x):
     """Draws of a model whose schedule and prior are arguments: one program for many kernels."""

@@ -11,6 +11,7 @@ from amd_jax.networks import latent
 from amd_jax.ops import scalars
 from amd_jax.transforms import laws
 from amd_jax.transforms.chain import Chain
+from tests import zoo
 from tests.models import textflow
 from tests.variants import quick
 
@@ -110,7 +111,7 @@ def measured(name, precision):
     length, (_, rows, draws, _) = ARRAYS[f"{name}/lengths"], ARRAYS[f"{name}/eps"].shape
     with jax.enable_x64(precision == "float64"):
 
-        @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+        @functools.partial(jax.jit, compiler_options=zoo.HASTE)
         def run(x, eps):
             model, params = textflow.latent_flow(name, precision, eps)
             (place, lift), (then, prior) = model.chain.named()

@@ -134,7 +134,7 @@ def test_no_gradient_passes_through_the_memory():
     x = jnp.array([[5, 0, 3], [5, 1, 1]])  # 5 is where a text begins
     params = zoo.drawn(network, x)["params"]
 
-    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @functools.partial(jax.jit, compiler_options=zoo.HASTE)
     def found(begin):
         def kept(begin):
             variables = {"params": {**params, "begin": begin}}
