@@ -6,6 +6,7 @@ written out anew.
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy import stats
@@ -19,7 +20,7 @@ def sequences(num_states: int, length: int) -> np.ndarray:
 def matrix(kernel, s: float, t: float) -> np.ndarray:
     """Q(s, t)[x_s, x_t], (K, K)."""
     eye = jnp.eye(len(kernel.prior))[None]
-    return np.asarray(kernel.push(eye, jnp.array([s]), jnp.array([t]))[0], np.float64)
+    return np.asarray(jax.jit(kernel.push)(eye, jnp.array([s]), jnp.array([t]))[0], np.float64)
 
 
 def bayes(kernel, p_0: np.ndarray, x_t: np.ndarray, s: float, t: float) -> np.ndarray:

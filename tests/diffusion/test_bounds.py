@@ -37,6 +37,11 @@ def pairs(kernel, t):
     return x_0, x_t, np.asarray(weight)
 
 
+def compiled(form, kernel):
+    """A term of the bound as one program."""
+    return jax.jit(functools.partial(form, kernel))
+
+
 def exact(kernel, x_0, p_0, x_t, s, t):
     clean = np.eye(len(kernel.prior))[np.asarray(x_0)]
     true = enumeration.bayes(kernel, clean, np.asarray(x_t), s, t)
@@ -53,7 +58,7 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     p_0 = guesses(kernel)
     expected = exact(kernel, x_0, p_0, x_t, s, t)
     for discrete in (bounds.discrete, general):
-        found = np.asarray(discrete(kernel, x_0, p_0, x_t, jnp.array([s]), jnp.array([t])))
+        found = compiled(discrete, kernel)(x_0, p_0, x_t, jnp.array([s]), jnp.array([t]))
         assert np.isfinite(found).all()
         possible = weight > 1e-12
         assert possible.sum() >= kernel.num_classes
@@ -65,9 +70,9 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
 def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     x_0, x_t, weight = pairs(kernel, t)
     p_0 = guesses(kernel)
-    decoder = np.asarray(kernels.denoising_posterior(kernel, p_0, x_t, jnp.array([t])).law)
-    decoder = np.take_along_axis(decoder, np.asarray(x_0)[..., None], axis=-1)[..., 0]
-    found = bounds.discrete(kernel, x_0, p_0, x_t, jnp.zeros(1), jnp.array([t]))
+    decoder = compiled(kernels.denoising_posterior, kernel)(p_0, x_t, jnp.array([t])).law
+    decoder = np.take_along_axis(np.asarray(decoder), np.asarray(x_0)[..., None], axis=-1)[..., 0]
+    found = compiled(bounds.discrete, kernel)(x_0, p_0, x_t, jnp.zeros(1), jnp.array([t]))
     possible = weight > 1e-12
     np.testing.assert_allclose(
         np.asarray(found)[possible], -np.log(decoder[possible]), rtol=5e-5, atol=5e-6
@@ -84,8 +89,8 @@ def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     terms = weight * exact(kernel, x_0, p_0, x_t, s, t)
     expected = terms.reshape(states, states).sum(axis=1)[: kernel.num_classes]
     clean = jnp.arange(kernel.num_classes)[None]
-    found = bounds.leave_one_out(
-        kernel, clean, p_0[:, ::states][:, : kernel.num_classes], jnp.array([s]), jnp.array([t])
+    found = compiled(bounds.leave_one_out, kernel)(
+        clean, p_0[:, ::states][:, : kernel.num_classes], jnp.array([s]), jnp.array([t])
     )
     np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=3e-6)
 
@@ -106,7 +111,7 @@ def test_gradients_agree_and_are_finite(name, s, t):
         return (weight * form(kernel, x_0, p_0, x_t, jnp.array([s]), jnp.array([t]))).sum()
 
     closed, plain, exact = (
-        np.asarray(jax.grad(total)(logits, form))
+        jax.jit(jax.grad(functools.partial(total, form=form)))(logits)
         for form in (bounds.discrete, general, bounds.leave_one_out)
     )
     np.testing.assert_allclose(closed, plain, rtol=1e-4, atol=1e-5)
@@ -126,8 +131,7 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
     x_0, x_t = np.array([3, 3, 7, 7]), np.array([3, 9, 7, 200])
 
     log_alpha = np.float64(schedules.cosine(jnp.array([i - 1, i]) / steps))
-    found = bounds.discrete(
-        kernel,
+    found = compiled(bounds.discrete, kernel)(
         x_0[None],
         p_0[None],
         x_t[None],
@@ -152,8 +156,10 @@ def test_a_perfect_guess_costs_nothing(name):
     x_0, x_t, weight = pairs(kernel, 0.4)
     p_0 = jnp.eye(3)[x_0]
     s, t = jnp.array([0.3]), jnp.array([0.4])
-    np.testing.assert_allclose(bounds.discrete(kernel, x_0, p_0, x_t, s, t), 0, atol=1e-6)
-    np.testing.assert_allclose(bounds.leave_one_out(kernel, x_0, p_0, s, t), 0, atol=1e-6)
+    discrete = compiled(bounds.discrete, kernel)(x_0, p_0, x_t, s, t)
+    exact = compiled(bounds.leave_one_out, kernel)(x_0, p_0, s, t)
+    np.testing.assert_allclose(discrete, 0, atol=1e-6)
+    np.testing.assert_allclose(exact, 0, atol=1e-6)
 
 
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
@@ -167,9 +173,9 @@ def test_rate_is_the_limit_of_discrete(name, t):
         kernel, step = zoo.KERNELS[name], 1e-5
         x_0, x_t, weight = pairs(kernel, t)
         p_0, time = guesses(kernel).astype(np.float64), jnp.array([t])
-        near = general(kernel, x_0, p_0, x_t, time - step, time) / step
+        near = compiled(general, kernel)(x_0, p_0, x_t, time - step, time) / step
         closed, plain = (
-            np.asarray(form(kernel, x_0, p_0, x_t, time))
+            compiled(form, kernel)(x_0, p_0, x_t, time)
             for form in (bounds.rate, bounds.rate.dispatch(object))
         )
     possible = weight > 1e-6
@@ -185,7 +191,7 @@ def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     kernel, time = kernels.absorbing(schedules.polynomial(2.0), 3), jnp.array([t])
     p_0 = jnp.array([0.2, 0.5, 0.3, 0.0])
     x_0, x_t = jnp.array([[0, 1, 2, 1, 2]]), jnp.array([[3, 3, 3, 1, 2]])
-    found = bounds.rate(kernel, x_0, jnp.broadcast_to(p_0, (1, 5, 4)), x_t, time)[0]
+    found = compiled(bounds.rate, kernel)(x_0, jnp.broadcast_to(p_0, (1, 5, 4)), x_t, time)[0]
     expected = 2 / t * -np.log(np.array([0.2, 0.5, 0.3]))  # α = 1 - t²
     np.testing.assert_allclose(found[:3], expected, rtol=1e-5)
     np.testing.assert_allclose(found[3:], 0, atol=1e-6)
@@ -200,16 +206,15 @@ def test_the_divergence_falls_by_the_expected_rate(name, t):
     states, classes = len(kernel.prior), kernel.num_classes
     with jax.enable_x64(True):
         x_0, x_t, _ = pairs(kernel, t)
-        weight = np.asarray(kernel.push(jnp.eye(states)[None], jnp.zeros(1), jnp.array([t])))
+        weight = enumeration.matrix(kernel, 0.0, t)
         p_0 = jnp.repeat(guesses(kernel)[:, :states].astype(np.float64), states, axis=1)
-        rates = bounds.rate(kernel, x_0, p_0, x_t, jnp.array([t])).reshape(states, states)
+        rates = compiled(bounds.rate, kernel)(x_0, p_0, x_t, jnp.array([t]))
+        rates = rates.reshape(states, states)
         clean, guess = jnp.arange(classes)[None], p_0[:, ::states][:, :classes]
-        _, slope = jax.jvp(
-            lambda u: bounds.divergence(kernel, clean, guess, u), (jnp.array([t]),), (jnp.ones(1),)
-        )
-    weight, rates, slope = weight[0], np.asarray(rates), np.asarray(slope[0])
-    expected = np.where(weight > 0, weight * rates, 0).sum(axis=1)[:classes]
-    np.testing.assert_allclose(-slope, expected, rtol=1e-6)
+        divergence = functools.partial(compiled(bounds.divergence, kernel), clean, guess)
+        _, slope = jax.jvp(divergence, (jnp.array([t]),), (jnp.ones(1),))
+    expected = np.where(weight > 0, weight * np.asarray(rates), 0).sum(axis=1)[:classes]
+    np.testing.assert_allclose(-slope[0], expected, rtol=1e-6)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5))
