@@ -8,6 +8,7 @@ when they are first asked for.
 import importlib
 from typing import Any
 
+from amd_jax import moved
 from amd_jax.devices.compiler import avoid_known_faults, check_backend
 from amd_jax.lazy import submodules
 
@@ -16,13 +17,14 @@ REPOSITORY = "https://github.com/amd-jax/amd_jax"  # the public one
 
 ROOMS = (
     *("data", "devices", "diffusion", "evaluation", "experiment", "exports", "facts", "learning"),
-    *("models", "networks", "ops", "options", "parallel", "pretrained", "runs", "transforms"),
+    *("models", "networks", "ops", "options", "pretrained", "recipes", "runs", "transforms"),
     "types",
 )
 EXPERIMENT = ("Experiment", "Run", "load_run", "open_run")
 
 __all__ = [*EXPERIMENT, *ROOMS, "check_backend"]
 
+moved.install()
 avoid_known_faults()  # here, since XLA reads its flags when JAX computes for the first time
 
 

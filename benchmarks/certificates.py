@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from amd_jax.diffusion import certificates, kernels, rates, samplers, schedules, tables
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.exact import certificates
+from amd_jax.diffusion.kernels import rate_matrices, tables
 from amd_jax.diffusion.process import Process
 from amd_jax.types import Kernel
 from benchmarks.results import Row, spread
@@ -27,7 +29,7 @@ ROUND = np.array([[-1.5, 1.5, 0.0], [0.5, -1.5, 1.0], [2.0, 0.0, -2.0]])
 
 def all_kernels() -> dict[str, Kernel]:
     """One of every kind, on three classes."""
-    neighbours = rates.symmetric(np.eye(3, k=1) + np.eye(3, k=-1))
+    neighbours = rate_matrices.symmetric(np.eye(3, k=1) + np.eye(3, k=-1))
     return {
         "uniform": kernels.uniform(schedules.cosine, 3),
         "augmented": kernels.AugmentedUniform(schedules.cosine, 3),

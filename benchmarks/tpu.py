@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from amd_jax.learning.machine import PEAKS
+from amd_jax.devices.machine import PEAKS
 from benchmarks.processes import Failure, ask
 from benchmarks.results import Row
 

@@ -2,10 +2,9 @@
 
 import sys
 
-from amd_jax import settings
-from amd_jax.devices import compiler
+from amd_jax.devices import compiler, jax_settings
 
 try:
-    settings.import_jax(own_flags=compiler.NO_SUMS)
+    jax_settings.import_jax(own_flags=compiler.NO_SUMS)
 except ValueError as error:  # of the environment: every command would fail at its first import
     sys.exit(f"error: {error}")

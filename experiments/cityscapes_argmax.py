@@ -42,7 +42,7 @@ def data(config: ConfigDict) -> maps.Maps:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py`."""
+    """The parts of the flow are in `amd_jax/recipes/paper.py`."""
     sizes = (config.levels, config.couplings, config.network, config.encoder)
     model = recipes.map_flow(config.lift, facts, *sizes)
     rise = optimizers.rise(config.optimizer.learning_rate, config.optimizer.warmup_steps)

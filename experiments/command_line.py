@@ -14,9 +14,10 @@ import jax
 from absl import flags
 from absl import logging as absl_logging
 
-from amd_jax import check_backend, compiled, narrator, settings
-from amd_jax.learning import allocator, loop, machine
-from amd_jax.printable import Printer, in_one_line
+from amd_jax import check_backend
+from amd_jax.devices import allocator, jax_settings, machine, program_cache, stderr_filter
+from amd_jax.host.printable import Printer, in_one_line
+from amd_jax.learning import loop
 
 OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a file, executed
 
@@ -24,7 +25,7 @@ OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a
 def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
     absl_logging.set_verbosity(absl_logging.FATAL)  # Orbax tells of every file, and more
-    compiled.keep_programs()
+    program_cache.keep_programs()
     if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
         sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     sys.unraisablehook = _unraisable
@@ -58,7 +59,7 @@ def start_devices() -> None:
     Raises ValueError, in one line, where the environment names none that is here, and RuntimeError
     for a compiler with a known fault.
     """
-    settings.check_devices()
+    jax_settings.check_devices()
     check_backend()
 
 
@@ -79,10 +80,10 @@ def leave(error: Exception) -> None:
     if shared:
         line = told(error)
     elif re.match("[A-Z_]+: ", str(error)):  # a status, as of a collective that has failed
-        line = narrator.LOST.format(str(error).splitlines()[0])
+        line = stderr_filter.LOST.format(str(error).splitlines()[0])
     else:
         line = "".join(traceback.format_exception(error))
-    narrator.say(f"process {jax.process_index()}: {line}")
+    stderr_filter.say(f"process {jax.process_index()}: {line}")
     if shared and jax.process_index() == 0:
         time.sleep(2)  # JAX ends the others with it; they may be about to give the same reason
     os._exit(1)

@@ -24,15 +24,16 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax import filesystem, options
-from amd_jax.evaluation import pictures, report
+from amd_jax import options
+from amd_jax.evaluation import pictures
+from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Experiment, Run
+from amd_jax.experiment.source_file import split_variant
 from amd_jax.facts import MapFacts
+from amd_jax.host import filesystem
+from amd_jax.host.printable import in_one_line
 from amd_jax.models import bounds
-from amd_jax.pages import comparison
-from amd_jax.pages import record as records
-from amd_jax.printable import in_one_line
-from amd_jax.source import split_variant
+from amd_jax.pages import comparison, run_record
 
 from . import charts, command_line, flags, located, offers, rows, tables
 from .flags import Asked, Flag
@@ -150,7 +151,7 @@ def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
     number, kind = done[0].examples(asked.num_texts), f"{split} {facts.rows}"
     lines = [f"Bits per {facts.unit} on {number:,} {kind} of {facts.name}, ± one standard error."]
     lines += ["", *tables.markdown([tables.bits(row, asked.num_texts) for row in done])]
-    yardsticks, counted = report.of(facts).yardsticks(done[0].run.data, split, asked.num_texts)
+    yardsticks, counted = run_report.of(facts).yardsticks(done[0].run.data, split, asked.num_texts)
     if yardsticks:
         lines += ["", *yardsticks.replace("\n  ", "\n- ").replace(":\n", ":\n\n").splitlines()]
     if beside := tables.differences(done, asked.num_texts, counted):
@@ -166,7 +167,7 @@ def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
     drawing = charts.picture(done, bits, drawn)
     if drawing is not None:
         files["picture"] = ("compare.svg", drawing)
-    page = comparison.page([records.read(row.run.workdir) for row in done])
+    page = comparison.page([run_record.read(row.run.workdir) for row in done])
     files["page"] = ("compare.html", page.encode("utf-8", errors="replace"))
     for name, content in files.values():
         filesystem.write(workdir / name, content)

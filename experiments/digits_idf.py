@@ -10,7 +10,7 @@ photographs. This file: not run to its end.
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import baselines
+from amd_jax import recipes
 from amd_jax.data import digits, maps
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
@@ -35,8 +35,8 @@ def data(config: ConfigDict) -> maps.Maps:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/baselines.py`."""
-    model = baselines.integer_flow(facts.num_classes, network=config.network, **config.flow)
+    """The parts of the flow are in `amd_jax/recipes/baselines.py`."""
+    model = recipes.integer_flow(facts.num_classes, network=config.network, **config.flow)
     decay = optax.cosine_decay_schedule(config.optimizer.learning_rate, config.num_steps)
     optimizer = optimizers.scheduled(optax.adamax, decay)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

@@ -35,7 +35,7 @@ def data(config: ConfigDict) -> toy.Toy:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py`."""
+    """The parts of the flow are in `amd_jax/recipes/paper.py`."""
     lift = recipes.argmax_lift(networks.PointwiseContext, facts.num_classes, 2, config.encoder)
     model = recipes.autoregressive_flow(lift, networks.AutoregressiveLSTM(**config.network))
     decay = optax.cosine_decay_schedule(config.optimizer.learning_rate, config.num_steps)

@@ -8,15 +8,13 @@ import jax
 from ml_collections import ConfigDict
 
 from amd_jax.evaluation import gallery, pictures
-from amd_jax.evaluation.map_report import MapReport
+from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.experiment import Run
-from amd_jax.exports import card, folder
+from amd_jax.exports import card, export_folder
 from amd_jax.facts import MapFacts
-from amd_jax.pages import figures
-from amd_jax.pages import record as records
-from amd_jax.printable import in_one_line
-from amd_jax.runs import folder as folders
-from amd_jax.runs import results
+from amd_jax.host.printable import in_one_line
+from amd_jax.pages import figures, run_record
+from amd_jax.runs import results, run_folder
 from amd_jax.types import Params
 
 SAMPLES = 4  # on the card
@@ -31,22 +29,24 @@ def write(
     Raises ValueError for a model that is not made of parts of the library alone.
     """
     about = {
-        "experiment": Path(folders.read_notes(run.workdir).get("file") or "").stem,
+        "experiment": Path(run_folder.read_notes(run.workdir).get("file") or "").stem,
         "config": _without_places(run.config),
         "step": run.step,
-        "seconds": records.read(run.workdir).seconds,
+        "seconds": run_record.read(run.workdir).seconds,
         "digests": run.digests,
-        "versions": folders.versions(),
+        "versions": run_folder.versions(),
     }
     parts = _sampled_by(run.model, sampler), params, run.facts
     told = {"run": about, "results": _without_paths(results.read(Path(run.workdir)))}
-    folder.describe(*parts, half=half)  # what cannot be exported is told before samples are drawn
+    export_folder.describe(
+        *parts, half=half
+    )  # what cannot be exported is told before samples are drawn
     place.mkdir(parents=True, exist_ok=True)
     samples = _samples(run, params, place, sampler, seed)
     rows = [figures.row(figure) for figure in told["results"]]
     name = in_one_line(place.absolute().name)
     text = card.text(name, *parts, run=about, figures=rows, samples=samples)
-    size = folder.write(place, *parts, **told, card=text, half=half)
+    size = export_folder.write(place, *parts, **told, card=text, half=half)
     return f"step {run.step} of {run.workdir} is exported to {place}: {size / 1e6:.1f} MB"
 
 
@@ -72,7 +72,7 @@ def _without_paths(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     def named_only(argument: str) -> str:
         flag, equals, value = argument.rpartition("=")
-        is_place = not equals or folders.is_place(flag) or flag.strip("-") in FOLDERS
+        is_place = not equals or run_folder.is_place(flag) or flag.strip("-") in FOLDERS
         return f"{flag}{equals}{Path(value).name}" if is_place else argument
 
     return [
@@ -86,6 +86,8 @@ def _without_paths(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _without_places(config: ConfigDict) -> dict[str, Any]:
     """The numbers of a run, but where its data were: that is nobody else's business."""
     config = config.copy_and_resolve_references()
-    places = {name: "" for name, _ in folders.named(config.to_dict()) if folders.is_place(name)}
+    places = {
+        name: "" for name, _ in run_folder.named(config.to_dict()) if run_folder.is_place(name)
+    }
     config.update_from_flattened_dict(places)
     return config.to_dict()

@@ -16,9 +16,9 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 import amd_jax
-from amd_jax.data import files
+from amd_jax.data.reading import files
 from amd_jax.pages import commands
-from amd_jax.runs import folder as folders
+from amd_jax.runs import run_folder
 
 from . import parsers
 
@@ -145,7 +145,7 @@ def finish(asked: Asked, table: Sequence[Flag]) -> None:
 
 def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
     """The config with the numbers that the command line gives; ValueError for what it has not."""
-    known = dict(folders.named(config.to_dict()))
+    known = dict(run_folder.named(config.to_dict()))
     rest = [_integer(argument, known) for argument in asked.rest]
     for argument in rest:
         name = re.match(r"--?(?:no)?config\.([^=]*)|", argument)[1]
@@ -162,8 +162,8 @@ def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
 
 def absolute_places(config: ConfigDict) -> None:
     """Makes the places of data absolute, so that a run finds them from any folder."""
-    for name, value in folders.named(config.to_dict()):
-        if folders.is_place(name) and isinstance(value, str) and value and "://" not in value:
+    for name, value in run_folder.named(config.to_dict()):
+        if run_folder.is_place(name) and isinstance(value, str) and value and "://" not in value:
             config.update_from_flattened_dict({name: str(files.expanded(value).absolute())})
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from amd_jax.data import characters, labels
+from amd_jax.data.reading import characters, labels
 from amd_jax.facts import MapFacts, TextFacts
 
 from .flags import Asked

@@ -5,12 +5,13 @@ from typing import Any
 
 import jax
 
-from amd_jax import parallel
-from amd_jax.evaluation import means, report
+from amd_jax.devices import parallel
+from amd_jax.evaluation import means
+from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Run
+from amd_jax.host.printable import in_one_line
 from amd_jax.models.step_bounds import AllSteps
-from amd_jax.printable import in_one_line
-from amd_jax.runs import grids
+from amd_jax.runs import saved_grids
 from amd_jax.types import Params
 
 from .flags import Asked, one
@@ -33,7 +34,7 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
     figures, how = {}, {"split": split, "number": len(rows), "seed": asked.seed}
     best = None
     for name, bound in (of | {"finest": AllSteps(spacing=finest)}).items():
-        found, _ = report.bits(run.model, params, run.data, bound=bound, **how)
+        found, _ = run_report.bits(run.model, params, run.data, bound=bound, **how)
         line = f"{name:8s} {found} bits/{run.facts.unit} in {bound.grid} steps"
         if best is None:
             best = found.per_row
@@ -44,5 +45,7 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
     kept = ""
     if parallel.is_first():
         how |= {"fine": len(finest) - 1, **figures}
-        kept = f"; kept: {in_one_line(grids.keep(Path(run.workdir), times, run.step, **how))}"
+        kept = (
+            f"; kept: {in_one_line(saved_grids.keep(Path(run.workdir), times, run.step, **how))}"
+        )
     print(f"on {len(rows)} {split} {run.facts.rows}{kept}")

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from amd_jax.evaluation import filling, gallery, means, report
+from amd_jax.evaluation import filling, gallery, means
+from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
 from amd_jax.types import Model, Params
@@ -35,7 +36,7 @@ def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | N
     row = given.partly(run.facts, asked)
     how = {"number": asked.num_samples or FILLINGS, "seed": asked.seed, "sampler": sampler}
     found = fillings(run.model, params, row, run.facts.unit, **how)
-    print("\n".join(report.of(run.facts).filled(*row, *found, place)))
+    print("\n".join(run_report.of(run.facts).filled(*row, *found, place)))
 
 
 class Fillings(NamedTuple):
@@ -84,7 +85,7 @@ def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:
         f"gaps of {asked.hidden} {facts.unit}s in {len(rows)} {asked.split} {facts.rows}:",
         f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({how}), given both sides",
     ]
-    if counted := report.of(facts).counted(run.data, rows, found.hidden):
+    if counted := run_report.of(facts).counted(run.data, rows, found.hidden):
         above = means.signed(*bits.minus(counted).mean())
         lines += [
             f"count model:  {means.shown(*counted.mean())} bits/{facts.unit}, given the left side",

@@ -24,12 +24,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import filesystem
 from amd_jax.data import sets
-from amd_jax.evaluation import likelihood, means, pictures, plane
+from amd_jax.evaluation import likelihood, means, pictures
+from amd_jax.evaluation.reports import point_report
 from amd_jax.facts import PlaneFacts
+from amd_jax.host import filesystem
+from amd_jax.host.printable import in_one_line
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
-from amd_jax.printable import in_one_line
 
 from . import command_line, compare, flags, rows, tables
 from .flags import Asked, Flag
@@ -177,7 +178,9 @@ def picture(each: Sequence[Row], path: Path) -> Path:
     classes, data = each[0].run.facts.num_classes, each[0].run.data
     shown = {"data": data.rows("train")[:POINTS].astype(int)}
     shown |= {row.title: row.first_samples(POINTS) for row in each}
-    panels = {title: plane.shaded(plane.counts(x, classes)) for title, x in shown.items()}
+    panels = {
+        title: point_report.shaded(point_report.counts(x, classes)) for title, x in shown.items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures.write(pictures.in_rows(panels, COLUMNS), path)
     return path

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import baselines, models, networks, recipes
+from amd_jax import models, networks, recipes
 from amd_jax.data import sets, toy
-from amd_jax.diffusion import gaussian, gaussian_samplers, kernels, samplers, schedules
+from amd_jax.diffusion import gaussian, kernels, samplers, schedules
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -100,7 +100,7 @@ def diffusion(config: ConfigDict, facts: Facts) -> models.Diffusion:
 
 def gaussian_diffusion(config: ConfigDict, facts: Facts) -> models.GaussianDiffusion:
     """Gaussian diffusion of one-hots in continuous time."""
-    points, walk = gaussian.one_hots(facts.num_classes), (gaussian_samplers.Ancestral(STEPS),)
+    points, walk = gaussian.one_hots(facts.num_classes), (gaussian.samplers.Ancestral(STEPS),)
     return models.GaussianDiffusion(points, hollow(config, facts), steps=None, samplers=walk)
 
 
@@ -123,23 +123,23 @@ def integer_flow(config: ConfigDict, facts: Facts) -> models.Flow:
 
 def cnf(config: ConfigDict, facts: Facts) -> models.Flow:
     """Each class a logistic of its own on a line, and a causal layer of logistic mixtures."""
-    lift = baselines.mixture_encoding(facts.log_frequencies, 1, apart=8.0)
+    lift = recipes.mixture_encoding(facts.log_frequencies, 1, apart=8.0)
     network = networks.AutoregressiveTransformer(config.width, components=32, blocks=1)
     return recipes.autoregressive_flow(lift, network, laws.Fixed(laws.LOGISTIC))
 
 
 def set_cnf(config: ConfigDict, facts: Facts) -> models.Flow:
     """Each class a logistic of its own, and couplings that see no order."""
-    lift = baselines.mixture_encoding(facts.log_frequencies, 4, apart=1.5)
+    lift = recipes.mixture_encoding(facts.log_frequencies, 4, apart=1.5)
     network = dict(width=config.width, blocks=2, heads=4, components=4)
-    return baselines.set_flow(lift, 4, 4, network)
+    return recipes.set_flow(lift, 4, 4, network)
 
 
 def latent_flow(config: ConfigDict, facts: Facts) -> models.Flow:
     """An auto-encoder whose prior is a flow, autoregressive over time and within a step."""
     (length,) = facts.event_shape
     network = dict(latents=4, width=config.width, layers=1, flows=3, hidden=config.width)
-    return baselines.latent_flow("af_af", facts.num_classes, length, network)
+    return recipes.latent_flow("af_af", facts.num_classes, length, network)
 
 
 class Family(NamedTuple):

@@ -8,15 +8,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import parallel
-from amd_jax.evaluation import correction, gallery, means, report
+from amd_jax.devices import parallel
+from amd_jax.evaluation import correction, gallery, means
 from amd_jax.evaluation.means import PerRow
-from amd_jax.evaluation.plain_report import write_arrays
+from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.reports.plain_report import write_arrays
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
+from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
-from amd_jax.printable import in_one_line
-from amd_jax.runs import results, stored
+from amd_jax.runs import checkpoint_files, results
 from amd_jax.types import Params
 
 from . import export as exports
@@ -38,7 +39,7 @@ class Session:
     @property
     def report(self) -> Any:
         """What can be told of this kind of data."""
-        return report.of(self.run.facts)
+        return run_report.of(self.run.facts)
 
     def place(self, what: str) -> Path | None:
         """Where files of a kind go, but for their endings; None for what is not to write any."""
@@ -101,7 +102,7 @@ def last_page(session: Session) -> None:
     try:
         page(session)
     except (OSError, ValueError) as error:
-        stored.say(f"the page of the run is not written: {error}")
+        checkpoint_files.say(f"the page of the run is not written: {error}")
 
 
 def _writes(folder: Path | str) -> bool:
@@ -135,12 +136,12 @@ def evaluate(session: Session) -> None:
 def _bits(session: Session, bound: Any) -> tuple[PerRow, dict[str, Any]]:
     """Prints and records a bound: its bits of each row, and what was measured."""
     run, asked = session.run, session.asked
-    found, line = report.bits(
+    found, line = run_report.bits(
         *(run.model, session.params, run.data),
         **{"split": asked.split, "number": asked.num_texts, "bound": bound, "seed": asked.seed},
     )
     print(line, flush=True)
-    how = report.question(bound, run.model, run.facts)
+    how = run_report.question(bound, run.model, run.facts)
     how |= {"split": asked.split, "examples": found.examples}
     session.record("bits", found.per_row, **how)
     return found.per_row, how
@@ -187,7 +188,7 @@ def edit(session: Session, editor: Any) -> None:
     if asked.text is not None or (asked.input is not None and isinstance(run.facts, TextFacts)):
         lines = _text(session, editor, given.text(run.facts, asked))
     elif asked.input is None and corrections.corrects(editor):
-        trial, lines = report.restoration(
+        trial, lines = run_report.restoration(
             *(editor, run.model, session.params, run.data, place),
             **{"split": asked.split, "number": asked.num_texts, "seed": asked.seed},
         )

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, options
 from amd_jax.models import bounds, corrections
-from amd_jax.runs import folder as folders
+from amd_jax.runs import run_folder
 
 from . import flags
 from .flags import Asked
@@ -225,6 +225,6 @@ def usage(config: ConfigDict | None, model: Any, name: str) -> str:
                     lines.append(f"      --{number.name:15s} {number.help}.{default}")
     if config is not None:
         lines += ["", f"Numbers of {name}:"]
-        for number, value in folders.named(config.to_dict()):
+        for number, value in run_folder.named(config.to_dict()):
             lines.append(f"  --config.{number}={value!r}")
     return "\n".join(lines)

@@ -12,7 +12,8 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, networks
 from amd_jax.data import maps
-from amd_jax.diffusion import kernels, rates, samplers, schedules
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.kernels import rate_matrices
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -39,7 +40,9 @@ def data(config: ConfigDict) -> maps.Maps:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    kernel = kernels.Generator(rates.gaussian(facts.num_classes, config.reach), schedules.cosine)
+    kernel = kernels.Generator(
+        rate_matrices.gaussian(facts.num_classes, config.reach), schedules.cosine
+    )
     denoiser = networks.HollowMap(
         len(kernel.prior), log_frequencies=facts.log_frequencies, **config.network
     )

@@ -43,7 +43,7 @@ def data(config: ConfigDict) -> text.Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of both flows are in `amd_jax/recipes.py`."""
+    """The parts of both flows are in `amd_jax/recipes/paper.py`."""
     lift = recipes.argmax_lift(networks.PointwiseContext, facts.num_classes, 2, config.encoder)
     if config.couplings:
         model = recipes.coupling_flow(lift, config.couplings, config.network)

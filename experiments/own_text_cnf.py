@@ -11,7 +11,7 @@ bytes instead. The split is 90/5/5 in order. On 3 MB of Wikipedia text, 26 minut
 
 from ml_collections import ConfigDict
 
-from amd_jax import baselines, networks, recipes
+from amd_jax import networks, recipes
 from amd_jax.data import text
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
@@ -38,8 +38,8 @@ def data(config: ConfigDict) -> text.Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
-    lift = baselines.mixture_encoding(facts.log_frequencies, config.dim, apart=8.0)
+    """The parts of the flow are in `amd_jax/recipes`."""
+    lift = recipes.mixture_encoding(facts.log_frequencies, config.dim, apart=8.0)
     past = networks.AutoregressiveTransformer(**config.network)
     model = recipes.autoregressive_flow(lift, past, laws.Fixed(laws.LOGISTIC))
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)

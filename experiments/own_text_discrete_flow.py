@@ -12,7 +12,7 @@ autoregressive: not run.
 
 from ml_collections import ConfigDict
 
-from amd_jax import baselines
+from amd_jax import recipes
 from amd_jax.data import text
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
@@ -45,11 +45,11 @@ def data(config: ConfigDict) -> text.Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of both flows are in `amd_jax/baselines.py`."""
+    """The parts of both flows are in `amd_jax/recipes/baselines.py`."""
     size, how = (facts.num_classes, config.layers), {"temperature": config.temperature}
     if config.autoregressive:
-        model = baselines.modular_autoregressive(*size, config.lstm, **how)
+        model = recipes.modular_autoregressive(*size, config.lstm, **how)
     else:
-        model = baselines.modular_couplings(*size, config.network, scaled=False, **how)
+        model = recipes.modular_couplings(*size, config.network, scaled=False, **how)
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

@@ -11,7 +11,8 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, networks
 from amd_jax.data import text
-from amd_jax.diffusion import gaussian, gaussian_samplers, levels
+from amd_jax.diffusion import gaussian
+from amd_jax.diffusion.gaussian import noise_schedules
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -49,8 +50,8 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     denoiser = networks.Hollow(
         len(points), log_frequencies=facts.log_frequencies, **config.network
     )
-    samplers = (gaussian_samplers.Ancestral(steps), gaussian_samplers.DDIM(steps))
-    noise = levels.Linear(**config.levels)
+    samplers = (gaussian.samplers.Ancestral(steps), gaussian.samplers.DDIM(steps))
+    noise = noise_schedules.Linear(**config.levels)
     model = models.GaussianDiffusion(points, denoiser, noise, steps=None, samplers=samplers)
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.CrossEntropy(model), optimizer)

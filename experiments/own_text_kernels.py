@@ -13,7 +13,8 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, networks
 from amd_jax.data import text
-from amd_jax.diffusion import kernels, learned, samplers, schedules
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.kernels import learned_schedule
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import learned_objectives, objectives, optimizers
@@ -60,7 +61,7 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     else:
         kernel = kernels.uniform(schedules.cosine, facts.num_classes)
     if config.row == "learned":
-        kernel = learned.LearnedSchedule(kernel)
+        kernel = learned_schedule.LearnedSchedule(kernel)
     noise_only = len(kernel.prior) - facts.num_classes  # a mask, or noise in sight: never guessed
     frequencies = (*facts.log_frequencies, *(0.0,) * noise_only)
     denoiser = networks.Hollow(len(kernel.prior), log_frequencies=frequencies, **config.network)

@@ -11,7 +11,7 @@ bits/char of test text.
 
 from ml_collections import ConfigDict
 
-from amd_jax import baselines
+from amd_jax import recipes
 from amd_jax.data import text
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
@@ -37,9 +37,9 @@ def data(config: ConfigDict) -> text.Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/baselines.py`."""
+    """The parts of the flow are in `amd_jax/recipes/baselines.py`."""
     (length,) = facts.event_shape
-    model = baselines.latent_flow(config.kind, facts.num_classes, length, config.network)
+    model = recipes.latent_flow(config.kind, facts.num_classes, length, config.network)
     without, rising = config.kl.rows_without, config.kl.rows_rising
     objective = latent_objectives.WarmedElbo(model, without, rising)
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)

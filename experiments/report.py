@@ -15,17 +15,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import filesystem, options, parallel
+from amd_jax import options
+from amd_jax.devices import parallel
 from amd_jax.evaluation import correction, gallery, pictures
-from amd_jax.evaluation.plain_report import held_out
+from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.experiment import Run
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.host import filesystem
+from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
-from amd_jax.pages import commands, comparison, films, run_page, shows
-from amd_jax.pages import record as records
+from amd_jax.pages import commands, comparison, films, run_page, run_record, shows
 from amd_jax.pages.run_page import Drawn
-from amd_jax.printable import in_one_line
-from amd_jax.runs import stored
+from amd_jax.runs import checkpoint_files
 from amd_jax.types import Params
 
 from . import command_line, flags
@@ -62,10 +63,10 @@ def write(
     found, path = drawn(run, params, seed, sampler, editor), Path(place) / NAME
     if not parallel.is_first():
         return path
-    record = records.read(run.workdir)
+    record = run_record.read(run.workdir)
     record = record._replace(step=max(record.step, run.step))
     for line in record.problems:
-        stored.say(line)
+        checkpoint_files.say(line)
     return save(path, run_page.page(record, found, lines(run, record.step, sampler, editor)))
 
 
@@ -248,10 +249,10 @@ def main(argv: Sequence[str]) -> None:
         )
     if twice := {place for place in places if places.count(place) > 1}:
         raise ValueError(f"Every run is named once; got {', '.join(sorted(twice))} twice.")
-    found = [records.read(place) for place in places]
+    found = [run_record.read(place) for place in places]
     for record in found:
         for line in record.problems:
-            stored.say(line)
+            checkpoint_files.say(line)
     print(f"page: {in_one_line(save(Path(asked.output), comparison.page(found)))}")
 
 

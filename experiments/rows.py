@@ -18,17 +18,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from amd_jax import experiment as experiments
-from amd_jax import filesystem, options
-from amd_jax.evaluation import correction, gallery, report
+from amd_jax import options
+from amd_jax.evaluation import correction, gallery
 from amd_jax.evaluation.means import PerRow
-from amd_jax.evaluation.plain_report import held_out
-from amd_jax.experiment import Run
-from amd_jax.learning import keeping, loop
+from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.reports.plain_report import held_out
+from amd_jax.experiment import Run, open_run
+from amd_jax.host import filesystem
+from amd_jax.learning import callbacks, loop
 from amd_jax.models import corrections
-from amd_jax.pages import record as records
-from amd_jax.runs import documents, results
-from amd_jax.runs import folder as folders
+from amd_jax.pages import run_record
+from amd_jax.runs import results, run_files, run_folder
 from amd_jax.types import Params
 
 TIMED = 10  # steps that tell how many fit
@@ -69,7 +69,7 @@ class Row:
     @property
     def minutes(self) -> float:
         """How long it was trained."""
-        return (records.read(self.run.workdir).seconds or 0.0) / 60
+        return (run_record.read(self.run.workdir).seconds or 0.0) / 60
 
     @functools.cached_property
     def parameters(self) -> int:
@@ -88,11 +88,11 @@ class Row:
 
         def measure() -> dict[str, PerRow]:
             how = {"split": self.split, "number": number, "bound": bound}
-            found, line = report.bits(self.run.model, self.params, self.run.data, **how)
+            found, line = run_report.bits(self.run.model, self.params, self.run.data, **how)
             print(line, flush=True)
             return {"bits": found.per_row}
 
-        how = report.question(bound, self.run.model, self.run.facts)
+        how = run_report.question(bound, self.run.model, self.run.facts)
         how |= {"split": self.split, "examples": self.examples(number)}
         return self.figures_of_rows(measure, ("bits",), **how)["bits"]
 
@@ -109,7 +109,7 @@ class Row:
             seconds = (time.perf_counter() - start) / len(drawn[1])
             x = np.concatenate(drawn)[:number]
             print(f"{self.title}, {told(sampler)}: {number} samples", flush=True)
-            found = report.of(self.run.facts).measures(x, self.run.data)
+            found = run_report.of(self.run.facts).measures(x, self.run.data)
             figures = {name: Figure(*figure) for name, figure in found.items()}
             return {**figures, "seconds_a_sample": Figure(seconds)}
 
@@ -198,9 +198,9 @@ def trained(row: Row, workdir: Path, minutes: float, steps: int | None) -> Row:
     Raises ValueError if the folder holds a run of other numbers or of other data.
     """
     run = row.run
-    if folders.has_checkpoint(workdir):
-        kept = folders.contents(workdir)
-        differing = folders.differences(kept.config, run.config.to_dict(), but={"num_steps"})
+    if run_folder.has_checkpoint(workdir):
+        kept = run_folder.contents(workdir)
+        differing = run_folder.differences(kept.config, run.config.to_dict(), but={"num_steps"})
         if steps not in (None, kept.config["num_steps"]):
             differing.append(f"num_steps was {kept.config['num_steps']}, now {steps}")
         if differing:
@@ -208,10 +208,10 @@ def trained(row: Row, workdir: Path, minutes: float, steps: int | None) -> Row:
                 f"{workdir} holds a row of another config: {'; '.join(differing)}. "
                 "Give another --workdir."
             )
-        folders.check_data(workdir, kept, run.contents())
+        run_folder.check_data(workdir, kept, run.contents())
         number = kept.config["num_steps"]
-        if folders.steps(documents.at(workdir) / folders.CHECKPOINTS)[-1] == number:
-            own = experiments.open_run(workdir)
+        if run_folder.steps(run_files.at(workdir) / run_folder.CHECKPOINTS)[-1] == number:
+            own = open_run(workdir)
             run = dataclasses.replace(own, step=number, held=run.held)
             return dataclasses.replace(row, run=run)
     else:
@@ -233,7 +233,7 @@ def steps_that_fit(run: Run, minutes: float) -> int:
     return max(1, round(60 * minutes * keeper.speed))  # the last: the first steps are slower
 
 
-class Speed(keeping.Nobody):
+class Speed(callbacks.Nobody):
     """Keeps nothing of a run but how fast it is."""
 
     speed = 0.0  # steps per second

@@ -14,15 +14,11 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from amd_jax import experiment as experiments
-from amd_jax import parallel, settings
-from amd_jax import source as sources
-from amd_jax.experiment import Experiment, Run
-from amd_jax.learning import allocator
+from amd_jax.devices import allocator, jax_settings, parallel
+from amd_jax.experiment import Experiment, Run, open_run, source_file
 from amd_jax.models import corrections
-from amd_jax.runs import folder as folders
-from amd_jax.runs import lock, stored
-from amd_jax.runs.keeper import tell
+from amd_jax.runs import checkpoint_files, lock, run_folder
+from amd_jax.runs.run_callbacks import tell
 
 from . import command_line, flags, located, modes, offers, weights
 from .flags import Asked
@@ -70,7 +66,7 @@ def use(asked: Asked, workdir: Path | str) -> None:
         if asked.pretrained:
             run, params = weights.opened(asked.pretrained, asked.config)
         else:
-            run, params = experiments.open_run(workdir), None
+            run, params = open_run(workdir), None
     except ValueError:
         offers.check_mode(asked.mode)
         raise
@@ -78,7 +74,7 @@ def use(asked: Asked, workdir: Path | str) -> None:
         _tell_other_file(asked, run)
     asked, config = flags.override(asked, run.config)
     flags.absolute_places(config)
-    if differing := folders.differences(run.config.to_dict(), config.to_dict()):
+    if differing := run_folder.differences(run.config.to_dict(), config.to_dict()):
         raise ValueError(
             f"{asked.pretrained or workdir} holds a run of another config: "
             f"{'; '.join(differing)}. Leave these out: --mode={asked.mode} takes the numbers from "
@@ -97,7 +93,7 @@ def use(asked: Asked, workdir: Path | str) -> None:
 def _check_best(asked: Asked, config: ConfigDict, workdir: Path) -> None:
     """ValueError for --best of a run that will not have been evaluated."""
     never = not 0 < config.evaluate_every <= config.num_steps
-    if asked.best and never and not folders.has_checkpoint(workdir):
+    if asked.best and never and not run_folder.has_checkpoint(workdir):
         raise ValueError(
             "--best is the checkpoint that was best on the validation split, and this run is not "
             f"evaluated: evaluate_every={config.evaluate_every} of {config.num_steps} steps. Give "
@@ -110,13 +106,13 @@ def _to_train(asked: Asked, workdir: Path) -> tuple[Experiment, ConfigDict]:
     if asked.config:
         experiment = Experiment.open(asked.config)
         return experiment, experiment.config()
-    run = experiments.open_run(workdir)
+    run = open_run(workdir)
     return run.experiment, run.config
 
 
 def _tell_extension(workdir: Path, config: ConfigDict) -> None:
     """Says what more steps mean for a run that was made for less."""
-    before, now = folders.contents(workdir).config["num_steps"], config.num_steps
+    before, now = run_folder.contents(workdir).config["num_steps"], config.num_steps
     if now == before:  # the same command again, or a number that was forgotten
         told = f"the run is of {now} steps already; a larger --config.num_steps extends it"
     else:
@@ -130,15 +126,15 @@ def _tell_extension(workdir: Path, config: ConfigDict) -> None:
 
 def _tell_other_file(asked: Asked, run: Run) -> None:
     """Says so if --config names a file that is not the one the run was made with."""
-    if asked.config and folders.differ(_text(asked.config), run.experiment.source):
-        stored.say(
+    if asked.config and run_folder.differ(_text(asked.config), run.experiment.source):
+        checkpoint_files.say(
             f"{run.workdir} was made with another version of {asked.config}: its own is used"
         )
 
 
 def _text(config: str) -> str:
     """The text of an experiment file; empty if it cannot be read."""
-    path, _ = sources.split_variant(config)
+    path, _ = source_file.split_variant(config)
     try:
         return Path(path).read_text()
     except (OSError, ValueError):
@@ -178,7 +174,7 @@ def _read(arguments: list[str]) -> Asked:
 
 def default_workdir(config: str) -> str:
     """Where a run of an experiment goes unless one says."""
-    path, variant = sources.split_variant(config)
+    path, variant = source_file.split_variant(config)
     return "runs/" + "_".join(filter(None, [Path(path).stem, variant]))
 
 
@@ -189,7 +185,7 @@ def help_on(asked: Asked) -> str:
     experiment = Experiment.open(asked.config)
     config, model = experiment.config(), None
     try:
-        settings.check_devices()
+        jax_settings.check_devices()
         asked, config = flags.override(asked, config)
         model = experiment.at(config, experiment.open_data(config)).model
     except (ValueError, OSError, RuntimeError):

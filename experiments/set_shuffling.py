@@ -12,7 +12,7 @@ This file: not run; `known_answers` reaches 2.768 with such a layer.
 
 from ml_collections import ConfigDict
 
-from amd_jax import baselines, networks, recipes
+from amd_jax import networks, recipes
 from amd_jax.data import sets
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
@@ -49,12 +49,12 @@ def data(config: ConfigDict) -> sets.Sets:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
+    """The parts of the flow are in `amd_jax/recipes`."""
     if config.couplings:
-        lift = baselines.mixture_encoding(facts.log_frequencies, config.dim, apart=2.0)
-        model = baselines.set_flow(lift, config.dim, config.couplings, config.network)
+        lift = recipes.mixture_encoding(facts.log_frequencies, config.dim, apart=2.0)
+        model = recipes.set_flow(lift, config.dim, config.couplings, config.network)
     else:
-        lift = baselines.mixture_encoding(facts.log_frequencies, 1, apart=8.0)
+        lift = recipes.mixture_encoding(facts.log_frequencies, 1, apart=8.0)
         past = networks.AutoregressiveTransformer(**config.past)
         model = recipes.autoregressive_flow(lift, past, laws.Fixed(laws.LOGISTIC))
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax.evaluation import report
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.reports import run_report
 from amd_jax.pages import figures
 
 from . import rows
@@ -84,7 +84,7 @@ def corrected(editor: Any) -> dict[str, str]:
 def real(row: Row, number: int) -> dict[str, str]:
     """The same measures of as many real rows, which follow each other."""
     drawn = np.asarray(row.run.data.rows(row.split)[:number])
-    found = report.of(row.run.facts).measures(drawn, row.run.data, independent=False)
+    found = run_report.of(row.run.facts).measures(drawn, row.run.data, independent=False)
     named = {"model": f"{row.split} {row.run.facts.rows}"}
     return named | _shown({name: Figure(*figure) for name, figure in found.items()})
 

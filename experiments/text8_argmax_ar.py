@@ -45,7 +45,7 @@ def data(config: ConfigDict) -> Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py`."""
+    """The parts of the flow are in `amd_jax/recipes/paper.py`."""
     reader, base = networks.ContextLSTM, config.base
     lift = recipes.argmax_lift(reader, facts.num_classes, base, config.encoder)
     model = recipes.autoregressive_flow(lift, networks.AutoregressiveLSTM(**config.network))

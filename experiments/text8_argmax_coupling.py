@@ -48,7 +48,7 @@ def data(config: ConfigDict) -> Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py`."""
+    """The parts of the flow are in `amd_jax/recipes/paper.py`."""
     lift = recipes.argmax_lift(networks.PointwiseContext, facts.num_classes, 2, config.encoder)
     model = recipes.coupling_flow(lift, config.couplings, config.network)
     rise = optimizers.rise(config.optimizer.learning_rate, config.optimizer.warmup_steps)

@@ -14,7 +14,7 @@ A smaller one, for a CPU: add
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import baselines, networks, recipes
+from amd_jax import networks, recipes
 from amd_jax.data import corpora
 from amd_jax.data.text import Text
 from amd_jax.experiment import LONG, Parts, numbers
@@ -42,8 +42,8 @@ def data(config: ConfigDict) -> Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/recipes.py` and `amd_jax/baselines.py`."""
-    lift = baselines.mixture_encoding(facts.log_frequencies, config.dim)
+    """The parts of the flow are in `amd_jax/recipes`."""
+    lift = recipes.mixture_encoding(facts.log_frequencies, config.dim)
     past = networks.AutoregressiveLSTM(**config.network)
     model = recipes.autoregressive_flow(lift, past, laws.Fixed(laws.LOGISTIC))
     rate = optax.constant_schedule(config.optimizer.learning_rate)

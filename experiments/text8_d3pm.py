@@ -26,7 +26,8 @@ from ml_collections import ConfigDict
 from amd_jax import models, networks
 from amd_jax.data import text8
 from amd_jax.data.text import Text
-from amd_jax.diffusion import information, kernels, rates, schedules
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion.kernels import information, rate_matrices
 from amd_jax.experiment import LONG, Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import objectives, optimizers
@@ -82,5 +83,5 @@ def noise(name: str, facts: Facts, timesteps: int) -> Kernel:
     near = np.zeros((facts.num_classes, facts.num_classes))
     for sign, others in NEAREST.items():
         near[facts.encode(sign), facts.encode(others)] = 1.0
-    family = functools.partial(kernels.Generator, rates.symmetric(near + near.T))
+    family = functools.partial(kernels.Generator, rate_matrices.symmetric(near + near.T))
     return family(information.even(family, facts.frequencies, timesteps))

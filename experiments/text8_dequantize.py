@@ -44,7 +44,7 @@ def data(config: ConfigDict) -> Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of both flows are in `amd_jax/recipes.py`."""
+    """The parts of both flows are in `amd_jax/recipes/paper.py`."""
     reader = networks.ContextLSTM if config.variational else None
     lift = recipes.dequantized(reader, facts.num_classes, config.base, config.encoder)
     if config.couplings:

@@ -14,7 +14,7 @@ A smaller one, for a CPU: add
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import baselines
+from amd_jax import recipes
 from amd_jax.data import corpora, text8
 from amd_jax.data.text import Text
 from amd_jax.experiment import LONG, Parts, numbers
@@ -42,9 +42,9 @@ def data(config: ConfigDict) -> Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/baselines.py`."""
+    """The parts of the flow are in `amd_jax/recipes/baselines.py`."""
     how = {"scaled": config.scaled, "temperature": config.temperature}
-    model = baselines.modular_couplings(facts.num_classes, config.layers, config.network, **how)
+    model = recipes.modular_couplings(facts.num_classes, config.layers, config.network, **how)
     rise = optimizers.rise(config.optimizer.learning_rate, config.optimizer.warmup_steps)
     optimizer = optimizers.scheduled(optax.adam, rise)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

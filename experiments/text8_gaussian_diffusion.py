@@ -17,7 +17,8 @@ from ml_collections import ConfigDict
 from amd_jax import models, networks
 from amd_jax.data import corpora
 from amd_jax.data.text import Text
-from amd_jax.diffusion import gaussian, gaussian_samplers, levels
+from amd_jax.diffusion import gaussian
+from amd_jax.diffusion.gaussian import noise_schedules
 from amd_jax.experiment import LONG, Parts, numbers
 from amd_jax.facts import Facts
 from amd_jax.learning import learned_objectives, optimizers
@@ -49,8 +50,8 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     """Plain composition: to change a part, change its line."""
     points, steps = gaussian.one_hots(facts.num_classes), config.sampling_steps
     denoiser = networks.LinearTransformer(len(points), **config.network)
-    samplers = (gaussian_samplers.Ancestral(steps), gaussian_samplers.DDIM(steps))
-    noise = levels.Learned(**config.levels)
+    samplers = (gaussian.samplers.Ancestral(steps), gaussian.samplers.DDIM(steps))
+    noise = noise_schedules.Learned(**config.levels)
     model = models.GaussianDiffusion(points, denoiser, noise, steps=None, samplers=samplers)
     peak, decay = config.optimizer.learning_rate, config.optimizer.decay_per_epoch
     rate = optimizers.staircase(peak, decay, every=config.data.rows // config.batch_size)

@@ -20,7 +20,7 @@ A smaller one, for a CPU: add --config.network.width=96 --config.network.latents
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import baselines
+from amd_jax import recipes
 from amd_jax.data import corpora
 from amd_jax.data.text import Text
 from amd_jax.experiment import LONG, Parts, numbers
@@ -50,9 +50,9 @@ def data(config: ConfigDict) -> Text:
 
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
-    """The parts of the flow are in `amd_jax/baselines.py`."""
+    """The parts of the flow are in `amd_jax/recipes/baselines.py`."""
     (length,) = facts.event_shape
-    model = baselines.latent_flow(config.kind, facts.num_classes, length, config.network)
+    model = recipes.latent_flow(config.kind, facts.num_classes, length, config.network)
     without, rising = (
         round(config.kl[name] * config.data.rows) for name in ("epochs_without", "epochs_rising")
     )

@@ -6,8 +6,8 @@ from ml_collections import ConfigDict
 
 from amd_jax import pretrained
 from amd_jax.experiment import Experiment, Parts, Run, digests
-from amd_jax.exports.folder import Exported
-from amd_jax.runs import stored
+from amd_jax.exports.export_folder import Exported
+from amd_jax.runs import checkpoint_files
 from amd_jax.types import Dataset, Params
 
 from . import located
@@ -79,7 +79,7 @@ def _data(found: Exported, experiment: Experiment | None):
             )
         now, before = digests(read), found.run.get("digests", {})
         if changed := [split for split in now if now[split] != before.get(split)]:
-            stored.say(
+            checkpoint_files.say(
                 f"other data than the weights were trained on: {', '.join(changed)} of "
                 f"{read.facts.name}"
             )

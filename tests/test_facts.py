@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from amd_jax import facts
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts, fields
+from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts, field_types
 
 KINDS = {
     "arrays": Facts(3, (2, 4), frequencies=(0.1, 0.2, 0.7), statistics={"mean": [1.5, 2.0]}),
@@ -130,8 +130,8 @@ def test_summaries():
     ],
 )
 def test_values_of_a_kind(kind, fitting, others):
-    assert all(fields.fits(value, kind) for value in fitting)
-    assert not any(fields.fits(value, kind) for value in others)
+    assert all(field_types.fits(value, kind) for value in fitting)
+    assert not any(field_types.fits(value, kind) for value in others)
 
 
 def test_a_kind_that_cannot_be_resolved_is_any():
@@ -139,7 +139,7 @@ def test_a_kind_that_cannot_be_resolved_is_any():
     class Mine:
         size: "NoSuchName"  # noqa: F821
 
-    fields.check(Mine, {"size": "anything", "unknown": 3}, "mine")
+    field_types.check(Mine, {"size": "anything", "unknown": 3}, "mine")
 
 
 def test_lists_within_lists():

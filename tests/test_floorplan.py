@@ -13,46 +13,34 @@ FILES = [
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "amd_jax")]
+OURS = {"amd_jax", "benchmarks", "experiments", "tests"}
 MATHEMATICS = {"ops", "diffusion", "transforms"}
-EVERYWHERE = {  # they belong to every floor
-    *("types", "facts", "options", "memory", "lazy", "filesystem", "printable", "settings"),
-}
+EVERYWHERE = {"types", "facts", "options", "lazy", "moved", "host"}  # on every floor
 MAY_IMPORT = {  # besides itself and those
     "__init__": {"experiment", "devices"},
     "types": set(),
     "facts": set(),
     "options": set(),
     "lazy": set(),
-    "memory": set(),
-    "filesystem": set(),
-    "printable": set(),
-    "settings": set(),
-    "compiled": set(),
-    "devices": set(),
-    "narrator": set(),
-    "processes": set(),
-    "parallel": {"narrator", "processes"},
-    "shards": {"parallel"},
+    "moved": set(),
+    "host": set(),
     "ops": set(),
     "diffusion": {"ops"},
     "transforms": {"ops"},
     "networks": set(),
     "data": set(),
+    "devices": set(),
     "models": MATHEMATICS,
     "recipes": MATHEMATICS | {"models", "networks"},
-    "baselines": MATHEMATICS | {"models", "networks"},
-    "learning": MATHEMATICS | {"models", "parallel", "shards"},
-    "evaluation": MATHEMATICS | {"models", "parallel"},
-    "runs": {"parallel"},
-    "source": {"runs"},
-    "fitting": MATHEMATICS | {"models", "parallel", "learning", "evaluation", "runs"},
-    "contract": MATHEMATICS | {"models", "learning"},
-    "experiment": MATHEMATICS | {"models", "learning", "runs", "source", "contract", "fitting"},
+    "learning": MATHEMATICS | {"models", "devices"},
+    "evaluation": MATHEMATICS | {"models", "devices"},
+    "runs": {"devices"},
+    "experiment": MATHEMATICS | {"models", "devices", "learning", "evaluation", "runs"},
     "exports": MATHEMATICS | {"models", "networks", "runs"},
     "pretrained": {"exports"},
-    "pages": MATHEMATICS | {"models", "parallel", "evaluation", "runs"},
-    "training": {"experiment"},
+    "pages": MATHEMATICS | {"models", "devices", "evaluation", "runs"},
 }
+LOOSE = 4  # modules beside the rooms, at most
 
 
 def name(path):
@@ -85,6 +73,22 @@ def test_rooms_import_only_from_below(path):
         if room == "ops":
             known = top in sys.stdlib_module_names or top in {"amd_jax", "jax", "numpy"}
             assert known, f"ops imports {imported}; it is mathematics on arrays"
+
+
+def test_few_modules_lie_beside_the_rooms():
+    loose = {path.stem for path in (ROOT / "amd_jax").glob("*.py")} - {"__init__"}
+    assert len(loose) <= LOOSE, loose
+
+
+def test_no_module_of_ours_needs_another_name():
+    """`from ... import module as other` is a sign of two modules of one name."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            ours = isinstance(node, ast.ImportFrom) and (
+                node.level or node.module.partition(".")[0] in OURS
+            )
+            for alias in node.names if ours else ():
+                assert not alias.asname, f"{name(path)}: {alias.name} as {alias.asname}"
 
 
 def methods(path):

@@ -13,16 +13,9 @@ import numpy as np
 
 from amd_jax import models, networks
 from amd_jax.data import dataset
-from amd_jax.diffusion import (
-    class_masking,
-    gaussian,
-    kernels,
-    learned,
-    levels,
-    samplers,
-    schedules,
-    tables,
-)
+from amd_jax.diffusion import gaussian, kernels, samplers, schedules
+from amd_jax.diffusion.gaussian import noise_schedules
+from amd_jax.diffusion.kernels import class_masking, learned_schedule, tables
 from amd_jax.facts import TextFacts
 from amd_jax.models.gaussian import Classes, Noise
 from amd_jax.ops import categorical, integers, modular, nlsq, rounding, scalars
@@ -179,7 +172,7 @@ class LearnedPower:
         return kernels.uniform(schedules.polynomial(power), self.num_classes)
 
 
-PACE = learned.LearnedSchedule(kernels.uniform(schedules.linear, 3), bins=4)
+PACE = learned_schedule.LearnedSchedule(kernels.uniform(schedules.linear, 3), bins=4)
 KERNELS["warped"] = PACE.open({"levels": jnp.array([0.5, -1.0, 0.0, 1.0])})
 KERNELS["class_masking"] = class_masking.ClassMasking(jnp.array([0.6, 1.7]))
 LEARNED = {
@@ -272,14 +265,38 @@ class Vectors(nn.Module):
 
 # Levels that show little, and variances near the posterior's, so that weights stay light
 GAUSSIAN = {  # points, levels, what a denoiser puts out, the variance of steps, the denoiser
-    "classes": (gaussian.one_hots(3), levels.Linear(-2.0, 2.0), Classes(), "small", Vectors(3)),
-    "range": (gaussian.one_hots(3), levels.Learned(-2.0, 2.0), Classes(), "range", Vectors(6)),
-    "large": (gaussian.on_a_line(3), levels.Linear(-2.0, 2.0), Classes(), "large", Vectors(3)),
+    "classes": (
+        gaussian.one_hots(3),
+        noise_schedules.Linear(-2.0, 2.0),
+        Classes(),
+        "small",
+        Vectors(3),
+    ),
+    "range": (
+        gaussian.one_hots(3),
+        noise_schedules.Learned(-2.0, 2.0),
+        Classes(),
+        "range",
+        Vectors(6),
+    ),
+    "large": (
+        gaussian.on_a_line(3),
+        noise_schedules.Linear(-2.0, 2.0),
+        Classes(),
+        "large",
+        Vectors(3),
+    ),
     "learned": (
-        *(gaussian.one_hots(3), levels.Linear(-0.5, 2.0), Classes(), "learned"),
+        *(gaussian.one_hots(3), noise_schedules.Linear(-0.5, 2.0), Classes(), "learned"),
         Vectors(6, 0.3, (0.0,) * 3 + (-1.2,) * 3),
     ),
-    "noise": (gaussian.on_a_line(3), levels.Linear(-0.5, 2.0), Noise(0.5), "small", Vectors(1)),
+    "noise": (
+        gaussian.on_a_line(3),
+        noise_schedules.Linear(-0.5, 2.0),
+        Noise(0.5),
+        "small",
+        Vectors(1),
+    ),
 }
 
 

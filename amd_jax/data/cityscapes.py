@@ -17,9 +17,9 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from amd_jax.data import files, pictures, storage, zips
 from amd_jax.data.dataset import SPLITS
 from amd_jax.data.maps import Maps
+from amd_jax.data.reading import files, label_pngs, storage, zips
 
 VERSION = "1.0.0"  # of the exported maps
 URL = "https://www.cityscapes-dataset.com/downloads"
@@ -110,7 +110,7 @@ class Archive:
         """Categories of one member, uint8 (H, W)."""
         try:
             content = zips.content(opened, name, MOST_BYTES)
-            with pictures.opened(io.BytesIO(content)) as image:
+            with label_pngs.opened(io.BytesIO(content)) as image:
                 if image.mode != "L" or image.size != self.shape[::-1]:
                     raise ValueError(f"mode {image.mode}, {image.width} x {image.height} pixels")
                 ids = np.asarray(image.resize(self.event_shape[::-1], Image.Resampling.NEAREST))

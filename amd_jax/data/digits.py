@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amd_jax.data import files
 from amd_jax.data.maps import Maps
+from amd_jax.data.reading import files
 
 NUM_CLASSES, SIDE = 17, 8
 PLACE = "datasets/data/digits.csv.gz"  # in the folder of scikit-learn

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax.data import files, labels, pictures
 from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, generator
+from amd_jax.data.reading import files, label_pngs, labels
 from amd_jax.facts import MapFacts
-from amd_jax.printable import in_one_line
+from amd_jax.host.printable import in_one_line
 
 PADDING = 0.07  # of each side, for the random crop
 AUGMENTATION = 1 << 40  # no seed gets there, so this key never equals that of a permutation
@@ -202,9 +202,9 @@ def _integers(values: Any, number: int) -> bool:
 
 def _check_size(size: Sequence[int]) -> None:
     """Raise ValueError unless maps can be resized to a size, or keep theirs: ()."""
-    fit = _integers(size, 2) and min(size) > 0 and math.prod(size) <= pictures.MOST_PIXELS
+    fit = _integers(size, 2) and min(size) > 0 and math.prod(size) <= label_pngs.MOST_PIXELS
     if not fit and not _integers(size, 0):
         raise ValueError(
-            f"A size is (height, width), at most {pictures.MOST_PIXELS:,} pixels; got "
+            f"A size is (height, width), at most {label_pngs.MOST_PIXELS:,} pixels; got "
             f"{str(size):.60}. Use such as size=(32, 64), or size=() to keep that of the files."
         )

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from amd_jax import memory
 from amd_jax.data import cityscapes
 from amd_jax.data.dataset import SPLITS, Source, generator
 from amd_jax.data.maps import Maps, colours
+from amd_jax.host import memory
 
 ROWS = {"train": 2000, "validation": 200, "test": 200}
 VOID, FLAT, CONSTRUCTION, OBJECT, NATURE, SKY, HUMAN, VEHICLE = range(cityscapes.NUM_CLASSES)

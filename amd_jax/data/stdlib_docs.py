@@ -10,8 +10,8 @@ import zlib
 
 import numpy as np
 
-from amd_jax.data import characters
 from amd_jax.data.dataset import SPLITS, split_90_5_5
+from amd_jax.data.reading import characters
 from amd_jax.data.text import Text
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"

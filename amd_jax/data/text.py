@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from amd_jax.data import characters, files
 from amd_jax.data.dataset import (
     Source,
     Splits,
@@ -18,8 +17,9 @@ from amd_jax.data.dataset import (
     frequencies,
     split_90_5_5,
 )
+from amd_jax.data.reading import characters, files
 from amd_jax.facts import TextFacts
-from amd_jax.printable import in_one_line
+from amd_jax.host.printable import in_one_line
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

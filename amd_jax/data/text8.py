@@ -4,8 +4,8 @@ Source: Mahoney, "About the test data", mattmahoney.net/dc/textdata.html. Splits
 order of the alphabet as in Hoogeboom et al. (2021).
 """
 
-from amd_jax.data import tokens
-from amd_jax.data.corpus import Corpus
+from amd_jax.data.download import tokens
+from amd_jax.data.download.published import Corpus
 from amd_jax.data.text import Text
 
 CORPUS = Corpus(

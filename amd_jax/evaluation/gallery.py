@@ -9,8 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax import memory, parallel
+from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
+from amd_jax.host import memory
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops import integers
 from amd_jax.types import Array, Key, Model, Nats, Params

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from amd_jax import memory, parallel
+from amd_jax.devices import parallel
+from amd_jax.host import memory
 from amd_jax.types import Array, Key, Params
 
 TOKENS = 1 << 15  # of a group, about

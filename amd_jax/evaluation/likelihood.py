@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from amd_jax import parallel
+from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
 from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import Facts

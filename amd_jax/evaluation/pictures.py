@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from amd_jax import filesystem
+from amd_jax.host import filesystem
 from amd_jax.ops import integers
 
 SIDE = 256  # pixels of the longer side of a map, at most

@@ -12,6 +12,7 @@ in the rooms that models are made of, and nowhere else: a description can ask fo
 
 import dataclasses
 import importlib
+import itertools
 import math
 import sys
 import types
@@ -22,7 +23,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.facts import fields as fields_
+from amd_jax import moved
+from amd_jax.facts import field_types
 
 ROOMS = ("diffusion", "models", "networks", "ops", "transforms")
 PREFIXES = tuple(f"amd_jax.{room}." for room in ROOMS)
@@ -57,7 +59,7 @@ def describe(value: Any, arrays: dict[str, np.ndarray], place: str = "model") ->
         names = [f.name for f in dataclasses.fields(value) if f.init and f.name not in IGNORED]
         values = {name: getattr(value, name) for name in names}
         described = {k: describe(v, arrays, f"{place}.{k}") for k, v in values.items()}
-        fields_.check(type(value), values, place)  # as on the way back
+        field_types.check(type(value), values, place)  # as on the way back
         return {"part": name, "fields": described}
     owner = type(value) if not isinstance(value, (type, types.FunctionType)) else value
     raise ValueError(
@@ -126,7 +128,7 @@ def _part(
     if ignored := IGNORED & described.keys():
         raise ValueError(f"{path}: {name} has no field {', '.join(sorted(ignored))}.")
     fields = {k: compose(v, arrays, f"{path}.{k}") for k, v in described.items()}
-    fields_.check(kind, fields, path)
+    field_types.check(kind, fields, path)
     try:
         return kind(**fields)
     except TypeError as error:
@@ -161,11 +163,13 @@ def _name(value: Any) -> str | None:
         module = type(value).__module__
         known = vars(sys.modules[module]) if module in sys.modules else {}
         name = next((k for k, v in known.items() if v is value and k.isupper()), "")
-    full = f"{module}.{name}"
-    try:
-        return full if name and _named(full) is value else None
-    except ValueError:
-        return None
+    for public in itertools.accumulate(module.split("."), "{}.{}".format):  # a room, then inside
+        try:
+            if name and _named(f"{public}.{name}") is value:
+                return f"{public}.{name}"
+        except ValueError:
+            continue
+    return None
 
 
 def _named(full: str) -> Any:
@@ -177,11 +181,10 @@ def _named(full: str) -> Any:
         except ImportError:
             found = None
         is_part = isinstance(found, type) and dataclasses.is_dataclass(found)
-        if is_part or isinstance(found, types.FunctionType):
-            if found.__module__ == module:
+        owner = found if is_part or isinstance(found, types.FunctionType) else type(found)
+        if dataclasses.is_dataclass(found) or owner is found:
+            if f"{owner.__module__}.".startswith(f"{moved.now(module)}."):
                 return found
-        elif dataclasses.is_dataclass(found) and type(found).__module__ == module:
-            return found
     raise ValueError(
         f"A model is made of dataclasses, functions and constants in {', '.join(PREFIXES)}; this "
         f"version has none called {full:.80}."

@@ -9,7 +9,7 @@ import numpy as np
 
 from amd_jax.exports.tensors import Tensor
 from amd_jax.facts import Facts
-from amd_jax.runs import documents, record
+from amd_jax.runs import manifest, run_files
 from amd_jax.types import Params
 
 DEPTH = 64  # of names within names
@@ -28,10 +28,10 @@ def template(model: Any, facts: Facts, weights: Mapping[str, Tensor]) -> Params:
         jax.eval_shape(model.elbo, _tree(weights), rng, x)
     except Exception as error:
         raise ValueError(
-            f"its tensors are not those of the model: {documents.reason(error)}"
+            f"its tensors are not those of the model: {run_files.reason(error)}"
         ) from error
     shapes = jax.eval_shape(model.init, rng, x)
-    expected = dict(record.leaves(shapes))
+    expected = dict(manifest.leaves(shapes))
     for name in sorted(expected.keys() | weights.keys()):
         ours, wanted = (getattr(side.get(name), "shape", None) for side in (weights, expected))
         if ours != wanted:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax import filesystem
+from amd_jax.host import filesystem
 
 KINDS = {
     **{"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": jnp.bfloat16},

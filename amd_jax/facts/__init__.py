@@ -7,7 +7,7 @@ without them. `Facts` will do for rows of any shape; text, maps and points of a 
 from collections.abc import Mapping
 from typing import Any
 
-from amd_jax.facts import fields as fields_
+from amd_jax.facts import field_types
 from amd_jax.facts.maps import MapFacts
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, PlaneFacts
 from amd_jax.facts.text import UNKNOWN_SIGN, TextFacts
@@ -35,7 +35,7 @@ def from_json(fields: Mapping[str, Any]) -> Facts:
     kind = fields.pop("kind", None)
     if not isinstance(kind, str) or kind not in known:
         raise ValueError(f"Facts are of the kind {', '.join(sorted(known))}; got {kind!r:.60}.")
-    fields_.check(known[kind], fields, "facts")
+    field_types.check(known[kind], fields, "facts")
     try:
         return known[kind](**fields)
     except (TypeError, ArithmeticError) as error:

@@ -11,8 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from amd_jax.diffusion import bounds, gaussian_bounds, kernels, levels
-from amd_jax.diffusion.learned import LearnedSchedule
+from amd_jax.diffusion import bounds, gaussian, kernels
+from amd_jax.diffusion.gaussian import noise_schedules
+from amd_jax.diffusion.kernels.learned_schedule import LearnedSchedule
 from amd_jax.diffusion.process import Process
 from amd_jax.learning.objectives import drawn_step, gradient_only, negative_term
 from amd_jax.models import Diffusion, GaussianDiffusion
@@ -154,15 +155,15 @@ class LeastVarianceOfLevels(LeastVariance):
     def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
         """-elbo per example, (B,) in nats; the evidence is L², summed and counted."""
         rng_time, rng_start, rng = jax.random.split(rng, 3)
-        still = params | {"levels": levels.still(params["levels"])}
+        still = params | {"levels": noise_schedules.still(params["levels"])}
         process = self.model.open(still, train=True)
         t = bounds.stratified(rng_time, x.shape[0])
-        terms = gaussian_bounds.rate(process, rng, x, t)
+        terms = gaussian.bounds.rate(process, rng, x, t)
         square = jax.lax.stop_gradient(terms) ** 2
         evidence = {"square": square.sum(), "count": jnp.full((), x.shape[0], jnp.float32)}
         slope = log_slope(self.model.levels.open(params["levels"]), t)
         fall = gradient_only(square * slope * self._scale(memory))
-        ends = gaussian_bounds.prior_kl(process, x) - gaussian_bounds.reconstruction(
+        ends = gaussian.bounds.prior_kl(process, x) - gaussian.bounds.reconstruction(
             process, rng_start, x
         )
         return terms + ends + fall, evidence

@@ -14,12 +14,11 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from amd_jax import parallel, settings, shards
-from amd_jax.learning import allocator, machine, signals, work
-from amd_jax.learning import step as steps
-from amd_jax.learning.keeping import Keeper, Nobody
-from amd_jax.learning.numbers import check_numbers
-from amd_jax.learning.step import TrainState
+from amd_jax.devices import allocator, jax_settings, machine, parallel, program_cost, shards
+from amd_jax.learning import signals, training_step
+from amd_jax.learning.callbacks import Keeper, Nobody
+from amd_jax.learning.config_values import check_numbers
+from amd_jax.learning.training_step import TrainState
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Dataset, Key, Model, Objective, Params
 
@@ -57,7 +56,7 @@ def train(
     value is called before each.
     """
     check_numbers(config)
-    settings.check_float32()
+    jax_settings.check_float32()
     keeper = Nobody() if keeper is None else keeper
     rng_init, rng = jax.random.split(jax.random.key(config.seed))
     devices = shards.carried(config.shards)
@@ -68,14 +67,14 @@ def train(
     size = machine.parameters(state.params)
     state = devices.put(state)
     allocator.release()  # of what compiling leaves behind, before the largest program is compiled
-    train_step = steps.make_train_step(
+    train_step = training_step.make_train_step(
         *(parts.objective, parts.optimizer, config.ema_decay),
         *(config.accumulate, config.clip, config.log_every, devices),
     )
     example = _batch(data, config, start + 1)
     program = devices.traced(train_step, state, rng, example)
     machine.check_sizes(program)
-    flops = work.flops(program) / jax.device_count()
+    flops = program_cost.flops(program) / jax.device_count()
     compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
     allocator.release()
     machine.check_memory(compiled)
@@ -170,7 +169,7 @@ class _Run:
         params = self.devices.get(state.params)
         try:
             for part, some in enumerate(rows, start=first):
-                key = steps.part_key(self.rng, step - 1, part)
+                key = training_step.part_key(self.rng, step - 1, part)
                 self.parts.model.check(params, key, jax.numpy.asarray(some, np.int32))
         except ValueError as error:
             return str(error)
@@ -200,7 +199,7 @@ def _start(
 
     def init(rng: Key, x: Array) -> TrainState:
         begun = parts.model.init(rng, x) if params is None else params
-        return steps.init_state(parts.objective, parts.optimizer, begun)
+        return training_step.init_state(parts.objective, parts.optimizer, begun)
 
     example = jax.ShapeDtypeStruct(shape, np.int32)
     program, template = jax.make_jaxpr(init, return_shape=True)(rng, example)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import jax
 
-from amd_jax import filesystem, parallel
+from amd_jax.devices import parallel
+from amd_jax.host import filesystem
 
 STEPS = 5  # in a trace, which begins after as many
 

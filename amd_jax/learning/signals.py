@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from amd_jax import parallel
+from amd_jax.devices import parallel
 
 
 @contextmanager

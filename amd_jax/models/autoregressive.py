@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax import options
-from amd_jax.diffusion.walks import Sharpened
-from amd_jax.models import promises
+from amd_jax.diffusion.samplers.base import Sharpened
+from amd_jax.models import checks
 from amd_jax.models.bounds import Likelihood
 from amd_jax.models.long_memory import LongMemory
 from amd_jax.ops import categorical
@@ -45,7 +45,7 @@ class Autoregressive:
 
     def __post_init__(self):
         """Raises ValueError for a network that cannot walk, or takes no `train`."""
-        promises.check_walks(self.network)
+        checks.check_walks(self.network)
         object.__setattr__(self, "bounds", options.admitted(self.bounds, self.network))
 
     def init(self, rng: Key, x: Array) -> Params:
@@ -62,7 +62,7 @@ class Autoregressive:
     def check(self, params: Params, rng: Key, x: Array) -> None:
         """Raises ValueError if the network sees what it should not, or walks another way."""
         flat = x.reshape(x.shape[0], -1)
-        promises.check_causal(self.network, params["network"], rng, flat)
+        checks.check_causal(self.network, params["network"], rng, flat)
 
     def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
         """log p(x) itself, in one network call: (B,)."""

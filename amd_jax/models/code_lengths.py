@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax import options
-from amd_jax.diffusion import kernels, orders, walks
+from amd_jax.diffusion import kernels
+from amd_jax.diffusion.samplers import base, unmasking
 from amd_jax.models import bounds
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Nats, Params
@@ -25,7 +26,7 @@ class CodeLength:
     `orders` nears the likelihood of random order (Hoogeboom et al., 2022).
     """
 
-    order: str = options.number("random", "which token next", among=orders.BY)
+    order: str = options.number("random", "which token next", among=unmasking.BY)
     orders: int = options.number(
         1, "random orders of each row, averaged as probabilities", least=1
     )
@@ -80,13 +81,13 @@ class CodeLength:
             x_t, total = carry
             rng_order, rng_place = jax.random.split(jax.random.fold_in(rng, i))
             masked = x_t == kernel.num_classes
-            t = orders.when(kernel, 1 - categorical.sum_event(masked) / length)
+            t = unmasking.when(kernel, 1 - categorical.sum_event(masked) / length)
             masked &= wanted
             log_p = process.log_predict(x_t, t)
-            score = orders.scores(self.order, rng_order, jnp.exp(log_p))
+            score = unmasking.scores(self.order, rng_order, jnp.exp(log_p))
             score = jnp.where(masked, score, -jnp.inf)
             best = score == score.max(axis=tuple(range(1, x.ndim)), keepdims=True)
-            now = walks.random_place(rng_place, x.shape, among=best) & masked
+            now = base.random_place(rng_place, x.shape, among=best) & masked
             nats = jnp.where(now, categorical.gather(log_p, x), 0.0)
             return jnp.where(now, x, x_t), total + categorical.sum_event(nats)
 

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax import options
-from amd_jax.diffusion import kernels, walks
+from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.samplers import base
 from amd_jax.types import Array, Key, Params
 
 
@@ -74,7 +75,7 @@ class Edit:
     def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
         """A draw for x (B, ...), int32 of the same shape."""
         process = model.open(params)
-        sampler = next(s for s in model.samplers if isinstance(s, walks.Steps))
+        sampler = next(s for s in model.samplers if isinstance(s, base.Steps))
         if self.steps is not None:
             sampler = dataclasses.replace(sampler, steps=self.steps)
         with jax.ensure_compile_time_eval():

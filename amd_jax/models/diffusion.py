@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax import options
-from amd_jax.diffusion import bounds, kernels, learned, samplers
-from amd_jax.diffusion.grids import BestGrid
+from amd_jax.diffusion import bounds, kernels, samplers
+from amd_jax.diffusion.kernels import learned_schedule
 from amd_jax.diffusion.process import Process
-from amd_jax.models import chains, promises
+from amd_jax.diffusion.samplers.time_grids import BestGrid
+from amd_jax.models import checks, trajectories
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct, Edit
@@ -48,10 +49,10 @@ class Diffusion:
 
     def __post_init__(self):
         """Raises ValueError for steps that the kernel has not, and a denoiser that is none."""
-        promises.check_steps(self.kernel, self.steps)
-        promises.check_prior(self.kernel)
-        promises.check_signature(self.denoiser)
-        promises.check_output(self.denoiser)
+        checks.check_steps(self.kernel, self.steps)
+        checks.check_prior(self.kernel)
+        checks.check_signature(self.denoiser)
+        checks.check_output(self.denoiser)
         kernel = kernels.plain(self.kernel)
         object.__setattr__(self, "samplers", samplers.of(kernel, self.samplers))
         for name in ("bounds", "editors"):
@@ -107,12 +108,12 @@ class Diffusion:
         ) -> Array:
             inputs = {"train": train, "rngs": {"dropout": rng} if train else None}
             inputs |= {"known": known} if self.sees_known else {}
-            time = learned.network_time(kernel, t)
+            time = learned_schedule.network_time(kernel, t)
             logits = self.denoiser.apply(weights, x_t, time, **inputs)
             possible = jnp.arange(logits.shape[-1]) < kernel.num_classes
             wide = jnp.promote_types(logits.dtype, jnp.float32)
             log_p = categorical.log_softmax(logits.astype(wide), possible)
-            if promises.denoises(self.denoiser):
+            if checks.denoises(self.denoiser):
                 return kernels.log_leave_own_out(kernel, log_p, x_t, t)
             return log_p
 
@@ -133,7 +134,7 @@ class Diffusion:
             self.kernel.check(params["kernel"])
         if self.leave_one_out:
             classes = self.open(params).kernel.num_classes
-            promises.check_leaves_out(self.denoiser, params["network"], rng, x, classes)
+            checks.check_leaves_out(self.denoiser, params["network"], rng, x, classes)
 
     def told(self, params: Params) -> list[str]:
         """Lines on what a kernel has learnt, and whether it has collapsed; none if it cannot."""
@@ -184,7 +185,7 @@ class Diffusion:
 
     def number_of_steps(self) -> int:
         """T; ValueError in continuous time."""
-        return promises.number_of_steps(self)
+        return checks.number_of_steps(self)
 
     def sample(
         self,
@@ -260,5 +261,5 @@ class Diffusion:
         sampler = self._chosen(sampler, None)
         rng_noise, rng = jax.random.split(rng)
         start = kernels.draw_prior(self.open(params).kernel, rng_noise, shape)
-        for t, x in chains.states(self, sampler, params, rng, start, frames):
+        for t, x in trajectories.states(self, sampler, params, rng, start, frames):
             yield t, np.asarray(x)

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.diffusion import gaussian, gaussian_bounds, gaussian_samplers, kernels, levels
-from amd_jax.models import chains, promises
+from amd_jax.diffusion import gaussian, kernels
+from amd_jax.diffusion.gaussian import noise_schedules
+from amd_jax.models import checks, trajectories
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from amd_jax.ops import categorical
@@ -86,19 +87,19 @@ class GaussianDiffusion:
 
     points: Any  # (K, D), where classes lie: `gaussian.one_hots`, `gaussian.on_a_line`
     denoiser: Any
-    levels: Any = levels.Linear()  # noqa: RUF009  t -> γ_t, or `levels.Learned`
+    levels: Any = noise_schedules.Linear()  # noqa: RUF009  t -> γ_t, or `levels.Learned`
     steps: int | None = 1000  # T
     output: Classes | Noise = Classes()  # noqa: RUF009
     variance: str = "small"  # of a step back: small, large, or said by the network: range, learned
-    samplers: tuple[Any, ...] = gaussian_samplers.ALL  # the default first
+    samplers: tuple[Any, ...] = gaussian.samplers.ALL  # the default first
 
     bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted())
     sees_known = False
 
     def __post_init__(self):
         """Raises ValueError for points, steps or a variance that cannot be."""
-        promises.check_steps(self.levels, self.steps)
-        promises.check_signature(self.denoiser)
+        checks.check_steps(self.levels, self.steps)
+        checks.check_signature(self.denoiser)
         if np.ndim(self.points) != 2 or not np.isfinite(self.points).all():
             raise ValueError(
                 f"Points are finite numbers (K, D); got shape {np.shape(self.points)}. Use "
@@ -143,7 +144,7 @@ class GaussianDiffusion:
         """Levels and network with their parameters in place; `train` turns dropout on."""
         gamma = kernels.opened(self.levels, params.get("levels", {}))
         weights, points = {"params": params.get("network", {})}, self._points()
-        denoises, outputs = promises.denoises(self.denoiser), self._outputs()
+        denoises, outputs = checks.denoises(self.denoiser), self._outputs()
 
         def guess(z: Array, t: Array, rng: Key | None = None) -> gaussian.Guess:
             how = {"train": train, "rngs": {"dropout": rng} if train else None}
@@ -164,7 +165,7 @@ class GaussianDiffusion:
             self.levels.check(params["levels"])
         if self.leave_one_out:
             classes, network = len(self.points), params["network"]
-            promises.check_leaves_out(self.denoiser, network, rng, x, classes, self._read)
+            checks.check_leaves_out(self.denoiser, network, rng, x, classes, self._read)
 
     def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
         """log p(x | z_0) - prior_kl - T L_i, i stratified over the batch: (B,).
@@ -172,24 +173,24 @@ class GaussianDiffusion:
         E[elbo] <= log p(x). In continuous time the pace of learnt levels gets no gradient.
         """
         if self.steps is None and "levels" in params:
-            params = {**params, "levels": levels.still(params["levels"])}
+            params = {**params, "levels": noise_schedules.still(params["levels"])}
         process = self.open(params, train=train)
-        return self._inside(x) + gaussian_bounds.elbo(process, rng, x, self.steps)
+        return self._inside(x) + gaussian.bounds.elbo(process, rng, x, self.steps)
 
     def elbo_of_all_steps(self, params: Params, rng: Key, x: Array, times: Array) -> Nats:
         """The same by every step of a grid, times (S + 1,) from 1 down to 0: (B,)."""
-        return self._inside(x) + gaussian_bounds.elbo_of_all_steps(
+        return self._inside(x) + gaussian.bounds.elbo_of_all_steps(
             self.open(params), rng, x, times
         )
 
     def log_weight(self, params: Params, rng: Key, x: Array) -> Nats:
         """log p - log q of x and one trajectory: (B,), T calls; E[exp(log_weight)] = p(x)."""
         steps = self.number_of_steps()
-        return self._inside(x) + gaussian_bounds.log_weight(self.open(params), rng, x, steps)
+        return self._inside(x) + gaussian.bounds.log_weight(self.open(params), rng, x, steps)
 
     def number_of_steps(self) -> int:
         """T; ValueError in continuous time."""
-        return promises.number_of_steps(self)
+        return checks.number_of_steps(self)
 
     def sample(
         self,
@@ -221,7 +222,7 @@ class GaussianDiffusion:
         sampler, points = self._chosen(sampler, None), self._points()
         rng_noise, rng = jax.random.split(rng)
         start = self._noise(rng_noise, shape)
-        for t, z in chains.states(self, sampler, params, rng, start, frames):
+        for t, z in trajectories.states(self, sampler, params, rng, start, frames):
             level = categorical.expand(self.open(params).gamma(jnp.full(shape[0], t)), z.ndim)
             nearest = gaussian.evidence(points, z, level).argmax(axis=-1)
             yield t, np.asarray(nearest, np.int32)

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from amd_jax import options
-from amd_jax.diffusion import grids
+from amd_jax.diffusion.samplers import time_grids
 from amd_jax.types import Array, Key, Nats, Params
 
 
@@ -46,7 +46,7 @@ class AllSteps:
     """The bound with every step visited for every row: as many network calls, and less noise."""
 
     grid: int | None = _grid()
-    spacing: grids.Spacing = grids.spacing()
+    spacing: time_grids.Spacing = time_grids.spacing()
     name = "all_steps"
     exact = False
     draws = 1
@@ -54,7 +54,7 @@ class AllSteps:
     def __post_init__(self):
         """Raises ValueError for less than one step, or times that are no grid."""
         options.check(self)
-        object.__setattr__(self, "grid", grids.agreed(self.grid, self.spacing))
+        object.__setattr__(self, "grid", time_grids.agreed(self.grid, self.spacing))
 
     def told(self, model: Any) -> str:
         where = self.spacing if isinstance(self.spacing, str) else "given"
@@ -62,7 +62,7 @@ class AllSteps:
         return f"all {_on_grid(model, self.grid)} steps{kind}"
 
     def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
-        times = grids.grid(_on_grid(model, self.grid), self.spacing)
+        times = time_grids.grid(_on_grid(model, self.grid), self.spacing)
         return model.elbo_of_all_steps(params, rng, x, times)
 
 

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from amd_jax.pages import curve, figures, shows, templates
-from amd_jax.pages import record as records
-from amd_jax.pages.record import Record
-from amd_jax.runs import documents, results
-from amd_jax.runs import folder as folders
+from amd_jax.pages import curve, figures, run_record, shows, templates
+from amd_jax.pages.run_record import Record
+from amd_jax.runs import results, run_files, run_folder
 
 LINES = 2  # of a file of samples
 LARGEST = 3_000_000  # bytes of a picture; no more of a text is read
@@ -137,11 +135,11 @@ def differences(found: Sequence[Record]) -> Table:
 
     A run that has no such number has a dash.
     """
-    numbers = [dict(folders.named(record.config)) for record in found]
+    numbers = [dict(run_folder.named(record.config)) for record in found]
     names = sorted({name for known in numbers for name in known})
     rows = [(name, [_told(known, name) for known in numbers]) for name in names]
     rows = [(name, cells) for name, cells in rows if len(set(cells)) > 1]
-    others = ["another" if folders.differ(r.source, found[0].source) else "this" for r in found]
+    others = ["another" if run_folder.differ(r.source, found[0].source) else "this" for r in found]
     if "another" in others:
         rows.append(("experiment file", others))
     return Table(rows)
@@ -149,11 +147,11 @@ def differences(found: Sequence[Record]) -> Table:
 
 def samples(record: Record) -> Samples:
     """The samples that lie in the folder of a run; none if there are none that can be read."""
-    place = documents.at(record.workdir)
+    place = run_files.at(record.workdir)
     for ending in ("png", "txt"):
         for path in sorted(place.glob(f"samples_seed*.{ending}")):
             try:
-                with documents.opened(path, follow=False) as file:
+                with run_files.opened(path, follow=False) as file:
                     content = file.read(LARGEST + 1)
             except OSError:  # such as a link, or a pipe
                 continue
@@ -178,4 +176,4 @@ def _steps(record: Record) -> str:
 
 
 def _time(record: Record) -> str:
-    return "–" if record.seconds is None else records.duration(record.seconds)
+    return "–" if record.seconds is None else run_record.duration(record.seconds)

@@ -4,11 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from amd_jax.pages import curve, figures, templates
-from amd_jax.pages import record as records
-from amd_jax.pages.record import Record
+from amd_jax.pages import curve, figures, run_record, templates
+from amd_jax.pages.run_record import Record
 from amd_jax.pages.shows import Corrected, Shown
-from amd_jax.runs import folder as folders
+from amd_jax.runs import run_folder
 
 NOUNS = {"text": "text", "maps": "maps", "points": "points"}  # by the kind of facts
 
@@ -56,7 +55,7 @@ def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> s
         level_split=split,
         has_loss=any(one.is_loss for one in every),
         groups=figures.grouped(record.figures),
-        numbers=[(name, _plain(value)) for name, value in folders.named(record.config)],
+        numbers=[(name, _plain(value)) for name, value in run_folder.named(record.config)],
         environment=environment(record, drawn),
         **shared,
     )
@@ -85,7 +84,7 @@ def tiles(record: Record, drawn: Drawn) -> list[Tile]:
     found.append(Tile("training steps", f"{record.step:,}", state))
     found.append(Tile("parameters", count(drawn.parameters), ""))
     if record.seconds is not None:
-        found.append(Tile("training time", records.duration(record.seconds)))
+        found.append(Tile("training time", run_record.duration(record.seconds)))
     return found
 
 

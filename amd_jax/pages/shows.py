@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from amd_jax.evaluation import pictures, plane
+from amd_jax.evaluation import pictures
+from amd_jax.evaluation.reports import point_report
 from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.ops import integers
 from amd_jax.pages import texts
@@ -122,7 +123,7 @@ def of_changes(
 def of_points(drawn: np.ndarray, facts: PlaneFacts) -> Picture:
     """Points (N, 2) of a grid, the darker the more."""
     k = facts.num_classes
-    shades = np.asarray(plane.shaded(plane.counts(drawn, k)))
+    shades = np.asarray(point_report.shaded(point_report.counts(drawn, k)))
     words = f"{len(drawn):,} samples in a grid of {k} by {k} cells, the darker the more"
     return _picture(shades, words, "Samples")
 

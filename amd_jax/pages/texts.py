@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amd_jax.printable import in_one_line, shown
+from amd_jax.host.printable import in_one_line, shown
 
 __all__ = ["LIMIT", "Piece", "cut", "in_one_line", "marked", "marks", "shown"]
 

@@ -13,8 +13,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from amd_jax.exports import folder as folders
-from amd_jax.exports.folder import Exported
+from amd_jax.exports import export_folder
+from amd_jax.exports.export_folder import Exported
 from amd_jax.facts import Facts
 from amd_jax.types import Params
 
@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 
 def names() -> tuple[str, ...]:
     """What the package brings."""
-    return tuple(sorted(path.parent.name for path in HERE.glob(f"*/{folders.CONFIG}")))
+    return tuple(sorted(path.parent.name for path in HERE.glob(f"*/{export_folder.CONFIG}")))
 
 
 def load(name: str | Path) -> tuple[Any, Params, Facts]:
@@ -41,9 +41,9 @@ def read(name: str | Path) -> Exported:
     """As `load`, with what was trained and measured."""
     known = names()
     if str(name) in known:
-        return folders.read(HERE / name)
+        return export_folder.read(HERE / name)
     if "/" in str(name) or os.path.isdir(str(name)):
-        return folders.read(name)
+        return export_folder.read(name)
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     raise ValueError(

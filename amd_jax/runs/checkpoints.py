@@ -12,10 +12,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-from amd_jax import parallel
-from amd_jax.runs import documents, record, stored
-from amd_jax.runs import folder as folders
-from amd_jax.runs.documents import Place
+from amd_jax.devices import parallel
+from amd_jax.runs import checkpoint_files, manifest, run_files, run_folder
+from amd_jax.runs.run_files import Place
 from amd_jax.types import Params
 
 FAILURES = (OSError, ValueError)  # of a disk; tensorstore has ValueError for all of them
@@ -35,7 +34,7 @@ class Checkpoints:
 
     def __init__(self, workdir: str | Path, run: str, keep: int = 2):
         """Opens (or makes) the folder of checkpoints of a run, with `keep` newest ones."""
-        self._folder = Path(workdir).absolute() / folders.CHECKPOINTS
+        self._folder = Path(workdir).absolute() / run_folder.CHECKPOINTS
         self._run, self._keep = run, keep
         self._thread = ThreadPoolExecutor(1)
         self._saving: Future | None = None
@@ -46,15 +45,17 @@ class Checkpoints:
 
     def _set_damaged_aside(self) -> None:
         """Moves what must not be used out of the way; ValueError if nothing would be left."""
-        sound, found = stored.inspected(self._folder, self._run)
-        whole = [step for step in found if (self._folder / str(step) / record.NAME).exists()]
+        sound, found = checkpoint_files.inspected(self._folder, self._run)
+        whole = [step for step in found if (self._folder / str(step) / manifest.NAME).exists()]
         if whole and not sound:
             raise ValueError(
                 f"No checkpoint in {self._folder} is sound: in {whole[-1]}, {found[whole[-1]]}. "
                 "Restore it, or give another workdir to start anew."
             )
         for step, reason in found.items():
-            stored.say(f"checkpoint {step} is not used: {reason}. It is now in {DAMAGED}/")
+            checkpoint_files.say(
+                f"checkpoint {step} is not used: {reason}. It is now in {DAMAGED}/"
+            )
             _set_aside(self._folder / str(step))
 
     def _open(self) -> ocp.CheckpointManager:
@@ -72,9 +73,9 @@ class Checkpoints:
             enable_async_checkpointing=False,  # the thread here also writes the record
             save_root_metadata=False,
             preservation_policy=preservation_policy.AnyPreservationPolicy([newest, best]),
-            multiprocessing_options=stored.alone(),
+            multiprocessing_options=checkpoint_files.alone(),
         )
-        return ocp.CheckpointManager(stored.literal(self._folder), options=options)
+        return ocp.CheckpointManager(checkpoint_files.literal(self._folder), options=options)
 
     def __enter__(self) -> "Checkpoints":
         """Itself."""
@@ -86,9 +87,9 @@ class Checkpoints:
         self._thread.shutdown()
         if failure and kind is None:
             raise OSError(
-                f"The last checkpoint could not be saved: {stored.brief(failure)}. The newest "
-                f"that is there is of step {self._manager.latest_step()}. Free what is needed; "
-                "the same command goes on from it."
+                f"The last checkpoint could not be saved: {checkpoint_files.brief(failure)}. The "
+                f"newest that is there is of step {self._manager.latest_step()}. Free what is "
+                "needed; the same command goes on from it."
             ) from failure
 
     def latest(self) -> int | None:
@@ -112,24 +113,25 @@ class Checkpoints:
     def _write(self, step: int, state: Any, bits: float | None) -> None:
         """Writes a checkpoint, and then its record; removes it if either fails."""
         items = {"ema": state.ema, "state": state._replace(ema=())._asdict()}
-        arrays = {name: record.digests(tree) for name, tree in items.items()}
+        arrays = {name: manifest.digests(tree) for name, tree in items.items()}
         metrics = {} if bits is None else {"metrics": {"bits": bits}}
-        notes = {"format": folders.FORMAT, "run": self._run, "versions": folders.versions()}
+        notes = {"format": run_folder.FORMAT, "run": self._run, "versions": run_folder.versions()}
         notes["bits"] = bits
         try:
             _check_space(self._folder, items)
             args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
             self._manager.save(step, args=ocp.args.Composite(**args), **metrics)
-            written = {"arrays": arrays, "versions": folders.versions()}
+            written = {"arrays": arrays, "versions": run_folder.versions()}
             # With a template, since without one Orbax has tensorstore describe every array by
             # Spec.to_json, which leaks: 5 kB an array and save (tensorstore 0.1.75 to 0.1.86).
-            stored.restored(self._folder / str(step), written, items)
-            record.seal(self._folder / str(step), arrays, notes)
+            checkpoint_files.restored(self._folder / str(step), written, items)
+            manifest.seal(self._folder / str(step), arrays, notes)
         except FAILURES as error:
             _remove(self._folder, step)
             self._manager = self._open()
-            stored.say(
-                f"checkpoint {step} could not be saved: {stored.brief(error)}. The run goes on"
+            checkpoint_files.say(
+                f"checkpoint {step} could not be saved: {checkpoint_files.brief(error)}. The run "
+                "goes on"
             )
             raise
 
@@ -153,9 +155,9 @@ class Checkpoints:
             return None
         host = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), template)
         step = self._folder / str(latest)
-        note = record.read(step)
+        note = manifest.read(step)
         templates = {"ema": host.ema, "state": host._replace(ema=())._asdict()}
-        ema, state = stored.restored(step, note, templates)
+        ema, state = checkpoint_files.restored(step, note, templates)
         return type(template)(**state)._replace(ema=ema)
 
 
@@ -165,23 +167,25 @@ def parameters(workdir: str | Path, run: str, *, best: bool = False) -> tuple[in
     The best is that of the least bits on the validation split. One that a training deletes while
     it is read is passed over. Raises ValueError if there is none.
     """
-    folder = documents.at(workdir) / folders.CHECKPOINTS
+    folder = run_files.at(workdir) / run_folder.CHECKPOINTS
     while True:
         step, record_ = _chosen(workdir, folder, run, best)
         try:
-            with stored.local(folder / str(step), record_) as local:
-                (params,) = stored.restored(local, record_, {"ema": None})
+            with checkpoint_files.local(folder / str(step), record_) as local:
+                (params,) = checkpoint_files.restored(local, record_, {"ema": None})
             return step, jax.tree.map(jax.numpy.asarray, params)
         except (ValueError, OSError):
-            if step in stored.inspected(folder, run)[0]:  # it is there still, and does not fit
+            if (
+                step in checkpoint_files.inspected(folder, run)[0]
+            ):  # it is there still, and does not fit
                 raise
 
 
 def _chosen(workdir: str | Path, folder: Place, run: str, best: bool) -> tuple[int, dict]:
     """The step and the record of the newest sound checkpoint, or of the best."""
-    records, damaged = stored.inspected(folder, run)
+    records, damaged = checkpoint_files.inspected(folder, run)
     for step, reason in damaged.items():
-        stored.say(f"checkpoint {step} of {workdir} is not used: {reason}")
+        checkpoint_files.say(f"checkpoint {step} of {workdir} is not used: {reason}")
     if best:
         records = {s: r for s, r in records.items() if r["bits"] is not None}
     if not records:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from amd_jax import filesystem
+from amd_jax.host import filesystem
 
 try:
     import fcntl

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amd_jax import filesystem
-from amd_jax.runs.documents import Place
+from amd_jax.host import filesystem
+from amd_jax.runs.run_files import Place
 
 NAME = "per_row.npz"
 LARGEST = 1 << 28  # bytes of all arrays together

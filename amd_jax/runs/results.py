@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax.runs import documents, per_row, stored
+from amd_jax.runs import checkpoint_files, per_row, run_files
 
 NAME = "results.json"
 Rows = Sequence[np.ndarray]  # sums and counts, (N,) each
@@ -32,7 +32,7 @@ def add(workdir: Path, rows: Rows | None = None, /, **figure: Any) -> None:
     mine = {} if rows is None else {key(figure): np.stack(rows).astype(np.float64)}
     if known or mine:
         per_row.write(Path(workdir), known | mine)
-    documents.write_json(Path(workdir) / NAME, [*others, figure])
+    run_files.write_json(Path(workdir) / NAME, [*others, figure])
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:
@@ -54,7 +54,9 @@ def read_rows(workdir: Path) -> dict[str, Rows]:
     """The rows of the figures of a run by `key`; says so if their file is damaged."""
     found, damage = look_at_rows(workdir, read(workdir))
     if damage:
-        stored.say(f"{workdir / per_row.NAME} is damaged: {damage}. Its figures are measured anew")
+        checkpoint_files.say(
+            f"{workdir / per_row.NAME} is damaged: {damage}. Its figures are measured anew"
+        )
     return found
 
 
@@ -71,7 +73,7 @@ def look(workdir: Path) -> tuple[list[dict[str, Any]], str]:
     if not path.is_file():
         return [], ""
     try:
-        found = json.loads(documents.content(path))
+        found = json.loads(run_files.content(path))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return [], (reason.splitlines() or [type(error).__name__])[0]

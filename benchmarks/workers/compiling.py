@@ -7,14 +7,14 @@ import time
 import jax
 import numpy as np
 
-from amd_jax import compiled, parallel
+from amd_jax.devices import parallel, program_cache
 from benchmarks import workers
 from benchmarks.workers import shapes
 
 
 def main() -> None:
     """Prints the seconds that tracing and compiling took, and the peak of memory."""
-    compiled.keep_programs()
+    program_cache.keep_programs()
     experiment = shapes.opened(json.loads(sys.argv[1])["experiment"])
     config = experiment.config()
     facts = shapes.stand_in(experiment, config)

@@ -12,8 +12,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from amd_jax import Experiment
+from amd_jax.devices import program_cost
 from amd_jax.facts import Facts
-from amd_jax.learning import work
 from amd_jax.learning.loop import Parts
 from amd_jax.models import bounds
 from benchmarks.workers import shapes
@@ -52,7 +52,7 @@ def rows(experiment: Experiment, config: ConfigDict, facts: Facts, parts: Parts)
     one = jax.ShapeDtypeStruct((1, *facts.event_shape), np.int32)
     params = jax.eval_shape(parts.model.init, jax.random.key(0), one)
     gradient = jax.make_jaxpr(programs(parts)["gradient"])(params, jax.random.key(0), one)
-    number = min(config.batch_size, max(1, int(FLOPS / max(work.flops(gradient), 1.0))))
+    number = min(config.batch_size, max(1, int(FLOPS / max(program_cost.flops(gradient), 1.0))))
     try:
         return np.asarray(experiment.open_data(config).batch(0, 0, number), np.int32)
     except (ValueError, OSError, RuntimeError):  # such as an archive that is not here

@@ -10,7 +10,7 @@ import subprocess
 
 import jax
 
-from amd_jax.learning import allocator
+from amd_jax.devices import allocator
 
 PACKAGES = ("jax", "jaxlib", "flax", "torch")
 VARIABLES = ("LD_PRELOAD", "GLIBC_TUNABLES", "XLA_FLAGS")

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from amd_jax.learning import allocator
+from amd_jax.devices import allocator
 from benchmarks.maps_diffusion import BATCH, CLASSES, DROPOUT, SHAPE, STEPS, WALKED
 from benchmarks.workers import diffusion_reference
 

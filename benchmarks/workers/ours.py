@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from amd_jax import parallel
+from amd_jax.devices import allocator, parallel
 from amd_jax.diffusion import kernels, schedules
-from amd_jax.learning import allocator, objectives, step
+from amd_jax.learning import objectives, training_step
 from amd_jax.models import Diffusion
 from amd_jax.networks import LinearTransformer
 from amd_jax.types import Key, Objective, Params
@@ -41,10 +41,10 @@ def trainer(
     """
     params = jax.jit(objective.model.init)(jax.random.key(0), jnp.asarray(x, jnp.int32))
     devices = devices or jax.local_device_count()
-    state = parallel.replicate(step.init_state(objective, optimizer, params), devices)
+    state = parallel.replicate(training_step.init_state(objective, optimizer, params), devices)
     batch = x.reshape(devices, -1, *x.shape[1:])
     del params
-    train_step = step.make_train_step(objective, optimizer, ema_decay, **others)
+    train_step = training_step.make_train_step(objective, optimizer, ema_decay, **others)
     allocator.release()  # here and below as the loop does
     train_step.lower(state, rng, batch).compile()
     allocator.release()

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from amd_jax.learning import allocator
+from amd_jax.devices import allocator
 from benchmarks.peers import BATCH, CLASSES, LENGTH, SIZES
 from benchmarks.workers import ours
 

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from amd_jax import Experiment
 from amd_jax.data import cityscapes, corpora, digits
 from amd_jax.facts import Facts, MapFacts, TextFacts
-from amd_jax.learning import step as steps
+from amd_jax.learning import training_step
 from amd_jax.learning.loop import Parts
 from benchmarks.processes import ROOT
 
@@ -48,7 +48,7 @@ def state(parts: Parts, facts: Facts) -> tuple[Any, Any]:
     """The state of training, and the key that goes into every step."""
 
     def init(rng, x):
-        return steps.init_state(parts.objective, parts.optimizer, parts.model.init(rng, x))
+        return training_step.init_state(parts.objective, parts.optimizer, parts.model.init(rng, x))
 
     rng = jax.eval_shape(lambda: jax.random.key(0))
     x = jax.ShapeDtypeStruct((2, *facts.event_shape), np.int32)
@@ -58,4 +58,4 @@ def state(parts: Parts, facts: Facts) -> tuple[Any, Any]:
 def train_step(parts: Parts, config: ConfigDict, devices: Any) -> Any:
     """The step that `experiments.run` would take."""
     numbers = config.ema_decay, config.accumulate, config.clip, config.log_every
-    return steps.make_train_step(parts.objective, parts.optimizer, *numbers, devices)
+    return training_step.make_train_step(parts.objective, parts.optimizer, *numbers, devices)

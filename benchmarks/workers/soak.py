@@ -14,9 +14,10 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from amd_jax import Experiment, fitting
+from amd_jax import Experiment
+from amd_jax.experiment import training
 from amd_jax.learning.loop import Interrupted
-from amd_jax.runs.keeper import Keeper
+from amd_jax.runs.run_callbacks import Keeper
 from benchmarks.workers import ours
 
 ENDLESS = 10**9  # steps
@@ -124,7 +125,7 @@ def main() -> None:
     experiment = Experiment.open("experiments/quickstart.py")
     config = configured(experiment.config(), asked["changes"])
     watch = Watch(asked["minutes"], asked["every"])
-    fitting.Keeper = counting(watch)  # all else is what `fit` does for a user
+    training.Keeper = counting(watch)  # all else is what `fit` does for a user
     with tempfile.TemporaryDirectory() as workdir:
         try:
             experiment.fit(workdir, config)

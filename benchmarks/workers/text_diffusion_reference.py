@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from amd_jax.learning import allocator
+from amd_jax.devices import allocator
 from benchmarks.text_diffusion import BATCH, CLASSES, LENGTH, SIZES, STEPS, TEXTS
 from benchmarks.workers import diffusion_reference
 

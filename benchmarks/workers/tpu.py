@@ -15,8 +15,11 @@ import jax  # noqa: E402  with the variables above
 import numpy as np  # noqa: E402
 from jax.experimental import topologies  # noqa: E402
 
-from amd_jax import parallel, shards  # noqa: E402
-from amd_jax.learning import work  # noqa: E402
+from amd_jax.devices import (
+    parallel,  # noqa: E402
+    program_cost,  # noqa: E402
+    shards,  # noqa: E402
+)
 from benchmarks.tpu import sent  # noqa: E402
 from benchmarks.workers import shapes  # noqa: E402
 
@@ -43,7 +46,9 @@ def main() -> None:
     batch = jax.ShapeDtypeStruct((rows, *facts.event_shape), np.uint8)
     copied = isinstance(devices, parallel.Copies)
     arguments = (each(state, chips) if copied else state, rng, each(batch, chips))
-    in_full = work.flops(devices.traced(step, *arguments)) / len(chips)  # every turn of a loop
+    in_full = program_cost.flops(devices.traced(step, *arguments)) / len(
+        chips
+    )  # every turn of a loop
     found = {"train": told(step.lower(*arguments), rows) | {"flops": in_full}}
     if len(chips) == 1:
         draw = jax.jit(

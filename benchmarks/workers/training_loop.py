@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from amd_jax.data.text import Text
 from amd_jax.learning import loop
 from amd_jax.runs import lock
-from amd_jax.runs.keeper import Keeper
+from amd_jax.runs.run_callbacks import Keeper
 from benchmarks.workers import ours
 from experiments import quickstart
 

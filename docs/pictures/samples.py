@@ -12,7 +12,7 @@ import numpy as np
 from amd_jax import pretrained
 from amd_jax.diffusion.samplers import Ancestral
 from amd_jax.evaluation import pictures
-from amd_jax.evaluation.map_report import MapReport
+from amd_jax.evaluation.reports.map_report import MapReport
 
 HERE = Path(__file__).parent
 SEED, LINES, COLUMNS, STEPS = 7, 3, 64, 250

@@ -8,7 +8,7 @@ import webbrowser
 from collections.abc import Sequence
 
 import amd_jax
-from amd_jax.printable import in_one_line
+from amd_jax.host.printable import in_one_line
 
 from .. import command_line, flags
 from ..flags import Asked, Flag

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax.evaluation import plane
+from amd_jax.evaluation.reports import point_report
 from amd_jax.facts import Facts, MapFacts, PlaneFacts
 from amd_jax.pages import films
 
@@ -32,6 +32,6 @@ def empty_film(facts: Facts) -> dict[str, Any]:
 
 def shaded(x: np.ndarray, num_classes: int) -> list[list[int]]:
     """Points (N, 2) as a square of K x K shades, the darker the more."""
-    share = plane.counts(np.asarray(x, np.int64), num_classes)
+    share = point_report.counts(np.asarray(x, np.int64), num_classes)
     shade = 1 - np.sqrt(share / max(share.max(), 1e-30))
     return np.round(shade * (SHADES - 1)).astype(int).tolist()

@@ -12,7 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax.evaluation import correction, filling, gallery, report
+from amd_jax.evaluation import correction, filling, gallery
+from amd_jax.evaluation.reports import run_report
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import corrections
 from amd_jax.types import Params
@@ -77,7 +78,7 @@ class Work:
     @property
     def number(self) -> int:
         """How many samples are drawn unless a number is asked for."""
-        usual = report.of(self.facts).chains if self.walks else self.facts.num_samples
+        usual = run_report.of(self.facts).chains if self.walks else self.facts.num_samples
         return min(self.most, usual)
 
     @property
@@ -108,7 +109,7 @@ class Work:
             raise ValueError(f"{self.name} edits no texts: its model declares no editor of them.")
         editor = controls.chosen(self.editors, asked, "editor")
         text, seed = received.text_of(asked), received.seed_of(asked)
-        return self._edited(editor, text, report.of(self.facts).tokens(text), seed)
+        return self._edited(editor, text, run_report.of(self.facts).tokens(text), seed)
 
     def fill(self, asked: Mapping[str, Any]) -> Iterator[Message]:
         """A text with gaps, or a map and its hole, and what `draw` takes -> several fillings."""

@@ -39,7 +39,8 @@ import numpy as np
 from matplotlib.patches import Polygon
 
 from amd_jax import Experiment
-from amd_jax.evaluation import count_models, means, plane
+from amd_jax.evaluation import count_models, means
+from amd_jax.evaluation.reports import point_report
 from amd_jax.experiments import argmax_quickstart, eight_gaussians
 from amd_jax.models import Flow, Inverse
 from amd_jax.transforms import argmax, dequantize, laws
@@ -270,7 +271,7 @@ run, params = toy.fit(f"{WORKDIR}/eight_gaussians", config)
 
 # %%
 cells = run.facts.num_classes
-density = plane.density(run.model, params, cells)  # P(x) of every cell, 16 draws of q each
+density = point_report.density(run.model, params, cells)  # P(x) of every cell, 16 draws of q each
 draw = jax.jit(run.model.sample, static_argnums=2)
 drawn = np.asarray(draw(params, jax.random.key(SEED), (TOY_SAMPLES, 2)))
 outside = (drawn < 0).any(axis=1).mean()
@@ -281,7 +282,7 @@ figure, axes = plt.subplots(1, 3, figsize=(11, 3.9), sharey=True)
 panels = {
     "the data's law": law,
     f"the flow's P(x), in all {density.sum():.3f}": density,
-    f"samples, {outside:.1%} of no class": plane.counts(drawn, cells),
+    f"samples, {outside:.1%} of no class": point_report.counts(drawn, cells),
 }
 for panel, (title, mass) in zip(axes, panels.items(), strict=True):
     panel.imshow(np.sqrt(mass), cmap="Blues", origin="lower", vmin=0, vmax=np.sqrt(law.max()))

@@ -41,7 +41,8 @@ import amd_jax
 from amd_jax import networks
 from amd_jax.data import stdlib_docs, text
 from amd_jax.diffusion import kernels, schedules
-from amd_jax.evaluation import correction, gallery, report
+from amd_jax.evaluation import correction, gallery
+from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Experiment, Parts, numbers
 from amd_jax.learning import objectives, optimizers
 from amd_jax.models import Diffusion
@@ -135,7 +136,7 @@ runs, results = {}, {}
 def train(name, experiment):
     """Trains an experiment in a folder of its own, and measures bits on test texts."""
     run, params = experiment.fit(f"{WORKDIR}/{name.replace(' ', '_')}", experiment.config())
-    found, line = report.bits(run.model, params, rows, split="test", number=EVALUATED)
+    found, line = run_report.bits(run.model, params, rows, split="test", number=EVALUATED)
     print(line)
     runs[name], results[name] = (run, params), found
 

@@ -40,7 +40,8 @@ from IPython.display import HTML
 from matplotlib.patches import Patch
 
 from amd_jax import Experiment
-from amd_jax.evaluation import correction, means, pictures, report
+from amd_jax.evaluation import correction, means, pictures
+from amd_jax.evaluation.reports import run_report
 from amd_jax.experiments import maps_quickstart
 from amd_jax.models.corrections import Correct
 
@@ -131,7 +132,7 @@ neighbours = -np.log2((counts / counts.sum(axis=1, keepdims=True))[coded(test)])
 neighbours = neighbours.reshape(len(test), -1).mean(axis=1)
 frequencies = -np.log2(np.array(facts.frequencies))[test].reshape(len(test), -1).mean(axis=1)
 
-found, line = report.bits(run.model, params, data, split="test", number=EVALUATED)
+found, line = run_report.bits(run.model, params, data, split="test", number=EVALUATED)
 print(line)
 
 results = {

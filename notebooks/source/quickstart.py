@@ -44,7 +44,8 @@ from IPython.display import HTML, Markdown, display
 from amd_jax import Experiment
 from amd_jax.data import stdlib_docs
 from amd_jax.diffusion import kernels, schedules
-from amd_jax.evaluation import correction, count_models, report
+from amd_jax.evaluation import correction, count_models
+from amd_jax.evaluation.reports import run_report
 from amd_jax.experiments import quickstart
 from amd_jax.models.corrections import Correct
 
@@ -170,7 +171,7 @@ figure.tight_layout()
 
 # %%
 test = data.rows("test")[:EVALUATED]
-found, line = report.bits(run.model, params, data, split="test", number=EVALUATED)
+found, line = run_report.bits(run.model, params, data, split="test", number=EVALUATED)
 print(line)
 
 results = {"all characters alike": (math.log2(facts.num_classes), 0.0)}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from amd_jax.data import tokens
+from amd_jax.data.download import tokens
 from benchmarks import compiling
 from benchmarks.workers import shapes
 from experiments import located

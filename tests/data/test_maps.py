@@ -287,7 +287,7 @@ def test_arrays_however_they_lie_in_a_file(whole, tmp_path, save, order):
 
 
 def test_many_maps_are_looked_at_in_blocks(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr("amd_jax.data.labels.BLOCK", 2 * whole[0].size)
+    monkeypatch.setattr("amd_jax.data.reading.labels.BLOCK", 2 * whole[0].size)
     np.save(tmp_path / "maps.npy", np.where(whole == 2, 255, whole).astype(np.int16))
     data = maps.load(str(tmp_path / "maps.npy"), void=255)
     assert_holds(data, whole)
@@ -300,7 +300,7 @@ def test_many_maps_are_looked_at_in_blocks(whole, tmp_path, monkeypatch):
 
 
 def test_pngs_are_converted_in_strips(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr("amd_jax.data.pictures.STRIP", 12)
+    monkeypatch.setattr("amd_jax.data.reading.label_pngs.STRIP", 12)
     save(tmp_path, COLOURS[whole], "RGB")
     assert_holds(maps.load(str(tmp_path), palette=COLOURS.tolist()), whole)
     pixels = COLOURS[whole]
@@ -312,7 +312,7 @@ def test_pngs_are_converted_in_strips(whole, tmp_path, monkeypatch):
 
 
 def test_maps_that_memory_cannot_hold_are_refused(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr("amd_jax.memory.free_bytes", lambda: 479)
+    monkeypatch.setattr("amd_jax.host.memory.free_bytes", lambda: 479)
     np.save(tmp_path / "maps.npy", whole)
     assert_holds(maps.load(str(tmp_path / "maps.npy")), whole)  # it stays on the disk
     np.save(tmp_path / "maps.npy", whole.astype(int))

@@ -6,20 +6,20 @@ import urllib.error
 
 import pytest
 
-from amd_jax.data import corpus
+from amd_jax.data.download import published
 
 
 @pytest.fixture
 def web(monkeypatch):
     def answer_with(function):
-        monkeypatch.setattr(corpus.urllib.request, "urlopen", function)
+        monkeypatch.setattr(published.urllib.request, "urlopen", function)
 
     return answer_with
 
 
 def test_a_server_that_answers_is_no_obstacle(web):
     web(lambda url, timeout: contextlib.nullcontext())
-    assert corpus.obstacle("http://there/x.zip") is None
+    assert published.obstacle("http://there/x.zip") is None
 
 
 def test_the_reason_is_passed_on(web):
@@ -27,7 +27,7 @@ def test_the_reason_is_passed_on(web):
         raise urllib.error.URLError("Name or service not known")
 
     web(refuse)
-    assert "Name or service not known" in corpus.obstacle("http://there/x.zip")
+    assert "Name or service not known" in published.obstacle("http://there/x.zip")
 
 
 def test_a_name_server_that_hangs_is_not_waited_for(web):
@@ -38,5 +38,5 @@ def test_a_name_server_that_hangs_is_not_waited_for(web):
         raise OSError("answered at last")
 
     web(hang)
-    assert corpus.obstacle("http://there/x.zip", seconds=0.1) == "no answer in 0.1 s"
+    assert published.obstacle("http://there/x.zip", seconds=0.1) == "no answer in 0.1 s"
     given_up.set()

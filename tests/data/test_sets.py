@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from amd_jax.data import sets
-from amd_jax.evaluation import report
+from amd_jax.evaluation.reports import run_report
 from tests import enumeration
 
 CASES = {"shuffling": lambda: sets.shuffling(4), "summation": lambda: sets.summation(3, 6)}
@@ -40,8 +40,8 @@ def test_rows_that_are_no_such_sets_are_refused():
         data.check(x)
     wrong = sets.summation(3, 6).log_prob(np.array([[-1, 2, 2], [3, 0, 0], [0, 0, 0]]))
     assert np.isneginf(wrong).all()
-    assert report.of(data.facts).measures(x, data)["valid"][0] == 0.5
-    lines = report.of(data.facts).compared(x, None, None, None, data)
+    assert run_report.of(data.facts).measures(x, data)["valid"][0] == 0.5
+    lines = run_report.of(data.facts).compared(x, None, None, None, data)
     assert lines == ["samples that are valid: 50.0%"]
 
 

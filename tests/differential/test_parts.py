@@ -11,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import bounds, kernels, rates, schedules, walks
+from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion.kernels import rate_matrices
+from amd_jax.diffusion.samplers import base
 from amd_jax.ops import categorical, gumbel, integers, scalars
 from amd_jax.transforms import argmax, dequantize, laws
 from benchmarks.workers.differential import UNFUSED
@@ -57,7 +59,7 @@ def log_p(logits):
 
 def irreversible(k):
     """Rates of near classes and of the next, the last before the first: no sums of modes."""
-    return rates.gaussian(k, 1.0) + np.roll(np.eye(k), 1, axis=1) - np.eye(k)
+    return rate_matrices.gaussian(k, 1.0) + np.roll(np.eye(k), 1, axis=1) - np.eye(k)
 
 
 KERNELS = {  # of a number of states, a mask among them
@@ -98,7 +100,7 @@ PARTS = {  # name -> function of the inputs below
     "normalize": lambda p, q, x: categorical.normalize(p * q),
     "kl": lambda p, q, x: categorical.kl(p, q),
     "gather": lambda p, q, x: categorical.gather(p, x),
-    "tempered": lambda p, q, x: walks.tempered(p, 0.7, 1.0),
+    "tempered": lambda p, q, x: base.tempered(p, 0.7, 1.0),
     "digits": lambda p, q, x: integers.from_digits(integers.to_digits(x, 3, 10), 3),
     "press": lambda p, q, x: argmax._press(3 * p - q, x, jnp.zeros(1))[0],
     "place": lambda p, q, x: dequantize._place(x, p[..., 0], p.shape[-1], 0.0),

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from amd_jax.learning import step as steps
-from amd_jax.shards import Shards
+from amd_jax.devices.shards import Shards
+from amd_jax.learning import training_step
 from tests.experiments.test_configs import corpora, few_maps, shrunk  # noqa: F401  fixtures
 
 NAMES = (
@@ -24,9 +24,9 @@ def test_a_step_lowers_for_gpus_and_tpus(name):
     rng = jax.eval_shape(lambda: jax.random.key(0))
 
     def init(rng, x):
-        return steps.init_state(objective, optimizer, model.init(rng, x))
+        return training_step.init_state(objective, optimizer, model.init(rng, x))
 
-    step = steps.make_train_step(objective, optimizer, 0.9, devices=Shards(1))
+    step = training_step.make_train_step(objective, optimizer, 0.9, devices=Shards(1))
     batch = jax.ShapeDtypeStruct((jax.device_count(), 1, *facts.event_shape), np.uint8)
     traced = step.trace(jax.eval_shape(init, rng, x), rng, batch)
     for platform in ("cuda", "tpu"):

@@ -6,9 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from amd_jax import experiment as experiments
 from amd_jax.diffusion import samplers
-from amd_jax.evaluation import gallery, report
+from amd_jax.evaluation import gallery
+from amd_jax.evaluation.reports import run_report
+from amd_jax.experiment import Run
 from experiments import charts, command_line, compare
 from experiments.rows import Figure
 
@@ -84,8 +85,8 @@ def test_writes_a_page_and_where_it_can_a_picture(workdir):
 
 def test_the_same_again_trains_and_measures_nothing(argv, workdir, monkeypatch):
     before = (workdir / "compare.md").read_text()
-    monkeypatch.setattr(experiments.Run, "fit", None)
-    monkeypatch.setattr(report, "bits", None)
+    monkeypatch.setattr(Run, "fit", None)
+    monkeypatch.setattr(run_report, "bits", None)
     monkeypatch.setattr(gallery, "samples", None)
     compare.main(argv)
     assert (workdir / "compare.md").read_text() == before
@@ -94,7 +95,7 @@ def test_the_same_again_trains_and_measures_nothing(argv, workdir, monkeypatch):
 def test_without_its_rows_a_run_is_evaluated_again_and_not_trained(argv, workdir, monkeypatch):
     """As one of an earlier version; and a damaged file is one line."""
     before = (workdir / "compare.md").read_text()
-    monkeypatch.setattr(experiments.Run, "fit", None)
+    monkeypatch.setattr(Run, "fit", None)
     (workdir / "own_text_masked" / "per_row.npz").unlink()
     damaged = workdir / "own_text_masked_p_uniform=0.2" / "per_row.npz"
     damaged.write_bytes(b"junk")
@@ -104,8 +105,8 @@ def test_without_its_rows_a_run_is_evaluated_again_and_not_trained(argv, workdir
 
 
 def test_a_new_sampler_is_all_that_is_measured(argv, workdir, monkeypatch):
-    monkeypatch.setattr(experiments.Run, "fit", None)
-    monkeypatch.setattr(report, "bits", None)
+    monkeypatch.setattr(Run, "fit", None)
+    monkeypatch.setattr(run_report, "bits", None)
     compare.main([*argv, "--sampler=euler --steps=3"])
     found = (workdir / "compare.md").read_text()
     assert found.count("| euler, steps 3 |") == 2

@@ -11,11 +11,13 @@ import jax
 import numpy as np
 import pytest
 
-from amd_jax.data import cityscapes, scenes, tokens
-from amd_jax.diffusion import information
-from amd_jax.evaluation import gallery, report
+from amd_jax.data import cityscapes, scenes
+from amd_jax.data.download import tokens
+from amd_jax.diffusion.kernels import information
+from amd_jax.evaluation import gallery
+from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Experiment, load_run
-from amd_jax.learning.numbers import check_numbers
+from amd_jax.learning.config_values import check_numbers
 from tests.experiments.command import ROOT
 
 FILES = {
@@ -248,7 +250,7 @@ def test_trains_saves_restores_and_samples(name, files, tmp_path):
     shape = (2, *found.facts.event_shape)
     x = gallery.samples(found.model, restored, jax.random.key(0), shape)
     assert (x.shape, x.dtype) == (shape, np.int32)
-    assert report.of(found.facts).samples(x, tmp_path / "drawn")
+    assert run_report.of(found.facts).samples(x, tmp_path / "drawn")
 
 
 @pytest.mark.parametrize("name", SHRUNK)

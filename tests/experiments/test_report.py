@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amd_jax import filesystem
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment, load_run
+from amd_jax.host import filesystem
 from amd_jax.models.flow import Inverse
 from experiments import report
 from tests.experiments.command import ROOT

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from amd_jax.evaluation import means, report
+from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.reports import run_report
 from amd_jax.runs import results
 from tests.experiments.command import QUICK, SMALL, command
 
@@ -167,7 +168,7 @@ def test_an_interrupted_evaluation_keeps_the_run(trained, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report, "bits", interrupted)
+    monkeypatch.setattr(run_report, "bits", interrupted)
     ending = command(QUICK, "--mode=evaluate", f"--workdir={workdir}").ending
     assert ending.strip() == "Stopped. The same command starts again from what is saved."
     assert files(workdir) == before

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amd_jax import experiment as experiments
+from amd_jax.experiment import Run
 from amd_jax.learning import loop
 from experiments import command_line, rows, table4
 
@@ -60,7 +60,7 @@ def test_writes_table_and_picture(workdir):
 
 def test_finished_rows_are_kept_and_one_without_figures_goes_on(flags, workdir, monkeypatch):
     before = (workdir / "compare.md").read_text()
-    monkeypatch.setattr(experiments.Run, "fit", None)
+    monkeypatch.setattr(Run, "fit", None)
     table4.main(flags)
     assert (workdir / "compare.md").read_text() == before
 

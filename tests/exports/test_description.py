@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import baselines, models, networks, recipes
+from amd_jax import models, networks, recipes
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.exports import description
 from amd_jax.facts import MapFacts
@@ -39,7 +39,7 @@ def text_flow(couplings, base=2):
 
 def latent_flow(kind):
     numbers = {"latents": 2, "width": 4, "layers": 1, "flows": 2, "hidden": 4}
-    return baselines.latent_flow(kind, 3, 6, numbers)
+    return recipes.latent_flow(kind, 3, 6, numbers)
 
 
 TEXTS = {
@@ -56,7 +56,7 @@ QUICK = (*zoo.FAMILIES, "autoregressive", "coupling")
 MODELS = {
     **{name: (make, (2, 6)) for name, make in TEXTS.items()},
     **{lift: (lambda lift=lift: map_flow(lift), (2, 4, 4)) for lift in recipes.LIFTS},
-    **{kind: (lambda kind=kind: latent_flow(kind), (2, 6)) for kind in baselines.LATENT_FLOWS},
+    **{kind: (lambda kind=kind: latent_flow(kind), (2, 6)) for kind in recipes.LATENT_FLOWS},
 }
 
 
@@ -124,7 +124,7 @@ def test_what_is_not_of_the_library_is_refused_with_its_place(model, place):
     "name",
     [
         "os.system",
-        "amd_jax.memory.check",
+        "amd_jax.host.memory.check",
         "amd_jax.models.diffusion.jax",
         "amd_jax.models.diffusion.dataclasses",
         "amd_jax.networks.hollow.functools",

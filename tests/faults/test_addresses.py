@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from amd_jax.data import digits, maps, storage, text
+from amd_jax.data import digits, maps, text
+from amd_jax.data.reading import storage
 from experiments import compare, demo, known_answers, run, table4
 from experiments import report as reports
 from tests.experiments.command import OWN

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amd_jax import memory
-from amd_jax.data import corpus
+from amd_jax.data.download import published
 from amd_jax.data.text import Text
-from amd_jax.learning import machine
+from amd_jax.devices import machine
+from amd_jax.host import memory
 from tests.experiments.command import OWN, QUICK, ROOT, SMALL, command
 
 TEXT8 = f"--config={ROOT / 'experiments' / 'text8_diffusion.py'}"
@@ -164,7 +164,7 @@ def test_no_text_at_all(path, message):
 
 def test_text8_is_out_of_reach(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    monkeypatch.setattr(corpus, "obstacle", lambda url: "no route")
+    monkeypatch.setattr(published, "obstacle", lambda url: "no route")
     error = command(TEXT8, f"--workdir={tmp_path / 'run'}").error
     assert "text8.zip cannot be fetched (no route)" in error
     assert "(experiments/own_text.py)" in error

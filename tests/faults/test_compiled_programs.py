@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from amd_jax import compiled
+from amd_jax.devices import program_cache
 from tests.faults.sending import QUICK, SMALL, finished, start
 
 NOBODY = 65_534  # a user
@@ -21,8 +21,11 @@ root_only = pytest.mark.skipif(
 @pytest.fixture
 def base(monkeypatch, tmp_path):
     """The user's cache folder, for a JAX that has none and has compiled nothing."""
-    given, known = jax.config.jax_compilation_cache_dir, compiled.compilation_cache.get_file_cache
-    monkeypatch.setattr(compiled.compilation_cache, "get_file_cache", known)  # to be put back
+    given, known = (
+        jax.config.jax_compilation_cache_dir,
+        program_cache.compilation_cache.get_file_cache,
+    )
+    monkeypatch.setattr(program_cache.compilation_cache, "get_file_cache", known)  # to be put back
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     forget()
@@ -57,7 +60,7 @@ def test_without_a_home(base, monkeypatch, report):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as of a user without an entry
-    found = compiled.keep_programs()
+    found = program_cache.keep_programs()
     report("no HOME, and a user without an entry", "no cache, and no folder ~", found)
     assert found is None
     assert [*base.parent.iterdir()] == []
@@ -67,7 +70,7 @@ def test_without_a_home(base, monkeypatch, report):
 def test_a_cache_folder_that_is_relative(value, base, monkeypatch, report):
     monkeypatch.setenv("XDG_CACHE_HOME", value)
     monkeypatch.setenv("HOME", str(base.parent / "home"))
-    found = compiled.keep_programs()
+    found = program_cache.keep_programs()
     report(f"XDG_CACHE_HOME={value}", "counts for none", found)
     assert found.is_relative_to(base.parent / "home" / ".cache" / "amd_jax")
     assert [path.name for path in base.parent.iterdir()] == ["home"]
@@ -77,7 +80,7 @@ def test_a_cache_folder_that_is_relative(value, base, monkeypatch, report):
 def test_a_home_that_is_relative(value, base, monkeypatch, report):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", value)
-    found = compiled.keep_programs() if value else compiled.cache_folder()
+    found = program_cache.keep_programs() if value else program_cache.cache_folder()
     report(f"HOME={value}", "no cache in the working folder", found)
     assert found is None or not found.is_relative_to(base.parent)
     assert [*base.parent.iterdir()] == []
@@ -88,7 +91,7 @@ PARTS = {  # folders and files on the way to an entry, from the user's cache fol
     "its amd_jax": lambda folder: folder.parents[1],
     "its compiled": lambda folder: folder.parents[0],
     "that of the machine": lambda folder: folder,
-    "the key": lambda folder: folder / compiled.KEY,
+    "the key": lambda folder: folder / program_cache.KEY,
 }
 
 
@@ -96,13 +99,13 @@ def started(capsys):
     """Whether a process that begins now keeps programs, and what it says on stderr."""
     forget()
     capsys.readouterr()
-    return compiled.keep_programs(), capsys.readouterr().err
+    return program_cache.keep_programs(), capsys.readouterr().err
 
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("mode", [0o777, 0o707])
 def test_what_others_can_write(part, mode, base, report, capsys):
-    path = PARTS[part](compiled.keep_programs())
+    path = PARTS[part](program_cache.keep_programs())
     path.chmod(mode)
     found, line = started(capsys)
     report(f"{part} has the mode {mode:o}", "it is not used; one line", line)
@@ -115,7 +118,7 @@ def test_what_others_can_write(part, mode, base, report, capsys):
 @root_only
 @pytest.mark.parametrize("part", PARTS)
 def test_what_belongs_to_another_user(part, base, report, capsys):
-    path = PARTS[part](compiled.keep_programs())
+    path = PARTS[part](program_cache.keep_programs())
     os.chown(path, NOBODY, NOBODY)
     found, line = started(capsys)
     report(f"{part} belongs to another user", "it is not used; one line", line)
@@ -140,11 +143,11 @@ def test_a_folder_that_everybody_shares(base, monkeypatch, report, capsys):
 @pytest.fixture
 def kept(base):
     """The entries of two programs."""
-    folder = compiled.keep_programs()
+    folder = program_cache.keep_programs()
     found, (misses, _) = computed()
     assert (found, misses >= 2) == (RIGHT, True)
     forget()
-    assert compiled.keep_programs() == folder
+    assert program_cache.keep_programs() == folder
     again, (misses, hits) = computed()
     assert (again, misses) == (RIGHT, 0)
     assert hits >= 2
@@ -180,16 +183,16 @@ def another(one, other):
 
 
 def without_digest(one, other):
-    one.write_bytes(other.read_bytes()[compiled.SIZE :])
+    one.write_bytes(other.read_bytes()[program_cache.SIZE :])
 
 
 def of_another_key(one, other):
-    content = one.read_bytes()[compiled.SIZE :]
-    compiled.Programs(one.parent, b"another secret").put(one.name, content)
+    content = one.read_bytes()[program_cache.SIZE :]
+    program_cache.Programs(one.parent, b"another secret").put(one.name, content)
 
 
 def of_another_machine(one, other):
-    (one.parent / compiled.KEY).write_bytes(bytes(compiled.SIZE))
+    (one.parent / program_cache.KEY).write_bytes(bytes(program_cache.SIZE))
 
 
 def hole(one, other):
@@ -225,14 +228,14 @@ def test_an_entry_that_is_not_what_was_put_there(damage, kept, report, capsys):
     assert len(line.splitlines()) == (0 if damage in (link, pipe, hole) else 1)
     assert misses or damage is pipe  # in whose place nothing can be put
     forget()
-    assert compiled.keep_programs() == found
+    assert program_cache.keep_programs() == found
     assert computed()[0] == RIGHT
     assert capsys.readouterr().err == ""
 
 
 def test_a_damaged_entry_does_not_stay(tmp_path, capsys):
     """Whether the program is kept again or not, as one that is compiled in no time."""
-    programs = compiled.Programs(tmp_path, b"secret")
+    programs = program_cache.Programs(tmp_path, b"secret")
     programs.put("one", b"content")
     assert programs.get("one") == b"content"
     flip(tmp_path / "one", None)
@@ -244,17 +247,17 @@ def test_a_damaged_entry_does_not_stay(tmp_path, capsys):
 @pytest.mark.parametrize("content", [b"", b"short", bytes(33)])
 def test_a_key_that_is_none(content, kept, report, capsys, monkeypatch):
     """As of a process that was killed at its first start: made anew at the next one."""
-    monkeypatch.setattr(compiled, "WAIT", 0.05)
-    (kept[0].parent / compiled.KEY).write_bytes(content)
+    monkeypatch.setattr(program_cache, "WAIT", 0.05)
+    (kept[0].parent / program_cache.KEY).write_bytes(content)
     found, line = started(capsys)
     report(f"a key of {len(content)} bytes", "no cache this time, and a new key next time", found)
     assert (found, line) == (None, "")
     forget()
-    assert compiled.keep_programs() == kept[0].parent
+    assert program_cache.keep_programs() == kept[0].parent
 
 
 def test_a_key_that_is_a_link(kept, report, capsys):
-    key = kept[0].parent / compiled.KEY
+    key = kept[0].parent / program_cache.KEY
     key.rename("elsewhere")
     key.symlink_to(os.path.abspath("elsewhere"))
     found, _ = started(capsys)
@@ -266,10 +269,10 @@ def test_others_prune_at_the_same_time(kept, report):
     folder = kept[0].parent
     (folder / "gone").symlink_to("nowhere")
     (folder / "folder").mkdir()  # XLA has one of its own on a GPU
-    compiled.prune(folder, 0)
+    program_cache.prune(folder, 0)
     left = sorted(path.name for path in folder.iterdir())
     report("links and folders among the entries", "they stay, and the key", left)
-    assert left == ["folder", "gone", compiled.KEY]
+    assert left == ["folder", "gone", program_cache.KEY]
 
 
 @pytest.mark.slow

@@ -22,7 +22,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amd_jax.data import cityscapes, corpus, text8
+from amd_jax.data import cityscapes, text8
+from amd_jax.data.download import published
 from tests.experiments.command import ROOT
 from tests.faults.sending import command, experiments
 
@@ -438,7 +439,7 @@ def manual(place, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", "tfds")
     known = cityscapes.Archive({"train": 2, "val": 2}, (4, 8), (4, 8), validation=1)
     monkeypatch.setattr(cityscapes, "ARCHIVE", known)
-    monkeypatch.setattr(corpus, "obstacle", lambda url: "no route")
+    monkeypatch.setattr(published, "obstacle", lambda url: "no route")
     folder = pathlib.Path("tfds/downloads/manual")
     folder.mkdir(parents=True)
     return folder
@@ -484,7 +485,7 @@ def test_damaged_maps_of_cityscapes_are_not_read(damage, manual, report):
 
 @pytest.mark.parametrize("fault", ["a bomb", *PLACES])
 def test_an_archive_of_text8_is_known_before_it_is_inflated(fault, manual, report, monkeypatch):
-    monkeypatch.setattr(corpus.zipfile, "ZipFile", None)
+    monkeypatch.setattr(published.zipfile, "ZipFile", None)
     archive, expected = manual / "text8.zip", "is not the official text8.zip: found"
     if fault == "a bomb":
         content = zipped(bomb("text8", b"", 16))

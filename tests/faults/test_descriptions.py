@@ -14,7 +14,7 @@ import safetensors.numpy
 
 from amd_jax import models, networks, pretrained
 from amd_jax.diffusion import kernels, samplers, schedules
-from amd_jax.exports import folder
+from amd_jax.exports import export_folder
 from amd_jax.facts import TextFacts
 
 pytestmark = pytest.mark.usefixtures("in_time")
@@ -46,7 +46,7 @@ def written(tmp_path_factory):
     shapes = jax.eval_shape(model.init, jax.random.key(0), x)
     params = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), shapes)
     place = tmp_path_factory.mktemp("written")
-    folder.write(place, model, params, FACTS, run=RUN, results=[], card="")
+    export_folder.write(place, model, params, FACTS, run=RUN, results=[], card="")
     pretrained.load(place)
     return {path.name: path.read_bytes() for path in place.iterdir()}
 
@@ -62,9 +62,9 @@ def out(written, tmp_path):
 def seal(place, name, content):
     """A file anew, with the checksum that fits it."""
     (place / name).write_bytes(content)
-    sums = json.loads((place / folder.CHECKSUMS).read_text())
+    sums = json.loads((place / export_folder.CHECKSUMS).read_text())
     sums[name] = hashlib.sha256(content).hexdigest()
-    (place / folder.CHECKSUMS).write_text(json.dumps(sums))
+    (place / export_folder.CHECKSUMS).write_text(json.dumps(sums))
 
 
 def set_in(config, where, value):
@@ -95,7 +95,11 @@ CASES = [  # where in config.json, what stands there, what is said
     ("model", {"part": f"amd_jax.networks.{'x' * 9000}.Y", "fields": {}}, "has none called"),
     ("model.kernel", None, "model.kernel must be of the kind"),
     ("model.kernel", 5, "model.kernel must be of the kind"),
-    ("model.kernel", {"name": "amd_jax.diffusion.mixtures.Mixing"}, "is a kind of part, and none"),
+    (
+        "model.kernel",
+        {"name": "amd_jax.diffusion.kernels.mixtures.Mixing"},
+        "is a kind of part, and none",
+    ),
     ("model.kernel", {"name": "amd_jax.diffusion.schedules.cosine"}, "must be of the kind"),
     ("model.kernel.num_classes", 10**9, "Integers of a model are at most"),
     ("model.kernel.num_classes", 2**24, "The prior of a kernel is a law of"),
@@ -185,15 +189,15 @@ CASES = [  # where in config.json, what stands there, what is said
     ("where", "value", "words"), CASES, ids=[f"{where}={value!s:.16}" for where, value, _ in CASES]
 )
 def test_a_description(where, value, words, written, out, said):
-    config = copy.deepcopy(json.loads(written[folder.CONFIG]))
+    config = copy.deepcopy(json.loads(written[export_folder.CONFIG]))
     set_in(config, where, value)
-    seal(out, folder.CONFIG, text(config))
+    seal(out, export_folder.CONFIG, text(config))
     said(f"export: {where} is {value!s:.40}", words, refused(out))
 
 
 def test_checksums_that_are_none(out, said):
     for value in (["a"], None, 5, {"sha": 1}):
-        (out / folder.CHECKSUMS).write_text(json.dumps({folder.CONFIG: value}))
+        (out / export_folder.CHECKSUMS).write_text(json.dumps({export_folder.CONFIG: value}))
         said(f"export: a checksum is {value}", "must be of the kind str", refused(out))
 
 
@@ -262,11 +266,11 @@ WEIGHTS = {  # fault -> what becomes of model.safetensors, what is said
 @pytest.mark.parametrize("fault", WEIGHTS)
 def test_weights(fault, written, out, said):
     make, words = WEIGHTS[fault]
-    seal(out, folder.WEIGHTS, make(written[folder.WEIGHTS]))
+    seal(out, export_folder.WEIGHTS, make(written[export_folder.WEIGHTS]))
     said(f"export: {fault}", words, refused(out))
 
 
-NAMES = (folder.CHECKSUMS, folder.CONFIG, folder.WEIGHTS)
+NAMES = (export_folder.CHECKSUMS, export_folder.CONFIG, export_folder.WEIGHTS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -281,9 +285,9 @@ def test_a_hole_of_3_gb_is_not_read(name, out, report):
     with (out / name).open("r+b") as file:
         file.truncate(3 * GIB)
     tracemalloc.start()
-    if name == folder.WEIGHTS:  # which may be large
+    if name == export_folder.WEIGHTS:  # which may be large
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("amd_jax.memory.free_bytes", lambda: 2 * GIB)
+            patch.setattr("amd_jax.host.memory.free_bytes", lambda: 2 * GIB)
             seen = refused(out)
     else:
         seen = refused(out)
@@ -297,13 +301,13 @@ def test_a_hole_of_3_gb_is_not_read(name, out, report):
 @pytest.mark.parametrize("tensor", [PRIOR, BIAS])
 def test_weights_of_3_gb_of_holes(tensor, written, out, report):
     """They are refused by their sizes, before they are looked at."""
-    arrays = safetensors.numpy.load(written[folder.WEIGHTS])
+    arrays = safetensors.numpy.load(written[export_folder.WEIGHTS])
     content = safetensors.numpy.save({k: v for k, v in arrays.items() if k != tensor})
     length = int.from_bytes(content[:8], "little")
     found, numbers = json.loads(content[8 : 8 + length]), content[8 + length :]
     ends = {"data_offsets": [len(numbers), len(numbers) + 3 * GIB]}
     head = text({**found, tensor: {"dtype": "F32", "shape": [3 * GIB // 4], **ends}})
-    with (out / folder.WEIGHTS).open("wb") as file:
+    with (out / export_folder.WEIGHTS).open("wb") as file:
         file.write(len(head).to_bytes(8, "little") + head + numbers)
         file.truncate(8 + len(head) + len(numbers) + 3 * GIB)
     tracemalloc.start()

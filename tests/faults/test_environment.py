@@ -8,8 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from amd_jax import parallel, settings
-from amd_jax.devices import compiler
+from amd_jax.devices import compiler, jax_settings, parallel
 from amd_jax.experiment import Experiment, load_run
 from experiments import compare, known_answers, table4
 from tests.experiments.command import ROOT
@@ -84,7 +83,7 @@ def set_(monkeypatch):
     before = {}
 
     def change(name, value):
-        before.setdefault(name, settings._value(name))
+        before.setdefault(name, jax_settings._value(name))
         jax.config.update(name, value)
 
     yield change
@@ -123,7 +122,7 @@ def test_flags_that_xla_refuses(flags, monkeypatch, said):
     """As every command looks at them first, in a process of its own."""
     monkeypatch.setenv("XLA_FLAGS", flags)
     with pytest.raises(ValueError, match=WITH) as found:
-        settings.import_jax()
+        jax_settings.import_jax()
     said(f"XLA_FLAGS={flags!r}", FLAGS[flags], str(found.value))
     assert "\n" not in str(found.value)
 
@@ -131,7 +130,7 @@ def test_flags_that_xla_refuses(flags, monkeypatch, said):
 @pytest.mark.parametrize("flags", ["", "--xla_cpu_max_isa=AVX2", "--xla_dump_to={}"])
 def test_flags_that_xla_knows(flags, monkeypatch, tmp_path, report):
     monkeypatch.setenv("XLA_FLAGS", flags.format(tmp_path))
-    report(f"XLA_FLAGS={flags}", "no error", settings.check_xla_flags())
+    report(f"XLA_FLAGS={flags}", "no error", jax_settings.check_xla_flags())
 
 
 @pytest.mark.slow
@@ -227,7 +226,7 @@ def test_a_run_that_knows_other_settings(kept, trained, report):
     notes = json.loads(file.read_text())
     known = notes.pop("settings")
     odd = {"null": None, "a list": [], "a text": "x64", "settings of a later JAX": {"jax_new": 1}}
-    assert set(known) == set(settings.RECORDED)
+    assert set(known) == set(jax_settings.RECORDED)
     if kept in odd:
         notes["settings"] = odd[kept]
     file.write_text(json.dumps(notes))
@@ -253,11 +252,11 @@ def test_tasks_of_slurm(tasks, monkeypatch, place, said):
 
 def test_settings_differ_between_processes(report):
     """They are among what all processes of a run have to have alike."""
-    assert "jax_enable_x64" in settings.recorded()
-    seen = settings.differences({"a": 1, "b": None, "c": 3}, {"a": 1, "b": 2, "d": 4})
+    assert "jax_enable_x64" in jax_settings.recorded()
+    seen = jax_settings.differences({"a": 1, "b": None, "c": 3}, {"a": 1, "b": 2, "d": 4})
     report("settings before and now", "B was unset, now 2", seen)
     assert seen == ["B was unset, now 2"]
-    assert parallel.check_same("settings", json.dumps(settings.recorded())) is None
+    assert parallel.check_same("settings", json.dumps(jax_settings.recorded())) is None
 
 
 def test_a_busy_machine_is_no_wrong_flag(monkeypatch, report):
@@ -266,4 +265,4 @@ def test_a_busy_machine_is_no_wrong_flag(monkeypatch, report):
 
     monkeypatch.setenv("XLA_FLAGS", "--xla_no_such_flag")
     monkeypatch.setattr(subprocess, "run", late)
-    report("XLA_FLAGS that could not be tried", "no error", settings.check_xla_flags())
+    report("XLA_FLAGS that could not be tried", "no error", jax_settings.check_xla_flags())

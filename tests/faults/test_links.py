@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from amd_jax import filesystem
 from amd_jax.experiment import load_run
+from amd_jax.host import filesystem
 from experiments import command_line, report
 from tests.faults.sending import QUICK, RUN, SMALL, command
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from amd_jax import memory
 from amd_jax.experiment import Experiment
-from amd_jax.runs import folder as folders
+from amd_jax.host import memory
+from amd_jax.runs import run_folder
 from tests.experiments.command import ROOT, SMALL, command
 
 pytestmark = pytest.mark.usefixtures("in_time")
@@ -51,7 +51,7 @@ def test_a_model_that_is_too_large(config, numbers, said):
     flags = f"--config.{numbers}".split()
     seen = command(config, *flags, *TRAIN, "--workdir=run").error
     said(f"{config} {numbers}; train", TOO_LARGE[config, numbers], seen)
-    assert not folders.has_checkpoint("run")
+    assert not run_folder.has_checkpoint("run")
 
 
 MB = 1 << 20

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from amd_jax.runs import stored
+from amd_jax.runs import checkpoint_files
 from tests.experiments.command import ROOT
 from tests.faults.sending import QUICK, RUN, SMALL, command, finished, start
 from tests.runs.runs import ending, identity, metrics, step_logged
@@ -217,5 +217,5 @@ def test_kills(moment, place, unbroken, report):
         jax.clear_caches()  # of programs, which this process would else hold for every kill
     what = f"{KILLS} times kill -9 in {moment.__name__}"
     report(what, "the same bits as unbroken, each time", f"{len(seen)}: {sorted(set(seen))}")
-    damaged = stored.inspected(RUN / "checkpoints", identity(RUN))[1]
+    damaged = checkpoint_files.inspected(RUN / "checkpoints", identity(RUN))[1]
     assert (len(seen), damaged) == (KILLS, {})

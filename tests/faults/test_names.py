@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from amd_jax.printable import in_one_line
-from amd_jax.runs import stored
+from amd_jax.host.printable import in_one_line
+from amd_jax.runs import checkpoint_files
 from experiments import compare, run
 from experiments import report as report_
 from tests.faults.sending import RUN, SMALL, command, ended
@@ -116,7 +116,7 @@ def test_names_of_data_and_of_a_comparison(place, report):
 
 
 def test_what_is_said_on_the_way(report, capsys):
-    stored.say("checkpoint 6 of a\x1b[2J\nb is not used")
+    checkpoint_files.say("checkpoint 6 of a\x1b[2J\nb is not used")
     seen = capsys.readouterr().err
     report("a line on stderr", "one line that can be shown", seen)
     assert shown(seen) == "checkpoint 6 of a␛[2J⏎b is not used\n"

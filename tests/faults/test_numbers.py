@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from amd_jax import memory, options
+from amd_jax import options
 from amd_jax.data import maps, sets
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment
+from amd_jax.host import memory
 from amd_jax.learning import loop, optimizers
 from amd_jax.models.corrections import Correct, Edit
 from amd_jax.transforms import integer, laws

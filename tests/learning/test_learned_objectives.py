@@ -11,7 +11,8 @@ import optax
 import pytest
 
 from amd_jax import models
-from amd_jax.diffusion import bounds, class_masking, kernels, learned, schedules
+from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion.kernels import class_masking, learned_schedule
 from amd_jax.diffusion.process import Process
 from amd_jax.experiment import numbers
 from amd_jax.learning import learned_objectives, loop, objectives
@@ -27,7 +28,7 @@ KERNELS = {
         2, epsilon=0.1
     ),  # something is left, so the prior counts
     "power": zoo.LearnedPower(2),
-    "schedule": learned.LearnedSchedule(kernels.uniform(schedules.linear, 2), bins=3),
+    "schedule": learned_schedule.LearnedSchedule(kernels.uniform(schedules.linear, 2), bins=3),
 }
 CASES = [f"{kernel}-{denoiser}" for kernel in KERNELS for denoiser in ("table", "hollow_table")]
 BINS = 6
@@ -297,7 +298,7 @@ def unfinished(t):
 
 def scheduled(denoiser="hollow_table", timed=False):
     """A model in continuous time whose schedule learns; its network does not know the time."""
-    part = learned.LearnedSchedule(kernels.uniform(unfinished, 3), BINS)
+    part = learned_schedule.LearnedSchedule(kernels.uniform(unfinished, 3), BINS)
     model = models.Diffusion(part, zoo.DENOISERS[denoiser](3), steps=None)
     params = zoo.parameters(model, scale=1.0)
     if not timed:

@@ -9,7 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from amd_jax.diffusion import gaussian, gaussian_bounds, levels
+from amd_jax.diffusion import gaussian
+from amd_jax.diffusion.gaussian import noise_schedules
 from amd_jax.learning import learned_objectives, objectives
 from tests import zoo
 from tests.models.test_gaussian import P, single
@@ -27,7 +28,7 @@ def shaken(chosen, seed=0, scale=0.3):
 def test_the_slope_at_a_level_has_its_gradient():
     """By differences: t is found anew for every change of the parameters."""
     with jax.enable_x64(True):
-        chosen, t = levels.Learned(units=4), jnp.array([0.3])
+        chosen, t = noise_schedules.Learned(units=4), jnp.array([0.3])
         params = jax.tree.map(lambda a: a.astype(jnp.float64), shaken(chosen))
         level = chosen.open(params)(t)
 
@@ -55,7 +56,7 @@ def test_the_slope_at_a_level_has_its_gradient():
 def learning(ends=(-5.0, 7.0)):
     """One variable, whose network needs no learning, with levels that are learnt."""
     model = single(gaussian.one_hots(5), ends, None)
-    model = dataclasses.replace(model, levels=levels.Learned(*ends, ends=False))
+    model = dataclasses.replace(model, levels=noise_schedules.Learned(*ends, ends=False))
     return model, {"levels": model.levels.init(jax.random.key(0))}
 
 
@@ -82,7 +83,7 @@ def test_the_pace_comes_near_the_best():
     def square(params):
         t = (jnp.arange(400_000) + 0.5) / 400_000
         rows = jnp.resize(x, (len(t), 1))
-        nats = gaussian_bounds.rate(model.open(params), jax.random.key(2), rows, t)
+        nats = gaussian.bounds.rate(model.open(params), jax.random.key(2), rows, t)
         return (nats**2).mean(), (nats**2).reshape(100, -1).mean(axis=1)
 
     begun = (params, objective.init(), optimizer.init(params))

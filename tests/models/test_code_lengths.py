@@ -8,7 +8,9 @@ from flax import linen as nn
 from scipy import special
 
 from amd_jax import models
-from amd_jax.diffusion import certificates, kernels, orders, schedules
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion.exact import certificates
+from amd_jax.diffusion.samplers import unmasking
 from amd_jax.models import bounds
 from amd_jax.models.code_lengths import CodeLength
 from tests import enumeration, zoo
@@ -33,7 +35,7 @@ def lengths(model, option, seed=0):
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("by", orders.BY)
+@pytest.mark.parametrize("by", unmasking.BY)
 @pytest.mark.parametrize("seed", quick([0, 1], 0))
 def test_probabilities_in_one_order_sum_to_one(model, by, seed):
     assert np.exp(lengths(model, CodeLength(order=by), seed)).sum() == pytest.approx(1, abs=1e-5)
@@ -76,7 +78,7 @@ def test_of_the_exact_guess_every_order_gives_the_law_of_the_data():
         kernel = KERNEL
         open = staticmethod(lambda params: certificates.exact(KERNEL, data))
 
-    for by in orders.BY:
+    for by in unmasking.BY:
         found = lengths((Exact(), {}), CodeLength(order=by))
         np.testing.assert_allclose(np.exp(found), data.ravel(), rtol=1e-3)
 

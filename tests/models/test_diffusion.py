@@ -12,7 +12,8 @@ import optax
 import pytest
 
 from amd_jax import models, networks
-from amd_jax.diffusion import bounds, kernels, learned, schedules
+from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion.kernels import learned_schedule
 from amd_jax.experiment import numbers
 from amd_jax.learning import loop, objectives
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
@@ -68,7 +69,11 @@ def measure(model, scale=0.5, shared=False):
     kernel = model.open(params).kernel
     x = enumeration.sequences(kernel.num_classes, zoo.LENGTH)
     rng = jax.random.key(1)
-    if shared and isinstance(kernel, SHARED) and not isinstance(kernel.schedule, learned.Warped):
+    if (
+        shared
+        and isinstance(kernel, SHARED)
+        and not isinstance(kernel.schedule, learned_schedule.Warped)
+    ):
         family = kernel.num_classes if isinstance(kernel, kernels.Mixing) else None
         log_alpha = kernel.schedule(jnp.arange(model.steps + 1) / model.steps)
         prior = jnp.asarray(kernel.prior)

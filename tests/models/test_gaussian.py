@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from amd_jax import models, networks
-from amd_jax.diffusion import gaussian, gaussian_bounds, gaussian_samplers, levels
+from amd_jax.diffusion import gaussian
+from amd_jax.diffusion.gaussian import noise_schedules
 from amd_jax.learning import objectives
 from amd_jax.models.step_bounds import AllSteps
 from tests import enumeration, zoo
@@ -93,7 +94,7 @@ LINE = gaussian.on_a_line(5)
 def single(points, ends, steps):
     """The diffusion of one variable with law P, and the denoiser that is best for it."""
     denoiser = Logits(tuple(np.log(P).tolist()))
-    return models.GaussianDiffusion(points, denoiser, levels.Linear(*ends), steps)
+    return models.GaussianDiffusion(points, denoiser, noise_schedules.Linear(*ends), steps)
 
 
 def quadrature(model, points=10_001):
@@ -119,7 +120,7 @@ def quadrature(model, points=10_001):
         gap = jnp.exp(-process.gamma(t)) * slope / steps
     z_0 = gaussian.diffused(f, eps, process.gamma(jnp.zeros(())))
     log_p = jnp.take_along_axis(gaussian.decoded(process, z_0), x[:, None], axis=-1)[:, 0]
-    prior = (jnp.array(P) * gaussian_bounds.prior_kl(process, jnp.arange(5))).sum()
+    prior = (jnp.array(P) * gaussian.bounds.prior_kl(process, jnp.arange(5))).sum()
     diffusion = 0.5 * (gap * jax.lax.map(squared, t)).sum()
     return diffusion + prior - (weight * log_p).sum()
 
@@ -167,7 +168,7 @@ def test_one_variable_as_a_model(bound):
 @pytest.mark.slow
 def test_whatever_the_sampler_one_variable_has_its_law():
     model = single(gaussian.one_hots(5), (-5.0, 7.0), None)
-    for sampler in (gaussian_samplers.Ancestral(200), gaussian_samplers.DDIM(200, eta=0.5)):
+    for sampler in (gaussian.samplers.Ancestral(200), gaussian.samplers.DDIM(200, eta=0.5)):
         draw = jax.jit(functools.partial(model.sample, sampler=sampler), static_argnums=2)
         x = draw({}, jax.random.key(0), (4000, 1))
         enumeration.assert_drawn_from(x, np.array(P))
@@ -183,9 +184,9 @@ def test_ddim_with_all_noise_is_ancestral():
     one, two, none = (
         draw(s)
         for s in (
-            gaussian_samplers.Ancestral(),
-            gaussian_samplers.DDIM(eta=1.0),
-            gaussian_samplers.DDIM(),
+            gaussian.samplers.Ancestral(),
+            gaussian.samplers.DDIM(eta=1.0),
+            gaussian.samplers.DDIM(),
         )
     )
     assert (one == two).mean() > 0.99
@@ -199,9 +200,9 @@ def test_continuous_time_is_the_limit_of_many_steps():
     params = zoo.parameters(model)
     process, x, rng = model.open(params), jnp.tile(X, (200, 1)), jax.random.key(3)
     t = jnp.linspace(0.05, 0.95, len(x))
-    limit = gaussian_bounds.rate(process, rng, x, t)
+    limit = gaussian.bounds.rate(process, rng, x, t)
     for variance in ("small", "large"):
-        found = 4000 * gaussian_bounds.term(
+        found = 4000 * gaussian.bounds.term(
             dataclasses.replace(process, variance=variance), rng, x, t - 1 / 4000, t
         )
         np.testing.assert_allclose(found, limit, rtol=0.01, atol=0.01)
@@ -290,17 +291,19 @@ class Hollow(Logits):
 
 @pytest.mark.slow
 def test_learnt_levels_rise_between_their_ends():
-    chosen = levels.Learned(-3.0, 4.0)
+    chosen = noise_schedules.Learned(-3.0, 4.0)
     params = chosen.init(jax.random.key(0))
     t = jnp.linspace(0, 1, 101)
-    np.testing.assert_allclose(chosen.open(params)(t), levels.Linear(-3.0, 4.0)(t), atol=0.1)
+    np.testing.assert_allclose(
+        chosen.open(params)(t), noise_schedules.Linear(-3.0, 4.0)(t), atol=0.1
+    )
     shaken = jax.tree.map(lambda a: a + jax.random.normal(jax.random.key(1), a.shape), params)
     gamma = chosen.open(shaken)(t)
     assert (jnp.diff(gamma) > 0).all()
     np.testing.assert_allclose(
         gamma[jnp.array([0, -1])], jnp.array([-3.0, 4.0]) + shaken["ends"], atol=1e-5
     )
-    assert "ends" not in levels.Learned(ends=False).init(jax.random.key(0))
+    assert "ends" not in noise_schedules.Learned(ends=False).init(jax.random.key(0))
     with pytest.raises(ValueError, match=r"have collapsed: they go from 7 to 4"):
         chosen.check({**params, "ends": jnp.array([10.0, 0.0])})
 
@@ -310,7 +313,7 @@ def test_learnt_levels_rise_between_their_ends():
 def test_what_the_bound_teaches_learnt_levels(steps):
     """In continuous time the ends only: its mean does not depend on the pace."""
     model = zoo.gaussian_diffusion("classes", steps)
-    model = dataclasses.replace(model, levels=levels.Learned(-2.0, 2.0))
+    model = dataclasses.replace(model, levels=noise_schedules.Learned(-2.0, 2.0))
     params = zoo.parameters(model)
     grads = jax.jit(jax.grad(lambda p: model.elbo(p, jax.random.key(0), jnp.array(X)).sum()))(
         params
@@ -333,7 +336,7 @@ def test_a_walk_ends_in_a_sample():
 MISTAKES = {
     "A diffusion needs at least 1 step; got steps=0.": dict(steps=0),
     "needs a kernel with a derivative; Table has none": dict(
-        steps=None, levels=levels.linear_betas(100)
+        steps=None, levels=noise_schedules.linear_betas(100)
     ),
     "Points are finite numbers (K, D); got shape (3,).": dict(points=np.arange(3.0)),
     "The variance is one of small, large, range, learned; got 'big'.": dict(variance="big"),
@@ -364,10 +367,10 @@ def test_mistakes_that_show_with_data():
     with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
         model.elbo(params, jax.random.key(0), jnp.array([[0, 3]]))
     with pytest.raises(ValueError, match=r"eta must be in \[0, 1\]; got eta=2"):
-        gaussian_samplers.DDIM(eta=2.0)
+        gaussian.samplers.DDIM(eta=2.0)
     with pytest.raises(ValueError, match="γ = -log SNR rises from data to noise; got first=5"):
-        levels.Linear(5.0, 1.0)
+        noise_schedules.Linear(5.0, 1.0)
     with pytest.raises(ValueError, match=r"β of noise in \(0, 1\); got 0.01 to 2. Use more steps"):
-        levels.linear_betas(10)
+        noise_schedules.linear_betas(10)
     with pytest.raises(ValueError, match="A table of γ has two levels or more, which rise"):
-        levels.Table(np.array([0.0, 0.0]))
+        noise_schedules.Table(np.array([0.0, 0.0]))

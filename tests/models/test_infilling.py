@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from amd_jax import models
-from amd_jax.diffusion import certificates, kernels, samplers, schedules
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.exact import certificates
 from amd_jax.evaluation import gallery
 from amd_jax.models.code_lengths import CodeLength
 from tests import enumeration, zoo

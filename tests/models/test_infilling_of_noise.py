@@ -11,7 +11,8 @@ import optax
 import pytest
 
 from amd_jax import models, networks
-from amd_jax.diffusion import certificates, kernels, samplers, schedules
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.exact import certificates
 from amd_jax.learning import objectives
 from amd_jax.ops import categorical
 from tests import enumeration, zoo

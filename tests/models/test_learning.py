@@ -8,9 +8,9 @@ from amd_jax import models, networks, recipes
 from amd_jax.data.maps import Maps
 from amd_jax.data.text import Text
 from amd_jax.diffusion import kernels, schedules
-from amd_jax.evaluation import report
+from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Parts, numbers
-from amd_jax.learning import keeping, loop, objectives
+from amd_jax.learning import callbacks, loop, objectives
 
 K, LENGTH, SIDE = 4, 16, 8
 STAY = 0.95  # probability of the symbol that follows the one before
@@ -107,7 +107,7 @@ KINDS = {  # name -> data, the share of what they teach that is learnt, the mode
 }
 
 
-class Quiet(keeping.Nobody):
+class Quiet(callbacks.Nobody):
     def tell(self, line):
         pass
 
@@ -121,6 +121,6 @@ def test_it_learns(name):
     optimizer = optax.chain(optax.clip_by_global_norm(10.0), optax.adam(2e-3))
     parts = Parts(model, objectives.NegativeElbo(model), optimizer)
     params = loop.train(parts, held, numbers(batch_size=32, num_steps=400), Quiet())
-    found, _ = report.bits(model, params, held, split="test")
+    found, _ = run_report.bits(model, params, held, split="test")
     most, least = np.log2(K), entropy(held.facts.event_shape[-1])
     assert least - 5 * found.error < found.bits < most - share * (most - least)

@@ -7,7 +7,8 @@ import pytest
 from flax import linen as nn
 
 from amd_jax import models
-from amd_jax.diffusion import certificates, kernels, samplers, schedules
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.exact import certificates
 from amd_jax.ops import categorical
 from tests import enumeration, zoo
 from tests.variants import quick

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from amd_jax.pages import comparison, films, record
+from amd_jax.pages import comparison, films, run_record
 from tests import browser
 from tests.pages import written
 from tests.pages.written import ODD
@@ -23,7 +23,7 @@ def page(request, tmp_path_factory):
     if request.param == "several":
         other = written.folder(folder / "another", seed=1)
         (other / "samples_seed0.txt").write_text("a sample\n")
-        text = comparison.page([record.read(run), record.read(other)])
+        text = comparison.page([run_record.read(run), run_record.read(other)])
     elif request.param == "odd":
         (run / "results.json").write_text(json.dumps([{"what": ODD, "value": 1.0}]))
         film = {"kind": "text", "frames": [{"t": t, "text": ODD} for t in (1.0, 0.0)]}

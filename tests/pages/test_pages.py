@@ -10,7 +10,7 @@ import pytest
 from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import TextFacts
-from amd_jax.pages import comparison, record, shows, templates
+from amd_jax.pages import comparison, run_record, shows, templates
 from amd_jax.pages.texts import Piece
 from amd_jax.runs import results
 from tests.pages import written
@@ -139,7 +139,7 @@ def test_several_runs_stand_side_by_side(tmp_path):
     (places[0] / "samples_seed0.txt").write_text("one⏎two\nthree\nfour\n", encoding="utf-8")
     picture = b"\x89PNG\r\n\x1a\n"
     (places[2] / "samples_seed7.png").write_bytes(picture)
-    page = comparison.page([record.read(place) for place in places])
+    page = comparison.page([run_record.read(place) for place in places])
     seen = Seen(page)
     assert_self_contained(page)
     assert "a · b · c" in seen.text
@@ -149,7 +149,7 @@ def test_several_runs_stand_side_by_side(tmp_path):
     labels = [svg["aria-label"] for svg in seen.all("svg") if "aria-label" in svg]
     assert sum("bits per char" in label for label in labels) == 2  # wide and narrow
     assert sum("bits per pixel" in label for label in labels) == 2
-    found = [record.read(place) for place in places]
+    found = [run_record.read(place) for place in places]
     assert comparison.differences(found).rows == [
         ("network.width", ["8", "16", "8"]),
         ("experiment file", ["this", "this", "another"]),
@@ -176,7 +176,7 @@ def measured(place, shift, *, rows=20, digests=None, split="test"):
     if digests:
         notes = json.loads((place / "run.json").read_text())
         (place / "run.json").write_text(json.dumps({**notes, "digests": digests}))
-    return record.read(place), bits
+    return run_record.read(place), bits
 
 
 def test_runs_are_compared_row_by_row(tmp_path):
@@ -206,7 +206,7 @@ def test_figures_of_other_rows_or_data_are_not_compared(tmp_path, other):
 def test_a_run_whose_rows_are_damaged_is_shown_without_its_differences(tmp_path):
     found = [measured(tmp_path / name, shift)[0] for name, shift in (("a", 0.0), ("b", 0.2))]
     (tmp_path / "b" / "per_row.npz").write_bytes(b"junk")
-    found[1] = record.read(tmp_path / "b")
+    found[1] = run_record.read(tmp_path / "b")
     (line,) = found[1].problems
     assert line.startswith(f"{tmp_path / 'b' / 'per_row.npz'} is damaged: File is not a zip file.")
     page = comparison.page(found)
@@ -216,14 +216,14 @@ def test_a_run_whose_rows_are_damaged_is_shown_without_its_differences(tmp_path)
 
 def test_runs_of_one_name_are_told_apart(tmp_path):
     places = [written.folder(tmp_path / folder / "run") for folder in "ab"]
-    found = comparison.named([record.read(place) for place in places])
+    found = comparison.named([run_record.read(place) for place in places])
     assert found == [str(place) for place in places]
 
 
 def test_count_models_are_drawn_where_data_are_the_same(tmp_path):
     places = [written.folder(tmp_path / name) for name in "ab"]
     told = "count model of order 3: 2.10"
-    assert told in comparison.page([record.read(place) for place in places])
+    assert told in comparison.page([run_record.read(place) for place in places])
     notes = json.loads((places[1] / "run.json").read_text())
     (places[1] / "run.json").write_text(json.dumps({**notes, "digests": {"train": "11"}}))
-    assert told not in comparison.page([record.read(place) for place in places])
+    assert told not in comparison.page([run_record.read(place) for place in places])

@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from amd_jax.facts import MapFacts, TextFacts
-from amd_jax.pages import films, record, run_page, shows
+from amd_jax.pages import films, run_page, run_record, shows
 
 ODD = (
     "<script>alert(1)</script> \x00\x1b[31m \u202eabc\u202c \ud800 שלום مرحبا"
@@ -80,7 +80,7 @@ def drawn(facts=TEXT, seed=0):
 
 def page(place, facts=TEXT, **others):
     commands = [("Sample", "python -m experiments.run --mode=sample")]
-    return run_page.page(record.read(place), drawn(facts)._replace(**others), commands)
+    return run_page.page(run_record.read(place), drawn(facts)._replace(**others), commands)
 
 
 class Seen(html.parser.HTMLParser):

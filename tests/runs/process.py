@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 
-from amd_jax import parallel
+from amd_jax.devices import parallel
 from experiments import command_line
 
 ROOT = pathlib.Path(__file__).parents[2]

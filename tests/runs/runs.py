@@ -6,8 +6,8 @@ import pathlib
 import jax
 
 from amd_jax.experiment import Experiment, open_run
-from amd_jax.learning import step as steps
-from amd_jax.runs import folder
+from amd_jax.learning import training_step
+from amd_jax.runs import run_folder
 from amd_jax.runs.checkpoints import Checkpoints
 
 SOURCE = pathlib.Path(__file__).parent / "pairs.py"
@@ -40,7 +40,7 @@ def saved(run, workdir):
 
     def init(rng, x):
         params = run.model.init(rng, x)
-        return steps.init_state(run.parts.objective, run.parts.optimizer, params)
+        return training_step.init_state(run.parts.objective, run.parts.optimizer, params)
 
     template = jax.eval_shape(init, jax.random.key(0), x)
     with Checkpoints(workdir, identity(workdir)) as found:
@@ -48,7 +48,7 @@ def saved(run, workdir):
 
 
 def identity(workdir):
-    return folder.read_notes(workdir)["run"]
+    return run_folder.read_notes(workdir)["run"]
 
 
 def ending(workdir):

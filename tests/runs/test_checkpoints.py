@@ -12,7 +12,7 @@ import pytest
 from etils.epath import testing
 
 from amd_jax.experiment import load_run
-from amd_jax.runs import checkpoints, record, stored
+from amd_jax.runs import checkpoint_files, checkpoints, manifest
 from tests.runs.damages import DAMAGES, damage
 from tests.runs.runs import identity, metrics, train
 
@@ -69,12 +69,12 @@ def test_training_goes_on_from_the_step_before_a_damaged_one(run, copy, kind, ca
     assert file.name in error
     assert steps(copy) == [8, 12]
     assert (copy / checkpoints.DAMAGED / "12").is_dir()
-    assert stored.inspected(copy / "checkpoints", identity(copy))[1] == {}
+    assert checkpoint_files.inspected(copy / "checkpoints", identity(copy))[1] == {}
 
 
 def test_a_save_that_was_cut_off_does_not_count(run, copy, capsys):
     """As by a kill between Orbax's last file and the record."""
-    (copy / "checkpoints" / "12" / record.NAME).unlink()
+    (copy / "checkpoints" / "12" / manifest.NAME).unlink()
     (copy / "checkpoints" / "13.orbax-checkpoint-tmp").mkdir()
     assert_same(train(copy), run[1])
     assert "record.json is missing" in capsys.readouterr().err
@@ -83,7 +83,7 @@ def test_a_save_that_was_cut_off_does_not_count(run, copy, capsys):
 
 def test_when_all_are_damaged_nothing_is_loaded_and_nothing_lost(copy):
     for step in (8, 12):
-        damage(copy / "checkpoints" / str(step) / record.NAME, "last byte")
+        damage(copy / "checkpoints" / str(step) / manifest.NAME, "last byte")
     with pytest.raises(ValueError, match="no sound checkpoint"):
         load_run(copy)
     before = (copy / "metrics.jsonl").read_text()
@@ -95,12 +95,12 @@ def test_when_all_are_damaged_nothing_is_loaded_and_nothing_lost(copy):
 
 def test_the_array_is_checked_after_the_files(copy, monkeypatch):
     """A wrong value that every file agrees on, as from a fault while it was written."""
-    written = record.digests
+    written = manifest.digests
 
     def wrong(tree):
         return {name: digest[::-1] for name, digest in written(tree).items()}
 
-    monkeypatch.setattr(record, "digests", wrong)
+    monkeypatch.setattr(manifest, "digests", wrong)
     with pytest.raises(ValueError, match="is not the one that was saved"):
         load_run(copy)
 
@@ -185,12 +185,12 @@ def test_a_full_disk_during_the_last_save_is_told_and_the_one_before_it_loads(
 
 
 def test_other_versions_are_told_and_loaded(copy, capsys):
-    path = copy / "checkpoints" / "12" / record.NAME
+    path = copy / "checkpoints" / "12" / manifest.NAME
     body = json.loads(path.read_text().split("\n", 1)[1])
     body["versions"]["jax"] = "0.9.0"
     path.unlink()
     notes = {name: body[name] for name in body if name not in ("files", "arrays")}
-    record.seal(path.parent, body["arrays"], notes)
+    manifest.seal(path.parent, body["arrays"], notes)
     load_run(copy)
     error = capsys.readouterr().err
     assert "checkpoint 12 was written by jax 0.9.0; here is jax" in error
@@ -252,8 +252,8 @@ def test_a_workdir_of_any_name_keeps_its_arrays(name, tmp_path):
 @pytest.mark.slow
 def test_what_was_not_written_whole_is_not_sealed(tmp_path, monkeypatch, capsys):
     """An array that cannot be read back, or is another one, is no checkpoint."""
-    written, call = record.digests, itertools.count()
-    monkeypatch.setattr(record, "digests", lambda tree: {**written(tree), str(next(call)): ""})
+    written, call = manifest.digests, itertools.count()
+    monkeypatch.setattr(manifest, "digests", lambda tree: {**written(tree), str(next(call)): ""})
     with pytest.raises(OSError, match="The last checkpoint could not be saved"):
         train(tmp_path)
     assert "checkpoint 12 could not be saved" in capsys.readouterr().err
@@ -268,10 +268,10 @@ def test_bits_that_are_no_number_are_not_the_best(tmp_path):
 
 
 def test_a_record_that_names_files_elsewhere_is_refused(copy, capsys):
-    path = copy / "checkpoints" / "12" / record.NAME
+    path = copy / "checkpoints" / "12" / manifest.NAME
     body = json.loads(path.read_text().split("\n", 1)[1])
     for name in ("../escaped", "/tmp/escaped"):
         text = json.dumps({**body, "files": {name: "0"}})
-        path.write_text(f"{record._text(text)}\n{text}\n")
+        path.write_text(f"{manifest._text(text)}\n{text}\n")
         load_run(copy)
         assert f"record.json names a file outside, {name}" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from amd_jax.runs import stored
+from amd_jax.runs import checkpoint_files
 from tests.runs import process
 from tests.runs.runs import ending, identity, step_logged
 
@@ -36,7 +36,7 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
         folder = workdir / "checkpoints"
         saving += (
             len(list(folder.glob("*tmp*"))) > 0
-            or len(stored.inspected(folder, identity(workdir))[1]) > 0
+            or len(checkpoint_files.inspected(folder, identity(workdir))[1]) > 0
         )
         print(f"killed after step {step_logged(workdir)}")
     print(f"{KILLS} kills, {saving} of them during a save")

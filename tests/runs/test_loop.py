@@ -13,10 +13,11 @@ import numpy as np
 import optax
 import pytest
 
-from amd_jax import models, parallel
+from amd_jax import models
+from amd_jax.devices import parallel, program_cost
 from amd_jax.experiment import Experiment, Parts, load_run, open_run
-from amd_jax.learning import loop, objectives, work
-from amd_jax.runs import folder
+from amd_jax.learning import loop, objectives
+from amd_jax.runs import run_folder
 from amd_jax.runs.checkpoints import Checkpoints
 from amd_jax.transforms import dequantize, laws
 from tests import zoo
@@ -154,7 +155,7 @@ def claimed(workdir, **numbers):
     config = experiment.config()
     config.update(numbers)
     run = experiment.at(config, experiment.open_data(config))
-    return folder.claim(workdir, run.contents(), file=SOURCE)
+    return run_folder.claim(workdir, run.contents(), file=SOURCE)
 
 
 @pytest.mark.slow
@@ -262,7 +263,7 @@ def test_files_that_are_no_experiment_are_refused(tmp_path, text, message):
 
 @pytest.mark.slow
 def test_a_run_tells_what_it_does_and_leaves_a_profile(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(work, "flops", lambda program: 4e6)  # a table has no products
+    monkeypatch.setattr(program_cost, "flops", lambda program: 4e6)  # a table has no products
     Experiment.open(SOURCE).fit(tmp_path, profile=True)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "2 devices (cpu): 108 parameters, batch 8"

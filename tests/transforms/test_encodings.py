@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import baselines, models, networks
+from amd_jax import models, networks, recipes
 from amd_jax.ops import scalars
 from amd_jax.transforms import conditional, encodings, laws
 from tests import enumeration, zoo
@@ -109,7 +109,7 @@ def test_a_learned_decoder_is_a_law_with_parameters_of_its_own():
 
 @pytest.mark.parametrize(("number", "dim"), [(91, 1), (5, 1), (91, 2), (27, 3), (16, 4), (2, 3)])
 def test_a_lattice_fills_its_cube_evenly(number, dim):
-    places = baselines.lattice(number, dim)
+    places = recipes.lattice(number, dim)
     side = number ** (1 / dim)
     assert places.shape == (number, dim)
     assert abs(places).max() <= side / 2
@@ -120,7 +120,7 @@ def test_a_lattice_fills_its_cube_evenly(number, dim):
 
 @pytest.mark.slow
 def test_classes_start_apart():
-    encoding, _ = baselines.mixture_encoding((0.0,) * 27, 3, apart=4.0)
+    encoding, _ = recipes.mixture_encoding((0.0,) * 27, 3, apart=4.0)
     x = jnp.arange(27)[None]
     params = encoding.init(jax.random.key(0), x)
     draws = jax.vmap(lambda rng: encoding.forward(params, rng, x)[0])
@@ -132,7 +132,7 @@ def test_classes_start_apart():
 
 @pytest.mark.slow
 def test_classes_that_lie_on_each_other_are_told_apart_by_their_frequencies():
-    encoding, _ = baselines.mixture_encoding(tuple(PRIOR), DIM, apart=0.0)
+    encoding, _ = recipes.mixture_encoding(tuple(PRIOR), DIM, apart=0.0)
     x = jnp.arange(K)[None]
     params = encoding.init(jax.random.key(0), x)
     z, _ = encoding.forward(params, jax.random.key(1), x)

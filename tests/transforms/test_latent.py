@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import baselines, networks
+from amd_jax import networks, recipes
 from amd_jax.ops import scalars
 from amd_jax.transforms import coupling, encodings, laws, recurrent
 from tests import zoo
@@ -48,4 +48,4 @@ def test_a_flow_over_time_walks_back():
 
 def test_another_kind_of_latent_flow_is_refused():
     with pytest.raises(ValueError, match="one of af_af, af_scf, iaf_scf; got 'iaf_af'"):
-        baselines.latent_flow("iaf_af", 3, 4, {})
+        recipes.latent_flow("iaf_af", 3, 4, {})

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import bounds, kernels, schedules, tables
+from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion.kernels import tables
 from amd_jax.diffusion.process import Process
 from amd_jax.learning import objectives
 from amd_jax.ops import categorical

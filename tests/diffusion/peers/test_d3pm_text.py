@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import kernels, rates, schedules, tables
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion.kernels import rate_matrices, tables
 from tests.diffusion.peers import golden
 from tests.variants import quick
 
@@ -61,7 +62,7 @@ def test_any_masks(text):
 
 def test_nearest_neighbours(text):
     """Ours are scaled to a slowest mode of rate 1. Theirs are float32."""
-    found = rates.nearest_neighbours(NEAR, 2)
+    found = rate_matrices.nearest_neighbours(NEAR, 2)
     neighbours = np.argsort(((NEAR[:, None] - NEAR) ** 2).sum(axis=-1), axis=1)[:, 1:3]
     assert (np.sort(neighbours) == np.sort(text.exact("text_nn_neighbors"))).all()
     expected = text.exact("text_nn_rate")

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import bounds, kernels, walks
+from amd_jax.diffusion import bounds, kernels
+from amd_jax.diffusion.samplers import base
 from amd_jax.ops import categorical
 from tests.diffusion.peers import golden
 
@@ -81,7 +82,7 @@ def test_ancestral_step_from_a_mask(md4, name, grid):
 def test_top_p(md4):
     """Of the guess, the class that crosses p kept, as ours; theirs is float32."""
     s, t = jnp.maximum(md4["uniform_grid_st"][1:2], AFTER).T
-    p_0 = walks.tempered(golden.with_mask(jax.nn.softmax(md4["logits"][:2])), 1.0, 0.9)
+    p_0 = base.tempered(golden.with_mask(jax.nn.softmax(md4["logits"][:2])), 1.0, 0.9)
     expected = md4.exact("linear_uniform_topp0.9_i4").astype(np.float64)
     assert (expected == 0).any()
     masks = jnp.full(p_0.shape[:-1], md4.num_classes)

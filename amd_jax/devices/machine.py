@@ -1,0 +1,178 @@
+"""What a run says of the machine it is on: devices, work per step, rates, memory in use."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr
+from ml_collections import ConfigDict
+
+from amd_jax.devices import parallel, program_cost
+from amd_jax.host import memory
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+PEAKS = {  # data sheets: dense bfloat16 FLOP/s of a device, by the start of its name
+    "NVIDIA A100": 312e12,
+    "NVIDIA H100": 989e12,
+    "NVIDIA H200": 989e12,
+    "TPU v4": 275e12,
+    "TPU v5 lite": 197e12,
+    "TPU v5": 459e12,
+    "TPU v6 lite": 918e12,
+}
+SMALLER = (  # the way out where memory is short
+    "Use a smaller batch_size, take it in parts (accumulate=4), or a smaller network; where it "
+    "has remat, remat=True."
+)
+STATE = "Parameters, optimiser's state and a gradient"
+LARGEST = 2**62  # bytes of an array
+MATMUL_SIZE = {"cpu": 1024, "gpu": 8192, "tpu": 8192}
+
+
+def expectations(
+    work: float, config: ConfigDict, start: int, size: int
+) -> tuple[str, Callable[[float], dict[str, float]]]:
+    """What is known of a run before it begins, in lines, and of a speed in steps/s, as metrics.
+
+    Of a step whose products take a device `work` FLOP, and a model of `size` parameters.
+    """
+    rate, source = peak()
+    left = config.num_steps - start
+    lines = [f"{describe()}: {size:,} parameters, batch {config.batch_size}"]
+    if work:
+        lines += [
+            f"a step: {work / 1e9:.3g} GFLOP on each, at {rate / 1e9:.4g} GFLOP/s ({source});",
+            f"{left} steps: at least {duration(left * work / rate)}",
+        ]
+
+    def rates(speed: float) -> dict[str, float]:
+        return {
+            "examples_per_second": speed * config.batch_size,
+            "share_of_peak": speed * work / rate,
+            "memory_gb": memory_gb(),
+        }
+
+    return "\n".join(lines), rates
+
+
+class Clock:
+    """How fast a run is, from line to line of its metrics, and how long it has trained."""
+
+    def __init__(self, start: int, rates: Callable[[float], dict[str, float]]):
+        """From step `start` on; `rates` tells more of a speed in steps per second."""
+        self._rates = rates
+        self._began = time.monotonic()
+        self.restart(start)
+
+    def restart(self, step: int) -> None:
+        """Counts the speed from here."""
+        self._step, self._since = step, time.monotonic()
+
+    def told(self, step: int) -> dict[str, float]:
+        """Metrics of the steps since the last line."""
+        now = time.monotonic()
+        speed = (step - self._step) / max(now - self._since, 1e-9)
+        self._step, self._since = step, now
+        return {"elapsed_seconds": now - self._began, "steps_per_second": speed} | self._rates(
+            speed
+        )
+
+
+def describe() -> str:
+    """Such as "8 devices (TPU v4) in 2 processes"."""
+    devices, processes = jax.device_count(), jax.process_count()
+    line = f"{devices} device{'s' * (devices > 1)} ({jax.devices()[0].device_kind})"
+    return line + (f" in {processes} processes" if processes > 1 else "")
+
+
+def parameters(params: Any) -> int:
+    """How many numbers a tree of parameters holds."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def peak() -> tuple[float, str]:
+    """FLOP/s of one device at best, and how that is known: from its data sheet, or measured.
+
+    Virtual CPU devices share the rate that is measured.
+    """
+    kind = jax.devices()[0].device_kind
+    sheets = [name for name in PEAKS if kind.startswith(name)]
+    if sheets:
+        return PEAKS[max(sheets, key=len)], "data sheet"
+    rate = matmul_rate(MATMUL_SIZE.get(jax.default_backend(), 1024))
+    shared = jax.local_device_count() if jax.default_backend() == "cpu" else 1
+    return rate / shared, "measured"
+
+
+def matmul_rate(size: int, repeats: int = 5) -> float:
+    """FLOP/s of a product of two square float32 matrices, the best of some."""
+    x = jnp.ones((size, size))
+    product = jax.jit(jnp.dot)
+    product(x, x).block_until_ready()
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        product(x, x).block_until_ready()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+def check_state(program: ClosedJaxpr, state: Any, devices: Any) -> None:
+    """Raises ValueError for a training that memory cannot hold, before any of it is made.
+
+    `program` makes the `state`, of which shapes will do, and `devices` carry it. Counted are the
+    state and a gradient; on a GPU or TPU what its memory holds altogether.
+    """
+    check_sizes(program)
+    memory.check_compiler()
+    size, gradient = (sum(map(_bytes, jax.tree.leaves(tree))) for tree in (state, state.params))
+    needed = devices.memory_needed(size, gradient)
+    if jax.default_backend() == "cpu":
+        memory.check(needed, STATE, SMALLER)
+    else:
+        stats = jax.local_devices()[0].memory_stats() or {}
+        limit = stats.get("bytes_limit", math.inf)
+        memory.check(needed // jax.local_device_count(), STATE, SMALLER, limit)
+
+
+def check_sizes(program: ClosedJaxpr) -> None:
+    """Raises ValueError for a program with an array whose size XLA cannot count."""
+    if (size := program_cost.largest(program)) > LARGEST:
+        raise ValueError(f"An array has at most 2^62 bytes; one would take {size:.3g}. {SMALLER}")
+
+
+def _bytes(leaf: Any) -> int:
+    return math.prod(leaf.shape) * leaf.dtype.itemsize
+
+
+def check_memory(compiled: jax.stages.Compiled) -> None:
+    """Raises ValueError for a step that a CPU has no memory for: XLA would end the process."""
+    parallel.check_memory(compiled, "The numbers of a step, beside the parameters,", SMALLER)
+
+
+def memory_gb() -> float:
+    """Memory in use in GB: of the first device; of a CPU, this process at its largest."""
+    stats = jax.local_devices()[0].memory_stats()
+    if stats:
+        return stats["bytes_in_use"] / 1e9
+    if resource is None:
+        return float("nan")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def duration(seconds: float) -> str:
+    """Such as "3 min 20 s"."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,267 @@
+"""Several devices and several processes: the one file that knows how there come to be many.
+
+A batch is divided among the devices. What training carries is copied to all of them (`Copies`, by
+`jax.pmap`), or divided as well (`shards.py`, by `jax.jit`): the same step, written for one device.
+A process of several runs the same program on its own devices; whatever crosses its border goes
+through here.
+"""
+
+import functools
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.extend.core import ClosedJaxpr
+
+from amd_jax.devices import rendezvous, stderr_filter
+from amd_jax.host import memory
+from amd_jax.types import Array, Key
+
+AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
+JOIN_SECONDS = 100  # so long the processes wait for each other at the start
+# A process that is silent for so long is dead, and the others stop. JAX speaks once in half of it,
+# so a pause of 40 s is survived for sure; to know of a death within two minutes leaves room.
+HEARTBEAT_SECONDS = 80
+WHERE = "what the environment says (SLURM_STEP_NUM_TASKS, TPU_WORKER_HOSTNAMES)"
+
+
+def start(
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process: int | None = None,
+    seconds: float = JOIN_SECONDS,
+) -> None:
+    """Joins the processes of one run; call it before JAX is used. Alone, it does nothing.
+
+    With the address of process 0 ("host:port", where it listens and nowhere else), the number of
+    processes and the own index; or without them under Slurm (`srun`) and on Cloud TPU, which tell
+    JAX by their environment. Raises ValueError for some of the three without the others and for
+    what they cannot be, RuntimeError if the others do not come within some `seconds`. A process
+    that loses the others later ends with one line on stderr (`narrator.py`).
+    """
+    given = (coordinator, num_processes, process)
+    if None in given and given != (None, None, None):
+        raise ValueError(
+            "Several processes need the address of process 0 (host:port), their number, and their "
+            f"own index, all three; got {coordinator}, {num_processes} and {process}. Give all, "
+            "or none."
+        )
+    address, join_seconds = None, int(seconds)
+    if coordinator is not None:
+        address = rendezvous.meet(coordinator, num_processes, process, seconds)
+        join_seconds = HEARTBEAT_SECONDS  # they are all there
+    elif not _told_by_environment():
+        return
+    stderr_filter.narrate()
+    try:
+        jax.distributed.initialize(
+            address,
+            num_processes,
+            process,
+            initialization_timeout=join_seconds,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+            coordinator_bind_address=address,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise RuntimeError(
+            f"The processes of this run could not be joined through {coordinator or WHERE}: "
+            f"{str(error).splitlines()[0]} Start all of them, with the same address, before "
+            "anything else uses JAX."
+        ) from error
+
+
+def _told_by_environment() -> bool:
+    """Whether Slurm or Cloud TPU says that this process is one of several."""
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if not tasks.isdecimal():
+        raise ValueError(
+            f"SLURM_STEP_NUM_TASKS is how many processes Slurm has started; got {tasks!r}. Unset "
+            "it where there is no Slurm."
+        )
+    return int(tasks) > 1 or "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and prints."""
+    return jax.process_index() == 0
+
+
+def over_devices(
+    f: Callable,
+    in_axes: Any = 0,
+    donate_argnums: int | Sequence[int] = (),
+    devices: Sequence[Any] | None = None,
+) -> Callable:
+    """The function on every device of every process, each with its slice of the arguments.
+
+    `in_axes` is 0 for arguments with a leading axis of local devices, None for those that are the
+    same for all. Results have that leading axis. Inside, `AXIS` names all devices. They are those
+    that are there, or `devices`, which need not be there to compile for them.
+    """
+    return jax.pmap(
+        f, axis_name=AXIS, in_axes=in_axes, donate_argnums=donate_argnums, devices=devices
+    )
+
+
+class Copies:
+    """Every device carries all of the state: `jax.pmap`."""
+
+    def __init__(self, devices: Sequence[Any] | None = None):
+        """Of all devices of all processes; or others, for which `over` and `traced` are alone."""
+        self._devices = devices
+
+    def memory_needed(self, state: int, gradient: int) -> int:
+        """What this process needs for a state and a gradient of so many bytes: one is copied."""
+        copies = jax.local_device_count()
+        return copies * state + max(state, copies * gradient)
+
+    def made(self, init: Callable, *arguments: Any) -> Any:
+        """The state `init(*arguments)` of the first process, on one device of each."""
+        return from_first(jax.jit(init)(*arguments))
+
+    def whole(self, part: Any) -> Any:
+        """A part of what was `made`, for one device."""
+        return part
+
+    def put(self, state: Any) -> Any:
+        """The state on all devices."""
+        return settled(replicate(state))
+
+    def get(self, part: Any) -> Any:
+        """A part of the state, as host arrays."""
+        return unreplicate(part)
+
+    def over(self, f: Callable) -> Callable:
+        """f(state, same for all, own rows) -> state, for all devices; the old state is given up.
+
+        Inside, `AXIS` names all devices, and the new state has to be the same on all of them.
+        """
+        return over_devices(f, (0, None, 0), donate_argnums=0, devices=self._devices)
+
+    def traced(self, step: Callable, *arguments: Any) -> ClosedJaxpr:
+        """The program of what `over` made, before it is compiled."""
+        return jax.make_jaxpr(step)(*arguments)
+
+
+def settled(arrays: Any) -> Any:
+    """The arrays, which on a CPU are waited for: collectives that queue there can deadlock.
+
+    Raises where there was no memory for them; to read such arrays hangs (JAX 0.10 to 0.12).
+    """
+    return jax.block_until_ready(arrays) if jax.default_backend() == "cpu" else arrays
+
+
+def check_memory(compiled: jax.stages.Compiled, what: str, way_out: str) -> None:
+    """Raises ValueError for a program that a CPU has no memory for: XLA would end the process."""
+    analysis = compiled.memory_analysis() if jax.default_backend() == "cpu" else None
+    if analysis is not None:
+        memory.check(jax.local_device_count() * analysis.temp_size_in_bytes, what, way_out)
+
+
+def replicate(tree: Any, devices: int | None = None) -> Any:
+    """The tree on every local device (or the first of them), with a leading device axis.
+
+    By the mechanism of `over_devices` itself: arrays laid out by anything else would have a
+    function compile once for them, and again for its own output.
+    """
+    return _copy()(np.arange(devices or jax.local_device_count()), tree)
+
+
+@functools.cache
+def _copy() -> Callable:
+    """A function that gives every device its second argument; made once, as it compiles."""
+    return over_devices(lambda _, tree: tree, in_axes=(0, None))
+
+
+def unreplicate(tree: Any) -> Any:
+    """The first local device's copy of a replicated tree, as host arrays; it waits for them."""
+    settled(tree)
+    return jax.tree.map(lambda a: np.asarray(a.addressable_data(0))[0], tree)
+
+
+def own_rows(number: int) -> slice:
+    """Which of so many rows are this process's.
+
+    Their number is that of all devices of all processes, and a multiple of how many these are.
+    """
+    each = number // jax.device_count() * jax.local_device_count()
+    return slice(jax.process_index() * each, (jax.process_index() + 1) * each)
+
+
+def own(x: Array) -> Array:
+    """The part of this process: (B, ...) -> (local devices, B / devices, ...)."""
+    return per_device(x[own_rows(len(x))])
+
+
+def per_device(x: Array) -> Array:
+    """This process's rows, divided: (b, ...) -> (local devices, b / local devices, ...)."""
+    return x.reshape(jax.local_device_count(), -1, *x.shape[1:])
+
+
+def own_keys(rng: Key) -> Key:
+    """A key for each local device, other than those of all other devices: (local devices,)."""
+    return own(jax.random.split(rng, jax.device_count()))[:, 0]
+
+
+def gather(x: Array) -> np.ndarray:
+    """What `own` took apart, on every process: (local devices, b, ...) -> (B, ...)."""
+    parts = multihost_utils.process_allgather(np.asarray(settled(x)), tiled=True)
+    return parts.reshape(-1, *parts.shape[2:])
+
+
+def from_first(tree: Any) -> Any:
+    """The first process's arrays, in place of everybody's of the same shapes."""
+    return multihost_utils.broadcast_one_to_all(settled(tree))
+
+
+def wait(name: str) -> None:
+    """Returns when all processes have come here with the same name."""
+    multihost_utils.sync_global_devices(name)
+
+
+def agreement(asked: Callable[[], bool]) -> Callable[[], bool]:
+    """A function that tells, in all processes alike, whether one of them was asked.
+
+    To be called by all of them, step by step. What it tells is of the call before, so that no
+    process waits for another; alone, it tells at once.
+    """
+    if jax.process_count() == 1:
+        return asked
+    devices, answers = jax.local_device_count(), []
+    any_of = over_devices(lambda flag: jax.lax.pmax(flag, AXIS))
+
+    def agreed() -> bool:
+        answers.append(settled(any_of(np.full(devices, asked(), np.int32))))
+        return len(answers) > 1 and bool(answers.pop(0)[0])
+
+    return agreed
+
+
+def check_same(what: str, text: str) -> None:
+    """Raises ValueError, in every process, if the processes do not hold the same text.
+
+    The message has the first line in which one differs from process 0.
+    """
+    texts = [found.splitlines() for found in _texts(text)]
+    for process, lines in enumerate(texts):
+        if lines != texts[0]:
+            pairs = itertools.zip_longest(texts[0], lines, fillvalue="")
+            first, other = next(pair for pair in pairs if pair[0] != pair[1])
+            raise ValueError(
+                f"All processes of a run need the same {what}; process 0 has {first.strip()!r}, "
+                f"process {process} has {other.strip()!r}. Start them with the same command."
+            )
+
+
+def _texts(text: str) -> list[str]:
+    """The texts of all processes."""
+    code = np.frombuffer(text.encode(), np.uint8)
+    lengths = multihost_utils.process_allgather(np.array([len(code)]), tiled=True)
+    padded = np.pad(code, (0, lengths.max() - len(code)))
+    codes = multihost_utils.process_allgather(padded[None], tiled=True)
+    return [row[:n].tobytes().decode() for row, n in zip(codes, lengths, strict=True)]

@@ -1,0 +1,121 @@
+"""What training carries, divided among devices: the other way than `parallel.Copies`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
+from amd_jax.devices import parallel
+from amd_jax.types import Array
+
+
+def carried(shards: int, devices: Sequence[Any] | None = None) -> "parallel.Copies | Shards":
+    """`Shards` of that number; for 1 `parallel.Copies`."""
+    return Shards(shards, devices) if shards > 1 else parallel.Copies(devices)
+
+
+class Shards:
+    """The state divided among devices: `jax.jit`, which brings together what a layer needs.
+
+    Of every array its longest axis that can be is divided into `shards` parts; groups of so many
+    devices carry it all. Rajbhandari et al., 2020, stage 3 ("fully sharded data parallelism").
+    """
+
+    def __init__(self, shards: int, devices: Sequence[Any] | None = None):
+        """Of all devices of all processes, unless some are given."""
+        devices = np.array(jax.devices() if devices is None else devices)
+        if len(devices) % shards:
+            raise ValueError(
+                f"The state is divided among groups of devices; {len(devices)} are no multiple of "
+                f"shards={shards}."
+            )
+        self.mesh = jax.sharding.Mesh(devices.reshape(-1, shards), ("groups", "shards"))
+        self.shards = shards
+        self._gathered = jax.jit(lambda part: part, out_shardings=self.copied())
+
+    def layout(self, state: Any) -> Any:
+        """How each array is laid out, as shardings."""
+
+        def divided(a: Any) -> jax.sharding.NamedSharding:
+            sizes = [n if n % self.shards == 0 else 0 for n in np.shape(a)]
+            spec = [None] * len(sizes)
+            if self.shards > 1 and any(sizes):
+                spec[int(np.argmax(sizes))] = "shards"
+            return self._sharding(*spec)
+
+        return jax.tree.map(divided, state)
+
+    def memory_needed(self, state: int, gradient: int) -> int:
+        """As `parallel.Copies.memory_needed` has it; nothing is copied."""
+        return jax.local_device_count() * (state + gradient) // self.shards
+
+    def made(self, init: Callable, *arguments: Any) -> Any:
+        """The state `init(*arguments)`, which no device ever carries whole."""
+        layout = self.layout(jax.eval_shape(init, *arguments))
+        return parallel.settled(jax.jit(init, out_shardings=layout)(*arguments))
+
+    def put(self, state: Any) -> Any:
+        """The state on all devices."""
+        return jax.device_put(state, self.layout(state))
+
+    def get(self, part: Any) -> Any:
+        """A part of the state, as host arrays."""
+        whole = self._gathered(part) if jax.process_count() > 1 else part
+        return jax.device_get(parallel.settled(whole))
+
+    whole = get  # of what was `made`, too
+
+    def over(self, f: Callable) -> Callable:
+        """As `parallel.Copies.over` has it."""
+        return _Divided(self, f)
+
+    def traced(self, step: Callable, *arguments: Any) -> ClosedJaxpr:
+        """As `parallel.Copies.traced`."""
+        return step.trace(*arguments).jaxpr
+
+    def copied(self) -> jax.sharding.NamedSharding:
+        """How what is the same for all lies."""
+        return self._sharding()
+
+    def rows(self) -> jax.sharding.NamedSharding:
+        """How rows of a batch lie: (devices, B / devices, ...)."""
+        return self._sharding(("groups", "shards"))
+
+    def _sharding(self, *spec: Any) -> jax.sharding.NamedSharding:
+        return jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec(*spec))
+
+
+class _Divided:
+    """A step of one device for all of them, by `jax.vmap` over the devices and one program."""
+
+    def __init__(self, shards: Shards, f: Callable):
+        self._shards = shards
+        self._f = jax.vmap(f, in_axes=(None, None, 0), out_axes=None, axis_name=parallel.AXIS)
+        self._program = None
+
+    def __call__(self, state: Any, same: Any, x: Array) -> Any:
+        """The new state."""
+        return self._jitted(state)(state, same, self._global(x))
+
+    def trace(self, state: Any, same: Any, x: Array) -> jax.stages.Traced:
+        """The program before it is lowered; arrays may be told by their shapes."""
+        return self._jitted(state).trace(state, same, self._global(x))
+
+    def lower(self, state: Any, same: Any, x: Array) -> jax.stages.Lowered:
+        """The program, lowered."""
+        return self.trace(state, same, x).lower()
+
+    def _jitted(self, state):
+        if self._program is None:
+            layout = self._shards.layout(state)
+            whole, rows = self._shards.copied(), self._shards.rows()
+            how = {"in_shardings": (layout, whole, rows), "out_shardings": layout}
+            self._program = jax.jit(self._f, **how, donate_argnums=0)
+        return self._program
+
+    def _global(self, x):
+        if isinstance(x, jax.ShapeDtypeStruct):
+            return x
+        return jax.make_array_from_process_local_data(self._shards.rows(), np.asarray(x))

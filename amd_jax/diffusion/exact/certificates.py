@@ -1,0 +1,94 @@
+"""Certificates: the law of a sampler by enumeration, beside the law that it should have.
+
+For data of few classes and tokens, whose law is a table (K,) * L, the guess that a perfect
+network would make is known (`exact`), and so is the law of what a sampler draws with it (`law`).
+Nothing is drawn: what is left between the two is the sampler's own error.
+"""
+
+import functools
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from amd_jax.diffusion.exact import enumeration
+from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.samplers import base, unmasking
+from amd_jax.diffusion.samplers.remasking import Remasking
+from amd_jax.ops import categorical
+from amd_jax.types import Array, Kernel
+
+
+def exact(kernel: Kernel, data: np.ndarray) -> Process:
+    """The process whose guess is p(x_0[n] | x_t without n) for data of a known law.
+
+    It sees which tokens are known, and takes these for the data that they are.
+
+    data (K, …, K) is the law of L tokens. Raises ValueError unless it is one, of the kernel's
+    classes.
+    """
+    data = np.asarray(data)
+    if set(data.shape) != {kernel.num_classes} or data.min() < 0 or abs(data.sum() - 1) > 1e-5:
+        raise ValueError(
+            f"The law of L tokens of {kernel.num_classes} classes is a table of shape "
+            f"({kernel.num_classes},) * L that sums to 1; got {data.shape}, sum {data.sum():.3g}."
+        )
+    length, noise_only = data.ndim, len(kernel.prior) - kernel.num_classes
+
+    def predict(
+        x_t: Array, t: Array, rng: Array | None = None, known: Array | None = None
+    ) -> Array:
+        evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)[..., : kernel.num_classes]
+        if known is not None:
+            clean = categorical.one_hot(x_t, kernel.num_classes, evidence.dtype)
+            evidence = jnp.where(known[..., None], clean, evidence)
+        guesses = []
+        for place in range(length):
+            joint = jnp.asarray(data, evidence.dtype)[None]
+            for other in range(length):
+                if other != place:
+                    shape = [-1, *(kernel.num_classes if i == other else 1 for i in range(length))]
+                    joint = joint * evidence[:, other].reshape(shape)
+            axes = tuple(i + 1 for i in range(length) if i != place)
+            guesses.append(categorical.normalize(joint.sum(axis=axes)))
+        return jnp.pad(jnp.stack(guesses, axis=1), ((0, 0), (0, 0), (0, noise_only)))
+
+    return Process(kernel, predict, leave_one_out=True, sees_known=True)
+
+
+def distance(p: Array, q: Array) -> float:
+    """The total variation between two laws."""
+    return float(abs(np.asarray(p) - np.asarray(q)).sum() / 2)
+
+
+def law(
+    sampler: Any, process: Process, length: int, steps: int | None, given: Any = None
+) -> np.ndarray:
+    """The law of what a sampler draws, over data of `length` tokens: (K,) * L.
+
+    In a model of so many steps. With tokens that are `given` (L,), -1 where they are not, the law
+    of what is filled in, for samplers that go from step to step. Raises ValueError for a sampler
+    whose law is not known here: one of `walks.Steps` tells its own, by its method `law`.
+    """
+    if given is not None:
+        rows = len(process.kernel.prior) ** length
+        process = process.holding(jnp.tile(jnp.asarray(given), (rows, 1)))
+    if isinstance(sampler, Remasking):
+        found = enumeration.remasked(sampler, process, length, sampler.times(steps))
+    elif isinstance(sampler, base.Steps):
+        found = enumeration.stepped(sampler, process, length, sampler.times(steps))
+    elif isinstance(sampler, unmasking.Reveal) and given is None:
+        found = enumeration.revealed(sampler, process, length)
+    elif isinstance(sampler, unmasking.DNDM) and given is None:
+        found = enumeration.at_transitions(sampler, process, length)
+    else:
+        raise ValueError(f"The law of {type(sampler).__name__} is not known here.")
+    classes = (slice(process.kernel.num_classes),) * length
+    return np.asarray(found).reshape((len(process.kernel.prior),) * length)[classes]
+
+
+@functools.cache
+def correlated() -> np.ndarray:
+    """A law of two tokens of three classes that depend on each other: (3, 3)."""
+    law = np.array([[6.0, 1.0, 2.0], [1.0, 5.0, 1.0], [1.0, 2.0, 3.0]])
+    return law / law.sum()

@@ -1,0 +1,50 @@
+"""Gaussian diffusion of classes: points of R^D that become noise, and the steps back."""
+
+from amd_jax.diffusion.gaussian.process import (
+    SAID,
+    VARIANCES,
+    Guess,
+    Process,
+    clean_of,
+    decoded,
+    diffused,
+    evidence,
+    log_variance,
+    log_variances,
+    noise,
+    noise_of,
+    on_a_line,
+    one_hots,
+    posterior_mean,
+    posterior_weights,
+    renewed,
+    signal,
+    step_kl,
+)
+
+from amd_jax.diffusion.gaussian import bounds, noise_schedules, samplers  # isort: skip
+
+__all__ = [
+    "Guess",
+    "Process",
+    "SAID",
+    "VARIANCES",
+    "bounds",
+    "clean_of",
+    "decoded",
+    "diffused",
+    "evidence",
+    "log_variance",
+    "log_variances",
+    "noise",
+    "noise_of",
+    "noise_schedules",
+    "on_a_line",
+    "one_hots",
+    "posterior_mean",
+    "posterior_weights",
+    "renewed",
+    "samplers",
+    "signal",
+    "step_kl",
+]

@@ -1,0 +1,40 @@
+"""Samplers: ways from noise to data, for any process.
+
+Each is a value with a name and its numbers (`options`). It is called with a process, a key, noisy
+tokens x (B, ...) and the times (S + 1,) to walk, which descend within [0, 1]. Those here go from
+time to time and draw all tokens at once; those for masks go from token to token (`orders`). What
+its law is, compared with the exact one, is said in each docstring, for the exact guess r:
+p(x_0[n] | x_t without n).
+"""
+
+from amd_jax.diffusion.samplers.ancestral import (
+    ALL,
+    Ancestral,
+    Euler,
+    PredictorCorrector,
+    TauLeaping,
+    check,
+    of,
+)
+from amd_jax.diffusion.samplers.base import Steps
+from amd_jax.diffusion.samplers.remasking import Remasking
+from amd_jax.diffusion.samplers.time_grids import best_grid, grid
+from amd_jax.diffusion.samplers.unmasking import DNDM, Confidence, EntropyBound, FirstHitting
+
+__all__ = [
+    "ALL",
+    "DNDM",
+    "Ancestral",
+    "Confidence",
+    "EntropyBound",
+    "Euler",
+    "FirstHitting",
+    "PredictorCorrector",
+    "Remasking",
+    "Steps",
+    "TauLeaping",
+    "best_grid",
+    "check",
+    "grid",
+    "of",
+]

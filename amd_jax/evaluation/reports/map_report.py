@@ -1,0 +1,133 @@
+"""What a run says of a trained model of label maps: pictures, and a measure of its samples."""
+
+import dataclasses
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from amd_jax.evaluation import gallery, pictures
+from amd_jax.evaluation.reports.plain_report import PlainReport, held_out, write_arrays
+from amd_jax.facts import MapFacts
+from amd_jax.host.printable import in_one_line
+from amd_jax.types import Dataset, Model, Params
+
+SHOWN = 64  # of the samples, at most
+STILLS, STILL_SIDE = 9, 128  # pictures beside each other, pixels of a map there
+CORRECTED = 4  # maps in the picture of an edit
+
+
+@dataclasses.dataclass(frozen=True)
+class MapReport(PlainReport):
+    """The report on maps (N, H, W) of categories that have colours."""
+
+    facts: MapFacts
+
+    chains: ClassVar[int] = 4  # maps in the film of a chain
+    frames: ClassVar[int] = 26  # its pictures, between which 25 divides T
+
+    @property
+    def palette(self) -> pictures.Palette:
+        """The colours of categories, of codes of no class, and of noise."""
+        return pictures.Palette.of(self.facts.colours)
+
+    def samples(self, drawn: np.ndarray, place: Path | None) -> list[str]:
+        """A picture of samples, and all of them as an array."""
+        unused = f"RGB {tuple(self.palette.unused.tolist())}"
+        lines = gallery.unused(drawn, unused)
+        if place is None:
+            return [*lines, f"{len(drawn)} samples; no place for a picture of them was given"]
+        return lines + self.kept({"samples": drawn[:SHOWN]}, {"samples": drawn}, place)
+
+    def measures(
+        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+    ) -> dict[str, tuple[float, float | None]]:
+        """The distance of their neighbourhoods to those of held-out maps."""
+        real = data.rows(held_out(data))
+        distance = pictures.neighbour_distance(drawn, real, self.facts.num_classes)
+        return {"neighbour_distance": (distance, None)}
+
+    def compared(
+        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+    ) -> list[str]:
+        """The distance of samples to held-out maps, which the picture shows beside them.
+
+        The distance of as many training maps, beside it, is a yardstick.
+        """
+        split, number = held_out(data), len(drawn)
+        train, real = (_some(data.rows(s), number) for s in ("train", split))
+        measured = (self.measures(x, data)["neighbour_distance"] for x in (drawn, train))
+        (sampled, _), (yardstick, _) = measured
+        if place:
+            panels = {"samples": drawn[:SHOWN], f"{split} maps": real[:SHOWN]}
+            pictures.write_panels(panels, self.palette, place.with_name(f"{place.name}.png"))
+        return [
+            f"neighbour distance to the {split} maps: {number} samples {sampled:.3f}, "
+            f"{len(train)} training maps {yardstick:.3f}"
+        ]
+
+    def chain(self, frames: list[tuple[float, np.ndarray]], place: Path | None) -> list[str]:
+        """A film of samples on their way from noise to maps, and stills of it side by side."""
+        if place is None:
+            return ["no place for a film was given"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        film, stills = (place.with_name(f"{place.name}.{end}") for end in ("gif", "png"))
+        titled = [(f"t = {t:.2f}", x) for t, x in frames]
+        grids = [{title: pictures.grid(x, self.palette)} for title, x in titled]
+        pictures.write_gif([pictures.side_by_side(grid) for grid in grids], film)
+        places = np.linspace(0, len(titled) - 1, STILLS).round().astype(int)
+        panels = dict(titled[i] for i in places)
+        pictures.write_panels(panels, self.palette, stills, columns=1, side=STILL_SIDE)
+        return [f"film: {film}", f"stills: {stills}"]
+
+    def corrected(
+        self,
+        before: np.ndarray,
+        after: np.ndarray,
+        rows: np.ndarray | None,
+        place: Path | None,
+        done: str = "corrected",
+    ) -> list[str]:
+        """A picture of the first maps (N, H, W) before and after an edit."""
+        if place is None:
+            return ["no place for a picture was given"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path = place.with_name(f"{place.name}.png")
+        panels = {"damaged" if rows is not None else "given": before, done: after}
+        if rows is not None:
+            panels["original"] = rows
+        first = {title: x[:CORRECTED] for title, x in panels.items()}
+        pictures.write_panels(first, self.palette, path, columns=1)
+        return [f"picture: {in_one_line(path)}"]
+
+    def filled(
+        self,
+        x: np.ndarray,
+        known: np.ndarray,
+        wanted: np.ndarray,
+        drawn: np.ndarray,
+        told: list[str],
+        place: Path | None,
+    ) -> list[str]:
+        """A picture of a map (H, W) with its hole, and of its fillings (N, H, W) beside it."""
+        if place is None:
+            return [*told, "no place for a picture was given"]
+        holed = np.where(known, x, self.facts.num_classes)[None]  # in the colour of noise
+        panels = {"given": holed, "fillings": drawn[:SHOWN]}
+        return [*told, *self.kept(panels, {"given": holed[0], "fillings": drawn}, place)]
+
+    def kept(
+        self, panels: dict[str, np.ndarray], arrays: dict[str, np.ndarray], place: Path
+    ) -> list[str]:
+        """Writes panels of maps (N, H, W) as one picture, and arrays; lines that name both."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        array, path = (place.with_name(f"{place.name}.{end}") for end in ("npz", "png"))
+        write_arrays(array, **arrays)
+        pictures.write_panels(panels, self.palette, path)
+        return [f"picture: {in_one_line(path)}", f"array: {in_one_line(array)}"]
+
+
+def _some(rows: np.ndarray, number: int) -> np.ndarray:
+    """That many different maps at random, or all: (N, H, W)."""
+    rng = np.random.default_rng(0)
+    return rows[rng.choice(len(rows), min(number, len(rows)), replace=False)]

@@ -1,0 +1,119 @@
+"""What a run says of a model of rows of any shape: the numbers themselves."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from amd_jax.evaluation import gallery, means
+from amd_jax.evaluation.means import PerRow
+from amd_jax.facts import UNUSED_SIGN, Facts
+from amd_jax.host import filesystem
+from amd_jax.host.printable import in_one_line
+from amd_jax.types import Dataset, Model, Params
+
+SHOWN = 8  # rows on the console, at most
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainReport:
+    """What can be told of one kind of data, in lines; files go where they are told.
+
+    To add a kind of data: facts of its own (`facts.Facts`), and if lines of numbers will not do, a
+    subclass of this and a line in `report.of`. `place` is the path of files but for what their
+    names end in; None for none.
+    """
+
+    facts: Facts
+
+    chains: ClassVar[int] = 1  # samples in a chain
+    frames: ClassVar[int] = 9  # its states, at most
+
+    def samples(self, drawn: np.ndarray, place: Path | None) -> list[str]:
+        """Samples (N, ...) on the console, all of them as text and as an array in files."""
+        texts = [self.facts.show(x) for x in drawn]
+        lines = [
+            f"sample {i + 1}:\n{gallery.wrapped(text)}" for i, text in enumerate(texts[:SHOWN])
+        ]
+        if len(texts) > SHOWN:
+            lines.append(f"... and {len(texts) - SHOWN:,} more")
+        lines += gallery.unused(drawn, UNUSED_SIGN)
+        if place:
+            lines += written(place, {"samples": drawn}, texts)
+        return lines
+
+    def compared(
+        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+    ) -> list[str]:
+        """How samples (N, ...) are beside the data; nothing where no measure is known."""
+        found = self.measures(drawn, data)
+        return [f"samples that are valid: {found['valid'][0]:.1%}"] if "valid" in found else []
+
+    def measures(
+        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+    ) -> dict[str, tuple[float, float | None]]:
+        """The share that is valid, of data that tell by `valid(x)` which rows are.
+
+        Each with its standard error, if it has one. Samples are `independent`, and so their
+        errors; rows of a split, which follow each other, are not.
+        """
+        if not hasattr(data, "valid"):
+            return {}
+        return {"valid": means.of(data.valid(drawn), independent=independent)}
+
+    def yardsticks(
+        self, data: Dataset, split: str, number: int | None, bits: PerRow | None = None
+    ) -> tuple[str, list[dict[str, Any]]]:
+        """What simpler models reach on the same rows: as text, and as figures; empty if none.
+
+        A figure says `what` it is, and has it `per_row`. With the `bits` of a model on these rows,
+        what it needs more than each of them is one, too.
+        """
+        return "", []
+
+    def chain(self, frames: list[tuple[float, np.ndarray]], place: Path | None) -> list[str]:
+        """States (t, x (B, ...)) on their way from noise to data: the first of each."""
+        shown = [(t, self.facts.show(x[0])) for t, x in frames]
+        lines = [f"t = {t:.2f}\n{gallery.wrapped(text)}" for t, text in shown]
+        if place:
+            times, states = (np.array(part) for part in zip(*frames, strict=True))
+            texts = [f"{t:.4f}\t{text}" for t, text in shown]
+            lines += written(place, {"times": times, "states": states}, texts)
+        return lines
+
+    def corrected(
+        self,
+        before: np.ndarray,
+        after: np.ndarray,
+        rows: np.ndarray | None,
+        place: Path | None,
+        done: str = "corrected",
+    ) -> list[str]:
+        """Rows (N, ...) before and after an edit, and as they should be, if that is known."""
+        changed = int((before[0] != after[0]).sum())
+        return [
+            f"given:\n{gallery.wrapped(self.facts.show(before[0]))}",
+            f"{done} ({changed} changed):\n{gallery.wrapped(self.facts.show(after[0]))}",
+        ]
+
+
+def held_out(data: Dataset) -> str:
+    """The split to judge a model by: test rows if there are any, else validation or training."""
+    return next(split for split in ("test", "validation", "train") if split in data.splits)
+
+
+def written(place: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list[str]:
+    """Writes arrays and texts, a line each, to files; lines that name them."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    array, text = place.with_name(f"{place.name}.npz"), place.with_name(f"{place.name}.txt")
+    write_arrays(array, **arrays)
+    lines = [line.replace("\n", "⏎") for line in texts]
+    filesystem.write(text, "".join(f"{line}\n" for line in lines).encode())
+    return [f"text: {in_one_line(text)}", f"array: {in_one_line(array)}"]
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Writes an .npz, which is there once it is whole."""
+    with filesystem.draft(path) as file:
+        np.savez_compressed(file, **arrays)

@@ -1,0 +1,88 @@
+"""What a run says of a trained model, in lines: bits, and what fits the kind of its data."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax.evaluation import correction, likelihood
+from amd_jax.evaluation.reports.map_report import MapReport
+from amd_jax.evaluation.reports.plain_report import PlainReport
+from amd_jax.evaluation.reports.point_report import PointReport
+from amd_jax.evaluation.reports.text_report import TextReport
+from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.models import bounds
+from amd_jax.types import Bound, Dataset, Model, Params
+
+REPORTS = {TextFacts: TextReport, MapFacts: MapReport, PlaneFacts: PointReport, Facts: PlainReport}
+
+
+def of(facts: Facts) -> PlainReport:
+    """The report on data of some facts; ValueError for what are none."""
+    for kind, report in REPORTS.items():
+        if isinstance(facts, kind):
+            return report(facts)
+    raise ValueError(
+        f"A report is on the facts of data (amd_jax.facts.Facts); got a {type(facts).__name__}."
+    )
+
+
+def bits(
+    model: Model,
+    params: Params,
+    data: Dataset,
+    *,
+    split: str,
+    number: int | None = None,
+    bound: Bound | None = None,
+    seed: int = 0,
+) -> tuple[likelihood.Estimate, str]:
+    """An estimate of -log p on a split with its standard error, by itself and as a line.
+
+    Of so many rows, or all; the bound is the model's default unless given. A second line says so
+    of a model that is worse than the uniform law.
+    """
+    bound = bounds.of(model)[0] if bound is None else bound
+    facts, rows = data.facts, data.rows(split)[:number]
+    found = likelihood.bits(bound, model, params, jax.random.key(seed), rows, facts)
+    how = f"{found.examples} {facts.rows} ({bound.told(model)})"
+    line = f"{split}: {found} bits/{facts.unit} on {how}"
+    uniform = math.log2(facts.num_classes)
+    if not found.bits < uniform + 3 * np.nan_to_num(found.error):
+        line += (
+            f"\nThat is worse than the uniform law ({uniform:.3f} bits/{facts.unit}): this has "
+            "not learnt. Train longer, or with a smaller learning rate."
+        )
+    return found, line
+
+
+def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:
+    """What was asked by a bound, to keep beside its figure."""
+    how = {"bound": bound.name, "how": bound.told(model), "exact": bound.exact}
+    return how | {"unit": facts.unit}
+
+
+def restoration(
+    edit: Any,
+    model: Model,
+    params: Params,
+    data: Dataset,
+    place: Path | None,
+    *,
+    split: str,
+    number: int | None = None,
+    seed: int = 0,
+) -> tuple[correction.Trial, list[str]]:
+    """Correction where the truth is known: a share of the tokens of a split replaced at random.
+
+    By the denoising posterior, and by the raw guess beside it; then the first rows.
+    """
+    rows, facts = data.rows(split)[: number or correction.ROWS], data.facts
+    trial = correction.trial(edit, model, params, rows, facts.num_classes, seed)
+    return trial, [
+        f"correction of {len(rows)} {split} {facts.rows}, in each {trial.errors} of "
+        f"{rows[0].size} {facts.unit}s replaced at random:\n{trial}",
+        *of(facts).corrected(trial.damaged, trial.restored, rows, place),
+    ]

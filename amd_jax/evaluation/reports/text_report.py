@@ -1,0 +1,156 @@
+"""What a run says of a trained text model: samples, corrected text. All return lines."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amd_jax.evaluation import count_models, diversity, filling, gallery, means, spelling
+from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.reports.plain_report import PlainReport
+from amd_jax.facts import TextFacts
+from amd_jax.types import Dataset, Model, Params
+
+COUNT_LIMIT = 20_000_000  # characters of training text up to which count models are fitted
+HIGHEST = 6  # their highest order
+WORDS_LIMIT = 100_000_000
+CHANGED, KEPT = "^", "?"  # under a character
+
+
+@dataclasses.dataclass(frozen=True)
+class TextReport(PlainReport):
+    """The report on data whose rows are read and written as text."""
+
+    facts: TextFacts
+
+    def yardsticks(
+        self, data: Dataset, split: str, number: int | None, bits: PerRow | None = None
+    ) -> tuple[str, list[dict[str, Any]]]:
+        """Count models of orders 0, 3 and 6 on the same rows, which see across row ends."""
+        if self.facts.padding is not None:
+            return "", []
+        train = _stream(data)
+        if len(train) > COUNT_LIMIT:
+            size = f"training text of {len(train):,} is over {COUNT_LIMIT:,}"
+            return f"count models: not run ({size})", []
+        rows, lines, figures = data.rows(split)[:number], ["count models of the same text:"], []
+        for order in (0, 3, HIGHEST):
+            counted = count_models.bits_of_rows(train, rows, self.facts.num_classes, order)
+            line = f"  order {order}: {means.shown(*counted.mean())} bits/{self.facts.unit}"
+            figures.append({"what": "count_model", "per_row": counted, "order": order})
+            if bits is not None:
+                above, to = bits.minus(counted), f"count model of order {order}"
+                line += f"; the model minus it: {means.signed(*above.mean())}"
+                figures.append({"what": "bits_difference", "per_row": above, "to": to})
+            lines.append(line)
+        return "\n".join(lines), figures
+
+    def counted(self, data: Dataset, rows: np.ndarray, hidden: np.ndarray) -> PerRow | None:
+        """Bits of the hidden tokens by the count model, given what is left of them."""
+        train = _stream(data)
+        if not self._countable(train):
+            return None
+        return filling.bits_by_counts(train, rows, hidden, self.facts.num_classes, HIGHEST)
+
+    def measures(
+        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+    ) -> dict[str, tuple[float, float | None]]:
+        """The share of known words, of distinct pieces, and bits under the count model.
+
+        Samples are better with more known words, as long as the others stay near the text's own.
+        """
+        train = _stream(data)
+        found = {
+            "known_words": self._known_words(drawn, train, independent),
+            "distinct_4grams": (diversity.share_of_distinct(drawn), None),
+        }
+        if self._countable(train):
+            bits = count_models.bits_of_rows(train, drawn, self.facts.num_classes, HIGHEST)
+            found["count_model_bits"] = bits.mean(independent=independent)
+        return found
+
+    def compared(
+        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+    ) -> list[str]:
+        """The share of the samples' words that occur in the training text."""
+        train = _stream(data)
+        if len(train) > WORDS_LIMIT:
+            return []
+        share, _ = self._known_words(drawn, train)
+        return [f"words of the samples that occur in the training text: {share:.0%}"]
+
+    def _countable(self, train: np.ndarray) -> bool:
+        """Whether count models are fitted to a training text (N,)."""
+        return len(train) <= COUNT_LIMIT and self.facts.padding is None
+
+    def _known_words(
+        self, drawn: np.ndarray, train: np.ndarray, independent: bool = True
+    ) -> tuple[float, float]:
+        """The share of the rows' words that occur in the training text, and its error."""
+        texts, known = [self.facts.decode(x) for x in drawn], "".join(self.facts.pieces(train))
+        return spelling.share_of_known_words(texts, known, independent=independent)
+
+    def corrected(
+        self,
+        before: np.ndarray,
+        after: np.ndarray,
+        rows: np.ndarray | None,
+        place: Path | None,
+        done: str = "corrected",
+    ) -> list[str]:
+        """The first of some texts (N, L), the changed places marked."""
+        return self.corrected_text(self.facts.decode(before[0]), before[0], after[0], done)
+
+    def filled(
+        self,
+        x: np.ndarray,
+        known: np.ndarray,
+        wanted: np.ndarray,
+        drawn: np.ndarray,
+        told: list[str],
+        place: Path | None,
+    ) -> list[str]:
+        """Texts (N, L) whose gaps were filled, as far as they were given; what is told of each."""
+        given, lines = known | wanted, []
+        signs = "".join(np.where(wanted, CHANGED, " ")[given])
+        for row, line in zip(drawn, told, strict=True):
+            shown = gallery.aligned(self.facts.pieces(row[given]), signs)
+            lines += [line, gallery.wrapped(*shown)]
+        return lines
+
+    def tokens(self, text: str) -> np.ndarray:
+        """A text as tokens, int32 (L,), the commonest for what has none; ValueError if empty."""
+        if not text:
+            raise ValueError("The text must not be empty. Give a sentence with a spelling error.")
+        common = int(np.argmax(self.facts.frequencies)) if self.facts.frequencies else 0
+        return self.facts.encode(text.replace("\r\n", "\n"), unknown=common)
+
+    def corrected_text(
+        self, text: str, before: np.ndarray, after: np.ndarray, done: str = "corrected"
+    ) -> list[str]:
+        """A text, its tokens (L,) and those of an edit, with the changed places marked.
+
+        A character that has no token stays as it is, and is marked as well.
+        """
+        text = text.replace("\r\n", "\n")
+        pieces, foreign = self.facts.pieces(after), set()
+        if self.facts.alphabet is not None and len(text) == len(pieces):
+            foreign = {i for i, known in enumerate(self.facts.known(text)) if not known}
+        signs = np.where(before != after, CHANGED, " ").tolist()
+        for i in foreign:
+            pieces[i], signs[i] = text[i], KEPT
+        shown = gallery.wrapped(*gallery.aligned(pieces, "".join(signs)))
+        lines = [
+            f"given:\n{gallery.wrapped(text)}",
+            f"{done} ({signs.count(CHANGED)} changed):\n{shown}",
+        ]
+        if foreign:
+            lines.append(f"{KEPT} marks what the alphabet lacks, and is kept: {len(foreign)}")
+        return lines
+
+
+def _stream(data: Dataset) -> np.ndarray:
+    """The training text in one piece: tokens (N,)."""
+    stream = getattr(data, "content", data.rows)("train")
+    return np.ravel(stream)

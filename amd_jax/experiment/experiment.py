@@ -1,0 +1,244 @@
+"""Experiments: one file each, from which a run is trained and read again.
+
+An experiment has three functions. `get_config()` gives numbers, `data(config)` a data set, and
+`build(config, facts)` the model, the objective and the optimiser, from the numbers and what is to
+be known of the data. A run keeps the numbers, the facts and the file itself, so that it can be
+sampled from without the data.
+"""
+
+import dataclasses
+import functools
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from amd_jax.devices import jax_settings
+from amd_jax.experiment import contract, source_file, training
+from amd_jax.facts import Facts, from_json
+from amd_jax.learning import loop
+from amd_jax.learning.config_values import check_values
+from amd_jax.learning.loop import Parts
+from amd_jax.runs import (
+    checkpoint_files,
+    checkpoints,
+    manifest,
+    run_files,
+    run_folder,
+    saved_grids,
+)
+from amd_jax.runs.run_folder import Contents
+from amd_jax.types import Dataset, Params
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """An experiment at certain numbers, and on certain data: what there is to train or to use."""
+
+    experiment: "Experiment"
+    config: ConfigDict
+    facts: Facts
+    parts: Parts
+    digests: dict[str, str]  # of the data, by split
+    workdir: str | Path | None = None
+    step: int = 0  # that the parameters beside it are of
+    held: Dataset | None = None  # the data, if they were read already
+
+    @property
+    def model(self) -> Any:
+        """The model."""
+        return self.parts.model
+
+    @functools.cached_property
+    def data(self) -> Dataset:
+        """The data; ValueError if they are not those that the run was trained on."""
+        if self.held is not None:
+            return self.held
+        found = self.experiment.open_data(self.config)
+        contents = self.contents()
+        now = contents._replace(facts=_json(found.facts), digests=digests(found))
+        run_folder.check_data(self.workdir or "this run", contents, now)
+        return found
+
+    def fit(
+        self, workdir: str | Path, *, init_from: str | Path | None = None, **how: Any
+    ) -> tuple["Run", Params]:
+        """Trains it in a folder, or goes on with what is there: see `Experiment.fit`."""
+        begun = None if init_from is None else load_run(init_from)
+        params = training.train(self, workdir, begun, **how)
+        trained = {"workdir": Path(workdir), "step": self.config.num_steps}
+        return dataclasses.replace(self, **trained), params
+
+    def load(self, *, best: bool = False) -> tuple["Run", Params]:
+        """The run at the step of its newest sound checkpoint, or of its best, and its parameters.
+
+        They are the averaged ones. Raises ValueError if there is no such checkpoint.
+        """
+        identity = run_folder.read_notes(self.workdir)["run"]
+        step, params = checkpoints.parameters(self.workdir, identity, best=best)
+        return dataclasses.replace(self, step=step), params
+
+    def grid(self, steps: int) -> tuple[float, ...]:
+        """The best grid of so many steps that the run keeps, for `samplers.Ancestral(spacing=…)`.
+
+        Says so if it was made at another step of the run. Raises ValueError if there is none:
+        `--mode=grid` makes it.
+        """
+        return saved_grids.find(self.workdir, steps, self.step)
+
+    def contents(self) -> Contents:
+        """What a folder keeps of it."""
+        about = self.config.to_dict(), _json(self.facts), self.experiment.source, self.digests
+        return Contents(*about, jax_settings.recorded())
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Experiment:
+    """The three functions of an experiment, and the file that they stand in.
+
+    `open` takes a file. Without one, as in a notebook, `load_run` has to be given the experiment.
+    """
+
+    get_config: Callable[[], ConfigDict]
+    data: Callable[[ConfigDict], Dataset]
+    build: Callable[[ConfigDict, Facts], tuple]
+    source: str = ""  # the text of the file
+    file: Path | None = None
+    variant: str | None = None  # what `get_config` is called with, if anything
+
+    @classmethod
+    def open(cls, file: str | Path | ModuleType) -> "Experiment":
+        """The experiment in a Python file, which is executed; or in a module.
+
+        After a colon may stand what `get_config` is to be called with, as in
+        "experiments/text8_diffusion.py:enwik8". Raises ValueError if the file is missing, is not
+        Python, lacks one of the three functions, or imports what is not there.
+        """
+        variant = None
+        if isinstance(file, ModuleType):
+            module, source = file, inspect.getsource(file)
+        else:
+            path, variant = source_file.split_variant(str(file))
+            source = source_file.read(path)
+            module = source_file.executed(source, path)
+        functions = [getattr(module, name) for name in source_file.FUNCTIONS]
+        return cls(*functions, source, Path(module.__file__), variant)
+
+    @property
+    def name(self) -> str:
+        """The name of the file, for messages."""
+        return self.file.name if self.file else "this experiment"
+
+    def config(self) -> ConfigDict:
+        """The numbers of `get_config()`; ValueError if it returns something else."""
+        return contract.config(self.get_config, self.variant, self.name)
+
+    def check(self, config: ConfigDict) -> None:
+        """Raises ValueError for numbers that a run of this experiment cannot have."""
+        check_values(config, self.config())
+
+    def config_of(self, numbers: Mapping[str, Any]) -> ConfigDict:
+        """The config with the numbers of a run; ValueError, with the first that does not fit."""
+        return contract.updated(self.config(), numbers)
+
+    def open_data(self, config: ConfigDict) -> Dataset:
+        """The data set of `data(config)`; ValueError if it is none."""
+        return contract.data(self.data(config), self.name)
+
+    def compose(self, config: ConfigDict, facts: Facts) -> Parts:
+        """What `build(config, facts)` returns; ValueError unless these are a run's parts."""
+        return contract.parts(self.build, config, facts, self.name)
+
+    def at(self, config: ConfigDict, data: Dataset) -> Run:
+        """The run of these numbers on these data, not yet trained."""
+        facts = contract.facts(data.facts, self.name)
+        parts = self.compose(config, facts)
+        return Run(self, config, facts, parts, digests(data), held=data)
+
+    def fit(
+        self,
+        workdir: str | Path,
+        config: ConfigDict | None = None,
+        *,
+        extend: bool = False,
+        init_from: str | Path | None = None,
+        profile: bool = False,
+        evaluate: loop.Evaluate | None = None,
+    ) -> tuple[Run, Params]:
+        """Trains in a folder, or goes on with what is there; the run, and its averaged parameters.
+
+        The numbers are those of `get_config()` unless given. `extend` goes beyond the number of
+        steps that a finished run has; `init_from` is a run whose parameters a new one starts
+        from; `profile` writes a trace of some steps. Every config.evaluate_every steps the
+        averaged parameters are evaluated: by the bound on some of the validation split, or by
+        `evaluate`, whose first number is a score, the less the better. `load_run(workdir)` reads
+        the run again.
+        """
+        config = self.config() if config is None else config
+        self.check(config)
+        run = self.at(config, self.open_data(config))
+        how = {"extend": extend, "profile": profile, "evaluate": evaluate}
+        return run.fit(workdir, init_from=init_from, **how)
+
+
+def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
+    """The run in a folder, without its parameters; no data are read.
+
+    The experiment file that lies in the folder is executed, unless the experiment is given.
+    Raises ValueError if the folder holds no run, or a damaged one.
+    """
+    contents = run_folder.contents(workdir)
+    if experiment is None:
+        if not contents.source:
+            raise ValueError(
+                f"{workdir} was fitted without an experiment file. Give the experiment that it is "
+                "of: load_run(workdir, experiment=...)."
+            )
+        file = run_files.at(workdir) / "experiment.py"
+        if "://" in str(workdir):
+            checkpoint_files.say(f"{file} is executed")
+        experiment = Experiment.open(file)
+    try:
+        config = experiment.config_of(contents.config)
+    except ValueError as error:
+        raise ValueError(
+            f"{workdir}/config.json must fit {experiment.name}: {error} "
+            "Restore it, or give another workdir."
+        ) from error
+    try:
+        facts = from_json(contents.facts)
+    except ValueError as error:
+        raise ValueError(
+            f"{workdir}/facts.json must be as the run wrote it: {error} "
+            "Restore it, or give another workdir."
+        ) from error
+    parts = experiment.compose(config, facts)
+    return Run(experiment, config, facts, parts, contents.digests, workdir)
+
+
+def load_run(
+    workdir: str | Path, *, best: bool = False, experiment: Experiment | None = None
+) -> tuple[Run, Params]:
+    """The run in a folder and its averaged parameters, ready for `run.model.sample`.
+
+    Of the newest checkpoint whose files are as they were written, or of the `best`, by the bits
+    of the validation split. `workdir` may be remote, as gs://bucket/run. The experiment file that
+    lies in the folder is executed. Raises ValueError if `workdir` holds no run, or a run without a
+    sound checkpoint.
+    """
+    return open_run(workdir, experiment).load(best=best)
+
+
+def digests(data: Dataset) -> dict[str, str]:
+    """A checksum of each split of a data set, by which its content is known."""
+    content = getattr(data, "content", data.rows)
+    return {split: manifest.digest(content(split)) for split in data.splits}
+
+
+def _json(facts: Facts) -> dict[str, Any]:
+    """Facts as they come back from a file."""
+    return json.loads(json.dumps(facts.to_json()))

@@ -1,0 +1,113 @@
+"""Training a run in its folder: what has to fit before the first step, and what is kept of it.
+
+A run is an `experiment.Run`: the numbers of an experiment, data, and what is composed of both.
+"""
+
+import functools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax.devices import jax_settings, parallel
+from amd_jax.evaluation.reports import run_report
+from amd_jax.host import memory
+from amd_jax.learning import loop
+from amd_jax.learning.config_values import check_numbers
+from amd_jax.learning.profile import traced
+from amd_jax.models import bounds
+from amd_jax.runs import checkpoint_files, lock, run_folder
+from amd_jax.runs.run_callbacks import Keeper
+from amd_jax.types import Params
+
+SAME = ("kind", "num_classes", "alphabet")  # facts of data on which one run may follow another
+
+
+def train(
+    run: Any,
+    workdir: str | Path,
+    begun: tuple[Any, Params] | None = None,
+    *,
+    extend: bool = False,
+    profile: bool = False,
+    evaluate: loop.Evaluate | None = None,
+) -> Params:
+    """Trains a run in a folder, or goes on with it: its averaged parameters.
+
+    A new one starts from the parameters of the run `begun`, if there is one; the others are those
+    of `Experiment.fit`.
+    """
+    check_numbers(run.config)
+    jax_settings.check_float32()
+    size = 8 * run.config.batch_size * math.prod(run.facts.event_shape)  # where rows are chosen
+    memory.check(size, "The rows of a batch", "Use a smaller batch_size.")
+    lock.check_local(workdir)
+    workdir, contents = Path(workdir), run.contents()
+    fresh = _fresh_parameters(run)
+    params = None if begun is None else _fitting(*begun, run, fresh)
+    parallel.check_same("config, experiment file and data", json.dumps(contents, indent=0))
+    identity = ""
+    if parallel.is_first():
+        identity = run_folder.claim(workdir, contents, file=run.experiment.file, extend=extend)
+    rows = run.data.rows("train")
+    nats_per_bit = np.log(2) * run.facts.lengths(rows).mean()
+    with Keeper(workdir, identity, nats_per_bit, run.facts.unit) as keeper:
+        return loop.train(
+            run.parts,
+            run.data,
+            run.config,
+            keeper,
+            params=params,
+            evaluate=evaluate or _validation(run),
+            traced=functools.partial(traced, workdir / "profile") if profile else None,
+        )
+
+
+def _validation(run: Any) -> loop.Evaluate | None:
+    """What is measured on the way: the default bound on some rows of the validation split."""
+    if "validation" not in run.data.splits:
+        return None
+
+    def evaluate(params: Params) -> dict[str, float]:
+        number = run.config.evaluate_texts
+        found, _ = run_report.bits(run.model, params, run.data, split="validation", number=number)
+        for line in getattr(run.model, "told", lambda _: [])(params):
+            checkpoint_files.say(line)
+        name = f"validation_{bounds.of(run.model)[0].name}_bits_per_{run.facts.unit}"
+        error = {f"{name}_error": found.error} if found.examples > 1 else {}
+        return {name: found.bits, **error}
+
+    return evaluate
+
+
+def _fresh_parameters(run: Any) -> Params:
+    """Shapes of fresh parameters; what does not fit the data raises ValueError."""
+    rows = min(run.config.batch_size, 8)
+    x = jax.ShapeDtypeStruct((rows, *run.facts.event_shape), np.int32)
+    return jax.eval_shape(run.model.init, jax.random.key(0), x)
+
+
+def _fitting(other: Any, params: Params, run: Any, fresh: Params) -> Params:
+    """The parameters of another run; ValueError unless they fit this one."""
+    for name in SAME:
+        theirs, mine = (found.contents().facts.get(name) for found in (other, run))
+        if theirs != mine:
+            raise ValueError(
+                f"A run starts from one on the same tokens; {name} is {theirs!r} in "
+                f"{other.workdir}, and {mine!r} here."
+            )
+    shapes = [
+        {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
+        for tree in (params, fresh)
+    ]
+    if shapes[0] != shapes[1]:
+        name = sorted(dict(shapes[0].items() ^ shapes[1].items()))[0]
+        theirs, mine = (found.get(name, "missing") for found in shapes)
+        raise ValueError(
+            f"A run starts from one of the same model; {name} is {theirs} in {other.workdir}, and "
+            f"{mine} here. Use the same numbers of the network."
+        )
+    return params

@@ -1,0 +1,165 @@
+"""The train step: one update of everything that training carries."""
+
+import collections
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from amd_jax.devices import parallel
+from amd_jax.devices.shards import Shards
+from amd_jax.types import Array, Key, Objective, Params
+
+
+class TrainState(NamedTuple):
+    """Everything that training carries from step to step; with the seed it is all there is."""
+
+    step: Array  # () int32, steps taken, skipped ones among them
+    skipped: Array  # () int32, steps whose update was skipped since numbers were not finite
+    in_a_row: Array  # () int32, how many of them are the last ones
+    params: Params
+    ema: Params  # moving average of params, what is evaluated and sampled from
+    opt: optax.OptState
+    memory: Any  # the objective's
+    tally: dict[str, Array]  # sums over the steps that are to be logged together, () each
+
+
+COPIES = parallel.Copies()
+SUMMED = ("loss_nats", "grad_norm", "taken", "skipped")  # in the tally; the last two are counts
+
+
+def init_state(objective: Objective, optimizer: optax.GradientTransformation, params: Params):
+    """The state before the first step, on one device."""
+    step, skipped, in_a_row = (jnp.zeros((), jnp.int32) for _ in range(3))
+    ema = jax.tree.map(jnp.copy, params)  # donated: no aliases
+    opt, memory = optimizer.init(params), objective.init()
+    tally = {name: jnp.zeros(()) for name in SUMMED}
+    return TrainState(step, skipped, in_a_row, params, ema, opt, memory, tally)
+
+
+def make_train_step(
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    ema_decay: float,
+    accumulate: int = 1,
+    clip: float = 0.0,
+    log_every: int = 1,
+    devices: parallel.Copies | Shards = COPIES,
+) -> Callable[[TrainState, Key, Array], TrainState]:
+    """One optimiser step on all devices: (state, rng, x) -> state.
+
+    The state lies on `devices`, x is (local devices, B / devices, ...), see `parallel`. Every
+    device takes its rows in `accumulate` parts, one after the other, and adds up their gradients:
+    memory for one part. A gradient whose norm is above `clip` is scaled down to it, unless that is
+    0. The key never changes: that of a part is folded from it, the step and the part's number
+    (`part_key`), so that one device with 8 parts makes the step of 8 devices. The tally starts
+    anew after every `log_every` steps, so that whoever logs then reads it off.
+
+    A step that makes anything in the state cease to be finite, or whose loss or gradient is not,
+    is counted and skipped. The moving average starts as a plain mean, so that short runs are not
+    dragged back to their initialisation.
+    """
+
+    def train_step(state: TrainState, rng: Key, x: Array):
+        def loss_fn(params, part, x):
+            rng_part = part_key(rng, state.step, part)
+            nats, evidence = objective.loss(params, state.memory, rng_part, x.astype(jnp.int32))
+            return nats.mean(), evidence
+
+        grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
+        (loss, evidence), grads = _sum(grad_fn, state.params, _parts(x, accumulate))
+        loss, grads = jax.tree.map(lambda a: a / accumulate, (loss, grads))
+        loss, grads = jax.lax.pmean((loss, grads), parallel.AXIS)
+        memory = objective.update(state.memory, jax.lax.psum(evidence, parallel.AXIS))
+        norm = jnp.sqrt(_together(jnp.add, map(jnp.square, jax.tree.leaves(grads))))
+        if clip:  # optax's would sum up the norm again, in a program of all gradients
+            shorter = jnp.minimum(1.0, clip / norm)
+            grads = jax.tree.map(lambda g: shorter * g, grads)
+        found = {"loss_nats": loss, "grad_norm": norm}
+        updates, opt = optimizer.update(grads, state.opt, state.params)
+        params = optax.apply_updates(state.params, updates)
+        rate = jnp.maximum(1 - ema_decay, 1 / (state.step - state.skipped + 2.0))
+        ema = optax.incremental_update(params, state.ema, jnp.where(ema_decay > 0, rate, 1.0))
+        new = state._replace(params=params, ema=ema, opt=opt, memory=memory)
+        state, skip = _unless_broken(new, state, found)
+        return state._replace(tally=_tally(state, found, skip, log_every))
+
+    return devices.over(train_step)
+
+
+def part_key(rng: Key, step: Array | int, part: Array | int) -> Key:
+    """The key of a part of a training step; both count from 0, parts over all devices."""
+    return jax.random.fold_in(jax.random.fold_in(rng, step), part)
+
+
+def _parts(x: Array, accumulate: int) -> tuple[Array, Array]:
+    """The numbers of this device's parts, (accumulate,), and their rows, one part in front."""
+    numbers = jax.lax.axis_index(parallel.AXIS) * accumulate + jnp.arange(accumulate)
+    return numbers, x.reshape(accumulate, -1, *x.shape[1:])
+
+
+def _sum(f: Callable, params: Params, parts: tuple[Array, Array]) -> Any:
+    """Σ f(params, *part) over all parts, one at a time."""
+    first = [a[0] for a in parts]
+    if len(parts[0]) == 1:  # XLA makes slower convolutions of a loop of one
+        return f(params, *first)
+    found = jax.eval_shape(f, params, *first)
+    zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), found)
+
+    def add(total, part):
+        return jax.tree.map(jnp.add, total, f(params, *part)), None
+
+    return jax.lax.scan(add, zeros, parts)[0]
+
+
+def _unless_broken(
+    new: TrainState, old: TrainState, found: dict[str, Array]
+) -> tuple[TrainState, Array]:
+    """The new state, or if numbers broke the old one, counted; and whether they did.
+
+    By `cond`: a `where` for each parameter would be a program to compile for each. What was not
+    finite before is asked for only if something is not now: the sum of zero times everything,
+    which takes one reading, is not zero then.
+    """
+    leaves = jax.tree.leaves(new)
+    floats = [a for a in leaves if jnp.issubdtype(a.dtype, jnp.inexact)]
+    zero = _together(jnp.add, (0 * a for a in floats))
+
+    def newly_broken() -> Array:
+        pairs = zip(leaves, jax.tree.leaves(old), strict=True)
+        broken = (jnp.isfinite(b) & ~jnp.isfinite(a) for a, b in pairs)
+        return _together(jnp.logical_or, broken)
+
+    skip = jax.lax.cond(zero == 0, lambda: jnp.array(False), newly_broken)
+    skip |= jnp.stack([~jnp.isfinite(value) for value in found.values()]).any()
+    state = jax.lax.cond(skip, lambda: old, lambda: new)
+    in_a_row = jnp.where(skip, old.in_a_row + 1, 0)
+    counts = {"step": old.step + 1, "skipped": old.skipped + skip, "in_a_row": in_a_row}
+    return state._replace(**counts), skip
+
+
+def _together(combine: jnp.ufunc, arrays: Iterable[Array]) -> Array:
+    """All arrays reduced to one number, those of one shape eight at a time.
+
+    For XLA's sake, which has a program to compile for every reduction and, but for the barrier,
+    one for all of them: most of what a step of many parameters took to compile (docs/speed.md).
+    """
+    alike = collections.defaultdict(list)
+    for array in arrays:
+        alike[array.shape].append(array)
+    eights = (group[i : i + 8] for group in alike.values() for i in range(0, len(group), 8))
+    found = [combine.reduce(functools.reduce(combine, eight), axis=None) for eight in eights]
+    return combine.reduce(jax.lax.optimization_barrier(jnp.stack(found)))
+
+
+def _tally(
+    state: TrainState, found: dict[str, Array], skip: Array, log_every: int
+) -> dict[str, Array]:
+    """The sums after a step; after those that were logged the first one."""
+    found = {name: jnp.where(skip, 0.0, value) for name, value in found.items()}
+    found |= {"taken": 1.0 - skip, "skipped": skip.astype(jnp.float32)}
+    first = (state.step - 1) % log_every == 0
+    return {name: jnp.where(first, 0.0, state.tally[name]) + found[name] for name in SUMMED}

@@ -1,0 +1,99 @@
+"""The record of a checkpoint: checksums of all that belongs to it, by which damage is noticed.
+
+A folder counts as a checkpoint once its record is there, which is written last. The record's
+first line is the checksum of the rest, so that a record that was damaged itself is noticed too.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax.host import filesystem
+from amd_jax.runs import run_files, run_folder
+from amd_jax.runs.run_files import Place
+
+NAME = "record.json"
+KINDS = {  # of its fields
+    **{"format": int, "run": str, "versions": dict, "files": dict, "arrays": dict},
+    "bits": int | float | None,
+}
+
+
+def seal(folder: Path, arrays: dict[str, str], notes: dict[str, Any]) -> None:
+    """Writes the record of a folder: checksums of its files and arrays, and the notes."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {str(path.relative_to(folder)): _file(path) for path in paths}
+    body = json.dumps({"files": files, "arrays": arrays, **notes}, indent=1)
+    filesystem.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
+
+
+def read(folder: Place) -> dict[str, Any]:
+    """The record of a folder whose files are as they were written.
+
+    Raises ValueError, naming the file, for one that is missing or has changed.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise ValueError(f"{NAME} is missing, as after a save that was cut off")
+    try:
+        text = run_files.content(path).decode()
+        digest, body = text.removesuffix("\n").split("\n", 1)
+    except ValueError:  # of one line, or no text at all
+        digest, body = "", ""
+    if digest != _text(body):
+        raise ValueError(f"{NAME} has changed since it was written")
+    record = run_files.parsed(body, KINDS)
+    if record["format"] > run_folder.FORMAT:
+        raise ValueError(f"{NAME} was written by a newer version of amd_jax")
+    for name, digest in record["files"].items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"{NAME} names a file outside, {name}")
+        if not (folder / name).is_file():
+            raise ValueError(f"{name} is missing")
+        if _file(folder / name) != digest:
+            raise ValueError(f"{name} has changed since it was written")
+    return record
+
+
+def check_arrays(tree: Any, expected: dict[str, str]) -> None:
+    """Raises ValueError, naming the array, if one is missing or not what was saved."""
+    found = digests(tree)
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ValueError(f"the array {name} is not the one that was saved")
+
+
+def digests(tree: Any) -> dict[str, str]:
+    """The checksum of every array of a tree, its type and shape included, by its place."""
+    return {place: digest(leaf) for place, leaf in leaves(tree)}
+
+
+def leaves(tree: Any) -> list[tuple[str, Any]]:
+    """Every array of a tree with its place, such as "network/out/kernel"."""
+    found = jax.tree_util.tree_leaves_with_path(tree)
+    return [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in found]
+
+
+def digest(array: Any) -> str:
+    """The checksum of an array, its type and shape included."""
+    array = np.ascontiguousarray(array)
+    found = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    found.update(array.reshape(-1).view(np.uint8))
+    return found.hexdigest()
+
+
+def _file(path: Place) -> str:
+    """The checksum of a file, read a piece at a time."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,135 @@
+"""The curves of a run: metrics.jsonl, and the same for TensorBoard.
+
+They are worth less than the run: a line that cannot be written, as on a full disk, is lost and
+told once, and training goes on. TensorBoard's events are written here and now; a writer with a
+thread of its own waits for ever once that thread has died.
+"""
+
+import contextlib
+import errno
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+from amd_jax.host import filesystem
+from amd_jax.runs import checkpoint_files, run_files
+
+FLUSH_SECONDS = 10.0  # between two times that TensorBoard's file is brought to the disk
+LIMIT = 1 << 30  # bytes of metrics
+NAME = "metrics.jsonl"
+
+
+class Curves:
+    """The files of a workdir, cut back to a step, open for what follows it."""
+
+    def __init__(self, workdir: Path, start: int):
+        """Lines beyond step `start` are dropped, since those steps are taken again."""
+        self._told: set[str] = set()
+        self._file, self.last = _continued(workdir / NAME, start)
+        self._board, self._flushed = None, time.monotonic()
+        with self._attempt("tensorboard/"):
+            folder = workdir.absolute() / "tensorboard"  # "gs:/..." would be taken for a bucket
+            folder.mkdir(exist_ok=True)
+            self._board = EventsWriter(str(folder / "events"))
+            begun = SessionLog(status=SessionLog.START)
+            self._board.write_event(Event(step=start + 1, session_log=begun))
+
+    def write(self, step: int, metrics: dict[str, float]) -> None:
+        """Adds the metrics of a step; what is not finite is null, as JSON knows no NaN."""
+        finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+        with self._attempt(NAME):
+            self._append(f"{json.dumps({'step': step, **finite})}\n".encode())
+        with self._attempt("tensorboard/"):
+            self._draw(step, metrics)
+
+    def sync(self) -> None:
+        """Brings the lines to the disk."""
+        with self._attempt(NAME):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes both files."""
+        self._file.close()
+        with self._attempt("tensorboard/"):
+            if self._board is not None:
+                self._board.close()
+
+    def _append(self, line: bytes) -> None:
+        """A whole line, or none of it."""
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._file.truncate(end)
+            raise
+
+    def _draw(self, step: int, metrics: dict[str, float]) -> None:
+        if self._board is None:
+            return
+        now = time.time()
+        for name, value in metrics.items():
+            drawn = summary.scalar(name, value)
+            self._board.write_event(Event(step=step, wall_time=now, summary=drawn))
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._board.flush()
+            self._flushed = time.monotonic()
+
+    @contextlib.contextmanager
+    def _attempt(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if what not in self._told:
+                self._told.add(what)
+                reason = f"{what} cannot be written: {error.strerror or error}"
+                checkpoint_files.say(
+                    f"{reason}. The run goes on; lines are lost until that is mended"
+                )
+
+
+def read(workdir: run_files.Place) -> tuple[list[dict[str, Any]], int]:
+    """The lines of metrics of a run that are whole, in order, and how many there are that are not.
+
+    A line is cut off where a process was killed, or writes it just now. Without a file there are
+    none.
+    """
+    lines = list(map(_read, _lines(workdir / NAME)))
+    whole = [line for line in lines if line]
+    return whole, len(lines) - len(whole)
+
+
+def _continued(path: Path, start: int) -> tuple[Any, dict]:
+    """The file of metrics, cut back to `start`, open for appending; and its last training line."""
+    lines = _lines(path)
+    read = [_read(line) for line in lines]
+    kept = [i for i, found in enumerate(read) if 0 < found.get("step", 0) <= start]
+    if len(kept) != len(lines):
+        filesystem.write(path, b"".join(lines[i] for i in kept))
+    trained = [read[i] for i in kept if "elapsed_seconds" in read[i]]
+    return filesystem.append(path), trained[-1] if trained else {}
+
+
+def _lines(path: run_files.Place) -> list[bytes]:
+    """The lines of a file, none if it is missing; ValueError for what is no file, or too large."""
+    try:
+        return run_files.content(path, LIMIT).splitlines(keepends=True) if path.exists() else []
+    except OSError as error:
+        raise run_files.damaged(path, error.strerror) from error
+
+
+def _read(line: bytes) -> dict:
+    """A line of metrics; {} for a damaged one, such as half a line after a kill."""
+    try:
+        found = json.loads(line) if line.endswith(b"\n") else {}
+        return found if isinstance(found, dict) and isinstance(found.get("step"), int) else {}
+    except (ValueError, RecursionError):
+        return {}

@@ -1,0 +1,115 @@
+"""What keeps a run in its folder while it trains, and shows it on the console."""
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from amd_jax.devices import parallel
+from amd_jax.runs import lock
+from amd_jax.runs.checkpoints import Checkpoints
+from amd_jax.runs.metrics_log import Curves
+
+LINE_SECONDS = 20.0  # between two lines where there is no terminal
+
+
+class Keeper:
+    """The `learning.keeping.Keeper` of a folder: checkpoints, metrics.jsonl, TensorBoard, a bar.
+
+    Continues the files of an earlier part of the run: lines beyond the step it starts from are
+    dropped, since those steps are taken again. Only the first process of a run writes and prints.
+    """
+
+    def __init__(self, workdir: Path, run: str, nats_per_bit: float, unit: str):
+        """Of a claimed workdir; `nats_per_bit` makes a loss of a whole event bits per `unit`."""
+        self._workdir = Path(workdir).absolute()
+        self._nats_per_bit, self._unit = nats_per_bit, unit
+        self._checkpoints = Checkpoints(workdir, run)
+        self._bar = self._curves = None
+
+    def __enter__(self) -> "Keeper":
+        """Itself."""
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        """Closes everything; OSError if the last save fails, unless something else has."""
+        for part in (self._bar, self._curves):
+            if part is not None:
+                part.close()
+        self._checkpoints.__exit__(*failure)
+
+    def restored(self, template: Any) -> Any:
+        """The newest state that was saved; None if there is none."""
+        return self._checkpoints.restore(template)
+
+    def begun(self, start: int, total: int) -> None:
+        """Opens the files, cut back to step `start` of so many."""
+        self._start, self._total, self._elapsed = start, total, 0.0
+        self._told = self._began = time.monotonic()
+        if parallel.is_first():
+            self._curves = Curves(self._workdir, start)
+            self._elapsed = float(self._curves.last.get("elapsed_seconds", 0.0))
+        quiet = None if parallel.is_first() else True  # None: quiet where there is no terminal
+        self._bar = tqdm(total=total, initial=start, disable=quiet, unit="step", smoothing=0.05)
+
+    def tell(self, line: str) -> None:
+        """Prints a line without breaking the bar."""
+        if parallel.is_first():
+            tell(line)
+
+    def stepped(self, step: int) -> None:
+        """Moves the bar."""
+        self._bar.update()
+
+    def log(self, step: int, metrics: dict[str, float]) -> None:
+        """Writes and shows metrics, the loss in bits; elapsed time is that of all sittings.
+
+        Raises ValueError if the folder is gone.
+        """
+        found = dict(metrics)
+        loss = ""
+        if (nats := found.pop("loss_nats", None)) is not None:
+            bits = nats / self._nats_per_bit
+            found = {f"loss_bits_per_{self._unit}": bits, **found}
+            loss = f"loss {bits:.3f} bits/{self._unit}"
+        found["elapsed_seconds"] += self._elapsed
+        self._write(step, found)
+        self._bar.set_postfix_str(loss)
+        now = time.monotonic()
+        if self._bar.disable and (now - self._told > LINE_SECONDS or step == self._total):
+            self._told = now
+            left = (self._total - step) * (now - self._began) / (step - self._start)
+            line = f"step {step}/{self._total}  {loss}  {found['steps_per_second']:.1f} steps/s"
+            self.tell(f"{line}  {tqdm.format_interval(left)} left")
+
+    def evaluated(self, step: int, metrics: dict[str, float]) -> None:
+        """Writes and shows metrics of an evaluation."""
+        self._write(step, metrics)
+        line = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        self.tell(f"step {step}  " + re.sub(r"  \S+_error ", " ± ", line))
+
+    def save(self, state: Any, score: float | None) -> None:
+        """Saves a state, once the metrics before it are on the disk."""
+        if parallel.is_first():
+            lock.check_held(self._workdir)
+            self._curves.sync()
+        self._checkpoints.save(state, score)
+
+    def _write(self, step: int, metrics: dict[str, float]) -> None:
+        """Writes metrics, whose names carry their units."""
+        if parallel.is_first():
+            lock.check_held(self._workdir)
+            self._curves.write(step, metrics)
+
+
+def tell(line: str) -> None:
+    """Prints a line without breaking a bar; nothing once nobody reads on, as of `| head`."""
+    try:
+        tqdm.write(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -1,0 +1,48 @@
+"""The grids of times that a run keeps, by their number of steps: grids.json."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from amd_jax.runs import checkpoint_files, run_files
+
+NAME = "grids.json"
+
+
+def keep(workdir: Path, times: tuple[float, ...], step: int, **how: Any) -> Path:
+    """Keeps a grid, made at a step of the run, in the place of one of as many steps; its file."""
+    known, path = _read(workdir), workdir / NAME
+    found = {"step": step, **how, "times": times}
+    run_files.write_json(path, known | {str(len(times) - 1): found})
+    return path
+
+
+def find(workdir: str | Path, steps: int, at: int) -> tuple[float, ...]:
+    """The times of a grid of so many steps, to be used `at` a step of the run.
+
+    Says so if it was made at another one; 0 is none. Raises ValueError if there is no such grid,
+    or if the file is damaged.
+    """
+    found = _read(workdir).get(str(steps))
+    if found is None:
+        raise ValueError(
+            f"{workdir} keeps no best grid of {steps} steps. Make it: python -m experiments.run "
+            f"--workdir={shlex.quote(str(workdir))} --mode=grid --steps={steps}"
+        )
+    try:
+        times, step = tuple(map(float, found["times"])), int(found["step"])
+    except (KeyError, TypeError, ValueError) as error:
+        path = run_files.at(workdir) / NAME
+        raise run_files.damaged(path, f"its {steps} is no grid") from error
+    if at not in (0, step):
+        checkpoint_files.say(
+            f"the grid of {steps} steps was made at step {step}, not {at}: it serves, but another "
+            "may be better. --mode=grid makes it anew"
+        )
+    return times
+
+
+def _read(workdir: str | Path) -> dict[str, Any]:
+    """What is kept; nothing if there is no file."""
+    path = run_files.at(workdir) / NAME
+    return run_files.read_json(path, {}) if path.exists() else {}

@@ -1,0 +1,128 @@
+"""The state divided among devices makes the steps of one that is copied to all of them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax import Experiment
+from amd_jax.devices import parallel
+from amd_jax.devices.shards import Shards, carried
+from amd_jax.learning import training_step
+from tests.experiments.command import ROOT
+
+SMALL = {"batch_size": 8, "num_steps": 3, "length": 32, "network.width": 16}
+SMALL |= {"network.blocks": 1, "network.join_width": 16}
+
+
+def composed(**numbers):
+    experiment = Experiment.open(ROOT / "experiments" / "quickstart.py")
+    config = experiment.config()
+    config.update_from_flattened_dict(SMALL | numbers)
+    return experiment.at(config, experiment.open_data(config))
+
+
+def trained(devices):
+    """The state after three steps, as host arrays, and as it lies on the devices."""
+    run = composed()
+    parts, data, config = run.parts, run.data, run.config
+    rng_init, rng = jax.random.split(jax.random.key(0))
+
+    def init(rng, x):
+        return training_step.init_state(parts.objective, parts.optimizer, parts.model.init(rng, x))
+
+    x = data.batch(0, 0, 2).astype(np.int32)
+    state = devices.put(devices.made(init, rng_init, x))
+    step = training_step.make_train_step(parts.objective, parts.optimizer, 0.5, devices=devices)
+    for number in range(config.num_steps):
+        batch = parallel.own(data.batch(0, number, config.batch_size))
+        state = parallel.settled(step(state, rng, batch))
+    return devices.get(state), state
+
+
+def compared():
+    """How far from copies; the share of all numbers that each device has; by shards."""
+    want, _ = trained(parallel.Copies())
+    rows = {}
+    for shards in sorted({1, 2, jax.device_count()}):
+        got, state = trained(Shards(shards))
+        apart = jax.tree.map(lambda a, b: float(abs(a - b).max()), want.params, got.params)
+        held = sum(a.addressable_data(0).size for a in jax.tree.leaves(state.opt))
+        share = held / sum(a.size for a in jax.tree.leaves(state.opt))
+        rows[shards] = max(jax.tree.leaves(apart)), share
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((4, 6), 1), ((6, 4), 0), ((4, 7), 0), ((8, 2, 8), 0), ((5, 3), None), ((), None)],
+)
+def test_the_longest_axis_that_can_be_is_divided(shape, axis):
+    layout = Shards(2).layout({"a": np.zeros(shape)})["a"]
+    spec = [*layout.spec, *[None] * (len(shape) - len(layout.spec))]
+    assert spec == ["shards" if i == axis else None for i in range(len(shape))]
+    assert Shards(1).layout(np.zeros((4, 6))).is_fully_replicated
+
+
+@pytest.mark.slow
+def test_parameters_and_optimiser_are_divided():
+    (whole, one), (divided, half) = compared()[1], compared()[2]
+    assert whole == 0  # the same program on every device
+    assert divided < 1e-6  # sums over parts are added in another order
+    assert one == 1
+    assert 0.5 <= half < 0.51
+
+
+@pytest.mark.slow
+def test_on_eight_devices():
+    program = "import json; from tests import test_shards as t; print(json.dumps(t.compared()))"
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8"}
+    out = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, stdout=-1, check=True
+    ).stdout
+    rows = json.loads(out)
+    assert rows["1"] == [0, 1]
+    assert rows["2"][0] < 1e-6
+    assert rows["8"][0] < 1e-6
+    assert rows["8"][1] < 0.15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("later", [2, 1])
+def test_a_run_continues_on_as_many_devices_or_others(later, tmp_path):
+    experiment = Experiment.open(ROOT / "experiments" / "quickstart.py")
+    unbroken = composed(shards=2, num_steps=4).config
+    _, want = experiment.fit(tmp_path / "unbroken", unbroken)
+    half = composed(shards=2, num_steps=4, checkpoint_every=2, evaluate_every=3).config
+
+    def stop(params):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        experiment.fit(tmp_path / "broken", half, evaluate=stop)
+    half.update(dict(evaluate_every=0, shards=later))
+    _, got = experiment.fit(tmp_path / "broken", half)
+    atol = 0 if later == 2 else 1e-6
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=atol), got, want)
+
+
+def test_bytes_that_devices_carry():
+    """Of 100 with a gradient of 30, on two devices; copies are made of one more."""
+    assert Shards(2).memory_needed(100, 30) == 130
+    assert Shards(1).memory_needed(100, 30) == 260
+    assert parallel.Copies().memory_needed(100, 30) == 300
+    assert parallel.Copies().memory_needed(100, 90) == 380
+
+
+def test_a_state_in_one_part_is_copied():
+    assert isinstance(carried(1), parallel.Copies)
+    assert carried(2).shards == 2
+
+
+def test_groups_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="2 are no multiple of shards=3"):
+        Shards(3)

@@ -1,0 +1,401 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import linalg
+
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion.kernels import rate_matrices, tables
+from tests import enumeration, zoo
+from tests.variants import quick
+
+GRID = [(0.0, 0.1), (0.0, 1.0), (0.2, 0.3), (0.3, 0.7), (0.9, 1.0)]  # on the tables' grids
+
+
+@pytest.fixture(params=quick(zoo.KERNELS, *zoo.FAMILIES))
+def kernel(request):
+    return zoo.KERNELS[request.param]
+
+
+@pytest.fixture(
+    params=["uniform-cosine", "absorbing-linear", "uneven-cosine", "birth_death-cosine", "walk"]
+)
+def each_family(request):
+    return zoo.KERNELS[request.param]
+
+
+def times(s, t, n=1):
+    return jnp.full(n, s), jnp.full(n, t)
+
+
+@pytest.mark.few(2)
+def test_rows_sum_to_one(kernel):
+    for s, t in GRID:
+        rows = enumeration.matrix(kernel, s, t)
+        assert (rows >= 0).all()
+        np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.few(1)
+def test_likelihood_is_the_transposed_push(kernel):
+    every = jnp.arange(len(kernel.prior))[None]
+    for s, t in GRID:
+        columns = np.asarray(kernel.likelihood(every, *times(s, t))[0])  # [x_t, x_s]
+        np.testing.assert_allclose(columns.T, enumeration.matrix(kernel, s, t), rtol=1e-5)
+
+
+@pytest.mark.few(2)
+def test_chapman_kolmogorov(kernel):
+    for r, s, t in [(0.0, 0.1, 0.2), (0.0, 0.3, 1.0), (0.2, 0.5, 0.6), (0.5, 0.9, 1.0)]:
+        product = enumeration.matrix(kernel, r, s) @ enumeration.matrix(kernel, s, t)
+        np.testing.assert_allclose(enumeration.matrix(kernel, r, t), product, rtol=1e-5, atol=1e-7)
+
+
+def test_no_time_leaves_everything(kernel):
+    for t in (0.0, 0.5, 1.0):
+        eye = np.eye(len(kernel.prior))
+        np.testing.assert_allclose(enumeration.matrix(kernel, t, t), eye, atol=1e-7)
+
+
+def test_law_at_the_end_is_the_prior(kernel):
+    assert np.sum(kernel.prior) == pytest.approx(1)
+    end = enumeration.matrix(kernel, 0.0, 1.0)
+    np.testing.assert_allclose(end.sum(axis=1), 1, rtol=1e-6)
+    if kernel not in [zoo.KERNELS[name] for name in zoo.UNFINISHED]:
+        if isinstance(kernel, kernels.AugmentedUniform):  # whose noise stays what it is
+            np.testing.assert_array_equal(end[kernel.num_classes :, : kernel.num_classes], 0)
+            end = end[: kernel.num_classes]
+        np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=0.01)
+
+
+MIXING = [name for name, kernel in zoo.KERNELS.items() if isinstance(kernel, kernels.Mixing)]
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", MIXING)
+def test_mixing_ends_where_its_schedule_says(name):
+    kernel = zoo.KERNELS[name]
+    left = 2 * np.exp(float(kernel.schedule(jnp.ones(()))))
+    end = enumeration.matrix(kernel, 0.0, 1.0)
+    np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=left + 1e-6)
+
+
+@pytest.mark.few(3)
+@pytest.mark.parametrize("name", MIXING)
+def test_mixing_by_hand(name):
+    kernel = zoo.KERNELS[name]
+    for s, t in GRID:
+        alpha = np.exp(np.diff(np.asarray(kernel.schedule(jnp.array([s, t])), np.float64)))[0]
+        expected = alpha * np.eye(len(kernel.prior)) + (1 - alpha) * np.asarray(kernel.prior)
+        np.testing.assert_allclose(enumeration.matrix(kernel, s, t), expected, rtol=1e-5)
+
+
+def test_birth_death_by_hand():
+    """exp of the rate matrix by its eigenvectors, in float64."""
+    kernel = zoo.BirthDeath(schedules.linear)
+    values, vectors = np.linalg.eig(kernel.rates.astype(np.float64))
+    for s, t in ((0.0, 0.001), (0.2, 0.3), (0.5, 0.99)):
+        tau = np.log1p(-s) - np.log1p(-t)
+        expected = vectors @ np.diag(np.exp(tau * values)) @ np.linalg.inv(vectors)
+        np.testing.assert_allclose(enumeration.matrix(kernel, s, t), expected, rtol=2e-4)
+
+
+def test_uniform_and_absorbing_have_their_priors():
+    np.testing.assert_allclose(kernels.uniform(schedules.cosine, 4).prior, np.full(4, 0.25))
+    masked = kernels.absorbing(schedules.cosine, 4)
+    np.testing.assert_array_equal(masked.prior, [0, 0, 0, 0, 1])
+    assert masked.num_classes == 4
+
+
+@pytest.mark.slow
+def test_noise_in_sight_leaves_the_law_of_uniform_noise():
+    """And shows data for what they are; after time 0 no token turns out to be its own noise."""
+    k = 3
+    beside, alone = (
+        make(schedules.cosine, k) for make in (kernels.AugmentedUniform, kernels.uniform)
+    )
+    for t in (0.1, 0.6, 1.0):
+        found = enumeration.matrix(beside, 0.0, t)[:k].reshape(k, 2, k)  # [x_0, is noise, token]
+        np.testing.assert_allclose(found.sum(axis=1), enumeration.matrix(alone, 0.0, t), rtol=1e-6)
+        assert (found[:, 0][~np.eye(k, dtype=bool)] == 0).all()
+    later = enumeration.matrix(beside, 0.2, 0.6)
+    kept = np.exp(np.diff(np.asarray(schedules.cosine(jnp.array([0.2, 0.6])), np.float64)))[0]
+    others = (1 - kept) / (k - 1) * (1 - np.eye(k))
+    expected = np.block([[kept * np.eye(k), others], [np.zeros((k, k)), np.eye(k)]])
+    np.testing.assert_allclose(later, expected, rtol=1e-5, atol=1e-7)
+    assert kernels.shows_noise(beside)
+    assert not kernels.shows_noise(alone)
+
+
+@pytest.mark.parametrize("make", [kernels.uniform, kernels.absorbing, kernels.AugmentedUniform])
+def test_one_class_is_refused(make):
+    with pytest.raises(ValueError, match="at least 2 classes; got 1"):
+        make(schedules.cosine, 1)
+
+
+@pytest.mark.few(1)
+def test_posterior_is_bayes_rule(kernel):
+    """Enumerate q(x_s, x_t | x_0) for every (x_0, x_s, x_t) and normalise by hand."""
+    states = len(kernel.prior)
+    for s, t in GRID:
+        q_s, q_t = enumeration.matrix(kernel, 0.0, s), enumeration.matrix(kernel, s, t)
+        joint = q_s[:, :, None] * q_t  # [x_0, x_s, x_t]
+        evidence = joint.sum(axis=1)  # [x_0, x_t]
+        clean, x_t = (a.ravel() for a in np.indices((states, states)))
+        found = np.asarray(
+            kernels.posterior(kernel, jnp.eye(states)[clean][None], x_t[None], *times(s, t))[0]
+        )
+        checked = 0
+        for x_0, x, row in zip(clean, x_t, found, strict=True):
+            if evidence[x_0, x] > 1e-12:
+                checked += 1
+                np.testing.assert_allclose(row, joint[x_0, :, x] / evidence[x_0, x], atol=1e-6)
+        assert checked >= states
+
+
+def test_posterior_of_a_guess_mixes_the_joint(each_family):
+    """With p_0 the guess is averaged before normalising, not after."""
+    kernel, s, t = each_family, 0.3, 0.6
+    guess = np.array([0.1, 0.9, 0.0])
+    x_t = jnp.array([[0, 1, 2]])
+    p_0 = jnp.broadcast_to(jnp.asarray(guess, jnp.float32), (1, 3, 3))
+    found = kernels.posterior(kernel, p_0, x_t, *times(s, t))
+    np.testing.assert_allclose(
+        found[0], enumeration.bayes(kernel, guess, np.arange(3), s, t), atol=1e-6
+    )
+
+
+def test_denoising_posterior_weighs_the_guess_with_the_evidence(each_family):
+    guess = np.array([0.25, 0.75, 0.0])
+    likelihood = enumeration.matrix(each_family, 0.0, 0.6).T  # [x_t, x_0]
+    expected = guess * likelihood
+    expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
+    found = kernels.denoising_posterior(
+        each_family, jnp.tile(guess, (1, 3, 1)), jnp.array([[0, 1, 2]]), jnp.array([0.6])
+    )
+    np.testing.assert_allclose(found.law[0], expected, atol=1e-6)
+
+
+def test_leaving_the_own_token_out_is_its_inverse(each_family):
+    k = each_family.num_classes
+    guess = np.pad([[0.3, 0.7], [0.25, 0.7, 0.05]][k - 2], (0, len(each_family.prior) - k))
+    x_t, t = jnp.arange(len(each_family.prior))[None], jnp.array([0.6])
+    p_0 = jnp.tile(jnp.asarray(guess, jnp.float32), (1, len(each_family.prior), 1))
+    clean = kernels.denoising_posterior(each_family, p_0, x_t, t)
+    found = kernels.leave_own_out(each_family, clean, x_t, t)
+    possible = enumeration.matrix(each_family, 0.0, 0.6).T > 1e-30
+    expected = np.where(possible, guess, 0)
+    expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_what_is_denoised_is_no_guess():
+    kernel, t = kernels.uniform(schedules.cosine, 3), jnp.array([0.6])
+    x_t = jnp.array([[0, 1]])
+    clean = kernels.denoising_posterior(kernel, jnp.full((1, 2, 3), 1 / 3), x_t, t)
+    with pytest.raises(TypeError, match="got Denoised, which has it already. Use kernels.leave"):
+        kernels.posterior(kernel, clean, x_t, t / 2, t)
+    with pytest.raises((TypeError, AttributeError)):
+        kernel.push(clean, t, t)
+
+
+def twice(generic):
+    """The registered form and, beside it, the fallback of a singledispatch function."""
+    return {"registered": generic, "general": generic.dispatch(object)}.values()
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("t", [0.3, 1.0])
+def test_corrupt_follows_the_exact_law(each_family, t):
+    x_0 = jnp.tile(jnp.arange(each_family.num_classes), (1, 20_000))
+    for corrupt in twice(kernels.corrupt):
+        x_t = corrupt(each_family, jax.random.key(0), x_0, jnp.array([t]))
+        assert x_t.dtype == jnp.int32
+        for x, law in enumerate(enumeration.matrix(each_family, 0.0, t)):
+            if x < each_family.num_classes:
+                enumeration.assert_drawn_from(x_t[x_0 == x], law)
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.3, 0.5), (0.5, 1.0)])
+def test_step_back_follows_the_posterior(each_family, s, t):
+    guess = np.array([0.3, 0.7, 0.0])
+    law = enumeration.bayes(each_family, guess, np.arange(3), s, t)
+    possible = np.flatnonzero(law.sum(axis=1) > 0)
+    x_t = jnp.tile(jnp.asarray(possible), (1, 20_000))
+    p_0 = jnp.broadcast_to(jnp.asarray(guess, jnp.float32), (*x_t.shape, 3))
+    for step_back in twice(kernels.step_back):
+        x_s = step_back(each_family, jax.random.key(1), p_0, x_t, *times(s, t))
+        assert x_s.dtype == jnp.int32
+        for x in possible:
+            enumeration.assert_drawn_from(x_s[x_t == x], law[x])
+
+
+@pytest.mark.slow
+def test_every_row_has_its_own_time():
+    kernel = zoo.KERNELS["uniform-linear"]
+    t = jnp.array([0.1, 0.9])
+    x_0 = jnp.zeros((2, 20_000), jnp.int32)
+    x_t = np.asarray(kernels.corrupt(kernel, jax.random.key(0), x_0, t))
+    np.testing.assert_allclose((x_t != 0).mean(axis=1), 2 / 3 * t, atol=0.01)
+    p_0 = jnp.broadcast_to(jnp.array([0.0, 1.0, 0.0]), (2, 20_000, 3))
+    x_s = kernels.step_back(kernel, jax.random.key(1), p_0, x_0, t / 2, t)
+    for row, end in zip(np.asarray(x_s), t, strict=True):
+        guess = np.array([0.0, 1.0, 0.0])
+        law = enumeration.bayes(kernel, guess, np.zeros(1, int), end / 2, end)
+        enumeration.assert_drawn_from(row, law[0])
+
+
+@pytest.mark.slow
+def test_draw_prior_follows_it():
+    draws = kernels.draw_prior(zoo.KERNELS["uneven-cosine"], jax.random.key(0), (100, 300))
+    assert draws.dtype == jnp.int32
+    enumeration.assert_drawn_from(draws, zoo.UNEVEN)
+    masks = kernels.draw_prior(zoo.KERNELS["absorbing-cosine"], jax.random.key(0), (5, 7))
+    assert (masks == 2).all()
+
+
+@pytest.mark.slow
+def test_rare_redraws_reach_every_class_alike():
+    """Each class has 1e-8 here, below float32's steps of 1.2e-7 in a uniform number.
+
+    One draw over all states could reach only every tenth class, each ten times too often: then
+    two redraws would agree ten times as often as they should.
+    """
+    states, steps, draws = 1024, 4000, 2**22
+    kernel = kernels.uniform(schedules.cosine, states)
+    x_t = jnp.full((1, 1), states // 2)
+    p_0 = jnp.full((1, 1, states), 1 / states)
+    s, t = jnp.array([100 / steps]), jnp.array([101 / steps])
+
+    @jax.jit
+    def count(rng):
+        def some(rng):
+            rngs = jax.random.split(rng, 2**13)
+            x = jax.vmap(lambda r: kernels.step_back(kernel, r, p_0, x_t, s, t)[0, 0])(rngs)
+            return jnp.bincount(x, length=states)
+
+        return jax.lax.map(some, jax.random.split(rng, draws // 2**13)).sum(axis=0)
+
+    share = 1 - np.exp(np.diff(np.float64(schedules.cosine(jnp.append(s, t)))))[0]
+    found = np.delete(np.asarray(count(jax.random.key(0))), states // 2)
+    expected = share * draws * (1 - 1 / states)
+    assert 60 < expected < 200
+    assert abs(found.sum() - expected) < 5 * expected**0.5
+    agree = (found * (found - 1) / 2).sum()
+    assert agree < 3 * found.sum() ** 2 / (2 * states)
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", ["generator-reversible", "generator-round"])
+def test_generator_is_the_exponential_of_its_rates(name):
+    kernel = zoo.KERNELS[name]
+    for s, t in ((0.0, 0.001), (0.2, 0.3), (0.5, 0.99), (0.0, 1.0)):
+        tau = -np.diff(np.asarray(kernel.schedule(jnp.array([s, t])), np.float64))[0]
+        expected = linalg.expm(tau * np.asarray(kernel.rates, np.float64))
+        np.testing.assert_allclose(
+            enumeration.matrix(kernel, s, t), expected, rtol=2e-4, atol=3e-7
+        )
+    assert (kernel.spectrum is None) == (name == "generator-round")
+    np.testing.assert_allclose(kernel.prior @ kernel.rates, 0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_table_is_the_product_of_its_steps():
+    """Every pair of the grid: runs from time 0, aligned ones, and all that is between."""
+    rng = np.random.default_rng(0)
+    steps = rng.dirichlet(np.ones(3), size=(13, 3))
+    kernel = kernels.Tabulated(steps)
+    pairs = [(i, j) for i in range(14) for j in range(i, 14)]
+    i, j = (jnp.array(a) for a in zip(*pairs, strict=True))
+    found = jax.jit(kernel.matrix)(i / 13, j / 13)
+    for (i, j), matrix in zip(pairs, found, strict=True):
+        expected = np.linalg.multi_dot([np.eye(3), np.eye(3), *steps[i:j]])
+        np.testing.assert_allclose(matrix, expected, rtol=2e-5)
+
+
+def test_discretised_gaussian_prefers_neighbours_and_is_doubly_stochastic():
+    steps = tables.discretised_gaussian(np.array([0.01, 0.3]), 7)
+    np.testing.assert_allclose(steps.sum(axis=1), 1)
+    np.testing.assert_allclose(steps, steps.transpose(0, 2, 1))
+    assert (np.diff(steps[:, 0, 1:], axis=-1) <= 0).all()
+    weights = np.exp(-4 * np.arange(-6, 7) ** 2 / (36 * 0.3))  # of all distances
+    np.testing.assert_allclose(steps[1, 3, 4:], weights[7:10] / weights.sum())
+
+
+def test_gaussian_rates_fall_with_the_square_of_the_distance():
+    found = rate_matrices.gaussian(6, 1.5)
+    np.testing.assert_allclose(found.sum(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(found, found.T)
+    np.testing.assert_allclose(found[2, 4] / found[2, 3], np.exp(-(4 - 1) / (2 * 1.5**2)))
+    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(found))[-2:], [-1, 0], atol=1e-12)
+
+
+def test_nearest_neighbours_are_symmetric_rates_at_rate_one():
+    vectors = np.random.default_rng(0).normal(size=(9, 2))
+    found = rate_matrices.nearest_neighbours(vectors, 3)
+    np.testing.assert_allclose(found, found.T)
+    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(found))[-2:], [-1, 0], atol=1e-12)
+    kernel = kernels.Generator(found, schedules.cosine)
+    np.testing.assert_allclose(kernel.prior, 1 / 9, rtol=1e-6)
+
+
+def test_masks_and_uniform_at_half_time_have_their_share():
+    for p_uniform, gamma in ((0.1, 1.0), (0.2, 1.0), (0.3, 2.0)):
+        kernel = kernels.masks_and_uniform(4, p_uniform, gamma)
+        law = enumeration.matrix(kernel, 0.0, 0.5)[1]
+        np.testing.assert_allclose(law[[0, 2, 3]], p_uniform / 4, rtol=1e-5)
+        assert law[4] == pytest.approx((1 - p_uniform) / 2, rel=1e-5)
+    without = kernels.MasksAndUniform(4, 0.0)
+    masked = kernels.masks_and_uniform(4, 0.0)
+    assert kernels.is_masking(masked)
+    for s, t in GRID:
+        np.testing.assert_allclose(
+            enumeration.matrix(without, s, t), enumeration.matrix(masked, s, t), rtol=1e-5
+        )
+
+
+CYCLE = np.roll(np.eye(3), 1, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: kernels.Tabulated(np.eye(3)), r"\(T, K, K\); got \(3, 3\)"),
+        (lambda: kernels.Tabulated(0.9 * CYCLE[None]), "row 0 of step 1 sums to 0.9"),
+        (lambda: kernels.Tabulated(2 * np.eye(3)[None] - CYCLE), "smallest entry is -1"),
+        (lambda: kernels.Tabulated(np.eye(3)[None]), "differs from it by 0.67"),
+        (lambda: kernels.Tabulated(CYCLE[None], np.ones(2) / 2), "a law of the 3 states"),
+        (lambda: kernels.Generator(CYCLE, schedules.cosine), "row 0 sums to 1"),
+        (lambda: kernels.Generator(np.eye(3) - CYCLE, schedules.cosine), "got -1 from 0 to 1"),
+        (lambda: kernels.Generator(np.ones(3), schedules.cosine), r"\(K, K\).*got \(3,\)"),
+        (lambda: kernels.Generator(np.zeros((3, 3)), schedules.cosine), "these have several"),
+        (
+            lambda: kernels.Generator(0.01 * (CYCLE - np.eye(3)), schedules.cosine),
+            "Multiply the rates by 6.7",
+        ),
+        (lambda: kernels.masks_and_uniform(3, 1.0), "below 1; got 1.0"),
+        (lambda: kernels.masks_and_uniform(3, gamma=0), "above 0; got 0"),
+        (lambda: tables.banded(np.ones(1), 3, 3), r"width must be in \[1, 2\]"),
+        (lambda: rate_matrices.nearest_neighbours(np.zeros((3, 1)), 3), r"k must be in \[1, 2\]"),
+    ],
+)
+def test_what_is_no_kernel_is_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+
+
+@pytest.mark.slow
+def test_a_guess_that_rules_out_what_is_seen_leaves_it_as_it_is():
+    """Masks as matrices: an unmasked token was always itself, whatever a sure network says."""
+    masking = np.array([[0.7, 0, 0.3], [0, 0.7, 0.3], [0, 0, 1]])
+    kernel = kernels.Tabulated(
+        np.stack([masking] * 60), prior=np.array([0, 0, 1.0]), num_classes=2
+    )
+    s, t = jnp.array([0.5]), jnp.array([0.6])
+    wrong = jnp.array([[[0.0, 1.0, 0.0]]])
+    found = kernels.posterior(kernel, wrong, jnp.array([[0]]), s, t)
+    np.testing.assert_allclose(found, [[[1.0, 0.0, 0.0]]], atol=1e-6)
+    clean = kernels.denoising_posterior(kernel, wrong, jnp.array([[0]]), t).law
+    np.testing.assert_allclose(clean, [[[1.0, 0.0, 0.0]]], atol=1e-6)

@@ -1,0 +1,407 @@
+"""Kernels with parameters, once these are in place; what trains them is tested in `learning`."""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion.kernels import class_masking, learned_schedule
+from amd_jax.diffusion.process import Process
+from amd_jax.exports import description
+from amd_jax.ops import categorical
+from tests import enumeration, zoo
+
+BINS = 8
+POWERS = np.array([0.6, 1.0, 2.3], np.float32)
+GRID = [(0.0, 0.1), (0.0, 1.0), (0.2, 0.3), (0.3, 0.7), (0.9, 1.0)]
+with np.load(pathlib.Path(__file__).parents[1] / "golden" / "peers" / "genmd4.npz") as file:
+    GOLDEN = dict(file)
+
+
+def schedule(seed=0, kernel=None):
+    """A learned schedule and parameters with heights that differ by a factor of ten."""
+    kernel = kernels.uniform(schedules.cosine, 2) if kernel is None else kernel
+    levels = np.random.default_rng(seed).permutation(np.linspace(-1.2, 1.2, BINS))
+    return learned_schedule.LearnedSchedule(kernel, BINS), {"levels": jnp.asarray(levels, float)}
+
+
+def borders(part, params):
+    """Times of the borders between bins, with both ends: (n + 1,)."""
+    return np.append(0, np.cumsum(np.asarray(part.heights(params), np.float64)))
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("base", ["cosine", "linear", "polynomial"])
+def test_both_ends_are_those_of_the_base_schedule(base):
+    """Exactly, whatever rounding makes of a sum of 32 heights."""
+    ends, base = jnp.array([0.0, 1.0]), zoo.SCHEDULES[base]
+    part = learned_schedule.LearnedSchedule(kernels.uniform(base, 2))
+
+    @jax.jit
+    def at_ends(levels):
+        schedule = part.open({"levels": levels}).schedule
+        return schedule.level(ends), schedule(ends)
+
+    levels, log_alpha = jax.vmap(at_ends)(jax.random.normal(jax.random.key(0), (100, 32)))
+    np.testing.assert_array_equal(levels, np.tile([0.0, 1.0], (100, 1)))
+    np.testing.assert_array_equal(log_alpha, np.tile(base(ends), (100, 1)))
+    assert (log_alpha[:, 0] == 0).all()
+
+
+@pytest.mark.slow
+def test_it_is_the_plain_schedule_at_first():
+    part, _ = schedule()
+    t = jnp.linspace(0, 1, 101)
+    found = part.open(part.init(jax.random.key(0))).schedule
+    np.testing.assert_allclose(found.level(t), t, atol=2e-7)
+    np.testing.assert_allclose(found.log_density(t), 0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_levels_come_at_the_times_that_their_density_says():
+    part, params = schedule()
+    found, times = part.open(params).schedule, borders(part, params)
+    np.testing.assert_allclose(
+        found.level(jnp.asarray(times)), np.arange(BINS + 1) / BINS, atol=1e-6
+    )
+    t = np.random.default_rng(0).random(1000)
+    u = np.asarray(found.level(jnp.asarray(t)), np.float64)
+    np.testing.assert_allclose(np.interp(u, np.arange(BINS + 1) / BINS, times), t, atol=1e-6)
+    np.testing.assert_allclose(found(jnp.asarray(t)), schedules.cosine(jnp.asarray(u)), rtol=1e-5)
+    counts, _ = np.histogram(u, BINS, (0, 1))
+    np.testing.assert_allclose(counts / 1000, part.heights(params), atol=0.05)
+
+
+@pytest.mark.slow
+def test_the_slope_is_right_everywhere_and_at_a_border_the_later_ones():
+    with jax.enable_x64(True):
+        part, params = schedule()
+        found, times = part.open(params).schedule, borders(part, params)
+        assert found(jnp.ones(1)).dtype == np.float64
+        middle = (times[1:] + times[:-1]) / 2
+        exact = jnp.concatenate([jnp.zeros(1), jnp.cumsum(found.heights)[:-1], jnp.ones(1)])
+        t = jnp.concatenate([jnp.asarray(middle), exact])
+        at = np.append(np.arange(BINS), np.minimum(np.arange(BINS + 1), BINS - 1))
+        u, pace = jax.jvp(found.level, (t,), (jnp.ones_like(t),))
+        np.testing.assert_allclose(pace, 1 / (BINS * np.diff(times)[at]), rtol=1e-12)
+        np.testing.assert_allclose(np.log(pace), -found.log_density(t), atol=1e-12)
+        slope = jax.jvp(found, (t,), (jnp.ones_like(t),))[1]
+        steep = jax.jvp(schedules.cosine, (u,), (jnp.ones_like(u),))[1]
+        np.testing.assert_allclose(slope, pace * steep, rtol=1e-10)
+        near = (found(t[:BINS] + 1e-6) - found(t[:BINS] - 1e-6)) / 2e-6
+        np.testing.assert_allclose(slope[:BINS], near, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_derivative_by_the_parameters():
+    with jax.enable_x64(True):
+        part, params = schedule()
+        t = jnp.linspace(0.0, 0.97, 50)
+        jacobian = jax.jacobian(lambda p: part.open(p).schedule.level(t))(params)["levels"]
+        for i in range(BINS):
+            up, down = (
+                part.open({"levels": params["levels"].at[i].add(e)}).schedule.level(t)
+                for e in (1e-6, -1e-6)
+            )
+            np.testing.assert_allclose(jacobian[:, i], (up - down) / 2e-6, atol=1e-8)
+
+
+def integral(process, cuts):
+    """∫ of the continuous bound's terms for x_0 = 0, all x_t enumerated; float64.
+
+    By Gauss and Legendre between each two `cuts`, which are times.
+    """
+    states, (nodes, weights) = len(process.kernel.prior), np.polynomial.legendre.leggauss(30)
+    start, width = cuts[:-1, None], np.diff(cuts)[:, None]
+    t, w = (start + width * (nodes + 1) / 2).ravel(), (width * weights / 2).ravel()
+    x_t = jnp.tile(jnp.arange(states), len(t))[:, None]
+    times, x = jnp.repeat(jnp.asarray(t), states), jnp.zeros_like(x_t)
+    q = categorical.gather(process.kernel.likelihood(x_t, 0 * times, times), x)[:, 0]
+    terms = bounds.rate(process.kernel, x, process.predict(x_t, times), x_t, times)[:, 0]
+    return float((np.repeat(w, states) * np.asarray(q * terms)).sum())
+
+
+def guess(x_t, u):
+    """A guess of two classes that depends on token and level: (B, L), (B,) -> (B, L, 2)."""
+    p = jax.nn.sigmoid(0.7 - 1.1 * x_t + 2 * u[:, None] * (1 - u[:, None]))
+    return jnp.stack([p, 1 - p], axis=-1)
+
+
+@pytest.mark.slow
+def test_the_mean_of_the_bound_does_not_depend_on_the_pace():
+    """If the network is told the level; one that is told the time is another network."""
+    with jax.enable_x64(True):
+        found = {"level": [], "time": []}
+        plain = Process(kernels.uniform(schedules.cosine, 2), lambda x_t, t, _=None: guess(x_t, t))
+        expected = integral(plain, np.linspace(0, 1, BINS + 1))
+        assert expected > 0.1
+        for seed in range(3):
+            part, params = schedule(seed)
+            kernel = part.open(params)
+
+            def told_level(x_t, t, rng=None, kernel=kernel):
+                return guess(x_t, learned_schedule.network_time(kernel, t))
+
+            def told_time(x_t, t, rng=None):
+                return guess(x_t, t)
+
+            for name, predict in (("level", told_level), ("time", told_time)):
+                found[name].append(integral(Process(kernel, predict), borders(part, params)))
+        np.testing.assert_allclose(found["level"], expected, rtol=1e-9)
+        assert np.ptp(found["time"]) > 0.01 * expected
+
+
+def test_network_time():
+    part, params = schedule()
+    t = jnp.array([0.2, 0.7])
+    kernel = part.open(params)
+    np.testing.assert_array_equal(
+        learned_schedule.network_time(kernel, t), kernel.schedule.level(t)
+    )
+    for kernel in (zoo.KERNELS["uniform-cosine"], zoo.KERNELS["walk"]):
+        assert learned_schedule.network_time(kernel, t) is t
+
+
+@pytest.mark.slow
+def test_no_level_is_left_out():
+    part, params = schedule()
+    heights = part.heights({"levels": params["levels"].at[3].set(-1e4)})
+    np.testing.assert_allclose(heights[3], part.floor / BINS, rtol=1e-6)
+    np.testing.assert_allclose(heights.sum(), 1, rtol=1e-6)
+    found = part.open({"levels": params["levels"].at[3].set(-1e4)}).schedule
+    t = jnp.linspace(0, 1, 1001)
+    slope = jax.jvp(found.level, (t,), (jnp.ones_like(t),))[1]
+    assert (slope > 0).all()
+    np.testing.assert_allclose(slope.max(), 1 / part.floor, rtol=1e-2)
+
+
+def test_a_schedule_that_has_collapsed_says_so():
+    part, params = schedule()
+    part.check(params)
+    collapsed = {"levels": jnp.zeros(BINS).at[2].set(9.0)}
+    with pytest.raises(ValueError, match=r"spends 99.0% of the time at levels 0.25-0.375, one of"):
+        part.check(collapsed)
+    assert "7 bins at the floor" in part.told(collapsed)
+    assert "0 bins at the floor" in part.told(params)
+    assert "% of the time at levels" in part.told(params)
+    with pytest.raises(ValueError, match="not finite"):
+        part.check({"levels": jnp.full(BINS, jnp.nan)})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda k: learned_schedule.LearnedSchedule(zoo.KERNELS["walk"]),
+            "pace of a kernels.Mixing",
+        ),
+        (
+            lambda k: learned_schedule.LearnedSchedule(zoo.KERNELS["uniform-tabulated"]),
+            "derivative in time; Table has none",
+        ),
+        (lambda k: learned_schedule.LearnedSchedule(k, bins=1), "at least 2 bins; got bins=1"),
+        (lambda k: learned_schedule.LearnedSchedule(k, floor=0.0), "got floor=0.0. Try 0.01"),
+        (lambda k: class_masking.PerClassMasking(1), "at least 2 classes"),
+        (lambda k: class_masking.PerClassMasking(3, power=0.0), "above 0; got 0.0"),
+        (lambda k: class_masking.PerClassMasking(3, epsilon=1.0), "below 1; got 1.0"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(zoo.KERNELS["uniform-cosine"])
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize(
+    "part",
+    [schedule()[0], class_masking.PerClassMasking(3, 2.0)],
+    ids=lambda part: type(part).__name__,
+)
+def test_they_can_be_described_and_composed_again(part):
+    arrays = {}
+    again = description.compose(description.describe(part, arrays), arrays)
+    assert type(again) is type(part)
+    params = part.init(jax.random.key(0))
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, again.init(jax.random.key(0)), params))
+    np.testing.assert_array_equal(again.prior, part.prior)
+    assert again.num_classes == part.num_classes
+    for s, t in GRID:
+        np.testing.assert_array_equal(
+            enumeration.matrix(again.open(params), s, t),
+            enumeration.matrix(part.open(params), s, t),
+        )
+
+
+MASKING = class_masking.ClassMasking(jnp.asarray(POWERS))
+
+
+def test_masking_by_hand():
+    for s, t in GRID:
+        stay = (1 - t ** POWERS.astype(float)) / (1 - s ** POWERS.astype(float))
+        stay = np.maximum(stay, 0)
+        expected = np.block([[np.diag(stay), 1 - stay[:, None]], [np.zeros(3), 1]])
+        found = enumeration.matrix(MASKING, s, t)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+        every = jnp.arange(4)[None]
+        columns = MASKING.likelihood(every, jnp.array([s]), jnp.array([t]))[0]
+        np.testing.assert_allclose(np.asarray(columns).T, found, rtol=1e-6)
+    np.testing.assert_array_equal(enumeration.matrix(MASKING, 0.0, 0.0), np.eye(4))
+    end = enumeration.matrix(MASKING, 0.0, 1.0)
+    np.testing.assert_allclose(end[:3, :3].diagonal(), np.exp(-30), rtol=1e-4)
+    np.testing.assert_allclose(end, np.tile(MASKING.prior, (4, 1)), atol=1e-12)
+
+
+def test_masking_keeps_one_minus_alpha_where_it_is_small():
+    t = jnp.array([1e-6])
+    masked = enumeration.matrix(MASKING, 0.0, 1e-6)[:3, 3]
+    np.testing.assert_allclose(masked, 1e-6 ** POWERS.astype(float), rtol=1e-5)
+    assert MASKING.log_alpha(0 * t).tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_masking_starts_with_one_power_for_all_classes():
+    for power in (1.0, 2.5):
+        part = class_masking.PerClassMasking(3, power)
+        opened = part.open(part.init(jax.random.key(0)))
+        np.testing.assert_allclose(opened.powers, power, rtol=1e-6)
+        plain = kernels.absorbing(schedules.polynomial(power), 3)
+        for s, t in GRID:
+            np.testing.assert_allclose(
+                enumeration.matrix(opened, s, t), enumeration.matrix(plain, s, t), rtol=1e-5
+            )
+
+
+@pytest.mark.slow
+def test_what_is_left_at_the_end_is_in_the_prior():
+    """So that its KL is finite, ε log K a token; without ε there is none."""
+    x = jnp.array([[0, 1, 2, 2], [1, 1, 1, 0]])
+    left = class_masking.ClassMasking(MASKING.powers, epsilon=0.1)
+    np.testing.assert_allclose(np.sum(left.prior), 1, rtol=1e-6)
+    np.testing.assert_allclose(enumeration.matrix(left, 0.0, 1.0)[0], [0.1, 0, 0, 0.9], rtol=1e-5)
+    np.testing.assert_allclose(bounds.prior_kl(left, x), 4 * 0.1 * np.log(3), rtol=1e-5)
+    np.testing.assert_allclose(bounds.prior_kl(MASKING, x), 0, atol=1e-10)
+
+
+@pytest.mark.slow
+def test_nothing_breaks_at_the_ends_of_time():
+    """Powers below 1 have no slope at t = 0, where nothing is masked anyway."""
+
+    def sums(powers):
+        kernel, t = class_masking.ClassMasking(powers), jnp.array([0.0, 0.0, 1.0, 1.0])
+        x_t, x = jnp.array([[0], [3], [1], [3]]), jnp.array([[0], [2], [1], [2]])
+        p_0 = jnp.broadcast_to(jnp.array([0.2, 0.3, 0.5, 0.0]), (4, 1, 4))
+        terms = bounds.rate(kernel, x, p_0, x_t, t)
+        return terms.sum() + kernel.likelihood(x_t, 0 * t, t).sum()
+
+    value, gradient = jax.jit(jax.value_and_grad(sums))(MASKING.powers)
+    assert jnp.isfinite(value)
+    assert jnp.isfinite(gradient).all()
+
+
+def test_the_reverse_law_from_a_mask():
+    """Class i with μ_i (α_s,i - α_t,i) / (1 - α_t,i), μ = p(x_0 | mask); else it stays a mask."""
+    guess, mask = np.array([0.2, 0.3, 0.5, 0.0]), jnp.array([[3]])
+    for s, t in [(0.0, 0.4), (0.3, 0.7), (0.9, 1.0)]:
+        found = kernels.posterior(
+            MASKING, jnp.asarray(guess)[None, None], mask, jnp.array([s]), jnp.array([t])
+        )[0, 0]
+        alpha_s, alpha_t = (1 - v ** POWERS.astype(float) for v in (s, t))
+        mu = guess[:3] * (1 - alpha_t) / (guess[:3] * (1 - alpha_t)).sum()
+        reveal = mu * (alpha_s - alpha_t) / (1 - alpha_t)
+        np.testing.assert_allclose(found, np.append(reveal, 1 - reveal.sum()), atol=1e-6)
+    clean = kernels.posterior(
+        MASKING, jnp.asarray(guess)[None, None], mask - 2, jnp.array([0.3]), jnp.array([0.7])
+    )
+    np.testing.assert_allclose(clean[0, 0], [0, 1, 0, 0], atol=1e-7)
+
+
+class GenMD4:
+    """Numbers of the authors' code: tokens (B, L), probabilities of data (B, L, K), float64."""
+
+    def __init__(self, states):
+        self.states, self.t = states, jnp.asarray(GOLDEN["gen_t"])
+        self.part = class_masking.PerClassMasking(int(states[1:]), epsilon=1e-4)
+        self.params = {"powers": self["gen_w"]}
+
+    def __getitem__(self, name):
+        return jnp.asarray(GOLDEN[f"{self.states}_{name}"])
+
+    def guess(self, kernel, logits):
+        """The guess r without the own token, of which their μ is the posterior: (B, L, K + 1)."""
+        mu = jax.nn.softmax(logits)
+        masked = -jnp.expm1(kernel.log_alpha(self.t))[:, None]
+        r = categorical.normalize(mu / masked)
+        return jnp.concatenate([r, jnp.zeros_like(r[..., :1])], axis=-1)
+
+
+@pytest.fixture(params=["K5", pytest.param("K27", marks=pytest.mark.slow)])
+def golden(request):
+    with jax.enable_x64(True):
+        yield GenMD4(request.param)
+
+
+@pytest.mark.slow
+def test_golden_chances_to_stay(golden):
+    kernel = golden.part.open(golden.params)
+    np.testing.assert_allclose(kernel.powers, golden["gen_power"], rtol=1e-12)
+    np.testing.assert_allclose(
+        jnp.exp(kernel.log_alpha(golden.t)), golden["gen_alpha"], rtol=1e-11
+    )
+    keep = categorical.gather(jnp.exp(kernel.log_alpha(golden.t))[:, None], golden["x0"])
+    np.testing.assert_allclose(keep, golden["gen_keep_prob"], rtol=1e-11)
+
+
+@pytest.mark.parametrize("epsilon", [1e-4, 0.0])
+@pytest.mark.slow
+def test_golden_losses(golden, epsilon):
+    """By the general rate; they do not depend on ε, whose factor cancels."""
+    kernel, x = class_masking.ClassMasking(golden["gen_power"], epsilon), golden["x0"]
+    for tokens, logits, loss in (("zt", "logits", 1), ("gen_zt2", "gen_logits2", 2)):
+        p_0, x_t = golden.guess(kernel, golden[logits]), golden[tokens]
+        mu = kernels.denoising_posterior(kernel, p_0, x_t, golden.t).law[..., :-1]
+        masked = x_t == kernel.num_classes
+        np.testing.assert_allclose(mu[masked], jax.nn.softmax(golden[logits])[masked], rtol=1e-9)
+        terms = categorical.sum_event(bounds.rate(kernel, x, p_0, x_t, golden.t))
+        np.testing.assert_allclose(terms, golden[f"gen_loss{loss}"], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_rate_is_the_closed_form():
+    """(1/t) (Σ_i w_i μ_i - w_x (1 + log μ_x)) of every masked token, for all x, in float32."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(3), (50, 3))
+    t, x = rng.random(50).astype(np.float32), np.tile(np.arange(3), (50, 1))
+    p_0 = jnp.asarray(np.append(p, np.zeros((50, 3, 1)), axis=-1), jnp.float32)
+    found = bounds.rate(MASKING, jnp.asarray(x), p_0, jnp.full((50, 3), 3), jnp.asarray(t))
+    powers = POWERS.astype(float)
+    mu = p * (t[:, None] ** powers)[:, None]
+    mu /= mu.sum(axis=-1, keepdims=True)
+    own = np.take_along_axis(mu, x[..., None], axis=-1)[..., 0]
+    expected = ((powers * mu).sum(axis=-1) - powers[x] * (1 + np.log(own))) / t[:, None]
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-5 * expected.max())
+    unmasked = bounds.rate(MASKING, jnp.asarray(x), p_0, jnp.asarray(x), jnp.asarray(t))
+    np.testing.assert_allclose(unmasked, 0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_many_steps_approach_the_rate():
+    steps = 2000
+    p_0, x = jnp.array([[[0.2, 0.3, 0.5, 0.0]]] * 3), jnp.arange(3)[:, None]
+    for i in (400, 1500):
+        s, t = jnp.full(3, (i - 1) / steps), jnp.full(3, i / steps)
+        terms = steps * bounds.discrete(MASKING, x, p_0, jnp.full_like(x, 3), s, t)
+        rate = bounds.rate(MASKING, x, p_0, jnp.full_like(x, 3), t)
+        np.testing.assert_allclose(terms, rate, rtol=0.01)
+
+
+def test_a_power_that_runs_away_says_so():
+    part = class_masking.PerClassMasking(3)
+    part.check(part.init(jax.random.key(0)))
+    assert "0.0486 (class 1, masked first) to 1.31" in part.told(
+        {"powers": jnp.array([1.0, -3.0, 0.5])}
+    )
+    for number in (-3.0, 25.0, jnp.nan):
+        with pytest.raises(ValueError, match="that of class 1 is"):
+            part.check({"powers": jnp.array([1.0, number, 0.5])})

@@ -1,0 +1,486 @@
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.exact import certificates
+from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.samplers import base
+from tests import enumeration, zoo
+from tests.variants import quick
+
+DRAWS = 20_000
+GRIDS = {
+    "training": [1.0, 0.8, 0.6, 0.4, 0.2, 0.0],
+    "one step": [1.0, 0.0],
+    "uneven": [1.0, 0.5, 0.1, 0.0],
+}
+
+
+def test_grid_descends_from_one_to_zero():
+    np.testing.assert_array_equal(samplers.grid(4), [1, 0.75, 0.5, 0.25, 0])
+    times = np.asarray(samplers.grid(4000))
+    assert len(times) == 4001
+    np.testing.assert_allclose(times, np.arange(4000, -1, -1) / 4000, rtol=2e-7)
+
+
+@pytest.fixture(scope="module", params=["uniform-cosine", "absorbing-linear", "walk"])
+def walk(request):
+    """A model, its parameters, and its sampler on any grid: (rng, x, times) -> x."""
+    model = zoo.diffusion(request.param, "table", 5)
+    params = zoo.parameters(model)
+
+    @jax.jit
+    def ancestral(rng, x, times):
+        return samplers.Ancestral()(model.open(params), rng, x, times)
+
+    return model, params, ancestral
+
+
+def noise(model, rng):
+    return kernels.draw_prior(model.kernel, rng, (DRAWS, zoo.LENGTH))
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("grid", quick(GRIDS, "uneven"))
+def test_follows_the_law_of_the_chain(walk, grid):
+    model, params, ancestral = walk
+    start = noise(model, jax.random.key(0))
+    x = ancestral(jax.random.key(1), start, jnp.array(GRIDS[grid]))
+    assert x.dtype == jnp.int32
+    law = enumeration.prior(model, params, zoo.LENGTH)
+    law = enumeration.chain(model, params, law, GRIDS[grid], zoo.LENGTH)
+    enumeration.assert_drawn_from(enumeration.number(x, 3), law)
+
+
+@pytest.mark.few(1)
+def test_starts_where_it_is_put(walk):
+    """From one given state at t = 0.6 to t = 0.2: infilling and chains walk parts of the way."""
+    model, params, ancestral = walk
+    x = jnp.full((DRAWS, zoo.LENGTH), 2, jnp.int32)
+    place = int(enumeration.number(x[:1], 3)[0])
+    x = ancestral(jax.random.key(2), x, jnp.array([0.6, 0.4, 0.2]))
+    start = np.eye(9)[place]
+    law = enumeration.chain(model, params, start, [0.6, 0.4, 0.2], zoo.LENGTH)
+    enumeration.assert_drawn_from(enumeration.number(x, 3), law)
+
+
+def test_parts_compose(walk):
+    model, params, ancestral = walk
+    x = noise(model, jax.random.key(3))
+    half = ancestral(jax.random.key(4), x, jnp.array([1.0, 0.8, 0.4]))
+    x = ancestral(jax.random.key(5), half, jnp.array([0.4, 0.2, 0.0]))
+    law = enumeration.prior(model, params, zoo.LENGTH)
+    law = enumeration.chain(model, params, law, [1.0, 0.8, 0.4, 0.2, 0.0], zoo.LENGTH)
+    enumeration.assert_drawn_from(enumeration.number(x, 3), law)
+
+
+def test_no_step_changes_nothing(walk):
+    _, _, ancestral = walk
+    x = jnp.array([[0, 1], [2, 0]])
+    np.testing.assert_array_equal(ancestral(jax.random.key(0), x, jnp.array([0.5])), x)
+
+
+def test_noise_is_the_prior(walk):
+    model, params, _ = walk
+    x = noise(model, jax.random.key(6))
+    enumeration.assert_drawn_from(
+        enumeration.number(x, 3), enumeration.prior(model, params, zoo.LENGTH)
+    )
+
+
+KERNELS = {
+    "uniform": kernels.uniform(schedules.cosine, 3),
+    "augmented": kernels.AugmentedUniform(schedules.cosine, 3),
+    "absorbing": kernels.absorbing(schedules.linear, 3),
+    "masks_and_uniform": kernels.masks_and_uniform(3, 0.2),
+    "round": kernels.Generator(zoo.ROUND, schedules.linear),
+    "gaussian": zoo.KERNELS["table-gaussian"],
+}
+QUICK = ("ancestral", "ancestral-corrected", "tau_leaping", "predictor_corrector-cap", "dndm")
+QUICK += ("first_hitting", "confidence-entropy", "entropy_bound-loose")
+HAS_ALPHA = ("uniform", "absorbing")
+
+
+def pairs():
+    """Each sampler with each kernel that it is for; some on masks are quick.
+
+    The other pairs are slow tests.
+    """
+    for name, sampler in zoo.SAMPLERS.items():
+        for kind, kernel in KERNELS.items():
+            needs_alpha = name.startswith("predictor_corrector-")
+            if sampler.admits(kernel) and (kind in HAS_ALPHA or not needs_alpha):
+                marks = () if kind == "absorbing" and name in QUICK else pytest.mark.slow
+                yield pytest.param(sampler, kernel, id=f"{name}-{kind}", marks=marks)
+
+
+@functools.cache
+def certified(kernel):
+    """The process of the exact guess."""
+    return certificates.exact(kernel, certificates.correlated())
+
+
+def draw(sampler, kernel, seed=0):
+    """What a sampler draws, as numbers of sequences."""
+    process = certified(kernel)
+
+    @jax.jit
+    def run(rng):
+        rng_noise, rng = jax.random.split(rng)
+        x = kernels.draw_prior(kernel, rng_noise, (DRAWS, 2))
+        return sampler(process, rng, x, sampler.times(None))
+
+    x = run(jax.random.key(seed))
+    assert x.dtype == jnp.int32
+    return x
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
+def test_draws_follow_the_enumerated_law(sampler, kernel):
+    x = draw(sampler, kernel)
+    law = certificates.law(sampler, certified(kernel), 2, None)
+    assert (np.asarray(x) < 3).mean() > 0.999  # but for what a step of noise may leave
+    kept = np.asarray(x)[(np.asarray(x) < 3).all(axis=1)]
+    enumeration.assert_drawn_from(enumeration.number(kept, 3), law.ravel())
+
+
+EXACT = ("first_hitting", "confidence", "confidence-random", "confidence-left", "entropy_bound")
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("length", [2, 3])
+def test_exact_samplers_have_the_law_of_the_data(name, length):
+    data = np.random.default_rng(0).dirichlet(np.full(3**length, 0.3)).reshape((3,) * length)
+    with jax.enable_x64(True):
+        process = certificates.exact(KERNELS["absorbing"], data)
+        found = certificates.law(zoo.SAMPLERS[name], process, length, None)
+    assert certificates.distance(found, data) < 1e-6
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
+@pytest.mark.parametrize(
+    "kind",
+    quick(
+        ["uniform", "augmented", "absorbing", "masks_and_uniform", "round"], "uniform", "augmented"
+    ),
+)
+def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
+    data = certificates.correlated()
+    with jax.enable_x64(True):
+        process = certified.__wrapped__(KERNELS[kind])
+        far, near = (
+            certificates.distance(
+                certificates.law(
+                    dataclasses.replace(zoo.SAMPLERS[name], steps=n), process, 2, None
+                ),
+                data,
+            )
+            for n in (16, 64)
+        )
+    assert near < far / 3 < 0.1
+
+
+def test_first_hitting_leaves_the_masks_that_the_process_has():
+    """Every token by itself is still a mask with 1 - α_end of 1 - α_begin, whatever the guess."""
+    kernel, length = kernels.absorbing(schedules.polynomial(2.0), 3), 3
+    process = blind(kernel, [0.5, 0.2, 0.3, 0.0])
+    noise = jnp.full((DRAWS, length), 3)
+    walk = jax.jit(functools.partial(samplers.FirstHitting(), process))
+    masked = np.asarray(walk(jax.random.key(0), noise, jnp.array([0.7, 0.3]))) == 3
+    left = (0.3 / 0.7) ** 2  # 1 - α = t²
+    every = enumeration.sequences(2, length)
+    law = np.where(every, left, 1 - left).prod(axis=1)
+    enumeration.assert_drawn_from(enumeration.number(masked, 2), law)
+
+
+def blind(kernel, guess):
+    """The process of one guess (K,), whatever is seen."""
+    guess = jnp.asarray(guess, jnp.float32)
+    predict = lambda x_t, t, rng=None: jnp.broadcast_to(guess, (*x_t.shape, len(guess)))  # noqa: E731
+    return Process(kernel, predict)
+
+
+def test_greedy_is_for_the_last_step_alone():
+    """Half of the masks go in the first of two steps, by chance; the others become class 0."""
+    process = blind(KERNELS["absorbing"], [0.5, 0.2, 0.3, 0.0])
+    walk = jax.jit(functools.partial(samplers.Ancestral(steps=2, greedy=True), process))
+    x = walk(jax.random.key(0), jnp.full((DRAWS, 2), 3), jnp.array([1.0, 0.5, 0.0]))
+    enumeration.assert_drawn_from(x, [0.75, 0.1, 0.15])
+
+
+def test_each_correction_draws_one_token_anew_at_a_place_of_its_own():
+    """After two of them two places of four have changed, or one in one of four rows."""
+    process = blind(KERNELS["uniform"], [0.5, 0.5, 0.0])
+    x, zero = jnp.full((DRAWS, 4), 2), jnp.zeros(DRAWS)
+    settle = jax.jit(functools.partial(samplers.Ancestral(corrections=2).settled, process))
+    found = np.asarray(settle(jax.random.key(0), process.predict(x, zero), x, x, zero, zero))
+    enumeration.assert_drawn_from((found != 2).sum(axis=1), [0, 1 / 4, 3 / 4])
+    for place in range(4):
+        enumeration.assert_drawn_from(found[:, place], [7 / 32, 7 / 32, 9 / 16])
+
+
+SURE = [[0.25, 0.25, 0.25, 0.25], [0.6, 0.2, 0.2, 0], [0.58, 0.14, 0.14, 0.14], [0.55, 0.45, 0, 0]]
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize(
+    ("by", "first"), [("left", 0), ("probability", 1), ("margin", 2), ("entropy", 3)]
+)
+def test_the_surest_token_goes_first(by, first):
+    """Of four tokens, of which each is that by one measure; and of those masked only."""
+    p_0, masked = jnp.array([SURE, SURE]), jnp.ones((2, 4), bool).at[1, first].set(False)
+    sampler = samplers.Confidence(steps=3, by=by)
+    assert sampler.count(4) == 2  # so that three calls are enough
+    chosen = np.asarray(sampler.chosen(jax.random.key(0), p_0, masked, jnp.full(2, 1)))
+    np.testing.assert_array_equal(chosen[0], np.arange(4) == first)
+    assert chosen[1].sum() == 1
+    assert not chosen[1, first]
+
+
+@pytest.mark.parametrize(
+    ("gamma", "chosen"), [(0.0, [3]), (0.68, [3]), (0.7, [3, 1]), (1.7, [3, 1, 2]), (9, range(4))]
+)
+def test_entropies_but_for_the_largest_sum_to_gamma(gamma, chosen):
+    """They are 1.39, 0.95, 1.14 and 0.69: tokens are taken from the least on."""
+    sampler = samplers.EntropyBound(gamma=gamma)
+    masked, most = jnp.ones((1, 4), bool), jnp.full(1, 4)
+    found = sampler.chosen(jax.random.key(0), jnp.array([SURE]), masked, most)
+    np.testing.assert_array_equal(np.flatnonzero(found[0]), np.sort(chosen))
+
+
+@pytest.mark.parametrize(
+    ("kind", "eta", "share"),
+    [("constant", 0.3, 0.3), ("cap", 0.3, 1.5), ("cap", 0.7, 2.0), ("rescale", 0.5, 1.0)],
+)
+def test_what_is_made_noise_by_hand(kind, eta, share):
+    """σ / (1 - α_s) with α_s = 0.8, α_t = 0.5: σ_max = 0.2 / 0.5; at most 1 without masks."""
+    sampler = samplers.PredictorCorrector(kind=kind, eta=eta)
+    s, t = jnp.array([0.2]), jnp.array([0.5])
+    np.testing.assert_allclose(sampler.share(KERNELS["absorbing"], s, t), share, rtol=1e-5)
+    uniform = kernels.uniform(schedules.linear, 3)
+    np.testing.assert_allclose(sampler.share(uniform, s, t), min(share, 1.0), rtol=1e-5)
+    loop = samplers.PredictorCorrector(kind="loop", eta=eta)
+    np.testing.assert_allclose(loop.share(uniform, s, t), 0)
+    np.testing.assert_allclose(loop.share(uniform, t, t), min(1, eta / 0.5), rtol=1e-5)
+
+
+def test_steps_by_rates_take_those_of_their_middle():
+    """Masks at α = 1 - t go at the rate 1 / t; in the last step all of them, by the guess."""
+    kernel, guess = KERNELS["absorbing"], jnp.array([[[0.5, 0.2, 0.3, 0.0]]])
+    process, x, t = blind(kernel, guess[0, 0]), jnp.full((2, 1), 3), jnp.full(2, 0.5)
+    chance = 0.2 / 0.4  # from 0.5 to 0.3
+    for sampler, moves in (
+        (samplers.Euler(), chance),
+        (samplers.TauLeaping(), chance * np.exp(-chance)),
+    ):
+        law = jax.jit(functools.partial(sampler.law, process))
+        middle, last = np.asarray(law(guess, x, jnp.array([0.3, 0.0]), t))[:, 0]
+        expected = moves * guess[0, 0] + (1 - moves) * np.eye(4)[3]
+        np.testing.assert_allclose(middle, expected, rtol=1e-4)
+        np.testing.assert_allclose(last, guess[0, 0], rtol=1e-5)
+
+
+def test_remasking_takes_back_the_least_sure_first():
+    """In proportion to exp(-ψ), η σ_max = 0.5 (1 - α_s) / α_t of the revealed ones in all."""
+    process = blind(KERNELS["absorbing"], [0.5, 0.2, 0.3, 0.0])
+    sampler, x, sure = (
+        samplers.Remasking(eta=0.5),
+        jnp.array([[0, 1, 3]]),
+        jnp.array([0.2, 0.9, 0]),
+    )
+
+    @jax.jit
+    def law(s, t):
+        return sampler.law(process, sampler.guess(process, x, t), x, s, t, sure[None])
+
+    found = np.asarray(law(jnp.array([0.2]), jnp.array([0.7])))[0]
+    back = 0.5 * 0.2 / 0.3 * np.exp([-0.2, -0.9]) / np.exp([-0.2, -0.9]).sum()
+    np.testing.assert_allclose(found[:2, 3], back, rtol=1e-5)
+    np.testing.assert_allclose([found[0, 0], found[1, 1]], 1 - back, rtol=1e-5)
+    np.testing.assert_allclose(found[2], [*(5 / 7 * np.array([0.5, 0.2, 0.3])), 2 / 7], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_correction_at_the_end_mends_most_of_it():
+    data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
+    with jax.enable_x64(True):
+        process = certificates.exact(KERNELS["uniform"], data)
+        plain, mended = (
+            certificates.distance(
+                certificates.law(samplers.Ancestral(steps=8, corrections=n), process, 3, None),
+                data,
+            )
+            for n in (0, 3)
+        )
+    assert mended < plain / 10
+
+
+@pytest.mark.slow
+def test_dndm_is_exact_for_masks_and_biased_for_uniform_noise():
+    data = certificates.correlated()
+    with jax.enable_x64(True):
+        found = {
+            kind: certificates.distance(
+                certificates.law(samplers.DNDM(), certified.__wrapped__(kernel), 2, None), data
+            )
+            for kind, kernel in KERNELS.items()
+            if kind in HAS_ALPHA
+        }
+    assert found["absorbing"] < 1e-6
+    assert found["uniform"] == pytest.approx(0.0988, abs=1e-3)  # as its docstring says
+
+
+@pytest.mark.slow
+def test_remasking_nears_the_data_slowly_and_without_eta_is_ancestral():
+    data = certificates.correlated()
+
+    def far(sampler):
+        law = certificates.law(sampler, process, 2, None)
+        return certificates.distance(law, data)
+
+    with jax.enable_x64(True):
+        process = certified.__wrapped__(KERNELS["absorbing"])
+        found = [far(samplers.Remasking(steps=n)) for n in (16, 64)]
+        none = far(samplers.Remasking(steps=16, eta=0.0))
+        assert none == pytest.approx(far(samplers.Ancestral(steps=16)), rel=1e-6)
+    np.testing.assert_allclose(found, [0.0613, 0.0302], atol=1e-3)  # as its docstring says
+
+
+@pytest.mark.parametrize(("s", "most"), [(0.2, 2 / 3), (0.0, 0.0), (0.65, 1.0)])
+@pytest.mark.slow
+def test_remasking_takes_back_those_of_small_probability(s, most):
+    """η σ_max tokens of each row on average, in proportion to exp(-ψ); those given stay."""
+    process, t = certified(KERNELS["absorbing"]), jnp.full(3, 0.7)
+    x = jnp.array([[0, 1], [2, 3], [1, 1]])  # 3 is the mask
+    process = dataclasses.replace(process, given=jnp.array([[-1, -1], [-1, -1], [1, -1]]))
+    sampler = samplers.Remasking(eta=0.5)
+    p_0, sure = sampler.guess(process, x, t), jnp.array([[0.2, 0.9], [0.5, 0.1], [0.3, 0.3]])
+    law = sampler.law(process, p_0, x, jnp.full(3, s), t, sure)
+    np.testing.assert_allclose(law.sum(axis=-1), 1, rtol=1e-6)
+    back = np.where(x < 3, law[..., 3], 0.0)
+    np.testing.assert_allclose(back.sum(axis=1), 0.5 * most, rtol=1e-5, atol=1e-12)
+    assert back[2, 0] == 0
+    np.testing.assert_allclose(back[0, 0], back[0, 1] * np.exp(0.7), rtol=1e-5)
+    plain = samplers.Ancestral().law(process, p_0, x, jnp.full(3, s), t)
+    np.testing.assert_allclose(law[1, 1], plain[1, 1], rtol=1e-6)
+
+
+class Telling(samplers.Remasking):
+    """Reveals class 2 or 3 of ten, masks the second token again, and then shows ψ as a class."""
+
+    def law(self, process, p_0, x_t, s, t, sure):
+        revealed = jnp.array([[2, 3]])
+        shown = jnp.round(10 * sure).astype(jnp.int32)
+        after = {0.75: revealed, 0.5: revealed.at[0, 1].set(10), 0.25: jnp.array([[5, 4]])}
+        now = sum(jnp.where(s[0] == at, x, 0) for at, x in (after | {0.0: shown}).items())
+        return jax.nn.one_hot(now, 11)
+
+
+def test_remasking_remembers_the_probability_at_which_a_token_was_revealed():
+    """The first by what it was at first, though it became another; the second anew."""
+    guess = jnp.array([[0, 0, 0.3, 0.7, 0, 0], [0, 0, 0, 0.2, 0.8, 0]])
+    guess = jnp.pad(guess, ((0, 0), (0, 5)))[None]
+    process = Process(kernels.absorbing(schedules.linear, 10), lambda x_t, t, rng=None: guess)
+    x = jnp.full((1, 2), 10)
+    found = Telling()(process, jax.random.key(0), x, samplers.grid(4))
+    np.testing.assert_array_equal(found, [[3, 8]])
+    found = Telling()(process, jax.random.key(0), jnp.array([[7, 10]]), samplers.grid(4)[2:])
+    np.testing.assert_array_equal(found, [[10, 8]])  # of the first nothing is known: 1
+
+
+@pytest.mark.slow
+def test_remasking_leaves_more_masks_than_the_process_has():
+    """By enumeration over all x_t of the process, equally sure: the mean of every token."""
+    kernel, t, s = KERNELS["absorbing"], 0.6, 0.4
+    process, every = certified(kernel), enumeration.sequences(4, 2)
+    data, pairs = certificates.correlated().ravel(), enumeration.sequences(3, 2)
+    q = enumeration.matrix(kernel, 0.0, t)[pairs[:, None], every].prod(axis=-1)
+    law_t, times = data @ q, [jnp.full(len(every), u) for u in (s, t)]
+    for eta, more in ((0.0, 0.0), (1.0, 1.0)):
+        sampler = samplers.Remasking(eta=eta)
+        p_0 = sampler.guess(process, jnp.asarray(every), times[1])
+        law = sampler.law(process, p_0, jnp.asarray(every), *times, jnp.ones(every.shape))
+        masks = law_t @ np.asarray(law)[..., 3]
+        any_left = 1 - t**2  # the chance that a token is revealed, of which one goes back
+        np.testing.assert_allclose(masks.sum() - 2 * s, more * any_left, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_sharpened_guesses():
+    p = jnp.array([0.5, 0.3, 0.15, 0.05, 0.0])
+    np.testing.assert_allclose(
+        base.tempered(p, 0.5, 1.0), np.array([25, 9, 2.25, 0.25, 0]) / 36.5, rtol=1e-5
+    )
+    np.testing.assert_allclose(base.tempered(p, 1.0, 0.79), [0.625, 0.375, 0, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(
+        base.tempered(p, 1.0, 0.81), np.array([50, 30, 15, 0, 0]) / 95, rtol=1e-5
+    )
+    np.testing.assert_allclose(base.tempered(p, 0.01, 1.0), [1, 0, 0, 0, 0], atol=1e-6)
+
+
+def test_a_loop_stays_in_the_midst():
+    loop = samplers.PredictorCorrector(kind="loop", steps=8)
+    times = np.asarray(loop.times(None))
+    assert len(times) == 9
+    np.testing.assert_allclose(times, [1, 0.75, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25, 0])
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: samplers.Ancestral(temperature=0.0), "temperature must be above 0; got"),
+        (lambda: samplers.Confidence(temperature=-1.0), "temperature must be above 0; got"),
+        (lambda: samplers.DNDM(top_p=0.0), r"top_p must be in \(0, 1\]; got top_p=0"),
+        (lambda: samplers.Euler(top_p=1.1), r"top_p must be in \(0, 1\]; got top_p=1.1"),
+        (lambda: samplers.Ancestral(spacing="sine"), "one of uniform, cosine; got spacing=sine"),
+        (lambda: samplers.Confidence(by="luck"), "one of probability, .*; got by=luck"),
+        (lambda: samplers.PredictorCorrector(kind="flat"), "one of constant, .*; got kind=flat"),
+        (lambda: samplers.PredictorCorrector(eta=1.5), r"eta must be in \[0, 1\]"),
+        (lambda: samplers.Remasking(eta=-0.1), r"eta must be in \[0, 1\]; got eta=-0.1"),
+        (lambda: samplers.EntropyBound(gamma=-1.0), "gamma must be at least 0"),
+        (lambda: samplers.TauLeaping(steps=0), "steps must be at least 1"),
+        (lambda: samplers.Ancestral(corrections=-1), "corrections must be at least 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+
+
+def test_a_sampler_that_the_kernel_does_not_admit_names_those_that_it_does():
+    model = zoo.diffusion("uniform-cosine", "table", 5)
+    params = zoo.parameters(model)
+    for call in (
+        lambda sampler: model.sample(params, jax.random.key(0), (1, 2), sampler=sampler),
+        lambda sampler: list(model.walk(params, jax.random.key(0), (1, 2), sampler=sampler)),
+    ):
+        with pytest.raises(ValueError, match=r"first_hitting is not for .* are ancestral, tau_"):
+            call(samplers.FirstHitting())
+        with pytest.raises(ValueError, match=r"remasking is not for .* are ancestral, tau_"):
+            call(samplers.Remasking())
+    walk, cap = zoo.diffusion("walk", "table", 5), zoo.SAMPLERS["predictor_corrector-cap"]
+    with pytest.raises(ValueError, match="kind=cap is for .* α"):
+        walk.sample(params, jax.random.key(0), (1, 2), sampler=cap)
+    masks = zoo.diffusion("absorbing-linear", "table", 5)
+    with pytest.raises(ValueError, match="first_hitting takes no steps: leave steps=4 out"):
+        masks.sample(params, jax.random.key(0), (1, 2), 4, samplers.FirstHitting())
+
+
+def test_a_model_offers_what_it_declares_first_and_then_the_librarys():
+    kernel = zoo.KERNELS["absorbing-linear"]
+    quick = samplers.Ancestral(steps=2)
+    model = models.Diffusion(kernel, zoo.Table(3), 5, samplers=(quick,))
+    assert model.samplers[0] is quick
+    names = [sampler.name for sampler in model.samplers]
+    assert len(names) == len(set(names)) == 9
+    assert [s.name for s in dataclasses.replace(model, steps=4).samplers] == names
+    assert model.samplers[2] == samplers.Euler(steps=2)  # as many as the first

@@ -1,0 +1,200 @@
+"""Exported folders: what was written comes back, and what is damaged or foreign is refused."""
+
+import dataclasses
+import hashlib
+import json
+
+import jax
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from amd_jax import models, networks, pretrained
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.exports import card, export_folder
+from amd_jax.facts import TextFacts
+from amd_jax.pages import figures
+
+FACTS = TextFacts(3, (6,), name="ab", alphabet="ab ", frequencies=(0.5, 0.25, 0.25))
+RUN = {
+    "experiment": "quickstart",
+    "step": 3,
+    "seconds": 121.0,
+    "config": {"num_steps": 5, "shape": (1, 2)},
+}
+RESULTS = [
+    {"what": "bits", "value": 1.5, "error": 0.25, "unit": "char", "split": "test"},
+    {"what": "restored", "value": None},
+]
+
+
+@pytest.fixture(scope="module")
+def parts():
+    kernel = kernels.uniform(schedules.cosine, 3)
+    model = models.Diffusion(kernel, networks.Hollow(3, width=8, blocks=1, join_width=8), steps=4)
+    params = jax.jit(model.init)(jax.random.key(0), np.zeros((1, 6), np.int32))
+    noise = jax.random.key(1)
+    shaken = jax.tree.map(lambda a: a + 0.1 * jax.random.normal(noise, a.shape), params)
+    return model, shaken, FACTS
+
+
+def write(place, parts, **options):
+    return export_folder.write(place, *parts, run=RUN, results=RESULTS, card="card", **options)
+
+
+@pytest.mark.slow
+def test_it_comes_back(tmp_path, parts):
+    model, params, facts = parts
+    size = write(tmp_path / "out", parts)
+    assert size == sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
+    found = export_folder.read(tmp_path / "out")
+    assert found.facts == facts
+    assert found.run == RUN
+    assert found.results == RESULTS
+    jax.tree.map(np.testing.assert_array_equal, found.params, params)
+    x = jax.jit(model.sample, static_argnums=2)(params, jax.random.key(2), (2, 6))
+    y = jax.jit(found.model.sample, static_argnums=2)(found.params, jax.random.key(2), (2, 6))
+    np.testing.assert_array_equal(x, y)
+    assert pretrained.load(tmp_path / "out")[2] == facts
+
+
+@pytest.mark.slow
+def test_halves_are_half_the_size_and_near(tmp_path, parts):
+    whole, half = (write(tmp_path / name, parts, half=name == "half") for name in ("full", "half"))
+    sizes = [(tmp_path / n / export_folder.WEIGHTS).stat().st_size for n in ("full", "half")]
+    assert 0.5 < sizes[1] / sizes[0] < 0.75, "the header and the prior stay as they are"
+    assert whole - half == sizes[0] - sizes[1]
+    found = pretrained.load(tmp_path / "half")[1]
+    for kept, given in zip(jax.tree.leaves(found), jax.tree.leaves(parts[1]), strict=True):
+        assert kept.dtype == given.dtype
+        np.testing.assert_allclose(kept, given, rtol=1e-3, atol=1e-6)
+        assert (kept != given).any()
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("number", [1e5, -1e5])
+def test_halves_refuse_what_they_cannot_hold(tmp_path, parts, number):
+    model, params, facts = parts
+    large = jax.tree.map(lambda a: a + number, params)
+    with pytest.raises(ValueError, match=r"below 65504; .* has 1e\+05. Export without --half"):
+        write(tmp_path, (model, large, facts), half=True)
+
+
+def test_facts_of_a_class_of_their_own_are_refused(tmp_path, parts):
+    @dataclasses.dataclass(frozen=True)
+    class Mine(TextFacts):
+        kind = "mine"
+
+    facts = Mine(**{f.name: getattr(FACTS, f.name) for f in dataclasses.fields(FACTS)})
+    with pytest.raises(ValueError, match=r"holds no code; its facts are .* Mine"):
+        write(tmp_path, (*parts[:2], facts))
+
+
+@pytest.mark.parametrize("name", [export_folder.WEIGHTS, export_folder.CONFIG])
+def test_a_flipped_byte_is_refused(tmp_path, parts, name):
+    write(tmp_path, parts)
+    content = bytearray((tmp_path / name).read_bytes())
+    for place in (0, len(content) // 2, len(content) - 1):
+        content[place] ^= 1
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=f"{name} has changed since it was written"):
+            export_folder.read(tmp_path)
+        content[place] ^= 1
+    (tmp_path / name).write_bytes(content)
+    assert export_folder.read(tmp_path).facts == FACTS
+
+
+@pytest.mark.parametrize(
+    "name", [export_folder.WEIGHTS, export_folder.CONFIG, export_folder.CHECKSUMS]
+)
+def test_a_missing_file_is_named(tmp_path, parts, name):
+    write(tmp_path, parts)
+    (tmp_path / name).unlink()
+    with pytest.raises(ValueError, match=name):
+        export_folder.read(tmp_path)
+
+
+def sealed(place, *, config=None, weights=None):
+    """A folder whose files were changed, with checksums that fit."""
+    old = json.loads((place / export_folder.CONFIG).read_text())
+    files = {
+        export_folder.CONFIG: json.dumps(config(old) if config else old).encode(),
+        export_folder.WEIGHTS: weights or (place / export_folder.WEIGHTS).read_bytes(),
+    }
+    for name, content in files.items():
+        (place / name).write_bytes(content)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    (place / export_folder.CHECKSUMS).write_text(json.dumps(sums))
+
+
+def wider(config):
+    config["model"]["fields"]["denoiser"]["fields"]["width"] = 16
+    return config
+
+
+def foreign(config):
+    config["model"]["fields"]["denoiser"] = {"part": "os.system", "fields": {}}
+    return config
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (wider, "its tensors are not those of the model: .*kernel"),
+        (foreign, "has none called os.system"),
+        (lambda c: {**c, "format": 2}, "it has the format 2; this one reads 1 and older"),
+        (lambda c: {**c, "model": 3}, "its model must be of the kind dict"),
+        (lambda c: {**c, "model": "text"}, "its model must be of the kind dict"),
+        (lambda c: {**c, "model": {}}, "A description has"),
+        (lambda c: {**c, "model": {"items": {}}}, "holds no model"),
+        (lambda c: {**c, "facts": {"kind": "soup"}}, "of the kind"),
+        (lambda c: {**c, "facts": {"kind": "text", "num_classes": "x"}}, "facts"),
+        (lambda c: {**c, "run": {"step": 3}}, "its run must tell config and step"),
+        (lambda c: [c], "it holds no object"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused(tmp_path, parts, config, said):
+    write(tmp_path, parts)
+    sealed(tmp_path, config=config)
+    with pytest.raises(ValueError, match=said) as found:
+        export_folder.read(tmp_path)
+    assert str(found.value).startswith(f"{tmp_path} does not fit this version")
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        b"not safetensors",
+        b"\xff" * 64,
+        safetensors.numpy.save({"params/other": np.zeros(3, np.float32)}),
+        safetensors.numpy.save({"model.kernel.prior": np.zeros((2, 2), np.float32)}),
+    ],
+)
+def test_foreign_weights_are_refused(tmp_path, parts, weights):
+    write(tmp_path, parts)
+    sealed(tmp_path, weights=weights)
+    with pytest.raises(ValueError, match="does not fit this version"):
+        export_folder.read(tmp_path)
+
+
+def test_names_and_folders(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no exported model: checksums.json is missing"):
+        pretrained.load(tmp_path)
+    with pytest.raises(ValueError, match=r"Weights are called .*; got 'no_such'"):
+        pretrained.load("no_such")
+    with pytest.raises(ValueError, match="holds no exported model"):
+        pretrained.load("runs/nowhere/export")
+
+
+def test_the_card_tells_steps_figures_and_samples(parts):
+    rows = [figures.row(figure) for figure in RESULTS]
+    found = card.text("mine", *parts, run=RUN, figures=rows, samples="    a b a")
+    assert found.startswith("---\nlibrary_name: amd_jax\n")
+    assert "3 steps of quickstart, in 2 minutes, **unfinished: 5 steps were asked for**" in found
+    assert "| bits per char (bound) | 1.500 ± 0.250 | test |" in found
+    assert "| wrong tokens that a correction restored | – |" in found
+    assert 'load("mine")' in found
+    assert "(4, 6)" in found
+    assert "    a b a\n" in found
+    done = {**RUN, "step": 5}
+    assert "unfinished" not in card.text("x", *parts, run=done, figures=[], samples="")
