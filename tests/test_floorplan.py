@@ -82,7 +82,7 @@ def test_few_modules_lie_beside_the_rooms():
 
 def test_no_module_of_ours_needs_another_name():
     """`from ... import module as other` is a sign of two modules of one name."""
-    for path in FILES:
+    for path in PACKAGE:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             ours = isinstance(node, ast.ImportFrom) and (
                 node.level or node.module.partition(".")[0] in OURS

@@ -1,13 +1,12 @@
-"""The terms of the variational bound per token, for any kernel and faster for a `Mixture`.
+"""The terms of the variational bound per token, for any kernel.
 
 Data x_0 and noisy tokens x_t (B, ...), the network's guess p_0 (B, ..., K) of x_0, times s < t
 (B,); nats (B, ...). Values and gradients are finite and right for guesses as sure as a network
 can be: `log_p_0`, the log of p_0, tells of chances that p_0 itself is too small for in float32.
-It is taken of p_0 unless given.
+It is taken of p_0 unless given. `mixture_terms` has faster forms for a `Mixture`.
 """
 
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +15,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel
 
+TINY = 1e-15  # a chance whose square float32 still holds
 LARGEST = 69.0  # log of the largest ratio of two probabilities, as `categorical.FLOOR` has it
 
 
@@ -38,7 +38,7 @@ def discrete(
     clean = categorical.log_or_never(categorical.one_hot(x_0, p_0.shape[-1]))
     own = categorical.one_hot(x_t, p_0.shape[-1], dtype=bool)
     odds, others = [], []
-    for log_p in (clean, _log(p_0, log_p_0)):
+    for log_p in (clean, log_of(p_0, log_p_0)):
         joint = kernels.log_joint(kernel, log_p, x_t, s, t)
         moved = jnp.where(own, categorical.NEVER, joint)
         odds.append(jax.nn.logsumexp(moved, axis=-1) - categorical.gather(joint, x_t))
@@ -48,35 +48,6 @@ def discrete(
     return categorical.kl_of_log_odds(*odds) + jax.nn.sigmoid(odds[0]) * inner
 
 
-@discrete.register
-def _(
-    kernel: kernels.Mixture,
-    x_0: Array,
-    p_0: Array,
-    x_t: Array,
-    s: Array,
-    t: Array,
-    log_p_0: Array | None = None,
-) -> Array:
-    """The same in one pass over the K states.
-
-    Under the true posterior x_t was redrawn with probability w, and then x_s ~ q(x_s | x_0); else
-    x_s = x_t. Of a guess v takes the place of w. So the KL is w D(s) + KL(w || v), D the
-    `divergence`: no part is negative, and both vanish with t - s.
-    """
-    start = jnp.zeros_like(s)
-    log_odds = categorical.log_or_never(kernel.into(x_t, s, t)) - kernel.log_keep(s, t, x_t.ndim)
-    noise = kernel.into(x_t, start, s)
-    true = categorical.log_or_never(kernel.keep(start, s, x_t.ndim) * (x_t == x_0) + noise)
-    log_p = categorical.gather(_log(p_0, log_p_0), x_t)
-    guess = jnp.logaddexp(
-        kernel.log_keep(start, s, x_t.ndim) + log_p, categorical.log_or_never(noise)
-    )
-    redrawn, guessed = log_odds - true, log_odds - guess
-    inner = jax.nn.sigmoid(redrawn) * divergence(kernel, x_0, p_0, s, log_p_0)
-    return inner + categorical.kl_of_log_odds(redrawn, guessed)
-
-
 @functools.singledispatch
 def leave_one_out(
     kernel: Kernel, x_0: Array, p_0: Array, s: Array, t: Array, log_p_0: Array | None = None
@@ -84,34 +55,38 @@ def leave_one_out(
     """E over x_t[n] ~ q(x_t | x_0) of `discrete`, exactly, where p_0[n] does not depend on x_t[n].
 
     By the chain rule of the KL it is D(s) - D(t) of `divergence`, for any kernel: what is learnt
-    about x_0 on the way from t to s. Per token: (B, ...).
+    about x_0 on the way from t to s. Per token: (B, ...). With a, b the true and the guessed law
+    at s, and a', b' those at t, it is Σ (a - a') log(a / b) + a' (log(a / a') - log(b / b')),
+    taken of what moves in the step: as a difference, small steps would lose three digits.
     """
-    at = functools.partial(divergence, kernel, x_0, p_0, log_p_0=log_p_0)
-    return at(s) - at(t)
+    start = jnp.zeros_like(s)
+    eye = jnp.eye(p_0.shape[-1], dtype=bool)
+    jumps = kernel.push(jnp.broadcast_to(eye.astype(p_0.dtype), (len(s), *eye.shape)), s, t)
+    jumps = jnp.where(eye, 0.0, jumps)  # from a state to others, (B, K, K)
+    leave = jumps.sum(axis=-1).reshape(len(s), *(1,) * (p_0.ndim - 2), -1)
 
+    def step(p: Array) -> tuple[Array, Array]:
+        """What p loses between s and t, and what is left of it."""
+        lost = p * leave - jnp.einsum("b...i,bij->b...j", p, jumps, precision="highest")
+        return lost, categorical.positive(p - lost)
 
-@leave_one_out.register
-def _(
-    kernel: kernels.Mixture,
-    x_0: Array,
-    p_0: Array,
-    s: Array,
-    t: Array,
-    log_p_0: Array | None = None,
-) -> Array:
-    """The same without the difference, of which 1000 steps would leave three digits less.
-
-    (1 - α) D(s) + Σ_z q(x_t = z | x_0) KL(w_z || v_z), with w, v as in `discrete`.
-    """
-    start, ndim = jnp.zeros_like(s), p_0.ndim
     clean = categorical.one_hot(x_0, p_0.shape[-1])
-    log_keep, into = kernel.log_keep(s, t, ndim), kernel.noise(s, t, ndim)
     true = kernel.push(clean, start, s)
-    guess = kernels.log_push(kernel, _log(p_0, log_p_0), start, s)
-    log_odds = categorical.log_or_never(into) - log_keep
-    inner = categorical.kl_of_log_odds(log_odds - categorical.log_or_never(true), log_odds - guess)
-    redrawn = -jnp.expm1(log_keep[..., 0]) * divergence(kernel, x_0, p_0, s, log_p_0)
-    return redrawn + ((jnp.exp(log_keep) * true + into) * inner).sum(axis=-1)
+    (lost, late), (missed, guessed) = step(true), step(kernel.push(p_0, start, s))
+    log_true, log_late = categorical.log(true), categorical.log(late)
+    log_guess, log_guessed = (
+        kernels.log_push(kernel, log_of(p_0, log_p_0), start, time) for time in (s, t)
+    )
+    near = (abs(lost) < late / 2) & (abs(missed) < guessed / 2)
+    near &= jnp.minimum(late, guessed) > TINY
+    shares = (
+        jnp.log1p(jnp.where(near, a, 0.0) / jnp.where(near, b, 1.0))
+        for a, b in ((lost, late), (missed, guessed))
+    )
+    true_share, guess_share = shares
+    small = lost * (log_true - log_guess) + late * (true_share - guess_share)
+    large = true * (log_true - log_guess) - late * (log_late - log_guessed)
+    return jnp.where(near, small, large).sum(axis=-1)
 
 
 @functools.singledispatch
@@ -121,50 +96,8 @@ def divergence(
     """D(t) = KL(q(x_t | x_0) || q(x_t | x_0 ~ p_0)) per token: (B, ...)."""
     start = jnp.zeros_like(t)
     true = kernel.push(categorical.one_hot(x_0, p_0.shape[-1]), start, t)
-    guess = kernels.log_push(kernel, _log(p_0, log_p_0), start, t)
+    guess = kernels.log_push(kernel, log_of(p_0, log_p_0), start, t)
     return (true * (categorical.log(true) - guess)).sum(axis=-1)
-
-
-class _Mixed(NamedTuple):
-    """What `divergence` of a `Mixture` and its derivative in time are made of."""
-
-    clean: Array  # (B, ..., K) bool, the class x_0
-    noise: Array  # n_t, (B, 1, …, K)
-    share: Array  # α_t p_0 of the other classes, (B, ..., K)
-    true: Array  # q(x_t = x_0 | x_0), (B, ...)
-    log_ratio: Array  # log of it over q(x_t = x_0 | x_0 ~ p_0), (B, ...)
-
-
-def _mixed(
-    kernel: kernels.Mixture, x_0: Array, p_0: Array, t: Array, log_p_0: Array | None
-) -> _Mixed:
-    start, ndim = jnp.zeros_like(t), x_0.ndim
-    keep, into = kernel.keep(start, t, ndim), kernel.into(x_0, start, t)
-    clean = categorical.one_hot(x_0, p_0.shape[-1], dtype=bool)
-    share = keep[..., None] * jnp.where(clean, 0.0, p_0)
-    true = keep + into
-    missing = (
-        share.sum(axis=-1) / true
-    )  # 1 - 1 / the ratio, exact for a guess that is nearly right
-    near = missing < 0.5
-    log_p = kernel.log_keep(start, t, ndim) + categorical.gather(_log(p_0, log_p_0), x_0)
-    far = jnp.log(true) - jnp.logaddexp(log_p, categorical.log_or_never(into))
-    log_ratio = jnp.where(near, -jnp.log1p(-jnp.where(near, missing, 0.0)), far)
-    return _Mixed(clean, kernel.noise(start, t, p_0.ndim), share, true, log_ratio)
-
-
-@divergence.register
-def _(
-    kernel: kernels.Mixture, x_0: Array, p_0: Array, t: Array, log_p_0: Array | None = None
-) -> Array:
-    """The same as a sum of which no part is negative.
-
-    With u = α p_0 of another class and n its noise, u - n log(1 + u / n) each, and for x_0 itself
-    E log(E / G) - Σ u.
-    """
-    _, noise, share, true, log_ratio = _mixed(kernel, x_0, p_0, t, log_p_0)
-    others = (share - noise * jnp.log1p(share * _inverse(noise))).sum(axis=-1)
-    return others + (true * log_ratio - share.sum(axis=-1))
 
 
 @functools.singledispatch
@@ -184,32 +117,10 @@ def rate(
         pushed = kernels.log_push(kernel, log_p, start, t)
         return jnp.where(own, 0.0, pushed - categorical.gather(pushed, x_t)[..., None])
 
-    true, guess = relative(clean), relative(_log(p_0, log_p_0))
+    true, guess = relative(clean), relative(log_of(p_0, log_p_0))
     ratio = jnp.exp(jnp.minimum(guess, LARGEST)) - jnp.exp(jnp.minimum(true, LARGEST))
     rates = ratio + jnp.exp(jnp.minimum(true, LARGEST)) * (true - guess)
     return (into * rates).sum(axis=-1)
-
-
-@rate.register
-def _(
-    kernel: kernels.Mixture,
-    x_0: Array,
-    p_0: Array,
-    x_t: Array,
-    t: Array,
-    log_p_0: Array | None = None,
-) -> Array:
-    """The same in one pass: w (KL(q_t(x_0) || q_t(p_0)) + r - log r - 1).
-
-    With r = q_t(x_t | x_0) / q_t(x_t | p_0), w = (n' - (log α)' n)[x_t] / q_t(x_t | x_0) and n the
-    noise at t: UDLM's for uniform noise (Schiff et al., 2025), GIDD's where noise moves (von Rütte
-    et al., 2025), and for masks -α' / (1 - α) times the cross-entropy of the masked tokens.
-    """
-    mixed = _mixed(kernel, x_0, p_0, t, log_p_0)
-    _, into = _pace(kernel, t, p_0.ndim)
-    own = jnp.where(x_t == x_0, mixed.true, categorical.gather(mixed.noise, x_t))
-    known = divergence(kernel, x_0, p_0, t, log_p_0) + categorical.gather(_excess(mixed), x_t)
-    return categorical.gather(into, x_t) * _inverse(own) * known
 
 
 @functools.singledispatch
@@ -224,40 +135,6 @@ def leave_one_out_rate(
     return -jax.jvp(at, (t,), (jnp.ones_like(t),))[1]
 
 
-@leave_one_out_rate.register
-def _(
-    kernel: kernels.Mixture, x_0: Array, p_0: Array, t: Array, log_p_0: Array | None = None
-) -> Array:
-    """The same as a sum of which no part is negative.
-
-    -(log α)' D(t) + Σ_z (n' - (log α)' n)[z] (r_z - log r_z - 1), with r_z as in `rate`.
-    """
-    mixed = _mixed(kernel, x_0, p_0, t, log_p_0)
-    slope, into = _pace(kernel, t, p_0.ndim)
-    known = divergence(kernel, x_0, p_0, t, log_p_0)
-    return -slope[..., 0] * known + (into * _excess(mixed)).sum(axis=-1)
-
-
-def _pace(kernel: kernels.Mixture, t: Array, ndim: int) -> tuple[Array, Array]:
-    """(log α)' and n' - (log α)' n at t, with `ndim` axes: (B, 1, …, 1) and (B, 1, …, K)."""
-    (_, noise), (slope, change) = jax.jvp(kernel.level, (t,), (jnp.ones_like(t),))
-    into = categorical.positive(change - slope[..., None] * noise)
-    shape = (-1, *(1,) * (ndim - 2), noise.shape[-1])
-    return categorical.expand(slope, ndim), into.reshape(shape)
-
-
-def _excess(mixed: _Mixed) -> Array:
-    """r - log r - 1, r the true chance of each state over the guessed: (B, ..., K)."""
-    grown = mixed.share * _inverse(mixed.noise)  # 1 / r - 1 but for x_0
-    others = jnp.log1p(grown) - grown / (1 + grown)
-    own = jnp.expm1(jnp.minimum(mixed.log_ratio, LARGEST)) - mixed.log_ratio
-    return jnp.where(mixed.clean, own[..., None], others)
-
-
-def _inverse(p: Array) -> Array:
-    """1 / p, at most 1e30, with a derivative in which no square of p becomes 0."""
-    return jnp.exp(-categorical.log(p))
-
-
-def _log(p_0: Array, log_p_0: Array | None) -> Array:
+def log_of(p_0: Array, log_p_0: Array | None) -> Array:
+    """`log_p_0`, or the log of p_0 where that is all there is: (B, ..., K)."""
     return categorical.log(p_0) if log_p_0 is None else log_p_0

@@ -8,7 +8,10 @@ All are nats (B,), summed over the event.
 import jax
 import jax.numpy as jnp
 
-from amd_jax.diffusion import kernels
+from amd_jax.diffusion import (
+    kernels,
+    mixture_terms,  # noqa: F401  registers its forms
+)
 from amd_jax.diffusion.bound_terms import (
     discrete,
     divergence,

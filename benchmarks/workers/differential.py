@@ -61,11 +61,17 @@ def rows(experiment: Experiment, config: ConfigDict, facts: Facts, parts: Parts)
 
 
 def shaken(parts: Parts, x: np.ndarray) -> Any:
-    """Parameters none of which is zero: layers that start at zero would hide what feeds them."""
+    """Parameters none of which is zero: layers that start at zero would hide what feeds them.
+
+    The noise is small beside what a matrix passes on, or deep flows would amplify any rounding.
+    """
     params = jax.jit(parts.model.init)(jax.random.key(0), x[:8])
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
-    noise = (0.02 * jax.random.normal(key, a.shape) for key, a in zip(keys, leaves, strict=True))
+    noise = (
+        0.02 * (a[..., 0].size ** -0.5) * jax.random.normal(key, a.shape)
+        for key, a in zip(keys, leaves, strict=True)
+    )
     return tree.unflatten([a + b.astype(a.dtype) for a, b in zip(leaves, noise, strict=True)])
 
 

@@ -150,6 +150,20 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
 
 
 @pytest.mark.few(1)
+@pytest.mark.parametrize(("s", "t"), [(0.001, 0.002), (0.5, 0.501), (0.9, 0.901)])
+def test_a_small_step_without_the_own_token_keeps_its_digits(kernel, s, t):
+    """In the form for any kernel, beside the same in float64."""
+    form = bounds.leave_one_out.dispatch(object)
+    clean = jnp.arange(kernel.num_classes)[None]
+    p_0 = guesses(kernel)[:, : kernel.num_classes]
+    found = compiled(form, kernel)(clean, p_0, jnp.array([s]), jnp.array([t]))
+    with jax.enable_x64(True):
+        times = (jnp.array([np.float64(np.float32(time))]) for time in (s, t))
+        exact = compiled(form, kernel)(clean, np.asarray(p_0, np.float64), *times)
+    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["uniform-cosine", "birth_death-cosine"])
 def test_a_perfect_guess_costs_nothing(name):
     kernel = zoo.KERNELS[name]

@@ -194,7 +194,6 @@ def test_the_kl_without_the_own_token(name, kind):
         lambda logits: over_x_t(expected_kl, kernel, logits, x_0, *map(jnp.float64, (s, t))),
         logits,
         np.ones(len(s)),
-        digits=1e-5 if kind is object else 0.0,  # of a difference
     )
 
 

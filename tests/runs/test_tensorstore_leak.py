@@ -9,7 +9,7 @@ ELSEWHERE = {"driver": "gcs", "bucket": "bucket", "path": "run/"}
 
 def test_orbax_is_told_the_same():
     """With the module that `runs.stored` has mended."""
-    assert checkpoint_files.leak is tensorstore_leak
+    assert checkpoint_files.tensorstore_leak is tensorstore_leak
     assert tensorstore_utils.ts is not tensorstore
     for described in (HERE, ELSEWHERE):
         told = tensorstore_utils.ts.KvStore.Spec(described).to_json()

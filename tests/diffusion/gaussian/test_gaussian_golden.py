@@ -25,7 +25,7 @@ from tests.variants import quick
 
 pytestmark = pytest.mark.slow
 
-FOLDER = pathlib.Path(__file__).parents[1] / "golden" / "baselines"
+FOLDER = pathlib.Path(__file__).parents[2] / "golden" / "baselines"
 MADE = {"linear": noise_schedules.linear_betas, "cosine": noise_schedules.cosine_betas}
 SCHEDULES = quick(["linear100", "cosine100", "cosine1000"], "linear100")
 CASES = {  # what the network puts out, and its variance

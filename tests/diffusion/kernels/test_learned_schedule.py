@@ -17,7 +17,7 @@ from tests import enumeration, zoo
 BINS = 8
 POWERS = np.array([0.6, 1.0, 2.3], np.float32)
 GRID = [(0.0, 0.1), (0.0, 1.0), (0.2, 0.3), (0.3, 0.7), (0.9, 1.0)]
-with np.load(pathlib.Path(__file__).parents[1] / "golden" / "peers" / "genmd4.npz") as file:
+with np.load(pathlib.Path(__file__).parents[2] / "golden" / "peers" / "genmd4.npz") as file:
     GOLDEN = dict(file)
 
 
