@@ -9,9 +9,9 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 
+from amd_jax.cli import experiment_files
 from benchmarks.processes import ask
 from benchmarks.results import Row
-from experiments import located
 
 WORKER = "benchmarks.workers.compiling"
 HEAD = f"{'experiment':30}traced s  compiled s   peak GB   second start s   of it"
@@ -20,7 +20,7 @@ HEAD = f"{'experiment':30}traced s  compiled s   peak GB   second start s   of i
 def measure(only: Sequence[str] = ()) -> Iterator[Row]:
     """A row for each experiment: seconds of compiling, the first time and the second."""
     print(f"\n{HEAD}", flush=True)
-    for name in only or located.names():
+    for name in only or experiment_files.names():
         with tempfile.TemporaryDirectory() as cache:
             asked = json.dumps({"experiment": name})
             where = {"XDG_CACHE_HOME": cache, "JAX_COMPILATION_CACHE_DIR": ""}

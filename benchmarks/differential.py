@@ -10,9 +10,9 @@ experiment runs in a process of its own, so run it in an environment of each ver
 import json
 from collections.abc import Iterator, Sequence
 
+from amd_jax.cli import experiment_files
 from benchmarks.processes import ask
 from benchmarks.results import Row
-from experiments import located
 
 WORKER = "benchmarks.workers.differential"
 PROGRAMS = ("loss", "gradient", "bound", "log_weight", "sample")
@@ -22,7 +22,7 @@ HEAD = f"{'experiment':26}{'rows':>6}" + "".join(f"{name:>12}" for name in PROGR
 def measure(only: Sequence[str] = ()) -> Iterator[Row]:
     """A row for each experiment and program: the largest relative difference."""
     print(f"\n{HEAD}   fused to one kernel: products with sums", flush=True)
-    for name in only or located.names():
+    for name in only or experiment_files.names():
         found = ask(WORKER, False, json.dumps({"experiment": name}))
         yield from rows(name, found)
 

@@ -7,7 +7,7 @@ amd-jax demo --pretrained=wiki_text    as python -m experiments.demo --pretraine
 import importlib
 import sys
 
-from . import command_line
+from amd_jax.cli import command_line
 
 COMMANDS = ("run", "demo", "report", "compare", "table4")
 

@@ -24,6 +24,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from amd_jax.cli import command_line, flags
+from amd_jax.cli.flags import Asked, Flag
+from amd_jax.comparison import compare, rows, tables
+from amd_jax.comparison.rows import Figure, Row
 from amd_jax.data import sets
 from amd_jax.evaluation import likelihood, means, pictures
 from amd_jax.evaluation.reports import point_report
@@ -32,10 +36,7 @@ from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
 
-from . import command_line, compare, flags, rows, tables
-from .flags import Asked, Flag
 from .known_answers_row import FAMILIES, TOYS
-from .rows import Figure, Row
 
 FLOWS = ("argmax_flow", "cnf", "latent_flow")
 GENERAL = ("autoregressive", "diffusion", "gaussian_diffusion", *FLOWS)

@@ -12,11 +12,11 @@ Hoogeboom et al., 2021, sec. 5.
 import sys
 from pathlib import Path
 
+from amd_jax.cli import command_line, flags
+from amd_jax.cli.flags import Flag
+from amd_jax.comparison import compare
+from amd_jax.comparison.rows import Row
 from amd_jax.models.bounds import ImportanceWeighted
-
-from . import command_line, compare, flags
-from .flags import Flag
-from .rows import Row
 
 ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per pixel
     "uniform": ("Round / uniform", "1.010", "0.930"),

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
+from amd_jax.cli import experiment_files
 from amd_jax.data.download import tokens
 from benchmarks import compiling
 from benchmarks.workers import shapes
-from experiments import located
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("name", located.names())
+@pytest.mark.parametrize("name", experiment_files.names())
 def test_every_experiment_can_be_asked_without_its_data(name, monkeypatch):
     def read(*args, **kwargs):
         raise AssertionError("data were read")

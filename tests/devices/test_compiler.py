@@ -77,8 +77,8 @@ def python(code, **environment):
     ],
 )
 def test_it_is_seen_in_a_process_of_its_own(flags, line):
-    code = "from amd_jax.experiments import command_line as c; import amd_jax"
-    code = code.replace("amd_jax.experiments", "experiments") + "; c.run(amd_jax.check_backend)"
+    code = "import experiments; from amd_jax.cli import command_line; import amd_jax; "
+    code += "command_line.run(amd_jax.check_backend)"
     done = python(code, XLA_FLAGS=flags)
     assert done.stderr.startswith(line)
     assert len(done.stderr.splitlines()) == bool(line)

@@ -60,7 +60,7 @@ def test_the_oldest_go_first(tmp_path):
 PROGRAM = """
 import collections, json, sys
 import jax
-from experiments import command_line, run
+from amd_jax.cli import command_line, run
 events = collections.Counter()
 jax.monitoring.register_event_listener(lambda name, **more: events.update([name]))
 command_line.run(run.main, sys.argv)

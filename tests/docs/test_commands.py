@@ -9,11 +9,12 @@ import shlex
 import pytest
 
 from amd_jax import models
+from amd_jax.cli import choices, experiment_files, flags
+from amd_jax.comparison import compare
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment
 from benchmarks import run as benchmarks
 from experiments import __main__ as console
-from experiments import compare, flags, located, offers
 from tests import readme
 from tests.readme import ROOT
 
@@ -42,18 +43,20 @@ def check(module, arguments):
     if module == "experiments.run":
         check_run(arguments)
     elif module in ("experiments.compare", "experiments.table4"):
-        check_rows(importlib.import_module(module), arguments)
+        check_rows(behind(module), arguments)
     elif module == "benchmarks.run":
         benchmarks.parse(arguments)
     elif module == "benchmarks.tables":  # which takes files
         assert not [argument for argument in arguments if argument.startswith("-")]
     else:  # which have tables of flags, and perhaps folders to name
-        program = importlib.import_module(module)
-        table = (
-            getattr(program, "FLAGS", None) or importlib.import_module(f"{module}.command").FLAGS
-        )
+        table = behind(module).FLAGS
         named = [argument for argument in arguments if argument.startswith("-")]
         flags.finish(flags.read(named, table), table)
+
+
+def behind(module):
+    """The module of the function that a command runs."""
+    return importlib.import_module(importlib.import_module(module).main.__module__)
 
 
 def check_rows(program, arguments):
@@ -63,7 +66,7 @@ def check_rows(program, arguments):
     shared = [argument for argument in asked.rest if argument.startswith("-")]
     for row in rows or ["table4_row"]:
         name, *own = shlex.split(row)
-        config = Experiment.open(located.file(name)).config()
+        config = Experiment.open(experiment_files.file(name)).config()
         left, _ = flags.override(flags.Asked({}, frozenset(), [*own, *shared]), config)
         flags.finish(left, program.FLAGS)
     for sampler in asked.sampler:
@@ -74,16 +77,16 @@ def check_run(arguments):
     """As `experiments.run` reads them; which kind of model has such flags is tried."""
     asked, errors = flags.read(arguments), []
     if asked.config:
-        config = Experiment.open(located.file(asked.config)).config()
+        config = Experiment.open(experiment_files.file(asked.config)).config()
         asked, _ = flags.override(asked, config)
     elif asked.mode == "train":
         assert asked.workdir, "a command that trains names an experiment, or a run"
-    for kind in offers.MODELS:
+    for kind in choices.MODELS:
         try:
-            offers.choose(asked, kind, lambda steps: tuple(samplers.grid(steps).tolist()))
+            choices.choose(asked, kind, lambda steps: tuple(samplers.grid(steps).tolist()))
         except ValueError as error:
             errors.append(error)
-    if len(errors) == len(offers.MODELS):
+    if len(errors) == len(choices.MODELS):
         raise errors[0]
 
 

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from experiments import command_line, run
+from amd_jax.cli import command_line
+from experiments import run
 
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = f"--config={ROOT / 'experiments' / 'quickstart.py'}"

@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pytest
 
+from amd_jax.cli import command_line
+from amd_jax.comparison import charts, compare
+from amd_jax.comparison.rows import Figure
 from amd_jax.diffusion import samplers
 from amd_jax.evaluation import gallery
 from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Run
-from experiments import charts, command_line, compare
-from experiments.rows import Figure
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax.comparison import compare
 from amd_jax.data import toy
 from amd_jax.exports import description
-from experiments import compare, known_answers, known_answers_row
+from experiments import known_answers, known_answers_row
 from experiments.known_answers import ROWS
 from tests.variants import quick
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax.cli import command_line, reporting
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.host import filesystem
 from amd_jax.models.flow import Inverse
-from experiments import report
 from tests.experiments.command import ROOT
 from tests.pages import written
 from tests.pages.written import Seen
@@ -30,7 +30,7 @@ def ended(capsys, *arguments):
     """What the comparison of runs printed on stdout and stderr, and how it ended."""
     ending = None
     try:
-        report.command_line.run(report.main, ["report", *map(str, arguments)])
+        command_line.run(reporting.main, ["report", *map(str, arguments)])
     except SystemExit as stop:
         ending = str(stop.code)
     return *capsys.readouterr(), ending
@@ -39,7 +39,7 @@ def ended(capsys, *arguments):
 @pytest.mark.slow
 def test_a_run_without_its_data_has_a_page(loaded, tmp_path):
     run, params = loaded
-    path = report.write(run, params, tmp_path, seed=3)
+    path = reporting.write(run, params, tmp_path, seed=3)
     assert path == tmp_path / "report.html"
     seen = Seen(path.read_text(encoding="utf-8"))
     ids = [attributes.get("id") for _, attributes in seen.elements]
@@ -56,7 +56,7 @@ def test_a_run_without_its_data_has_a_page(loaded, tmp_path):
 def test_after_a_training_test_rows_are_corrected(loaded, tmp_path):
     run, params = loaded
     run = dataclasses.replace(run, held=run.data)
-    text = Seen(report.write(run, params, tmp_path).read_text(encoding="utf-8")).text
+    text = Seen(reporting.write(run, params, tmp_path).read_text(encoding="utf-8")).text
     assert "The first rows of the test split, in each 2 of 32 chars replaced" in text
 
 
@@ -64,7 +64,7 @@ def test_after_a_training_test_rows_are_corrected(loaded, tmp_path):
 def test_the_same_seed_makes_the_same_page(loaded, tmp_path):
     run, params = loaded
     first, again, other = (
-        report.write(run, params, tmp_path, seed=seed).read_bytes() for seed in (0, 0, 1)
+        reporting.write(run, params, tmp_path, seed=seed).read_bytes() for seed in (0, 0, 1)
     )
     assert first == again
     assert first != other
@@ -75,26 +75,26 @@ def test_chains_are_short_and_samplers_without_steps_stay_as_they_are(loaded):
     run, _ = loaded
     sampler = run.model.samplers[0]
     long = dataclasses.replace(run.model, steps=1000)
-    assert report.shorter(sampler, long).steps == 100
-    assert report.shorter(dataclasses.replace(sampler, steps=20), long).steps == 20
-    assert report.shorter(sampler, run.model).steps == 8
-    assert report.shorter(sampler, dataclasses.replace(run.model, steps=None)).steps == 100
-    assert report.shorter(Inverse(3), run.model) == Inverse(3)
-    assert report.shorter(None, run.model) is None
+    assert reporting.shorter(sampler, long).steps == 100
+    assert reporting.shorter(dataclasses.replace(sampler, steps=20), long).steps == 20
+    assert reporting.shorter(sampler, run.model).steps == 8
+    assert reporting.shorter(sampler, dataclasses.replace(run.model, steps=None)).steps == 100
+    assert reporting.shorter(Inverse(3), run.model) == Inverse(3)
+    assert reporting.shorter(None, run.model) is None
 
 
 @pytest.mark.slow
 def test_given_times_are_walked_and_not_listed(loaded):
     given = samplers.Ancestral(spacing=tuple(np.linspace(1, 0, 201).tolist()))
-    assert report.shorter(given, loaded[0].model) == given  # of more steps than a page takes
-    told = report.how(given, np.zeros((2, 8), int), 0, loaded[0].facts)
+    assert reporting.shorter(given, loaded[0].model) == given  # of more steps than a page takes
+    told = reporting.how(given, np.zeros((2, 8), int), 0, loaded[0].facts)
     assert "by the sampler ancestral (steps 200, spacing given, seed 0)" in told
 
 
 @pytest.mark.slow
 def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monkeypatch):
     run, params = loaded
-    path = report.write(run, params, tmp_path)
+    path = reporting.write(run, params, tmp_path)
     before = path.read_bytes()
 
     def full(_):
@@ -103,11 +103,11 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monk
     with monkeypatch.context() as broken:
         broken.setattr(filesystem.os, "fsync", full)
         with pytest.raises(ValueError, match="report.html: No space left on device. Make room"):
-            report.write(run, params, tmp_path)
+            reporting.write(run, params, tmp_path)
     assert path.read_bytes() == before
     assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
     with pytest.raises(ValueError, match="place that can be written; .*File exists"):
-        report.save(path / "report.html", "")
+        reporting.save(path / "report.html", "")
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(trained, tmp_path, capsys
     (workdir / "results.json").write_text("[")
     metrics = workdir / "metrics.jsonl"
     metrics.write_bytes(metrics.read_bytes()[:-5])
-    path = report.write(*load_run(workdir), workdir)
+    path = reporting.write(*load_run(workdir), workdir)
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if "1 line is left out of" in line]
     assert [line for line in lines if "results.json is damaged: Expecting value" in line]
@@ -134,7 +134,7 @@ def test_every_kind_of_run_has_a_page(kind, tmp_path):
     config.update(num_steps=2, log_every=1, batch_size=2)
     if kind == "maps":
         config.data.path = str(maps(tmp_path / "maps"))
-    path = report.write(*experiment.fit(tmp_path / "run", config), tmp_path / "page")
+    path = reporting.write(*experiment.fit(tmp_path / "run", config), tmp_path / "page")
     seen = Seen(path.read_text(encoding="utf-8"))
     ids = [attributes.get("id") for _, attributes in seen.elements]
     assert ("chain" in ids) is (kind == "maps")

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax.cli import command_line
+from amd_jax.comparison import rows
 from amd_jax.experiment import Run
 from amd_jax.learning import loop
-from experiments import command_line, rows, table4
+from experiments import table4
 
 pytestmark = pytest.mark.slow
 

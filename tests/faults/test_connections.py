@@ -9,9 +9,9 @@ import time
 import pytest
 import uvicorn
 
-from experiments.demo import connections, server
-from experiments.demo.work import Work
-from tests.experiments.demo import works
+from amd_jax.demo import connections, server
+from amd_jax.demo.session import Work
+from tests.demo import works
 
 HEAD, BODY, WRITE, MOST = 0.8, 0.5, 1.4, 12  # limits here, in seconds and connections
 LARGE = 24_000_000  # characters of an answer: more than a socket and its peer hold

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
+from amd_jax.cli import reporting
 from amd_jax.host.printable import in_one_line
 from amd_jax.runs import checkpoint_files
 from experiments import compare, run
-from experiments import report as report_
 from tests.faults.sending import RUN, SMALL, command, ended
 from tests.variants import quick
 
@@ -72,7 +72,7 @@ def test_a_name_on_a_page(name, made, place, report):
     shutil.copytree(made / "runs" / "quickstart", place / NAMES[name])
     shutil.copytree(made / "runs" / "quickstart", place / "other")
     file = f"{NAMES[name]}.html"
-    seen = ended(report_.main, "experiments.report", NAMES[name], "other", f"--output={file}")
+    seen = ended(reporting.main, "experiments.report", NAMES[name], "other", f"--output={file}")
     report(f"a comparison of {name}", "a page that can be shown", seen.out)
     assert seen.ending is None
     assert shown(seen.out) == f"page: {in_one_line(file)}\n"

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 
+from amd_jax.cli import command_line
 from amd_jax.devices import parallel
-from experiments import command_line
 
 ROOT = pathlib.Path(__file__).parents[2]
 

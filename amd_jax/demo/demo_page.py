@@ -5,11 +5,10 @@ from importlib import resources
 import jax
 import jinja2
 
+from amd_jax.demo import controls, frames, request_parsing
+from amd_jax.demo.session import Work
 from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.pages import shows, texts
-
-from . import controls, frames, received
-from .work import Work
 
 EXAMPLE = (
     "the history of the town begins in the middle ages when a small church was built on the north "
@@ -40,7 +39,7 @@ def of(shown: Work) -> str:
         sentence=sentence(shown),
         told=told(shown),
         example=example(facts),
-        gap=received.gap_of(facts),
+        gap=request_parsing.gap_of(facts),
         gaps=with_gaps(facts),
         hole=hole(facts),
         alphabet=symbols(facts),
@@ -48,7 +47,7 @@ def of(shown: Work) -> str:
         samplers=[controls.told(option) for option in shown.samplers],
         editors=[controls.told(option) for option in shown.editors],
         film=frames.empty_film(facts),
-        longest=received.LONGEST,
+        longest=request_parsing.LONGEST,
         seeds=controls.SEEDS,
     )
 
@@ -94,7 +93,7 @@ def example(facts: Facts) -> str:
 def with_gaps(facts: Facts) -> str:
     """The example with gaps, as much of it as the data are long; else nothing."""
     words = example(facts)[: facts.event_shape[0]].split(" ")
-    words[HIDDEN] = [received.gap_of(facts) * len(word) for word in words[HIDDEN]]
+    words[HIDDEN] = [request_parsing.gap_of(facts) * len(word) for word in words[HIDDEN]]
     return " ".join(words)
 
 
@@ -105,7 +104,7 @@ def hole(facts: Facts) -> dict[str, tuple[int, int]]:
     size = [max(1, side // HOLE) for side in facts.event_shape]
     start = [(side - part) // 2 for side, part in zip(facts.event_shape, size, strict=True)]
     most = [*(side - 1 for side in facts.event_shape), *facts.event_shape]
-    return dict(zip(received.HOLE, zip([*start, *size], most, strict=True), strict=True))
+    return dict(zip(request_parsing.HOLE, zip([*start, *size], most, strict=True), strict=True))
 
 
 def symbols(facts: Facts) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from amd_jax import options
-
-from .rows import Figure, Row
+from amd_jax.comparison.rows import Figure, Row
 
 COLOURS = ("#3f51b5", "#e07b00", "#2e7d32", "#8e24aa", "#c62828", "#00838f", "#6d4c41", "#9e9e9e")
 SIZE = (4.2, 3.4)  # of a panel, in inches

@@ -20,12 +20,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from amd_jax.cli import command_line
+from amd_jax.demo import demo_page
+from amd_jax.demo.session import Message, Work
+from amd_jax.demo.turn_queue import Line
 from amd_jax.pages import templates
-
-from .. import command_line
-from . import page
-from .line import Line
-from .work import Message, Work
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 LARGEST = 1 << 20  # bytes of a request
@@ -41,9 +40,9 @@ HEADERS = {
 ASSETS = {  # address -> its kind, and where it lies
     "/style.css": ("text/css", templates.asset),
     "/film.js": ("text/javascript", templates.asset),
-    "/demo.css": ("text/css", page.asset),
-    "/fill.js": ("text/javascript", page.asset),
-    "/demo.js": ("text/javascript", page.asset),
+    "/demo.css": ("text/css", demo_page.asset),
+    "/fill.js": ("text/javascript", demo_page.asset),
+    "/demo.js": ("text/javascript", demo_page.asset),
 }
 
 
@@ -61,7 +60,7 @@ def app(shown: Work, *, only_local: bool = True) -> Starlette:
         return answer
 
     async def front(request: Request) -> Response:
-        return HTMLResponse(page.of(shown))
+        return HTMLResponse(demo_page.of(shown))
 
     asked_for = {
         **{"/edit": shown.edit, "/fill": shown.fill, "/draw": shown.draw},

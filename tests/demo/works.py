@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax import models, options
+from amd_jax.demo.session import Work
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.facts import MapFacts, PlaneFacts, TextFacts
 from amd_jax.ops import categorical
-from experiments.demo.work import Work
 from tests import zoo
 
 TEXT = TextFacts(27, (16,), "letters", alphabet=" abcdefghijklmnopqrstuvwxyz")

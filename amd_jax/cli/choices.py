@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from amd_jax import models, options
+from amd_jax.cli import flags
+from amd_jax.cli.flags import Asked
 from amd_jax.models import bounds, corrections
 from amd_jax.runs import run_folder
-
-from . import flags
-from .flags import Asked
 
 MODELS = (models.Diffusion, models.Flow, models.Autoregressive)  # whose flags are known
 OTHERS = "other commands: report, compare, table4, known_answers, demo; each has --help, too"

@@ -12,14 +12,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from amd_jax.cli import infilling, inputs
+from amd_jax.demo import controls, frames, request_parsing, text_diff
 from amd_jax.evaluation import correction, filling, gallery
 from amd_jax.evaluation.reports import run_report
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import corrections
 from amd_jax.types import Params
-
-from .. import given, infilling
-from . import controls, frames, marked, received
 
 Message = dict[str, Any]
 STATES = 41  # of a walk that are shown, at most
@@ -108,7 +107,7 @@ class Work:
         if not self.editors:
             raise ValueError(f"{self.name} edits no texts: its model declares no editor of them.")
         editor = controls.chosen(self.editors, asked, "editor")
-        text, seed = received.text_of(asked), received.seed_of(asked)
+        text, seed = request_parsing.text_of(asked), request_parsing.seed_of(asked)
         return self._edited(editor, text, run_report.of(self.facts).tokens(text), seed)
 
     def fill(self, asked: Mapping[str, Any]) -> Iterator[Message]:
@@ -119,7 +118,7 @@ class Work:
                 "with a network that sees what is known."
             )
         how = self._how_to_draw(asked, self.most_fillings, self.fillings)
-        return self._filled(received.partly_of(self.facts, asked), *how)
+        return self._filled(request_parsing.partly_of(self.facts, asked), *how)
 
     def draw(self, asked: Mapping[str, Any]) -> Iterator[Message]:
         """Number, seed, and the option and numbers of a sampler -> states, then what came out."""
@@ -131,17 +130,17 @@ class Work:
         """A text, a rate and a seed -> the text with some characters replaced by others."""
         if not self.of_texts:
             raise ValueError(f"{self.name} is no model of texts: there is none to damage.")
-        text, rate = received.text_of(asked), asked.get("rate")
+        text, rate = request_parsing.text_of(asked), asked.get("rate")
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < 1:
             raise ValueError(f"The share of characters to damage is in (0, 1); got {rate!r:.60}.")
-        found = marked.damaged(self.facts, text, rate, received.seed_of(asked))
+        found = text_diff.damaged(self.facts, text, rate, request_parsing.seed_of(asked))
         return {"kind": "damaged", "text": found}
 
     def open(self, asked: Mapping[str, Any]) -> Message:
         """A map in a file -> the map, as the page takes it."""
         if not isinstance(self.facts, MapFacts):
             raise ValueError(f"{self.name} is no model of maps: there is none to open.")
-        return {"kind": "opened", "map": received.opened(self.facts, asked).tolist()}
+        return {"kind": "opened", "map": request_parsing.opened(self.facts, asked).tolist()}
 
     def _how_to_draw(
         self, asked: Mapping[str, Any], most: int, usual: int
@@ -151,7 +150,7 @@ class Work:
         number = controls.whole("samples", asked.get("number"), 1, most, usual)
         if hasattr(sampler, "times"):
             sampler.times(self.model.steps)  # or ValueError
-        return sampler, number, received.seed_of(asked)
+        return sampler, number, request_parsing.seed_of(asked)
 
     def _edited(self, editor: Any, text: str, x: np.ndarray, seed: int) -> Iterator[Message]:
         """Piece after piece of the tokens of a text (L,)."""
@@ -162,10 +161,10 @@ class Work:
             yield {"kind": "progress", "done": start, "of": len(x)}
             how = {"seed": seed, "first": start}
             found.append(correction.edited(editor, self.model, self.params, piece, **how)[0])
-        yield marked.edited(self.facts, text, x, np.concatenate(found))
+        yield text_diff.edited(self.facts, text, x, np.concatenate(found))
 
     def _filled(
-        self, row: given.Partly, sampler: Any, number: int, seed: int
+        self, row: inputs.Partly, sampler: Any, number: int, seed: int
     ) -> Iterator[Message]:
         """Fillings of a row (...), with masks the likely ones first."""
         yield from self._first_time("fill", sampler, number)
@@ -174,7 +173,7 @@ class Work:
         drawn, told = infilling.fillings(self.model, self.params, row, unit, **how)
         if self.of_texts:
             part = self.facts, row.known | row.wanted, row.wanted
-            found = [marked.filled(*part, x, one) for x, one in zip(drawn, told, strict=True)]
+            found = [text_diff.filled(*part, x, one) for x, one in zip(drawn, told, strict=True)]
         else:
             found = [
                 frames.of(0.0, x[None], self.facts) | {"name": one}

@@ -3,9 +3,11 @@ import sys
 
 import pytest
 
+import amd_jax.demo
+from amd_jax.cli import command_line
+from amd_jax.demo import command, demo_page
 from amd_jax.facts import TextFacts
-from experiments import command_line, demo
-from experiments.demo import command, page
+from experiments import demo
 
 
 @pytest.fixture
@@ -51,8 +53,8 @@ def test_a_port_in_use_is_named(taken):
 @pytest.mark.parametrize("missing", ["uvicorn", "starlette.applications"])
 def test_an_extra_that_is_missing_is_told_with_the_command(missing, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.delitem(sys.modules, "experiments.demo.server", raising=False)
-    monkeypatch.delattr(demo, "server", raising=False)
+    monkeypatch.delitem(sys.modules, "amd_jax.demo.server", raising=False)
+    monkeypatch.delattr(amd_jax.demo, "server", raising=False)
     line = ending("--workdir=nowhere")
     assert f"needs {missing.split('.')[0]}, which is not installed" in line
     assert 'pip install "amd_jax[demo]"' in line
@@ -91,4 +93,4 @@ def test_who_can_reach_an_address(host, local, address):
     ],
 )
 def test_an_alphabet_in_words(alphabet, words):
-    assert page.symbols(TextFacts(len(alphabet), (4,), alphabet=alphabet)) == words
+    assert demo_page.symbols(TextFacts(len(alphabet), (4,), alphabet=alphabet)) == words

@@ -12,16 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax.cli import infilling, inputs
+from amd_jax.demo import controls, demo_page, request_parsing, server, session, text_diff
+from amd_jax.demo.turn_queue import Line
 from amd_jax.diffusion import samplers
 from amd_jax.evaluation import correction, gallery
 from amd_jax.facts import TextFacts
 from amd_jax.models.corrections import Correct, Edit
-from experiments import given, infilling
-from experiments.demo import controls, marked, received, server, work
-from experiments.demo import page as page_
-from experiments.demo.line import Line
-from tests.experiments.demo import works
-from tests.experiments.demo.client import Client
+from tests.demo import works
+from tests.demo.client import Client
 
 HERE = "http://127.0.0.1:7860"
 SENTENCE = "the quick brown fox jumps over the lazy dog"
@@ -134,7 +133,7 @@ def test_edits_as_the_command_does(text):
 def test_gaps_are_filled_as_the_command_does(masked):
     shown, page = masked
     *_, found = messages(page.post("/fill", {"text": "the ____k f_x", "number": 3, "seed": 2}))
-    row = given.with_gaps(shown.facts, "the ____k f_x", "_")
+    row = inputs.with_gaps(shown.facts, "the ____k f_x", "_")
     how = {"number": 3, "seed": 2, "sampler": shown.samplers[0]}
     drawn, told = infilling.fillings(shown.model, shown.params, row, "char", **how)
     assert [one["text"] for one in found["fillings"]] == [
@@ -171,11 +170,11 @@ def test_the_page_of_masks_fills_and_corrects_nothing(masked, text):
 @pytest.mark.parametrize(("length", "hidden"), [(16, 7), (64, 7 + 1), (256, 7 + 6 + 6)])
 def test_the_example_has_gaps_that_the_model_can_fill(length, hidden):
     facts = dataclasses.replace(works.TEXT, event_shape=(length,))
-    assert given.with_gaps(facts, page_.with_gaps(facts), "_").wanted.sum() == hidden
+    assert inputs.with_gaps(facts, demo_page.with_gaps(facts), "_").wanted.sum() == hidden
 
 
 def test_there_is_no_example_for_another_alphabet():
-    assert page_.with_gaps(TextFacts(2, (64,), alphabet="ab")) == ""
+    assert demo_page.with_gaps(TextFacts(2, (64,), alphabet="ab")) == ""
 
 
 @pytest.mark.parametrize(
@@ -183,7 +182,7 @@ def test_there_is_no_example_for_another_alphabet():
 )
 def test_a_gap_is_a_sign_that_the_data_do_not_have(alphabet, sign):
     facts = TextFacts(256 if alphabet is None else len(alphabet), (4,), alphabet=alphabet)
-    assert received.gap_of(facts) == sign
+    assert request_parsing.gap_of(facts) == sign
 
 
 HOLE = {"top": 1, "left": 2, "height": 2, "width": 3}
@@ -198,7 +197,7 @@ def test_a_hole_is_filled_and_the_rest_kept():
     x = np.arange(24).reshape(4, 6) % 3
     *_, found = messages(page.post("/fill", {"map": x.tolist(), "hole": HOLE, "number": 3}))
     fillings = np.array([one["map"] for one in found["fillings"]])
-    inside = given.hole(works.MAPS, **{"top": 1, "left": 2, "rows": 2, "columns": 3})
+    inside = inputs.hole(works.MAPS, **{"top": 1, "left": 2, "rows": 2, "columns": 3})
     assert inside.sum() == 6
     assert fillings.shape == (3, 4, 6)
     assert (fillings[:, ~inside] == x[~inside]).all()
@@ -276,7 +275,7 @@ def test_keeps_characters_that_the_alphabet_lacks(text):
     assert "😀" in found["text"]
 
 
-TOO_LONG = "a" * (received.LONGEST + 1)
+TOO_LONG = "a" * (request_parsing.LONGEST + 1)
 
 
 @pytest.mark.parametrize(
@@ -384,8 +383,12 @@ def test_points_are_a_square_of_shades():
 def test_damages_so_many_characters_as_asked(alphabet):
     facts = works.TEXT if alphabet else type(works.TEXT)(256, (16,), "bytes")
     given = f"{SENTENCE} ÄÖ😀\n"
-    found = marked.damaged(facts, given, 0.25, 7)
-    assert found == marked.damaged(facts, given, 0.25, 7) != marked.damaged(facts, given, 0.25, 8)
+    found = text_diff.damaged(facts, given, 0.25, 7)
+    assert (
+        found
+        == text_diff.damaged(facts, given, 0.25, 7)
+        != text_diff.damaged(facts, given, 0.25, 8)
+    )
     assert found[-4:] == given[-4:]
     changed = [a for a, b in zip(found, given, strict=True) if a != b]
     assert len(changed) == round(0.25 * (len(given) - 4))
@@ -394,8 +397,8 @@ def test_damages_so_many_characters_as_asked(alphabet):
 
 @pytest.mark.parametrize("steps", [1, 3, 8, 25, 40, 41, 97, 100, 250, 1000, 4000])
 def test_states_are_as_many_steps_apart_where_that_can_be(steps):
-    count = work.states_of(steps)
-    assert 2 <= count <= work.STATES
+    count = session.states_of(steps)
+    assert 2 <= count <= session.STATES
     assert steps in (97, 41) or steps % (count - 1) == 0
     assert count > 20 or steps < 20
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from amd_jax.cli.flags import Asked, one
 from amd_jax.devices import parallel
 from amd_jax.evaluation import means
 from amd_jax.evaluation.reports import run_report
@@ -13,8 +14,6 @@ from amd_jax.host.printable import in_one_line
 from amd_jax.models.step_bounds import AllSteps
 from amd_jax.runs import saved_grids
 from amd_jax.types import Params
-
-from .flags import Asked, one
 
 ROWS = 32  # that a grid is made by, unless told
 

@@ -1,10 +1,12 @@
-"""Experiments by name: those that stand beside this file."""
+"""Experiments by name: those of the package, or of the checkout."""
 
 import difflib
 import re
 from pathlib import Path
 
-HERE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
+INSTALLED = PACKAGE / "experiments"  # from a wheel
+FOLDER = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent / "experiments"
 
 
 def file(config: str) -> str:
@@ -22,13 +24,13 @@ def file(config: str) -> str:
             f"Experiments are called {', '.join(known)}; got {name!r}. {hint}One of your own is "
             "given by its path, as mine.py."
         )
-    return f"{HERE / name}.py{colon}{variant}"
+    return f"{FOLDER / name}.py{colon}{variant}"
 
 
 def names() -> list[str]:
     """The experiments of this package."""
     return sorted(
         path.stem
-        for path in HERE.glob("*.py")
+        for path in FOLDER.glob("*.py")
         if "\ndef get_config(" in path.read_text(encoding="utf-8")
     )

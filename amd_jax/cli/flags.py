@@ -2,7 +2,7 @@
 
 Three parts are read one after the other, since each needs what the one before it has found: the
 flags below, the numbers of the config (`--config.NAME=VALUE`), and those that the model declares
-(`offers.py`).
+(`choices.py`).
 """
 
 import dataclasses
@@ -16,11 +16,10 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 import amd_jax
+from amd_jax.cli import parsers
 from amd_jax.data.reading import files
 from amd_jax.pages import commands
 from amd_jax.runs import run_folder
-
-from . import parsers
 
 MODES = ("train", "evaluate", "sample", "infill", "grid", "report", "export")  # and editors
 EDITORS = "editors"  # stands for all of these below

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from amd_jax.comparison import tables
+from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation.means import PerRow
 from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
 from amd_jax.runs import results
-from experiments import tables
-from experiments.rows import Figure, Row
 
 HOW = {"bound": "elbo", "split": "test", "examples": 40}
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from amd_jax.comparison import rows
+from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.reports import run_report
 from amd_jax.pages import figures
-
-from . import rows
-from .rows import Figure, Row
 
 NAMES = {
     "known_words": "known words",

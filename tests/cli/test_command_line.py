@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from experiments import command_line
+from amd_jax.cli import command_line
 
 
 @pytest.mark.parametrize(

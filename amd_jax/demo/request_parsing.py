@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from amd_jax.cli import inputs
+from amd_jax.cli.inputs import Partly
+from amd_jax.demo import controls
 from amd_jax.facts import Facts, MapFacts
-
-from .. import given
-from ..given import Partly
-from . import controls
 
 LONGEST = 16_384  # characters of a text
 HOLE = ("top", "left", "height", "width")  # its numbers
@@ -47,11 +46,11 @@ def gap_of(facts: Facts) -> str:
 def partly_of(facts: Facts, asked: Mapping[str, Any]) -> Partly:
     """The text with gaps, or the map with a hole, of a request; ValueError for what is none."""
     if not isinstance(facts, MapFacts):
-        return given.with_gaps(facts, text_of(asked), gap_of(facts))
+        return inputs.with_gaps(facts, text_of(asked), gap_of(facts))
     sides = asked.get("hole")
     if not isinstance(sides, Mapping):
         raise ValueError(f"hole has the numbers {', '.join(HOLE)}; got {sides!r:.60}.")
-    unknown = given.hole(
+    unknown = inputs.hole(
         facts, *(controls.whole(name, sides.get(name), -controls.MOST) for name in HOLE)
     )
     return Partly(map_of(facts, asked), ~unknown, unknown)
@@ -85,6 +84,6 @@ def opened(facts: MapFacts, asked: Mapping[str, Any]) -> np.ndarray:
         file = Path(folder) / "map.png"
         file.write_bytes(found)
         try:
-            return given.a_map(facts, file)
+            return inputs.a_map(facts, file)
         except ValueError as error:
             raise ValueError(str(error).replace(str(file), name)) from error

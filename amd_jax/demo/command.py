@@ -8,11 +8,10 @@ import webbrowser
 from collections.abc import Sequence
 
 import amd_jax
+from amd_jax.cli import command_line, flags
+from amd_jax.cli.flags import Asked, Flag
+from amd_jax.demo.session import Work
 from amd_jax.host.printable import in_one_line
-
-from .. import command_line, flags
-from ..flags import Asked, Flag
-from .work import Work
 
 FLAGS = (
     Flag("pretrained", None, "Name, or folder, of exported weights to show.", kind=str),
@@ -48,7 +47,7 @@ def serve(asked: Asked) -> None:
     try:
         import uvicorn
 
-        from . import connections, server
+        from amd_jax.demo import connections, server
     except ModuleNotFoundError as error:
         raise ValueError(EXTRA.format(str(error.name).partition(".")[0])) from error
     command_line.start_jax()

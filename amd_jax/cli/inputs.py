@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from amd_jax.cli.flags import Asked
 from amd_jax.data.reading import characters, labels
 from amd_jax.facts import MapFacts, TextFacts
-
-from .flags import Asked
 
 
 class Partly(NamedTuple):

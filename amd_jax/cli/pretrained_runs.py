@@ -5,12 +5,11 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from amd_jax import pretrained
+from amd_jax.cli import experiment_files
 from amd_jax.experiment import Experiment, Parts, Run, digests
 from amd_jax.exports.export_folder import Exported
 from amd_jax.runs import checkpoint_files
 from amd_jax.types import Dataset, Params
-
-from . import located
 
 FITTING = ("kind", "num_classes", "event_shape", "alphabet", "padding")  # what data must agree in
 
@@ -41,7 +40,9 @@ def _experiment(found: Exported, config: str | None) -> Experiment | None:
     if config:
         return Experiment.open(config)
     name = found.run.get("experiment")
-    return Experiment.open(located.file(name)) if name in located.names() else None
+    return (
+        Experiment.open(experiment_files.file(name)) if name in experiment_files.names() else None
+    )
 
 
 def _fitted(found: Exported, experiment: Experiment | None) -> ConfigDict:

@@ -14,8 +14,8 @@ import jax
 from absl import flags
 from absl import logging as absl_logging
 
-from amd_jax import check_backend
 from amd_jax.devices import allocator, jax_settings, machine, program_cache, stderr_filter
+from amd_jax.devices.compiler import check_backend
 from amd_jax.host.printable import Printer, in_one_line
 from amd_jax.learning import loop
 

@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from experiments.demo import connections, server
+from amd_jax.demo import connections, server
 from tests import browser
-from tests.experiments.demo import works
+from tests.demo import works
 from tests.faults.sending import finished
 from tests.runs.process import python
 

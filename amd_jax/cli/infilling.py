@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from amd_jax.cli import inputs
+from amd_jax.cli.flags import Asked, one
+from amd_jax.cli.inputs import Partly
 from amd_jax.evaluation import filling, gallery, means
 from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
 from amd_jax.types import Model, Params
-
-from . import given
-from .flags import Asked, one
-from .given import Partly
 
 FILLINGS = 4  # of one row, unless told
 ROWS = 100  # with gaps, unless told
@@ -33,7 +32,7 @@ def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | N
             f"--{min(ignored)} is for the gaps of --hidden; --mode=infill does not heed it else. "
             "Leave it out."
         )
-    row = given.partly(run.facts, asked)
+    row = inputs.partly(run.facts, asked)
     how = {"number": asked.num_samples or FILLINGS, "seed": asked.seed, "sampler": sampler}
     found = fillings(run.model, params, row, run.facts.unit, **how)
     print("\n".join(run_report.of(run.facts).filled(*row, *found, place)))

@@ -8,6 +8,10 @@ page asks other machines for fonts and scripts and reports its use, and has no p
 through a walk by keyboard. This one makes no request off the machine, and a test sees to that.
 """
 
-from .command import main
+import sys
 
-__all__ = ["main"]
+from amd_jax.cli import command_line
+from amd_jax.demo.command import main
+
+if __name__ == "__main__":
+    command_line.run(main, sys.argv)

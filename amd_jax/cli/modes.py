@@ -8,6 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from amd_jax.cli import choices, exporting, grid_search, infilling, inputs, reporting
+from amd_jax.cli.choices import Choice
+from amd_jax.cli.flags import Asked, one
 from amd_jax.devices import parallel
 from amd_jax.evaluation import correction, gallery, means
 from amd_jax.evaluation.means import PerRow
@@ -19,12 +22,6 @@ from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
 from amd_jax.runs import checkpoint_files, results
 from amd_jax.types import Params
-
-from . import export as exports
-from . import given, grids, infilling, offers
-from . import report as reports
-from .flags import Asked, one
-from .offers import Choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +63,7 @@ def do(session: Session) -> None:
         how = session.asked, session.choice.sampler, session.place("infill")
         infilling.infill(session.run, session.params, *how)
     elif session.asked.mode == "grid":
-        grids.grid(session.run, session.params, session.asked, session.choice.way)
+        grid_search.grid(session.run, session.params, session.asked, session.choice.way)
     elif session.asked.mode == "export":
         export(session)
     elif session.asked.mode == "report":
@@ -82,7 +79,7 @@ def export(session: Session) -> None:
         raise ValueError(f"A run is exported from this machine; copy {run.workdir} to it first.")
     place = Path(asked.output) if asked.output else Path(run.workdir) / "export"
     how = {"sampler": session.choice.sampler, "seed": asked.seed, "half": asked.half}
-    print(in_one_line(exports.write(run, session.params, place, **how)))
+    print(in_one_line(exporting.write(run, session.params, place, **how)))
 
 
 def page(session: Session) -> None:
@@ -93,7 +90,7 @@ def page(session: Session) -> None:
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
     editor = next(filter(corrections.corrects, choice.editors), None)
     how = {"seed": asked.seed, "sampler": choice.sampler, "editor": editor}
-    path = reports.write(run, session.params, Path(folder), **how)
+    path = reporting.write(run, session.params, Path(folder), **how)
     print(f"page: {in_one_line(path)}")
 
 
@@ -186,7 +183,7 @@ def edit(session: Session, editor: Any) -> None:
     run, asked = session.run, session.asked
     place = session.place(editor.name)
     if asked.text is not None or (asked.input is not None and isinstance(run.facts, TextFacts)):
-        lines = _text(session, editor, given.text(run.facts, asked))
+        lines = _text(session, editor, inputs.text(run.facts, asked))
     elif asked.input is None and corrections.corrects(editor):
         trial, lines = run_report.restoration(
             *(editor, run.model, session.params, run.data, place),
@@ -212,9 +209,9 @@ def check(session: Session) -> None:
     if asked.split in run.data.splits:
         rows = run.data.rows(asked.split)[: asked.num_texts]
         shape = (len(rows), *run.facts.event_shape)
-    offers.check_fit(run.model, choice.bounds, choice.sampler, shape)
+    choices.check_fit(run.model, choice.bounds, choice.sampler, shape)
     if asked.text is not None:
-        text = given.text(run.facts, asked)  # or there are no tokens at all
+        text = inputs.text(run.facts, asked)  # or there are no tokens at all
         session.report.tokens(text)
     if "split" in asked.given and asked.split not in run.data.splits:
         raise ValueError(f"--split is one of {', '.join(run.data.splits)}; got {asked.split!r}.")
@@ -250,7 +247,7 @@ def _given_rows(session: Session) -> np.ndarray:
     """The map of --input, or the first rows of a split: (N, ...)."""
     run, asked = session.run, session.asked
     if asked.input is not None:
-        return given.a_map(run.facts, Path(asked.input))[None]
+        return inputs.a_map(run.facts, Path(asked.input))[None]
     return run.data.rows(asked.split)[: asked.num_texts or correction.BATCH]
 
 

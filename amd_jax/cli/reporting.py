@@ -1,0 +1,249 @@
+"""Pages of runs: one on a run and its model, and one of several runs: `experiments.report`."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from amd_jax import options
+from amd_jax.cli import flags
+from amd_jax.cli.flags import Flag
+from amd_jax.devices import parallel
+from amd_jax.evaluation import correction, gallery, pictures
+from amd_jax.evaluation.reports.plain_report import held_out
+from amd_jax.experiment import Run
+from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.host import filesystem
+from amd_jax.host.printable import in_one_line
+from amd_jax.models import corrections
+from amd_jax.pages import commands, comparison, films, run_page, run_record, shows
+from amd_jax.pages.run_page import Drawn
+from amd_jax.runs import checkpoint_files
+from amd_jax.types import Params
+
+NAME = "report.html"
+STEPS = 100  # of a chain, at most
+FRAMES = {True: 26, False: 51}  # of the film of a chain, at most: of maps or not
+SAMPLES = {True: 12, False: 4}  # that are drawn where they are a chain's
+CORRECTED = 2  # rows
+GAP = {1: 8, 2: 3}  # which part of the side of a row is hidden: of texts, of maps
+EXAMPLE = "the quick brwwn fox"
+FLAGS = (Flag("output", "comparison.html", "The file to write.", kind=Path),)
+
+
+def write(
+    run: Run,
+    params: Params,
+    place: Path,
+    *,
+    seed: int = 0,
+    sampler: Any = None,
+    editor: Any = None,
+) -> Path:
+    """Writes report.html on a run with its parameters into a folder; where it is.
+
+    The data of the run are not read: what is corrected are test rows where the run holds its data
+    already, as after a training, and else samples of the model. Raises ValueError if the page
+    cannot be written; one that was there before is then as it was. Every process of a run calls
+    it, and the first one writes.
+    """
+    sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
+    editor = editor or next(filter(corrections.corrects, getattr(run.model, "editors", ())), None)
+    found, path = drawn(run, params, seed, sampler, editor), Path(place) / NAME
+    if not parallel.is_first():
+        return path
+    record = run_record.read(run.workdir)
+    record = record._replace(step=max(record.step, run.step))
+    for line in record.problems:
+        checkpoint_files.say(line)
+    return save(path, run_page.page(record, found, lines(run, record.step, sampler, editor)))
+
+
+def save(path: Path, page: str) -> Path:
+    """Writes a page, whole or not at all; ValueError if it cannot be written."""
+    if not path.name:  # as of --output= or --output=.
+        raise ValueError(f"A page is a file; got the folder {path}. Give --output=page.html.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        filesystem.write(path, page.encode("utf-8", errors="replace"))
+    except OSError as error:
+        raise ValueError(
+            f"A page must have a place that can be written; {path}: {error.strerror or error}. "
+            "Make room, or give another --output."
+        ) from error
+    return path
+
+
+def shorter(sampler: Any, model: Any) -> Any:
+    """A sampler that takes `STEPS` steps at most, unless it has none, or given times."""
+    numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
+    if "steps" not in numbers or isinstance(numbers.get("spacing"), tuple):
+        return sampler
+    least = [n for n in (sampler.steps, getattr(model, "steps", None), STEPS) if n is not None]
+    return dataclasses.replace(sampler, steps=min(least))
+
+
+def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Drawn:
+    """Samples, a film of how they come about, and corrections: what the model has to show."""
+    facts, is_maps = run.facts, isinstance(run.facts, MapFacts)
+    rng, film = jax.random.key(seed), None
+    if hasattr(run.model, "walk") and not isinstance(facts, PlaneFacts):
+        shape = (SAMPLES[is_maps], *facts.event_shape)
+        frames = list(run.model.walk(params, rng, shape, FRAMES[is_maps], sampler))
+        film, x = films.of(frames, facts), frames[-1][1]
+    else:
+        shape = (facts.num_samples, *facts.event_shape)
+        x = gallery.samples(run.model, params, rng, shape, sampler)
+    corrected, damaged = [], ""
+    if editor is not None:
+        corrected, damaged = restored(run, params, seed, editor, x)
+    filled = []
+    if getattr(run.model, "fills_gaps", False) and isinstance(facts, TextFacts | MapFacts):
+        filled = [with_gap(run, params, rng, sampler, x)]
+    return Drawn(
+        model=described(run.model),
+        parameters=sum(np.size(leaf) for leaf in jax.tree.leaves(params)),
+        step=run.step,
+        device=device(),
+        samples=shows.samples(x, facts),
+        sampled=how(sampler, x, seed, facts),
+        film=film,
+        corrected=corrected,
+        damaged=damaged,
+        legend=shows.legend(facts),
+        filled=filled,
+    )
+
+
+def restored(
+    run: Run, params: Params, seed: int, editor: Any, x: np.ndarray
+) -> tuple[list[shows.Corrected], str]:
+    """Rows in which tokens were replaced at random, corrected; and what rows they are.
+
+    Test rows if the run holds its data, and else samples x (N, ...).
+    """
+    facts, (rows, whose) = run.facts, first(run, x)
+    errors = max(1, round(editor.error_rate * rows[0].size))
+    damaged = correction.damage(rows, facts.num_classes, seed, errors)
+    fixed = correction.edited(editor, run.model, params, damaged, seed)
+    triples = zip(damaged, fixed, rows, strict=True)
+    return [shows.correction(*triple, facts) for triple in triples], (
+        f"The first {whose}, in each {errors:,} of {rows[0].size:,} {facts.unit}s replaced at "
+        f"random, and what the model makes of them without knowing which."
+    )
+
+
+def with_gap(run: Run, params: Params, rng: Any, sampler: Any, x: np.ndarray) -> shows.Corrected:
+    """The first row with a gap in its middle, filled: of test rows, or else samples x (N, ...)."""
+    row = first(run, x)[0][:1]
+    hidden = np.zeros(row.shape, bool)
+    sizes = [(n, max(1, n // GAP[row.ndim - 1])) for n in row.shape[1:]]
+    middle = tuple(slice((n - size) // 2, (n + size) // 2) for n, size in sizes)
+    hidden[0][middle] = True
+    found, _ = gallery.infilled(run.model, params, rng, row, ~hidden, hidden, sampler=sampler)
+    return shows.filling(row[0], hidden[0], np.asarray(found)[0], run.facts)
+
+
+def first(run: Run, x: np.ndarray) -> tuple[np.ndarray, str]:
+    """The first test rows, if the run holds its data, or samples x (N, ...); and what they are."""
+    rows, whose = x, "samples of the model"
+    if run.held is not None:
+        split = held_out(run.held)
+        rows, whose = run.held.rows(split), f"rows of the {split} split"
+    return np.asarray(rows[:CORRECTED], np.int32), whose
+
+
+def described(model: Any) -> str:
+    """What a model is, in a few words: its class and those of its main parts."""
+    name = type(model).__name__
+    if denoiser := getattr(model, "denoiser", None):
+        steps = getattr(model, "steps", None)
+        time = "continuous time" if steps is None else f"{steps:,} steps"
+        return f"{name} in {time} with the denoiser {type(denoiser).__name__}"
+    if transforms := getattr(model, "transforms", ()):
+        return f"{name} of {' → '.join(type(part).__name__ for part in transforms)}"
+    if network := getattr(model, "network", None):
+        return f"{name} with the network {type(network).__name__}"
+    return name
+
+
+def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
+    """How samples x (N, ...) were drawn, and how many of their codes are of no class."""
+    told = [*([] if sampler is None else options.told(sampler)), f"seed {seed}"]
+    by = "" if sampler is None else f" by the sampler {sampler.name}"
+    line = f"{len(x):,} samples were drawn{by} ({', '.join(told)})."
+    sign = UNUSED_SIGN
+    if isinstance(facts, MapFacts):
+        sign = f"RGB {tuple(pictures.Palette.of(facts.colours).unused.tolist())}"
+    more = [f"{found[:1].upper()}{found[1:]}." for found in gallery.unused(x, sign)]
+    return " ".join([line, *more])
+
+
+def device() -> str:
+    """What JAX computes on here."""
+    found = jax.devices()
+    kind = found[0].device_kind
+    return f"{len(found)} × {kind}" if len(found) > 1 else kind
+
+
+def lines(run: Run, step: int, sampler: Any, editor: Any) -> list[tuple[str, str]]:
+    """The commands to continue a run, and to sample, correct and evaluate: title and command."""
+    start = f"{program()} {commands.flag('workdir', run.workdir)}"
+    total = run.config.num_steps
+    if step >= total:
+        more = f"{start} --extend {commands.flag('config.num_steps', 2 * total)}"
+        found = [("Train it longer", more)]
+    else:
+        found = [("Continue its training", start)]
+    numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
+    steps = f" {commands.flag('steps', numbers['steps'])}" if numbers.get("steps") else ""
+    found.append(("Draw samples", f"{start} --mode=sample{steps}"))
+    if hasattr(run.model, "walk"):
+        found.append(("Watch noise become data", f"{start} --mode=sample{steps} --chain"))
+    if editor is not None:
+        correct = f"{start} {commands.flag('mode', editor.name)}"
+        found.append(("Correct", " ".join([correct, *given(run.facts)])))
+    found.append(("Evaluate", f"{start} --mode=evaluate --split=test"))
+    found.append(("Make this page again", f"{start} --mode=report"))
+    return found
+
+
+def given(facts: Facts) -> list[str]:
+    """The flag that gives something to correct, where there is one for such data."""
+    if isinstance(facts, MapFacts):
+        return [commands.flag("input", "map.png")]
+    if isinstance(facts, TextFacts) and all(facts.known(EXAMPLE)):
+        return [commands.flag("text", EXAMPLE)]
+    return []
+
+
+def program() -> str:
+    """How `experiments.run` was started, or would be."""
+    found = commands.program(sys.argv[0])
+    is_ours = found == commands.CONSOLE or found.endswith(("experiments.run", " experiments"))
+    return found if is_ours else "python -m experiments.run"
+
+
+def main(argv: Sequence[str]) -> None:
+    """Writes the comparison of the runs in some folders."""
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, "FOLDER FOLDER ...", FLAGS)):
+        return
+    asked = flags.read(argv[1:], FLAGS)
+    places = [argument for argument in asked.rest if not argument.startswith("-")]
+    others = [argument for argument in asked.rest if argument.startswith("-")]
+    flags.finish(dataclasses.replace(asked, rest=others), FLAGS)
+    if not places:
+        raise ValueError(
+            "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"
+        )
+    if twice := {place for place in places if places.count(place) > 1}:
+        raise ValueError(f"Every run is named once; got {', '.join(sorted(twice))} twice.")
+    found = [run_record.read(place) for place in places]
+    for record in found:
+        for line in record.problems:
+            checkpoint_files.say(line)
+    print(f"page: {in_one_line(save(Path(asked.output), comparison.page(found)))}")

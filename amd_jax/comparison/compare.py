@@ -1,0 +1,183 @@
+"""Experiments trained for equal time on the same data: `experiments.compare`."""
+
+import itertools
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amd_jax import options
+from amd_jax.cli import choices, command_line, experiment_files, flags
+from amd_jax.cli.flags import Asked, Flag
+from amd_jax.comparison import charts, rows, tables
+from amd_jax.comparison.rows import Figure, Row
+from amd_jax.evaluation import pictures
+from amd_jax.evaluation.reports import run_report
+from amd_jax.experiment import Experiment, Run
+from amd_jax.experiment.source_file import split_variant
+from amd_jax.facts import MapFacts
+from amd_jax.host import filesystem
+from amd_jax.host.printable import in_one_line
+from amd_jax.models import bounds
+from amd_jax.pages import comparison, run_record
+
+MINUTES = 1_000_000  # two years
+FLAGS = (
+    Flag("workdir", "runs/compare", "Folder of all rows.", kind=Path),
+    Flag("minutes", 20.0, "Training of each row.", least=0, most=MINUTES),
+    Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
+    Flag("bound", None, "Bounds to evaluate, with commas; the first of each model.", kind=str),
+    Flag("num_texts", None, "Take this many test rows; all.", kind=int, least=1),
+    Flag("sampler", [], "A sampler with its numbers, in quotes; may be given again."),
+    Flag("num_samples", 64, "Samples of each sampler.", least=2),
+)
+MAPS = 8  # samples of each row in the picture
+
+
+def main(argv: Sequence[str]) -> None:
+    """Trains and measures what is missing; writes table, picture and page."""
+    arguments = "EXPERIMENT EXPERIMENT ... [--config.NAME=VALUE]"
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, FLAGS)):
+        return
+    asked = flags.read(argv[1:], FLAGS)
+    given = [argument for argument in asked.rest if not argument.startswith("-")]
+    shared = [argument for argument in asked.rest if argument.startswith("-")]
+    if len(given) < 2:
+        raise ValueError(
+            "A comparison has two experiments or more. Try: python -m experiments.compare "
+            "own_text own_text_masked --config.data.path=book.txt"
+        )
+    command_line.start_jax()
+    found = [opened(text, shared, asked.bound) for text in given]
+    compare(found, asked)
+
+
+def opened(text: str, shared: Sequence[str], names: str | None = None) -> Row:
+    """A row: an experiment with its numbers and those for all rows, and the bounds to evaluate."""
+    name, *own = words(text, "row")
+    experiment = Experiment.open(experiment_files.file(name))
+    asked = Asked({}, frozenset(), [*own, *shared])
+    asked, config = flags.override(asked, experiment.config())
+    flags.finish(asked, FLAGS)
+    experiment.check(config)
+    flags.absolute_places(config)
+    path, variant = split_variant(experiment_files.file(name))
+    title = ":".join(filter(None, [Path(path).stem, variant]))
+    numbers = [re.sub(r"^--?config\.", "", argument) for argument in own]
+    run = experiment.at(config, experiment.open_data(config))
+    title = in_one_line(" ".join([title, *numbers]))
+    return Row(title, run, bounds_of(run, names), re.sub(r"[^\w.=,-]+", "_", title))
+
+
+def bounds_of(run: Run, names: str | None) -> tuple[Any, ...]:
+    """The bounds of a model that are named, or its first."""
+    known = bounds.of(run.model)
+    if names is None:
+        return known[:1]
+    return tuple(options.named(known, name, "bound") for name in names.split(","))
+
+
+def samplers_of(text: str, model: Any) -> list[Any]:
+    """The samplers that a text means, of each combination of numbers one; none for this model."""
+    name, *arguments = words(text, "sampler")
+    known = getattr(model, "samplers", ())
+    if name not in {option.name for option in known}:
+        options.named(choices.samplers(), name, "sampler")  # or nobody knows it
+        return []
+    several = [argument.partition("=") for argument in arguments]
+    values = [[f"{flag}{sign}{value}" for value in row.split(",")] for flag, sign, row in several]
+    start = options.named(known, name, "sampler")
+    return [choices.with_numbers(start, given) for given in itertools.product(*values)]
+
+
+def words(text: str, what: str) -> list[str]:
+    """The words of a row or a sampler, as a shell reads them; ValueError if it cannot."""
+    try:
+        found = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(
+            f"A {what} is read as a shell reads a line; got {text!r}: {str(error).lower()}. "
+            "Close what is quoted, and write \\\\ for a backslash."
+        ) from error
+    if not found:
+        raise ValueError(f"A {what} begins with a name, as in 'own_text'; got {text!r}.")
+    return found
+
+
+def compare(wanted: Sequence[Row], asked: Asked) -> None:
+    """Trains rows, measures them, and writes what is found."""
+    workdir, titles = Path(asked.workdir), [row.title for row in wanted]
+    for row in wanted:
+        if titles.count(row.title) > 1:
+            raise ValueError(f"Every row is given once; got {row.title} twice.")
+        if row.run.digests != wanted[0].run.digests:
+            raise ValueError(
+                f"Rows of a comparison are on the same data; those of {row.title} are not those "
+                f"of {wanted[0].title}. Give all of them the same."
+            )
+        shape = (row.examples(asked.num_texts), *row.run.facts.event_shape)
+        choices.check_fit(row.run.model, row.bounds, None, shape)
+        for text in asked.sampler:
+            for sampler in samplers_of(text, row.run.model):  # what is wrong is told now
+                choices.check_fit(row.run.model, (), sampler)
+    done = []
+    for row in wanted:
+        done.append(rows.trained(row, workdir / row.folder, asked.minutes, asked.steps))
+        lines = written(done, workdir, asked)  # of the rows so far: a comparison takes hours
+    print("\n".join(lines))
+
+
+def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
+    """Writes table, picture and page of the rows; lines that name them."""
+    facts, split = done[0].run.facts, done[0].split
+    number, kind = done[0].examples(asked.num_texts), f"{split} {facts.rows}"
+    lines = [f"Bits per {facts.unit} on {number:,} {kind} of {facts.name}, ± one standard error."]
+    lines += ["", *tables.markdown([tables.bits(row, asked.num_texts) for row in done])]
+    yardsticks, counted = run_report.of(facts).yardsticks(done[0].run.data, split, asked.num_texts)
+    if yardsticks:
+        lines += ["", *yardsticks.replace("\n  ", "\n- ").replace(":\n", ":\n\n").splitlines()]
+    if beside := tables.differences(done, asked.num_texts, counted):
+        lines += ["", f"Minus {done[0].title}, by pairs of {kind}, ± one standard error:", ""]
+        lines += tables.markdown(beside)
+    drawn = [(row, *each) for row in done for each in samples(row, asked)]
+    if drawn:
+        lines += ["", f"{asked.num_samples} samples each, and as many {kind}:", ""]
+        measured = [tables.samples(row, s, asked.num_samples) for row, s, _ in drawn]
+        lines += tables.markdown([*measured, tables.real(done[0], asked.num_samples)])
+    files = {"table": ("compare.md", "\n".join([*lines, ""]).encode())}
+    bits = [row.bits(row.bounds[0], asked.num_texts) for row in done]
+    drawing = charts.picture(done, bits, drawn)
+    if drawing is not None:
+        files["picture"] = ("compare.svg", drawing)
+    page = comparison.page([run_record.read(row.run.workdir) for row in done])
+    files["page"] = ("compare.html", page.encode("utf-8", errors="replace"))
+    for name, content in files.values():
+        filesystem.write(workdir / name, content)
+    named = [f"{what}: {in_one_line(workdir / name)}" for what, (name, _) in files.items()]
+    told = ["", *lines, "", *named]
+    return [*told, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
+
+
+def samples(row: Row, asked: Asked) -> list[tuple[Any, dict[str, Figure]]]:
+    """The samplers that are asked for and that the row's kernel admits, with their figures."""
+    return [
+        (sampler, row.samples(sampler, asked.num_samples))
+        for text in asked.sampler
+        for sampler in samplers_of(text, row.run.model)
+    ]
+
+
+def panels(done: Sequence[Row], workdir: Path) -> list[str]:
+    """Of maps a picture with samples of each row beside test maps; a line that names it."""
+    facts = done[0].run.facts
+    if not isinstance(facts, MapFacts):
+        return []
+    shown = {f"{done[0].split} maps": np.asarray(done[0].run.data.rows(done[0].split)[:MAPS])}
+    for row in done:
+        shown[row.title] = row.first_samples(MAPS)
+    path = workdir / "samples.png"
+    pictures.write_panels(shown, pictures.Palette.of(facts.colours), path, columns=1)
+    return [f"samples: {in_one_line(path)}"]
