@@ -5,7 +5,7 @@
 A variational auto-encoder with a flow over time as its prior, which samples step by step (af_af);
 with own_text_latent_flow.py:iaf_scf one that trains step by step and samples at once, or af_scf.
 The alphabet is read from the file; --config.data.raw_bytes takes its bytes instead. The split is
-90/5/5 in order. On 3 MB of Wikipedia text, 26 minutes of one CPU core: 2.846 ± 0.008
+90/5/5 in order. On 3 MB of Wikipedia text, 26 minutes of one CPU core: 2.846
 bits/char of test text.
 """
 
