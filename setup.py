@@ -58,7 +58,7 @@ setuptools.setup(
     packages=packages(),
     package_dir={"amd_jax.experiments": "experiments"},
     package_data={
-        "": ["*.j2", "*.css", "*.js"],
+        "": ["*.j2", "*.css", "*.js", "py.typed"],
         "amd_jax.data": ["*.npy"],
         "amd_jax.pretrained": [f"*/*.{end}" for end in ("json", "md", "png", "safetensors")],
     },

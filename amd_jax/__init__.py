@@ -6,23 +6,62 @@ when they are first asked for.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amd_jax import moved
 from amd_jax.devices.compiler import avoid_known_faults, check_backend
 from amd_jax.lazy import submodules
 
+if TYPE_CHECKING:  # for editors and type checkers, which do not ask __getattr__
+    from amd_jax import (
+        data,
+        devices,
+        diffusion,
+        evaluation,
+        experiment,
+        exports,
+        facts,
+        learning,
+        models,
+        networks,
+        ops,
+        options,
+        pretrained,
+        recipes,
+        runs,
+        transforms,
+        types,
+    )
+    from amd_jax.experiment import Experiment, Run, load_run, open_run
+
 __version__ = "0.1.0"
 REPOSITORY = "https://github.com/amd-jax/amd_jax"  # the public one
-
-ROOMS = (
-    *("data", "devices", "diffusion", "evaluation", "experiment", "exports", "facts", "learning"),
-    *("models", "networks", "ops", "options", "pretrained", "recipes", "runs", "transforms"),
-    "types",
-)
 EXPERIMENT = ("Experiment", "Run", "load_run", "open_run")
 
-__all__ = [*EXPERIMENT, *ROOMS, "check_backend"]
+__all__ = [
+    "Experiment",
+    "Run",
+    "check_backend",
+    "data",
+    "devices",
+    "diffusion",
+    "evaluation",
+    "experiment",
+    "exports",
+    "facts",
+    "learning",
+    "load_run",
+    "models",
+    "networks",
+    "open_run",
+    "ops",
+    "options",
+    "pretrained",
+    "recipes",
+    "runs",
+    "transforms",
+    "types",
+]
 
 moved.install()
 avoid_known_faults()  # here, since XLA reads its flags when JAX computes for the first time
@@ -39,5 +78,5 @@ _room, _ = submodules(__name__, __path__)
 
 
 def __dir__() -> list[str]:
-    """What can be asked for."""
-    return [*globals(), *__all__]
+    """What is public."""
+    return __all__

@@ -29,8 +29,13 @@ class Dataset(Protocol):
     several makes its own.
     """
 
-    facts: Facts  # what a model needs to know of the data; a run keeps it
-    splits: tuple[str, ...]  # "train", and "validation" and "test" where there are such
+    @property
+    def facts(self) -> Facts:
+        """What a model needs to know of the data; a run keeps it."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits: "train", and "validation" and "test" where there are such."""
 
     def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
         """Training rows, integers (B, *event_shape): a pure function of (seed, step)."""
@@ -50,8 +55,13 @@ class Kernel(Protocol):
     `shows_noise = True` (`kernels.shows_noise`).
     """
 
-    prior: Array  # (K,), the law of x_1
-    num_classes: int  # data are in [0, num_classes); further states (a mask) are noise only
+    @property
+    def prior(self) -> Array:
+        """The law of x_1: (K,)."""
+
+    @property
+    def num_classes(self) -> int:
+        """Data are in [0, num_classes); further states, such as a mask, are noise only."""
 
     def push(self, p: Array, s: Array, t: Array) -> Array:
         """Law of x_t when x_s ~ p: (B, ..., K), (B,), (B,) -> (B, ..., K)."""
@@ -155,7 +165,9 @@ class Sampler(Protocol):
     offers it by its name. The process (`diffusion.process.Process`) holds the parameters.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the command line calls it."""
 
     def times(self, steps: int | None) -> Array:
         """The times it walks in a model of so many steps, from 1 down to 0: (S + 1,)."""
@@ -172,9 +184,17 @@ class Bound(Protocol):
     has `in_order = True` beside them, and is given all rows at once.
     """
 
-    name: str
-    exact: bool  # log p(x) itself, without noise
-    draws: int  # copies of a row that it looks at together
+    @property
+    def name(self) -> str:
+        """What the command line calls it."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is log p(x) itself, without noise."""
+
+    @property
+    def draws(self) -> int:
+        """How many copies of a row it looks at together."""
 
     def told(self, model: Model) -> str:
         """What it is, in a few words, for this model; ValueError if it does not fit it."""

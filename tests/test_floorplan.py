@@ -21,7 +21,7 @@ EVERYTHING = MATHEMATICS | {  # that a command may need; networks are composed i
     *("experiment", "exports", "pretrained", "pages", "the package"),
 }
 MAY_IMPORT = {  # besides itself and those
-    "__init__": {"experiment", "devices"},
+    "__init__": EVERYTHING | {"networks", "recipes"},  # for type checkers; imported when asked
     "types": set(),
     "facts": set(),
     "options": set(),
