@@ -48,7 +48,7 @@ class Kernel(Protocol):
     """A forward process on K states that turns data (time 0) into noise (time 1).
 
     To add one: a frozen dataclass with these two attributes and two methods, in the experiment
-    file or in `diffusion/kernels.py`, and one line in `tests/zoo.py`. Posterior, bounds and
+    file or in `diffusion/kernels/`, and one line in `tests/zoo.py`. Posterior, bounds and
     samplers are derived from them; a faster form of any of these for your kernel is registered
     with `functools.singledispatch`, as `Mixing` does. One whose rate has a pole has `pace`
     beside them (`kernels.paced`); one whose states below `num_classes` are never noise has
@@ -161,7 +161,7 @@ class Sampler(Protocol):
     """A way of a diffusion from noise to data.
 
     To add one: a frozen dataclass with these members, whose numbers are `options.number` fields,
-    in the experiment file or in `diffusion/samplers.py`. `models.Diffusion(..., samplers=(...,))`
+    in the experiment file or in `diffusion/samplers/`. `models.Diffusion(..., samplers=(...,))`
     offers it by its name. The process (`diffusion.process.Process`) holds the parameters.
     """
 
