@@ -5,13 +5,15 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from amd_jax.moved import MOVED
+
 
 def submodules(package: str, path: list[str]) -> tuple[Callable[[str], Any], Callable]:
     """`__getattr__` and `__dir__` of a package whose modules are its attributes."""
     names = [found.name for found in pkgutil.iter_modules(path)]
 
     def getattribute(name: str) -> Any:
-        if name in names:
+        if name in names or f"{package}.{name}" in MOVED:
             return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

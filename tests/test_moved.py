@@ -16,6 +16,7 @@ def test_an_old_name_is_the_new_module(old, monkeypatch):
     monkeypatch.delitem(sys.modules, old, raising=False)
     parent, _, leaf = old.rpartition(".")
     monkeypatch.delattr(importlib.import_module(parent), leaf, raising=False)
+    assert getattr(importlib.import_module(parent), leaf) is new
     names = {}
     exec(f"from {parent} import {leaf} as found", names)
     assert names["found"] is new
