@@ -69,7 +69,9 @@ def shaken(parts: Parts, x: np.ndarray) -> Any:
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
     noise = (
-        0.02 * (a[..., 0].size ** -0.5) * jax.random.normal(key, a.shape)
+        0.02
+        * max(a.size // a.shape[-1] if a.ndim else 1, 1) ** -0.5
+        * jax.random.normal(key, a.shape)
         for key, a in zip(keys, leaves, strict=True)
     )
     return tree.unflatten([a + b.astype(a.dtype) for a, b in zip(leaves, noise, strict=True)])

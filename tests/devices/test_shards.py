@@ -79,7 +79,9 @@ def test_parameters_and_optimiser_are_divided():
 
 @pytest.mark.slow
 def test_on_eight_devices():
-    program = "import json; from tests.devices import test_shards as t; print(json.dumps(t.compared()))"
+    program = (
+        "import json; from tests.devices import test_shards as t; print(json.dumps(t.compared()))"
+    )
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8"}
     out = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=environment, stdout=-1, check=True
