@@ -68,13 +68,12 @@ def shaken(parts: Parts, x: np.ndarray) -> Any:
     params = jax.jit(parts.model.init)(jax.random.key(0), x[:8])
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
-    noise = (
-        0.02
-        * max(a.size // a.shape[-1] if a.ndim else 1, 1) ** -0.5
-        * jax.random.normal(key, a.shape)
-        for key, a in zip(keys, leaves, strict=True)
-    )
-    return tree.unflatten([a + b.astype(a.dtype) for a, b in zip(leaves, noise, strict=True)])
+
+    def moved(key: jax.Array, a: jax.Array) -> jax.Array:
+        fan_in = a.size // a.shape[-1] if a.ndim else 1
+        return a + (0.02 * fan_in**-0.5 * jax.random.normal(key, a.shape)).astype(a.dtype)
+
+    return tree.unflatten(list(map(moved, keys, leaves)))
 
 
 def programs(parts: Parts) -> dict[str, Callable]:
