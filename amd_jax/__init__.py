@@ -36,7 +36,6 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not ask __getattr__
 
 __version__ = "0.1.0"
 REPOSITORY = "https://github.com/amd-jax/amd_jax"  # the public one
-EXPERIMENT = ("Experiment", "Run", "load_run", "open_run")
 
 __all__ = [
     "Experiment",
@@ -69,7 +68,7 @@ avoid_known_faults()  # here, since XLA reads its flags when JAX computes for th
 
 def __getattr__(name: str) -> Any:
     """A room, or one of the names that stand for all of them."""
-    if name in EXPERIMENT:
+    if name in ("Experiment", "Run", "load_run", "open_run"):
         return getattr(importlib.import_module("amd_jax.experiment"), name)
     return _room(name)
 

@@ -3,7 +3,8 @@
     python -m benchmarks.run differential [--only=quickstart,...]
 
 At the shapes of the config, but for the number of rows where a gradient would take minutes. What
-two float32 programs may differ by is rounding; a compiler's fault is larger by far. Each
+two float32 programs may differ by is rounding; a compiler's fault is larger by far. The
+last column is how far half a unit of rounding in the parameters moves the gradient. Each
 experiment runs in a process of its own, so run it in an environment of each version of JAX.
 """
 
@@ -15,7 +16,7 @@ from benchmarks.processes import ask
 from benchmarks.results import Row
 
 WORKER = "benchmarks.workers.differential"
-PROGRAMS = ("loss", "gradient", "bound", "log_weight", "sample")
+PROGRAMS = ("loss", "gradient", "bound", "log_weight", "sample", "rounding")
 HEAD = f"{'experiment':26}{'rows':>6}" + "".join(f"{name:>12}" for name in PROGRAMS)
 
 

@@ -3,7 +3,7 @@
     python -m experiments.run --config=experiments/maps_quickstart.py
     python -m experiments.run --config=experiments/maps_quickstart.py:squares
 
-Streets: 415 s in all on two shared CPU cores, no download, 0.233 ± 0.002 bits/pixel on test maps.
+Streets: 407 s of CPU time in all, no download, 0.233 ± 0.002 bits/pixel on test maps.
 Squares, with a smaller network: 93 s in all, 0.082 ± 0.002 bits/pixel.
 """
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from amd_jax.cli import choices, command_line, experiment_files, flags, modes, pretrained_runs
 from amd_jax.cli.flags import Asked
 from amd_jax.cli.modes import Session
-from amd_jax.devices import allocator, jax_settings, parallel
+from amd_jax.devices import allocator, jax_settings, joining, parallel
 from amd_jax.experiment import Experiment, Run, open_run, source_file
 from amd_jax.models import corrections
 from amd_jax.runs import checkpoint_files, lock, run_folder
@@ -140,7 +140,7 @@ def main(argv: list[str]) -> None:
     asked = _read(argv[1:])
     if asked.keep_pages:
         allocator.keep_pages()  # before JAX makes its threads
-    parallel.start(asked.coordinator, asked.num_processes, asked.process_id)
+    joining.start(asked.coordinator, asked.num_processes, asked.process_id)
     command_line.start_devices()
     if not parallel.is_first():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  process 0 prints for all

@@ -2,7 +2,7 @@
 
 A model is a frozen dataclass of parts, and so is each of its parts. Described, it is
 
-    {"part": "amd_jax.models.diffusion.Diffusion", "fields": {"kernel": {...}, "steps": 1000, ...}}
+    {"part": "amd_jax.models.Diffusion", "fields": {"kernel": {...}, "steps": 1000, ...}}
 
 with {"name": ...} for a function or a constant of the library, {"array": key} for an array of JAX
 and {"table": key} for one of numpy, which are kept apart, and {"items": {...}} for a mapping;
@@ -23,8 +23,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax import moved
 from amd_jax.facts import field_types
+from amd_jax.moved import MOVED
 
 ROOMS = ("diffusion", "models", "networks", "ops", "transforms")
 PREFIXES = tuple(f"amd_jax.{room}." for room in ROOMS)
@@ -183,7 +183,7 @@ def _named(full: str) -> Any:
         is_part = isinstance(found, type) and dataclasses.is_dataclass(found)
         owner = found if is_part or isinstance(found, types.FunctionType) else type(found)
         if dataclasses.is_dataclass(found) or owner is found:
-            if f"{owner.__module__}.".startswith(f"{moved.now(module)}."):
+            if f"{owner.__module__}.".startswith(f"{MOVED.get(module, module)}."):
                 return found
     raise ValueError(
         f"A model is made of dataclasses, functions and constants in {', '.join(PREFIXES)}; this "

@@ -135,7 +135,7 @@ class LeastVariance:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LeastVarianceOfLevels(LeastVariance):
-    """-elbo in continuous time of a Gaussian diffusion whose `levels.Learned` it trains with it.
+    """-elbo in continuous time of a Gaussian diffusion with its `noise_schedules.Learned`.
 
     The bound teaches the network and the ends, log E[L²] the pace, as in `LeastVariance`: with γ
     held fixed, of which the density is 1 / γ'(t).

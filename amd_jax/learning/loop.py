@@ -1,6 +1,6 @@
 """The training loop: batch, step, log, evaluate, save; continues where a run stopped.
 
-Where its numbers go, and where its states are kept, is the business of a `keeping.Keeper`.
+Where its numbers go, and where its states are kept, is the business of a `callbacks.Keeper`.
 """
 
 import contextlib
@@ -67,17 +67,8 @@ def train(
     size = machine.parameters(state.params)
     state = devices.put(state)
     allocator.release()  # of what compiling leaves behind, before the largest program is compiled
-    train_step = training_step.make_train_step(
-        *(parts.objective, parts.optimizer, config.ema_decay),
-        *(config.accumulate, config.clip, config.log_every, devices),
-    )
     example = _batch(data, config, start + 1)
-    program = devices.traced(train_step, state, rng, example)
-    machine.check_sizes(program)
-    flops = program_cost.flops(program) / jax.device_count()
-    compiled = train_step.lower(state, rng, example).compile()  # the calls below use it
-    allocator.release()
-    machine.check_memory(compiled)
+    train_step, flops = _compiled(parts, config, devices, state, rng, example)
     lines, rates = machine.expectations(flops, config, start, size)
     keeper.tell(lines)
     keeper.begun(start, config.num_steps)
@@ -91,6 +82,27 @@ def train(
             parallel.settled(state.step)
             run.conclude(step, state, stopped=received())
     return devices.get(state.ema)
+
+
+def _compiled(
+    parts: Parts,
+    config: ConfigDict,
+    devices: parallel.Copies | shards.Shards,
+    state: TrainState,
+    rng: Key,
+    example: Array,
+) -> tuple[Callable, float]:
+    """The training step, compiled, and its FLOP on each device; ValueError if it is too large."""
+    train_step = training_step.make_train_step(
+        *(parts.objective, parts.optimizer, config.ema_decay),
+        *(config.accumulate, config.clip, config.log_every, devices),
+    )
+    program = devices.traced(train_step, state, rng, example)
+    machine.check_sizes(program)
+    compiled = train_step.lower(state, rng, example).compile()  # the loop's calls use it
+    allocator.release()
+    machine.check_memory(compiled)
+    return train_step, program_cost.flops(program) / jax.device_count()
 
 
 @dataclasses.dataclass

@@ -211,3 +211,18 @@ def _looks_ahead(network: Any, params: Params, rng: Key, x: Array) -> tuple[Arra
     walked = jax.lax.scan(step, start, (x.T, own))[1].swapaxes(0, 1)
     apart = jnp.abs(walked - logits).max() / (1 + jnp.abs(logits).max())
     return jnp.abs(moved).max(), apart
+
+
+def check_logits(
+    denoiser: Any, kernel: Kernel, shape: tuple[int, ...], logits: tuple[int, ...]
+) -> None:
+    """Raises ValueError unless logits for x of a shape have one number for each state."""
+    states = len(kernel.prior)
+    if logits != (*shape, states):
+        noise = f", {states - kernel.num_classes} of them noise only"
+        raise ValueError(
+            f"For x of shape {shape} and a kernel of {states} states"
+            f"{noise if states > kernel.num_classes else ''} a denoiser gives logits "
+            f"{(*shape, states)}; {type(denoiser).__name__} gives {logits}. Build it for {states} "
+            "states."
+        )

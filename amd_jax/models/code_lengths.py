@@ -20,7 +20,7 @@ class CodeLength:
     """Log p(x) of the model that reveals one token after the other, in L network calls.
 
     By the chain rule, Σ_n log p(x[n] | what was revealed before n), for masks only. From left to
-    right or by confidence (`orders.scores`, which look at nothing that is still masked) it is the
+    right or by confidence (`unmasking.scores`, which look at nothing still masked) it is the
     exact log-likelihood of the model in that order; in random order its mean is the bound in
     continuous time, for a network that does not look at the time, and log-mean-exp over several
     `orders` nears the likelihood of random order (Hoogeboom et al., 2022).

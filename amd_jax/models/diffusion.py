@@ -86,16 +86,7 @@ class Diffusion:
             "kernel": kernels.init(self.kernel, jax.random.fold_in(rng, 1)),
         }
         params = {name: found for name, found in params.items() if jax.tree.leaves(found)}
-        kernel = self.open(params).kernel
-        states = len(kernel.prior)
-        if logits.shape != (*x.shape, states):
-            noise = f", {states - kernel.num_classes} of them noise only"
-            raise ValueError(
-                f"For x of shape {x.shape} and a kernel of {states} states"
-                f"{noise if states > kernel.num_classes else ''} a denoiser gives logits "
-                f"{(*x.shape, states)}; {type(self.denoiser).__name__} gives {logits.shape}. "
-                f"Build it for {states} states."
-            )
+        checks.check_logits(self.denoiser, self.open(params).kernel, x.shape, logits.shape)
         return params
 
     def open(self, params: Params, *, train: bool = False) -> Process:

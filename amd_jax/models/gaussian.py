@@ -87,7 +87,7 @@ class GaussianDiffusion:
 
     points: Any  # (K, D), where classes lie: `gaussian.one_hots`, `gaussian.on_a_line`
     denoiser: Any
-    levels: Any = noise_schedules.Linear()  # noqa: RUF009  t -> γ_t, or `levels.Learned`
+    levels: Any = noise_schedules.Linear()  # noqa: RUF009  t -> γ_t, or `noise_schedules.Learned`
     steps: int | None = 1000  # T
     output: Classes | Noise = Classes()  # noqa: RUF009
     variance: str = "small"  # of a step back: small, large, or said by the network: range, learned

@@ -1,4 +1,4 @@
-"""Flows that the paper is compared with, composed of parts: as `recipes`, which has its own.
+"""Flows that the paper is compared with, composed of parts: `paper` has its own.
 
 To change a part, copy the function into the experiment file and change its line.
 """

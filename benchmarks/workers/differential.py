@@ -40,6 +40,7 @@ def main() -> None:
     for name, program in programs(parts).items():
         found[name], number = difference(name, program, params, x)
         suspects += number
+    found["rounding"] = rounding(programs(parts)["gradient"], params, x)
     print(
         json.dumps(
             {"programs": found, "suspects": suspects, "rows": len(x), "jax": jax.__version__}
@@ -113,6 +114,25 @@ def difference(name: str, program: Callable, params: Any, x: np.ndarray) -> tupl
     if not all(np.isfinite(a).all() for a in expected):
         return float("inf"), suspects
     return float(max(apart(name, seen, expected))), suspects
+
+
+def rounding(gradient: Callable, params: Any, x: np.ndarray) -> float:
+    """How far the gradient is from that of parameters which differ by half a unit of rounding.
+
+    What a compiler makes of a gradient can be told from its like only beyond that.
+    """
+    rng = np.random.default_rng(0)
+
+    def near(a: Any) -> np.ndarray:
+        a = np.asarray(a)
+        return (a * (1 + 2.0**-24 * rng.choice([-1, 1], a.shape))).astype(a.dtype)
+
+    compiled = jax.jit(gradient)
+    here, there = (
+        jax.tree.leaves(jax.device_get(compiled(p, jax.random.key(2), x)))
+        for p in (params, jax.tree.map(near, params))
+    )
+    return float(max(apart("gradient", there, here)))
 
 
 def _is_suspect(computation: str) -> bool:

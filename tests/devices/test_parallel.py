@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from amd_jax.devices import parallel
+from amd_jax.devices import joining, parallel
 
 
 def test_a_batch_is_taken_apart_and_put_together():
@@ -59,7 +59,7 @@ def test_alone_there_is_nothing_to_agree_on():
     assert agreed()
     parallel.check_same("config", "a\nb")
     parallel.wait("here")
-    parallel.start()
+    joining.start()
     assert parallel.is_first()
 
 
@@ -68,7 +68,7 @@ def test_alone_there_is_nothing_to_agree_on():
 )
 def test_half_of_the_flags_for_several_processes_are_refused(given):
     with pytest.raises(ValueError, match="all three"):
-        parallel.start(*given)
+        joining.start(*given)
 
 
 def test_texts_that_differ_are_told_by_their_first_line(monkeypatch):

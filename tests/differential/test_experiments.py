@@ -24,4 +24,5 @@ def test_programs_are_those_without_fusion(name):
     programs = found["programs"]
     assert set(programs) == set(differential.PROGRAMS)
     assert programs.pop("sample") < 0.01  # of the tokens
+    assert programs.pop("rounding") > 0
     assert max(programs.values()) < 1e-4

@@ -1,6 +1,6 @@
 """A process that trains `pairs`: python -m tests.runs.process WORKDIR NUMBERS [FLAGS].
 
-NUMBERS is JSON that overrides the config; FLAGS too, the arguments of `parallel.start`.
+NUMBERS is JSON that overrides the config; FLAGS too, the arguments of `joining.start`.
 """
 
 import json
@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from amd_jax.cli import command_line
-from amd_jax.devices import parallel
+from amd_jax.devices import joining
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -63,7 +63,7 @@ def train(workdir, numbers=None, **options) -> str:
 
 
 def main(workdir: str, numbers: str, joined: str) -> None:
-    parallel.start(**json.loads(joined))
+    joining.start(**json.loads(joined))
     from amd_jax.experiment import Experiment
     from tests.runs import pairs  # it computes at once, which is too early before
 

@@ -68,7 +68,7 @@ def law(
 
     In a model of so many steps. With tokens that are `given` (L,), -1 where they are not, the law
     of what is filled in, for samplers that go from step to step. Raises ValueError for a sampler
-    whose law is not known here: one of `walks.Steps` tells its own, by its method `law`.
+    whose law is not known here: one of `base.Steps` tells its own, by its method `law`.
     """
     if given is not None:
         rows = len(process.kernel.prior) ** length

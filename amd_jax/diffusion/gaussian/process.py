@@ -1,7 +1,8 @@
 """Gaussian diffusion of classes: points of R^D that become noise, and the steps back.
 
 Class k lies at the point f_k; z_t = α_t f_x + σ_t ε with α_t² = sigmoid(-γ_t), σ_t² = sigmoid(γ_t)
-(`levels`). Time s < t. Ho et al., 2020; Nichol and Dhariwal, 2021; Kingma et al., 2021 (VDM).
+(`noise_schedules`). Time s < t. Ho et al., 2020; Nichol and Dhariwal, 2021; Kingma et al., 2021
+(VDM).
 """
 
 import dataclasses

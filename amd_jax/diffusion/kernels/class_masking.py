@@ -1,7 +1,7 @@
 """Masks with a power for each class, fixed or learnt: which go early, and which late (GenMD4).
 
-`PerClassMasking` is a `LearnedKernel` that tells how its training goes, as `learned` does, and is
-trained by `learning/learned_objectives.LeaveOneOutReinforce`.
+`PerClassMasking` is a `LearnedKernel` that tells how its training goes, as `learned_schedule`
+does, and is trained by `learning/learned_objectives.LeaveOneOutReinforce`.
 """
 
 import dataclasses

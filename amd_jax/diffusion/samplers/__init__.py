@@ -1,9 +1,9 @@
 """Samplers: ways from noise to data, for any process.
 
 Each is a value with a name and its numbers (`options`). It is called with a process, a key, noisy
-tokens x (B, ...) and the times (S + 1,) to walk, which descend within [0, 1]. Those here go from
-time to time and draw all tokens at once; those for masks go from token to token (`orders`). What
-its law is, compared with the exact one, is said in each docstring, for the exact guess r:
+tokens x (B, ...) and the times (S + 1,) to walk, which descend within [0, 1]. Some go from time to
+time and draw all tokens at once (`ancestral`), those for masks from token to token (`unmasking`).
+What its law is, compared with the exact one, is said in each docstring, for the exact guess r:
 p(x_0[n] | x_t without n).
 """
 

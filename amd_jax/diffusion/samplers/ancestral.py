@@ -1,11 +1,4 @@
-"""Samplers: ways from noise to data, for any process.
-
-Each is a value with a name and its numbers (`options`). It is called with a process, a key, noisy
-tokens x (B, ...) and the times (S + 1,) to walk, which descend within [0, 1]. Those here go from
-time to time and draw all tokens at once; those for masks go from token to token (`orders`). What
-its law is, compared with the exact one, is said in each docstring, for the exact guess r:
-p(x_0[n] | x_t without n).
-"""
+"""Samplers that go from time to time and draw all tokens at once; and all samplers by name."""
 
 import dataclasses
 from typing import Any

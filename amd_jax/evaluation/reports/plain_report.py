@@ -21,7 +21,7 @@ class PlainReport:
     """What can be told of one kind of data, in lines; files go where they are told.
 
     To add a kind of data: facts of its own (`facts.Facts`), and if lines of numbers will not do, a
-    subclass of this and a line in `report.of`. `place` is the path of files but for what their
+    subclass of this and a line in `run_report.of`. `place` is the path of files but for what their
     names end in; None for none.
     """
 

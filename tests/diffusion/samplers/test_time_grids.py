@@ -42,7 +42,7 @@ class Opened(NamedTuple):
 
 
 def enumerated(model, params, times, rows, weights) -> np.ndarray:
-    """The table of `grids.costs`, in float64: every x_t of every row, weighted."""
+    """The table of `time_grids.costs`, in float64: every x_t of every row, weighted."""
     table = np.full((len(times), len(times)), np.inf)
     for i, j in itertools.combinations(range(len(times)), 2):
         table[i, j] = weights @ enumeration.term(model, params, rows, times[j], times[i])
