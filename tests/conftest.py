@@ -9,6 +9,7 @@ import gc
 import os
 import pathlib
 import time
+import zlib
 
 import pytest
 
@@ -32,21 +33,32 @@ gc.set_threshold(200_000, 20, 50)  # what JAX traces is many objects, and few cy
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """Marks all but a few cases as slow, where that is asked for; and sorts the longest first.
+    """Marks cases of tests with many as slow or as exhaustive, and sorts the longest test first.
 
-    So no worker is left alone with the longest at the end.
+    So no worker is left alone with the longest at the end. See the marker "few" in pyproject.toml.
     """
-    cases = collections.defaultdict(list)
+    tests = collections.defaultdict(list)
     for item in items:
-        if item.get_closest_marker("few") and not item.get_closest_marker("slow"):
-            cases[item.nodeid.partition("[")[0]].append(item)
-    for every in cases.values():
-        (number,) = every[0].get_closest_marker("few").args
-        chosen = {i * len(every) // number for i in range(number)}
-        for i, item in enumerate(every):
-            if i not in chosen:
+        if item.get_closest_marker("few"):
+            tests[item.nodeid.partition("[")[0]].append(item)
+    for name, every in tests.items():
+        few = every[0].get_closest_marker("few")
+        quick = [item for item in every if not item.get_closest_marker("slow")]
+        for number in few.args:
+            for item in _others(quick, number, 0):
                 item.add_marker("slow")
+        if "slow" in few.kwargs:
+            slow = [item for item in every if item.get_closest_marker("slow")]
+            start = zlib.crc32(name.encode())  # other cases in other tests
+            for item in _others(slow, few.kwargs["slow"], start):
+                item.add_marker("exhaustive")
     items.sort(key=lambda item: "test_readme_commands" not in item.nodeid)
+
+
+def _others(cases, number, start):
+    """All but `number` of the cases, which are spread evenly from the one at `start` on."""
+    chosen = {(start + i * len(cases) // number) % len(cases) for i in range(number) if cases}
+    return [case for i, case in enumerate(cases) if i not in chosen]
 
 
 def pytest_runtest_setup(item):

@@ -12,7 +12,7 @@ from benchmarks.processes import ask
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["quickstart", "digits_idf", "own_text_transformer"])
+@pytest.mark.parametrize("name", ["own_text_transformer"])
 def test_programs_are_those_without_fusion(name):
     found = ask(
         differential.WORKER,

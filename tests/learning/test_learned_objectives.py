@@ -136,6 +136,7 @@ def test_the_gradient_of_pairs_is_that_of_the_mean_over_them():
     np.testing.assert_allclose(reinforced(1.5), enumerated(1.5), rtol=1e-4)
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("case", quick(CASES, "masking-table"))
 @pytest.mark.slow
 def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
@@ -151,6 +152,7 @@ def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
 @pytest.mark.slow
 def test_the_expected_gradient_in_continuous_time(case):
@@ -170,6 +172,7 @@ def test_the_expected_gradient_in_continuous_time(case):
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
 @pytest.mark.parametrize("steps", [None, 3])
 @pytest.mark.slow

@@ -54,6 +54,7 @@ def test_inverse_undoes_forward(named):
     np.testing.assert_array_equal(model.inverse(params, jax.random.key(5), z), x)
 
 
+@pytest.mark.few(slow=3)
 @pytest.mark.slow
 def test_one_hots_stay_exact_and_gradients_reach_every_parameter(named):
     name, model, params, x, _ = named
@@ -98,6 +99,7 @@ def test_a_part_that_says_nothing_is_not_taken_for_exact():
     assert not bounds.of(model)[0].exact
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(zoo.EXACT, "integer"))
 def test_tokens_outside_are_refused(name):

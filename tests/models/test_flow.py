@@ -73,7 +73,7 @@ def measure(lift, base, layers, num_classes):
     return Measured(np.asarray(nats, np.float64), np.asarray(samples))
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=10)
 def test_sums_to_one_over_all_codes(case):
     """With as many classes as codes, so that nothing is lost; dequantised, the rest is outside."""
     lift, base, layers = case
@@ -86,6 +86,7 @@ def test_sums_to_one_over_all_codes(case):
     assert_mean(total, 1 - outside, 0.02, slack=5 * error)
 
 
+@pytest.mark.few(slow=12)
 def test_samples_follow_the_weights_and_never_leave_the_classes(case):
     found = measure(*case, K)
     p = np.exp(found.log_weight).mean(axis=0)
@@ -112,7 +113,7 @@ def test_the_mean_elbo_is_a_bound(case):
 KEPT = [case for case in CASES if case[0] not in zoo.DECODED]
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=8)
 @pytest.mark.parametrize("kept", quick(KEPT, *QUICK), ids=named)
 def test_inverse_undoes_forward(kept):
     lift, base, layers = kept

@@ -46,6 +46,7 @@ def measured(kind):
 KINDS = quick(zoo.GAUSSIAN, "range")
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
 def test_sums_to_one(kind):
@@ -138,6 +139,7 @@ ANSWERS = {  # ends of γ, T -> nats, by quadrature of others; the entropy is 1.
 }
 
 
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize("case", quick(ANSWERS, (-13.3, 5.0, 10)))
 def test_known_answers_of_one_variable(case):
     *ends, steps = case
@@ -220,6 +222,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("name", quick(NETWORKS, "hollow"))
 @pytest.mark.slow
 def test_networks_read_one_hots_as_tokens_and_vectors_in_between(name):

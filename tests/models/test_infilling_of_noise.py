@@ -137,6 +137,7 @@ def measured(half, verb, draws):
     return np.asarray(found, np.float64).reshape(draws, -1)
 
 
+@pytest.mark.few(slow=2)
 def test_the_bound_of_the_rest_by_enumeration(half):
     elbo = measured(half, half.model.elbo, 8000)
     error = elbo.std(axis=0) / 8000**0.5
@@ -145,6 +146,7 @@ def test_the_bound_of_the_rest_by_enumeration(half):
     assert (half.bound < half.log_p + 1e-6).all()
 
 
+@pytest.mark.few(slow=2)
 def test_weights_of_the_rest_sum_to_its_probability(half):
     p = np.exp(measured(half, half.model.log_weight, 8000))
     error = p.std(axis=0) / 8000**0.5

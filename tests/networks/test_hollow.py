@@ -35,6 +35,7 @@ def network(request):
     return request.param, jax.jit(apply)
 
 
+@pytest.mark.few(slow=3)
 @pytest.mark.slow
 def test_every_token_but_the_own_one_is_seen(network):
     name, apply = network

@@ -24,7 +24,7 @@ def law(event=(K,), steps=2) -> conditional.ConditionalFlow:
 
 def parameters(q, x):
     """Shaken, so that no zero hides a path."""
-    params = q.init(jax.random.key(0), x)
+    params = jax.jit(q.init)(jax.random.key(0), x)
     leaves, tree = jax.tree.flatten(params)
     rngs = jax.random.split(jax.random.key(1), len(leaves))
     moved = [a + 0.3 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
@@ -65,17 +65,17 @@ def test_density_is_that_of_the_draws():
     rng_start, rng = jax.random.split(jax.random.key(3))
     state, log_e = q._start(params, rng_start, x, train=False)
 
-    def moved(e, row):
-        full = jnp.concatenate([state[row, ..., :CONTEXT], e.reshape(*SHAPE[1:], K)], axis=-1)[
-            None
-        ]
-        full, _ = q.chain.forward(params, rng, full)
-        return full[0, ..., CONTEXT:].reshape(-1)
+    def moved(e, context):
+        full = jnp.concatenate([context, e.reshape(*SHAPE[1:], K)], axis=-1)
+        full, _ = q.chain.forward(params, rng, full[None])
+        found = full[0, ..., CONTEXT:].reshape(-1)
+        return found, found
 
+    slopes = jax.jit(jax.jacrev(moved, has_aux=True))
     for row in range(2):
-        e = state[row, ..., CONTEXT:].reshape(-1)
-        np.testing.assert_allclose(moved(e, row), u[row].reshape(-1), atol=1e-5)
-        jacobian = jax.jit(jax.jacrev(moved), static_argnums=1)(e, row)
+        e, context = state[row, ..., CONTEXT:].reshape(-1), state[row, ..., :CONTEXT]
+        jacobian, found = slopes(e, context)
+        np.testing.assert_allclose(found, u[row].reshape(-1), atol=1e-5)
         _, log_slope = np.linalg.slogdet(np.asarray(jacobian, np.float64))
         np.testing.assert_allclose(log_q[row], log_e[row] - log_slope, atol=1e-4)
 
@@ -84,8 +84,9 @@ def test_density_is_that_of_the_draws():
 def test_draws_depend_on_the_context_around():
     q, x = law(), jnp.zeros((1, 2, 2), jnp.int32)
     params = parameters(q, x)
-    before, _ = q.sample_and_log_prob(params, jax.random.key(3), x)
-    after, _ = q.sample_and_log_prob(params, jax.random.key(3), x.at[0, 1, 1].set(2))
+    draw = jax.jit(q.sample_and_log_prob)
+    before, _ = draw(params, jax.random.key(3), x)
+    after, _ = draw(params, jax.random.key(3), x.at[0, 1, 1].set(2))
     assert (np.abs(before - after)[0, 0, 0] > 1e-6).all()
 
 
@@ -95,7 +96,8 @@ def test_without_an_event_there_is_one_number_a_place():
     coupling, repeated = q.transforms
     assert [type(part) for part in repeated.part.transforms] == [type(coupling)]
     x = jnp.zeros(SHAPE, jnp.int32)
-    u, log_q = q.sample_and_log_prob(q.init(jax.random.key(0), x), jax.random.key(1), x)
+    params = jax.eval_shape(q.init, jax.random.key(0), x)
+    u, log_q = jax.eval_shape(q.sample_and_log_prob, params, jax.random.key(1), x)
     assert (u.shape, log_q.shape) == (SHAPE, SHAPE[:1])
 
 

@@ -65,8 +65,9 @@ def test_on_their_own_base_every_single_draw_is_log_p(kind):
 def test_densities_are_those_of_the_draws(kind):
     """Of all rows together, and of one class that broadcasts."""
     part, params, x = situation(kind)
-    z, log_q = part.encoder.sample_and_log_prob(params["encoder"], jax.random.key(2), x)
-    log_prob = functools.partial(part.encoder.log_prob, params["encoder"])
+    draw = jax.jit(part.encoder.sample_and_log_prob)
+    z, log_q = draw(params["encoder"], jax.random.key(2), x)
+    log_prob = functools.partial(jax.jit(part.encoder.log_prob), params["encoder"])
     np.testing.assert_allclose(log_prob(z, x), log_q, rtol=1e-5, atol=1e-4)
     rows = z.reshape(-1, DIM)
     one, all = (log_prob(rows, jnp.full(n, 3, jnp.int32)) for n in (1, len(rows)))
@@ -84,9 +85,9 @@ def test_a_token_of_no_class_has_no_probability():
 def test_decodes_by_draws_from_the_posterior():
     part, params, _ = situation("mixture")
     z = jax.random.normal(jax.random.key(3), (1, 1, DIM))
-    law = np.exp(part.log_probs(params, z))[0, 0]
+    law = np.exp(jax.jit(part.log_probs)(params, z))[0, 0]
     assert np.sort(law)[-2] > 0.05
-    drawn = part.inverse(params, jax.random.key(4), jnp.tile(z, (5000, 1, 1)))
+    drawn = jax.jit(part.inverse)(params, jax.random.key(4), jnp.tile(z, (5000, 1, 1)))
     enumeration.assert_drawn_from(drawn, law)
 
 
@@ -96,8 +97,8 @@ def test_a_learned_decoder_is_a_law_with_parameters_of_its_own():
     x = jnp.zeros((2, 3), jnp.int32)
     params = zoo.parameters(part, data=x)
     assert sorted(params) == ["decoder", "encoder"]
-    z, _ = part.forward(params, jax.random.key(0), x)
-    log_p = part.log_probs(params, z)
+    z, _ = jax.jit(part.forward)(params, jax.random.key(0), x)
+    log_p = jax.jit(part.log_probs)(params, z)
     assert log_p.shape == (2, 3, K)
     np.testing.assert_allclose(jnp.exp(log_p).sum(axis=-1), 1, rtol=1e-5)
     assert np.ptp(log_p, axis=0).max() > 1e-3
@@ -122,10 +123,10 @@ def test_a_lattice_fills_its_cube_evenly(number, dim):
 def test_classes_start_apart():
     encoding, _ = recipes.mixture_encoding((0.0,) * 27, 3, apart=4.0)
     x = jnp.arange(27)[None]
-    params = encoding.init(jax.random.key(0), x)
-    draws = jax.vmap(lambda rng: encoding.forward(params, rng, x)[0])
+    params = jax.jit(encoding.init)(jax.random.key(0), x)
+    draws = jax.jit(jax.vmap(lambda rng: encoding.forward(params, rng, x)[0]))
     z = draws(jax.random.split(jax.random.key(1), 200))
-    right = (encoding.log_probs(params, z).argmax(axis=-1) == x).mean()
+    right = (jax.jit(encoding.log_probs)(params, z).argmax(axis=-1) == x).mean()
     assert right > 0.85
     np.testing.assert_allclose(z.std(axis=0).mean(), np.pi / np.sqrt(3), rtol=0.05)
 
@@ -134,7 +135,7 @@ def test_classes_start_apart():
 def test_classes_that_lie_on_each_other_are_told_apart_by_their_frequencies():
     encoding, _ = recipes.mixture_encoding(tuple(PRIOR), DIM, apart=0.0)
     x = jnp.arange(K)[None]
-    params = encoding.init(jax.random.key(0), x)
-    z, _ = encoding.forward(params, jax.random.key(1), x)
-    log_probs = encoding.log_probs(params, z)
+    params = jax.jit(encoding.init)(jax.random.key(0), x)
+    z, _ = jax.jit(encoding.forward)(params, jax.random.key(1), x)
+    log_probs = jax.jit(encoding.log_probs)(params, z)
     np.testing.assert_allclose(log_probs, jnp.broadcast_to(PRIOR, log_probs.shape), atol=1e-5)

@@ -104,6 +104,7 @@ def test_a_learned_law_starts_where_it_is_told():
         assert law.sample(params, jax.random.key(1), (3, 4, 2)).shape == (3, 4, 2)
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.slow
 def test_gradients_are_finite_far_out(name):
@@ -154,7 +155,7 @@ def family_of(name):
     return FAMILIES[name][0]
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=10)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("kind", quick(["fixed", "learned", "conditional"], "conditional"))
 def test_laws_sum_their_family_over_the_event(kind, name):

@@ -36,7 +36,7 @@ def test_rows_sum_to_one(kernel):
         np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=10)
 def test_likelihood_is_the_transposed_push(kernel):
     every = jnp.arange(len(kernel.prior))[None]
     for s, t in GRID:
@@ -133,7 +133,7 @@ def test_one_class_is_refused(make):
         make(schedules.cosine, 1)
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=10)
 def test_posterior_is_bayes_rule(kernel):
     """Enumerate q(x_s, x_t | x_0) for every (x_0, x_s, x_t) and normalise by hand."""
     states = len(kernel.prior)
@@ -205,7 +205,7 @@ def twice(generic):
     return {"registered": generic, "general": generic.dispatch(object)}.values()
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=4)
 @pytest.mark.parametrize("t", [0.3, 1.0])
 def test_corrupt_follows_the_exact_law(each_family, t):
     x_0 = jnp.tile(jnp.arange(each_family.num_classes), (1, 20_000))
@@ -217,7 +217,7 @@ def test_corrupt_follows_the_exact_law(each_family, t):
                 enumeration.assert_drawn_from(x_t[x_0 == x], law)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(2, slow=5)
 @pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.3, 0.5), (0.5, 1.0)])
 def test_step_back_follows_the_posterior(each_family, s, t):
     guess = np.array([0.3, 0.7, 0.0])

@@ -46,7 +46,7 @@ def noise(model, rng):
     return kernels.draw_prior(model.kernel, rng, (DRAWS, zoo.LENGTH))
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=4)
 @pytest.mark.parametrize("grid", quick(GRIDS, "uneven"))
 def test_follows_the_law_of_the_chain(walk, grid):
     model, params, ancestral = walk
@@ -141,7 +141,7 @@ def draw(sampler, kernel, seed=0):
     return x
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=18)
 @pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
 def test_draws_follow_the_enumerated_law(sampler, kernel):
     x = draw(sampler, kernel)
@@ -165,7 +165,7 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
     assert certificates.distance(found, data) < 1e-6
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=5)
 @pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
 @pytest.mark.parametrize(
     "kind",

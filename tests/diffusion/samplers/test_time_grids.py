@@ -68,6 +68,7 @@ def perfect(request):
     return model, enumerated(model, None, falling(FINE), EVERY, DATA.ravel())
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, FINE])
 @pytest.mark.slow
 def test_no_grid_of_as_many_steps_is_better(perfect, steps):
@@ -146,6 +147,7 @@ def test_the_best_grid_is_that_of_its_table():
     assert times == tuple(falling(FINE)[list(path)])
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize(
     ("kernel", "denoiser"),
     [
@@ -263,6 +265,7 @@ def test_samplers_and_bounds_take_given_times():
         bound.told(zoo.diffusion("uniform-cosine", "table", 2))
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("spacing", ["uniform", "cosine", GIVEN])
 @pytest.mark.parametrize("steps", quick([5, None], 5))
 @pytest.mark.slow
