@@ -1,4 +1,4 @@
-"""The table on maps, at its smallest: two rows of a step or so."""
+"""The table on maps, at its smallest: one row of a few steps."""
 
 import json
 import pathlib
@@ -10,7 +10,6 @@ from PIL import Image
 
 from amd_jax.cli import command_line
 from amd_jax.comparison import rows
-from amd_jax.experiment import Run
 from amd_jax.learning import loop
 from experiments import table4
 
@@ -20,61 +19,25 @@ TINY = [
     f"--config.{number}"
     for number in (
         *("levels=1", "couplings=1", "batch_size=2", "timesteps=4", "log_every=1"),
-        *("network.growth=4", "network.depth=1", "network.width=8", "denoiser.width=8"),
-        *("denoiser.dilations=(1,)", "denoiser.join_width=8"),
+        *("network.growth=4", "network.depth=1", "network.width=8"),
     )
 ]
-ROWS = ("uniform", "diffusion")
 
 
 @pytest.fixture(scope="module")
 def flags(tmp_path_factory):
-    """The command's flags, for 24 maps of 4 x 4 pixels."""
+    """The command's flags, for 24 maps of 4 x 4 pixels and one row of the table."""
     folder = tmp_path_factory.mktemp("table4")
     file = folder / "maps.npy"
     np.save(file, np.random.default_rng(0).integers(0, 3, (24, 4, 4), dtype=np.uint8))
     where = [f"--config.data.path={file}", f"--workdir={folder / 'runs'}", "--minutes=1e-6"]
-    rows = f"--rows={','.join(ROWS)}"
-    return ["table4", *where, "--importance_samples=2", rows, *TINY]
+    return ["table4", *where, "--importance_samples=2", "--rows=uniform", *TINY]
 
 
 @pytest.fixture(scope="module")
 def workdir(flags):
-    """The folder of a finished table."""
-    table4.main(flags)
-    return pathlib.Path(flags[2].partition("=")[2])
-
-
-def test_writes_table_and_picture(workdir):
-    lines = (workdir / "compare.md").read_text().splitlines()
-    assert len(lines) == 4 + len(ROWS) + 6  # the second row is compared with the first
-    assert lines[7] == "Minus Round / uniform, by pairs of test maps, ± one standard error:"
-    assert re.fullmatch(r"\| Multinomial diffusion \| [+-]\d\.\d+ ± \d\.\d+ \|", lines[11])
-    assert "| model | elbo | iwbo |" in lines[2]
-    assert "| Round / uniform | " in lines[4]
-    assert lines[4].count(" ± ") == 2
-    assert " (1.010) | " in lines[4]
-    assert "(0.305) | – | " in lines[5]
-    assert " | 1 | 0 | " in lines[5]
-    with Image.open(workdir / "samples.png") as picture:
-        assert picture.width > 3 * 4
-
-
-def test_finished_rows_are_kept_and_one_without_figures_goes_on(flags, workdir, monkeypatch):
-    before = (workdir / "compare.md").read_text()
-    monkeypatch.setattr(Run, "fit", None)
-    table4.main(flags)
-    assert (workdir / "compare.md").read_text() == before
-
-    monkeypatch.undo()
-    (workdir / "uniform" / "results.json").unlink()
-    table4.main(flags)
-    assert (workdir / "compare.md").read_text() == before
-
-
-def test_a_row_that_is_interrupted_is_continued(flags, tmp_path, monkeypatch):
-    where = [f"--workdir={tmp_path}", "--rows=uniform"]
-    train = loop.train
+    """The folder of a table whose row was interrupted, and continued by the same command."""
+    folder, train = pathlib.Path(flags[2].partition("=")[2]), loop.train
 
     def interrupted(parts, data, config, keeper, **others):
         short = config.copy_and_resolve_references()
@@ -82,18 +45,34 @@ def test_a_row_that_is_interrupted_is_continued(flags, tmp_path, monkeypatch):
         train(parts, data, short, keeper, **others)
         raise loop.Interrupted("Stopped at step 2 of 4; saved.")
 
-    monkeypatch.setattr(rows, "steps_that_fit", lambda *_: 4)
-    monkeypatch.setattr(loop, "train", interrupted)
-    with pytest.raises(SystemExit, match="The same command continues"):
-        command_line.run(table4.main, [*flags, *where])
-    assert not (tmp_path / "compare.md").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "steps_that_fit", lambda *_: 4)
+        patch.setattr(loop, "train", interrupted)
+        with pytest.raises(SystemExit, match="The same command continues"):
+            command_line.run(table4.main, flags)
+        assert not (folder / "compare.md").exists()
+        patch.setattr(rows, "steps_that_fit", None)  # the number of steps is the first one
+        patch.setattr(loop, "train", train)
+        table4.main(flags)
+    return folder
 
-    monkeypatch.setattr(rows, "steps_that_fit", None)  # the number of steps is the first one
-    monkeypatch.setattr(loop, "train", train)
-    table4.main([*flags, *where])
-    lines = [json.loads(x) for x in (tmp_path / "uniform/metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2, 3, 4]
-    assert " | 4 | " in (tmp_path / "compare.md").read_text()
+
+def test_writes_table_and_picture(workdir):
+    """Another row, of the diffusion, is trained by tests/test_readme_commands.py."""
+    lines = (workdir / "compare.md").read_text().splitlines()
+    assert "| model | elbo | iwbo |" in lines[2]
+    assert "| Round / uniform | " in lines[4]
+    assert lines[4].count(" ± ") == 2
+    assert " (1.010) | " in lines[4]
+    assert " (0.930) | " in lines[4]
+    assert " | 4 | 0 | " in lines[4]
+    with Image.open(workdir / "samples.png") as picture:
+        assert picture.width > 2 * 4
+
+
+def test_a_row_that_is_interrupted_is_continued(workdir):
+    lines = (workdir / "uniform" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
