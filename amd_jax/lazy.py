@@ -10,7 +10,7 @@ from amd_jax.moved import MOVED
 
 def submodules(package: str, path: list[str]) -> tuple[Callable[[str], Any], Callable]:
     """`__getattr__` and `__dir__` of a package whose modules are its attributes."""
-    names = [found.name for found in pkgutil.iter_modules(path)]
+    names = [result.name for result in pkgutil.iter_modules(path)]
 
     def getattribute(name: str) -> Any:
         if name in names or f"{package}.{name}" in MOVED:

@@ -45,16 +45,16 @@ def all_kernels() -> dict[str, Kernel]:
 
 def offered(kernel: Kernel) -> dict[str, Any]:
     """The samplers that are for a kernel, and some of their numbers."""
-    found = {sampler.name: sampler for sampler in samplers.of(kernel)}
-    found["ancestral, 1 correction"] = samplers.Ancestral(corrections=1)
+    result = {sampler.name: sampler for sampler in samplers.of(kernel)}
+    result["ancestral, 1 correction"] = samplers.Ancestral(corrections=1)
     if isinstance(kernel, kernels.Mixing):
         for kind in ("cap", "rescale", "loop"):
             chosen = samplers.PredictorCorrector(kind=kind, eta=0.1)
-            found[f"predictor_corrector, {kind}"] = chosen
+            result[f"predictor_corrector, {kind}"] = chosen
     if kernels.is_masking(kernel):
-        found["confidence, random"] = samplers.Confidence(by="random")
-        found["confidence, margin"] = samplers.Confidence(by="margin")
-    return found
+        result["confidence, random"] = samplers.Confidence(by="random")
+        result["confidence, margin"] = samplers.Confidence(by="margin")
+    return result
 
 
 def measure(steps: tuple[int, ...] = STEPS, draws: int = DRAWS) -> Iterator[Row]:
@@ -69,20 +69,20 @@ def measure(steps: tuple[int, ...] = STEPS, draws: int = DRAWS) -> Iterator[Row]
     for kind, kernel in all_kernels().items():
         process = certificates.exact(kernel, data)
         for name, sampler in offered(kernel).items():
-            found = []
+            result = []
             for n in steps:
                 chosen = sampler
                 if hasattr(sampler, "steps"):
                     chosen = dataclasses.replace(sampler, steps=n)
                 with jax.enable_x64(True):
                     law = certificates.law(chosen, process, 2, None)
-                found.append(certificates.distance(law, data))
+                result.append(certificates.distance(law, data))
                 parameters = {"kernel": kind, "sampler": name, "steps": n}
-                yield spread("certificates", parameters, found[-1:], "total variation")
+                yield spread("certificates", parameters, result[-1:], "total variation")
                 if n == DRAWN_IN:
                     p = fit(process, chosen, law, draws)
                     yield spread("certificates, draws", parameters, [p], "p-value")
-            cells = "".join(f"{x:11.2g}" for x in found)
+            cells = "".join(f"{x:11.2g}" for x in result)
             print(f"{kind:19}{name:27}{cells}{p:8.2g}", flush=True)
 
 

@@ -24,16 +24,16 @@ def measure(only: Sequence[str] = ()) -> Iterator[Row]:
     """A row for each experiment and program: the largest relative difference."""
     print(f"\n{HEAD}   fused to one kernel: products with sums", flush=True)
     for name in only or experiment_files.names():
-        found = ask(WORKER, False, json.dumps({"experiment": name}))
-        yield from rows(name, found)
+        result = ask(WORKER, False, json.dumps({"experiment": name}))
+        yield from rows(name, result)
 
 
-def rows(name: str, found: dict) -> Iterator[Row]:
+def rows(name: str, result: dict) -> Iterator[Row]:
     """Prints and yields what was found of an experiment."""
-    cells = "".join(f"{found['programs'].get(p, float('nan')):12.1e}" for p in PROGRAMS)
-    print(f"{name:26}{found['rows']:6}{cells}   {found['suspects']}", flush=True)
-    where = {"experiment": name, "rows": found["rows"], "suspects": found["suspects"]}
-    title = f"differential, jax {found['jax']}"
-    for program, value in found["programs"].items():
+    cells = "".join(f"{result['programs'].get(p, float('nan')):12.1e}" for p in PROGRAMS)
+    print(f"{name:26}{result['rows']:6}{cells}   {result['suspects']}", flush=True)
+    where = {"experiment": name, "rows": result["rows"], "suspects": result["suspects"]}
+    title = f"differential, jax {result['jax']}"
+    for program, value in result["programs"].items():
         of = {**where, "program": program}
         yield Row(title, of, value, value, value, 1, "relative", (value,))

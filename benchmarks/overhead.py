@@ -18,8 +18,8 @@ WORKER = "benchmarks.workers.training_loop"
 def measure(turns: int = 5, changes: Mapping[str, Any] | None = None) -> Iterator[Row]:
     """Rows of both, and of the difference in %; `changes` are to the config."""
     asked = json.dumps({"turns": turns, "changes": dict(changes or {})})
-    found = processes.ask(WORKER, True, asked)
-    config, bare, loop = found["config"], found["bare"], found["loop"]
+    result = processes.ask(WORKER, True, asked)
+    config, bare, loop = result["config"], result["bare"], result["loop"]
     title = f"overhead: train, batch {config['batch_size']}, length {config['length']}"
     sides = {"bare": bare, "in the loop": loop}
     rows = [timed("overhead", {"step": side, **config}, runs) for side, runs in sides.items()]

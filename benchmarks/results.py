@@ -54,14 +54,14 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> tuple[float, float, 
     Of values measured in turns. The interval is between two of the ratios in order, which half of
     all ratios being below their median tells; with fewer than six pairs there is none (NaN).
     """
-    found = sorted(a / b for a, b in zip(over, under, strict=True))
-    n, rank = len(found), 0
+    result = sorted(a / b for a, b in zip(over, under, strict=True))
+    n, rank = len(result), 0
     missed = 2 / 2**n  # by the interval from the least to the largest
     while missed <= 0.05 and 2 * rank < n:
         rank += 1
         missed += 2 * math.comb(n, rank) / 2**n
-    ends = (found[rank - 1], found[n - rank]) if rank else (math.nan, math.nan)
-    return statistics.median(found), *ends
+    ends = (result[rank - 1], result[n - rank]) if rank else (math.nan, math.nan)
+    return statistics.median(result), *ends
 
 
 def tabulate(title: str, parameter: str, rows: Iterable[Row]) -> Iterator[Row]:
@@ -94,24 +94,24 @@ def write(path: pathlib.Path, sittings: Sequence[Sitting]) -> None:
 def read(path: pathlib.Path) -> list[Sitting]:
     """What `write` wrote; ValueError if the file is none of ours."""
     try:
-        found = [
+        result = [
             Sitting(old["machine"], tuple(Row(**row) for row in old["rows"]), old["failures"])
             for old in json.loads(path.read_text())
         ]
     except (KeyError, TypeError, ValueError):
-        found = []
-    if not found:
+        result = []
+    if not result:
         raise ValueError(f"{path} holds no rows of benchmarks. Move it away.")
-    return found
+    return result
 
 
 def beside(earlier: Iterable[Sitting], new: Sitting) -> list[Sitting]:
     """The sittings with a new one, which takes the place of what they have of its benchmarks."""
     names = {row.name for row in new.rows} | new.failures.keys()
-    found = []
+    result = []
     for old in earlier:
         rows = tuple(row for row in old.rows if row.name not in names)
         failures = {name: why for name, why in old.failures.items() if name not in names}
         if rows or failures:
-            found.append(Sitting(old.machine, rows, failures))
-    return [*found, new]
+            result.append(Sitting(old.machine, rows, failures))
+    return [*result, new]

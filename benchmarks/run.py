@@ -145,8 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"\n{name} failed: {why}", flush=True)
         finally:  # what an interruption leaves is worth having too
             if flags.json:
-                found = results.Sitting(here, rows, failures)
-                results.write(flags.json, results.beside(earlier, found))
+                result = results.Sitting(here, rows, failures)
+                results.write(flags.json, results.beside(earlier, result))
     if failures:
         sys.exit(1)
 

@@ -31,8 +31,8 @@ def checkout(
     Failure says what to do if there is none, or a package is absent. `file` is one that a checkout
     has, `needed` maps modules to packages.
     """
-    found = [path for path in paths if (pathlib.Path(path) / file).is_file()]
-    if not found:
+    result = [path for path in paths if (pathlib.Path(path) / file).is_file()]
+    if not result:
         given = f"--{flag}={','.join(paths)} is none" if paths else "none is given"
         raise Failure(
             f"A checkout of the reference code is needed, and {given}: run "
@@ -43,7 +43,7 @@ def checkout(
         raise Failure(
             f"The reference needs packages that are absent: pip install {' '.join(absent)}"
         )
-    return os.path.abspath(found[0])
+    return os.path.abspath(result[0])
 
 
 def alone(rows: Iterator[Row]) -> None:
@@ -82,8 +82,8 @@ def compare(
 
 def rows(name: str, parameters: dict[str, Any], runs: dict[str, list[dict]]) -> Iterator[Row]:
     """What `compare` measured, a row per side."""
-    for side, found in runs.items():
-        yield timed(name, {**parameters, "side": side}, found)
+    for side, result in runs.items():
+        yield timed(name, {**parameters, "side": side}, result)
 
 
 def speed(theirs: list[dict], ours: list[dict]) -> str:
@@ -99,17 +99,17 @@ def report(title: str, runs: dict[str, list[dict]], gflop: float | None = None) 
     """One line per side: median and range, CPU time, peak memory, rate, ratio to ours."""
     ours_cpu = statistics.median(r["cpu"] for r in runs["ours"])
     print(f"\n{title} ({len(runs['ours'])} runs)")
-    for side, found in runs.items():
-        wall = [r["wall"] for r in found]
-        median, cpu = statistics.median(wall), statistics.median(r["cpu"] for r in found)
+    for side, result in runs.items():
+        wall = [r["wall"] for r in result]
+        median, cpu = statistics.median(wall), statistics.median(r["cpu"] for r in result)
         text = (
             f"  {side:25s} {1e3 * median:9.1f} ms ({1e3 * min(wall):.1f} to {1e3 * max(wall):.1f})"
         )
-        text += f", CPU {1e3 * cpu:8.1f} ms, peak {found[-1]['peak_mb']:.0f} MB"
+        text += f", CPU {1e3 * cpu:8.1f} ms, peak {result[-1]['peak_mb']:.0f} MB"
         if gflop:
-            rate = gflop / median / statistics.median(r["matmul"] for r in found)
+            rate = gflop / median / statistics.median(r["matmul"] for r in result)
             text += f", {rate:.0%} of its matmul rate"
         if side != "ours":
-            text += f"; ours is {speed(found, runs['ours'])} faster (CPU time "
+            text += f"; ours is {speed(result, runs['ours'])} faster (CPU time "
             text += f"{cpu / ours_cpu:.2f}x)"
         print(text, flush=True)

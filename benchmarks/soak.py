@@ -58,8 +58,8 @@ def measure(
         raise Failure("A soak reads /proc/self, which Linux has; here is none.")
     asked = {"minutes": minutes, "every": every, "changes": {**SMALL, **(changes or {})}}
     patience = processes.PATIENCE + 60 * minutes
-    found = processes.ask(WORKER, True, json.dumps(asked), patience=patience)
-    yield from told(found["samples"], min(WARM, minutes / 2), {"minutes": minutes})
+    result = processes.ask(WORKER, True, json.dumps(asked), patience=patience)
+    yield from told(result["samples"], min(WARM, minutes / 2), {"minutes": minutes})
 
 
 def told(samples: Sequence[Sample], warm: float, parameters: dict[str, Any]) -> Iterator[Row]:
@@ -72,14 +72,14 @@ def told(samples: Sequence[Sample], warm: float, parameters: dict[str, Any]) -> 
     print(f"\nsoak: {samples[-1]['minute']:.1f} minutes of training, evaluating and saving")
     print(f"{'':>25}{f'minute {warm:.3g}':>12}{'end':>12}{'per minute':>12}  standard error")
     for name, (title, unit) in QUANTITIES.items():
-        found, values = slope(since, name), [sample[name] for sample in since]
+        result, values = slope(since, name), [sample[name] for sample in since]
         what = f"{title}, {unit}" if unit else title
         ends = f"{values[0]:12.6g}{values[-1]:12.6g}"
-        print(f"{what:>25}{ends}{found.slope:12.3g}  {found.error:.2g}", flush=True)
+        print(f"{what:>25}{ends}{result.slope:12.3g}  {result.error:.2g}", flush=True)
         yield spread("soak", {"quantity": title, **parameters}, values, unit)
-        around = (found.slope, found.slope - found.error, found.slope + found.error)
+        around = (result.slope, result.slope - result.error, result.slope + result.error)
         where = {"quantity": f"slope of {title}", **parameters}
-        yield Row("soak", where, *around, found.points, f"{unit or 1}/min")
+        yield Row("soak", where, *around, result.points, f"{unit or 1}/min")
 
 
 def slope(samples: Sequence[Sample], name: str, blocks: int = BLOCKS) -> Line:

@@ -91,9 +91,9 @@ def chips(sitting: Sitting) -> Iterator[str]:
     if not works:
         return
     yield from head(sitting, CHIPS)
-    for (name, number, kind), found in works.items():
-        training = [found[dtype, "train"] for dtype in TYPES if (dtype, "train") in found]
-        sampling = [found[dtype, "sample"] for dtype in TYPES if (dtype, "sample") in found]
+    for (name, number, kind), result in works.items():
+        training = [result[dtype, "train"] for dtype in TYPES if (dtype, "train") in result]
+        sampling = [result[dtype, "sample"] for dtype in TYPES if (dtype, "sample") in result]
         compiled = [row for row in training if row.median is not None]
         cells = [
             f"`{name}`, {training[0].parameters['batch'] * number}",

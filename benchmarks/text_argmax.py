@@ -62,8 +62,8 @@ def checkouts(references: Sequence[str], survae: Sequence[str]) -> str:
     torch = {"torch": "torch"}
     flows = ("didriknielsen/argmax_flows", "model/ar/flow.py")
     layers = ("didriknielsen/survae_flows", "survae/flows/__init__.py")
-    found = side_by_side.checkout(references, *flows, torch)
-    return os.pathsep.join([found, side_by_side.checkout(survae, *layers, torch, "survae")])
+    result = side_by_side.checkout(references, *flows, torch)
+    return os.pathsep.join([result, side_by_side.checkout(survae, *layers, torch, "survae")])
 
 
 def main() -> None:

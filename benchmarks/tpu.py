@@ -77,9 +77,9 @@ def compiled(name: str, kind: str, number: int, dtype: str) -> Iterator[Row]:
     file, numbers = VARIED.get(name, (name, {}))
     asked = {"experiment": file, "topology": f"{kind}:{GRIDS[number]}", "dtype": dtype}
     asked["numbers"] = {key: number if value is ALL else value for key, value in numbers.items()}
-    found = ask(WORKER, False, json.dumps(asked), "", HOUR, JAX_PLATFORMS="cpu")
+    result = ask(WORKER, False, json.dumps(asked), "", HOUR, JAX_PLATFORMS="cpu")
     where = {"experiment": name, "chip": kind, "chips": number, "dtype": dtype}
-    for work, numbers in found.items():
+    for work, numbers in result.items():
         yield row({**where, "work": work}, numbers)
 
 

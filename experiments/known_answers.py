@@ -100,13 +100,13 @@ def chosen(given: str, known: Any, what: str) -> list[str]:
 def row(toy: str, text: str, asked: Asked) -> Row:
     """A family, with its numbers, on a toy."""
     family, *own = text.split()
-    found = compare.opened(
+    result = compare.opened(
         " ".join([f"known_answers_row:{toy}", f"--config.family={family}", *own]), asked.rest
     )
-    weighted = isinstance(found.bounds[0], Elbo) and hasattr(found.run.model, "transforms")
-    bounds = (*found.bounds, *([ImportanceWeighted(asked.importance_samples)] * weighted))
+    weighted = isinstance(result.bounds[0], Elbo) and hasattr(result.run.model, "transforms")
+    bounds = (*result.bounds, *([ImportanceWeighted(asked.importance_samples)] * weighted))
     title = " ".join([family, *(number.removeprefix("--config.") for number in own)])
-    return Row(title, found.run, bounds, folder=title.replace(" ", "_"))
+    return Row(title, result.run, bounds, folder=title.replace(" ", "_"))
 
 
 def answers(row: Row, bound: Any) -> dict[str, Figure]:
@@ -160,14 +160,14 @@ def cells(row: Row) -> dict[str, str]:
     """The cells of a row: figure and gap of each bound, and what it took."""
     first, *weighted = row.bounds
     figures, kind = answers(row, first), "exact" if first.exact else "bound"
-    found = {"family": row.title, "figure": kind, "nats": _told(figures["nats"])}
-    found["gap"] = _told(figures["gap_nats"])
+    result = {"family": row.title, "figure": kind, "nats": _told(figures["nats"])}
+    result["gap"] = _told(figures["gap_nats"])
     for bound in weighted:
-        found[f"gap, k = {bound.importance_samples}"] = _told(answers(row, bound)["gap_nats"])
+        result[f"gap, k = {bound.importance_samples}"] = _told(answers(row, bound)["gap_nats"])
     if isinstance(row.run.data, sets.Sets):
-        found["valid"] = f"{row.run.data.valid(row.first_samples(SAMPLES)).mean():.1%}"
-    found |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.1f}"}
-    return found | {"parameters": f"{row.parameters:,}"}
+        result["valid"] = f"{row.run.data.valid(row.first_samples(SAMPLES)).mean():.1%}"
+    result |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.1f}"}
+    return result | {"parameters": f"{row.parameters:,}"}
 
 
 def _told(figure: Figure) -> str:

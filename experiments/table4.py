@@ -53,12 +53,12 @@ def main(argv: list[str]) -> None:
 def row(name: str, shared: list[str], draws: int) -> Row:
     """A row of the table, in a folder of its name."""
     title, elbo, iwbo = ROWS[name]
-    found = compare.opened(f"table4_row --config.row={name}", shared)
-    bounds = found.bounds
+    result = compare.opened(f"table4_row --config.row={name}", shared)
+    bounds = result.bounds
     if name != "diffusion":  # whose every draw would walk all steps
         bounds = (*bounds, ImportanceWeighted(draws))
     paper = {"elbo": elbo, "iwbo": iwbo}
-    return Row(title, found.run, bounds, folder=name, paper=paper)
+    return Row(title, result.run, bounds, folder=name, paper=paper)
 
 
 if __name__ == "__main__":

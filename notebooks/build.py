@@ -32,15 +32,15 @@ KERNEL = {
 
 def made(name: str) -> nbformat.NotebookNode:
     """The notebook of a source, not yet executed."""
-    found = jupytext.read(SOURCE / f"{name}.py", fmt="py:percent")
+    result = jupytext.read(SOURCE / f"{name}.py", fmt="py:percent")
     first = jupytext.read(SOURCE / "first_cell.py", fmt="py:percent").cells
-    found.cells[1:1] = first
-    for i, cell in enumerate(found.cells):
+    result.cells[1:1] = first
+    for i, cell in enumerate(result.cells):
         cell.id = f"{name}-{i}"  # jupytext's are random
         cell.source = addressed(cell.source, name)
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
-    found.metadata = nbformat.from_dict(KERNEL)
-    return found
+    result.metadata = nbformat.from_dict(KERNEL)
+    return result
 
 
 def addressed(text: str, name: str) -> str:

@@ -57,8 +57,8 @@ class Visit:
 
     def assert_accessible(self) -> None:
         """Fails for what axe-core calls serious or critical."""
-        found = violations(self.page)
-        assert not found, json.dumps(found, indent=1)
+        result = violations(self.page)
+        assert not result, json.dumps(result, indent=1)
 
 
 @contextlib.contextmanager
@@ -87,9 +87,9 @@ def violations(page: Any) -> list[dict[str, Any]]:
         "axe_playwright_python", reason="needs pip install axe-playwright-python"
     )
     page.evaluate((pathlib.Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")["violations"]
+    result = page.evaluate("axe.run()")["violations"]
     return [
         {"rule": one["id"], "help": one["help"], "at": [n["html"][:200] for n in one["nodes"]]}
-        for one in found
+        for one in result
         if one["impact"] in ("serious", "critical")
     ]

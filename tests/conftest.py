@@ -107,11 +107,11 @@ def pytest_terminal_summary(terminalreporter):
         return
     rows = []
     for outcome, word in (("passed", "held"), ("failed", "FAILED"), ("skipped", "not sent")):
-        for found in terminalreporter.stats.get(outcome, ()):
-            if "tests/faults/" not in found.nodeid or getattr(found, "when", "") == "teardown":
+        for result in terminalreporter.stats.get(outcome, ()):
+            if "tests/faults/" not in result.nodeid or getattr(result, "when", "") == "teardown":
                 continue
-            told = [value for name, value in found.user_properties if name == "fault"]
-            name = found.nodeid.partition("tests/faults/")[2].replace(".py::test_", ": ")
+            told = [value for name, value in result.user_properties if name == "fault"]
+            name = result.nodeid.partition("tests/faults/")[2].replace(".py::test_", ": ")
             rows += [(word, *row) for row in told or [(name, "as its test says", word)]]
     if rows:
         terminalreporter.section(f"{len(rows)} faults")

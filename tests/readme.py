@@ -16,8 +16,8 @@ def blocks(kind: str, text: str = TEXT) -> list[str]:
 
 def lines(text: str = TEXT) -> list[str]:
     """The lines of all ```bash blocks; one that ends in a backslash goes on in the next."""
-    found = "\n".join(blocks("bash", text)).replace("\\\n", " ").splitlines()
-    return [line.strip() for line in found if line.strip()]
+    result = "\n".join(blocks("bash", text)).replace("\\\n", " ").splitlines()
+    return [line.strip() for line in result if line.strip()]
 
 
 def on_runs(source: str) -> bool:

@@ -23,10 +23,10 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_facts_come_back_from_json_as_they_were(kind):
     saved = json.dumps(KINDS[kind].to_json())
-    found = facts.from_json(json.loads(saved))
-    assert type(found) is type(KINDS[kind])
-    assert json.dumps(found.to_json()) == saved
-    assert found.frequencies == KINDS[kind].frequencies
+    result = facts.from_json(json.loads(saved))
+    assert type(result) is type(KINDS[kind])
+    assert json.dumps(result.to_json()) == saved
+    assert result.frequencies == KINDS[kind].frequencies
 
 
 def test_a_kind_of_ones_own_comes_back():
@@ -35,9 +35,9 @@ def test_a_kind_of_ones_own_comes_back():
         atoms: tuple[str, ...] = ()
         kind = "molecules"
 
-    found = facts.from_json(Molecules(2, (5,), alphabet="CO", atoms=("C", "O")).to_json())
-    assert isinstance(found, Molecules)
-    assert found.atoms == ("C", "O")
+    result = facts.from_json(Molecules(2, (5,), alphabet="CO", atoms=("C", "O")).to_json())
+    assert isinstance(result, Molecules)
+    assert result.atoms == ("C", "O")
 
 
 @pytest.mark.parametrize(

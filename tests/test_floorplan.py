@@ -74,8 +74,8 @@ def test_rooms_import_only_from_below(path):
         top, *rest = imported.split(".")
         assert top not in {"benchmarks", "experiments", "tests"}, f"{imported} is above"
         if top == "amd_jax":
-            found = rest[0] if rest else "the package"
-            assert found in MAY_IMPORT[room] | {room} | EVERYWHERE, f"{room} imports {imported}"
+            result = rest[0] if rest else "the package"
+            assert result in MAY_IMPORT[room] | {room} | EVERYWHERE, f"{room} imports {imported}"
         if imported.startswith("flax.linen"):
             assert room == "networks", f"{room} imports {imported}; networks alone may"
         if room == "ops":

@@ -61,8 +61,8 @@ def test_bfloat16_is_near_float32_and_not_the_same(name):
 @pytest.mark.parametrize("name", TWICE)
 def test_training_twice_gives_the_same_bits(name, tmp_path):
     """What a run that is continued relies on."""
-    found = []
+    result = []
     for workdir in ("one", "other"):
         experiment, config = configs.shrunk(name)
-        found.append(experiment.fit(tmp_path / workdir, config)[1])
-    jax.tree.map(np.testing.assert_array_equal, *found)
+        result.append(experiment.fit(tmp_path / workdir, config)[1])
+    jax.tree.map(np.testing.assert_array_equal, *result)

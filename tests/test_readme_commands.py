@@ -102,6 +102,6 @@ def test_every_command_runs_as_printed(checkout, tmp_path):
 
 def on_runs():
     """The snippets that read or make a run, to follow the commands."""
-    found = [snippet for snippet in readme.blocks("python") if readme.on_runs(snippet)]
-    assert len(found) == 2
-    return found
+    result = [snippet for snippet in readme.blocks("python") if readme.on_runs(snippet)]
+    assert len(result) == 2
+    return result

@@ -428,11 +428,11 @@ class CausalTable(nn.Module):
 
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         number = jnp.zeros(len(x), jnp.int32)
-        found = []
+        result = []
         for token in x.T:
-            found.append(self.table[number])
+            result.append(self.table[number])
             number = number * (self.num_classes + 1) + token + 1
-        return jnp.stack(found, axis=1)
+        return jnp.stack(result, axis=1)
 
     def start(self, batch: int, length: int) -> Array:
         return jnp.zeros(batch, jnp.int32)

@@ -174,11 +174,11 @@ def with_numbers(option: Any, arguments: Sequence[str]) -> Any:
 
 def _parsed(of: Sequence[Any], arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """The numbers of some options that a command line gives, and what else stands there."""
-    found, known = flags.empty(), {n.name: n for option in of for n in options.numbers(option)}
+    result, known = flags.empty(), {n.name: n for option in of for n in options.numbers(option)}
     for number in known.values():
-        flags.define(found, number.name, None, number.kind, number.help)
-    left = found(["", *arguments], known_only=True)[1:]
-    return {name: found[name].value for name in known if found[name].present}, left
+        flags.define(result, number.name, None, number.kind, number.help)
+    left = result(["", *arguments], known_only=True)[1:]
+    return {name: result[name].value for name in known if result[name].present}, left
 
 
 def check_mode(name: str) -> None:

@@ -63,10 +63,10 @@ def start_devices() -> None:
     check_backend()
 
 
-def _unraisable(found: Any) -> None:
+def _unraisable(result: Any) -> None:
     """As usual, but nothing of threads of tensorstore whose write has failed, which was told."""
-    if str(found.exc_value) != "Event loop is closed":
-        sys.__unraisablehook__(found)
+    if str(result.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(result)
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:
@@ -93,8 +93,8 @@ def told(error: Exception) -> str:
     """The message of an error, in one line and with a way out where there was no memory."""
     if not out_of_memory(error):
         return in_one_line(str(error).strip())
-    found = (str(error).splitlines() or [type(error).__name__])[0]
-    return in_one_line(f"out of memory: {found.rstrip('.')}. {machine.SMALLER}")
+    result = (str(error).splitlines() or [type(error).__name__])[0]
+    return in_one_line(f"out of memory: {result.rstrip('.')}. {machine.SMALLER}")
 
 
 def out_of_memory(error: Exception) -> bool:

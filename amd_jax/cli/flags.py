@@ -100,12 +100,12 @@ class Asked:
 
 def read(argv: Sequence[str], table: Sequence[Flag] = FLAGS) -> Asked:
     """The flags of a command line that a table has; what else stands there is the rest."""
-    found = empty()
+    result = empty()
     for flag in table:
-        define(found, flag.name, flag.default, flag.kind, flag.help, flag.least, flag.most)
-    rest = found(["", *argv], known_only=True)[1:]
-    given = frozenset(flag.name for flag in table if found[flag.name].present)
-    return Asked({flag.name: found[flag.name].value for flag in table}, given, rest)
+        define(result, flag.name, flag.default, flag.kind, flag.help, flag.least, flag.most)
+    rest = result(["", *argv], known_only=True)[1:]
+    given = frozenset(flag.name for flag in table if result[flag.name].present)
+    return Asked({flag.name: result[flag.name].value for flag in table}, given, rest)
 
 
 def answers(argv: Sequence[str], usage: Callable[[list[str]], str]) -> bool:
@@ -153,10 +153,10 @@ def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
             every = ", ".join(f"--config.{n}" for n in sorted(known))
             hint = f"Did you mean --config.{near[0]}?" if near else f"It has {every}."
             raise ValueError(f"--config.{name} is not a number of this experiment. {hint}")
-    found, config = empty(), config.copy_and_resolve_references()  # it is changed in place
-    config_flags.DEFINE_config_dict("config", config, flag_values=found, sys_argv=["", *rest])
-    left = found(["", *rest], known_only=True)[1:]
-    return dataclasses.replace(asked, rest=left), found["config"].value
+    result, config = empty(), config.copy_and_resolve_references()  # it is changed in place
+    config_flags.DEFINE_config_dict("config", config, flag_values=result, sys_argv=["", *rest])
+    left = result(["", *rest], known_only=True)[1:]
+    return dataclasses.replace(asked, rest=left), result["config"].value
 
 
 def absolute_places(config: ConfigDict) -> None:
@@ -186,9 +186,9 @@ def one(model: Any) -> str:
 
 def empty() -> flags.FlagValues:
     """No flags yet; their order does not matter."""
-    found = flags.FlagValues()
-    found.set_gnu_getopt(True)
-    return found
+    result = flags.FlagValues()
+    result.set_gnu_getopt(True)
+    return result
 
 
 def define(
@@ -213,8 +213,8 @@ def define(
 
 def _integer(argument: str, known: dict[str, Any]) -> str:
     """An override such as --config.num_steps=1e3, of a number that is an integer, as digits."""
-    found = re.fullmatch(r"(--?config\.([^=]*))=(.*)", argument, re.DOTALL)
-    if found and type(known.get(found[2])) is int:
-        number = parsers.integer(found[3])
-        return argument if number is None else f"{found[1]}={number}"
+    result = re.fullmatch(r"(--?config\.([^=]*))=(.*)", argument, re.DOTALL)
+    if result and type(known.get(result[2])) is int:
+        number = parsers.integer(result[3])
+        return argument if number is None else f"{result[1]}={number}"
     return argument

@@ -33,14 +33,14 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
     figures, how = {}, {"split": split, "number": len(rows), "seed": asked.seed}
     best = None
     for name, bound in (of | {"finest": AllSteps(spacing=finest)}).items():
-        found, _ = run_report.bits(run.model, params, run.data, bound=bound, **how)
-        line = f"{name:8s} {found} bits/{run.facts.unit} in {bound.grid} steps"
+        result, _ = run_report.bits(run.model, params, run.data, bound=bound, **how)
+        line = f"{name:8s} {result} bits/{run.facts.unit} in {bound.grid} steps"
         if best is None:
-            best = found.per_row
+            best = result.per_row
         else:
-            line += f"; minus best: {means.signed(*found.per_row.minus(best).mean())}"
+            line += f"; minus best: {means.signed(*result.per_row.minus(best).mean())}"
         print(line, flush=True)
-        figures[f"{name}_bits"] = found.bits
+        figures[f"{name}_bits"] = result.bits
     kept = ""
     if parallel.is_first():
         how |= {"fine": len(finest) - 1, **figures}

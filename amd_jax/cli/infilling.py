@@ -34,8 +34,8 @@ def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | N
         )
     row = inputs.partly(run.facts, asked)
     how = {"number": asked.num_samples or FILLINGS, "seed": asked.seed, "sampler": sampler}
-    found = fillings(run.model, params, row, run.facts.unit, **how)
-    print("\n".join(run_report.of(run.facts).filled(*row, *found, place)))
+    result = fillings(run.model, params, row, run.facts.unit, **how)
+    print("\n".join(run_report.of(run.facts).filled(*row, *result, place)))
 
 
 class Fillings(NamedTuple):
@@ -78,22 +78,22 @@ def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:
             f"--input; this experiment has {facts.rows}. Give one of them."
         )
     rows = np.asarray(run.data.rows(asked.split)[:number], np.int32)
-    found = filling.trial(run.model, params, rows, asked.hidden, asked.seed, sampler)
-    bits, how = found.bits_of_rows, "exact" if found.exact else "a bound"
+    result = filling.trial(run.model, params, rows, asked.hidden, asked.seed, sampler)
+    bits, how = result.bits_of_rows, "exact" if result.exact else "a bound"
     lines = [
         f"gaps of {asked.hidden} {facts.unit}s in {len(rows)} {asked.split} {facts.rows}:",
         f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({how}), given both sides",
     ]
-    if counted := run_report.of(facts).counted(run.data, rows, found.hidden):
+    if counted := run_report.of(facts).counted(run.data, rows, result.hidden):
         above = means.signed(*bits.minus(counted).mean())
         lines += [
             f"count model:  {means.shown(*counted.mean())} bits/{facts.unit}, given the left side",
             f"true filling minus count model: {above} bits/{facts.unit}",
         ]
-    restored = means.shown(*found.restored_of_rows(rows).mean(), ".1%")
+    restored = means.shown(*result.restored_of_rows(rows).mean(), ".1%")
     lines.append(f"{facts.unit}s restored by a draw: {restored}")
-    texts, filled = (["".join(facts.pieces(x)) for x in part] for part in (rows, found.drawn))
+    texts, filled = (["".join(facts.pieces(x)) for x in part] for part in (rows, result.drawn))
     if all(len(text) == rows.shape[1] for text in texts + filled):
-        share = means.shown(*filling.words_restored(texts, filled, found.hidden), ".1%")
+        share = means.shown(*filling.words_restored(texts, filled, result.hidden), ".1%")
         lines.append(f"words in the gaps restored whole: {share}")
     return lines

@@ -38,11 +38,11 @@ def a_map(facts: Any, file: Path) -> np.ndarray:
         raise ValueError(f"--input is a text or a map; this experiment has {facts.rows}.")
     pixels = labels.picture(file, facts.palette)
     if pixels.shape != facts.event_shape:
-        found, wanted = (
+        result, wanted = (
             " x ".join(map(str, shape)) for shape in (pixels.shape, facts.event_shape)
         )
         raise ValueError(
-            f"The model is of maps of {wanted} pixels; {file} has {found}. Resize it."
+            f"The model is of maps of {wanted} pixels; {file} has {result}. Resize it."
         )
     labels.check(pixels[None], facts.num_classes, lambda n: str(file))
     return pixels.astype(np.int32)
@@ -108,6 +108,6 @@ def hole(facts: MapFacts, top: int, left: int, rows: int, columns: int) -> np.nd
             f"A hole lies in the map, which has {height} x {width} pixels; {rows} x {columns} "
             f"pixels from row {top} and column {left}, counted from 0, do not."
         )
-    found = np.zeros(facts.event_shape, bool)
-    found[top : top + rows, left : left + columns] = True
-    return found
+    result = np.zeros(facts.event_shape, bool)
+    result[top : top + rows, left : left + columns] = True
+    return result

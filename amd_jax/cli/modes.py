@@ -133,15 +133,15 @@ def evaluate(session: Session) -> None:
 def _bits(session: Session, bound: Any) -> tuple[PerRow, dict[str, Any]]:
     """Prints and records a bound: its bits of each row, and what was measured."""
     run, asked = session.run, session.asked
-    found, line = run_report.bits(
+    result, line = run_report.bits(
         *(run.model, session.params, run.data),
         **{"split": asked.split, "number": asked.num_texts, "bound": bound, "seed": asked.seed},
     )
     print(line, flush=True)
     how = run_report.question(bound, run.model, run.facts)
-    how |= {"split": asked.split, "examples": found.examples}
-    session.record("bits", found.per_row, **how)
-    return found.per_row, how
+    how |= {"split": asked.split, "examples": result.examples}
+    session.record("bits", result.per_row, **how)
+    return result.per_row, how
 
 
 def _in_order(bound: Any) -> bool:

@@ -20,34 +20,34 @@ def opened(name: str, config: str | None) -> tuple[Run, Params]:
     Data are those of `config`, an experiment file, or of the experiment of this package that the
     weights were trained with. Raises ValueError for unknown or damaged weights.
     """
-    found = pretrained.read(name)
-    experiment = _experiment(found, config)
-    numbers = _fitted(found, experiment)
+    result = pretrained.read(name)
+    experiment = _experiment(result, config)
+    numbers = _fitted(result, experiment)
     run = Run(
-        Experiment(lambda: numbers, _data(found, experiment), None),
+        Experiment(lambda: numbers, _data(result, experiment), None),
         numbers,
-        found.facts,
-        Parts(found.model, None, None),
+        result.facts,
+        Parts(result.model, None, None),
         {},
         workdir=Path("runs") / Path(name).name,
-        step=found.run["step"],
+        step=result.run["step"],
     )
-    return run, found.params
+    return run, result.params
 
 
-def _experiment(found: Exported, config: str | None) -> Experiment | None:
+def _experiment(result: Exported, config: str | None) -> Experiment | None:
     """The experiment that says what the data are; None if that is not known here."""
     if config:
         return Experiment.open(config)
-    name = found.run.get("experiment")
+    name = result.run.get("experiment")
     return (
         Experiment.open(experiment_files.file(name)) if name in experiment_files.names() else None
     )
 
 
-def _fitted(found: Exported, experiment: Experiment | None) -> ConfigDict:
+def _fitted(result: Exported, experiment: Experiment | None) -> ConfigDict:
     """The numbers of the weights, in the config of an experiment."""
-    numbers = found.run["config"]
+    numbers = result.run["config"]
     if experiment is None:
         try:
             return ConfigDict(numbers)
@@ -62,7 +62,7 @@ def _fitted(found: Exported, experiment: Experiment | None) -> ConfigDict:
         ) from error
 
 
-def _data(found: Exported, experiment: Experiment | None):
+def _data(result: Exported, experiment: Experiment | None):
     """What reads the data, and sees whether they fit the weights."""
 
     def data(config: ConfigDict) -> Dataset:
@@ -72,13 +72,13 @@ def _data(found: Exported, experiment: Experiment | None):
                 "data are not known. Give --config=FILE."
             )
         read = experiment.open_data(config)
-        theirs, mine = found.facts.to_json(), read.facts.to_json()
+        theirs, mine = result.facts.to_json(), read.facts.to_json()
         if differ := [name for name in FITTING if theirs.get(name) != mine.get(name)]:
             raise ValueError(
-                f"Data must be as those that the weights were trained on, {found.facts.name}; "
+                f"Data must be as those that the weights were trained on, {result.facts.name}; "
                 f"{read.facts.name} has another {' and '.join(differ)}. Give others."
             )
-        now, before = digests(read), found.run.get("digests", {})
+        now, before = digests(read), result.run.get("digests", {})
         if changed := [split for split in now if now[split] != before.get(split)]:
             checkpoint_files.say(
                 f"other data than the weights were trained on: {', '.join(changed)} of "

@@ -53,14 +53,14 @@ def write(
     """
     sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
     editor = editor or next(filter(corrections.corrects, getattr(run.model, "editors", ())), None)
-    found, path = drawn(run, params, seed, sampler, editor), Path(place) / NAME
+    result, path = drawn(run, params, seed, sampler, editor), Path(place) / NAME
     if not parallel.is_first():
         return path
     record = run_record.read(run.workdir)
     record = record._replace(step=max(record.step, run.step))
     for line in record.problems:
         checkpoint_files.say(line)
-    return save(path, run_page.page(record, found, lines(run, record.step, sampler, editor)))
+    return save(path, run_page.page(record, result, lines(run, record.step, sampler, editor)))
 
 
 def save(path: Path, page: str) -> Path:
@@ -144,8 +144,8 @@ def with_gap(run: Run, params: Params, rng: Any, sampler: Any, x: np.ndarray) ->
     sizes = [(n, max(1, n // GAP[row.ndim - 1])) for n in row.shape[1:]]
     middle = tuple(slice((n - size) // 2, (n + size) // 2) for n, size in sizes)
     hidden[0][middle] = True
-    found, _ = gallery.infilled(run.model, params, rng, row, ~hidden, hidden, sampler=sampler)
-    return shows.filling(row[0], hidden[0], np.asarray(found)[0], run.facts)
+    result, _ = gallery.infilled(run.model, params, rng, row, ~hidden, hidden, sampler=sampler)
+    return shows.filling(row[0], hidden[0], np.asarray(result)[0], run.facts)
 
 
 def first(run: Run, x: np.ndarray) -> tuple[np.ndarray, str]:
@@ -179,15 +179,15 @@ def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
     sign = UNUSED_SIGN
     if isinstance(facts, MapFacts):
         sign = f"RGB {tuple(pictures.Palette.of(facts.colours).unused.tolist())}"
-    more = [f"{found[:1].upper()}{found[1:]}." for found in gallery.unused(x, sign)]
+    more = [f"{result[:1].upper()}{result[1:]}." for result in gallery.unused(x, sign)]
     return " ".join([line, *more])
 
 
 def device() -> str:
     """What JAX computes on here."""
-    found = jax.devices()
-    kind = found[0].device_kind
-    return f"{len(found)} × {kind}" if len(found) > 1 else kind
+    result = jax.devices()
+    kind = result[0].device_kind
+    return f"{len(result)} × {kind}" if len(result) > 1 else kind
 
 
 def lines(run: Run, step: int, sampler: Any, editor: Any) -> list[tuple[str, str]]:
@@ -196,20 +196,20 @@ def lines(run: Run, step: int, sampler: Any, editor: Any) -> list[tuple[str, str
     total = run.config.num_steps
     if step >= total:
         more = f"{start} --extend {commands.flag('config.num_steps', 2 * total)}"
-        found = [("Train it longer", more)]
+        result = [("Train it longer", more)]
     else:
-        found = [("Continue its training", start)]
+        result = [("Continue its training", start)]
     numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
     steps = f" {commands.flag('steps', numbers['steps'])}" if numbers.get("steps") else ""
-    found.append(("Draw samples", f"{start} --mode=sample{steps}"))
+    result.append(("Draw samples", f"{start} --mode=sample{steps}"))
     if hasattr(run.model, "walk"):
-        found.append(("Watch noise become data", f"{start} --mode=sample{steps} --chain"))
+        result.append(("Watch noise become data", f"{start} --mode=sample{steps} --chain"))
     if editor is not None:
         correct = f"{start} {commands.flag('mode', editor.name)}"
-        found.append(("Correct", " ".join([correct, *given(run.facts)])))
-    found.append(("Evaluate", f"{start} --mode=evaluate --split=test"))
-    found.append(("Make this page again", f"{start} --mode=report"))
-    return found
+        result.append(("Correct", " ".join([correct, *given(run.facts)])))
+    result.append(("Evaluate", f"{start} --mode=evaluate --split=test"))
+    result.append(("Make this page again", f"{start} --mode=report"))
+    return result
 
 
 def given(facts: Facts) -> list[str]:
@@ -223,9 +223,9 @@ def given(facts: Facts) -> list[str]:
 
 def program() -> str:
     """How `experiments.run` was started, or would be."""
-    found = commands.program(sys.argv[0])
-    is_ours = found == commands.CONSOLE or found.endswith(("experiments.run", " experiments"))
-    return found if is_ours else "python -m experiments.run"
+    result = commands.program(sys.argv[0])
+    is_ours = result == commands.CONSOLE or result.endswith(("experiments.run", " experiments"))
+    return result if is_ours else "python -m experiments.run"
 
 
 def main(argv: Sequence[str]) -> None:
@@ -242,8 +242,8 @@ def main(argv: Sequence[str]) -> None:
         )
     if twice := {place for place in places if places.count(place) > 1}:
         raise ValueError(f"Every run is named once; got {', '.join(sorted(twice))} twice.")
-    found = [run_record.read(place) for place in places]
-    for record in found:
+    result = [run_record.read(place) for place in places]
+    for record in result:
         for line in record.problems:
             checkpoint_files.say(line)
-    print(f"page: {in_one_line(save(Path(asked.output), comparison.page(found)))}")
+    print(f"page: {in_one_line(save(Path(asked.output), comparison.page(result)))}")

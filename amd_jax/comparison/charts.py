@@ -53,7 +53,7 @@ def curves(drawn: Sequence[Drawn]) -> list[tuple[Row, str, str, list]]:
 
     The number is the first that has several values among the samplers of that name.
     """
-    found = []
+    result = []
     by_name = itertools.groupby(drawn, key=lambda one: (one[0].title, one[1].name))
     for _, group in by_name:
         group = list(group)
@@ -69,15 +69,15 @@ def curves(drawn: Sequence[Drawn]) -> list[tuple[Row, str, str, list]]:
         for fixed, points in lines.items():
             name = ", ".join([sampler.name, *(f"{n} {value}" for n, value in fixed)])
             points.sort(key=lambda point: point[0])
-            found.append((row, name, along[0] if along else "", points))
-    return found
+            result.append((row, name, along[0] if along else "", points))
+    return result
 
 
 def _bits(axis: Any, done: Sequence[Row], bits: Sequence[Figure]) -> None:
     """A dot and its error for each row, the first on top."""
-    for i, found in enumerate(bits):
+    for i, result in enumerate(bits):
         colour = COLOURS[i % len(COLOURS)]
-        axis.errorbar(found.value, -i, xerr=found.error or 0, fmt="o", color=colour, capsize=3)
+        axis.errorbar(result.value, -i, xerr=result.error or 0, fmt="o", color=colour, capsize=3)
     axis.set_yticks([-i for i in range(len(done))], [row.title for row in done], fontsize=8)
     axis.set_ylim(0.6 - len(done), 0.4)
     axis.set_xlabel(f"bits per {done[0].run.facts.unit}")

@@ -51,8 +51,8 @@ def main(argv: Sequence[str]) -> None:
             "own_text own_text_masked --config.data.path=book.txt"
         )
     command_line.start_jax()
-    found = [opened(text, shared, asked.bound) for text in given]
-    compare(found, asked)
+    result = [opened(text, shared, asked.bound) for text in given]
+    compare(result, asked)
 
 
 def opened(text: str, shared: Sequence[str], names: str | None = None) -> Row:
@@ -96,15 +96,15 @@ def samplers_of(text: str, model: Any) -> list[Any]:
 def words(text: str, what: str) -> list[str]:
     """The words of a row or a sampler, as a shell reads them; ValueError if it cannot."""
     try:
-        found = shlex.split(text)
+        result = shlex.split(text)
     except ValueError as error:
         raise ValueError(
             f"A {what} is read as a shell reads a line; got {text!r}: {str(error).lower()}. "
             "Close what is quoted, and write \\\\ for a backslash."
         ) from error
-    if not found:
+    if not result:
         raise ValueError(f"A {what} begins with a name, as in 'own_text'; got {text!r}.")
-    return found
+    return result
 
 
 def compare(wanted: Sequence[Row], asked: Asked) -> None:

@@ -88,9 +88,9 @@ class Row:
 
         def measure() -> dict[str, PerRow]:
             how = {"split": self.split, "number": number, "bound": bound}
-            found, line = run_report.bits(self.run.model, self.params, self.run.data, **how)
+            result, line = run_report.bits(self.run.model, self.params, self.run.data, **how)
             print(line, flush=True)
-            return {"bits": found.per_row}
+            return {"bits": result.per_row}
 
         how = run_report.question(bound, self.run.model, self.run.facts)
         how |= {"split": self.split, "examples": self.examples(number)}
@@ -109,8 +109,8 @@ class Row:
             seconds = (time.perf_counter() - start) / len(drawn[1])
             x = np.concatenate(drawn)[:number]
             print(f"{self.title}, {told(sampler)}: {number} samples", flush=True)
-            found = run_report.of(self.run.facts).measures(x, self.run.data)
-            figures = {name: Figure(*figure) for name, figure in found.items()}
+            result = run_report.of(self.run.facts).measures(x, self.run.data)
+            figures = {name: Figure(*figure) for name, figure in result.items()}
             return {**figures, "seconds_a_sample": Figure(seconds)}
 
         return self.figures(measure, "seconds_a_sample", how=told(sampler), samples=number)
@@ -132,8 +132,8 @@ class Row:
 
     def corrected(self, editor: Any, number: int | None) -> dict[str, Figure]:
         """What a correction makes of test rows with errors: `restored` and `spoiled`."""
-        found = self.corrected_of_rows(editor, number)
-        return {name: Figure(*per_row.mean()) for name, per_row in found.items()}
+        result = self.corrected_of_rows(editor, number)
+        return {name: Figure(*per_row.mean()) for name, per_row in result.items()}
 
     def corrected_of_rows(self, editor: Any, number: int | None) -> dict[str, PerRow]:
         """The same of each row."""
@@ -161,10 +161,10 @@ class Row:
         keys = {name: results.key({"what": name, **question}) for name in names}
         if set(keys.values()) <= known.keys():
             return {name: PerRow(*known[key]) for name, key in keys.items()}
-        for name, per_row in (found := measure()).items():
+        for name, per_row in (result := measure()).items():
             figure = {"what": name, **Figure(*per_row.mean())._asdict(), **question}
             results.add(workdir, per_row, **figure)
-        return found
+        return result
 
     def figures(
         self, measure: Callable[[], dict[str, Figure]], last: str, **how: Any
@@ -175,16 +175,16 @@ class Row:
         """
         workdir, question = Path(self.run.workdir), {"step": self.run.step, "seed": 0, **how}
         known = {}
-        for found in results.read(workdir):
-            answer = {name: found.pop(name, None) for name in ("what", "value", "error")}
-            found.pop("command", None)
-            if found == question and answer["value"] is not None:
+        for result in results.read(workdir):
+            answer = {name: result.pop(name, None) for name in ("what", "value", "error")}
+            result.pop("command", None)
+            if result == question and answer["value"] is not None:
                 known[answer["what"]] = Figure(answer["value"], answer["error"])
         if last in known:
             return known
-        for what, figure in (found := measure()).items():
+        for what, figure in (result := measure()).items():
             results.add(workdir, what=what, **figure._asdict(), **question)
-        return found
+        return result
 
 
 def told(option: Any) -> str:

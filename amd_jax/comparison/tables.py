@@ -23,16 +23,16 @@ LAST = ("steps", "minutes", "parameters")  # columns
 
 def bits(row: Row, number: int | None) -> dict[str, str]:
     """The cells of a row: its bounds, errors corrected, and what it took."""
-    found = {"model": row.title}
+    result = {"model": row.title}
     for bound in row.bounds:
         paper = row.paper.get(bound.name)
         cell = _cell("bits", row.bits(bound, number))
-        found[bound.name] = f"{cell} ({paper})" if paper else cell
+        result[bound.name] = f"{cell} ({paper})" if paper else cell
     for editor in row.correctors:
         trial = row.corrected(editor, number)
-        found |= {title: _cell(name, trial[name]) for name, title in corrected(editor).items()}
-    found |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.0f}"}
-    return found | {"parameters": f"{row.parameters:,}"}
+        result |= {title: _cell(name, trial[name]) for name, title in corrected(editor).items()}
+    result |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.0f}"}
+    return result | {"parameters": f"{row.parameters:,}"}
 
 
 def samples(row: Row, sampler: Any, number: int) -> dict[str, str]:
@@ -56,22 +56,22 @@ def differences(
         {"model": title}
         | {
             column: figures.difference({"what": what}, per_row.minus(first[column][1]))
-            for column, (what, per_row) in found.items()
+            for column, (what, per_row) in result.items()
             if column in first
         }
-        for title, found in others
+        for title, result in others
     ]
 
 
 def of_rows(row: Row, number: int | None) -> dict[str, tuple[str, PerRow]]:
     """What is compared of a row, by column: what it is, and what in each test row."""
     first, *others = row.bounds
-    found = {"bits": ("bits", row.bits_of_rows(first, number))}
-    found |= {bound.name: ("bits", row.bits_of_rows(bound, number)) for bound in others}
+    result = {"bits": ("bits", row.bits_of_rows(first, number))}
+    result |= {bound.name: ("bits", row.bits_of_rows(bound, number)) for bound in others}
     for editor in row.correctors:
         for name, per_row in row.corrected_of_rows(editor, number).items():
-            found[corrected(editor)[name]] = (name, per_row)
-    return found
+            result[corrected(editor)[name]] = (name, per_row)
+    return result
 
 
 def corrected(editor: Any) -> dict[str, str]:
@@ -83,13 +83,13 @@ def corrected(editor: Any) -> dict[str, str]:
 def real(row: Row, number: int) -> dict[str, str]:
     """The same measures of as many real rows, which follow each other."""
     drawn = np.asarray(row.run.data.rows(row.split)[:number])
-    found = run_report.of(row.run.facts).measures(drawn, row.run.data, independent=False)
+    result = run_report.of(row.run.facts).measures(drawn, row.run.data, independent=False)
     named = {"model": f"{row.split} {row.run.facts.rows}"}
-    return named | _shown({name: Figure(*figure) for name, figure in found.items()})
+    return named | _shown({name: Figure(*figure) for name, figure in result.items()})
 
 
-def _shown(found: dict[str, Figure]) -> dict[str, str]:
-    return {NAMES.get(name, name): _cell(name, figure) for name, figure in found.items()}
+def _shown(result: dict[str, Figure]) -> dict[str, str]:
+    return {NAMES.get(name, name): _cell(name, figure) for name, figure in result.items()}
 
 
 def _cell(what: str, figure: Figure) -> str:

@@ -97,13 +97,13 @@ class Archive:
     def _members(self, opened: zipfile.ZipFile, archive: Path) -> list[str]:
         """Names of the maps of train, then those of val; ArchiveError unless all are there."""
         names = sorted(filter(MEMBER.fullmatch, opened.namelist()))
-        found = collections.Counter(MEMBER.fullmatch(name)[1] for name in names)
-        if any(found[part] != count for part, count in self.counts.items()):
-            found, expected = (
+        counted = collections.Counter(MEMBER.fullmatch(name)[1] for name in names)
+        if any(counted[part] != count for part, count in self.counts.items()):
+            result, expected = (
                 " and ".join(f"{counts[part]} maps of {part}" for part in self.counts)
-                for counts in (found, self.counts)
+                for counts in (counted, self.counts)
             )
-            raise self._damaged(archive, f"found {found}, expected {expected}")
+            raise self._damaged(archive, f"found {result}, expected {expected}")
         return names
 
     def _map(self, opened: zipfile.ZipFile, name: str, archive: Path) -> np.ndarray:
@@ -115,8 +115,8 @@ class Archive:
                     raise ValueError(f"mode {image.mode}, {image.width} x {image.height} pixels")
                 ids = np.asarray(image.resize(self.event_shape[::-1], Image.Resampling.NEAREST))
         except Exception as error:  # the same
-            found = f"{name} cannot be read ({files.reason(error)})"
-            raise self._damaged(archive, found) from error
+            result = f"{name} cannot be read ({files.reason(error)})"
+            raise self._damaged(archive, result) from error
         labels = TABLE[ids]
         if (labels == NO_ID).any():
             unknown = ids[labels == NO_ID][0]
@@ -124,16 +124,16 @@ class Archive:
         return labels
 
     def _missing(self, archive: Path, file: Path) -> ArchiveError:
-        found = f"{file} is damaged" if file.exists() else "Cityscapes is not on this machine"
+        reason = f"{file} is damaged" if file.exists() else "Cityscapes is not on this machine"
         return ArchiveError(
-            f"{found}, and only registered users may fetch it. Download {self.name} (241 MB) from "
-            f"{URL} and put it, zipped, at {archive}, or train on maps of your own "
+            f"{reason}, and only registered users may fetch it. Download {self.name} (241 MB) "
+            f"from {URL} and put it, zipped, at {archive}, or train on maps of your own "
             "(experiments/own_maps.py)."
         )
 
-    def _damaged(self, archive: Path, found: str) -> ArchiveError:
+    def _damaged(self, archive: Path, result: str) -> ArchiveError:
         return ArchiveError(
-            f"{archive} is not the official {self.name}: {found}. "
+            f"{archive} is not the official {self.name}: {result}. "
             f"Delete it and download it from {URL} again."
         )
 

@@ -29,9 +29,9 @@ class Splits:
                     f"{self._name} has no split {split!r}; it has {', '.join(self.names)}."
                 )
             source = self._sources[split]
-            found = np.asarray(source() if callable(source) else source)
-            check(found)
-            self._read[split] = found
+            result = np.asarray(source() if callable(source) else source)
+            check(result)
+            self._read[split] = result
         return self._read[split]
 
 

@@ -41,13 +41,13 @@ def load(path: str = "") -> Maps:
 
 def installed() -> Path:
     """The file of the scikit-learn that is installed; ValueError if none is."""
-    found = importlib.util.find_spec("sklearn")
-    if found is None or not found.submodule_search_locations:
+    result = importlib.util.find_spec("sklearn")
+    if result is None or not result.submodule_search_locations:
         raise ValueError(
             "The digits are a file of scikit-learn, which is not installed. Install it with pip "
             "install 'amd_jax[digits]', or give the file: --config.data.path=digits.csv.gz"
         )
-    return Path(found.submodule_search_locations[0]) / PLACE
+    return Path(result.submodule_search_locations[0]) / PLACE
 
 
 def read(file: Path) -> np.ndarray:

@@ -159,10 +159,10 @@ def load(
     _check(num_classes, palette)
     _check_size(size)
     file = files.expanded(path).absolute()
-    splits, known, found = labels.read(
+    splits, known, result = labels.read(
         file, num_classes or len(palette), palette, void=void, size=tuple(size)
     )
-    given = np.array(palette, np.uint8) if len(palette) else found[:known]
+    given = np.array(palette, np.uint8) if len(palette) else result[:known]
     own = np.concatenate([given, colours(known)[len(given) :]])
     if void >= 0:
         own[-1] = 0  # void is black

@@ -74,8 +74,8 @@ def check_source(asked: Asked) -> None:
 def load(asked: Asked) -> Work:
     """What is asked for, ready to work."""
     if asked.pretrained is not None:
-        found = amd_jax.pretrained.load(asked.pretrained)
-        return Work(_last(asked.pretrained), *found)
+        result = amd_jax.pretrained.load(asked.pretrained)
+        return Work(_last(asked.pretrained), *result)
     if "://" not in asked.workdir:  # `load_run` says so itself of one that is elsewhere
         file = os.path.join(asked.workdir, "experiment.py")
         if os.path.isfile(file):

@@ -38,8 +38,8 @@ class Timed(H11Protocol):
         super().connection_made(transport)
         self._expect_request()
         if len(self.connections) > MOST:
-            waiting = [found for found in self.connections if found.waits]
-            min(waiting, key=lambda found: found._since, default=self).transport.abort()
+            waiting = [result for result in self.connections if result.waits]
+            min(waiting, key=lambda result: result._since, default=self).transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Reads; a request whose head is whole takes as long as its answer takes."""

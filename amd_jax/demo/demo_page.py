@@ -112,12 +112,12 @@ def symbols(facts: Facts) -> str:
     if not isinstance(facts, TextFacts) or facts.alphabet is None:
         return ""
     codes = sorted(ord(sign) for sign in facts.alphabet if sign not in CALLED)
-    found = []
+    result = []
     while codes:
         run = next((n for n in range(1, len(codes)) if codes[n] != codes[0] + n), len(codes))
         first, last = chr(codes[0]), chr(codes[run - 1])
-        found += [f"{first}–{last}"] if run > 2 else list(map(chr, codes[:run]))
+        result += [f"{first}–{last}"] if run > 2 else list(map(chr, codes[:run]))
         codes = codes[run:]
-    found += [word for sign, word in CALLED.items() if sign in facts.alphabet]
-    words = " ".join(found[:-1]) + f" and {found[-1]}" if found[1:] else found[0]
+    result += [word for sign, word in CALLED.items() if sign in facts.alphabet]
+    words = " ".join(result[:-1]) + f" and {result[-1]}" if result[1:] else result[0]
     return words if len(words) <= SYMBOLS else f"{len(facts.alphabet)} characters"

@@ -77,12 +77,12 @@ def opened(facts: MapFacts, asked: Mapping[str, Any]) -> np.ndarray:
     if not isinstance(name, str) or not isinstance(content, str):
         raise ValueError("A map has a name, and a png in base64.")
     try:
-        found = base64.b64decode(content, validate=True)
+        result = base64.b64decode(content, validate=True)
     except ValueError:
         raise ValueError("The png of a map is in base64; this is none.") from None
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "map.png"
-        file.write_bytes(found)
+        file.write_bytes(result)
         try:
             return inputs.a_map(facts, file)
         except ValueError as error:

@@ -93,17 +93,17 @@ def file_of(path: str) -> Callable:
 
 async def sent(request: Request) -> dict[str, Any] | str:
     """What a request asks for; or a line on what is wrong with it."""
-    found = b""
+    result = b""
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
-                found += chunk
-                if len(found) > LARGEST:
+                result += chunk
+                if len(result) > LARGEST:
                     return f"A request has at most {LARGEST:,} bytes. Give less at a time."
     except TimeoutError:
         return f"A request is sent within {BODY_SECONDS:.0f} seconds. Send it again."
     try:
-        asked = json.loads(found)
+        asked = json.loads(result)
     except (ValueError, RecursionError):
         return "A request is JSON."
     return asked if isinstance(asked, dict) else "A request is an object of JSON."
@@ -124,8 +124,8 @@ async def answered(
     lines: asyncio.Queue[str] = asyncio.Queue()
     working = asyncio.create_task(worked(line, worker, begin, asked, lines.put_nowait))
     try:
-        while found := await lines.get():
-            yield found
+        while result := await lines.get():
+            yield result
     finally:
         working.cancel()
         await asyncio.wait([working])

@@ -133,8 +133,8 @@ class Work:
         text, rate = request_parsing.text_of(asked), asked.get("rate")
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < 1:
             raise ValueError(f"The share of characters to damage is in (0, 1); got {rate!r:.60}.")
-        found = text_diff.damaged(self.facts, text, rate, request_parsing.seed_of(asked))
-        return {"kind": "damaged", "text": found}
+        result = text_diff.damaged(self.facts, text, rate, request_parsing.seed_of(asked))
+        return {"kind": "damaged", "text": result}
 
     def open(self, asked: Mapping[str, Any]) -> Message:
         """A map in a file -> the map, as the page takes it."""
@@ -154,14 +154,14 @@ class Work:
 
     def _edited(self, editor: Any, text: str, x: np.ndarray, seed: int) -> Iterator[Message]:
         """Piece after piece of the tokens of a text (L,)."""
-        (length,), found = self.facts.event_shape, []
+        (length,), result = self.facts.event_shape, []
         for start in range(0, len(x), length):
             piece = x[None, start : start + length]
             yield from self._first_time(editor, piece.shape)
             yield {"kind": "progress", "done": start, "of": len(x)}
             how = {"seed": seed, "first": start}
-            found.append(correction.edited(editor, self.model, self.params, piece, **how)[0])
-        yield text_diff.edited(self.facts, text, x, np.concatenate(found))
+            result.append(correction.edited(editor, self.model, self.params, piece, **how)[0])
+        yield text_diff.edited(self.facts, text, x, np.concatenate(result))
 
     def _filled(
         self, row: inputs.Partly, sampler: Any, number: int, seed: int
@@ -173,13 +173,13 @@ class Work:
         drawn, told = infilling.fillings(self.model, self.params, row, unit, **how)
         if self.of_texts:
             part = self.facts, row.known | row.wanted, row.wanted
-            found = [text_diff.filled(*part, x, one) for x, one in zip(drawn, told, strict=True)]
+            result = [text_diff.filled(*part, x, one) for x, one in zip(drawn, told, strict=True)]
         else:
-            found = [
+            result = [
                 frames.of(0.0, x[None], self.facts) | {"name": one}
                 for x, one in zip(drawn, told, strict=True)
             ]
-        yield {"kind": "filled", "fillings": found}
+        yield {"kind": "filled", "fillings": result}
 
     def _walked(self, sampler: Any, number: int, rng: Any) -> Iterator[Message]:
         """The states of some samples on their way from noise to data."""

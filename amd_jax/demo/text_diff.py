@@ -27,10 +27,10 @@ def edited(facts: TextFacts, text: str, before: np.ndarray, after: np.ndarray) -
     if len(now) != len(then):  # bytes whose characters begin elsewhere
         then = [texts.Piece("", mark) for _, mark in now]
     pairs = zip(now, then, strict=True)
-    found = [[texts.shown(a), mark, texts.shown(b)] for (a, mark), (b, _) in pairs]
+    result = [[texts.shown(a), mark, texts.shown(b)] for (a, mark), (b, _) in pairs]
     return {
         "kind": "edited",
-        "pieces": found,
+        "pieces": result,
         "text": "".join(pieces),
         "changed": marks.count("changed"),
         "foreign": marks.count("kept"),
@@ -45,11 +45,11 @@ def damaged(facts: TextFacts, text: str, rate: float, seed: int) -> str:
     places = [i for i, character in enumerate(text) if character in signs]
     if not places or len(signs) < 2:
         raise ValueError("The text has no character that could be replaced. Type some words.")
-    found = list(text)
+    result = list(text)
     for i in rng.choice(places, max(1, round(rate * len(places))), replace=False):
         step = int(rng.integers(1, len(signs)))
-        found[i] = signs[(signs.index(text[i]) + step) % len(signs)]
-    return "".join(found)
+        result[i] = signs[(signs.index(text[i]) + step) % len(signs)]
+    return "".join(result)
 
 
 def filled(
@@ -61,5 +61,5 @@ def filled(
     """
     pieces = facts.pieces(drawn[given])
     marks = np.where(wanted[given], "changed", "").tolist()
-    found = [[texts.shown(text), mark] for text, mark in texts.marked(pieces, marks)]
-    return {"name": name, "pieces": found, "text": "".join(pieces)}
+    result = [[texts.shown(text), mark] for text, mark in texts.marked(pieces, marks)]
+    return {"name": name, "pieces": result, "text": "".join(pieces)}

@@ -106,15 +106,15 @@ def check() -> None:
     import jax
 
     for name, values in NEEDED.items():
-        found = _value(name)
-        if hasattr(jax.config, name) and found not in values:
+        result = _value(name)
+        if hasattr(jax.config, name) and result not in values:
             usual = " or ".join(str(value) for value in values if value is not None)
-            raise ValueError(f"{name.upper()} must be {usual} here; got {found}. Unset it.")
+            raise ValueError(f"{name.upper()} must be {usual} here; got {result}. Unset it.")
     for name, least, most in RANGES:
-        found = _value(name)
-        if found not in (None, -1) and not least <= found <= most:
+        result = _value(name)
+        if result not in (None, -1) and not least <= result <= most:
             raise ValueError(
-                f"{name.upper()} must be in [{least}, {most}]; got {found}. Unset it."
+                f"{name.upper()} must be in [{least}, {most}]; got {result}. Unset it."
             )
 
 
@@ -166,8 +166,8 @@ def _value(name: str) -> Any:
     """A setting of JAX, as JSON has it; None for one that this version does not have."""
     import jax
 
-    found = getattr(jax.config, name, None)
-    return getattr(found, "value", found)
+    result = getattr(jax.config, name, None)
+    return getattr(result, "value", result)
 
 
 def _line(names: list[str], reason: str) -> str:

@@ -183,7 +183,7 @@ def check_same(what: str, text: str) -> None:
 
     The message has the first line in which one differs from process 0.
     """
-    texts = [found.splitlines() for found in _texts(text)]
+    texts = [result.splitlines() for result in _texts(text)]
     for process, lines in enumerate(texts):
         if lines != texts[0]:
             pairs = itertools.zip_longest(texts[0], lines, fillvalue="")

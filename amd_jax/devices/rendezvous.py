@@ -37,17 +37,17 @@ def meet(coordinator: str, number: int, process: int, seconds: float) -> str:
 
 def _resolve(coordinator: str) -> list[tuple]:
     """(family, address) of every place that a coordinator "host:port" may mean."""
-    found = re.fullmatch(r"(\[[^\[\]\s]+\]|[^:\[\]\s]+):(\d{1,5})", coordinator)
-    if not found or not 1 <= int(found[2]) <= 65535:
+    result = re.fullmatch(r"(\[[^\[\]\s]+\]|[^:\[\]\s]+):(\d{1,5})", coordinator)
+    if not result or not 1 <= int(result[2]) <= 65535:
         raise ValueError(
             "The address of process 0 is host:port, with a port from 1 to 65535; got "
             f"{coordinator!r}. Write it as host0:1234, 10.0.0.1:1234 or [::1]:1234."
         )
     try:
-        infos = socket.getaddrinfo(found[1].strip("[]"), int(found[2]), type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(result[1].strip("[]"), int(result[2]), type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ValueError(
-            f"No machine is known as {found[1]}, the host of process 0: {error}. Give a name or "
+            f"No machine is known as {result[1]}, the host of process 0: {error}. Give a name or "
             "an address that this machine can resolve."
         ) from error
     return [(family, address) for family, _, _, _, address in infos]

@@ -118,8 +118,8 @@ def continuous(process: Process, rng: Key, x: Array) -> Nats:
     rng_time, rng = jax.random.split(rng)
     rng_noise, rng_network = jax.random.split(rng)
     t, slope = kernels.paced(process.kernel, stratified(rng_time, x.shape[0]))
-    found = rate_of(process, rng_network, x, process.corrupted(rng_noise, x, t), t)
-    return -slope * found - prior_kl(process.kernel, x, process.given)
+    result = rate_of(process, rng_network, x, process.corrupted(rng_noise, x, t), t)
+    return -slope * result - prior_kl(process.kernel, x, process.given)
 
 
 def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:

@@ -103,11 +103,11 @@ def check(schedule: Schedule) -> None:
     log_alpha = schedule(jnp.asarray(t))
     if isinstance(log_alpha, jax.core.Tracer):
         return
-    found = np.asarray(log_alpha)
-    if found.shape != t.shape or found[0] != 0 or not (np.diff(found) <= 0).all():
+    result = np.asarray(log_alpha)
+    if result.shape != t.shape or result[0] != 0 or not (np.diff(result) <= 0).all():
         raise ValueError(
             "A schedule maps times (B,) to log α (B,): 0 at time 0, and never rising; at times "
-            f"{t.tolist()} it gives {found.tolist()}. Return the logarithm of α, not α itself."
+            f"{t.tolist()} it gives {result.tolist()}. Return the logarithm of α, not α itself."
         )
 
 

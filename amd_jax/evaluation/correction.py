@@ -63,11 +63,11 @@ def edited(
 
     `first` is the place of the first row where x is a part of more.
     """
-    x, found = np.asarray(x, np.int32), []
+    x, result = np.asarray(x, np.int32), []
     for i in range(0, len(x), BATCH):
         rng = jax.random.fold_in(jax.random.key(seed), first + i)
-        found.append(np.asarray(_edited(edit, model, params, rng, x[i : i + BATCH])))
-    return np.concatenate(found)
+        result.append(np.asarray(_edited(edit, model, params, rng, x[i : i + BATCH])))
+    return np.concatenate(result)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once for all pieces of one shape
@@ -80,11 +80,11 @@ def edited_text(
     edit: Callable, model: Model, params: Params, x: np.ndarray, length: int, seed: int = 0
 ) -> np.ndarray:
     """`edited` for one text (L,) of any length, in pieces of at most `length`: (L,)."""
-    found = [
+    result = [
         edited(edit, model, params, x[None, i : i + length], seed, first=i)[0]
         for i in range(0, len(x), length)
     ]
-    return np.concatenate(found)
+    return np.concatenate(result)
 
 
 def trial(
@@ -95,8 +95,8 @@ def trial(
     damaged = damage(rows, num_classes, seed, errors)
     guess = Correct(edit.error_rate, raw=True)
     by_guess, restored = (edited(e, model, params, damaged) for e in (guess, edit))
-    found = (restoration(rows, damaged, fixed) for fixed in (by_guess, restored))
-    return Trial(errors, damaged, restored, *found)
+    result = (restoration(rows, damaged, fixed) for fixed in (by_guess, restored))
+    return Trial(errors, damaged, restored, *result)
 
 
 def damage(rows: np.ndarray, num_classes: int, seed: int, errors: int) -> np.ndarray:

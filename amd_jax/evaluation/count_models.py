@@ -52,11 +52,11 @@ def probabilities(train: np.ndarray, test: np.ndarray, num_classes: int, order: 
 
         gram = test_context * num_classes + test[n:]
         place = np.searchsorted(grams, gram).clip(max=len(grams) - 1)
-        found = grams[place] == gram
+        result = grams[place] == gram
         known = (test_context >= 0) & (distinct[test_context] > 0)
         total, kinds = seen[test_context], distinct[test_context]
-        count = np.where(found, counts[place], 0)
+        count = np.where(result, counts[place], 0)
         p[n:] = np.where(known, (count + kinds * p[n:]) / np.maximum(total + kinds, 1), p[n:])
 
-        context, test_context = renumbered[:-1], np.where(found, place, -1)[:-1]
+        context, test_context = renumbered[:-1], np.where(result, place, -1)[:-1]
     return p

@@ -55,9 +55,9 @@ def trial(
         filled, nats = _both(model, sampler, params, rng, x[part], hidden[part])
         drawn.append(np.asarray(filled))
         bits.append(-np.asarray(nats, np.float64) / np.log(2) / size)
-    found = np.concatenate(drawn)
-    restored = float((found == x)[hidden].mean())
-    return Trial(hidden, found, np.concatenate(bits), is_exact(model), restored)
+    result = np.concatenate(drawn)
+    restored = float((result == x)[hidden].mean())
+    return Trial(hidden, result, np.concatenate(bits), is_exact(model), restored)
 
 
 def is_exact(model: Model) -> bool:
@@ -95,8 +95,8 @@ def words_restored(texts: list[str], filled: list[str], hidden: np.ndarray) -> t
     """
     counts = []
     for text, other, gap in zip(texts, filled, hidden, strict=True):
-        again = {found.span() for found in _WORD.finditer(other)}
-        words = [found for found in _WORD.finditer(text) if gap[slice(*found.span())].any()]
+        again = {result.span() for result in _WORD.finditer(other)}
+        words = [result for result in _WORD.finditer(text) if gap[slice(*result.span())].any()]
         right = [w for w in words if w.span() in again and other[slice(*w.span())] == w[0]]
         counts.append((len(right), len(words)))
     return means.ratio(*np.array(counts).T)

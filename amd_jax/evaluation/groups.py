@@ -35,7 +35,7 @@ def run(
     group depends on the number of its first row only.
     """
     memory.check_compiler()
-    devices, found = jax.device_count(), []
+    devices, result = jax.device_count(), []
     params = parallel.settled(parallel.replicate(params))
     for first in range(0, count, devices):
         places = [min(i, count - 1) for i in range(first, first + devices)]  # the last may repeat
@@ -48,8 +48,8 @@ def run(
             parallel.check_memory(f.lower(params, *given).compile(), WHAT, SMALLER)
         drawn = parallel.gather(f(params, *given))
         share = len(drawn) // devices
-        found.append(drawn[: share * min(devices, count - first)])
-    return np.concatenate(found)
+        result.append(drawn[: share * min(devices, count - first)])
+    return np.concatenate(result)
 
 
 def _key(rng: Key, row: int) -> Key:

@@ -145,4 +145,4 @@ def neighbours(maps: np.ndarray, num_classes: int) -> np.ndarray:
     maps, k = maps.astype(int) - integers.UNUSED, num_classes + 1
     pairs = ((maps[:, :, :-1], maps[:, :, 1:]), (maps[:, :-1], maps[:, 1:]))
     counts = [np.bincount((k * a + b).ravel(), minlength=k * k) for a, b in pairs]
-    return np.array([found / max(1, found.sum()) for found in counts])
+    return np.array([result / max(1, result.sum()) for result in counts])

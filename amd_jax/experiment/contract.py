@@ -20,10 +20,10 @@ def config(get_config: Callable[..., Any], variant: str | None, name: str) -> Co
     """The numbers of `get_config()`, or of `get_config(variant)`."""
     if variant is not None and not inspect.signature(get_config).parameters:
         raise ValueError(f"{name} has no variants; got {variant!r} after the colon.")
-    found = get_config(*filter(None, [variant]))
-    if not isinstance(found, ConfigDict):
-        raise ValueError(f"get_config() must return a ConfigDict; {name} returns {found!r}.")
-    return found
+    result = get_config(*filter(None, [variant]))
+    if not isinstance(result, ConfigDict):
+        raise ValueError(f"get_config() must return a ConfigDict; {name} returns {result!r}.")
+    return result
 
 
 def updated(config: ConfigDict, numbers: Mapping[str, Any]) -> ConfigDict:
@@ -36,30 +36,30 @@ def updated(config: ConfigDict, numbers: Mapping[str, Any]) -> ConfigDict:
     return config
 
 
-def data(found: Any, name: str) -> Dataset:
+def data(result: Any, name: str) -> Dataset:
     """What `data(config)` returned."""
-    missing = [part for part in ("facts", "splits", "batch", "rows") if part not in dir(found)]
+    missing = [part for part in ("facts", "splits", "batch", "rows") if part not in dir(result)]
     if missing:  # dir: what a class has is not computed
         raise ValueError(
             "data(config) must return a data set (amd_jax.types.Dataset); that of "
-            f"{name} returns a {type(found).__name__}, which lacks {', '.join(missing)}."
+            f"{name} returns a {type(result).__name__}, which lacks {', '.join(missing)}."
         )
-    if "train" not in found.splits:
+    if "train" not in result.splits:
         raise ValueError(
             f"A data set has the split train; that of {name} has "
-            f"{', '.join(found.splits) or 'none'}."
+            f"{', '.join(result.splits) or 'none'}."
         )
-    return found
+    return result
 
 
-def facts(found: Any, name: str) -> Facts:
+def facts(result: Any, name: str) -> Facts:
     """The facts of what `data(config)` returned."""
-    if not isinstance(found, Facts):
+    if not isinstance(result, Facts):
         raise ValueError(
             f"The facts of a data set are amd_jax.facts.Facts; those of {name} are a "
-            f"{type(found).__name__}."
+            f"{type(result).__name__}."
         )
-    return found
+    return result
 
 
 def parts(build: Callable[..., Any], config: ConfigDict, facts: Facts, name: str) -> Parts:
@@ -69,13 +69,13 @@ def parts(build: Callable[..., Any], config: ConfigDict, facts: Facts, name: str
             f"build takes the config and the facts of the data: build(config, facts). That of "
             f"{name} is build{inspect.signature(build)}."
         )
-    found = build(config, facts)
-    if not isinstance(found, tuple) or len(found) != 3:
-        shown = f"a {type(found).__name__}"
-    elif all(hasattr(p, n) for p, names in zip(found, PARTS, strict=True) for n in names):
-        return Parts(*found)
+    result = build(config, facts)
+    if not isinstance(result, tuple) or len(result) != 3:
+        shown = f"a {type(result).__name__}"
+    elif all(hasattr(p, n) for p, names in zip(result, PARTS, strict=True) for n in names):
+        return Parts(*result)
     else:
-        shown = ", ".join(type(part).__name__ for part in found)
+        shown = ", ".join(type(part).__name__ for part in result)
     raise ValueError(
         f"build(config, facts) returns a model, an objective and an optimiser; that of "
         f"{name} returned {shown}."

@@ -58,11 +58,11 @@ class Run:
         """The data; ValueError if they are not those that the run was trained on."""
         if self.held is not None:
             return self.held
-        found = self.experiment.open_data(self.config)
+        result = self.experiment.open_data(self.config)
         contents = self.contents()
-        now = contents._replace(facts=_json(found.facts), digests=digests(found))
+        now = contents._replace(facts=_json(result.facts), digests=digests(result))
         run_folder.check_data(self.workdir or "this run", contents, now)
-        return found
+        return result
 
     def fit(
         self, workdir: str | Path, *, init_from: str | Path | None = None, **how: Any

@@ -23,9 +23,9 @@ def read(file: str | Path) -> str:
     """The text of an experiment file; ValueError if it is missing, or is none."""
     path = run_files.at(file)
     if not path.is_file() or path.suffix != ".py":
-        found = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"
+        kind = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"
         raise ValueError(
-            f"An experiment is a Python file; found {found} at {path}. "
+            f"An experiment is a Python file; found {kind} at {path}. "
             "Try experiments/quickstart.py."
         )
     try:

@@ -73,12 +73,12 @@ def _validation(run: Any) -> loop.Evaluate | None:
 
     def evaluate(params: Params) -> dict[str, float]:
         number = run.config.evaluate_texts
-        found, _ = run_report.bits(run.model, params, run.data, split="validation", number=number)
+        result, _ = run_report.bits(run.model, params, run.data, split="validation", number=number)
         for line in getattr(run.model, "told", lambda _: [])(params):
             checkpoint_files.say(line)
         name = f"validation_{bounds.of(run.model)[0].name}_bits_per_{run.facts.unit}"
-        error = {f"{name}_error": found.error} if found.examples > 1 else {}
-        return {name: found.bits, **error}
+        error = {f"{name}_error": result.error} if result.examples > 1 else {}
+        return {name: result.bits, **error}
 
     return evaluate
 
@@ -93,7 +93,7 @@ def _fresh_parameters(run: Any) -> Params:
 def _fitting(other: Any, params: Params, run: Any, fresh: Params) -> Params:
     """The parameters of another run; ValueError unless they fit this one."""
     for name in SAME:
-        theirs, mine = (found.contents().facts.get(name) for found in (other, run))
+        theirs, mine = (result.contents().facts.get(name) for result in (other, run))
         if theirs != mine:
             raise ValueError(
                 f"A run starts from one on the same tokens; {name} is {theirs!r} in "
@@ -105,7 +105,7 @@ def _fitting(other: Any, params: Params, run: Any, fresh: Params) -> Params:
     ]
     if shapes[0] != shapes[1]:
         name = sorted(dict(shapes[0].items() ^ shapes[1].items()))[0]
-        theirs, mine = (found.get(name, "missing") for found in shapes)
+        theirs, mine = (result.get(name, "missing") for result in shapes)
         raise ValueError(
             f"A run starts from one of the same model; {name} is {theirs} in {other.workdir}, and "
             f"{mine} here. Use the same numbers of the network."

@@ -29,7 +29,7 @@ def text(
     """
     source = importlib.resources.files(__package__).joinpath("card.md.j2").read_text("utf-8")
     template = jinja2.Template(source, undefined=jinja2.StrictUndefined)
-    found = template.render(
+    result = template.render(
         name=name,
         kind=type(model).__name__.lower(),
         facts=facts,
@@ -41,4 +41,4 @@ def text(
         samples=samples,
         numbers=json.dumps(run["config"], indent=1),
     )
-    return f"{found}\n"
+    return f"{result}\n"

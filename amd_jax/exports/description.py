@@ -177,14 +177,14 @@ def _named(full: str) -> Any:
     module, _, name = full.rpartition(".")
     if full.startswith(PREFIXES) and not name.startswith("_"):
         try:
-            found = vars(importlib.import_module(module)).get(name)
+            result = vars(importlib.import_module(module)).get(name)
         except ImportError:
-            found = None
-        is_part = isinstance(found, type) and dataclasses.is_dataclass(found)
-        owner = found if is_part or isinstance(found, types.FunctionType) else type(found)
-        if dataclasses.is_dataclass(found) or owner is found:
+            result = None
+        is_part = isinstance(result, type) and dataclasses.is_dataclass(result)
+        owner = result if is_part or isinstance(result, types.FunctionType) else type(result)
+        if dataclasses.is_dataclass(result) or owner is result:
             if f"{owner.__module__}.".startswith(f"{MOVED.get(module, module)}."):
-                return found
+                return result
     raise ValueError(
         f"A model is made of dataclasses, functions and constants in {', '.join(PREFIXES)}; this "
         f"version has none called {full:.80}."

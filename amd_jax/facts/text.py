@@ -67,17 +67,17 @@ class TextFacts(Facts):
             known = dict(enumerate(self.alphabet))
             return [known.get(k, UNUSED_SIGN if k < 0 else NOISE_SIGN) for k in tokens]
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        found = []
+        result = []
         for k in tokens:
             if 0 <= k < 256:
-                found.append(decoder.decode(bytes([k])))
+                result.append(decoder.decode(bytes([k])))
             else:
                 sign = UNUSED_SIGN if k < 0 else NOISE_SIGN
-                found.append(decoder.decode(b"", final=True) + sign)
+                result.append(decoder.decode(b"", final=True) + sign)
                 decoder.reset()
-        if found:
-            found[-1] += decoder.decode(b"", final=True)
-        return found
+        if result:
+            result[-1] += decoder.decode(b"", final=True)
+        return result
 
     def decode(self, x: Sequence[int] | np.ndarray) -> str:
         """The text of tokens (L,), whatever states they are; with padding, up to it."""

@@ -40,9 +40,9 @@ def free_bytes() -> float:
 
 def _left_of_machine() -> float:
     lines = _text("/proc/meminfo").splitlines()
-    found = {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines)}
-    if found:
-        return 1024 * (found["MemAvailable"] + found.get("SwapFree", 0))
+    result = {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines)}
+    if result:
+        return 1024 * (result["MemAvailable"] + result.get("SwapFree", 0))
     if hasattr(os, "sysconf"):  # all there is
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return math.inf

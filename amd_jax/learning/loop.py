@@ -141,21 +141,21 @@ class _Run:
         """Means over the steps since the last line, and how fast they were."""
         tally, skipped = self.devices.get((state.tally, state.skipped))
         taken = float(tally["taken"])
-        found = {}
+        result = {}
         if taken:
-            found = {name: float(tally[name]) / taken for name in ("loss_nats", "grad_norm")}
+            result = {name: float(tally[name]) / taken for name in ("loss_nats", "grad_norm")}
         if tally["skipped"]:
-            found["skipped_steps"] = int(tally["skipped"])
+            result["skipped_steps"] = int(tally["skipped"])
         if rate := getattr(self.parts.optimizer, "learning_rate", None):
-            found["learning_rate"] = float(rate(step - 1 - int(skipped)))
-        return found | self.clock.told(step)
+            result["learning_rate"] = float(rate(step - 1 - int(skipped)))
+        return result | self.clock.told(step)
 
     def score(self, step: int, state: TrainState) -> float:
         """The first number of an evaluation, which is logged."""
-        found = self.evaluate(self.devices.get(state.ema))
-        self.keeper.evaluated(step, found)
+        result = self.evaluate(self.devices.get(state.ema))
+        self.keeper.evaluated(step, result)
         self.clock.restart(step)  # what it took is not the steps'
-        return next(iter(found.values()))
+        return next(iter(result.values()))
 
     def check_finite(self, step: int, state: TrainState) -> None:
         """Tells of skipped steps; ValueError if there are too many in a row, naming the part."""

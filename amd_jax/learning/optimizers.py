@@ -24,9 +24,9 @@ def scheduled(make: Callable, learning_rate: optax.Schedule, **others) -> Schedu
     """
     _check(float(learning_rate(0)))
     init, update = make(learning_rate, **others)
-    found = Scheduled(init, update)
-    found.learning_rate = learning_rate
-    return found
+    result = Scheduled(init, update)
+    result.learning_rate = learning_rate
+    return result
 
 
 def rise(peak: float, warmup_steps: int) -> optax.Schedule:

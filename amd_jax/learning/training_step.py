@@ -78,14 +78,14 @@ def make_train_step(
         if clip:  # optax's would sum up the norm again, in a program of all gradients
             shorter = jnp.minimum(1.0, clip / norm)
             grads = jax.tree.map(lambda g: shorter * g, grads)
-        found = {"loss_nats": loss, "grad_norm": norm}
+        result = {"loss_nats": loss, "grad_norm": norm}
         updates, opt = optimizer.update(grads, state.opt, state.params)
         params = optax.apply_updates(state.params, updates)
         rate = jnp.maximum(1 - ema_decay, 1 / (state.step - state.skipped + 2.0))
         ema = optax.incremental_update(params, state.ema, jnp.where(ema_decay > 0, rate, 1.0))
         new = state._replace(params=params, ema=ema, opt=opt, memory=memory)
-        state, skip = _unless_broken(new, state, found)
-        return state._replace(tally=_tally(state, found, skip, log_every))
+        state, skip = _unless_broken(new, state, result)
+        return state._replace(tally=_tally(state, result, skip, log_every))
 
     return devices.over(train_step)
 
@@ -106,8 +106,8 @@ def _sum(f: Callable, params: Params, parts: tuple[Array, Array]) -> Any:
     first = [a[0] for a in parts]
     if len(parts[0]) == 1:  # XLA makes slower convolutions of a loop of one
         return f(params, *first)
-    found = jax.eval_shape(f, params, *first)
-    zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), found)
+    result = jax.eval_shape(f, params, *first)
+    zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), result)
 
     def add(total, part):
         return jax.tree.map(jnp.add, total, f(params, *part)), None
@@ -116,7 +116,7 @@ def _sum(f: Callable, params: Params, parts: tuple[Array, Array]) -> Any:
 
 
 def _unless_broken(
-    new: TrainState, old: TrainState, found: dict[str, Array]
+    new: TrainState, old: TrainState, result: dict[str, Array]
 ) -> tuple[TrainState, Array]:
     """The new state, or if numbers broke the old one, counted; and whether they did.
 
@@ -134,7 +134,7 @@ def _unless_broken(
         return _together(jnp.logical_or, broken)
 
     skip = jax.lax.cond(zero == 0, lambda: jnp.array(False), newly_broken)
-    skip |= jnp.stack([~jnp.isfinite(value) for value in found.values()]).any()
+    skip |= jnp.stack([~jnp.isfinite(value) for value in result.values()]).any()
     state = jax.lax.cond(skip, lambda: old, lambda: new)
     in_a_row = jnp.where(skip, old.in_a_row + 1, 0)
     counts = {"step": old.step + 1, "skipped": old.skipped + skip, "in_a_row": in_a_row}
@@ -151,15 +151,15 @@ def _together(combine: jnp.ufunc, arrays: Iterable[Array]) -> Array:
     for array in arrays:
         alike[array.shape].append(array)
     eights = (group[i : i + 8] for group in alike.values() for i in range(0, len(group), 8))
-    found = [combine.reduce(functools.reduce(combine, eight), axis=None) for eight in eights]
-    return combine.reduce(jax.lax.optimization_barrier(jnp.stack(found)))
+    result = [combine.reduce(functools.reduce(combine, eight), axis=None) for eight in eights]
+    return combine.reduce(jax.lax.optimization_barrier(jnp.stack(result)))
 
 
 def _tally(
-    state: TrainState, found: dict[str, Array], skip: Array, log_every: int
+    state: TrainState, result: dict[str, Array], skip: Array, log_every: int
 ) -> dict[str, Array]:
     """The sums after a step; after those that were logged the first one."""
-    found = {name: jnp.where(skip, 0.0, value) for name, value in found.items()}
-    found |= {"taken": 1.0 - skip, "skipped": skip.astype(jnp.float32)}
+    result = {name: jnp.where(skip, 0.0, value) for name, value in result.items()}
+    result |= {"taken": 1.0 - skip, "skipped": skip.astype(jnp.float32)}
     first = (state.step - 1) % log_every == 0
-    return {name: jnp.where(first, 0.0, state.tally[name]) + found[name] for name in SUMMED}
+    return {name: jnp.where(first, 0.0, state.tally[name]) + result[name] for name in SUMMED}

@@ -55,11 +55,11 @@ def check_prior(kernel: Kernel | LearnedKernel) -> None:
 
 def check_signature(denoiser: Any) -> None:
     """Raises ValueError unless a denoiser takes (x_t, t, *, train), and `known` if it says so."""
-    found = inspect.signature(type(denoiser).__call__).parameters.values()
+    result = inspect.signature(type(denoiser).__call__).parameters.values()
     name = type(denoiser).__name__
 
     def takes(argument: str) -> bool:
-        return any(p.name == argument or p.kind is p.VAR_KEYWORD for p in found)
+        return any(p.name == argument or p.kind is p.VAR_KEYWORD for p in result)
 
     if not takes("train"):
         raise ValueError(
@@ -155,8 +155,8 @@ def _shaken(params: Params, rng: Key) -> Params:
 
 def check_walks(network: Any) -> None:
     """Raises ValueError unless a causal network takes `train`, and has `start` and `advance`."""
-    name, found = type(network).__name__, inspect.signature(type(network).__call__).parameters
-    if "train" not in found:
+    name, result = type(network).__name__, inspect.signature(type(network).__call__).parameters
+    if "train" not in result:
         raise ValueError(
             "A causal network is called as (x, train=...), where train turns dropout on; "
             f"{name}.__call__ takes no train. Add `*, train=False`."
@@ -204,8 +204,8 @@ def _looks_ahead(network: Any, params: Params, rng: Key, x: Array) -> tuple[Arra
     def step(carry: tuple[Any, Array], at: tuple[Array, Array]) -> tuple[Any, Array]:
         state, previous = carry
         token, p = at
-        state, found = network.apply(variables, state, previous, p, method="advance")
-        return (state, token), found
+        state, result = network.apply(variables, state, previous, p, method="advance")
+        return (state, token), result
 
     start = network.apply(variables, batch, length, method="start"), x[:, 0]
     walked = jax.lax.scan(step, start, (x.T, own))[1].swapaxes(0, 1)

@@ -85,7 +85,7 @@ class Diffusion:
             "network": variables.get("params", {}),
             "kernel": kernels.init(self.kernel, jax.random.fold_in(rng, 1)),
         }
-        params = {name: found for name, found in params.items() if jax.tree.leaves(found)}
+        params = {name: result for name, result in params.items() if jax.tree.leaves(result)}
         checks.check_logits(self.denoiser, self.open(params).kernel, x.shape, logits.shape)
         return params
 

@@ -138,7 +138,7 @@ class GaussianDiffusion:
             "network": variables.get("params", {}),
             "levels": kernels.init(self.levels, jax.random.fold_in(rng, 1)),
         }
-        return {name: found for name, found in params.items() if jax.tree.leaves(found)}
+        return {name: result for name, result in params.items() if jax.tree.leaves(result)}
 
     def open(self, params: Params, *, train: bool = False) -> gaussian.Process:
         """Levels and network with their parameters in place; `train` turns dropout on."""
@@ -154,8 +154,8 @@ class GaussianDiffusion:
             seen = self.output.read(z, level, points)
             out = self.denoiser.apply(weights, seen, told, **how)
             out, said = jnp.split(out.astype(z.dtype), [outputs], axis=-1)
-            found = self.output.guess(out, z, level, points, denoises)
-            return found._replace(said=said) if self._said() else found
+            result = self.output.guess(out, z, level, points, denoises)
+            return result._replace(said=said) if self._said() else result
 
         return gaussian.Process(points, gamma, guess, self.variance)
 

@@ -34,8 +34,8 @@ class CausalLSTM(nn.Module):
 
     def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
         """Takes in `previous` (B,), of position p - 1; the carry, and logits (B, K) of p ()."""
-        found, carry = self._read(jnp.where(p > 0, previous, self.num_classes), carry)
-        return carry, found
+        result, carry = self._read(jnp.where(p > 0, previous, self.num_classes), carry)
+        return carry, result
 
     @nn.compact
     def _read(

@@ -49,8 +49,8 @@ class CausalTransformer(nn.Module):
         before, caches = carry
         now = jnp.concatenate([previous[:, None], before[:, :-1]], axis=-1)
         before = jnp.where(p > 0, now, before)
-        found, caches = self._read(before[:, None], caches, p)
-        return (before, caches), found[:, 0]
+        result, caches = self._read(before[:, None], caches, p)
+        return (before, caches), result[:, 0]
 
     @nn.compact
     def _read(

@@ -92,15 +92,15 @@ class Hollow(nn.Module):
         length, base = x_t.shape[1], self.num_classes + 1
         ends = ((0, 0), (REACH, REACH))
         padded = jnp.pad(x_t, ends, constant_values=self.num_classes)
-        found = []
+        result = []
         for i, offsets in enumerate(CONTEXTS):
             rows, index = min(base ** len(offsets), TABLE_ROWS), 0
             for offset in offsets:
                 token = padded[:, REACH + offset : REACH + offset + length]
                 index = (index * base + token) % rows
             table = nn.Embed(rows, self.table_width, name=f"context_{i}_embed")
-            found.append(table(index))
-        return found
+            result.append(table(index))
+        return result
 
     def tower(
         self,

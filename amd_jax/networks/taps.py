@@ -72,5 +72,5 @@ def read(rows: Array, kernel: Array, dtype: jnp.dtype) -> Array:
         hot = jax.nn.one_hot(rows, columns, dtype=dtype).sum(axis=-2)
         return matmul(hot.reshape(*places, -1), kernel)
     places = jnp.where(rows < 0, len(kernel), rows + columns * jnp.arange(taps)[:, None])
-    found = kernel.at[places].get(mode="fill", fill_value=0)
-    return found.sum(axis=(-3, -2)).astype(dtype)
+    result = kernel.at[places].get(mode="fill", fill_value=0)
+    return result.sum(axis=(-3, -2)).astype(dtype)

@@ -87,13 +87,13 @@ class TransformerXL(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> Array:
         """X (B, L) int -> logits (B, L, K), float32: one segment after the other."""
         check_counts(segments=-(-x.shape[1] // self.segment))
-        before, found = shifted(x, 1, self.num_classes), []
+        before, result = shifted(x, 1, self.num_classes), []
         memory = self.blank(len(x), 0)
         for first in range(0, x.shape[1], self.segment):
             part = before[:, first : first + self.segment]
             logits, memory = self.read(memory, part, train=train)
-            found.append(logits)
-        return jnp.concatenate(found, axis=1)
+            result.append(logits)
+        return jnp.concatenate(result, axis=1)
 
     def blank(self, batch: int, size: int | None = None) -> Memory:
         """The memory before any text, of `size` positions; M unless given."""

@@ -29,8 +29,8 @@ def log_or_never(p: Array) -> Array:
 
 def log_softmax(logits: Array, possible: Array) -> Array:
     """Log of the softmax over the possible states, `NEVER` elsewhere: (..., K)."""
-    found = jax.nn.log_softmax(logits, axis=-1, where=possible)
-    return jnp.where(possible, found, NEVER)
+    result = jax.nn.log_softmax(logits, axis=-1, where=possible)
+    return jnp.where(possible, result, NEVER)
 
 
 def normalize(p: Array) -> Array:

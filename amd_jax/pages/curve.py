@@ -40,19 +40,19 @@ class Panel(NamedTuple):
         return any(sheet.cut for sheet in self.sheets.values())
 
 
-def panel(found: Sequence[Series], levels: Sequence[Level] = ()) -> Panel | None:
+def panel(result: Sequence[Series], levels: Sequence[Level] = ()) -> Panel | None:
     """The plot of some series of one unit; None if there are no numbers to draw."""
-    lines = [one.line(colour) for colour, one in enumerate(found)]
+    lines = [one.line(colour) for colour, one in enumerate(result)]
     wide, narrow = (plot.drawn(lines, levels, size) for size in (plot.WIDE, plot.NARROW))
     if wide is None or narrow is None:
         return None
-    return Panel(found[0].unit, {"wide": wide, "narrow": narrow}, lines, *table(found))
+    return Panel(result[0].unit, {"wide": wide, "narrow": narrow}, lines, *table(result))
 
 
 def series(metrics: Sequence[dict[str, Any]]) -> list[Series]:
     """The loss and the bounds on the validation split, those that are there, the bounds first."""
     names = dict.fromkeys(name for line in metrics for name in line)
-    found = []
+    result = []
     for name in names:
         if match := BOUND.fullmatch(name):
             title = f"validation ({match['bound']})"
@@ -66,33 +66,33 @@ def series(metrics: Sequence[dict[str, Any]]) -> list[Series]:
             if values.number(line.get(name)) is not None
         ]
         if points:
-            found.append(Series(title, match["unit"], points, match.re is LOSS))
-    return sorted(found, key=lambda one: one.is_loss)
+            result.append(Series(title, match["unit"], points, match.re is LOSS))
+    return sorted(result, key=lambda one: one.is_loss)
 
 
 def levels(figures: Sequence[dict[str, Any]], unit: str) -> list[Level]:
     """The count models among the figures of a run, as levels of its curve."""
-    found = {}
+    result = {}
     for figure in figures:
         value, order = values.number(figure.get("value")), figure.get("order")
         if figure.get("what") == "count_model" and None not in (value, order):
             if figure.get("unit", unit) == unit:
-                found[order] = Level(f"count model of order {order}: {value:.2f}", value)
-    return list(found.values())
+                result[order] = Level(f"count model of order {order}: {value:.2f}", value)
+    return list(result.values())
 
 
-def table(found: Sequence[Series]) -> tuple[list[str], list[list[str]]]:
+def table(result: Sequence[Series]) -> tuple[list[str], list[list[str]]]:
     """The numbers behind a curve: names of the columns, and rows from the first step to the last.
 
     Of many steps some: those of the series that has the fewest points.
     """
-    if not found:
+    if not result:
         return [], []
-    steps = [p.x for p in min(found, key=lambda one: len(one.points)).points]
+    steps = [p.x for p in min(result, key=lambda one: len(one.points)).points]
     steps = steps[:: -(-len(steps) // ROWS)][:-1] + steps[-1:]
-    known = [{p.x: p for p in one.points} for one in found]
+    known = [{p.x: p for p in one.points} for one in result]
     rows = [[f"{step:,}", *(_told(points.get(step)) for points in known)] for step in steps]
-    return ["step", *(one.name for one in found)], rows
+    return ["step", *(one.name for one in result)], rows
 
 
 def _told(point: Point | None) -> str:

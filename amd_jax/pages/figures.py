@@ -82,13 +82,13 @@ def value(figure: dict[str, Any]) -> str:
 
     A difference has a sign, a share is in percent.
     """
-    found, error = (values.number(figure.get(name)) for name in ("value", "error"))
-    if found is None:
+    result, error = (values.number(figure.get(name)) for name in ("value", "error"))
+    if result is None:
         return "–"
     kind = str(figure.get("what"))
     form = ".2%" if kind.removesuffix(DIFFERENCE) in SHARES else ".3f"
     shown = means.signed if kind.endswith(DIFFERENCE) else means.shown
-    return shown(found, math.nan if error is None else error, form)
+    return shown(result, math.nan if error is None else error, form)
 
 
 def compared(figure: dict[str, Any] | None) -> bool:
@@ -98,8 +98,8 @@ def compared(figure: dict[str, Any] | None) -> bool:
 
 def difference(figure: dict[str, Any], above: PerRow) -> str:
     """How much more a figure is than another one of the same rows: "+0.208 ± 0.017"."""
-    found, error = above.mean()
-    return value({"what": f"{figure['what']}{DIFFERENCE}", "value": found, "error": error})
+    result, error = above.mean()
+    return value({"what": f"{figure['what']}{DIFFERENCE}", "value": result, "error": error})
 
 
 def best(figures: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -112,5 +112,5 @@ def best(figures: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _step(figure: dict[str, Any]) -> str:
-    found = values.number(figure.get("step"))
-    return "" if found is None else f"{found:,}"
+    result = values.number(figure.get("step"))
+    return "" if result is None else f"{result:,}"

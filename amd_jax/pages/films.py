@@ -57,9 +57,11 @@ def tiled(x: np.ndarray) -> list[list[int | None]]:
     columns = math.ceil(math.sqrt(len(x)))
     height, width = x.shape[1] + 1, x.shape[2] + 1
     lines = math.ceil(len(x) / columns)
-    found: list[list[int | None]] = [[None] * (columns * width - 1) for _ in range(lines * height)]
+    result: list[list[int | None]] = [
+        [None] * (columns * width - 1) for _ in range(lines * height)
+    ]
     for i, pixels in enumerate(x.tolist()):
         top, left = i // columns * height, i % columns * width
         for j, row in enumerate(pixels):
-            found[top + j][left : left + width - 1] = row
-    return found[:-1]
+            result[top + j][left : left + width - 1] = row
+    return result[:-1]

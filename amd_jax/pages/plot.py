@@ -118,12 +118,12 @@ def finite(points: Sequence[Point]) -> list[Point]:
 
     Of too many, neighbours are replaced by their mean, but for the last.
     """
-    found = sorted(p for p in points if math.isfinite(p.x) and math.isfinite(p.y))
-    found = [p if math.isfinite(p.error) else p._replace(error=0.0) for p in found]
-    if len(found) <= MOST:
-        return found
-    groups = np.array_split(np.array(found[:-1]), MOST - 1)
-    return [*(Point(*group.mean(axis=0).tolist()) for group in groups), found[-1]]
+    result = sorted(p for p in points if math.isfinite(p.x) and math.isfinite(p.y))
+    result = [p if math.isfinite(p.error) else p._replace(error=0.0) for p in result]
+    if len(result) <= MOST:
+        return result
+    groups = np.array_split(np.array(result[:-1]), MOST - 1)
+    return [*(Point(*group.mean(axis=0).tolist()) for group in groups), result[-1]]
 
 
 def ticks(low: float, high: float, number: int) -> list[float]:
@@ -148,10 +148,10 @@ def apart(places: Sequence[float], least: float) -> list[float]:
 
     They come back in their order; the one that is farthest down stays.
     """
-    found, above = [0.0] * len(places), math.inf
+    result, above = [0.0] * len(places), math.inf
     for i in sorted(range(len(places)), key=lambda i: -places[i]):
-        above = found[i] = min(places[i], above - least)
-    return found
+        above = result[i] = min(places[i], above - least)
+    return result
 
 
 def _range(lines: Sequence[Line], levels: Sequence[Level]) -> tuple[float, float, bool]:

@@ -39,9 +39,9 @@ class Tile(NamedTuple):
 def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> str:
     """The page of a run, complete; `commands` are a title and a command line each."""
     shared = {"record": record, "drawn": drawn, "commands": commands, "legend": drawn.legend}
-    found, levels, split = _curves(record)
-    panels = [p for unit in found if (p := curve.panel(found[unit], levels[unit]))]
-    every = [one for ones in found.values() for one in ones]
+    result, levels, split = _curves(record)
+    panels = [p for unit in result if (p := curve.panel(result[unit], levels[unit]))]
+    every = [one for ones in result.values() for one in ones]
     return templates.filled(
         "run.html.j2",
         title=record.name,
@@ -75,17 +75,17 @@ def told(record: Record, drawn: Drawn) -> str:
 
 def tiles(record: Record, drawn: Drawn) -> list[Tile]:
     """The numbers at the top: bits, parameters, steps, time."""
-    found = []
+    result = []
     if best := figures.best(record.figures):
         value, _, error = figures.value(best).partition(" ± ")
         on = f", {best['split']}" if "split" in best else ""
-        found.append(Tile(figures.what(best) + on, value, f"± {error}" if error else ""))
+        result.append(Tile(figures.what(best) + on, value, f"± {error}" if error else ""))
     state = "" if record.step >= record.total else f"of {record.total:,}"
-    found.append(Tile("training steps", f"{record.step:,}", state))
-    found.append(Tile("parameters", count(drawn.parameters), ""))
+    result.append(Tile("training steps", f"{record.step:,}", state))
+    result.append(Tile("parameters", count(drawn.parameters), ""))
     if record.seconds is not None:
-        found.append(Tile("training time", run_record.duration(record.seconds)))
-    return found
+        result.append(Tile("training time", run_record.duration(record.seconds)))
+    return result
 
 
 def count(number: int) -> str:
@@ -100,24 +100,24 @@ def count(number: int) -> str:
 def environment(record: Record, drawn: Drawn) -> list[tuple[str, str]]:
     """Where and by what the run was made."""
     notes, versions = record.notes, record.notes.get("versions")
-    found = [
+    result = [
         ("git commit", notes.get("commit", "unknown")),
         ("Python", notes.get("python", "unknown")),
         *(versions.items() if isinstance(versions, dict) else ()),
         ("this page", f"made on {drawn.device}, with the parameters of step {drawn.step:,}"),
         ("run", notes.get("run", "unknown")),
     ]
-    return [(name, str(value)) for name, value in found]
+    return [(name, str(value)) for name, value in result]
 
 
 def _curves(record: Record) -> tuple[dict, dict, str]:
     """The series and the levels of each unit, and the split that these are of."""
-    found: dict[str, list[curve.Series]] = {}
+    result: dict[str, list[curve.Series]] = {}
     for one in curve.series(record.metrics):
-        found.setdefault(one.unit, []).append(one)
-    levels = {unit: curve.levels(record.figures, unit) for unit in found}
+        result.setdefault(one.unit, []).append(one)
+    levels = {unit: curve.levels(record.figures, unit) for unit in result}
     splits = {f.get("split") for f in record.figures if f.get("what") == "count_model"}
-    return found, levels, " and ".join(sorted(map(str, splits - {None})))
+    return result, levels, " and ".join(sorted(map(str, splits - {None})))
 
 
 def _sections(drawn: Drawn, panels: Sequence[Any]) -> list[tuple[str, str]]:

@@ -51,8 +51,8 @@ class Record(NamedTuple):
     @property
     def seconds(self) -> float | None:
         """How long it was trained, all its sittings together."""
-        found = [values.number(line.get("elapsed_seconds")) for line in self.metrics]
-        return max((seconds for seconds in found if seconds is not None), default=None)
+        result = [values.number(line.get("elapsed_seconds")) for line in self.metrics]
+        return max((seconds for seconds in result if seconds is not None), default=None)
 
 
 def read(workdir: str | Path) -> Record:

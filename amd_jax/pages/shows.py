@@ -115,9 +115,9 @@ def of_changes(
     changed = before != after
     where = np.where(changed[..., None], CHANGED, SAME).astype(np.uint8)
     words = f"What was changed: {changed.sum():,} pixels, dark"
-    found = [of_map(before, facts, "Given"), of_map(after, facts, "Corrected")]
-    found += [] if truth is None else [of_map(truth, facts, "Original")]
-    return [*found, _picture(where, words, "What was changed, dark")]
+    result = [of_map(before, facts, "Given"), of_map(after, facts, "Corrected")]
+    result += [] if truth is None else [of_map(truth, facts, "Original")]
+    return [*result, _picture(where, words, "What was changed, dark")]
 
 
 def of_points(drawn: np.ndarray, facts: PlaneFacts) -> Picture:

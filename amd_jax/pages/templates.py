@@ -33,17 +33,17 @@ def filled(name: str, **values: Any) -> str:
 @functools.cache
 def _environment() -> jinja2.Environment:
     """Jinja, with everything escaped and every name that is missing an error."""
-    found = jinja2.Environment(
+    result = jinja2.Environment(
         loader=jinja2.FunctionLoader(asset),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    found.filters["shown"] = texts.shown
-    found.filters["cut"] = texts.cut
-    return found
+    result.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    result.filters["shown"] = texts.shown
+    result.filters["cut"] = texts.cut
+    return result
 
 
 def _digest(script: str) -> str:

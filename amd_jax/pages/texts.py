@@ -32,18 +32,18 @@ def marked(pieces: Sequence[str], marks: Sequence[str]) -> list[Piece]:
     A token that adds nothing, as the first byte of a character of several, leaves its mark to the
     next.
     """
-    found: list[Piece] = []
+    result: list[Piece] = []
     pending = ""
     for piece, mark in zip(pieces, marks, strict=True):
         pending = mark or pending
         if not piece:
             continue
-        if found and found[-1].mark == pending:
-            found[-1] = Piece(found[-1].text + piece, pending)
+        if result and result[-1].mark == pending:
+            result[-1] = Piece(result[-1].text + piece, pending)
         else:
-            found.append(Piece(piece, pending))
+            result.append(Piece(piece, pending))
         pending = ""
-    return found
+    return result
 
 
 def marks(before: np.ndarray, after: np.ndarray, truth: np.ndarray | None) -> list[str]:
@@ -52,7 +52,7 @@ def marks(before: np.ndarray, after: np.ndarray, truth: np.ndarray | None) -> li
     "wrong" where it is not as it should be, which needs the truth; else "changed" where it is not
     what it was before; else "".
     """
-    found = np.where(before != after, "changed", "")
+    result = np.where(before != after, "changed", "")
     if truth is not None:
-        found = np.where(after != truth, "wrong", found)
-    return found.tolist()
+        result = np.where(after != truth, "wrong", result)
+    return result.tolist()

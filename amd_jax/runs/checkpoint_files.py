@@ -27,13 +27,13 @@ def inspected(folder: Place, run: str) -> tuple[dict[int, dict], dict[int, str]]
     sound, damaged = {}, {}
     for step in run_folder.steps(folder):
         try:
-            found = manifest.read(folder / str(step))
+            result = manifest.read(folder / str(step))
         except (ValueError, OSError) as error:
             if (folder / str(step)).exists():  # else a training has just deleted it
                 damaged[step] = str(error)
             continue
-        if found.get("run") == run:
-            sound[step] = found
+        if result.get("run") == run:
+            sound[step] = result
         else:
             damaged[step] = "it belongs to another run"
     return sound, damaged

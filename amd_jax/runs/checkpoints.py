@@ -45,14 +45,14 @@ class Checkpoints:
 
     def _set_damaged_aside(self) -> None:
         """Moves what must not be used out of the way; ValueError if nothing would be left."""
-        sound, found = checkpoint_files.inspected(self._folder, self._run)
-        whole = [step for step in found if (self._folder / str(step) / manifest.NAME).exists()]
+        sound, result = checkpoint_files.inspected(self._folder, self._run)
+        whole = [step for step in result if (self._folder / str(step) / manifest.NAME).exists()]
         if whole and not sound:
             raise ValueError(
-                f"No checkpoint in {self._folder} is sound: in {whole[-1]}, {found[whole[-1]]}. "
+                f"No checkpoint in {self._folder} is sound: in {whole[-1]}, {result[whole[-1]]}. "
                 "Restore it, or give another workdir to start anew."
             )
-        for step, reason in found.items():
+        for step, reason in result.items():
             checkpoint_files.say(
                 f"checkpoint {step} is not used: {reason}. It is now in {DAMAGED}/"
             )

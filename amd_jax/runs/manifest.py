@@ -61,9 +61,9 @@ def read(folder: Place) -> dict[str, Any]:
 
 def check_arrays(tree: Any, expected: dict[str, str]) -> None:
     """Raises ValueError, naming the array, if one is missing or not what was saved."""
-    found = digests(tree)
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
+    result = digests(tree)
+    for name in sorted(expected.keys() | result.keys()):
+        if expected.get(name) != result.get(name):
             raise ValueError(f"the array {name} is not the one that was saved")
 
 
@@ -74,16 +74,18 @@ def digests(tree: Any) -> dict[str, str]:
 
 def leaves(tree: Any) -> list[tuple[str, Any]]:
     """Every array of a tree with its place, such as "network/out/kernel"."""
-    found = jax.tree_util.tree_leaves_with_path(tree)
-    return [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in found]
+    result = jax.tree_util.tree_leaves_with_path(tree)
+    return [
+        (jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in result
+    ]
 
 
 def digest(array: Any) -> str:
     """The checksum of an array, its type and shape included."""
     array = np.ascontiguousarray(array)
-    found = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-    found.update(array.reshape(-1).view(np.uint8))
-    return found.hexdigest()
+    result = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    result.update(array.reshape(-1).view(np.uint8))
+    return result.hexdigest()
 
 
 def _file(path: Place) -> str:

@@ -111,7 +111,7 @@ def _continued(path: Path, start: int) -> tuple[Any, dict]:
     """The file of metrics, cut back to `start`, open for appending; and its last training line."""
     lines = _lines(path)
     read = [_read(line) for line in lines]
-    kept = [i for i, found in enumerate(read) if 0 < found.get("step", 0) <= start]
+    kept = [i for i, result in enumerate(read) if 0 < result.get("step", 0) <= start]
     if len(kept) != len(lines):
         filesystem.write(path, b"".join(lines[i] for i in kept))
     trained = [read[i] for i in kept if "elapsed_seconds" in read[i]]
@@ -129,7 +129,7 @@ def _lines(path: run_files.Place) -> list[bytes]:
 def _read(line: bytes) -> dict:
     """A line of metrics; {} for a damaged one, such as half a line after a kill."""
     try:
-        found = json.loads(line) if line.endswith(b"\n") else {}
-        return found if isinstance(found, dict) and isinstance(found.get("step"), int) else {}
+        result = json.loads(line) if line.endswith(b"\n") else {}
+        return result if isinstance(result, dict) and isinstance(result.get("step"), int) else {}
     except (ValueError, RecursionError):
         return {}

@@ -48,8 +48,8 @@ def _arrays(content: bytes) -> dict[str, np.ndarray]:
         if (size := sum(part.file_size for part in parts.infolist())) > LARGEST:
             raise ValueError(f"its arrays are of {size:,} bytes, more than {LARGEST:,}")
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        found = dict(file)
-    for name, array in found.items():
+        result = dict(file)
+    for name, array in result.items():
         if array.dtype != np.float64 or array.ndim != 2 or len(array) != 2:
             raise ValueError(f"{name} is no pair of rows, but {array.dtype} {array.shape}")
-    return found
+    return result

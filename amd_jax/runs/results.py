@@ -27,7 +27,7 @@ def add(workdir: Path, rows: Rows | None = None, /, **figure: Any) -> None:
     a mean over such. Only for a local workdir.
     """
     figure = {name: _plain(value) for name, value in figure.items()} | {"command": sys.argv}
-    others = [found for found in read(workdir) if _question(found) != _question(figure)]
+    others = [result for result in read(workdir) if _question(result) != _question(figure)]
     known, _ = look_at_rows(workdir, others)
     mine = {} if rows is None else {key(figure): np.stack(rows).astype(np.float64)}
     if known or mine:
@@ -52,19 +52,19 @@ def key(figure: dict[str, Any]) -> str:
 
 def read_rows(workdir: Path) -> dict[str, Rows]:
     """The rows of the figures of a run by `key`; says so if their file is damaged."""
-    found, damage = look_at_rows(workdir, read(workdir))
+    result, damage = look_at_rows(workdir, read(workdir))
     if damage:
         checkpoint_files.say(
             f"{workdir / per_row.NAME} is damaged: {damage}. Its figures are measured anew"
         )
-    return found
+    return result
 
 
 def look_at_rows(workdir: Path, figures: list[dict[str, Any]]) -> tuple[dict[str, Rows], str]:
     """The rows of some figures by `key`, and what is wrong with their file: empty if nothing."""
-    found, damage = per_row.look(workdir)
+    result, damage = per_row.look(workdir)
     names = set(map(key, figures))
-    return {name: rows for name, rows in found.items() if name in names}, damage
+    return {name: rows for name, rows in result.items() if name in names}, damage
 
 
 def look(workdir: Path) -> tuple[list[dict[str, Any]], str]:
@@ -73,14 +73,14 @@ def look(workdir: Path) -> tuple[list[dict[str, Any]], str]:
     if not path.is_file():
         return [], ""
     try:
-        found = json.loads(run_files.content(path))
+        result = json.loads(run_files.content(path))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return [], (reason.splitlines() or [type(error).__name__])[0]
-    if not isinstance(found, list):
-        return [], f"it holds no list, but {type(found).__name__}"
-    figures = [figure for figure in found if isinstance(figure, dict)]
-    return figures, "" if len(figures) == len(found) else "some of it are no figures"
+    if not isinstance(result, list):
+        return [], f"it holds no list, but {type(result).__name__}"
+    figures = [figure for figure in result if isinstance(figure, dict)]
+    return figures, "" if len(figures) == len(result) else "some of it are no figures"
 
 
 def _question(figure: dict[str, Any]) -> dict[str, Any]:

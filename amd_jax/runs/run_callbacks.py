@@ -70,20 +70,20 @@ class Keeper:
 
         Raises ValueError if the folder is gone.
         """
-        found = dict(metrics)
+        result = dict(metrics)
         loss = ""
-        if (nats := found.pop("loss_nats", None)) is not None:
+        if (nats := result.pop("loss_nats", None)) is not None:
             bits = nats / self._nats_per_bit
-            found = {f"loss_bits_per_{self._unit}": bits, **found}
+            result = {f"loss_bits_per_{self._unit}": bits, **result}
             loss = f"loss {bits:.3f} bits/{self._unit}"
-        found["elapsed_seconds"] += self._elapsed
-        self._write(step, found)
+        result["elapsed_seconds"] += self._elapsed
+        self._write(step, result)
         self._bar.set_postfix_str(loss)
         now = time.monotonic()
         if self._bar.disable and (now - self._told > LINE_SECONDS or step == self._total):
             self._told = now
             left = (self._total - step) * (now - self._began) / (step - self._start)
-            line = f"step {step}/{self._total}  {loss}  {found['steps_per_second']:.1f} steps/s"
+            line = f"step {step}/{self._total}  {loss}  {result['steps_per_second']:.1f} steps/s"
             self.tell(f"{line}  {tqdm.format_interval(left)} left")
 
     def evaluated(self, step: int, metrics: dict[str, float]) -> None:

@@ -27,9 +27,9 @@ def at(place: str | Path) -> Place:
     if "://" not in str(place):
         return Path(place)  # for epath whatever is no folder is a file, a pipe too
     try:
-        found = epath.Path(place)
-        found.exists()  # what an address needs is imported and asked here, and not later
-        return found
+        result = epath.Path(place)
+        result.exists()  # what an address needs is imported and asked here, and not later
+        return result
     except KeyError as error:
         raise ValueError(
             f"Files are read from this machine, or from gs:// or s3://; got {place}. "
@@ -56,16 +56,16 @@ def read_json(path: Place, kinds: Mapping[str, Any], *, follow: bool = False) ->
 def parsed(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
     """The object that a text of JSON holds; UnreadableError unless its fields are of the kinds."""
     try:
-        found = json.loads(text)
+        result = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(str(error)) from error
-    if not isinstance(found, dict):
-        raise UnreadableError(f"it holds no object, but {type(found).__name__}")
+    if not isinstance(result, dict):
+        raise UnreadableError(f"it holds no object, but {type(result).__name__}")
     for name, kind in kinds.items():
-        if not isinstance(found.get(name), kind):
+        if not isinstance(result.get(name), kind):
             kind = getattr(kind, "__name__", kind)
             raise UnreadableError(f"its {name} must be of the kind {kind}")
-    return found
+    return result
 
 
 def text(path: Place, *, follow: bool = False) -> str:

@@ -12,8 +12,8 @@ NAME = "grids.json"
 def keep(workdir: Path, times: tuple[float, ...], step: int, **how: Any) -> Path:
     """Keeps a grid, made at a step of the run, in the place of one of as many steps; its file."""
     known, path = _read(workdir), workdir / NAME
-    found = {"step": step, **how, "times": times}
-    run_files.write_json(path, known | {str(len(times) - 1): found})
+    result = {"step": step, **how, "times": times}
+    run_files.write_json(path, known | {str(len(times) - 1): result})
     return path
 
 
@@ -23,14 +23,14 @@ def find(workdir: str | Path, steps: int, at: int) -> tuple[float, ...]:
     Says so if it was made at another one; 0 is none. Raises ValueError if there is no such grid,
     or if the file is damaged.
     """
-    found = _read(workdir).get(str(steps))
-    if found is None:
+    result = _read(workdir).get(str(steps))
+    if result is None:
         raise ValueError(
             f"{workdir} keeps no best grid of {steps} steps. Make it: python -m experiments.run "
             f"--workdir={shlex.quote(str(workdir))} --mode=grid --steps={steps}"
         )
     try:
-        times, step = tuple(map(float, found["times"])), int(found["step"])
+        times, step = tuple(map(float, result["times"])), int(result["step"])
     except (KeyError, TypeError, ValueError) as error:
         path = run_files.at(workdir) / NAME
         raise run_files.damaged(path, f"its {steps} is no grid") from error

@@ -30,7 +30,7 @@ class Chain:
             rng_init, rng_forward = jax.random.split(jax.random.fold_in(rng, i))
             params[name] = transform.init(rng_init, z)
             z, _ = transform.forward(params[name], rng_forward, z)
-        return {name: found for name, found in params.items() if jax.tree.leaves(found)}
+        return {name: result for name, result in params.items() if jax.tree.leaves(result)}
 
     def forward(
         self, params: Params, rng: Key, x: Array, *, train: bool = False

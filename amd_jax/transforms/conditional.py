@@ -103,8 +103,8 @@ class ConditionalFlow:
 
     def _features(self, params: Params, rng: Key, x: Array, *, train: bool) -> Array:
         """Features of x: (B, ..., context)."""
-        found, shape = params["context"], (*x.shape, self.context)
-        return conditioner.apply(self.network, found, rng, x, shape, train=train)
+        result, shape = params["context"], (*x.shape, self.context)
+        return conditioner.apply(self.network, result, rng, x, shape, train=train)
 
     def _start(self, params: Params, rng: Key, x: Array, *, train: bool) -> tuple[Array, Nats]:
         """Features of x beside fresh noise, and the noise's log-density (B,)."""

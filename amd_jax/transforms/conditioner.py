@@ -18,12 +18,12 @@ from amd_jax.types import Array, Key, Params
 def init(network: Any, rng: Key, x: Array, shape: tuple[int, ...]) -> Params:
     """Parameters for contexts like `x`; ValueError if the output does not fill `shape`."""
     variables = network.init(rng, x, train=False)
-    found = jax.eval_shape(lambda: network.apply(variables, x, train=False)).shape
-    wanted, places = math.prod(shape), math.prod(found[:-1])
-    if math.prod(found) != wanted:
+    result = jax.eval_shape(lambda: network.apply(variables, x, train=False)).shape
+    wanted, places = math.prod(shape), math.prod(result[:-1])
+    if math.prod(result) != wanted:
         raise ValueError(
             f"For x of shape {x.shape} a conditioner gives numbers of shape {shape}; "
-            f"{type(network).__name__} gave {found}. "
+            f"{type(network).__name__} gave {result}. "
             f"Let its last axis have {wanted // places} numbers."
         )
     return variables.get("params", {})

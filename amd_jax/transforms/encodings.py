@@ -98,9 +98,9 @@ class Encoding:
         def log_q() -> Array:
             """log q(z | k) of every k, every place as a row by itself."""
             rows, classes = z.reshape(-1, z.shape[-1]), jnp.arange(self.num_classes)
-            found = jax.vmap(lambda k: self.encoder.log_prob(params["encoder"], rows, k[None]))(
+            result = jax.vmap(lambda k: self.encoder.log_prob(params["encoder"], rows, k[None]))(
                 classes
             )
-            return found.T.reshape(*z.shape[:-1], self.num_classes)
+            return result.T.reshape(*z.shape[:-1], self.num_classes)
 
         return self.decoder.log_probs(params.get("decoder", {}), z, self.num_classes, log_q)

@@ -40,8 +40,8 @@ class Masked:
 
         def mend(c: Array, x: Array) -> Array:
             theta = conditioner.apply(self.network, params, rng, x, self._shape(x))
-            found = self.bijection.inverse(z[..., c], theta[..., c - self.context, :])
-            return x.at[..., c].set(found)
+            result = self.bijection.inverse(z[..., c], theta[..., c - self.context, :])
+            return x.at[..., c].set(result)
 
         return jax.lax.fori_loop(self.context, z.shape[-1], mend, z)
 

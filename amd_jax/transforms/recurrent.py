@@ -76,8 +76,8 @@ class Recurrent:
 
     def _beside(self, params: Params, rng: Key, v: Array, *, train: bool = False) -> Array:
         """The features of every step, beside the step: v (B, L, C) -> (B, L, context + C)."""
-        shape, found = (*v.shape[:-1], self.context), params["network"]
-        features = conditioner.apply(self.network, found, rng, v, shape, train=train)
+        shape, result = (*v.shape[:-1], self.context), params["network"]
+        features = conditioner.apply(self.network, result, rng, v, shape, train=train)
         return jnp.concatenate([features, v], axis=-1)
 
     def _walk(

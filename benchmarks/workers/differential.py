@@ -36,14 +36,14 @@ def main() -> None:
     parts = experiment.compose(config, facts)
     x = rows(experiment, config, facts, parts)
     params = shaken(parts, x)
-    found, suspects = {}, 0
+    result, suspects = {}, 0
     for name, program in programs(parts).items():
-        found[name], number = difference(name, program, params, x)
+        result[name], number = difference(name, program, params, x)
         suspects += number
-    found["rounding"] = rounding(programs(parts)["gradient"], params, x)
+    result["rounding"] = rounding(programs(parts)["gradient"], params, x)
     print(
         json.dumps(
-            {"programs": found, "suspects": suspects, "rows": len(x), "jax": jax.__version__}
+            {"programs": result, "suspects": suspects, "rows": len(x), "jax": jax.__version__}
         )
     )
 

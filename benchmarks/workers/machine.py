@@ -43,13 +43,13 @@ def _git(*words: str) -> str:
 
 def versions() -> dict[str, str]:
     """Those of Python, libc and the packages that are there."""
-    found = {"Python": platform.python_version(), "libc": " ".join(platform.libc_ver())}
+    result = {"Python": platform.python_version(), "libc": " ".join(platform.libc_ver())}
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            result[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return result
 
 
 def main() -> None:

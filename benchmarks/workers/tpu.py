@@ -49,14 +49,14 @@ def main() -> None:
     in_full = program_cost.flops(devices.traced(step, *arguments)) / len(
         chips
     )  # every turn of a loop
-    found = {"train": told(step.lower(*arguments), rows) | {"flops": in_full}}
+    result = {"train": told(step.lower(*arguments), rows) | {"flops": in_full}}
     if len(chips) == 1:
         draw = jax.jit(
             lambda params, rng: parts.model.sample(params, rng, (SAMPLES, *facts.event_shape)),
             in_shardings=jax.sharding.SingleDeviceSharding(chips[0]),
         )
-        found["sample"] = told(draw.lower(state.params, rng), SAMPLES)
-    print(json.dumps(found))
+        result["sample"] = told(draw.lower(state.params, rng), SAMPLES)
+    print(json.dumps(result))
 
 
 def each(tree: Any, chips: Sequence[Any]) -> Any:

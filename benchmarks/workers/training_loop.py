@@ -101,8 +101,8 @@ def main() -> None:
         lock.hold(workdir)
         with Keeper(pathlib.Path(workdir), "benchmark", nats_per_bit, "char") as keeper:
             loop.train(parts, turns, config, keeper)
-    found = {"config": config.to_dict(), "bare": turns.bare, "loop": turns.loop}
-    print(json.dumps(found))
+    result = {"config": config.to_dict(), "bare": turns.bare, "loop": turns.loop}
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

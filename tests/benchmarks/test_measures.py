@@ -17,25 +17,25 @@ QUICK = {
 @pytest.fixture
 def asked(monkeypatch):
     """What is measured, in place of measuring it; a batch of 64 is too much."""
-    found = []
+    result = []
 
     def measure(work, parameters, repeats, keep):
-        found.append((work, parameters))
+        result.append((work, parameters))
         if parameters["batch"] == 64:
             raise Failure("out of memory")
         size = parameters["batch"] * parameters["length"]
         return repeats * [{"wall": 1e-3 * size, "cpu": 1e-3, "peak_mb": 10.0}]
 
     monkeypatch.setattr(sized, "measure", measure)
-    return found
+    return result
 
 
 def test_machine(capsys):
-    found = machine.facts()
-    assert found["backend"] == "cpu"
-    assert found["versions"]["jax"]
-    machine.introduce(found)
-    assert found["date"] in capsys.readouterr().out
+    result = machine.facts()
+    assert result["backend"] == "cpu"
+    assert result["versions"]["jax"]
+    machine.introduce(result)
+    assert result["date"] in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -59,8 +59,8 @@ def test_growth_goes_on_after_a_table_that_fails(asked, capsys):
     rows = []
     with pytest.raises(Failure, match="the table of batch is incomplete: out of memory"):
         rows.extend(growth.measure(CPU, {**NETWORK, **STEP}, grown, repeats=3))
-    found = [(row.name.removeprefix("growth in "), row.repeats) for row in rows]
-    assert found == [("batch", 3), *3 * [("length", 3)], ("steps", 1), *2 * [("devices", 3)]]
+    result = [(row.name.removeprefix("growth in "), row.repeats) for row in rows]
+    assert result == [("batch", 3), *3 * [("length", 3)], ("steps", 1), *2 * [("devices", 3)]]
     assert [row.parameters["work"] for row in rows] == [*4 * ["train"], "sample", *2 * ["train"]]
     table = capsys.readouterr().out.split("growth in length")[1].splitlines()
     assert [line.split()[0] for line in table[2:5]] == ["8", "16", "32"]
@@ -86,8 +86,8 @@ def test_overhead_in_a_process():
 
 def test_overhead(monkeypatch, capsys):
     run = {"wall": 0.1, "cpu": 0.1, "peak_mb": 10.0}
-    found = {"config": {"batch_size": 2, "length": 16}, "bare": 3 * [run], "loop": 2 * [run]}
-    monkeypatch.setattr(processes, "ask", lambda *_: found)
+    result = {"config": {"batch_size": 2, "length": 16}, "bare": 3 * [run], "loop": 2 * [run]}
+    monkeypatch.setattr(processes, "ask", lambda *_: result)
     check_overhead()
     assert "overhead, wall time: 0.0 % (0.0 to 0.0)" in capsys.readouterr().out
 

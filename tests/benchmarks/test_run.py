@@ -41,13 +41,13 @@ def mistaken(flags, here):
 
 @pytest.fixture
 def benchmarks(monkeypatch):
-    found = {
+    result = {
         "hung": run.Benchmark("hangs", hung),
         "mistaken": run.Benchmark("has a mistake", mistaken),
         "good": run.Benchmark("works", good),
         "greedy": run.Benchmark("is left out", mistaken, needs="more"),
     }
-    monkeypatch.setattr(run, "BENCHMARKS", found)
+    monkeypatch.setattr(run, "BENCHMARKS", result)
     monkeypatch.setattr(machine, "facts", lambda: HERE)
 
 
@@ -65,11 +65,11 @@ def test_one_that_fails_is_reported_and_the_others_finish(tmp_path, capsys):
     table = lines[lines.index("a title") :]
     assert table[2].split() == ["1", "2000.0", "1000.0", "3000.0", "1000.0", "100"]
     assert table[3].split()[4:] == ["4.00", "4000.0", "4.00", "100", "1.00"]
-    (found,) = json.loads(file.read_text())
-    assert found["machine"] == HERE
-    assert found["failures"].keys() == {"hung", "mistaken"}
-    assert [row["parameters"]["batch"] for row in found["rows"]] == [8, 1, 4]
-    assert found["rows"][1] == {
+    (result,) = json.loads(file.read_text())
+    assert result["machine"] == HERE
+    assert result["failures"].keys() == {"hung", "mistaken"}
+    assert [row["parameters"]["batch"] for row in result["rows"]] == [8, 1, 4]
+    assert result["rows"][1] == {
         **{"name": "table", "parameters": {"batch": 1}, "unit": "s", "repeats": 3},
         **{"median": 2, "min": 1, "max": 3, "values": [3, 1, 2], "cpu": 1, "peak_mb": 100.0},
     }
@@ -99,16 +99,16 @@ def test_what_is_kept_is_of_a_machine_and_a_commit(monkeypatch, tmp_path):
 
 def kept(file):
     """Of each sitting the commit, and the names of its rows."""
-    found = json.loads(file.read_text())
-    return [(s["machine"]["commit"], [row["name"] for row in s["rows"]]) for s in found]
+    result = json.loads(file.read_text())
+    return [(s["machine"]["commit"], [row["name"] for row in s["rows"]]) for s in result]
 
 
 def test_a_ratio_has_an_interval_where_pairs_suffice():
     ours = [1.0, 2.0, 4.0, 1.0, 2.0, 4.0, 1.0, 2.0, 4.0]
     factors = [1.1, 1.4, 1.2, 1.3, 1.0, 1.6, 1.5, 1.8, 1.7]
     theirs = [f * o for f, o in zip(factors, ours, strict=True)]
-    found = results.ratio(theirs, ours)
-    assert found == pytest.approx((1.4, 1.1, 1.7))  # 96 % between second and eighth of nine
+    result = results.ratio(theirs, ours)
+    assert result == pytest.approx((1.4, 1.1, 1.7))  # 96 % between second and eighth of nine
     assert np.isnan(results.ratio(theirs[:5], ours[:5])[1])
     draws = np.random.default_rng(0).lognormal(size=(2000, 12))
     within = [low <= 1 <= high for _, low, high in (results.ratio(d, [1] * 12) for d in draws)]
@@ -150,8 +150,8 @@ def test_an_interruption_leaves_what_was_measured(monkeypatch, tmp_path):
     monkeypatch.setitem(run.BENCHMARKS, "good", run.Benchmark("is interrupted", interrupted))
     with pytest.raises(KeyboardInterrupt):
         run.main(["good", f"--json={tmp_path / 'out.json'}"])
-    (found,) = json.loads((tmp_path / "out.json").read_text())
-    assert len(found["rows"]) == 1
+    (result,) = json.loads((tmp_path / "out.json").read_text())
+    assert len(result["rows"]) == 1
 
 
 @pytest.mark.parametrize("name", ["text_diffusion", "text_argmax", "maps_diffusion", "peers"])
@@ -166,8 +166,8 @@ def test_comparisons_say_what_they_need(name, monkeypatch, capsys):
 
 def test_a_soak_has_to_be_named(monkeypatch):
     asked = []
-    found = {n: dataclasses.replace(b, measure=good) for n, b in run.BENCHMARKS.items()}
-    monkeypatch.setattr(run, "BENCHMARKS", {**found, "soak": run.BENCHMARKS["soak"]})
+    result = {n: dataclasses.replace(b, measure=good) for n, b in run.BENCHMARKS.items()}
+    monkeypatch.setattr(run, "BENCHMARKS", {**result, "soak": run.BENCHMARKS["soak"]})
     monkeypatch.setattr(machine, "facts", lambda: HERE)
     monkeypatch.setattr(run.soak, "measure", lambda minutes: iter([asked.append(minutes)]))
     run.main([])

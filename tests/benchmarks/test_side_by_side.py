@@ -110,5 +110,5 @@ def test_what_is_missing_is_said_in_one_line(paths, needed, line, monkeypatch):
 
 def test_the_first_checkout_counts(monkeypatch):
     monkeypatch.chdir(processes.ROOT)
-    found = side_by_side.checkout(["/nowhere", "."], "them/it", "pyproject.toml", {})
-    assert found == str(processes.ROOT)
+    result = side_by_side.checkout(["/nowhere", "."], "them/it", "pyproject.toml", {})
+    assert result == str(processes.ROOT)

@@ -17,10 +17,10 @@ def test_a_line_is_that_of_least_squares():
     x = np.array([0.0, 1.0, 2.0, 4.0, 7.0])
     y = 3 - 2 * x + np.array([0.1, -0.3, 0.2, 0.4, -0.1])
     (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
-    found = soak.through(x.tolist(), y.tolist())
-    assert found.slope == pytest.approx(slope)
-    assert found.error == pytest.approx(covariance[0, 0] ** 0.5)
-    assert found.points == 5
+    result = soak.through(x.tolist(), y.tolist())
+    assert result.slope == pytest.approx(slope)
+    assert result.error == pytest.approx(covariance[0, 0] ** 0.5)
+    assert result.points == 5
 
 
 def test_the_error_of_a_slope_knows_that_neighbours_tell_the_same():
@@ -28,10 +28,10 @@ def test_the_error_of_a_slope_knows_that_neighbours_tell_the_same():
     noise = np.random.default_rng(0).normal(size=12)
     minutes = (np.arange(120) + 0.5) / 10
     samples = [sample(m, resident=7 * m + noise[int(m)]) for m in minutes]
-    found = soak.slope(samples, "resident", blocks=12)
+    result = soak.slope(samples, "resident", blocks=12)
     few = soak.through([n + 0.5 for n in range(12)], [7 * (n + 0.5) + noise[n] for n in range(12)])
-    assert found == pytest.approx(few)
-    assert found.error > 2 * soak.through(minutes, [s["resident"] for s in samples]).error
+    assert result == pytest.approx(few)
+    assert result.error > 2 * soak.through(minutes, [s["resident"] for s in samples]).error
 
 
 def test_two_rows_of_each_quantity_since_the_run_is_warm(capsys):
@@ -71,8 +71,8 @@ def test_a_short_soak_counts_its_second_half(monkeypatch):
 @pytest.mark.slow
 def test_a_soak_in_a_process():
     often = {"evaluate_every": 8, "checkpoint_every": 4}
-    found = soak.measure(minutes=0.1, every=0.1, changes=often)
-    rows = {row.parameters["quantity"]: row for row in found}
+    result = soak.measure(minutes=0.1, every=0.1, changes=often)
+    rows = {row.parameters["quantity"]: row for row in result}
     assert rows["steps"].max > rows["evaluations"].max >= 1
     assert rows["saves"].max >= 1
     assert rows["compilations"].min > 1

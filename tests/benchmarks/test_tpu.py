@@ -78,8 +78,8 @@ def test_what_is_grown_is_divided_among_all_chips(monkeypatch):
     names = ["text8_diffusion", "text8_diffusion_1b"]
     rows = list(tpu.measure(names, [64], ["v5e"], ["float32"]))
     assert [row.parameters["experiment"] for row in rows] == names
-    assert [found["experiment"] for found in asked] == ["text8_diffusion", "text8_diffusion"]
-    assert [found["numbers"].get("shards") for found in asked] == [None, 64]
+    assert [result["experiment"] for result in asked] == ["text8_diffusion", "text8_diffusion"]
+    assert [result["numbers"].get("shards") for result in asked] == [None, 64]
 
 
 @pytest.mark.usefixtures("compiler")

@@ -28,26 +28,26 @@ def row(tmp_path):
     return Row("a", types.SimpleNamespace(workdir=tmp_path, step=3), (), "a")
 
 
-def measured(row, found):
-    """The figures of a row, and how often `found` had to be measured for them."""
+def measured(row, result):
+    """The figures of a row, and how often `result` had to be measured for them."""
     calls = []
 
     def measure():
         calls.append(1)
-        return found
+        return result
 
-    return row.figures_of_rows(measure, tuple(found), **HOW), len(calls)
+    return row.figures_of_rows(measure, tuple(result), **HOW), len(calls)
 
 
 def test_what_was_measured_is_not_measured_again(row, tmp_path):
-    found = {"restored": per_row(), "spoiled": per_row(seed=1)}
-    assert measured(row, found)[1] == 1
-    (again, calls) = measured(row, found)
+    result = {"restored": per_row(), "spoiled": per_row(seed=1)}
+    assert measured(row, result)[1] == 1
+    (again, calls) = measured(row, result)
     assert calls == 0
-    for name in found:
-        np.testing.assert_array_equal(again[name], found[name])
+    for name in result:
+        np.testing.assert_array_equal(again[name], result[name])
     assert [f["what"] for f in results.read(tmp_path)] == ["restored", "spoiled"]
-    value, error = found["restored"].mean()
+    value, error = result["restored"].mean()
     assert (
         results.read(tmp_path)[0] | {"value": value, "error": error, "step": 3, **HOW}
         == (results.read(tmp_path)[0])

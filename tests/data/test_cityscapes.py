@@ -20,14 +20,14 @@ GROUPS = [0] * 7 + [1] * 4 + [2] * 6 + [3] * 4 + [4] * 2 + [5] + [6] * 2 + [7] *
 @pytest.fixture
 def labels():
     """Label ids of the maps, in the order of their names: {member: (64, 128)}."""
-    rng, found = np.random.default_rng(0), {}
+    rng, result = np.random.default_rng(0), {}
     cities = {"train": ("aachen", "ulm"), "val": ("frankfurt",), "test": ("bonn",)}
     for part, names in cities.items():
         for i in range({**COUNTS, "test": 1}[part]):
             city = names[i * len(names) // COUNTS.get(part, 1)]
             member = f"gtFine/{part}/{city}/{city}_{i:06}_000019_gtFine_labelIds.png"
-            found[member] = rng.choice(IDS, size=(64, 128))
-    return found
+            result[member] = rng.choice(IDS, size=(64, 128))
+    return result
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -76,12 +76,12 @@ def variants(x: np.ndarray, pad_rows: int, pad_columns: int) -> dict[bytes, int]
     """Every padded, cropped and flipped copy of a map (H, W) -> its number."""
     height, width = x.shape
     padded = np.pad(x, ((pad_rows, pad_rows), (pad_columns, pad_columns)), mode="edge")
-    found = {}
+    result = {}
     for i, j in itertools.product(range(2 * pad_rows + 1), range(2 * pad_columns + 1)):
         crop = padded[i : i + height, j : j + width]
         for copy in (crop, crop[:, ::-1]):
-            found[copy.tobytes()] = len(found)
-    return found
+            result[copy.tobytes()] = len(result)
+    return result
 
 
 @pytest.mark.parametrize(("shape", "padding"), [((32, 64), (2, 4)), ((20, 8), (1, 1))])

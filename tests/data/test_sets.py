@@ -24,11 +24,11 @@ def test_rows_are_drawn_from_the_law_which_sums_to_one(name):
 
 
 def test_entropies_are_those_of_the_paper():
-    found = [
+    result = [
         round(data.facts.statistics["entropy_bits"], 4)
         for data in (sets.shuffling(5), sets.shuffling(16), sets.summation(16, 42))
     ]
-    assert found == [1.3814, 2.7656, 2.2427]
+    assert result == [1.3814, 2.7656, 2.2427]
     number = sum(sum(x) == 15 for x in itertools.product(range(1, 7), repeat=6))
     assert sets.summation(6, 15).entropy == pytest.approx(math.log(number))
 

@@ -54,6 +54,6 @@ class Client:
 
         asyncio.run(talk())
         start, *parts = sent
-        found = {k.decode(): v.decode() for k, v in start["headers"]}
+        result = {k.decode(): v.decode() for k, v in start["headers"]}
         text = b"".join(part.get("body", b"") for part in parts).decode()
-        return Answer(start["status"], found, text)
+        return Answer(start["status"], result, text)

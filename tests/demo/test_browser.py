@@ -119,14 +119,14 @@ def test_an_editor_is_chosen_and_the_button_says_which():
         page.fill("#text", SENTENCE)
         page.fill("#edit [data-number=strength]", "1")
         page.fill("#edit [name=seed]", "3")
-        found = []
+        result = []
         for _ in range(2):
             page.click("#edit [type=submit]")
             page.wait_for_timeout(100)
             done(page, "edit")
-            found.append(page.inner_text("#edited"))
+            result.append(page.inner_text("#edited"))
             page.fill("#edit [name=seed]", "4")
-        assert found[0] != found[1] != SENTENCE
+        assert result[0] != result[1] != SENTENCE
         visit.assert_quiet()
 
 

@@ -37,10 +37,10 @@ def messages(answer):
 
 def error(answer):
     """The one line of an answer that is an error and nothing else."""
-    (found,) = messages(answer)
-    assert found["kind"] == "error"
-    assert len(found["line"].splitlines()) == 1
-    return found["line"]
+    (result,) = messages(answer)
+    assert result["kind"] == "error"
+    assert len(result["line"].splitlines()) == 1
+    return result["line"]
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +105,12 @@ def test_a_name_is_text_and_no_markup():
 def test_corrects_as_the_command_does(text):
     shown, page = text
     asked = {"text": SENTENCE, "option": "correct", "numbers": {"error_rate": 0.3}}
-    *progress, found = messages(page.post("/edit", asked))
+    *progress, result = messages(page.post("/edit", asked))
     tokens = shown.facts.encode(SENTENCE)
     fixed = correction.edited_text(Correct(0.3), shown.model, shown.params, tokens, 16)
-    assert found["text"] == shown.facts.decode(fixed)
-    assert works.shown(found["pieces"]) == [found["text"], SENTENCE]
-    assert found["changed"] == (fixed != tokens).sum() > 0
+    assert result["text"] == shown.facts.decode(fixed)
+    assert works.shown(result["pieces"]) == [result["text"], SENTENCE]
+    assert result["changed"] == (fixed != tokens).sum() > 0
     assert [m["done"] for m in progress if m["kind"] == "progress"] == [0, 16, 32]
     assert {"kind": "compiling"} in progress
     again = messages(page.post("/edit", asked))
@@ -122,27 +122,27 @@ def test_edits_as_the_command_does(text):
     """Piece by piece with a key of its own each, by the seed that is given."""
     shown, page = text
     asked = {"text": SENTENCE, "option": "edit", "numbers": {"strength": 0.6}, "seed": 5}
-    *_, found = messages(page.post("/edit", asked))
+    *_, result = messages(page.post("/edit", asked))
     tokens = shown.facts.encode(SENTENCE)
     fixed = correction.edited_text(Edit(0.6), shown.model, shown.params, tokens, 16, seed=5)
-    assert found["text"] == shown.facts.decode(fixed)
-    assert found["changed"] == (fixed != tokens).sum() > 0
+    assert result["text"] == shown.facts.decode(fixed)
+    assert result["changed"] == (fixed != tokens).sum() > 0
 
 
 @pytest.mark.slow
 def test_gaps_are_filled_as_the_command_does(masked):
     shown, page = masked
-    *_, found = messages(page.post("/fill", {"text": "the ____k f_x", "number": 3, "seed": 2}))
+    *_, result = messages(page.post("/fill", {"text": "the ____k f_x", "number": 3, "seed": 2}))
     row = inputs.with_gaps(shown.facts, "the ____k f_x", "_")
     how = {"number": 3, "seed": 2, "sampler": shown.samplers[0]}
     drawn, told = infilling.fillings(shown.model, shown.params, row, "char", **how)
-    assert [one["text"] for one in found["fillings"]] == [
+    assert [one["text"] for one in result["fillings"]] == [
         shown.facts.decode(x[:13]) for x in drawn
     ]
-    assert [one["name"] for one in found["fillings"]] == told
+    assert [one["name"] for one in result["fillings"]] == told
     bits = [float(re.fullmatch(r"filling \d: (.*) bits, .* a char", line)[1]) for line in told]
     assert bits == sorted(bits)
-    for one in found["fillings"]:
+    for one in result["fillings"]:
         assert [mark for _, mark in one["pieces"]] == ["", "changed", "", "changed", ""]
         assert "".join(text for text, _ in one["pieces"]) == one["text"]
         assert re.fullmatch("the .{4}k f.x", one["text"])
@@ -195,15 +195,15 @@ def test_a_hole_is_filled_and_the_rest_kept():
     assert "Fill a hole in a map" in page.get("/").text
     assert "top of the hole" in page.get("/").text
     x = np.arange(24).reshape(4, 6) % 3
-    *_, found = messages(page.post("/fill", {"map": x.tolist(), "hole": HOLE, "number": 3}))
-    fillings = np.array([one["map"] for one in found["fillings"]])
+    *_, result = messages(page.post("/fill", {"map": x.tolist(), "hole": HOLE, "number": 3}))
+    fillings = np.array([one["map"] for one in result["fillings"]])
     inside = inputs.hole(works.MAPS, **{"top": 1, "left": 2, "rows": 2, "columns": 3})
     assert inside.sum() == 6
     assert fillings.shape == (3, 4, 6)
     assert (fillings[:, ~inside] == x[~inside]).all()
     assert fillings.max() < 3
-    assert len({one["map"][1][2] for one in found["fillings"]} | {0}) > 1
-    assert all(" a pixel" in one["name"] for one in found["fillings"])
+    assert len({one["map"][1][2] for one in result["fillings"]} | {0}) > 1
+    assert all(" a pixel" in one["name"] for one in result["fillings"])
 
 
 def png(pixels):
@@ -215,8 +215,8 @@ def png(pixels):
 
 def test_a_map_is_opened(maps):
     x = np.arange(24).reshape(4, 6) % 3
-    (found,) = messages(maps[1].post("/open", {"name": "mine.png", "png": png(x)}))
-    assert found == {"kind": "opened", "map": x.tolist()}
+    (result,) = messages(maps[1].post("/open", {"name": "mine.png", "png": png(x)}))
+    assert result == {"kind": "opened", "map": x.tolist()}
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_a_map_is_opened(maps):
     ],
 )
 def test_what_is_no_map_is_told_by_its_name(maps, content, line):
-    found = error(maps[1].post("/open", {"name": "mine.png", "png": content}))
-    assert line in found
-    assert "/tmp" not in found
+    result = error(maps[1].post("/open", {"name": "mine.png", "png": content}))
+    assert line in result
+    assert "/tmp" not in result
 
 
 ROWS = np.zeros((4, 6), int).tolist()
@@ -268,11 +268,11 @@ def test_what_cannot_be_filled_is_told(asked, line, masked, masked_maps):
 
 def test_keeps_characters_that_the_alphabet_lacks(text):
     given = "Ünïcode 😀 a\x07\ud83db\r\nc"
-    *_, found = messages(text[1].post("/edit", {"text": given}))
-    kept = [piece for piece, mark, _ in found["pieces"] if mark == "kept"]
+    *_, result = messages(text[1].post("/edit", {"text": given}))
+    kept = [piece for piece, mark, _ in result["pieces"] if mark == "kept"]
     assert kept == ["Ü", "ï", "😀", "␇\ufffd", "\n"]
-    assert found["foreign"] == 6
-    assert "😀" in found["text"]
+    assert result["foreign"] == 6
+    assert "😀" in result["text"]
 
 
 TOO_LONG = "a" * (request_parsing.LONGEST + 1)
@@ -311,8 +311,8 @@ TOO_LONG = "a" * (request_parsing.LONGEST + 1)
     ],
 )
 def test_what_cannot_be_done_is_told_in_place(text, path, asked, line):
-    found = error(text[1].post(path, asked))
-    assert re.search(line, found), found
+    result = error(text[1].post(path, asked))
+    assert re.search(line, result), result
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"3", b"[" * 100_000, b'"\xff"'])
@@ -339,24 +339,24 @@ def test_what_a_text_model_has_not_is_told(text):
 @pytest.mark.slow
 def test_a_walk_comes_state_by_state(text):
     shown, page = text
-    found = messages(page.post("/draw", {"seed": 3, "number": 2, "numbers": {"steps": 2}}))
-    states = [m for m in found if m["kind"] == "state"]
+    result = messages(page.post("/draw", {"seed": 3, "number": 2, "numbers": {"steps": 2}}))
+    states = [m for m in result if m["kind"] == "state"]
     assert [m["frame"]["t"] for m in states] == [1.0, 0.5, 0.0]
     assert [(m["done"], m["of"]) for m in states] == [(1, 3), (2, 3), (3, 3)]
     sampler = type(shown.samplers[0])(steps=2)
     *_, (_, x) = shown.model.walk(shown.params, jax.random.key(3), (2, 16), 3, sampler)
     texts = [shown.facts.decode(row) for row in x]
-    assert found[-1] == {"kind": "drawn", "texts": texts, "notes": []}
+    assert result[-1] == {"kind": "drawn", "texts": texts, "notes": []}
     assert "".join(states[-1]["frame"]["pieces"]) == "\n\n".join(texts)
 
 
 def test_maps_come_as_frames_of_a_film(maps):
-    found = messages(maps[1].post("/draw", {}))
-    states = [np.array(m["frame"]["map"], float) for m in found if m["kind"] == "state"]
+    result = messages(maps[1].post("/draw", {}))
+    states = [np.array(m["frame"]["map"], float) for m in result if m["kind"] == "state"]
     assert len(states) == 5  # of four maps in a square, a gap between two
     assert {state.shape for state in states} == {(9, 13)}
     assert np.isnan(states[0]).sum() == 9 + 13 - 1
-    assert found[-1]["texts"] == []
+    assert result[-1]["texts"] == []
 
 
 @pytest.mark.slow
@@ -383,14 +383,14 @@ def test_points_are_a_square_of_shades():
 def test_damages_so_many_characters_as_asked(alphabet):
     facts = works.TEXT if alphabet else type(works.TEXT)(256, (16,), "bytes")
     given = f"{SENTENCE} ÄÖ😀\n"
-    found = text_diff.damaged(facts, given, 0.25, 7)
+    result = text_diff.damaged(facts, given, 0.25, 7)
     assert (
-        found
+        result
         == text_diff.damaged(facts, given, 0.25, 7)
         != text_diff.damaged(facts, given, 0.25, 8)
     )
-    assert found[-4:] == given[-4:]
-    changed = [a for a, b in zip(found, given, strict=True) if a != b]
+    assert result[-4:] == given[-4:]
+    changed = [a for a, b in zip(result, given, strict=True) if a != b]
     assert len(changed) == round(0.25 * (len(given) - 4))
     assert all(character.isascii() and character.isprintable() for character in changed)
 
@@ -453,13 +453,13 @@ def test_a_failure_is_a_line_and_the_server_lives_on(text, monkeypatch, capsys):
         raise KeyError("no such\nthing")
 
     monkeypatch.setattr(correction, "edited", broken)
-    *_, found = messages(text[1].post("/edit", {"text": "abc"}))
-    assert found["line"].startswith("This failed: KeyError: ")
-    assert "\n" not in found["line"]
+    *_, result = messages(text[1].post("/edit", {"text": "abc"}))
+    assert result["line"].startswith("This failed: KeyError: ")
+    assert "\n" not in result["line"]
     assert "Traceback" in capsys.readouterr().err
     monkeypatch.undo()
-    *_, found = messages(text[1].post("/edit", {"text": "abc"}))
-    assert found["kind"] == "edited"
+    *_, result = messages(text[1].post("/edit", {"text": "abc"}))
+    assert result["kind"] == "edited"
 
 
 def answers(line, begin):
@@ -468,22 +468,22 @@ def answers(line, begin):
 
 def test_one_computes_and_the_others_wait_in_line():
     async def told():
-        line, found = Line(), {}
+        line, result = Line(), {}
 
         async def ask(name, parts):
             messages = [{"kind": name}] * parts
-            found[name] = [json.loads(m) async for m in answers(line, lambda _: iter(messages))]
+            result[name] = [json.loads(m) async for m in answers(line, lambda _: iter(messages))]
             order.append(name)
 
         order = []
         await asyncio.gather(ask("first", 3), ask("second", 1), ask("third", 1))
-        return found, order, line
+        return result, order, line
 
-    found, order, line = asyncio.run(told())
+    result, order, line = asyncio.run(told())
     assert order == ["first", "second", "third"]
-    waiting = [m["before"] for m in found["third"] if m["kind"] == "waiting"]
+    waiting = [m["before"] for m in result["third"] if m["kind"] == "waiting"]
     assert waiting == [2, 1]
-    assert found["first"] == [{"kind": "first"}] * 3
+    assert result["first"] == [{"kind": "first"}] * 3
     assert line.tickets == []
 
 
@@ -519,9 +519,9 @@ def test_too_many_are_sent_away():
             for _ in range(16):
                 waiting.append(answers(line, lambda _: iter([])))
                 await anext(waiting[-1])
-            found = json.loads(await anext(answers(line, lambda _: iter([]))))
+            result = json.loads(await anext(answers(line, lambda _: iter([]))))
             for one in waiting:
                 await one.aclose()
-        return found
+        return result
 
     assert asyncio.run(told())["line"].startswith("16 computations are waiting")

@@ -16,11 +16,11 @@ def test_a_batch_is_taken_apart_and_put_together():
 
 def test_rows_of_each_process(monkeypatch):
     monkeypatch.setattr(jax, "device_count", lambda: 6)
-    found = []
+    result = []
     for process in range(3):
         monkeypatch.setattr(jax, "process_index", lambda process=process: process)
-        found += range(12)[parallel.own_rows(12)]
-    assert found == list(range(12))
+        result += range(12)[parallel.own_rows(12)]
+    assert result == list(range(12))
 
 
 def test_replicate_and_back():

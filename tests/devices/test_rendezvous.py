@@ -32,8 +32,8 @@ def met(address, *members, seconds=5.0):
         return [one.result() for one in came]
 
 
-def refused(found, text):
-    return isinstance(found, (ValueError, RuntimeError)) and text in str(found)
+def refused(result, text):
+    return isinstance(result, (ValueError, RuntimeError)) and text in str(result)
 
 
 @pytest.mark.few(1)
@@ -53,14 +53,16 @@ def test_a_name_becomes_the_address_it_stands_for():
 
 
 def test_an_index_given_twice_ends_all():
-    found = met(free_address(), (0, 3), (1, 3), (1, 3))
-    assert all(refused(one, "Two processes say that they are process 1.") for one in found), found
+    result = met(free_address(), (0, 3), (1, 3), (1, 3))
+    assert all(refused(one, "Two processes say that they are process 1.") for one in result), (
+        result
+    )
 
 
 def test_numbers_that_differ_end_all():
-    found = met(free_address(), (0, 3), (1, 3), (2, 4))
+    result = met(free_address(), (0, 3), (1, 3), (2, 4))
     text = "process 0 has 3, process 2 has 4"
-    assert all(refused(one, text) for one in found), found
+    assert all(refused(one, text) for one in result), result
 
 
 def test_who_is_missing_is_told():

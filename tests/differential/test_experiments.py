@@ -14,14 +14,14 @@ from benchmarks.processes import ask
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["own_text_transformer"])
 def test_programs_are_those_without_fusion(name):
-    found = ask(
+    result = ask(
         differential.WORKER,
         False,
         json.dumps({"experiment": name}),
         JAX_DISABLE_MOST_OPTIMIZATIONS="0",
     )
-    assert found["suspects"] == 0  # kernels of the kind that XLA gets wrong
-    programs = found["programs"]
+    assert result["suspects"] == 0  # kernels of the kind that XLA gets wrong
+    programs = result["programs"]
     assert set(programs) == set(differential.PROGRAMS)
     assert programs.pop("sample") < 0.01  # of the tokens
     assert programs.pop("rounding") > 0

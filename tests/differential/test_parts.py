@@ -145,12 +145,12 @@ def check(f, *inputs, rtol=1e-4, digits=0.0):
 
     Beyond `digits` an error is relative to the number itself and a hundredth of the mean size.
     """
-    found = jax.tree.map(np.asarray, jax.jit(f)(*inputs))
+    result = jax.tree.map(np.asarray, jax.jit(f)(*inputs))
     with jax.enable_x64(True):
         wide = [np.float64(a) if a.dtype == np.float32 else a for a in inputs]
         single = jax.jit(lambda *inputs: f(*inputs)).lower(*wide).compile(UNFUSED)
         expected = jax.tree.map(np.asarray, single(*wide))
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    for a, b in zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True):
         assert np.isfinite(a).all()
         size = abs(b) + 1e-2 * abs(b).mean()
         assert (abs(a - b) <= rtol * size + digits).all()

@@ -58,11 +58,11 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     p_0 = guesses(kernel)
     expected = exact(kernel, x_0, p_0, x_t, s, t)
     for discrete in (bounds.discrete, general):
-        found = compiled(discrete, kernel)(x_0, p_0, x_t, jnp.array([s]), jnp.array([t]))
-        assert np.isfinite(found).all()
+        result = compiled(discrete, kernel)(x_0, p_0, x_t, jnp.array([s]), jnp.array([t]))
+        assert np.isfinite(result).all()
         possible = weight > 1e-12
         assert possible.sum() >= kernel.num_classes
-        np.testing.assert_allclose(found[possible], expected[possible], rtol=5e-5, atol=5e-6)
+        np.testing.assert_allclose(result[possible], expected[possible], rtol=5e-5, atol=5e-6)
 
 
 @pytest.mark.few(3)
@@ -72,10 +72,10 @@ def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     p_0 = guesses(kernel)
     decoder = compiled(kernels.denoising_posterior, kernel)(p_0, x_t, jnp.array([t])).law
     decoder = np.take_along_axis(np.asarray(decoder), np.asarray(x_0)[..., None], axis=-1)[..., 0]
-    found = compiled(bounds.discrete, kernel)(x_0, p_0, x_t, jnp.zeros(1), jnp.array([t]))
+    result = compiled(bounds.discrete, kernel)(x_0, p_0, x_t, jnp.zeros(1), jnp.array([t]))
     possible = weight > 1e-12
     np.testing.assert_allclose(
-        np.asarray(found)[possible], -np.log(decoder[possible]), rtol=5e-5, atol=5e-6
+        np.asarray(result)[possible], -np.log(decoder[possible]), rtol=5e-5, atol=5e-6
     )
 
 
@@ -89,10 +89,10 @@ def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     terms = weight * exact(kernel, x_0, p_0, x_t, s, t)
     expected = terms.reshape(states, states).sum(axis=1)[: kernel.num_classes]
     clean = jnp.arange(kernel.num_classes)[None]
-    found = compiled(bounds.leave_one_out, kernel)(
+    result = compiled(bounds.leave_one_out, kernel)(
         clean, p_0[:, ::states][:, : kernel.num_classes], jnp.array([s]), jnp.array([t])
     )
-    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=3e-6)
+    np.testing.assert_allclose(result[0], expected, rtol=1e-4, atol=3e-6)
 
 
 @pytest.mark.few(1)
@@ -131,7 +131,7 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
     x_0, x_t = np.array([3, 3, 7, 7]), np.array([3, 9, 7, 200])
 
     log_alpha = np.float64(schedules.cosine(jnp.array([i - 1, i]) / steps))
-    found = compiled(bounds.discrete, kernel)(
+    result = compiled(bounds.discrete, kernel)(
         x_0[None],
         p_0[None],
         x_t[None],
@@ -146,7 +146,7 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
         return joint / joint.sum(axis=-1, keepdims=True)
 
     expected = enumeration.kl(posterior(np.eye(states)[x_0]), posterior(p_0.astype(np.float64)))
-    np.testing.assert_allclose(found[0], expected, rtol=5e-3, atol=3e-7)
+    np.testing.assert_allclose(result[0], expected, rtol=5e-3, atol=3e-7)
 
 
 @pytest.mark.few(1, slow=24)
@@ -156,11 +156,11 @@ def test_a_small_step_without_the_own_token_keeps_its_digits(kernel, s, t):
     form = bounds.leave_one_out.dispatch(object)
     clean = jnp.arange(kernel.num_classes)[None]
     p_0 = guesses(kernel)[:, : kernel.num_classes]
-    found = compiled(form, kernel)(clean, p_0, jnp.array([s]), jnp.array([t]))
+    result = compiled(form, kernel)(clean, p_0, jnp.array([s]), jnp.array([t]))
     with jax.enable_x64(True):
         times = (jnp.array([np.float64(np.float32(time))]) for time in (s, t))
         exact = compiled(form, kernel)(clean, np.asarray(p_0, np.float64), *times)
-    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(result, exact, rtol=1e-4, atol=1e-9)
 
 
 @pytest.mark.few(1)
@@ -205,10 +205,10 @@ def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     kernel, time = kernels.absorbing(schedules.polynomial(2.0), 3), jnp.array([t])
     p_0 = jnp.array([0.2, 0.5, 0.3, 0.0])
     x_0, x_t = jnp.array([[0, 1, 2, 1, 2]]), jnp.array([[3, 3, 3, 1, 2]])
-    found = compiled(bounds.rate, kernel)(x_0, jnp.broadcast_to(p_0, (1, 5, 4)), x_t, time)[0]
+    result = compiled(bounds.rate, kernel)(x_0, jnp.broadcast_to(p_0, (1, 5, 4)), x_t, time)[0]
     expected = 2 / t * -np.log(np.array([0.2, 0.5, 0.3]))  # α = 1 - t²
-    np.testing.assert_allclose(found[:3], expected, rtol=1e-5)
-    np.testing.assert_allclose(found[3:], 0, atol=1e-6)
+    np.testing.assert_allclose(result[:3], expected, rtol=1e-5)
+    np.testing.assert_allclose(result[3:], 0, atol=1e-6)
 
 
 @pytest.mark.few(1, slow=16)
@@ -418,13 +418,13 @@ def test_the_steps_of_a_bound_have_noise_of_their_own():
     process, p_0 = constant(zoo.KERNELS["absorbing-linear"])
     process = dataclasses.replace(process, leave_one_out=False)
     x, times = jnp.zeros((40_000, 1), jnp.int32), jnp.array([1.0, 0.6, 0.4, 0.0])
-    found = jax.jit(functools.partial(bounds.elbo_of_all_steps, process))(
+    result = jax.jit(functools.partial(bounds.elbo_of_all_steps, process))(
         jax.random.key(0), x, times
     )
     nats = -np.log(p_0[0])
     variance = sum(t * (1 - t) * (nats * (t - s) / t) ** 2 for s, t in ((0.4, 0.6), (0.0, 0.4)))
-    np.testing.assert_allclose(found.mean(), -nats, atol=5 * (variance / 40_000) ** 0.5)
-    np.testing.assert_allclose(found.var(), variance, rtol=0.05)
+    np.testing.assert_allclose(result.mean(), -nats, atol=5 * (variance / 40_000) ** 0.5)
+    np.testing.assert_allclose(result.var(), variance, rtol=0.05)
 
 
 @pytest.mark.slow

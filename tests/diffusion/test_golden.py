@@ -37,14 +37,14 @@ class Golden:
     def __getitem__(self, name):
         return self.arrays[f"{self.precision}_{name}"]
 
-    def assert_near(self, found, expected, atol=1e-12):
+    def assert_near(self, result, expected, atol=1e-12):
         """rtol 1e-8 in float64, 1e-4 in float32."""
-        assert found.dtype == {"f64": np.float64, "f32": np.float32}[self.precision]
+        assert result.dtype == {"f64": np.float64, "f32": np.float32}[self.precision]
         rtol, atol = (1e-8, atol) if self.precision == "f64" else (1e-4, max(atol, 2e-6))
-        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
+        np.testing.assert_allclose(result, expected, rtol=rtol, atol=atol)
 
-    def assert_probabilities(self, found, name):
-        self.assert_near(np.moveaxis(np.asarray(found), -1, 1), np.exp(self[name]))
+    def assert_probabilities(self, result, name):
+        self.assert_near(np.moveaxis(np.asarray(result), -1, 1), np.exp(self[name]))
 
 
 @pytest.fixture(params=["f64", "f32"])
@@ -62,8 +62,8 @@ pytestmark = pytest.mark.parametrize(
 def test_forward(golden):
     start = jnp.zeros_like(golden.t)
     golden.assert_probabilities(golden.kernel.push(golden.clean, start, golden.t), "q_pred")
-    found = golden.kernel.likelihood(golden.x_t, golden.s, golden.t)
-    golden.assert_probabilities(found, "q_pred_one_timestep")
+    result = golden.kernel.likelihood(golden.x_t, golden.s, golden.t)
+    golden.assert_probabilities(result, "q_pred_one_timestep")
 
 
 @pytest.mark.few(1)

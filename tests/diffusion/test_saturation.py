@@ -117,11 +117,11 @@ def differentiated(f, logits, chance):
     """What f gives, and the gradient of its expectation: numpy."""
 
     def expectation(logits):
-        found = f(logits)
-        return (found * chance).sum(), found
+        result = f(logits)
+        return (result * chance).sum(), result
 
-    (_, found), gradient = jax.jit(jax.value_and_grad(expectation, has_aux=True))(logits)
-    return jax.tree.map(np.asarray, (found, gradient))
+    (_, result), gradient = jax.jit(jax.value_and_grad(expectation, has_aux=True))(logits)
+    return jax.tree.map(np.asarray, (result, gradient))
 
 
 def check(form, expect, logits, chance, digits=0.0):
@@ -131,15 +131,15 @@ def check(form, expect, logits, chance, digits=0.0):
     """
     with jax.enable_x64(True):
         wanted, slope = differentiated(expect, np.float64(logits), np.float64(chance))
-    found, gradient = differentiated(form, logits, np.float32(chance))
-    assert np.isfinite(found).all()
+    result, gradient = differentiated(form, logits, np.float32(chance))
+    assert np.isfinite(result).all()
     assert np.isfinite(gradient).all()
     sound = (chance > 0) & (wanted < 1e20)
     assert sound.sum() > 0.3 * len(chance)
-    assert (chance * found > -1e-6 - digits)[sound].all()
+    assert (chance * result > -1e-6 - digits)[sound].all()
     size = chance * abs(wanted)
     digits += 2e-7 * abs(logits).max(axis=-1)  # the network's own
-    assert (chance * abs(found - wanted) <= 1e-4 * size + 3e-6 + digits)[sound].all()
+    assert (chance * abs(result - wanted) <= 1e-4 * size + 3e-6 + digits)[sound].all()
     apart, scale = abs(gradient - slope).max(axis=-1), abs(slope).max(axis=-1)
     assert (apart <= 3e-4 * scale + 2e-7 * size + 2e-6 + digits)[sound].all()
 

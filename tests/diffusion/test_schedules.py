@@ -89,8 +89,8 @@ def test_tabulated_returns_the_nearest_grid_point():
 @pytest.mark.parametrize("steps", [1, 3, 1000, 4000])
 def test_tabulated_hits_every_point_of_its_grid(steps):
     table = -np.arange(steps + 1, dtype=np.float32)
-    found = schedules.tabulated(table)(jnp.arange(steps + 1) / steps)
-    np.testing.assert_array_equal(found, table)
+    result = schedules.tabulated(table)(jnp.arange(steps + 1) / steps)
+    np.testing.assert_array_equal(result, table)
 
 
 @pytest.mark.few(1)

@@ -28,12 +28,12 @@ PROGRAMS = ("experiments.", "benchmarks.")
 
 def words(line):
     """The module that a command runs, and its arguments; None for a command of others."""
-    found = shlex.split(line.split("&&")[-1], comments=True)
-    if found[:1] == ["amd-jax"]:
-        name, *more = found[1:] if found[1] in console.COMMANDS else ["run", *found[1:]]
+    result = shlex.split(line.split("&&")[-1], comments=True)
+    if result[:1] == ["amd-jax"]:
+        name, *more = result[1:] if result[1] in console.COMMANDS else ["run", *result[1:]]
         return f"experiments.{name}", more
-    if "-m" in found and found[found.index("-m") + 1].startswith(PROGRAMS):
-        module, *more = found[found.index("-m") + 1 :]
+    if "-m" in result and result[result.index("-m") + 1].startswith(PROGRAMS):
+        module, *more = result[result.index("-m") + 1 :]
         return module, more
     return None
 
@@ -93,9 +93,9 @@ def check_run(arguments):
 @pytest.mark.parametrize("line", COMMANDS)
 def test_flags_exist(line, monkeypatch):
     monkeypatch.chdir(ROOT)
-    found = words(line)
-    if found is not None:
-        check(*found)
+    result = words(line)
+    if result is not None:
+        check(*result)
 
 
 def test_commands_are_found_and_wrong_ones_refused(monkeypatch):

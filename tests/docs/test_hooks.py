@@ -27,8 +27,8 @@ def code(*outputs, source="1"):
 
 
 def data(**kinds):
-    found = {kind.replace("_", "/"): content for kind, content in kinds.items()}
-    return {"output_type": "display_data", "data": found}
+    result = {kind.replace("_", "/"): content for kind, content in kinds.items()}
+    return {"output_type": "display_data", "data": result}
 
 
 def test_a_notebook_becomes_a_page(tmp_path):

@@ -31,8 +31,8 @@ EXTERNAL = re.compile(r"(https?:)?//")
 
 def modules():
     """Every module of the package whose name has no part that is private."""
-    found = [found.name for found in pkgutil.walk_packages(amd_jax.__path__, "amd_jax.")]
-    return ["amd_jax", *(name for name in found if "._" not in name)]
+    result = [result.name for result in pkgutil.walk_packages(amd_jax.__path__, "amd_jax.")]
+    return ["amd_jax", *(name for name in result if "._" not in name)]
 
 
 def test_every_public_module_is_on_an_api_page():
@@ -70,14 +70,14 @@ class Page(html.parser.HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.places |= {found[name] for name in ("id", "name") if found.get(name)}
-        if tag == "a" and found.get("href"):
-            self.links.append(found["href"])
-        elif tag == "link" and found.get("rel") not in ("canonical", "prev", "next"):
-            self.loads.append(found["href"])
+        result = dict(attrs)
+        self.places |= {result[name] for name in ("id", "name") if result.get(name)}
+        if tag == "a" and result.get("href"):
+            self.links.append(result["href"])
+        elif tag == "link" and result.get("rel") not in ("canonical", "prev", "next"):
+            self.loads.append(result["href"])
         self.loads += [
-            found[name] for name in ("src", "srcset", "data", "poster") if name in found
+            result[name] for name in ("src", "srcset", "data", "poster") if name in result
         ]
 
 

@@ -45,10 +45,10 @@ def test_restoration_counts():
     rows = np.array([[0, 1, 2, 3, 4]])
     damaged = np.array([[9, 9, 2, 3, 4]])
     restored = np.array([[0, 8, 7, 3, 4]])
-    found = correction.restoration(rows, damaged, restored)
-    assert found.restored == 0.5
-    assert found.spoiled == pytest.approx(1 / 3)
-    assert {name: (*sums, *counts) for name, (sums, counts) in found.per_row.items()} == {
+    result = correction.restoration(rows, damaged, restored)
+    assert result.restored == 0.5
+    assert result.spoiled == pytest.approx(1 / 3)
+    assert {name: (*sums, *counts) for name, (sums, counts) in result.per_row.items()} == {
         "restored": (1, 2),
         "spoiled": (1, 3),
     }
@@ -56,9 +56,9 @@ def test_restoration_counts():
 
 def test_of_rows_that_are_right_nothing_is_restored():
     rows = np.array([[0, 1], [1, 0]])
-    found = correction.restoration(rows, rows, rows)
-    assert (found.restored, found.spoiled) == (0, 0)
-    assert str(found) == "0.0% restored, 0.00% ± 0.00% of others changed"
+    result = correction.restoration(rows, rows, rows)
+    assert (result.restored, result.spoiled) == (0, 0)
+    assert str(result) == "0.0% restored, 0.00% ± 0.00% of others changed"
 
 
 def test_two_ways_to_correct_are_compared_by_pairs_of_rows():
@@ -71,12 +71,12 @@ def test_two_ways_to_correct_are_compared_by_pairs_of_rows():
     better[:, :4] = guess[:, :4]
     better[::2, 3] = 0
     by_guess, by_posterior = (correction.restoration(rows, damaged, x) for x in (guess, better))
-    found = correction.Trial(4, damaged, better, by_guess, by_posterior)
-    gain, error = found.gain["restored"].mean()
+    result = correction.Trial(4, damaged, better, by_guess, by_posterior)
+    gain, error = result.gain["restored"].mean()
     assert gain == pytest.approx(1 / 8)
     assert error < 1e-9
     assert by_guess.per_row["restored"].mean()[1] > 0.1
-    assert str(found).splitlines() == [
+    assert str(result).splitlines() == [
         "  guess of the network: 37.5% ± 14.2% restored, 0.00% ± 0.00% of others changed",
         "  denoising posterior: 50.0% ± 14.2% restored, 0.00% ± 0.00% of others changed",
         "  posterior minus guess: +12.5% ± 0.0% restored, +0.00% ± 0.00% changed",
@@ -100,8 +100,8 @@ def test_a_token_is_changed_only_against_its_own_evidence(trust, corrected):
     """At an error rate of 0.05 the token weighs 0.95 against 0.025, 38 to 1."""
     model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(trust), steps=1000)
     x = np.array([[0, 1, 2, 0]] * 33)  # more than one batch
-    found = correction.edited(Correct(0.05), model, {}, x)
-    np.testing.assert_array_equal(found, 0 * x if corrected else x)
+    result = correction.edited(Correct(0.05), model, {}, x)
+    np.testing.assert_array_equal(result, 0 * x if corrected else x)
     raw = correction.edited(Correct(0.05, raw=True), model, {}, x)
     np.testing.assert_array_equal(raw, 0 * x)
 
@@ -111,8 +111,8 @@ def test_texts_of_any_length_are_corrected_in_pieces():
     model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(0.99), steps=1000)
     x = np.array([0, 1, 2, 0, 1])
     for length in (1, 2, 5, 9):
-        found = correction.edited_text(Correct(), model, {}, x, length)
-        np.testing.assert_array_equal(found, 0 * x)
+        result = correction.edited_text(Correct(), model, {}, x, length)
+        np.testing.assert_array_equal(result, 0 * x)
 
 
 @pytest.mark.slow
@@ -128,19 +128,19 @@ def test_correction_is_the_most_probable_under_a_known_table():
     expected = (guess * evidence).argmax(axis=-1)
     assert (expected != x).any()
     assert (expected != guess.argmax(axis=-1)).any()
-    found = correction.edited(Correct(0.3), model, params, x)
-    np.testing.assert_array_equal(found, expected)
+    result = correction.edited(Correct(0.3), model, params, x)
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_maps_are_damaged_and_corrected_alike():
     model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(0.99), steps=1000)
     rows = np.zeros((5, 4, 6), np.uint8)
-    found = correction.trial(Correct(0.1), model, {}, rows, 3, seed=0)
-    assert found.errors == 2  # of 24
-    assert found.damaged.shape == rows.shape
-    assert ((found.damaged != rows).sum(axis=(1, 2)) == 2).all()
-    np.testing.assert_array_equal(found.restored, rows)
-    assert str(found).splitlines() == [
+    result = correction.trial(Correct(0.1), model, {}, rows, 3, seed=0)
+    assert result.errors == 2  # of 24
+    assert result.damaged.shape == rows.shape
+    assert ((result.damaged != rows).sum(axis=(1, 2)) == 2).all()
+    np.testing.assert_array_equal(result.restored, rows)
+    assert str(result).splitlines() == [
         "  guess of the network: 100.0% ± 0.0% restored, 0.00% ± 0.00% of others changed",
         "  denoising posterior: 100.0% ± 0.0% restored, 0.00% ± 0.00% of others changed",
         "  posterior minus guess: +0.0% ± 0.0% restored, +0.00% ± 0.00% changed",

@@ -18,20 +18,20 @@ def rows_of(number):
 @pytest.mark.slow
 def test_the_truth_is_weighed_exactly_and_found_as_often_as_it_is_likely():
     rows, size = rows_of(2000), 2
-    found = filling.trial(MODEL, {}, rows, size)
-    assert (found.hidden.sum(axis=1) == size).all()
-    left = found.hidden[:, 0]  # the gap is at places 0 and 1, or at 1 and 2
+    result = filling.trial(MODEL, {}, rows, size)
+    assert (result.hidden.sum(axis=1) == size).all()
+    left = result.hidden[:, 0]  # the gap is at places 0 and 1, or at 1 and 2
     assert 0.4 < left.mean() < 0.6
     joint = DATA[tuple(rows.T)]
     given = np.where(left, DATA.sum(axis=(0, 1))[rows[:, 2]], DATA.sum(axis=(1, 2))[rows[:, 0]])
-    np.testing.assert_allclose(found.bits, -np.log2(joint / given) / size, rtol=1e-4)
-    np.testing.assert_array_equal(found.drawn[~found.hidden], rows[~found.hidden])
-    whole = (found.drawn == rows).all(axis=1)
+    np.testing.assert_allclose(result.bits, -np.log2(joint / given) / size, rtol=1e-4)
+    np.testing.assert_array_equal(result.drawn[~result.hidden], rows[~result.hidden])
+    whole = (result.drawn == rows).all(axis=1)
     error = np.sqrt((joint / given * (1 - joint / given)).mean() / len(rows))
     assert abs(whole.mean() - (joint / given).mean()) < 5 * error
-    assert found.restored == (found.drawn == rows)[found.hidden].mean()
-    assert found.restored_of_rows(rows).mean()[0] == pytest.approx(found.restored)
-    assert found.bits_of_rows.mean()[0] == pytest.approx(found.bits.mean())
+    assert result.restored == (result.drawn == rows)[result.hidden].mean()
+    assert result.restored_of_rows(rows).mean()[0] == pytest.approx(result.restored)
+    assert result.bits_of_rows.mean()[0] == pytest.approx(result.bits.mean())
 
 
 @pytest.mark.parametrize("size", [0, 4])
@@ -66,11 +66,11 @@ def test_the_count_model_sees_the_left_side_only():
     rng = np.random.default_rng(0)
     train, rows = rng.integers(0, 3, 500), rng.integers(0, 3, (4, 10))
     hidden = filling.gaps(rows.shape, 3, 0)
-    found = filling.bits_by_counts(train, rows, hidden, 3, 2)
+    result = filling.bits_by_counts(train, rows, hidden, 3, 2)
     p = count_models.probabilities(train, rows.ravel(), 3, 2).reshape(rows.shape)
-    np.testing.assert_allclose(found.sums, -(np.log2(p) * hidden).sum(axis=1))
-    np.testing.assert_array_equal(found.counts, np.full(4, 3))
+    np.testing.assert_allclose(result.sums, -(np.log2(p) * hidden).sum(axis=1))
+    np.testing.assert_array_equal(result.counts, np.full(4, 3))
     changed = rows.copy()
     changed[-1, hidden[-1].nonzero()[0][-1] + 1 :] = 0
     again = filling.bits_by_counts(train, changed, hidden, 3, 2)
-    np.testing.assert_allclose(again.sums, found.sums)
+    np.testing.assert_allclose(again.sums, result.sums)

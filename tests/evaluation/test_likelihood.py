@@ -46,17 +46,17 @@ def estimated(bound, rows, params=1.0, facts=FACTS):
 def test_every_row_counts_once(n, size, monkeypatch):
     monkeypatch.setattr(groups, "TOKENS", 3 * 2 * size)  # 3 draws of rows of 2
     rows = np.stack([np.arange(n), np.zeros(n, int)], axis=1).astype(np.uint8)
-    found = estimated(FirstToken(), rows)
+    result = estimated(FirstToken(), rows)
     bits = (np.arange(n) + 1) / (2 * np.log(2))
-    assert found.examples == n
-    assert found.bits == pytest.approx(bits.mean(), rel=1e-6)
+    assert result.examples == n
+    assert result.bits == pytest.approx(bits.mean(), rel=1e-6)
     if n == 1:
-        assert np.isnan(found.error)
-        assert str(found) == f"{found.bits:.3f}"
+        assert np.isnan(result.error)
+        assert str(result) == f"{result.bits:.3f}"
     else:
-        assert found.error == pytest.approx(means.of(bits)[1], rel=1e-6)  # by blocks
-    np.testing.assert_allclose(found.per_row.sums, 2 * bits, rtol=1e-6)
-    np.testing.assert_array_equal(found.per_row.counts, np.full(n, 2))
+        assert result.error == pytest.approx(means.of(bits)[1], rel=1e-6)  # by blocks
+    np.testing.assert_allclose(result.per_row.sums, 2 * bits, rtol=1e-6)
+    np.testing.assert_array_equal(result.per_row.counts, np.full(n, 2))
 
 
 def test_every_row_has_its_own_noise_whatever_the_devices(monkeypatch):
@@ -74,9 +74,9 @@ def test_rows_of_different_lengths_count_by_their_tokens():
     facts = TextFacts(3, (4,), alphabet="\nab", padding=0)
     rows = np.array([[1, 2, 0, 0], [2, 1, 2, 1]])
     np.testing.assert_array_equal(facts.lengths(rows), [3, 4])
-    found = estimated(FirstToken(), rows, facts=facts)
-    assert found.bits == pytest.approx((2 + 3) / np.log(2) / 7)
-    np.testing.assert_array_equal(found.per_row.counts, [3, 4])
+    result = estimated(FirstToken(), rows, facts=facts)
+    assert result.bits == pytest.approx((2 + 3) / np.log(2) / 7)
+    np.testing.assert_array_equal(result.per_row.counts, [3, 4])
 
 
 def test_tokens_outside_are_refused():
@@ -97,12 +97,12 @@ def trained():
 @pytest.mark.parametrize("bound", [DrawnSteps(), AllSteps()], ids=lambda bound: bound.name)
 def test_both_estimates_are_the_exact_bound(trained, bound):
     model, params, rows, exact = trained
-    found = likelihood.bits(bound, model, params, jax.random.key(0), rows, zoo.Pairs.facts)
-    assert found.examples == 301
+    result = likelihood.bits(bound, model, params, jax.random.key(0), rows, zoo.Pairs.facts)
+    assert result.examples == 301
     spread = exact.std(ddof=1) / 301**0.5
-    assert spread < found.error < 0.1  # it holds the noise of the draws as well
-    assert abs(found.bits - exact.mean()) < 4 * found.error
-    assert str(found) == f"{found.bits:.3f} ± {found.error:.3f}"
+    assert spread < result.error < 0.1  # it holds the noise of the draws as well
+    assert abs(result.bits - exact.mean()) < 4 * result.error
+    assert str(result) == f"{result.bits:.3f} ± {result.error:.3f}"
 
 
 @pytest.mark.slow
@@ -111,8 +111,8 @@ def test_many_draws_of_a_row_are_of_that_row(trained):
     model, params, rows, exact = trained
     several = jnp.asarray(rows[np.argsort(exact)[::60]], jnp.int32)  # from likely to unlikely
     nats = DrawnSteps(draws=20_000)(model, params, jax.random.key(0), several)
-    found = np.asarray(nats) / (-2 * np.log(2))
-    np.testing.assert_allclose(found, np.sort(exact)[::60], atol=0.1)
+    result = np.asarray(nats) / (-2 * np.log(2))
+    np.testing.assert_allclose(result, np.sort(exact)[::60], atol=0.1)
     assert np.ptp(exact) > 1
 
 
@@ -152,11 +152,11 @@ def test_importance_weighting_lowers_the_bits_towards_the_truth():
     params = zoo.parameters(model, scale=0.1)
     rows = np.tile(enumeration.sequences(3, zoo.LENGTH), (50, 1))
     given = model, params, jax.random.key(0), rows, zoo.Pairs.facts
-    found = [likelihood.bits(ImportanceWeighted(k), *given) for k in (1, 10, 1000)]
-    bits = [estimate.bits for estimate in found]
+    result = [likelihood.bits(ImportanceWeighted(k), *given) for k in (1, 10, 1000)]
+    bits = [estimate.bits for estimate in result]
     assert bits[0] > bits[1] > bits[2]
     elbo = likelihood.bits(Elbo(), *given)
-    assert abs(elbo.bits - bits[0]) < 5 * (elbo.error + found[0].error)
+    assert abs(elbo.bits - bits[0]) < 5 * (elbo.error + result[0].error)
     log_p = likelihood.nats_of_rows(ImportanceWeighted(10_000), *given[:3], rows[:9], 3)
     p = np.exp(log_p)
     assert p.sum() == pytest.approx(1, abs=0.02)

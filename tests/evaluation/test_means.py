@@ -25,9 +25,9 @@ def variance_of_mean(lag_1, rows=ROWS):
     return (rows + 2 * ((rows - lags) * lag_1**lags).sum()) / rows**2
 
 
-def coverage(found, truth, units):
+def coverage(result, truth, units):
     """The share of pairs (mean, error) that are within the 95 % of Student's t of the truth."""
-    mean, error = np.array(found).T
+    mean, error = np.array(result).T
     return (abs(mean - truth) < stats.t.ppf(0.975, units - 1) * error).mean()
 
 
@@ -36,22 +36,22 @@ def test_blocks_cover_as_often_as_they_say(lag_1):
     series = autoregressive(lag_1)
     truth = variance_of_mean(lag_1)
     assert series.mean(axis=1).var() == pytest.approx(truth, rel=0.15)  # it is what it says
-    found = [means.of(values) for values in series]
-    assert abs(coverage(found, 0.0, means.blocks(ROWS)) - 0.95) < CHANCE
-    squared = np.mean([error**2 for _, error in found])
+    result = [means.of(values) for values in series]
+    assert abs(coverage(result, 0.0, means.blocks(ROWS)) - 0.95) < CHANCE
+    squared = np.mean([error**2 for _, error in result])
     assert squared == pytest.approx(truth, rel=0.08)
 
 
 def test_rows_taken_for_independent_cover_too_seldom():
     """The formula without blocks, for rows with the lag-1 correlation of order-6 counts."""
-    found = [means.of(values, independent=True) for values in autoregressive(0.41)]
-    assert coverage(found, 0.0, ROWS) < 0.84
+    result = [means.of(values, independent=True) for values in autoregressive(0.41)]
+    assert coverage(result, 0.0, ROWS) < 0.84
 
 
 def test_few_rows_are_covered_too_if_they_are_independent():
     for rows in (4, 9, 60):
-        found = [means.of(values) for values in autoregressive(0.0, rows, rows)]
-        assert abs(coverage(found, 0.0, means.blocks(rows)) - 0.95) < CHANCE, rows
+        result = [means.of(values) for values in autoregressive(0.0, rows, rows)]
+        assert abs(coverage(result, 0.0, means.blocks(rows)) - 0.95) < CHANCE, rows
 
 
 def test_a_ratio_of_rows_of_different_lengths_is_covered():
@@ -60,8 +60,8 @@ def test_a_ratio_of_rows_of_different_lengths_is_covered():
     lengths = rng.integers(1, 65, (SERIES, ROWS))
     rates = 1 + lengths / 64 + 0.3 * autoregressive(0.41)
     truth = 1 + (np.arange(1, 65) ** 2).mean() / 64 / np.arange(1, 65).mean()
-    found = [means.ratio(rate * n, n) for rate, n in zip(rates, lengths, strict=True)]
-    assert abs(coverage(found, truth, means.blocks(ROWS)) - 0.95) < CHANCE
+    result = [means.ratio(rate * n, n) for rate, n in zip(rates, lengths, strict=True)]
+    assert abs(coverage(result, truth, means.blocks(ROWS)) - 0.95) < CHANCE
     by_rows = [
         means.ratio(r * n, n, independent=True) for r, n in zip(rates, lengths, strict=True)
     ]
@@ -77,12 +77,12 @@ def test_a_difference_is_as_sure_as_what_two_models_do_not_share():
         (PerRow(2 * (2.1 + hard + noise), counts), PerRow(2 * (2.0 + hard), counts))
         for hard, noise in zip(shared, own, strict=True)
     ]
-    found = [one.minus(other).mean() for one, other in pairs]
-    assert abs(coverage(found, 0.1, means.blocks(ROWS)) - 0.95) < CHANCE
-    for (one, other), (_, error) in zip(pairs[:50], found, strict=False):
+    result = [one.minus(other).mean() for one, other in pairs]
+    assert abs(coverage(result, 0.1, means.blocks(ROWS)) - 0.95) < CHANCE
+    for (one, other), (_, error) in zip(pairs[:50], result, strict=False):
         together = np.hypot(one.mean()[1], other.mean()[1])
         assert error < together / 8  # 22 on average
-    value, _ = found[0]
+    value, _ = result[0]
     assert value == pytest.approx(pairs[0][0].mean()[0] - pairs[0][1].mean()[0])
 
 

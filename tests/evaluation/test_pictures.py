@@ -20,19 +20,19 @@ PALETTE = pictures.Palette.of(COLOURS)
 
 @pytest.mark.parametrize("palette", [COLOURS, cityscapes.PALETTE, maps.colours(4)])
 def test_unused_codes_are_magenta(palette):
-    found = pictures.Palette.of(palette)
-    np.testing.assert_array_equal(found.unused, pictures.MAGENTA)
+    result = pictures.Palette.of(palette)
+    np.testing.assert_array_equal(result.unused, pictures.MAGENTA)
 
 
 @pytest.mark.parametrize("taken", [pictures.MAGENTA, (250, 5, 250), pictures.GREY])
 def test_what_is_no_category_has_colours_of_its_own(taken):
     """No palette of 256 holds every candidate, nor hides one of few colours."""
     for palette in (np.array([(0, 0, 0), taken], np.uint8), maps.colours(256)):
-        found = pictures.Palette.of(np.concatenate([palette, [taken]]))
-        for colour in (found.unused, found.noise):
+        result = pictures.Palette.of(np.concatenate([palette, [taken]]))
+        for colour in (result.unused, result.noise):
             assert np.linalg.norm(palette.astype(int) - colour, axis=1).min() > 10
             assert np.linalg.norm(colour.astype(int) - taken) > 60
-        assert np.linalg.norm(found.noise.astype(int) - found.unused) > 60
+        assert np.linalg.norm(result.noise.astype(int) - result.unused) > 60
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32])
@@ -147,10 +147,10 @@ def test_distance_by_hand():
 
 def test_distance_is_one_of_laws():
     x, y = draw(6), draw(8, seed=1)
-    found = pictures.neighbour_distance(x, y, 3)
-    assert 0 < found < 1
-    assert pictures.neighbour_distance(y, x, 3) == pytest.approx(found)
-    assert pictures.neighbour_distance(np.tile(x, (3, 1, 1)), y, 3) == pytest.approx(found)
+    result = pictures.neighbour_distance(x, y, 3)
+    assert 0 < result < 1
+    assert pictures.neighbour_distance(y, x, 3) == pytest.approx(result)
+    assert pictures.neighbour_distance(np.tile(x, (3, 1, 1)), y, 3) == pytest.approx(result)
     assert pictures.neighbour_distance(x, x, 3) == 0
     assert pictures.neighbour_distance(x, 0 * y, 3) > 0.5
 
@@ -165,8 +165,8 @@ def test_distance_sees_directions_that_frequencies_do_not():
 def test_unused_codes_are_a_category_of_their_own():
     x = draw(3).astype(int)
     spoiled = np.where(np.indices(x.shape)[2] == 2, -1, x)
-    found = pictures.neighbour_distance(x, spoiled, 3)
-    assert found == pytest.approx((2 / 5 + 1 / 6) / 2)
+    result = pictures.neighbour_distance(x, spoiled, 3)
+    assert result == pytest.approx((2 / 5 + 1 / 6) / 2)
 
 
 def test_a_direction_without_neighbours_is_no_distance():

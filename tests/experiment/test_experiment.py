@@ -25,10 +25,10 @@ def test_fit_leaves_a_run_that_load_run_reads_from_anywhere(place, tmp_path, mon
     assert run.step == 2
     monkeypatch.chdir("runs")
     for again in ("first", tmp_path / FIRST):
-        found, restored = amd_jax.load_run(again)
-        assert (found.step, found.config.num_steps, found.facts) == (2, 2, run.facts)
+        result, restored = amd_jax.load_run(again)
+        assert (result.step, result.config.num_steps, result.facts) == (2, 2, run.facts)
         jax.tree.map(np.testing.assert_array_equal, restored, params)
-        assert found.model.sample(restored, jax.random.key(0), (3, 2)).shape == (3, 2)
+        assert result.model.sample(restored, jax.random.key(0), (3, 2)).shape == (3, 2)
 
 
 def test_functions_alone_are_an_experiment(tmp_path):
@@ -39,8 +39,8 @@ def test_functions_alone_are_an_experiment(tmp_path):
     _, params = experiment.fit(tmp_path, config)
     with pytest.raises(ValueError, match="was fitted without an experiment file. Give the"):
         load_run(tmp_path)
-    found, restored = load_run(tmp_path, experiment=experiment)
-    assert found.step == 2
+    result, restored = load_run(tmp_path, experiment=experiment)
+    assert result.step == 2
     jax.tree.map(np.testing.assert_array_equal, restored, params)
 
 

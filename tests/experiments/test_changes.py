@@ -36,10 +36,10 @@ def run(name, *flags):
 def test_it_trains_evaluates_and_samples(name, place):
     out = run(name, "--num_texts=4", "--num_samples=2")
     assert "sample 2:" in out
-    found = run(name, "--mode=evaluate", "--num_texts=4")
+    seen = run(name, "--mode=evaluate", "--num_texts=4")
     exact = name == "model"
-    assert ("exact likelihood" in found) == exact
-    assert found.splitlines()[0] in out
+    assert ("exact likelihood" in seen) == exact
+    assert seen.splitlines()[0] in out
     assert "sample 2:" in run(name, "--mode=sample", "--num_samples=2")
     if not exact:
         assert "t = 0.00" in run(name, "--mode=sample", "--chain")

@@ -109,8 +109,8 @@ def test_a_new_sampler_is_all_that_is_measured(argv, workdir, monkeypatch):
     monkeypatch.setattr(Run, "fit", None)
     monkeypatch.setattr(run_report, "bits", None)
     compare.main([*argv, "--sampler=euler --steps=3"])
-    found = (workdir / "compare.md").read_text()
-    assert found.count("| euler, steps 3 |") == 2
+    result = (workdir / "compare.md").read_text()
+    assert result.count("| euler, steps 3 |") == 2
     compare.main(argv)
 
 
@@ -156,8 +156,8 @@ def test_a_curve_is_along_the_first_number_that_varies():
     several = [samplers.Ancestral(steps=s, temperature=t) for t in (1.0, 0.5) for s in (8, 2)]
     drawn = [(row, each, {"x": Figure(each.steps)}) for each in several]
     drawn.append((row, samplers.Euler(steps=3), {"x": Figure(0)}))
-    found = charts.curves(drawn)
-    names = [(name, along, [at for at, _ in points]) for _, name, along, points in found]
+    result = charts.curves(drawn)
+    names = [(name, along, [at for at, _ in points]) for _, name, along, points in result]
     assert names == [
         ("ancestral, steps 8", "temperature", [0.5, 1.0]),
         ("ancestral, steps 2", "temperature", [0.5, 1.0]),

@@ -163,13 +163,13 @@ def few_maps(monkeypatch):
 def files(tmp_path):
     """How the names of experiments begin that read a file -> one: maps, digits and text."""
     rng = np.random.default_rng(0)
-    found = {"own_maps": "maps.npy", "digits": "digits.csv.gz", "own_text": "book.txt"}
-    found = {start: tmp_path / name for start, name in found.items()}
-    np.save(found["own_maps"], rng.integers(3, size=(60, 8, 8)).astype(np.uint8))
+    result = {"own_maps": "maps.npy", "digits": "digits.csv.gz", "own_text": "book.txt"}
+    result = {start: tmp_path / name for start, name in result.items()}
+    np.save(result["own_maps"], rng.integers(3, size=(60, 8, 8)).astype(np.uint8))
     table = "\n".join(",".join(map(str, row)) for row in rng.integers(17, size=(800, 65)))
-    found["digits"].write_bytes(gzip.compress(table.encode()))  # as scikit-learn's file has them
-    found["own_text"].write_text("the quick brown fox jumps over the lazy dog\n" * 40)
-    return found
+    result["digits"].write_bytes(gzip.compress(table.encode()))  # as scikit-learn's file has them
+    result["own_text"].write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    return result
 
 
 def read_from(config, name, files):
@@ -238,13 +238,13 @@ def test_trains_saves_restores_and_samples(name, files, tmp_path):
 
     for file in files.values():
         file.unlink()  # a run needs no data to be sampled from
-    found, restored = load_run(workdir)
-    assert found.facts == run.facts
+    result, restored = load_run(workdir)
+    assert result.facts == run.facts
     jax.tree.map(np.testing.assert_array_equal, restored, params)
-    shape = (2, *found.facts.event_shape)
-    x = gallery.samples(found.model, restored, jax.random.key(0), shape)
+    shape = (2, *result.facts.event_shape)
+    x = gallery.samples(result.model, restored, jax.random.key(0), shape)
     assert (x.shape, x.dtype) == (shape, np.int32)
-    assert run_report.of(found.facts).samples(x, tmp_path / "drawn")
+    assert run_report.of(result.facts).samples(x, tmp_path / "drawn")
 
 
 @pytest.mark.parametrize("name", SHRUNK)
@@ -326,8 +326,8 @@ def test_neighbours_of_d3pm():
     assert near[np.ix_(vowels, vowels)].sum() == 20
     assert near.sum(axis=1).min() == 5
     t = np.arange(0, 1001, 100) / 1000
-    found = np.asarray(information.mutual(kernel, facts.frequencies, t))
-    np.testing.assert_allclose(found, (1 - t) * found[0], atol=1e-5)
+    result = np.asarray(information.mutual(kernel, facts.frequencies, t))
+    np.testing.assert_allclose(result, (1 - t) * result[0], atol=1e-5)
 
 
 def test_the_papers_numbers_for_cityscapes():

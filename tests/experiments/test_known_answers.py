@@ -110,14 +110,14 @@ def test_what_is_exact_is_the_expectation_over_all_rows(monkeypatch):
         lambda w: w + 0.3 * jax.random.normal(jax.random.key(1), w.shape), params
     )
     monkeypatch.setitem(row.__dict__, "params", params)
-    found = known_answers.expected(row, bound)
+    result = known_answers.expected(row, bound)
     law = {(0, 0): 0.63, (0, 1): 0.07, (1, 0): 0.03, (1, 1): 0.27}
     nats = run.model.elbo(params, jax.random.key(0), x)
     by_hand = -sum(law[tuple(cell)] * n for cell, n in zip(x.tolist(), nats.tolist(), strict=True))
-    assert found["nats"] == (pytest.approx(by_hand, abs=1e-6), None)
-    assert found["gap_nats"].value == pytest.approx(by_hand - 0.9359473, abs=1e-6)
+    assert result["nats"] == (pytest.approx(by_hand, abs=1e-6), None)
+    assert result["gap_nats"].value == pytest.approx(by_hand - 0.9359473, abs=1e-6)
     sampled = known_answers.estimated(row, bound)["gap_nats"]
-    assert abs(sampled.value - found["gap_nats"].value) < 4 * sampled.error
+    assert abs(sampled.value - result["gap_nats"].value) < 4 * sampled.error
     rows = run.data.rows(row.split)  # drawn one by one: independent
     each = run.model.elbo(params, jax.random.key(0), jnp.asarray(rows, jnp.int32))
     gaps = run.data.log_prob(rows) - np.asarray(each)

@@ -47,8 +47,8 @@ def test_a_finished_run_is_extended(run):
     assert "extends the run from 6 to 8 steps: a learning rate that falls" in result.out
     assert "step 8/8" in result.out
     assert steps(run) == list(range(1, 9))
-    found, after = load_run(run)
-    assert (found.config.num_steps, found.step) == (8, 8)
+    seen, after = load_run(run)
+    assert (seen.config.num_steps, seen.step) == (8, 8)
     assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True))
     again = command("--workdir=runs/quickstart", "--num_texts=4", "--num_samples=2")
     assert again.ending is None  # the config of the run says 8 from now on

@@ -105,7 +105,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monk
         with pytest.raises(ValueError, match="report.html: No space left on device. Make room"):
             reporting.write(run, params, tmp_path)
     assert path.read_bytes() == before
-    assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
+    assert [result.name for result in tmp_path.iterdir()] == ["report.html"]
     with pytest.raises(ValueError, match="place that can be written; .*File exists"):
         reporting.save(path / "report.html", "")
 

@@ -74,15 +74,15 @@ def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
         **{f"count model of order {order}": of_rows["count_model", order] for order in (0, 3, 6)},
         "all_steps (all 8 steps)": of_rows["bits", "all_steps"],
     }.items():
-        found = kept["bits_difference", to]
-        assert (found["value"], found["error"]) == pytest.approx(bits.minus(other).mean())
-        assert (found["of"], found["split"], found["examples"]) == ("elbo", "test", 4)
+        seen = kept["bits_difference", to]
+        assert (seen["value"], seen["error"]) == pytest.approx(bits.minus(other).mean())
+        assert (seen["of"], seen["split"], seen["examples"]) == ("elbo", "test", 4)
     (line,) = re.findall(r"order 6: .*; the model minus it: (.*)", first.out)
-    found = kept["bits_difference", "count model of order 6"]
-    assert line == means.signed(found["value"], found["error"])
+    seen = kept["bits_difference", "count model of order 6"]
+    assert line == means.signed(seen["value"], seen["error"])
     (line,) = re.findall(r"posterior minus guess: (.*) restored, ", first.out)
-    found = kept["restored_difference", "guess of the network alone"]
-    assert line == means.signed(found["value"], found["error"], ".1%")
+    seen = kept["restored_difference", "guess of the network alone"]
+    assert line == means.signed(seen["value"], seen["error"], ".1%")
 
 
 @pytest.mark.few(1)
@@ -104,10 +104,10 @@ def test_edits_a_text(trained, flags):
     out = command(QUICK, f"--workdir={workdir}", *flags, f"--text={text}").out
     assert ("edited (" if "--mode=edit" in flags else "corrected (") in out
     lines = [line for line in out.splitlines() if line.startswith("    ")]
-    given, found = (line[4:] for line in lines if line.strip(" ^"))
+    given, seen = (line[4:] for line in lines if line.strip(" ^"))
     assert given == text
-    assert len(found) == len(text)
-    assert set(found) <= ALPHABET
+    assert len(seen) == len(text)
+    assert set(seen) <= ALPHABET
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def test_a_bound_that_a_flow_has_not_is_refused(tmp_path):
 
 def bits(out):
     """The bits and their error of every bound that was printed."""
-    found = re.findall(r"^test: ([\d.]+) ± ([\d.]+) bits/char", out, re.MULTILINE)
-    return [tuple(map(float, pair)) for pair in found]
+    seen = re.findall(r"^test: ([\d.]+) ± ([\d.]+) bits/char", out, re.MULTILINE)
+    return [tuple(map(float, pair)) for pair in seen]
 
 
 @pytest.mark.slow

@@ -36,19 +36,19 @@ def test_three_bounds_are_printed_and_the_grid_is_kept(run):
     assert made.ending is None
     number = r"(\d\.\d{3}) ± \d\.\d{3} bits/char"
     minus = r"; minus best: ([+-]\d\.\d{3}) ± \d\.\d{3}"
-    found = re.fullmatch(
+    result = re.fullmatch(
         rf"best     {number} in 3 steps\nuniform  {number} in 3 steps{minus}\n"
         rf"finest   {number} in 8 steps{minus}\non 4 validation texts; kept: (.*)\n",
         made.out,
     )
-    best, uniform, above, finest, below = map(float, found.groups()[:5])
+    best, uniform, above, finest, below = map(float, result.groups()[:5])
     assert above == pytest.approx(uniform - best, abs=2e-3)
     assert below == pytest.approx(finest - best, abs=2e-3)
-    assert found[6] == str(workdir / "grids.json")
+    assert result[6] == str(workdir / "grids.json")
     (steps, grid), *others = kept(workdir).items()
     assert (steps, others) == ("3", [])
     assert (grid["step"], grid["split"], grid["number"], grid["fine"]) == (6, "validation", 4, 8)
-    assert grid["best_bits"] == pytest.approx(float(found[1]), abs=1e-3)
+    assert grid["best_bits"] == pytest.approx(float(result[1]), abs=1e-3)
     assert grid["best_bits"] <= grid["uniform_bits"] + 0.01
     assert all(8 * t == int(8 * t) for t in grid["times"])
 

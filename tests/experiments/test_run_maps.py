@@ -52,9 +52,9 @@ def opened(path):
 def assert_shows_maps(pixels):
     """One picture of maps: its colours, and the sizes of its squares."""
     below = pixels[pictures.TITLE :].reshape(-1, 3)
-    found = set(map(tuple, np.unique(below, axis=0).tolist()))
-    assert found <= {*COLOURS, (255, 255, 255)}
-    assert len(found) > 2
+    seen = set(map(tuple, np.unique(below, axis=0).tolist()))
+    assert seen <= {*COLOURS, (255, 255, 255)}
+    assert len(seen) > 2
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_void_pixels_and_maps_of_another_size(tmp_path):
     void = ("--config.data.void=255", size, "--num_texts=2", "--num_samples=1")
     result = command(MAPS, *numbers, *void)
     assert result.ending is None, result.ending
-    found, _ = load_run(tmp_path / "run")
-    assert (found.facts.num_classes, found.facts.event_shape) == (4, (4, 6))
-    np.testing.assert_array_equal(found.data.rows("train")[0, 1:], maps[0, 3::2, 1::2])
-    assert (found.data.rows("train")[:, 0] == 3).all()
+    seen, _ = load_run(tmp_path / "run")
+    assert (seen.facts.num_classes, seen.facts.event_shape) == (4, (4, 6))
+    np.testing.assert_array_equal(seen.data.rows("train")[0, 1:], maps[0, 3::2, 1::2])
+    assert (seen.data.rows("train")[:, 0] == 3).all()

@@ -135,9 +135,9 @@ def test_results_are_kept_with_what_it_takes_to_have_them_again(run):
         command(config, "--mode=evaluate", "--bound=elbo,all_steps", "--seed=3")
     (file,) = pathlib.Path("runs").rglob("results.json")
     kept = [figure for figure in json.loads(file.read_text()) if figure["seed"] == 3]
-    found = [figure for figure in kept if figure["what"] == "bits"]
-    assert [figure["bound"] for figure in found] == ["elbo", "all_steps"]
-    for figure in found:
+    seen = [figure for figure in kept if figure["what"] == "bits"]
+    assert [figure["bound"] for figure in seen] == ["elbo", "all_steps"]
+    for figure in seen:
         assert figure["value"] > 0
         assert figure["error"] > 0
         assert (figure["split"], figure["step"], figure["exact"]) == ("test", 4, False)

@@ -101,10 +101,10 @@ def test_samples_follow_the_weights(row):
     p, error = np.exp(nats).mean(axis=0), np.exp(nats).std(axis=0) / len(nats) ** 0.5
     whole = samples[(samples != integers.UNUSED).all(axis=(1, 2))].reshape(-1, 4)
     counts = np.bincount(enumeration.number(whole, K), minlength=K**4)
-    found = counts / len(samples)
-    spread = np.hypot(error, (found.clip(1 / len(samples)) / len(samples)) ** 0.5)
+    result = counts / len(samples)
+    spread = np.hypot(error, (result.clip(1 / len(samples)) / len(samples)) ** 0.5)
     assert spread.sum() < 0.3, "too loose to mean much"
-    assert (abs(found - p) <= 5 * spread).all(), (found / p).round(2)
+    assert (abs(result - p) <= 5 * spread).all(), (result / p).round(2)
 
 
 def test_a_row_that_is_none_is_refused():

@@ -73,11 +73,11 @@ def back(model):
 def test_the_same_model_comes_back(name):
     make, shape = MODELS[name]
     model = make()
-    found, arrays, again = back(model), {}, {}
-    assert description.describe(found, again) == description.describe(model, arrays)
+    result, arrays, again = back(model), {}, {}
+    assert description.describe(result, again) == description.describe(model, arrays)
     jax.tree.map(np.testing.assert_array_equal, again, arrays)
     x = jax.ShapeDtypeStruct(shape, np.int32)
-    shapes = [jax.eval_shape(m.init, jax.random.key(0), x) for m in (model, found)]
+    shapes = [jax.eval_shape(m.init, jax.random.key(0), x) for m in (model, result)]
     assert shapes[0] == shapes[1]
 
 
@@ -147,7 +147,7 @@ def test_other_names_are_not_looked_up(key, name):
 
 
 @pytest.mark.parametrize(
-    "found",
+    "result",
     [
         {},
         {"array": "nowhere"},
@@ -157,6 +157,6 @@ def test_other_names_are_not_looked_up(key, name):
         {"items": 3},
     ],
 )
-def test_what_is_no_description_is_refused(found):
+def test_what_is_no_description_is_refused(result):
     with pytest.raises(ValueError, match=r"description has|differs|no kind of part"):
-        description.compose(found, {})
+        description.compose(result, {})

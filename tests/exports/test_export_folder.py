@@ -47,13 +47,13 @@ def test_it_comes_back(tmp_path, parts):
     model, params, facts = parts
     size = write(tmp_path / "out", parts)
     assert size == sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
-    found = export_folder.read(tmp_path / "out")
-    assert found.facts == facts
-    assert found.run == RUN
-    assert found.results == RESULTS
-    jax.tree.map(np.testing.assert_array_equal, found.params, params)
+    result = export_folder.read(tmp_path / "out")
+    assert result.facts == facts
+    assert result.run == RUN
+    assert result.results == RESULTS
+    jax.tree.map(np.testing.assert_array_equal, result.params, params)
     x = jax.jit(model.sample, static_argnums=2)(params, jax.random.key(2), (2, 6))
-    y = jax.jit(found.model.sample, static_argnums=2)(found.params, jax.random.key(2), (2, 6))
+    y = jax.jit(result.model.sample, static_argnums=2)(result.params, jax.random.key(2), (2, 6))
     np.testing.assert_array_equal(x, y)
     assert pretrained.load(tmp_path / "out")[2] == facts
 
@@ -64,8 +64,8 @@ def test_halves_are_half_the_size_and_near(tmp_path, parts):
     sizes = [(tmp_path / n / export_folder.WEIGHTS).stat().st_size for n in ("full", "half")]
     assert 0.5 < sizes[1] / sizes[0] < 0.75, "the header and the prior stay as they are"
     assert whole - half == sizes[0] - sizes[1]
-    found = pretrained.load(tmp_path / "half")[1]
-    for kept, given in zip(jax.tree.leaves(found), jax.tree.leaves(parts[1]), strict=True):
+    result = pretrained.load(tmp_path / "half")[1]
+    for kept, given in zip(jax.tree.leaves(result), jax.tree.leaves(parts[1]), strict=True):
         assert kept.dtype == given.dtype
         np.testing.assert_allclose(kept, given, rtol=1e-3, atol=1e-6)
         assert (kept != given).any()
@@ -156,9 +156,9 @@ def foreign(config):
 def test_a_config_that_does_not_fit_is_refused(tmp_path, parts, config, said):
     write(tmp_path, parts)
     sealed(tmp_path, config=config)
-    with pytest.raises(ValueError, match=said) as found:
+    with pytest.raises(ValueError, match=said) as result:
         export_folder.read(tmp_path)
-    assert str(found.value).startswith(f"{tmp_path} does not fit this version")
+    assert str(result.value).startswith(f"{tmp_path} does not fit this version")
 
 
 @pytest.mark.parametrize(
@@ -188,13 +188,13 @@ def test_names_and_folders(tmp_path):
 
 def test_the_card_tells_steps_figures_and_samples(parts):
     rows = [figures.row(figure) for figure in RESULTS]
-    found = card.text("mine", *parts, run=RUN, figures=rows, samples="    a b a")
-    assert found.startswith("---\nlibrary_name: amd_jax\n")
-    assert "3 steps of quickstart, in 2 minutes, **unfinished: 5 steps were asked for**" in found
-    assert "| bits per char (bound) | 1.500 ± 0.250 | test |" in found
-    assert "| wrong tokens that a correction restored | – |" in found
-    assert 'load("mine")' in found
-    assert "(4, 6)" in found
-    assert "    a b a\n" in found
+    result = card.text("mine", *parts, run=RUN, figures=rows, samples="    a b a")
+    assert result.startswith("---\nlibrary_name: amd_jax\n")
+    assert "3 steps of quickstart, in 2 minutes, **unfinished: 5 steps were asked for**" in result
+    assert "| bits per char (bound) | 1.500 ± 0.250 | test |" in result
+    assert "| wrong tokens that a correction restored | – |" in result
+    assert 'load("mine")' in result
+    assert "(4, 6)" in result
+    assert "    a b a\n" in result
     done = {**RUN, "step": 5}
     assert "unfinished" not in card.text("x", *parts, run=done, figures=[], samples="")

@@ -75,9 +75,9 @@ LOADS = {"text": text.load, "maps": maps.load, "digits": digits.load, "TFDS": st
 @pytest.mark.parametrize("name", LOADS)
 def test_data_at_an_address(name, report, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", "gs://b/tfds")
-    with pytest.raises(ValueError, match=DATA) as found:
+    with pytest.raises(ValueError, match=DATA) as result:
         LOADS[name](*([None] if name == "TFDS" else ["gs://b/c"]))
-    report(f"data of {name} at gs://b/c", DATA, found.value)
+    report(f"data of {name} at gs://b/c", DATA, result.value)
 
 
 @pytest.mark.few(2)

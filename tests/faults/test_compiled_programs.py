@@ -45,8 +45,8 @@ def computed():
     names = [f"/jax/compilation_cache/cache_{what}" for what in ("misses", "hits")]
     before, x = EVENTS.copy(), jnp.arange(3.0)
     programs = [jax.jit(lambda x: (x + 1).sum()), jax.jit(lambda x: (x * 7 - 1).sum())]
-    found = [float(program.lower(x).compile()(x)) for program in programs]
-    return found, tuple(EVENTS[name] - before[name] for name in names)
+    result = [float(program.lower(x).compile()(x)) for program in programs]
+    return result, tuple(EVENTS[name] - before[name] for name in names)
 
 
 EVENTS, RIGHT = collections.Counter(), [6.0, 18.0]
@@ -60,9 +60,9 @@ def test_without_a_home(base, monkeypatch, report):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as of a user without an entry
-    found = program_cache.keep_programs()
-    report("no HOME, and a user without an entry", "no cache, and no folder ~", found)
-    assert found is None
+    result = program_cache.keep_programs()
+    report("no HOME, and a user without an entry", "no cache, and no folder ~", result)
+    assert result is None
     assert [*base.parent.iterdir()] == []
 
 
@@ -70,9 +70,9 @@ def test_without_a_home(base, monkeypatch, report):
 def test_a_cache_folder_that_is_relative(value, base, monkeypatch, report):
     monkeypatch.setenv("XDG_CACHE_HOME", value)
     monkeypatch.setenv("HOME", str(base.parent / "home"))
-    found = program_cache.keep_programs()
-    report(f"XDG_CACHE_HOME={value}", "counts for none", found)
-    assert found.is_relative_to(base.parent / "home" / ".cache" / "amd_jax")
+    result = program_cache.keep_programs()
+    report(f"XDG_CACHE_HOME={value}", "counts for none", result)
+    assert result.is_relative_to(base.parent / "home" / ".cache" / "amd_jax")
     assert [path.name for path in base.parent.iterdir()] == ["home"]
 
 
@@ -80,9 +80,9 @@ def test_a_cache_folder_that_is_relative(value, base, monkeypatch, report):
 def test_a_home_that_is_relative(value, base, monkeypatch, report):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", value)
-    found = program_cache.keep_programs() if value else program_cache.cache_folder()
-    report(f"HOME={value}", "no cache in the working folder", found)
-    assert found is None or not found.is_relative_to(base.parent)
+    result = program_cache.keep_programs() if value else program_cache.cache_folder()
+    report(f"HOME={value}", "no cache in the working folder", result)
+    assert result is None or not result.is_relative_to(base.parent)
     assert [*base.parent.iterdir()] == []
 
 
@@ -107,9 +107,9 @@ def started(capsys):
 def test_what_others_can_write(part, mode, base, report, capsys):
     path = PARTS[part](program_cache.keep_programs())
     path.chmod(mode)
-    found, line = started(capsys)
+    result, line = started(capsys)
     report(f"{part} has the mode {mode:o}", "it is not used; one line", line)
-    assert found is None
+    assert result is None
     assert jax.config.jax_compilation_cache_dir is None
     assert len(line.splitlines()) == 1
     assert str(path) in line
@@ -120,9 +120,9 @@ def test_what_others_can_write(part, mode, base, report, capsys):
 def test_what_belongs_to_another_user(part, base, report, capsys):
     path = PARTS[part](program_cache.keep_programs())
     os.chown(path, NOBODY, NOBODY)
-    found, line = started(capsys)
+    result, line = started(capsys)
     report(f"{part} belongs to another user", "it is not used; one line", line)
-    assert found is None
+    assert result is None
     assert len(line.splitlines()) == 1
     assert f"{path} must be yours; it belongs to user {NOBODY}" in line
 
@@ -131,9 +131,9 @@ def test_a_folder_that_everybody_shares(base, monkeypatch, report, capsys):
     """As /tmp: others can make folders there, and cannot replace ours."""
     base.mkdir()
     base.chmod(0o1777)
-    found, line = started(capsys)
-    report("XDG_CACHE_HOME has the mode 1777", "a folder of one's own in it", found)
-    assert found.parent.stat().st_mode & 0o777 == 0o700
+    result, line = started(capsys)
+    report("XDG_CACHE_HOME has the mode 1777", "a folder of one's own in it", result)
+    assert result.parent.stat().st_mode & 0o777 == 0o700
     assert line == ""
 
 
@@ -144,8 +144,8 @@ def test_a_folder_that_everybody_shares(base, monkeypatch, report, capsys):
 def kept(base):
     """The entries of two programs."""
     folder = program_cache.keep_programs()
-    found, (misses, _) = computed()
-    assert (found, misses >= 2) == (RIGHT, True)
+    result, (misses, _) = computed()
+    assert (result, misses >= 2) == (RIGHT, True)
     forget()
     assert program_cache.keep_programs() == folder
     again, (misses, hits) = computed()
@@ -219,16 +219,16 @@ DAMAGES += [of_another_machine, link, pipe]
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_an_entry_that_is_not_what_was_put_there(damage, kept, report, capsys):
     damage(*kept[:2])
-    found, line = started(capsys)
+    result, line = started(capsys)
     numbers, (misses, _) = computed()
     line += capsys.readouterr().err
     report(f"an entry: {damage.__name__}", "compiled anew, one line at most", line or numbers)
-    assert found == kept[0].parent
+    assert result == kept[0].parent
     assert numbers == RIGHT
     assert len(line.splitlines()) == (0 if damage in (link, pipe, hole) else 1)
     assert misses or damage is pipe  # in whose place nothing can be put
     forget()
-    assert program_cache.keep_programs() == found
+    assert program_cache.keep_programs() == result
     assert computed()[0] == RIGHT
     assert capsys.readouterr().err == ""
 
@@ -249,9 +249,9 @@ def test_a_key_that_is_none(content, kept, report, capsys, monkeypatch):
     """As of a process that was killed at its first start: made anew at the next one."""
     monkeypatch.setattr(program_cache, "WAIT", 0.05)
     (kept[0].parent / program_cache.KEY).write_bytes(content)
-    found, line = started(capsys)
-    report(f"a key of {len(content)} bytes", "no cache this time, and a new key next time", found)
-    assert (found, line) == (None, "")
+    result, line = started(capsys)
+    report(f"a key of {len(content)} bytes", "no cache this time, and a new key next time", result)
+    assert (result, line) == (None, "")
     forget()
     assert program_cache.keep_programs() == kept[0].parent
 
@@ -260,9 +260,9 @@ def test_a_key_that_is_a_link(kept, report, capsys):
     key = kept[0].parent / program_cache.KEY
     key.rename("elsewhere")
     key.symlink_to(os.path.abspath("elsewhere"))
-    found, _ = started(capsys)
-    report("the key is a link", "no cache", found)
-    assert found is None
+    result, _ = started(capsys)
+    report("the key is a link", "no cache", result)
+    assert result is None
 
 
 def test_others_prune_at_the_same_time(kept, report):

@@ -62,29 +62,29 @@ def client(port):
     with contextlib.ExitStack() as opened:
 
         def connect(*parts: bytes) -> socket.socket:
-            found = opened.enter_context(socket.create_connection(("127.0.0.1", port)))
-            found.settimeout(10)
+            result = opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+            result.settimeout(10)
             for part in parts:
-                found.sendall(part)
-            return found
+                result.sendall(part)
+            return result
 
         yield connect
 
 
 def rest(connection: socket.socket) -> bytes:
     """What comes until the server ends the connection; a hang fails."""
-    found = b""
+    result = b""
     with contextlib.suppress(ConnectionResetError):
         while piece := connection.recv(1 << 20):
-            found += piece
-    return found
+            result += piece
+    return result
 
 
 def answer(client) -> bytes:
     """The page's own request, as everybody's: that it is answered."""
-    found = rest(client(GET, b"Connection: close\r\n\r\n"))
-    assert found.startswith(b"HTTP/1.1 200 OK")
-    return found
+    result = rest(client(GET, b"Connection: close\r\n\r\n"))
+    assert result.startswith(b"HTTP/1.1 200 OK")
+    return result
 
 
 HALVES = {
@@ -167,14 +167,14 @@ def test_one_that_does_not_read_holds_up_nobody(client, report):
 @pytest.mark.slow
 def test_one_that_reads_slowly_gets_all(client, report):
     slow = client(POST, b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
-    found = 0
+    result = 0
     start = time.monotonic()
     while piece := slow.recv(1 << 18):
-        found += len(piece)
+        result += len(piece)
         time.sleep(0.03)
     assert time.monotonic() - start > 1.5 * WRITE  # longer than one may read nothing
-    report("demo: a client that reads slowly", "gets the whole answer", found)
-    assert found > LARGE
+    report("demo: a client that reads slowly", "gets the whole answer", result)
+    assert result > LARGE
 
 
 @pytest.mark.few(1)

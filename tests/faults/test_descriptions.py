@@ -81,9 +81,9 @@ def set_in(config, where, value):
 
 def refused(place):
     """What `load` says of a folder; anything but one line of a ValueError fails."""
-    with pytest.raises(ValueError) as found:  # noqa: PT011  each has words of its own
+    with pytest.raises(ValueError) as result:  # noqa: PT011  each has words of its own
         pretrained.load(place)
-    seen = str(found.value)
+    seen = str(result.value)
     assert seen.isprintable()
     assert len(seen) < 1000
     return seen
@@ -216,8 +216,8 @@ def head(change, rest=None):
 
     def make(weights):
         length = int.from_bytes(weights[:8], "little")
-        found = json.loads(weights[8 : 8 + length])
-        new = text(change(found))
+        result = json.loads(weights[8 : 8 + length])
+        new = text(change(result))
         numbers = weights[8 + length :] if rest is None else rest(weights[8 + length :])
         return len(new).to_bytes(8, "little") + new + numbers
 
@@ -226,7 +226,7 @@ def head(change, rest=None):
 
 def with_bias(**fields):
     """The change of a head that says something else of one tensor."""
-    return lambda found: {**found, BIAS: {**found[BIAS], **fields}}
+    return lambda result: {**result, BIAS: {**result[BIAS], **fields}}
 
 
 NAN, LAW = np.array([0.0, np.nan, 0.0], np.float32), np.full(3, 1 / 3, np.float32)
@@ -247,8 +247,8 @@ WEIGHTS = {  # fault -> what becomes of model.safetensors, what is said
     "a prior of sum 3": (changed(**{PRIOR: LAW * 3}), "is a law of 3 states"),
     "a prior too short": (changed(**{PRIOR: LAW[:2] * 1.5}), "is a law of 3 states"),
     "a prior with axes": (changed(**{PRIOR: np.full((3, 3), 1 / 9)}), "is a law of 3 states"),
-    "a head that is a list": (head(lambda found: [1]), "its head must be an object"),
-    "a head nested 950 deep": (head(lambda found: deep(950)), "does not fit this version"),
+    "a head that is a list": (head(lambda result: [1]), "its head must be an object"),
+    "a head nested 950 deep": (head(lambda result: deep(950)), "does not fit this version"),
     "a head of 2^40 bytes": (lambda w: (1 << 40).to_bytes(8, "little") + w[8:], "its head must"),
     "an unknown dtype": (head(with_bias(dtype="F8_E4M3")), "must be of a dtype of F64"),
     "a dtype that is a list": (head(with_bias(dtype=[])), "must be of a dtype of F64"),
@@ -304,9 +304,9 @@ def test_weights_of_3_gb_of_holes(tensor, written, out, report):
     arrays = safetensors.numpy.load(written[export_folder.WEIGHTS])
     content = safetensors.numpy.save({k: v for k, v in arrays.items() if k != tensor})
     length = int.from_bytes(content[:8], "little")
-    found, numbers = json.loads(content[8 : 8 + length]), content[8 + length :]
+    result, numbers = json.loads(content[8 : 8 + length]), content[8 + length :]
     ends = {"data_offsets": [len(numbers), len(numbers) + 3 * GIB]}
-    head = text({**found, tensor: {"dtype": "F32", "shape": [3 * GIB // 4], **ends}})
+    head = text({**result, tensor: {"dtype": "F32", "shape": [3 * GIB // 4], **ends}})
     with (out / export_folder.WEIGHTS).open("wb") as file:
         file.write(len(head).to_bytes(8, "little") + head + numbers)
         file.truncate(8 + len(head) + len(numbers) + 3 * GIB)

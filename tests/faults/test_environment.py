@@ -121,10 +121,10 @@ def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
 def test_flags_that_xla_refuses(flags, monkeypatch, said):
     """As every command looks at them first, in a process of its own."""
     monkeypatch.setenv("XLA_FLAGS", flags)
-    with pytest.raises(ValueError, match=WITH) as found:
+    with pytest.raises(ValueError, match=WITH) as result:
         jax_settings.import_jax()
-    said(f"XLA_FLAGS={flags!r}", FLAGS[flags], str(found.value))
-    assert "\n" not in str(found.value)
+    said(f"XLA_FLAGS={flags!r}", FLAGS[flags], str(result.value))
+    assert "\n" not in str(result.value)
 
 
 @pytest.mark.parametrize("flags", ["", "--xla_cpu_max_isa=AVX2", "--xla_dump_to={}"])
@@ -212,9 +212,9 @@ def test_samples_in_float64(set_, trained, report):
 def test_a_fit_in_float64(set_, tmp_path, report):
     experiment = Experiment.open(ROOT / "tests" / "runs" / "pairs.py")
     set_("jax_enable_x64", True)
-    with pytest.raises(ValueError, match="Training is in float32") as found:
+    with pytest.raises(ValueError, match="Training is in float32") as result:
         experiment.fit(tmp_path / "run")
-    report("Experiment.fit in float64", "ValueError, in one line", found.value)
+    report("Experiment.fit in float64", "ValueError, in one line", result.value)
     assert not (tmp_path / "run").exists()
 
 

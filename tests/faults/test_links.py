@@ -65,7 +65,7 @@ def led_away(made, tmp_path_factory):
 
     By the name of each link; with what stands in the run then, and whether the command ended well.
     """
-    place, found = tmp_path_factory.mktemp("led_away"), {}
+    place, result = tmp_path_factory.mktemp("led_away"), {}
     (place / "experiments").symlink_to(made / "experiments")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -81,8 +81,8 @@ def led_away(made, tmp_path_factory):
                     (RUN / name).symlink_to(victim.absolute())
             ending = command(*flags).ending if flags else compared(RUN)[:0] or None
             for name, victim in victims.items():
-                found[name] = (ending, victim.read_text(), (RUN / name).is_symlink())
-    return found
+                result[name] = (ending, victim.read_text(), (RUN / name).is_symlink())
+    return result
 
 
 @pytest.mark.slow

@@ -162,9 +162,9 @@ def test_from_python(tmp_path, report):
     experiment = Experiment.open(ROOT / "experiments" / "quickstart.py")
     config = experiment.config()
     config.update({"network": {"width": 200_000}, "num_steps": 2})
-    with pytest.raises(ValueError, match=FITS) as found:
+    with pytest.raises(ValueError, match=FITS) as result:
         experiment.fit(tmp_path / "run", config)
-    report("Experiment.fit of 30 TB", "ValueError", found.value)
+    report("Experiment.fit of 30 TB", "ValueError", result.value)
 
 
 # The real limits of a process

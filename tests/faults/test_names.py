@@ -59,11 +59,11 @@ def test_a_name_that_is_printed(name, made, place, report, capsys):
     """Where samples are written, and where a checkpoint is set aside."""
     shutil.copytree(made / "runs" / "quickstart", place / NAMES[name])
     (place / NAMES[name] / "checkpoints" / "6" / "record.json").write_text("")
-    found = command(f"--workdir={NAMES[name]}", "--mode=sample", *SAMPLE)
+    result = command(f"--workdir={NAMES[name]}", "--mode=sample", *SAMPLE)
     said = shown(capsys.readouterr().err)
-    report(f"samples in {name}", "paths that can be shown", found.out.splitlines()[-1])
-    assert found.ending is None
-    assert f"text: {in_one_line(NAMES[name])}/samples_seed0.txt\n" in shown(found.out)
+    report(f"samples in {name}", "paths that can be shown", result.out.splitlines()[-1])
+    assert result.ending is None
+    assert f"text: {in_one_line(NAMES[name])}/samples_seed0.txt\n" in shown(result.out)
     assert len(said.splitlines()) == 1
 
 

@@ -192,10 +192,10 @@ CALLS = {  # through Python -> what is said
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_number_in_a_call(call, report):
-    with pytest.raises(ValueError, match=RULES) as found:
+    with pytest.raises(ValueError, match=RULES) as result:
         CALLS[call]()
-    report(call, "ValueError, in one line", found.value)
-    assert "\n" not in str(found.value)
+    report(call, "ValueError, in one line", result.value)
+    assert "\n" not in str(result.value)
 
 
 FITS = {"clip": float("nan"), "num_steps": 10**12, "log_every": 2**31}
@@ -209,9 +209,9 @@ def test_a_number_of_a_fit(name, report):
     config.update({name: FITS[name]})
     run = experiment.at(config, experiment.open_data(config))
     for train in (lambda: experiment.fit("run", config), lambda: run.fit("run")):
-        with pytest.raises(ValueError, match=name) as found:
+        with pytest.raises(ValueError, match=name) as result:
             train()
-    report(f"fit with {name}={FITS[name]}", "ValueError, in one line", found.value)
+    report(f"fit with {name}={FITS[name]}", "ValueError, in one line", result.value)
     if name == "clip":
         with pytest.raises(ValueError, match="clip must be finite"):
             loop.train(run.parts, run.data, config)

@@ -81,8 +81,8 @@ FIELDS = {  # file, field -> what it holds instead; what is said
 @pytest.mark.parametrize(("name", "field"), FIELDS)
 def test_a_field_of_a_file(name, field, trained, said):
     value, words = FIELDS[name, field]
-    found = json.loads((trained / name).read_text())
-    (trained / name).write_text(json.dumps(found | {field: value}))
+    result = json.loads((trained / name).read_text())
+    (trained / name).write_text(json.dumps(result | {field: value}))
     seen = command(*SAMPLE).error
     said(f"{name}: {field} is {value!r:.20}", words, seen)
 
@@ -243,9 +243,9 @@ def test_a_line_of_metrics(line, trained, report):
     file.write_bytes(file.read_bytes() + LINES[line])
     shutil.rmtree(trained / "checkpoints" / "6")
     ended = command(*TRAIN)
-    found = [{k: v for k, v in x.items() if k not in CLOCK} for x in metrics(trained)]
+    result = [{k: v for k, v in x.items() if k not in CLOCK} for x in metrics(trained)]
     report(f"metrics.jsonl: {line}", "the lines of an unbroken run", ended.ending)
-    assert (ended.ending, found) == (None, expected)
+    assert (ended.ending, result) == (None, expected)
 
 
 @pytest.mark.slow

@@ -73,11 +73,11 @@ def end(process, since=None, limit=LIMIT):
     return End(status, error.split("\n")[:-1], time.monotonic() - since)
 
 
-def assert_one_line(found, *texts):
-    assert found.status != 0
-    assert len(found.lines) == 1, found
-    assert found.lines[0].startswith("error: ")
-    assert any(text in found.lines[0] for text in texts), found
+def assert_one_line(result, *texts):
+    assert result.status != 0
+    assert len(result.lines) == 1, result
+    assert result.lines[0].startswith("error: ")
+    assert any(text in result.lines[0] for text in texts), result
 
 
 def trained(place):
@@ -105,8 +105,8 @@ def unbroken(tmp_path_factory):
     """The place and the ending of a run of two that nothing befell, and how long it took."""
     folder = experiments(tmp_path_factory.mktemp("unbroken"))
     begun = time.monotonic()
-    found = trained(folder)
-    assert [one.status for one in found] == [0, 0], found
+    result = trained(folder)
+    assert [one.status for one in result] == [0, 0], result
     return folder, ending(folder / RUN), time.monotonic() - begun
 
 
@@ -138,27 +138,27 @@ def waiting(tmp_path_factory):
 )
 def test_a_coordinator_that_cannot_be(coordinator, text, place, report):
     joined = f"--coordinator={coordinator}", "--num_processes=2", "--process_id=0"
-    found = command(QUICK, *SMALL, *joined)
-    report(f"--coordinator={coordinator}", "one line", found.ending)
-    assert text in found.error
+    result = command(QUICK, *SMALL, *joined)
+    report(f"--coordinator={coordinator}", "one line", result.ending)
+    assert text in result.error
 
 
 @pytest.mark.parametrize(("number", "process"), [(1, 0), (2, 2), (2, 7)])
 def test_numbers_that_cannot_be(number, process, place, report):
     joined = f"--num_processes={number}", f"--process_id={process}"
-    found = command(QUICK, *SMALL, "--coordinator=localhost:1234", *joined)
-    report(" ".join(joined), "one line", found.ending)
-    assert f"got process {process} of {number}" in found.error
+    result = command(QUICK, *SMALL, "--coordinator=localhost:1234", *joined)
+    report(" ".join(joined), "one line", result.ending)
+    assert f"got process {process} of {number}" in result.error
 
 
 def test_a_port_in_use(place, report):
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        found = end(member(place, 0, taken.getsockname()[1]))
-    report("port of the coordinator in use", "status 1, one line", found)
-    assert found.status == 1
-    assert_one_line(found, "Another program has the port")
+        result = end(member(place, 0, taken.getsockname()[1]))
+    report("port of the coordinator in use", "status 1, one line", result)
+    assert result.status == 1
+    assert_one_line(result, "Another program has the port")
 
 
 def test_another_program_at_the_coordinator(place, report):
@@ -168,31 +168,31 @@ def test_another_program_at_the_coordinator(place, report):
         joiner = member(place, 1, other.getsockname()[1])
         with other.accept()[0] as connection:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        found = end(joiner)
-    report("another program at the coordinator", "status 1, one line", found)
-    assert found.status == 1
-    assert_one_line(found, "is no process 0 that waits for process 1")
+        result = end(joiner)
+    report("another program at the coordinator", "status 1, one line", result)
+    assert result.status == 1
+    assert_one_line(result, "is no process 0 that waits for process 1")
 
 
 def test_numbers_of_processes_that_differ(place, report):
     port = free_port()
     processes = [member(place, 0, port), member(place, 1, port, number=3)]
-    for found in map(end, processes):
-        report("--num_processes=2 and =3", "status 1, one line", found)
-        assert found.status == 1
-        assert_one_line(found, "process 0 has 2, process 1 has 3")
+    for result in map(end, processes):
+        report("--num_processes=2 and =3", "status 1, one line", result)
+        assert result.status == 1
+        assert_one_line(result, "process 0 has 2, process 1 has 3")
 
 
 def test_configs_that_differ(place, report):
     port = free_port()
     processes = [member(place, i, port, flags=[f"--config.seed={i}"]) for i in range(2)]
     for i, process in enumerate(processes):
-        found = end(process)
-        report("--config.seed=0 and =1", "status 1, one line", found)
-        assert found.status == 1
-        assert_one_line(found, f"process {i}: All processes of a run need the same config")
-        assert '\'"seed": 0' in found.lines[0]
-        assert 'process 1 has \'"seed": 1' in found.lines[0]
+        result = end(process)
+        report("--config.seed=0 and =1", "status 1, one line", result)
+        assert result.status == 1
+        assert_one_line(result, f"process {i}: All processes of a run need the same config")
+        assert '\'"seed": 0' in result.lines[0]
+        assert 'process 1 has \'"seed": 1' in result.lines[0]
 
 
 def test_a_third_that_says_it_is_one_of_the_two(place, unbroken, report):
@@ -201,10 +201,10 @@ def test_a_third_that_says_it_is_one_of_the_two(place, unbroken, report):
     with pair(place, port) as processes:
         until(lambda: (place / RUN).exists(), *processes)
         listening = subprocess.run(["ss", "-ltn"], capture_output=True, text=True).stdout
-        for i, found in enumerate(map(end, [member(place, i, port) for i in range(2)])):
-            report(f"process {i} started twice", "status 1, one line; the run goes on", found)
-            assert found.status == 1
-            assert_one_line(found, "the port", "a run that has begun")
+        for i, result in enumerate(map(end, [member(place, i, port) for i in range(2)])):
+            report(f"process {i} started twice", "status 1, one line; the run goes on", result)
+            assert result.status == 1
+            assert_one_line(result, "the port", "a run that has begun")
         assert [end(process, limit=400).status for process in processes] == [0, 0]
     assert_same(place, unbroken)
     places = [line.split()[3] for line in listening.splitlines() if f":{port} " in line]
@@ -234,8 +234,8 @@ def test_kills_at_random_moments(victim, tmp_path, unbroken, report):
             assert status == -signal.SIGKILL
             assert_one_line(other, *LOST)
         if step(place) == last or kills == KILLS:
-            found = trained(place)
-            assert [one.status for one in found] == [0, 0], found
+            result = trained(place)
+            assert [one.status for one in result] == [0, 0], result
             assert_same(place, unbroken)
             place = fresh(tmp_path)
 
@@ -250,8 +250,8 @@ def test_divided_between_the_two_and_killed(place, unbroken, report):
     report("kill -9 of one of two that share the state", "the other ends, one line", other)
     assert_one_line(other, *LOST)
     with pair(place, flags=flags) as processes:
-        found = [end(process, limit=400) for process in processes]
-    assert [one.status for one in found] == [0, 0], found
+        result = [end(process, limit=400) for process in processes]
+    assert [one.status for one in result] == [0, 0], result
     (got, got_lines), (want, want_lines) = ending(place / RUN), unbroken[1]
     losses = [lines[0]["loss_bits_per_char"] for lines in (got_lines, want_lines)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
@@ -267,9 +267,9 @@ def fresh(folder):
 
 def assert_same(place, unbroken):
     """The bits of parameters and metrics are those of the run that nothing befell."""
-    found, (_, expected, _) = ending(place / RUN), unbroken
-    jax.tree.map(np.testing.assert_array_equal, found[0], expected[0])
-    assert found[1] == expected[1]
+    result, (_, expected, _) = ending(place / RUN), unbroken
+    jax.tree.map(np.testing.assert_array_equal, result[0], expected[0])
+    assert result[1] == expected[1]
 
 
 @pytest.mark.parametrize("victim", [0, pytest.param(1, marks=BY_HAND)])
@@ -280,9 +280,9 @@ def test_one_that_pauses(victim, place, unbroken, report):
         processes[victim].send_signal(signal.SIGSTOP)
         time.sleep(seconds)
         processes[victim].send_signal(signal.SIGCONT)
-        found = [end(process, limit=400) for process in processes]
-    report(f"process {victim} stopped for {seconds} s", "both go on", found[victim])
-    assert [one.status for one in found] == [0, 0], found
+        result = [end(process, limit=400) for process in processes]
+    report(f"process {victim} stopped for {seconds} s", "both go on", result[victim])
+    assert [one.status for one in result] == [0, 0], result
     assert_same(place, unbroken)
 
 
@@ -296,11 +296,11 @@ def test_one_that_stops_for_good(victim, place, unbroken, report):
         report(f"process {victim} stopped for good", "the other ends, one line", other)
         assert_one_line(other, "so this one stops")
         processes[victim].send_signal(signal.SIGCONT)
-        found = end(processes[victim])
-        report(f"process {victim} goes on too late", "it ends, one line", found)
-        assert_one_line(found, "so this one stops")
-    found = trained(place)
-    assert [one.status for one in found] == [0, 0], found
+        result = end(processes[victim])
+        report(f"process {victim} goes on too late", "it ends, one line", result)
+        assert_one_line(result, "so this one stops")
+    result = trained(place)
+    assert [one.status for one in result] == [0, 0], result
     assert_same(place, unbroken)
 
 
@@ -309,16 +309,16 @@ def test_one_that_comes_late(first, place, unbroken, report):
     port, seconds = free_port(), 60 if KILLS >= 10 else 5
     early = member(place, first, port)
     time.sleep(seconds)
-    found = [end(process, limit=400) for process in (early, member(place, 1 - first, port))]
-    report(f"process {1 - first} starts {seconds} s late", "both end well", found[0])
-    assert [one.status for one in found] == [0, 0], found
+    result = [end(process, limit=400) for process in (early, member(place, 1 - first, port))]
+    report(f"process {1 - first} starts {seconds} s late", "both end well", result[0])
+    assert [one.status for one in result] == [0, 0], result
     assert_same(place, unbroken)
 
 
 def test_processes_that_wait_in_different_places(waiting, report):
     begun, lonely = waiting
     for process, text in zip(lonely, ("missing: [1]", "Nobody has answered"), strict=True):
-        found = end(process, begun)
-        report(f"wrong coordinator, process {process.args[-1]}", "status 1, one line", found)
-        assert found.status == 1
-        assert_one_line(found, text)
+        result = end(process, begun)
+        report(f"wrong coordinator, process {process.args[-1]}", "status 1, one line", result)
+        assert result.status == 1
+        assert_one_line(result, text)

@@ -92,10 +92,10 @@ def test_the_decoder_weighs_more_at_first(situation):
 
     for step in range(5):
         if step % 2 == 0:
-            value, found = jax.value_and_grad(loss)(params, memory)
+            value, result = jax.value_and_grad(loss)(params, memory)
             np.testing.assert_allclose(value, weighted(params, 0.0), rtol=1e-5)
             want = jax.grad(weighted)(params, 2.0 * 0.5 ** (step / 2))
-            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), found, want)
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), result, want)
         memory = objective.update(memory, ())
 
 
@@ -109,14 +109,14 @@ def test_what_the_decoder_weighs_more_halves(situation, monkeypatch):
 
     @jax.jit
     def losses(memory):
-        found, _ = objective.loss(params, memory, rng, DATA)
+        result, _ = objective.loss(params, memory, rng, DATA)
         key = jax.random.fold_in(rng, 0)
         _, log_p, _ = model.transforms[0].draw(params["00_Encoding"], key, DATA)
-        return found + model.elbo(params, rng, DATA), log_p
+        return result + model.elbo(params, rng, DATA), log_p
 
     for memory, weight in ((0.0, 2.0), (2.0, 1.0), (4.0, 0.5)):
-        found, log_p = losses(jnp.array(memory))
-        np.testing.assert_allclose(found, -weight * log_p, rtol=1e-3)
+        result, log_p = losses(jnp.array(memory))
+        np.testing.assert_allclose(result, -weight * log_p, rtol=1e-3)
 
 
 def test_what_has_no_decoder_is_refused(situation):

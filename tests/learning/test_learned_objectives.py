@@ -59,8 +59,8 @@ def every_pair(model, params, t):
 def expected(model, params, s, t):
     """The kernel's gradient of Σ E[`reinforced`] at one time, exactly; and without the score."""
     x, x_t, weight = every_pair(model, params, t)
-    found = _gradients(model, params, weight, x, x_t, jnp.full(len(x), s), jnp.full(len(x), t))
-    return np.array([kernels_part(gradient) for gradient in found])
+    result = _gradients(model, params, weight, x, x_t, jnp.full(len(x), s), jnp.full(len(x), t))
+    return np.array([kernels_part(gradient) for gradient in result])
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -146,9 +146,9 @@ def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
         x = data_of(model)
         exact = differences(lambda p: -enumeration.bound(model, p, x).sum(), params)
         terms = np.mean([expected(model, params, i / 2, (i + 1) / 2) for i in range(2)], axis=0)
-        found, naive = terms + prior_gradient(model, params, x)
+        result, naive = terms + prior_gradient(model, params, x)
         assert np.abs(exact).max() > 0.02
-        np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(result, exact, rtol=1e-5, atol=1e-7)
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
@@ -166,9 +166,9 @@ def test_the_expected_gradient_in_continuous_time(case):
             lambda p: objectives.negative_term(model.open(p), None, x, x_t, times, times, None)
         )
         exact = differences(lambda p: (every_pair(model, p, t)[2] * f(p)).sum(), params)
-        found, naive = expected(model, params, t, t)
+        result, naive = expected(model, params, t, t)
         assert np.abs(exact).max() > 0.02
-        np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(result, exact, rtol=1e-5, atol=1e-7)
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
@@ -191,12 +191,12 @@ def test_its_terms_are_those_of_the_bound(case, steps):
             i = bounds.steps_at(t, steps)
             s, t = (i - 1) / steps, i / steps
         x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
-        found = objectives.negative_term(process, rng_network, x, x_t, s, t, steps)
+        result = objectives.negative_term(process, rng_network, x, x_t, s, t, steps)
         prior = bounds.prior_kl(process.kernel, x)
-        return found + prior, -model.elbo(params, jax.random.key(0), x)
+        return result + prior, -model.elbo(params, jax.random.key(0), x)
 
-    found, exact = both(params)
-    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
+    result, exact = both(params)
+    np.testing.assert_allclose(result, exact, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("case", quick(CASES[:2], CASES[0]))
@@ -372,14 +372,14 @@ def test_loss_and_network_gradients_are_those_of_the_bound(denoiser):
 
         return jax.grad(loss, has_aux=True)(params)
 
-    (found, nats), (expected, exact), (first, _) = (
+    (result, nats), (expected, exact), (first, _) = (
         gradient(*each)
         for each in ((objective, memory), (plain, ()), (objective, objective.init()))
     )
     np.testing.assert_allclose(nats, exact, rtol=1e-4, atol=1e-4)
     for name, leaf in expected["network"].items():
-        np.testing.assert_allclose(found["network"][name], leaf, rtol=1e-3, atol=1e-6)
-    assert np.abs(kernels_part(found)).max() > 0.01
+        np.testing.assert_allclose(result["network"][name], leaf, rtol=1e-3, atol=1e-6)
+    assert np.abs(kernels_part(result)).max() > 0.01
     np.testing.assert_array_equal(kernels_part(first), 0)  # before anything is known
 
 
@@ -408,10 +408,10 @@ def test_the_schedule_finds_the_least_variance():
 
     assert square(params) > 1.5 * best
     state = (params, objective.init())
-    found, memory = jax.jit(lambda s: jax.lax.fori_loop(0, 400, step, s))(state)
-    assert square(found) < 1.02 * best
+    result, memory = jax.jit(lambda s: jax.lax.fori_loop(0, 400, step, s))(state)
+    assert square(result) < 1.02 * best
     heights = np.sqrt(size) / np.sqrt(size).sum()
-    np.testing.assert_allclose(model.kernel.heights(found["kernel"]), heights, atol=0.03)
+    np.testing.assert_allclose(model.kernel.heights(result["kernel"]), heights, atol=0.03)
     np.testing.assert_allclose(memory["square"] / memory["weight"], best, rtol=0.15)
 
 
@@ -440,8 +440,8 @@ def test_they_train_on_two_devices(name):
     model = models.Diffusion(part, zoo.HollowTable(len(part.prior)), steps=None)
     objective, begun = getattr(learned_objectives, name)(model), zoo.parameters(model)
     parts = loop.Parts(model, objective, optax.adam(1e-2))
-    found = loop.train(parts, zoo.Pairs(), numbers(batch_size=8, num_steps=3), params=begun)
-    for before, after in zip(jax.tree.leaves(begun), jax.tree.leaves(found), strict=True):
+    result = loop.train(parts, zoo.Pairs(), numbers(batch_size=8, num_steps=3), params=begun)
+    for before, after in zip(jax.tree.leaves(begun), jax.tree.leaves(result), strict=True):
         assert jnp.isfinite(after).all()
         assert (before != after).any()
 

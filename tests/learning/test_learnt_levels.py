@@ -46,11 +46,11 @@ def test_the_slope_at_a_level_has_its_gradient():
 
         np.testing.assert_allclose(slope(params), at_level(params), rtol=1e-12)
         flat, restore = jax.flatten_util.ravel_pytree(params)
-        found = jax.jit(jax.grad(lambda f: slope(restore(f))))(flat)
+        result = jax.jit(jax.grad(lambda f: slope(restore(f))))(flat)
         change = jax.jit(lambda f: at_level(restore(f)))
         h = 1e-5 * np.eye(len(flat))
         differences = [(change(flat + d) - change(flat - d)) / 2e-5 for d in h]
-        np.testing.assert_allclose(found, differences, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(result, differences, rtol=1e-4, atol=1e-7)
 
 
 def learning(ends=(-5.0, 7.0)):
@@ -87,9 +87,9 @@ def test_the_pace_comes_near_the_best():
         return (nats**2).mean(), (nats**2).reshape(100, -1).mean(axis=1)
 
     begun = (params, objective.init(), optimizer.init(params))
-    found, memory, _ = jax.jit(lambda c: jax.lax.fori_loop(0, 600, step, c))(begun)
+    result, memory, _ = jax.jit(lambda c: jax.lax.fori_loop(0, 600, step, c))(begun)
     before, by_level = jax.jit(square)(params)
-    after, _ = jax.jit(square)(found)
+    after, _ = jax.jit(square)(result)
     best = jnp.sqrt(by_level).mean() ** 2  # the pace was even, so shares of time are of γ
     assert before > 1.5 * best
     assert after < 1.1 * best

@@ -77,15 +77,15 @@ def test_memory_is_the_sequential_moving_average(model):
     objective = objectives.ImportanceSampledElbo(model)
     memory = warm(objective)
     counts, square = np.array([0, 1, 2, 5, 30]), np.array([0.0, 3.0, 2.0, 7.0, 1.0])
-    found = objective.update(
+    result = objective.update(
         memory, {"square": jnp.asarray(counts * square), "count": jnp.asarray(counts, jnp.float32)}
     )
     expected = np.array(memory["square"], np.float64)
     for i, n in enumerate(counts):
         for _ in range(n):
             expected[i] = 0.9 * expected[i] + 0.1 * square[i]
-    np.testing.assert_allclose(found["square"], expected, rtol=1e-5)
-    np.testing.assert_array_equal(found["count"], 11 + counts)
+    np.testing.assert_allclose(result["square"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(result["count"], 11 + counts)
 
 
 def test_steps_are_drawn_uniformly_until_all_were_seen_often(model):
@@ -192,10 +192,10 @@ def test_what_hybrid_reports_is_the_bound_of_the_same_draws(case, steps):
     params = zoo.parameters(objective.model)
     data = enumeration.sequences(objective.model.kernel.num_classes, zoo.LENGTH)
     rng, x = jax.random.key(0), jnp.tile(data, (8, 1))
-    found, evidence = jax.jit(objective.loss)(params, objective.init(), rng, x)
+    result, evidence = jax.jit(objective.loss)(params, objective.init(), rng, x)
     assert evidence == objective.update((), evidence) == ()
     exact = -jax.jit(objective.model.elbo)(params, rng, x)
-    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(result, exact, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.few(1)

@@ -44,14 +44,14 @@ def test_two_devices_make_the_step_of_one():
     assert jax.local_device_count() == 2
     state, history = run()
     w = np.array([1.0, -1.0])
-    for number, found in enumerate(history, start=1):
+    for number, result in enumerate(history, start=1):
         gradient = 2 * (w - X).mean(axis=0)
         w = w - 0.1 * gradient
-        np.testing.assert_allclose(found.params["w"], w, rtol=1e-6)
-        np.testing.assert_allclose(found.memory, [4 * number, X.sum() * number])
-        norm = found.tally["grad_norm"]
+        np.testing.assert_allclose(result.params["w"], w, rtol=1e-6)
+        np.testing.assert_allclose(result.memory, [4 * number, X.sum() * number])
+        norm = result.tally["grad_norm"]
         np.testing.assert_allclose(norm, np.linalg.norm(gradient), rtol=1e-5)
-        assert found.step == number
+        assert result.step == number
     for leaf in jax.tree.leaves(jax.device_get(state)):
         np.testing.assert_array_equal(leaf[0], leaf[1])
 
@@ -225,7 +225,7 @@ def test_what_starts_infinite_may_stay_so():
 def test_tokens_of_any_integer_type_train_the_model():
     model = zoo.diffusion("uniform-cosine", "hollow_table", 4)
     objective, optimizer = objectives.ImportanceSampledElbo(model), optax.sgd(0.1)
-    found = []
+    result = []
     for dtype in (np.uint8, np.int32):
         state = parallel.replicate(
             training_step.init_state(objective, optimizer, zoo.parameters(model))
@@ -233,9 +233,9 @@ def test_tokens_of_any_integer_type_train_the_model():
         x = parallel.own(zoo.Pairs().batch(0, 0, 8).astype(dtype))
         step = training_step.make_train_step(objective, optimizer, 0.9)
         state = jax.block_until_ready(step(state, jax.random.key(0), x))
-        found.append(jax.device_get(parallel.unreplicate(state)))
-    jax.tree.map(np.testing.assert_array_equal, *found)
-    assert found[0].memory["count"].sum() == 8
+        result.append(jax.device_get(parallel.unreplicate(state)))
+    jax.tree.map(np.testing.assert_array_equal, *result)
+    assert result[0].memory["count"].sum() == 8
 
 
 def test_the_tally_sums_the_steps_that_are_logged_together():
@@ -253,10 +253,10 @@ def test_the_tally_sums_the_steps_that_are_logged_together():
     objective.loss, objective.update = loss, update
     train_step = training_step.make_train_step(objective, optax.adam(0.1), 0.9, log_every=2)
     fresh = training_step.init_state(objective, optax.adam(0.1), {"logits": jnp.zeros(5)})
-    state, found = parallel.replicate(fresh), []
+    state, result = parallel.replicate(fresh), []
     for _ in range(5):
         state = jax.block_until_ready(train_step(state, jax.random.key(0), parallel.own(x)))
-        found.append(jax.device_get(parallel.unreplicate(state.tally)))
-    np.testing.assert_allclose(found[1]["loss_nats"], sum(single[:2]), rtol=1e-6)
-    assert [(t["taken"], t["skipped"]) for t in found] == [(1, 0), (2, 0), (0, 1), (0, 2), (0, 1)]
-    assert found[3]["loss_nats"] == found[3]["grad_norm"] == 0
+        result.append(jax.device_get(parallel.unreplicate(state.tally)))
+    np.testing.assert_allclose(result[1]["loss_nats"], sum(single[:2]), rtol=1e-6)
+    assert [(t["taken"], t["skipped"]) for t in result] == [(1, 0), (2, 0), (0, 1), (0, 2), (0, 1)]
+    assert result[3]["loss_nats"] == result[3]["grad_norm"] == 0

@@ -169,8 +169,8 @@ def made_of(network):
 def test_events_of_several_axes_go_row_by_row():
     model, params = made("table")
     x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
-    found = compiled(model.elbo)(params, None, x.reshape(-1, 2, 1))
-    np.testing.assert_allclose(np.exp(found), law("table"), rtol=1e-5)
+    result = compiled(model.elbo)(params, None, x.reshape(-1, 2, 1))
+    np.testing.assert_allclose(np.exp(result), law("table"), rtol=1e-5)
     assert model.sample(params, jax.random.key(0), (5, 1, 2)).shape == (5, 1, 2)
     with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\)"):
         model.elbo(params, None, x + 1)
@@ -189,13 +189,13 @@ def test_a_memory_goes_on_from_row_to_row(monkeypatch):
     model, params = small_xl()
     bound, elbo = model.bounds[1], compiled(model.elbo)
     x = np.asarray(jax.random.randint(jax.random.key(3), (6, 4), 0, K))
-    found = likelihood.nats_of_rows(bound, model, params, jax.random.key(0), x, K)
-    assert found.sum() == pytest.approx(float(elbo(params, None, x.reshape(1, -1))[0]), rel=1e-5)
+    result = likelihood.nats_of_rows(bound, model, params, jax.random.key(0), x, K)
+    assert result.sum() == pytest.approx(float(elbo(params, None, x.reshape(1, -1))[0]), rel=1e-5)
     alone = np.asarray(elbo(params, None, x))
-    assert found[0] == pytest.approx(alone[0], rel=1e-4)
-    assert abs(found - alone)[1:].max() > 1e-3
+    assert result[0] == pytest.approx(alone[0], rel=1e-4)
+    assert abs(result - alone)[1:].max() > 1e-3
     two = compiled(functools.partial(models.LongMemory(streams=2), model))(params, None, x[:5])
-    np.testing.assert_allclose(two[:3], found[:3], rtol=1e-4)
+    np.testing.assert_allclose(two[:3], result[:3], rtol=1e-4)
     assert float(two[3]) == pytest.approx(alone[3], rel=1e-4)
     assert two.shape == (5,)
 
@@ -244,8 +244,8 @@ def test_learns_the_potts_model():
         (params, optimizer.init(params)), rows
     )
     x = enumeration.sequences(K, 9)
-    found = np.asarray(jax.jit(model.elbo)(params, None, x), np.float64)
+    result = np.asarray(jax.jit(model.elbo)(params, None, x), np.float64)
     law = data.log_prob(x)
-    assert np.exp(found).sum() == pytest.approx(1, abs=1e-4)
+    assert np.exp(result).sum() == pytest.approx(1, abs=1e-4)
     assert -(np.exp(law) * law).sum() == pytest.approx(7.8909, abs=1e-4)
-    assert 0 <= (np.exp(law) * (law - found)).sum() < 0.03
+    assert 0 <= (np.exp(law) * (law - result)).sum() < 0.03

@@ -16,8 +16,8 @@ class Coin:
 
 def test_draws_are_independent_and_averaged_as_probabilities():
     def weights(k):
-        found = bounds.ImportanceWeighted(k)(Coin(), 2.0, jax.random.key(0), jnp.zeros((500, 3)))
-        return np.exp(np.asarray(found, np.float64))
+        result = bounds.ImportanceWeighted(k)(Coin(), 2.0, jax.random.key(0), jnp.zeros((500, 3)))
+        return np.exp(np.asarray(result, np.float64))
 
     two = weights(2).round(5)
     np.testing.assert_allclose([(two == p).mean() for p in (0, 1, 2)], [0.25, 0.5, 0.25], atol=0.1)

@@ -22,14 +22,14 @@ EVERY = enumeration.sequences(3, 3)
 
 @pytest.fixture(scope="module")
 def model():
-    found = models.Diffusion(KERNEL, zoo.Table(4), steps=None)
-    return found, zoo.parameters(found, length=3)
+    result = models.Diffusion(KERNEL, zoo.Table(4), steps=None)
+    return result, zoo.parameters(result, length=3)
 
 
 def lengths(model, option, seed=0):
     """The code length of every sequence, all of them in the same order where that is random."""
-    found, params = model
-    one = jax.jit(jax.vmap(lambda x: option(found, params, jax.random.key(seed), x[None])[0]))
+    result, params = model
+    one = jax.jit(jax.vmap(lambda x: option(result, params, jax.random.key(seed), x[None])[0]))
     with jax.enable_x64(True):
         return np.asarray(one(jnp.asarray(EVERY)), np.float64)
 
@@ -42,8 +42,8 @@ def test_probabilities_in_one_order_sum_to_one(model, by, seed):
 
 
 def test_it_is_the_product_of_conditionals_from_left_to_right(model):
-    found, params = model
-    process = found.open(params)
+    result, params = model
+    process = result.open(params)
     total = np.zeros(len(EVERY))
     for i in range(3):
         x_t = jnp.asarray(np.where(np.arange(3) < i, EVERY, 3))
@@ -55,9 +55,9 @@ def test_it_is_the_product_of_conditionals_from_left_to_right(model):
 
 def test_a_network_is_told_the_time_of_all_that_is_masked(model):
     """Of the first two tokens given the last but one: the last, not wanted, stays masked."""
-    found = model[0]
-    params = zoo.parameters(found, length=4)
-    predict, x = jax.jit(found.open(params).predict), jnp.array([[0, 1, 2, 0]])
+    result = model[0]
+    params = zoo.parameters(result, length=4)
+    predict, x = jax.jit(result.open(params).predict), jnp.array([[0, 1, 2, 0]])
     known, wanted = (
         jnp.array([[False, False, True, False]]),
         jnp.array([[True, True, False, False]]),
@@ -66,7 +66,7 @@ def test_a_network_is_told_the_time_of_all_that_is_masked(model):
     for place, seen in enumerate(([3, 3, 2, 3], [0, 3, 2, 3])):
         t = (3 - place) / 4  # the share that is masked, of which the last is one
         exact += np.log(predict(jnp.array([seen]), jnp.array([t]))[0, place, x[0, place]])
-    one = jax.jit(functools.partial(CodeLength(order="left").one, found))
+    one = jax.jit(functools.partial(CodeLength(order="left").one, result))
     np.testing.assert_allclose(one(params, jax.random.key(0), x, known, wanted), exact, rtol=1e-4)
 
 
@@ -79,8 +79,8 @@ def test_of_the_exact_guess_every_order_gives_the_law_of_the_data():
         open = staticmethod(lambda params: certificates.exact(KERNEL, data))
 
     for by in unmasking.BY:
-        found = lengths((Exact(), {}), CodeLength(order=by))
-        np.testing.assert_allclose(np.exp(found), data.ravel(), rtol=1e-3)
+        result = lengths((Exact(), {}), CodeLength(order=by))
+        np.testing.assert_allclose(np.exp(result), data.ravel(), rtol=1e-3)
 
 
 @pytest.mark.slow
@@ -89,16 +89,16 @@ def test_random_orders_from_the_bound_to_the_likelihood(model):
 
     For a network that does not look at the time, which the masks tell.
     """
-    found, params = model
+    result, params = model
     params = {"network": {**params["network"], "b": jnp.zeros_like(params["network"]["b"])}}
     x = jnp.tile(jnp.asarray(EVERY[[5, 20]]), (4000, 1))
     code = jax.jit(CodeLength(), static_argnums=0)
-    one = np.asarray(code(found, params, jax.random.key(0), x)).reshape(-1, 2)
-    elbo = np.asarray(jax.jit(found.elbo)(params, jax.random.key(1), x)).reshape(-1, 2)
+    one = np.asarray(code(result, params, jax.random.key(0), x)).reshape(-1, 2)
+    elbo = np.asarray(jax.jit(result.elbo)(params, jax.random.key(1), x)).reshape(-1, 2)
     error = np.hypot(one.std(axis=0), elbo.std(axis=0)) / 4000**0.5
     assert (abs(one.mean(axis=0) - elbo.mean(axis=0)) < 5 * error).all()
     several = jax.jit(CodeLength(orders=64), static_argnums=0)(
-        found, params, jax.random.key(2), x[:2]
+        result, params, jax.random.key(2), x[:2]
     )
     exact = special.logsumexp(one, axis=0) - np.log(4000)
     assert (np.asarray(several) > one.mean(axis=0)).all()
@@ -116,9 +116,9 @@ def test_what_a_model_takes_for_impossible_costs_what_it_says(gap, by):
         def __call__(self, x_t, t, *, train=False):
             return jnp.broadcast_to(jnp.array([gap, 0.0, -gap, 0.0]), (*x_t.shape, 4))
 
-    found = models.Diffusion(KERNEL, Sure(), steps=None)
+    result = models.Diffusion(KERNEL, Sure(), steps=None)
     x = jnp.array([[0, 1, 2], [0, 0, 0]])
-    nats = jax.jit(CodeLength(order=by), static_argnums=0)(found, {}, jax.random.key(0), x)
+    nats = jax.jit(CodeLength(order=by), static_argnums=0)(result, {}, jax.random.key(0), x)
     np.testing.assert_allclose(nats, [-3 * gap, 0.0], rtol=1e-6, atol=1e-6)
 
 

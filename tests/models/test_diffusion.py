@@ -365,8 +365,8 @@ def test_every_parameter_moves_within_three_steps(name):
     model = zoo.diffusion(name, "hollow", 4)
     parts = loop.Parts(model, objectives.NegativeElbo(model), optax.adam(1e-2))
     begun = zoo.parameters(model)
-    found = loop.train(parts, zoo.Pairs(), numbers(batch_size=8, num_steps=3), params=begun)
-    assert {"kernel", "network"} == found.keys()
+    result = loop.train(parts, zoo.Pairs(), numbers(batch_size=8, num_steps=3), params=begun)
+    assert {"kernel", "network"} == result.keys()
     for path, before in jax.tree.leaves_with_path(begun):
-        after = functools.reduce(lambda tree, key: tree[key.key], path, found)
+        after = functools.reduce(lambda tree, key: tree[key.key], path, result)
         assert (before != after).any(), jax.tree_util.keystr(path)

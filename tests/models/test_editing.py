@@ -107,9 +107,9 @@ def test_pieces_of_a_text_have_noise_of_their_own():
     model = zoo.diffusion("uniform-cosine", "table", STEPS)
     params = zoo.parameters(model)
     text = np.tile([0, 1], 40)
-    found = correction.edited_text(Edit(0.7), model, params, text, 2, seed=3)
-    assert len({tuple(piece) for piece in found.reshape(-1, 2).tolist()}) > 2
+    result = correction.edited_text(Edit(0.7), model, params, text, 2, seed=3)
+    assert len({tuple(piece) for piece in result.reshape(-1, 2).tolist()}) > 2
     again = correction.edited_text(Edit(0.7), model, params, text, 2, seed=3)
-    np.testing.assert_array_equal(found, again)
+    np.testing.assert_array_equal(result, again)
     other = correction.edited_text(Edit(0.7), model, params, text, 2, seed=4)
-    assert (found != other).any()
+    assert (result != other).any()

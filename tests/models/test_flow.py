@@ -77,10 +77,10 @@ def measure(lift, base, layers, num_classes):
 def test_sums_to_one_over_all_codes(case):
     """With as many classes as codes, so that nothing is lost; dequantised, the rest is outside."""
     lift, base, layers = case
-    found = measure(lift, base, layers, base ** BASES[base])
-    total = np.exp(found.log_weight).sum(axis=1)
-    outside = (found.samples == integers.UNUSED).any(axis=1).mean()
-    error = (outside * (1 - outside) / len(found.samples)) ** 0.5
+    result = measure(lift, base, layers, base ** BASES[base])
+    total = np.exp(result.log_weight).sum(axis=1)
+    outside = (result.samples == integers.UNUSED).any(axis=1).mean()
+    error = (outside * (1 - outside) / len(result.samples)) ** 0.5
     if lift not in ("uniform", "variational"):
         assert outside == 0
     assert_mean(total, 1 - outside, 0.02, slack=5 * error)
@@ -88,26 +88,26 @@ def test_sums_to_one_over_all_codes(case):
 
 @pytest.mark.few(slow=12)
 def test_samples_follow_the_weights_and_never_leave_the_classes(case):
-    found = measure(*case, K)
-    p = np.exp(found.log_weight).mean(axis=0)
-    unused = (found.samples == integers.UNUSED).any(axis=1)
-    assert found.samples.min() >= integers.UNUSED
-    assert found.samples.max() < K
-    drawn = np.where(unused, K**zoo.LENGTH, enumeration.number(found.samples, K))
+    result = measure(*case, K)
+    p = np.exp(result.log_weight).mean(axis=0)
+    unused = (result.samples == integers.UNUSED).any(axis=1)
+    assert result.samples.min() >= integers.UNUSED
+    assert result.samples.max() < K
+    drawn = np.where(unused, K**zoo.LENGTH, enumeration.number(result.samples, K))
     law = np.append(p, max(0.0, 1 - p.sum()) if unused.any() else 0.0)
     enumeration.assert_drawn_from(drawn[:4000], law)
 
 
 def test_the_mean_elbo_is_a_bound(case):
     """Of the frequencies among samples, which know nothing of the lift's law."""
-    found = measure(*case, K)
-    elbo, error = found.log_weight.mean(axis=0), found.log_weight.std(axis=0) / DRAWS**0.5
-    whole = found.samples[(found.samples != integers.UNUSED).all(axis=1)]
+    result = measure(*case, K)
+    elbo, error = result.log_weight.mean(axis=0), result.log_weight.std(axis=0) / DRAWS**0.5
+    whole = result.samples[(result.samples != integers.UNUSED).all(axis=1)]
     counts = np.bincount(enumeration.number(whole, K), minlength=K**zoo.LENGTH)
     often = counts >= 100
     assert often.sum() >= K
     slack = 5 * np.hypot(error, counts.clip(1) ** -0.5)
-    assert (elbo <= np.log(counts.clip(1) / len(found.samples)) + slack)[often].all()
+    assert (elbo <= np.log(counts.clip(1) / len(result.samples)) + slack)[often].all()
 
 
 KEPT = [case for case in CASES if case[0] not in zoo.DECODED]
@@ -153,8 +153,8 @@ def test_on_its_own_base_every_single_draw_is_log_p(lift):
     model = models.Flow((TIGHT[lift],), base)
     x = jnp.tile(jnp.asarray(enumeration.sequences(K, zoo.LENGTH)), (500, 1))
     want = jax.nn.log_softmax(jnp.array(PHI))[x].sum(axis=1)
-    found = jax.jit(model.elbo)({}, jax.random.key(1), x)
-    np.testing.assert_allclose(found, want, atol=1e-5)
+    result = jax.jit(model.elbo)({}, jax.random.key(1), x)
+    np.testing.assert_allclose(result, want, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -78,8 +78,8 @@ def flow(name):
     return model, params | {"base": {"theta": jnp.stack(base, axis=-1)}}
 
 
-def close(found, want, atol=5e-5):
-    np.testing.assert_allclose(found, want, atol=atol, rtol=1e-5)
+def close(result, want, atol=5e-5):
+    np.testing.assert_allclose(result, want, atol=atol, rtol=1e-5)
 
 
 @pytest.mark.slow

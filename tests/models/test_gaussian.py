@@ -144,8 +144,8 @@ ANSWERS = {  # ends of γ, T -> nats, by quadrature of others; the entropy is 1.
 def test_known_answers_of_one_variable(case):
     *ends, steps = case
     with jax.enable_x64(True):
-        found = float(jax.jit(quadrature, static_argnums=0)(single(LINE, ends, steps)))
-    assert abs(found - ANSWERS[case]) < 1e-3
+        result = float(jax.jit(quadrature, static_argnums=0)(single(LINE, ends, steps)))
+    assert abs(result - ANSWERS[case]) < 1e-3
 
 
 @pytest.mark.slow
@@ -204,10 +204,10 @@ def test_continuous_time_is_the_limit_of_many_steps():
     t = jnp.linspace(0.05, 0.95, len(x))
     limit = gaussian.bounds.rate(process, rng, x, t)
     for variance in ("small", "large"):
-        found = 4000 * gaussian.bounds.term(
+        result = 4000 * gaussian.bounds.term(
             dataclasses.replace(process, variance=variance), rng, x, t - 1 / 4000, t
         )
-        np.testing.assert_allclose(found, limit, rtol=0.01, atol=0.01)
+        np.testing.assert_allclose(result, limit, rtol=0.01, atol=0.01)
 
 
 NETWORKS = {

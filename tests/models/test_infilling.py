@@ -65,9 +65,9 @@ def test_remasking_holds_what_is_known_and_leaves_no_mask():
     drawn = np.asarray(infill(jax.random.key(0)))
     assert (drawn[:, 1] == 2).all()
     assert (drawn < 3).all()
-    found = np.bincount(enumeration.number(drawn[:, ::2], 3), minlength=9) / DRAWS
+    result = np.bincount(enumeration.number(drawn[:, ::2], 3), minlength=9) / DRAWS
     law = DATA[:, 2, :] / DATA[:, 2, :].sum()
-    assert certificates.distance(found, law.ravel()) < 0.03
+    assert certificates.distance(result, law.ravel()) < 0.03
 
 
 @pytest.mark.slow

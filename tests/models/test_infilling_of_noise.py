@@ -133,8 +133,8 @@ def half(request):
 
 def measured(half, verb, draws):
     rows, known = (jnp.tile(a, (draws, 1)) for a in (half.x, half.known))
-    found = jax.jit(functools.partial(verb, half.params))(jax.random.key(0), rows, known=known)
-    return np.asarray(found, np.float64).reshape(draws, -1)
+    result = jax.jit(functools.partial(verb, half.params))(jax.random.key(0), rows, known=known)
+    return np.asarray(result, np.float64).reshape(draws, -1)
 
 
 @pytest.mark.few(slow=2)
@@ -182,14 +182,14 @@ def test_the_cross_entropy_is_of_what_is_unknown():
     everything = jnp.ones(x.shape, bool)
     np.testing.assert_array_equal(loss(everything), 0)
     second = everything.at[:, 0].set(False)
-    found = loss(second)
+    result = loss(second)
     times, predict = np.linspace(0, 1, 2001)[:-1] + 1 / 4000, model.open(params).predict
     exact = []
     for row in enumeration.sequences(K, 2):  # the own token is not seen: only the second counts
         rows = jnp.tile(row, (len(times), 1))
         p_0 = predict(rows, jnp.asarray(times, jnp.float32), known=second[: len(times)])
         exact.append(-np.log(np.asarray(p_0)[:, 0, row[0]]).mean())
-    np.testing.assert_allclose(found.mean(axis=0), exact, rtol=0.01)
+    np.testing.assert_allclose(result.mean(axis=0), exact, rtol=0.01)
 
 
 @pytest.mark.slow

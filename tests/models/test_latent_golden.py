@@ -25,11 +25,11 @@ def test_nlsq_is_theirs_and_its_inverse_is_exact():
     """Their closed-form root is off by rounding, ours is not."""
     with jax.enable_x64(True):
         theta, z = (jnp.asarray(ARRAYS[f"nlsq/{n}"], "float64") for n in ("params", "y"))
-        found, log_slope = textflow.NLSQ.forward(z, theta)
-        np.testing.assert_allclose(found, ARRAYS["nlsq/x"], rtol=1e-12, atol=1e-12)
+        result, log_slope = textflow.NLSQ.forward(z, theta)
+        np.testing.assert_allclose(result, ARRAYS["nlsq/x"], rtol=1e-12, atol=1e-12)
         log_det = -log_slope.sum(axis=1)  # theirs is of the way back
         np.testing.assert_allclose(log_det, ARRAYS["nlsq/logdet"], rtol=1e-9)
-        np.testing.assert_allclose(textflow.NLSQ.inverse(found, theta), z, rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(textflow.NLSQ.inverse(result, theta), z, rtol=1e-13, atol=1e-13)
         np.testing.assert_allclose(ARRAYS["nlsq/y_back"], z, atol=1e-6)
 
 
@@ -38,8 +38,8 @@ def test_their_affine_map_is_the_inverse_of_ours():
     with jax.enable_x64(True):
         theta = jnp.asarray(ARRAYS["affine/params"], "float64") * jnp.array([1.0, 0.5])
         z = jnp.asarray(ARRAYS["nlsq/y"], "float64")
-        found = scalars.Affine().inverse(z, theta)
-        np.testing.assert_allclose(found, ARRAYS["affine/x"], rtol=1e-12)
+        result = scalars.Affine().inverse(z, theta)
+        np.testing.assert_allclose(result, ARRAYS["affine/x"], rtol=1e-12)
         np.testing.assert_allclose(theta[..., 1].sum(axis=1), ARRAYS["affine/logdet"], rtol=1e-12)
 
 
@@ -49,8 +49,8 @@ def moved(name):
     context = ARRAYS[f"{name}/cond"].shape[1]
     with jax.enable_x64(True):
         weights = textflow.Weights(f"{name}/w/", "float64")
-        found = textflow.layer(name[:-1], weights, "", name.endswith("1"), context)
-        parts, values = zip(*found, strict=True)
+        result = textflow.layer(name[:-1], weights, "", name.endswith("1"), context)
+        parts, values = zip(*result, strict=True)
         chain, rng = Chain(parts), jax.random.key(0)
         named = zip(chain.named(), values, strict=True)
         params = {place: value for (place, _), value in named}
@@ -72,10 +72,10 @@ LAYERS = quick(["scf0", "scf1", "af0", "af1"], "scf1", "af1")
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_in_a_step_are_theirs(name):
-    found = moved(name)
+    result = moved(name)
     for key in ("x", "log_p"):
-        np.testing.assert_allclose(found[key], ARRAYS[f"{name}/{key}"], rtol=1e-9)
-    np.testing.assert_allclose(found["back"], ARRAYS[f"{name}/y"], rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(result[key], ARRAYS[f"{name}/{key}"], rtol=1e-9)
+    np.testing.assert_allclose(result["back"], ARRAYS[f"{name}/y"], rtol=1e-10, atol=1e-13)
     np.testing.assert_allclose(ARRAYS[f"{name}/y_back"], ARRAYS[f"{name}/y"], atol=1e-5)
 
 
@@ -86,20 +86,20 @@ def test_the_gradient_is_the_true_one_where_theirs_is_detached(name):
     That is the gradient of log N(x) by the identity. It reaches the encoder, so their IAF/SCF and
     AF/SCF were trained without it. Their masked layers are right.
     """
-    found, true, shipped = (
+    result, true, shipped = (
         np.asarray(a)
         for a in (
             moved(name)["grad"],
             *(ARRAYS[f"{name}/grad_y_{k}"] for k in ("true", "as_shipped")),
         )
     )
-    np.testing.assert_allclose(found, true, rtol=1e-5, atol=1e-5)  # true: finite differences
+    np.testing.assert_allclose(result, true, rtol=1e-5, atol=1e-5)  # true: finite differences
     passes = np.zeros(4, bool)
     if name.startswith("scf"):
         passes = ARRAYS[f"{name}/order"] <= 2
-        assert abs(shipped - found)[:, passes].max() > 1
+        assert abs(shipped - result)[:, passes].max() > 1
     missing = np.where(passes, -np.asarray(moved(name)["x"]), 0.0)
-    np.testing.assert_allclose(shipped + missing, found, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(shipped + missing, result, rtol=1e-9, atol=1e-10)
 
 
 @functools.cache
@@ -141,15 +141,15 @@ CASES = [f"{name} {precision}" for name in ("afaf", "afscf", "iafscf") for preci
 def test_bounds_and_their_parts_are_theirs(case):
     name, precision = case.split()
     tolerance, rows = PRECISIONS[precision], measured(name, precision)
-    for b, found in enumerate(rows):
+    for b, result in enumerate(rows):
         live = ARRAYS[f"{name}/lengths"][b]
-        assert found["z"].dtype == precision
+        assert result["z"].dtype == precision
         z = np.moveaxis(ARRAYS[f"{name}/z"][:live, b], 1, 0)
-        np.testing.assert_allclose(found["z"], z, **tolerance)
+        np.testing.assert_allclose(result["z"], z, **tolerance)
         for key in ("recon", "log_q_z", "log_p_z", "kl"):  # theirs are of each position
             expected = ARRAYS[f"{name}/{key}"][:live, b].sum(axis=0)
-            np.testing.assert_allclose(found[key], expected, **tolerance)
-    elbo = np.stack([found["elbo"] for found in rows])
+            np.testing.assert_allclose(result[key], expected, **tolerance)
+    elbo = np.stack([result["elbo"] for result in rows])
     np.testing.assert_allclose(elbo, ARRAYS[f"{name}/elbo"], **tolerance)
     iwbo = np.logaddexp.reduce(elbo, axis=1) - np.log(elbo.shape[1])
     np.testing.assert_allclose(iwbo, ARRAYS[f"{name}/iwbo"], **tolerance)
@@ -158,5 +158,5 @@ def test_bounds_and_their_parts_are_theirs(case):
 def test_places_are_theirs():
     """Theirs repeat the last place past the end."""
     for b, length in enumerate(ARRAYS["afaf/lengths"]):
-        found = latent.ends(jnp.arange(length), length, textflow.LONGEST)
-        np.testing.assert_array_equal(found, ARRAYS["afaf/pos_cond"][:length, b])
+        result = latent.ends(jnp.arange(length), length, textflow.LONGEST)
+        np.testing.assert_array_equal(result, ARRAYS["afaf/pos_cond"][:length, b])

@@ -122,6 +122,6 @@ def test_it_learns(name):
     optimizer = optax.chain(optax.clip_by_global_norm(10.0), optax.adam(2e-3))
     parts = Parts(model, objectives.NegativeElbo(model), optimizer)
     params = loop.train(parts, held, numbers(batch_size=32, num_steps=400), Quiet())
-    found, _ = run_report.bits(model, params, held, split="test")
+    result, _ = run_report.bits(model, params, held, split="test")
     most, least = np.log2(K), entropy(held.facts.event_shape[-1])
-    assert least - 5 * found.error < found.bits < most - share * (most - least)
+    assert least - 5 * result.error < result.bits < most - share * (most - least)

@@ -23,8 +23,8 @@ def test_a_hollow_network_needs_few_arrays_of_all_classes():
 
     def arrays(function):
         how = {"xla_backend_optimization_level": 3}  # as users compile: the tests fuse nothing
-        found = jax.jit(function).lower(params, rng, x).compile(how).memory_analysis()
-        return found.temp_size_in_bytes / (4 * B * L * K)
+        result = jax.jit(function).lower(params, rng, x).compile(how).memory_analysis()
+        return result.temp_size_in_bytes / (4 * B * L * K)
 
     assert arrays(gradient) < 4  # 15 with a one-hot for every tap of the towers
     assert arrays(model.elbo) < 7  # 19

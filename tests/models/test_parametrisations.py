@@ -42,14 +42,14 @@ class Denoising(Perfect):
 def model(kernel, network, own):
     """A diffusion with a perfect network, and its parameters: none."""
     process = certificates.exact(kernel, DATA)
-    found = models.Diffusion(kernel, network(process, own), steps=None)
-    return found, found.init(jax.random.key(0), jnp.zeros((1, DATA.ndim), jnp.int32))
+    result = models.Diffusion(kernel, network(process, own), steps=None)
+    return result, result.init(jax.random.key(0), jnp.zeros((1, DATA.ndim), jnp.int32))
 
 
 def distance(kernel, network, own, steps):
     """How far samples are from the data."""
-    found, params = model(kernel, network, own)
-    law = certificates.law(samplers.Ancestral(steps=steps), found.open(params), DATA.ndim, None)
+    result, params = model(kernel, network, own)
+    law = certificates.law(samplers.Ancestral(steps=steps), result.open(params), DATA.ndim, None)
     return certificates.distance(law, DATA)
 
 
@@ -61,8 +61,8 @@ def test_both_give_the_same_bound_and_the_same_samples(name):
     x = jnp.tile(enumeration.sequences(3, 2), (4, 1))
     both = [each.elbo(params, jax.random.key(1), x) for each in (left, own)]
     np.testing.assert_allclose(*both, rtol=1e-3, atol=1e-4)
-    found = [distance(kernel, n, n is Denoising, 8) for n in (Perfect, Denoising)]
-    np.testing.assert_allclose(*found, atol=1e-5)
+    result = [distance(kernel, n, n is Denoising, 8) for n in (Perfect, Denoising)]
+    np.testing.assert_allclose(*result, atol=1e-5)
 
 
 def test_what_is_denoised_taken_for_a_guess_never_converges():

@@ -64,13 +64,13 @@ def discrete(name):
 
 def losses(model):
     """All that is taken of a model: name -> nats (B,) of (params, rng, x)."""
-    found = {"drawn": functools.partial(DrawnSteps(draws=2), model)}
+    result = {"drawn": functools.partial(DrawnSteps(draws=2), model)}
     if model.steps is not None:
-        found["all_steps"] = functools.partial(AllSteps(), model)
-        found["log_weight"] = model.log_weight
+        result["all_steps"] = functools.partial(AllSteps(), model)
+        result["log_weight"] = model.log_weight
     for bound in model.bounds:
         if bound.name == "code_length":  # in as many calls as it takes: without a gradient
-            found["code_length"] = lambda params, *more, bound=bound: bound(
+            result["code_length"] = lambda params, *more, bound=bound: bound(
                 model, jax.lax.stop_gradient(params), *more
             )
     trained = [objectives.NegativeElbo, objectives.CrossEntropy, objectives.HybridElbo]
@@ -86,8 +86,8 @@ def losses(model):
         def loss(params, rng, x, objective=objective):
             return objective.loss(params, objective.init(), rng, x)[0]
 
-        found[make.__name__] = loss
-    return found
+        result[make.__name__] = loss
+    return result
 
 
 CASES = [(name, Sure, discrete(name)) for name in KINDS]
@@ -109,14 +109,14 @@ def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser,
 
     def total(params, gap, rng):
         params = params | {"network": params["network"] | {"gap": gap}}
-        found = {name: f(params, rng, x) for name, f in losses(model).items()}
-        return sum(nats.mean() for nats in found.values()), found
+        result = {name: f(params, rng, x) for name, f in losses(model).items()}
+        return sum(nats.mean() for nats in result.values()), result
 
     slopes = jax.vmap(jax.grad(total, (0, 1), has_aux=True), (None, 0, None))
     slopes = jax.jit(slopes, compiler_options=zoo.HASTE)
     for seed in range(2):
-        gradient, found = slopes(params, GAPS, jax.random.key(seed))
-        broken = [name for name in found if not np.isfinite(found[name]).all()]
+        gradient, result = slopes(params, GAPS, jax.random.key(seed))
+        broken = [name for name in result if not np.isfinite(result[name]).all()]
         assert not broken
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 

@@ -90,18 +90,18 @@ def _context_first(channels, descending, context):
 def layer(kind, weights, name, descending, context):
     """One layer in a step, as transforms of (B, ..., context + C), and their parameters."""
     if kind == "scf":
-        found = weights.scf(name, descending, context)
-        width, outputs = len(found["wide_0"]["bias"]), 5 * (LATENTS - LATENTS // 2)
+        result = weights.scf(name, descending, context)
+        width, outputs = len(result["wide_0"]["bias"]), 5 * (LATENTS - LATENTS // 2)
         net = networks.MLP(outputs, width, activation="relu")
         one = coupling.Coupling(net, NLSQ, context)
     else:
-        found = weights.made(name, descending, context)
-        net = networks.ChannelMADE(5, len(found["hidden_0"]["bias"]), context=context)
+        result = weights.made(name, descending, context)
+        net = networks.ChannelMADE(5, len(result["hidden_0"]["bias"]), context=context)
         one = masked.Masked(net, NLSQ, context)
     if not descending:
-        return [(one, found)]
+        return [(one, result)]
     turn = conditional.Beside(context, elementwise.Reverse(axis=-1))
-    return [(turn, {}), (one, found), (turn, {})]
+    return [(turn, {}), (one, result), (turn, {})]
 
 
 def latent_flow(name, dtype, noise):
@@ -119,8 +119,8 @@ def latent_flow(name, dtype, noise):
         "generative_model.prior.flow.flow.0.",
     )
     order = (1, 0) if name.startswith("iaf") else (0, 1)  # of the layers in a step
-    found = [layer(kind, weights, f"{start}outp_net.flow.{i}.", i, FEATURES) for i in order]
-    parts, values = zip(*found[0], *found[1], strict=True)
+    result = [layer(kind, weights, f"{start}outp_net.flow.{i}.", i, FEATURES) for i in order]
+    parts, values = zip(*result[0], *result[1], strict=True)
     prior = recurrent.Recurrent(
         networks.LatentLSTM(FEATURES, LONGEST, layers=2),
         FEATURES,

@@ -32,11 +32,11 @@ def test_values_and_gradients_are_those_of_the_plain_twin(shape, monkeypatch):
         value, pull = jax.vjp(f, x, kernel)
         return value, pull(d_y)
 
-    found, wanted = (
+    result, wanted = (
         jax.jit(both, static_argnums=0)(f)
         for f in (convolution.convolve_by_parts, convolution.plain_convolve)
     )
-    for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+    for got, want in zip(jax.tree.leaves(result), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(got, want, atol=5e-5)
 
 

@@ -25,9 +25,9 @@ def test_depthwise_is_its_plain_twin(offsets):
         value, pull = jax.vjp(lambda h, taps: f(h, taps, offsets), h, taps)
         return value, pull(d_out)
 
-    found, wanted = (
+    result, wanted = (
         jax.jit(both, static_argnums=0)(f)
         for f in (depthwise.depthwise, depthwise.plain_depthwise)
     )
-    for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+    for got, want in zip(jax.tree.leaves(result), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(got, want, atol=1e-5)

@@ -14,8 +14,8 @@ def test_rotary_turns_pairs_by_their_place():
     pairs = np.asarray(x[..., :4] + 1j * x[..., 4:])
     angles = (2 + np.arange(5))[:, None] * 10_000.0 ** (-np.arange(4) / 4)
     turned = pairs * np.exp(1j * angles)[:, None]
-    found = embeddings.rotary(x, 2)
-    np.testing.assert_allclose(found[..., :4] + 1j * found[..., 4:], turned, atol=1e-5)
+    result = embeddings.rotary(x, 2)
+    np.testing.assert_allclose(result[..., :4] + 1j * result[..., 4:], turned, atol=1e-5)
 
 
 def test_inner_products_of_rotated_vectors_depend_on_their_distance_alone():
@@ -50,5 +50,5 @@ def test_features_of_the_signal_to_noise_ratio():
     ratio = -2 * np.log(np.tan(np.pi / 2 * t.clip(0.0117, 0.9883)))
     angles = ratio[:, None] * np.pi / 16 * np.arange(1, 4)
     wanted = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
-    found = embeddings.log_snr_features(jnp.asarray(t), 6)
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    result = embeddings.log_snr_features(jnp.asarray(t), 6)
+    np.testing.assert_allclose(result, wanted, atol=1e-4)

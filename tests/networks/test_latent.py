@@ -21,17 +21,17 @@ def moved(network, x, outputs):
 @pytest.mark.slow
 def test_a_channel_of_made_sees_the_channels_before_it_and_the_context(context):
     x = jax.random.normal(jax.random.key(1), (1, context + 4))
-    found = moved(networks.ChannelMADE(2, 16, context=context), x, 8)
+    result = moved(networks.ChannelMADE(2, 16, context=context), x, 8)
     sees = np.tril(np.ones((4, 4)), -1)
     wanted = np.concatenate([np.ones((4, context)), sees], axis=1)
-    np.testing.assert_array_equal(found, wanted.repeat(2, axis=0))
+    np.testing.assert_array_equal(result, wanted.repeat(2, axis=0))
 
 
 @pytest.mark.slow
 def test_features_of_a_step_see_the_steps_before_it():
     x = jax.random.normal(jax.random.key(1), (1, 4, 2))
-    found = moved(networks.LatentLSTM(3, 4, layers=2), x, 12).reshape(4, 3, 4, 2)
-    np.testing.assert_array_equal(found.any(axis=(1, 3)), np.tril(np.ones((4, 4)), -1))
+    result = moved(networks.LatentLSTM(3, 4, layers=2), x, 12).reshape(4, 3, 4, 2)
+    np.testing.assert_array_equal(result.any(axis=(1, 3)), np.tril(np.ones((4, 4)), -1))
 
 
 @pytest.mark.slow
@@ -42,13 +42,13 @@ def test_steps_in_turn_are_the_whole_sequence():
     )
     params = network.init(jax.random.key(0), v)
     carry, features = network.apply(params, 2, 4, method="start")
-    found = [features]
+    result = [features]
     advance = jax.jit(lambda *args: network.apply(params, *args, 4, method="advance"))
     for p in range(1, 4):
         carry, features = advance(carry, v[:, p - 1], p)
-        found.append(features)
+        result.append(features)
     whole = jax.jit(network.apply)(params, v)
-    np.testing.assert_allclose(jnp.stack(found, axis=1), whole, atol=1e-6)
+    np.testing.assert_allclose(jnp.stack(result, axis=1), whole, atol=1e-6)
 
 
 def test_more_steps_than_places_are_refused():

@@ -117,7 +117,7 @@ def traced(name, **changes):
 
 
 @functools.cache
-def found(name, **changes):
+def result(name, **changes):
     """The gradient and the outputs themselves."""
     return traced(name, **changes).lower().compile()(parameters(name))
 
@@ -152,8 +152,8 @@ def distance(a, b):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPILED)
 def test_bfloat16_is_near_float32_and_not_the_same(name):
-    grads, out = found(name)
-    rounded_grads, rounded = found(name, dtype="bfloat16")
+    grads, out = result(name)
+    rounded_grads, rounded = result(name, dtype="bfloat16")
     assert rounded.dtype == jnp.float32
     assert 3e-4 < distance(out, rounded) < 0.03
     for path, grad in jax.tree.leaves_with_path(grads):
@@ -192,7 +192,7 @@ def test_parameters_are_float32_and_other_dtypes_are_refused(name):
 @pytest.mark.parametrize("name", deep(COMPILED))
 def test_recomputed_blocks_give_the_same(name):
     """The masks of dropout included."""
-    plain, again = found(name), found(name, remat=True)
+    plain, again = result(name), result(name, remat=True)
     assert jax.tree.structure(plain) == jax.tree.structure(again)
     for one, other in zip(*map(jax.tree.leaves, (plain, again)), strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5 * np.abs(one).max())
@@ -292,4 +292,4 @@ def test_step_by_step_it_gives_the_same(name, carried, near):
     carry, theta = second_position()
     assert {z.dtype for z in jax.tree.leaves(carry)} == {jnp.dtype(carried)}
     assert theta.dtype == jnp.float32
-    assert distance(found(name, dtype="bfloat16")[1][:, 1, 2], theta) < near
+    assert distance(result(name, dtype="bfloat16")[1][:, 1, 2], theta) < near

@@ -41,9 +41,9 @@ class Group:
         return GOLDEN[f"{self.name}/{key}"]
 
     def linear(self, name):
-        found = {"kernel": self[f"w/{name}.weight"].T}
+        result = {"kernel": self[f"w/{name}.weight"].T}
         bias = GOLDEN.get(f"{self.name}/w/{name}.bias")
-        return found if bias is None else found | {"bias": bias}
+        return result if bias is None else result | {"bias": bias}
 
     def norm(self, name):
         return {"scale": self[f"w/{name}.weight"], "bias": self[f"w/{name}.bias"]}
@@ -135,7 +135,7 @@ def test_no_gradient_passes_through_the_memory():
     params = zoo.drawn(network, x)["params"]
 
     @functools.partial(jax.jit, compiler_options=zoo.HASTE)
-    def found(begin):
+    def result(begin):
         def kept(begin):
             variables = {"params": {**params, "begin": begin}}
             memory = network.apply(variables, 2, 0, method="blank")
@@ -144,7 +144,7 @@ def test_no_gradient_passes_through_the_memory():
         inputs, pull = jax.vjp(kept, begin)
         return pull(jnp.ones_like(inputs))[0], kept(begin + 1) - inputs
 
-    slope, moved = found(params["begin"])
+    slope, moved = result(params["begin"])
     np.testing.assert_array_equal(slope, 0)
     assert (abs(moved).max(axis=(1, 2, 3)) > 1e-6).all()  # of both blocks
 

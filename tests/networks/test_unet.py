@@ -85,8 +85,8 @@ def test_logits_and_every_stage_are_those_of_the_reference():
     logits, state = apply({"params": reference_params()}, x, TIMES)
     assert logits.dtype == jnp.float32
     stages = {
-        name: found["__call__"][0]
-        for name, found in state["intermediates"].items()
+        name: result["__call__"][0]
+        for name, result in state["intermediates"].items()
         if name != "__call__"
     }
     pairs = {

@@ -123,8 +123,10 @@ def first_cell(monkeypatch):
         return asked
 
     answer = 0
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda n: n != "amd_jax" and found(n) or None)
+    result = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda n: n != "amd_jax" and result(n) or None
+    )
     monkeypatch.setattr(subprocess, "run", pip)
     return run
 

@@ -14,9 +14,9 @@ def rng():
 
 def test_one_hot(rng):
     x = rng.integers(4, size=(2, 3))
-    found = categorical.one_hot(jnp.asarray(x), 4)
-    assert found.dtype == jnp.float32
-    np.testing.assert_array_equal(found, np.eye(4)[x])
+    result = categorical.one_hot(jnp.asarray(x), 4)
+    assert result.dtype == jnp.float32
+    np.testing.assert_array_equal(result, np.eye(4)[x])
     assert categorical.one_hot(jnp.asarray(x), 4, dtype=bool).dtype == bool
 
 
@@ -31,9 +31,9 @@ def test_log_is_floored_with_finite_gradients():
 def test_normalize(rng):
     p = rng.random((2, 3, 4)).astype(np.float32)
     p[0, 0] = 0
-    found = np.asarray(categorical.normalize(jnp.asarray(p)))
-    assert (found[0, 0] == 0).all()
-    np.testing.assert_allclose(found[1], p[1] / p[1].sum(-1, keepdims=True), rtol=1e-6)
+    result = np.asarray(categorical.normalize(jnp.asarray(p)))
+    assert (result[0, 0] == 0).all()
+    np.testing.assert_allclose(result[1], p[1] / p[1].sum(-1, keepdims=True), rtol=1e-6)
 
 
 def test_kl(rng):
@@ -94,8 +94,8 @@ def test_check_tokens_names_value_and_place(token, place):
 
 def test_under_jit_rows_with_a_token_outside_have_no_probability():
     x = jnp.array([[0, 3], [3, 0], [-1, 0], [0, 4], [9, 9]])
-    found = jax.jit(categorical.inside, static_argnums=1)(x, 4)
-    np.testing.assert_array_equal(found, [0, 0, np.nan, np.nan, np.nan])
+    result = jax.jit(categorical.inside, static_argnums=1)(x, 4)
+    np.testing.assert_array_equal(result, [0, 0, np.nan, np.nan, np.nan])
 
 
 def test_check_tokens_passes_what_is_inside():

@@ -23,8 +23,8 @@ def test_digits_are_those_of_the_reference(case):
 
 
 def test_number_of_binary_digits_is_that_of_the_reference():
-    found = [integers.num_digits(int(k), 2) for k in GOLDEN["classes2dims_in"]]
-    assert found == GOLDEN["classes2dims_out"].tolist()
+    result = [integers.num_digits(int(k), 2) for k in GOLDEN["classes2dims_in"]]
+    assert result == GOLDEN["classes2dims_out"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ RNG = np.random.default_rng(0)
 
 def numbers(size, high):
     """Some integers, and the same as one-hots."""
-    found = RNG.integers(high, size=size)
-    return found, np.eye(high, dtype=np.float32)[found]
+    result = RNG.integers(high, size=size)
+    return result, np.eye(high, dtype=np.float32)[result]
 
 
 def of_probabilities(x, scale, loc):
@@ -35,8 +35,8 @@ def test_gradients_are_those_of_the_arithmetic_of_probabilities():
         )
 
     exact = slopes(of_probabilities)
-    found = slopes(lambda *a: modular.affine(SCALES, *a))
-    for one, other in zip(found, exact, strict=True):
+    result = slopes(lambda *a: modular.affine(SCALES, *a))
+    for one, other in zip(result, exact, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
@@ -50,9 +50,9 @@ def test_what_is_hardened_has_the_gradient_of_a_softmax_at_its_temperature(tempe
         _, other = jax.vjp(lambda a: jax.nn.softmax(a / temperature), logits)
         return hard, pull(weight)[0], other(weight)[0]
 
-    hard, found, exact = both(logits)
+    hard, result, exact = both(logits)
     np.testing.assert_allclose(hard, np.eye(K)[logits.argmax(axis=-1)], atol=1e-6)
-    np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(result, exact, rtol=1e-5, atol=1e-7)
 
 
 def test_a_map_and_its_inverse_by_its_numbers():

@@ -61,8 +61,8 @@ def test_log_slope_is_that_of_the_map(scalar):
         _, slope = jax.jvp(lambda x: scalar.forward(x, theta)[0], (x,), (jnp.ones_like(x),))
         return scalar.forward(x, theta)[1], jnp.log(slope)
 
-    found, expected = slopes(x, theta)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    result, expected = slopes(x, theta)
+    np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
 @pytest.mark.few(1)
@@ -167,8 +167,8 @@ def test_mixture_where_it_is_hard(case):
     t, log_s = theta[:, 0], theta[:, 1]
     logit = np.abs(expected_y) * np.exp(-log_s) + np.abs(t)
     rounding = 5e-6 * (1 + logit) * np.exp(log_s - expected_log_slope)
-    found = jax.jit(MIXTURE.inverse)(y, theta)
-    assert (np.abs(found - x) <= rounding + 1e-6 * np.abs(x)).all()
+    result = jax.jit(MIXTURE.inverse)(y, theta)
+    assert (np.abs(result - x) <= rounding + 1e-6 * np.abs(x)).all()
 
     for gradient in (*sensitivity(MIXTURE, x, theta), *sensitivity_of_inverse(MIXTURE, y, theta)):
         assert np.isfinite(gradient).all()
@@ -178,10 +178,10 @@ def test_mixture_gradients_are_those_of_float64():
     rng = np.random.default_rng(1)
     theta = mixture_theta(rng, 200, log_pi=15.0)
     x = rng.uniform(-50, 50, len(theta)).astype(np.float32)
-    found = sensitivity(MIXTURE, x, theta)
+    result = sensitivity(MIXTURE, x, theta)
     with jax.enable_x64(True):
         expected = sensitivity(MIXTURE, x.astype(np.float64), theta.astype(np.float64))
-    for a, b in zip(found, expected, strict=True):
+    for a, b in zip(result, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
@@ -203,11 +203,11 @@ def test_mixture_inverts_exactly_where_its_components_coincide():
         [one[:, :2], weights, *np.repeat(one[:, 3:, None], 8, axis=2).swapaxes(0, 1)], 1
     )
     y = jnp.linspace(-30.0, 30.0, 100)
-    found = jax.jit(MIXTURE.inverse)(y, eight)
+    result = jax.jit(MIXTURE.inverse)(y, eight)
     expected = jax.jit(scalars.LogisticMixture(1).inverse)(y, one)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
     c = y * np.exp(-one[:, 1]) - one[:, 0]
-    np.testing.assert_allclose(found, one[:, 3] + c * np.exp(one[:, 4]), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(result, one[:, 3] + c * np.exp(one[:, 4]), rtol=1e-5, atol=1e-5)
 
 
 def test_mixture_inverse_stays_between_the_components_quantiles():

@@ -108,12 +108,12 @@ def test_a_film_of_maps_has_their_colours(tmp_path):
     path.write_text(written.page(run, written.MAPS, film=film))
     with browser.visit() as visit:
         page = visit.open(path)
-        found = page.evaluate(
+        result = page.evaluate(
             "(() => { const c = document.querySelector('canvas'); return [c.width, c.height, "
             "...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]; })()"
         )
-        assert found[:2] == [5, 1]
-        colours = [tuple(found[i : i + 4]) for i in range(2, 22, 4)]
+        assert result[:2] == [5, 1]
+        colours = [tuple(result[i : i + 4]) for i in range(2, 22, 4)]
         magenta, grey = (255, 0, 255, 255), (128, 128, 128, 255)
         red = (*written.MAPS.palette[1], 255)
         assert colours == [red, magenta, (0, 0, 0, 0), grey, (0, 0, 0, 255)]

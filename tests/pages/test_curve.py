@@ -18,8 +18,8 @@ def test_values_that_are_no_numbers_are_left_out():
     bad = [None, "7", True, float("nan"), [1], 10**400]
     lines = [{"step": i, name: value} for i, value in enumerate(bad)]
     assert curve.series(lines) == []
-    (found,) = curve.series([*lines, {"step": 9, name: 1.5, f"{name}_error": None}])
-    assert found.points == [Point(9, 1.5, 0.0)]
+    (result,) = curve.series([*lines, {"step": 9, name: 1.5, f"{name}_error": None}])
+    assert result.points == [Point(9, 1.5, 0.0)]
 
 
 def test_count_models_are_levels_of_their_unit():

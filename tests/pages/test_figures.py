@@ -45,13 +45,13 @@ def test_a_figure_may_hold_anything():
 
 
 def test_the_best_figure_is_of_test_rows_and_late():
-    found = [
+    result = [
         {"what": "bits", "value": 1.0, "split": "test", "step": 10},
         {"what": "bits", "value": 2.0, "split": "test", "step": 20},
         {"what": "bits", "value": 3.0, "split": "validation", "step": 30},
         {"what": "restored", "value": 0.9, "split": "test", "step": 40},
     ]
-    assert figures.best(found) == found[1]
+    assert figures.best(result) == result[1]
 
 
 @pytest.mark.parametrize(

@@ -51,17 +51,17 @@ def test_a_film_is_not_larger_than_a_page_can_hold():
 def test_a_map_is_a_picture_with_words():
     x = np.array([[0, 0, 1, 1, 1, 2]] * 4)
     x[0, 0] = -1
-    (found,) = shows.samples(x[None], written.MAPS).pictures
-    assert found.words == "Sample 1: category 1 50 %, category 0 29 %, category 2 17 %"
-    picture = Image.open(io.BytesIO(base64.b64decode(found.source.partition(",")[2])))
+    (result,) = shows.samples(x[None], written.MAPS).pictures
+    assert result.words == "Sample 1: category 1 50 %, category 0 29 %, category 2 17 %"
+    picture = Image.open(io.BytesIO(base64.b64decode(result.source.partition(",")[2])))
     assert picture.size == (6, 4)
     assert picture.getpixel((2, 1)) == written.MAPS.palette[1]
     assert picture.getpixel((0, 0)) == (255, 0, 255)
 
 
 def test_samples_of_points_are_one_picture():
-    found = shows.samples(np.array([[0, 1], [2, 2], [-1, 0]]), PlaneFacts(3, (2,)))
-    assert [picture.words for picture in found.pictures] == [
+    result = shows.samples(np.array([[0, 1], [2, 2], [-1, 0]]), PlaneFacts(3, (2,)))
+    assert [picture.words for picture in result.pictures] == [
         "3 samples in a grid of 3 by 3 cells, the darker the more"
     ]
 
@@ -69,12 +69,12 @@ def test_samples_of_points_are_one_picture():
 def test_a_correction_says_what_became_of_it():
     facts = TextFacts(3, (5,), alphabet="abc")
     before, after, truth = map(np.array, ([0, 1, 1, 0, 2], [0, 0, 1, 1, 2], [0, 0, 0, 0, 2]))
-    found = shows.correction(before, after, truth, facts)
-    assert found.before == [Piece("a", ""), Piece("bb", "wrong"), Piece("ac", "")]
-    assert found.after == [
+    result = shows.correction(before, after, truth, facts)
+    assert result.before == [Piece("a", ""), Piece("bb", "wrong"), Piece("ac", "")]
+    assert result.after == [
         *(Piece("a", ""), Piece("a", "changed"), Piece("bb", "wrong"), Piece("c", ""))
     ]
-    assert found.told == (
+    assert result.told == (
         "2 of 5 chars were replaced at random; 1 of them were restored, and 1 that were right "
         "were changed."
     )
@@ -83,11 +83,11 @@ def test_a_correction_says_what_became_of_it():
 
 def test_a_filling_shows_the_gap():
     facts, hidden = TextFacts(3, (5,), alphabet="abc"), np.array([0, 1, 1, 0, 0], bool)
-    found = shows.filling(np.array([0, 1, 1, 0, 2]), hidden, np.array([0, 1, 2, 0, 2]), facts)
-    assert found.before == [Piece("a", ""), Piece(2 * NOISE_SIGN, "changed"), Piece("ac", "")]
-    assert found.after == [Piece("a", ""), Piece("bc", "changed"), Piece("ac", "")]
-    assert found.told.startswith("2 of 5 chars were hidden")
-    assert found.told.endswith("1 became what they were.")
+    result = shows.filling(np.array([0, 1, 1, 0, 2]), hidden, np.array([0, 1, 2, 0, 2]), facts)
+    assert result.before == [Piece("a", ""), Piece(2 * NOISE_SIGN, "changed"), Piece("ac", "")]
+    assert result.after == [Piece("a", ""), Piece("bc", "changed"), Piece("ac", "")]
+    assert result.told.startswith("2 of 5 chars were hidden")
+    assert result.told.endswith("1 became what they were.")
     x, gap = np.zeros((4, 6), int), np.zeros((4, 6), bool)
     gap[1, 2] = True
     given, *others = shows.filling(x, gap, x + gap, written.MAPS).pictures
@@ -99,12 +99,12 @@ def test_a_corrected_map_shows_where_it_changed():
     before = np.zeros((4, 6), int)
     after = before.copy()
     after[1, 2] = 1
-    found = shows.correction(before, after, before, written.MAPS)
-    assert [picture.title for picture in found.pictures] == [
+    result = shows.correction(before, after, before, written.MAPS)
+    assert [picture.title for picture in result.pictures] == [
         *("Given", "Corrected", "Original", "What was changed, dark")
     ]
-    content = base64.b64decode(found.pictures[-1].source.partition(",")[2])
+    content = base64.b64decode(result.pictures[-1].source.partition(",")[2])
     pixels = np.asarray(Image.open(io.BytesIO(content)))
     assert (pixels[1, 2] == shows.CHANGED).all()
     assert (pixels == shows.SAME).all(axis=-1).sum() == 23
-    assert "1 pixels" in found.pictures[-1].words
+    assert "1 pixels" in result.pictures[-1].words

@@ -111,8 +111,8 @@ def test_odd_texts_are_shown_and_never_markup(tmp_path):
 
 def test_only_the_style_and_the_script_are_taken_for_markup():
     folder = resources.files("amd_jax.pages")
-    found = [file.read_text() for file in folder.iterdir() if file.name.endswith(".j2")]
-    unescaped = re.findall(r"\{\{[^}]*\bsafe\b[^}]*\}\}", "".join(found))
+    result = [file.read_text() for file in folder.iterdir() if file.name.endswith(".j2")]
+    unescaped = re.findall(r"\{\{[^}]*\bsafe\b[^}]*\}\}", "".join(result))
     assert sorted(unescaped) == ["{{ script | safe }}", "{{ style | safe }}"]
 
 
@@ -149,12 +149,12 @@ def test_several_runs_stand_side_by_side(tmp_path):
     labels = [svg["aria-label"] for svg in seen.all("svg") if "aria-label" in svg]
     assert sum("bits per char" in label for label in labels) == 2  # wide and narrow
     assert sum("bits per pixel" in label for label in labels) == 2
-    found = [run_record.read(place) for place in places]
-    assert comparison.differences(found).rows == [
+    result = [run_record.read(place) for place in places]
+    assert comparison.differences(result).rows == [
         ("network.width", ["8", "16", "8"]),
         ("experiment file", ["this", "this", "another"]),
     ]
-    bits = dict(comparison.measured(found).rows)
+    bits = dict(comparison.measured(result).rows)
     assert bits["bits per char (elbo); test, 4 rows; 8 steps"] == [*["2.345 ± 0.012"] * 2, "–"]
 
 
@@ -181,43 +181,43 @@ def measured(place, shift, *, rows=20, digests=None, split="test"):
 
 def test_runs_are_compared_row_by_row(tmp_path):
     """With an error of the difference, which is far below that of either."""
-    found, bits = zip(*(measured(tmp_path / f"{s}", s) for s in (0.0, 0.2, 0.5)), strict=True)
-    rows = dict(comparison.measured(found).rows)
+    result, bits = zip(*(measured(tmp_path / f"{s}", s) for s in (0.0, 0.2, 0.5)), strict=True)
+    rows = dict(comparison.measured(result).rows)
     cells = rows["bits per char (elbo); test, 20 rows; minus 0.0, by pairs of rows"]
     above = [means.signed(*other.minus(bits[0]).mean()) for other in bits[1:]]
     assert cells == ["–", *above]
     assert above[0].startswith("+0.20")
     assert bits[1].minus(bits[0]).mean()[1] < bits[1].mean()[1] / 10
-    overview = dict(comparison.overview(found).rows)
+    overview = dict(comparison.overview(result).rows)
     assert overview["bits minus 0.0, by pairs of rows"] == cells
     assert sum("by pairs of rows" in name for name in rows) == 2  # bits and shares, nothing else
-    assert f"<td>{cells[1]}</td>" in comparison.page(found)
+    assert f"<td>{cells[1]}</td>" in comparison.page(result)
 
 
 @pytest.mark.parametrize(
     "other", [{"rows": 19}, {"digests": {"train": "11"}}, {"split": "validation"}]
 )
 def test_figures_of_other_rows_or_data_are_not_compared(tmp_path, other):
-    found = [measured(tmp_path / "a", 0.0)[0], measured(tmp_path / "b", 0.2, **other)[0]]
-    for table in (comparison.overview(found), comparison.measured(found)):
+    result = [measured(tmp_path / "a", 0.0)[0], measured(tmp_path / "b", 0.2, **other)[0]]
+    for table in (comparison.overview(result), comparison.measured(result)):
         assert not any("by pairs" in name for name, _ in table.rows)
 
 
 def test_a_run_whose_rows_are_damaged_is_shown_without_its_differences(tmp_path):
-    found = [measured(tmp_path / name, shift)[0] for name, shift in (("a", 0.0), ("b", 0.2))]
+    result = [measured(tmp_path / name, shift)[0] for name, shift in (("a", 0.0), ("b", 0.2))]
     (tmp_path / "b" / "per_row.npz").write_bytes(b"junk")
-    found[1] = run_record.read(tmp_path / "b")
-    (line,) = found[1].problems
+    result[1] = run_record.read(tmp_path / "b")
+    (line,) = result[1].problems
     assert line.startswith(f"{tmp_path / 'b' / 'per_row.npz'} is damaged: File is not a zip file.")
-    page = comparison.page(found)
+    page = comparison.page(result)
     assert "per_row.npz is damaged" in page
     assert "by pairs" not in page
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path):
     places = [written.folder(tmp_path / folder / "run") for folder in "ab"]
-    found = comparison.named([run_record.read(place) for place in places])
-    assert found == [str(place) for place in places]
+    result = comparison.named([run_record.read(place) for place in places])
+    assert result == [str(place) for place in places]
 
 
 def test_count_models_are_drawn_where_data_are_the_same(tmp_path):

@@ -19,11 +19,11 @@ def places(path):
 
 def test_larger_values_stand_higher_and_later_steps_further_right():
     sheet = plot.drawn([line([3.0, 2.0, 1.0])])
-    found = places(sheet.curves[0].path)
-    assert found == sorted(found)
-    assert [y for _, y in found] == sorted(y for _, y in found)  # downwards is more
-    assert found[-1][0] == sheet.right
-    assert all(sheet.top <= y <= sheet.bottom for _, y in found)
+    result = places(sheet.curves[0].path)
+    assert result == sorted(result)
+    assert [y for _, y in result] == sorted(y for _, y in result)  # downwards is more
+    assert result[-1][0] == sheet.right
+    assert all(sheet.top <= y <= sheet.bottom for _, y in result)
 
 
 def test_a_value_stands_where_the_ticks_say():
@@ -85,15 +85,15 @@ def test_many_points_are_thinned_and_the_last_is_kept():
     [(0, 300, 3, [0, 100, 200, 300]), (1.9, 3.1, 5, [2, 2.5, 3]), (0, 0.004, 4, [0, 0.001])],
 )
 def test_ticks_are_round_numbers(low, high, number, expected):
-    found = plot.ticks(low, high, number)
-    assert found[: len(expected)] == expected
-    assert low <= found[0]
-    assert found[-1] <= high
+    result = plot.ticks(low, high, number)
+    assert result[: len(expected)] == expected
+    assert low <= result[0]
+    assert result[-1] <= high
 
 
 def test_steps_are_written_short():
-    found = [plot.short(value) for value in (0, 500, 9000, 20_000, 1_500_000)]
-    assert found == ["0", "500", "9000", "20k", "1.5M"]
+    result = [plot.short(value) for value in (0, 500, 9000, 20_000, 1_500_000)]
+    assert result == ["0", "500", "9000", "20k", "1.5M"]
 
 
 def test_labels_are_moved_apart_and_up():

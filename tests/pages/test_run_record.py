@@ -10,19 +10,19 @@ from tests.pages import written
 
 
 def test_a_run_is_read_without_executing_its_file(tmp_path):
-    found = run_record.read(written.folder(tmp_path / "a"))
-    assert (found.name, found.sentence) == ("quickstart", "A sentence of the experiment.")
-    assert (found.step, found.total, found.unit, found.seconds) == (60, 60, "char", 30.0)
-    assert len(found.metrics) == 12
-    assert found.problems == []
+    result = run_record.read(written.folder(tmp_path / "a"))
+    assert (result.name, result.sentence) == ("quickstart", "A sentence of the experiment.")
+    assert (result.step, result.total, result.unit, result.seconds) == (60, 60, "char", 30.0)
+    assert len(result.metrics) == 12
+    assert result.problems == []
 
 
 def test_of_metrics_that_are_cut_off_the_whole_lines_are_used(tmp_path):
     path = written.folder(tmp_path) / "metrics.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
-    found = run_record.read(tmp_path)
-    assert len(found.metrics) == 11
-    (line,) = found.problems
+    result = run_record.read(tmp_path)
+    assert len(result.metrics) == 11
+    (line,) = result.problems
     assert line == f"1 line is left out of {path}: damaged, or cut off in the middle."
     path.write_bytes(path.read_bytes() + b"\n\xff\n[1]\n")
     (line,) = run_record.read(tmp_path).problems
@@ -33,9 +33,9 @@ def test_of_metrics_that_are_cut_off_the_whole_lines_are_used(tmp_path):
 def test_a_run_without_metrics_says_so(tmp_path, content):
     path = written.folder(tmp_path) / "metrics.jsonl"
     path.unlink() if content is None else path.write_bytes(content)
-    found = run_record.read(tmp_path)
-    assert found.metrics == []
-    assert found.problems == [
+    result = run_record.read(tmp_path)
+    assert result.metrics == []
+    assert result.problems == [
         f"There is no learning curve: {path} is missing, or has no whole line."
     ]
 
@@ -72,8 +72,8 @@ def test_a_damaged_config_is_named(tmp_path):
 
 @pytest.mark.parametrize("source", ["", "def", "x = 1", "\x00", "(" * 10_000])
 def test_a_file_without_a_sentence_has_none(tmp_path, source):
-    found = run_record.read(written.folder(tmp_path, source=source))
-    assert found.sentence == ""
+    result = run_record.read(written.folder(tmp_path, source=source))
+    assert result.sentence == ""
 
 
 def test_a_run_without_a_file_is_called_as_its_folder(tmp_path):

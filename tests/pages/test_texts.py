@@ -27,8 +27,8 @@ def test_a_long_text_is_cut_and_says_so():
 
 
 def test_neighbours_with_one_mark_are_one_piece():
-    found = texts.marked(list("abcde"), ["", "", "wrong", "wrong", "changed"])
-    assert found == [Piece("ab", ""), Piece("cd", "wrong"), Piece("e", "changed")]
+    result = texts.marked(list("abcde"), ["", "", "wrong", "wrong", "changed"])
+    assert result == [Piece("ab", ""), Piece("cd", "wrong"), Piece("e", "changed")]
 
 
 def test_a_character_of_several_tokens_has_the_mark_of_any():

@@ -20,13 +20,13 @@ COMMAND = ["/home/me/experiments/run.py", "--config=experiments/quickstart.py"]
 
 def lines(number=6, unit="char"):
     """Metrics as a training writes them."""
-    found = []
+    result = []
     for step in range(10, 10 * number + 1, 10):
         bits = 2 + 20 / step
-        found.append({"step": step, f"loss_bits_per_{unit}": bits, "elapsed_seconds": step / 2})
+        result.append({"step": step, f"loss_bits_per_{unit}": bits, "elapsed_seconds": step / 2})
         name = f"validation_elbo_bits_per_{unit}"
-        found.append({"step": step, name: bits + 0.2, f"{name}_error": 0.05})
-    return found
+        result.append({"step": step, name: bits + 0.2, f"{name}_error": 0.05})
+    return result
 
 
 def figures(unit="char"):

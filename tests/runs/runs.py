@@ -43,8 +43,8 @@ def saved(run, workdir):
         return training_step.init_state(run.parts.objective, run.parts.optimizer, params)
 
     template = jax.eval_shape(init, jax.random.key(0), x)
-    with Checkpoints(workdir, identity(workdir)) as found:
-        return found.restore(template)
+    with Checkpoints(workdir, identity(workdir)) as result:
+        return result.restore(template)
 
 
 def identity(workdir):

@@ -210,9 +210,9 @@ def test_a_run_is_read_from_a_bucket(run):
         isdir=lambda original, path: original(here(path)),
         listdir=lambda original, path: original(here(path)),
     ):
-        found, params = load_run("gs://bucket/run")
+        result, params = load_run("gs://bucket/run")
     assert_same(params, last)
-    assert found.model.sample(params, jax.random.key(0), (3, 2)).shape == (3, 2)
+    assert result.model.sample(params, jax.random.key(0), (3, 2)).shape == (3, 2)
 
 
 @pytest.mark.slow

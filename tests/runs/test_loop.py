@@ -69,8 +69,8 @@ def test_a_signal_saves_and_the_run_continues(tmp_path, monkeypatch, unbroken, n
         train(tmp_path)
     assert signal.getsignal(number) is before
     monkeypatch.delenv("DEADLY_STEP")
-    with Checkpoints(tmp_path, identity(tmp_path)) as found:
-        assert found.latest() == 7
+    with Checkpoints(tmp_path, identity(tmp_path)) as result:
+        assert result.latest() == 7
     assert_same(tmp_path, train(tmp_path), unbroken)
 
 
@@ -101,14 +101,14 @@ def test_an_exception_leaves_a_run_that_continues(tmp_path, unbroken):
 
 @pytest.mark.slow
 def test_evaluation_gets_the_averaged_parameters(tmp_path):
-    found = []
+    result = []
 
     def evaluate(params):
-        found.append(jax.device_get(params))
+        result.append(jax.device_get(params))
         return {"score_bits": 1.5}
 
     params = train(tmp_path, evaluate, evaluate_every=6)
-    jax.tree.map(np.testing.assert_array_equal, found[-1], jax.device_get(params))
+    jax.tree.map(np.testing.assert_array_equal, result[-1], jax.device_get(params))
     lines = metrics(tmp_path)
     assert [line["step"] for line in lines if "score_bits" in line] == [6, 12]
 

@@ -66,8 +66,8 @@ def test_one_device_with_parts_makes_the_run_of_eight(tmp_path):
 
 def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
     deadly = {"DEADLY_STEP": "6", "DEADLY_SIGNAL": "SIGTERM"}
-    found = ends(pair(tmp_path, environments=({}, deadly)))
-    assert all("saved. The same command continues" in error for _, error in found), found
+    result = ends(pair(tmp_path, environments=({}, deadly)))
+    assert all("saved. The same command continues" in error for _, error in result), result
     assert len(losses(tmp_path / "0")) == 8  # step 7 was under way, and is told at step 8
     assert [status for status, _ in ends(pair(tmp_path))] == [0, 0]
     process.train(tmp_path / "alone", NUMBERS, devices=4)

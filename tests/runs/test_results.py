@@ -108,8 +108,8 @@ def test_damaged_rows_are_one_line_and_are_written_anew(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{path} is damaged: ")
     assert len(results.read(tmp_path)) == 1
-    found, damage = per_row.look(tmp_path)
-    assert found == {}
+    result, damage = per_row.look(tmp_path)
+    assert result == {}
     assert re.search(reason, damage)
     add(tmp_path)
     assert list(results.read_rows(tmp_path)) == [results.key(BITS)]

@@ -19,7 +19,7 @@ def test_elapsed_time_is_that_of_all_sittings_and_the_loss_is_in_bits(tmp_path):
         keeper.begun(5, 10)
         numbers = {"loss_nats": 16 * np.log(2), "elapsed_seconds": 7.0, "steps_per_second": 1.0}
         keeper.log(6, numbers)
-    found = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in found] == [2, 4, 6]
-    assert found[-1]["elapsed_seconds"] == pytest.approx(107)
-    assert found[-1]["loss_bits_per_char"] == pytest.approx(2)
+    result = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in result] == [2, 4, 6]
+    assert result[-1]["elapsed_seconds"] == pytest.approx(107)
+    assert result[-1]["loss_bits_per_char"] == pytest.approx(2)

@@ -68,14 +68,14 @@ def test_density_is_that_of_the_draws():
     def moved(e, context):
         full = jnp.concatenate([context, e.reshape(*SHAPE[1:], K)], axis=-1)
         full, _ = q.chain.forward(params, rng, full[None])
-        found = full[0, ..., CONTEXT:].reshape(-1)
-        return found, found
+        result = full[0, ..., CONTEXT:].reshape(-1)
+        return result, result
 
     slopes = jax.jit(jax.jacrev(moved, has_aux=True))
     for row in range(2):
         e, context = state[row, ..., CONTEXT:].reshape(-1), state[row, ..., :CONTEXT]
-        jacobian, found = slopes(e, context)
-        np.testing.assert_allclose(found, u[row].reshape(-1), atol=1e-5)
+        jacobian, result = slopes(e, context)
+        np.testing.assert_allclose(result, u[row].reshape(-1), atol=1e-5)
         _, log_slope = np.linalg.slogdet(np.asarray(jacobian, np.float64))
         np.testing.assert_allclose(log_q[row], log_e[row] - log_slope, atol=1e-4)
 

@@ -138,8 +138,8 @@ def test_settling_takes_as_many_rounds_as_there_are_places():
         before = jnp.pad(x.argmax(axis=-1), ((0, 0), (1, 0)))[:, :-1]
         return jax.nn.one_hot(before + 1, 7)
 
-    found = discrete.settled(step, jax.nn.one_hot(jnp.zeros((2, 6), int), 7))
-    np.testing.assert_array_equal(found.argmax(axis=-1), [[1, 2, 3, 4, 5, 6]] * 2)
+    result = discrete.settled(step, jax.nn.one_hot(jnp.zeros((2, 6), int), 7))
+    np.testing.assert_array_equal(result.argmax(axis=-1), [[1, 2, 3, 4, 5, 6]] * 2)
 
 
 def answer(data, least=1e-7):
@@ -205,14 +205,14 @@ def test_ring_of_gaussians_and_the_temperature_at_which_it_sticks():
     is saturated at the start.
     """
     x, p = answer(toy.ring())
-    found = {
+    result = {
         temperature: min(
             trained(located(91, table(91), temperature), x, p, 300, 0.1, seed) for seed in range(3)
         )
         for temperature in (1.0, 0.1)
     }
-    assert found[1.0] < 6.72
-    assert found[0.1] > 7.05
+    assert result[1.0] < 6.72
+    assert result[0.1] > 7.05
 
 
 @pytest.mark.slow
@@ -220,10 +220,10 @@ def test_potts_model():
     """The entropy is 7.8909 nats, such a layer at best at 8.2928."""
     network = networks.MADE(3, hidden=(128,), out_bias=False)
     falling = optax.cosine_decay_schedule(0.01, 500)
-    found = trained(
+    result = trained(
         located(3, network), *answer(toy.potts(), least=0), steps=500, rate=falling, batch=1024
     )
-    assert 8.29 < found < 8.31
+    assert 8.29 < result < 8.31
 
 
 class Wave(nn.Module):
@@ -244,5 +244,5 @@ def test_one_rounded_coupling_undoes_a_rounded_wave():
     base = laws.Learned(laws.DiscretizedLogistic(unit=3.0))
     model = models.Flow((integer.Levels(data.facts.num_classes), *pairs, layer), base)
     falling = optax.cosine_decay_schedule(0.01, 4000)
-    found = trained(model, *answer(data), steps=4000, rate=falling)
-    np.testing.assert_allclose(found, data.entropy, atol=0.01)
+    result = trained(model, *answer(data), steps=4000, rate=falling)
+    np.testing.assert_allclose(result, data.entropy, atol=0.01)

@@ -25,8 +25,8 @@ GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "d
 SIZES = [5, 27]
 
 
-def close(found, want, atol=5e-6):
-    np.testing.assert_allclose(found, want, atol=atol, rtol=1e-5)
+def close(result, want, atol=5e-6):
+    np.testing.assert_allclose(result, want, atol=atol, rtol=1e-5)
 
 
 @pytest.mark.parametrize("k", SIZES)
@@ -72,8 +72,8 @@ def test_arithmetic_of_soft_vectors_is_the_mean_of_ours(k, name):
 @pytest.mark.parametrize("k", SIZES)
 def test_argmax_and_its_gradient(k):
     logits, tau, w = (GOLDEN[f"K{k}_{name}"] for name in ("logits", "tau", "w"))
-    found, pull = jax.vjp(lambda logits: modular.harden(logits, float(tau)), jnp.asarray(logits))
-    np.testing.assert_array_equal(found, GOLDEN[f"K{k}_argmax"])
+    result, pull = jax.vjp(lambda logits: modular.harden(logits, float(tau)), jnp.asarray(logits))
+    np.testing.assert_array_equal(result, GOLDEN[f"K{k}_argmax"])
     close(pull(jnp.asarray(w))[0], GOLDEN[f"K{k}_argmax_grad"], atol=2e-5)
 
 
@@ -131,9 +131,9 @@ def test_flows_of_one_layer(k, kind, scaled):
     close(model.elbo(params, rng, x), GOLDEN[f"{case}_log_prob"], atol=1e-5)
     grad = jax.grad(lambda params: -model.elbo(params, rng, x).mean())(params)
     (name,) = grad.keys() - {"base"}
-    found = {"base": grad["base"]["logits"], **grad[name]}
+    result = {"base": grad["base"]["logits"], **grad[name]}
     for part in ("base", "bias", *(["W"] if k < 10 else [])):
-        close(found[part], GOLDEN[f"{case}_grad_{part}"], atol=1e-5)
+        close(result[part], GOLDEN[f"{case}_grad_{part}"], atol=1e-5)
     ends = jax.nn.one_hot(GOLDEN[f"{case}_gen_z"], k)
     np.testing.assert_array_equal(model.inverse(params, rng, ends), GOLDEN[f"{case}_gen_x"])
     np.testing.assert_array_equal(model.inverse(params, rng, z), x)

@@ -54,10 +54,10 @@ class OwnBase:
 def test_on_their_own_base_every_single_draw_is_log_p(kind):
     part, params, x = situation(kind)
     model = models.Flow((part,), OwnBase(part))
-    found = jax.jit(model.elbo)(
+    result = jax.jit(model.elbo)(
         {"00_Encoding": params, "base": params["encoder"]}, jax.random.key(1), x
     )
-    np.testing.assert_allclose(found, PRIOR[x].sum(axis=1), atol=1e-5)
+    np.testing.assert_allclose(result, PRIOR[x].sum(axis=1), atol=1e-5)
 
 
 @pytest.mark.slow

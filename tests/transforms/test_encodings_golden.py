@@ -47,8 +47,8 @@ class Group:
         }
 
     def __getitem__(self, key):
-        found = self.arrays[key]
-        return jnp.asarray(found, jnp.int32 if found.dtype.kind == "i" else jnp.float64)
+        result = self.arrays[key]
+        return jnp.asarray(result, jnp.int32 if result.dtype.kind == "i" else jnp.float64)
 
     def w(self, name, weight="weight"):
         return self[f"w/{name}.{weight}"]
@@ -96,13 +96,13 @@ class ActNorm(elementwise.ActNorm):
 
     def __init__(self, g, name):
         shift, log_scale = (g.w(name, kind).reshape(-1) for kind in ("bias", "scales"))
-        self.found = {"shift": shift, "log_scale": log_scale}
+        self.result = {"shift": shift, "log_scale": log_scale}
 
     def forward(self, params, rng, x, *, train=False):
-        return super().forward(self.found, rng, x)
+        return super().forward(self.result, rng, x)
 
     def inverse(self, params, rng, z):
-        return super().inverse(self.found, rng, z)
+        return super().inverse(self.result, rng, z)
 
 
 def gelu(x):
@@ -230,9 +230,9 @@ def encoding(name, g):
 PARAMS = {"encoder": {"context": {}}}
 
 
-def near(found, want, rtol=1e-9):
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, want, rtol=rtol, atol=1e-12)
+def near(result, want, rtol=1e-9):
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, want, rtol=rtol, atol=1e-12)
 
 
 @pytest.mark.few(slow=3)
@@ -351,14 +351,14 @@ def test_flow_over_sets_is_that_of_the_authors():
         model = models.Flow(tuple(parts), laws.Fixed(laws.LOGISTIC, jnp.array([0.0, -WIDE])))
 
         def compute():
-            z, found = g["x"], []
+            z, result = g["x"], []
             for name, part in model.chain.named():
                 z, nats = part.forward(params.get(name, {}), RNG, z)
-                found.append((z, nats))
-            return found, model.base.log_prob({}, z), model.elbo(params, RNG, g["x"])
+                result.append((z, nats))
+            return result, model.base.log_prob({}, z), model.elbo(params, RNG, g["x"])
 
-        found, log_base, elbo = jax.jit(compute)()
-        for i, (z, nats) in enumerate(found):
+        result, log_base, elbo = jax.jit(compute)()
+        for i, (z, nats) in enumerate(result):
             near(z, g[f"mid/{i}_z"])
             near(nats, g[f"mid/{i}_ldj"])
         near(log_base, g["log_prior"])

@@ -31,8 +31,8 @@ def double():
         yield
 
 
-def close(found, want, rtol=1e-9, atol=1e-12):
-    np.testing.assert_allclose(found, want, rtol=rtol, atol=atol)
+def close(result, want, rtol=1e-9, atol=1e-12):
+    np.testing.assert_allclose(result, want, rtol=rtol, atol=atol)
 
 
 def logistic():
@@ -75,12 +75,12 @@ def test_mixture_of_discretised_logistics():
 def test_laws_in_single_precision_keep_their_tails(make):
     """Theirs is up to 1.3 nats off in tails; ours is within 1e-4 of the exact value there."""
     family, theta, n = make()
-    found = jax.jit(family.log_prob)(theta.astype(np.float32), n.astype(np.float32))
-    assert found.dtype == jnp.float32
+    result = jax.jit(family.log_prob)(theta.astype(np.float32), n.astype(np.float32))
+    assert result.dtype == jnp.float32
     exact, theirs = GOLDEN[f"exact_{make.__name__}"], GOLDEN[f"f32_{make.__name__}"]
-    np.testing.assert_allclose(found, exact, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(result, exact, rtol=2e-5, atol=2e-5)
     near = np.abs(GOLDEN[f"f64_{make.__name__}"] - exact) < 1e-6
-    np.testing.assert_allclose(found[near], theirs[near], atol=2e-2)
+    np.testing.assert_allclose(result[near], theirs[near], atol=2e-2)
 
 
 SIGMOIDS = {"1.0": None, "0.2": 5, "0.1": 3, "0.04": 1}
@@ -100,8 +100,8 @@ def test_rounding(temperature, hard):
             steps = rounding.soft(steps, float(temperature), sigmoids)
         return (rounding.nearest(steps) if hard else steps) / UNIT
 
-    found, pull = jax.vjp(rounded, u)
-    close(found, want)
+    result, pull = jax.vjp(rounded, u)
+    close(result, want)
     close(pull(g)[0], grad)
 
 
@@ -117,16 +117,16 @@ class DenseNet:
 
     def weights(self):
         start = f"w/flow.layers.{self.place}.nn."
-        found = {name.removeprefix(start) for name in GOLDEN if name.startswith(start)}
-        return {name: jnp.asarray(GOLDEN[start + name], float) for name in found}
+        result = {name.removeprefix(start) for name in GOLDEN if name.startswith(start)}
+        return {name: jnp.asarray(GOLDEN[start + name], float) for name in result}
 
     def apply(self, variables, x, *, train=False, rngs=None):
         def conv(name, h):
             kernel = variables["params"][f"{name}.weight"].transpose(2, 3, 1, 0)
-            found = jax.lax.conv_general_dilated(
+            result = jax.lax.conv_general_dilated(
                 h, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
             )
-            return found + variables["params"][f"{name}.bias"]
+            return result + variables["params"][f"{name}.bias"]
 
         for d in range(self.depth):
             h = jax.nn.relu(conv(f"0.nn.{d}.nn.0.nn", x))
@@ -221,8 +221,8 @@ def test_every_layer_and_the_way_back():
             np.testing.assert_array_equal(out.transpose(0, 3, 1, 2), GOLDEN["split/0_y"])
             numbers = part.law.network.apply({"params": params[name]}, kept)
             theta = numbers.reshape(*kept.shape, 2).transpose(4, 0, 3, 1, 2)
-            for found, array in zip(theta, ("mu", "logs"), strict=True):
-                close(found, GOLDEN[f"split/0_{array}"])
+            for result, array in zip(theta, ("mu", "logs"), strict=True):
+                close(result, GOLDEN[f"split/0_{array}"])
     np.testing.assert_array_equal(z.transpose(0, 3, 1, 2), GOLDEN["z"])
     named = reversed(list(zip(model.chain.named(), states, strict=True)))
     for (name, part), before in named:

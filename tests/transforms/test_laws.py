@@ -45,8 +45,8 @@ FAMILIES = {
 def test_density_and_draws_are_those_of_scipy(name):
     family, law = CONTINUOUS[name]
     law, z = law(LOC, SCALE), np.linspace(-8, 12, 60)
-    found = family.log_prob(THETA, jnp.asarray(z))
-    np.testing.assert_allclose(found, law.logpdf(z), rtol=2e-4, atol=1e-5)
+    result = family.log_prob(THETA, jnp.asarray(z))
+    np.testing.assert_allclose(result, law.logpdf(z), rtol=2e-4, atol=1e-5)
     drawn = family.sample(jax.random.key(0), jnp.broadcast_to(THETA, (5000, 2)))
     assert stats.kstest(drawn, law.cdf).pvalue > 1e-4
 
@@ -117,8 +117,8 @@ def test_gradients_are_finite_far_out(name):
 
 def test_discretized_logistic_keeps_its_tail():
     """Where σ(b) - σ(a) is 0 in float32: P(z) = e^-(z - loc - 1/2) (1 - e^-1) for scale 1."""
-    found = laws.DiscretizedLogistic().log_prob(jnp.zeros(2), jnp.array(60))
-    np.testing.assert_allclose(found, -59.5 + np.log1p(-np.exp(-1)), rtol=1e-6)
+    result = laws.DiscretizedLogistic().log_prob(jnp.zeros(2), jnp.array(60))
+    np.testing.assert_allclose(result, -59.5 + np.log1p(-np.exp(-1)), rtol=1e-6)
 
 
 @pytest.mark.few(2)
@@ -130,13 +130,13 @@ def test_discretized_logistic_of_any_scale(log_scale, num_classes):
     theta, z = jnp.array([2.0, log_scale]), jnp.arange(1, 4)
     value, gradient = jax.value_and_grad(lambda theta: family.log_prob(theta, z).sum())(theta)
     assert np.isfinite(gradient).all()
-    found = family.log_prob(theta, z)
-    assert np.isfinite(found).all()
+    result = family.log_prob(theta, z)
+    assert np.isfinite(result).all()
     if log_scale > 0:
-        np.testing.assert_allclose(found, -log_scale - np.log(4), rtol=1e-5)
+        np.testing.assert_allclose(result, -log_scale - np.log(4), rtol=1e-5)
     else:
-        np.testing.assert_array_equal(found[1], 0.0)
-        assert (found[::2] < -1e15).all()
+        np.testing.assert_array_equal(result[1], 0.0)
+        assert (result[::2] < -1e15).all()
 
 
 class Twice(nn.Module):

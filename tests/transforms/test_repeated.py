@@ -21,17 +21,17 @@ RNG, TIMES = jax.random.key(1), 3
 @pytest.fixture(scope="module")
 def layer():
     """It, and its parameters."""
-    found = Repeated(Chain(PARTS), TIMES)
-    return found, jax.jit(found.init)(RNG, X)
+    result = Repeated(Chain(PARTS), TIMES)
+    return result, jax.jit(result.init)(RNG, X)
 
 
 def unrolled(params):
     """The same as a chain of all parts, with its parameters."""
     flat = {}
     for i in range(TIMES):
-        for name, found in params.items():
+        for name, result in params.items():
             place, kind = name.split("_")
-            own = jax.tree.map(lambda leaf, i=i: leaf[i], found)
+            own = jax.tree.map(lambda leaf, i=i: leaf[i], result)
             flat[f"{len(PARTS) * i + int(place):02d}_{kind}"] = own
     return Chain(PARTS * TIMES), flat
 
@@ -92,9 +92,9 @@ def test_its_gradient_is_that_of_the_chain(layer):
     def loss(part):
         return lambda p: (part.forward(p, RNG, X)[0] ** 2).sum() / 100
 
-    _, found = unrolled(jax.jit(jax.grad(loss(repeated)))(params))
+    _, result = unrolled(jax.jit(jax.grad(loss(repeated)))(params))
     want = jax.jit(jax.grad(loss(chain)))(flat)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), found, want)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), result, want)
 
 
 def test_none_at_all_is_no_part():

@@ -78,8 +78,8 @@ def test_a_set_whose_order_says_nothing_has_the_law_of_its_elements():
     x = jax.random.normal(RNG, (5, 4, 1))
     law = laws.Fixed(laws.NORMAL)
     z, nats = surjections.Sort().forward({}, RNG, x)
-    found = nats + law.log_prob({}, z) + np.log(24)
-    np.testing.assert_allclose(found, law.log_prob({}, x), rtol=1e-5)
+    result = nats + law.log_prob({}, z) + np.log(24)
+    np.testing.assert_allclose(result, law.log_prob({}, x), rtol=1e-5)
 
 
 class Steps:

@@ -60,9 +60,9 @@ class Corpus:
             "next run builds it again from the archive."
         )
 
-    def _damaged(self, archive: Path, found: str, expected: str) -> CorpusError:
+    def _damaged(self, archive: Path, result: str, expected: str) -> CorpusError:
         return CorpusError(
-            f"{archive} is not the official {self.name}.zip: found {found}, expected {expected}. "
+            f"{archive} is not the official {self.name}.zip: found {result}, expected {expected}. "
             f"Delete it and download {self.url} again."
         )
 

@@ -34,16 +34,16 @@ def read(corpus: Corpus, split: str, data_dir: str | None = None) -> np.ndarray:
     root = storage.root(data_dir)
     file = root / corpus.name / f"tokens-{VERSION}" / f"{split}.npy"
     shape = (corpus.splits[split],)
-    found = storage.kept(file, shape)
-    if found is None:
+    result = storage.kept(file, shape)
+    if result is None:
         if not (root / corpus.name / VERSION).exists():
             _check_source(corpus, root)
         with storage.alone(root / corpus.name):
-            found = storage.kept(file, shape)  # another process may have done it meanwhile
-            if found is None:
+            result = storage.kept(file, shape)  # another process may have done it meanwhile
+            if result is None:
                 _export(corpus, root, file.parent)
-                found = storage.kept(file, shape)
-    return found
+                result = storage.kept(file, shape)
+    return result
 
 
 def _check_source(corpus: Corpus, root: Path) -> None:

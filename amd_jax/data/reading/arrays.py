@@ -60,10 +60,10 @@ def single(file: Path) -> Stored:
 def names(file: Path) -> list[str]:
     """Names of the arrays of a `.npz`. ValueError if it cannot be read, or two have one name."""
     with files.decoding(RULE, str(file), WAY_OUT), zips.opened(file) as archive:
-        found = [name.removesuffix(".npy") for name in archive.namelist()]
-        if len(set(found)) < len(found):
+        result = [name.removesuffix(".npy") for name in archive.namelist()]
+        if len(set(result)) < len(result):
             raise ValueError("two of its arrays have one name")
-        return found
+        return result
 
 
 def several(file: Path, chosen: Sequence[str]) -> list[Stored]:
@@ -73,15 +73,15 @@ def several(file: Path, chosen: Sequence[str]) -> list[Stored]:
         ValueError: unless each is one, without Python objects, and all of them may be inflated.
     """
     with files.decoding(RULE, str(file), WAY_OUT), zips.opened(file) as archive:
-        found = [_in_archive(archive, name, file) for name in chosen]
-    total = sum(stored.size for stored in found)
+        result = [_in_archive(archive, name, file) for name in chosen]
+    total = sum(stored.size for stored in result)
     if total > INFLATED:
         raise ValueError(
             f"A .npz is inflated in memory, up to {INFLATED:,} bytes; the arrays of {file} take "
             f"{total:,}. Save the maps as one .npy of uint8, which is read piece by piece."
         )
     memory.check(total, f"The arrays of {file}", "Save the maps as one .npy of uint8.")
-    return found
+    return result
 
 
 def _in_archive(archive: zips.zipfile.ZipFile, name: str, file: Path) -> Stored:

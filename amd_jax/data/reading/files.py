@@ -26,8 +26,8 @@ def check_file(file: Path, rule: str) -> None:
     A pipe or a device may have no end, and is none.
     """
     if not file.is_file():
-        found = "a folder" if file.is_dir() else "a pipe or device" if file.exists() else "nothing"
-        raise ValueError(f"{rule}; found {found} at {file}. Check the path.")
+        kind = "a folder" if file.is_dir() else "a pipe or device" if file.exists() else "nothing"
+        raise ValueError(f"{rule}; found {kind} at {file}. Check the path.")
 
 
 @contextlib.contextmanager

@@ -32,15 +32,15 @@ class Reading:
         if maps.dtype == np.uint8 and not self.size and self.void < 0:
             check(maps, self.limit, lambda n: _nth(n, maps, where))
             return maps
-        found = self.empty(maps.shape, where)
-        for part in blocks(len(maps), max(maps[0].size, found[0].size)):
+        result = self.empty(maps.shape, where)
+        for part in blocks(len(maps), max(maps[0].size, result[0].size)):
             block = self.resized(maps[part])
             void = block == self.void if self.void >= 0 else np.zeros((), bool)
             known = np.where(void, 0, block) if void.any() else block
             check(known, self.limit, lambda n, part=part: _nth(part.start + n, maps, where))
-            found[part] = known
-            found[part][np.broadcast_to(void, block.shape)] = VOID
-        return found
+            result[part] = known
+            result[part][np.broadcast_to(void, block.shape)] = VOID
+        return result
 
     def empty(self, shape: tuple[int, ...], where: str) -> np.ndarray:
         """Room for maps (N, H, W), at `size`, uint8; ValueError if memory has none."""
@@ -80,16 +80,16 @@ def read(
     """
     most = 256 if void < 0 else VOID
     reading = Reading(min(num_classes or most, most), palette, void, size)
-    splits, found = _read(path, reading)
+    splits, result = _read(path, reading)
     if void < 0:
-        return splits, num_classes or max(2, _counted(splits, path)), found
+        return splits, num_classes or max(2, _counted(splits, path)), result
     classes = num_classes or 1 + max(
         int(maps[maps != VOID].max(initial=0)) for maps in splits.values()
     )
     for maps in splits.values():
         for part in blocks(len(maps), maps[0].size):
             maps[part][maps[part] == VOID] = classes
-    return splits, classes + 1, found
+    return splits, classes + 1, result
 
 
 def _counted(splits: dict[str, np.ndarray], path: Path) -> int:
@@ -116,8 +116,8 @@ def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarr
     none = np.empty((0, 3), np.uint8)
     if path.is_dir():
         pngs = splitting.files(path)
-        everything = [file for found in pngs.values() for file in found]
-        ends = np.cumsum([len(found) for found in pngs.values()])
+        everything = [file for result in pngs.values() for file in result]
+        ends = np.cumsum([len(result) for result in pngs.values()])
         maps = np.split(_stack(everything, path, reading), ends[:-1])
         return dict(zip(pngs, maps, strict=True)), label_pngs.colours(everything[0])
     files.check_file(path, "Maps are a folder or a file")
@@ -125,7 +125,9 @@ def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarr
     where = {split: f"{split} in {path}" if split else str(path) for split in stored}
     for split, array in stored.items():
         _check_kind(array, where[split])
-    maps = {split: reading.labels(found.array(), where[split]) for split, found in stored.items()}
+    maps = {
+        split: reading.labels(result.array(), where[split]) for split, result in stored.items()
+    }
     return splitting.shared(maps[""], path) if "" in maps else maps, none
 
 
@@ -146,10 +148,10 @@ def check(maps: np.ndarray, num_classes: int, place: Callable[[int], str]) -> No
             continue
         outside = (block < 0) | (block >= num_classes)
         n, row, column = np.unravel_index(outside.argmax(), block.shape)
-        found = int(block[n, row, column])
-        instead = f", or use num_classes={found + 1}" if num_classes <= found < 256 else ""
+        result = int(block[n, row, column])
+        instead = f", or use num_classes={result + 1}" if num_classes <= result < 256 else ""
         raise ValueError(
-            f"Categories must be in [0, {num_classes}); got {found} in {place(part.start + n)} "
+            f"Categories must be in [0, {num_classes}); got {result} in {place(part.start + n)} "
             f"at row {row}, column {column}. Number them from 0 on{instead}."
         )
 

@@ -45,8 +45,8 @@ def _inside(folder: Path) -> str:
 
 
 def _pngs(folders: Sequence[Path]) -> list[Path]:
-    found = (file for folder in folders for file in folder.iterdir())
-    return sorted(f for f in found if f.suffix.lower() == ".png" and f.name[0] != ".")
+    result = (file for folder in folders for file in folder.iterdir())
+    return sorted(f for f in result if f.suffix.lower() == ".png" and f.name[0] != ".")
 
 
 def shared(maps: np.ndarray, path: Path) -> dict[str, np.ndarray]:
@@ -62,15 +62,15 @@ def shared(maps: np.ndarray, path: Path) -> dict[str, np.ndarray]:
 
 def named(names: Sequence[str], path: Path) -> dict[str, str]:
     """Split -> the name of its array in a `.npz` that has several."""
-    found = {
+    result = {
         split: next(name for name in known if name in names)
         for split, known in NAMES.items()
         if any(name in names for name in known)
     }
-    if "train" not in found:
+    if "train" not in result:
         raise ValueError(
             "A .npz must hold one array, or train and, where there are such, validation (or val) "
             f"and test; {path} holds {printable(', '.join(names)) or 'none'}. Save them "
             "under these names."
         )
-    return found
+    return result

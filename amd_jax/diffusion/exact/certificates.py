@@ -74,17 +74,17 @@ def law(
         rows = len(process.kernel.prior) ** length
         process = process.holding(jnp.tile(jnp.asarray(given), (rows, 1)))
     if isinstance(sampler, Remasking):
-        found = enumeration.remasked(sampler, process, length, sampler.times(steps))
+        result = enumeration.remasked(sampler, process, length, sampler.times(steps))
     elif isinstance(sampler, base.Steps):
-        found = enumeration.stepped(sampler, process, length, sampler.times(steps))
+        result = enumeration.stepped(sampler, process, length, sampler.times(steps))
     elif isinstance(sampler, unmasking.Reveal) and given is None:
-        found = enumeration.revealed(sampler, process, length)
+        result = enumeration.revealed(sampler, process, length)
     elif isinstance(sampler, unmasking.DNDM) and given is None:
-        found = enumeration.at_transitions(sampler, process, length)
+        result = enumeration.at_transitions(sampler, process, length)
     else:
         raise ValueError(f"The law of {type(sampler).__name__} is not known here.")
     classes = (slice(process.kernel.num_classes),) * length
-    return np.asarray(found).reshape((len(process.kernel.prior),) * length)[classes]
+    return np.asarray(result).reshape((len(process.kernel.prior),) * length)[classes]
 
 
 @functools.cache

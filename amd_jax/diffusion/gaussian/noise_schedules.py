@@ -139,11 +139,11 @@ class Learned:
 
     def check(self, params: Params) -> None:
         """Raises ValueError if the ends have met."""
-        found = self.open(params)
-        if not found.first < found.last:
+        result = self.open(params)
+        if not result.first < result.last:
             raise ValueError(
-                f"The learnt noise levels have collapsed: they go from {float(found.first):.3g} "
-                f"to {float(found.last):.3g}. Use a smaller learning rate, or ends=False."
+                f"The learnt noise levels have collapsed: they go from {float(result.first):.3g} "
+                f"to {float(result.last):.3g}. Use a smaller learning rate, or ends=False."
             )
 
 

@@ -178,13 +178,13 @@ def of(kernel: Any, declared: tuple[Any, ...] = ()) -> tuple[Any, ...]:
     Others that go from step to step take as many as the first unless they say otherwise.
     """
     steps = getattr(declared[0], "steps", None) if declared else None
-    found = {sampler.name: sampler for sampler in reversed(declared)}  # the first counts
+    result = {sampler.name: sampler for sampler in reversed(declared)}  # the first counts
     names = dict.fromkeys(sampler.name for sampler in (*declared, *ALL))
     for sampler in ALL:
         if isinstance(sampler, Steps):
             sampler = dataclasses.replace(sampler, steps=steps)
-        found.setdefault(sampler.name, sampler)
-    return options.admitted((found[name] for name in names), kernel)
+        result.setdefault(sampler.name, sampler)
+    return options.admitted((result[name] for name in names), kernel)
 
 
 def check(sampler: Any, kernel: Any) -> None:

@@ -167,11 +167,11 @@ class BestGrid:
         categorical.check_tokens(np.asarray(x), model.open(params).kernel.num_classes)
         times, x = np.array(self.finest(model)), np.asarray(x, np.int32)
         parts = np.array_split(x, min(len(x), -(-x.size // TOKENS)))
-        found = [
+        result = [
             _costs(model, params, jax.random.fold_in(rng, i), part, times)
             for i, part in enumerate(parts)
         ]
-        return np.average(found, axis=0, weights=[len(part) for part in parts])
+        return np.average(result, axis=0, weights=[len(part) for part in parts])
 
     def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> tuple[float, ...]:
         """Its times, from 1 down to 0, by rows x (B, ...) of data."""

@@ -47,8 +47,8 @@ class PlainReport:
         self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
         """How samples (N, ...) are beside the data; nothing where no measure is known."""
-        found = self.measures(drawn, data)
-        return [f"samples that are valid: {found['valid'][0]:.1%}"] if "valid" in found else []
+        result = self.measures(drawn, data)
+        return [f"samples that are valid: {result['valid'][0]:.1%}"] if "valid" in result else []
 
     def measures(
         self, drawn: np.ndarray, data: Dataset, *, independent: bool = True

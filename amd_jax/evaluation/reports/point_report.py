@@ -29,8 +29,8 @@ def density(model: Model, params: Params, num_classes: int) -> np.ndarray:
 def counts(x: np.ndarray, num_classes: int) -> np.ndarray:
     """Share of the points x (N, 2) in every cell: float64 (K, K); other codes are left out."""
     x = x[((x >= 0) & (x < num_classes)).all(axis=1)]
-    found = np.bincount(x[:, 0] * num_classes + x[:, 1], minlength=num_classes**2)
-    return found.reshape(num_classes, num_classes) / max(1, len(x))
+    result = np.bincount(x[:, 0] * num_classes + x[:, 1], minlength=num_classes**2)
+    return result.reshape(num_classes, num_classes) / max(1, len(x))
 
 
 def shaded(p: np.ndarray) -> Image.Image:

@@ -46,16 +46,16 @@ def bits(
     """
     bound = bounds.of(model)[0] if bound is None else bound
     facts, rows = data.facts, data.rows(split)[:number]
-    found = likelihood.bits(bound, model, params, jax.random.key(seed), rows, facts)
-    how = f"{found.examples} {facts.rows} ({bound.told(model)})"
-    line = f"{split}: {found} bits/{facts.unit} on {how}"
+    result = likelihood.bits(bound, model, params, jax.random.key(seed), rows, facts)
+    how = f"{result.examples} {facts.rows} ({bound.told(model)})"
+    line = f"{split}: {result} bits/{facts.unit} on {how}"
     uniform = math.log2(facts.num_classes)
-    if not found.bits < uniform + 3 * np.nan_to_num(found.error):
+    if not result.bits < uniform + 3 * np.nan_to_num(result.error):
         line += (
             f"\nThat is worse than the uniform law ({uniform:.3f} bits/{facts.unit}): this has "
             "not learnt. Train longer, or with a smaller learning rate."
         )
-    return found, line
+    return result, line
 
 
 def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:

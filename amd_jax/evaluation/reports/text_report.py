@@ -61,14 +61,14 @@ class TextReport(PlainReport):
         Samples are better with more known words, as long as the others stay near the text's own.
         """
         train = _stream(data)
-        found = {
+        result = {
             "known_words": self._known_words(drawn, train, independent),
             "distinct_4grams": (diversity.share_of_distinct(drawn), None),
         }
         if self._countable(train):
             bits = count_models.bits_of_rows(train, drawn, self.facts.num_classes, HIGHEST)
-            found["count_model_bits"] = bits.mean(independent=independent)
-        return found
+            result["count_model_bits"] = bits.mean(independent=independent)
+        return result
 
     def compared(
         self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset

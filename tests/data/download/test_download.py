@@ -124,12 +124,12 @@ def test_another_archive_is_refused_and_left_alone(archive, tmp_path, damage):
     wrong = official[:-1] if damage == "size" else bytes([official[0] ^ 1]) + official[1:]
     path.write_bytes(wrong)
     placed = place(path, tmp_path)
-    found, expected = (f"{len(wrong):,} bytes", f"{len(official):,}")
+    result, expected = (f"{len(wrong):,} bytes", f"{len(official):,}")
     if damage == "content":
-        found, expected = hashlib.sha256(wrong).hexdigest(), module.CORPUS.sha256
+        result, expected = hashlib.sha256(wrong).hexdigest(), module.CORPUS.sha256
     with pytest.raises(published.CorpusError) as error:
         module.load(data_dir=str(tmp_path)).rows("test")
-    assert all(part in str(error.value) for part in (str(placed), found, expected, "Delete it"))
+    assert all(part in str(error.value) for part in (str(placed), result, expected, "Delete it"))
     assert placed.read_bytes() == wrong
     assert not (tmp_path / module.CORPUS.name).exists()
 

@@ -34,9 +34,9 @@ def variances(s, t):
 def test_the_variance_of_a_step_is_between_those_of_both_posteriors(kind, said, share):
     """On the logarithmic scale; what a network says is from -1 to 1."""
     process = gaussian.Process(gaussian.one_hots(3), LEVEL, None, kind)
-    found = gaussian.log_variance(process, said, LEVEL(0.3), LEVEL(0.6))
+    result = gaussian.log_variance(process, said, LEVEL(0.3), LEVEL(0.6))
     small, large = np.log(variances(0.3, 0.6))
-    np.testing.assert_allclose(found, small + share * (large - small), rtol=1e-5)
+    np.testing.assert_allclose(result, small + share * (large - small), rtol=1e-5)
 
 
 @pytest.mark.few(2)
@@ -48,13 +48,13 @@ def test_a_step_of_ddim_has_its_mean_and_variance(eta):
     process = gaussian.Process(gaussian.on_a_line(2), LEVEL, guess)
     z_t = jnp.full((DRAWS, 1), z)
     step = jax.jit(functools.partial(gaussian.samplers.DDIM(eta=eta).step, process))
-    found = np.asarray(step(jax.random.key(0), z_t, s, t), np.float64)
+    result = np.asarray(step(jax.random.key(0), z_t, s, t), np.float64)
     (alpha_s, sigma_s), (alpha_t, sigma_t) = signal_and_noise(0.3), signal_and_noise(0.6)
     v = eta**2 * variances(0.3, 0.6)[0]
     noise = (z - alpha_t**0.5 * f) / sigma_t**0.5
     mean = alpha_s**0.5 * f + (sigma_s - v) ** 0.5 * noise
-    np.testing.assert_allclose(found.mean(), mean, atol=5 * (v / DRAWS) ** 0.5 + 1e-5)
-    np.testing.assert_allclose(found.var(), v, rtol=0.05, atol=1e-9)
+    np.testing.assert_allclose(result.mean(), mean, atol=5 * (v / DRAWS) ** 0.5 + 1e-5)
+    np.testing.assert_allclose(result.var(), v, rtol=0.05, atol=1e-9)
 
 
 def test_the_steps_of_a_bound_have_noise_of_their_own():

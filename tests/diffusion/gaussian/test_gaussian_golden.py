@@ -53,8 +53,8 @@ class Theirs:
         self.x_0 = jnp.asarray(np.float32(self["n"] / 127.5 - 1), jnp.result_type(float))
 
     def __getitem__(self, name):
-        found = self.arrays[name]
-        return jnp.asarray(found, jnp.result_type(float)) if found.dtype.kind == "f" else found
+        result = self.arrays[name]
+        return jnp.asarray(result, jnp.result_type(float)) if result.dtype.kind == "f" else result
 
     def at(self, t):
         """Our γ at their times, -1 being the data: (N, 1, 1, 1)."""
@@ -74,9 +74,9 @@ def theirs(request):
         yield Theirs(request.param)
 
 
-def near(found, expected, rtol=1e-9, atol=1e-13):
-    assert np.asarray(found).dtype == np.float64
-    np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol, atol)
+def near(result, expected, rtol=1e-9, atol=1e-13):
+    assert np.asarray(result).dtype == np.float64
+    np.testing.assert_allclose(result, np.broadcast_to(expected, result.shape), rtol, atol)
 
 
 def test_tables(theirs):
@@ -162,8 +162,8 @@ def test_reverse_step_and_bound(theirs, case, clip):
         unclipped, _ = guessed(theirs, output)
         terms = mean_bits(gaussian.step_kl(x_0 - unclipped, true - log_variance, s, t))
     decoder = mean_bits(-in_bins(theirs, x_0, mean, log_variance / 2, by_tanh))
-    found = jnp.where(theirs["t"] == 0, decoder, terms)
-    near(found, theirs[f"{case}/{how}vb_bits"], rtol=1e-7)
+    result = jnp.where(theirs["t"] == 0, decoder, terms)
+    near(result, theirs[f"{case}/{how}vb_bits"], rtol=1e-7)
     exact = mean_bits(-in_bins(theirs, x_0, mean, log_variance / 2, stats.norm.cdf))
     np.testing.assert_allclose(exact[0], decoder[0], rtol=0.05)
 
@@ -172,9 +172,9 @@ def test_reverse_step_and_bound(theirs, case, clip):
         wanted = {"eps": noise, "x0": x_0, "xprev": theirs["post_mean"]}[output]
         loss = jnp.square(wanted - out).mean(axis=(1, 2, 3))
         if kind in gaussian.SAID:
-            loss += found * theirs.number / 1000
+            loss += result * theirs.number / 1000
         near(loss, theirs[f"{case}/loss"], rtol=1e-7)
-        near(theirs.number * found, theirs[f"{case}/loss_kl_rescaled"], rtol=1e-7)
+        near(theirs.number * result, theirs[f"{case}/loss_kl_rescaled"], rtol=1e-7)
 
 
 def test_their_bins_are_approximate(theirs):
@@ -209,8 +209,8 @@ def flat(theirs, gamma, guess=None):
 
 def test_prior(theirs):
     last = flat(theirs, lambda t: jnp.full(t.shape, theirs.number - 1))
-    found = gaussian.bounds.prior_kl(last, jnp.arange(6)) / (18 * np.log(2))
-    near(found, theirs["prior_bits"])
+    result = gaussian.bounds.prior_kl(last, jnp.arange(6)) / (18 * np.log(2))
+    near(result, theirs["prior_bits"])
 
 
 @pytest.mark.parametrize(
@@ -224,9 +224,9 @@ def test_sampling_steps(theirs, sampler, request, monkeypatch):
     guess = guessed(theirs, "eps")[0].clip(-1, 1)
     process = flat(theirs, lambda t: t, lambda z, t: gaussian.Guess(guess))
     monkeypatch.setattr(jax.random, "normal", lambda *_: theirs["step/noise"])
-    found = sampler.step(process, None, theirs["x_t"], theirs["t"] - 1, theirs["t"])
+    result = sampler.step(process, None, theirs["x_t"], theirs["t"] - 1, theirs["t"])
     name = request.node.callspec.id.split("-")[-1]
-    near(found, theirs[f"step/{name}"], rtol=1e-8)
+    near(result, theirs[f"step/{name}"], rtol=1e-8)
 
 
 def test_the_whole_bound(theirs):
@@ -242,9 +242,9 @@ def test_the_whole_bound(theirs):
     small, _ = theirs.log_variances(t)
     mean = gaussian.posterior_mean(guess, x_t, s, gamma)
     decoder = mean_bits_of(-in_bins(theirs, x_0 + 0 * mean, mean, small[..., None] / 2, by_tanh))
-    found = jnp.where(t[:, None] == 0, decoder, terms)
-    near(found[::-1].T, theirs["loop/vb"], rtol=1e-7)
-    near(found.sum(axis=0) + theirs["loop/prior_bpd"], theirs["loop/total_bpd"], rtol=1e-7)
+    result = jnp.where(t[:, None] == 0, decoder, terms)
+    near(result[::-1].T, theirs["loop/vb"], rtol=1e-7)
+    near(result.sum(axis=0) + theirs["loop/prior_bpd"], theirs["loop/total_bpd"], rtol=1e-7)
     near(jnp.square(x_0 - guess).mean((2, 3, 4))[::-1].T, theirs["loop/xstart_mse"])
     error = noise - gaussian.noise_of(x_t, guess, gamma)
     near(jnp.square(error).mean((2, 3, 4))[::-1].T, theirs["loop/mse"], rtol=1e-7)
@@ -307,15 +307,15 @@ def test_the_bound_of_vdm(vdm, monkeypatch):
     monkeypatch.setattr(jax.random, "normal", lambda *_: vdm["eps"][..., None])
     if vdm.steps is not None:
         t = jnp.asarray(vdm["t"])
-        found = vdm.steps * gaussian.bounds.term(
+        result = vdm.steps * gaussian.bounds.term(
             process, jax.random.key(0), vdm.x, t - 1 / vdm.steps, t
         )
-        near(found, vdm["loss_diff"])
+        near(result, vdm["loss_diff"])
     drawn = iter([vdm["eps_0"][..., None], vdm["eps"][..., None]])
     monkeypatch.setattr(jax.random, "normal", lambda *_: next(drawn))
     monkeypatch.setattr(jax.random, "uniform", lambda *_: vdm["u"])
-    found = gaussian.bounds.elbo(process, jax.random.key(0), vdm.x, vdm.steps)
-    near(-found, sum(vdm[f"loss_{part}"] for part in ("recon", "klz", "diff")), rtol=1e-9)
+    result = gaussian.bounds.elbo(process, jax.random.key(0), vdm.x, vdm.steps)
+    near(-result, sum(vdm[f"loss_{part}"] for part in ("recon", "klz", "diff")), rtol=1e-9)
 
 
 def test_steps_between_float32_times_are_uneven_and_meet():
@@ -338,8 +338,8 @@ def test_steps_between_float32_times_are_uneven_and_meet():
 def test_reconstruction_of_vdm(vdm, monkeypatch):
     process = vdm.process(vdm["eps_hat"])
     monkeypatch.setattr(jax.random, "normal", lambda *_: vdm["eps_0"][..., None])
-    found = gaussian.bounds.reconstruction(process, jax.random.key(0), vdm.x)
-    near(-found, vdm["loss_recon"], atol=1e-12)
+    result = gaussian.bounds.reconstruction(process, jax.random.key(0), vdm.x)
+    near(-result, vdm["loss_recon"], atol=1e-12)
     if "decoder_logits" in vdm.arrays:
         f, gamma = process.point(vdm.x), vdm.gamma(jnp.zeros(()))
         z_0 = gaussian.diffused(f, vdm["eps_0"][..., None], gamma)
@@ -359,5 +359,5 @@ def test_where_vdm_looks_and_what_it_draws(vdm, monkeypatch):
     s, t = (jnp.full(rows, (steps - i - k) / steps) for k in (1, 0))
     monkeypatch.setattr(jax.random, "normal", lambda *_: vdm["step_eps"][..., None])
     step = gaussian.samplers.Ancestral().step
-    found = step(process, None, jnp.asarray(vdm["step_z_t"])[..., None], s, t)
-    near(found[..., 0], vdm["step_z_s"])
+    result = step(process, None, jnp.asarray(vdm["step_z_t"])[..., None], s, t)
+    near(result[..., 0], vdm["step_z_s"])

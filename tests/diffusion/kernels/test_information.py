@@ -23,12 +23,12 @@ def test_mutual_information_by_enumeration(name):
     """H(x_0) + H(x_t) - H(x_0, x_t) of the joint law."""
     kernel = zoo.KERNELS[name]
     p_0, times = P_0[kernel.num_classes], np.linspace(0, 1, 11)
-    found = information.mutual(kernel, p_0, jnp.asarray(times))
-    for t, one in zip(times, found, strict=True):
+    result = information.mutual(kernel, p_0, jnp.asarray(times))
+    for t, one in zip(times, result, strict=True):
         joint = p_0[:, None] * enumeration.matrix(kernel, 0.0, t)[: len(p_0)]
         expected = entropy(p_0) + entropy(joint.sum(axis=0)) - entropy(joint)
         np.testing.assert_allclose(one, expected, atol=1e-6)
-    assert (np.diff(found) <= 1e-6).all()
+    assert (np.diff(result) <= 1e-6).all()
 
 
 @pytest.mark.parametrize("p_0", [P_0[3], np.full(3, 1 / 3), np.array([0.5, 0.5, 0.0])])
@@ -54,10 +54,10 @@ FAMILIES = {
 def test_information_falls_evenly(family):
     p_0, t = P_0[3], jnp.arange(41) / 40
     kernel = FAMILIES[family](information.even(FAMILIES[family], p_0, 40))
-    found = information.mutual(kernel, p_0, t)
-    np.testing.assert_allclose(found, (1 - t) * entropy(p_0), atol=2e-6)
+    result = information.mutual(kernel, p_0, t)
+    np.testing.assert_allclose(result, (1 - t) * entropy(p_0), atol=2e-6)
     linear = information.mutual(FAMILIES[family](schedules.linear), p_0, t)
-    assert abs(linear - found).max() > 0.05  # so it is another schedule than for masks
+    assert abs(linear - result).max() > 0.05  # so it is another schedule than for masks
 
 
 def masks(steps):
@@ -70,10 +70,10 @@ def masks(steps):
 @pytest.mark.parametrize("steps", [1, 3, 12])
 @pytest.mark.slow
 def test_a_table_of_masks_is_linear_in_fewer_steps(steps):
-    found = information.retimed(masks(12), P_0[3], steps)
-    np.testing.assert_allclose(found.matrices, masks(steps).matrices, atol=1e-6)
-    assert (found.num_classes, found.steps) == (3, steps)
-    np.testing.assert_array_equal(found.prior, np.eye(4)[3])
+    result = information.retimed(masks(12), P_0[3], steps)
+    np.testing.assert_allclose(result.matrices, masks(steps).matrices, atol=1e-6)
+    assert (result.num_classes, result.steps) == (3, steps)
+    np.testing.assert_array_equal(result.prior, np.eye(4)[3])
 
 
 @pytest.mark.slow
@@ -81,9 +81,9 @@ def test_a_table_is_as_even_as_it_can_be():
     fine = kernels.Tabulated(tables.discretised_gaussian(np.linspace(0.02, 0.5, 400), 3))
     coarse = information.retimed(fine, P_0[3], 10)
     t, told = jnp.arange(11) / 10, information.mutual(fine, P_0[3], jnp.arange(401) / 400)
-    found = information.mutual(coarse, P_0[3], t)
+    result = information.mutual(coarse, P_0[3], t)
     step = -np.diff(told).min()
-    assert abs(found - (1 - t) * entropy(P_0[3]))[:-1].max() < step < 0.02
+    assert abs(result - (1 - t) * entropy(P_0[3]))[:-1].max() < step < 0.02
     eye = jnp.eye(3)[None]
     ends = [kernel.push(eye, jnp.zeros(1), jnp.ones(1)) for kernel in (fine, coarse)]
     np.testing.assert_allclose(*ends, atol=1e-6)

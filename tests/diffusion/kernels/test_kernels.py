@@ -115,9 +115,11 @@ def test_noise_in_sight_leaves_the_law_of_uniform_noise():
         make(schedules.cosine, k) for make in (kernels.AugmentedUniform, kernels.uniform)
     )
     for t in (0.1, 0.6, 1.0):
-        found = enumeration.matrix(beside, 0.0, t)[:k].reshape(k, 2, k)  # [x_0, is noise, token]
-        np.testing.assert_allclose(found.sum(axis=1), enumeration.matrix(alone, 0.0, t), rtol=1e-6)
-        assert (found[:, 0][~np.eye(k, dtype=bool)] == 0).all()
+        result = enumeration.matrix(beside, 0.0, t)[:k].reshape(k, 2, k)  # [x_0, is noise, token]
+        np.testing.assert_allclose(
+            result.sum(axis=1), enumeration.matrix(alone, 0.0, t), rtol=1e-6
+        )
+        assert (result[:, 0][~np.eye(k, dtype=bool)] == 0).all()
     later = enumeration.matrix(beside, 0.2, 0.6)
     kept = np.exp(np.diff(np.asarray(schedules.cosine(jnp.array([0.2, 0.6])), np.float64)))[0]
     others = (1 - kept) / (k - 1) * (1 - np.eye(k))
@@ -142,11 +144,11 @@ def test_posterior_is_bayes_rule(kernel):
         joint = q_s[:, :, None] * q_t  # [x_0, x_s, x_t]
         evidence = joint.sum(axis=1)  # [x_0, x_t]
         clean, x_t = (a.ravel() for a in np.indices((states, states)))
-        found = np.asarray(
+        result = np.asarray(
             kernels.posterior(kernel, jnp.eye(states)[clean][None], x_t[None], *times(s, t))[0]
         )
         checked = 0
-        for x_0, x, row in zip(clean, x_t, found, strict=True):
+        for x_0, x, row in zip(clean, x_t, result, strict=True):
             if evidence[x_0, x] > 1e-12:
                 checked += 1
                 np.testing.assert_allclose(row, joint[x_0, :, x] / evidence[x_0, x], atol=1e-6)
@@ -159,9 +161,9 @@ def test_posterior_of_a_guess_mixes_the_joint(each_family):
     guess = np.array([0.1, 0.9, 0.0])
     x_t = jnp.array([[0, 1, 2]])
     p_0 = jnp.broadcast_to(jnp.asarray(guess, jnp.float32), (1, 3, 3))
-    found = kernels.posterior(kernel, p_0, x_t, *times(s, t))
+    result = kernels.posterior(kernel, p_0, x_t, *times(s, t))
     np.testing.assert_allclose(
-        found[0], enumeration.bayes(kernel, guess, np.arange(3), s, t), atol=1e-6
+        result[0], enumeration.bayes(kernel, guess, np.arange(3), s, t), atol=1e-6
     )
 
 
@@ -170,10 +172,10 @@ def test_denoising_posterior_weighs_the_guess_with_the_evidence(each_family):
     likelihood = enumeration.matrix(each_family, 0.0, 0.6).T  # [x_t, x_0]
     expected = guess * likelihood
     expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
-    found = kernels.denoising_posterior(
+    result = kernels.denoising_posterior(
         each_family, jnp.tile(guess, (1, 3, 1)), jnp.array([[0, 1, 2]]), jnp.array([0.6])
     )
-    np.testing.assert_allclose(found.law[0], expected, atol=1e-6)
+    np.testing.assert_allclose(result.law[0], expected, atol=1e-6)
 
 
 def test_leaving_the_own_token_out_is_its_inverse(each_family):
@@ -182,11 +184,11 @@ def test_leaving_the_own_token_out_is_its_inverse(each_family):
     x_t, t = jnp.arange(len(each_family.prior))[None], jnp.array([0.6])
     p_0 = jnp.tile(jnp.asarray(guess, jnp.float32), (1, len(each_family.prior), 1))
     clean = kernels.denoising_posterior(each_family, p_0, x_t, t)
-    found = kernels.leave_own_out(each_family, clean, x_t, t)
+    result = kernels.leave_own_out(each_family, clean, x_t, t)
     possible = enumeration.matrix(each_family, 0.0, 0.6).T > 1e-30
     expected = np.where(possible, guess, 0)
     expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
-    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+    np.testing.assert_allclose(result[0], expected, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -279,12 +281,12 @@ def test_rare_redraws_reach_every_class_alike():
         return jax.lax.map(some, jax.random.split(rng, draws // 2**13)).sum(axis=0)
 
     share = 1 - np.exp(np.diff(np.float64(schedules.cosine(jnp.append(s, t)))))[0]
-    found = np.delete(np.asarray(count(jax.random.key(0))), states // 2)
+    result = np.delete(np.asarray(count(jax.random.key(0))), states // 2)
     expected = share * draws * (1 - 1 / states)
     assert 60 < expected < 200
-    assert abs(found.sum() - expected) < 5 * expected**0.5
-    agree = (found * (found - 1) / 2).sum()
-    assert agree < 3 * found.sum() ** 2 / (2 * states)
+    assert abs(result.sum() - expected) < 5 * expected**0.5
+    agree = (result * (result - 1) / 2).sum()
+    assert agree < 3 * result.sum() ** 2 / (2 * states)
 
 
 @pytest.mark.few(1)
@@ -309,8 +311,8 @@ def test_a_table_is_the_product_of_its_steps():
     kernel = kernels.Tabulated(steps)
     pairs = [(i, j) for i in range(14) for j in range(i, 14)]
     i, j = (jnp.array(a) for a in zip(*pairs, strict=True))
-    found = jax.jit(kernel.matrix)(i / 13, j / 13)
-    for (i, j), matrix in zip(pairs, found, strict=True):
+    result = jax.jit(kernel.matrix)(i / 13, j / 13)
+    for (i, j), matrix in zip(pairs, result, strict=True):
         expected = np.linalg.multi_dot([np.eye(3), np.eye(3), *steps[i:j]])
         np.testing.assert_allclose(matrix, expected, rtol=2e-5)
 
@@ -325,19 +327,19 @@ def test_discretised_gaussian_prefers_neighbours_and_is_doubly_stochastic():
 
 
 def test_gaussian_rates_fall_with_the_square_of_the_distance():
-    found = rate_matrices.gaussian(6, 1.5)
-    np.testing.assert_allclose(found.sum(axis=1), 0, atol=1e-12)
-    np.testing.assert_allclose(found, found.T)
-    np.testing.assert_allclose(found[2, 4] / found[2, 3], np.exp(-(4 - 1) / (2 * 1.5**2)))
-    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(found))[-2:], [-1, 0], atol=1e-12)
+    result = rate_matrices.gaussian(6, 1.5)
+    np.testing.assert_allclose(result.sum(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(result, result.T)
+    np.testing.assert_allclose(result[2, 4] / result[2, 3], np.exp(-(4 - 1) / (2 * 1.5**2)))
+    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(result))[-2:], [-1, 0], atol=1e-12)
 
 
 def test_nearest_neighbours_are_symmetric_rates_at_rate_one():
     vectors = np.random.default_rng(0).normal(size=(9, 2))
-    found = rate_matrices.nearest_neighbours(vectors, 3)
-    np.testing.assert_allclose(found, found.T)
-    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(found))[-2:], [-1, 0], atol=1e-12)
-    kernel = kernels.Generator(found, schedules.cosine)
+    result = rate_matrices.nearest_neighbours(vectors, 3)
+    np.testing.assert_allclose(result, result.T)
+    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(result))[-2:], [-1, 0], atol=1e-12)
+    kernel = kernels.Generator(result, schedules.cosine)
     np.testing.assert_allclose(kernel.prior, 1 / 9, rtol=1e-6)
 
 
@@ -395,7 +397,7 @@ def test_a_guess_that_rules_out_what_is_seen_leaves_it_as_it_is():
     )
     s, t = jnp.array([0.5]), jnp.array([0.6])
     wrong = jnp.array([[[0.0, 1.0, 0.0]]])
-    found = kernels.posterior(kernel, wrong, jnp.array([[0]]), s, t)
-    np.testing.assert_allclose(found, [[[1.0, 0.0, 0.0]]], atol=1e-6)
+    result = kernels.posterior(kernel, wrong, jnp.array([[0]]), s, t)
+    np.testing.assert_allclose(result, [[[1.0, 0.0, 0.0]]], atol=1e-6)
     clean = kernels.denoising_posterior(kernel, wrong, jnp.array([[0]]), t).law
     np.testing.assert_allclose(clean, [[[1.0, 0.0, 0.0]]], atol=1e-6)

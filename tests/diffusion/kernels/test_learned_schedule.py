@@ -55,22 +55,22 @@ def test_both_ends_are_those_of_the_base_schedule(base):
 def test_it_is_the_plain_schedule_at_first():
     part, _ = schedule()
     t = jnp.linspace(0, 1, 101)
-    found = part.open(part.init(jax.random.key(0))).schedule
-    np.testing.assert_allclose(found.level(t), t, atol=2e-7)
-    np.testing.assert_allclose(found.log_density(t), 0, atol=1e-6)
+    result = part.open(part.init(jax.random.key(0))).schedule
+    np.testing.assert_allclose(result.level(t), t, atol=2e-7)
+    np.testing.assert_allclose(result.log_density(t), 0, atol=1e-6)
 
 
 @pytest.mark.slow
 def test_levels_come_at_the_times_that_their_density_says():
     part, params = schedule()
-    found, times = part.open(params).schedule, borders(part, params)
+    result, times = part.open(params).schedule, borders(part, params)
     np.testing.assert_allclose(
-        found.level(jnp.asarray(times)), np.arange(BINS + 1) / BINS, atol=1e-6
+        result.level(jnp.asarray(times)), np.arange(BINS + 1) / BINS, atol=1e-6
     )
     t = np.random.default_rng(0).random(1000)
-    u = np.asarray(found.level(jnp.asarray(t)), np.float64)
+    u = np.asarray(result.level(jnp.asarray(t)), np.float64)
     np.testing.assert_allclose(np.interp(u, np.arange(BINS + 1) / BINS, times), t, atol=1e-6)
-    np.testing.assert_allclose(found(jnp.asarray(t)), schedules.cosine(jnp.asarray(u)), rtol=1e-5)
+    np.testing.assert_allclose(result(jnp.asarray(t)), schedules.cosine(jnp.asarray(u)), rtol=1e-5)
     counts, _ = np.histogram(u, BINS, (0, 1))
     np.testing.assert_allclose(counts / 1000, part.heights(params), atol=0.05)
 
@@ -79,19 +79,19 @@ def test_levels_come_at_the_times_that_their_density_says():
 def test_the_slope_is_right_everywhere_and_at_a_border_the_later_ones():
     with jax.enable_x64(True):
         part, params = schedule()
-        found, times = part.open(params).schedule, borders(part, params)
-        assert found(jnp.ones(1)).dtype == np.float64
+        result, times = part.open(params).schedule, borders(part, params)
+        assert result(jnp.ones(1)).dtype == np.float64
         middle = (times[1:] + times[:-1]) / 2
-        exact = jnp.concatenate([jnp.zeros(1), jnp.cumsum(found.heights)[:-1], jnp.ones(1)])
+        exact = jnp.concatenate([jnp.zeros(1), jnp.cumsum(result.heights)[:-1], jnp.ones(1)])
         t = jnp.concatenate([jnp.asarray(middle), exact])
         at = np.append(np.arange(BINS), np.minimum(np.arange(BINS + 1), BINS - 1))
-        u, pace = jax.jvp(found.level, (t,), (jnp.ones_like(t),))
+        u, pace = jax.jvp(result.level, (t,), (jnp.ones_like(t),))
         np.testing.assert_allclose(pace, 1 / (BINS * np.diff(times)[at]), rtol=1e-12)
-        np.testing.assert_allclose(np.log(pace), -found.log_density(t), atol=1e-12)
-        slope = jax.jvp(found, (t,), (jnp.ones_like(t),))[1]
+        np.testing.assert_allclose(np.log(pace), -result.log_density(t), atol=1e-12)
+        slope = jax.jvp(result, (t,), (jnp.ones_like(t),))[1]
         steep = jax.jvp(schedules.cosine, (u,), (jnp.ones_like(u),))[1]
         np.testing.assert_allclose(slope, pace * steep, rtol=1e-10)
-        near = (found(t[:BINS] + 1e-6) - found(t[:BINS] - 1e-6)) / 2e-6
+        near = (result(t[:BINS] + 1e-6) - result(t[:BINS] - 1e-6)) / 2e-6
         np.testing.assert_allclose(slope[:BINS], near, rtol=1e-6)
 
 
@@ -134,7 +134,7 @@ def guess(x_t, u):
 def test_the_mean_of_the_bound_does_not_depend_on_the_pace():
     """If the network is told the level; one that is told the time is another network."""
     with jax.enable_x64(True):
-        found = {"level": [], "time": []}
+        result = {"level": [], "time": []}
         plain = Process(kernels.uniform(schedules.cosine, 2), lambda x_t, t, _=None: guess(x_t, t))
         expected = integral(plain, np.linspace(0, 1, BINS + 1))
         assert expected > 0.1
@@ -149,9 +149,9 @@ def test_the_mean_of_the_bound_does_not_depend_on_the_pace():
                 return guess(x_t, t)
 
             for name, predict in (("level", told_level), ("time", told_time)):
-                found[name].append(integral(Process(kernel, predict), borders(part, params)))
-        np.testing.assert_allclose(found["level"], expected, rtol=1e-9)
-        assert np.ptp(found["time"]) > 0.01 * expected
+                result[name].append(integral(Process(kernel, predict), borders(part, params)))
+        np.testing.assert_allclose(result["level"], expected, rtol=1e-9)
+        assert np.ptp(result["time"]) > 0.01 * expected
 
 
 def test_network_time():
@@ -171,9 +171,9 @@ def test_no_level_is_left_out():
     heights = part.heights({"levels": params["levels"].at[3].set(-1e4)})
     np.testing.assert_allclose(heights[3], part.floor / BINS, rtol=1e-6)
     np.testing.assert_allclose(heights.sum(), 1, rtol=1e-6)
-    found = part.open({"levels": params["levels"].at[3].set(-1e4)}).schedule
+    result = part.open({"levels": params["levels"].at[3].set(-1e4)}).schedule
     t = jnp.linspace(0, 1, 1001)
-    slope = jax.jvp(found.level, (t,), (jnp.ones_like(t),))[1]
+    slope = jax.jvp(result.level, (t,), (jnp.ones_like(t),))[1]
     assert (slope > 0).all()
     np.testing.assert_allclose(slope.max(), 1 / part.floor, rtol=1e-2)
 
@@ -243,11 +243,11 @@ def test_masking_by_hand():
         stay = (1 - t ** POWERS.astype(float)) / (1 - s ** POWERS.astype(float))
         stay = np.maximum(stay, 0)
         expected = np.block([[np.diag(stay), 1 - stay[:, None]], [np.zeros(3), 1]])
-        found = enumeration.matrix(MASKING, s, t)
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+        result = enumeration.matrix(MASKING, s, t)
+        np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-7)
         every = jnp.arange(4)[None]
         columns = MASKING.likelihood(every, jnp.array([s]), jnp.array([t]))[0]
-        np.testing.assert_allclose(np.asarray(columns).T, found, rtol=1e-6)
+        np.testing.assert_allclose(np.asarray(columns).T, result, rtol=1e-6)
     np.testing.assert_array_equal(enumeration.matrix(MASKING, 0.0, 0.0), np.eye(4))
     end = enumeration.matrix(MASKING, 0.0, 1.0)
     np.testing.assert_allclose(end[:3, :3].diagonal(), np.exp(-30), rtol=1e-4)
@@ -304,13 +304,13 @@ def test_the_reverse_law_from_a_mask():
     """Class i with μ_i (α_s,i - α_t,i) / (1 - α_t,i), μ = p(x_0 | mask); else it stays a mask."""
     guess, mask = np.array([0.2, 0.3, 0.5, 0.0]), jnp.array([[3]])
     for s, t in [(0.0, 0.4), (0.3, 0.7), (0.9, 1.0)]:
-        found = kernels.posterior(
+        result = kernels.posterior(
             MASKING, jnp.asarray(guess)[None, None], mask, jnp.array([s]), jnp.array([t])
         )[0, 0]
         alpha_s, alpha_t = (1 - v ** POWERS.astype(float) for v in (s, t))
         mu = guess[:3] * (1 - alpha_t) / (guess[:3] * (1 - alpha_t)).sum()
         reveal = mu * (alpha_s - alpha_t) / (1 - alpha_t)
-        np.testing.assert_allclose(found, np.append(reveal, 1 - reveal.sum()), atol=1e-6)
+        np.testing.assert_allclose(result, np.append(reveal, 1 - reveal.sum()), atol=1e-6)
     clean = kernels.posterior(
         MASKING, jnp.asarray(guess)[None, None], mask - 2, jnp.array([0.3]), jnp.array([0.7])
     )
@@ -375,13 +375,13 @@ def test_the_rate_is_the_closed_form():
     p = rng.dirichlet(np.ones(3), (50, 3))
     t, x = rng.random(50).astype(np.float32), np.tile(np.arange(3), (50, 1))
     p_0 = jnp.asarray(np.append(p, np.zeros((50, 3, 1)), axis=-1), jnp.float32)
-    found = bounds.rate(MASKING, jnp.asarray(x), p_0, jnp.full((50, 3), 3), jnp.asarray(t))
+    result = bounds.rate(MASKING, jnp.asarray(x), p_0, jnp.full((50, 3), 3), jnp.asarray(t))
     powers = POWERS.astype(float)
     mu = p * (t[:, None] ** powers)[:, None]
     mu /= mu.sum(axis=-1, keepdims=True)
     own = np.take_along_axis(mu, x[..., None], axis=-1)[..., 0]
     expected = ((powers * mu).sum(axis=-1) - powers[x] * (1 + np.log(own))) / t[:, None]
-    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-5 * expected.max())
+    np.testing.assert_allclose(result, expected, rtol=2e-5, atol=1e-5 * expected.max())
     unmasked = bounds.rate(MASKING, jnp.asarray(x), p_0, jnp.asarray(x), jnp.asarray(t))
     np.testing.assert_allclose(unmasked, 0, atol=1e-6)
 

@@ -40,19 +40,19 @@ class Peer:
 
     def __getitem__(self, name):
         """An array of this K, or one for all K; floats in the precision of the case."""
-        found = self.arrays.get(f"{self.states}_{name}")
-        found = self.arrays[name] if found is None else found
-        return jnp.asarray(found, self.dtype if found.dtype.kind == "f" else found.dtype)
+        result = self.arrays.get(f"{self.states}_{name}")
+        result = self.arrays[name] if result is None else result
+        return jnp.asarray(result, self.dtype if result.dtype.kind == "f" else result.dtype)
 
     def clean(self, states):
         return categorical.one_hot(self["x0"], states, dtype=self.dtype)
 
-    def assert_near(self, found, expected, rtol=1e-9, atol=1e-13, single=(1e-4, 2e-6)):
+    def assert_near(self, result, expected, rtol=1e-9, atol=1e-13, single=(1e-4, 2e-6)):
         """`single` is (rtol, atol) of float32; `expected` an array, or its name."""
         expected = self.exact(expected) if isinstance(expected, str) else expected
-        assert found.dtype == self.dtype
+        assert result.dtype == self.dtype
         rtol, atol = (rtol, atol) if self.precision == "f64" else single
-        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
+        np.testing.assert_allclose(result, expected, rtol=rtol, atol=atol)
 
     def exact(self, name):
         """An array of this K as it is in the file, in float64 in either case."""

@@ -98,10 +98,10 @@ class Situation:
         likelihood = self.kernel.likelihood(self.x_t, self.s, self.t)
         return jnp.log(likelihood + 1e-6) + jnp.log(p_s + 1e-6)
 
-    def later(self, found, expected, **near):
+    def later(self, result, expected, **near):
         """All but the first step, of which theirs is another: departure 11."""
         assert self.peer.exact("t")[0] == 0
-        self.peer.assert_near(found[1:], expected[1:], **near)
+        self.peer.assert_near(result[1:], expected[1:], **near)
 
 
 @pytest.fixture(params=golden.CASES)
@@ -120,18 +120,18 @@ def situation(d3pm, request):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_matrices(d3pm, name):
-    found = matrices(d3pm, name)[d3pm.exact("Q_steps")]
-    np.testing.assert_allclose(found, d3pm.exact(f"{name}_Q"), rtol=1e-12, atol=1e-15)
+    result = matrices(d3pm, name)[d3pm.exact("Q_steps")]
+    np.testing.assert_allclose(result, d3pm.exact(f"{name}_Q"), rtol=1e-12, atol=1e-15)
 
 
 def test_forward(situation):
     states, steps = situation.peer.num_classes, situation.peer.exact("Q_steps")
     eye = jnp.broadcast_to(jnp.eye(states), (len(situation.t), states, states))
-    found = situation.kernel.push(eye, situation.peer.start, situation.t)
-    situation.peer.assert_near(found, situation.exact("Qbar"), rtol=1e-6, atol=1e-12)
+    result = situation.kernel.push(eye, situation.peer.start, situation.t)
+    situation.peer.assert_near(result, situation.exact("Qbar"), rtol=1e-6, atol=1e-12)
     s, t = situation.time(steps), situation.time(steps + 1)
-    found = situation.kernel.push(eye[: len(steps)], s, t)
-    situation.peer.assert_near(found, situation.exact("Q"), rtol=1e-6, atol=1e-12)
+    result = situation.kernel.push(eye[: len(steps)], s, t)
+    situation.peer.assert_near(result, situation.exact("Q"), rtol=1e-6, atol=1e-12)
 
 
 def rare_as_1e_6_is(situation):
@@ -149,17 +149,17 @@ def test_posteriors(situation, name):
     """What 1e-6 moves: the more, the more states there are that are rare."""
     rare_as_1e_6_is(situation)
     kernel, p_0 = situation.kernel, situation.p_0[name]
-    found = kernels.posterior(kernel, p_0, situation.x_t, situation.s, situation.t)
+    result = kernels.posterior(kernel, p_0, situation.x_t, situation.s, situation.t)
     expected = jax.nn.softmax(situation.exact(name))
     few = situation.peer.num_classes == 5 or name == "post_logits"
     atol = 2e-4 if few else 2e-2
-    situation.later(found, expected, rtol=0, atol=atol, single=(0, atol))
+    situation.later(result, expected, rtol=0, atol=atol, single=(0, atol))
 
 
 def test_terms_of_the_bound_with_1e_6_more(situation):
     true, guess = (jax.nn.softmax(situation.blurred(name)) for name in situation.p_0)
-    found = in_bits(categorical.kl(true, guess))
-    situation.later(found, situation.exact("vb_bpd"), rtol=1e-4, single=(1e-4, 1e-5))
+    result = in_bits(categorical.kl(true, guess))
+    situation.later(result, situation.exact("vb_bpd"), rtol=1e-4, single=(1e-4, 1e-5))
 
 
 def test_terms_of_the_bound(situation):
@@ -167,20 +167,20 @@ def test_terms_of_the_bound(situation):
     rare_as_1e_6_is(situation)
     p_0 = situation.p_0["p_logits"]
     arguments = situation.x_0, p_0, situation.x_t, situation.s, situation.t
-    found = in_bits(bounds.discrete(situation.kernel, *arguments))
+    result = in_bits(bounds.discrete(situation.kernel, *arguments))
     rtol = 1e-3 if situation.peer.num_classes == 5 else 1e-2
-    situation.later(found, situation.exact("vb_bpd"), rtol=rtol, single=(rtol, 1e-6))
+    situation.later(result, situation.exact("vb_bpd"), rtol=rtol, single=(rtol, 1e-6))
 
 
 def test_first_term_of_the_bound(situation):
     """Departure 11: p(x_0 | x_1) is the guess itself there; ours has q(x_1 | x_0) as a factor."""
     s, t, x_0, x_t = (a[:1] for a in (situation.s, situation.t, situation.x_0, situation.x_t))
     p_0 = situation.p_0["p_logits"][:1]
-    found = bounds.discrete(situation.kernel, x_0, p_0, x_t, s, t)
+    result = bounds.discrete(situation.kernel, x_0, p_0, x_t, s, t)
     likelihood = situation.kernel.likelihood(x_t, s, t)
     factor = categorical.gather(likelihood, x_0) / (p_0 * likelihood).sum(axis=-1)
     expected = situation.exact("vb_bpd")[:1]
-    situation.peer.assert_near(in_bits(found + jnp.log(factor)), expected, rtol=1e-6)
+    situation.peer.assert_near(in_bits(result + jnp.log(factor)), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("form", ["table", "mixing"])
@@ -208,9 +208,9 @@ def test_prior_term_is_the_divergence_from_noise(d3pm, name):
     situation = Situation(d3pm, name, "table")
     guess = jnp.full_like(situation.p_0["p_logits"], 1 / d3pm.num_classes)
     end = jnp.full_like(situation.t, situation.time(20))
-    found = bounds.divergence(situation.kernel, situation.x_0, guess, end)
+    result = bounds.divergence(situation.kernel, situation.x_0, guess, end)
     expected = situation.exact("prior_bpd")
-    d3pm.assert_near(in_bits(found), expected, rtol=1e-5, atol=5e-5, single=(1e-4, 5e-5))
+    d3pm.assert_near(in_bits(result), expected, rtol=1e-5, atol=5e-5, single=(1e-4, 5e-5))
 
 
 def test_prior_term(d3pm):
@@ -218,8 +218,8 @@ def test_prior_term(d3pm):
     if d3pm.states == "K27":
         pytest.skip("its band is 5 of 27 states wide")
     kernel = kernels.Tabulated(matrices(d3pm, "uniform_band"), noise(d3pm, "uniform_band"))
-    found = bounds.prior_kl(kernel, d3pm["x0"]) / d3pm["x0"].shape[1] / np.log(2)
-    d3pm.assert_near(found, "uniform_band_prior_bpd", rtol=1e-4, single=(1e-4, 0))
+    result = bounds.prior_kl(kernel, d3pm["x0"]) / d3pm["x0"].shape[1] / np.log(2)
+    d3pm.assert_near(result, "uniform_band_prior_bpd", rtol=1e-4, single=(1e-4, 0))
 
 
 @pytest.mark.parametrize("name", ["uniform_band", "gaussian"])
@@ -248,12 +248,12 @@ def test_gaussian_of_256_classes(pictures):
 
     x_0, x_t = pictures["gaussian_x0"], pictures["gaussian_xt"]
     p_s = kernel.push(categorical.one_hot(x_0, 256, dtype=pictures.dtype), start, s)
-    found = jnp.log(kernel.likelihood(x_t, s, t) + 1e-6) + jnp.log(p_s + 1e-6)
-    pictures.assert_near(found[1:], pictures.exact("gaussian_post_logits")[1:], **CLOSE)
+    result = jnp.log(kernel.likelihood(x_t, s, t) + 1e-6) + jnp.log(p_s + 1e-6)
+    pictures.assert_near(result[1:], pictures.exact("gaussian_post_logits")[1:], **CLOSE)
 
     p_0 = jax.nn.softmax(pictures["gaussian_logits"])
-    found = in_bits(bounds.discrete(kernel, x_0, p_0, x_t, s, t))[1:]
+    result = in_bits(bounds.discrete(kernel, x_0, p_0, x_t, s, t))[1:]
     expected = pictures.exact("gaussian_vb_bpd")[1:]
-    pictures.assert_near(found, expected, rtol=3e-2, single=(3e-2, 0))
-    found = bounds.prior_kl(kernel, x_0) / x_0.shape[1] / np.log(2)
-    pictures.assert_near(found, "gaussian_prior_bpd", rtol=1e-3, single=(1e-4, 0))
+    pictures.assert_near(result, expected, rtol=3e-2, single=(3e-2, 0))
+    result = bounds.prior_kl(kernel, x_0) / x_0.shape[1] / np.log(2)
+    pictures.assert_near(result, "gaussian_prior_bpd", rtol=1e-3, single=(1e-4, 0))

@@ -39,8 +39,8 @@ def test_gaussian(text):
     steps = tables.discretised_gaussian(beta, 6)
     np.testing.assert_allclose(steps, text.exact("text_gauss_transitions").mT, rtol=1e-12)
     kernel = kernels.Tabulated(steps)
-    found = kernel.push(eye(12), jnp.zeros_like(t), t)
-    text.assert_near(found.mT, "text_gauss_products", rtol=1e-6, atol=1e-12)
+    result = kernel.push(eye(12), jnp.zeros_like(t), t)
+    text.assert_near(result.mT, "text_gauss_products", rtol=1e-6, atol=1e-12)
 
 
 def test_linear_masks(text):
@@ -56,20 +56,20 @@ def test_any_masks(text):
     schedule = schedules.tabulated(np.concatenate([[0.0], log_alpha]))
     t = times(text, 13)
     kernel = kernels.absorbing(schedule, 5)
-    found = kernel.push(eye(13), jnp.zeros_like(t), t)[:, 0, jnp.array([5, 0])]
-    text.assert_near(found[:-1], text.exact("text_beta_state_lin")[:-1], rtol=1e-9)
+    result = kernel.push(eye(13), jnp.zeros_like(t), t)[:, 0, jnp.array([5, 0])]
+    text.assert_near(result[:-1], text.exact("text_beta_state_lin")[:-1], rtol=1e-9)
 
 
 def test_nearest_neighbours(text):
     """Ours are scaled to a slowest mode of rate 1. Theirs are float32."""
-    found = rate_matrices.nearest_neighbours(NEAR, 2)
+    result = rate_matrices.nearest_neighbours(NEAR, 2)
     neighbours = np.argsort(((NEAR[:, None] - NEAR) ** 2).sum(axis=-1), axis=1)[:, 1:3]
     assert (np.sort(neighbours) == np.sort(text.exact("text_nn_neighbors"))).all()
     expected = text.exact("text_nn_rate")
     slowest = -np.linalg.eigvalsh(expected)[-2]
-    np.testing.assert_allclose(found * slowest, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(result * slowest, expected, rtol=1e-5, atol=1e-6)
 
-    kernel = kernels.Generator(found, lambda t: -4 * slowest * t)
+    kernel = kernels.Generator(result, lambda t: -4 * slowest * t)
     t = jnp.full(1, 0.5 / 4, text.dtype)
     expected = text.exact("text_nn_expm_0.5")
     for matrix in (kernel.push(eye(1), 0 * t, t), kernel.matrix(0 * t, t)):

@@ -36,7 +36,7 @@ def test_times_of_change_have_the_law_of_theirs(name, schedule):
         u = (jnp.arange(NUMBER) + 0.5) / NUMBER
         kernel = kernels.uniform(schedule, 5)
         tau = samplers.DNDM(steps=steps).times_of_change(kernel, u)
-        found = np.bincount(np.round(tau * steps).astype(int), minlength=steps + 1)
+        result = np.bincount(np.round(tau * steps).astype(int), minlength=steps + 1)
         alpha = np.exp(np.asarray(schedule(jnp.arange(steps + 1) / steps)))
-    np.testing.assert_allclose(found[1:] / NUMBER, -np.diff(alpha), atol=2 / NUMBER)
-    enumeration.assert_drawn_from(np.repeat(np.arange(steps + 1), counts), found)
+    np.testing.assert_allclose(result[1:] / NUMBER, -np.diff(alpha), atol=2 / NUMBER)
+    enumeration.assert_drawn_from(np.repeat(np.arange(steps + 1), counts), result)

@@ -30,22 +30,22 @@ def test_schedules_in_this_file_are_theirs(duo, name, factor):
     """Departure 19: the derivative of its cosine lacks the factor 1 - 1e-3."""
     alpha = jnp.exp(THEIRS[name](duo.t))
     duo.assert_near(alpha, f"{name}_alpha", single=(1e-4, 1e-6))
-    found = golden.slope(THEIRS[name], duo.t) * alpha
-    duo.assert_near(found, factor * duo.exact(f"{name}_dalpha"), single=(1e-4, 1e-6))
+    result = golden.slope(THEIRS[name], duo.t) * alpha
+    duo.assert_near(result, factor * duo.exact(f"{name}_dalpha"), single=(1e-4, 1e-6))
 
 
 @pytest.mark.parametrize("form", [bounds.rate, bounds.rate.dispatch(object)])
 def test_continuous_loss(duo, form):
     kernel = kernels.uniform(golden.almost_linear, duo.num_classes)
-    found = form(kernel, duo["x0"], jax.nn.softmax(duo["logits"]), duo["xt"], duo.t)
-    duo.assert_near(found, "nll", rtol=1e-8, atol=1e-11, single=(1e-4, 2e-4))
+    result = form(kernel, duo["x0"], jax.nn.softmax(duo["logits"]), duo["xt"], duo.t)
+    duo.assert_near(result, "nll", rtol=1e-8, atol=1e-11, single=(1e-4, 2e-4))
 
 
 def test_posterior(duo):
     kernel = kernels.uniform(golden.almost_linear, duo.num_classes)
     p_0 = jax.nn.softmax(duo["logits"])
-    found = kernels.posterior(kernel, p_0, duo["xt"], duo["s"], duo.t)
-    duo.assert_near(found, "posterior")
+    result = kernels.posterior(kernel, p_0, duo["xt"], duo["s"], duo.t)
+    duo.assert_near(result, "posterior")
 
 
 @pytest.mark.parametrize("kappa", [1.0, 0.6, 0.0])
@@ -53,8 +53,8 @@ def test_psi_steps(duo, kappa):
     """Our η is 1 - kappa."""
     process = Process(kernels.uniform(golden.almost_linear, duo.num_classes), None)
     p_0, sampler = jax.nn.softmax(duo["logits"]), samplers.PredictorCorrector(eta=1 - kappa)
-    found = sampler.law(process, p_0, duo["xt"], duo["s"], duo.t)
-    duo.assert_near(found, f"psi_kappa{kappa}")
+    result = sampler.law(process, p_0, duo["xt"], duo["s"], duo.t)
+    duo.assert_near(result, f"psi_kappa{kappa}")
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_forward(gidd, path):
     log_alpha, noise = kernel.level(gidd.t)
     gidd.assert_near(jnp.exp(log_alpha), f"{path}_alpha", single=(1e-4, 0))
     gidd.assert_near(noise, f"{path}_beta_pi", single=(1e-4, 0))
-    found = kernel.push(gidd.clean(gidd.num_classes + 1), gidd.start, gidd.t)
-    gidd.assert_near(found, f"{path}_q_t")
+    result = kernel.push(gidd.clean(gidd.num_classes + 1), gidd.start, gidd.t)
+    gidd.assert_near(result, f"{path}_q_t")
 
 
 def test_weights(gidd, path):
@@ -54,28 +54,28 @@ def test_weights(gidd, path):
     gidd.assert_near(log_slope, f"{path}_alpha_ratio", single=(1e-4, 0))
     into = change - log_slope[:, None] * kernel.level(gidd.t)[1]
     q_t = kernel.push(gidd.clean(gidd.num_classes + 1), gidd.start, gidd.t)
-    found = categorical.gather(into[:, None] / q_t, gidd["zt"])
-    gidd.assert_near(found, f"{path}_elbo_weights", single=(1e-4, 0))
+    result = categorical.gather(into[:, None] / q_t, gidd["zt"])
+    gidd.assert_near(result, f"{path}_elbo_weights", single=(1e-4, 0))
 
 
 @pytest.mark.parametrize("form", [bounds.rate, bounds.rate.dispatch(object)])
 def test_bound(gidd, path, form):
     p_0 = golden.without_mask(gidd["logits"])
-    found = form(theirs(gidd, path), gidd["x0"], p_0, gidd["zt"], gidd.t)
-    gidd.assert_near(found, f"{path}_elbo", atol=1e-11, single=(1e-4, 1e-4))
+    result = form(theirs(gidd, path), gidd["x0"], p_0, gidd["zt"], gidd.t)
+    gidd.assert_near(result, f"{path}_elbo", atol=1e-11, single=(1e-4, 1e-4))
 
 
 def test_posterior(gidd, path):
     p_0 = golden.without_mask(gidd["logits"])
-    found = kernels.posterior(theirs(gidd, path), p_0, gidd["zt"], gidd["s"], gidd.t)
-    gidd.assert_near(found, f"{path}_step_probs")
+    result = kernels.posterior(theirs(gidd, path), p_0, gidd["zt"], gidd["s"], gidd.t)
+    gidd.assert_near(result, f"{path}_step_probs")
 
 
 def test_no_uniform_noise_is_masks_alone(gidd):
     """Of masks, theirs with e^-20 of it is ours without."""
     kernel = kernels.masks_and_uniform(gidd.num_classes, 0.0)
     p_0, x_0, x_t = golden.without_mask(gidd["logits"]), gidd["x0"], gidd["zt"]
-    found = bounds.rate(kernel, x_0, p_0, x_t, gidd.t)
+    result = bounds.rate(kernel, x_0, p_0, x_t, gidd.t)
     masked = np.asarray(x_t) == gidd.num_classes
     expected = gidd.exact("pu0.0_elbo")
-    gidd.assert_near(found[masked], expected[masked], rtol=1e-5, single=(1e-4, 0))
+    gidd.assert_near(result[masked], expected[masked], rtol=1e-5, single=(1e-4, 0))

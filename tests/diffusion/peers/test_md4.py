@@ -44,8 +44,8 @@ def test_schedules_in_this_file_are_theirs(md4, name):
     t, schedule = md4["t_sched"][1:], theirs(name)
     alpha = jnp.exp(schedule(t))
     md4.assert_near(alpha, md4.exact(f"{name}_alpha")[1:], single=(1e-3, 1e-6))
-    found = golden.slope(schedule, t) * alpha
-    md4.assert_near(found, md4.exact(f"{name}_dalpha")[1:], single=(1e-3, 1e-6))
+    result = golden.slope(schedule, t) * alpha
+    md4.assert_near(result, md4.exact(f"{name}_dalpha")[1:], single=(1e-3, 1e-6))
 
 
 @pytest.mark.parametrize("name", NOISE)
@@ -75,8 +75,8 @@ def test_ancestral_step_from_a_mask(md4, name, grid):
     expected = md4.exact(f"{name}_{grid}_step_probs")
     masks = jnp.full((3, *p_0.shape[:-1]), md4.num_classes)
     p_0 = jnp.broadcast_to(p_0, expected.shape)
-    found = kernels.posterior(masking(md4, name), p_0, masks, s, t)
-    md4.assert_near(found, expected)
+    result = kernels.posterior(masking(md4, name), p_0, masks, s, t)
+    md4.assert_near(result, expected)
 
 
 def test_top_p(md4):
@@ -86,5 +86,5 @@ def test_top_p(md4):
     expected = md4.exact("linear_uniform_topp0.9_i4").astype(np.float64)
     assert (expected == 0).any()
     masks = jnp.full(p_0.shape[:-1], md4.num_classes)
-    found = kernels.posterior(masking(md4, "linear"), p_0, masks, s, t)
-    md4.assert_near(found, expected, rtol=1e-5, atol=1e-7)
+    result = kernels.posterior(masking(md4, "linear"), p_0, masks, s, t)
+    md4.assert_near(result, expected, rtol=1e-5, atol=1e-7)

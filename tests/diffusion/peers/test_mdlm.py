@@ -30,16 +30,16 @@ def mdlm(request):
 @pytest.mark.parametrize("name", THEIRS)
 def test_schedules_in_this_file_are_theirs(mdlm, name):
     mdlm.assert_near(-THEIRS[name](mdlm.t), f"{name}_sigma")
-    found = -golden.slope(THEIRS[name], mdlm.t)
-    mdlm.assert_near(found, f"{name}_dsigma", rtol=1e-6, single=(1e-4, 0))
+    result = -golden.slope(THEIRS[name], mdlm.t)
+    mdlm.assert_near(result, f"{name}_dsigma", rtol=1e-6, single=(1e-4, 0))
 
 
 @pytest.mark.parametrize("name", ["loglinear", "cosine", "linear"])
 def test_continuous_loss(mdlm, name):
     kernel = kernels.absorbing(THEIRS[name], mdlm.num_classes)
     p_0 = golden.without_mask(mdlm["logits"])
-    found = bounds.rate(kernel, mdlm["x0"], p_0, mdlm["xt"], mdlm.t)
-    mdlm.assert_near(found, f"loss_{name}", single=(1e-4, 0))
+    result = bounds.rate(kernel, mdlm["x0"], p_0, mdlm["xt"], mdlm.t)
+    mdlm.assert_near(result, f"loss_{name}", single=(1e-4, 0))
 
 
 def test_guess_is_theirs(mdlm):
@@ -64,13 +64,13 @@ def test_discrete_loss(mdlm, name, guess):
     t = jnp.minimum(mdlm["disc_t"], 1 - 1e-4)
     s = jnp.maximum(t - 1 / steps, 0).at[0].set(0)
     x_0, p_0, x_t = mdlm["x0"], guess(mdlm["logits"]), mdlm["xt"]
-    found, expected = steps * bounds.discrete(kernel, x_0, p_0, x_t, s, t), mdlm.exact(name)
-    mdlm.assert_near(found[1:], expected[1:], single=(1e-4, 1e-4))
+    result, expected = steps * bounds.discrete(kernel, x_0, p_0, x_t, s, t), mdlm.exact(name)
+    mdlm.assert_near(result[1:], expected[1:], single=(1e-4, 1e-4))
     assert np.isnan(expected[0]).all()
-    assert np.isfinite(found[0]).all()
+    assert np.isfinite(result[0]).all()
     if guess is golden.without_mask:
         entropy = -steps * jnp.log(categorical.gather(p_0, x_0)[0])
-        mdlm.assert_near(found[0], jnp.where(x_t[0] == mdlm.num_classes, entropy, 0.0))
+        mdlm.assert_near(result[0], jnp.where(x_t[0] == mdlm.num_classes, entropy, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_sampling_weights_are_the_posterior_up_to_a_factor(mdlm, name, schedule)
     """Of masks; tokens that are not masked are copied afterwards."""
     kernel = kernels.absorbing(schedule, mdlm.num_classes)
     s, x_t = mdlm.t - mdlm["dt"], mdlm["xt"]
-    found = kernels.posterior(kernel, golden.without_mask(mdlm["logits"]), x_t, s, mdlm.t)
+    result = kernels.posterior(kernel, golden.without_mask(mdlm["logits"]), x_t, s, mdlm.t)
     expected = mdlm.exact(name) / mdlm.exact(name).sum(axis=-1, keepdims=True)
     masked = np.asarray(x_t) == mdlm.num_classes
-    mdlm.assert_near(found[masked], expected[masked])
+    mdlm.assert_near(result[masked], expected[masked])
     copied = categorical.one_hot(x_t, mdlm.num_classes + 1)[~masked]
-    mdlm.assert_near(found[~masked], copied)
+    mdlm.assert_near(result[~masked], copied)

@@ -31,8 +31,8 @@ def law(remdm, sampler, s, t, *memory):
 @pytest.mark.parametrize(("kind", "eta"), [("cap", 0.3), ("cap", 0.02), ("rescale", 0.4)])
 def test_steps_of_one_sigma(remdm, kind, eta):
     sampler = samplers.PredictorCorrector(kind=kind, eta=eta)
-    found = law(remdm, sampler, remdm.t - remdm["dt"], remdm.t)
-    remdm.assert_near(found, f"remdm-{kind}_eta{eta}_q", atol=1e-12)
+    result = law(remdm, sampler, remdm.t - remdm["dt"], remdm.t)
+    remdm.assert_near(result, f"remdm-{kind}_eta{eta}_q", atol=1e-12)
 
 
 def test_steps_of_a_loop(remdm):
@@ -42,16 +42,16 @@ def test_steps_of_a_loop(remdm):
     assert stays.sum() == 3
     sampler = samplers.PredictorCorrector(kind="loop", eta=0.1)
     still = jnp.full_like(remdm.t, 1 - remdm["loop_alpha_on"])
-    found = law(remdm, sampler, still, still)
+    result = law(remdm, sampler, still, still)
     expected = remdm.exact("remdm-loop_eta0.1_q")
-    remdm.assert_near(found[stays], expected[stays], atol=1e-12)
+    remdm.assert_near(result[stays], expected[stays], atol=1e-12)
 
 
 def test_steps_by_confidence(remdm):
     """Their confidence is ours with a minus, and minus infinity on masks."""
     sure = -remdm["conf_f64"]
-    found = law(remdm, samplers.Remasking(), remdm.t - remdm["dt"], remdm.t, sure)
-    remdm.assert_near(found, "remdm-conf_q_f64conf", atol=1e-12)
+    result = law(remdm, samplers.Remasking(), remdm.t - remdm["dt"], remdm.t, sure)
+    remdm.assert_near(result, "remdm-conf_q_f64conf", atol=1e-12)
     other = law(
         remdm, samplers.Remasking(), remdm.t - remdm["dt"], remdm.t, 0 * remdm["x_hat"][..., 0]
     )

@@ -47,9 +47,9 @@ class Sedd:
     def exact(self, name):
         return self.peer.exact(f"{self.name}_{name}")
 
-    def assert_near(self, found, expected, rtol=1e-7):
-        found, expected = found[self.noisy], expected[self.noisy]
-        self.peer.assert_near(found, expected, rtol=rtol, atol=1e-7)
+    def assert_near(self, result, expected, rtol=1e-7):
+        result, expected = result[self.noisy], expected[self.noisy]
+        self.peer.assert_near(result, expected, rtol=rtol, atol=1e-7)
 
 
 @pytest.fixture
@@ -72,27 +72,27 @@ def test_schedules_in_this_file_are_theirs(peer, name):
 @pytest.mark.parametrize("form", [bounds.rate, bounds.rate.dispatch(object)])
 def test_score_entropy_is_the_rate(sedd, form):
     """Also where nothing is left to learn, on tokens that are not masked."""
-    found = form(sedd.kernel, sedd.x_0, sedd.p_0, sedd.x_t, sedd.t)
+    result = form(sedd.kernel, sedd.x_0, sedd.p_0, sedd.x_t, sedd.t)
     expected = sedd.speed[..., 0] * sedd.exact("score_entropy")
     law = np.asarray((sedd.p_0 >= 0).all(axis=-1))
     assert law.sum() > 10
-    sedd.peer.assert_near(found[law], expected[law], rtol=1e-7, atol=1e-7)
+    sedd.peer.assert_near(result[law], expected[law], rtol=1e-7, atol=1e-7)
     sedd.peer.assert_near(expected.sum(axis=-1), sedd.exact("loss"), rtol=1e-7)
 
 
 def test_reverse_rates(sedd):
-    found = golden.reverse_rates(sedd.kernel, sedd.p_0, sedd.x_t, sedd.t)
-    sedd.assert_near(found, sedd.speed * sedd.exact("reverse_rate"))
+    result = golden.reverse_rates(sedd.kernel, sedd.p_0, sedd.x_t, sedd.t)
+    sedd.assert_near(result, sedd.speed * sedd.exact("reverse_rate"))
 
 
 def test_analytic_step_is_the_posterior(sedd):
     """Departure 26: of an arbitrary score some of it is negative, in theirs as in ours."""
-    found = kernels.posterior(sedd.kernel, sedd.p_0, sedd.x_t, sedd.s, sedd.t)
-    sedd.assert_near(found, sedd.exact("analytic_probs"))
+    result = kernels.posterior(sedd.kernel, sedd.p_0, sedd.x_t, sedd.s, sedd.t)
+    sedd.assert_near(result, sedd.exact("analytic_probs"))
     assert (sedd.exact("analytic_probs") < 0).any()
 
 
 def test_last_step_is_the_denoising_posterior(sedd):
     """Theirs leaves the mask out, and the rest as it is."""
-    found = kernels.denoising_posterior(sedd.kernel, sedd.p_0, sedd.x_t, sedd.t).law
-    sedd.assert_near(found[..., : sedd.peer.num_classes], sedd.exact("denoise_probs"), rtol=1e-6)
+    result = kernels.denoising_posterior(sedd.kernel, sedd.p_0, sedd.x_t, sedd.t).law
+    sedd.assert_near(result[..., : sedd.peer.num_classes], sedd.exact("denoise_probs"), rtol=1e-6)

@@ -57,21 +57,21 @@ def tauldr(peer, request):
 def test_schedules_in_this_file_are_theirs(tauldr):
     schedule = tauldr.generator.schedule
     tauldr.peer.assert_near(-schedule(tauldr.t), tauldr.exact("int_beta"), single=(1e-4, 0))
-    found = -golden.slope(schedule, tauldr.t)
-    tauldr.peer.assert_near(found, tauldr.exact("beta"))
+    result = -golden.slope(schedule, tauldr.t)
+    tauldr.peer.assert_near(result, tauldr.exact("beta"))
 
 
 def test_transitions(tauldr):
     states = tauldr.peer.num_classes
     eye = jnp.broadcast_to(jnp.eye(states), (len(tauldr.t), states, states))
-    found = tauldr.generator.push(eye, tauldr.peer.start, tauldr.t)
-    tauldr.peer.assert_near(found, tauldr.exact("transition"), rtol=1e-9, atol=1e-8)
+    result = tauldr.generator.push(eye, tauldr.peer.start, tauldr.t)
+    tauldr.peer.assert_near(result, tauldr.exact("transition"), rtol=1e-9, atol=1e-8)
     # By the series that irreversible rates need; it is planned for log α down to -30, not -199.5.
-    found = tauldr.generator.matrix(tauldr.peer.start, tauldr.t)
-    tauldr.peer.assert_near(found, tauldr.exact("transition"), rtol=1e-6, atol=1e-8)
+    result = tauldr.generator.matrix(tauldr.peer.start, tauldr.t)
+    tauldr.peer.assert_near(result, tauldr.exact("transition"), rtol=1e-6, atol=1e-8)
     x_t = jnp.broadcast_to(jnp.arange(states), (len(tauldr.t), states))
-    found = tauldr.generator.likelihood(x_t, tauldr.peer.start, tauldr.t)
-    tauldr.peer.assert_near(found.mT, tauldr.exact("transition"), rtol=1e-9, atol=1e-8)
+    result = tauldr.generator.likelihood(x_t, tauldr.peer.start, tauldr.t)
+    tauldr.peer.assert_near(result.mT, tauldr.exact("transition"), rtol=1e-9, atol=1e-8)
 
 
 def test_uniform_rates_are_the_uniform_kernel(peer):
@@ -92,11 +92,11 @@ def test_reverse_rates(tauldr):
     likelihood = tauldr.generator.likelihood(tauldr.x_t, start, t)
     denoised = jax.nn.softmax(tauldr.peer["logits"])
     p_0 = categorical.normalize(denoised / likelihood)
-    found = golden.reverse_rates(tauldr.generator, p_0, tauldr.x_t, t)
+    result = golden.reverse_rates(tauldr.generator, p_0, tauldr.x_t, t)
     own = categorical.one_hot(tauldr.x_t, tauldr.peer.num_classes, dtype=bool)
     likely = np.asarray(likelihood.min(axis=-1) > 1e-4)
     assert likely.any()
     expected = tauldr.exact("reverse_rates")[likely]
     tauldr.peer.assert_near(
-        jnp.where(own, 0, found)[likely], expected, rtol=2e-5, atol=1e-7, single=(1e-4, 1e-3)
+        jnp.where(own, 0, result)[likely], expected, rtol=2e-5, atol=1e-7, single=(1e-4, 1e-3)
     )

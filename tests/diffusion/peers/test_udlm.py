@@ -24,8 +24,8 @@ def test_continuous_loss(udlm, form):
     """
     kernel = kernels.uniform(schedules.linear, udlm.num_classes)
     p_0 = jax.nn.softmax(udlm["logits"])
-    found = form(kernel, udlm["x0"], p_0, udlm["xt"], udlm.t)
-    udlm.assert_near(found, "uniform_diffusion_loss", rtol=1e-8, atol=1e-11, single=(1e-4, 2e-4))
+    result = form(kernel, udlm["x0"], p_0, udlm["xt"], udlm.t)
+    udlm.assert_near(result, "uniform_diffusion_loss", rtol=1e-8, atol=1e-11, single=(1e-4, 2e-4))
 
 
 @pytest.mark.parametrize("name", ["uniform_posterior", "uniform_posterior_true"])
@@ -33,8 +33,8 @@ def test_posterior_of_uniform_noise(udlm, name):
     kernel = kernels.uniform(golden.almost_linear, udlm.num_classes)
     true = name.endswith("true")
     p_0 = udlm.clean(udlm.num_classes) if true else jax.nn.softmax(udlm["logits"])
-    found = kernels.posterior(kernel, p_0, udlm["xt"], udlm["s"], udlm.t)
-    udlm.assert_near(found, name)
+    result = kernels.posterior(kernel, p_0, udlm["xt"], udlm["s"], udlm.t)
+    udlm.assert_near(result, name)
 
 
 def test_discrete_loss(udlm):
@@ -43,15 +43,15 @@ def test_discrete_loss(udlm):
     t = jnp.minimum(udlm["d3pm_t"], 1 - 1e-4)
     s = jnp.maximum(t - 1 / steps, 0.0)
     p_0 = jax.nn.softmax(udlm["logits"])
-    found = steps * bounds.discrete(kernel, udlm["x0"], p_0, udlm["xt"], s, t)
-    udlm.assert_near(found, "uniform_d3pm_loss", rtol=1e-6, atol=1e-8, single=(1e-4, 1e-5))
+    result = steps * bounds.discrete(kernel, udlm["x0"], p_0, udlm["xt"], s, t)
+    udlm.assert_near(result, "uniform_d3pm_loss", rtol=1e-6, atol=1e-8, single=(1e-4, 1e-5))
 
 
 def test_posterior_of_masks(udlm):
     kernel = kernels.absorbing(golden.almost_linear, udlm.num_classes)
     p_0 = golden.without_mask(udlm["absorb_logits"])
-    found = kernels.posterior(kernel, p_0, udlm["absorb_xt"], udlm["s"], udlm.t)
-    udlm.assert_near(found, "absorb_posterior")
+    result = kernels.posterior(kernel, p_0, udlm["absorb_xt"], udlm["s"], udlm.t)
+    udlm.assert_near(result, "absorb_posterior")
 
 
 @pytest.mark.parametrize("schedule", [schedules.linear, golden.almost_linear])
@@ -59,6 +59,6 @@ def test_continuous_loss_of_masks(udlm, schedule):
     """The cross-entropy over t, by either schedule."""
     kernel = kernels.absorbing(schedule, udlm.num_classes)
     p_0 = golden.without_mask(udlm["absorb_logits"])
-    found = bounds.rate(kernel, udlm["x0"], p_0, udlm["absorb_xt"], udlm.t)
-    udlm.assert_near(found, "absorb_loss", single=(1e-4, 0))
-    assert np.asarray(found).any()
+    result = bounds.rate(kernel, udlm["x0"], p_0, udlm["absorb_xt"], udlm.t)
+    udlm.assert_near(result, "absorb_loss", single=(1e-4, 0))
+    assert np.asarray(result).any()

@@ -161,8 +161,8 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
     data = np.random.default_rng(0).dirichlet(np.full(3**length, 0.3)).reshape((3,) * length)
     with jax.enable_x64(True):
         process = certificates.exact(KERNELS["absorbing"], data)
-        found = certificates.law(zoo.SAMPLERS[name], process, length, None)
-    assert certificates.distance(found, data) < 1e-6
+        result = certificates.law(zoo.SAMPLERS[name], process, length, None)
+    assert certificates.distance(result, data) < 1e-6
 
 
 @pytest.mark.few(1, slow=5)
@@ -222,10 +222,10 @@ def test_each_correction_draws_one_token_anew_at_a_place_of_its_own():
     process = blind(KERNELS["uniform"], [0.5, 0.5, 0.0])
     x, zero = jnp.full((DRAWS, 4), 2), jnp.zeros(DRAWS)
     settle = jax.jit(functools.partial(samplers.Ancestral(corrections=2).settled, process))
-    found = np.asarray(settle(jax.random.key(0), process.predict(x, zero), x, x, zero, zero))
-    enumeration.assert_drawn_from((found != 2).sum(axis=1), [0, 1 / 4, 3 / 4])
+    result = np.asarray(settle(jax.random.key(0), process.predict(x, zero), x, x, zero, zero))
+    enumeration.assert_drawn_from((result != 2).sum(axis=1), [0, 1 / 4, 3 / 4])
     for place in range(4):
-        enumeration.assert_drawn_from(found[:, place], [7 / 32, 7 / 32, 9 / 16])
+        enumeration.assert_drawn_from(result[:, place], [7 / 32, 7 / 32, 9 / 16])
 
 
 SURE = [[0.25, 0.25, 0.25, 0.25], [0.6, 0.2, 0.2, 0], [0.58, 0.14, 0.14, 0.14], [0.55, 0.45, 0, 0]]
@@ -253,8 +253,8 @@ def test_entropies_but_for_the_largest_sum_to_gamma(gamma, chosen):
     """They are 1.39, 0.95, 1.14 and 0.69: tokens are taken from the least on."""
     sampler = samplers.EntropyBound(gamma=gamma)
     masked, most = jnp.ones((1, 4), bool), jnp.full(1, 4)
-    found = sampler.chosen(jax.random.key(0), jnp.array([SURE]), masked, most)
-    np.testing.assert_array_equal(np.flatnonzero(found[0]), np.sort(chosen))
+    result = sampler.chosen(jax.random.key(0), jnp.array([SURE]), masked, most)
+    np.testing.assert_array_equal(np.flatnonzero(result[0]), np.sort(chosen))
 
 
 @pytest.mark.parametrize(
@@ -302,11 +302,11 @@ def test_remasking_takes_back_the_least_sure_first():
     def law(s, t):
         return sampler.law(process, sampler.guess(process, x, t), x, s, t, sure[None])
 
-    found = np.asarray(law(jnp.array([0.2]), jnp.array([0.7])))[0]
+    result = np.asarray(law(jnp.array([0.2]), jnp.array([0.7])))[0]
     back = 0.5 * 0.2 / 0.3 * np.exp([-0.2, -0.9]) / np.exp([-0.2, -0.9]).sum()
-    np.testing.assert_allclose(found[:2, 3], back, rtol=1e-5)
-    np.testing.assert_allclose([found[0, 0], found[1, 1]], 1 - back, rtol=1e-5)
-    np.testing.assert_allclose(found[2], [*(5 / 7 * np.array([0.5, 0.2, 0.3])), 2 / 7], rtol=1e-5)
+    np.testing.assert_allclose(result[:2, 3], back, rtol=1e-5)
+    np.testing.assert_allclose([result[0, 0], result[1, 1]], 1 - back, rtol=1e-5)
+    np.testing.assert_allclose(result[2], [*(5 / 7 * np.array([0.5, 0.2, 0.3])), 2 / 7], rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -328,15 +328,15 @@ def test_a_correction_at_the_end_mends_most_of_it():
 def test_dndm_is_exact_for_masks_and_biased_for_uniform_noise():
     data = certificates.correlated()
     with jax.enable_x64(True):
-        found = {
+        result = {
             kind: certificates.distance(
                 certificates.law(samplers.DNDM(), certified.__wrapped__(kernel), 2, None), data
             )
             for kind, kernel in KERNELS.items()
             if kind in HAS_ALPHA
         }
-    assert found["absorbing"] < 1e-6
-    assert found["uniform"] == pytest.approx(0.0988, abs=1e-3)  # as its docstring says
+    assert result["absorbing"] < 1e-6
+    assert result["uniform"] == pytest.approx(0.0988, abs=1e-3)  # as its docstring says
 
 
 @pytest.mark.slow
@@ -349,10 +349,10 @@ def test_remasking_nears_the_data_slowly_and_without_eta_is_ancestral():
 
     with jax.enable_x64(True):
         process = certified.__wrapped__(KERNELS["absorbing"])
-        found = [far(samplers.Remasking(steps=n)) for n in (16, 64)]
+        result = [far(samplers.Remasking(steps=n)) for n in (16, 64)]
         none = far(samplers.Remasking(steps=16, eta=0.0))
         assert none == pytest.approx(far(samplers.Ancestral(steps=16)), rel=1e-6)
-    np.testing.assert_allclose(found, [0.0613, 0.0302], atol=1e-3)  # as its docstring says
+    np.testing.assert_allclose(result, [0.0613, 0.0302], atol=1e-3)  # as its docstring says
 
 
 @pytest.mark.parametrize(("s", "most"), [(0.2, 2 / 3), (0.0, 0.0), (0.65, 1.0)])
@@ -391,10 +391,10 @@ def test_remasking_remembers_the_probability_at_which_a_token_was_revealed():
     guess = jnp.pad(guess, ((0, 0), (0, 5)))[None]
     process = Process(kernels.absorbing(schedules.linear, 10), lambda x_t, t, rng=None: guess)
     x = jnp.full((1, 2), 10)
-    found = Telling()(process, jax.random.key(0), x, samplers.grid(4))
-    np.testing.assert_array_equal(found, [[3, 8]])
-    found = Telling()(process, jax.random.key(0), jnp.array([[7, 10]]), samplers.grid(4)[2:])
-    np.testing.assert_array_equal(found, [[10, 8]])  # of the first nothing is known: 1
+    result = Telling()(process, jax.random.key(0), x, samplers.grid(4))
+    np.testing.assert_array_equal(result, [[3, 8]])
+    result = Telling()(process, jax.random.key(0), jnp.array([[7, 10]]), samplers.grid(4)[2:])
+    np.testing.assert_array_equal(result, [[10, 8]])  # of the first nothing is known: 1
 
 
 @pytest.mark.slow

@@ -133,9 +133,9 @@ def test_the_table_of_a_guess_that_sees_nothing(kernel, leave_one_out):
     exact = enumerated(model, None, times, rows, np.full(2, 1 / 2))
     x = jnp.tile(rows, (1 if leave_one_out else 20_000, 1))
     table = jax.jit(functools.partial(time_grids.costs, model.process))
-    found = np.asarray(table(jax.random.key(0), x, jnp.array(times)))
-    assert np.isinf(found[~np.triu(np.ones((5, 5), bool), 1)]).all()
-    np.testing.assert_allclose(found[upper], exact[upper], rtol=1e-4 if leave_one_out else 0.05)
+    result = np.asarray(table(jax.random.key(0), x, jnp.array(times)))
+    assert np.isinf(result[~np.triu(np.ones((5, 5), bool), 1)]).all()
+    np.testing.assert_allclose(result[upper], exact[upper], rtol=1e-4 if leave_one_out else 0.05)
 
 
 def test_the_best_grid_is_that_of_its_table():
@@ -172,10 +172,10 @@ def test_the_table_is_what_steps_add_to_the_bound(kernel, denoiser):
     def table(rng):
         return time_grids.costs(model.open(params), rng, x, jnp.array(times))
 
-    found = np.stack([table(rng) for rng in jax.random.split(jax.random.key(0), 20)])
+    result = np.stack([table(rng) for rng in jax.random.split(jax.random.key(0), 20)])
     upper = np.triu_indices(6, 1)
-    assert np.isinf(found[:, ~np.triu(np.ones((6, 6), bool), 1)]).all()
-    mean, error = (f(found[:, *upper], axis=0) for f in (np.mean, np.std))
+    assert np.isinf(result[:, ~np.triu(np.ones((6, 6), bool), 1)]).all()
+    mean, error = (f(result[:, *upper], axis=0) for f in (np.mean, np.std))
     error = error / 20**0.5
     assert (error < 0.02 * exact[upper] + 1e-3).all()
     assert (abs(mean - exact[upper]) < 5 * error + 1e-5).all()

@@ -44,16 +44,16 @@ def pixels(workdir):
 
 
 def told(data, drawn, workdir):
-    found, place = run_report.of(data.facts), workdir / "drawn"
-    lines = found.samples(drawn, place)
-    return [*lines, *found.compared(drawn, place, None, None, data)]
+    result, place = run_report.of(data.facts), workdir / "drawn"
+    lines = result.samples(drawn, place)
+    return [*lines, *result.compared(drawn, place, None, None, data)]
 
 
 def test_each_kind_of_data_has_its_report(data):
     text = Text("ab", 4, {"train": np.zeros(8, np.uint8)})
     kinds = {"texts": text.facts, "maps": data.facts, "points": toy.eight_gaussians(9).facts}
     kinds["rows"] = Facts(5, (2, 3, 4))
-    assert {name: run_report.of(found).facts.rows for name, found in kinds.items()} == {
+    assert {name: run_report.of(result).facts.rows for name, result in kinds.items()} == {
         name: name for name in kinds
     }
     with pytest.raises(ValueError, match="on the facts of data .* got a Text"):
@@ -81,8 +81,8 @@ def test_samples_are_kept_and_shown_without_any_data(data, tmp_path):
 
 def test_the_picture_shows_samples_beside_as_many_test_maps(data, tmp_path):
     told(data, stamp(1, 4), tmp_path)
-    found, height, width, gap = pixels(tmp_path), 168, 252, pictures.GAP
-    left, right = found[:, : 2 * width + gap], found[:, -2 * width - gap :]
+    result, height, width, gap = pixels(tmp_path), 168, 252, pictures.GAP
+    left, right = result[:, : 2 * width + gap], result[:, -2 * width - gap :]
     for i in range(4):
         top, start = i // 2 * (height + gap), i % 2 * (width + gap)
         shown = left[top : top + height, start : start + width]
