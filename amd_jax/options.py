@@ -56,7 +56,7 @@ def chosen(option: Any) -> dict[str, Any]:
     return {n.name: n.default for n in numbers(option) if n.default != own[n.name]}
 
 
-def told(option: Any) -> list[str]:
+def settings(option: Any) -> list[str]:
     """The same in words, such as "steps 64"; a tuple of values is said to be given."""
     return [
         f"{name} {'given' if isinstance(value, tuple) else value}"

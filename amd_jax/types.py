@@ -196,7 +196,7 @@ class Bound(Protocol):
     def draws(self) -> int:
         """How many copies of a row it looks at together."""
 
-    def told(self, model: Model) -> str:
+    def describe(self, model: Model) -> str:
         """What it is, in a few words, for this model; ValueError if it does not fit it."""
 
     def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:

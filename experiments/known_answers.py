@@ -113,7 +113,7 @@ def answers(row: Row, bound: Any) -> dict[str, Figure]:
     """What a bound gives, and how far it is from the law: nats of a row."""
     everything = bound.exact and row.run.data.states is not None
     measure = functools.partial(expected if everything else estimated, row, bound)
-    how = {"bound": bound.name, "how": bound.told(row.run.model)}
+    how = {"bound": bound.name, "how": bound.describe(row.run.model)}
     return row.figures(measure, "gap_nats", **how, **({"rows": "all"} if everything else {}))
 
 

@@ -152,7 +152,7 @@ def check_fit(
     `shape` is that of the rows (N, ...) that are evaluated, where it is known.
     """
     for bound in bounds:
-        bound.told(model)
+        bound.describe(model)
         if shape is not None and hasattr(bound, "size"):
             bound.size(model, shape)
     if hasattr(sampler, "times"):

@@ -44,7 +44,7 @@ def run(main: Callable[..., None], *arguments) -> None:
             leave(error)
         if not is_users(error) and not out_of_memory(error):
             raise
-        sys.exit(f"error: {told(error)}")
+        sys.exit(f"error: {error_line(error)}")
 
 
 def start_jax() -> None:
@@ -64,13 +64,13 @@ def start_devices() -> None:
 
 
 def _unraisable(result: Any) -> None:
-    """As usual, but nothing of threads of tensorstore whose write has failed, which was told."""
+    """As usual, but silent on threads of tensorstore whose write failed, which was reported."""
     if str(result.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(result)
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:
-    """Whether it is anything but a write of Orbax that has failed, which was told."""
+    """Whether it is anything but a write of Orbax that has failed, which was reported."""
     return not record.getMessage().startswith("Task exception was never retrieved")
 
 
@@ -78,7 +78,7 @@ def leave(error: Exception) -> None:
     """Ends one of several processes at once: the usual way out would wait for the others."""
     shared = is_users(error) or out_of_memory(error)
     if shared:
-        line = told(error)
+        line = error_line(error)
     elif re.match("[A-Z_]+: ", str(error)):  # a status, as of a collective that has failed
         line = stderr_filter.LOST.format(str(error).splitlines()[0])
     else:
@@ -89,7 +89,7 @@ def leave(error: Exception) -> None:
     os._exit(1)
 
 
-def told(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """The message of an error, in one line and with a way out where there was no memory."""
     if not out_of_memory(error):
         return in_one_line(str(error).strip())

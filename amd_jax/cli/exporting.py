@@ -37,16 +37,16 @@ def write(
         "versions": run_folder.versions(),
     }
     parts = _sampled_by(run.model, sampler), params, run.facts
-    told = {"run": about, "results": _without_paths(results.read(Path(run.workdir)))}
+    contents = {"run": about, "results": _without_paths(results.read(Path(run.workdir)))}
     export_folder.describe(
         *parts, half=half
-    )  # what cannot be exported is told before samples are drawn
+    )  # what cannot be exported is refused before samples are drawn
     place.mkdir(parents=True, exist_ok=True)
     samples = _samples(run, params, place, sampler, seed)
-    rows = [figures.row(figure) for figure in told["results"]]
+    rows = [figures.row(figure) for figure in contents["results"]]
     name = in_one_line(place.absolute().name)
     text = card.text(name, *parts, run=about, figures=rows, samples=samples)
-    size = export_folder.write(place, *parts, **told, card=text, half=half)
+    size = export_folder.write(place, *parts, **contents, card=text, half=half)
     return f"step {run.step} of {run.workdir} is exported to {place}: {size / 1e6:.1f} MB"
 
 

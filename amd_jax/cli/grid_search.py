@@ -15,7 +15,7 @@ from amd_jax.models.step_bounds import AllSteps
 from amd_jax.runs import saved_grids
 from amd_jax.types import Params
 
-ROWS = 32  # that a grid is made by, unless told
+ROWS = 32  # rows that a grid is computed from, by default
 
 
 def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
@@ -25,7 +25,7 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
         raise ValueError(f"--mode=grid is for a diffusion; this experiment has {kind}.")
     if "://" in str(run.workdir):
         raise ValueError(f"A grid is kept on this machine; copy {run.workdir} to it first.")
-    finest = wanted.finest(run.model)  # what does not fit is told before data are read
+    finest = wanted.finest(run.model)  # what does not fit is refused before data are read
     split = "validation" if "validation" in run.data.splits else "train"
     rows = run.data.rows(split)[: asked.num_texts or ROWS]
     times = wanted(run.model, params, jax.random.key(asked.seed), rows)

@@ -15,8 +15,8 @@ from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
 from amd_jax.types import Model, Params
 
-FILLINGS = 4  # of one row, unless told
-ROWS = 100  # with gaps, unless told
+FILLINGS = 4  # of one row, by default
+ROWS = 100  # rows with gaps, by default
 
 
 def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | None) -> None:
@@ -42,7 +42,7 @@ class Fillings(NamedTuple):
     """Rows (N, ...) with what was unknown drawn, and a line on each."""
 
     drawn: np.ndarray  # int32
-    told: list[str]
+    captions: list[str]
 
 
 def fillings(
@@ -58,14 +58,14 @@ def fillings(
     """So many fillings of a row (...); with masks the likely ones first, each with its bits."""
     rows, rng = (np.stack([part] * number) for part in row), jax.random.key(seed)
     drawn, nats = gallery.infilled(model, params, rng, *rows, sampler=sampler)
-    drawn, told = np.asarray(drawn), [f"filling {i + 1}" for i in range(number)]
+    drawn, captions = np.asarray(drawn), [f"filling {i + 1}" for i in range(number)]
     if nats is None:
-        return Fillings(drawn, told)
+        return Fillings(drawn, captions)
     bits, size = -np.asarray(nats) / np.log(2), row.wanted.sum()
     likely = np.argsort(bits, kind="stable")
     sure = [f"{b:z.1f} bits, {b / size:z.2f} a {unit}" for b in bits[likely]]
     return Fillings(
-        drawn[likely], [f"{name}: {how}" for name, how in zip(told, sure, strict=True)]
+        drawn[likely], [f"{name}: {how}" for name, how in zip(captions, sure, strict=True)]
     )
 
 

@@ -35,7 +35,7 @@ class Session:
 
     @property
     def report(self) -> Any:
-        """What can be told of this kind of data."""
+        """The report for this kind of data."""
         return run_report.of(self.run.facts)
 
     def place(self, what: str) -> Path | None:

@@ -173,9 +173,9 @@ def described(model: Any) -> str:
 
 def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
     """How samples x (N, ...) were drawn, and how many of their codes are of no class."""
-    told = [*([] if sampler is None else options.told(sampler)), f"seed {seed}"]
+    details = [*([] if sampler is None else options.settings(sampler)), f"seed {seed}"]
     by = "" if sampler is None else f" by the sampler {sampler.name}"
-    line = f"{len(x):,} samples were drawn{by} ({', '.join(told)})."
+    line = f"{len(x):,} samples were drawn{by} ({', '.join(details)})."
     sign = UNUSED_SIGN
     if isinstance(facts, MapFacts):
         sign = f"RGB {tuple(pictures.Palette.of(facts.colours).unused.tolist())}"

@@ -106,14 +106,14 @@ def _tell_extension(workdir: Path, config: ConfigDict) -> None:
     """Says what more steps mean for a run that was made for less."""
     before, now = run_folder.contents(workdir).config["num_steps"], config.num_steps
     if now == before:  # the same command again, or a number that was forgotten
-        told = f"the run is of {now} steps already; a larger --config.num_steps extends it"
+        message = f"the run is of {now} steps already; a larger --config.num_steps extends it"
     else:
-        told = (
+        message = (
             f"extends the run from {before} to {now} steps: a learning rate that falls over the "
             "whole run rises again, to what it is there in a run of so many; the result is near, "
             "and not the same as, that of one made so long from the start"
         )
-    tell(told)
+    tell(message)
 
 
 def _tell_other_file(asked: Asked, run: Run) -> None:

@@ -121,7 +121,7 @@ def compare(wanted: Sequence[Row], asked: Asked) -> None:
         shape = (row.examples(asked.num_texts), *row.run.facts.event_shape)
         choices.check_fit(row.run.model, row.bounds, None, shape)
         for text in asked.sampler:
-            for sampler in samplers_of(text, row.run.model):  # what is wrong is told now
+            for sampler in samplers_of(text, row.run.model):  # mistakes are reported now
                 choices.check_fit(row.run.model, (), sampler)
     done = []
     for row in wanted:
@@ -157,8 +157,8 @@ def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
     for name, content in files.values():
         filesystem.write(workdir / name, content)
     named = [f"{what}: {in_one_line(workdir / name)}" for what, (name, _) in files.items()]
-    told = ["", *lines, "", *named]
-    return [*told, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
+    summary = ["", *lines, "", *named]
+    return [*summary, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
 
 
 def samples(row: Row, asked: Asked) -> list[tuple[Any, dict[str, Figure]]]:

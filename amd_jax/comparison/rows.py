@@ -108,12 +108,12 @@ class Row:
                 drawn.append(gallery.samples(*how))
             seconds = (time.perf_counter() - start) / len(drawn[1])
             x = np.concatenate(drawn)[:number]
-            print(f"{self.title}, {told(sampler)}: {number} samples", flush=True)
+            print(f"{self.title}, {label(sampler)}: {number} samples", flush=True)
             result = run_report.of(self.run.facts).measures(x, self.run.data)
             figures = {name: Figure(*figure) for name, figure in result.items()}
             return {**figures, "seconds_a_sample": Figure(seconds)}
 
-        return self.figures(measure, "seconds_a_sample", how=told(sampler), samples=number)
+        return self.figures(measure, "seconds_a_sample", how=label(sampler), samples=number)
 
     def first_samples(self, number: int) -> np.ndarray:
         """So many samples by the model's own way, kept beside the run: (N, ...)."""
@@ -187,9 +187,9 @@ class Row:
         return result
 
 
-def told(option: Any) -> str:
+def label(option: Any) -> str:
     """An option in words: its name, and the numbers that were chosen."""
-    return ", ".join([option.name, *options.told(option)])
+    return ", ".join([option.name, *options.settings(option)])
 
 
 def trained(row: Row, workdir: Path, minutes: float, steps: int | None) -> Row:

@@ -37,7 +37,7 @@ def bits(row: Row, number: int | None) -> dict[str, str]:
 
 def samples(row: Row, sampler: Any, number: int) -> dict[str, str]:
     """The cells of a sampler of a row."""
-    named = {"model": row.title, "sampler": rows.told(sampler)}
+    named = {"model": row.title, "sampler": rows.label(sampler)}
     return named | _shown(row.samples(sampler, number))
 
 

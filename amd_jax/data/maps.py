@@ -169,7 +169,7 @@ def load(
     shape = next(iter(splits.values())).shape[1:]
     data = Maps(known, shape, splits, own, name=in_one_line(file.name), augment=augment)
     for split in data.splits:
-        data.rows(split)  # so that a mistake is told now
+        data.rows(split)  # so that a mistake is reported now
     return data
 
 

@@ -19,7 +19,7 @@ SEEDS = 2**32 - 1
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
-def told(option: Any) -> dict[str, Any]:
+def template_fields(option: Any) -> dict[str, Any]:
     """An option with its numbers, as a template takes it; given times stay as they are."""
     fields = [number for number in options.numbers(option) if type(number.default) is not tuple]
     numbers = [number._replace(kind=number.kind.__name__)._asdict() for number in fields]

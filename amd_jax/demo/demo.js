@@ -116,7 +116,7 @@ function working(form, ask, heard) {
     submit.disabled = false;
   }
 
-  form.noValidate = true; // what is wrong is told below the form, in one line
+  form.noValidate = true; // errors are shown below the form, in one line
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     work();
@@ -183,7 +183,7 @@ function typed(form, box, count) {
   return counted;
 }
 
-/* The one message of a piece of work of that kind; an error for what is told in its place. */
+/* The one message of a piece of work of that kind; an error if there is another in its place. */
 async function answer(path, asked, kind) {
   for await (const message of messages(path, asked)) {
     if (message.kind === "error") throw new Error(message.line);

@@ -37,15 +37,15 @@ def of(shown: Work) -> str:
         work=shown,
         noun=noun(facts),
         sentence=sentence(shown),
-        told=told(shown),
+        summary=summary(shown),
         example=example(facts),
         gap=request_parsing.gap_of(facts),
         gaps=with_gaps(facts),
         hole=hole(facts),
         alphabet=symbols(facts),
         legend=shows.legend(facts),
-        samplers=[controls.told(option) for option in shown.samplers],
-        editors=[controls.told(option) for option in shown.editors],
+        samplers=[controls.template_fields(option) for option in shown.samplers],
+        editors=[controls.template_fields(option) for option in shown.editors],
         film=frames.empty_film(facts),
         longest=request_parsing.LONGEST,
         seeds=controls.SEEDS,
@@ -75,7 +75,7 @@ def sentence(shown: Work) -> str:
     return f"{what} {can[0].upper()}{can[1:]}."
 
 
-def told(shown: Work) -> str:
+def summary(shown: Work) -> str:
     """Where it is computed, and how large the model is."""
     device = jax.devices()[0]
     kind = device.device_kind

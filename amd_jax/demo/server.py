@@ -150,7 +150,7 @@ async def worked(
             while message := await turn(worker, next, messages, None):
                 put(_line(message))
     except Exception as error:
-        put(_line({"kind": "error", "line": told(error)}))
+        put(_line({"kind": "error", "line": error_line(error)}))
     put("")
 
 
@@ -158,10 +158,10 @@ def _line(message: Message) -> str:
     return json.dumps(message) + "\n"
 
 
-def told(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """One line on what went wrong."""
     if command_line.is_users(error) or command_line.out_of_memory(error):
-        return command_line.told(error)
+        return command_line.error_line(error)
     traceback.print_exception(error)
     first = (str(error).splitlines() or [""])[0]
     return f"This failed: {type(error).__name__}: {first:.200}. The console has more."

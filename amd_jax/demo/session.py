@@ -170,14 +170,16 @@ class Work:
         yield from self._first_time("fill", sampler, number)
         how = {"number": number, "seed": seed, "sampler": sampler}
         unit = self.facts.unit
-        drawn, told = infilling.fillings(self.model, self.params, row, unit, **how)
+        drawn, captions = infilling.fillings(self.model, self.params, row, unit, **how)
         if self.of_texts:
             part = self.facts, row.known | row.wanted, row.wanted
-            result = [text_diff.filled(*part, x, one) for x, one in zip(drawn, told, strict=True)]
+            result = [
+                text_diff.filled(*part, x, one) for x, one in zip(drawn, captions, strict=True)
+            ]
         else:
             result = [
                 frames.of(0.0, x[None], self.facts) | {"name": one}
-                for x, one in zip(drawn, told, strict=True)
+                for x, one in zip(drawn, captions, strict=True)
             ]
         yield {"kind": "filled", "fillings": result}
 

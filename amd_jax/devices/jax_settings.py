@@ -95,9 +95,9 @@ def check_xla_flags() -> None:
             command, capture_output=True, text=True, env=quiet, timeout=TRIAL_SECONDS
         )
         lines = done.stderr.strip().splitlines()
-        told = [line for line in lines if re.match(r"[EF]\d{4} |W\d{4} .*Unknown", line)]
-        if told or done.returncode:
-            reason = (told or lines[-1:] or ["XLA does not start"])[0]
+        errors = [line for line in lines if re.match(r"[EF]\d{4} |W\d{4} .*Unknown", line)]
+        if errors or done.returncode:
+            reason = (errors or lines[-1:] or ["XLA does not start"])[0]
             raise ValueError(_line(["XLA_FLAGS"], re.sub(r"^[EFW]\d{4} .*?\] ", "", reason)))
 
 

@@ -1,4 +1,4 @@
-"""Several processes become one run: they meet, and JAX is told of each other.
+"""Joins several processes into one run: they meet, and JAX learns of all of them.
 
 How they find each other is `rendezvous`; what one says that has lost the others, `stderr_filter`.
 """

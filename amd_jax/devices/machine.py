@@ -76,7 +76,7 @@ class Clock:
         """Counts the speed from here."""
         self._step, self._since = step, time.monotonic()
 
-    def told(self, step: int) -> dict[str, float]:
+    def metrics(self, step: int) -> dict[str, float]:
         """Metrics of the steps since the last line."""
         now = time.monotonic()
         speed = (step - self._step) / max(now - self._since, 1e-9)

@@ -75,11 +75,11 @@ def cache_folder() -> Path | None:
 
 def kind_of_machine() -> str:
     """A name for machines that execute each other's programs."""
-    told = [platform.machine(), platform.processor()]
+    features = [platform.machine(), platform.processor()]
     if sys.platform == "linux":
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-        told += sorted({line for line in lines if line.startswith(("flags", "Features"))})
-    return f"{platform.machine()}-{hashlib.sha256(repr(told).encode()).hexdigest()[:12]}"
+        features += sorted({line for line in lines if line.startswith(("flags", "Features"))})
+    return f"{platform.machine()}-{hashlib.sha256(repr(features).encode()).hexdigest()[:12]}"
 
 
 def prune(folder: Path, limit: int) -> None:

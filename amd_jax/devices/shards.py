@@ -100,7 +100,7 @@ class _Divided:
         return self._jitted(state)(state, same, self._global(x))
 
     def trace(self, state: Any, same: Any, x: Array) -> jax.stages.Traced:
-        """The program before it is lowered; arrays may be told by their shapes."""
+        """The program before it is lowered; arrays may be given by their shapes."""
         return self._jitted(state).trace(state, same, self._global(x))
 
     def lower(self, state: Any, same: Any, x: Array) -> jax.stages.Lowered:

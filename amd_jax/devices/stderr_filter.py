@@ -45,7 +45,7 @@ def narrate() -> subprocess.Popen:
 
 
 def say(line: str) -> None:
-    """Writes a process's last line to stderr; nothing that C++ says after it is told."""
+    """Writes a process's last line to stderr; nothing that C++ says after it is shown."""
     sys.stderr.flush()
     os.write(2, f"error: {line}\n".encode())
 
@@ -55,18 +55,18 @@ def retell(lines: Iterable[bytes], out: BinaryIO) -> None:
 
     None is put there if the process has already given its reason, by `say`.
     """
-    told = quiet = False
+    reported = quiet = False
     broken = b""
     for line in lines:
         if line.startswith(b"error: "):
-            told, quiet = True, False
+            reported, quiet = True, False
         elif BROKEN.match(line) or (broken and TRACE.match(line)):
             quiet = True
         if quiet:
             broken += line
         else:
             _write(out, line)
-    if broken and not told:
+    if broken and not reported:
         _write(
             out,
             b"error: " + LOST.format(_status(broken.decode(errors="replace"))).encode() + b"\n",

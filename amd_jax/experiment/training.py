@@ -74,7 +74,7 @@ def _validation(run: Any) -> loop.Evaluate | None:
     def evaluate(params: Params) -> dict[str, float]:
         number = run.config.evaluate_texts
         result, _ = run_report.bits(run.model, params, run.data, split="validation", number=number)
-        for line in getattr(run.model, "told", lambda _: [])(params):
+        for line in getattr(run.model, "describe", lambda _: [])(params):
             checkpoint_files.say(line)
         name = f"validation_{bounds.of(run.model)[0].name}_bits_per_{run.facts.unit}"
         error = {f"{name}_error": result.error} if result.examples > 1 else {}

@@ -37,7 +37,7 @@ class Keeper(Protocol):
 
 
 class Nobody:
-    """A `Keeper` that keeps nothing and prints what it is told."""
+    """A `Keeper` that keeps nothing and prints what it is given."""
 
     def restored(self, template: TrainState) -> None:
         """Nothing was saved."""

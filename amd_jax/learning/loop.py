@@ -117,7 +117,7 @@ class _Run:
     evaluate: Evaluate | None
     devices: parallel.Copies | shards.Shards
     clock: machine.Clock
-    skipped: int = 0  # steps, as far as they have been told
+    skipped: int = 0  # steps, as far as they have been reported
 
     def conclude(self, step: int, state: TrainState, stopped: bool) -> None:
         """Checks, logs, evaluates and saves what is due; Interrupted if it was `stopped`."""
@@ -148,7 +148,7 @@ class _Run:
             result["skipped_steps"] = int(tally["skipped"])
         if rate := getattr(self.parts.optimizer, "learning_rate", None):
             result["learning_rate"] = float(rate(step - 1 - int(skipped)))
-        return result | self.clock.told(step)
+        return result | self.clock.metrics(step)
 
     def score(self, step: int, state: TrainState) -> float:
         """The first number of an evaluation, which is logged."""

@@ -14,7 +14,7 @@ def heard() -> Iterator[Callable[[], bool]]:
     """A function that tells, once a step, whether to stop: if a signal to do so has arrived.
 
     SIGINT, SIGTERM, or as a terminal is closed SIGHUP, unless that is ignored (nohup). All
-    processes are told at the same step, one after the signal. A second signal acts as usual. Only
+    processes report it at the same step, one after the signal. A second signal acts as usual. Only
     the main thread hears of signals.
     """
     received: list[int] = []

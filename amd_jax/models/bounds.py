@@ -23,7 +23,7 @@ class Elbo:
     exact = False
     draws = 1
 
-    def told(self, model: Model) -> str:
+    def describe(self, model: Model) -> str:
         return "evidence lower bound, one draw each"
 
     def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
@@ -38,7 +38,7 @@ class Likelihood:
     exact = True
     draws = 1
 
-    def told(self, model: Model) -> str:
+    def describe(self, model: Model) -> str:
         return "exact likelihood, each by itself"
 
     def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
@@ -63,7 +63,7 @@ class ImportanceWeighted:
         """Raises ValueError for less than one draw."""
         options.check(self)
 
-    def told(self, model: Model) -> str:
+    def describe(self, model: Model) -> str:
         if hasattr(model, "number_of_steps"):
             model.number_of_steps()  # ValueError in continuous time, where there is no trajectory
         return f"importance-weighted bound, k = {self.importance_samples}"

@@ -46,7 +46,7 @@ class CodeLength:
         """For masks only."""
         return kernels.is_masking(kernel)
 
-    def told(self, model: Any) -> str:
+    def describe(self, model: Any) -> str:
         """The order, and how many of them."""
         several = f", {self.orders} averaged" if self.orders > 1 else ""
         return f"exact code length in order {self.order}{several}"

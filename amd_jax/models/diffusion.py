@@ -127,9 +127,11 @@ class Diffusion:
             classes = self.open(params).kernel.num_classes
             checks.check_leaves_out(self.denoiser, params["network"], rng, x, classes)
 
-    def told(self, params: Params) -> list[str]:
+    def describe(self, params: Params) -> list[str]:
         """Lines on what a kernel has learnt, and whether it has collapsed; none if it cannot."""
-        lines = [self.kernel.told(params["kernel"])] if hasattr(self.kernel, "told") else []
+        lines = (
+            [self.kernel.describe(params["kernel"])] if hasattr(self.kernel, "describe") else []
+        )
         try:
             if hasattr(self.kernel, "check"):
                 self.kernel.check(params["kernel"])

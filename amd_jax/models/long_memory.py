@@ -45,7 +45,7 @@ class LongMemory:
         """For networks that remember."""
         return hasattr(network, "read")
 
-    def told(self, model: Any) -> str:
+    def describe(self, model: Any) -> str:
         """The whole protocol."""
         network = self.network(model)
         clamp = f"distances clamped at {network.clamp}" if network.clamp else "no clamp"

@@ -28,7 +28,7 @@ class DrawnSteps:
         """Raises ValueError for less than one draw or step."""
         options.check(self)
 
-    def told(self, model: Any) -> str:
+    def describe(self, model: Any) -> str:
         if model.steps is None and self.grid is None:
             return f"continuous time, {self.draws} times drawn each"
         return f"{_on_grid(model, self.grid)} steps, {self.draws} drawn each"
@@ -56,7 +56,7 @@ class AllSteps:
         options.check(self)
         object.__setattr__(self, "grid", time_grids.agreed(self.grid, self.spacing))
 
-    def told(self, model: Any) -> str:
+    def describe(self, model: Any) -> str:
         where = self.spacing if isinstance(self.spacing, str) else "given"
         kind = "" if where == "uniform" else f", at {where} times"
         return f"all {_on_grid(model, self.grid)} steps{kind}"

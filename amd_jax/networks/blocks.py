@@ -138,7 +138,7 @@ def time_features(t: Array, width: int = 64) -> Array:
     return nn.silu(Dense(width, name="time")(embeddings.log_snr_features(t)))
 
 
-def told(x: Array, known: Array | None) -> Array:
+def known_mask(x: Array, known: Array | None) -> Array:
     """Which tokens, or real vectors, are data and not noisy: bool (B, ...); None for none."""
     shape = x.shape[:-1] if embeddings.is_real(x) else x.shape
     return jnp.zeros(shape, bool) if known is None else known

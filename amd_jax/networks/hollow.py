@@ -14,10 +14,10 @@ from amd_jax.networks.blocks import (
     check_counts,
     check_sizes,
     joined,
+    known_mask,
     logits,
     rms_norm,
     time_features,
-    told,
 )
 from amd_jax.networks.precision import dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
@@ -72,7 +72,7 @@ class Hollow(nn.Module):
         time = time_features(t)
         dropout = dropout_of(self.dropout, train)
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
-        known = told(x_t, known) if self.sees_known else None
+        known = known_mask(x_t, known) if self.sees_known else None
         past = self.tower("past", x_t, known, time, block)
         turned = jax.tree.map(lambda side: side[:, ::-1], (x_t, known))
         future = self.tower("future", *turned, time, block)[:, ::-1]

@@ -14,11 +14,11 @@ from amd_jax.networks.blocks import (
     check_counts,
     check_sizes,
     joined,
+    known_mask,
     logits,
     marked,
     rms_norm,
     time_features,
-    told,
 )
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.depthwise import shift
@@ -74,7 +74,7 @@ class HollowMap(nn.Module):
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
         tokens = embeddings.one_hots(x_t, self.num_classes, compute_dtype(self.dtype))
         if self.sees_known:
-            tokens = marked(tokens, told(x_t, known))
+            tokens = marked(tokens, known_mask(x_t, known))
         before = self.tower("before", tokens, time, block)
         turned = jnp.flip(tokens, (1, 2))
         after = jnp.flip(self.tower("after", turned, time, block), (1, 2))

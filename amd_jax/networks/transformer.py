@@ -10,10 +10,10 @@ from amd_jax.networks.blocks import (
     check_counts,
     check_sizes,
     gelu,
+    known_mask,
     logits,
     rms_norm,
     time_features,
-    told,
 )
 from amd_jax.networks.precision import dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
@@ -52,7 +52,7 @@ class Transformer(nn.Module):
         if self.taps % 2 == 0:
             raise ValueError(f"The input's convolution needs an odd width; got taps={self.taps}.")
         time = time_features(t)
-        known = told(x_t, known) if self.sees_known else None
+        known = known_mask(x_t, known) if self.sees_known else None
         reach = self.taps // 2
         around = tuple((j,) for j in range(-reach, reach + 1))
         h = Taps(self.width, self.num_classes, around, self.dtype, name="in")(x_t, known)

@@ -8,7 +8,7 @@ CONSOLE = "amd-jax"  # the command that an installed package has
 ROOMS = ("experiments", "benchmarks")
 
 
-def told(argv: Sequence[str]) -> str:
+def shell_line(argv: Sequence[str]) -> str:
     """What was typed for a program to see this `sys.argv`, quoted for a shell."""
     first, *rest = map(str, argv) if argv else ("",)
     return " ".join([program(first), *map(shlex.quote, rest)])

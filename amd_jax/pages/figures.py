@@ -39,7 +39,7 @@ def grouped(figures: Sequence[dict[str, Any]]) -> list[Group]:
     groups: dict[str, list[Row]] = {}
     for figure in figures:
         argv = figure.get("command")
-        command = commands.told(argv) if isinstance(argv, list) else ""
+        command = commands.shell_line(argv) if isinstance(argv, list) else ""
         groups.setdefault(command, []).append(row(figure))
     return [Group(command, rows) for command, rows in groups.items()]
 

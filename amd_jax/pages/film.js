@@ -118,9 +118,9 @@ const amdFilm = (() => {
     const button = make("button", { type: "button" }, "Play");
     const slider = make("input", { type: "range", min: 0, max: 0, step: 1, value: 0 });
     slider.setAttribute("aria-label", "Frame of the chain, from noise to data");
-    const told = make("span", { class: "told" });
+    const time = make("span", { class: "time" });
     const bar = make("div", { class: "controls" });
-    bar.append(button, slider, told);
+    bar.append(button, slider, time);
     const marks = make("input", { type: "checkbox" });
     marks.checked = true;
     if (kind === "text") {
@@ -128,12 +128,12 @@ const amdFilm = (() => {
       label.append(marks, " mark what changed since the frame before");
       bar.append(label);
     }
-    return { bar, button, slider, told, marks };
+    return { bar, button, slider, time, marks };
   }
 
   function player(place, film) {
     const { screen, draw } = film.kind === "map" ? mapScreen() : textScreen();
-    const { bar, button, slider, told, marks } = controls(film.kind);
+    const { bar, button, slider, time, marks } = controls(film.kind);
     let timer = null;
 
     function show(i) {
@@ -144,7 +144,7 @@ const amdFilm = (() => {
       const at = Number(slider.value); // within its bounds
       const t = film.frames[at].t.toFixed(2);
       draw(film, at, marks.checked);
-      told.textContent = `t = ${t}`;
+      time.textContent = `t = ${t}`;
       slider.setAttribute("aria-valuetext", `t = ${t}, frame ${at + 1} of ${last + 1}`);
     }
 

@@ -84,7 +84,7 @@ def drawn(
     """Lines and levels on a sheet of a width and a height; None if there is nothing to draw.
 
     The x axis begins at 0. Of the largest values of a line, as at the beginning of a training, a
-    twentieth may be cut off, so that the rest can be told apart.
+    twentieth may be cut off, so that the rest can be distinguished.
     """
     lines = [line._replace(points=finite(line.points)) for line in lines]
     lines = [line for line in lines if line.points]

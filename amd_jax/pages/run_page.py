@@ -45,7 +45,7 @@ def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> s
     return templates.filled(
         "run.html.j2",
         title=record.name,
-        told=told(record, drawn),
+        summary=summary(record, drawn),
         tiles=tiles(record, drawn),
         sections=_sections(drawn, panels),
         noun=NOUNS.get(str(record.facts.get("kind")), "data"),
@@ -61,7 +61,7 @@ def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> s
     )
 
 
-def told(record: Record, drawn: Drawn) -> str:
+def summary(record: Record, drawn: Drawn) -> str:
     """What the run is, in a sentence."""
     facts, name = record.facts, record.facts.get("name", "data")
     shape = " × ".join(map(str, facts.get("event_shape", ()))) or "1"

@@ -43,10 +43,10 @@ class Record(NamedTuple):
     def sentence(self) -> str:
         """The first sentence of the experiment file; empty if there is none."""
         try:
-            told = ast.get_docstring(ast.parse(self.source)) or ""
+            docstring = ast.get_docstring(ast.parse(self.source)) or ""
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ""
-        return told.split("\n\n")[0].replace("\n", " ")
+        return docstring.split("\n\n")[0].replace("\n", " ")
 
     @property
     def seconds(self) -> float | None:

@@ -45,7 +45,7 @@ class Corrected(NamedTuple):
     before: list[Piece]
     after: list[Piece]
     pictures: list[Picture]
-    told: str
+    caption: str
 
 
 def samples(drawn: np.ndarray, facts: Facts) -> Shown:
@@ -61,32 +61,32 @@ def correction(
     before: np.ndarray, after: np.ndarray, truth: np.ndarray | None, facts: Facts
 ) -> Corrected:
     """One row (...) before and after, and as it should be, if that is known."""
-    told = counted(before, after, truth, facts.unit)
+    caption = counted(before, after, truth, facts.unit)
     if isinstance(facts, MapFacts):
-        return Corrected([], [], of_changes(before, after, truth, facts), told)
+        return Corrected([], [], of_changes(before, after, truth, facts), caption)
     pieces = [_pieces(x, facts) for x in (before, after)]
     flat = [None if x is None else np.ravel(x) for x in (before, after, truth)]
     wrong = texts.marks(flat[0], flat[0], flat[2])
     right = texts.marks(flat[0], flat[1], flat[2])
     first, second = (texts.marked(p, m) for p, m in zip(pieces, (wrong, right), strict=True))
-    return Corrected(first, second, [], told)
+    return Corrected(first, second, [], caption)
 
 
 def filling(x: np.ndarray, hidden: np.ndarray, filled: np.ndarray, facts: Facts) -> Corrected:
     """One row (...) without what is `hidden`, bool (...), and with that filled in by a model."""
     right, gap = (x == filled) & hidden, np.where(hidden, facts.num_classes, x)
-    told = (
+    caption = (
         f"{hidden.sum():,} of {x.size:,} {facts.unit}s were hidden, and filled from what is "
         f"around them; {right.sum():,} became what they were."
     )
     if isinstance(facts, MapFacts):
         panels = {"Given": gap, "Filled": filled, "Original": x}
         return Corrected(
-            [], [], [of_map(row, facts, title) for title, row in panels.items()], told
+            [], [], [of_map(row, facts, title) for title, row in panels.items()], caption
         )
     marks = np.where(np.ravel(hidden), "changed", "").tolist()
     before, after = (texts.marked(_pieces(row, facts), marks) for row in (gap, filled))
-    return Corrected(before, after, [], told)
+    return Corrected(before, after, [], caption)
 
 
 def counted(before: np.ndarray, after: np.ndarray, truth: np.ndarray | None, unit: str) -> str:

@@ -101,7 +101,7 @@ class Checkpoints:
         """Stores a state (one device's copy) under its step, unless that step is stored.
 
         `bits` are the score by which the best is known; NaN is none. Returns while files are
-        being written. A save that fails, as on a full disk, is told on stderr; what was saved
+        being written. A save that fails, as on a full disk, is reported on stderr; what was saved
         before stays.
         """
         if not parallel.is_first() or int(state.step) == self.latest():
@@ -136,7 +136,7 @@ class Checkpoints:
             raise
 
     def _finish(self) -> Exception | None:
-        """Waits for the save under way; its failure, which was told, if it failed."""
+        """Waits for the save under way; its failure, which was reported, if it failed."""
         saving, self._saving = self._saving, None
         try:
             if saving is not None:
@@ -207,7 +207,7 @@ def _check_space(folder: Path, tree: Any) -> None:
 def _remove(folder: Path, step: int) -> None:
     """Removes what a failed save left, until nothing comes for a second (at most ten).
 
-    The first failure is told while other writers of Orbax and tensorstore go on, and those make
+    The first failure is reported while other writers of Orbax and tensorstore go on, which make
     their folders anew.
     """
     start = quiet = time.monotonic()

@@ -36,7 +36,7 @@ def hold(workdir: str | Path) -> None:
         file.close()
         raise ValueError(
             f"{workdir} is in use by another run that is alive. Wait for it, or give another "
-            "workdir. (Several processes of one run are told of each other when they start.)"
+            "workdir. (Several processes of one run know each other from the start.)"
         ) from error
     except OSError:  # this file system has no locks
         pass

@@ -1,7 +1,7 @@
 """The curves of a run: metrics.jsonl, and the same for TensorBoard.
 
 They are worth less than the run: a line that cannot be written, as on a full disk, is lost and
-told once, and training goes on. TensorBoard's events are written here and now; a writer with a
+reported once, and training goes on. TensorBoard's events are written here and now; a writer with a
 thread of its own waits for ever once that thread has died.
 """
 

@@ -230,7 +230,7 @@ def test_a_walk_is_watched_scrubbed_and_played(kind):
         tab_to(page, "#number")
         page.keyboard.press("Enter")
         done(page, "draw")
-        slider, told = page.locator("#film input[type=range]"), page.locator("#film .told")
+        slider, told = page.locator("#film input[type=range]"), page.locator("#film .time")
         assert told.inner_text() == "t = 0.00"
         slider.focus()
         page.keyboard.press("Home")
@@ -267,7 +267,7 @@ def test_nothing_moves_where_motion_is_not_wanted():
         assert page.evaluate("seen.size") == 1  # the last state alone
         page.locator("#film input[type=range]").focus()
         page.keyboard.press("Home")
-        assert page.inner_text("#film .told") == "t = 1.00"
+        assert page.inner_text("#film .time") == "t = 1.00"
         visit.assert_quiet()
 
 

@@ -83,7 +83,7 @@ def test_the_page_has_the_controls_that_the_model_declares(text):
 
 
 def test_given_times_are_no_control():
-    numbers = controls.told(samplers.Ancestral(spacing=(1.0, 0.4, 0.0)))["numbers"]
+    numbers = controls.template_fields(samplers.Ancestral(spacing=(1.0, 0.4, 0.0)))["numbers"]
     assert {"steps", "temperature"} <= {number["name"] for number in numbers}
     assert "spacing" not in {number["name"] for number in numbers}
 

@@ -124,9 +124,9 @@ def test_a_bound_on_a_coarser_grid_is_that_of_the_coarser_model(trained):
     for bound in (DrawnSteps(grid=2), AllSteps(grid=2)):
         other = dataclasses.replace(bound, grid=None)
         np.testing.assert_array_equal(bound(model, *given), other(coarse, *given))
-        assert "2 steps" in bound.told(model)
+        assert "2 steps" in bound.describe(model)
     with pytest.raises(ValueError, match=r"grid must be in \[1, 4\].*got 5"):
-        AllSteps(grid=5).told(model)
+        AllSteps(grid=5).describe(model)
 
 
 @pytest.mark.slow

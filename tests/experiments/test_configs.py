@@ -310,7 +310,7 @@ def test_the_published_size_and_protocol_of_transformer_xl():
     model, params = shapes(experiment, config, experiment.open_data(config).facts)
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 277_050_395 + 1024
     told = "segments of 128, memory 3800, distances clamped at 1000, same_length"
-    assert model.bounds[1].told(model).endswith(told)
+    assert model.bounds[1].describe(model).endswith(told)
 
 
 @pytest.mark.slow

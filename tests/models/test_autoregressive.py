@@ -205,18 +205,18 @@ def test_the_protocol_is_told_and_a_memory_beyond_the_text_refused():
     model, params = small_xl()
     names = [bound.name for bound in model.bounds]
     assert names == ["likelihood", "long_memory"]
-    assert model.bounds[0].told(model) == "exact likelihood, each by itself"
+    assert model.bounds[0].describe(model) == "exact likelihood, each by itself"
     bound = models.LongMemory(segment=2, memory=20, clamp=5, same_length=True)
     want = "in order: segments of 2, memory 20, distances clamped at 5, same_length"
-    assert want in bound.told(model)
-    assert "segments of 4, memory 6, no clamp, not same_length" in model.bounds[1].told(model)
+    assert want in bound.describe(model)
+    assert "segments of 4, memory 6, no clamp, not same_length" in model.bounds[1].describe(model)
     x = jnp.zeros((4, 4), jnp.int32)
     message = "got memory=20 and 1 x 16 tokens. Evaluate more rows, or use --memory=16."
     with pytest.raises(ValueError, match=re.escape(message)):
         bound(model, params, None, x)
     assert [bound.name for bound in made("lstm")[0].bounds] == ["likelihood"]
     with pytest.raises(ValueError, match="this model has CausalLSTM. Leave it out"):
-        bound.told(made("lstm")[0])
+        bound.describe(made("lstm")[0])
 
 
 @pytest.mark.slow

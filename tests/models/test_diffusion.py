@@ -265,7 +265,7 @@ def test_more_steps_than_the_model_has_are_refused(steps, message):
     with pytest.raises(ValueError, match=message):
         model.sample(zoo.parameters(model), jax.random.key(0), (2, zoo.LENGTH), steps)
     with pytest.raises(ValueError, match=message.replace("steps must", "grid must")[:15]):
-        AllSteps(steps).told(model)
+        AllSteps(steps).describe(model)
 
 
 def test_no_steps_are_refused():

@@ -32,7 +32,7 @@ def test_it_sums_to_one_and_says_that_it_is_exact(named):
     np.testing.assert_array_equal(again, log_p)  # no draw in it
     (bound,) = bounds.of(model)
     assert bound.exact
-    assert bound.told(model).startswith("exact likelihood")
+    assert bound.describe(model).startswith("exact likelihood")
     np.testing.assert_array_equal(bound(model, params, jax.random.key(2), x), log_p)
 
 

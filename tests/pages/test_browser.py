@@ -66,7 +66,7 @@ def test_a_film_is_played_and_walked_by_keyboard(tmp_path, facts):
         page.keyboard.press("ArrowLeft")
         assert slider.get_attribute("aria-valuetext") == "t = 0.20, frame 9 of 11"
         page.keyboard.press("Home")
-        assert page.locator(".told").text_content() == "t = 1.00"
+        assert page.locator(".time").text_content() == "t = 1.00"
         first = shown(page, facts)
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")

@@ -72,8 +72,8 @@ def test_a_program_is_named_as_it_is_started(file, expected):
 
 def test_arguments_are_quoted():
     argv = ["experiments/run.py", "--text=it's", "--workdir=a b"]
-    assert commands.told(argv) == (
+    assert commands.shell_line(argv) == (
         """python -m experiments.run '--text=it'"'"'s' '--workdir=a b'"""
     )
     assert commands.flag("workdir", "a b") == "--workdir='a b'"
-    assert commands.told([]) == "python"
+    assert commands.shell_line([]) == "python"

@@ -74,7 +74,7 @@ def test_a_correction_says_what_became_of_it():
     assert result.after == [
         *(Piece("a", ""), Piece("a", "changed"), Piece("bb", "wrong"), Piece("c", ""))
     ]
-    assert result.told == (
+    assert result.caption == (
         "2 of 5 chars were replaced at random; 1 of them were restored, and 1 that were right "
         "were changed."
     )
@@ -86,8 +86,8 @@ def test_a_filling_shows_the_gap():
     result = shows.filling(np.array([0, 1, 1, 0, 2]), hidden, np.array([0, 1, 2, 0, 2]), facts)
     assert result.before == [Piece("a", ""), Piece(2 * NOISE_SIGN, "changed"), Piece("ac", "")]
     assert result.after == [Piece("a", ""), Piece("bc", "changed"), Piece("ac", "")]
-    assert result.told.startswith("2 of 5 chars were hidden")
-    assert result.told.endswith("1 became what they were.")
+    assert result.caption.startswith("2 of 5 chars were hidden")
+    assert result.caption.endswith("1 became what they were.")
     x, gap = np.zeros((4, 6), int), np.zeros((4, 6), bool)
     gap[1, 2] = True
     given, *others = shows.filling(x, gap, x + gap, written.MAPS).pictures

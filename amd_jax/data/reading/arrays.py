@@ -113,7 +113,7 @@ def _stored(beginning: bytes, size: int, content: Callable[[Stored], np.ndarray]
     if dtype.hasobject:
         raise ValueError("it holds Python objects, as of maps that differ in size")
     stored = Stored(shape, dtype, "F" if is_fortran else "C", stream.tell(), content)
-    told = stored.start + stored.size
-    if min(shape, default=0) < 0 or told != size:
-        raise ValueError(f"its header tells of {told:,} bytes, shape {shape}; it has {size:,}")
+    declared = stored.start + stored.size
+    if min(shape, default=0) < 0 or declared != size:
+        raise ValueError(f"its header tells of {declared:,} bytes, shape {shape}; it has {size:,}")
     return stored

@@ -1,4 +1,4 @@
-"""Files that others made: what is looked at first, and how their faults are told."""
+"""Files that others made: what is checked first, and how their faults are reported."""
 
 import contextlib
 import os

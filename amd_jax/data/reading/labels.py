@@ -188,21 +188,21 @@ def _stored(path: Path) -> dict[str, arrays.Stored]:
 
 def _check_kind(stored: arrays.Stored, where: str) -> None:
     """ValueError unless an array of such a header holds maps of integers."""
-    shape, told = stored.shape, files.printable(str(stored.shape))
+    shape, printed = stored.shape, files.printable(str(stored.shape))
     if len(shape) == 4 and 1 < shape[-1] <= 256:
         raise ValueError(
             f"A map holds the number of a category per pixel; {where} is coloured or one-hot, "
-            f"{told}. Save its argmax(axis=-1) if it is one-hot."
+            f"{printed}. Save its argmax(axis=-1) if it is one-hot."
         )
     if stored.dtype.kind not in "biu":
         kind = files.printable(str(stored.dtype))
         raise ValueError(f"Categories must be integers; {where} holds {kind}. Save them as uint8.")
     if len(shape) != 3 or 0 in shape:
         raise ValueError(
-            f"Maps must have shape (N, H, W); {where} has {told}. Save such an array."
+            f"Maps must have shape (N, H, W); {where} has {printed}. Save such an array."
         )
     if math.prod(shape[1:]) > label_pngs.MOST_PIXELS:
         raise ValueError(
-            f"A map has at most {label_pngs.MOST_PIXELS:,} pixels; {where} has {told}. "
+            f"A map has at most {label_pngs.MOST_PIXELS:,} pixels; {where} has {printed}. "
             "Cut it in tiles."
         )

@@ -122,7 +122,7 @@ class PerClassMasking:
         """The kernel with these powers."""
         return ClassMasking(jax.nn.softplus(params["powers"]), self.epsilon)
 
-    def told(self, params: Params) -> str:
+    def describe(self, params: Params) -> str:
         """A line on the classes that go first and last."""
         powers = np.asarray(self.open(params).powers)
         first, last = int(powers.argmin()), int(powers.argmax())

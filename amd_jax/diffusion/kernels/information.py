@@ -61,9 +61,9 @@ def retimed(kernel: Tabulated, p_0: np.ndarray, steps: int) -> Tabulated:
     if not 1 <= steps <= kernel.steps:
         raise ValueError(f"steps must be in [1, {kernel.steps}], those of the table; got {steps}.")
     fine = jnp.arange(kernel.steps + 1) / kernel.steps
-    told = np.asarray(mutual(kernel, _law(p_0, kernel), fine), np.float64)
-    wanted = told[0] * (1 - np.arange(steps) / steps)
-    ends = [abs(told - share).argmin() for share in wanted] + [kernel.steps]
+    nats = np.asarray(mutual(kernel, _law(p_0, kernel), fine), np.float64)
+    wanted = nats[0] * (1 - np.arange(steps) / steps)
+    ends = [abs(nats - share).argmin() for share in wanted] + [kernel.steps]
     matrices = np.asarray(kernel.matrix(fine[np.array(ends[:-1])], fine[np.array(ends[1:])]))
     matrices = matrices / matrices.sum(axis=-1, keepdims=True, dtype=np.float64)
     return Tabulated(matrices, kernel.prior, kernel.num_classes)

@@ -1,7 +1,7 @@
 """A schedule with parameters: its pace through the noise levels is learnt, for least variance.
 
 A `LearnedKernel`: `init` makes the parameters, `open` puts them in place. Two methods beside these
-say how a training goes: `told`, a line about parameters, and `check`, which raises ValueError
+say how a training goes: `describe`, a line about parameters, and `check`, which raises ValueError
 where they have collapsed. Both look at numbers, so call them outside of jit.
 `learning/learned_objectives.py` has the objective that trains it.
 """
@@ -120,7 +120,7 @@ class LearnedSchedule:
         """The share of time that each bin of levels takes: (bins,), of sum 1."""
         return (1 - self.floor) * jax.nn.softmax(params["levels"]) + self.floor / self.bins
 
-    def told(self, params: Params) -> str:
+    def describe(self, params: Params) -> str:
         """A line on where time is spent, and on what lies at the floor."""
         heights = np.asarray(self.heights(params), np.float64)
         low, high = int(heights.argmin()), int(heights.argmax())

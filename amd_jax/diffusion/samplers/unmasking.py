@@ -160,8 +160,8 @@ class DNDM(base.Sharpened):
     P(τ <= t) = 1 - α_t; at its τ a token is drawn from the guess, and stays (Chen et al., 2024).
     On masks the law of `Ancestral` on the same grid, exact with steps=None: a τ for every token.
     On uniform noise biased even with the exact guess and endless steps, since noise that equals
-    its data is not told apart: by 0.10 in total variation for `certificates.correlated`. Noise in
-    sight mends that, with samplers from step to step: `augmented.AugmentedUniform`.
+    its data is not distinguished: by 0.10 in total variation for `certificates.correlated`. Noise
+    in sight mends that, with samplers from step to step: `augmented.AugmentedUniform`.
     """
 
     steps: int | None = options.number(

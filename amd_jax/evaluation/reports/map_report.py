@@ -106,15 +106,15 @@ class MapReport(PlainReport):
         known: np.ndarray,
         wanted: np.ndarray,
         drawn: np.ndarray,
-        told: list[str],
+        captions: list[str],
         place: Path | None,
     ) -> list[str]:
         """A picture of a map (H, W) with its hole, and of its fillings (N, H, W) beside it."""
         if place is None:
-            return [*told, "no place for a picture was given"]
+            return [*captions, "no place for a picture was given"]
         holed = np.where(known, x, self.facts.num_classes)[None]  # in the colour of noise
         panels = {"given": holed, "fillings": drawn[:SHOWN]}
-        return [*told, *self.kept(panels, {"given": holed[0], "fillings": drawn}, place)]
+        return [*captions, *self.kept(panels, {"given": holed[0], "fillings": drawn}, place)]
 
     def kept(
         self, panels: dict[str, np.ndarray], arrays: dict[str, np.ndarray], place: Path

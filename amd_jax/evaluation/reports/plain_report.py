@@ -18,7 +18,7 @@ SHOWN = 8  # rows on the console, at most
 
 @dataclasses.dataclass(frozen=True)
 class PlainReport:
-    """What can be told of one kind of data, in lines; files go where they are told.
+    """Reports on one kind of data, in lines; files are written to given paths.
 
     To add a kind of data: facts of its own (`facts.Facts`), and if lines of numbers will not do, a
     subclass of this and a line in `run_report.of`. `place` is the path of files but for what their

@@ -47,7 +47,7 @@ def bits(
     bound = bounds.of(model)[0] if bound is None else bound
     facts, rows = data.facts, data.rows(split)[:number]
     result = likelihood.bits(bound, model, params, jax.random.key(seed), rows, facts)
-    how = f"{result.examples} {facts.rows} ({bound.told(model)})"
+    how = f"{result.examples} {facts.rows} ({bound.describe(model)})"
     line = f"{split}: {result} bits/{facts.unit} on {how}"
     uniform = math.log2(facts.num_classes)
     if not result.bits < uniform + 3 * np.nan_to_num(result.error):
@@ -60,7 +60,7 @@ def bits(
 
 def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:
     """What was asked by a bound, to keep beside its figure."""
-    how = {"bound": bound.name, "how": bound.told(model), "exact": bound.exact}
+    how = {"bound": bound.name, "how": bound.describe(model), "exact": bound.exact}
     return how | {"unit": facts.unit}
 
 

@@ -108,13 +108,13 @@ class TextReport(PlainReport):
         known: np.ndarray,
         wanted: np.ndarray,
         drawn: np.ndarray,
-        told: list[str],
+        captions: list[str],
         place: Path | None,
     ) -> list[str]:
         """Texts (N, L) whose gaps were filled, as far as they were given; what is told of each."""
         given, lines = known | wanted, []
         signs = "".join(np.where(wanted, CHANGED, " ")[given])
-        for row, line in zip(drawn, told, strict=True):
+        for row, line in zip(drawn, captions, strict=True):
             shown = gallery.aligned(self.facts.pieces(row[given]), signs)
             lines += [line, gallery.wrapped(*shown)]
         return lines

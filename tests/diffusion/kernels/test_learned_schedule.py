@@ -184,9 +184,9 @@ def test_a_schedule_that_has_collapsed_says_so():
     collapsed = {"levels": jnp.zeros(BINS).at[2].set(9.0)}
     with pytest.raises(ValueError, match=r"spends 99.0% of the time at levels 0.25-0.375, one of"):
         part.check(collapsed)
-    assert "7 bins at the floor" in part.told(collapsed)
-    assert "0 bins at the floor" in part.told(params)
-    assert "% of the time at levels" in part.told(params)
+    assert "7 bins at the floor" in part.describe(collapsed)
+    assert "0 bins at the floor" in part.describe(params)
+    assert "% of the time at levels" in part.describe(params)
     with pytest.raises(ValueError, match="not finite"):
         part.check({"levels": jnp.full(BINS, jnp.nan)})
 
@@ -400,7 +400,7 @@ def test_many_steps_approach_the_rate():
 def test_a_power_that_runs_away_says_so():
     part = class_masking.PerClassMasking(3)
     part.check(part.init(jax.random.key(0)))
-    assert "0.0486 (class 1, masked first) to 1.31" in part.told(
+    assert "0.0486 (class 1, masked first) to 1.31" in part.describe(
         {"powers": jnp.array([1.0, -3.0, 0.5])}
     )
     for number in (-3.0, 25.0, jnp.nan):

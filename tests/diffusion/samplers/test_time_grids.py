@@ -260,9 +260,9 @@ def test_samplers_and_bounds_take_given_times():
     bound = AllSteps(spacing=GIVEN)
     assert bound == AllSteps(grid=3, spacing=GIVEN)
     model = zoo.diffusion("uniform-cosine", "table", 5)
-    assert bound.told(model) == "all 3 steps, at given times"
+    assert bound.describe(model) == "all 3 steps, at given times"
     with pytest.raises(ValueError, match=r"grid must be in \[1, 2\], .* got 3"):
-        bound.told(zoo.diffusion("uniform-cosine", "table", 2))
+        bound.describe(zoo.diffusion("uniform-cosine", "table", 2))
 
 
 @pytest.mark.few(slow=2)
