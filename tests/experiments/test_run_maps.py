@@ -75,6 +75,7 @@ def test_training_reports_all_of_itself(trained):
     assert not list(workdir.glob("*.draft"))
 
 
+@pytest.mark.slow
 def test_pictures_of_a_training(trained):
     samples = opened(trained[0] / "samples_seed0.png")
     width = 2 * SIDE + pictures.GAP  # of a panel
@@ -98,6 +99,7 @@ def test_evaluate(trained):
     assert re.fullmatch(r"elbo minus iwbo: [+-]\d\.\d+ ± \d\.\d+ bits/pixel", above)
 
 
+@pytest.mark.slow
 def test_sample(trained):
     out = told(trained, "--mode=sample", "--steps=2")
     place = trained[0] / "samples_seed0"

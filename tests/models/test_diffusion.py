@@ -105,7 +105,7 @@ def measured(request):
     return measure(zoo.diffusion(name, "table", steps), shared=name in zoo.KERNELS)
 
 
-@pytest.mark.few(slow=10)
+@pytest.mark.few(1, slow=10)
 def test_sums_to_one(measured):
     total = np.exp(measured.log_weight).sum(axis=1)
     assert_mean(total, 1.0, 0.02)
