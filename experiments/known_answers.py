@@ -113,15 +113,18 @@ def answers(row: Row, bound: Any) -> dict[str, Figure]:
     """What a bound gives, and how far it is from the law: nats of a row."""
     everything = bound.exact and row.run.data.states is not None
     measure = functools.partial(expected if everything else estimated, row, bound)
-    how = {"bound": bound.name, "how": bound.describe(row.run.model)}
-    return row.figures(measure, "gap_nats", **how, **({"rows": "all"} if everything else {}))
+    conditions = {"bound": bound.name, "how": bound.describe(row.run.model)}
+    return row.figures(
+        measure, "gap_nats", **conditions, **({"rows": "all"} if everything else {})
+    )
 
 
 def expected(row: Row, bound: Any) -> dict[str, Figure]:
     """Of an exact figure: its expectation over all rows that there are."""
     data, classes = row.run.data, row.run.facts.num_classes
-    how = (row.run.model, row.params, jax.random.key(0), data.states, classes)
-    nats = -np.exp(data.log_prob(data.states)) @ likelihood.nats_of_rows(bound, *how)
+    rng = jax.random.key(0)
+    of_rows = likelihood.nats_of_rows(bound, row.run.model, row.params, rng, data.states, classes)
+    nats = -np.exp(data.log_prob(data.states)) @ of_rows
     return {"nats": Figure(nats), "gap_nats": Figure(nats - data.entropy)}
 
 

@@ -46,10 +46,10 @@ def data(config: ConfigDict) -> text.Text:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of both flows are in `amd_jax/recipes/baselines.py`."""
-    size, how = (facts.num_classes, config.layers), {"temperature": config.temperature}
+    size, kwargs = (facts.num_classes, config.layers), {"temperature": config.temperature}
     if config.autoregressive:
-        model = recipes.modular_autoregressive(*size, config.lstm, **how)
+        model = recipes.modular_autoregressive(*size, config.lstm, **kwargs)
     else:
-        model = recipes.modular_couplings(*size, config.network, scaled=False, **how)
+        model = recipes.modular_couplings(*size, config.network, scaled=False, **kwargs)
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

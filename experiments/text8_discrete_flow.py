@@ -43,8 +43,8 @@ def data(config: ConfigDict) -> Text:
 
 def build(config: ConfigDict, facts: Facts) -> Parts:
     """The parts of the flow are in `amd_jax/recipes/baselines.py`."""
-    how = {"scaled": config.scaled, "temperature": config.temperature}
-    model = recipes.modular_couplings(facts.num_classes, config.layers, config.network, **how)
+    kwargs = {"scaled": config.scaled, "temperature": config.temperature}
+    model = recipes.modular_couplings(facts.num_classes, config.layers, config.network, **kwargs)
     rise = optimizers.rise(config.optimizer.learning_rate, config.optimizer.warmup_steps)
     optimizer = optimizers.scheduled(optax.adam, rise)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

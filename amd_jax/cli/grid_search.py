@@ -30,10 +30,10 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
     rows = run.data.rows(split)[: asked.num_texts or ROWS]
     times = wanted(run.model, params, jax.random.key(asked.seed), rows)
     of = {"best": AllSteps(spacing=times), "uniform": AllSteps(grid=wanted.steps)}
-    figures, how = {}, {"split": split, "number": len(rows), "seed": asked.seed}
+    figures, kwargs = {}, {"split": split, "number": len(rows), "seed": asked.seed}
     best = None
     for name, bound in (of | {"finest": AllSteps(spacing=finest)}).items():
-        result, _ = run_report.bits(run.model, params, run.data, bound=bound, **how)
+        result, _ = run_report.bits(run.model, params, run.data, bound=bound, **kwargs)
         line = f"{name:8s} {result} bits/{run.facts.unit} in {bound.grid} steps"
         if best is None:
             best = result.per_row
@@ -43,8 +43,7 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
         figures[f"{name}_bits"] = result.bits
     kept = ""
     if parallel.is_first():
-        how |= {"fine": len(finest) - 1, **figures}
-        kept = (
-            f"; kept: {in_one_line(saved_grids.keep(Path(run.workdir), times, run.step, **how))}"
-        )
+        kwargs |= {"fine": len(finest) - 1, **figures}
+        path = saved_grids.keep(Path(run.workdir), times, run.step, **kwargs)
+        kept = f"; kept: {in_one_line(path)}"
     print(f"on {len(rows)} {split} {run.facts.rows}{kept}")

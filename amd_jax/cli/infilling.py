@@ -33,8 +33,8 @@ def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | N
             "Leave it out."
         )
     row = inputs.partly(run.facts, asked)
-    how = {"number": asked.num_samples or FILLINGS, "seed": asked.seed, "sampler": sampler}
-    result = fillings(run.model, params, row, run.facts.unit, **how)
+    kwargs = {"number": asked.num_samples or FILLINGS, "seed": asked.seed, "sampler": sampler}
+    result = fillings(run.model, params, row, run.facts.unit, **kwargs)
     print("\n".join(run_report.of(run.facts).filled(*row, *result, place)))
 
 
@@ -65,7 +65,7 @@ def fillings(
     likely = np.argsort(bits, kind="stable")
     sure = [f"{b:z.1f} bits, {b / size:z.2f} a {unit}" for b in bits[likely]]
     return Fillings(
-        drawn[likely], [f"{name}: {how}" for name, how in zip(captions, sure, strict=True)]
+        drawn[likely], [f"{name}: {line}" for name, line in zip(captions, sure, strict=True)]
     )
 
 
@@ -79,10 +79,10 @@ def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:
         )
     rows = np.asarray(run.data.rows(asked.split)[:number], np.int32)
     result = filling.trial(run.model, params, rows, asked.hidden, asked.seed, sampler)
-    bits, how = result.bits_of_rows, "exact" if result.exact else "a bound"
+    bits, kind = result.bits_of_rows, "exact" if result.exact else "a bound"
     lines = [
         f"gaps of {asked.hidden} {facts.unit}s in {len(rows)} {asked.split} {facts.rows}:",
-        f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({how}), given both sides",
+        f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({kind}), given both sides",
     ]
     if counted := run_report.of(facts).counted(run.data, rows, result.hidden):
         above = means.signed(*bits.minus(counted).mean())

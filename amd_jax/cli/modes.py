@@ -43,13 +43,13 @@ class Session:
         folder = self.asked.output or self.run.workdir
         return Path(folder) / f"{what}_seed{self.asked.seed}" if _writes(folder) else None
 
-    def record(self, what: str, per_row: PerRow, **how: Any) -> None:
+    def record(self, what: str, per_row: PerRow, **conditions: Any) -> None:
         """Adds a mean over rows to the results of the run, if this is to write them."""
         if _writes(self.run.workdir):
             value, error = per_row.mean()
-            how = {"step": self.run.step, "seed": self.asked.seed, **how}
+            conditions = {"step": self.run.step, "seed": self.asked.seed, **conditions}
             Path(self.run.workdir).mkdir(parents=True, exist_ok=True)  # weights have none
-            figure = {"what": what, "value": value, "error": error, **how}
+            figure = {"what": what, "value": value, "error": error, **conditions}
             results.add(Path(self.run.workdir), per_row, **figure)
 
 
@@ -60,8 +60,8 @@ def do(session: Session) -> None:
     elif session.asked.mode == "sample":
         sample(session, compare=session.asked.compare)
     elif session.asked.mode == "infill":
-        how = session.asked, session.choice.sampler, session.place("infill")
-        infilling.infill(session.run, session.params, *how)
+        sampler, path = session.choice.sampler, session.place("infill")
+        infilling.infill(session.run, session.params, session.asked, sampler, path)
     elif session.asked.mode == "grid":
         grid_search.grid(session.run, session.params, session.asked, session.choice.way)
     elif session.asked.mode == "export":
@@ -78,8 +78,11 @@ def export(session: Session) -> None:
     if not _writes(run.workdir):
         raise ValueError(f"A run is exported from this machine; copy {run.workdir} to it first.")
     place = Path(asked.output) if asked.output else Path(run.workdir) / "export"
-    how = {"sampler": session.choice.sampler, "seed": asked.seed, "half": asked.half}
-    print(in_one_line(exporting.write(run, session.params, place, **how)))
+    sampler = session.choice.sampler
+    line = exporting.write(
+        run, session.params, place, sampler=sampler, seed=asked.seed, half=asked.half
+    )
+    print(in_one_line(line))
 
 
 def page(session: Session) -> None:
@@ -89,8 +92,10 @@ def page(session: Session) -> None:
     if "://" in str(folder):
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
     editor = next(filter(corrections.corrects, choice.editors), None)
-    how = {"seed": asked.seed, "sampler": choice.sampler, "editor": editor}
-    path = reporting.write(run, session.params, Path(folder), **how)
+    sampler = choice.sampler
+    path = reporting.write(
+        run, session.params, Path(folder), seed=asked.seed, sampler=sampler, editor=editor
+    )
     print(f"page: {in_one_line(path)}")
 
 
@@ -114,13 +119,13 @@ def evaluate(session: Session) -> None:
     as one text with others of that kind only.
     """
     run, asked, bounds = session.run, session.asked, session.choice.bounds
-    (first, how), *others = [_bits(session, bound) for bound in bounds]
-    on = {name: how[name] for name in ("split", "examples", "unit")}
-    mine = {"of": how["bound"], "how": how["how"], **on}
+    (first, conditions), *others = [_bits(session, bound) for bound in bounds]
+    on = {name: conditions[name] for name in ("split", "examples", "unit")}
+    mine = {"of": conditions["bound"], "how": conditions["how"], **on}
     for bound, (per_row, theirs) in zip(bounds[1:], others, strict=True):
         if _in_order(bound) == _in_order(bounds[0]):
             above, to = first.minus(per_row), f"{theirs['bound']} ({theirs['how']})"
-            line = f"{how['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}"
+            line = f"{conditions['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}"
             print(f"{line} bits/{run.facts.unit}", flush=True)
             session.record("bits_difference", above, to=to, **mine)
     lines, figures = session.report.yardsticks(run.data, asked.split, asked.num_texts, first)
@@ -134,14 +139,19 @@ def _bits(session: Session, bound: Any) -> tuple[PerRow, dict[str, Any]]:
     """Prints and records a bound: its bits of each row, and what was measured."""
     run, asked = session.run, session.asked
     result, line = run_report.bits(
-        *(run.model, session.params, run.data),
-        **{"split": asked.split, "number": asked.num_texts, "bound": bound, "seed": asked.seed},
+        run.model,
+        session.params,
+        run.data,
+        split=asked.split,
+        number=asked.num_texts,
+        bound=bound,
+        seed=asked.seed,
     )
     print(line, flush=True)
-    how = run_report.question(bound, run.model, run.facts)
-    how |= {"split": asked.split, "examples": result.examples}
-    session.record("bits", result.per_row, **how)
-    return result.per_row, how
+    conditions = run_report.question(bound, run.model, run.facts)
+    conditions |= {"split": asked.split, "examples": result.examples}
+    session.record("bits", result.per_row, **conditions)
+    return result.per_row, conditions
 
 
 def _in_order(bound: Any) -> bool:
@@ -186,14 +196,24 @@ def edit(session: Session, editor: Any) -> None:
         lines = _text(session, editor, inputs.text(run.facts, asked))
     elif asked.input is None and corrections.corrects(editor):
         trial, lines = run_report.restoration(
-            *(editor, run.model, session.params, run.data, place),
-            **{"split": asked.split, "number": asked.num_texts, "seed": asked.seed},
+            editor,
+            run.model,
+            session.params,
+            run.data,
+            place,
+            split=asked.split,
+            number=asked.num_texts,
+            seed=asked.seed,
         )
-        how = {"split": asked.split, "error_rate": editor.error_rate, "rows": len(trial.damaged)}
+        conditions = {
+            "split": asked.split,
+            "error_rate": editor.error_rate,
+            "rows": len(trial.damaged),
+        }
         for name, per_row in trial.by_posterior.per_row.items():
-            session.record(name, per_row, **how)
+            session.record(name, per_row, **conditions)
             to = "guess of the network alone"
-            session.record(f"{name}_difference", trial.gain[name], to=to, **how)
+            session.record(f"{name}_difference", trial.gain[name], to=to, **conditions)
     else:
         x = _given_rows(session)
         fixed = correction.edited(editor, run.model, session.params, x, asked.seed)
@@ -238,8 +258,8 @@ def _text(session: Session, editor: Any, text: str) -> list[str]:
     run = session.run
     x = session.report.tokens(text)
     (length,) = run.facts.event_shape
-    how = {"length": length, "seed": session.asked.seed}
-    fixed = correction.edited_text(editor, run.model, session.params, x, **how)
+    seed = session.asked.seed
+    fixed = correction.edited_text(editor, run.model, session.params, x, length=length, seed=seed)
     return session.report.corrected_text(text, x, fixed, editor.done)
 
 

@@ -110,7 +110,7 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
         step=run.step,
         device=device(),
         samples=shows.samples(x, facts),
-        sampled=how(sampler, x, seed, facts),
+        sampled=describe_samples(sampler, x, seed, facts),
         film=film,
         corrected=corrected,
         damaged=damaged,
@@ -171,7 +171,7 @@ def described(model: Any) -> str:
     return name
 
 
-def how(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
+def describe_samples(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
     """How samples x (N, ...) were drawn, and how many of their codes are of no class."""
     details = [*([] if sampler is None else options.settings(sampler)), f"seed {seed}"]
     by = "" if sampler is None else f" by the sampler {sampler.name}"

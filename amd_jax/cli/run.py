@@ -33,8 +33,8 @@ def train(asked: Asked, workdir: Path | str) -> None:
     tell(run.facts.summary(sizes))  # a training goes on if nobody reads
     if asked.extend:
         _tell_extension(workdir, config)
-    how = {"extend": asked.extend, "profile": asked.profile}
-    run, params = run.fit(workdir, init_from=asked.init_from, **how)
+    kwargs = {"extend": asked.extend, "profile": asked.profile}
+    run, params = run.fit(workdir, init_from=asked.init_from, **kwargs)
     if asked.best:
         run, params = run.load(best=True)
     session = Session(run, params, asked, choice)

@@ -87,14 +87,20 @@ class Row:
         """The same of each row."""
 
         def measure() -> dict[str, PerRow]:
-            how = {"split": self.split, "number": number, "bound": bound}
-            result, line = run_report.bits(self.run.model, self.params, self.run.data, **how)
+            result, line = run_report.bits(
+                self.run.model,
+                self.params,
+                self.run.data,
+                split=self.split,
+                number=number,
+                bound=bound,
+            )
             print(line, flush=True)
             return {"bits": result.per_row}
 
-        how = run_report.question(bound, self.run.model, self.run.facts)
-        how |= {"split": self.split, "examples": self.examples(number)}
-        return self.figures_of_rows(measure, ("bits",), **how)["bits"]
+        conditions = run_report.question(bound, self.run.model, self.run.facts)
+        conditions |= {"split": self.split, "examples": self.examples(number)}
+        return self.figures_of_rows(measure, ("bits",), **conditions)["bits"]
 
     def samples(self, sampler: Any, number: int) -> dict[str, Figure]:
         """Measures of so many samples, and the seconds that each took when all was compiled."""
@@ -104,8 +110,7 @@ class Row:
             drawn = []
             for seed in (0, 1):  # the first half waits for the compiler
                 start, rng = time.perf_counter(), jax.random.key(seed)
-                how = (self.run.model, self.params, rng, half, sampler)
-                drawn.append(gallery.samples(*how))
+                drawn.append(gallery.samples(self.run.model, self.params, rng, half, sampler))
             seconds = (time.perf_counter() - start) / len(drawn[1])
             x = np.concatenate(drawn)[:number]
             print(f"{self.title}, {label(sampler)}: {number} samples", flush=True)
@@ -140,12 +145,13 @@ class Row:
 
         def measure() -> dict[str, PerRow]:
             rows = self.run.data.rows(self.split)[: number or correction.ROWS]
-            how = (self.run.model, self.params, rows, self.run.facts.num_classes, 0)
-            return correction.trial(editor, *how).by_posterior.per_row
+            classes = self.run.facts.num_classes
+            trial = correction.trial(editor, self.run.model, self.params, rows, classes, 0)
+            return trial.by_posterior.per_row
 
         examples = min(number or correction.ROWS, self.examples(None))
-        how = {"split": self.split, "error_rate": editor.error_rate, "rows": examples}
-        return self.figures_of_rows(measure, ("restored", "spoiled"), **how)
+        conditions = {"split": self.split, "error_rate": editor.error_rate, "rows": examples}
+        return self.figures_of_rows(measure, ("restored", "spoiled"), **conditions)
 
     def examples(self, number: int | None) -> int:
         """How many rows of the split are meant."""
@@ -153,10 +159,13 @@ class Row:
         return rows if number is None else min(number, rows)
 
     def figures_of_rows(
-        self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], **how: Any
+        self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], **conditions: Any
     ) -> dict[str, PerRow]:
         """Means over rows by their names, as they were measured, or as they are measured now."""
-        workdir, question = Path(self.run.workdir), {"step": self.run.step, "seed": 0, **how}
+        workdir, question = (
+            Path(self.run.workdir),
+            {"step": self.run.step, "seed": 0, **conditions},
+        )
         known = results.read_rows(workdir)
         keys = {name: results.key({"what": name, **question}) for name in names}
         if set(keys.values()) <= known.keys():
@@ -167,13 +176,16 @@ class Row:
         return result
 
     def figures(
-        self, measure: Callable[[], dict[str, Figure]], last: str, **how: Any
+        self, measure: Callable[[], dict[str, Figure]], last: str, **conditions: Any
     ) -> dict[str, Figure]:
         """What was measured already, in this way and at this step; or what is measured now.
 
         They are kept one by one: without the `last` of them, something came between.
         """
-        workdir, question = Path(self.run.workdir), {"step": self.run.step, "seed": 0, **how}
+        workdir, question = (
+            Path(self.run.workdir),
+            {"step": self.run.step, "seed": 0, **conditions},
+        )
         known = {}
         for result in results.read(workdir):
             answer = {name: result.pop(name, None) for name in ("what", "value", "error")}

@@ -25,8 +25,8 @@ def template_fields(option: Any) -> dict[str, Any]:
     numbers = [number._replace(kind=number.kind.__name__)._asdict() for number in fields]
     about = (type(option).__doc__ or "").strip().split("\n")[0]
     about = re.sub("`(.*?)`", r"“\1”", about)  # as a page shows a name
-    how = {"about": about, "corrects": corrections.corrects(option)}
-    return {"name": option.name, "numbers": numbers, **how}
+    kwargs = {"about": about, "corrects": corrections.corrects(option)}
+    return {"name": option.name, "numbers": numbers, **kwargs}
 
 
 def chosen(declared: Sequence[Any], asked: Mapping[str, Any], what: str) -> Any:

@@ -117,8 +117,8 @@ class Work:
                 f"{self.name} fills no gaps: that takes a model of texts or maps with masks, or "
                 "with a network that sees what is known."
             )
-        how = self._how_to_draw(asked, self.most_fillings, self.fillings)
-        return self._filled(request_parsing.partly_of(self.facts, asked), *how)
+        kwargs = self._how_to_draw(asked, self.most_fillings, self.fillings)
+        return self._filled(request_parsing.partly_of(self.facts, asked), *kwargs)
 
     def draw(self, asked: Mapping[str, Any]) -> Iterator[Message]:
         """Number, seed, and the option and numbers of a sampler -> states, then what came out."""
@@ -159,8 +159,8 @@ class Work:
             piece = x[None, start : start + length]
             yield from self._first_time(editor, piece.shape)
             yield {"kind": "progress", "done": start, "of": len(x)}
-            how = {"seed": seed, "first": start}
-            result.append(correction.edited(editor, self.model, self.params, piece, **how)[0])
+            kwargs = {"seed": seed, "first": start}
+            result.append(correction.edited(editor, self.model, self.params, piece, **kwargs)[0])
         yield text_diff.edited(self.facts, text, x, np.concatenate(result))
 
     def _filled(
@@ -168,9 +168,9 @@ class Work:
     ) -> Iterator[Message]:
         """Fillings of a row (...), with masks the likely ones first."""
         yield from self._first_time("fill", sampler, number)
-        how = {"number": number, "seed": seed, "sampler": sampler}
+        kwargs = {"number": number, "seed": seed, "sampler": sampler}
         unit = self.facts.unit
-        drawn, captions = infilling.fillings(self.model, self.params, row, unit, **how)
+        drawn, captions = infilling.fillings(self.model, self.params, row, unit, **kwargs)
         if self.of_texts:
             part = self.facts, row.known | row.wanted, row.wanted
             result = [

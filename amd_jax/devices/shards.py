@@ -111,8 +111,8 @@ class _Divided:
         if self._program is None:
             layout = self._shards.layout(state)
             whole, rows = self._shards.copied(), self._shards.rows()
-            how = {"in_shardings": (layout, whole, rows), "out_shardings": layout}
-            self._program = jax.jit(self._f, **how, donate_argnums=0)
+            kwargs = {"in_shardings": (layout, whole, rows), "out_shardings": layout}
+            self._program = jax.jit(self._f, **kwargs, donate_argnums=0)
         return self._program
 
     def _global(self, x):

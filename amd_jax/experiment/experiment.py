@@ -65,11 +65,11 @@ class Run:
         return result
 
     def fit(
-        self, workdir: str | Path, *, init_from: str | Path | None = None, **how: Any
+        self, workdir: str | Path, *, init_from: str | Path | None = None, **kwargs: Any
     ) -> tuple["Run", Params]:
         """Trains it in a folder, or goes on with what is there: see `Experiment.fit`."""
         begun = None if init_from is None else load_run(init_from)
-        params = training.train(self, workdir, begun, **how)
+        params = training.train(self, workdir, begun, **kwargs)
         trained = {"workdir": Path(workdir), "step": self.config.num_steps}
         return dataclasses.replace(self, **trained), params
 
@@ -181,8 +181,8 @@ class Experiment:
         config = self.config() if config is None else config
         self.check(config)
         run = self.at(config, self.open_data(config))
-        how = {"extend": extend, "profile": profile, "evaluate": evaluate}
-        return run.fit(workdir, init_from=init_from, **how)
+        kwargs = {"extend": extend, "profile": profile, "evaluate": evaluate}
+        return run.fit(workdir, init_from=init_from, **kwargs)
 
 
 def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:

@@ -86,8 +86,8 @@ class Autoregressive:
         def step(carry: tuple[Any, Array], at: tuple[Array, Key]) -> tuple[Any, Array]:
             state, previous = carry
             p, rng = at
-            how = {"method": "advance"}
-            state, logits = self.network.apply(variables, state, previous, p, **how)
+            kwargs = {"method": "advance"}
+            state, logits = self.network.apply(variables, state, previous, p, **kwargs)
             x = categorical.sample(rng, sampler.sharper(jax.nn.softmax(logits)))
             return (state, x), x
 

@@ -147,12 +147,12 @@ class GaussianDiffusion:
         denoises, outputs = checks.denoises(self.denoiser), self._outputs()
 
         def guess(z: Array, t: Array, rng: Key | None = None) -> gaussian.Guess:
-            how = {"train": train, "rngs": {"dropout": rng} if train else None}
+            kwargs = {"train": train, "rngs": {"dropout": rng} if train else None}
             level = gamma(t)
             scaled = 2 / jnp.pi * jnp.arctan(jnp.exp(level / 2))
             level = categorical.expand(level, z.ndim)
             seen = self.output.read(z, level, points)
-            out = self.denoiser.apply(weights, seen, scaled, **how)
+            out = self.denoiser.apply(weights, seen, scaled, **kwargs)
             out, said = jnp.split(out.astype(z.dtype), [outputs], axis=-1)
             result = self.output.guess(out, z, level, points, denoises)
             return result._replace(said=said) if self._said() else result

@@ -71,5 +71,5 @@ class _Layer(nn.Module):
     def __call__(self, h: Array) -> Array:
         h = nn.relu(Dense(h.shape[-1], name="mix")(h))
         h = Dropout(self.dropout, deterministic=False)(h)
-        windows, how = (3,) * (h.ndim - 2), conv_general_dilated
-        return nn.relu(Conv(self.growth, windows, conv_general_dilated=how, name="conv")(h))
+        windows, convolve = (3,) * (h.ndim - 2), conv_general_dilated
+        return nn.relu(Conv(self.growth, windows, conv_general_dilated=convolve, name="conv")(h))

@@ -54,10 +54,10 @@ class Dense(nn.Dense):
 class Dropout(nn.Dropout):
     """`nn.Dropout` of a rate in [0, 1)."""
 
-    def __call__(self, inputs: Array, deterministic: bool | None = None, **how) -> Array:
+    def __call__(self, inputs: Array, deterministic: bool | None = None, **kwargs) -> Array:
         """The input without some of it; ValueError for any other rate."""
         check_dropout(self.rate)
-        return super().__call__(inputs, deterministic, **how)
+        return super().__call__(inputs, deterministic, **kwargs)
 
 
 class Conv(nn.Conv):

@@ -119,8 +119,8 @@ class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """The block applied to x."""
-        how = {"kernel_init": uniform, "conv_general_dilated": conv_general_dilated}
-        h = Conv(self.width, (3, 3), **how, name="conv")(x)
+        kwargs = {"kernel_init": uniform, "conv_general_dilated": conv_general_dilated}
+        h = Conv(self.width, (3, 3), **kwargs, name="conv")(x)
         return recomputed(Convolution._activate, cpu_only=True)(self, h)
 
     def _activate(self, h: Array) -> Array:

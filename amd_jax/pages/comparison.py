@@ -97,7 +97,7 @@ def measured(result: Sequence[Record]) -> Table:
     for i, record in enumerate(result):
         for figure in record.figures:
             row = figures.row(figure)
-            alike = rows.setdefault((row.what, row.on, row.how), [None] * len(result))
+            alike = rows.setdefault((row.what, row.on, row.method), [None] * len(result))
             alike[i] = figure
     lines = []
     for name, alike in rows.items():

@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
     what: str
     on: str  # the split, and how much of it
-    how: str
+    method: str
     step: str
     value: str
 
@@ -49,13 +49,13 @@ def row(figure: dict[str, Any]) -> Row:
     number = figure.get("examples", figure.get("rows"))
     on = [str(figure["split"])] if "split" in figure else []
     on += [f"{number:,} rows"] if isinstance(number, int) else []
-    how = [str(figure["how"])] if figure.get("how") else []
+    method = [str(figure["how"])] if figure.get("how") else []
     if "error_rate" in figure:
-        how.append(f"error rate {figure['error_rate']}")
-    how += [f"{name} {value}" for name, value in figure.items() if name not in SAID]
+        method.append(f"error rate {figure['error_rate']}")
+    method += [f"{name} {value}" for name, value in figure.items() if name not in SAID]
     if figure.get("seed"):
-        how.append(f"seed {figure['seed']}")
-    return Row(what(figure), ", ".join(on), ", ".join(how), _step(figure), value(figure))
+        method.append(f"seed {figure['seed']}")
+    return Row(what(figure), ", ".join(on), ", ".join(method), _step(figure), value(figure))
 
 
 def what(figure: dict[str, Any]) -> str:

@@ -9,10 +9,10 @@ from amd_jax.runs import checkpoint_files, run_files
 NAME = "grids.json"
 
 
-def keep(workdir: Path, times: tuple[float, ...], step: int, **how: Any) -> Path:
+def keep(workdir: Path, times: tuple[float, ...], step: int, **kwargs: Any) -> Path:
     """Keeps a grid, made at a step of the run, in the place of one of as many steps; its file."""
     known, path = _read(workdir), workdir / NAME
-    result = {"step": step, **how, "times": times}
+    result = {"step": step, **kwargs, "times": times}
     run_files.write_json(path, known | {str(len(times) - 1): result})
     return path
 

@@ -87,7 +87,7 @@ def test_chains_are_short_and_samplers_without_steps_stay_as_they_are(loaded):
 def test_given_times_are_walked_and_not_listed(loaded):
     given = samplers.Ancestral(spacing=tuple(np.linspace(1, 0, 201).tolist()))
     assert reporting.shorter(given, loaded[0].model) == given  # of more steps than a page takes
-    told = reporting.how(given, np.zeros((2, 8), int), 0, loaded[0].facts)
+    told = reporting.describe_samples(given, np.zeros((2, 8), int), 0, loaded[0].facts)
     assert "by the sampler ancestral (steps 200, spacing given, seed 0)" in told
 
 

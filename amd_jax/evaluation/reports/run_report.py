@@ -47,8 +47,8 @@ def bits(
     bound = bounds.of(model)[0] if bound is None else bound
     facts, rows = data.facts, data.rows(split)[:number]
     result = likelihood.bits(bound, model, params, jax.random.key(seed), rows, facts)
-    how = f"{result.examples} {facts.rows} ({bound.describe(model)})"
-    line = f"{split}: {result} bits/{facts.unit} on {how}"
+    rows_and_bound = f"{result.examples} {facts.rows} ({bound.describe(model)})"
+    line = f"{split}: {result} bits/{facts.unit} on {rows_and_bound}"
     uniform = math.log2(facts.num_classes)
     if not result.bits < uniform + 3 * np.nan_to_num(result.error):
         line += (
@@ -60,8 +60,8 @@ def bits(
 
 def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:
     """What was asked by a bound, to keep beside its figure."""
-    how = {"bound": bound.name, "how": bound.describe(model), "exact": bound.exact}
-    return how | {"unit": facts.unit}
+    how = bound.describe(model)
+    return {"bound": bound.name, "how": how, "exact": bound.exact, "unit": facts.unit}
 
 
 def restoration(
