@@ -20,7 +20,11 @@ DOCS = [
     "latex2mathml>=3.77,<4",
 ]
 DIGITS = ["scikit-learn>=1.5"]  # a file of it: digits of 8 x 8 pixels
-TEST = ["pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "jupytext>=1.16"]
+TYPES = ["beartype>=0.20", "jaxtyping>=0.3"]  # check annotations at every call in the tests
+TEST = [
+    *("pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "jupytext>=1.16"),
+    *TYPES,
+]
 BROWSER = ["playwright>=1.50", "axe-playwright-python>=0.1.4"]  # with a Chromium of the system
 TPU_CHECK = ["jax[tpu]"]  # libtpu, which compiles for TPUs on any machine
 RELEASE = ["build>=1.2", "twine>=6"]

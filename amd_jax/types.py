@@ -4,21 +4,24 @@ Arrays are annotated with shapes in the docstrings: B batch, L length, K classes
 category axis is last), T diffusion steps. Log-likelihoods are nats summed over the event: `(B,)`.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+from ml_collections import ConfigDict
 
 from amd_jax.facts import Facts
 
 Array = jax.Array
 Key = jax.Array  # a typed PRNG key, consumed once
+Config = ConfigDict | Mapping[str, Any]  # numbers by their names
 Params = Any  # a pytree of float32 arrays
 Nats = jax.Array  # (B,), summed over the event
 Schedule = Callable[[Array], Array]  # t in [0, 1] -> log α_t of the same shape, log α_0 = 0
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """Rows of integers in [0, K), all of one shape, in splits of which "train" is one.
 
@@ -44,6 +47,7 @@ class Dataset(Protocol):
         """Every row of a split, in order: integers (N, *event_shape)."""
 
 
+@runtime_checkable
 class Kernel(Protocol):
     """A forward process on K states that turns data (time 0) into noise (time 1).
 
@@ -70,6 +74,7 @@ class Kernel(Protocol):
         """q(x_t | x_s = k) for every k: (B, ...), (B,), (B,) -> (B, ..., K)."""
 
 
+@runtime_checkable
 class LearnedKernel(Protocol):
     """A kernel with parameters: once they are in place it is a `Kernel`.
 
@@ -84,6 +89,7 @@ class LearnedKernel(Protocol):
         """The kernel with these parameters."""
 
 
+@runtime_checkable
 class Transform(Protocol):
     """A map x -> z with its contribution to the log-likelihood, and the way back.
 
@@ -106,6 +112,7 @@ class Transform(Protocol):
         """x (B, ...) with forward(x) = z."""
 
 
+@runtime_checkable
 class Law(Protocol):
     """A distribution of latents z (B, ..., C), to end a flow with.
 
@@ -123,6 +130,7 @@ class Law(Protocol):
         """Draws of the given shape (B, ...)."""
 
 
+@runtime_checkable
 class Model(Protocol):
     """A distribution over integer arrays `x` of shape (B, ...).
 
@@ -157,6 +165,7 @@ class Model(Protocol):
         """Samples, int32 of the given shape (B, ...); jit-able with `shape` static."""
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """A way of a diffusion from noise to data.
 
@@ -176,6 +185,7 @@ class Sampler(Protocol):
         """x (B, ...) walked from times[0] to times[-1]: int32 (B, ...)."""
 
 
+@runtime_checkable
 class Bound(Protocol):
     """A bound on log p(x), or log p(x) itself.
 
@@ -203,6 +213,7 @@ class Bound(Protocol):
         """Nats of each row: (B, ...) -> (B,)."""
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What the optimiser minimises, with a memory that is fed by additive evidence.
 

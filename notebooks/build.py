@@ -32,15 +32,15 @@ KERNEL = {
 
 def made(name: str) -> nbformat.NotebookNode:
     """The notebook of a source, not yet executed."""
-    result = jupytext.read(SOURCE / f"{name}.py", fmt="py:percent")
+    found = jupytext.read(SOURCE / f"{name}.py", fmt="py:percent")
     first = jupytext.read(SOURCE / "first_cell.py", fmt="py:percent").cells
-    result.cells[1:1] = first
-    for i, cell in enumerate(result.cells):
+    found.cells[1:1] = first
+    for i, cell in enumerate(found.cells):
         cell.id = f"{name}-{i}"  # jupytext's are random
         cell.source = addressed(cell.source, name)
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
-    result.metadata = nbformat.from_dict(KERNEL)
-    return result
+    found.metadata = nbformat.from_dict(KERNEL)
+    return found
 
 
 def addressed(text: str, name: str) -> str:

@@ -27,6 +27,9 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ["TFDS_DATA_DIR"] = os.devnull  # a loader that is not given a folder fails at once
 
+from tests import typechecker  # noqa: E402  imports flax
+
+typechecker.install()
 
 gc.set_threshold(200_000, 20, 50)  # what JAX traces is many objects, and few cycles
 
@@ -75,7 +78,8 @@ def optimised(request):
     """Has XLA optimise as it does for users, where numbers are tested at length."""
     folder = request.path.relative_to(pathlib.Path(__file__).parent).parts[0]
     slow = request.node.get_closest_marker("slow") is not None
-    if folder != "differential" and not (slow and folder in NUMBERS):
+    golden = "golden" in request.path.name or "peers" in request.path.parts  # of formulas
+    if folder != "differential" and not (slow and folder in NUMBERS and not golden):
         yield
         return
     import jax
@@ -84,6 +88,16 @@ def optimised(request):
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture
+def any_types():
+    """Arguments of any type, which the package is to refuse by itself, or which are stand-ins."""
+    import jaxtyping
+
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,7 @@ def test_a_kind_of_ones_own_comes_back():
     assert result.atoms == ("C", "O")
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

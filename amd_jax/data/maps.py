@@ -9,6 +9,7 @@ import functools
 import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,10 +138,10 @@ def colours(num_classes: int) -> np.ndarray:
 
 
 def load(
-    path: str,
+    path: str | Path,
     num_classes: int = 0,
     augment: bool = True,
-    palette: Sequence[Sequence[int]] = (),
+    palette: Sequence[Sequence[int]] | np.ndarray = (),
     void: int = -1,
     size: Sequence[int] = (),
 ) -> Maps:

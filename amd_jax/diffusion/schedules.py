@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.types import Array, Schedule
+from amd_jax.types import Array, Kernel, LearnedKernel, Schedule
 
 LOG_ALPHA_END = -30.0
 OFFSET = 0.008  # of the cosine, in units of time (Nichol and Dhariwal, 2021, sec. 3.2)
@@ -92,8 +92,8 @@ def reference_cosine(steps: int) -> Schedule:
     return tabulated(np.concatenate([[0.0], np.cumsum(log_step)]))
 
 
-def differentiable(schedule: Schedule) -> bool:
-    """Whether a schedule has a derivative in t; a function has, unless it says otherwise."""
+def differentiable(schedule: Schedule | Kernel | LearnedKernel) -> bool:
+    """Whether a schedule or a kernel has a derivative in t, as it has unless it says otherwise."""
     return getattr(schedule, "differentiable", True)
 
 

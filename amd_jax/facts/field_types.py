@@ -41,7 +41,7 @@ def fits(value: Any, kind: Any) -> bool:
     return _is(value, origin)
 
 
-def _is(value: Any, kind: type) -> bool:
+def _is(value: Any, kind: Any) -> bool:
     """Whether a value is of a class; of a Protocol, whether it has all the members."""
     if kind is float:
         return type(value) is float and math.isfinite(value) or type(value) is int

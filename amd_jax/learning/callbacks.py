@@ -3,11 +3,12 @@
 The keeper of a folder is in `runs/keeper.py`.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from amd_jax.learning.training_step import TrainState
 
 
+@runtime_checkable
 class Keeper(Protocol):
     """What keeps a run while it trains."""
 

@@ -8,6 +8,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from amd_jax.types import Config
+
 NUMBERS = {  # of the training loop: default and least value
     "seed": (0, 0),
     "ema_decay": (0.0, 0.0),  # of the averaged parameters; 0.999 averages about 1000 steps
@@ -40,7 +42,10 @@ def numbers(*, batch_size: int, num_steps: int, **others: float) -> ConfigDict:
     return ConfigDict(dict(batch_size=batch_size, num_steps=num_steps, **defaults | others))
 
 
-def check_values(config: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> None:
+def check_values(
+    config: Config,
+    defaults: Config | None = None,
+) -> None:
     """Raises ValueError for a number that no computation can have, whatever it is of.
 
     Numbers are finite in float32, and integers in int32, except a seed, which has its own rule.
@@ -79,7 +84,7 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, numbers_.Integral) and not isinstance(value, bool)
 
 
-def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(config: Config, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every number by its dotted name."""
     for name, value in config.items():
         if isinstance(value, Mapping | ConfigDict):

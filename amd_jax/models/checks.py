@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax.diffusion import kernels
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Schedule
 
 MOST_STEPS = 2**24
 
 
-def check_steps(kernel: Kernel | LearnedKernel, steps: int | None) -> None:
+def check_steps(kernel: Kernel | LearnedKernel | Schedule, steps: int | None) -> None:
     """Raises ValueError for a number of steps, or for continuous time, that a kernel has not."""
     if steps is not None and steps < 1:
         raise ValueError(f"A diffusion needs at least 1 step; got steps={steps}.")

@@ -7,7 +7,7 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array
 
 
-def log_prob(g: Array, loc: Array = 0.0) -> Array:
+def log_prob(g: Array, loc: Array | float = 0.0) -> Array:
     """Log-density of Gumbel(loc) at g: loc - g - exp(loc - g), elementwise in nats."""
     return loc - g - jnp.exp(loc - g)
 

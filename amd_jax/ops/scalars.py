@@ -172,7 +172,7 @@ def _quantile(c: Array, log_pi: Array, loc: Array, log_scale: Array) -> Array:
     low, high = quantiles.min(axis=-1), quantiles.max(axis=-1)
     fractions = jnp.arange(1, POINTS + 1, dtype=low.dtype) / (POINTS + 1)
 
-    def cut(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def cut(_: Array, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         start, width = bracket
         x = start[..., None] + width[..., None] * fractions
         passed = _is_below(x, c, log_pi, loc, log_scale).sum(axis=-1)

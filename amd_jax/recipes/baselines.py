@@ -5,8 +5,6 @@ To change a part, copy the function into the experiment file and change its line
 
 import functools
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +22,7 @@ from amd_jax.transforms import (
     masked,
     recurrent,
 )
-from amd_jax.types import Transform
+from amd_jax.types import Config, Transform
 
 LOGISTIC_DEVIATION = math.pi / math.sqrt(3)
 LATENT_FLOWS = ("af_af", "af_scf", "iaf_scf")
@@ -33,7 +31,7 @@ LATENT_FLOWS = ("af_af", "af_scf", "iaf_scf")
 def modular_couplings(
     num_classes: int,
     couplings: int,
-    network: Mapping[str, Any],
+    network: Config,
     *,
     scaled: bool,
     temperature: float = 1.0,
@@ -53,7 +51,7 @@ def modular_couplings(
 
 
 def modular_autoregressive(
-    num_classes: int, layers: int, network: Mapping[str, Any], *, temperature: float = 1.0
+    num_classes: int, layers: int, network: Config, *, temperature: float = 1.0
 ) -> Flow:
     """A discrete flow over texts (B, L): autoregressive locations mod K, autoregressive base.
 
@@ -73,7 +71,7 @@ def integer_flow(
     num_classes: int,
     levels: int,
     steps: int,
-    network: Mapping[str, Any],
+    network: Config,
     *,
     unit: float,
     components: int,
@@ -123,9 +121,7 @@ def lattice(number: int, dim: int) -> np.ndarray:
     return places * number ** (1 / dim)
 
 
-def set_flow(
-    lift: tuple[Transform, ...], dim: int, couplings: int, numbers: Mapping[str, Any]
-) -> Flow:
+def set_flow(lift: tuple[Transform, ...], dim: int, couplings: int, numbers: Config) -> Flow:
     """A flow over sets: a lift to D numbers an element, and couplings of logistic mixtures.
 
     It does not see the order. Lippe and Gavves, 2021, sec. 4.2.
@@ -140,7 +136,7 @@ def set_flow(
     return Flow(tuple(parts), laws.Fixed(laws.LOGISTIC))
 
 
-def latent_flow(kind: str, num_classes: int, length: int, numbers: Mapping[str, Any]) -> Flow:
+def latent_flow(kind: str, num_classes: int, length: int, numbers: Config) -> Flow:
     """An auto-encoder of tokens (B, L), whose latents (B, L, D) have a flow over time as prior.
 
     Of `LATENT_FLOWS`: over time af reads the latents before a step, and samples step by step; iaf

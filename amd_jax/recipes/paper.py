@@ -6,7 +6,6 @@ To change a part, copy the recipe into the experiment file and change its line. 
 
 import functools
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,13 +25,13 @@ from amd_jax.transforms import (
     multiscale,
 )
 from amd_jax.transforms.conditioner import OfTokens
-from amd_jax.types import Transform
+from amd_jax.types import Config, Transform
 
 AFFINE = scalars.Affine(bound=2.0)
 
 
 def argmax_lift(
-    encoder: type, num_classes: int, base: int, numbers: Mapping[str, Any]
+    encoder: type, num_classes: int, base: int, numbers: Config
 ) -> tuple[Transform, ...]:
     """From tokens (B, L) to numbers (B, L, C): digits, a bit as one number, others as `base` each.
 
@@ -48,7 +47,7 @@ def argmax_lift(
 
 
 def dequantized(
-    encoder: type | None, num_classes: int, base: int, numbers: Mapping[str, Any]
+    encoder: type | None, num_classes: int, base: int, numbers: Config
 ) -> tuple[Transform, ...]:
     """From tokens (B, L) to numbers (B, L, C): digits with noise, uniform without an encoder."""
     digits = argmax.Digits(num_classes, base)
@@ -70,7 +69,7 @@ def autoregressive_flow(
     return Flow((*lift, layer), base or laws.Learned(laws.NORMAL))
 
 
-def coupling_flow(lift: tuple[Transform, ...], couplings: int, numbers: Mapping[str, Any]) -> Flow:
+def coupling_flow(lift: tuple[Transform, ...], couplings: int, numbers: Config) -> Flow:
     """A flow over text: a lift to a number for each digit, and couplings of logistic mixtures.
 
     Between them the text is reversed, and its digits are mixed.
@@ -92,8 +91,8 @@ def map_flow(
     facts: Facts,
     levels: int,
     couplings: int,
-    network: Mapping[str, Any],
-    encoder: Mapping[str, Any],
+    network: Config,
+    encoder: Config,
 ) -> Flow:
     """A flow over maps (B, H, W): one of `LIFTS`, and couplings at several resolutions.
 

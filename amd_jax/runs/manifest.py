@@ -23,7 +23,7 @@ KINDS = {  # of its fields
 }
 
 
-def seal(folder: Path, arrays: dict[str, str], notes: dict[str, Any]) -> None:
+def seal(folder: Path, arrays: dict[str, Any], notes: dict[str, Any]) -> None:
     """Writes the record of a folder: checksums of its files and arrays, and the notes."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {str(path.relative_to(folder)): _file(path) for path in paths}

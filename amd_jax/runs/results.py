@@ -16,7 +16,7 @@ import numpy as np
 from amd_jax.runs import checkpoint_files, per_row, run_files
 
 NAME = "results.json"
-Rows = Sequence[np.ndarray]  # sums and counts, (N,) each
+Rows = Sequence[np.ndarray] | np.ndarray  # sums and counts, (N,) each
 
 
 def add(workdir: Path, rows: Rows | None = None, /, **figure: Any) -> None:

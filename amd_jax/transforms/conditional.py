@@ -101,7 +101,7 @@ class ConditionalFlow:
         _, nats = self.chain.forward(params, rng, state)
         return self.noise.log_prob({}, state[..., self.context :]) - nats
 
-    def _features(self, params: Params, rng: Key, x: Array, *, train: bool) -> Array:
+    def _features(self, params: Params, rng: Key | None, x: Array, *, train: bool) -> Array:
         """Features of x: (B, ..., context)."""
         result, shape = params["context"], (*x.shape, self.context)
         return conditioner.apply(self.network, result, rng, x, shape, train=train)

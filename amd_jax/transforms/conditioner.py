@@ -30,7 +30,13 @@ def init(network: Any, rng: Key, x: Array, shape: tuple[int, ...]) -> Params:
 
 
 def apply(
-    network: Any, params: Params, rng: Key, x: Array, shape: tuple[int, ...], *, train=False
+    network: Any,
+    params: Params,
+    rng: Key | None,
+    x: Array,
+    shape: tuple[int, ...],
+    *,
+    train: bool = False,
 ) -> Array:
     """The numbers for x, of `shape`, in float32 or better; `rng` feeds dropout, with `train`."""
     rngs = {"dropout": rng} if train else None

@@ -63,7 +63,7 @@ class Variational:
         return _floor(z, self.num_classes)
 
 
-def _place(x: Array, u: Array, num_classes: int, nats: Nats) -> tuple[Array, Nats]:
+def _place(x: Array, u: Array, num_classes: int, nats: Nats | float) -> tuple[Array, Nats]:
     """(x + m + (1 - 2m) u) / K, and the nats with the log-slope of that map."""
     size, known = x.size / x.shape[0], categorical.inside(x, num_classes)
     z = (x + MARGIN + (1 - 2 * MARGIN) * u) / num_classes

@@ -104,7 +104,7 @@ class Coupling:
         x = self.bijection.inverse(z, self._theta(params, None, z))
         return jnp.where(self._passes(z), z, x)
 
-    def _theta(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Array:
+    def _theta(self, params: Params, rng: Key | None, x: Array, *, train: bool = False) -> Array:
         seen, shape = self._seen(x), self._shape(x)
         return conditioner.apply(self.network, params, rng, seen, shape, train=train)
 

@@ -8,7 +8,7 @@ ones, or a network's reading of a context (`Conditional`).
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from amd_jax.transforms import conditioner
 from amd_jax.types import Array, Key, Nats, Params
 
 
+@runtime_checkable
 class Family(Protocol):
     """An elementwise law on numbers or integers with parameters theta (..., P).
 
@@ -33,6 +34,7 @@ class Family(Protocol):
         """One draw per theta: (..., P) -> (...)."""
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """A law of latents given x, as `Conditional` is, and `conditional.ConditionalFlow`."""
 

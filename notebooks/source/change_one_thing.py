@@ -136,9 +136,9 @@ runs, results = {}, {}
 def train(name, experiment):
     """Trains an experiment in a folder of its own, and measures bits on test texts."""
     run, params = experiment.fit(f"{WORKDIR}/{name.replace(' ', '_')}", experiment.config())
-    result, line = run_report.bits(run.model, params, rows, split="test", number=EVALUATED)
+    found, line = run_report.bits(run.model, params, rows, split="test", number=EVALUATED)
     print(line)
-    runs[name], results[name] = (run, params), result
+    runs[name], results[name] = (run, params), found
 
 
 train("as it is", with_parts(uniform, hollow))
@@ -231,8 +231,8 @@ class Slips:
     def matrix(self, s, t):
         """The exponential, for times s and t (B,): (B, K, K)."""
         factors = jnp.exp(30.0 * (t**2 - s**2)[:, None] * self.eigenvalues)
-        result = jnp.einsum("ik,bk,jk->bij", self.eigenvectors, factors, self.eigenvectors)
-        return jnp.maximum(result, 0.0)  # which rounding may miss by 1e-7
+        found = jnp.einsum("ik,bk,jk->bij", self.eigenvectors, factors, self.eigenvectors)
+        return jnp.maximum(found, 0.0)  # which rounding may miss by 1e-7
 
 
 def slips(facts):
@@ -349,7 +349,7 @@ train("own denoiser", with_parts(uniform, lambda config, facts: Convolutions(fac
 
 # %%
 figure, axes = plt.subplots(figsize=(6.5, 2.1))
-bits = np.array([(result.bits, result.error) for result in results.values()])
+bits = np.array([(found.bits, found.error) for found in results.values()])
 axes.barh(list(results), bits[:, 0], xerr=bits[:, 1], color="#2b6cb0", height=0.6, capsize=3)
 for i, (value, error) in enumerate(bits):
     axes.text(value + error + 0.03, i, f"{value:.2f}", va="center")

@@ -19,9 +19,9 @@ class Stop(Exception):
 
 def install(*what):
     """pip install, which leaves JAX as it is: a runtime's own fits its accelerator."""
-    result = {d.name.lower(): d.version for d in importlib.metadata.distributions()}
-    names = sorted(name for name in result if name.startswith(("jax", "libtpu")))
-    kept = [f"{name}=={result[name]}" for name in names]
+    found = {d.name.lower(): d.version for d in importlib.metadata.distributions()}
+    names = sorted(name for name in found if name.startswith(("jax", "libtpu")))
+    kept = [f"{name}=={found[name]}" for name in names]
     print(f"Installing {' and '.join(what)}; kept as they are: {', '.join(kept) or 'nothing'}")
     with tempfile.TemporaryDirectory() as folder:
         constraints = pathlib.Path(folder) / "constraints.txt"

@@ -132,14 +132,14 @@ neighbours = -np.log2((counts / counts.sum(axis=1, keepdims=True))[coded(test)])
 neighbours = neighbours.reshape(len(test), -1).mean(axis=1)
 frequencies = -np.log2(np.array(facts.frequencies))[test].reshape(len(test), -1).mean(axis=1)
 
-result, line = run_report.bits(run.model, params, data, split="test", number=EVALUATED)
+found, line = run_report.bits(run.model, params, data, split="test", number=EVALUATED)
 print(line)
 
 results = {
     "all categories alike": (math.log2(k), 0.0),
     "frequencies": means.of(frequencies),
     "counts, given left and above": means.of(neighbours),
-    "this diffusion (at most)": (result.bits, result.error),
+    "this diffusion (at most)": (found.bits, found.error),
 }
 figure, axes = plt.subplots(figsize=(6.5, 2.1))
 values = np.array(list(results.values()))

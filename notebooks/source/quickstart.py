@@ -171,14 +171,14 @@ figure.tight_layout()
 
 # %%
 test = data.rows("test")[:EVALUATED]
-result, line = run_report.bits(run.model, params, data, split="test", number=EVALUATED)
+found, line = run_report.bits(run.model, params, data, split="test", number=EVALUATED)
 print(line)
 
 results = {"all characters alike": (math.log2(facts.num_classes), 0.0)}
 for order in (0, 3, 6):
     counted = count_models.bits_per_char(data.stream("train"), test, facts.num_classes, order)
     results[f"counts, {order} characters before"] = counted
-results["this diffusion (at most)"] = (result.bits, result.error)
+results["this diffusion (at most)"] = (found.bits, found.error)
 
 figure, axes = plt.subplots(figsize=(6.5, 2.4))
 names, values = list(results), np.array(list(results.values()))

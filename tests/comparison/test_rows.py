@@ -39,6 +39,7 @@ def measured(row, result):
     return row.figures_of_rows(measure, tuple(result), **HOW), len(calls)
 
 
+@pytest.mark.usefixtures("any_types")
 def test_what_was_measured_is_not_measured_again(row, tmp_path):
     result = {"restored": per_row(), "spoiled": per_row(seed=1)}
     assert measured(row, result)[1] == 1
@@ -54,12 +55,14 @@ def test_what_was_measured_is_not_measured_again(row, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("any_types")
 def test_another_step_is_measured(row):
     measured(row, {"bits": per_row()})
     run = types.SimpleNamespace(workdir=row.run.workdir, step=4)
     assert measured(dataclasses.replace(row, run=run), {"bits": per_row()})[1] == 1
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize("damage", [None, b"", b"junk"])
 def test_a_run_without_its_rows_is_measured_anew(row, tmp_path, capsys, damage):
     """As one of an earlier version, whose errors were by rows: it needs no training for that."""
@@ -91,6 +94,7 @@ class Known:
         return {"restored": per_row(-self.shift), "spoiled": per_row(self.shift / 10)}
 
 
+@pytest.mark.usefixtures("any_types")
 def test_rows_and_count_models_are_compared_with_the_first_row():
     """An exact likelihood with a bound, too; what the first row has not is left out."""
     editor = types.SimpleNamespace(error_rate=0.05)

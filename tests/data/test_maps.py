@@ -151,6 +151,7 @@ def test_bad_maps_are_refused(array, message):
         make({"train": array, "test": array}).rows("test")
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -430,6 +431,7 @@ def test_colours_without_a_meaning_are_refused(tmp_path, whole):
     )
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [

@@ -33,6 +33,7 @@ def test_entropies_are_those_of_the_paper():
     assert sets.summation(6, 15).entropy == pytest.approx(math.log(number))
 
 
+@pytest.mark.usefixtures("any_types")
 def test_rows_that_are_no_such_sets_are_refused():
     data, x = sets.shuffling(3), np.array([[0, 1, 2], [0, 2, 2]])
     data.check(data.rows("validation"))

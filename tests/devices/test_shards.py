@@ -93,6 +93,7 @@ def test_on_eight_devices():
     assert rows["8"][1] < 0.15
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("later", [2, 1])
 def test_a_run_continues_on_as_many_devices_or_others(later, tmp_path):

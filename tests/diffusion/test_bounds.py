@@ -149,7 +149,7 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
     np.testing.assert_allclose(result[0], expected, rtol=5e-3, atol=3e-7)
 
 
-@pytest.mark.few(1, slow=24)
+@pytest.mark.few(1, slow=12)
 @pytest.mark.parametrize(("s", "t"), [(0.001, 0.002), (0.5, 0.501), (0.9, 0.901)])
 def test_a_small_step_without_the_own_token_keeps_its_digits(kernel, s, t):
     """In the form for any kernel, beside the same in float64."""
@@ -179,7 +179,7 @@ def test_a_perfect_guess_costs_nothing(name):
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
 
 
-@pytest.mark.few(1, slow=16)
+@pytest.mark.few(1, slow=8)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.2))
 def test_rate_is_the_limit_of_discrete(name, t):
@@ -211,7 +211,7 @@ def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     np.testing.assert_allclose(result[3:], 0, atol=1e-6)
 
 
-@pytest.mark.few(1, slow=16)
+@pytest.mark.few(1, slow=8)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.7))
 def test_the_divergence_falls_by_the_expected_rate(name, t):

@@ -22,6 +22,7 @@ def samples(number, model=None):
     return gallery.samples(model or Dice(), (), jax.random.key(0), (number, 2, 3))
 
 
+@pytest.mark.usefixtures("any_types")
 def test_more_samples_start_with_the_same_ones(small_groups):
     many = samples(11)
     assert (many.shape, many.dtype) == ((11, 2, 3), np.int32)
@@ -29,6 +30,7 @@ def test_more_samples_start_with_the_same_ones(small_groups):
     assert len(np.unique(many)) > 50  # each group has a key of its own
 
 
+@pytest.mark.usefixtures("any_types")
 def test_samples_are_the_same_on_any_number_of_devices(small_groups):
     """As drawn group by group here, where two devices take turns above."""
     keys = [groups._key(jax.random.key(0), row) for row in (0, 4, 8)]
@@ -36,6 +38,7 @@ def test_samples_are_the_same_on_any_number_of_devices(small_groups):
     np.testing.assert_array_equal(samples(11), alone[:11])
 
 
+@pytest.mark.usefixtures("any_types")
 def test_few_samples_are_not_drawn_as_many(small_groups, monkeypatch):
     shapes = []
     draw = Dice.sample

@@ -41,6 +41,7 @@ def estimated(bound, rows, params=1.0, facts=FACTS):
     return likelihood.bits(bound, None, jnp.asarray(params), jax.random.key(0), rows, facts)
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9])
 @pytest.mark.parametrize("size", [1, 2, 128])
 def test_every_row_counts_once(n, size, monkeypatch):
@@ -59,6 +60,7 @@ def test_every_row_counts_once(n, size, monkeypatch):
     np.testing.assert_array_equal(result.per_row.counts, np.full(n, 2))
 
 
+@pytest.mark.usefixtures("any_types")
 def test_every_row_has_its_own_noise_whatever_the_devices(monkeypatch):
     monkeypatch.setattr(groups, "TOKENS", 4)
     rows = np.zeros((9, 2), np.uint8)
@@ -69,6 +71,7 @@ def test_every_row_has_its_own_noise_whatever_the_devices(monkeypatch):
     np.testing.assert_array_equal(nats, alone[:9].astype(np.float64))
 
 
+@pytest.mark.usefixtures("any_types")
 def test_rows_of_different_lengths_count_by_their_tokens():
     """As of a text of 2 characters and its end, and one of 4: 7 in all."""
     facts = TextFacts(3, (4,), alphabet="\nab", padding=0)
@@ -79,6 +82,7 @@ def test_rows_of_different_lengths_count_by_their_tokens():
     np.testing.assert_array_equal(result.per_row.counts, [3, 4])
 
 
+@pytest.mark.usefixtures("any_types")
 def test_tokens_outside_are_refused():
     with pytest.raises(ValueError, match="got 10 at index"):
         estimated(FirstToken(), np.full((2, 2), 10))
@@ -200,10 +204,12 @@ def test_so_it_is_for_flows(lift):
         assert np.isnan(nats[1])
 
 
+@pytest.mark.usefixtures("any_types")
 def test_the_estimates_of_a_model_that_says_nothing():
     assert [bound.name for bound in models.bounds.of(object())] == ["elbo", "iwbo"]
 
 
+@pytest.mark.usefixtures("any_types")
 def test_neighbours_that_are_alike_make_the_error_larger():
     """Ten rows that cost 1 nat, then ten that cost 2, and so on: no twenty of them are apart."""
     rows = np.stack([np.repeat(np.arange(10), 10), np.zeros(100, int)], axis=1)

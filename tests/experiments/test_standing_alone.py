@@ -76,6 +76,7 @@ def replace(file):
 LATER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_samples_and_corrections_need_no_data(run):
     config, file = run
@@ -128,6 +129,7 @@ def test_data_may_move_and_so_may_the_run(run, tmp_path, monkeypatch):
     assert command("--workdir=run", "--mode=sample", "--num_samples=2").ending is None
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_results_are_kept_with_what_it_takes_to_have_them_again(run):
     config, _ = run

@@ -82,7 +82,7 @@ def measure(row):
     return np.asarray(nats, np.float64), np.asarray(samples)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_sums_to_one_over_all_maps(row):

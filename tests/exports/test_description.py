@@ -105,17 +105,22 @@ def test_samplers_and_their_numbers_come_back():
     assert back(model).kernel.schedule is schedules.cosine
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
-    ("model", "place"),
+    ("make", "place"),
     [
-        (zoo.diffusion("walk", "hollow", 4), "model.kernel"),
-        (zoo.diffusion("uniform-cosine", "table", 4), "model.denoiser"),
-        (hollow(kernels.uniform(lambda t: -t, 3)), "model.kernel.schedule"),
-        (models.Flow((argmax.Digits(3, 2),), laws.Fixed(object())), "model.base.family"),
-        (models.Flow((jnp.sin,), laws.Fixed(laws.NORMAL)), "model.transforms.0"),
+        (lambda: zoo.diffusion("walk", "hollow", 4), "model.kernel"),
+        (lambda: zoo.diffusion("uniform-cosine", "table", 4), "model.denoiser"),
+        (lambda: hollow(kernels.uniform(lambda t: -t, 3)), "model.kernel.schedule"),
+        (
+            lambda: models.Flow((argmax.Digits(3, 2),), laws.Fixed(object())),
+            "model.base.family",
+        ),
+        (lambda: models.Flow((jnp.sin,), laws.Fixed(laws.NORMAL)), "model.transforms.0"),
     ],
 )
-def test_what_is_not_of_the_library_is_refused_with_its_place(model, place):
+def test_what_is_not_of_the_library_is_refused_with_its_place(make, place):
+    model = make()
     with pytest.raises(ValueError, match=f"holds no code; {place} is .*load_run"):
         description.describe(model, {})
 

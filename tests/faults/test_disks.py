@@ -45,7 +45,7 @@ def free() -> None:
 
 def filled_in_training(place, rest):
     """A training during which the disk becomes full: how it ends."""
-    steps = ("--config.num_steps=600", "--config.log_every=1", "--config.checkpoint_every=20")
+    steps = ("--config.num_steps=200", "--config.log_every=1", "--config.checkpoint_every=20")
     running = start(*TRAIN, *steps, cwd=place)
     late = time.monotonic() + 120
     while not list((RUN / "checkpoints").glob("*/record.json")):
@@ -67,9 +67,9 @@ def test_full_in_training(what, rest, place, disk, report):
     run, _ = load_run(RUN)
     assert run.step >= 20
     free()
-    steps = ("--config.num_steps=600", "--config.log_every=1", "--config.checkpoint_every=20")
+    steps = ("--config.num_steps=200", "--config.log_every=1", "--config.checkpoint_every=20")
     assert command(*TRAIN, *steps).ending is None
-    assert metrics(RUN)[-1]["step"] == 600
+    assert metrics(RUN)[-1]["step"] == 200
 
 
 def test_full_before_anything(place, disk, report):

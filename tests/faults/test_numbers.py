@@ -138,6 +138,7 @@ def untouched(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(("name", "number"), SAID)
 def test_a_number_of_a_config(name, number, data, said, monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 2.0**34)  # whatever this machine has
@@ -190,6 +191,7 @@ CALLS = {  # through Python -> what is said
 }
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize("call", CALLS)
 def test_a_number_in_a_call(call, report):
     with pytest.raises(ValueError, match=RULES) as result:

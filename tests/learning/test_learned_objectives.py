@@ -107,7 +107,7 @@ def prior_gradient(model, params, x):
 
 def test_the_gradient_of_pairs_is_that_of_the_mean_over_them():
     """One token of two classes and a guess that sees nothing: four pairs of x_t for each x."""
-    guess, t = jnp.array([0.7, 0.3]), jnp.full(8, 0.6)
+    guess, t, rng = jnp.array([0.7, 0.3]), jnp.full(8, 0.6), jax.random.key(0)
     x, first, second = (jnp.asarray(i.reshape(-1, 1)) for i in np.indices((2, 2, 2)))
 
     def parts(power):
@@ -124,19 +124,19 @@ def test_the_gradient_of_pairs_is_that_of_the_mean_over_them():
         process, kernel = parts(power)
         weight = jax.lax.stop_gradient(chance(kernel, first) * chance(kernel, second))
         x_t = jnp.concatenate([first, second])
-        return (weight * learned_objectives.reinforced(process, None, x, x_t, 0.5 * t, t, 2)).sum()
+        return (weight * learned_objectives.reinforced(process, rng, x, x_t, 0.5 * t, t, 2)).sum()
 
     @jax.jit
     @jax.value_and_grad
     def enumerated(power):
         process, kernel = parts(power)
-        f = objectives.negative_term(process, None, x, first, 0.5 * t, t, 2)
+        f = objectives.negative_term(process, rng, x, first, 0.5 * t, t, 2)
         return (chance(kernel, first) * f).sum() / 2
 
     np.testing.assert_allclose(reinforced(1.5), enumerated(1.5), rtol=1e-4)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("case", quick(CASES, "masking-table"))
 @pytest.mark.slow
 def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
@@ -152,7 +152,7 @@ def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
 @pytest.mark.slow
 def test_the_expected_gradient_in_continuous_time(case):
@@ -240,7 +240,7 @@ def test_gradients_of_masks_are_finite_in_float32(case):
     @jax.jit
     @jax.value_and_grad
     def loss(params):
-        rows = model.open(params), None, x, x_t, t, t, None
+        rows = model.open(params), jax.random.key(0), x, x_t, t, t, None
         return learned_objectives.reinforced(*rows).sum()
 
     value, gradient = loss(params)
@@ -270,7 +270,8 @@ def test_golden_gradient_of_the_powers(states):
             log_q = learned_objectives.log_likelihood(
                 kernel, jnp.tile(x, (2, 1)), x_t, jnp.tile(t, 2)
             )
-            return learned_objectives.reinforced(process, None, x, x_t, t, t, None), log_q
+            rows = process, jax.random.key(0), x, x_t, t, t, None
+            return learned_objectives.reinforced(*rows), log_q
 
         def early(w):
             logits = jax.nn.softplus(w) * jnp.log(1e-3)

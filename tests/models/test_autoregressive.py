@@ -17,6 +17,7 @@ from amd_jax.models.autoregressive import LeftToRight
 from tests import enumeration, zoo
 from tests.variants import quick
 
+RNG = jax.random.key(0)
 K = 3
 NETWORKS = quick(zoo.CAUSAL, "table")
 compiled = functools.partial(jax.jit, compiler_options=zoo.HASTE)
@@ -33,7 +34,7 @@ def law(name):
     """p(x) of every sequence, (K ** L,)."""
     model, params = made(name)
     x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
-    return np.exp(np.asarray(compiled(model.log_weight)(params, None, x), np.float64))
+    return np.exp(np.asarray(compiled(model.log_weight)(params, RNG, x), np.float64))
 
 
 def draws(name, **how):
@@ -169,11 +170,11 @@ def made_of(network):
 def test_events_of_several_axes_go_row_by_row():
     model, params = made("table")
     x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
-    result = compiled(model.elbo)(params, None, x.reshape(-1, 2, 1))
+    result = compiled(model.elbo)(params, RNG, x.reshape(-1, 2, 1))
     np.testing.assert_allclose(np.exp(result), law("table"), rtol=1e-5)
     assert model.sample(params, jax.random.key(0), (5, 1, 2)).shape == (5, 1, 2)
     with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\)"):
-        model.elbo(params, None, x + 1)
+        model.elbo(params, RNG, x + 1)
 
 
 def small_xl():
@@ -190,11 +191,11 @@ def test_a_memory_goes_on_from_row_to_row(monkeypatch):
     bound, elbo = model.bounds[1], compiled(model.elbo)
     x = np.asarray(jax.random.randint(jax.random.key(3), (6, 4), 0, K))
     result = likelihood.nats_of_rows(bound, model, params, jax.random.key(0), x, K)
-    assert result.sum() == pytest.approx(float(elbo(params, None, x.reshape(1, -1))[0]), rel=1e-5)
-    alone = np.asarray(elbo(params, None, x))
+    assert result.sum() == pytest.approx(float(elbo(params, RNG, x.reshape(1, -1))[0]), rel=1e-5)
+    alone = np.asarray(elbo(params, RNG, x))
     assert result[0] == pytest.approx(alone[0], rel=1e-4)
     assert abs(result - alone)[1:].max() > 1e-3
-    two = compiled(functools.partial(models.LongMemory(streams=2), model))(params, None, x[:5])
+    two = compiled(functools.partial(models.LongMemory(streams=2), model))(params, RNG, x[:5])
     np.testing.assert_allclose(two[:3], result[:3], rtol=1e-4)
     assert float(two[3]) == pytest.approx(alone[3], rel=1e-4)
     assert two.shape == (5,)
@@ -213,7 +214,7 @@ def test_the_protocol_is_told_and_a_memory_beyond_the_text_refused():
     x = jnp.zeros((4, 4), jnp.int32)
     message = "got memory=20 and 1 x 16 tokens. Evaluate more rows, or use --memory=16."
     with pytest.raises(ValueError, match=re.escape(message)):
-        bound(model, params, None, x)
+        bound(model, params, RNG, x)
     assert [bound.name for bound in made("lstm")[0].bounds] == ["likelihood"]
     with pytest.raises(ValueError, match="this model has CausalLSTM. Leave it out"):
         bound.describe(made("lstm")[0])
@@ -244,7 +245,7 @@ def test_learns_the_potts_model():
         (params, optimizer.init(params)), rows
     )
     x = enumeration.sequences(K, 9)
-    result = np.asarray(jax.jit(model.elbo)(params, None, x), np.float64)
+    result = np.asarray(jax.jit(model.elbo)(params, RNG, x), np.float64)
     law = data.log_prob(x)
     assert np.exp(result).sum() == pytest.approx(1, abs=1e-4)
     assert -(np.exp(law) * law).sum() == pytest.approx(7.8909, abs=1e-4)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from amd_jax.models import bounds
 
@@ -14,6 +15,7 @@ class Coin:
         return jnp.where(jax.random.bernoulli(rng, shape=(len(x),)), jnp.log(params), -jnp.inf)
 
 
+@pytest.mark.usefixtures("any_types")
 def test_draws_are_independent_and_averaged_as_probabilities():
     def weights(k):
         result = bounds.ImportanceWeighted(k)(Coin(), 2.0, jax.random.key(0), jnp.zeros((500, 3)))

@@ -105,7 +105,7 @@ def measured(request):
     return measure(zoo.diffusion(name, "table", steps), shared=name in zoo.KERNELS)
 
 
-@pytest.mark.few(1, slow=10)
+@pytest.mark.few(1, slow=6)
 def test_sums_to_one(measured):
     total = np.exp(measured.log_weight).sum(axis=1)
     assert_mean(total, 1.0, 0.02)
@@ -127,6 +127,7 @@ def test_samples_follow_the_law(measured):
     enumeration.assert_drawn_from(measured.samples, measured.law)
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["uniform-cosine", "absorbing-linear", "birth_death-cosine"])
 def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
@@ -144,6 +145,7 @@ def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     assert exact.all_steps.std(axis=0).mean() < 0.8 * sampled.all_steps.std(axis=0).mean()
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("denoiser", ["hollow", "transformer", "linear_transformer"])
 def test_networks_make_distributions(denoiser):
@@ -358,6 +360,7 @@ def test_a_network_without_train_is_refused():
         models.Diffusion(zoo.KERNELS["uniform-cosine"], Deaf(), steps=5)
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("name", quick(zoo.LEARNED, "per_class_masking"))
 @pytest.mark.slow
 def test_every_parameter_moves_within_three_steps(name):

@@ -90,6 +90,7 @@ def test_a_flow_that_draws_has_bounds(lift):
     assert [b.exact for b in bounds.of(zoo.flow(lift, 2, 2))] == [False, False]
 
 
+@pytest.mark.usefixtures("any_types")
 def test_a_part_that_says_nothing_is_not_taken_for_exact():
     class Unsaid:
         pass

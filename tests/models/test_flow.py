@@ -73,7 +73,7 @@ def measure(lift, base, layers, num_classes):
     return Measured(np.asarray(nats, np.float64), np.asarray(samples))
 
 
-@pytest.mark.few(1, slow=10)
+@pytest.mark.few(1, slow=6)
 def test_sums_to_one_over_all_codes(case):
     """With as many classes as codes, so that nothing is lost; dequantised, the rest is outside."""
     lift, base, layers = case
@@ -183,6 +183,7 @@ class Dice:
         return jax.random.randint(rng, shape, 0, 3)
 
 
+@pytest.mark.usefixtures("any_types")
 def test_redraws_are_new_draws_until_none_are_left():
     model = models.Flow((argmax.Digits(2, 3),), Dice())
     draw = functools.partial(model.sample, {}, jax.random.key(0), (9000, 1))

@@ -193,6 +193,7 @@ def test_the_cross_entropy_is_of_what_is_unknown():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # minutes
 def test_a_network_learns_to_fill_in():
     """From fresh parameters: pairs and what lies between them, given what is known."""
     denoiser = networks.Hollow(K, width=32, join_width=32, blocks=1, taps=3, sees_known=True)

@@ -41,7 +41,7 @@ def test_the_token_before_is_that_of_the_row_before_and_none_where_a_stream_begi
 ):
     x = np.random.default_rng(1).integers(0, K, (rows, 3))
     bound = models.LongMemory(segment=segment, streams=streams)
-    nats = jax.jit(lambda x: bound(Read(), {"network": {}}, None, x))(jnp.asarray(x))
+    nats = jax.jit(lambda x: bound(Read(), {"network": {}}, jax.random.key(0), x))(jnp.asarray(x))
     each = -(-rows // streams)  # rows of a stream
     expected = []
     for row in range(rows):

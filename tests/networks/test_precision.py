@@ -148,7 +148,7 @@ def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(a)
 
 
-@pytest.mark.few(slow=5)
+@pytest.mark.few(slow=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPILED)
 def test_bfloat16_is_near_float32_and_not_the_same(name):
@@ -188,7 +188,7 @@ def test_parameters_are_float32_and_other_dtypes_are_refused(name):
         jax.eval_shape(network.clone(dtype="float16").init, jax.random.key(0), *inputs)
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("name", deep(COMPILED))
 def test_recomputed_blocks_give_the_same(name):
     """The masks of dropout included."""

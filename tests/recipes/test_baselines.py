@@ -24,7 +24,7 @@ def test_couplings_move_even_and_odd_places_in_turn():
     x, moved = jnp.tile(jax.nn.one_hot(0, 3), (1, 5, 1)), []
     for layer in model.transforms[1:]:
         forward = jax.jit(dataclasses.replace(layer, network=Onward()).forward)
-        z, _ = forward({}, None, x)
+        z, _ = forward({}, jax.random.key(0), x)
         moved.append(np.asarray(z != x).any(axis=(0, 2)).tolist())
     even = [place % 2 == 0 for place in range(5)]
     odd = [not one for one in even]

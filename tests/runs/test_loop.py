@@ -233,6 +233,7 @@ def test_one_step_that_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
     assert np.isfinite([line["loss_bits_per_char"] for line in lines]).all()
 
 
+@pytest.mark.usefixtures("any_types")
 def test_too_many_such_steps_stop_the_run_and_the_part_is_named(tmp_path):
     """Everything up to the step before them is kept, and what was saved stays."""
     experiment = fragile(range(7, 13), max_skipped=3)

@@ -9,6 +9,8 @@ from amd_jax.ops import scalars
 from amd_jax.transforms import coupling
 from tests import zoo
 
+RNG = jax.random.key(0)
+
 
 @pytest.mark.parametrize(
     ("channels", "context", "moving", "passing"),
@@ -27,9 +29,9 @@ def test_the_first_channels_pass_and_condition_all_others(channels, context, mov
 
     @jax.jit
     def measured(x):
-        slope = jax.jacobian(lambda x: layer.forward(params, None, x)[0])(x)
-        z, nats = layer.forward(params, None, x)
-        return slope, z, nats, layer.inverse(params, None, z)
+        slope = jax.jacobian(lambda x: layer.forward(params, RNG, x)[0])(x)
+        z, nats = layer.forward(params, RNG, x)
+        return slope, z, nats, layer.inverse(params, RNG, z)
 
     slope, z, nats, back = measured(x)
     slope = np.asarray(slope).reshape(2, channels, 2, channels)

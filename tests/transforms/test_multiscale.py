@@ -36,7 +36,7 @@ def test_what_leaves_may_have_a_law_that_what_is_kept_says():
 
     layer = FactorOutGiven(laws.Conditional(laws.NORMAL, Around()))
     x = jax.random.normal(jax.random.key(0), (2000, 4))
-    _, nats = jax.jit(layer.forward)({}, None, x)
+    _, nats = jax.jit(layer.forward)({}, jax.random.key(1), x)
     kept, out = np.split(np.asarray(x, np.float64), 2, axis=-1)
     np.testing.assert_allclose(nats, stats.norm.logpdf(out - kept).sum(axis=1), rtol=1e-4)
     back = np.asarray(jax.jit(layer.inverse)({}, jax.random.key(2), jnp.asarray(kept)))

@@ -76,6 +76,7 @@ class Uniform:
         return x, jax.random.uniform(rng, (len(x),))
 
 
+@pytest.mark.usefixtures("any_types")
 def test_each_time_has_a_key_of_its_own():
     """The variance of a sum of three is 3 / 12, that of three times the same one 9 / 12."""
     x = jnp.zeros((10_000, 1))

@@ -25,7 +25,7 @@ def files(folder: Path) -> dict[str, Sequence[Path]]:
                 f"Maps must be PNGs; found none in {folder}, which holds {_inside(folder)}. "
                 "Check the path."
             )
-        return shared(np.array(pngs), folder)
+        return {split: list(part) for split, part in shared(np.array(pngs), folder).items()}
     pngs = {split: _pngs(folders) for split, folders in subfolders.items() if folders}
     for split in ("train", *pngs):
         if not pngs.get(split):

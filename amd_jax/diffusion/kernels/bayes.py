@@ -13,7 +13,7 @@ from amd_jax.diffusion.kernels.mixtures import (
     Mixture,
 )
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Schedule
 
 
 def init(kernel: Kernel | LearnedKernel, rng: Key) -> Params:
@@ -21,7 +21,7 @@ def init(kernel: Kernel | LearnedKernel, rng: Key) -> Params:
     return kernel.init(rng) if hasattr(kernel, "open") else {}
 
 
-def opened(kernel: Kernel | LearnedKernel, params: Params) -> Kernel:
+def opened(kernel: Kernel | LearnedKernel | Schedule, params: Params) -> Kernel | Schedule:
     """The kernel with its parameters in place; one that has none is itself."""
     return kernel.open(params) if hasattr(kernel, "open") else kernel
 
@@ -127,7 +127,7 @@ def log_leave_own_out(kernel: Kernel, log_clean: Array, x_t: Array, t: Array) ->
     return categorical.log_softmax(log_ratio, possible)
 
 
-def differentiable(kernel: Kernel | LearnedKernel) -> bool:
+def differentiable(kernel: Kernel | LearnedKernel | Schedule) -> bool:
     """Whether a kernel has a derivative in time; tables, and schedules by tables, have none."""
     return schedules.differentiable(getattr(kernel, "schedule", kernel))
 

@@ -13,7 +13,7 @@ from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.diffusion.samplers.time_grids import grid
 from amd_jax.diffusion.samplers.unmasking import DNDM, Confidence, EntropyBound, FirstHitting
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key
+from amd_jax.types import Array, Kernel, Key, LearnedKernel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Ancestral(Steps):
 class _ByRates(Steps):
     """Walks by reverse rates, which kernels with a derivative in time have."""
 
-    def admits(self, kernel: Kernel) -> bool:
+    def admits(self, kernel: Kernel | LearnedKernel) -> bool:
         """Whether the kernel has a derivative in time."""
         return kernels.differentiable(kernel)
 

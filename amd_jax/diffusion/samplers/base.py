@@ -10,7 +10,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import time_grids
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key
+from amd_jax.types import Array, Kernel, Key, LearnedKernel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sharpened:
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be in (0, 1]; got top_p={self.top_p}.")
 
-    def admits(self, kernel: Kernel) -> bool:
+    def admits(self, kernel: Kernel | LearnedKernel) -> bool:
         """Whether the sampler is for this kernel."""
         return True
 

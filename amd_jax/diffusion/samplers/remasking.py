@@ -10,7 +10,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key
+from amd_jax.types import Array, Kernel, Key, LearnedKernel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Remasking(base.Steps):
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must be in [0, 1]; got eta={self.eta}.")
 
-    def admits(self, kernel: Kernel) -> bool:
+    def admits(self, kernel: Kernel | LearnedKernel) -> bool:
         """For masks only."""
         return kernels.is_masking(kernel)
 

@@ -15,7 +15,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base, time_grids
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key
+from amd_jax.types import Array, Kernel, Key, LearnedKernel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Reveal(base.Sharpened):
 
     at_random = False  # whether places are chosen by chance, all alike
 
-    def admits(self, kernel: Kernel) -> bool:
+    def admits(self, kernel: Kernel | LearnedKernel) -> bool:
         """For masks only."""
         return kernels.is_masking(kernel)
 
@@ -169,7 +169,7 @@ class DNDM(base.Sharpened):
     )
     name = "dndm"
 
-    def admits(self, kernel: Kernel) -> bool:
+    def admits(self, kernel: Kernel | LearnedKernel) -> bool:
         """For kernels that keep or redraw, with a prior that does not move."""
         return isinstance(kernel, kernels.Mixing)
 

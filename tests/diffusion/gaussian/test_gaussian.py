@@ -16,7 +16,7 @@ DRAWS = 40_000
 
 def signal_and_noise(t):
     """α² and σ² at a time."""
-    gamma = float(LEVEL(t))
+    gamma = float(LEVEL(jnp.float32(t)))
     return 1 / (1 + np.exp(gamma)), 1 / (1 + np.exp(-gamma))
 
 
@@ -27,6 +27,7 @@ def variances(s, t):
     return between * sigma_s / sigma_t, between
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     ("kind", "said", "share"),
     [("small", 9.0, 0), ("large", 9.0, 1), *[("range", 2 * w - 1, w) for w in (0, 0.5, 1)]],

@@ -191,6 +191,7 @@ def test_a_schedule_that_has_collapsed_says_so():
         part.check({"levels": jnp.full(BINS, jnp.nan)})
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     ("make", "message"),
     [

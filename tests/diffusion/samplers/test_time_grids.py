@@ -221,6 +221,7 @@ def test_groups_of_rows_are_one_mean(monkeypatch):
     assert not np.allclose(table(rows[:4]), whole, rtol=1e-2)
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("steps", [1, 3, 6])
 @pytest.mark.slow
 def test_the_best_grid_of_a_model_is_that_of_its_table(steps):
@@ -282,6 +283,7 @@ def test_the_bound_at_given_times_is_the_enumerated_one(spacing, steps):
     assert (abs(nats.mean(axis=1) - exact) < 5 * error).all()
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     ("make", "says"),
     [

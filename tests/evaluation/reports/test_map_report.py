@@ -49,6 +49,7 @@ def told(data, drawn, workdir):
     return [*lines, *result.compared(drawn, place, None, None, data)]
 
 
+@pytest.mark.usefixtures("any_types")
 def test_each_kind_of_data_has_its_report(data):
     text = Text("ab", 4, {"train": np.zeros(8, np.uint8)})
     kinds = {"texts": text.facts, "maps": data.facts, "points": toy.eight_gaussians(9).facts}
@@ -60,6 +61,7 @@ def test_each_kind_of_data_has_its_report(data):
         run_report.of(text)
 
 
+@pytest.mark.usefixtures("any_types")
 def test_bad_samples_are_far_and_good_ones_near(data, tmp_path):
     distances = {}
     for name, drawn in {"stamp": stamp(0, 200), "copies": copies(200)}.items():
@@ -79,6 +81,7 @@ def test_samples_are_kept_and_shown_without_any_data(data, tmp_path):
     assert pixels(folder).shape[1] == 2 * (252 + 4) - 4
 
 
+@pytest.mark.usefixtures("any_types")
 def test_the_picture_shows_samples_beside_as_many_test_maps(data, tmp_path):
     told(data, stamp(1, 4), tmp_path)
     result, height, width, gap = pixels(tmp_path), 168, 252, pictures.GAP
@@ -91,6 +94,7 @@ def test_the_picture_shows_samples_beside_as_many_test_maps(data, tmp_path):
         assert any((shown == data.palette[row]).all() for row in data.rows("test"))
 
 
+@pytest.mark.usefixtures("any_types")
 def test_more_samples_than_test_maps(data, tmp_path):
     line = told(data, stamp(1, 70), tmp_path)[-1]
     assert "70 samples" in line

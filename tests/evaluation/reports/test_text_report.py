@@ -65,6 +65,7 @@ def test_many_samples_are_kept_and_some_are_shown(tmp_path):
     assert len((tmp_path / "many.txt").read_text().splitlines()) == 30
 
 
+@pytest.mark.usefixtures("any_types")
 def test_words_are_compared_with_the_training_text():
     tokens = LETTERS.encode("abc cab abc cab ").astype(np.uint8)
     data = Text(" abc", 8, {"train": tokens})
@@ -106,6 +107,7 @@ def test_count_models_are_compared_with_a_model_by_pairs_of_rows():
     assert [figure["order"] for figure in figures] == [0, 3, 6]
 
 
+@pytest.mark.usefixtures("any_types")
 def test_lines_end_at_their_padding():
     facts = TextFacts(3, (5,), alphabet="\nab", padding=0)
     assert facts.show([1, 2, 0, 0, 0]) == "ab"

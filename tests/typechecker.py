@@ -1,0 +1,46 @@
+"""Checks the annotations of the package at every call in the tests."""
+
+import inspect
+import typing
+
+import beartype
+import jax
+import jaxtyping
+import numpy as np
+from flax.linen import linear
+
+typing.runtime_checkable(linear.PromoteDtypeFn)  # a field of what `networks.blocks` extends
+check = beartype.beartype(
+    conf=beartype.BeartypeConf(
+        is_pep484_tower=True,  # an int is a float
+        hint_overrides=beartype.FrozenDict(
+            {
+                jax.Array: jax.Array | np.ndarray | np.generic | jax.ShapeDtypeStruct,
+                int: int | np.integer,
+                bool: bool | np.bool_,
+                typing.BinaryIO: object,  # which `io.BytesIO` is not for beartype
+            }
+        ),
+    )
+)
+
+
+def install() -> None:
+    """Checks what is imported of the package from now on."""
+    typing._ProtocolMeta.__instancecheck__ = _has_all_members
+    jaxtyping.install_import_hook("amd_jax", f"{__name__}.check")
+
+
+_before = typing._ProtocolMeta.__instancecheck__
+
+
+def _has_all_members(cls: type, instance: object) -> bool:
+    """As Python 3.12 does it: 3.11 would compute properties, and those of data read files."""
+    if not getattr(cls, "_is_protocol", False):
+        return _before(cls, instance)
+    try:
+        for name in typing._get_protocol_attrs(cls):
+            inspect.getattr_static(instance, name)
+    except AttributeError:
+        return False
+    return True
