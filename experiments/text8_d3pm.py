@@ -34,13 +34,15 @@ from amd_jax.learning import objectives, optimizers
 from amd_jax.types import Kernel
 
 HYBRID = {"absorbing": 0.01, "uniform": 0.0, "nearest": 0.0}  # λ of the cross-entropy
+# fmt: off
 NEAREST = {  # the five signs whose vectors in the output layer have the smallest angle to a sign's
-    **{" ": "ieuoa", "a": "oeiu ", "b": "zjpvd", "c": "pqtgs", "d": "sgtkn", "e": "aoiu "},
-    **{"f": "nqwjb", "g": "dcjtv", "h": "wzrji", "i": "aoeu ", "j": "zbgfd", "k": "zdtmc"},
-    **{"l": "rnmds", "m": "vlpxk", "n": "rlsxd", "o": "aeiu ", "p": "cmbtv", "q": "xcfgj"},
-    **{"r": "lnxdu", "s": "dntcl", "t": "dscpk", "u": "iaoe ", "v": "zmwgd", "w": "hfvrp"},
-    **{"x": "qrnmv", "y": "ieoax", "z": "kjvbh"},
+    " ": "ieuoa", "a": "oeiu ", "b": "zjpvd", "c": "pqtgs", "d": "sgtkn", "e": "aoiu ",
+    "f": "nqwjb", "g": "dcjtv", "h": "wzrji", "i": "aoeu ", "j": "zbgfd", "k": "zdtmc",
+    "l": "rnmds", "m": "vlpxk", "n": "rlsxd", "o": "aeiu ", "p": "cmbtv", "q": "xcfgj",
+    "r": "lnxdu", "s": "dntcl", "t": "dscpk", "u": "iaoe ", "v": "zmwgd", "w": "hfvrp",
+    "x": "qrnmv", "y": "ieoax", "z": "kjvbh",
 }
+# fmt: on
 
 
 def get_config(noise: str = "absorbing") -> ConfigDict:

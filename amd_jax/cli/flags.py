@@ -24,8 +24,10 @@ from amd_jax.runs import run_folder
 MODES = ("train", "evaluate", "sample", "infill", "grid", "report", "export")  # and editors
 EDITORS = "editors"  # stands for all of these below
 PARSERS = {
-    **{int: parsers.Integer, float: parsers.Float},  # with bounds
-    **{str: flags.ArgumentParser, Path: parsers.LocalPath},
+    int: parsers.Integer,
+    float: parsers.Float,  # with bounds
+    str: flags.ArgumentParser,
+    Path: parsers.LocalPath,
 }
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 

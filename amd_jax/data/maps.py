@@ -21,11 +21,13 @@ from amd_jax.host.printable import in_one_line
 
 PADDING = 0.07  # of each side, for the random crop
 AUGMENTATION = 1 << 40  # no seed gets there, so this key never equals that of a permutation
+# fmt: off
 DISTINCT = (
-    *((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178)),
-    *((213, 94, 0), (204, 121, 167), (255, 255, 255), (128, 128, 128), (120, 60, 20)),
+    (0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178),
+    (213, 94, 0), (204, 121, 167), (255, 255, 255), (128, 128, 128), (120, 60, 20),
     (90, 0, 140),
 )
+# fmt: on
 SHADES = ((1, 1), (0.6, 1), (1, 0.75), (1, 0.5))  # saturation and value of 64 hues each
 
 

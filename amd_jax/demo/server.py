@@ -63,8 +63,11 @@ def app(shown: Work, *, only_local: bool = True) -> Starlette:
         return HTMLResponse(demo_page.of(shown))
 
     asked_for = {
-        **{"/edit": shown.edit, "/fill": shown.fill, "/draw": shown.draw},
-        **{"/damage": at_once(shown.damage), "/open": at_once(shown.open)},
+        "/edit": shown.edit,
+        "/fill": shown.fill,
+        "/draw": shown.draw,
+        "/damage": at_once(shown.damage),
+        "/open": at_once(shown.open),
     }
     return Starlette(
         routes=[

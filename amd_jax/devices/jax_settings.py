@@ -31,12 +31,21 @@ RANGES = (  # setting, least and largest value; -1 stands for none
     ("jax_random_seed_offset", 0, 2**31 - 1),
 )
 RECORDED = (  # by which the numbers of a run are others
-    *("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl"),
-    *("jax_threefry_partitionable", "jax_random_seed_offset", "jax_high_dynamic_range_gumbel"),
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_default_prng_impl",
+    "jax_threefry_partitionable",
+    "jax_random_seed_offset",
+    "jax_high_dynamic_range_gumbel",
 )
 DEVICES = (  # variables by which devices are chosen
-    *("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_XLA_BACKEND", "JAX_DEFAULT_DEVICE"),
-    *("JAX_NUM_CPU_DEVICES", "CUDA_VISIBLE_DEVICES", "PJRT_NAMES_AND_LIBRARY_PATHS"),
+    "JAX_PLATFORMS",
+    "JAX_PLATFORM_NAME",
+    "JAX_XLA_BACKEND",
+    "JAX_DEFAULT_DEVICE",
+    "JAX_NUM_CPU_DEVICES",
+    "CUDA_VISIBLE_DEVICES",
+    "PJRT_NAMES_AND_LIBRARY_PATHS",
 )
 LIBRARIES = {"jax": "JAX_", "flax": "FLAX_", "tqdm": "TQDM_"}  # and how their variables begin
 TRIAL = """

@@ -8,7 +8,7 @@ FORMATS = {0x061C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066
 SIGNS = {
     **{code: PICTURES + code for code in range(0x20) if chr(code) not in "\n\t"},
     **dict.fromkeys(range(0x7F, 0xA0), SURROGATE),
-    **{0x7F: 0x2421},
+    0x7F: 0x2421,
     **dict.fromkeys(range(0xD800, 0xE000), SURROGATE),
     **dict.fromkeys(FORMATS, SURROGATE),  # they would turn round what stands after them
 }

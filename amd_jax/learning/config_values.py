@@ -26,8 +26,10 @@ REQUIRED = ("batch_size", "num_steps")
 LARGEST = 2**31 - 1  # of an integer: steps and sizes are counted in int32
 MOST = float(np.finfo(np.float32).max)
 LONG = {  # the cadences of a run of days: numbers(..., **LONG)
-    **{"checkpoint_every": 10_000, "evaluate_every": 10_000},
-    **{"evaluate_texts": 512, "log_every": 100},
+    "checkpoint_every": 10_000,
+    "evaluate_every": 10_000,
+    "evaluate_texts": 512,
+    "log_every": 100,
 }
 
 

@@ -94,8 +94,13 @@ def _compiled(
 ) -> tuple[Callable, float]:
     """The training step, compiled, and its FLOP on each device; ValueError if it is too large."""
     train_step = training_step.make_train_step(
-        *(parts.objective, parts.optimizer, config.ema_decay),
-        *(config.accumulate, config.clip, config.log_every, devices),
+        parts.objective,
+        parts.optimizer,
+        config.ema_decay,
+        config.accumulate,
+        config.clip,
+        config.log_every,
+        devices,
     )
     program = devices.traced(train_step, state, rng, example)
     machine.check_sizes(program)

@@ -24,9 +24,15 @@ from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Taps
 
 CONTEXTS = (  # offsets of tokens around a position, which leave 0 out
-    *((-3, -2, -1), (-2, -1, 1), (-1, 1, 2), (1, 2, 3)),
-    *((-4, -3, -2, -1), (-2, -1, 1, 2), (1, 2, 3, 4)),
-    *((-5, -4, -3, -2, -1), (1, 2, 3, 4, 5)),
+    (-3, -2, -1),
+    (-2, -1, 1),
+    (-1, 1, 2),
+    (1, 2, 3),
+    (-4, -3, -2, -1),
+    (-2, -1, 1, 2),
+    (1, 2, 3, 4),
+    (-5, -4, -3, -2, -1),
+    (1, 2, 3, 4, 5),
 )
 REACH = 5
 TABLE_ROWS = 32_749  # a prime: with more contexts than rows, their numbers spread over all

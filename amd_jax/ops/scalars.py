@@ -228,8 +228,12 @@ def _bin(v: Array, places: Array, x: Array, y: Array, slopes: Array) -> list[Arr
     """Of the bin between `places` that holds v: x, y, width, height, slopes at its ends; (...)."""
     i = (v[..., None] >= places[..., 1:-1]).sum(axis=-1)
     per_bin = (
-        *(x[..., :-1], y[..., :-1], jnp.diff(x), jnp.diff(y)),
-        *(slopes[..., :-1], slopes[..., 1:]),
+        x[..., :-1],
+        y[..., :-1],
+        jnp.diff(x),
+        jnp.diff(y),
+        slopes[..., :-1],
+        slopes[..., 1:],
     )
     return [gather(part, i) for part in per_bin]
 

@@ -104,7 +104,12 @@ def drawn(
         return round(bottom - (bottom - top) * (inside - low) / (high - low), 1)
 
     return Sheet(
-        *(width, height, left, right, top, bottom),
+        width,
+        height,
+        left,
+        right,
+        top,
+        bottom,
         [Tick(x(value), short(value)) for value in ticks(0, last, width // 110)],
         [Tick(y(value), f"{value:g}") for value in ticks(low, high, height // 55)],
         [_curve(line, x, y) for line in lines],

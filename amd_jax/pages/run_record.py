@@ -88,8 +88,15 @@ def read(workdir: str | Path) -> Record:
         )
     steps = run_folder.steps(place / run_folder.CHECKPOINTS)
     return Record(
-        *(str(workdir), contents.config, contents.facts, notes, contents.source),
-        *(metrics, figures, max(steps, default=0), problems),
+        str(workdir),
+        contents.config,
+        contents.facts,
+        notes,
+        contents.source,
+        metrics,
+        figures,
+        max(steps, default=0),
+        problems,
         {name: PerRow(*pair) for name, pair in rows.items()},
     )
 

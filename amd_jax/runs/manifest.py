@@ -18,7 +18,11 @@ from amd_jax.runs.run_files import Place
 
 NAME = "record.json"
 KINDS = {  # of its fields
-    **{"format": int, "run": str, "versions": dict, "files": dict, "arrays": dict},
+    "format": int,
+    "run": str,
+    "versions": dict,
+    "files": dict,
+    "arrays": dict,
     "bits": int | float | None,
 }
 

@@ -40,7 +40,8 @@ def read_file(file: Path, min_count: int = 1) -> tuple[str, np.ndarray]:
         ValueError: if the file is not utf-8, or has fewer than 2 or more than 256 symbols.
     """
     memory.check(
-        *(file.stat().st_size, f"The tokens of {file}"),
+        file.stat().st_size,
+        f"The tokens of {file}",
         "Use its raw bytes (raw_bytes=True), which stay on the disk.",
     )
     counts, size = np.zeros(CODE_POINTS, np.int64), 0

@@ -46,7 +46,8 @@ class Reading:
         """Room for maps (N, H, W), at `size`, uint8; ValueError if memory has none."""
         shape = (shape[0], *(self.size or shape[1:]))
         memory.check(
-            *(math.prod(shape), f"The maps of {where}"),
+            math.prod(shape),
+            f"The maps of {where}",
             "Make them smaller (size=(32, 64)), or save a .npy of uint8, which stays on the disk.",
         )
         return np.empty(shape, np.uint8)
