@@ -25,7 +25,7 @@ import jax
 import numpy as np
 
 from amd_jax.cli import command_line, flags
-from amd_jax.cli.flags import Asked, Flag
+from amd_jax.cli.flags import Args, Flag
 from amd_jax.comparison import compare, rows, tables
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.data import sets
@@ -68,11 +68,11 @@ def main(argv: list[str]) -> None:
     """Trains and measures what is missing; writes table and pictures."""
     if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", FLAGS)):
         return
-    asked = flags.read(argv[1:], FLAGS)
-    toys, families = chosen(asked.toys, TOYS, "toys"), chosen(asked.families, FAMILIES, "families")
+    args = flags.read(argv[1:], FLAGS)
+    toys, families = chosen(args.toys, TOYS, "toys"), chosen(args.families, FAMILIES, "families")
     command_line.start_jax()
     wanted = {
-        toy: [row(toy, text, asked) for text in ROWS[toy] if text.split()[0] in families]
+        toy: [row(toy, text, args) for text in ROWS[toy] if text.split()[0] in families]
         for toy in toys
     }
     if not any(wanted.values()):
@@ -80,11 +80,11 @@ def main(argv: list[str]) -> None:
             f"{', '.join(families)} fit none of {', '.join(toys)}; those have "
             f"{', '.join(sorted({text.split()[0] for toy in toys for text in ROWS[toy]}))}."
         )
-    workdir, done = Path(asked.workdir), {toy: [] for toy in toys}
+    workdir, done = Path(args.workdir), {toy: [] for toy in toys}
     for toy, each in wanted.items():
         for one in each:
             place = workdir / toy / one.folder
-            done[toy].append(rows.trained(one, place, asked.minutes, asked.steps))
+            done[toy].append(rows.trained(one, place, args.minutes, args.steps))
             lines = written(done, workdir)  # of the rows so far
     print("\n".join(lines))
 
@@ -97,14 +97,14 @@ def chosen(given: str, known: Any, what: str) -> list[str]:
     return names
 
 
-def row(toy: str, text: str, asked: Asked) -> Row:
+def row(toy: str, text: str, args: Args) -> Row:
     """A family, with its numbers, on a toy."""
     family, *own = text.split()
     result = compare.opened(
-        " ".join([f"known_answers_row:{toy}", f"--config.family={family}", *own]), asked.rest
+        " ".join([f"known_answers_row:{toy}", f"--config.family={family}", *own]), args.rest
     )
     weighted = isinstance(result.bounds[0], Elbo) and hasattr(result.run.model, "transforms")
-    bounds = (*result.bounds, *([ImportanceWeighted(asked.importance_samples)] * weighted))
+    bounds = (*result.bounds, *([ImportanceWeighted(args.importance_samples)] * weighted))
     title = " ".join([family, *(number.removeprefix("--config.") for number in own)])
     return Row(title, result.run, bounds, folder=title.replace(" ", "_"))
 

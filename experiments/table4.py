@@ -38,16 +38,16 @@ def main(argv: list[str]) -> None:
     """Trains and measures what is missing; writes table, pictures and page."""
     if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", FLAGS)):
         return
-    asked = flags.read(argv[1:], FLAGS)
-    names = asked.rows.split(",")
+    args = flags.read(argv[1:], FLAGS)
+    names = args.rows.split(",")
     if unknown := [name for name in names if name not in ROWS]:
         raise ValueError(f"--rows are of {', '.join(ROWS)}; got {', '.join(unknown)}.")
-    for argument in asked.rest:
+    for argument in args.rest:
         if not argument.startswith("-"):
             flags.refuse_unknown(argument, [flag.name for flag in FLAGS])
     command_line.start_jax()
-    wanted = [row(name, asked.rest, asked.importance_samples) for name in names]
-    compare.compare(wanted, asked)
+    wanted = [row(name, args.rest, args.importance_samples) for name in names]
+    compare.compare(wanted, args)
 
 
 def row(name: str, shared: list[str], draws: int) -> Row:

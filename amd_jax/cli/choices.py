@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, options
 from amd_jax.cli import flags
-from amd_jax.cli.flags import Asked
+from amd_jax.cli.flags import Args
 from amd_jax.models import bounds, corrections
 from amd_jax.runs import run_folder
 
@@ -30,22 +30,22 @@ class Choice(NamedTuple):
     way: Any  # the editor or the grid that is the mode; None if that is none
 
 
-def choose(asked: Asked, model: Any, grid: Grid | None = None) -> Choice:
+def choose(args: Args, model: Any, grid: Grid | None = None) -> Choice:
     """What a model declares, with the numbers that the command line gives.
 
     Without --bound, numbers that one bound alone has choose it, as --order does. `grid` gives the
     times that spacing=best stands for, of so many steps, if there are any yet. Raises ValueError
     for a flag that nobody knows, or that this mode or this choice ignores.
     """
-    offered = Offers(model)
-    mode = offered.mode(asked.mode)
-    _refuse_ignored(asked, mode)
-    numbers, of = offered.read(asked.rest)
-    bounds = _bounds(asked.bound, offered.bounds, [of[name] for name in numbers])
-    sampler = offered.samplers[0] if offered.samplers else None
-    if asked.sampler is not None:
-        sampler = options.named(offered.samplers, asked.sampler, "sampler")
-    correctors = list(filter(corrections.corrects, offered.editors))
+    declared = ModelOptions(model)
+    mode = declared.mode(args.mode)
+    _refuse_ignored(args, mode)
+    numbers, of = declared.read(args.rest)
+    bounds = _bounds(args.bound, declared.bounds, [of[name] for name in numbers])
+    sampler = declared.samplers[0] if declared.samplers else None
+    if args.sampler is not None:
+        sampler = options.named(declared.samplers, args.sampler, "sampler")
+    correctors = list(filter(corrections.corrects, declared.editors))
     heeded = {
         "train": [*bounds, sampler, *correctors],
         "evaluate": bounds,
@@ -53,7 +53,7 @@ def choose(asked: Asked, model: Any, grid: Grid | None = None) -> Choice:
         "infill": [sampler],
         "report": [sampler, *correctors],
         "export": [sampler],
-    }.get(mode, [way for way in offered.ways if way.name == mode])
+    }.get(mode, [way for way in declared.ways if way.name == mode])
     for name in numbers:
         if not any(name in _fields(option) for option in heeded):
             raise ValueError(
@@ -73,8 +73,8 @@ def choose(asked: Asked, model: Any, grid: Grid | None = None) -> Choice:
     return Choice(
         tuple(map(filled, bounds)),
         filled(sampler),
-        tuple(map(filled, offered.editors)),
-        next((filled(way) for way in offered.ways if way.name == mode), None),
+        tuple(map(filled, declared.editors)),
+        next((filled(way) for way in declared.ways if way.name == mode), None),
     )
 
 
@@ -100,7 +100,7 @@ def _best(steps: int | None, name: str, grid: Grid | None) -> tuple[float, ...]:
     return grid(steps)
 
 
-class Offers:
+class ModelOptions:
     """The ways to sample, to bound, to edit and to make grids that a model declares."""
 
     def __init__(self, model: Any):
@@ -135,7 +135,7 @@ class Offers:
         for argument in left:
             name = re.match(r"-*([^=]*)", argument)[1]
             for kind in MODELS:
-                if any(name in _fields(option) for option in Offers(kind).all()):
+                if any(name in _fields(option) for option in ModelOptions(kind).all()):
                     raise ValueError(
                         f"--{name} is for {flags.one(kind)}; this experiment has {self.owner}. "
                         "Leave it out."
@@ -161,7 +161,7 @@ def check_fit(
 
 def samplers() -> list[Any]:
     """The samplers of every model of the library."""
-    return [s for kind in MODELS for s in Offers(kind).samplers]
+    return [s for kind in MODELS for s in ModelOptions(kind).samplers]
 
 
 def with_numbers(option: Any, arguments: Sequence[str]) -> Any:
@@ -183,16 +183,16 @@ def _parsed(of: Sequence[Any], arguments: Sequence[str]) -> tuple[dict[str, Any]
 
 def check_mode(name: str) -> None:
     """ValueError for a mode that no model of the library has."""
-    editors = {e.name: e for kind in MODELS for e in Offers(kind).editors}
+    editors = {e.name: e for kind in MODELS for e in ModelOptions(kind).editors}
     if name not in {*flags.MODES, *editors}:
         raise ValueError(f"--mode is one of {', '.join([*flags.MODES, *editors])}; got {name}.")
 
 
-def _refuse_ignored(asked: Asked, mode: str) -> None:
+def _refuse_ignored(args: Args, mode: str) -> None:
     """ValueError for a flag that a mode does not heed."""
     kind = mode if mode in flags.MODES else flags.EDITORS
     for flag in flags.FLAGS:
-        if flag.name in asked.given and kind not in flag.modes:
+        if flag.name in args.given and kind not in flag.modes:
             others = " and ".join(flag.modes)
             raise ValueError(
                 f"--{flag.name} is for {others}; --mode={mode} does not heed it. Leave it out."
@@ -208,12 +208,12 @@ def usage(config: ConfigDict | None, model: Any, name: str) -> str:
     """What --help prints: the flags by mode, the config's numbers, and what the model offers."""
     lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", OTHERS, ""]
     lines += flags.listed(flags.FLAGS)
-    offers = [(name, Offers(model))] if model is not None else []
+    every = [(name, ModelOptions(model))] if model is not None else []
     for kind in MODELS if model is None else ():
-        offers.append((flags.one(kind), Offers(kind)))
-    for owner, offered in offers:
-        groups = {"--sampler": offered.samplers, "--bound": offered.bounds}
-        groups["--mode"] = offered.ways
+        every.append((flags.one(kind), ModelOptions(kind)))
+    for owner, model_options in every:
+        groups = {"--sampler": model_options.samplers, "--bound": model_options.bounds}
+        groups["--mode"] = model_options.ways
         for flag, declared in groups.items():
             lines += [""] * bool(declared)
             for option in declared:

@@ -85,7 +85,7 @@ FLAGS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class Args:
     """What a command line asks for, as far as it has been read."""
 
     values: dict[str, Any]  # of FLAGS
@@ -100,14 +100,14 @@ class Asked:
             raise AttributeError(name) from None
 
 
-def read(argv: Sequence[str], table: Sequence[Flag] = FLAGS) -> Asked:
+def read(argv: Sequence[str], table: Sequence[Flag] = FLAGS) -> Args:
     """The flags of a command line that a table has; what else stands there is the rest."""
     result = empty()
     for flag in table:
         define(result, flag.name, flag.default, flag.kind, flag.help, flag.least, flag.most)
     rest = result(["", *argv], known_only=True)[1:]
     given = frozenset(flag.name for flag in table if result[flag.name].present)
-    return Asked({flag.name: result[flag.name].value for flag in table}, given, rest)
+    return Args({flag.name: result[flag.name].value for flag in table}, given, rest)
 
 
 def answers(argv: Sequence[str], usage: Callable[[list[str]], str]) -> bool:
@@ -138,16 +138,16 @@ def listed(table: Sequence[Flag]) -> list[str]:
     return lines
 
 
-def finish(asked: Asked, table: Sequence[Flag]) -> None:
+def finish(args: Args, table: Sequence[Flag]) -> None:
     """ValueError if a command line holds more than flags of a table."""
-    for argument in asked.rest:
+    for argument in args.rest:
         refuse_unknown(argument, [flag.name for flag in table])
 
 
-def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
+def override(args: Args, config: ConfigDict) -> tuple[Args, ConfigDict]:
     """The config with the numbers that the command line gives; ValueError for what it has not."""
     known = dict(run_folder.named(config.to_dict()))
-    rest = [_integer(argument, known) for argument in asked.rest]
+    rest = [_integer(argument, known) for argument in args.rest]
     for argument in rest:
         name = re.match(r"--?(?:no)?config\.([^=]*)|", argument)[1]
         if name is not None and name not in known:
@@ -158,7 +158,7 @@ def override(asked: Asked, config: ConfigDict) -> tuple[Asked, ConfigDict]:
     result, config = empty(), config.copy_and_resolve_references()  # it is changed in place
     config_flags.DEFINE_config_dict("config", config, flag_values=result, sys_argv=["", *rest])
     left = result(["", *rest], known_only=True)[1:]
-    return dataclasses.replace(asked, rest=left), result["config"].value
+    return dataclasses.replace(args, rest=left), result["config"].value
 
 
 def absolute_places(config: ConfigDict) -> None:

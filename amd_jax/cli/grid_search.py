@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from amd_jax.cli.flags import Asked, one
+from amd_jax.cli.flags import Args, one
 from amd_jax.devices import parallel
 from amd_jax.evaluation import means
 from amd_jax.evaluation.reports import run_report
@@ -18,7 +18,7 @@ from amd_jax.types import Params
 ROWS = 32  # rows that a grid is computed from, by default
 
 
-def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
+def grid(run: Run, params: Params, args: Args, wanted: Any) -> None:
     """Makes a grid by some rows, keeps it, and prints its bound beside that of others."""
     if wanted is None:
         kind = one(run.model)
@@ -27,10 +27,10 @@ def grid(run: Run, params: Params, asked: Asked, wanted: Any) -> None:
         raise ValueError(f"A grid is kept on this machine; copy {run.workdir} to it first.")
     finest = wanted.finest(run.model)  # what does not fit is refused before data are read
     split = "validation" if "validation" in run.data.splits else "train"
-    rows = run.data.rows(split)[: asked.num_texts or ROWS]
-    times = wanted(run.model, params, jax.random.key(asked.seed), rows)
+    rows = run.data.rows(split)[: args.num_texts or ROWS]
+    times = wanted(run.model, params, jax.random.key(args.seed), rows)
     of = {"best": AllSteps(spacing=times), "uniform": AllSteps(grid=wanted.steps)}
-    figures, kwargs = {}, {"split": split, "number": len(rows), "seed": asked.seed}
+    figures, kwargs = {}, {"split": split, "number": len(rows), "seed": args.seed}
     best = None
     for name, bound in (of | {"finest": AllSteps(spacing=finest)}).items():
         result, _ = run_report.bits(run.model, params, run.data, bound=bound, **kwargs)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from amd_jax.cli import inputs
-from amd_jax.cli.flags import Asked, one
+from amd_jax.cli.flags import Args, one
 from amd_jax.cli.inputs import Partly
 from amd_jax.evaluation import filling, gallery, means
 from amd_jax.evaluation.reports import run_report
@@ -19,21 +19,21 @@ FILLINGS = 4  # of one row, by default
 ROWS = 100  # rows with gaps, by default
 
 
-def infill(run: Run, params: Params, asked: Asked, sampler: Any, place: Path | None) -> None:
+def infill(run: Run, params: Params, args: Args, sampler: Any, place: Path | None) -> None:
     """Shows several fillings of what is unknown; with masks the likely ones first, and how so."""
     if not hasattr(run.model, "infill"):
         kind = one(run.model)
         raise ValueError(f"--mode=infill is for a diffusion; this experiment has {kind}.")
-    if asked.hidden is not None:
-        print("\n".join(tried(run, params, asked, sampler)))
+    if args.hidden is not None:
+        print("\n".join(tried(run, params, args, sampler)))
         return
-    if ignored := {"split", "num_texts"} & asked.given:
+    if ignored := {"split", "num_texts"} & args.given:
         raise ValueError(
             f"--{min(ignored)} is for the gaps of --hidden; --mode=infill does not heed it else. "
             "Leave it out."
         )
-    row = inputs.partly(run.facts, asked)
-    kwargs = {"number": asked.num_samples or FILLINGS, "seed": asked.seed, "sampler": sampler}
+    row = inputs.partly(run.facts, args)
+    kwargs = {"number": args.num_samples or FILLINGS, "seed": args.seed, "sampler": sampler}
     result = fillings(run.model, params, row, run.facts.unit, **kwargs)
     print("\n".join(run_report.of(run.facts).filled(*row, *result, place)))
 
@@ -69,19 +69,19 @@ def fillings(
     )
 
 
-def tried(run: Run, params: Params, asked: Asked, sampler: Any) -> list[str]:
+def tried(run: Run, params: Params, args: Args, sampler: Any) -> list[str]:
     """Lines on gaps in test rows, whose content is known: what a count model knows beside it."""
-    facts, number = run.facts, asked.num_texts or ROWS
-    if not isinstance(facts, TextFacts) or asked.text is not None or asked.input is not None:
+    facts, number = run.facts, args.num_texts or ROWS
+    if not isinstance(facts, TextFacts) or args.text is not None or args.input is not None:
         raise ValueError(
             "--hidden makes gaps in test rows of a model of texts, in the place of --text and "
             f"--input; this experiment has {facts.rows}. Give one of them."
         )
-    rows = np.asarray(run.data.rows(asked.split)[:number], np.int32)
-    result = filling.trial(run.model, params, rows, asked.hidden, asked.seed, sampler)
+    rows = np.asarray(run.data.rows(args.split)[:number], np.int32)
+    result = filling.trial(run.model, params, rows, args.hidden, args.seed, sampler)
     bits, kind = result.bits_of_rows, "exact" if result.exact else "a bound"
     lines = [
-        f"gaps of {asked.hidden} {facts.unit}s in {len(rows)} {asked.split} {facts.rows}:",
+        f"gaps of {args.hidden} {facts.unit}s in {len(rows)} {args.split} {facts.rows}:",
         f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({kind}), given both sides",
     ]
     if counted := run_report.of(facts).counted(run.data, rows, result.hidden):

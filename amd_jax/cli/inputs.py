@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from amd_jax.cli.flags import Asked
+from amd_jax.cli.flags import Args
 from amd_jax.data.reading import characters, labels
 from amd_jax.facts import MapFacts, TextFacts
 
@@ -18,18 +18,18 @@ class Partly(NamedTuple):
     wanted: np.ndarray  # bool
 
 
-def text(facts: Any, asked: Asked) -> str:
+def text(facts: Any, args: Args) -> str:
     """The text of --text or --input; ValueError where data are no text."""
-    if asked.text is not None and asked.input is not None:
+    if args.text is not None and args.input is not None:
         raise ValueError("--text and --input are two ways to say the same. Give one.")
     if not isinstance(facts, TextFacts):
         raise ValueError(
             f"--text is for data that are text; this experiment has {facts.rows}. Leave it "
             "out: damaged rows are then restored."
         )
-    if asked.text is not None:
-        return asked.text
-    return characters.read_text(Path(asked.input), "--input is a text file")
+    if args.text is not None:
+        return args.text
+    return characters.read_text(Path(args.input), "--input is a text file")
 
 
 def a_map(facts: Any, file: Path) -> np.ndarray:
@@ -48,30 +48,30 @@ def a_map(facts: Any, file: Path) -> np.ndarray:
     return pixels.astype(np.int32)
 
 
-def partly(facts: Any, asked: Asked) -> Partly:
+def partly(facts: Any, args: Args) -> Partly:
     """A text with gaps, or a map with a hole; ValueError where one of them is missing."""
     if not isinstance(facts, MapFacts):
-        nothing = asked.text is None and asked.input is None
-        if nothing or asked.hole is not None or not isinstance(facts, TextFacts):
+        nothing = args.text is None and args.input is None
+        if nothing or args.hole is not None or not isinstance(facts, TextFacts):
             raise ValueError(
                 "--mode=infill takes a text with gaps, for a model of texts: "
-                f'--text="the {4 * asked.gap} of the".'
+                f'--text="the {4 * args.gap} of the".'
             )
-        return with_gaps(facts, text(facts, asked), asked.gap)
-    if asked.input is None or asked.hole is None:
+        return with_gaps(facts, text(facts, args), args.gap)
+    if args.input is None or args.hole is None:
         raise ValueError(
             "--mode=infill takes a map with a hole, for a model of maps: --input=map.png "
             "--hole=top,left,height,width."
         )
     try:
-        top, left, rows, columns = map(int, asked.hole.split(","))
+        top, left, rows, columns = map(int, args.hole.split(","))
     except ValueError:
         raise ValueError(
             "A hole is four whole numbers, --hole=top,left,height,width in pixels; "
-            f"got {asked.hole!r}."
+            f"got {args.hole!r}."
         ) from None
     unknown = hole(facts, top, left, rows, columns)
-    return Partly(a_map(facts, Path(asked.input)), ~unknown, unknown)
+    return Partly(a_map(facts, Path(args.input)), ~unknown, unknown)
 
 
 def with_gaps(facts: TextFacts, written: str, gap: str) -> Partly:

@@ -10,7 +10,7 @@ import numpy as np
 
 from amd_jax.cli import choices, exporting, grid_search, infilling, inputs, reporting
 from amd_jax.cli.choices import Choice
-from amd_jax.cli.flags import Asked, one
+from amd_jax.cli.flags import Args, one
 from amd_jax.devices import parallel
 from amd_jax.evaluation import correction, gallery, means
 from amd_jax.evaluation.means import PerRow
@@ -30,7 +30,7 @@ class Session:
 
     run: Run
     params: Params
-    asked: Asked
+    args: Args
     choice: Choice
 
     @property
@@ -40,14 +40,14 @@ class Session:
 
     def place(self, what: str) -> Path | None:
         """Where files of a kind go, but for their endings; None for what is not to write any."""
-        folder = self.asked.output or self.run.workdir
-        return Path(folder) / f"{what}_seed{self.asked.seed}" if _writes(folder) else None
+        folder = self.args.output or self.run.workdir
+        return Path(folder) / f"{what}_seed{self.args.seed}" if _writes(folder) else None
 
     def record(self, what: str, per_row: PerRow, **conditions: Any) -> None:
         """Adds a mean over rows to the results of the run, if this is to write them."""
         if _writes(self.run.workdir):
             value, error = per_row.mean()
-            conditions = {"step": self.run.step, "seed": self.asked.seed, **conditions}
+            conditions = {"step": self.run.step, "seed": self.args.seed, **conditions}
             Path(self.run.workdir).mkdir(parents=True, exist_ok=True)  # weights have none
             figure = {"what": what, "value": value, "error": error, **conditions}
             results.add(Path(self.run.workdir), per_row, **figure)
@@ -55,18 +55,18 @@ class Session:
 
 def do(session: Session) -> None:
     """What the mode says, with a run that was trained."""
-    if session.asked.mode == "evaluate":
+    if session.args.mode == "evaluate":
         evaluate(session)
-    elif session.asked.mode == "sample":
-        sample(session, compare=session.asked.compare)
-    elif session.asked.mode == "infill":
+    elif session.args.mode == "sample":
+        sample(session, compare=session.args.compare)
+    elif session.args.mode == "infill":
         sampler, path = session.choice.sampler, session.place("infill")
-        infilling.infill(session.run, session.params, session.asked, sampler, path)
-    elif session.asked.mode == "grid":
-        grid_search.grid(session.run, session.params, session.asked, session.choice.way)
-    elif session.asked.mode == "export":
+        infilling.infill(session.run, session.params, session.args, sampler, path)
+    elif session.args.mode == "grid":
+        grid_search.grid(session.run, session.params, session.args, session.choice.way)
+    elif session.args.mode == "export":
         export(session)
-    elif session.asked.mode == "report":
+    elif session.args.mode == "report":
         page(session)
     else:
         edit(session, session.choice.way)
@@ -74,27 +74,27 @@ def do(session: Session) -> None:
 
 def export(session: Session) -> None:
     """Writes the run as files without code."""
-    run, asked = session.run, session.asked
+    run, args = session.run, session.args
     if not _writes(run.workdir):
         raise ValueError(f"A run is exported from this machine; copy {run.workdir} to it first.")
-    place = Path(asked.output) if asked.output else Path(run.workdir) / "export"
+    place = Path(args.output) if args.output else Path(run.workdir) / "export"
     sampler = session.choice.sampler
     line = exporting.write(
-        run, session.params, place, sampler=sampler, seed=asked.seed, half=asked.half
+        run, session.params, place, sampler=sampler, seed=args.seed, half=args.half
     )
     print(in_one_line(line))
 
 
 def page(session: Session) -> None:
     """Writes the page of the run."""
-    run, asked, choice = session.run, session.asked, session.choice
-    folder = asked.output or run.workdir
+    run, args, choice = session.run, session.args, session.choice
+    folder = args.output or run.workdir
     if "://" in str(folder):
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
     editor = next(filter(corrections.corrects, choice.editors), None)
     sampler = choice.sampler
     path = reporting.write(
-        run, session.params, Path(folder), seed=asked.seed, sampler=sampler, editor=editor
+        run, session.params, Path(folder), seed=args.seed, sampler=sampler, editor=editor
     )
     print(f"page: {in_one_line(path)}")
 
@@ -118,7 +118,7 @@ def evaluate(session: Session) -> None:
     The first bound is compared with each of the others, by pairs of rows; one that reads all rows
     as one text with others of that kind only.
     """
-    run, asked, bounds = session.run, session.asked, session.choice.bounds
+    run, args, bounds = session.run, session.args, session.choice.bounds
     (first, conditions), *others = [_bits(session, bound) for bound in bounds]
     on = {name: conditions[name] for name in ("split", "examples", "unit")}
     mine = {"of": conditions["bound"], "how": conditions["how"], **on}
@@ -128,7 +128,7 @@ def evaluate(session: Session) -> None:
             line = f"{conditions['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}"
             print(f"{line} bits/{run.facts.unit}", flush=True)
             session.record("bits_difference", above, to=to, **mine)
-    lines, figures = session.report.yardsticks(run.data, asked.split, asked.num_texts, first)
+    lines, figures = session.report.yardsticks(run.data, args.split, args.num_texts, first)
     for figure in figures:
         session.record(**figure, **(mine if "to" in figure else on))
     if lines:
@@ -137,19 +137,19 @@ def evaluate(session: Session) -> None:
 
 def _bits(session: Session, bound: Any) -> tuple[PerRow, dict[str, Any]]:
     """Prints and records a bound: its bits of each row, and what was measured."""
-    run, asked = session.run, session.asked
+    run, args = session.run, session.args
     result, line = run_report.bits(
         run.model,
         session.params,
         run.data,
-        split=asked.split,
-        number=asked.num_texts,
+        split=args.split,
+        number=args.num_texts,
         bound=bound,
-        seed=asked.seed,
+        seed=args.seed,
     )
     print(line, flush=True)
     conditions = run_report.question(bound, run.model, run.facts)
-    conditions |= {"split": asked.split, "examples": result.examples}
+    conditions |= {"split": args.split, "examples": result.examples}
     session.record("bits", result.per_row, **conditions)
     return result.per_row, conditions
 
@@ -161,12 +161,12 @@ def _in_order(bound: Any) -> bool:
 
 def sample(session: Session, compare: bool) -> None:
     """Draws samples, and shows and keeps them; or shows how some come about."""
-    run, asked, sampler = session.run, session.asked, session.choice.sampler
-    rng = jax.random.key(asked.seed)
-    if asked.chain:
+    run, args, sampler = session.run, session.args, session.choice.sampler
+    rng = jax.random.key(args.seed)
+    if args.chain:
         print("\n".join(chain(session, rng)))
         return
-    number = asked.num_samples or run.facts.num_samples
+    number = args.num_samples or run.facts.num_samples
     shape = (number, *run.facts.event_shape)
     drawn = gallery.samples(run.model, session.params, rng, shape, sampler)
     place = session.place("samples")
@@ -190,23 +190,23 @@ def chain(session: Session, rng: Any) -> list[str]:
 
 def edit(session: Session, editor: Any) -> None:
     """Prints what an editor of the model makes of --text or --input; or of rows of a split."""
-    run, asked = session.run, session.asked
+    run, args = session.run, session.args
     place = session.place(editor.name)
-    if asked.text is not None or (asked.input is not None and isinstance(run.facts, TextFacts)):
-        lines = _text(session, editor, inputs.text(run.facts, asked))
-    elif asked.input is None and corrections.corrects(editor):
+    if args.text is not None or (args.input is not None and isinstance(run.facts, TextFacts)):
+        lines = _text(session, editor, inputs.text(run.facts, args))
+    elif args.input is None and corrections.corrects(editor):
         trial, lines = run_report.restoration(
             editor,
             run.model,
             session.params,
             run.data,
             place,
-            split=asked.split,
-            number=asked.num_texts,
-            seed=asked.seed,
+            split=args.split,
+            number=args.num_texts,
+            seed=args.seed,
         )
         conditions = {
-            "split": asked.split,
+            "split": args.split,
             "error_rate": editor.error_rate,
             "rows": len(trial.damaged),
         }
@@ -216,7 +216,7 @@ def edit(session: Session, editor: Any) -> None:
             session.record(f"{name}_difference", trial.gain[name], to=to, **conditions)
     else:
         x = _given_rows(session)
-        fixed = correction.edited(editor, run.model, session.params, x, asked.seed)
+        fixed = correction.edited(editor, run.model, session.params, x, args.seed)
         lines = session.report.corrected(x, fixed, None, place, editor.done)
         lines += _kept(editor, fixed, place)
     print("\n".join(lines))
@@ -224,31 +224,31 @@ def edit(session: Session, editor: Any) -> None:
 
 def check(session: Session) -> None:
     """ValueError for what a run cannot do once it is trained: before that, and not after it."""
-    run, asked, choice = session.run, session.asked, session.choice
+    run, args, choice = session.run, session.args, session.choice
     shape = None
-    if asked.split in run.data.splits:
-        rows = run.data.rows(asked.split)[: asked.num_texts]
+    if args.split in run.data.splits:
+        rows = run.data.rows(args.split)[: args.num_texts]
         shape = (len(rows), *run.facts.event_shape)
     choices.check_fit(run.model, choice.bounds, choice.sampler, shape)
-    if asked.text is not None:
-        text = inputs.text(run.facts, asked)  # or there are no tokens at all
+    if args.text is not None:
+        text = inputs.text(run.facts, args)  # or there are no tokens at all
         session.report.tokens(text)
-    if "split" in asked.given and asked.split not in run.data.splits:
-        raise ValueError(f"--split is one of {', '.join(run.data.splits)}; got {asked.split!r}.")
-    check_output(asked)
+    if "split" in args.given and args.split not in run.data.splits:
+        raise ValueError(f"--split is one of {', '.join(run.data.splits)}; got {args.split!r}.")
+    check_output(args)
 
 
-def check_output(asked: Asked) -> None:
+def check_output(args: Args) -> None:
     """Makes the folder of --output; ValueError unless it can be written."""
-    if not asked.output or not parallel.is_first():
+    if not args.output or not parallel.is_first():
         return
     try:
-        Path(asked.output).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=asked.output):
+        Path(args.output).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=args.output):
             pass
     except OSError as error:
         raise ValueError(
-            f"--output must be a folder that can be written; {asked.output}: {error.strerror}. "
+            f"--output must be a folder that can be written; {args.output}: {error.strerror}. "
             "Give another."
         ) from error
 
@@ -258,17 +258,17 @@ def _text(session: Session, editor: Any, text: str) -> list[str]:
     run = session.run
     x = session.report.tokens(text)
     (length,) = run.facts.event_shape
-    seed = session.asked.seed
+    seed = session.args.seed
     fixed = correction.edited_text(editor, run.model, session.params, x, length=length, seed=seed)
     return session.report.corrected_text(text, x, fixed, editor.done)
 
 
 def _given_rows(session: Session) -> np.ndarray:
     """The map of --input, or the first rows of a split: (N, ...)."""
-    run, asked = session.run, session.asked
-    if asked.input is not None:
-        return inputs.a_map(run.facts, Path(asked.input))[None]
-    return run.data.rows(asked.split)[: asked.num_texts or correction.BATCH]
+    run, args = session.run, session.args
+    if args.input is not None:
+        return inputs.a_map(run.facts, Path(args.input))[None]
+    return run.data.rows(args.split)[: args.num_texts or correction.BATCH]
 
 
 def _kept(editor: Any, fixed: np.ndarray, place: Path | None) -> list[str]:

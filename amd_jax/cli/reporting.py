@@ -232,10 +232,10 @@ def main(argv: Sequence[str]) -> None:
     """Writes the comparison of the runs in some folders."""
     if flags.answers(argv[1:], lambda _: flags.usage(argv, "FOLDER FOLDER ...", FLAGS)):
         return
-    asked = flags.read(argv[1:], FLAGS)
-    places = [argument for argument in asked.rest if not argument.startswith("-")]
-    others = [argument for argument in asked.rest if argument.startswith("-")]
-    flags.finish(dataclasses.replace(asked, rest=others), FLAGS)
+    args = flags.read(argv[1:], FLAGS)
+    places = [argument for argument in args.rest if not argument.startswith("-")]
+    others = [argument for argument in args.rest if argument.startswith("-")]
+    flags.finish(dataclasses.replace(args, rest=others), FLAGS)
     if not places:
         raise ValueError(
             "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"
@@ -246,4 +246,4 @@ def main(argv: Sequence[str]) -> None:
     for record in result:
         for line in record.problems:
             checkpoint_files.say(line)
-    print(f"page: {in_one_line(save(Path(asked.output), comparison.page(result)))}")
+    print(f"page: {in_one_line(save(Path(args.output), comparison.page(result)))}")

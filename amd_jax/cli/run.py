@@ -8,7 +8,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from amd_jax.cli import choices, command_line, experiment_files, flags, modes, pretrained_runs
-from amd_jax.cli.flags import Asked
+from amd_jax.cli.flags import Args
 from amd_jax.cli.modes import Session
 from amd_jax.devices import allocator, jax_settings, joining, parallel
 from amd_jax.experiment import Experiment, Run, open_run, source_file
@@ -17,75 +17,75 @@ from amd_jax.runs import checkpoint_files, lock, run_folder
 from amd_jax.runs.run_callbacks import tell
 
 
-def train(asked: Asked, workdir: Path | str) -> None:
+def train(args: Args, workdir: Path | str) -> None:
     """Trains, or continues; then evaluates, samples and corrects."""
     lock.check_local(workdir)
-    experiment, config = _to_train(asked, workdir)
-    asked, config = flags.override(asked, config)
+    experiment, config = _to_train(args, workdir)
+    args, config = flags.override(args, config)
     experiment.check(config)
     flags.absolute_places(config)
     run = experiment.at(config, experiment.open_data(config))
-    choice = choices.choose(asked, run.model)
-    session = Session(run, None, asked, choice)
+    choice = choices.choose(args, run.model)
+    session = Session(run, None, args, choice)
     modes.check(session)
-    _check_best(asked, config, workdir)
+    _check_best(args, config, workdir)
     sizes = {split: len(run.data.rows(split)) for split in run.data.splits}
     tell(run.facts.summary(sizes))  # a training goes on if nobody reads
-    if asked.extend:
+    if args.extend:
         _tell_extension(workdir, config)
-    kwargs = {"extend": asked.extend, "profile": asked.profile}
-    run, params = run.fit(workdir, init_from=asked.init_from, **kwargs)
-    if asked.best:
+    kwargs = {"extend": args.extend, "profile": args.profile}
+    run, params = run.fit(workdir, init_from=args.init_from, **kwargs)
+    if args.best:
         run, params = run.load(best=True)
-    session = Session(run, params, asked, choice)
-    if asked.split in run.data.splits:
+    session = Session(run, params, args, choice)
+    if args.split in run.data.splits:
         print()
         modes.evaluate(session)
     print()
     modes.sample(session, compare=True)
     for editor in filter(corrections.corrects, choice.editors):
-        if asked.split in run.data.splits or asked.text is not None:
+        if args.split in run.data.splits or args.text is not None:
             print()
             modes.edit(session, editor)
-    if asked.report:
+    if args.report:
         print()
         modes.last_page(session)
 
 
-def use(asked: Asked, workdir: Path | str) -> None:
+def use(args: Args, workdir: Path | str) -> None:
     """Evaluates a run, samples from it, corrects with it, reports or exports it."""
     try:
-        if asked.pretrained:
-            run, params = pretrained_runs.opened(asked.pretrained, asked.config)
+        if args.pretrained:
+            run, params = pretrained_runs.opened(args.pretrained, args.config)
         else:
             run, params = open_run(workdir), None
     except ValueError:
-        choices.check_mode(asked.mode)
+        choices.check_mode(args.mode)
         raise
     if params is None:
-        _tell_other_file(asked, run)
-    asked, config = flags.override(asked, run.config)
+        _tell_other_file(args, run)
+    args, config = flags.override(args, run.config)
     flags.absolute_places(config)
     if differing := run_folder.differences(run.config.to_dict(), config.to_dict()):
         raise ValueError(
-            f"{asked.pretrained or workdir} holds a run of another config: "
-            f"{'; '.join(differing)}. Leave these out: --mode={asked.mode} takes the numbers from "
+            f"{args.pretrained or workdir} holds a run of another config: "
+            f"{'; '.join(differing)}. Leave these out: --mode={args.mode} takes the numbers from "
             "the run."
         )
     run = dataclasses.replace(run, config=config)
-    choice = choices.choose(asked, run.model, run.grid)
+    choice = choices.choose(args, run.model, run.grid)
     choices.check_fit(run.model, choice.bounds, choice.sampler)
-    modes.check_output(asked)
+    modes.check_output(args)
     if params is None:
-        run, params = run.load(best=asked.best)
-        choice = choices.choose(asked, run.model, run.grid)  # which tells of what step a grid is
-    modes.do(Session(run, params, asked, choice))
+        run, params = run.load(best=args.best)
+        choice = choices.choose(args, run.model, run.grid)  # which tells of what step a grid is
+    modes.do(Session(run, params, args, choice))
 
 
-def _check_best(asked: Asked, config: ConfigDict, workdir: Path) -> None:
+def _check_best(args: Args, config: ConfigDict, workdir: Path) -> None:
     """ValueError for --best of a run that will not have been evaluated."""
     never = not 0 < config.evaluate_every <= config.num_steps
-    if asked.best and never and not run_folder.has_checkpoint(workdir):
+    if args.best and never and not run_folder.has_checkpoint(workdir):
         raise ValueError(
             "--best is the checkpoint that was best on the validation split, and this run is not "
             f"evaluated: evaluate_every={config.evaluate_every} of {config.num_steps} steps. Give "
@@ -93,10 +93,10 @@ def _check_best(asked: Asked, config: ConfigDict, workdir: Path) -> None:
         )
 
 
-def _to_train(asked: Asked, workdir: Path) -> tuple[Experiment, ConfigDict]:
+def _to_train(args: Args, workdir: Path) -> tuple[Experiment, ConfigDict]:
     """The experiment to train and its numbers: of --config, or of the run in the workdir."""
-    if asked.config:
-        experiment = Experiment.open(asked.config)
+    if args.config:
+        experiment = Experiment.open(args.config)
         return experiment, experiment.config()
     run = open_run(workdir)
     return run.experiment, run.config
@@ -116,11 +116,11 @@ def _tell_extension(workdir: Path, config: ConfigDict) -> None:
     tell(message)
 
 
-def _tell_other_file(asked: Asked, run: Run) -> None:
+def _tell_other_file(args: Args, run: Run) -> None:
     """Says so if --config names a file that is not the one the run was made with."""
-    if asked.config and run_folder.differ(_text(asked.config), run.experiment.source):
+    if args.config and run_folder.differ(_text(args.config), run.experiment.source):
         checkpoint_files.say(
-            f"{run.workdir} was made with another version of {asked.config}: its own is used"
+            f"{run.workdir} was made with another version of {args.config}: its own is used"
         )
 
 
@@ -137,31 +137,31 @@ def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
     if flags.answers(argv[1:], lambda others: help_on(_read(others))):
         return
-    asked = _read(argv[1:])
-    if asked.keep_pages:
+    args = _read(argv[1:])
+    if args.keep_pages:
         allocator.keep_pages()  # before JAX makes its threads
-    joining.start(asked.coordinator, asked.num_processes, asked.process_id)
+    joining.start(args.coordinator, args.num_processes, args.process_id)
     command_line.start_devices()
     if not parallel.is_first():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  process 0 prints for all
-    if asked.pretrained and asked.workdir:
+    if args.pretrained and args.workdir:
         raise ValueError("--pretrained and --workdir are two ways to say of what. Give one.")
-    if not asked.config and not asked.workdir and not asked.pretrained:
+    if not args.config and not args.workdir and not args.pretrained:
         raise ValueError(
             "--config is missing. Try --config=quickstart, or the --workdir of a run."
         )
-    place = asked.workdir or default_workdir(asked.config or "")
+    place = args.workdir or default_workdir(args.config or "")
     workdir = place if "://" in place else Path(place)
-    (train if asked.mode == "train" and not asked.pretrained else use)(asked, workdir)
+    (train if args.mode == "train" and not args.pretrained else use)(args, workdir)
 
 
-def _read(arguments: list[str]) -> Asked:
+def _read(arguments: list[str]) -> Args:
     """The flags of a command line, with the file that --config names."""
-    asked = flags.read(arguments)
-    if not asked.config:
-        return asked
-    values = asked.values | {"config": experiment_files.file(asked.config)}
-    return dataclasses.replace(asked, values=values)
+    args = flags.read(arguments)
+    if not args.config:
+        return args
+    values = args.values | {"config": experiment_files.file(args.config)}
+    return dataclasses.replace(args, values=values)
 
 
 def default_workdir(config: str) -> str:
@@ -170,15 +170,15 @@ def default_workdir(config: str) -> str:
     return "runs/" + "_".join(filter(None, [Path(path).stem, variant]))
 
 
-def help_on(asked: Asked) -> str:
+def help_on(args: Args) -> str:
     """The flags, with the numbers of the experiment if one is named, and what its model offers."""
-    if not asked.config:
+    if not args.config:
         return choices.usage(None, None, "")
-    experiment = Experiment.open(asked.config)
+    experiment = Experiment.open(args.config)
     config, model = experiment.config(), None
     try:
         jax_settings.check_devices()
-        asked, config = flags.override(asked, config)
+        args, config = flags.override(args, config)
         model = experiment.at(config, experiment.open_data(config)).model
     except (ValueError, OSError, RuntimeError):
         pass  # such as data that are not there: what every model offers is listed

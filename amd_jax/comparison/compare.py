@@ -11,7 +11,7 @@ import numpy as np
 
 from amd_jax import options
 from amd_jax.cli import choices, command_line, experiment_files, flags
-from amd_jax.cli.flags import Asked, Flag
+from amd_jax.cli.flags import Args, Flag
 from amd_jax.comparison import charts, rows, tables
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation import pictures
@@ -42,26 +42,26 @@ def main(argv: Sequence[str]) -> None:
     arguments = "EXPERIMENT EXPERIMENT ... [--config.NAME=VALUE]"
     if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, FLAGS)):
         return
-    asked = flags.read(argv[1:], FLAGS)
-    given = [argument for argument in asked.rest if not argument.startswith("-")]
-    shared = [argument for argument in asked.rest if argument.startswith("-")]
+    args = flags.read(argv[1:], FLAGS)
+    given = [argument for argument in args.rest if not argument.startswith("-")]
+    shared = [argument for argument in args.rest if argument.startswith("-")]
     if len(given) < 2:
         raise ValueError(
             "A comparison has two experiments or more. Try: python -m experiments.compare "
             "own_text own_text_masked --config.data.path=book.txt"
         )
     command_line.start_jax()
-    result = [opened(text, shared, asked.bound) for text in given]
-    compare(result, asked)
+    result = [opened(text, shared, args.bound) for text in given]
+    compare(result, args)
 
 
 def opened(text: str, shared: Sequence[str], names: str | None = None) -> Row:
     """A row: an experiment with its numbers and those for all rows, and the bounds to evaluate."""
     name, *own = words(text, "row")
     experiment = Experiment.open(experiment_files.file(name))
-    asked = Asked({}, frozenset(), [*own, *shared])
-    asked, config = flags.override(asked, experiment.config())
-    flags.finish(asked, FLAGS)
+    args = Args({}, frozenset(), [*own, *shared])
+    args, config = flags.override(args, experiment.config())
+    flags.finish(args, FLAGS)
     experiment.check(config)
     flags.absolute_places(config)
     path, variant = split_variant(experiment_files.file(name))
@@ -107,9 +107,9 @@ def words(text: str, what: str) -> list[str]:
     return result
 
 
-def compare(wanted: Sequence[Row], asked: Asked) -> None:
+def compare(wanted: Sequence[Row], args: Args) -> None:
     """Trains rows, measures them, and writes what is found."""
-    workdir, titles = Path(asked.workdir), [row.title for row in wanted]
+    workdir, titles = Path(args.workdir), [row.title for row in wanted]
     for row in wanted:
         if titles.count(row.title) > 1:
             raise ValueError(f"Every row is given once; got {row.title} twice.")
@@ -118,37 +118,37 @@ def compare(wanted: Sequence[Row], asked: Asked) -> None:
                 f"Rows of a comparison are on the same data; those of {row.title} are not those "
                 f"of {wanted[0].title}. Give all of them the same."
             )
-        shape = (row.examples(asked.num_texts), *row.run.facts.event_shape)
+        shape = (row.examples(args.num_texts), *row.run.facts.event_shape)
         choices.check_fit(row.run.model, row.bounds, None, shape)
-        for text in asked.sampler:
+        for text in args.sampler:
             for sampler in samplers_of(text, row.run.model):  # mistakes are reported now
                 choices.check_fit(row.run.model, (), sampler)
     done = []
     for row in wanted:
-        done.append(rows.trained(row, workdir / row.folder, asked.minutes, asked.steps))
-        lines = written(done, workdir, asked)  # of the rows so far: a comparison takes hours
+        done.append(rows.trained(row, workdir / row.folder, args.minutes, args.steps))
+        lines = written(done, workdir, args)  # of the rows so far: a comparison takes hours
     print("\n".join(lines))
 
 
-def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
+def written(done: Sequence[Row], workdir: Path, args: Args) -> list[str]:
     """Writes table, picture and page of the rows; lines that name them."""
     facts, split = done[0].run.facts, done[0].split
-    number, kind = done[0].examples(asked.num_texts), f"{split} {facts.rows}"
+    number, kind = done[0].examples(args.num_texts), f"{split} {facts.rows}"
     lines = [f"Bits per {facts.unit} on {number:,} {kind} of {facts.name}, ± one standard error."]
-    lines += ["", *tables.markdown([tables.bits(row, asked.num_texts) for row in done])]
-    yardsticks, counted = run_report.of(facts).yardsticks(done[0].run.data, split, asked.num_texts)
+    lines += ["", *tables.markdown([tables.bits(row, args.num_texts) for row in done])]
+    yardsticks, counted = run_report.of(facts).yardsticks(done[0].run.data, split, args.num_texts)
     if yardsticks:
         lines += ["", *yardsticks.replace("\n  ", "\n- ").replace(":\n", ":\n\n").splitlines()]
-    if beside := tables.differences(done, asked.num_texts, counted):
+    if beside := tables.differences(done, args.num_texts, counted):
         lines += ["", f"Minus {done[0].title}, by pairs of {kind}, ± one standard error:", ""]
         lines += tables.markdown(beside)
-    drawn = [(row, *each) for row in done for each in samples(row, asked)]
+    drawn = [(row, *each) for row in done for each in samples(row, args)]
     if drawn:
-        lines += ["", f"{asked.num_samples} samples each, and as many {kind}:", ""]
-        measured = [tables.samples(row, s, asked.num_samples) for row, s, _ in drawn]
-        lines += tables.markdown([*measured, tables.real(done[0], asked.num_samples)])
+        lines += ["", f"{args.num_samples} samples each, and as many {kind}:", ""]
+        measured = [tables.samples(row, s, args.num_samples) for row, s, _ in drawn]
+        lines += tables.markdown([*measured, tables.real(done[0], args.num_samples)])
     files = {"table": ("compare.md", "\n".join([*lines, ""]).encode())}
-    bits = [row.bits(row.bounds[0], asked.num_texts) for row in done]
+    bits = [row.bits(row.bounds[0], args.num_texts) for row in done]
     drawing = charts.picture(done, bits, drawn)
     if drawing is not None:
         files["picture"] = ("compare.svg", drawing)
@@ -161,11 +161,11 @@ def written(done: Sequence[Row], workdir: Path, asked: Asked) -> list[str]:
     return [*summary, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
 
 
-def samples(row: Row, asked: Asked) -> list[tuple[Any, dict[str, Figure]]]:
+def samples(row: Row, args: Args) -> list[tuple[Any, dict[str, Figure]]]:
     """The samplers that are asked for and that the row's kernel admits, with their figures."""
     return [
-        (sampler, row.samples(sampler, asked.num_samples))
-        for text in asked.sampler
+        (sampler, row.samples(sampler, args.num_samples))
+        for text in args.sampler
         for sampler in samplers_of(text, row.run.model)
     ]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import amd_jax
 from amd_jax.cli import command_line, flags
-from amd_jax.cli.flags import Asked, Flag
+from amd_jax.cli.flags import Args, Flag
 from amd_jax.demo.session import Work
 from amd_jax.host.printable import in_one_line
 
@@ -32,18 +32,18 @@ def main(argv: Sequence[str]) -> None:
     arguments = "--pretrained=NAME | --workdir=FOLDER"
     if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, FLAGS)):
         return
-    asked = flags.read(argv[1:], FLAGS)
-    flags.finish(asked, FLAGS)
+    args = flags.read(argv[1:], FLAGS)
+    flags.finish(args, FLAGS)
     try:
-        serve(asked)
+        serve(args)
     except KeyboardInterrupt:
         print(flush=True)
         os._exit(0)  # the usual way out waits for a computation that is under way
 
 
-def serve(asked: Asked) -> None:
+def serve(args: Args) -> None:
     """Serves the page of what is asked for."""
-    check_source(asked)
+    check_source(args)
     try:
         import uvicorn
 
@@ -51,37 +51,37 @@ def serve(asked: Asked) -> None:
     except ModuleNotFoundError as error:
         raise ValueError(EXTRA.format(str(error.name).partition(".")[0])) from error
     command_line.start_jax()
-    with listening(asked.host, asked.port) as door:
-        work = load(asked)
-        app = server.app(work, only_local=is_local(asked.host))
-        address = address_of(asked.host, door.getsockname()[1])
+    with listening(args.host, args.port) as door:
+        work = load(args)
+        app = server.app(work, only_local=is_local(args.host))
+        address = address_of(args.host, door.getsockname()[1])
         print(f"{in_one_line(work.name)}: {address} (Ctrl-C ends it)", flush=True)
-        if asked.open:
+        if args.open:
             webbrowser.open(address)
         uvicorn.Server(connections.config(app)).run([door])
 
 
-def check_source(asked: Asked) -> None:
+def check_source(args: Args) -> None:
     """ValueError unless the command names one thing to show."""
-    if (asked.pretrained is None) == (asked.workdir is None):
-        given = "neither" if asked.workdir is None else "both"
+    if (args.pretrained is None) == (args.workdir is None):
+        given = "neither" if args.workdir is None else "both"
         raise ValueError(
             "The demo shows --pretrained=NAME, as --pretrained=wiki_text, or the run in "
             f"--workdir=FOLDER; got {given}. Give one."
         )
 
 
-def load(asked: Asked) -> Work:
+def load(args: Args) -> Work:
     """What is asked for, ready to work."""
-    if asked.pretrained is not None:
-        result = amd_jax.pretrained.load(asked.pretrained)
-        return Work(_last(asked.pretrained), *result)
-    if "://" not in asked.workdir:  # `load_run` says so itself of one that is elsewhere
-        file = os.path.join(asked.workdir, "experiment.py")
+    if args.pretrained is not None:
+        result = amd_jax.pretrained.load(args.pretrained)
+        return Work(_last(args.pretrained), *result)
+    if "://" not in args.workdir:  # `load_run` says so itself of one that is elsewhere
+        file = os.path.join(args.workdir, "experiment.py")
         if os.path.isfile(file):
             print(f"{in_one_line(file)} is executed", flush=True)
-    run, params = amd_jax.load_run(asked.workdir, best=asked.best)
-    return Work(_last(asked.workdir), run.model, params, run.facts)
+    run, params = amd_jax.load_run(args.workdir, best=args.best)
+    return Work(_last(args.workdir), run.model, params, run.facts)
 
 
 def _last(place: str) -> str:

@@ -29,11 +29,11 @@ def template_fields(option: Any) -> dict[str, Any]:
     return {"name": option.name, "numbers": numbers, **kwargs}
 
 
-def chosen(declared: Sequence[Any], asked: Mapping[str, Any], what: str) -> Any:
+def chosen(declared: Sequence[Any], request: Mapping[str, Any], what: str) -> Any:
     """The option that a request names, or the first, with the numbers that it gives."""
-    name = asked.get("option")
+    name = request.get("option")
     option = declared[0] if name is None else options.named(declared, str(name), what)
-    given = asked.get("numbers") or {}
+    given = request.get("numbers") or {}
     if not isinstance(given, Mapping):
         raise ValueError(f"numbers are a number for each name; got {given!r:.60}.")
     known = {number.name: number for number in options.numbers(option)}

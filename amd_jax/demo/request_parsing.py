@@ -18,14 +18,14 @@ LONGEST = 16_384  # characters of a text
 HOLE = ("top", "left", "height", "width")  # its numbers
 
 
-def seed_of(asked: Mapping[str, Any]) -> int:
+def seed_of(request: Mapping[str, Any]) -> int:
     """The seed of a request, or 0."""
-    return controls.whole("seed", asked.get("seed"), 0, controls.SEEDS, 0)
+    return controls.whole("seed", request.get("seed"), 0, controls.SEEDS, 0)
 
 
-def text_of(asked: Mapping[str, Any]) -> str:
+def text_of(request: Mapping[str, Any]) -> str:
     """The text of a request, without halves of characters; ValueError if it is too long."""
-    text = asked.get("text")
+    text = request.get("text")
     if not isinstance(text, str):
         raise ValueError(f"text is a text; got {text!r:.60}.")
     if len(text) > LONGEST:
@@ -43,22 +43,22 @@ def gap_of(facts: Facts) -> str:
     return next(sign for sign in signs if sign not in (getattr(facts, "alphabet", "") or ""))
 
 
-def partly_of(facts: Facts, asked: Mapping[str, Any]) -> Partly:
+def partly_of(facts: Facts, request: Mapping[str, Any]) -> Partly:
     """The text with gaps, or the map with a hole, of a request; ValueError for what is none."""
     if not isinstance(facts, MapFacts):
-        return inputs.with_gaps(facts, text_of(asked), gap_of(facts))
-    sides = asked.get("hole")
+        return inputs.with_gaps(facts, text_of(request), gap_of(facts))
+    sides = request.get("hole")
     if not isinstance(sides, Mapping):
         raise ValueError(f"hole has the numbers {', '.join(HOLE)}; got {sides!r:.60}.")
     unknown = inputs.hole(
         facts, *(controls.whole(name, sides.get(name), -controls.MOST) for name in HOLE)
     )
-    return Partly(map_of(facts, asked), ~unknown, unknown)
+    return Partly(map_of(facts, request), ~unknown, unknown)
 
 
-def map_of(facts: MapFacts, asked: Mapping[str, Any]) -> np.ndarray:
+def map_of(facts: MapFacts, request: Mapping[str, Any]) -> np.ndarray:
     """The map of a request, int32 (H, W); ValueError unless it is one of these data."""
-    (height, width), rows = facts.event_shape, asked.get("map")
+    (height, width), rows = facts.event_shape, request.get("map")
     if rows is None:
         raise ValueError("There is no map yet. Open one, or draw samples and take the first.")
     shaped = isinstance(rows, list) and len(rows) == height
@@ -71,9 +71,9 @@ def map_of(facts: MapFacts, asked: Mapping[str, Any]) -> np.ndarray:
     return np.array(rows, np.int32)
 
 
-def opened(facts: MapFacts, asked: Mapping[str, Any]) -> np.ndarray:
+def opened(facts: MapFacts, request: Mapping[str, Any]) -> np.ndarray:
     """The map in a PNG, which is sent in base64, int32 (H, W); or ValueError, with its name."""
-    name, content = asked.get("name"), asked.get("png")
+    name, content = request.get("name"), request.get("png")
     if not isinstance(name, str) or not isinstance(content, str):
         raise ValueError("A map has a name, and a png in base64.")
     try:

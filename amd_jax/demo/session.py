@@ -102,55 +102,55 @@ class Work:
         """How many fillings can be asked for: they are drawn at once."""
         return min(self.most, FILLINGS)
 
-    def edit(self, asked: Mapping[str, Any]) -> Iterator[Message]:
+    def edit(self, request: Mapping[str, Any]) -> Iterator[Message]:
         """A text, seed, and the option and numbers of an editor -> how far it is, then pieces."""
         if not self.editors:
             raise ValueError(f"{self.name} edits no texts: its model declares no editor of them.")
-        editor = controls.chosen(self.editors, asked, "editor")
-        text, seed = request_parsing.text_of(asked), request_parsing.seed_of(asked)
+        editor = controls.chosen(self.editors, request, "editor")
+        text, seed = request_parsing.text_of(request), request_parsing.seed_of(request)
         return self._edited(editor, text, run_report.of(self.facts).tokens(text), seed)
 
-    def fill(self, asked: Mapping[str, Any]) -> Iterator[Message]:
+    def fill(self, request: Mapping[str, Any]) -> Iterator[Message]:
         """A text with gaps, or a map and its hole, and what `draw` takes -> several fillings."""
         if not self.fills:
             raise ValueError(
                 f"{self.name} fills no gaps: that takes a model of texts or maps with masks, or "
                 "with a network that sees what is known."
             )
-        kwargs = self._how_to_draw(asked, self.most_fillings, self.fillings)
-        return self._filled(request_parsing.partly_of(self.facts, asked), *kwargs)
+        kwargs = self._how_to_draw(request, self.most_fillings, self.fillings)
+        return self._filled(request_parsing.partly_of(self.facts, request), *kwargs)
 
-    def draw(self, asked: Mapping[str, Any]) -> Iterator[Message]:
+    def draw(self, request: Mapping[str, Any]) -> Iterator[Message]:
         """Number, seed, and the option and numbers of a sampler -> states, then what came out."""
-        sampler, number, seed = self._how_to_draw(asked, self.most, self.number)
+        sampler, number, seed = self._how_to_draw(request, self.most, self.number)
         rng = jax.random.key(seed)
         return (self._walked if self.walks else self._drawn)(sampler, number, rng)
 
-    def damage(self, asked: Mapping[str, Any]) -> Message:
+    def damage(self, request: Mapping[str, Any]) -> Message:
         """A text, a rate and a seed -> the text with some characters replaced by others."""
         if not self.of_texts:
             raise ValueError(f"{self.name} is no model of texts: there is none to damage.")
-        text, rate = request_parsing.text_of(asked), asked.get("rate")
+        text, rate = request_parsing.text_of(request), request.get("rate")
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < 1:
             raise ValueError(f"The share of characters to damage is in (0, 1); got {rate!r:.60}.")
-        result = text_diff.damaged(self.facts, text, rate, request_parsing.seed_of(asked))
+        result = text_diff.damaged(self.facts, text, rate, request_parsing.seed_of(request))
         return {"kind": "damaged", "text": result}
 
-    def open(self, asked: Mapping[str, Any]) -> Message:
+    def open(self, request: Mapping[str, Any]) -> Message:
         """A map in a file -> the map, as the page takes it."""
         if not isinstance(self.facts, MapFacts):
             raise ValueError(f"{self.name} is no model of maps: there is none to open.")
-        return {"kind": "opened", "map": request_parsing.opened(self.facts, asked).tolist()}
+        return {"kind": "opened", "map": request_parsing.opened(self.facts, request).tolist()}
 
     def _how_to_draw(
-        self, asked: Mapping[str, Any], most: int, usual: int
+        self, request: Mapping[str, Any], most: int, usual: int
     ) -> tuple[Any, int, int]:
         """The sampler of a request, how many to draw, and the seed; or ValueError."""
-        sampler = controls.chosen(self.samplers, asked, "sampler") if self.samplers else None
-        number = controls.whole("samples", asked.get("number"), 1, most, usual)
+        sampler = controls.chosen(self.samplers, request, "sampler") if self.samplers else None
+        number = controls.whole("samples", request.get("number"), 1, most, usual)
         if hasattr(sampler, "times"):
             sampler.times(self.model.steps)  # or ValueError
-        return sampler, number, request_parsing.seed_of(asked)
+        return sampler, number, request_parsing.seed_of(request)
 
     def _edited(self, editor: Any, text: str, x: np.ndarray, seed: int) -> Iterator[Message]:
         """Piece after piece of the tokens of a text (L,)."""

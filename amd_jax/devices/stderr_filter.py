@@ -33,15 +33,15 @@ def narrate() -> subprocess.Popen:
     if sys.stderr is sys.__stderr__ is not None:  # not in a notebook
         python = os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, "backslashreplace")
         sys.stderr = sys.__stderr__ = python
-    narrator = subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-I", "-S", __file__],
         stdin=subprocess.PIPE,
         stdout=2,
         start_new_session=True,
     )
-    os.dup2(narrator.stdin.fileno(), 2)
-    narrator.stdin.close()
-    return narrator
+    os.dup2(child.stdin.fileno(), 2)
+    child.stdin.close()
+    return child
 
 
 def say(line: str) -> None:

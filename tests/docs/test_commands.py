@@ -67,7 +67,7 @@ def check_rows(program, arguments):
     for row in rows or ["table4_row"]:
         name, *own = shlex.split(row)
         config = Experiment.open(experiment_files.file(name)).config()
-        left, _ = flags.override(flags.Asked({}, frozenset(), [*own, *shared]), config)
+        left, _ = flags.override(flags.Args({}, frozenset(), [*own, *shared]), config)
         flags.finish(left, program.FLAGS)
     for sampler in asked.sampler:
         compare.samplers_of(sampler, models.Diffusion)
