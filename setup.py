@@ -20,6 +20,7 @@ DOCS = [
     "latex2mathml>=3.77,<4",
 ]
 DIGITS = ["scikit-learn>=1.5"]  # a file of it: digits of 8 x 8 pixels
+EXAMPLES = ["equinox>=0.11"]  # a page of the documentation runs it
 TYPES = ["beartype>=0.20", "jaxtyping>=0.3"]  # check annotations at every call in the tests
 TEST = [
     *("pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "jupytext>=1.16"),
@@ -75,7 +76,7 @@ setuptools.setup(
         "test": TEST,
         "docs": DOCS,
         "tpu-check": TPU_CHECK,
-        "dev": [*TEST, *DEMO, *NOTEBOOKS, *DOCS, *BROWSER, *RELEASE, "pre-commit>=4"],
+        "dev": [*TEST, *DEMO, *NOTEBOOKS, *DOCS, *EXAMPLES, *BROWSER, *RELEASE, "pre-commit>=4"],
     },
     classifiers=[
         "Intended Audience :: Science/Research",

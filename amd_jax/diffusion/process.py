@@ -80,3 +80,39 @@ class Process:
         """Log p(x_0 | x_t), exact where the law itself is too small for float32: (B, ..., K)."""
         log_p = self.log_predict(x_t, t, rng)
         return kernels.log_posterior(self.kernel, log_p, x_t, jnp.zeros_like(t), t)
+
+
+def of_logits(
+    kernel: Kernel,
+    logits: Callable[..., Array],
+    *,
+    denoises: bool = False,
+    leave_one_out: bool = False,
+    sees_known: bool = False,
+) -> Process:
+    """The process of a kernel and any function of logits, wherever its parameters live.
+
+    So bounds, samplers and corrections serve modules of Flax NNX, of Equinox, or plain functions.
+
+    Args:
+        kernel: The noise; one that is learned is opened with its parameters first.
+        logits: Called as `logits(x_t, t, rng)`, x_t (B, ...) int, t (B,), rng a key or None; gives
+            (B, ..., K) numbers, the logits of x_0. States that are noise only are left out here.
+        denoises: The logits are of p(x_0 | x_t), as cross-entropy on a network that sees x_t
+            makes them; else of p(x_0[n] | x_t without token n), the leave-one-out law. For masks
+            both are the same.
+        leave_one_out: The logits at n do not depend on x_t[n], by construction.
+        sees_known: `logits` takes `known`, bool (B, ...), too.
+    """
+
+    def log_predict(x_t: Array, t: Array, rng: Key | None = None, **known: Array) -> Array:
+        result = logits(x_t, t, rng, **known)
+        possible = jnp.arange(result.shape[-1]) < kernel.num_classes
+        wide = jnp.promote_types(result.dtype, jnp.float32)
+        log_p = categorical.log_softmax(result.astype(wide), possible)
+        return kernels.log_leave_own_out(kernel, log_p, x_t, t) if denoises else log_p
+
+    def predict(*inputs: Array | None, **known: Array) -> Array:
+        return jnp.exp(log_predict(*inputs, **known))
+
+    return Process(kernel, predict, leave_one_out, sees_known, log_predict=log_predict)

@@ -54,9 +54,17 @@ def check_prior(kernel: Kernel | LearnedKernel) -> None:
 
 
 def check_signature(denoiser: Any) -> None:
-    """Raises ValueError unless a denoiser takes (x_t, t, *, train), and `known` if it says so."""
-    result = inspect.signature(type(denoiser).__call__).parameters.values()
+    """Raises ValueError unless a denoiser is a linen module that takes (x_t, t, *, train).
+
+    And `known`, if it says so.
+    """
     name = type(denoiser).__name__
+    if not hasattr(denoiser, "init_with_output"):
+        raise ValueError(
+            f"A denoiser is a module of flax.linen; got a {name}. Kernels, bounds and samplers "
+            "take any function of logits by diffusion.process.of_logits(kernel, function)."
+        )
+    result = inspect.signature(type(denoiser).__call__).parameters.values()
 
     def takes(argument: str) -> bool:
         return any(p.name == argument or p.kind is p.VAR_KEYWORD for p in result)

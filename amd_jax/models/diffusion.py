@@ -11,7 +11,7 @@ import numpy as np
 from amd_jax import options
 from amd_jax.diffusion import bounds, kernels, samplers
 from amd_jax.diffusion.kernels import learned_schedule
-from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.process import Process, of_logits
 from amd_jax.diffusion.samplers.time_grids import BestGrid
 from amd_jax.models import checks, trajectories
 from amd_jax.models.bounds import ImportanceWeighted
@@ -94,25 +94,20 @@ class Diffusion:
         kernel = kernels.opened(self.kernel, params.get("kernel", {}))
         weights = {"params": params.get("network", {})}
 
-        def log_predict(
+        def logits(
             x_t: Array, t: Array, rng: Key | None = None, known: Array | None = None
         ) -> Array:
             inputs = {"train": train, "rngs": {"dropout": rng} if train else None}
             inputs |= {"known": known} if self.sees_known else {}
             time = learned_schedule.network_time(kernel, t)
-            logits = self.denoiser.apply(weights, x_t, time, **inputs)
-            possible = jnp.arange(logits.shape[-1]) < kernel.num_classes
-            wide = jnp.promote_types(logits.dtype, jnp.float32)
-            log_p = categorical.log_softmax(logits.astype(wide), possible)
-            if checks.denoises(self.denoiser):
-                return kernels.log_leave_own_out(kernel, log_p, x_t, t)
-            return log_p
+            return self.denoiser.apply(weights, x_t, time, **inputs)
 
-        def predict(*inputs: Array | None, **known: Array | None) -> Array:
-            return jnp.exp(log_predict(*inputs, **known))
-
-        return Process(
-            kernel, predict, self.leave_one_out, self.sees_known, log_predict=log_predict
+        return of_logits(
+            kernel,
+            logits,
+            denoises=checks.denoises(self.denoiser),
+            leave_one_out=self.leave_one_out,
+            sees_known=self.sees_known,
         )
 
     def check(self, params: Params, rng: Key, x: Array) -> None:
