@@ -83,8 +83,8 @@ def main(argv: list[str]) -> None:
     workdir, done = Path(args.workdir), {toy: [] for toy in toys}
     for toy, each in wanted.items():
         for one in each:
-            place = workdir / toy / one.folder
-            done[toy].append(rows.trained(one, place, args.minutes, args.steps))
+            folder = workdir / toy / one.folder
+            done[toy].append(rows.trained(one, folder, args.minutes, args.steps))
             lines = written(done, workdir)  # of the rows so far
     print("\n".join(lines))
 

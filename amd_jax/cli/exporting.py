@@ -22,7 +22,7 @@ FOLDERS = ("workdir", "output", "init_from")  # flags
 
 
 def write(
-    run: Run, params: Params, place: Path, *, sampler: Any, seed: int = 0, half: bool = False
+    run: Run, params: Params, folder: Path, *, sampler: Any, seed: int = 0, half: bool = False
 ) -> str:
     """Exports a run into a folder, with `sampler` as its default; a line on what is there.
 
@@ -41,22 +41,22 @@ def write(
     export_folder.describe(
         *parts, half=half
     )  # what cannot be exported is refused before samples are drawn
-    place.mkdir(parents=True, exist_ok=True)
-    samples = _samples(run, params, place, sampler, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = _samples(run, params, folder, sampler, seed)
     rows = [figures.row(figure) for figure in contents["results"]]
-    name = in_one_line(place.absolute().name)
+    name = in_one_line(folder.absolute().name)
     text = card.text(name, *parts, run=about, figures=rows, samples=samples)
-    size = export_folder.write(place, *parts, **contents, card=text, half=half)
-    return f"step {run.step} of {run.workdir} is exported to {place}: {size / 1e6:.1f} MB"
+    size = export_folder.write(folder, *parts, **contents, card=text, half=half)
+    return f"step {run.step} of {run.workdir} is exported to {folder}: {size / 1e6:.1f} MB"
 
 
-def _samples(run: Run, params: Params, place: Path, sampler: Any, seed: int) -> str:
+def _samples(run: Run, params: Params, folder: Path, sampler: Any, seed: int) -> str:
     """Some samples as Markdown: a picture in the folder, or text."""
     shape = (SAMPLES, *run.facts.event_shape)
     drawn = gallery.samples(run.model, params, jax.random.key(seed), shape, sampler)
     if isinstance(run.facts, MapFacts):
         picture = pictures.grid(drawn, MapReport(run.facts).palette)
-        pictures.write(picture, place / "samples.png")
+        pictures.write(picture, folder / "samples.png")
         return f"![{SAMPLES} samples](samples.png)"
     return "\n\n".join(gallery.wrapped(run.facts.show(x)) for x in drawn)
 

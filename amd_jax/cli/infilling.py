@@ -19,7 +19,7 @@ FILLINGS = 4  # of one row, by default
 ROWS = 100  # rows with gaps, by default
 
 
-def infill(run: Run, params: Params, args: Args, sampler: Any, place: Path | None) -> None:
+def infill(run: Run, params: Params, args: Args, sampler: Any, stem: Path | None) -> None:
     """Shows several fillings of what is unknown; with masks the likely ones first, and how so."""
     if not hasattr(run.model, "infill"):
         kind = one(run.model)
@@ -35,7 +35,7 @@ def infill(run: Run, params: Params, args: Args, sampler: Any, place: Path | Non
     row = inputs.partly(run.facts, args)
     kwargs = {"number": args.num_samples or FILLINGS, "seed": args.seed, "sampler": sampler}
     result = fillings(run.model, params, row, run.facts.unit, **kwargs)
-    print("\n".join(run_report.of(run.facts).filled(*row, *result, place)))
+    print("\n".join(run_report.of(run.facts).filled(*row, *result, stem)))
 
 
 class Fillings(NamedTuple):

@@ -38,7 +38,7 @@ class Session:
         """The report for this kind of data."""
         return run_report.of(self.run.facts)
 
-    def place(self, what: str) -> Path | None:
+    def stem(self, what: str) -> Path | None:
         """Where files of a kind go, but for their endings; None for what is not to write any."""
         folder = self.args.output or self.run.workdir
         return Path(folder) / f"{what}_seed{self.args.seed}" if _writes(folder) else None
@@ -60,8 +60,8 @@ def do(session: Session) -> None:
     elif session.args.mode == "sample":
         sample(session, compare=session.args.compare)
     elif session.args.mode == "infill":
-        sampler, path = session.choice.sampler, session.place("infill")
-        infilling.infill(session.run, session.params, session.args, sampler, path)
+        sampler, stem = session.choice.sampler, session.stem("infill")
+        infilling.infill(session.run, session.params, session.args, sampler, stem)
     elif session.args.mode == "grid":
         grid_search.grid(session.run, session.params, session.args, session.choice.way)
     elif session.args.mode == "export":
@@ -77,10 +77,10 @@ def export(session: Session) -> None:
     run, args = session.run, session.args
     if not _writes(run.workdir):
         raise ValueError(f"A run is exported from this machine; copy {run.workdir} to it first.")
-    place = Path(args.output) if args.output else Path(run.workdir) / "export"
+    folder = Path(args.output) if args.output else Path(run.workdir) / "export"
     sampler = session.choice.sampler
     line = exporting.write(
-        run, session.params, place, sampler=sampler, seed=args.seed, half=args.half
+        run, session.params, folder, sampler=sampler, seed=args.seed, half=args.half
     )
     print(in_one_line(line))
 
@@ -169,10 +169,10 @@ def sample(session: Session, compare: bool) -> None:
     number = args.num_samples or run.facts.num_samples
     shape = (number, *run.facts.event_shape)
     drawn = gallery.samples(run.model, session.params, rng, shape, sampler)
-    place = session.place("samples")
-    lines = session.report.samples(drawn, place)
+    stem = session.stem("samples")
+    lines = session.report.samples(drawn, stem)
     if compare:
-        lines += session.report.compared(drawn, place, run.model, session.params, run.data)
+        lines += session.report.compared(drawn, stem, run.model, session.params, run.data)
     print("\n".join(lines))
 
 
@@ -185,13 +185,13 @@ def chain(session: Session, rng: Any) -> list[str]:
     shape = (report_.chains, *run.facts.event_shape)
     sampler = session.choice.sampler
     frames = run.model.walk(session.params, rng, shape, report_.frames, sampler)
-    return report_.chain(list(frames), session.place("chain"))
+    return report_.chain(list(frames), session.stem("chain"))
 
 
 def edit(session: Session, editor: Any) -> None:
     """Prints what an editor of the model makes of --text or --input; or of rows of a split."""
     run, args = session.run, session.args
-    place = session.place(editor.name)
+    stem = session.stem(editor.name)
     if args.text is not None or (args.input is not None and isinstance(run.facts, TextFacts)):
         lines = _text(session, editor, inputs.text(run.facts, args))
     elif args.input is None and corrections.corrects(editor):
@@ -200,7 +200,7 @@ def edit(session: Session, editor: Any) -> None:
             run.model,
             session.params,
             run.data,
-            place,
+            stem,
             split=args.split,
             number=args.num_texts,
             seed=args.seed,
@@ -217,8 +217,8 @@ def edit(session: Session, editor: Any) -> None:
     else:
         x = _given_rows(session)
         fixed = correction.edited(editor, run.model, session.params, x, args.seed)
-        lines = session.report.corrected(x, fixed, None, place, editor.done)
-        lines += _kept(editor, fixed, place)
+        lines = session.report.corrected(x, fixed, None, stem, editor.done)
+        lines += _kept(editor, fixed, stem)
     print("\n".join(lines))
 
 
@@ -271,10 +271,10 @@ def _given_rows(session: Session) -> np.ndarray:
     return run.data.rows(args.split)[: args.num_texts or correction.BATCH]
 
 
-def _kept(editor: Any, fixed: np.ndarray, place: Path | None) -> list[str]:
+def _kept(editor: Any, fixed: np.ndarray, stem: Path | None) -> list[str]:
     """Writes edited rows as an array; a line that names it."""
-    if place is None:
+    if stem is None:
         return []
-    path = place.with_name(f"{place.name}.npz")
+    path = stem.with_name(f"{stem.name}.npz")
     write_arrays(path, **{editor.done: fixed})
     return [f"array: {in_one_line(path)}"]

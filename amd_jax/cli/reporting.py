@@ -38,7 +38,7 @@ FLAGS = (Flag("output", "comparison.html", "The file to write.", kind=Path),)
 def write(
     run: Run,
     params: Params,
-    place: Path,
+    folder: Path,
     *,
     seed: int = 0,
     sampler: Any = None,
@@ -53,7 +53,7 @@ def write(
     """
     sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
     editor = editor or next(filter(corrections.corrects, getattr(run.model, "editors", ())), None)
-    result, path = drawn(run, params, seed, sampler, editor), Path(place) / NAME
+    result, path = drawn(run, params, seed, sampler, editor), Path(folder) / NAME
     if not parallel.is_first():
         return path
     record = run_record.read(run.workdir)
@@ -240,9 +240,9 @@ def main(argv: Sequence[str]) -> None:
         raise ValueError(
             "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"
         )
-    if twice := {place for place in places if places.count(place) > 1}:
+    if twice := {folder for folder in places if places.count(folder) > 1}:
         raise ValueError(f"Every run is named once; got {', '.join(sorted(twice))} twice.")
-    result = [run_record.read(place) for place in places]
+    result = [run_record.read(folder) for folder in places]
     for record in result:
         for line in record.problems:
             checkpoint_files.say(line)

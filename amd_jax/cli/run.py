@@ -150,8 +150,8 @@ def main(argv: list[str]) -> None:
         raise ValueError(
             "--config is missing. Try --config=quickstart, or the --workdir of a run."
         )
-    place = args.workdir or default_workdir(args.config or "")
-    workdir = place if "://" in place else Path(place)
+    location = args.workdir or default_workdir(args.config or "")
+    workdir = location if "://" in location else Path(location)
     (train if args.mode == "train" and not args.pretrained else use)(args, workdir)
 
 

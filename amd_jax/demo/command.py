@@ -84,9 +84,9 @@ def load(args: Args) -> Work:
     return Work(_last(args.workdir), run.model, params, run.facts)
 
 
-def _last(place: str) -> str:
+def _last(location: str) -> str:
     """What a folder is called."""
-    return os.path.basename(os.path.normpath(place))
+    return os.path.basename(os.path.normpath(location))
 
 
 def listening(host: str, port: int) -> socket.socket:

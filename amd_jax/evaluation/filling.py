@@ -84,8 +84,8 @@ def gaps(shape: tuple[int, int], size: int, seed: int) -> np.ndarray:
     if not 0 < size <= length:
         raise ValueError(f"A gap has 1 to {length} tokens, those of a row; got {size}.")
     start = np.random.default_rng(seed).integers(0, length - size + 1, (number, 1))
-    place = np.arange(length)
-    return (place >= start) & (place < start + size)
+    position = np.arange(length)
+    return (position >= start) & (position < start + size)
 
 
 def words_restored(texts: list[str], filled: list[str], hidden: np.ndarray) -> tuple[float, float]:

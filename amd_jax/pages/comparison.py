@@ -149,9 +149,9 @@ def differences(result: Sequence[Record]) -> Table:
 
 def samples(record: Record) -> Samples:
     """The samples that lie in the folder of a run; none if there are none that can be read."""
-    place = run_files.at(record.workdir)
+    folder = run_files.at(record.workdir)
     for ending in ("png", "txt"):
-        for path in sorted(place.glob(f"samples_seed*.{ending}")):
+        for path in sorted(folder.glob(f"samples_seed*.{ending}")):
             try:
                 with run_files.opened(path, follow=False) as file:
                     content = file.read(LARGEST + 1)

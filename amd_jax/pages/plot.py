@@ -193,7 +193,7 @@ def _path(places: Sequence[tuple[float, float]]) -> str:
 
 def _rules(levels: Sequence[Level], y) -> list[Rule]:
     """Levels on the sheet, their labels above them and apart from each other."""
-    places = [y(level.value) for level in levels]
-    labels = apart([place - 5 for place in places], LABEL)
-    zipped = zip(places, labels, levels, strict=True)
-    return [Rule(place, at, level.name) for place, at, level in zipped]
+    heights = [y(level.value) for level in levels]
+    labels = apart([height - 5 for height in heights], LABEL)
+    zipped = zip(heights, labels, levels, strict=True)
+    return [Rule(height, label, level.name) for height, label, level in zipped]

@@ -61,32 +61,32 @@ def read(workdir: str | Path) -> Record:
     What is only of use for a page may be missing or damaged: that is one of the `problems`.
     """
     contents, notes = run_folder.contents(workdir), run_folder.read_notes(workdir)
-    place, problems = run_files.at(workdir), []
-    metrics, broken = metrics_log.read(place)
+    folder, problems = run_files.at(workdir), []
+    metrics, broken = metrics_log.read(folder)
     if not metrics:
         problems.append(
-            f"There is no learning curve: {place / metrics_log.NAME} is missing, or has no whole "
+            f"There is no learning curve: {folder / metrics_log.NAME} is missing, or has no whole "
             "line."
         )
     elif broken:
         are = "line is" if broken == 1 else "lines are"
         problems.append(
-            f"{broken} {are} left out of {place / metrics_log.NAME}: damaged, or cut off in the "
+            f"{broken} {are} left out of {folder / metrics_log.NAME}: damaged, or cut off in the "
             "middle."
         )
-    figures, damage = results.look(place)
+    figures, damage = results.look(folder)
     if damage:
         problems.append(
-            f"{place / results.NAME} is damaged: {damage}. Its figures are left out; evaluate the "
-            "run again."
+            f"{folder / results.NAME} is damaged: {damage}. Its figures are left out; evaluate "
+            "the run again."
         )
-    rows, damage = results.look_at_rows(place, figures)
+    rows, damage = results.look_at_rows(folder, figures)
     if damage:
         problems.append(
-            f"{place / per_row.NAME} is damaged: {damage}. Without it figures of this run are not "
-            "compared row by row; evaluate it again."
+            f"{folder / per_row.NAME} is damaged: {damage}. Without it figures of this run are "
+            "not compared row by row; evaluate it again."
         )
-    steps = run_folder.steps(place / run_folder.CHECKPOINTS)
+    steps = run_folder.steps(folder / run_folder.CHECKPOINTS)
     return Record(
         str(workdir),
         contents.config,

@@ -221,9 +221,9 @@ def _remove(folder: Path, step: int) -> None:
 
 def _set_aside(folder: Path) -> None:
     """Moves a checkpoint out of the way."""
-    place = folder.parents[1] / DAMAGED / folder.name
-    if place.parent.is_symlink():  # what it leads to is not the run's
-        place.parent.unlink()
-    shutil.rmtree(place, ignore_errors=True)
-    place.parent.mkdir(exist_ok=True)
-    folder.rename(place)
+    target = folder.parents[1] / DAMAGED / folder.name
+    if target.parent.is_symlink():  # what it leads to is not the run's
+        target.parent.unlink()
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(exist_ok=True)
+    folder.rename(target)

@@ -73,7 +73,7 @@ def check_arrays(tree: Any, expected: dict[str, str]) -> None:
 
 def digests(tree: Any) -> dict[str, str]:
     """The checksum of every array of a tree, its type and shape included, by its place."""
-    return {place: digest(leaf) for place, leaf in leaves(tree)}
+    return {name: digest(leaf) for name, leaf in leaves(tree)}
 
 
 def leaves(tree: Any) -> list[tuple[str, Any]]:

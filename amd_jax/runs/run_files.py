@@ -22,22 +22,22 @@ class UnreadableError(ValueError):
     """A text is not what this program writes."""
 
 
-def at(place: str | Path) -> Place:
+def at(location: str | Path) -> Place:
     """What a path or an address (gs://...) names; ValueError for an address out of reach."""
-    if "://" not in str(place):
-        return Path(place)  # for epath whatever is no folder is a file, a pipe too
+    if "://" not in str(location):
+        return Path(location)  # for epath whatever is no folder is a file, a pipe too
     try:
-        result = epath.Path(place)
+        result = epath.Path(location)
         result.exists()  # what an address needs is imported and asked here, and not later
         return result
     except KeyError as error:
         raise ValueError(
-            f"Files are read from this machine, or from gs:// or s3://; got {place}. "
+            f"Files are read from this machine, or from gs:// or s3://; got {location}. "
             "Copy it to this machine first."
         ) from error
     except Exception as error:  # each kind of storage has its own
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"{place} cannot be reached: {reason[0]}.") from error
+        raise ValueError(f"{location} cannot be reached: {reason[0]}.") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -123,17 +123,17 @@ def _converted(image: Image.Image, convert: Callable[[np.ndarray, int], np.ndarr
 def _places(pixels: np.ndarray, palette: Palette, file: Path, top: int) -> np.ndarray:
     """RGB (H, W, 3 or 4) -> the place of every colour in the palette, uint8 (H, W)."""
     weights = np.array([1 << 16, 1 << 8, 1])
-    place = {code: k for k, code in enumerate((np.array(palette) @ weights).tolist())}
+    index = {code: k for k, code in enumerate((np.array(palette) @ weights).tolist())}
     codes = pixels[..., :3] @ weights
     colours, inverse = np.unique(codes, return_inverse=True)
     for code in colours.tolist():
-        if code not in place:
+        if code not in index:
             row, column = np.unravel_index((codes == code).argmax(), codes.shape)
             raise ValueError(
                 f"Colours must be in the palette of {len(palette)}; got "
                 f"{tuple(pixels[row, column, :3].tolist())} in {file} at row {top + row}, column "
                 f"{column}. Add it to the palette, or save the maps without blending."
             )
-    return np.array([place[code] for code in colours.tolist()], np.uint8)[inverse].reshape(
+    return np.array([index[code] for code in colours.tolist()], np.uint8)[inverse].reshape(
         codes.shape
     )

@@ -138,7 +138,7 @@ def blocks(number: int, pixels: int) -> Iterator[slice]:
     return (slice(i, min(i + step, number)) for i in range(0, number, step))
 
 
-def check(maps: np.ndarray, num_classes: int, place: Callable[[int], str]) -> None:
+def check(maps: np.ndarray, num_classes: int, origin: Callable[[int], str]) -> None:
     """Raise ValueError unless maps, integers (N, H, W), hold categories in [0, K) alone.
 
     `place(n)` says where map n is from.
@@ -152,7 +152,7 @@ def check(maps: np.ndarray, num_classes: int, place: Callable[[int], str]) -> No
         result = int(block[n, row, column])
         instead = f", or use num_classes={result + 1}" if num_classes <= result < 256 else ""
         raise ValueError(
-            f"Categories must be in [0, {num_classes}); got {result} in {place(part.start + n)} "
+            f"Categories must be in [0, {num_classes}); got {result} in {origin(part.start + n)} "
             f"at row {row}, column {column}. Number them from 0 on{instead}."
         )
 

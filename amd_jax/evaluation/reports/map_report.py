@@ -31,13 +31,13 @@ class MapReport(PlainReport):
         """The colours of categories, of codes of no class, and of noise."""
         return pictures.Palette.of(self.facts.colours)
 
-    def samples(self, drawn: np.ndarray, place: Path | None) -> list[str]:
+    def samples(self, drawn: np.ndarray, stem: Path | None) -> list[str]:
         """A picture of samples, and all of them as an array."""
         unused = f"RGB {tuple(self.palette.unused.tolist())}"
         lines = gallery.unused(drawn, unused)
-        if place is None:
+        if stem is None:
             return [*lines, f"{len(drawn)} samples; no place for a picture of them was given"]
-        return lines + self.kept({"samples": drawn[:SHOWN]}, {"samples": drawn}, place)
+        return lines + self.kept({"samples": drawn[:SHOWN]}, {"samples": drawn}, stem)
 
     def measures(
         self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
@@ -48,7 +48,7 @@ class MapReport(PlainReport):
         return {"neighbour_distance": (distance, None)}
 
     def compared(
-        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+        self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
         """The distance of samples to held-out maps, which the picture shows beside them.
 
@@ -58,20 +58,20 @@ class MapReport(PlainReport):
         train, real = (_some(data.rows(s), number) for s in ("train", split))
         measured = (self.measures(x, data)["neighbour_distance"] for x in (drawn, train))
         (sampled, _), (yardstick, _) = measured
-        if place:
+        if stem:
             panels = {"samples": drawn[:SHOWN], f"{split} maps": real[:SHOWN]}
-            pictures.write_panels(panels, self.palette, place.with_name(f"{place.name}.png"))
+            pictures.write_panels(panels, self.palette, stem.with_name(f"{stem.name}.png"))
         return [
             f"neighbour distance to the {split} maps: {number} samples {sampled:.3f}, "
             f"{len(train)} training maps {yardstick:.3f}"
         ]
 
-    def chain(self, frames: list[tuple[float, np.ndarray]], place: Path | None) -> list[str]:
+    def chain(self, frames: list[tuple[float, np.ndarray]], stem: Path | None) -> list[str]:
         """A film of samples on their way from noise to maps, and stills of it side by side."""
-        if place is None:
+        if stem is None:
             return ["no place for a film was given"]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        film, stills = (place.with_name(f"{place.name}.{end}") for end in ("gif", "png"))
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        film, stills = (stem.with_name(f"{stem.name}.{end}") for end in ("gif", "png"))
         titled = [(f"t = {t:.2f}", x) for t, x in frames]
         grids = [{title: pictures.grid(x, self.palette)} for title, x in titled]
         pictures.write_gif([pictures.side_by_side(grid) for grid in grids], film)
@@ -85,14 +85,14 @@ class MapReport(PlainReport):
         before: np.ndarray,
         after: np.ndarray,
         rows: np.ndarray | None,
-        place: Path | None,
+        stem: Path | None,
         done: str = "corrected",
     ) -> list[str]:
         """A picture of the first maps (N, H, W) before and after an edit."""
-        if place is None:
+        if stem is None:
             return ["no place for a picture was given"]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        path = place.with_name(f"{place.name}.png")
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        path = stem.with_name(f"{stem.name}.png")
         panels = {"damaged" if rows is not None else "given": before, done: after}
         if rows is not None:
             panels["original"] = rows
@@ -107,21 +107,21 @@ class MapReport(PlainReport):
         wanted: np.ndarray,
         drawn: np.ndarray,
         captions: list[str],
-        place: Path | None,
+        stem: Path | None,
     ) -> list[str]:
         """A picture of a map (H, W) with its hole, and of its fillings (N, H, W) beside it."""
-        if place is None:
+        if stem is None:
             return [*captions, "no place for a picture was given"]
         holed = np.where(known, x, self.facts.num_classes)[None]  # in the colour of noise
         panels = {"given": holed, "fillings": drawn[:SHOWN]}
-        return [*captions, *self.kept(panels, {"given": holed[0], "fillings": drawn}, place)]
+        return [*captions, *self.kept(panels, {"given": holed[0], "fillings": drawn}, stem)]
 
     def kept(
-        self, panels: dict[str, np.ndarray], arrays: dict[str, np.ndarray], place: Path
+        self, panels: dict[str, np.ndarray], arrays: dict[str, np.ndarray], stem: Path
     ) -> list[str]:
         """Writes panels of maps (N, H, W) as one picture, and arrays; lines that name both."""
-        place.parent.mkdir(parents=True, exist_ok=True)
-        array, path = (place.with_name(f"{place.name}.{end}") for end in ("npz", "png"))
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        array, path = (stem.with_name(f"{stem.name}.{end}") for end in ("npz", "png"))
         write_arrays(array, **arrays)
         pictures.write_panels(panels, self.palette, path)
         return [f"picture: {in_one_line(path)}", f"array: {in_one_line(array)}"]

@@ -21,7 +21,7 @@ class PlainReport:
     """Reports on one kind of data, in lines; files are written to given paths.
 
     To add a kind of data: facts of its own (`facts.Facts`), and if lines of numbers will not do, a
-    subclass of this and a line in `run_report.of`. `place` is the path of files but for what their
+    subclass of this and a line in `run_report.of`. `stem` is the path of files but for what their
     names end in; None for none.
     """
 
@@ -30,7 +30,7 @@ class PlainReport:
     chains: ClassVar[int] = 1  # samples in a chain
     frames: ClassVar[int] = 9  # its states, at most
 
-    def samples(self, drawn: np.ndarray, place: Path | None) -> list[str]:
+    def samples(self, drawn: np.ndarray, stem: Path | None) -> list[str]:
         """Samples (N, ...) on the console, all of them as text and as an array in files."""
         texts = [self.facts.show(x) for x in drawn]
         lines = [
@@ -39,12 +39,12 @@ class PlainReport:
         if len(texts) > SHOWN:
             lines.append(f"... and {len(texts) - SHOWN:,} more")
         lines += gallery.unused(drawn, UNUSED_SIGN)
-        if place:
-            lines += written(place, {"samples": drawn}, texts)
+        if stem:
+            lines += written(stem, {"samples": drawn}, texts)
         return lines
 
     def compared(
-        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+        self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
         """How samples (N, ...) are beside the data; nothing where no measure is known."""
         result = self.measures(drawn, data)
@@ -72,14 +72,14 @@ class PlainReport:
         """
         return "", []
 
-    def chain(self, frames: list[tuple[float, np.ndarray]], place: Path | None) -> list[str]:
+    def chain(self, frames: list[tuple[float, np.ndarray]], stem: Path | None) -> list[str]:
         """States (t, x (B, ...)) on their way from noise to data: the first of each."""
         shown = [(t, self.facts.show(x[0])) for t, x in frames]
         lines = [f"t = {t:.2f}\n{gallery.wrapped(text)}" for t, text in shown]
-        if place:
+        if stem:
             times, states = (np.array(part) for part in zip(*frames, strict=True))
             texts = [f"{t:.4f}\t{text}" for t, text in shown]
-            lines += written(place, {"times": times, "states": states}, texts)
+            lines += written(stem, {"times": times, "states": states}, texts)
         return lines
 
     def corrected(
@@ -87,7 +87,7 @@ class PlainReport:
         before: np.ndarray,
         after: np.ndarray,
         rows: np.ndarray | None,
-        place: Path | None,
+        stem: Path | None,
         done: str = "corrected",
     ) -> list[str]:
         """Rows (N, ...) before and after an edit, and as they should be, if that is known."""
@@ -103,10 +103,10 @@ def held_out(data: Dataset) -> str:
     return next(split for split in ("test", "validation", "train") if split in data.splits)
 
 
-def written(place: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list[str]:
+def written(stem: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list[str]:
     """Writes arrays and texts, a line each, to files; lines that name them."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    array, text = place.with_name(f"{place.name}.npz"), place.with_name(f"{place.name}.txt")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    array, text = stem.with_name(f"{stem.name}.npz"), stem.with_name(f"{stem.name}.txt")
     write_arrays(array, **arrays)
     lines = [line.replace("\n", "⏎") for line in texts]
     filesystem.write(text, "".join(f"{line}\n" for line in lines).encode())

@@ -44,21 +44,21 @@ def shaded(p: np.ndarray) -> Image.Image:
 class PointReport(PlainReport):
     """The report on pairs of classes: pictures."""
 
-    def samples(self, drawn: np.ndarray, place: Path | None) -> list[str]:
+    def samples(self, drawn: np.ndarray, stem: Path | None) -> list[str]:
         """A picture of samples, and the share of them that hold codes of no class."""
         k, outside = self.facts.num_classes, (drawn < 0).any(axis=1).mean()
         lines = [f"samples outside the grid: {outside:.2%} of {len(drawn):,}"]
-        if place is None:
+        if stem is None:
             return lines
-        place.parent.mkdir(parents=True, exist_ok=True)
-        path = place.with_name(f"{place.name}.png")
-        write_arrays(place.with_name(f"{place.name}.npz"), samples=drawn)
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        path = stem.with_name(f"{stem.name}.png")
+        write_arrays(stem.with_name(f"{stem.name}.npz"), samples=drawn)
         panels = {"samples of the model": shaded(counts(drawn, k))}
         pictures.write(pictures.side_by_side(panels), path)
         return [*lines, f"picture: {in_one_line(path)}"]
 
     def compared(
-        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+        self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
         """The mass that the model has, and a picture of data, model and samples side by side."""
         k, p = self.facts.num_classes, density(model, params, self.facts.num_classes)
@@ -68,8 +68,8 @@ class PointReport(PlainReport):
             "density of the model": p,
             "samples of the model": counts(drawn, k),
         }
-        if place:
+        if stem:
             panels = {title: shaded(share) for title, share in shares.items()}
             picture = pictures.side_by_side(panels)
-            pictures.write(picture, place.with_name(f"{place.name}.png"))
+            pictures.write(picture, stem.with_name(f"{stem.name}.png"))
         return [f"mass of all {k} x {k} cells, {DRAWS} importance samples each: {p.sum():.3f}"]

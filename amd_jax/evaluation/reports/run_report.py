@@ -69,7 +69,7 @@ def restoration(
     model: Model,
     params: Params,
     data: Dataset,
-    place: Path | None,
+    stem: Path | None,
     *,
     split: str,
     number: int | None = None,
@@ -84,5 +84,5 @@ def restoration(
     return trial, [
         f"correction of {len(rows)} {split} {facts.rows}, in each {trial.errors} of "
         f"{rows[0].size} {facts.unit}s replaced at random:\n{trial}",
-        *of(facts).corrected(trial.damaged, trial.restored, rows, place),
+        *of(facts).corrected(trial.damaged, trial.restored, rows, stem),
     ]

@@ -71,7 +71,7 @@ class TextReport(PlainReport):
         return result
 
     def compared(
-        self, drawn: np.ndarray, place: Path | None, model: Model, params: Params, data: Dataset
+        self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
         """The share of the samples' words that occur in the training text."""
         train = _stream(data)
@@ -96,7 +96,7 @@ class TextReport(PlainReport):
         before: np.ndarray,
         after: np.ndarray,
         rows: np.ndarray | None,
-        place: Path | None,
+        stem: Path | None,
         done: str = "corrected",
     ) -> list[str]:
         """The first of some texts (N, L), the changed places marked."""
@@ -109,7 +109,7 @@ class TextReport(PlainReport):
         wanted: np.ndarray,
         drawn: np.ndarray,
         captions: list[str],
-        place: Path | None,
+        stem: Path | None,
     ) -> list[str]:
         """Texts (N, L) whose gaps were filled, as far as they were given; what is told of each."""
         given, lines = known | wanted, []
