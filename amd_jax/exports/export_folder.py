@@ -223,7 +223,7 @@ def _kept(key: str, leaf: Any, half: bool) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _opened(path: run_files.Place, limit: float = math.inf) -> Iterator[BinaryIO]:
+def _opened(path: run_files.AnyPath, limit: float = math.inf) -> Iterator[BinaryIO]:
     """A file of the export, to be read; ValueError if it is gone, or larger than what is free."""
     if not path.is_file():
         raise ValueError(f"{path} belongs to the export, but is gone. Export the run again.")
@@ -235,7 +235,7 @@ def _opened(path: run_files.Place, limit: float = math.inf) -> Iterator[BinaryIO
         yield file
 
 
-def _check_digest(path: run_files.Place, file: BinaryIO, digest: str) -> None:
+def _check_digest(path: run_files.AnyPath, file: BinaryIO, digest: str) -> None:
     """Raises ChangedError unless an open file has a checksum; it is then at its start."""
     if tensors.digest(file) != digest:
         raise ChangedError(f"{path} has changed since it was written. Get or export it again.")

@@ -96,7 +96,7 @@ class Curves:
                 )
 
 
-def read(workdir: run_files.Place) -> tuple[list[dict[str, Any]], int]:
+def read(workdir: run_files.AnyPath) -> tuple[list[dict[str, Any]], int]:
     """The lines of metrics of a run that are whole, in order, and how many there are that are not.
 
     A line is cut off where a process was killed, or writes it just now. Without a file there are
@@ -118,7 +118,7 @@ def _continued(path: Path, start: int) -> tuple[Any, dict]:
     return filesystem.append(path), trained[-1] if trained else {}
 
 
-def _lines(path: run_files.Place) -> list[bytes]:
+def _lines(path: run_files.AnyPath) -> list[bytes]:
     """The lines of a file, none if it is missing; ValueError for what is no file, or too large."""
     try:
         return run_files.content(path, LIMIT).splitlines(keepends=True) if path.exists() else []

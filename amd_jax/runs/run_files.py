@@ -7,7 +7,7 @@ import errno
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from etils import epath
 
@@ -15,14 +15,14 @@ from amd_jax.host import filesystem
 
 LIMIT = 1 << 24  # bytes of a file that is read whole
 REASON = 400  # characters of a message of somebody else's
-Place = Path | epath.Path  # on this machine, or elsewhere
+AnyPath: TypeAlias = Path | epath.Path  # on this machine, or elsewhere
 
 
 class UnreadableError(ValueError):
     """A text is not what this program writes."""
 
 
-def at(location: str | Path) -> Place:
+def at(location: str | Path) -> AnyPath:
     """What a path or an address (gs://...) names; ValueError for an address out of reach."""
     if "://" not in str(location):
         return Path(location)  # for epath whatever is no folder is a file, a pipe too
@@ -45,7 +45,7 @@ def write_json(path: Path, value: Any) -> None:
     filesystem.write(path, f"{json.dumps(value, indent=2)}\n".encode())
 
 
-def read_json(path: Place, kinds: Mapping[str, Any], *, follow: bool = False) -> dict[str, Any]:
+def read_json(path: AnyPath, kinds: Mapping[str, Any], *, follow: bool = False) -> dict[str, Any]:
     """The object in a file of a run, with fields of some kinds; ValueError if it is damaged."""
     try:
         return parsed(text(path, follow=follow), kinds)
@@ -68,7 +68,7 @@ def parsed(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def text(path: Place, *, follow: bool = False) -> str:
+def text(path: AnyPath, *, follow: bool = False) -> str:
     """The text of a file of a run; ValueError if it is gone, or is no text."""
     if not path.is_file():
         raise ValueError(
@@ -80,7 +80,7 @@ def text(path: Place, *, follow: bool = False) -> str:
         raise damaged(path, getattr(error, "strerror", None) or str(error)) from error
 
 
-def content(path: Place, limit: int = LIMIT, *, follow: bool = False) -> bytes:
+def content(path: AnyPath, limit: int = LIMIT, *, follow: bool = False) -> bytes:
     """The bytes of a regular file, here or elsewhere.
 
     Raises OSError for more of them than `limit`, and unless `follow` for a link: what a run from
@@ -92,13 +92,13 @@ def content(path: Place, limit: int = LIMIT, *, follow: bool = False) -> bytes:
         return file.read()
 
 
-def opened(path: Place, *, follow: bool) -> BinaryIO:
+def opened(path: AnyPath, *, follow: bool) -> BinaryIO:
     """A regular file, here or elsewhere, to be read; unless `follow` OSError for a link."""
     is_here = isinstance(path, Path)
     return filesystem.regular(path, follow=follow) if is_here else path.open("rb")
 
 
-def damaged(path: Place, reason: str) -> ValueError:
+def damaged(path: AnyPath, reason: str) -> ValueError:
     """What to raise for a file that is not as the run wrote it."""
     return ValueError(
         f"{path} must be as the run wrote it; it is damaged: {reason}. "
