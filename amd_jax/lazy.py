@@ -1,4 +1,4 @@
-"""Modules that are imported when they are first asked for, as attributes of their package."""
+"""Packages whose modules are imported on first use, as attributes."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Modules under the names that they had before the rooms were rebuilt.
+"""Aliases of modules that have moved, by their old names.
 
 Experiment files in run folders import them, and exported models name them.
 """

@@ -8,9 +8,21 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
+
+
+@runtime_checkable
+class Named(Protocol):
+    """An option that a user may ask for."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+
+N = TypeVar("N", bound=Named)
 
 
 class Number(NamedTuple):
@@ -86,7 +98,7 @@ def check(option: Any) -> None:
             raise ValueError(f"{name} is one of {', '.join(among)}; got {name}={value}.")
 
 
-def named(options: Iterable[T], name: str, what: str) -> T:
+def named(options: Iterable[N], name: str, what: str) -> N:
     """The option of that name; ValueError, naming those that there are, for any other."""
     known = {option.name: option for option in options}
     if name not in known:

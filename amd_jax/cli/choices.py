@@ -1,10 +1,9 @@
-"""What a model declares, on the command line: its ways to sample, its bounds and its editors.
+"""Flags for what a model declares: its samplers, bounds and editors, with their numbers.
 
 Their numbers (`amd_jax.options`) become flags, help and refusals, whatever they are.
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from amd_jax.cli import flags
 from amd_jax.cli.flags import Args
 from amd_jax.models import bounds, corrections
 from amd_jax.runs import run_folder
+from amd_jax.types import Bound
 
 MODELS = (models.Diffusion, models.Flow, models.Autoregressive)  # whose flags are known
 OTHERS = "other commands: report, compare, table4, known_answers, demo; each has --help, too"
@@ -24,7 +24,7 @@ Grid = Callable[[int], tuple[float, ...]]  # from a number of steps to times
 class Choice(NamedTuple):
     """What the command line chooses of what a model declares."""
 
-    bounds: tuple[Any, ...]
+    bounds: tuple[Bound, ...]
     sampler: Any  # None if the model has only its own way
     editors: tuple[Any, ...]
     way: Any  # the editor or the grid that is the mode; None if that is none
@@ -78,7 +78,7 @@ def choose(args: Args, model: Any, grid: Grid | None = None) -> Choice:
     )
 
 
-def _bounds(names: str | None, known: list[Any], having: list[list[str]]) -> list[Any]:
+def _bounds(names: str | None, known: list[Bound], having: list[list[str]]) -> list[Bound]:
     """The bounds that are named; else those that alone have a number given, or the first.
 
     `having` are, for each of the numbers given, the names of the options that have it.
@@ -133,7 +133,7 @@ class ModelOptions:
                 of.setdefault(number.name, []).append(option.name)
         given, left = _parsed(self.all(), rest)
         for argument in left:
-            name = re.match(r"-*([^=]*)", argument)[1]
+            name = flags.name_in(argument)
             for kind in MODELS:
                 if any(name in _fields(option) for option in ModelOptions(kind).all()):
                     raise ValueError(
@@ -145,7 +145,7 @@ class ModelOptions:
 
 
 def check_fit(
-    model: Any, bounds: Sequence[Any], sampler: Any, shape: tuple[int, ...] | None = None
+    model: Any, bounds: Sequence[Bound], sampler: Any, shape: tuple[int, ...] | None = None
 ) -> None:
     """ValueError for numbers that do not fit the model: before a training, and not after it.
 
@@ -224,6 +224,6 @@ def usage(config: ConfigDict | None, model: Any, name: str) -> str:
                     lines.append(f"      --{number.name:15s} {number.help}.{default}")
     if config is not None:
         lines += ["", f"Numbers of {name}:"]
-        for number, value in run_folder.named(config.to_dict()):
-            lines.append(f"  --config.{number}={value!r}")
+        for key, value in run_folder.named(config.to_dict()):
+            lines.append(f"  --config.{key}={value!r}")
     return "\n".join(lines)

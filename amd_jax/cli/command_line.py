@@ -1,4 +1,4 @@
-"""How a command of this project ends: with what it printed, or with one clear line."""
+"""Runs a command and ends it: with its output, or with one clear line on what went wrong."""
 
 import contextlib
 import logging

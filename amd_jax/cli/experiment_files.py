@@ -1,4 +1,4 @@
-"""Experiments by name: those of the package, or of the checkout."""
+"""Finds experiments by name, in the package or in the checkout."""
 
 import difflib
 import re

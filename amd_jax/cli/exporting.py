@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from amd_jax.cli import reporting
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.experiment import Run
@@ -28,26 +29,27 @@ def write(
 
     Raises ValueError for a model that is not made of parts of the library alone.
     """
+    workdir = reporting.folder_of(run)
     about = {
-        "experiment": Path(run_folder.read_notes(run.workdir).get("file") or "").stem,
+        "experiment": Path(run_folder.read_notes(workdir).get("file") or "").stem,
         "config": _without_places(run.config),
         "step": run.step,
-        "seconds": run_record.read(run.workdir).seconds,
+        "seconds": run_record.read(workdir).seconds,
         "digests": run.digests,
         "versions": run_folder.versions(),
     }
     parts = _sampled_by(run.model, sampler), params, run.facts
-    contents = {"run": about, "results": _without_paths(results.read(Path(run.workdir)))}
+    measured = _without_paths(results.read(Path(workdir)))
     export_folder.describe(
         *parts, half=half
     )  # what cannot be exported is refused before samples are drawn
     folder.mkdir(parents=True, exist_ok=True)
     samples = _samples(run, params, folder, sampler, seed)
-    rows = [figures.row(figure) for figure in contents["results"]]
+    rows = [figures.row(figure) for figure in measured]
     name = in_one_line(folder.absolute().name)
     text = card.text(name, *parts, run=about, figures=rows, samples=samples)
-    size = export_folder.write(folder, *parts, **contents, card=text, half=half)
-    return f"step {run.step} of {run.workdir} is exported to {folder}: {size / 1e6:.1f} MB"
+    size = export_folder.write(folder, *parts, run=about, results=measured, card=text, half=half)
+    return f"step {run.step} of {workdir} is exported to {folder}: {size / 1e6:.1f} MB"
 
 
 def _samples(run: Run, params: Params, folder: Path, sampler: Any, seed: int) -> str:

@@ -149,8 +149,8 @@ def override(args: Args, config: ConfigDict) -> tuple[Args, ConfigDict]:
     known = dict(run_folder.named(config.to_dict()))
     rest = [_integer(argument, known) for argument in args.rest]
     for argument in rest:
-        name = re.match(r"--?(?:no)?config\.([^=]*)|", argument)[1]
-        if name is not None and name not in known:
+        match = re.match(r"--?(?:no)?config\.([^=]*)", argument)
+        if match and (name := match[1]) not in known:
             near = difflib.get_close_matches(name, known, n=1)
             every = ", ".join(f"--config.{n}" for n in sorted(known))
             hint = f"Did you mean --config.{near[0]}?" if near else f"It has {every}."
@@ -174,10 +174,15 @@ def refuse_unknown(argument: str, known: Sequence[str]) -> None:
         raise ValueError(
             f"Unknown argument {argument!r}. Flags start with --, as in --mode=train."
         )
-    name = re.match(r"-*([^=]*)", argument)[1]
+    name = name_in(argument)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean --{near[0]}?" if near else "--help lists the flags."
     raise ValueError(f"Unknown flag --{name}. {hint}")
+
+
+def name_in(argument: str) -> str:
+    """The name of a flag in an argument: "steps" of --steps=16."""
+    return argument.lstrip("-").partition("=")[0]
 
 
 def one(model: Any) -> str:

@@ -1,10 +1,11 @@
-"""The best grid of some steps, kept with the run: --mode=grid."""
+"""`--mode=grid`: finds the best grid of some steps, and keeps it with the run."""
 
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from amd_jax.cli import reporting
 from amd_jax.cli.flags import Args, one
 from amd_jax.devices import parallel
 from amd_jax.evaluation import means
@@ -23,8 +24,9 @@ def grid(run: Run, params: Params, args: Args, wanted: Any) -> None:
     if wanted is None:
         kind = one(run.model)
         raise ValueError(f"--mode=grid is for a diffusion; this experiment has {kind}.")
-    if "://" in str(run.workdir):
-        raise ValueError(f"A grid is kept on this machine; copy {run.workdir} to it first.")
+    workdir = reporting.folder_of(run)
+    if "://" in str(workdir):
+        raise ValueError(f"A grid is kept on this machine; copy {workdir} to it first.")
     finest = wanted.finest(run.model)  # what does not fit is refused before data are read
     split = "validation" if "validation" in run.data.splits else "train"
     rows = run.data.rows(split)[: args.num_texts or ROWS]
@@ -44,6 +46,6 @@ def grid(run: Run, params: Params, args: Args, wanted: Any) -> None:
     kept = ""
     if parallel.is_first():
         kwargs |= {"fine": len(finest) - 1, **figures}
-        path = saved_grids.keep(Path(run.workdir), times, run.step, **kwargs)
+        path = saved_grids.keep(Path(workdir), times, run.step, **kwargs)
         kept = f"; kept: {in_one_line(path)}"
     print(f"on {len(rows)} {split} {run.facts.rows}{kept}")

@@ -1,4 +1,4 @@
-"""Gaps of a text, or a hole in a map, filled by a diffusion: --mode=infill."""
+"""`--mode=infill`: fills gaps of a text, or a hole in a map, with a diffusion."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ from amd_jax.cli.flags import Args, one
 from amd_jax.cli.inputs import Partly
 from amd_jax.evaluation import filling, gallery, means
 from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.reports.map_report import MapReport
+from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.experiment import Run
 from amd_jax.facts import TextFacts
 from amd_jax.types import Model, Params
@@ -35,7 +37,9 @@ def infill(run: Run, params: Params, args: Args, sampler: Any, stem: Path | None
     row = inputs.partly(run.facts, args)
     kwargs = {"number": args.num_samples or FILLINGS, "seed": args.seed, "sampler": sampler}
     result = fillings(run.model, params, row, run.facts.unit, **kwargs)
-    print("\n".join(run_report.of(run.facts).filled(*row, *result, stem)))
+    report = run_report.of(run.facts)
+    assert isinstance(report, TextReport | MapReport)  # or `inputs.partly` had refused
+    print("\n".join(report.filled(*row, *result, stem)))
 
 
 class Fillings(NamedTuple):
@@ -84,7 +88,7 @@ def tried(run: Run, params: Params, args: Args, sampler: Any) -> list[str]:
         f"gaps of {args.hidden} {facts.unit}s in {len(rows)} {args.split} {facts.rows}:",
         f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({kind}), given both sides",
     ]
-    if counted := run_report.of(facts).counted(run.data, rows, result.hidden):
+    if counted := TextReport(facts).counted(run.data, rows, result.hidden):
         above = means.signed(*bits.minus(counted).mean())
         lines += [
             f"count model:  {means.shown(*counted.mean())} bits/{facts.unit}, given the left side",

@@ -1,4 +1,4 @@
-"""What a command line gives to a model: texts and maps, whole or with gaps."""
+"""Texts and maps from a command line, whole or with gaps, as rows of tokens."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What can be done with a run: evaluate it, sample from it, let it edit what is given."""
+"""The modes of the command line: evaluate a run, sample from it, edit data with it."""
 
 import dataclasses
 import tempfile
@@ -21,7 +21,7 @@ from amd_jax.facts import TextFacts
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
 from amd_jax.runs import checkpoint_files, results
-from amd_jax.types import Params
+from amd_jax.types import Bound, Key, Params
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,17 +40,18 @@ class Session:
 
     def stem(self, what: str) -> Path | None:
         """Where files of a kind go, but for their endings; None for what is not to write any."""
-        folder = self.args.output or self.run.workdir
+        folder = self.args.output or reporting.folder_of(self.run)
         return Path(folder) / f"{what}_seed{self.args.seed}" if _writes(folder) else None
 
     def record(self, what: str, per_row: PerRow, **conditions: Any) -> None:
         """Adds a mean over rows to the results of the run, if this is to write them."""
-        if _writes(self.run.workdir):
+        workdir = reporting.folder_of(self.run)
+        if _writes(workdir):
             value, error = per_row.mean()
             conditions = {"step": self.run.step, "seed": self.args.seed, **conditions}
-            Path(self.run.workdir).mkdir(parents=True, exist_ok=True)  # weights have none
+            Path(workdir).mkdir(parents=True, exist_ok=True)  # weights have none
             figure = {"what": what, "value": value, "error": error, **conditions}
-            results.add(Path(self.run.workdir), per_row, **figure)
+            results.add(Path(workdir), per_row, **figure)
 
 
 def do(session: Session) -> None:
@@ -74,10 +75,10 @@ def do(session: Session) -> None:
 
 def export(session: Session) -> None:
     """Writes the run as files without code."""
-    run, args = session.run, session.args
-    if not _writes(run.workdir):
-        raise ValueError(f"A run is exported from this machine; copy {run.workdir} to it first.")
-    folder = Path(args.output) if args.output else Path(run.workdir) / "export"
+    run, args, workdir = session.run, session.args, reporting.folder_of(session.run)
+    if not _writes(workdir):
+        raise ValueError(f"A run is exported from this machine; copy {workdir} to it first.")
+    folder = Path(args.output) if args.output else Path(workdir) / "export"
     sampler = session.choice.sampler
     line = exporting.write(
         run, session.params, folder, sampler=sampler, seed=args.seed, half=args.half
@@ -88,7 +89,7 @@ def export(session: Session) -> None:
 def page(session: Session) -> None:
     """Writes the page of the run."""
     run, args, choice = session.run, session.args, session.choice
-    folder = args.output or run.workdir
+    folder = args.output or reporting.folder_of(run)
     if "://" in str(folder):
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
     editor = next(filter(corrections.corrects, choice.editors), None)
@@ -135,7 +136,7 @@ def evaluate(session: Session) -> None:
         print(lines, flush=True)
 
 
-def _bits(session: Session, bound: Any) -> tuple[PerRow, dict[str, Any]]:
+def _bits(session: Session, bound: Bound) -> tuple[PerRow, dict[str, Any]]:
     """Prints and records a bound: its bits of each row, and what was measured."""
     run, args = session.run, session.args
     result, line = run_report.bits(
@@ -154,7 +155,7 @@ def _bits(session: Session, bound: Any) -> tuple[PerRow, dict[str, Any]]:
     return result.per_row, conditions
 
 
-def _in_order(bound: Any) -> bool:
+def _in_order(bound: Bound) -> bool:
     """Whether a row's bits depend on the rows before it."""
     return getattr(bound, "in_order", False)
 
@@ -176,7 +177,7 @@ def sample(session: Session, compare: bool) -> None:
     print("\n".join(lines))
 
 
-def chain(session: Session, rng: Any) -> list[str]:
+def chain(session: Session, rng: Key) -> list[str]:
     """Lines on samples on their way from noise to data."""
     run, report_ = session.run, session.report
     if not hasattr(run.model, "walk"):

@@ -1,4 +1,4 @@
-"""What the value of a flag may be: integers and numbers one can compute with, local paths."""
+"""Parsers of flag values: numbers within bounds, and local paths."""
 
 import math
 

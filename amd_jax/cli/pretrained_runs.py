@@ -1,4 +1,4 @@
-"""Exported weights in the place of a run: nothing that lies beside them is executed."""
+"""Exported weights as a run: no code that lies beside them is executed."""
 
 from pathlib import Path
 
@@ -8,6 +8,8 @@ from amd_jax import pretrained
 from amd_jax.cli import experiment_files
 from amd_jax.experiment import Experiment, Parts, Run, digests
 from amd_jax.exports.export_folder import Exported
+from amd_jax.facts import Facts
+from amd_jax.learning.objectives import NegativeElbo
 from amd_jax.runs import checkpoint_files
 from amd_jax.types import Dataset, Params
 
@@ -24,10 +26,10 @@ def opened(name: str, config: str | None) -> tuple[Run, Params]:
     experiment = _experiment(result, config)
     numbers = _fitted(result, experiment)
     run = Run(
-        Experiment(lambda: numbers, _data(result, experiment), None),
+        Experiment(lambda: numbers, _data(result, experiment), _build),
         numbers,
         result.facts,
-        Parts(result.model, None, None),
+        Parts(result.model, NegativeElbo(result.model), None),
         {},
         workdir=Path("runs") / Path(name).name,
         step=result.run["step"],
@@ -60,6 +62,11 @@ def _fitted(result: Exported, experiment: Experiment | None) -> ConfigDict:
             f"The weights are of another experiment than {experiment.name}: {error} Give --config "
             "of the one that they were trained with."
         ) from error
+
+
+def _build(config: ConfigDict, facts: Facts) -> tuple:
+    """Nothing: ValueError, for weights stand for a run that was built already."""
+    raise ValueError("Weights are not trained further. Train the experiment that they are of.")
 
 
 def _data(result: Exported, experiment: Experiment | None):

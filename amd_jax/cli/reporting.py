@@ -1,4 +1,4 @@
-"""Pages of runs: one on a run and its model, and one of several runs: `experiments.report`."""
+"""`experiments.report`: writes the page of one run, or one page that compares several."""
 
 import dataclasses
 import sys
@@ -23,7 +23,7 @@ from amd_jax.models import corrections
 from amd_jax.pages import commands, comparison, films, run_page, run_record, shows
 from amd_jax.pages.run_page import Drawn
 from amd_jax.runs import checkpoint_files
-from amd_jax.types import Params
+from amd_jax.types import Key, Params
 
 NAME = "report.html"
 STEPS = 100  # of a chain, at most
@@ -56,11 +56,18 @@ def write(
     result, path = drawn(run, params, seed, sampler, editor), Path(folder) / NAME
     if not parallel.is_first():
         return path
-    record = run_record.read(run.workdir)
+    record = run_record.read(folder_of(run))
     record = record._replace(step=max(record.step, run.step))
     for line in record.problems:
         checkpoint_files.say(line)
     return save(path, run_page.page(record, result, lines(run, record.step, sampler, editor)))
+
+
+def folder_of(run: Run) -> str | Path:
+    """The folder of a run, or its address; ValueError for one that was not trained yet."""
+    if run.workdir is None:
+        raise ValueError("This run is in no folder yet. Train it first.")
+    return run.workdir
 
 
 def save(path: Path, page: str) -> Path:
@@ -98,7 +105,8 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
     else:
         shape = (facts.num_samples, *facts.event_shape)
         x = gallery.samples(run.model, params, rng, shape, sampler)
-    corrected, damaged = [], ""
+    corrected: list[shows.Corrected] = []
+    damaged = ""
     if editor is not None:
         corrected, damaged = restored(run, params, seed, editor, x)
     filled = []
@@ -137,7 +145,7 @@ def restored(
     )
 
 
-def with_gap(run: Run, params: Params, rng: Any, sampler: Any, x: np.ndarray) -> shows.Corrected:
+def with_gap(run: Run, params: Params, rng: Key, sampler: Any, x: np.ndarray) -> shows.Corrected:
     """The first row with a gap in its middle, filled: of test rows, or else samples x (N, ...)."""
     row = first(run, x)[0][:1]
     hidden = np.zeros(row.shape, bool)

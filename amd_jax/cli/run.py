@@ -1,4 +1,4 @@
-"""The command that runs one experiment: `experiments.run`."""
+"""`experiments.run`: trains one experiment, or uses its run."""
 
 import dataclasses
 import os
@@ -82,7 +82,7 @@ def use(args: Args, workdir: Path | str) -> None:
     modes.do(Session(run, params, args, choice))
 
 
-def _check_best(args: Args, config: ConfigDict, workdir: Path) -> None:
+def _check_best(args: Args, config: ConfigDict, workdir: Path | str) -> None:
     """ValueError for --best of a run that will not have been evaluated."""
     never = not 0 < config.evaluate_every <= config.num_steps
     if args.best and never and not run_folder.has_checkpoint(workdir):
@@ -93,7 +93,7 @@ def _check_best(args: Args, config: ConfigDict, workdir: Path) -> None:
         )
 
 
-def _to_train(args: Args, workdir: Path) -> tuple[Experiment, ConfigDict]:
+def _to_train(args: Args, workdir: Path | str) -> tuple[Experiment, ConfigDict]:
     """The experiment to train and its numbers: of --config, or of the run in the workdir."""
     if args.config:
         experiment = Experiment.open(args.config)
@@ -102,7 +102,7 @@ def _to_train(args: Args, workdir: Path) -> tuple[Experiment, ConfigDict]:
     return run.experiment, run.config
 
 
-def _tell_extension(workdir: Path, config: ConfigDict) -> None:
+def _tell_extension(workdir: Path | str, config: ConfigDict) -> None:
     """Says what more steps mean for a run that was made for less."""
     before, now = run_folder.contents(workdir).config["num_steps"], config.num_steps
     if now == before:  # the same command again, or a number that was forgotten

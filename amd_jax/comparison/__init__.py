@@ -1,4 +1,4 @@
-"""Experiments side by side: rows that are trained, measured, tabled and drawn."""
+"""Trains and measures experiments side by side, and draws tables and charts of them."""
 
 from amd_jax.lazy import submodules
 

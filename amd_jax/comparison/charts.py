@@ -1,4 +1,4 @@
-"""The picture of a comparison: bits of each row, and its samples over what was varied."""
+"""The chart of a comparison: bits of each row, and measures of its samples."""
 
 import io
 import itertools
@@ -24,12 +24,19 @@ def picture(done: Sequence[Row], bits: Sequence[Figure], drawn: Sequence[Drawn])
     matplotlib.use("svg")
     from matplotlib import pyplot as plt
 
-    style = {"svg.fonttype": "none", "svg.hashsalt": "amd_jax", "legend.frameon": False}
-    style |= {"axes.spines.top": False, "axes.spines.right": False}
     lines = curves([one for one in drawn if len(one[2]) > 1])  # of what is measured but for time
     along = ", ".join(sorted({name for _, _, name, _ in lines if name}))
     panels = 1 + bool(lines) + bool(along)
-    with plt.rc_context(style), warnings.catch_warnings():
+    style = plt.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "amd_jax",
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
+    )
+    with style, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # of a title: a box is drawn
         size = (SIZE[0] * panels, SIZE[1] + 0.16 * len(lines))
         figure, axes = plt.subplots(1, panels, figsize=size, layout="constrained", squeeze=False)
@@ -56,16 +63,16 @@ def curves(drawn: Sequence[Drawn]) -> list[tuple[Row, str, str, list]]:
     result = []
     by_name = itertools.groupby(drawn, key=lambda one: (one[0].title, one[1].name))
     for _, group in by_name:
-        group = list(group)
-        chosen = [{n.name: n.default for n in options.numbers(sampler)} for _, sampler, _ in group]
+        alike = list(group)
+        chosen = [{n.name: n.default for n in options.numbers(sampler)} for _, sampler, _ in alike]
         several = [name for name in chosen[0] if len({each[name] for each in chosen}) > 1]
         along, others = several[:1], several[1:]
         lines: dict[tuple, list] = {}
-        for numbers, (_, _, figures) in zip(chosen, group, strict=True):
+        for numbers, (_, _, figures) in zip(chosen, alike, strict=True):
             fixed = tuple((name, numbers[name]) for name in others)
             at = numbers[along[0]] if along else 0
             lines.setdefault(fixed, []).append((at, figures))
-        row, sampler, _ = group[0]
+        row, sampler, _ = alike[0]
         for fixed, points in lines.items():
             name = ", ".join([sampler.name, *(f"{n} {value}" for n, value in fixed)])
             points.sort(key=lambda point: point[0])

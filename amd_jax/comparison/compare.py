@@ -1,4 +1,4 @@
-"""Experiments trained for equal time on the same data: `experiments.compare`."""
+"""`experiments.compare`: trains experiments for equal time on the same data."""
 
 import itertools
 import re
@@ -23,6 +23,7 @@ from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import bounds
 from amd_jax.pages import comparison, run_record
+from amd_jax.types import Bound
 
 MINUTES = 1_000_000  # two years
 FLAGS = (
@@ -72,7 +73,7 @@ def opened(text: str, shared: Sequence[str], names: str | None = None) -> Row:
     return Row(title, run, bounds_of(run, names), re.sub(r"[^\w.=,-]+", "_", title))
 
 
-def bounds_of(run: Run, names: str | None) -> tuple[Any, ...]:
+def bounds_of(run: Run, names: str | None) -> tuple[Bound, ...]:
     """The bounds of a model that are named, or its first."""
     known = bounds.of(run.model)
     if names is None:
@@ -152,7 +153,7 @@ def written(done: Sequence[Row], workdir: Path, args: Args) -> list[str]:
     drawing = charts.picture(done, bits, drawn)
     if drawing is not None:
         files["picture"] = ("compare.svg", drawing)
-    page = comparison.page([run_record.read(row.run.workdir) for row in done])
+    page = comparison.page([run_record.read(row.workdir) for row in done])
     files["page"] = ("compare.html", page.encode("utf-8", errors="replace"))
     for name, content in files.values():
         filesystem.write(workdir / name, content)

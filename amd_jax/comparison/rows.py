@@ -1,4 +1,4 @@
-"""Rows of a comparison: runs in folders of their own, trained alike and measured alike.
+"""Rows of a comparison: runs in folders of their own, trained and measured alike.
 
 What was measured lies in the folder of each run, and is looked up there: the same comparison again
 trains and measures what is missing. A mean over rows counts as missing if what it is of each row
@@ -29,7 +29,7 @@ from amd_jax.learning import callbacks, loop
 from amd_jax.models import corrections
 from amd_jax.pages import run_record
 from amd_jax.runs import results, run_files, run_folder
-from amd_jax.types import Params
+from amd_jax.types import Bound, Params
 
 TIMED = 10  # steps that tell how many fit
 
@@ -47,9 +47,16 @@ class Row:
 
     title: str
     run: Run
-    bounds: tuple[Any, ...]
+    bounds: tuple[Bound, ...]
     folder: str
     paper: Mapping[str, str] = dataclasses.field(default_factory=dict)  # by bound, others' figures
+
+    @property
+    def workdir(self) -> Path:
+        """Where its run is kept; ValueError before it is trained."""
+        if self.run.workdir is None:
+            raise ValueError(f"{self.title} is in no folder yet. Train it first.")
+        return Path(self.run.workdir)
 
     @functools.cached_property
     def params(self) -> Params:
@@ -69,7 +76,7 @@ class Row:
     @property
     def minutes(self) -> float:
         """How long it was trained."""
-        return (run_record.read(self.run.workdir).seconds or 0.0) / 60
+        return (run_record.read(self.workdir).seconds or 0.0) / 60
 
     @functools.cached_property
     def parameters(self) -> int:
@@ -79,11 +86,11 @@ class Row:
         shapes = jax.eval_shape(self.run.model.init, jax.random.key(0), x)
         return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
-    def bits(self, bound: Any, number: int | None) -> Figure:
+    def bits(self, bound: Bound, number: int | None) -> Figure:
         """A bound on its test rows, or so many of them, per token."""
         return Figure(*self.bits_of_rows(bound, number).mean())
 
-    def bits_of_rows(self, bound: Any, number: int | None) -> PerRow:
+    def bits_of_rows(self, bound: Bound, number: int | None) -> PerRow:
         """The same of each row."""
 
         def measure() -> dict[str, PerRow]:
@@ -122,7 +129,7 @@ class Row:
 
     def first_samples(self, number: int) -> np.ndarray:
         """So many samples by the model's own way, kept beside the run: (N, ...)."""
-        path = Path(self.run.workdir) / f"first_{number}_at_{self.run.step}.npy"
+        path = self.workdir / f"first_{number}_at_{self.run.step}.npy"
         shape = (number, *self.run.facts.event_shape)
         with contextlib.suppress(OSError, ValueError, EOFError):
             with filesystem.regular(path, follow=False) as file:
@@ -162,10 +169,8 @@ class Row:
         self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], **conditions: Any
     ) -> dict[str, PerRow]:
         """Means over rows by their names, as they were measured, or as they are measured now."""
-        workdir, question = (
-            Path(self.run.workdir),
-            {"step": self.run.step, "seed": 0, **conditions},
-        )
+        workdir = self.workdir
+        question = {"step": self.run.step, "seed": 0, **conditions}
         known = results.read_rows(workdir)
         keys = {name: results.key({"what": name, **question}) for name in names}
         if set(keys.values()) <= known.keys():
@@ -182,10 +187,8 @@ class Row:
 
         They are kept one by one: without the `last` of them, something came between.
         """
-        workdir, question = (
-            Path(self.run.workdir),
-            {"step": self.run.step, "seed": 0, **conditions},
-        )
+        workdir = self.workdir
+        question = {"step": self.run.step, "seed": 0, **conditions}
         known = {}
         for result in results.read(workdir):
             answer = {name: result.pop(name, None) for name in ("what", "value", "error")}

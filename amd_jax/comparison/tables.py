@@ -1,4 +1,4 @@
-"""The tables of a comparison, in Markdown: bits of each row, and measures of its samples."""
+"""Markdown tables of a comparison: bits of each row, and measures of its samples."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -96,15 +96,15 @@ class Archive:
 
     def _members(self, opened: zipfile.ZipFile, archive: Path) -> list[str]:
         """Names of the maps of train, then those of val; ArchiveError unless all are there."""
-        names = sorted(filter(MEMBER.fullmatch, opened.namelist()))
-        counted = collections.Counter(MEMBER.fullmatch(name)[1] for name in names)
+        matches = list(filter(None, map(MEMBER.fullmatch, opened.namelist())))
+        counted = collections.Counter(match[1] for match in matches)
         if any(counted[part] != count for part, count in self.counts.items()):
             result, expected = (
                 " and ".join(f"{counts[part]} maps of {part}" for part in self.counts)
                 for counts in (counted, self.counts)
             )
             raise self._damaged(archive, f"found {result}, expected {expected}")
-        return names
+        return sorted(match[0] for match in matches)
 
     def _map(self, opened: zipfile.ZipFile, name: str, archive: Path) -> np.ndarray:
         """Categories of one member, uint8 (H, W)."""
@@ -153,10 +153,13 @@ def load(data_dir: str | None = None, augment: bool = True) -> Maps:
     def splits() -> dict[str, np.ndarray]:
         return ARCHIVE.read(data_dir)
 
+    def read(split: str) -> np.ndarray:
+        return splits()[split]
+
     return Maps(
         NUM_CLASSES,
         ARCHIVE.event_shape,
-        {split: lambda split=split: splits()[split] for split in SPLITS},
+        {split: functools.partial(read, split) for split in SPLITS},
         PALETTE,
         name="cityscapes",
         names=NAMES,

@@ -1,4 +1,4 @@
-"""What the data sets share: splits that are read late, and batching without state."""
+"""Shared by all data sets: splits that are read on first use, and batches without state."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -14,7 +14,8 @@ class Splits:
 
     def __init__(self, sources: Mapping[str, Source], name: str):
         """Of some `sources` by split; `name` is that of the data, for messages."""
-        self._sources, self._name, self._read = dict(sources), name, {}
+        self._sources, self._name = dict(sources), name
+        self._read: dict[str, np.ndarray] = {}
 
     @property
     def names(self) -> tuple[str, ...]:

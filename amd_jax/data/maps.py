@@ -10,12 +10,12 @@ import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, generator
 from amd_jax.data.reading import files, label_pngs, labels
+from amd_jax.data.reading.label_pngs import Palette
 from amd_jax.facts import MapFacts
 from amd_jax.host.printable import in_one_line
 
@@ -143,7 +143,7 @@ def load(
     path: str | Path,
     num_classes: int = 0,
     augment: bool = True,
-    palette: Sequence[Sequence[int]] | np.ndarray = (),
+    palette: Palette = (),
     void: int = -1,
     size: Sequence[int] = (),
 ) -> Maps:
@@ -176,7 +176,7 @@ def load(
     return data
 
 
-def _check(num_classes: int, palette: Sequence[Sequence[int]]) -> None:
+def _check(num_classes: int, palette: Palette) -> None:
     """Raise ValueError for a number of categories, or a palette, that cannot be."""
     fit = isinstance(num_classes, numbers.Integral) and 2 <= num_classes <= 256
     if num_classes != 0 and not fit:
@@ -194,7 +194,7 @@ def _check(num_classes: int, palette: Sequence[Sequence[int]]) -> None:
         )
 
 
-def _integers(values: Any, number: int) -> bool:
+def _integers(values: object, number: int) -> bool:
     """Whether these are so many integers."""
     if not isinstance(values, Sequence | np.ndarray) or len(values) != number:
         return False

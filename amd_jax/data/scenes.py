@@ -1,4 +1,4 @@
-"""Embedded maps, drawn from a seed: a quick run needs no files."""
+"""Embedded maps, drawn from a seed, so that a first run needs no files."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -96,21 +96,21 @@ class _Street:
     def _things(self) -> Iterator[tuple[Callable, float, float]]:
         """(what draws it, scale, how far aside) of all that stands in the street, far to near."""
         rng = self.rng
-        draws, shares, low, high = zip(
-            (self._car, 0.2, 0.55, 0.75),  # parked
-            (self._car, 0.1, 0.0, 0.45),  # on the road
-            (self._tree, 0.25, 0.75, 1.0),
-            (self._pole, 0.25, 0.65, 0.9),
-            (self._human, 0.2, 0.5, 0.95),
-            strict=True,
+        known = (
+            (self._car, (0.2, 0.55, 0.75)),  # parked
+            (self._car, (0.1, 0.0, 0.45)),  # on the road
+            (self._tree, (0.25, 0.75, 1.0)),
+            (self._pole, (0.25, 0.65, 0.9)),
+            (self._human, (0.2, 0.5, 0.95)),
         )
+        shares, low, high = np.array([numbers for _, numbers in known]).T
         number = rng.integers(8, 22)
-        kinds = rng.choice(len(draws), size=number, p=shares)
+        kinds = rng.choice(len(known), size=number, p=shares)
         scales = self.near * np.exp(np.sort(rng.uniform(-2.8, -0.25, size=number)))
         walls = np.array(self.walls)[rng.integers(2, size=number)]
-        asides = walls * rng.uniform(np.take(low, kinds), np.take(high, kinds))
+        asides = walls * rng.uniform(low[kinds], high[kinds])
         for kind, scale, aside in zip(kinds, scales.tolist(), asides.tolist(), strict=True):
-            yield draws[kind], scale, aside
+            yield known[kind][0], scale, aside
 
     def _wall(self, aside: float) -> None:
         """Houses and greenery along one side, and a verge before them."""

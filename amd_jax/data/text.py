@@ -112,6 +112,7 @@ def load(
     files.check_file(file, "The text must be a file")
     if file.stat().st_size == 0:
         raise ValueError(f"The text must not be empty; {path} has 0 bytes. Use another file.")
+    stream: np.ndarray
     if raw_bytes:
         alphabet, stream = None, np.memmap(file, dtype=np.uint8, mode="r")
     else:

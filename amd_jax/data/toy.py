@@ -1,9 +1,10 @@
-"""Toys: data whose law is written down, so that what no model can beat is known exactly."""
+"""Toy data with a known law, so that the entropy no model can beat is known exactly."""
 
 import dataclasses
 import importlib.resources
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from amd_jax.facts import Facts, PlaneFacts, TextFacts
 
 RADIUS = 2.0  # of the circle of eight Gaussians
 ROWS = {"train": 100_000, "validation": 2_000, "test": 4_000}
+
+SomeFacts = TypeVar("SomeFacts", bound=Facts)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -178,12 +181,12 @@ def _log(p: np.ndarray) -> np.ndarray:
 
 def facts_of(
     name: str,
-    kind: type[Facts],
+    kind: type[SomeFacts],
     num_classes: int,
     shape: tuple[int, ...],
     entropy: float,
     draw: Callable[[np.random.Generator, int], np.ndarray],
-) -> Facts:
+) -> SomeFacts:
     """The facts of a toy whose rows have so many nats."""
     bits, rows = float(entropy / math.log(2) / math.prod(shape)), draw(generator(2**32, 0), 50_000)
     return kind(

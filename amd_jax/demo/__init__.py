@@ -1,4 +1,4 @@
-"""A page to play with, on this machine: `python -m experiments.demo`."""
+"""The demo: a page on this machine that samples, corrects and fills gaps."""
 
 from amd_jax.lazy import submodules
 

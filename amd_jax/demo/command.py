@@ -1,4 +1,4 @@
-"""The command line of the demo: what to show, and where the page is."""
+"""`experiments.demo`: loads a model and serves the page."""
 
 import errno
 import ipaddress

@@ -18,8 +18,14 @@ MOST = 64  # at a time; beyond it the one that has been without a request for lo
 
 def config(app: ASGIApp) -> uvicorn.Config:
     """How an application is served."""
-    options = {"log_level": "critical", "lifespan": "off", "timeout_graceful_shutdown": 1}
-    return uvicorn.Config(app, http=Timed, ws="none", **options)
+    return uvicorn.Config(
+        app,
+        http=Timed,
+        ws="none",
+        log_level="critical",
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
 
 
 class Timed(H11Protocol):
@@ -38,7 +44,8 @@ class Timed(H11Protocol):
         super().connection_made(transport)
         self._expect_request()
         if len(self.connections) > MOST:
-            waiting = [result for result in self.connections if result.waits]
+            timed = [result for result in self.connections if isinstance(result, Timed)]
+            waiting = [result for result in timed if result.waits]
             min(waiting, key=lambda result: result._since, default=self).transport.abort()
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a model declares, as the controls of a page, and what is read back from them.
+"""Form controls for what a model declares, and the values read back from them.
 
 Samplers and editors are values with numbers (`amd_jax.options`): whatever they are, they become
 fields with their kind, default and help, and what is sent is checked against these.
@@ -22,7 +22,7 @@ KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 def template_fields(option: Any) -> dict[str, Any]:
     """An option with its numbers, as a template takes it; given times stay as they are."""
     fields = [number for number in options.numbers(option) if type(number.default) is not tuple]
-    numbers = [number._replace(kind=number.kind.__name__)._asdict() for number in fields]
+    numbers = [number._asdict() | {"kind": number.kind.__name__} for number in fields]
     about = (type(option).__doc__ or "").strip().split("\n")[0]
     about = re.sub("`(.*?)`", r"“\1”", about)  # as a page shows a name
     kwargs = {"about": about, "corrects": corrections.corrects(option)}
@@ -56,9 +56,7 @@ def value_of(number: Number, value: Any) -> Any:
     return value
 
 
-def whole(
-    name: str, value: Any, least: int, most: int = MOST, default: int | None = None
-) -> int | None:
+def whole(name: str, value: Any, least: int, most: int = MOST, default: int | None = None) -> int:
     """An integer within bounds, the default for None; ValueError for anything else."""
     if value is None and default is not None:
         return default

@@ -1,4 +1,4 @@
-"""The page: the controls of what a model declares, and words for what it is."""
+"""The HTML of the demo: controls for what the model declares, and what the model is."""
 
 from importlib import resources
 

@@ -1,4 +1,4 @@
-"""States of a model as frames of `film.js`."""
+"""States of a sampling chain as frames of `film.js`."""
 
 from typing import Any
 

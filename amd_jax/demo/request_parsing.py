@@ -1,4 +1,4 @@
-"""What a request of the page holds beside options: a text, a map, a hole in it, a seed."""
+"""Parses requests of the page: a text, a map, a hole in it, a seed."""
 
 import base64
 import itertools
@@ -12,7 +12,7 @@ import numpy as np
 from amd_jax.cli import inputs
 from amd_jax.cli.inputs import Partly
 from amd_jax.demo import controls
-from amd_jax.facts import Facts, MapFacts
+from amd_jax.facts import Facts, MapFacts, TextFacts
 
 LONGEST = 16_384  # characters of a text
 HOLE = ("top", "left", "height", "width")  # its numbers
@@ -43,7 +43,7 @@ def gap_of(facts: Facts) -> str:
     return next(sign for sign in signs if sign not in (getattr(facts, "alphabet", "") or ""))
 
 
-def partly_of(facts: Facts, request: Mapping[str, Any]) -> Partly:
+def partly_of(facts: TextFacts | MapFacts, request: Mapping[str, Any]) -> Partly:
     """The text with gaps, or the map with a hole, of a request; ValueError for what is none."""
     if not isinstance(facts, MapFacts):
         return inputs.with_gaps(facts, text_of(request), gap_of(facts))

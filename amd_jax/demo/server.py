@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,10 +52,7 @@ def app(shown: Work, *, only_local: bool = True) -> Starlette:
 
     def answering(begin: Callable[[dict], Iterator[Message]]) -> Callable:
         async def answer(request: Request) -> Response:
-            return Stream(
-                answered(line, worker, begin, await sent(request)),
-                media_type="application/x-ndjson",
-            )
+            return Stream(answered(line, worker, begin, await sent(request)))
 
         return answer
 
@@ -117,7 +114,7 @@ async def answered(
     worker: ThreadPoolExecutor,
     begin: Callable[[dict], Iterator[Message]],
     asked: dict[str, Any] | str,
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """The messages of one piece of work, a line of JSON each, once it has its turn.
 
     They wait here for whoever reads slowly: a turn lasts as long as the work. Whatever fails
@@ -173,9 +170,13 @@ def error_line(error: Exception) -> str:
 class Stream(StreamingResponse):
     """An answer that comes line by line, and whose work ends when nobody reads on."""
 
+    def __init__(self, lines: AsyncGenerator[str, None]):
+        super().__init__(lines, media_type="application/x-ndjson")
+        self.lines = lines
+
     async def stream_response(self, send: Send) -> None:
         """Sends line after line."""
-        async with contextlib.aclosing(self.body_iterator):
+        async with contextlib.aclosing(self.lines):
             await super().stream_response(send)
 
 

@@ -1,4 +1,4 @@
-"""What the page asks of a model: a text edited, gaps filled, samples as they come about.
+"""The work behind the page: edits a text, fills gaps, streams samples as they emerge.
 
 Each piece of work gives messages, values of JSON with a `kind`, as soon as there is something to
 tell: whoever has gone in between is not worked for. What cannot be done raises ValueError first.
@@ -16,9 +16,10 @@ from amd_jax.cli import infilling, inputs
 from amd_jax.demo import controls, frames, request_parsing, text_diff
 from amd_jax.evaluation import correction, filling, gallery
 from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import corrections
-from amd_jax.types import Params
+from amd_jax.types import Key, Params
 
 Message = dict[str, Any]
 STATES = 41  # of a walk that are shown, at most
@@ -104,15 +105,16 @@ class Work:
 
     def edit(self, request: Mapping[str, Any]) -> Iterator[Message]:
         """A text, seed, and the option and numbers of an editor -> how far it is, then pieces."""
-        if not self.editors:
+        if not isinstance(self.facts, TextFacts) or not self.editors:
             raise ValueError(f"{self.name} edits no texts: its model declares no editor of them.")
         editor = controls.chosen(self.editors, request, "editor")
         text, seed = request_parsing.text_of(request), request_parsing.seed_of(request)
-        return self._edited(editor, text, run_report.of(self.facts).tokens(text), seed)
+        x = TextReport(self.facts).tokens(text)
+        return self._edited(self.facts, editor, text, x, seed)
 
     def fill(self, request: Mapping[str, Any]) -> Iterator[Message]:
         """A text with gaps, or a map and its hole, and what `draw` takes -> several fillings."""
-        if not self.fills:
+        if not isinstance(self.facts, TextFacts | MapFacts) or not self.fills:
             raise ValueError(
                 f"{self.name} fills no gaps: that takes a model of texts or maps with masks, or "
                 "with a network that sees what is known."
@@ -128,7 +130,7 @@ class Work:
 
     def damage(self, request: Mapping[str, Any]) -> Message:
         """A text, a rate and a seed -> the text with some characters replaced by others."""
-        if not self.of_texts:
+        if not isinstance(self.facts, TextFacts):
             raise ValueError(f"{self.name} is no model of texts: there is none to damage.")
         text, rate = request_parsing.text_of(request), request.get("rate")
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < 1:
@@ -148,20 +150,22 @@ class Work:
         """The sampler of a request, how many to draw, and the seed; or ValueError."""
         sampler = controls.chosen(self.samplers, request, "sampler") if self.samplers else None
         number = controls.whole("samples", request.get("number"), 1, most, usual)
-        if hasattr(sampler, "times"):
+        if sampler is not None and hasattr(sampler, "times"):
             sampler.times(self.model.steps)  # or ValueError
         return sampler, number, request_parsing.seed_of(request)
 
-    def _edited(self, editor: Any, text: str, x: np.ndarray, seed: int) -> Iterator[Message]:
+    def _edited(
+        self, facts: TextFacts, editor: Any, text: str, x: np.ndarray, seed: int
+    ) -> Iterator[Message]:
         """Piece after piece of the tokens of a text (L,)."""
-        (length,), result = self.facts.event_shape, []
+        (length,), result = facts.event_shape, []
         for start in range(0, len(x), length):
             piece = x[None, start : start + length]
             yield from self._first_time(editor, piece.shape)
             yield {"kind": "progress", "done": start, "of": len(x)}
             kwargs = {"seed": seed, "first": start}
             result.append(correction.edited(editor, self.model, self.params, piece, **kwargs)[0])
-        yield text_diff.edited(self.facts, text, x, np.concatenate(result))
+        yield text_diff.edited(facts, text, x, np.concatenate(result))
 
     def _filled(
         self, row: inputs.Partly, sampler: Any, number: int, seed: int
@@ -169,21 +173,21 @@ class Work:
         """Fillings of a row (...), with masks the likely ones first."""
         yield from self._first_time("fill", sampler, number)
         kwargs = {"number": number, "seed": seed, "sampler": sampler}
-        unit = self.facts.unit
-        drawn, captions = infilling.fillings(self.model, self.params, row, unit, **kwargs)
-        if self.of_texts:
-            part = self.facts, row.known | row.wanted, row.wanted
+        facts = self.facts
+        drawn, captions = infilling.fillings(self.model, self.params, row, facts.unit, **kwargs)
+        if isinstance(facts, TextFacts):
+            part = facts, row.known | row.wanted, row.wanted
             result = [
                 text_diff.filled(*part, x, one) for x, one in zip(drawn, captions, strict=True)
             ]
         else:
             result = [
-                frames.of(0.0, x[None], self.facts) | {"name": one}
+                frames.of(0.0, x[None], facts) | {"name": one}
                 for x, one in zip(drawn, captions, strict=True)
             ]
         yield {"kind": "filled", "fillings": result}
 
-    def _walked(self, sampler: Any, number: int, rng: Any) -> Iterator[Message]:
+    def _walked(self, sampler: Any, number: int, rng: Key) -> Iterator[Message]:
         """The states of some samples on their way from noise to data."""
         shape = (number, *self.facts.event_shape)
         yield from self._first_time(sampler, number)
@@ -199,7 +203,7 @@ class Work:
             }
         yield self._drawn_out(x)
 
-    def _drawn(self, sampler: Any, number: int, rng: Any) -> Iterator[Message]:
+    def _drawn(self, sampler: Any, number: int, rng: Key) -> Iterator[Message]:
         """Samples of a model that has no steps."""
         shape = (number, *self.facts.event_shape)
         yield from self._first_time(sampler, number)

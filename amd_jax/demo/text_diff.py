@@ -1,4 +1,4 @@
-"""What was done to a text, as the page shows it: in pieces with marks."""
+"""Marks the differences between two texts, for the page."""
 
 from typing import Any
 

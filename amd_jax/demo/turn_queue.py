@@ -1,4 +1,4 @@
-"""Turns: one computation at a time, the others in the order in which they came."""
+"""A queue that runs one computation at a time, in the order of arrival."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ MOST = 16  # that wait
 class Line:
     """Those that compute or wait: the first of them has its turn."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.tickets: list[asyncio.Event] = []
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Memory that glibc keeps instead of handing it back after every step."""
+"""Makes glibc keep freed memory instead of returning it after every step."""
 
 import ctypes
 import sys

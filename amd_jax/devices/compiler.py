@@ -1,4 +1,4 @@
-"""Compilers that compute wrong numbers: what avoids their known faults, and a check for them.
+"""Works around known faults of XLA, and checks the backend for them.
 
 XLA for CPUs hands sums to a library, YNN, since jaxlib 0.10.2; of some programs all rows then come
 out wrong, without a word. `avoid_known_faults` has it sum by itself; docs/how_it_works/numerics.md
@@ -100,7 +100,7 @@ def _library_of_deep_sums() -> Any:
         return False
     array = jax.ShapeDtypeStruct(DEEP, np.float32)
     summed = jax.jit(lambda a, b: (a * b).sum(axis=3)).lower(array, array)
-    return "__ynn_fusion" in summed.compile().as_text()
+    return "__ynn_fusion" in (summed.compile().as_text() or "")
 
 
 def _scaled_product() -> Any:

@@ -39,6 +39,8 @@ def start(
         )
     address, join_seconds = None, int(seconds)
     if coordinator is not None:
+        assert num_processes is not None  # all three are given
+        assert process is not None
         address = rendezvous.meet(coordinator, num_processes, process, seconds)
         join_seconds = HEARTBEAT_SECONDS  # they are all there
     elif not _told_by_environment():

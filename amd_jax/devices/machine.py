@@ -1,9 +1,10 @@
-"""What a run says of the machine it is on: devices, work per step, rates, memory in use."""
+"""What a run logs about its machine: devices, work per step, rates, memory in use."""
 
 import math
 import sys
 import time
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from ml_collections import ConfigDict
 from amd_jax.devices import parallel, program_cost
 from amd_jax.host import memory
 
+resource: ModuleType | None
 try:
     import resource
 except ImportError:  # Windows

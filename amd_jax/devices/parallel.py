@@ -1,4 +1,4 @@
-"""Several devices and several processes: the one file that knows how there come to be many.
+"""Several devices and several processes: the one file that knows how many there are.
 
 A batch is divided among the devices. What training carries is copied to all of them (`Copies`, by
 `jax.pmap`), or divided as well (`shards.py`, by `jax.jit`): the same step, written for one device.
@@ -9,7 +9,7 @@ through here.
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -19,7 +19,19 @@ from jax.extend.core import ClosedJaxpr
 from amd_jax.host import memory
 from amd_jax.types import Array, Key
 
+A = TypeVar("A", Array, np.ndarray)
 AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
+
+
+@runtime_checkable
+class Compilable(Protocol):
+    """A function that may be compiled before it is called."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What it gives for these."""
+
+    def lower(self, *arguments: Any) -> jax.stages.Lowered:
+        """Its program for these; their shapes will do."""
 
 
 def is_first() -> bool:
@@ -32,7 +44,7 @@ def over_devices(
     in_axes: Any = 0,
     donate_argnums: int | Sequence[int] = (),
     devices: Sequence[Any] | None = None,
-) -> Callable:
+) -> Compilable:
     """The function on every device of every process, each with its slice of the arguments.
 
     `in_axes` is 0 for arguments with a leading axis of local devices, None for those that are the
@@ -72,7 +84,7 @@ class Copies:
         """A part of the state, as host arrays."""
         return unreplicate(part)
 
-    def over(self, f: Callable) -> Callable:
+    def over(self, f: Callable) -> Compilable:
         """f(state, same for all, own rows) -> state, for all devices; the old state is given up.
 
         Inside, `AXIS` names all devices, and the new state has to be the same on all of them.
@@ -109,7 +121,7 @@ def replicate(tree: Any, devices: int | None = None) -> Any:
 
 
 @functools.cache
-def _copy() -> Callable:
+def _copy() -> Compilable:
     """A function that gives every device its second argument; made once, as it compiles."""
     return over_devices(lambda _, tree: tree, in_axes=(0, None))
 
@@ -129,12 +141,12 @@ def own_rows(number: int) -> slice:
     return slice(jax.process_index() * each, (jax.process_index() + 1) * each)
 
 
-def own(x: Array) -> Array:
+def own(x: A) -> A:
     """The part of this process: (B, ...) -> (local devices, B / devices, ...)."""
     return per_device(x[own_rows(len(x))])
 
 
-def per_device(x: Array) -> Array:
+def per_device(x: A) -> A:
     """This process's rows, divided: (b, ...) -> (local devices, b / local devices, ...)."""
     return x.reshape(jax.local_device_count(), -1, *x.shape[1:])
 

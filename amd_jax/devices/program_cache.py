@@ -1,4 +1,4 @@
-"""Compiled programs, kept in the user's cache folder for the next start.
+"""Keeps compiled programs in the user's cache folder for the next start.
 
 What lies there is executed. So the folder has to be the user's own, which nobody else can write,
 and every entry carries a digest of its name and its content under a secret key: one that is
@@ -27,7 +27,7 @@ try:
     from jax._src import compilation_cache
     from jax._src.compilation_cache_interface import CacheInterface
 except ImportError:  # JAX has moved what is not public: all is compiled anew
-    compilation_cache, CacheInterface = None, object
+    compilation_cache, CacheInterface = None, object  # type: ignore[assignment, misc]  # stand-ins
 
 LIMIT = 2**31  # bytes of programs of this machine; the oldest go first
 KEY = "key"  # the file of the secret
@@ -43,7 +43,9 @@ def keep_programs() -> Path | None:
     and a home may be shared: every kind of machine has a folder of its own. A folder that others
     can write is not used, which a line on stderr says. Call it before JAX compiles anything.
     """
-    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    names = "jax_compilation_cache_dir", "jax_enable_compilation_cache"
+    given, wanted = (getattr(jax.config, name) for name in names)
+    if given or not wanted:
         return None
     base = cache_folder()
     if base is None or not hasattr(compilation_cache, "get_file_cache"):

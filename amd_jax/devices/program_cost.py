@@ -1,4 +1,4 @@
-"""A program before it runs: operations of its products, and its largest array."""
+"""Costs of a program before it runs: operations of its products, and its largest array."""
 
 import math
 from collections.abc import Iterator

@@ -75,7 +75,7 @@ def _listen(coordinator: str, places: list[tuple]) -> socket.socket:
     way_out = {
         errno.EADDRINUSE: "Another program has the port: end it, or give all processes another",
         errno.EADDRNOTAVAIL: "Process 0 runs on the machine that the address names",
-    }.get(failure.errno, "Give all processes another port, such as one above 1023")
+    }.get(failure.errno or 0, "Give all processes another port, such as one above 1023")
     raise RuntimeError(
         f"Process 0 cannot listen at {coordinator}: {failure.strerror}. {way_out}."
     ) from failure

@@ -1,4 +1,4 @@
-"""What training carries, divided among devices: the other way than `parallel.Copies`."""
+"""Divides parameters and optimiser state among devices, instead of replicating them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,13 +25,13 @@ class Shards:
 
     def __init__(self, shards: int, devices: Sequence[Any] | None = None):
         """Of all devices of all processes, unless some are given."""
-        devices = np.array(jax.devices() if devices is None else devices)
-        if len(devices) % shards:
+        every = np.array(jax.devices() if devices is None else devices)
+        if len(every) % shards:
             raise ValueError(
-                f"The state is divided among groups of devices; {len(devices)} are no multiple of "
+                f"The state is divided among groups of devices; {len(every)} are no multiple of "
                 f"shards={shards}."
             )
-        self.mesh = jax.sharding.Mesh(devices.reshape(-1, shards), ("groups", "shards"))
+        self.mesh = jax.sharding.Mesh(every.reshape(-1, shards), ("groups", "shards"))
         self.shards = shards
         self._gathered = jax.jit(lambda part: part, out_shardings=self.copied())
 
@@ -40,7 +40,7 @@ class Shards:
 
         def divided(a: Any) -> jax.sharding.NamedSharding:
             sizes = [n if n % self.shards == 0 else 0 for n in np.shape(a)]
-            spec = [None] * len(sizes)
+            spec: list[str | None] = [None] * len(sizes)
             if self.shards > 1 and any(sizes):
                 spec[int(np.argmax(sizes))] = "shards"
             return self._sharding(*spec)
@@ -67,12 +67,13 @@ class Shards:
 
     whole = get  # of what was `made`, too
 
-    def over(self, f: Callable) -> Callable:
+    def over(self, f: Callable) -> parallel.Compilable:
         """As `parallel.Copies.over` has it."""
         return _Divided(self, f)
 
     def traced(self, step: Callable, *arguments: Any) -> ClosedJaxpr:
         """As `parallel.Copies.traced`."""
+        assert isinstance(step, _Divided)
         return step.trace(*arguments).jaxpr
 
     def copied(self) -> jax.sharding.NamedSharding:

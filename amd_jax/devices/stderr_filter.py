@@ -1,4 +1,4 @@
-"""How a process says, in one line, that it has lost the others of its run.
+"""Turns JAX's crash on a lost process into one line on stderr.
 
 JAX ends it from C++, with a stack trace that nobody can catch. So what C++ writes to stderr goes
 through a second program, this file, which outlives the process and knows its end.
@@ -25,20 +25,21 @@ TRACE = re.compile(rb"\*\*\* |    @ ")
 
 
 @functools.cache  # which keeps it, too
-def narrate() -> subprocess.Popen:
+def narrate() -> subprocess.Popen[bytes]:
     """From now on, what C++ writes to stderr goes through `retell`, in a program of its own.
 
     Python's own stderr stays as it is.
     """
-    if sys.stderr is sys.__stderr__ is not None:  # not in a notebook
+    if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:  # not in a notebook
         python = os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, "backslashreplace")
-        sys.stderr = sys.__stderr__ = python
+        sys.stderr = sys.__stderr__ = python  # type: ignore[misc]  # final in typeshed alone
     child = subprocess.Popen(
         [sys.executable, "-I", "-S", __file__],
         stdin=subprocess.PIPE,
         stdout=2,
         start_new_session=True,
     )
+    assert child.stdin is not None  # a pipe
     os.dup2(child.stdin.fileno(), 2)
     child.stdin.close()
     return child

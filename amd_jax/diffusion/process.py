@@ -2,14 +2,20 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 
 from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key
+from amd_jax.types import Array, Kernel, Key, Params
 
 Predict = Callable[..., Array]  # (x_t (B, ...), t (B,), rng=None, …) -> (B, ..., K)
+
+
+def _log_of_predict(*inputs: Array | None, **known: Array) -> Array:
+    """Stands for the logarithm of a `predict` until the process has it."""
+    raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,11 +34,11 @@ class Process:
     leave_one_out: bool = False
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
     given: Array | None = None  # (B, ...) int, data that are known; -1 where they are not
-    log_predict: Predict | None = None  # made of `predict` unless given
+    log_predict: Predict = _log_of_predict  # made of `predict` unless given
 
     def __post_init__(self):
         """Fills in `log_predict`."""
-        if self.log_predict is None:
+        if self.log_predict is _log_of_predict:
             predict = self.predict
             object.__setattr__(
                 self, "log_predict", lambda *x, **more: categorical.log(predict(*x, **more))
@@ -82,6 +88,18 @@ class Process:
         return kernels.log_posterior(self.kernel, log_p, x_t, jnp.zeros_like(t), t)
 
 
+@runtime_checkable
+class Stepwise(Protocol):
+    """A model of a process, in so many steps."""
+
+    @property
+    def steps(self) -> int | None:
+        """T; None in continuous time."""
+
+    def open(self, params: Params) -> Process:
+        """The process with these parameters in place."""
+
+
 def of_logits(
     kernel: Kernel,
     logits: Callable[..., Array],
@@ -112,7 +130,7 @@ def of_logits(
         log_p = categorical.log_softmax(result.astype(wide), possible)
         return kernels.log_leave_own_out(kernel, log_p, x_t, t) if denoises else log_p
 
-    def predict(*inputs: Array | None, **known: Array) -> Array:
-        return jnp.exp(log_predict(*inputs, **known))
+    def predict(x_t: Array, t: Array, rng: Key | None = None, **known: Array) -> Array:
+        return jnp.exp(log_predict(x_t, t, rng, **known))
 
     return Process(kernel, predict, leave_one_out, sees_known, log_predict=log_predict)

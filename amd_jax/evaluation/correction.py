@@ -1,4 +1,4 @@
-"""Corrections by a model, on rows of any number, and where the truth is known."""
+"""Corrects rows with a model, also where the truth is known and accuracy can be measured."""
 
 import functools
 from collections.abc import Callable
@@ -26,8 +26,8 @@ class Restoration(NamedTuple):
     def __str__(self) -> str:
         """Such as "84.0% ± 1.2% restored, 0.43% ± 0.05% of others changed"."""
         restored, spoiled = (of_rows.mean() for of_rows in self.per_row.values())
-        restored, spoiled = means.shown(*restored, ".1%"), means.shown(*spoiled, ".2%")
-        return f"{restored} restored, {spoiled} of others changed"
+        changed = means.shown(*spoiled, ".2%")
+        return f"{means.shown(*restored, '.1%')} restored, {changed} of others changed"
 
 
 class Trial(NamedTuple):
@@ -116,4 +116,5 @@ def restoration(rows: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> 
         "restored": PerRow((right & wrong).sum(axis=1), wrong.sum(axis=1)),
         "spoiled": PerRow((~right & ~wrong).sum(axis=1), (~wrong).sum(axis=1)),
     }
-    return Restoration(*(of_rows.mean()[0] for of_rows in per_row.values()), per_row)
+    restored_share, spoiled = (of_rows.mean()[0] for of_rows in per_row.values())
+    return Restoration(restored_share, spoiled, per_row)

@@ -1,4 +1,4 @@
-"""Count models of text: what a table of contexts achieves, as a yardstick for a network.
+"""Count models of text (n-grams): baselines for a network.
 
 Interpolated Witten-Bell smoothing (Witten and Bell, 1991, method C; Chen and Goodman, 1999). For
 a context h seen N times, before T distinct symbols, and h' the context without its first symbol,

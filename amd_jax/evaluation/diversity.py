@@ -1,4 +1,4 @@
-"""How much the samples of a model differ from each other."""
+"""Diversity: how much the samples of a model differ from each other."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
-"""Gaps in rows whose content is known: how probable a model finds it, and what it fills in."""
+"""Fills gaps in rows whose content is known: its probability, and what the model draws."""
 
 import functools
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,9 @@ import numpy as np
 from amd_jax.diffusion import kernels
 from amd_jax.evaluation import count_models, means
 from amd_jax.evaluation.means import PerRow
+from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
-from amd_jax.types import Array, Key, Model, Nats, Params
+from amd_jax.types import Array, Key, Nats, Params, Sampler
 
 BATCH = 32
 EXACT = CodeLength(order="left")  # for masks
@@ -41,7 +42,12 @@ class Trial(NamedTuple):
 
 
 def trial(
-    model: Model, params: Params, rows: np.ndarray, size: int, seed: int = 0, sampler: Any = None
+    model: Diffusion,
+    params: Params,
+    rows: np.ndarray,
+    size: int,
+    seed: int = 0,
+    sampler: Sampler | None = None,
 ) -> Trial:
     """A gap of so many tokens at a random place of each row (N, L), drawn, and the truth weighed.
 
@@ -60,14 +66,14 @@ def trial(
     return Trial(hidden, result, np.concatenate(bits), is_exact(model), restored)
 
 
-def is_exact(model: Model) -> bool:
+def is_exact(model: Diffusion) -> bool:
     """Whether a filling has an exact probability, and not a bound on it: with masks."""
     return EXACT.admits(kernels.plain(model.kernel))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _both(
-    model: Model, sampler: Any, params: Params, rng: Key, x: Array, hidden: Array
+    model: Diffusion, sampler: Sampler | None, params: Params, rng: Key, x: Array, hidden: Array
 ) -> tuple[Array, Nats]:
     """A filling of rows (B, L), and log p of the true one: (B, L), (B,)."""
     drawn = model.infill(params, rng, x, ~hidden, sampler=sampler)

@@ -1,10 +1,9 @@
-"""Samples, and how they are shown as text."""
+"""Draws samples, and lays them out as text."""
 
 import functools
 import math
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,9 +11,10 @@ import numpy as np
 from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
 from amd_jax.host import memory
+from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops import integers
-from amd_jax.types import Array, Key, Model, Nats, Params
+from amd_jax.types import Array, Key, Model, Nats, Params, Sampler
 
 WIDTH = 80  # columns of the console
 INDENT = "    "
@@ -25,7 +25,7 @@ def samples(
     params: Params,
     rng: Key,
     shape: tuple[int, ...],
-    sampler: Any = None,
+    sampler: Sampler | None = None,
 ) -> np.ndarray:
     """Samples of the given shape (N, ...), int32, by one of the model's samplers or its own way.
 
@@ -36,19 +36,19 @@ def samples(
     memory.check(4 * math.prod(shape), f"{number:,} samples", "Draw fewer.")
     size = groups.size(number, event)
     count = -(-number // size)
-    draw = _on_devices(model, sampler, (size, *event))
+    draw = _on_devices(model, sampler, (size, *event))  # type: ignore[arg-type]  # as in `likelihood`
     return groups.run(draw, params, rng, count, size)[:number]
 
 
 @functools.partial(jax.jit, static_argnames=("model", "sampler"))
 def infilled(
-    model: Model,
+    model: Diffusion,
     params: Params,
     rng: Key,
     x: Array,
     known: Array,
     wanted: Array,
-    sampler: Any = None,
+    sampler: Sampler | None = None,
 ) -> tuple[Array, Nats | None]:
     """Rows x (B, ...) with what is not `known` drawn, and log p of what is `wanted` of it.
 
@@ -62,7 +62,9 @@ def infilled(
 
 
 @functools.lru_cache(maxsize=16)
-def _on_devices(model: Model, sampler: Any, shape: tuple[int, ...]):
+def _on_devices(
+    model: Model, sampler: Sampler | None, shape: tuple[int, ...]
+) -> parallel.Compilable:
     """Sampling on every device."""
     chosen = {} if sampler is None else {"sampler": sampler}
     return parallel.over_devices(lambda params, rng: model.sample(params, rng, shape, **chosen))
@@ -82,7 +84,8 @@ def wrapped(text: str, marks: str = "") -> str:
     symbol; a wide character takes two columns.
     """
     marks = marks or " " * len(text)
-    lines, text_line, mark_line, used = [], "", "", 0
+    lines: list[str] = []
+    text_line, mark_line, used = "", "", 0
 
     def end() -> Iterable[str]:
         yield INDENT + text_line

@@ -1,7 +1,7 @@
-"""Work on groups of rows: each on one device, with a key of its own, whatever the devices."""
+"""Maps a function over groups of rows: each on one device, with a key of its own."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -21,7 +21,7 @@ def size(number: int, event: Sequence[int], copies: int = 1) -> int:
 
 
 def run(
-    f: Callable[..., Array],
+    f: parallel.Compilable,
     params: Params,
     rng: Key,
     count: int,
@@ -40,7 +40,7 @@ def run(
     for first in range(0, count, devices):
         places = [min(i, count - 1) for i in range(first, first + devices)]  # the last may repeat
         keys = jax.numpy.stack([_key(rng, i * rows_each) for i in places])
-        given = [parallel.own(keys)[:, 0]]
+        given: list[Array | np.ndarray] = [parallel.own(keys)[:, 0]]
         if rows is not None:
             groups = rows.reshape(count, rows_each, *rows.shape[1:])[places]
             given.append(parallel.own(groups.reshape(-1, *rows.shape[1:])))

@@ -60,12 +60,13 @@ def nats_of_rows(
     x = np.asarray(rows, np.int32)
     start = (count - 1) * size
     x = np.concatenate([x, np.repeat(x[start : start + 1], count * size - len(x), axis=0)])
-    nats = groups.run(_on_devices(bound, model), params, rng, count, size, x)
+    estimate = _on_devices(bound, model)  # type: ignore[arg-type]  # mypy: Protocols have no hash
+    nats = groups.run(estimate, params, rng, count, size, x)
     return nats[: len(rows)].astype(np.float64)
 
 
 @functools.lru_cache(maxsize=16)
-def _on_devices(bound: Bound, model: Model):
+def _on_devices(bound: Bound, model: Model) -> parallel.Compilable:
     """The estimate on every device; kept, since each one made anew would compile anew."""
 
     def estimate(params: Params, rng: Key, x: jax.Array) -> jax.Array:

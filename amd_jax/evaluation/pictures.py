@@ -1,4 +1,4 @@
-"""Label maps as pictures, PNG and GIF, and how far the maps of a model are from real ones."""
+"""Label maps as PNG and GIF, and distances between maps of a model and real ones."""
 
 import itertools
 import math

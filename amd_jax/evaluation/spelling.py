@@ -1,4 +1,4 @@
-"""How much of a generated text is made of real words."""
+"""The share of a generated text that is made of real words."""
 
 import re
 from collections.abc import Sequence

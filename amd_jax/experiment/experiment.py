@@ -78,8 +78,9 @@ class Run:
 
         They are the averaged ones. Raises ValueError if there is no such checkpoint.
         """
-        identity = run_folder.read_notes(self.workdir)["run"]
-        step, params = checkpoints.parameters(self.workdir, identity, best=best)
+        folder = self._folder()
+        identity = run_folder.read_notes(folder)["run"]
+        step, params = checkpoints.parameters(folder, identity, best=best)
         return dataclasses.replace(self, step=step), params
 
     def grid(self, steps: int) -> tuple[float, ...]:
@@ -88,7 +89,13 @@ class Run:
         Says so if it was made at another step of the run. Raises ValueError if there is none:
         `--mode=grid` makes it.
         """
-        return saved_grids.find(self.workdir, steps, self.step)
+        return saved_grids.find(self._folder(), steps, self.step)
+
+    def _folder(self) -> str | Path:
+        """Where it is kept; ValueError for one that was not trained yet."""
+        if self.workdir is None:
+            raise ValueError("This run is in no folder yet. Train it first.")
+        return self.workdir
 
     def contents(self) -> Contents:
         """What a folder keeps of it."""
@@ -103,7 +110,7 @@ class Experiment:
     `open` takes a file. Without one, as in a notebook, `load_run` has to be given the experiment.
     """
 
-    get_config: Callable[[], ConfigDict]
+    get_config: Callable[..., ConfigDict]
     data: Callable[[ConfigDict], Dataset]
     build: Callable[[ConfigDict, Facts], tuple]
     source: str = ""  # the text of the file
@@ -125,8 +132,9 @@ class Experiment:
             path, variant = source_file.split_variant(str(file))
             source = source_file.read(path)
             module = source_file.executed(source, path)
-        functions = [getattr(module, name) for name in source_file.FUNCTIONS]
-        return cls(*functions, source, Path(module.__file__), variant)
+        get_config, data, build = (getattr(module, name) for name in source_file.FUNCTIONS)
+        assert module.__file__ is not None  # its source was there
+        return cls(get_config, data, build, source, Path(module.__file__), variant)
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""An experiment file: its text, if it is one, and the module that comes of executing it."""
+"""Reads an experiment file, and executes it as a module."""
 
 import ast
 import itertools

@@ -1,4 +1,4 @@
-"""Training a run in its folder: what has to fit before the first step, and what is kept of it.
+"""Trains a run in its folder: checks before the first step, callbacks during it.
 
 A run is an `experiment.Run`: the numbers of an experiment, data, and what is composed of both.
 """

@@ -1,4 +1,4 @@
-"""Whether tensors are the parameters of a model, seen from their shapes alone."""
+"""Checks from shapes alone whether tensors are the parameters of a model."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
 import jax.numpy as jnp
 import numpy as np
@@ -95,7 +95,7 @@ def _tensor(name: str, item: Any, start: int) -> Tensor:
     return Tensor(tuple(shape), dtype, start + offsets[0], start + offsets[1])
 
 
-def _counts(value: Any) -> bool:
+def _counts(value: Any) -> TypeGuard[list[int]]:
     """Whether a value is a list of some integers from 0 on."""
     return (
         isinstance(value, list)

@@ -1,6 +1,7 @@
-"""Values that come from a file, checked against the annotations of the dataclass they are for."""
+"""Checks values from a file against the annotations of the dataclass they are for."""
 
 import collections.abc
+import dataclasses
 import functools
 import math
 import types
@@ -72,7 +73,7 @@ def _is_array(kind: type) -> bool:
 @functools.cache
 def _annotations(kind: type) -> dict[str, Any]:
     """The annotation of every field of a dataclass; Any where it cannot be resolved."""
-    names = [name for name, field in kind.__dataclass_fields__.items() if field.init]
+    names = [field.name for field in dataclasses.fields(kind) if field.init]
     try:
         known = typing.get_type_hints(kind)
     except (NameError, TypeError, AttributeError):  # as of a class within a function

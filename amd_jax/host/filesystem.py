@@ -1,4 +1,4 @@
-"""Files of this machine: written whole and to no other place, read only if they are regular."""
+"""Files of this machine: written atomically, read only if they are regular files."""
 
 import contextlib
 import errno
@@ -7,7 +7,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 # Flags that not every system has
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -68,7 +68,9 @@ def size(file: BinaryIO) -> int:
     return end
 
 
-def _opened(path: Path, flags: int, mode: str, **options: int) -> BinaryIO:
+def _opened(
+    path: Path, flags: int, mode: Literal["rb", "w+b", "ab"], buffering: int = -1
+) -> BinaryIO:
     """The file, open; OSError unless it is a regular one."""
     try:
         handle = os.open(path, flags | NONBLOCK | BINARY, 0o666)
@@ -79,4 +81,4 @@ def _opened(path: Path, flags: int, mode: str, **options: int) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    return os.fdopen(handle, mode, **options)
+    return os.fdopen(handle, mode, buffering)

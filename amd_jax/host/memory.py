@@ -1,9 +1,11 @@
-"""How much memory this process may still ask for: the system ends one that takes more."""
+"""How much memory this process may still allocate before the system ends it."""
 
 import math
 import os
 from pathlib import Path
+from types import ModuleType
 
+resource: ModuleType | None
 try:
     import resource
 except ImportError:  # Windows

@@ -1,11 +1,11 @@
-"""Text that a terminal or a page can show: signs in the place of control characters."""
+"""Makes text safe for a terminal or a page: visible signs in place of control characters."""
 
 from typing import Any
 
 SURROGATE = "\ufffd"
 PICTURES = 0x2400  # of the control characters, in their order
 FORMATS = {0x061C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
-SIGNS = {
+SIGNS: dict[int, int | str] = {
     **{code: PICTURES + code for code in range(0x20) if chr(code) not in "\n\t"},
     **dict.fromkeys(range(0x7F, 0xA0), SURROGATE),
     0x7F: 0x2421,

@@ -1,4 +1,4 @@
-"""The numbers of a config: those that training reads, and what all of them have to be."""
+"""The numbers of a config: those that training reads, and checks of all of them."""
 
 import numbers as numbers_
 from collections.abc import Iterator, Mapping

@@ -6,7 +6,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from amd_jax.learning.objectives import NegativeElbo, gradient_only
+from amd_jax.learning.objectives import gradient_only
 from amd_jax.models import Flow
 from amd_jax.transforms.chain import Chain
 from amd_jax.transforms.encodings import Encoding
@@ -14,7 +14,7 @@ from amd_jax.types import Array, Key, Nats, Params
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class WeightedDecoder(NegativeElbo):
+class WeightedDecoder:
     """-elbo, with a gradient in which log p(x | z) weighs β times as much.
 
     β falls from `first` to 1, by half of what is left every `half_life` steps: the classes come
@@ -28,7 +28,7 @@ class WeightedDecoder(NegativeElbo):
 
     def __post_init__(self):
         """Raises ValueError for another flow, or a half-life of nothing."""
-        _check(self)
+        _encoding(self)
         if not self.half_life > 0:
             raise ValueError(f"half_life must be above 0; got {self.half_life}.")
 
@@ -38,7 +38,7 @@ class WeightedDecoder(NegativeElbo):
 
     def loss(self, params: Params, memory: Array, rng: Key, x: Array) -> tuple[Nats, tuple]:
         """-elbo per example, (B,) in nats; no evidence."""
-        log_p, kl = _terms(self.model, params, rng, x)
+        log_p, kl = _terms(self, params, rng, x)
         more = (self.first - 1) * jnp.exp(-math.log(2) / self.half_life * memory)
         return kl - log_p - gradient_only(more * log_p), ()
 
@@ -48,7 +48,7 @@ class WeightedDecoder(NegativeElbo):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class WarmedElbo(NegativeElbo):
+class WarmedElbo:
     """-log p(x | z) + weight (log q(z | x) - log p(z)).
 
     The weight is 0 for the first rows, then rises to 1, from where on it is -elbo: without that, a
@@ -62,7 +62,7 @@ class WarmedElbo(NegativeElbo):
 
     def __post_init__(self):
         """Raises ValueError for another flow, or less than no rows."""
-        _check(self)
+        _encoding(self)
         if min(self.without, self.rising) < 0:
             raise ValueError(
                 f"Rows are at least 0; got without={self.without}, rising={self.rising}."
@@ -79,7 +79,7 @@ class WarmedElbo(NegativeElbo):
 
     def loss(self, params: Params, memory: Array, rng: Key, x: Array) -> tuple[Nats, Array]:
         """The loss per example, (B,) in nats; the rows of x."""
-        log_p, kl = _terms(self.model, params, rng, x)
+        log_p, kl = _terms(self, params, rng, x)
         return self.weight(memory) * kl - log_p, jnp.array(len(x), jnp.int32)
 
     def update(self, memory: Array, evidence: Array) -> Array:
@@ -87,19 +87,23 @@ class WarmedElbo(NegativeElbo):
         return memory + evidence
 
 
-def _check(objective: WeightedDecoder | WarmedElbo) -> None:
-    """Raises ValueError for a flow that starts with something else."""
+def _encoding(objective: WeightedDecoder | WarmedElbo) -> Encoding:
+    """What the flow starts with; ValueError for something else."""
     first = objective.model.transforms[0]
     if not isinstance(first, Encoding):
         raise ValueError(
             f"{type(objective).__name__} weighs parts of a flow that starts with an Encoding; "
             f"this one starts with {type(first).__name__}. Use NegativeElbo."
         )
+    return first
 
 
-def _terms(model: Flow, params: Params, rng: Key, x: Array) -> tuple[Nats, Nats]:
+def _terms(
+    objective: WeightedDecoder | WarmedElbo, params: Params, rng: Key, x: Array
+) -> tuple[Nats, Nats]:
     """log p(x | z) and log q(z | x) - log p(z) of the draws that the elbo makes: (B,), (B,)."""
-    (name, first), *_ = model.chain.named()
+    model, first = objective.model, _encoding(objective)
+    (name, _), *_ = model.chain.named()
     rest = Chain(model.transforms[1:], first=1)
     z, log_p, log_q = first.draw(params[name], jax.random.fold_in(rng, 0), x, train=True)
     z, nats = rest.forward(params, rng, z, train=True)

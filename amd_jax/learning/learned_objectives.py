@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from amd_jax.diffusion import bounds, gaussian, kernels
 from amd_jax.diffusion.gaussian import noise_schedules
-from amd_jax.diffusion.kernels.learned_schedule import LearnedSchedule
+from amd_jax.diffusion.kernels.learned_schedule import LearnedSchedule, Warped
 from amd_jax.diffusion.process import Process
 from amd_jax.learning.objectives import drawn_step, gradient_only, negative_term
 from amd_jax.models import Diffusion, GaussianDiffusion
@@ -71,8 +71,28 @@ def reinforced(
     return 0.5 * (f_1 + f_2) + gradient_only(score)
 
 
+class _MeanSquare:
+    """The memory of an objective: a decayed mean of L², L the term of a row."""
+
+    decay: float
+
+    def init(self) -> dict[str, Array]:
+        """A decayed sum of L², and of the weights it was made with: () each."""
+        return {"square": jnp.zeros(()), "weight": jnp.zeros(())}
+
+    def update(self, memory: dict, evidence: dict) -> dict:
+        """The decayed sums, after one more step."""
+        new = {"square": evidence["square"] / evidence["count"], "weight": 1.0}
+        return {k: self.decay * memory[k] + (1 - self.decay) * new[k] for k in memory}
+
+    def _scale(self, memory: dict) -> Array:
+        """1 / E[L²], as far as it is known; 0 before."""
+        known = memory["square"] > 0
+        return jnp.where(known, memory["weight"] / jnp.where(known, memory["square"], 1.0), 0.0)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class LeastVariance:
+class LeastVariance(_MeanSquare):
     """-elbo in continuous time for the network, and for a `LearnedSchedule` its variance.
 
     The bound's mean does not depend on the schedule, so the schedule gets no gradient of it, but
@@ -103,10 +123,6 @@ class LeastVariance:
                 "LeaveOneOutReinforce, or ImportanceSampledElbo and a schedule that is fixed."
             )
 
-    def init(self) -> dict[str, Array]:
-        """A decayed sum of L², and of the weights it was made with: () each."""
-        return {"square": jnp.zeros(()), "weight": jnp.zeros(())}
-
     def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
         """-elbo per example, (B,) in nats; the evidence is L², summed and counted."""
         rng_time, rng = jax.random.split(rng)
@@ -118,23 +134,15 @@ class LeastVariance:
         terms = negative_term(process, rng_network, x, x_t, t, t, None)
         square = jax.lax.stop_gradient(terms) ** 2
         evidence = {"square": square.sum(), "count": jnp.full((), x.shape[0], jnp.float32)}
-        schedule = self.model.kernel.open(params["kernel"]).schedule
+        kernel = self.model.kernel
+        assert isinstance(kernel, LearnedSchedule)  # or `__post_init__` had refused
+        schedule = Warped(kernel.kernel.schedule, kernel.heights(params["kernel"]))
         fall = -square * schedule.log_density(t) * self._scale(memory)
         return terms + bounds.prior_kl(process.kernel, x) + gradient_only(fall), evidence
 
-    def update(self, memory: dict, evidence: dict) -> dict:
-        """The decayed sums, after one more step."""
-        new = {"square": evidence["square"] / evidence["count"], "weight": 1.0}
-        return {k: self.decay * memory[k] + (1 - self.decay) * new[k] for k in memory}
-
-    def _scale(self, memory: dict) -> Array:
-        """1 / E[L²], as far as it is known; 0 before."""
-        known = memory["square"] > 0
-        return jnp.where(known, memory["weight"] / jnp.where(known, memory["square"], 1.0), 0.0)
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LeastVarianceOfLevels(LeastVariance):
+class LeastVarianceOfLevels(_MeanSquare):
     """-elbo in continuous time of a Gaussian diffusion with its `noise_schedules.Learned`.
 
     The bound teaches the network and the ends, log E[L²] the pace, as in `LeastVariance`: with γ
@@ -142,6 +150,7 @@ class LeastVarianceOfLevels(LeastVariance):
     """
 
     model: GaussianDiffusion
+    decay: float = 0.99
 
     def __post_init__(self):
         """Raises ValueError for levels without parameters, and for discrete time."""

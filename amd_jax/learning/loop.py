@@ -90,8 +90,8 @@ def _compiled(
     devices: parallel.Copies | shards.Shards,
     state: TrainState,
     rng: Key,
-    example: Array,
-) -> tuple[Callable, float]:
+    example: np.ndarray,
+) -> tuple[parallel.Compilable, float]:
     """The training step, compiled, and its FLOP on each device; ValueError if it is too large."""
     train_step = training_step.make_train_step(
         parts.objective,
@@ -129,14 +129,15 @@ class _Run:
         config, last = self.config, step == self.config.num_steps
         self.keeper.stepped(step)
         logged = last or step % config.log_every == 0
-        scored = self.evaluate and config.evaluate_every and step % config.evaluate_every == 0
-        due = last or stopped or scored or step % config.checkpoint_every == 0
+        scored = config.evaluate_every and step % config.evaluate_every == 0
+        evaluate = self.evaluate if scored else None
+        due = last or stopped or evaluate or step % config.checkpoint_every == 0
         if due or logged or jax.default_backend() == "cpu":
             self.check_finite(step, state)
         if logged:
             self.keeper.log(step, self.metrics(step, state))
         if due:
-            score = self.score(step, state) if scored else None
+            score = self.score(step, state, evaluate) if evaluate else None
             self.keeper.save(self.devices.get(state), score)
             parallel.wait(f"checkpoint {step}")
         if stopped:
@@ -155,9 +156,9 @@ class _Run:
             result["learning_rate"] = float(rate(step - 1 - int(skipped)))
         return result | self.clock.metrics(step)
 
-    def score(self, step: int, state: TrainState) -> float:
+    def score(self, step: int, state: TrainState, evaluate: Evaluate) -> float:
         """The first number of an evaluation, which is logged."""
-        result = self.evaluate(self.devices.get(state.ema))
+        result = evaluate(self.devices.get(state.ema))
         self.keeper.evaluated(step, result)
         self.clock.restart(step)  # what it took is not the steps'
         return next(iter(result.values()))
@@ -195,9 +196,10 @@ class _Run:
 
 def _batch(data: Dataset, config: ConfigDict, step: int) -> np.ndarray:
     """The rows of this process at a step, (devices, B / devices, ...); ValueError for no token."""
-    asked, part = (config.seed, step - 1, config.batch_size), parallel.own_rows(config.batch_size)
-    alone = "part" in inspect.signature(data.batch).parameters
-    x = data.batch(*asked, part=part) if alone else data.batch(*asked)[part]
+    part = parallel.own_rows(config.batch_size)
+    alone = {"part": part} if "part" in inspect.signature(data.batch).parameters else {}
+    x = data.batch(config.seed, step - 1, config.batch_size, **alone)
+    x = x if alone else x[part]
     categorical.check_tokens(x, data.facts.num_classes)
     return parallel.per_device(x)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from amd_jax.diffusion import bounds, kernels
 from amd_jax.diffusion.process import Process
-from amd_jax.models import Diffusion
+from amd_jax.models import Diffusion, GaussianDiffusion
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, Model, Nats, Params
 
@@ -51,24 +51,26 @@ class ImportanceSampledElbo:
 
     def init(self) -> dict[str, Array]:
         """Mean squares and counts of steps 1 … T, all zero: (T,) each."""
-        return {"square": jnp.zeros(self.model.steps), "count": jnp.zeros(self.model.steps)}
+        steps = self.model.number_of_steps()
+        return {"square": jnp.zeros(steps), "count": jnp.zeros(steps)}
 
     def probabilities(self, memory: dict[str, Array]) -> Array:
         """The law of the step: (T,)."""
+        steps = self.model.number_of_steps()
         root = jnp.sqrt(memory["square"] + 1e-10) + 1e-4
-        root = root.at[0].set(root[min(1, self.model.steps - 1)])
+        root = root.at[0].set(root[min(1, steps - 1)])
         warm = (memory["count"] > self.min_count).all()
-        return jnp.where(warm, categorical.normalize(root), 1 / self.model.steps)
+        return jnp.where(warm, categorical.normalize(root), 1 / steps)
 
     def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
         """L_i / q(i) + prior_kl per example, (B,) in nats; the evidence is L_i² by step."""
         rng_time, rng = jax.random.split(rng)
-        law = self.probabilities(memory)
+        law, steps = self.probabilities(memory), self.model.number_of_steps()
         u = bounds.stratified(rng_time, x.shape[0])
-        i = jnp.searchsorted(jnp.cumsum(law), u, side="right").clip(0, self.model.steps - 1)
+        i = jnp.searchsorted(jnp.cumsum(law), u, side="right").clip(0, steps - 1)
         process = self.model.open(params, train=True)
-        nats = bounds.step_term(process, rng, x, i + 1, self.model.steps)
-        empty = jnp.zeros(self.model.steps)
+        nats = bounds.step_term(process, rng, x, i + 1, steps)
+        empty = jnp.zeros(steps)
         square = jax.lax.stop_gradient(nats) ** 2
         evidence = {"square": empty.at[i].add(square), "count": empty.at[i].add(1.0)}
         return nats / law[i] + bounds.prior_kl(process.kernel, x), evidence
@@ -95,7 +97,7 @@ class CrossEntropy:
     denoiser that `sees_known` is told which, and the loss is of the others.
     """
 
-    model: Diffusion
+    model: Diffusion | GaussianDiffusion
     posterior: bool | None = None
     warp: Callable[[Array], Array] = lambda u: u  # u uniform in [0, 1) -> t: which times to train
     known: Callable[[Key, tuple[int, ...]], Array] | None = None  # rng, (B, ...) -> bool (B, ...)
@@ -124,6 +126,7 @@ class CrossEntropy:
         t = self.warp(bounds.stratified(rng_time, x.shape[0]))
         process = self.model.open(params, train=True)
         if self.known is not None:
+            assert isinstance(process, Process)  # no other model `sees_known`
             process = process.holding(jnp.where(self.known(rng_known, x.shape), x, -1))
         x_t = process.corrupted(rng_noise, x, t)
         posterior = not self.model.leave_one_out if self.posterior is None else self.posterior

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import optax
 
-from amd_jax.types import Params
+from amd_jax.types import Array, Params
 
 OUTER = ("time", "in", "out")  # what ends the names of layers that are not hidden
 
@@ -85,7 +85,9 @@ def staircase(peak: float, decay: float, every: int) -> optax.Schedule:
 def hidden_matrices(params: Params) -> Params:
     """Muon's axes for every hidden matrix, None for every other parameter."""
 
-    def axes(path, leaf):
+    def axes(
+        path: tuple[jax.tree_util.DictKey, ...], leaf: Array
+    ) -> optax.contrib.MuonDimensionNumbers | None:
         *_, layer, kind = ["", *(key.key for key in path)]
         hidden = kind == "kernel" and leaf.ndim == 2 and layer.split("_")[-1] not in OUTER
         return optax.contrib.MuonDimensionNumbers() if hidden else None

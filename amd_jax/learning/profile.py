@@ -1,4 +1,4 @@
-"""A trace of some training steps, for Perfetto."""
+"""Writes a trace of some training steps, for Perfetto."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,10 +1,11 @@
-"""Signals to stop: heard between two steps, in all processes of a run alike."""
+"""Handles signals to stop: between two steps, in all processes of a run alike."""
 
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from amd_jax.devices import parallel
 
@@ -18,7 +19,7 @@ def heard() -> Iterator[Callable[[], bool]]:
     the main thread hears of signals.
     """
     received: list[int] = []
-    previous = {}
+    previous: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def note(number: int, frame: object) -> None:
         received.append(number)

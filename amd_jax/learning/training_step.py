@@ -1,9 +1,9 @@
-"""The train step: one update of everything that training carries."""
+"""The train step: one update of parameters, optimiser, average and objective."""
 
 import collections
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ def make_train_step(
     clip: float = 0.0,
     log_every: int = 1,
     devices: parallel.Copies | Shards = COPIES,
-) -> Callable[[TrainState, Key, Array], TrainState]:
+) -> parallel.Compilable:
     """One optimiser step on all devices: (state, rng, x) -> state.
 
     The state lies on `devices`, x is (local devices, B / devices, ...), see `parallel`. Every
@@ -141,7 +141,16 @@ def _unless_broken(
     return state._replace(**counts), skip
 
 
-def _together(combine: jnp.ufunc, arrays: Iterable[Array]) -> Array:
+@runtime_checkable
+class _Ufunc(Protocol):
+    """What is used of `jnp.add` and such; JAX has a type of them in its stubs only."""
+
+    def __call__(self, x: Array, y: Array, /) -> Array: ...
+
+    def reduce(self, a: Array, /, *, axis: int | None = 0) -> Array: ...
+
+
+def _together(combine: _Ufunc, arrays: Iterable[Array]) -> Array:
     """All arrays reduced to one number, those of one shape eight at a time.
 
     For XLA's sake, which has a program to compile for every reduction and, but for the barrier,

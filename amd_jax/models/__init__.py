@@ -1,4 +1,4 @@
-"""Models: the only places where parts meet parameters."""
+"""Models: parts put together, as functions of their parameters."""
 
 from amd_jax.models.autoregressive import Autoregressive
 from amd_jax.models.diffusion import Diffusion

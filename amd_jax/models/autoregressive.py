@@ -1,4 +1,4 @@
-"""Autoregressive: every token given those before it."""
+"""Autoregressive models: every token given those before it."""
 
 import dataclasses
 import math

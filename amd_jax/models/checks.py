@@ -1,4 +1,4 @@
-"""What parts promise a model: times of a kernel, and what a network does not see."""
+"""Checks of the parts of a model: steps of a kernel, and that a network leaves a token out."""
 
 import functools
 import inspect
@@ -44,7 +44,7 @@ def check_prior(kernel: Kernel | LearnedKernel) -> None:
     prior = getattr(kernel, "prior", None)
     if prior is None or isinstance(prior, jax.core.Tracer):
         return
-    prior, classes = np.asarray(prior, np.float64), kernel.num_classes
+    prior, classes = np.asarray(prior, np.float64), getattr(kernel, "num_classes", 1)
     is_law = prior.ndim == 1 and (prior >= 0).all() and abs(prior.sum() - 1) < 1e-4
     if not is_law or len(prior) < classes:
         raise ValueError(

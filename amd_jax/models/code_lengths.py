@@ -12,7 +12,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.samplers import base, unmasking
 from amd_jax.models import bounds
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Nats, Params
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CodeLength:
                 f"orders={self.orders} is for order=random; there is one order by {self.order}."
             )
 
-    def admits(self, kernel: Any) -> bool:
+    def admits(self, kernel: Kernel | LearnedKernel) -> bool:
         """For masks only."""
         return kernels.is_masking(kernel)
 

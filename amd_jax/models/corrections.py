@@ -1,4 +1,4 @@
-"""Editors: what a diffusion makes of data that are given, as of some with wrong tokens."""
+"""Editors: a diffusion corrects or rewrites given data."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base
-from amd_jax.types import Array, Key, Params
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Correct:
                 f"The error rate must be between 0 and 1; got {self.error_rate}. Try 0.05."
             )
 
-    def admits(self, kernel: Any) -> bool:
+    def admits(self, kernel: Kernel | LearnedKernel) -> bool:
         """For kernels by which a token may become another one without a sign of it."""
         return not kernels.shows_noise(kernel)
 
@@ -79,8 +79,8 @@ class Edit:
         if self.steps is not None:
             sampler = dataclasses.replace(sampler, steps=self.steps)
         with jax.ensure_compile_time_eval():
-            times, start = np.asarray(sampler.times(model.steps)), np.float32(self.strength)
-        times = jnp.asarray([start, *times[times < start]])
+            grid, start = np.asarray(sampler.times(model.steps)), np.float32(self.strength)
+        times = jnp.asarray([start, *grid[grid < start]])
         rng_noise, rng = jax.random.split(rng)
         x_t = kernels.corrupt(process.kernel, rng_noise, x, jnp.full(x.shape[0], start))
         return sampler(process, rng, x_t, times)

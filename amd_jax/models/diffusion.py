@@ -97,10 +97,10 @@ class Diffusion:
         def logits(
             x_t: Array, t: Array, rng: Key | None = None, known: Array | None = None
         ) -> Array:
-            inputs = {"train": train, "rngs": {"dropout": rng} if train else None}
-            inputs |= {"known": known} if self.sees_known else {}
+            rngs = {"dropout": rng} if train else None
+            more = {"known": known} if self.sees_known else {}
             time = learned_schedule.network_time(kernel, t)
-            return self.denoiser.apply(weights, x_t, time, **inputs)
+            return self.denoiser.apply(weights, x_t, time, train=train, rngs=rngs, **more)
 
         return of_logits(
             kernel,
@@ -233,7 +233,7 @@ class Diffusion:
         samplers.check(sampler, kernels.plain(self.kernel))
         if steps is None:
             return sampler
-        if not hasattr(sampler, "steps"):
+        if not (hasattr(sampler, "steps") and dataclasses.is_dataclass(sampler)):
             raise ValueError(f"{sampler.name} takes no steps: leave steps={steps} out.")
         return dataclasses.replace(sampler, steps=steps)
 

@@ -1,4 +1,4 @@
-"""Log-likelihood of a text read in order, with a memory that goes on from row to row."""
+"""Log-likelihood of a text read in order, with a memory carried from row to row."""
 
 import dataclasses
 from math import prod
@@ -59,7 +59,7 @@ class LongMemory:
     def network(self, model: Any) -> Any:
         """The model's network with these numbers; ValueError for one that does not remember."""
         network = getattr(model, "network", None)
-        if not self.admits(network):
+        if network is None or not self.admits(network):
             raise ValueError(
                 "long_memory is for a network that remembers, such as TransformerXL; this model "
                 f"has {'none' if network is None else type(network).__name__}. Leave it out."

@@ -1,4 +1,4 @@
-"""Bounds that a diffusion declares: by some of its steps, or by all of them."""
+"""Bounds of a diffusion: from some of its steps, or from all of them."""
 
 import dataclasses
 from typing import Any

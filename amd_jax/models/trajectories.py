@@ -1,4 +1,4 @@
-"""The states of one walk from noise to data, as they come."""
+"""The states of one sampling chain, as they are computed."""
 
 import functools
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from amd_jax.types import Array, Key, Params
+from amd_jax.types import Array, Key, Params, Sampler
 
 
 def states(
-    model: Any, sampler: Any, params: Params, rng: Key, start: Array, frames: int
+    model: Any, sampler: Sampler, params: Params, rng: Key, start: Array, frames: int
 ) -> Iterator[tuple[float, Array]]:
     """Pairs (t, state (B, ...)), `frames` or less, of a walk of a sampler from `start`, t falling.
 
@@ -29,7 +29,7 @@ def states(
 
 @functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once, however often one walks
 def _walked(
-    model: Any, sampler: Any, params: Params, rng: Key, state: Array, times: Array
+    model: Any, sampler: Sampler, params: Params, rng: Key, state: Array, times: Array
 ) -> Array:
     """A state (B, ...) walked from times[0] to times[-1]."""
     return sampler(model.open(params), rng, state, times)

@@ -1,4 +1,4 @@
-"""AutoregressiveTransformer: as `AutoregressiveLSTM`, with attention over the positions before."""
+"""AutoregressiveTransformer: `AutoregressiveLSTM` with attention over earlier positions."""
 
 import functools
 

@@ -98,9 +98,9 @@ class Block(nn.Module):
         if len(self.offsets) > 1:
             taps = self.param("taps", first_tap, (len(self.offsets), width))
             a = depthwise(a, taps, self.offsets)
-        attended = 3 * width if self.heads else 0
-        wide = Linear(attended + self.expansion * width, name="hidden")(a)
-        qkv, wide = jnp.split(wide, [attended], axis=-1)
+        inputs = 3 * width if self.heads else 0  # of the attention
+        wide = Linear(inputs + self.expansion * width, name="hidden")(a)
+        qkv, wide = jnp.split(wide, [inputs], axis=-1)
         wide = self.activation(wide)
         if self.heads:
             attended, cache = rotary_attention(qkv, self.heads, self.causal, cache, p)
@@ -124,13 +124,13 @@ def rotary_attention(
     q, k = (embeddings.rotary(rms_norm(z), p) for z in (q, k))
     if cache is None:
         return attention(q, k, v, causal=causal).reshape(batch, length, width // 3), None
-    k, v = cache = tuple(
+    k, v = (
         jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), p, axis=1)
         for old, new in zip(cache, (k, v), strict=True)
     )
     own = p + jnp.arange(length)[:, None]
     out = attention(q, k, v, mask=jnp.arange(k.shape[1]) <= own)
-    return out.reshape(batch, length, width // 3), cache
+    return out.reshape(batch, length, width // 3), (k, v)
 
 
 def time_features(t: Array, width: int = 64) -> Array:

@@ -47,13 +47,13 @@ class CausalLSTM(nn.Module):
         dtype, states = compute_dtype(self.dtype), []
         start = nn.initializers.normal(1.0)
         table = self.param("embed", start, (self.num_classes + 1, self.width)).astype(dtype)
-        h = table[tokens] if carry is not None else None
+        h = table if carry is None else table[tokens]
         for i in range(self.layers):
             lstm = LSTM(self.width, name=f"lstm_{i}")
             if carry is not None:
                 state, h = lstm.step(carry[i], h)
                 states.append(state)
             else:
-                h = lstm(table, tokens) if i == 0 else lstm(h)
+                h = lstm(h, tokens if i == 0 else None)
             h = Dropout(self.dropout, deterministic=not train)(h)
         return logits(h, self.num_classes, self.log_frequencies), tuple(states)

@@ -1,4 +1,4 @@
-"""CausalTransformer: every token given those before it, all at once or one after the other."""
+"""CausalTransformer: every token given those before it, in parallel or one by one."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""DenseNet: convolutions that keep all they have seen, the conditioner of couplings on maps."""
+"""DenseNet: densely connected convolutions, the conditioner of couplings on maps."""
 
 import functools
 

@@ -80,8 +80,8 @@ class Hollow(nn.Module):
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
         known = known_mask(x_t, known) if self.sees_known else None
         past = self.tower("past", x_t, known, time, block)
-        turned = jax.tree.map(lambda side: side[:, ::-1], (x_t, known))
-        future = self.tower("future", *turned, time, block)[:, ::-1]
+        turned, its_known = jax.tree.map(lambda side: side[:, ::-1], (x_t, known))
+        future = self.tower("future", turned, its_known, time, block)[:, ::-1]
         contexts = self.contexts(embeddings.likeliest(x_t))
         sides = [past, future, *(c.astype(past.dtype) for c in contexts)]
         h = joined(sides, time, self.join_width, self.join_blocks, block)

@@ -98,8 +98,8 @@ class HollowMap(nn.Module):
         h = Linear(self.width, name=f"{name}_above_in")(jnp.concatenate(seen, axis=-1))
         h = blocks("above", (h + self.places(name, tokens.shape)).astype(h.dtype), ABOVE)
         seen = [shift(tokens, 0, column) for column in range(1, self.window + 1)]
-        seen = jnp.concatenate([rms_norm(h), *seen], axis=-1)
-        h = Linear(self.width, name=f"{name}_beside_in")(seen)
+        beside = jnp.concatenate([rms_norm(h), *seen], axis=-1)
+        h = Linear(self.width, name=f"{name}_beside_in")(beside)
         return rms_norm(blocks("beside", h, tuple((0, j) for j in range(BESIDE + 1))))
 
     def places(self, name: str, shape: tuple[int, ...]) -> Array:

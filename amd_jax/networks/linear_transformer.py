@@ -57,16 +57,15 @@ class Block(nn.Module):
         wide = gelu(self.exact_gelu)(wide)
         return h + drop(_dense(dim, 4 * dim, "narrow")(wide))
 
-    def _attend(self, *qkv: Array) -> Array:
+    def _attend(self, q: Array, k: Array, v: Array) -> Array:
         """Both kinds of heads side by side: three (B, L, dim) -> (B, L, dim)."""
-        shape = qkv[0].shape
-        qkv = [z.reshape(*shape[:2], self.heads, -1) for z in qkv]
-        parts = []
-        if self.local_heads:
-            near = (z[:, :, : self.local_heads] for z in qkv)
+        shape, local, parts = q.shape, self.local_heads, []
+        q, k, v = (z.reshape(*shape[:2], self.heads, -1) for z in (q, k, v))
+        if local:
+            near = q[:, :, :local], k[:, :, :local], v[:, :, :local]
             parts.append(window_attention(*near, self.window))
-        if self.local_heads < self.heads:
-            parts.append(linear_attention(*(z[:, :, self.local_heads :] for z in qkv)))
+        if local < self.heads:
+            parts.append(linear_attention(q[:, :, local:], k[:, :, local:], v[:, :, local:]))
         return jnp.concatenate(parts, axis=2).reshape(shape)
 
 

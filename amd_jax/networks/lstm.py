@@ -66,6 +66,7 @@ class StepFeatures(nn.Module):
                     f"with, L={known}; got L={length}. Initialise it for {length}."
                 )
             length = known
+        assert length is not None  # a step alone is of a network that has seen a sequence
         table = self.param("places", lecun(), (2 * length, places))
         bias = self.param("places_bias", zeros, (places,))
         return table[:length] + table[length:][::-1] + bias
@@ -84,10 +85,11 @@ class MixtureParameters(nn.Module):
     def __call__(self, raw: Array, channel: int | None = None) -> Array:
         """Of all channels; or of one alone, (..., P) -> (..., P)."""
         m = self.components
+        one: int | slice = slice(None) if channel is None else channel
         if channel is None:
-            channels, one = raw.shape[-2], slice(None)
+            channels = raw.shape[-2]
         else:
-            channels, one = len(self.get_variable("params", "scaling_factor")), channel
+            channels = len(self.get_variable("params", "scaling_factor"))
         scale = self.param("scaling_factor", zeros, (channels,))[:, None][one]
         mixture_scale = self.param("mixture_scaling_factor", zeros, (channels, m))[one]
         t, log_s, middle, mixt_log_s = jnp.split(raw, [1, 2, 2 + 2 * m], axis=-1)

@@ -1,4 +1,4 @@
-"""A network of each place by itself."""
+"""MLP: a network applied to each position by itself."""
 
 import flax.linen as nn
 

@@ -1,4 +1,4 @@
-"""Networks whose numbers for a place depend on the places before it only."""
+"""Networks whose outputs for a position depend on earlier positions only."""
 
 import flax.linen as nn
 import jax.numpy as jnp

@@ -54,10 +54,12 @@ class Dense(nn.Dense):
 class Dropout(nn.Dropout):
     """`nn.Dropout` of a rate in [0, 1)."""
 
-    def __call__(self, inputs: Array, deterministic: bool | None = None, **kwargs) -> Array:
+    def __call__(
+        self, inputs: Array, deterministic: bool | None = None, rng: Array | None = None
+    ) -> Array:
         """The input without some of it; ValueError for any other rate."""
         check_dropout(self.rate)
-        return super().__call__(inputs, deterministic, **kwargs)
+        return super().__call__(inputs, deterministic, rng)
 
 
 class Conv(nn.Conv):

@@ -77,19 +77,20 @@ class RelativeBlock(nn.Module):
         of_distance (L, H, D / H) is that of the distances 0, ..., L - 1, visible is (L,).
         """
         q, k, v = self._projected(h)
-        k, v = cache = tuple(
+        k, v = (
             jax.lax.dynamic_update_slice_in_dim(old, new, p, axis=1)
             for old, new in zip(cache, (k, v), strict=True)
         )
         by_distance = self._by_distance(q, biases, of_distance)
         by_key = jnp.roll(by_distance[..., ::-1], p + 1, axis=-1)  # key j is p - j away
         weights = self._weights(q, biases, k, by_key, visible)
-        return self._finished(h, weights, v, train=False), cache
+        return self._finished(h, weights, v, train=False), (k, v)
 
     def _projected(self, h: Array) -> tuple[Array, Array, Array]:
         """Queries, keys and values of h (B, N, D): (B, N, H, D / H) each."""
         h = self.norms[0](h) if self.pre_norm else h
-        return tuple(map(self._split, jnp.split(self.qkv(h), 3, axis=-1)))
+        q, k, v = map(self._split, jnp.split(self.qkv(h), 3, axis=-1))
+        return q, k, v
 
     def _split(self, h: Array) -> Array:
         return h.reshape(*h.shape[:-1], self.heads, -1)

@@ -1,4 +1,4 @@
-"""Networks of sets: what they give moves with the elements, whatever their order."""
+"""Networks of sets: equivariant to permutations of the elements."""
 
 import flax.linen as nn
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The first layer of a network that reads tokens: a linear map of those around each place."""
+"""The first layer of a network of tokens: a linear map of those around each position."""
 
 import flax.linen as nn
 import jax
@@ -39,10 +39,10 @@ class Taps(nn.Module):
         if is_real(x):
             near = [shift(x.astype(dtype), *far) for far in self.offsets]
             return matmul(jnp.concatenate(near, axis=-1), kernel)
-        rows = [x] if known is None else [x, jnp.where(known, self.num_classes + x, -1)]
-        rows = jnp.stack(rows, axis=-1) + 1  # 0 is nothing, as beyond the ends
-        near = jnp.stack([shift(rows, *far) for far in self.offsets], axis=-2)
-        return read(near - 1, kernel, dtype)
+        each = [x] if known is None else [x, jnp.where(known, self.num_classes + x, -1)]
+        rows = jnp.stack(each, axis=-1) + 1  # 0 is nothing, as beyond the ends
+        near = [shift(rows, *far) for far in self.offsets]
+        return read(jnp.stack(near, axis=-2) - 1, kernel, dtype)
 
 
 class Rows(nn.Module):
@@ -71,6 +71,6 @@ def read(rows: Array, kernel: Array, dtype: jnp.dtype) -> Array:
     if columns < LOOKED_UP:
         hot = jax.nn.one_hot(rows, columns, dtype=dtype).sum(axis=-2)
         return matmul(hot.reshape(*places, -1), kernel)
-    places = jnp.where(rows < 0, len(kernel), rows + columns * jnp.arange(taps)[:, None])
-    result = kernel.at[places].get(mode="fill", fill_value=0)
+    index = jnp.where(rows < 0, len(kernel), rows + columns * jnp.arange(taps)[:, None])
+    result = kernel.at[index].get(mode="fill", fill_value=0)
     return result.sum(axis=(-3, -2)).astype(dtype)

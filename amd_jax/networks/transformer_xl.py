@@ -152,9 +152,13 @@ class TransformerXL(nn.Module):
 
         What each has of its own, and keeps, is stacked in front.
         """
-        kinds, streams = {"params": 0, "intermediates": 0}, {"params": True, "dropout": True}
-        unroll = 1 if self.remat else self.blocks
-        return nn.scan(through, kinds, split_rngs=streams, length=self.blocks, unroll=unroll)
+        return nn.scan(
+            through,
+            variable_axes={"params": 0, "intermediates": 0},
+            split_rngs={"params": True, "dropout": True},
+            length=self.blocks,
+            unroll=1 if self.remat else self.blocks,
+        )
 
     def _embedded(self, tokens: Array) -> Array:
         """What the first block reads of tokens (B, N) in [0, K]: (B, N, D)."""

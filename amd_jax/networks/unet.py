@@ -119,9 +119,11 @@ class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """The block applied to x."""
-        kwargs = {"kernel_init": uniform, "conv_general_dilated": conv_general_dilated}
-        h = Conv(self.width, (3, 3), **kwargs, name="conv")(x)
-        return recomputed(Convolution._activate, cpu_only=True)(self, h)
+        convolve = conv_general_dilated
+        conv = Conv(
+            self.width, (3, 3), kernel_init=uniform, conv_general_dilated=convolve, name="conv"
+        )
+        return recomputed(Convolution._activate, cpu_only=True)(self, conv(x))
 
     def _activate(self, h: Array) -> Array:
         norm = nn.GroupNorm(self.groups, epsilon=1e-5, dtype=h.dtype, name="norm")

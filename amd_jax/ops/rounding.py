@@ -1,4 +1,4 @@
-"""Rounding to whole numbers, with a gradient; bijections of the integers by it."""
+"""Rounding with straight-through or soft gradients, and bijections of the integers by it."""
 
 import dataclasses
 from collections.abc import Callable

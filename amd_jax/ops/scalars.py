@@ -6,6 +6,7 @@ and otherwise the shape of x, or one that broadcasts with it.
 """
 
 import dataclasses
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,21 @@ from amd_jax.types import Array
 POINTS, ROUNDS = 15, 7  # of the search for a quantile: 16 ** 7 = 2 ** 28 intervals
 MIN_BIN, MIN_SLOPE = 1e-3, 1e-3  # of a spline: width and height as fractions, slope at a knot
 MAX_BINS = 500  # half of the interval is then left for the softmax
+
+
+@runtime_checkable
+class Bijection(Protocol):
+    """An increasing map of each number by itself, with parameters theta (..., P)."""
+
+    @property
+    def num_parameters(self) -> int:
+        """P."""
+
+    def forward(self, x: Array, theta: Array, /) -> tuple[Array, Array]:
+        """X (...), theta (..., P) -> y (...) and log dy/dx (...)."""
+
+    def inverse(self, y: Array, theta: Array, /) -> Array:
+        """Y (...), theta (..., P) -> x (...)."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Command lines, as one would type them again."""
+"""Command lines as one would type them in a shell."""
 
 import shlex
 from collections.abc import Sequence

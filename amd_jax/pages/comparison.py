@@ -1,4 +1,4 @@
-"""The page of several runs side by side, from what they have written down."""
+"""The page that compares several runs, from their files."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -116,16 +116,21 @@ def beyond_first(
     As what is subtracted, and a cell for each run; None unless two runs have it of the same rows.
     """
     known = [
-        record.per_row.get(results.key(figure)) if figures.compared(figure) else None
-        for record, figure in zip(result, alike, strict=True)
+        (i, figure, record.per_row[results.key(figure)])
+        for i, (record, figure) in enumerate(zip(result, alike, strict=True))
+        if figure is not None
+        and figures.compared(figure)
+        and results.key(figure) in record.per_row
     ]
-    first, *others = [i for i, per_row in enumerate(known) if per_row is not None] or [0]
+    if not known:
+        return None
+    (first, base, least), *others = known
     cells = ["–"] * len(result)
-    for i in others:
+    for i, figure, per_row in others:
         same_data = result[i].notes["digests"] == result[first].notes["digests"]
-        same_split = alike[i].get("split") == alike[first].get("split")
-        if same_data and same_split and known[i].is_of(known[first]):
-            cells[i] = figures.difference(alike[i], known[i].minus(known[first]))
+        same_split = figure.get("split") == base.get("split")
+        if same_data and same_split and per_row.is_of(least):
+            cells[i] = figures.difference(figure, per_row.minus(least))
     is_empty = all(cell == "–" for cell in cells)
     return None if is_empty else (f"minus {named(result)[first]}, by pairs of rows", cells)
 

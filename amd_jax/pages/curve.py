@@ -1,4 +1,4 @@
-"""The learning curve of a run: which of its metrics are drawn, and how they are called."""
+"""The learning curve of a run: which metrics are drawn, and their names."""
 
 import re
 from collections.abc import Sequence
@@ -75,9 +75,10 @@ def levels(figures: Sequence[dict[str, Any]], unit: str) -> list[Level]:
     result = {}
     for figure in figures:
         value, order = values.number(figure.get("value")), figure.get("order")
-        if figure.get("what") == "count_model" and None not in (value, order):
-            if figure.get("unit", unit) == unit:
-                result[order] = Level(f"count model of order {order}: {value:.2f}", value)
+        if value is None or order is None or figure.get("what") != "count_model":
+            continue
+        if figure.get("unit", unit) == unit:
+            result[order] = Level(f"count model of order {order}: {value:.2f}", value)
     return list(result.values())
 
 

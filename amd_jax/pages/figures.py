@@ -1,4 +1,4 @@
-"""The figures of a run in words: what was measured, on what, and by which command."""
+"""Measured figures in words: what, on which data, and by which command."""
 
 import math
 from collections.abc import Sequence
@@ -91,9 +91,9 @@ def value(figure: dict[str, Any]) -> str:
     return shown(result, math.nan if error is None else error, form)
 
 
-def compared(figure: dict[str, Any] | None) -> bool:
+def compared(figure: dict[str, Any]) -> bool:
     """Whether a figure of one run says something beside that of another one."""
-    return figure is not None and str(figure.get("what")) in {"bits", *SHARES}
+    return str(figure.get("what")) in {"bits", *SHARES}
 
 
 def difference(figure: dict[str, Any], above: PerRow) -> str:

@@ -1,4 +1,4 @@
-"""Films: the frames of a denoising chain as `film.js` takes them, values of JSON."""
+"""Films: frames of a denoising chain as JSON for `film.js`."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The page of one run: what it has written down, and what its model has drawn, as HTML."""
+"""The HTML page of one run: its record, and samples of its model."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a run has written down of itself, read without executing anything of it."""
+"""The record of a run from its files, read without executing any of its code."""
 
 import ast
 from pathlib import Path, PurePath
@@ -104,7 +104,8 @@ def read(workdir: str | Path) -> Record:
 def duration(seconds: float) -> str:
     """A time in words: "45 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
     units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    left, parts = round(seconds), []
+    parts: list[str] = []
+    left = round(seconds)
     for size, name in units:
         if left >= size or (size == 1 and not parts):
             parts.append(f"{left // size} {name}")

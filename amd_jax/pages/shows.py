@@ -1,4 +1,4 @@
-"""What a model has drawn or corrected, ready for a page: texts with marks, pictures with words."""
+"""Samples and corrections prepared for a page: marked texts, captioned pictures."""
 
 import base64
 import io
@@ -65,9 +65,9 @@ def correction(
     if isinstance(facts, MapFacts):
         return Corrected([], [], of_changes(before, after, truth, facts), caption)
     pieces = [_pieces(x, facts) for x in (before, after)]
-    flat = [None if x is None else np.ravel(x) for x in (before, after, truth)]
-    wrong = texts.marks(flat[0], flat[0], flat[2])
-    right = texts.marks(flat[0], flat[1], flat[2])
+    given, made = np.ravel(before), np.ravel(after)
+    wanted = None if truth is None else np.ravel(truth)
+    wrong, right = (texts.marks(given, x, wanted) for x in (given, made))
     first, second = (texts.marked(p, m) for p, m in zip(pieces, (wrong, right), strict=True))
     return Corrected(first, second, [], caption)
 

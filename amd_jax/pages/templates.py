@@ -1,4 +1,4 @@
-"""The templates of pages, the style and the script that they all have, and how they are filled."""
+"""The templates of pages with their shared style and script, and how they are filled."""
 
 import base64
 import functools

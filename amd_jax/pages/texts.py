@@ -1,4 +1,4 @@
-"""Texts on a page: shown whatever characters they hold, and marked where they changed."""
+"""Texts on a page: escaped whatever they hold, and marked where they changed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

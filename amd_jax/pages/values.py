@@ -1,4 +1,4 @@
-"""Values out of the files of a run, which may have been written by anybody."""
+"""Reads values of untrusted run files as numbers or text."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Models composed of parts, of which several experiments are made."""
+"""Models composed of parts, shared by several experiments."""
 
 from amd_jax.recipes.baselines import (
     LATENT_FLOWS,

@@ -59,7 +59,8 @@ def modular_autoregressive(
     left to right or, for an odd number of layers, from the other side. `network` are the numbers
     of the LSTMs. Tran et al., 2019 (autoregressive flows).
     """
-    bijection, parts = modular.Affine(num_classes, (), temperature), []
+    bijection = modular.Affine(num_classes, (), temperature)
+    parts: list[Transform] = []
     for _ in range(layers):
         reader = networks.PastLSTM(bijection.num_parameters, out_bias=False, **network)
         parts += [discrete.Autoregressive(reader, bijection), elementwise.Reverse()]
@@ -157,8 +158,8 @@ def latent_flow(kind: str, num_classes: int, length: int, numbers: Config) -> Fl
         if i:
             parts.append(conditional.Beside(width, elementwise.Reverse(axis=-1)))
         if within == "af":
-            network = networks.ChannelMADE(p, hidden, context=width)
-            parts.append(masked.Masked(network, bijection, width))
+            layers = networks.ChannelMADE(p, hidden, context=width)
+            parts.append(masked.Masked(layers, bijection, width))
         else:
             network = networks.MLP((d - d // 2) * p, hidden)
             parts.append(coupling.Coupling(network, bijection, width))

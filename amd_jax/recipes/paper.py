@@ -6,6 +6,7 @@ To change a part, copy the recipe into the experiment file and change its line. 
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,33 +28,30 @@ from amd_jax.transforms import (
 from amd_jax.transforms.conditioner import OfTokens
 from amd_jax.types import Config, Transform
 
+Lift = tuple[argmax.Digits, *tuple[Transform, ...]]  # of tokens, whose digits come first
 AFFINE = scalars.Affine(bound=2.0)
 
 
-def argmax_lift(
-    encoder: type, num_classes: int, base: int, numbers: Config
-) -> tuple[Transform, ...]:
+def argmax_lift(encoder: type, num_classes: int, base: int, numbers: Config) -> Lift:
     """From tokens (B, L) to numbers (B, L, C): digits, a bit as one number, others as `base` each.
 
     The network `encoder(K, outputs, **numbers)` of the tokens says how they are lifted.
     """
     digits, codes = argmax.Digits(num_classes, base), () if base == 2 else (base,)
-    outputs = 2 * digits.digits * math.prod(codes)
+    outputs = 2 * digits.number * math.prod(codes)
     network = OfTokens(encoder(num_classes, outputs, **numbers), base)
     law = laws.Conditional(laws.NORMAL, network, event=codes)
     if not codes:
         return (digits, argmax.BinaryArgmax(law))
-    return (digits, argmax.Argmax(law), elementwise.Merge((digits.digits, *codes)))
+    return (digits, argmax.Argmax(law), elementwise.Merge((digits.number, *codes)))
 
 
-def dequantized(
-    encoder: type | None, num_classes: int, base: int, numbers: Config
-) -> tuple[Transform, ...]:
+def dequantized(encoder: type | None, num_classes: int, base: int, numbers: Config) -> Lift:
     """From tokens (B, L) to numbers (B, L, C): digits with noise, uniform without an encoder."""
     digits = argmax.Digits(num_classes, base)
     if encoder is None:
         return (digits, dequantize.Uniform(base))
-    network = OfTokens(encoder(num_classes, 2 * digits.digits, **numbers), base)
+    network = OfTokens(encoder(num_classes, 2 * digits.number, **numbers), base)
     return (digits, dequantize.Variational(base, laws.Conditional(laws.NORMAL, network)))
 
 
@@ -69,12 +67,13 @@ def autoregressive_flow(
     return Flow((*lift, layer), base or laws.Learned(laws.NORMAL))
 
 
-def coupling_flow(lift: tuple[Transform, ...], couplings: int, numbers: Config) -> Flow:
+def coupling_flow(lift: Lift, couplings: int, numbers: Config) -> Flow:
     """A flow over text: a lift to a number for each digit, and couplings of logistic mixtures.
 
     Between them the text is reversed, and its digits are mixed.
     """
-    parts, channels = list(lift), lift[0].digits
+    parts: list[Transform] = list(lift)
+    channels = lift[0].number
     for i in range(couplings):
         if i > 0:
             parts += [elementwise.Reverse(), elementwise.Linear1x1()]
@@ -100,8 +99,7 @@ def map_flow(
     couplings, its context, and its own network. Raises ValueError for another lift.
     """
     base, k = laws.Learned(laws.NORMAL), facts.num_classes
-    conditioners = functools.partial(networks.DenseNet, **network)
-    readers = functools.partial(networks.DenseNet, **encoder["network"])
+    conditioners, readers = _densenets(network), _densenets(encoder["network"])
     # not at zero, where the couplings start
     features = networks.MapContext(k, readers(encoder["context"], zero_start=False))
     log_frequencies = facts.log_frequencies
@@ -114,7 +112,7 @@ def map_flow(
     def gumbel() -> argmax.GumbelArgmax:
         return argmax.GumbelArgmax(k, networks.MapContext(k, readers(k), start=log_frequencies))
 
-    lifts = {
+    lifts: dict[str, Callable[[], Transform]] = {
         "softplus": lambda: argmax.Argmax(law(laws.NORMAL, (k,))),
         "gumbel": gumbel,
         "gumbel_threshold": lambda: argmax.GumbelThreshold(
@@ -131,3 +129,8 @@ def map_flow(
         1 if dequantizes else k, levels, couplings, conditioners, AFFINE, base
     )
     return Flow((lifts[lift](), *merged, *density), base)
+
+
+def _densenets(numbers: Config) -> Callable[..., networks.DenseNet]:
+    """What makes DenseNets of these numbers, each of so many outputs."""
+    return functools.partial(networks.DenseNet, **numbers)

@@ -1,4 +1,4 @@
-"""One checkpoint on the disk: whether it is sound, and what is in it."""
+"""One checkpoint on disk: whether it is sound, and its content."""
 
 import contextlib
 import functools
@@ -15,14 +15,14 @@ from tqdm import tqdm
 from amd_jax.host import memory
 from amd_jax.host.printable import in_one_line
 from amd_jax.runs import manifest, run_folder, tensorstore_leak
-from amd_jax.runs.run_files import Place
+from amd_jax.runs.run_files import AnyPath
 
 tensorstore_leak.mend()
 PATTERNS = "[]*?\\:"
 SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))  # as which Python has other bytes
 
 
-def inspected(folder: Place, run: str) -> tuple[dict[int, dict], dict[int, str]]:
+def inspected(folder: AnyPath, run: str) -> tuple[dict[int, dict], dict[int, str]]:
     """The records of a run's sound checkpoints, by step; and what is wrong with the others."""
     sound, damaged = {}, {}
     for step in run_folder.steps(folder):
@@ -95,7 +95,7 @@ def _link(folder: Path) -> tempfile.TemporaryDirectory:
 
 
 @contextlib.contextmanager
-def local(folder: Place, note: dict) -> Iterator[Path]:
+def local(folder: AnyPath, note: dict) -> Iterator[Path]:
     """The folder itself, or a copy of it on this machine while one looks at it."""
     if "://" not in str(folder):
         yield Path(folder).absolute()  # as Orbax asks

@@ -1,4 +1,4 @@
-"""Checkpoints of a run, by Orbax, and the way back from a workdir to a sampler."""
+"""Checkpoints of a run, by Orbax."""
 
 import math
 import shutil
@@ -14,7 +14,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from amd_jax.devices import parallel
 from amd_jax.runs import checkpoint_files, manifest, run_files, run_folder
-from amd_jax.runs.run_files import Place
+from amd_jax.runs.run_files import AnyPath
 from amd_jax.types import Params
 
 FAILURES = (OSError, ValueError)  # of a disk; tensorstore has ValueError for all of them
@@ -181,7 +181,7 @@ def parameters(workdir: str | Path, run: str, *, best: bool = False) -> tuple[in
                 raise
 
 
-def _chosen(workdir: str | Path, folder: Place, run: str, best: bool) -> tuple[int, dict]:
+def _chosen(workdir: str | Path, folder: AnyPath, run: str, best: bool) -> tuple[int, dict]:
     """The step and the record of the newest sound checkpoint, or of the best."""
     records, damaged = checkpoint_files.inspected(folder, run)
     for step, reason in damaged.items():

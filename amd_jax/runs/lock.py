@@ -1,11 +1,13 @@
-"""Who may train in a folder: one process at a time, for as long as the folder is in its place."""
+"""Locks a run folder: one process trains in it at a time."""
 
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 from amd_jax.host import filesystem
 
+fcntl: ModuleType | None
 try:
     import fcntl
 except ImportError:  # Windows has no such locks

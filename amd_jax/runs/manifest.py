@@ -14,7 +14,7 @@ import numpy as np
 
 from amd_jax.host import filesystem
 from amd_jax.runs import run_files, run_folder
-from amd_jax.runs.run_files import Place
+from amd_jax.runs.run_files import AnyPath
 
 NAME = "record.json"
 KINDS = {  # of its fields
@@ -35,7 +35,7 @@ def seal(folder: Path, arrays: dict[str, Any], notes: dict[str, Any]) -> None:
     filesystem.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
 
 
-def read(folder: Place) -> dict[str, Any]:
+def read(folder: AnyPath) -> dict[str, Any]:
     """The record of a folder whose files are as they were written.
 
     Raises ValueError, naming the file, for one that is missing or has changed.
@@ -92,7 +92,7 @@ def digest(array: Any) -> str:
     return result.hexdigest()
 
 
-def _file(path: Place) -> str:
+def _file(path: AnyPath) -> str:
     """The checksum of a file, read a piece at a time."""
     with path.open("rb") as file:
         digest = hashlib.sha256()

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
@@ -107,7 +107,7 @@ def read(workdir: run_files.AnyPath) -> tuple[list[dict[str, Any]], int]:
     return whole, len(lines) - len(whole)
 
 
-def _continued(path: Path, start: int) -> tuple[Any, dict]:
+def _continued(path: Path, start: int) -> tuple[BinaryIO, dict[str, Any]]:
     """The file of metrics, cut back to `start`, open for appending; and its last training line."""
     lines = _lines(path)
     read = [_read(line) for line in lines]
@@ -123,7 +123,7 @@ def _lines(path: run_files.AnyPath) -> list[bytes]:
     try:
         return run_files.content(path, LIMIT).splitlines(keepends=True) if path.exists() else []
     except OSError as error:
-        raise run_files.damaged(path, error.strerror) from error
+        raise run_files.damaged(path, error.strerror or str(error)) from error
 
 
 def _read(line: bytes) -> dict:

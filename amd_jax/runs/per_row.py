@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from amd_jax.host import filesystem
-from amd_jax.runs.run_files import Place
+from amd_jax.runs.run_files import AnyPath
 
 NAME = "per_row.npz"
 LARGEST = 1 << 28  # bytes of all arrays together
@@ -26,11 +26,11 @@ def write(workdir: Path, arrays: Mapping[str, np.ndarray]) -> None:
     ):
         return
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # they are no allow_pickle
     filesystem.write(workdir / NAME, file.getvalue())
 
 
-def look(workdir: Place) -> tuple[dict[str, np.ndarray], str]:
+def look(workdir: AnyPath) -> tuple[dict[str, np.ndarray], str]:
     """The arrays by name, and what is wrong with their file: empty if it is sound or missing."""
     path = workdir / NAME
     if not path.is_file():

@@ -29,7 +29,7 @@ def add(workdir: Path, rows: Rows | None = None, /, **figure: Any) -> None:
     figure = {name: _plain(value) for name, value in figure.items()} | {"command": sys.argv}
     others = [result for result in read(workdir) if _question(result) != _question(figure)]
     known, _ = look_at_rows(workdir, others)
-    mine = {} if rows is None else {key(figure): np.stack(rows).astype(np.float64)}
+    mine = {} if rows is None else {key(figure): np.stack([*rows]).astype(np.float64)}
     if known or mine:
         per_row.write(Path(workdir), known | mine)
     run_files.write_json(Path(workdir) / NAME, [*others, figure])
@@ -50,7 +50,7 @@ def key(figure: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read_rows(workdir: Path) -> dict[str, Rows]:
+def read_rows(workdir: Path) -> dict[str, np.ndarray]:
     """The rows of the figures of a run by `key`; says so if their file is damaged."""
     result, damage = look_at_rows(workdir, read(workdir))
     if damage:
@@ -60,7 +60,9 @@ def read_rows(workdir: Path) -> dict[str, Rows]:
     return result
 
 
-def look_at_rows(workdir: Path, figures: list[dict[str, Any]]) -> tuple[dict[str, Rows], str]:
+def look_at_rows(
+    workdir: Path, figures: list[dict[str, Any]]
+) -> tuple[dict[str, np.ndarray], str]:
     """The rows of some figures by `key`, and what is wrong with their file: empty if nothing."""
     result, damage = per_row.look(workdir)
     names = set(map(key, figures))

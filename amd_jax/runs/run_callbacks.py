@@ -1,5 +1,6 @@
-"""What keeps a run in its folder while it trains, and shows it on the console."""
+"""Callbacks that keep a run in its folder while it trains, and show it on the console."""
 
+import contextlib
 import os
 import re
 import sys
@@ -29,7 +30,7 @@ class Keeper:
         self._workdir = Path(workdir).absolute()
         self._nats_per_bit, self._unit = nats_per_bit, unit
         self._checkpoints = Checkpoints(workdir, run)
-        self._bar = self._curves = None
+        self._opened = contextlib.ExitStack()
 
     def __enter__(self) -> "Keeper":
         """Itself."""
@@ -37,9 +38,7 @@ class Keeper:
 
     def __exit__(self, *failure: Any) -> None:
         """Closes everything; OSError if the last save fails, unless something else has."""
-        for part in (self._bar, self._curves):
-            if part is not None:
-                part.close()
+        self._opened.close()
         self._checkpoints.__exit__(*failure)
 
     def restored(self, template: Any) -> Any:
@@ -52,9 +51,11 @@ class Keeper:
         self._told = self._began = time.monotonic()
         if parallel.is_first():
             self._curves = Curves(self._workdir, start)
+            self._opened.callback(self._curves.close)
             self._elapsed = float(self._curves.last.get("elapsed_seconds", 0.0))
         quiet = None if parallel.is_first() else True  # None: quiet where there is no terminal
         self._bar = tqdm(total=total, initial=start, disable=quiet, unit="step", smoothing=0.05)
+        self._opened.callback(self._bar.close)
 
     def tell(self, line: str) -> None:
         """Prints a line without breaking the bar."""

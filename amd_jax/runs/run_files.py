@@ -1,4 +1,4 @@
-"""Small files of a run: written whole, and read with a look at what they are.
+"""Small files of a run: written atomically, and checked when they are read.
 
 A run is written on this machine, and read from anywhere that epath knows, as gs://bucket/run.
 """

@@ -1,4 +1,4 @@
-"""The folder of a run: which experiment and which data it holds, and where its files are.
+"""The folder of a run: which experiment and data it holds, and where its files are.
 
 config.json (the numbers), facts.json (what the model knows of its data), experiment.py (the file
 that built it), run.json (its identity, data, commit and versions), metrics.jsonl and tensorboard/
@@ -19,7 +19,7 @@ from amd_jax.devices import jax_settings
 from amd_jax.facts import tuples
 from amd_jax.host import filesystem
 from amd_jax.runs import lock, run_files
-from amd_jax.runs.run_files import Place
+from amd_jax.runs.run_files import AnyPath
 
 FORMAT = 1  # of the files here; a program reads its own and older ones
 CHECKPOINTS = "checkpoints"  # the folder, with one folder per step in it
@@ -95,7 +95,7 @@ def has_checkpoint(workdir: str | Path) -> bool:
     return bool(steps(run_files.at(workdir) / CHECKPOINTS))
 
 
-def steps(folder: Place) -> list[int]:
+def steps(folder: AnyPath) -> list[int]:
     """The steps that a folder of checkpoints has something of, in order."""
     if not folder.is_dir():
         return []

@@ -1,4 +1,4 @@
-"""The grids of times that a run keeps, by their number of steps: grids.json."""
+"""grids.json: the grids of times that a run keeps, by their number of steps."""
 
 import shlex
 from pathlib import Path

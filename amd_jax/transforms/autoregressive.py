@@ -1,4 +1,4 @@
-"""Autoregressive layers: every number is moved by a map that depends on all before it."""
+"""Autoregressive layers: every number is mapped given all before it."""
 
 import dataclasses
 from typing import Any
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.ops import categorical
+from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
 from amd_jax.types import Array, Key, Nats, Params
 
@@ -26,7 +27,7 @@ class Autoregressive:
     """
 
     network: Any
-    bijection: Any  # of `ops.scalars`, with P parameters
+    bijection: Bijection  # with P parameters
     exact = True
 
     def init(self, rng: Key, x: Array) -> Params:

@@ -1,4 +1,4 @@
-"""Transforms one after the other, as one transform."""
+"""Composition of transforms."""
 
 import dataclasses
 

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.chain import Chain
 from amd_jax.transforms.coupling import Coupling
@@ -121,7 +122,7 @@ def couplings(
     event: tuple[int, ...],
     steps: int,
     conditioners: Callable[[int], Any],
-    bijection: Any,
+    bijection: Bijection,
 ) -> ConditionalFlow:
     """A ConditionalFlow of `steps` couplings, with rotations of several latents between them.
 
@@ -143,7 +144,7 @@ def linear_flow(
     event: tuple[int, ...],
     steps: int,
     conditioners: Callable[[int], Any],
-    bijection: Any,
+    bijection: Bijection,
 ) -> ConditionalFlow:
     """As `couplings`, but all latents move, given the context alone, before each of the rotations.
 

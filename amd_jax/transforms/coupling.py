@@ -1,4 +1,4 @@
-"""Coupling: some of the channels say how the others move."""
+"""Coupling layers: some channels condition the map of the others."""
 
 import dataclasses
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from amd_jax.ops import categorical
+from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
 from amd_jax.types import Array, Key, Nats, Params
 
@@ -20,7 +21,7 @@ class Coupling:
     """
 
     network: Any  # a conditioner: what passes (B, ..., S) -> (B, ..., (C - S) * P)
-    bijection: Any  # of `ops.scalars`, with P parameters
+    bijection: Bijection  # with P parameters
     context: int = 0  # channels
     moving: int | None = None  # channels; if they are odd, the larger half
     exact = True

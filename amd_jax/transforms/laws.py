@@ -25,7 +25,9 @@ class Family(Protocol):
     To add one: a frozen dataclass with these members, and a line in tests/transforms/test_laws.py.
     """
 
-    num_parameters: int  # P
+    @property
+    def num_parameters(self) -> int:
+        """P."""
 
     def log_prob(self, theta: Array, z: Array) -> Array:
         """Log-density or log-probability of each z in nats: (..., P), (...) -> (...)."""

@@ -1,4 +1,4 @@
-"""Autoregressive layers over the channels of a place, by a network with masks."""
+"""Autoregressive layers over the channels of a position, by a masked network."""
 
 import dataclasses
 from typing import Any
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.ops import categorical
+from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
 from amd_jax.types import Array, Key, Nats, Params
 
@@ -20,7 +21,7 @@ class Masked:
     """
 
     network: Any  # a conditioner: x -> (B, ..., (C - context) * P), such as `networks.ChannelMADE`
-    bijection: Any  # of `ops.scalars`, with P parameters
+    bijection: Bijection  # with P parameters
     context: int = 0  # channels
 
     def init(self, rng: Key, x: Array) -> Params:

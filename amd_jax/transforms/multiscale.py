@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms.chain import Chain
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import ActNorm, Linear1x1, Squeeze
@@ -81,7 +82,7 @@ def glow(
     levels: int,
     steps: int,
     conditioners: Callable[[int], Any],
-    bijection: Any,
+    bijection: Bijection,
     law: Law,
 ) -> tuple[Transform, ...]:
     """The transforms of a flow over maps (B, H, W, channels) at `levels` resolutions.

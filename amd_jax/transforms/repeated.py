@@ -1,4 +1,4 @@
-"""A transform applied many times, with parameters of its own each time."""
+"""A transform repeated with parameters of its own each time, compiled once."""
 
 import dataclasses
 

@@ -22,7 +22,9 @@ _FETCH_ERRORS = (
 )
 
 
-class _CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class _CorpusBuilder(  # type: ignore[call-arg]  # TFDS has no types, nor the argument for mypy
+    tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
     """Splits one zipped text in order."""
 
     VERSION = tfds.core.Version(VERSION)
@@ -80,7 +82,7 @@ def build(corpus: Corpus, root: Path) -> dict[str, Iterator[np.ndarray]]:
 def _builder(corpus: Corpus) -> type[_CorpusBuilder]:
     """The class of builders of a corpus; TFDS names what it builds after it."""
 
-    class Builder(_CorpusBuilder, skip_registration=True):
+    class Builder(_CorpusBuilder, skip_registration=True):  # type: ignore[call-arg]  # the same
         """One corpus."""
 
         name = corpus.name

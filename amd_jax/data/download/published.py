@@ -1,4 +1,4 @@
-"""A published corpus: where it comes from, and how its archive is known to be the right one."""
+"""Published corpora: where each comes from, and how its archive is verified."""
 
 import dataclasses
 import hashlib

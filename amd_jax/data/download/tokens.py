@@ -1,4 +1,4 @@
-"""The tokens of a published corpus: built once by TFDS, exported once to files that training maps.
+"""Tokens of published corpora: built once by TFDS, kept in files that training memory-maps.
 
 TFDS fetches, verifies and stores the text; reading it record by record is too slow to feed a
 network, so the tokens of each split are also kept as one `.npy` file.
@@ -43,6 +43,8 @@ def read(corpus: Corpus, split: str, data_dir: str | None = None) -> np.ndarray:
             if result is None:
                 _export(corpus, root, file.parent)
                 result = storage.kept(file, shape)
+    if result is None:
+        raise published.CorpusError(f"{file} is not on the disk as it was written just now.")
     return result
 
 

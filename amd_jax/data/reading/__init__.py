@@ -1,4 +1,4 @@
-"""Readers of files that others made, which are checked before they are believed."""
+"""Readers of untrusted files: headers and sizes are checked before content is read."""
 
 from amd_jax.lazy import submodules
 

@@ -1,10 +1,10 @@
-"""Arrays in files, `.npy` and `.npz`: their headers are read, and checked, before the content."""
+"""Reads `.npy` and `.npz` files, whose headers are checked before their content."""
 
 import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Stored(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    order: str  # "C" or "F"
+    order: Literal["C", "F"]
     start: int  # of the content in the file, in bytes
     content: Callable[["Stored"], np.ndarray]
 
@@ -96,7 +96,7 @@ def _in_archive(archive: zips.zipfile.ZipFile, name: str, file: Path) -> Stored:
         ):
             handle.read(stored.start)
             whole = np.empty(stored.size, np.uint8)  # memory is taken as it is filled
-            zips.fill(memoryview(whole), handle)
+            zips.fill(whole.data, handle)
             return np.ndarray(stored.shape, stored.dtype, whole, order=stored.order)
 
     with zips.member(archive, member) as handle:

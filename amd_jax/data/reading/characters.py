@@ -1,4 +1,4 @@
-"""Files of characters as tokens, one byte each."""
+"""Reads files of characters as tokens, one byte each."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files that others made: what is checked first, and how their faults are reported."""
+"""Checks of untrusted files before they are read, and one-line errors for what is wrong."""
 
 import contextlib
 import os

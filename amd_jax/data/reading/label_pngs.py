@@ -1,4 +1,4 @@
-"""Label maps in PNGs: their headers are read, and checked, before the pixels."""
+"""Reads label maps in PNGs, whose headers are checked before their pixels."""
 
 import io
 import struct
@@ -21,7 +21,7 @@ MOST_BESIDE = 1 << 22  # bytes of a file besides pixels: texts and colour profil
 MOST_CHUNKS = 1 << 16  # parts of a file
 STRIP = 1 << 20  # pixels that are converted at a time
 
-Palette = Sequence[Sequence[int]]  # RGB of every category, 0 to 255
+Palette = Sequence[Sequence[int]] | np.ndarray  # RGB of every category, 0 to 255
 
 
 def picture(file: Path, palette: Palette = ()) -> np.ndarray:
@@ -68,8 +68,8 @@ def opened(handle: BinaryIO) -> Image.Image:
         raise ValueError("its header is damaged") from error
     if image.size != (width, height):
         raise ValueError("it has two headers")
-    if getattr(image, "is_animated", False):
-        raise ValueError(f"it is an animation of {image.n_frames:,} pictures")
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        raise ValueError(f"it is an animation of {frames:,} pictures")
     return image
 
 
@@ -110,13 +110,16 @@ def _check_chunks(handle: BinaryIO) -> None:
 def _converted(image: Image.Image, convert: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
     """`convert(strip, top)` of the strips of an image, (H, W), each with the row it begins at."""
     step = max(1, STRIP // image.width)
-    whole = None
-    for top in range(0, image.height, step):
+
+    def strip(top: int) -> np.ndarray:
         bottom = min(top + step, image.height)
-        strip = convert(np.asarray(image.crop((0, top, image.width, bottom))), top)
-        if whole is None:
-            whole = np.empty((image.height, image.width), strip.dtype)
-        whole[top:bottom] = strip
+        return convert(np.asarray(image.crop((0, top, image.width, bottom))), top)
+
+    first = strip(0)
+    whole = np.empty((image.height, image.width), first.dtype)
+    whole[:step] = first
+    for top in range(step, image.height, step):
+        whole[top : top + step] = strip(top)
     return whole
 
 

@@ -1,6 +1,7 @@
-"""Label maps in files: a folder of PNGs, a `.npy` or a `.npz` -> uint8 (N, H, W) per split."""
+"""Reads label maps: a folder of PNGs, a `.npy` or a `.npz` -> uint8 (N, H, W) per split."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,14 +31,14 @@ class Reading:
         Those that need no change stay what they are, such as a file mapped into memory.
         """
         if maps.dtype == np.uint8 and not self.size and self.void < 0:
-            check(maps, self.limit, lambda n: _nth(n, maps, where))
+            check(maps, self.limit, functools.partial(_nth, 0, maps, where))
             return maps
         result = self.empty(maps.shape, where)
         for part in blocks(len(maps), max(maps[0].size, result[0].size)):
             block = self.resized(maps[part])
             void = block == self.void if self.void >= 0 else np.zeros((), bool)
             known = np.where(void, 0, block) if void.any() else block
-            check(known, self.limit, lambda n, part=part: _nth(part.start + n, maps, where))
+            check(known, self.limit, functools.partial(_nth, part.start, maps, where))
             result[part] = known
             result[part][np.broadcast_to(void, block.shape)] = VOID
         return result
@@ -119,8 +120,8 @@ def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarr
         pngs = splitting.files(path)
         everything = [file for result in pngs.values() for file in result]
         ends = np.cumsum([len(result) for result in pngs.values()])
-        maps = np.split(_stack(everything, path, reading), ends[:-1])
-        return dict(zip(pngs, maps, strict=True)), label_pngs.colours(everything[0])
+        parts = np.split(_stack(everything, path, reading), ends[:-1])
+        return dict(zip(pngs, parts, strict=True)), label_pngs.colours(everything[0])
     files.check_file(path, "Maps are a folder or a file")
     stored = _stored(path)
     where = {split: f"{split} in {path}" if split else str(path) for split in stored}
@@ -157,9 +158,9 @@ def check(maps: np.ndarray, num_classes: int, origin: Callable[[int], str]) -> N
         )
 
 
-def _nth(n: int, maps: np.ndarray, where: str) -> str:
-    """Where map n of some maps (N, H, W) is from."""
-    return where if len(maps) == 1 else f"map {n} of {where}"
+def _nth(start: int, maps: np.ndarray, where: str, n: int) -> str:
+    """Where map n from a start on, of some maps (N, H, W), is from."""
+    return where if len(maps) == 1 else f"map {start + n} of {where}"
 
 
 def _stack(pngs: Sequence[Path], folder: Path, reading: Reading) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which of the maps in a folder or an archive belong to which split."""
+"""Assigns the maps of a folder or an archive to splits."""
 
 import collections
 from collections.abc import Sequence
@@ -9,23 +9,26 @@ import numpy as np
 from amd_jax.data.dataset import SPLITS, split_90_5_5
 from amd_jax.data.reading.files import printable
 
-NAMES = {split: (split,) for split in SPLITS} | {"validation": ("validation", "val")}
+NAMES: dict[str, tuple[str, ...]] = {split: (split,) for split in SPLITS} | {
+    "validation": ("validation", "val")
+}
 
 
-def files(folder: Path) -> dict[str, Sequence[Path]]:
+def files(folder: Path) -> dict[str, list[Path]]:
     """Split -> its PNGs: those of its subfolder, or a share of those in the folder itself."""
     subfolders = {
         split: [folder / name for name in names if (folder / name).is_dir()]
         for split, names in NAMES.items()
     }
     if not any(subfolders.values()):
-        pngs = _pngs([folder])
-        if not pngs:
+        everything = _pngs([folder])
+        if not everything:
             raise ValueError(
                 f"Maps must be PNGs; found none in {folder}, which holds {_inside(folder)}. "
                 "Check the path."
             )
-        return {split: list(part) for split, part in shared(np.array(pngs), folder).items()}
+        shares = shared(np.array(everything), folder)
+        return {split: list(part) for split, part in shares.items()}
     pngs = {split: _pngs(folders) for split, folders in subfolders.items() if folders}
     for split in ("train", *pngs):
         if not pngs.get(split):

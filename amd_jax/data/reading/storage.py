@@ -1,4 +1,4 @@
-"""Where data sets live on disk, how they stay whole, and how two processes share the place."""
+"""Where data sets are cached on disk, whole, and shared by several processes."""
 
 import contextlib
 import hashlib

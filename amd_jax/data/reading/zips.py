@@ -24,8 +24,8 @@ class _File(io.FileIO):
     Python reads the list of members in one piece, and makes an object of each.
     """
 
-    def read(self, size: int = -1) -> bytes:
-        if size > CONTENTS:
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > CONTENTS:
             raise ValueError(f"its list of members takes {size:,} bytes, over {CONTENTS:,}")
         return super().read(size)
 
@@ -51,12 +51,12 @@ def member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipExtFile:
     """
     info = archive.getinfo(name)
     if info.compress_type not in METHODS:
-        method = zipfile.compressor_names.get(info.compress_type, "unknown")
+        method = getattr(zipfile, "compressor_names", {}).get(info.compress_type, "unknown")
         raise ValueError(
             f"its member {name!r} is compressed by method {info.compress_type} ({method}), and "
             "not deflated"
         )
-    return archive.open(name)
+    return archive.open(name)  # type: ignore[return-value]  # typeshed says IO[bytes] for all modes
 
 
 def content(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

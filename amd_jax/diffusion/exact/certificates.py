@@ -1,4 +1,4 @@
-"""Certificates: the law of a sampler by enumeration, beside the law that it should have.
+"""Certificates: the exact law of a sampler beside the law that it should have.
 
 For data of few classes and tokens, whose law is a table (K,) * L, the guess that a perfect
 network would make is known (`exact`), and so is the law of what a sampler draws with it (`law`).
@@ -6,7 +6,7 @@ Nothing is drawn: what is left between the two is the sampler's own error.
 """
 
 import functools
-from typing import Any
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +16,7 @@ from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base, unmasking
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel
+from amd_jax.types import Array, Kernel, Sampler
 
 
 def exact(kernel: Kernel, data: np.ndarray) -> Process:
@@ -62,7 +62,11 @@ def distance(p: Array, q: Array) -> float:
 
 
 def law(
-    sampler: Any, process: Process, length: int, steps: int | None, given: Any = None
+    sampler: Sampler,
+    process: Process,
+    length: int,
+    steps: int | None,
+    given: Sequence[int] | np.ndarray | None = None,
 ) -> np.ndarray:
     """The law of what a sampler draws, over data of `length` tokens: (K,) * L.
 

@@ -1,4 +1,4 @@
-"""The laws of samplers over all sequences of few tokens, one kind of sampler after the other.
+"""Exact laws of samplers over all sequences of few tokens, for each kind of sampler.
 
 A law is a vector over the K ** L sequences, in float64 where that is on, and a step of a sampler a
 matrix. `certificates.law` knows which kind a sampler is of.
@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -81,7 +80,8 @@ def _step(sampler: base.Steps, process: Process, length: int) -> Callable[..., A
         now = now @ _moves(_held(process, chances), every)
         for _ in range(sampler.corrections):
             anew = _held(process, sampler.anew(process, tokens, s))
-            now = sum(now @ _one_place(anew, every, place) for place in range(length)) / length
+            first, *others = (now @ _one_place(anew, every, place) for place in range(length))
+            now = sum(others, first) / length
         return now
 
     return step
@@ -122,7 +122,7 @@ def remasked(sampler: Remasking, process: Process, length: int, times: Array) ->
 
 def revealed(sampler: unmasking.Reveal, process: Process, length: int) -> Array:
     """The law when all masks are revealed: (K ** L,)."""
-    kernel, mask = process.kernel, process.kernel.num_classes
+    kernel, mask = kernels.mixing(process.kernel), process.kernel.num_classes
     every = sequences(mask + 1, length)
     masked = jnp.asarray(every == mask)
     if sampler.at_random and hasattr(sampler, "count") and sampler.count(length) > 1:
@@ -155,7 +155,7 @@ def at_transitions(sampler: unmasking.DNDM, process: Process, length: int) -> Ar
     """The law when all tokens have changed, for two of them: (K ** 2,)."""
     if length != 2:
         raise ValueError(f"The law of {sampler.name} is enumerated for two tokens; got {length}.")
-    kernel, steps = process.kernel, sampler.steps or 4096  # where that is endless
+    kernel, steps = kernels.mixing(process.kernel), sampler.steps or 4096  # where that is endless
     every = sequences(len(kernel.prior), length)
     times = jnp.arange(steps + 1) / steps
     weights = (
@@ -170,7 +170,9 @@ def at_transitions(sampler: unmasking.DNDM, process: Process, length: int) -> Ar
 
     @jax.jit
     def walk(noise: Array) -> Array:
-        def step(carry: Any, both: tuple[Array, Array]) -> tuple[Any, None]:
+        def step(
+            carry: tuple[Array, Array, Array], both: tuple[Array, Array]
+        ) -> tuple[tuple[Array, Array, Array], None]:
             untouched, changed, done = carry  # weight, and laws (2, N) and (N,)
             t, weight = both
             first, second, together = moves(t)

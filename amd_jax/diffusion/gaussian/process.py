@@ -37,12 +37,19 @@ class Guess(NamedTuple):
     said: Array | None = None  # what a network says of the variance of the step, (B, ..., D)
 
 
+def _said(said: Array | None) -> Array:
+    """What a network says of the variance of the step, if it does; else ValueError."""
+    if said is None:
+        raise ValueError("This variance is one that the network says; this one says nothing.")
+    return said
+
+
 VARIANCES: dict[str, Callable[[Array | None, Array, Array], Array]] = {
     # what is said, the least and the largest log-variance -> that of a step
     "small": lambda said, small, large: small,  # of q(z_s | z_t, x), right for a point
     "large": lambda said, small, large: large,  # of q(z_t | z_s), right for a normal (Ho et al.)
-    "range": lambda said, small, large: small + (said + 1) / 2 * (large - small),
-    "learned": lambda said, small, large: said,
+    "range": lambda said, small, large: small + (_said(said) + 1) / 2 * (large - small),
+    "learned": lambda said, small, large: _said(said),
 }
 SAID = ("range", "learned")  # those that a network has a say in
 

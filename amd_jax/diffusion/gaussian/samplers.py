@@ -44,14 +44,14 @@ class _Walk:
         """A draw of z_s, (B, ..., D), at times s < t (B,)."""
         raise NotImplementedError
 
-    def __call__(self, process: Process, rng: Key, z: Array, times: Array) -> Array:
-        """The walk, as one loop on the device."""
+    def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
+        """The walk of x (B, ..., D), as one loop on the device."""
 
         def step(i: Array, z: Array) -> Array:
             t, s = (jnp.full(z.shape[0], times[j]) for j in (i, i + 1))
             return self.step(process, jax.random.fold_in(rng, i), z, s, t)
 
-        return jax.lax.fori_loop(0, len(times) - 1, step, z)
+        return jax.lax.fori_loop(0, len(times) - 1, step, x)
 
 
 @dataclasses.dataclass(frozen=True)

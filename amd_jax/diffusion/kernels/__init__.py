@@ -29,6 +29,7 @@ from amd_jax.diffusion.kernels.mixtures import (
     Mixture,
     absorbing,
     masks_and_uniform,
+    mixing,
     uniform,
 )
 from amd_jax.diffusion.kernels.rate_matrices import Generator
@@ -55,6 +56,7 @@ __all__ = [
     "log_posterior",
     "log_push",
     "masks_and_uniform",
+    "mixing",
     "opened",
     "paced",
     "plain",

@@ -1,4 +1,4 @@
-"""Uniform noise that is kept in sight: a token tells whether it can be noise, as a mask does."""
+"""Uniform noise with a visible flag: a token says whether it can be noise, as a mask does."""
 
 import dataclasses
 

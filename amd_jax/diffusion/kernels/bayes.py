@@ -1,7 +1,8 @@
-"""What follows from any forward process on K states by Bayes' rule; and all processes by name."""
+"""Posteriors of any forward process on K states, by Bayes' rule."""
 
 import dataclasses
 import functools
+from typing import overload
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,13 @@ from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Schedule
 
 def init(kernel: Kernel | LearnedKernel, rng: Key) -> Params:
     """Parameters of a kernel that learns; {} of one that does not."""
-    return kernel.init(rng) if hasattr(kernel, "open") else {}
+    return kernel.init(rng) if isinstance(kernel, LearnedKernel) else {}
 
 
+@overload
+def opened(kernel: Kernel | LearnedKernel, params: Params) -> Kernel: ...
+@overload
+def opened(kernel: Schedule, params: Params) -> Schedule: ...
 def opened(kernel: Kernel | LearnedKernel | Schedule, params: Params) -> Kernel | Schedule:
     """The kernel with its parameters in place; one that has none is itself."""
     return kernel.open(params) if hasattr(kernel, "open") else kernel

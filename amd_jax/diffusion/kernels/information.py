@@ -1,4 +1,4 @@
-"""What a noisy token tells of the clean one, and noise by which that falls evenly in time."""
+"""Mutual information of noisy and clean tokens, and schedules by which it falls evenly."""
 
 from collections.abc import Callable
 
@@ -32,15 +32,15 @@ def even(family: Callable[[Schedule], Kernel], p_0: np.ndarray, steps: int) -> S
     table (`schedules.tabulated`), found by halving. Raises ValueError if p_0 is no such law.
     """
     kernel = family(lambda t: schedules.LOG_ALPHA_END * t)
-    p_0 = _law(p_0, kernel)
+    law = _law(p_0, kernel)
     left = 1 - jnp.arange(1, steps) / steps
-    full = mutual(kernel, p_0, jnp.zeros(1))[0]
+    full = mutual(kernel, law, jnp.zeros(1))[0]
 
     def time(share: Array) -> Array:
         def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
             low, high = ends
             middle = (low + high) / 2
-            early = mutual(kernel, p_0, middle[None])[0] > share * full
+            early = mutual(kernel, law, middle[None])[0] > share * full
             return jnp.where(early, middle, low), jnp.where(early, high, middle)
 
         low, high = jax.lax.fori_loop(0, 40, halve, (jnp.zeros(()), jnp.ones(())))

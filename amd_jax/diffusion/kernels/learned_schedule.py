@@ -1,4 +1,4 @@
-"""A schedule with parameters: its pace through the noise levels is learnt, for least variance.
+"""A learned schedule: its pace through the noise levels minimises the variance of the bound.
 
 A `LearnedKernel`: `init` makes the parameters, `open` puts them in place. Two methods beside these
 say how a training goes: `describe`, a line about parameters, and `check`, which raises ValueError

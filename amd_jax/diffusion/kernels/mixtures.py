@@ -1,12 +1,13 @@
-"""Kernels that keep a token or redraw it, whatever it was: uniform noise, masks, both in turn."""
+"""Kernels that keep a token or redraw it from the prior: uniform noise, masks, both."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 
 from amd_jax.diffusion import schedules
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Schedule
+from amd_jax.types import Array, Kernel, Schedule
 
 
 class Mixture:
@@ -17,7 +18,13 @@ class Mixture:
     al., 2025, sec. 3).
     """
 
-    prior: Array  # (K,), the law of x_1
+    if TYPE_CHECKING:  # a field or a property, as the subclass has it
+
+        @property
+        def prior(self) -> Array:
+            """The law of x_1: (K,)."""
+            raise NotImplementedError
+
     num_classes: int  # data are in [0, num_classes)
 
     def level(self, t: Array) -> tuple[Array, Array]:
@@ -89,6 +96,13 @@ class Mixing(Mixture):
     def into(self, x: Array, s: Array, t: Array) -> Array:
         """The chance to be redrawn into x: (B, ...)."""
         return self.redraw(s, t, x.ndim) * self.prior[x]
+
+
+def mixing(kernel: Kernel) -> Mixing:
+    """The kernel itself, if it keeps a token or redraws it from its prior; else TypeError."""
+    if not isinstance(kernel, Mixing):
+        raise TypeError(f"This is for a kernels.Mixing; got a {type(kernel).__name__}.")
+    return kernel
 
 
 def uniform(schedule: Schedule, num_classes: int) -> Mixing:

@@ -1,4 +1,4 @@
-"""Kernels by a rate matrix: any way for a token to move from state to state."""
+"""Kernels from a rate matrix: any continuous-time Markov chain on the states."""
 
 import dataclasses
 import math
@@ -23,7 +23,7 @@ class Generator:
 
     rates: np.ndarray  # (K, K)
     schedule: Schedule
-    num_classes: int | None = None  # data are in [0, num_classes); all K states unless given
+    num_classes: int = 0  # data are in [0, num_classes); all K states unless given
 
     prior: Array = dataclasses.field(init=False)  # (K,)
     spectrum: tuple[np.ndarray, ...] | None = dataclasses.field(init=False)
@@ -35,8 +35,7 @@ class Generator:
         rates = np.asarray(self.rates, np.float64)
         _check(rates)
         prior = stationary(rates)
-        classes = len(prior) if self.num_classes is None else self.num_classes
-        object.__setattr__(self, "num_classes", classes)
+        object.__setattr__(self, "num_classes", self.num_classes or len(prior))
         object.__setattr__(self, "prior", jnp.asarray(prior, jnp.float32))
         object.__setattr__(self, "spectrum", _spectrum(rates, prior))
         end = -float(self.schedule(jnp.ones(())))
@@ -51,18 +50,18 @@ class Generator:
 
     def push(self, p: Array, s: Array, t: Array) -> Array:
         """Law of x_t when x_s ~ p: (B, ..., K) -> (B, ..., K)."""
-        if self.spectrum is None:
+        if (modes := self._modes(s, t, p.ndim)) is None:
             return jnp.einsum("b...i,bij->b...j", p, self.matrix(s, t), precision="highest")
-        left, right, decay = self._modes(s, t, p.ndim)
+        left, right, decay = modes
         amounts = jnp.matmul(p, left, precision="highest") * decay
         return categorical.positive(p + jnp.matmul(amounts, right.T, precision="highest"))
 
     def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
         """q(x_t | x_s = k) for every k: (B, ...) -> (B, ..., K)."""
         own = categorical.one_hot(x_t, len(self.prior))
-        if self.spectrum is None:
+        if (modes := self._modes(s, t, own.ndim)) is None:
             return jnp.einsum("bij,b...j->b...i", self.matrix(s, t), own, precision="highest")
-        left, right, decay = self._modes(s, t, own.ndim)
+        left, right, decay = modes
         change = jnp.matmul(right[x_t] * decay, left.T, precision="highest")
         return categorical.positive(own + change)
 
@@ -84,8 +83,13 @@ class Generator:
             power = categorical.normalize(jnp.matmul(power, power, precision="highest"))
         return power
 
-    def _modes(self, s: Array, t: Array, ndim: int) -> tuple[Array, Array, Array]:
-        """Right and left modes (K, K), and exp(τ λ) - 1 with `ndim` axes, the last of K."""
+    def _modes(self, s: Array, t: Array, ndim: int) -> tuple[Array, Array, Array] | None:
+        """Right and left modes (K, K), and exp(τ λ) - 1 with `ndim` axes, the last of K.
+
+        None of an R that is not diagonalised.
+        """
+        if self.spectrum is None:
+            return None
         tau = categorical.expand(self.schedule(s) - self.schedule(t), ndim)
         left, right, values = (jnp.asarray(a, tau.dtype) for a in self.spectrum)
         return left, right, jnp.expm1(tau * values)

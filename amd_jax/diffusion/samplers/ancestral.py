@@ -1,7 +1,6 @@
 """Samplers that go from time to time and draw all tokens at once; and all samplers by name."""
 
 import dataclasses
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -13,7 +12,7 @@ from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.diffusion.samplers.time_grids import grid
 from amd_jax.diffusion.samplers.unmasking import DNDM, Confidence, EntropyBound, FirstHitting
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Sampler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +137,7 @@ class PredictorCorrector(Steps):
         mixed = step + share * (kernel.push(clean, start, s) - step)
         return categorical.positive(mixed)
 
-    def share(self, kernel: Any, s: Array, t: Array) -> Array:
+    def share(self, kernel: Kernel, s: Array, t: Array) -> Array:
         """1 - κ: (B,)."""
         if self.kind == "constant":
             return jnp.full_like(s, self.eta)
@@ -159,7 +158,7 @@ class PredictorCorrector(Steps):
         return share if kernels.is_masking(kernel) else jnp.minimum(share, 1.0)
 
 
-ALL = (
+ALL: tuple[Sampler, ...] = (
     Ancestral(),
     TauLeaping(),
     Euler(),
@@ -172,7 +171,7 @@ ALL = (
 )
 
 
-def of(kernel: Any, declared: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+def of(kernel: Kernel | LearnedKernel, declared: tuple[Sampler, ...] = ()) -> tuple[Sampler, ...]:
     """The samplers that a model offers: those declared, then all others, as far as for it.
 
     Others that go from step to step take as many as the first unless they say otherwise.
@@ -187,7 +186,7 @@ def of(kernel: Any, declared: tuple[Any, ...] = ()) -> tuple[Any, ...]:
     return options.admitted((result[name] for name in names), kernel)
 
 
-def check(sampler: Any, kernel: Any) -> None:
+def check(sampler: Sampler, kernel: Kernel | LearnedKernel) -> None:
     """Raises ValueError, naming those that there are, for a sampler not for this kernel."""
     if not options.admitted((sampler,), kernel):
         known = ", ".join(other.name for other in of(kernel))

@@ -1,4 +1,4 @@
-"""What samplers have in common: a guess that is sharpened, and a walk over steps."""
+"""Shared by samplers: a sharpened guess, and a walk over a grid of times."""
 
 import dataclasses
 

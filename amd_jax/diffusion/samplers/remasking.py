@@ -1,4 +1,4 @@
-"""A sampler for masks that takes back what was revealed with little confidence."""
+"""A sampler of masked diffusion that masks tokens of low confidence again."""
 
 import dataclasses
 
@@ -43,10 +43,17 @@ class Remasking(base.Steps):
         return kernels.is_masking(kernel)
 
     def law(
-        self, process: Process, p_0: Array, x_t: Array, s: Array, t: Array, sure: Array
+        self,
+        process: Process,
+        p_0: Array,
+        x_t: Array,
+        s: Array,
+        t: Array,
+        sure: Array | None = None,
     ) -> Array:
-        """The law of every token at s, given ψ (B, ...) of those revealed: (B, ..., K)."""
-        kernel, start = process.kernel, jnp.zeros_like(s)
+        """The law of every token at s, given ψ (B, ...) of those revealed, or 1: (B, ..., K)."""
+        kernel, start = kernels.mixing(process.kernel), jnp.zeros_like(s)
+        sure = jnp.ones(x_t.shape) if sure is None else sure
         step = kernels.posterior(kernel, p_0, x_t, s, t)
         alpha_s, alpha_t = (kernel.keep(start, u, x_t.ndim) for u in (s, t))
         most = jnp.minimum(1.0, (1 - alpha_s) / jnp.maximum(alpha_t, categorical.FLOOR))

@@ -1,4 +1,4 @@
-"""Grids of times from noise to data: by name, as given, and the best one of so many steps.
+"""Grids of sampling times: by name, as given, and the best one of a number of steps.
 
 What a step from t to s costs, in nats of the bound, depends on nothing but s and t. So the grid of
 S steps with the tightest bound is a shortest path, found without training anything again.
@@ -15,7 +15,7 @@ import numpy as np
 
 from amd_jax import options
 from amd_jax.diffusion import bounds
-from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Params
 
@@ -47,17 +47,17 @@ def walked(chosen: int | None, spacing: Spacing, steps: int | None) -> Array:
 
     Raises ValueError for more steps than the model's, and where neither says how many.
     """
-    if chosen is None and steps is None:
+    number = steps if chosen is None else chosen
+    if number is None:
         raise ValueError(
             "A model in continuous time is sampled in as many steps as you say. "
             "Give a number of steps, such as 256."
         )
-    chosen = steps if chosen is None else chosen
-    if steps is not None and chosen > steps:
+    if steps is not None and number > steps:
         raise ValueError(
-            f"steps must be in [1, {steps}], the model's number of steps; got {chosen}."
+            f"steps must be in [1, {steps}], the model's number of steps; got {number}."
         )
-    return grid(chosen, spacing)
+    return grid(number, spacing)
 
 
 def agreed(steps: int | None, spacing: Spacing) -> int | None:
@@ -151,7 +151,7 @@ class BestGrid:
         """Raises ValueError for less than one step."""
         options.check(self)
 
-    def finest(self, model: Any) -> tuple[float, ...]:
+    def finest(self, model: Stepwise) -> tuple[float, ...]:
         """The times it is made of: in discrete time multiples of 1 / T, and no more than T."""
         last = self.fine if model.steps is None else min(self.fine, model.steps)
         if self.steps > last:
@@ -162,30 +162,30 @@ class BestGrid:
         of = last if model.steps is None else model.steps
         return tuple(round(i * of / last) / of for i in range(last, -1, -1))
 
-    def table(self, model: Any, params: Params, rng: Key, x: Array) -> np.ndarray:
+    def table(self, model: Stepwise, params: Params, rng: Key, x: Array) -> np.ndarray:
         """`costs` between its finest times, as the mean over rows x (B, ...) of data."""
         categorical.check_tokens(np.asarray(x), model.open(params).kernel.num_classes)
-        times, x = np.array(self.finest(model)), np.asarray(x, np.int32)
-        parts = np.array_split(x, min(len(x), -(-x.size // TOKENS)))
+        times, rows = np.array(self.finest(model)), np.asarray(x, np.int32)
+        parts = np.array_split(rows, min(len(rows), -(-rows.size // TOKENS)))
         result = [
             _costs(model, params, jax.random.fold_in(rng, i), part, times)
             for i, part in enumerate(parts)
         ]
         return np.average(result, axis=0, weights=[len(part) for part in parts])
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> tuple[float, ...]:
+    def __call__(self, model: Stepwise, params: Params, rng: Key, x: Array) -> tuple[float, ...]:
         """Its times, from 1 down to 0, by rows x (B, ...) of data."""
         times = self.finest(model)
         return tuple(times[i] for i in best(self.table(model, params, rng, x), self.steps))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _costs(model: Any, params: Params, rng: Key, x: Array, times: Array) -> Array:
+def _costs(model: Stepwise, params: Params, rng: Key, x: Array, times: Array) -> Array:
     return costs(model.open(params), rng, x, times)
 
 
 def best_grid(
-    model: Any, params: Params, rng: Key, x: Array, steps: int, fine: int = FINE
+    model: Stepwise, params: Params, rng: Key, x: Array, steps: int, fine: int = FINE
 ) -> tuple[float, ...]:
     """The times of the S steps with the tightest bound on rows x (B, ...): 1 > … > 0.
 

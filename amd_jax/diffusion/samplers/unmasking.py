@@ -25,7 +25,10 @@ class Reveal(base.Sharpened):
     To add one: a frozen dataclass with a `name` and the method `chosen`.
     """
 
-    at_random = False  # whether places are chosen by chance, all alike
+    @property
+    def at_random(self) -> bool:
+        """Whether places are chosen by chance, all alike."""
+        return False
 
     def admits(self, kernel: Kernel | LearnedKernel) -> bool:
         """For masks only."""
@@ -41,7 +44,7 @@ class Reveal(base.Sharpened):
 
     def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
         """Reveals until no more are masked than there are at times[-1], on average."""
-        kernel, mask = process.kernel, process.kernel.num_classes
+        kernel, mask = kernels.mixing(process.kernel), process.kernel.num_classes
         length, end = x[0].size, jnp.full(1, times[-1])
         left = jnp.round(length * (1 - kernel.keep(jnp.zeros(1), end, 1)))
 
@@ -131,7 +134,8 @@ class FirstHitting(Reveal):
 
     def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
         """From times[0] to times[-1], one token after the other."""
-        kernel, mask, batch = process.kernel, process.kernel.num_classes, x.shape[0]
+        kernel, batch = kernels.mixing(process.kernel), x.shape[0]
+        mask = kernel.num_classes
 
         def active(t: Array, x: Array) -> Array:
             return (t > times[-1]) & (categorical.sum_event(x == mask) > 0)
@@ -179,7 +183,7 @@ class DNDM(base.Sharpened):
 
     def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
         """The whole walk; tokens that are no mask where there are masks stay."""
-        kernel = process.kernel
+        kernel = kernels.mixing(process.kernel)
         rng_time, rng = jax.random.split(rng)
         u = jax.random.uniform(rng_time, (x.size,), minval=1e-7)
         tau = self.times_of_change(kernel, u).reshape(x.shape)

@@ -1,4 +1,4 @@
-"""What a run says of a trained model of label maps: pictures, and a measure of its samples."""
+"""Reports on a model of label maps: pictures, and measures of its samples."""
 
 import dataclasses
 from pathlib import Path

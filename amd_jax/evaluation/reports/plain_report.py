@@ -1,4 +1,4 @@
-"""What a run says of a model of rows of any shape: the numbers themselves."""
+"""Reports on a model of rows of any shape: the numbers themselves."""
 
 import dataclasses
 from pathlib import Path
@@ -116,4 +116,4 @@ def written(stem: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Writes an .npz, which is there once it is whole."""
     with filesystem.draft(path) as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # no `allow_pickle` is here

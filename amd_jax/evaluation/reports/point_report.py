@@ -1,4 +1,4 @@
-"""Distributions over pairs of classes, as pictures: density and samples beside the data."""
+"""Reports on a model of pairs of classes: density and samples beside the data, as pictures."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run says of a trained model, in lines: bits, and what fits the kind of its data."""
+"""Reports on a trained model, in lines: bits, and what fits the kind of its data."""
 
 import math
 from pathlib import Path
@@ -14,6 +14,7 @@ from amd_jax.evaluation.reports.point_report import PointReport
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import bounds
+from amd_jax.models.corrections import Correct
 from amd_jax.types import Bound, Dataset, Model, Params
 
 REPORTS = {TextFacts: TextReport, MapFacts: MapReport, PlaneFacts: PointReport, Facts: PlainReport}
@@ -65,7 +66,7 @@ def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:
 
 
 def restoration(
-    edit: Any,
+    edit: Correct,
     model: Model,
     params: Params,
     data: Dataset,

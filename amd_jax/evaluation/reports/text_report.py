@@ -1,4 +1,4 @@
-"""What a run says of a trained text model: samples, corrected text. All return lines."""
+"""Reports on a model of text: samples and corrected text, in lines."""
 
 import dataclasses
 from pathlib import Path

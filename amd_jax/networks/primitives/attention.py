@@ -1,4 +1,4 @@
-"""Attention without parameters, for any network: (..., L, H, D) queries, keys and values.
+"""Attention without parameters: queries, keys and values (..., L, H, D).
 
 Both kinds carry their own backward pass. `attention` keeps the unnormalised weights of the forward
 pass and divides the (L, D) result instead of the (L, L) weights; together they take a quarter off

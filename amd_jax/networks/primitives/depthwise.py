@@ -1,4 +1,4 @@
-"""Depthwise convolutions, whose gradient is a convolution too; beside them, the plain twin."""
+"""Depthwise convolutions with a hand-written gradient, and the plain twin."""
 
 import functools
 
@@ -56,5 +56,5 @@ def shifts(h: Array, offsets: tuple[tuple[int, ...], ...]) -> list[Array]:
     none = (0, 0)
     padded = jnp.pad(h, (none, *zip(before, behind, strict=True), none))
     padded = jax.lax.optimization_barrier(padded)  # or XLA would pad anew in every product
-    starts = (np.array([0, *np.subtract(before, far), 0]) for far in offsets)
-    return [jax.lax.slice(padded, start, start + h.shape) for start in starts]
+    starts = ([0, *np.subtract(before, far).tolist(), 0] for far in offsets)
+    return [jax.lax.slice(padded, start, np.add(start, h.shape).tolist()) for start in starts]

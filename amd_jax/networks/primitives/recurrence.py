@@ -1,4 +1,4 @@
-"""The recurrence of an LSTM, whose gradient is written out; beside it, the plain twin."""
+"""The recurrence of an LSTM with a hand-written gradient, and the plain twin."""
 
 import functools
 
