@@ -28,6 +28,7 @@ TEST = [
 ]
 BROWSER = ["playwright>=1.50", "axe-playwright-python>=0.1.4"]  # with a Chromium of the system
 TPU_CHECK = ["jax[tpu]"]  # libtpu, which compiles for TPUs on any machine
+STATIC = ["mypy>=2", "pre-commit>=4"]
 RELEASE = ["build>=1.2", "twine>=6"]
 
 
@@ -76,7 +77,7 @@ setuptools.setup(
         "test": TEST,
         "docs": DOCS,
         "tpu-check": TPU_CHECK,
-        "dev": [*TEST, *DEMO, *NOTEBOOKS, *DOCS, *EXAMPLES, *BROWSER, *RELEASE, "pre-commit>=4"],
+        "dev": [*TEST, *DEMO, *NOTEBOOKS, *DOCS, *EXAMPLES, *BROWSER, *RELEASE, *STATIC],
     },
     classifiers=[
         "Intended Audience :: Science/Research",
