@@ -14,6 +14,7 @@ from amd_jax.host import memory
 from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops import integers
+from amd_jax.options import Named
 from amd_jax.types import Array, Key, Model, Nats, Params, Sampler
 
 WIDTH = 80  # columns of the console
@@ -25,7 +26,7 @@ def samples(
     params: Params,
     rng: Key,
     shape: tuple[int, ...],
-    sampler: Sampler | None = None,
+    sampler: Named | None = None,
 ) -> np.ndarray:
     """Samples of the given shape (N, ...), int32, by one of the model's samplers or its own way.
 
@@ -63,7 +64,7 @@ def infilled(
 
 @functools.lru_cache(maxsize=16)
 def _on_devices(
-    model: Model, sampler: Sampler | None, shape: tuple[int, ...]
+    model: Model, sampler: Named | None, shape: tuple[int, ...]
 ) -> parallel.Compilable:
     """Sampling on every device."""
     chosen = {} if sampler is None else {"sampler": sampler}

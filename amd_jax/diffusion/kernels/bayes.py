@@ -17,7 +17,7 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Schedule
 
 
-def init(kernel: Kernel | LearnedKernel, rng: Key) -> Params:
+def init(kernel: Kernel | LearnedKernel | Schedule, rng: Key) -> Params:
     """Parameters of a kernel that learns; {} of one that does not."""
     return kernel.init(rng) if isinstance(kernel, LearnedKernel) else {}
 
