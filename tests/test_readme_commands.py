@@ -87,7 +87,7 @@ def test_every_command_runs_as_printed(checkout, tmp_path):
     assert len(left_out) <= 4, left_out
     assert "</html>" in (checkout / "runs/maps_quickstart/report.html").read_text()
     table = (checkout / "runs/table4/compare.md").read_text().splitlines()
-    assert "(0.305) | – | " in next(x for x in table if x.startswith("| Multinomial diffusion |"))
+    assert " (0.305) | " in next(x for x in table if x.startswith("| Multinomial diffusion |"))
     assert np.load(checkout / "runs/own_text/chain_seed0.npz")["states"].shape[1:] == (1, 256)
     for snippet in on_runs():
         done = subprocess.run(

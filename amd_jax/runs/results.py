@@ -19,11 +19,11 @@ NAME = "results.json"
 Rows = Sequence[np.ndarray] | np.ndarray  # sums and counts, (N,) each
 
 
-def add(workdir: Path, rows: Rows | None = None, /, **figure: Any) -> None:
+def add(workdir: Path, each: Rows | None = None, /, **figure: Any) -> None:
     """Adds a figure to the results of a run, in the place of an earlier one measured alike.
 
     Figures are alike if all but their values, their errors and the command are the same. Numbers
-    that are not finite become null. `rows` are the sums and the counts (N,) of its rows, if it is
+    that are not finite become null. `each` are the sums and the counts (N,) of its rows, if it is
     a mean over such. Only for a local workdir.
     """
     figure = {name: _plain(value) for name, value in figure.items()} | {"command": sys.argv}
