@@ -29,7 +29,7 @@ def add(workdir: Path, each: Rows | None = None, /, **figure: Any) -> None:
     figure = {name: _plain(value) for name, value in figure.items()} | {"command": sys.argv}
     others = [result for result in read(workdir) if _question(result) != _question(figure)]
     known, _ = look_at_rows(workdir, others)
-    mine = {} if rows is None else {key(figure): np.stack([*rows]).astype(np.float64)}
+    mine = {} if each is None else {key(figure): np.stack([*each]).astype(np.float64)}
     if known or mine:
         per_row.write(Path(workdir), known | mine)
     run_files.write_json(Path(workdir) / NAME, [*others, figure])
