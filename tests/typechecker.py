@@ -8,6 +8,7 @@ import jax
 import jaxtyping
 import numpy as np
 from flax.linen import linear
+from numpy.typing import ArrayLike
 
 typing.runtime_checkable(linear.PromoteDtypeFn)  # a field of what `networks.blocks` extends
 check = beartype.beartype(
@@ -19,6 +20,7 @@ check = beartype.beartype(
                 int: int | np.integer,
                 bool: bool | np.bool_,
                 typing.BinaryIO: object,  # which `io.BytesIO` is not for beartype
+                ArrayLike: object,  # nor are tuples of numpy's integers
             }
         ),
     )

@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 UNUSED_SIGN = "\ufffd"  # shows a code that stands for no class
 MOST_CLASSES, MOST_TOKENS = 2**24, 2**31 - 1  # what int32 and float32 tell apart, with room
@@ -70,7 +71,7 @@ class Facts:
         """How many tokens of each row (N, ...) count: int64 (N,)."""
         return np.full(len(x), math.prod(self.event_shape))
 
-    def show(self, x: Sequence[int] | np.ndarray) -> str:
+    def show(self, x: ArrayLike) -> str:
         """One row as text, whatever states it holds."""
         signs = {-1: UNUSED_SIGN}
         tokens = np.ravel(np.asarray(x)).tolist()

@@ -2,10 +2,11 @@
 
 import codecs
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, listed
 
@@ -60,7 +61,7 @@ class TextFacts(Facts):
                 )
         return np.array([place.get(character, unknown) for character in text], np.int32)
 
-    def pieces(self, x: Sequence[int] | np.ndarray) -> list[str]:
+    def pieces(self, x: ArrayLike) -> list[str]:
         """What each token of x (L,) adds to the text: of a character of several bytes the last."""
         tokens = np.asarray(x).tolist()
         if self.alphabet is not None:
@@ -79,7 +80,7 @@ class TextFacts(Facts):
             result[-1] += decoder.decode(b"", final=True)
         return result
 
-    def decode(self, x: Sequence[int] | np.ndarray) -> str:
+    def decode(self, x: ArrayLike) -> str:
         """The text of tokens (L,), whatever states they are; with padding, up to it."""
         x = np.asarray(x)
         if self.padding is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from amd_jax.diffusion import schedules
 from amd_jax.diffusion.kernels.tables import Tabulated
@@ -24,7 +25,7 @@ def mutual(kernel: Kernel, p_0: Array, t: Array) -> Array:
     return categorical.kl(q, (p_0[:, None] * q).sum(axis=-2, keepdims=True)) @ p_0
 
 
-def even(family: Callable[[Schedule], Kernel], p_0: np.ndarray, steps: int) -> Schedule:
+def even(family: Callable[[Schedule], Kernel], p_0: ArrayLike, steps: int) -> Schedule:
     """The schedule, in T steps, by which information falls evenly: I(x_i; x_0) = (1 - i / T) H.
 
     `family` makes a kernel of a schedule, p_0 (num_classes,) is the law of clean tokens, H its
@@ -51,7 +52,7 @@ def even(family: Callable[[Schedule], Kernel], p_0: np.ndarray, steps: int) -> S
     return schedules.tabulated(np.minimum.accumulate(log_alpha))  # but for rounding it falls
 
 
-def retimed(kernel: Tabulated, p_0: np.ndarray, steps: int) -> Tabulated:
+def retimed(kernel: Tabulated, p_0: ArrayLike, steps: int) -> Tabulated:
     """A table of T steps, each some steps of a finer one, by which information falls evenly.
 
     As evenly as the finer one allows, in T of its own steps or less; T steps of which some may be
@@ -69,7 +70,7 @@ def retimed(kernel: Tabulated, p_0: np.ndarray, steps: int) -> Tabulated:
     return Tabulated(matrices, kernel.prior, kernel.num_classes)
 
 
-def _law(p_0: np.ndarray, kernel: Kernel) -> Array:
+def _law(p_0: ArrayLike, kernel: Kernel) -> Array:
     """p_0 as an array; ValueError unless it is a law of the kernel's classes, of some entropy."""
     law = np.asarray(p_0, np.float64)
     fits = law.shape == (kernel.num_classes,) and law.min() >= 0 and abs(law.sum() - 1) < 1e-4
