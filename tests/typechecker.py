@@ -1,6 +1,7 @@
 """Checks the annotations of the package at every call in the tests."""
 
 import inspect
+import sys
 import typing
 
 import beartype
@@ -29,7 +30,8 @@ check = beartype.beartype(
 
 def install() -> None:
     """Checks what is imported of the package from now on."""
-    typing._ProtocolMeta.__instancecheck__ = _has_all_members
+    if sys.version_info < (3, 12):
+        typing._ProtocolMeta.__instancecheck__ = _has_all_members
     jaxtyping.install_import_hook("amd_jax", f"{__name__}.check")
 
 
