@@ -5,6 +5,7 @@ session find it: most of the time goes into compiling.
 """
 
 import collections
+import contextlib
 import gc
 import os
 import pathlib
@@ -93,11 +94,16 @@ def optimised(request):
 @pytest.fixture
 def any_types():
     """Arguments of any type, which the package is to refuse by itself, or which are stand-ins."""
-    import jaxtyping
+    with typechecker.off():
+        yield
 
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Checks annotations in default tests; slow ones are of numbers, and of whole commands."""
+    slow = item.get_closest_marker("slow") is not None
+    with typechecker.off() if slow else contextlib.nullcontext():
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

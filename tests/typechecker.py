@@ -1,8 +1,10 @@
-"""Checks the annotations of the package at every call in the tests."""
+"""Checks the annotations of the package at every call in the default tests."""
 
+import contextlib
 import inspect
 import sys
 import typing
+from collections.abc import Iterator
 
 import beartype
 import jax
@@ -33,6 +35,15 @@ def install() -> None:
     if sys.version_info < (3, 12):
         typing._ProtocolMeta.__instancecheck__ = _has_all_members
     jaxtyping.install_import_hook("amd_jax", f"{__name__}.check")
+
+
+@contextlib.contextmanager
+def off() -> Iterator[None]:
+    """Checks nothing meanwhile."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 _before = typing._ProtocolMeta.__instancecheck__
