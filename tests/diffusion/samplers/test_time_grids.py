@@ -108,7 +108,8 @@ def test_bounds_of_best_grids_fall_with_their_steps_and_lie_below_uniform_ones(p
         assert totals[steps - 1] <= uniform + 1e-12
         by_bound = enumeration.bound(perfect[0], None, EVERY, falling(steps))
         rest = enumeration.bound(perfect[0], None, EVERY, [])  # what survives all noise
-        np.testing.assert_allclose(uniform, DATA.ravel() @ (rest - by_bound), rtol=1e-9)
+        # a prior is float32 wherever it is not a uniform law
+        np.testing.assert_allclose(uniform, DATA.ravel() @ (rest - by_bound), rtol=2e-7)
     if perfect[0].process.kernel is KERNELS["uniform"]:  # with masks at α = 1 - t they are best
         assert totals[3] < uniform
 
