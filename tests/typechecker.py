@@ -42,8 +42,10 @@ def off() -> Iterator[None]:
     """Checks nothing meanwhile."""
     before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)
 
 
 _before = typing._ProtocolMeta.__instancecheck__

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from amd_jax.cli import reporting
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.experiment import Run
@@ -29,7 +28,7 @@ def write(
 
     Raises ValueError for a model that is not made of parts of the library alone.
     """
-    workdir = reporting.folder_of(run)
+    workdir = run.folder
     about = {
         "experiment": Path(run_folder.read_notes(workdir).get("file") or "").stem,
         "config": _without_places(run.config),

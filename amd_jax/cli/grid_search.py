@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 
-from amd_jax.cli import reporting
 from amd_jax.cli.flags import Args, one
 from amd_jax.devices import parallel
 from amd_jax.evaluation import means
@@ -24,7 +23,7 @@ def grid(run: Run, params: Params, args: Args, wanted: Any) -> None:
     if wanted is None:
         kind = one(run.model)
         raise ValueError(f"--mode=grid is for a diffusion; this experiment has {kind}.")
-    workdir = reporting.folder_of(run)
+    workdir = run.folder
     if "://" in str(workdir):
         raise ValueError(f"A grid is kept on this machine; copy {workdir} to it first.")
     finest = wanted.finest(run.model)  # what does not fit is refused before data are read

@@ -1,57 +1,22 @@
 """The modes of the command line: evaluate a run, sample from it, edit data with it."""
 
-import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
-from amd_jax.cli import choices, exporting, grid_search, infilling, inputs, reporting
-from amd_jax.cli.choices import Choice
+from amd_jax.cli import choices, editing, exporting, grid_search, infilling, inputs, reporting
 from amd_jax.cli.flags import Args, one
+from amd_jax.cli.run_session import Session, writes
 from amd_jax.devices import parallel
-from amd_jax.evaluation import correction, gallery, means
+from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.reports import run_report
-from amd_jax.evaluation.reports.plain_report import write_arrays
-from amd_jax.experiment import Run
-from amd_jax.facts import TextFacts
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
-from amd_jax.runs import checkpoint_files, results
-from amd_jax.types import Bound, Key, Params
-
-
-@dataclasses.dataclass(frozen=True)
-class Session:
-    """A run, its parameters, and what is asked of it."""
-
-    run: Run
-    params: Params
-    args: Args
-    choice: Choice
-
-    @property
-    def report(self) -> Any:
-        """The report for this kind of data."""
-        return run_report.of(self.run.facts)
-
-    def stem(self, what: str) -> Path | None:
-        """Where files of a kind go, but for their endings; None for what is not to write any."""
-        folder = self.args.output or reporting.folder_of(self.run)
-        return Path(folder) / f"{what}_seed{self.args.seed}" if _writes(folder) else None
-
-    def record(self, what: str, per_row: PerRow, **conditions: Any) -> None:
-        """Adds a mean over rows to the results of the run, if this is to write them."""
-        workdir = reporting.folder_of(self.run)
-        if _writes(workdir):
-            value, error = per_row.mean()
-            conditions = {"step": self.run.step, "seed": self.args.seed, **conditions}
-            Path(workdir).mkdir(parents=True, exist_ok=True)  # weights have none
-            figure = {"what": what, "value": value, "error": error, **conditions}
-            results.add(Path(workdir), per_row, **figure)
+from amd_jax.runs import checkpoint_files
+from amd_jax.types import Bound, Key
 
 
 def do(session: Session) -> None:
@@ -70,13 +35,13 @@ def do(session: Session) -> None:
     elif session.args.mode == "report":
         page(session)
     else:
-        edit(session, session.choice.way)
+        editing.edit(session, session.choice.way)
 
 
 def export(session: Session) -> None:
     """Writes the run as files without code."""
-    run, args, workdir = session.run, session.args, reporting.folder_of(session.run)
-    if not _writes(workdir):
+    run, args, workdir = session.run, session.args, session.run.folder
+    if not writes(workdir):
         raise ValueError(f"A run is exported from this machine; copy {workdir} to it first.")
     folder = Path(args.output) if args.output else Path(workdir) / "export"
     sampler = session.choice.sampler
@@ -89,7 +54,7 @@ def export(session: Session) -> None:
 def page(session: Session) -> None:
     """Writes the page of the run."""
     run, args, choice = session.run, session.args, session.choice
-    folder = args.output or reporting.folder_of(run)
+    folder = args.output or run.folder
     if "://" in str(folder):
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
     editor = next(filter(corrections.corrects, choice.editors), None)
@@ -106,11 +71,6 @@ def last_page(session: Session) -> None:
         page(session)
     except (OSError, ValueError) as error:
         checkpoint_files.say(f"the page of the run is not written: {error}")
-
-
-def _writes(folder: Path | str) -> bool:
-    """Whether this process writes into a folder: the first one does, and not from afar."""
-    return parallel.is_first() and "://" not in str(folder)
 
 
 def evaluate(session: Session) -> None:
@@ -189,40 +149,6 @@ def chain(session: Session, rng: Key) -> list[str]:
     return report_.chain(list(frames), session.stem("chain"))
 
 
-def edit(session: Session, editor: Any) -> None:
-    """Prints what an editor of the model makes of --text or --input; or of rows of a split."""
-    run, args = session.run, session.args
-    stem = session.stem(editor.name)
-    if args.text is not None or (args.input is not None and isinstance(run.facts, TextFacts)):
-        lines = _text(session, editor, inputs.text(run.facts, args))
-    elif args.input is None and corrections.corrects(editor):
-        trial, lines = run_report.restoration(
-            editor,
-            run.model,
-            session.params,
-            run.data,
-            stem,
-            split=args.split,
-            number=args.num_texts,
-            seed=args.seed,
-        )
-        conditions = {
-            "split": args.split,
-            "error_rate": editor.error_rate,
-            "rows": len(trial.damaged),
-        }
-        for name, per_row in trial.by_posterior.per_row.items():
-            session.record(name, per_row, **conditions)
-            to = "guess of the network alone"
-            session.record(f"{name}_difference", trial.gain[name], to=to, **conditions)
-    else:
-        x = _given_rows(session)
-        fixed = correction.edited(editor, run.model, session.params, x, args.seed)
-        lines = session.report.corrected(x, fixed, None, stem, editor.done)
-        lines += _kept(editor, fixed, stem)
-    print("\n".join(lines))
-
-
 def check(session: Session) -> None:
     """ValueError for what a run cannot do once it is trained: before that, and not after it."""
     run, args, choice = session.run, session.args, session.choice
@@ -252,30 +178,3 @@ def check_output(args: Args) -> None:
             f"--output must be a folder that can be written; {args.output}: {error.strerror}. "
             "Give another."
         ) from error
-
-
-def _text(session: Session, editor: Any, text: str) -> list[str]:
-    """A text, edited."""
-    run = session.run
-    x = session.report.tokens(text)
-    (length,) = run.facts.event_shape
-    seed = session.args.seed
-    fixed = correction.edited_text(editor, run.model, session.params, x, length=length, seed=seed)
-    return session.report.corrected_text(text, x, fixed, editor.done)
-
-
-def _given_rows(session: Session) -> np.ndarray:
-    """The map of --input, or the first rows of a split: (N, ...)."""
-    run, args = session.run, session.args
-    if args.input is not None:
-        return inputs.a_map(run.facts, Path(args.input))[None]
-    return run.data.rows(args.split)[: args.num_texts or correction.BATCH]
-
-
-def _kept(editor: Any, fixed: np.ndarray, stem: Path | None) -> list[str]:
-    """Writes edited rows as an array; a line that names it."""
-    if stem is None:
-        return []
-    path = stem.with_name(f"{stem.name}.npz")
-    write_arrays(path, **{editor.done: fixed})
-    return [f"array: {in_one_line(path)}"]

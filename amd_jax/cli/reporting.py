@@ -56,18 +56,11 @@ def write(
     result, path = drawn(run, params, seed, sampler, editor), Path(folder) / NAME
     if not parallel.is_first():
         return path
-    record = run_record.read(folder_of(run))
+    record = run_record.read(run.folder)
     record = record._replace(step=max(record.step, run.step))
     for line in record.problems:
         checkpoint_files.say(line)
     return save(path, run_page.page(record, result, lines(run, record.step, sampler, editor)))
-
-
-def folder_of(run: Run) -> str | Path:
-    """The folder of a run, or its address; ValueError for one that was not trained yet."""
-    if run.workdir is None:
-        raise ValueError("This run is in no folder yet. Train it first.")
-    return run.workdir
 
 
 def save(path: Path, page: str) -> Path:

@@ -7,9 +7,17 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from amd_jax.cli import choices, command_line, experiment_files, flags, modes, pretrained_runs
+from amd_jax.cli import (
+    choices,
+    command_line,
+    editing,
+    experiment_files,
+    flags,
+    modes,
+    pretrained_runs,
+)
 from amd_jax.cli.flags import Args
-from amd_jax.cli.modes import Session
+from amd_jax.cli.run_session import Session
 from amd_jax.devices import allocator, jax_settings, joining, parallel
 from amd_jax.experiment import Experiment, Run, open_run, source_file
 from amd_jax.models import corrections
@@ -46,7 +54,7 @@ def train(args: Args, workdir: Path | str) -> None:
     for editor in filter(corrections.corrects, choice.editors):
         if args.split in run.data.splits or args.text is not None:
             print()
-            modes.edit(session, editor)
+            editing.edit(session, editor)
     if args.report:
         print()
         modes.last_page(session)

@@ -54,9 +54,7 @@ class Row:
     @property
     def workdir(self) -> Path:
         """Where its run is kept; ValueError before it is trained."""
-        if self.run.workdir is None:
-            raise ValueError(f"{self.title} is in no folder yet. Train it first.")
-        return Path(self.run.workdir)
+        return Path(self.run.folder)
 
     @functools.cached_property
     def params(self) -> Params:

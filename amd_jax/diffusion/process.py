@@ -13,11 +13,6 @@ from amd_jax.types import Array, Kernel, Key, Params
 Predict = Callable[..., Array]  # (x_t (B, ...), t (B,), rng=None, …) -> (B, ..., K)
 
 
-def _log_of_predict(*inputs: Array | None, **known: Array) -> Array:
-    """Stands for the logarithm of a `predict` until the process has it."""
-    raise NotImplementedError
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Process:
     """What bounds, log-weights, samplers and corrections are functions of.
@@ -34,11 +29,11 @@ class Process:
     leave_one_out: bool = False
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
     given: Array | None = None  # (B, ...) int, data that are known; -1 where they are not
-    log_predict: Predict = _log_of_predict  # made of `predict` unless given
+    log_predict: Predict = None  # type: ignore[assignment]  # made of `predict` unless given
 
     def __post_init__(self):
         """Fills in `log_predict`."""
-        if self.log_predict is _log_of_predict:
+        if self.log_predict is None:
             predict = self.predict
             object.__setattr__(
                 self, "log_predict", lambda *x, **more: categorical.log(predict(*x, **more))

@@ -78,7 +78,7 @@ class Run:
 
         They are the averaged ones. Raises ValueError if there is no such checkpoint.
         """
-        folder = self._folder()
+        folder = self.folder
         identity = run_folder.read_notes(folder)["run"]
         step, params = checkpoints.parameters(folder, identity, best=best)
         return dataclasses.replace(self, step=step), params
@@ -89,10 +89,11 @@ class Run:
         Says so if it was made at another step of the run. Raises ValueError if there is none:
         `--mode=grid` makes it.
         """
-        return saved_grids.find(self._folder(), steps, self.step)
+        return saved_grids.find(self.folder, steps, self.step)
 
-    def _folder(self) -> str | Path:
-        """Where it is kept; ValueError for one that was not trained yet."""
+    @property
+    def folder(self) -> str | Path:
+        """Its workdir, or the address of that; ValueError for a run that was not trained yet."""
         if self.workdir is None:
             raise ValueError("This run is in no folder yet. Train it first.")
         return self.workdir

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from amd_jax.diffusion import bounds, gaussian, kernels
 from amd_jax.diffusion.gaussian import noise_schedules
-from amd_jax.diffusion.kernels.learned_schedule import LearnedSchedule, Warped
+from amd_jax.diffusion.kernels.learned_schedule import LearnedSchedule
 from amd_jax.diffusion.process import Process
 from amd_jax.learning.objectives import drawn_step, gradient_only, negative_term
 from amd_jax.models import Diffusion, GaussianDiffusion
@@ -136,7 +136,7 @@ class LeastVariance(_MeanSquare):
         evidence = {"square": square.sum(), "count": jnp.full((), x.shape[0], jnp.float32)}
         kernel = self.model.kernel
         assert isinstance(kernel, LearnedSchedule)  # or `__post_init__` had refused
-        schedule = Warped(kernel.kernel.schedule, kernel.heights(params["kernel"]))
+        schedule = kernel.warped(params["kernel"])
         fall = -square * schedule.log_density(t) * self._scale(memory)
         return terms + bounds.prior_kl(process.kernel, x) + gradient_only(fall), evidence
 

@@ -41,10 +41,10 @@ def check_steps(kernel: Kernel | LearnedKernel | Schedule, steps: int | None) ->
 
 def check_prior(kernel: Kernel | LearnedKernel) -> None:
     """Raises ValueError unless the prior of a kernel is a law of its states; traced ones pass."""
-    prior = getattr(kernel, "prior", None)
-    if prior is None or isinstance(prior, jax.core.Tracer):
+    prior, classes = (getattr(kernel, name, None) for name in ("prior", "num_classes"))
+    if prior is None or classes is None or isinstance(prior, jax.core.Tracer):
         return
-    prior, classes = np.asarray(prior, np.float64), getattr(kernel, "num_classes", 1)
+    prior = np.asarray(prior, np.float64)
     is_law = prior.ndim == 1 and (prior >= 0).all() and abs(prior.sum() - 1) < 1e-4
     if not is_law or len(prior) < classes:
         raise ValueError(

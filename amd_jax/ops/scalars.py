@@ -11,12 +11,10 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from amd_jax.ops.categorical import gather
+from amd_jax.ops import splines
 from amd_jax.types import Array
 
 POINTS, ROUNDS = 15, 7  # of the search for a quantile: 16 ** 7 = 2 ** 28 intervals
-MIN_BIN, MIN_SLOPE = 1e-3, 1e-3  # of a spline: width and height as fractions, slope at a knot
-MAX_BINS = 500  # half of the interval is then left for the softmax
 
 
 @runtime_checkable
@@ -120,8 +118,8 @@ class RationalQuadraticSpline:
     tail_bound: float = 1.0  # b
 
     def __post_init__(self):
-        if not 1 <= self.bins <= MAX_BINS:
-            raise ValueError(f"A spline has 1 to {MAX_BINS} bins; got {self.bins}.")
+        if not 1 <= self.bins <= splines.MAX_BINS:
+            raise ValueError(f"A spline has 1 to {splines.MAX_BINS} bins; got {self.bins}.")
         if self.tail_bound <= 0:
             raise ValueError(f"A spline's tail_bound is positive; got {self.tail_bound}.")
 
@@ -133,22 +131,22 @@ class RationalQuadraticSpline:
     def forward(self, x: Array, theta: Array) -> tuple[Array, Array]:
         """X (...), theta (..., P) -> y (...) and log dy/dx (...)."""
         inside = jnp.abs(x) <= self.tail_bound
-        y, log_slope = _spline(jnp.where(inside, x, 0.0), *self._knots(theta))
+        y, log_slope = splines.value(jnp.where(inside, x, 0.0), *self._knots(theta))
         return jnp.where(inside, y, x), jnp.where(inside, log_slope, 0.0)
 
     def inverse(self, y: Array, theta: Array) -> Array:
         """Y (...), theta (..., P) -> x (...)."""
         inside = jnp.abs(y) <= self.tail_bound
-        x = _spline_inverse(jnp.where(inside, y, 0.0), *self._knots(theta))
+        x = splines.inverse(jnp.where(inside, y, 0.0), *self._knots(theta))
         return jnp.where(inside, x, y)
 
     def _knots(self, theta: Array) -> tuple[Array, Array, Array]:
         """Knots x_k, their images y_k and the slopes there, each (..., bins + 1)."""
         widths, heights, inner = split(theta, self.bins, self.bins, self.bins - 1)
         ends = [(0, 0)] * (theta.ndim - 1) + [(1, 1)]
-        slopes = jnp.pad(_slopes(inner), ends, constant_values=1.0)
+        slopes = jnp.pad(splines.positive_slopes(inner), ends, constant_values=1.0)
         low, high = -self.tail_bound, self.tail_bound
-        return _partition(widths, low, high), _partition(heights, low, high), slopes
+        return splines.partition(widths, low, high), splines.partition(heights, low, high), slopes
 
 
 def split(theta: Array, *sizes: int) -> list[Array]:
@@ -159,9 +157,6 @@ def split(theta: Array, *sizes: int) -> list[Array]:
             "Let the network that makes theta have `num_parameters` outputs per number."
         )
     return jnp.split(theta, [sum(sizes[:i]) for i in range(1, len(sizes))], axis=-1)
-
-
-# The logistic mixture
 
 
 def _logit_cdf(x: Array, log_pi: Array, loc: Array, log_scale: Array) -> tuple[Array, Array]:
@@ -221,58 +216,3 @@ def _is_below(x: Array, c: Array, log_pi: Array, loc: Array, log_scale: Array) -
     a = jnp.maximum(a, -40.0 if a.dtype == jnp.float64 else -17.0)  # where σ(a) = exp(a)
     gap = jnp.exp(log_pi) - jnp.exp(log_pi + (jnp.abs(c)[..., None, None] - a))
     return side[..., 0] * (gap / (1 + jnp.exp(-a))).sum(axis=-1) < 0
-
-
-# The rational-quadratic spline
-
-
-def _partition(logits: Array, low: float, high: float) -> Array:
-    """Knots that cut [low, high] in the ratios of a softmax: (..., N) -> (..., N + 1)."""
-    bins = logits.shape[-1]
-    fractions = MIN_BIN + (1 - MIN_BIN * bins) * jax.nn.softmax(logits)
-    inner = low + (high - low) * jnp.cumsum(fractions, axis=-1)[..., :-1]
-    ends = [jnp.full_like(logits[..., :1], end) for end in (low, high)]
-    return jnp.concatenate([ends[0], inner, ends[1]], axis=-1)
-
-
-def _slopes(theta: Array) -> Array:
-    """Positive slopes at the knots, elementwise."""
-    return MIN_SLOPE + jax.nn.softplus(theta)
-
-
-def _bin(v: Array, places: Array, x: Array, y: Array, slopes: Array) -> list[Array]:
-    """Of the bin between `places` that holds v: x, y, width, height, slopes at its ends; (...)."""
-    i = (v[..., None] >= places[..., 1:-1]).sum(axis=-1)
-    per_bin = (
-        x[..., :-1],
-        y[..., :-1],
-        jnp.diff(x),
-        jnp.diff(y),
-        slopes[..., :-1],
-        slopes[..., 1:],
-    )
-    return [gather(part, i) for part in per_bin]
-
-
-def _spline(x: Array, x_knots: Array, y_knots: Array, slopes: Array) -> tuple[Array, Array]:
-    """Durkan et al., 2019, eq. 4 and 5: x (...), knots (..., bins + 1) -> y, log dy/dx (...)."""
-    x_k, y_k, width, height, left, right = _bin(x, x_knots, x_knots, y_knots, slopes)
-    chord = height / width
-    r = (x - x_k) / width
-    mixed = r * (1 - r)
-    denominator = chord + (left + right - 2 * chord) * mixed
-    y = y_k + height * (chord * r**2 + left * mixed) / denominator
-    slope = right * r**2 + 2 * chord * mixed + left * (1 - r) ** 2
-    return y, 2 * jnp.log(chord) + jnp.log(slope) - 2 * jnp.log(denominator)
-
-
-def _spline_inverse(y: Array, x_knots: Array, y_knots: Array, slopes: Array) -> Array:
-    """Durkan et al., 2019, eq. 6 to 8, the root that stays stable: y (...) -> x (...)."""
-    x_k, y_k, width, height, left, right = _bin(y, y_knots, x_knots, y_knots, slopes)
-    chord = height / width
-    bend = (y - y_k) * (left + right - 2 * chord)
-    a = height * (chord - left) + bend
-    b = height * left - bend
-    c = -chord * (y - y_k)
-    root = jnp.sqrt(jnp.maximum(b**2 - 4 * a * c, 1e-30))  # positive but for rounding
-    return x_k + width * 2 * c / (-b - root)

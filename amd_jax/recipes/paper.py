@@ -38,12 +38,12 @@ def argmax_lift(encoder: type, num_classes: int, base: int, numbers: Config) -> 
     The network `encoder(K, outputs, **numbers)` of the tokens says how they are lifted.
     """
     digits, codes = argmax.Digits(num_classes, base), () if base == 2 else (base,)
-    outputs = 2 * digits.number * math.prod(codes)
+    outputs = 2 * digits.digits * math.prod(codes)
     network = OfTokens(encoder(num_classes, outputs, **numbers), base)
     law = laws.Conditional(laws.NORMAL, network, event=codes)
     if not codes:
         return (digits, argmax.BinaryArgmax(law))
-    return (digits, argmax.Argmax(law), elementwise.Merge((digits.number, *codes)))
+    return (digits, argmax.Argmax(law), elementwise.Merge((digits.digits, *codes)))
 
 
 def dequantized(encoder: type | None, num_classes: int, base: int, numbers: Config) -> Lift:
@@ -51,7 +51,7 @@ def dequantized(encoder: type | None, num_classes: int, base: int, numbers: Conf
     digits = argmax.Digits(num_classes, base)
     if encoder is None:
         return (digits, dequantize.Uniform(base))
-    network = OfTokens(encoder(num_classes, 2 * digits.number, **numbers), base)
+    network = OfTokens(encoder(num_classes, 2 * digits.digits, **numbers), base)
     return (digits, dequantize.Variational(base, laws.Conditional(laws.NORMAL, network)))
 
 
@@ -73,7 +73,7 @@ def coupling_flow(lift: Lift, couplings: int, numbers: Config) -> Flow:
     Between them the text is reversed, and its digits are mixed.
     """
     parts: list[Transform] = list(lift)
-    channels = lift[0].number
+    channels = lift[0].digits
     for i in range(couplings):
         if i > 0:
             parts += [elementwise.Reverse(), elementwise.Linear1x1()]

@@ -132,25 +132,19 @@ class Digits:
 
     num_classes: int  # K
     base: int = 2
-    digits: int | None = None  # D
+    digits: int = None  # type: ignore[assignment]  # D, filled in unless given
     exact = True
 
     def __post_init__(self):
         """Fills in D."""
         needed = integers.num_digits(self.num_classes, self.base)
-        object.__setattr__(self, "digits", self.number)
-        if self.number < needed:
+        if self.digits is None:
+            object.__setattr__(self, "digits", needed)
+        if self.digits < needed:
             raise ValueError(
                 f"Digits needs base ** digits >= num_classes; got {self.base} ** {self.digits} < "
                 f"{self.num_classes}. Use digits={needed}."
             )
-
-    @property
-    def number(self) -> int:
-        """D."""
-        if self.digits is not None:
-            return self.digits
-        return integers.num_digits(self.num_classes, self.base)
 
     def init(self, rng: Key, x: Array) -> Params:
         return {}
@@ -160,7 +154,7 @@ class Digits:
     ) -> tuple[Array, Nats]:
         """X (B, ...) -> digits (B, ..., D) in [0, base), and 0: a bijection of the classes."""
         known = categorical.inside(x, self.num_classes)
-        return integers.to_digits(x, self.base, self.number), known
+        return integers.to_digits(x, self.base, self.digits), known
 
     def inverse(self, params: Params, rng: Key, z: Array) -> Array:
         return integers.valid(integers.from_digits(z, self.base), self.num_classes)

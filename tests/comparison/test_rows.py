@@ -25,7 +25,7 @@ def per_row(shift=0.0, seed=0, rows=40):
 
 @pytest.fixture
 def row(tmp_path):
-    return Row("a", types.SimpleNamespace(workdir=tmp_path, step=3), (), "a")
+    return Row("a", types.SimpleNamespace(folder=tmp_path, step=3), (), "a")
 
 
 def measured(row, result):
@@ -58,7 +58,7 @@ def test_what_was_measured_is_not_measured_again(row, tmp_path):
 @pytest.mark.usefixtures("any_types")
 def test_another_step_is_measured(row):
     measured(row, {"bits": per_row()})
-    run = types.SimpleNamespace(workdir=row.run.workdir, step=4)
+    run = types.SimpleNamespace(folder=row.run.folder, step=4)
     assert measured(dataclasses.replace(row, run=run), {"bits": per_row()})[1] == 1
 
 

@@ -431,7 +431,6 @@ def test_colours_without_a_meaning_are_refused(tmp_path, whole):
     )
 
 
-@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [

@@ -113,8 +113,11 @@ class LearnedSchedule:
 
     def open(self, params: Params) -> Mixing:
         """The kernel at the learnt pace."""
-        schedule = Warped(self.kernel.schedule, self.heights(params))
-        return dataclasses.replace(self.kernel, schedule=schedule)
+        return dataclasses.replace(self.kernel, schedule=self.warped(params))
+
+    def warped(self, params: Params) -> Warped:
+        """The schedule at the learnt pace."""
+        return Warped(self.kernel.schedule, self.heights(params))
 
     def heights(self, params: Params) -> Array:
         """The share of time that each bin of levels takes: (bins,), of sum 1."""

@@ -1,7 +1,6 @@
 """Kernels that keep a token or redraw it from the prior: uniform noise, masks, both."""
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 
@@ -18,13 +17,7 @@ class Mixture:
     al., 2025, sec. 3).
     """
 
-    if TYPE_CHECKING:  # a field or a property, as the subclass has it
-
-        @property
-        def prior(self) -> Array:
-            """The law of x_1: (K,)."""
-            raise NotImplementedError
-
+    prior: Array  # (K,), the law of x_1
     num_classes: int  # data are in [0, num_classes)
 
     def level(self, t: Array) -> tuple[Array, Array]:
@@ -142,7 +135,7 @@ class MasksAndUniform(Mixture):
             raise ValueError(f"gamma must be above 0; got {self.gamma}. Try 1.0.")
 
     @property
-    def prior(self) -> Array:
+    def prior(self) -> Array:  # type: ignore[override]  # a field of others
         """The law of x_1, all mask: (K + 1,)."""
         return mask_only(self.num_classes)
 

@@ -23,7 +23,7 @@ class Generator:
 
     rates: np.ndarray  # (K, K)
     schedule: Schedule
-    num_classes: int = 0  # data are in [0, num_classes); all K states unless given
+    num_classes: int = None  # type: ignore[assignment]  # data are in [0, num_classes), or all K
 
     prior: Array = dataclasses.field(init=False)  # (K,)
     spectrum: tuple[np.ndarray, ...] | None = dataclasses.field(init=False)
@@ -35,7 +35,8 @@ class Generator:
         rates = np.asarray(self.rates, np.float64)
         _check(rates)
         prior = stationary(rates)
-        object.__setattr__(self, "num_classes", self.num_classes or len(prior))
+        classes = len(prior) if self.num_classes is None else self.num_classes
+        object.__setattr__(self, "num_classes", classes)
         object.__setattr__(self, "prior", jnp.asarray(prior, jnp.float32))
         object.__setattr__(self, "spectrum", _spectrum(rates, prior))
         end = -float(self.schedule(jnp.ones(())))

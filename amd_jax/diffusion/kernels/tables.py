@@ -9,11 +9,6 @@ import numpy as np
 from amd_jax.types import Array
 
 
-def _none() -> Array:
-    """No numbers, for an array that is not given."""
-    return jnp.zeros(0)
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tabulated:
     """q(x_i | x_{i-1}) = matrices[i - 1], T of them; times are taken to the nearest i / T.
@@ -24,8 +19,8 @@ class Tabulated:
     """
 
     matrices: np.ndarray  # (T, K, K), rows are where a token comes from
-    prior: Array = dataclasses.field(default_factory=_none)  # (K,); the law of x_T unless given
-    num_classes: int = 0  # data are in [0, num_classes); all K states unless given
+    prior: Array = None  # type: ignore[assignment]  # (K,); the law of x_T unless given
+    num_classes: int = None  # type: ignore[assignment]  # data are in [0, num_classes), or all K
 
     runs: np.ndarray = dataclasses.field(init=False, repr=False)  # (N, K, K), as `_place` finds
     differentiable = False
@@ -40,8 +35,7 @@ class Tabulated:
         for step in matrices:
             from_start.append(from_start[-1] @ step)
         end = from_start[-1][: self.num_classes]
-        given = self.prior is not None and len(self.prior) > 0  # older files may say None
-        prior = np.asarray(self.prior, np.float64) if given else end.mean(axis=0)
+        prior = end.mean(axis=0) if self.prior is None else np.asarray(self.prior, np.float64)
         _check_reached(end, prior)
         object.__setattr__(self, "prior", jnp.asarray(prior, jnp.float32))
         blocks, level = [np.stack(from_start)], matrices

@@ -202,6 +202,13 @@ def test_what_is_denoised_is_no_guess():
         kernel.push(clean, t, t)
 
 
+def test_what_keeps_no_token_or_redraws_it_is_no_mixing():
+    uniform = kernels.uniform(schedules.cosine, 3)
+    assert kernels.mixing(uniform) is uniform
+    with pytest.raises(TypeError, match="a kernels.Mixing; got a Walk"):
+        kernels.mixing(zoo.KERNELS["walk"])
+
+
 def twice(generic):
     """The registered form and, beside it, the fallback of a singledispatch function."""
     return {"registered": generic, "general": generic.dispatch(object)}.values()
