@@ -32,15 +32,8 @@ def edit(session: Session, editor: Any) -> None:
             number=args.num_texts,
             seed=args.seed,
         )
-        conditions = {
-            "split": args.split,
-            "error_rate": editor.error_rate,
-            "rows": len(trial.damaged),
-        }
-        for name, per_row in trial.by_posterior.per_row.items():
-            session.record(name, per_row, **conditions)
-            to = "guess of the network alone"
-            session.record(f"{name}_difference", trial.gain[name], to=to, **conditions)
+        on = {"split": args.split, "examples": len(trial.damaged)}
+        session.record(*trial.measurements(editor.error_rate, **on))
     else:
         x = _given_rows(session)
         fixed = correction.edited(editor, run.model, session.params, x, args.seed)

@@ -1,6 +1,7 @@
 """Writes a run as files without code: weights, config and card, as model hubs expect them."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from amd_jax.evaluation import gallery, pictures
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.experiment import Run
 from amd_jax.exports import card, export_folder
@@ -68,7 +70,7 @@ def _sampled_by(model: Any, sampler: Any) -> Any:
     return dataclasses.replace(model, samplers=(sampler,)) if "samplers" in fields else model
 
 
-def _without_paths(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _without_paths(measured: Sequence[Measurement]) -> list[Measurement]:
     """Figures whose commands name programs and data without the folders they were in."""
 
     def named_only(argument: str) -> str:
@@ -77,9 +79,7 @@ def _without_paths(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return f"{flag}{equals}{Path(value).name}" if is_place else argument
 
     return [
-        {**figure, "command": [named_only(argument) for argument in figure["command"]]}
-        if isinstance(figure.get("command"), list)
-        else figure
+        dataclasses.replace(figure, command=tuple(map(named_only, figure.command or ())))
         for figure in measured
     ]
 

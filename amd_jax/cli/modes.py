@@ -1,8 +1,8 @@
 """The modes of the command line: evaluate a run, sample from it, edit data with it."""
 
+import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -11,7 +11,7 @@ from amd_jax.cli.flags import Args, one
 from amd_jax.cli.run_session import Session, writes
 from amd_jax.devices import parallel
 from amd_jax.evaluation import gallery, means
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
@@ -80,24 +80,24 @@ def evaluate(session: Session) -> None:
     as one text with others of that kind only.
     """
     run, args, bounds = session.run, session.args, session.choice.bounds
-    (first, conditions), *others = [_bits(session, bound) for bound in bounds]
-    on = {name: conditions[name] for name in ("split", "examples", "unit")}
-    mine = {"of": conditions["bound"], "how": conditions["how"], **on}
-    for bound, (per_row, theirs) in zip(bounds[1:], others, strict=True):
+    first, *others = [_bits(session, bound) for bound in bounds]
+    mine = {"of": first.bound, "method": first.method}
+    on = {"split": first.split, "examples": first.examples, "unit": first.unit}
+    for bound, other in zip(bounds[1:], others, strict=True):
         if _in_order(bound) == _in_order(bounds[0]):
-            above, to = first.minus(per_row), f"{theirs['bound']} ({theirs['how']})"
-            line = f"{conditions['bound']} minus {theirs['bound']}: {means.signed(*above.mean())}"
+            above = first.rows.minus(other.rows)
+            line = f"{first.bound} minus {other.bound}: {means.signed(*above.mean())}"
             print(f"{line} bits/{run.facts.unit}", flush=True)
-            session.record("bits_difference", above, to=to, **mine)
-    lines, figures = session.report.yardsticks(run.data, args.split, args.num_texts, first)
-    for figure in figures:
-        session.record(**figure, **(mine if "to" in figure else on))
+            to = f"{other.bound} ({other.method})"
+            session.record(Measurement.mean("bits_difference", above, to=to, **mine, **on))
+    lines, figures = session.report.yardsticks(run.data, args.split, args.num_texts, first.per_row)
+    session.record(*(dataclasses.replace(f, **mine) if f.to else f for f in figures))
     if lines:
         print(lines, flush=True)
 
 
-def _bits(session: Session, bound: Bound) -> tuple[PerRow, dict[str, Any]]:
-    """Prints and records a bound: its bits of each row, and what was measured."""
+def _bits(session: Session, bound: Bound) -> Measurement:
+    """Prints and records a bound: its bits, and those of each row."""
     run, args = session.run, session.args
     result, line = run_report.bits(
         run.model,
@@ -109,10 +109,11 @@ def _bits(session: Session, bound: Bound) -> tuple[PerRow, dict[str, Any]]:
         seed=args.seed,
     )
     print(line, flush=True)
-    conditions = run_report.question(bound, run.model, run.facts)
-    conditions |= {"split": args.split, "examples": result.examples}
-    session.record("bits", result.per_row, **conditions)
-    return result.per_row, conditions
+    on = {"split": args.split, "examples": result.examples}
+    question = run_report.question(bound, run.model, run.facts)
+    figure = Measurement.mean("bits", result.per_row, **question, **on)
+    session.record(figure)
+    return figure
 
 
 def _in_order(bound: Bound) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from amd_jax.cli.choices import Choice
 from amd_jax.cli.flags import Args
 from amd_jax.devices import parallel
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Run
 from amd_jax.runs import results
@@ -33,15 +33,13 @@ class Session:
         folder = self.args.output or self.run.folder
         return Path(folder) / f"{what}_seed{self.args.seed}" if writes(folder) else None
 
-    def record(self, what: str, per_row: PerRow, **conditions: Any) -> None:
-        """Adds a mean over rows to the results of the run, if this is to write them."""
+    def record(self, *figures: Measurement) -> None:
+        """Adds figures to the results of the run, if this process is to write them."""
         workdir = self.run.folder
         if writes(workdir):
-            value, error = per_row.mean()
-            conditions = {"step": self.run.step, "seed": self.args.seed, **conditions}
             Path(workdir).mkdir(parents=True, exist_ok=True)  # weights have none
-            figure = {"what": what, "value": value, "error": error, **conditions}
-            results.add(Path(workdir), per_row, **figure)
+            on = {"step": self.run.step, "seed": self.args.seed}
+            results.add(Path(workdir), *(dataclasses.replace(f, **on) for f in figures))
 
 
 def writes(folder: Path | str) -> bool:

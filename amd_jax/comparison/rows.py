@@ -21,6 +21,7 @@ import numpy as np
 from amd_jax import options
 from amd_jax.evaluation import correction, gallery
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.experiment import Run, open_run
@@ -103,9 +104,9 @@ class Row:
             print(line, flush=True)
             return {"bits": result.per_row}
 
-        conditions = run_report.question(bound, self.run.model, self.run.facts)
-        conditions |= {"split": self.split, "examples": self.examples(number)}
-        return self.figures_of_rows(measure, ("bits",), **conditions)["bits"]
+        question = run_report.question(bound, self.run.model, self.run.facts)
+        question |= {"split": self.split, "examples": self.examples(number)}
+        return self.figures_of_rows(measure, ("bits",), **question)["bits"]
 
     def samples(self, sampler: Any, number: int) -> dict[str, Figure]:
         """Measures of so many samples, and the seconds that each took when all was compiled."""
@@ -123,7 +124,7 @@ class Row:
             figures = {name: Figure(*figure) for name, figure in result.items()}
             return {**figures, "seconds_a_sample": Figure(seconds)}
 
-        return self.figures(measure, "seconds_a_sample", how=label(sampler), samples=number)
+        return self.figures(measure, "seconds_a_sample", method=label(sampler), examples=number)
 
     def first_samples(self, number: int) -> np.ndarray:
         """So many samples by the model's own way, kept beside the run: (N, ...)."""
@@ -155,8 +156,8 @@ class Row:
             return trial.by_posterior.per_row
 
         examples = min(number or correction.ROWS, self.examples(None))
-        conditions = {"split": self.split, "error_rate": editor.error_rate, "rows": examples}
-        return self.figures_of_rows(measure, ("restored", "spoiled"), **conditions)
+        question = {"split": self.split, "error_rate": editor.error_rate, "examples": examples}
+        return self.figures_of_rows(measure, ("restored", "spoiled"), **question)
 
     def examples(self, number: int | None) -> int:
         """How many rows of the split are meant."""
@@ -164,40 +165,47 @@ class Row:
         return rows if number is None else min(number, rows)
 
     def figures_of_rows(
-        self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], **conditions: Any
+        self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], **question: Any
     ) -> dict[str, PerRow]:
         """Means over rows by their names, as they were measured, or as they are measured now."""
-        workdir = self.workdir
-        question = {"step": self.run.step, "seed": 0, **conditions}
-        known = results.read_rows(workdir)
-        keys = {name: results.key({"what": name, **question}) for name in names}
-        if set(keys.values()) <= known.keys():
-            return {name: PerRow(*known[key]) for name, key in keys.items()}
-        for name, per_row in (result := measure()).items():
-            figure = {"what": name, **Figure(*per_row.mean())._asdict(), **question}
-            results.add(workdir, per_row, **figure)
+        known = {f.what: f.rows for f in self._known(question) if f.per_row is not None}
+        if known.keys() >= {*names}:
+            return {name: known[name] for name in names}
+        result = measure()
+        question |= {"step": self.run.step, "seed": 0}
+        results.add(
+            self.workdir, *(Measurement.mean(*each, **question) for each in result.items())
+        )
         return result
 
     def figures(
-        self, measure: Callable[[], dict[str, Figure]], last: str, **conditions: Any
+        self, measure: Callable[[], dict[str, Figure]], last: str, **question: Any
     ) -> dict[str, Figure]:
         """What was measured already, in this way and at this step; or what is measured now.
 
         They are kept one by one: without the `last` of them, something came between.
         """
-        workdir = self.workdir
-        question = {"step": self.run.step, "seed": 0, **conditions}
-        known = {}
-        for result in results.read(workdir):
-            answer = {name: result.pop(name, None) for name in ("what", "value", "error")}
-            result.pop("command", None)
-            if result == question and answer["value"] is not None:
-                known[answer["what"]] = Figure(answer["value"], answer["error"])
+        known = {
+            figure.what: Figure(figure.value, figure.error)
+            for figure in self._known(question)
+            if figure.value is not None
+        }
         if last in known:
             return known
-        for what, figure in (result := measure()).items():
-            results.add(workdir, what=what, **figure._asdict(), **question)
+        result = measure()
+        question |= {"step": self.run.step, "seed": 0}
+        for what, figure in result.items():
+            results.add(self.workdir, Measurement(what=what, **figure._asdict(), **question))
         return result
+
+    def _known(self, question: dict[str, Any]) -> list[Measurement]:
+        """What was measured already, in this way and at this step."""
+        question = {"step": self.run.step, "seed": 0, **question}
+        return [
+            figure
+            for figure in results.read(self.workdir)
+            if figure.question() == {"what": figure.what, **question}
+        ]
 
 
 def label(option: Any) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from amd_jax.comparison import rows
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.pages import figures
 
@@ -42,7 +43,7 @@ def samples(row: Row, sampler: Any, number: int) -> dict[str, str]:
 
 
 def differences(
-    done: Sequence[Row], number: int | None, counted: Sequence[dict[str, Any]]
+    done: Sequence[Row], number: int | None, counted: Sequence[Measurement]
 ) -> list[dict[str, str]]:
     """The cells of what each further row, and each count model, is beyond the first row.
 
@@ -50,12 +51,11 @@ def differences(
     """
     (_, first), *others = [(row.title, of_rows(row, number)) for row in done]
     for figure in counted:
-        name = f"count model of order {figure['order']}"
-        others.append((name, {"bits": ("bits", figure["per_row"])}))
+        others.append((f"count model of order {figure.order}", {"bits": ("bits", figure.rows)}))
     return [
         {"model": title}
         | {
-            column: figures.difference({"what": what}, per_row.minus(first[column][1]))
+            column: figures.shown(f"{what}_difference", *per_row.minus(first[column][1]).mean())
             for column, (what, per_row) in result.items()
             if column in first
         }
@@ -94,7 +94,7 @@ def _shown(result: dict[str, Figure]) -> dict[str, str]:
 
 def _cell(what: str, figure: Figure) -> str:
     """A figure in words, as on the pages of runs."""
-    return figures.value({"what": what, **figure._asdict()})
+    return figures.shown(what, *figure)
 
 
 def markdown(table: Sequence[dict[str, str]]) -> list[str]:

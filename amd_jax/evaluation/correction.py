@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.models.corrections import Correct
 from amd_jax.types import Array, Key, Model, Params
 
@@ -44,6 +45,15 @@ class Trial(NamedTuple):
         """How much more the posterior restores and spoils than the guess, in each row."""
         guess = self.by_guess.per_row
         return {name: rows.minus(guess[name]) for name, rows in self.by_posterior.per_row.items()}
+
+    def measurements(self, error_rate: float, **on: Any) -> list[Measurement]:
+        """Its figures, each followed by its difference from the guess."""
+        on, to = {"error_rate": error_rate, **on}, "guess of the network alone"
+        figures = []
+        for name, per_row in self.by_posterior.per_row.items():
+            figures.append(Measurement.mean(name, per_row, **on))
+            figures.append(Measurement.mean(f"{name}_difference", self.gain[name], to=to, **on))
+        return figures
 
     def __str__(self) -> str:
         """A line on each of the two ways, and one on their difference."""

@@ -25,7 +25,7 @@ def text(
 ) -> str:
     """The card in Markdown; `samples` are Markdown, too.
 
-    `figures` are what was measured, each with `what`, `value`, `how`, `on` and `step` as text.
+    `figures` are what was measured, each with `what`, `value`, `method`, `on` and `step` as text.
     """
     source = importlib.resources.files(__package__).joinpath("card.md.j2").read_text("utf-8")
     template = jinja2.Template(source, undefined=jinja2.StrictUndefined)

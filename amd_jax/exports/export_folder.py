@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.exports import description, shapes, tensors
 from amd_jax.exports.tensors import Tensor
 from amd_jax.facts import Facts, field_types, from_json, tuples
@@ -57,7 +58,7 @@ class Exported(NamedTuple):
     params: Params
     facts: Facts
     run: dict[str, Any]  # what was trained: experiment, config, step, digests of the data
-    results: list[dict[str, Any]]  # figures that were measured
+    results: list[Measurement]
 
 
 def write(
@@ -67,13 +68,14 @@ def write(
     facts: Facts,
     *,
     run: Mapping[str, Any],
-    results: list[dict[str, Any]],
+    results: Sequence[Measurement],
     card: str,
     half: bool = False,
 ) -> int:
     """Writes a folder; how many bytes it has. See `describe` for errors and `half`."""
     described, tensors = describe(model, params, facts, half=half)
-    config = {"format": FORMAT, **described, "run": dict(run), "results": results}
+    config = {"format": FORMAT, **described, "run": dict(run)}
+    config["results"] = [figure.to_json() for figure in results]
     files = {
         WEIGHTS: safetensors.numpy.save(tensors, metadata={"library": "amd_jax"}),
         CONFIG: f"{json.dumps(config, indent=1)}\n".encode(),
@@ -179,7 +181,7 @@ def _composed(
     return Exported(model, params, facts, run, results)
 
 
-def _about(config: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _about(config: dict[str, Any]) -> tuple[dict[str, Any], list[Measurement]]:
     """What was trained and measured; ValueError for fields of other kinds."""
     run, results = tuples(config["run"]), config.get("results", [])
     if not (isinstance(run.get("config"), dict) and type(run.get("step")) is int):
@@ -187,9 +189,9 @@ def _about(config: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]
     for name, kind in RUN.items():
         if not field_types.fits(run.get(name), kind):
             raise ValueError(f"its run's {name} must be of the kind {kind}.")
-    if not (isinstance(results, list) and all(isinstance(figure, dict) for figure in results)):
+    if not isinstance(results, list):
         raise ValueError("its results must be a list of figures.")
-    return run, results
+    return run, list(map(Measurement.from_json, results))
 
 
 def _own(model: Any, stored: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.pages import curve, figures, run_record, shows, templates
 from amd_jax.pages.run_record import Record
-from amd_jax.runs import results, run_files, run_folder
+from amd_jax.runs import run_files, run_folder
 
 LINES = 2  # of a file of samples
 LARGEST = 3_000_000  # bytes of a picture; no more of a text is read
@@ -93,7 +94,7 @@ def measured(result: Sequence[Record]) -> Table:
 
     Below it, where several runs have it of the same rows, its difference from run to run.
     """
-    rows: dict[tuple[str, str, str], list[dict[str, Any] | None]] = {}
+    rows: dict[tuple[str, str, str], list[Measurement | None]] = {}
     for i, record in enumerate(result):
         for figure in record.figures:
             row = figures.row(figure)
@@ -109,18 +110,16 @@ def measured(result: Sequence[Record]) -> Table:
 
 
 def beyond_first(
-    result: Sequence[Record], alike: Sequence[dict[str, Any] | None]
+    result: Sequence[Record], alike: Sequence[Measurement | None]
 ) -> tuple[str, list[str]] | None:
     """How much more the figure of each run is than that of the first which has it, by pairs.
 
     As what is subtracted, and a cell for each run; None unless two runs have it of the same rows.
     """
     known = [
-        (i, figure, record.per_row[results.key(figure)])
-        for i, (record, figure) in enumerate(zip(result, alike, strict=True))
-        if figure is not None
-        and figures.compared(figure)
-        and results.key(figure) in record.per_row
+        (i, figure, figure.per_row)
+        for i, figure in enumerate(alike)
+        if figure is not None and figures.is_compared(figure) and figure.per_row is not None
     ]
     if not known:
         return None
@@ -128,9 +127,9 @@ def beyond_first(
     cells = ["–"] * len(result)
     for i, figure, per_row in others:
         same_data = result[i].notes["digests"] == result[first].notes["digests"]
-        same_split = figure.get("split") == base.get("split")
-        if same_data and same_split and per_row.is_of(least):
-            cells[i] = figures.difference(figure, per_row.minus(least))
+        if same_data and figure.split == base.split and per_row.is_of(least):
+            above = per_row.minus(least).mean()
+            cells[i] = figures.shown(f"{figure.what}{figures.DIFFERENCE}", *above)
     is_empty = all(cell == "–" for cell in cells)
     return None if is_empty else (f"minus {named(result)[first]}, by pairs of rows", cells)
 
@@ -174,7 +173,7 @@ def _told(numbers: dict, name: str) -> str:
     return repr(numbers[name]) if name in numbers else "–"
 
 
-def _bits(best: dict[str, Any] | None) -> str:
+def _bits(best: Measurement | None) -> str:
     return f"{figures.value(best)} {figures.what(best)}" if best else "–"
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.pages import plot, values
 from amd_jax.pages.plot import Level, Line, Point, Sheet
 
@@ -70,15 +71,12 @@ def series(metrics: Sequence[dict[str, Any]]) -> list[Series]:
     return sorted(result, key=lambda one: one.is_loss)
 
 
-def levels(figures: Sequence[dict[str, Any]], unit: str) -> list[Level]:
+def levels(figures: Sequence[Measurement], unit: str) -> list[Level]:
     """The count models among the figures of a run, as levels of its curve."""
     result = {}
-    for figure in figures:
-        value, order = values.number(figure.get("value")), figure.get("order")
-        if value is None or order is None or figure.get("what") != "count_model":
-            continue
-        if figure.get("unit", unit) == unit:
-            result[order] = Level(f"count model of order {order}: {value:.2f}", value)
+    for f in figures:
+        if f.what == "count_model" and f.value is not None and f.unit in (unit, None):
+            result[f.order] = Level(f"count model of order {f.order}: {f.value:.2f}", f.value)
     return list(result.values())
 
 

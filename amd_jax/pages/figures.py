@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from amd_jax.evaluation import means
-from amd_jax.evaluation.means import PerRow
-from amd_jax.pages import commands, values
+from amd_jax.evaluation.measurement import Measurement
+from amd_jax.pages import commands
 
 SHARES = {
     "restored": "wrong tokens that a correction restored",
     "spoiled": "right tokens that it changed",
 }
-SAID = {"what", "value", "error", "command", "step", "seed", "bound", "how", "exact", "split"}
-SAID |= {"examples", "rows", "unit", "order", "error_rate", "of", "to"}
 DIFFERENCE = "_difference"  # ends what says that two figures were compared
 
 
@@ -34,83 +32,73 @@ class Group(NamedTuple):
     rows: list[Row]
 
 
-def grouped(figures: Sequence[dict[str, Any]]) -> list[Group]:
+def grouped(figures: Sequence[Measurement]) -> list[Group]:
     """The figures by the command that reproduces them, in the order in which they are kept."""
     groups: dict[str, list[Row]] = {}
     for figure in figures:
-        argv = figure.get("command")
-        command = commands.shell_line(argv) if isinstance(argv, list) else ""
+        command = commands.shell_line(figure.command) if figure.command else ""
         groups.setdefault(command, []).append(row(figure))
     return [Group(command, rows) for command, rows in groups.items()]
 
 
-def row(figure: dict[str, Any]) -> Row:
-    """A figure in words, whatever it holds."""
-    number = figure.get("examples", figure.get("rows"))
-    on = [str(figure["split"])] if "split" in figure else []
-    on += [f"{number:,} rows"] if isinstance(number, int) else []
-    method = [str(figure["how"])] if figure.get("how") else []
-    if "error_rate" in figure:
-        method.append(f"error rate {figure['error_rate']}")
-    method += [f"{name} {value}" for name, value in figure.items() if name not in SAID]
-    if figure.get("seed"):
-        method.append(f"seed {figure['seed']}")
-    return Row(what(figure), ", ".join(on), ", ".join(method), _step(figure), value(figure))
+def row(figure: Measurement) -> Row:
+    """A figure in words."""
+    on = [figure.split, f"{figure.examples:,} rows" if figure.examples is not None else None]
+    method = [figure.method]
+    if figure.error_rate is not None:
+        method.append(f"error rate {figure.error_rate}")
+    if figure.seed:
+        method.append(f"seed {figure.seed}")
+    step = "" if figure.step is None else f"{figure.step:,}"
+    return Row(what(figure), _listed(on), _listed(method), step, value(figure))
 
 
-def what(figure: dict[str, Any]) -> str:
+def what(figure: Measurement) -> str:
     """What was measured, and what it was compared with."""
-    kind = str(figure.get("what", "?"))
-    if kind.endswith(DIFFERENCE):
-        return f"{_what(kind.removesuffix(DIFFERENCE), figure)}, minus {figure.get('to', '?')}"
-    return _what(kind, figure)
+    if figure.what.endswith(DIFFERENCE):
+        return f"{_what(figure)}, minus {figure.to or '?'}"
+    return _what(figure)
 
 
-def _what(kind: str, figure: dict[str, Any]) -> str:
-    unit = figure.get("unit", "dim")
+def _what(figure: Measurement) -> str:
+    unit, kind = figure.unit or "dim", figure.what.removesuffix(DIFFERENCE)
     if kind == "bits":
-        bound = figure.get("bound", figure.get("of", "bound"))
-        name = "exact likelihood" if figure.get("exact") and bound == "likelihood" else bound
+        bound = figure.bound or figure.of or "bound"
+        name = "exact likelihood" if figure.exact and bound == "likelihood" else bound
         return f"bits per {unit} ({name})"
     if kind == "count_model":
-        return f"bits per {unit} (count model of order {figure.get('order', '?')})"
+        return f"bits per {unit} (count model of order {figure.order})"
     return SHARES.get(kind, kind.replace("_", " "))
 
 
-def value(figure: dict[str, Any]) -> str:
-    """The value with its standard error: "2.315 ± 0.022"; a dash for what is no number.
+def value(figure: Measurement) -> str:
+    """The value with its standard error, as `shown`."""
+    return shown(figure.what, figure.value, figure.error)
+
+
+def shown(what: str, value: float | None, error: float | None) -> str:
+    """A figure with its standard error: "2.315 ± 0.022"; a dash where there is none.
 
     A difference has a sign, a share is in percent.
     """
-    result, error = (values.number(figure.get(name)) for name in ("value", "error"))
-    if result is None:
+    if value is None:
         return "–"
-    kind = str(figure.get("what"))
-    form = ".2%" if kind.removesuffix(DIFFERENCE) in SHARES else ".3f"
-    shown = means.signed if kind.endswith(DIFFERENCE) else means.shown
-    return shown(result, math.nan if error is None else error, form)
+    form = ".2%" if what.removesuffix(DIFFERENCE) in SHARES else ".3f"
+    written = means.signed if what.endswith(DIFFERENCE) else means.shown
+    return written(value, math.nan if error is None else error, form)
 
 
-def compared(figure: dict[str, Any]) -> bool:
+def is_compared(figure: Measurement) -> bool:
     """Whether a figure of one run says something beside that of another one."""
-    return str(figure.get("what")) in {"bits", *SHARES}
+    return figure.what in {"bits", *SHARES}
 
 
-def difference(figure: dict[str, Any], above: PerRow) -> str:
-    """How much more a figure is than another one of the same rows: "+0.208 ± 0.017"."""
-    result, error = above.mean()
-    return value({"what": f"{figure['what']}{DIFFERENCE}", "value": result, "error": error})
-
-
-def best(figures: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def best(figures: Sequence[Measurement]) -> Measurement | None:
     """The figure to name first: bits, of the test split if there are such, of the last step."""
-    bits = [
-        f for f in figures if f.get("what") == "bits" and values.number(f.get("value")) is not None
-    ]
-    order = [(f.get("split") == "test", values.number(f.get("step")) or 0) for f in bits]
+    bits = [figure for figure in figures if figure.what == "bits" and figure.value is not None]
+    order = [(figure.split == "test", figure.step or 0) for figure in bits]
     return bits[max(range(len(bits)), key=order.__getitem__)] if bits else None
 
 
-def _step(figure: dict[str, Any]) -> str:
-    result = values.number(figure.get("step"))
-    return "" if result is None else f"{result:,}"
+def _listed(parts: Sequence[str | None]) -> str:
+    return ", ".join(filter(None, parts))

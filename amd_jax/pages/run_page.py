@@ -78,7 +78,7 @@ def tiles(record: Record, drawn: Drawn) -> list[Tile]:
     result = []
     if best := figures.best(record.figures):
         value, _, error = figures.value(best).partition(" ± ")
-        on = f", {best['split']}" if "split" in best else ""
+        on = f", {best.split}" if best.split else ""
         result.append(Tile(figures.what(best) + on, value, f"± {error}" if error else ""))
     state = "" if record.step >= record.total else f"of {record.total:,}"
     result.append(Tile("training steps", f"{record.step:,}", state))
@@ -116,8 +116,8 @@ def _curves(record: Record) -> tuple[dict, dict, str]:
     for one in curve.series(record.metrics):
         result.setdefault(one.unit, []).append(one)
     levels = {unit: curve.levels(record.figures, unit) for unit in result}
-    splits = {f.get("split") for f in record.figures if f.get("what") == "count_model"}
-    return result, levels, " and ".join(sorted(map(str, splits - {None})))
+    splits = {f.split for f in record.figures if f.what == "count_model" and f.split}
+    return result, levels, " and ".join(sorted(splits))
 
 
 def _sections(drawn: Drawn, panels: Sequence[Any]) -> list[tuple[str, str]]:

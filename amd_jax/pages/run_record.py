@@ -4,7 +4,7 @@ import ast
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.pages import values
 from amd_jax.runs import metrics_log, per_row, results, run_files, run_folder
 
@@ -18,10 +18,9 @@ class Record(NamedTuple):
     notes: dict[str, Any]  # run.json
     source: str  # of the experiment file
     metrics: list[dict[str, Any]]
-    figures: list[dict[str, Any]]
+    figures: list[Measurement]
     step: int  # of the newest checkpoint
     problems: list[str]  # a line on each thing that is missing or damaged
-    per_row: dict[str, PerRow] = {}  # what figures are in each row, by `results.key`
 
     @property
     def name(self) -> str:
@@ -74,17 +73,16 @@ def read(workdir: str | Path) -> Record:
             f"{broken} {are} left out of {folder / metrics_log.NAME}: damaged, or cut off in the "
             "middle."
         )
-    figures, damage = results.look(folder)
+    figures, damage, rows_damage = results.look(folder)
     if damage:
         problems.append(
             f"{folder / results.NAME} is damaged: {damage}. Its figures are left out; evaluate "
             "the run again."
         )
-    rows, damage = results.look_at_rows(folder, figures)
-    if damage:
+    if rows_damage:
         problems.append(
-            f"{folder / per_row.NAME} is damaged: {damage}. Without it figures of this run are "
-            "not compared row by row; evaluate it again."
+            f"{folder / per_row.NAME} is damaged: {rows_damage}. Without it figures of this "
+            "run are not compared row by row; evaluate it again."
         )
     steps = run_folder.steps(folder / run_folder.CHECKPOINTS)
     return Record(
@@ -97,7 +95,6 @@ def read(workdir: str | Path) -> Record:
         figures,
         max(steps, default=0),
         problems,
-        {name: PerRow(*pair) for name, pair in rows.items()},
     )
 
 

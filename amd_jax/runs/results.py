@@ -3,75 +3,81 @@
 What a mean over rows was in each of them lies beside it (`per_row`).
 """
 
+import dataclasses
 import hashlib
 import json
-import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import ANSWER, Measurement
 from amd_jax.runs import checkpoint_files, per_row, run_files
+from amd_jax.runs.run_files import AnyPath
 
 NAME = "results.json"
-Rows = Sequence[np.ndarray] | np.ndarray  # sums and counts, (N,) each
 
 
-def add(workdir: Path, each: Rows | None = None, /, **figure: Any) -> None:
-    """Adds a figure to the results of a run, in the place of an earlier one measured alike.
+def add(workdir: Path, *figures: Measurement) -> None:
+    """Adds figures to the results of a run, each in the place of an earlier one measured alike.
 
     Figures are alike if all but their values, their errors and the command are the same. Numbers
-    that are not finite become null. `each` are the sums and the counts (N,) of its rows, if it is
-    a mean over such. Only for a local workdir.
+    that are not finite become null. Only for a local workdir.
     """
-    figure = {name: _plain(value) for name, value in figure.items()} | {"command": sys.argv}
-    others = [result for result in read(workdir) if _question(result) != _question(figure)]
-    known, _ = look_at_rows(workdir, others)
-    mine = {} if each is None else {key(figure): np.stack([*each]).astype(np.float64)}
-    if known or mine:
-        per_row.write(Path(workdir), known | mine)
-    run_files.write_json(Path(workdir) / NAME, [*others, figure])
+    questions = [figure.question() for figure in figures]
+    kept = [known for known in look(workdir)[0] if known.question() not in questions]
+    kept += [dataclasses.replace(figure, command=tuple(sys.argv)) for figure in figures]
+    arrays = {
+        key(figure.to_json()): np.stack([*figure.per_row]).astype(np.float64)
+        for figure in kept
+        if figure.per_row is not None
+    }
+    if arrays:
+        per_row.write(workdir, arrays)
+    run_files.write_json(workdir / NAME, [figure.to_json() for figure in kept])
 
 
-def read(workdir: Path) -> list[dict[str, Any]]:
-    """The figures of a run; none if the file is missing or damaged."""
-    return look(workdir)[0]
-
-
-def key(figure: dict[str, Any]) -> str:
-    """The name of a figure in the file of rows: a checksum of what was measured."""
-    question = {name: _plain(value) for name, value in _question(figure).items()}
-    try:
-        text = json.dumps(question, sort_keys=True)
-    except RecursionError:  # no figure of ours: nothing is called like it
-        text = ""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def read_rows(workdir: Path) -> dict[str, np.ndarray]:
-    """The rows of the figures of a run by `key`; says so if their file is damaged."""
-    result, damage = look_at_rows(workdir, read(workdir))
+def read(workdir: AnyPath) -> list[Measurement]:
+    """The figures of a run; says so if what they were in each row is damaged."""
+    figures, _, damage = look(workdir)
     if damage:
         checkpoint_files.say(
             f"{workdir / per_row.NAME} is damaged: {damage}. Its figures are measured anew"
         )
-    return result
+    return figures
 
 
-def look_at_rows(
-    workdir: Path, figures: list[dict[str, Any]]
-) -> tuple[dict[str, np.ndarray], str]:
-    """The rows of some figures by `key`, and what is wrong with their file: empty if nothing."""
-    result, damage = per_row.look(workdir)
-    names = set(map(key, figures))
-    return {name: rows for name, rows in result.items() if name in names}, damage
+def look(workdir: AnyPath) -> tuple[list[Measurement], str, str]:
+    """The figures of a run, and what is wrong with their file and with that of their rows.
+
+    Nothing ("") is wrong with one that is sound or missing.
+    """
+    entries, damage = _entries(workdir / NAME)
+    arrays, rows_damage = per_row.look(workdir)
+    figures = []
+    for entry in entries:
+        try:
+            figure = Measurement.from_json(entry)
+        except ValueError as error:
+            damage = damage or f"some of it are no figures: {error}"
+            continue
+        rows = arrays.get(key(entry))
+        figures.append(
+            dataclasses.replace(figure, per_row=None if rows is None else PerRow(*rows))
+        )
+    return figures, damage, rows_damage
 
 
-def look(workdir: Path) -> tuple[list[dict[str, Any]], str]:
-    """The figures of a run, and what is wrong with their file: empty if it is sound or missing."""
-    path = Path(workdir) / NAME
+def key(entry: dict[str, Any]) -> str:
+    """The name of an entry in the file of rows: a checksum of what was measured."""
+    question = {n: value for n, value in entry.items() if n not in ANSWER}
+    return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _entries(path: AnyPath) -> tuple[list[Any], str]:
+    """What a file holds, and what is wrong with it."""
     if not path.is_file():
         return [], ""
     try:
@@ -81,15 +87,4 @@ def look(workdir: Path) -> tuple[list[dict[str, Any]], str]:
         return [], (reason.splitlines() or [type(error).__name__])[0]
     if not isinstance(result, list):
         return [], f"it holds no list, but {type(result).__name__}"
-    figures = [figure for figure in result if isinstance(figure, dict)]
-    return figures, "" if len(figures) == len(result) else "some of it are no figures"
-
-
-def _question(figure: dict[str, Any]) -> dict[str, Any]:
-    """What was measured."""
-    return {k: v for k, v in figure.items() if k not in ("value", "error", "command")}
-
-
-def _plain(value: Any) -> Any:
-    """A value of JSON: null for numbers that are not finite."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return result, ""

@@ -9,7 +9,9 @@ import pytest
 
 from amd_jax.comparison import tables
 from amd_jax.comparison.rows import Figure, Row
+from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
 from amd_jax.runs import results
 
@@ -47,12 +49,10 @@ def test_what_was_measured_is_not_measured_again(row, tmp_path):
     assert calls == 0
     for name in result:
         np.testing.assert_array_equal(again[name], result[name])
-    assert [f["what"] for f in results.read(tmp_path)] == ["restored", "spoiled"]
-    value, error = result["restored"].mean()
-    assert (
-        results.read(tmp_path)[0] | {"value": value, "error": error, "step": 3, **HOW}
-        == (results.read(tmp_path)[0])
-    )
+    restored, spoiled = results.read(tmp_path)
+    assert (restored.what, spoiled.what) == ("restored", "spoiled")
+    assert (restored.value, restored.error) == result["restored"].mean()
+    assert restored.question() == {"what": "restored", "step": 3, "seed": 0, **HOW}
 
 
 @pytest.mark.usefixtures("any_types")
@@ -66,13 +66,14 @@ def test_another_step_is_measured(row):
 @pytest.mark.parametrize("damage", [None, b"", b"junk"])
 def test_a_run_without_its_rows_is_measured_anew(row, tmp_path, capsys, damage):
     """As one of an earlier version, whose errors were by rows: it needs no training for that."""
-    results.add(tmp_path, what="bits", value=2.0, error=0.001, step=3, seed=0, **HOW)
+    earlier = Measurement(what="bits", value=2.0, error=0.001, step=3, seed=0, **HOW)
+    results.add(tmp_path, earlier)
     if damage is not None:
         (tmp_path / "per_row.npz").write_bytes(damage)
     assert measured(row, {"bits": per_row()})[1] == 1
     assert measured(row, {"bits": per_row()})[1] == 0
     (figure,) = results.read(tmp_path)
-    assert (figure["value"], figure["error"]) == per_row().mean()
+    assert (figure.value, figure.error) == per_row().mean()
     assert capsys.readouterr().err.count("\n") == (damage is not None)
 
 
@@ -104,11 +105,11 @@ def test_rows_and_count_models_are_compared_with_the_first_row():
         Known("two", (elbo, iwbo), 0.5, (editor,)),
         Known("three", (Likelihood(),), -0.2),
     ]
-    counted = [{"order": 6, "per_row": per_row(0.1)}]
+    counted = [Measurement.mean("count_model", per_row(0.1), order=6)]
     two, three, counts = tables.differences(done, None, counted)
     assert list(two) == ["model", "bits", "iwbo", "5% errors restored", "right ones spoiled"]
     above = per_row(0.5, seed=5).minus(per_row())
-    assert two["bits"] == tables.figures.difference({"what": "bits"}, above)
+    assert two["bits"] == means.signed(*above.mean())
     value, error = above.mean()
     assert value == pytest.approx(0.5, abs=0.01)
     assert error < per_row().mean()[1] / 10

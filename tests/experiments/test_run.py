@@ -6,7 +6,6 @@ import re
 import pytest
 
 from amd_jax.evaluation import means
-from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.reports import run_report
 from amd_jax.runs import results
 from tests.experiments.command import QUICK, SMALL, command
@@ -66,17 +65,19 @@ def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
     """The bound with count models, and two bounds; the posterior with the guess of the network."""
     workdir, first = trained
     command(f"--workdir={workdir}", "--mode=evaluate", "--num_texts=4", "--bound=elbo,all_steps")
-    figures, rows = results.read(workdir), results.read_rows(workdir)
-    kept = {(f["what"], f.get("to", f.get("order", f.get("bound")))): f for f in figures}
-    of_rows = {name: PerRow(*rows[results.key(figure)]) for name, figure in kept.items()}
+    kept = {}
+    for figure in results.read(workdir):
+        of = [name for name in (figure.to, figure.order, figure.bound) if name is not None]
+        kept[figure.what, *of[:1]] = figure
+    of_rows = {name: figure.rows for name, figure in kept.items()}
     bits = of_rows["bits", "elbo"]
     for to, other in {
         **{f"count model of order {order}": of_rows["count_model", order] for order in (0, 3, 6)},
         "all_steps (all 8 steps)": of_rows["bits", "all_steps"],
     }.items():
         seen = kept["bits_difference", to]
-        assert (seen["value"], seen["error"]) == pytest.approx(bits.minus(other).mean())
-        assert (seen["of"], seen["split"], seen["examples"]) == ("elbo", "test", 4)
+        assert (seen.value, seen.error) == pytest.approx(bits.minus(other).mean())
+        assert (seen.of, seen.split, seen.examples) == ("elbo", "test", 4)
     (line,) = re.findall(r"order 6: .*; the model minus it: (.*)", first.out)
     seen = kept["bits_difference", "count model of order 6"]
     assert line == means.signed(seen["value"], seen["error"])

@@ -11,6 +11,7 @@ import safetensors.numpy
 
 from amd_jax import models, networks, pretrained
 from amd_jax.diffusion import kernels, schedules
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.exports import card, export_folder
 from amd_jax.facts import TextFacts
 from amd_jax.pages import figures
@@ -23,8 +24,8 @@ RUN = {
     "config": {"num_steps": 5, "shape": (1, 2)},
 }
 RESULTS = [
-    {"what": "bits", "value": 1.5, "error": 0.25, "unit": "char", "split": "test"},
-    {"what": "restored", "value": None},
+    Measurement(what="bits", value=1.5, error=0.25, unit="char", split="test"),
+    Measurement(what="restored", value=None),
 ]
 
 

@@ -256,8 +256,7 @@ def test_results(name, text, trained, report):
     ended = command(QUICK, "--mode=evaluate", "--num_texts=2", "--draws=1")
     report(f"{name} {text}", "the new figure is in it, and its rows", ended.ending)
     assert ended.ending is None
-    figures = json.loads((trained / "results.json").read_text())
-    assert results.key(figures[-1]) in results.read_rows(trained)
+    assert len(results.read(trained)[-1].rows.sums) == 2
 
 
 @pytest.mark.few(1)

@@ -1,5 +1,6 @@
 """Which metrics make a learning curve."""
 
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.pages import curve
 from amd_jax.pages.plot import Level, Point
 from tests.pages import written
@@ -25,9 +26,9 @@ def test_values_that_are_no_numbers_are_left_out():
 def test_count_models_are_levels_of_their_unit():
     figures = [
         *written.figures(),
-        {"what": "count_model", "order": 3, "value": 2.0},  # measured again
-        {"what": "count_model", "order": 6, "value": None},
-        {"what": "count_model", "order": 0, "value": 4.0, "unit": "byte"},
+        Measurement(what="count_model", order=3, value=2.0),  # measured again
+        Measurement(what="count_model", order=6, value=None),
+        Measurement(what="count_model", order=0, value=4.0, unit="byte"),
     ]
     assert curve.levels(figures, "char") == [Level("count model of order 3: 2.00", 2.0)]
 

@@ -2,13 +2,14 @@
 
 import pytest
 
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.pages import commands, figures
 from tests.pages import written
 
 
 def test_figures_stand_with_the_command_that_gives_them():
-    others = [{"what": "restored", "value": 0.84, "error": None, "command": ["amd-jax", "a b"]}]
-    first, second = figures.grouped([*written.figures(), *others])
+    other = Measurement(what="restored", value=0.84, command=("amd-jax", "a b"))
+    first, second = figures.grouped([*written.figures(), other])
     assert first.command == "python -m experiments.run --config=experiments/quickstart.py"
     assert first.rows[0] == figures.Row(
         *("bits per char (elbo)", "test, 4 rows", "8 steps", "60", "2.345 ± 0.012")
@@ -18,40 +19,40 @@ def test_figures_stand_with_the_command_that_gives_them():
 
 
 def test_differences_have_a_sign_and_say_of_what():
-    bits = {
-        "what": "bits_difference",
-        "of": "elbo",
-        "to": "count model of order 3",
-        "unit": "char",
-    }
-    shared = {"value": 0.2083, "error": 0.0171, "split": "test", "examples": 602, "how": "8 steps"}
-    assert figures.row(bits | shared) == figures.Row(
+    bits = Measurement(
+        what="bits_difference",
+        value=0.2083,
+        error=0.0171,
+        of="elbo",
+        to="count model of order 3",
+        unit="char",
+        split="test",
+        examples=602,
+        method="8 steps",
+    )
+    assert figures.row(bits) == figures.Row(
         "bits per char (elbo), minus count model of order 3",
         *("test, 602 rows", "8 steps", "", "+0.208 ± 0.017"),
     )
-    share = {"what": "restored_difference", "to": "guess", "value": -0.0123, "error": 0.0021}
+    share = Measurement(what="restored_difference", to="guess", value=-0.0123, error=0.0021)
     assert figures.row(share).what == "wrong tokens that a correction restored, minus guess"
     assert figures.row(share).value == "-1.23% ± 0.21%"
-    assert figures.value({"what": "spoiled", "value": 0.0043, "error": 0.0005}) == "0.43% ± 0.05%"
-    odd = {"what": "bits" + "_difference" * 10_000, "value": 1.0}
+    assert figures.shown("spoiled", 0.0043, 0.0005) == "0.43% ± 0.05%"
+    odd = Measurement(what="bits" + "_difference" * 10_000, value=1.0)
     assert figures.row(odd).value == "+1.000"
-
-
-def test_a_figure_may_hold_anything():
-    odd = {"what": ["bits"], "value": "2", "step": "x", "command": "rm", "seed": {}, "more": 1}
-    ((_, (row,)),) = figures.grouped([odd])
-    assert row == figures.Row("['bits']", "", "more 1", "", "–")
-    assert figures.best([odd, {"what": "bits", "value": None}]) is None
+    assert figures.value(Measurement(what="bits", value=None)) == "–"
 
 
 def test_the_best_figure_is_of_test_rows_and_late():
     result = [
-        {"what": "bits", "value": 1.0, "split": "test", "step": 10},
-        {"what": "bits", "value": 2.0, "split": "test", "step": 20},
-        {"what": "bits", "value": 3.0, "split": "validation", "step": 30},
-        {"what": "restored", "value": 0.9, "split": "test", "step": 40},
+        Measurement(what="bits", value=1.0, split="test", step=10),
+        Measurement(what="bits", value=2.0, split="test", step=20),
+        Measurement(what="bits", value=3.0, split="validation", step=30),
+        Measurement(what="bits", value=None, split="test", step=30),
+        Measurement(what="restored", value=0.9, split="test", step=40),
     ]
     assert figures.best(result) == result[1]
+    assert figures.best(result[3:]) is None
 
 
 @pytest.mark.parametrize(

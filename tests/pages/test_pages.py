@@ -9,6 +9,7 @@ import pytest
 
 from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.facts import TextFacts
 from amd_jax.pages import comparison, run_record, shows, templates
 from amd_jax.pages.texts import Piece
@@ -80,7 +81,7 @@ def test_a_run_that_is_not_finished_says_so(run):
 
 
 def test_odd_texts_are_shown_and_never_markup(tmp_path):
-    figures = [{"what": ODD, "value": 1.0, "split": ODD, "how": ODD, "command": [ODD, ODD]}]
+    figures = [{"what": ODD, "value": 1.0, "split": ODD, "method": ODD, "command": [ODD, ODD]}]
     odd = ODD.encode(errors="replace").decode()
     run = written.folder(
         tmp_path / "run", file=f"{odd[:20]}.py", source=f'"""{odd}"""', **{odd: odd}
@@ -165,14 +166,13 @@ def measured(place, shift, *, rows=20, digests=None, split="test"):
     hard = np.random.default_rng(0).uniform(1, 3, rows)
     own = 0.01 * np.random.default_rng(int(100 * shift)).standard_normal(rows)
     bits = PerRow(10 * (hard + own + shift), np.full(rows, 10))
-    how = {"bound": "elbo", "split": split, "examples": rows, "unit": "char", "step": 60}
-    shares = {"split": split}
-    for what, per_row, more in (
-        ("bits", bits, how),
-        ("restored", bits, shares),
-        ("odd", bits, {}),
-    ):
-        results.add(place, per_row, what=what, value=bits.mean()[0], error=bits.mean()[1], **more)
+    question = {"bound": "elbo", "split": split, "examples": rows, "unit": "char", "step": 60}
+    results.add(
+        place,
+        Measurement.mean("bits", bits, **question),
+        Measurement.mean("restored", bits, split=split),
+        Measurement.mean("odd", bits),
+    )
     if digests:
         notes = json.loads((place / "run.json").read_text())
         (place / "run.json").write_text(json.dumps({**notes, "digests": digests}))

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.facts import MapFacts, TextFacts
 from amd_jax.pages import films, run_page, run_record, shows
 
@@ -29,11 +30,15 @@ def lines(number=6, unit="char"):
     return result
 
 
-def figures(unit="char"):
+def entries(unit="char"):
     shared = {"step": 60, "seed": 0, "split": "test", "unit": unit, "command": COMMAND}
-    bits = {"bound": "elbo", "how": "8 steps", "exact": False, "examples": 4}
+    bits = {"bound": "elbo", "method": "8 steps", "exact": False, "examples": 4}
     count = {"what": "count_model", "order": 3, "value": 2.1, "error": 0.02}
     return [{"what": "bits", "value": 2.345, "error": 0.012} | bits | shared, count | shared]
+
+
+def figures(unit="char"):
+    return [Measurement.from_json(entry) for entry in entries(unit)]
 
 
 def folder(place, *, facts=TEXT, file="quickstart.py", source=SOURCE, **config):
@@ -47,7 +52,7 @@ def folder(place, *, facts=TEXT, file="quickstart.py", source=SOURCE, **config):
     numbers = {"num_steps": 60, "network": {"width": 8, "dtype": "float32"}, **config}
     for name, value in (
         *(("run.json", notes), ("config.json", numbers), ("facts.json", facts.to_json())),
-        ("results.json", figures(facts.unit)),
+        ("results.json", entries(facts.unit)),
     ):
         (place / name).write_text(json.dumps(value))
     (place / "experiment.py").write_text(source)

@@ -2,12 +2,13 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.facts import UNUSED_SIGN, Facts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
@@ -64,11 +65,11 @@ class PlainReport:
 
     def yardsticks(
         self, data: Dataset, split: str, number: int | None, bits: PerRow | None = None
-    ) -> tuple[str, list[dict[str, Any]]]:
+    ) -> tuple[str, list[Measurement]]:
         """What simpler models reach on the same rows: as text, and as figures; empty if none.
 
-        A figure says `what` it is, and has it `per_row`. With the `bits` of a model on these rows,
-        what it needs more than each of them is one, too.
+        With the `bits` of a model on these rows, what it needs more than each of them is a figure,
+        too.
         """
         return "", []
 

@@ -60,9 +60,9 @@ def bits(
 
 
 def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:
-    """What was asked by a bound, to keep beside its figure."""
-    how = bound.describe(model)
-    return {"bound": bound.name, "how": how, "exact": bound.exact, "unit": facts.unit}
+    """What is asked by a bound: fields of its `Measurement`."""
+    method = bound.describe(model)
+    return {"bound": bound.name, "method": method, "exact": bound.exact, "unit": facts.unit}
 
 
 def restoration(

@@ -2,12 +2,12 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from amd_jax.evaluation import count_models, diversity, filling, gallery, means, spelling
 from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.plain_report import PlainReport
 from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
@@ -26,7 +26,7 @@ class TextReport(PlainReport):
 
     def yardsticks(
         self, data: Dataset, split: str, number: int | None, bits: PerRow | None = None
-    ) -> tuple[str, list[dict[str, Any]]]:
+    ) -> tuple[str, list[Measurement]]:
         """Count models of orders 0, 3 and 6 on the same rows, which see across row ends."""
         if self.facts.padding is not None:
             return "", []
@@ -38,11 +38,12 @@ class TextReport(PlainReport):
         for order in (0, 3, HIGHEST):
             counted = count_models.bits_of_rows(train, rows, self.facts.num_classes, order)
             line = f"  order {order}: {means.shown(*counted.mean())} bits/{self.facts.unit}"
-            figures.append({"what": "count_model", "per_row": counted, "order": order})
+            on = {"split": split, "examples": len(rows), "unit": self.facts.unit}
+            figures.append(Measurement.mean("count_model", counted, order=order, **on))
             if bits is not None:
                 above, to = bits.minus(counted), f"count model of order {order}"
                 line += f"; the model minus it: {means.signed(*above.mean())}"
-                figures.append({"what": "bits_difference", "per_row": above, "to": to})
+                figures.append(Measurement.mean("bits_difference", above, to=to, **on))
             lines.append(line)
         return "\n".join(lines), figures
 

@@ -97,14 +97,14 @@ def test_count_models_are_compared_with_a_model_by_pairs_of_rows():
     assert re.search(
         r"order 3: \d\.\d+ ± \d\.\d+ bits/char; the model minus it: \+0\.100 ± ", text
     )
-    assert [(f["what"], f.get("order", f.get("to"))) for f in figures][2:4] == [
-        ("count_model", 3),
-        ("bits_difference", "count model of order 3"),
+    assert [(f.what, f.order, f.to) for f in figures][2:4] == [
+        ("count_model", 3, None),
+        ("bits_difference", None, "count model of order 3"),
     ]
-    assert figures[3]["per_row"].mean() == pytest.approx((0.1, 0.0), abs=1e-9)
+    assert figures[3].rows.mean() == pytest.approx((0.1, 0.0), abs=1e-9)
     text, figures = run_report.of(data.facts).yardsticks(data, "test", 40)
     assert "minus" not in text
-    assert [figure["order"] for figure in figures] == [0, 3, 6]
+    assert [figure.order for figure in figures] == [0, 3, 6]
 
 
 @pytest.mark.usefixtures("any_types")

@@ -1,0 +1,86 @@
+"""Measurements: a figure with its error, and what it takes to measure it again."""
+
+import dataclasses
+import typing
+from typing import Any
+
+from amd_jax.evaluation.means import PerRow
+from amd_jax.facts import field_types, tuples
+
+EARLIER = {"how": "method", "rows": "examples", "samples": "examples"}  # names in older files
+NUMBERS = ("value", "error")  # null where they are not finite
+ANSWER = (*NUMBERS, "command")  # what is not part of the question
+LARGEST = 1e300
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One measured figure: an entry of results.json, without the fields that are None.
+
+    Two are of the same question if all fields agree but value, error and command.
+    """
+
+    what: str  # "bits", "count_model", "restored", ...; of two figures "bits_difference", ...
+    value: float | None  # None where it is not finite
+    error: float | None = None  # one standard error
+    of: str | None = None  # of a difference: the first of the two,
+    to: str | None = None  # and the one that is subtracted
+    bound: str | None = None  # its name
+    method: str | None = None  # how it was measured, in words: "all 1000 steps"
+    exact: bool | None = None  # whether a bound is log p(x) itself
+    unit: str | None = None  # what one token is called
+    order: int | None = None  # of a count model
+    error_rate: float | None = None  # of the tokens that were to be corrected
+    split: str | None = None
+    examples: int | None = None  # rows, or samples
+    step: int | None = None  # of the run
+    seed: int | None = None
+    command: tuple[str, ...] | None = None  # sys.argv
+    per_row: PerRow | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def mean(cls, what: str, per_row: PerRow, **question: Any) -> "Measurement":
+        """A mean over rows."""
+        value, error = per_row.mean()
+        return cls(what=what, value=value, error=error, per_row=per_row, **question)
+
+    @classmethod
+    def from_json(cls, entry: Any) -> "Measurement":
+        """An entry of a file; ValueError, with what is wrong, for one that is no figure."""
+        if not isinstance(entry, dict):
+            raise ValueError(f"a figure is an object, not {type(entry).__name__}")
+        fields = {str(EARLIER.get(name, name)): tuples(value) for name, value in entry.items()}
+        fields |= {"what": fields.get("what"), "value": fields.get("value")}
+        for name, value in fields.items():
+            if name not in KINDS:
+                raise ValueError(f"a figure has no {name!r}")
+            if name in NUMBERS and isinstance(value, int | float):
+                fields[name] = finite(value)
+            if not field_types.fits(fields[name], KINDS[name]):
+                raise ValueError(f"{name} of a figure is not {value!r}")
+        return cls(**fields)
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of a file."""
+        fields = {name: getattr(self, name) for name in KINDS if getattr(self, name) is not None}
+        return {**fields, "value": finite(self.value), "error": finite(self.error)}
+
+    @property
+    def rows(self) -> PerRow:
+        """What it was in each row; ValueError where that is not known."""
+        if self.per_row is None:
+            raise ValueError(f"What {self.what} was in each row is not known. Measure it again.")
+        return self.per_row
+
+    def question(self) -> dict[str, Any]:
+        """What was measured: the entry without what came out, and by which command."""
+        return {n: value for n, value in self.to_json().items() if n not in ANSWER}
+
+
+def finite(value: float | None) -> float | None:
+    """A number that JSON has and a page shows; None for any other."""
+    return value if value is not None and -LARGEST <= value <= LARGEST else None  # NaN is neither
+
+
+KINDS = typing.get_type_hints(Measurement)
+del KINDS["per_row"]  # which no file has
