@@ -14,6 +14,7 @@ The same command again continues: what is trained and measured stays. Writes kno
 of pairs a picture.
 """
 
+import dataclasses
 import functools
 import math
 import sys
@@ -25,7 +26,7 @@ import jax
 import numpy as np
 
 from amd_jax.cli import command_line, flags
-from amd_jax.cli.flags import Args, Flag
+from amd_jax.cli.flags import flag
 from amd_jax.comparison import compare, rows, tables
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.data import sets
@@ -51,28 +52,35 @@ ROWS = {  # toy -> families that fit it, with numbers of their own
     "shuffling_16": SETS,
     "summation": SETS,
 }
-FLAGS = (
-    Flag("workdir", "runs/known_answers", "Folder of all rows.", kind=Path),
-    Flag("minutes", 2.0, "Training of each row.", least=0, most=compare.MINUTES),
-    Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
-    Flag("toys", ",".join(TOYS), "Toys, with commas."),
-    Flag("families", ",".join(FAMILIES), "Families, with commas; each where it fits."),
-    Flag("importance_samples", 50, "Draws of the importance-weighted bound.", least=1),
-)
 DRAWS = 128  # tokens that are drawn for a row by a bound, and 8 times the row or more
 POINTS, COLUMNS = 20_000, 5  # in the picture
 SAMPLES = 2_000  # of sets, of which those are counted that are such sets
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Flags of `experiments.known_answers`."""
+
+    workdir: str = flag("runs/known_answers", "Folder of all rows.", kind=Path)
+    minutes: float = flag(2.0, "Training of each row.", least=0, most=compare.MINUTES)
+    steps: int | None = flag(
+        None, "Training steps of each row, in place of minutes.", kind=int, least=1
+    )
+    toys: str = flag(",".join(TOYS), "Toys, with commas.")
+    families: str = flag(",".join(FAMILIES), "Families, with commas; each where it fits.")
+    importance_samples: int = flag(50, "Draws of the importance-weighted bound.", least=1)
+
+
 def main(argv: list[str]) -> None:
     """Trains and measures what is missing; writes table and pictures."""
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", FLAGS)):
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", Options)):
         return
-    args = flags.read(argv[1:], FLAGS)
+    args, rest = flags.read(argv[1:], Options)
     toys, families = chosen(args.toys, TOYS, "toys"), chosen(args.families, FAMILIES, "families")
     command_line.start_jax()
+    draws = args.importance_samples
     wanted = {
-        toy: [row(toy, text, args) for text in ROWS[toy] if text.split()[0] in families]
+        toy: [row(toy, text, rest, draws) for text in ROWS[toy] if text.split()[0] in families]
         for toy in toys
     }
     if not any(wanted.values()):
@@ -97,14 +105,14 @@ def chosen(given: str, known: Any, what: str) -> list[str]:
     return names
 
 
-def row(toy: str, text: str, args: Args) -> Row:
+def row(toy: str, text: str, shared: Sequence[str], draws: int) -> Row:
     """A family, with its numbers, on a toy."""
     family, *own = text.split()
     result = compare.opened(
-        " ".join([f"known_answers_row:{toy}", f"--config.family={family}", *own]), args.rest
+        " ".join([f"known_answers_row:{toy}", f"--config.family={family}", *own]), shared
     )
     weighted = isinstance(result.bounds[0], Elbo) and hasattr(result.run.model, "transforms")
-    bounds = (*result.bounds, *([ImportanceWeighted(args.importance_samples)] * weighted))
+    bounds = (*result.bounds, *([ImportanceWeighted(draws)] * weighted))
     title = " ".join([family, *(number.removeprefix("--config.") for number in own)])
     return Row(title, result.run, bounds, folder=title.replace(" ", "_"))
 

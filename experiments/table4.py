@@ -9,11 +9,12 @@ again continues. In brackets stand the paper's figures on Cityscapes (its IWBO w
 Hoogeboom et al., 2021, sec. 5.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
 from amd_jax.cli import command_line, flags
-from amd_jax.cli.flags import Flag
+from amd_jax.cli.flags import flag
 from amd_jax.comparison import compare
 from amd_jax.comparison.rows import Row
 from amd_jax.models.bounds import ImportanceWeighted
@@ -26,27 +27,28 @@ ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per 
     "gumbel_threshold": ("Argmax / Gumbel threshold", "0.307", "0.287"),
     "diffusion": ("Multinomial diffusion", "0.305", "–"),
 }
-FLAGS = (
-    *(flag for flag in compare.FLAGS if flag.name not in ("workdir", "bound")),
-    Flag("workdir", "runs/table4", "Folder of all rows.", kind=Path),
-    Flag("rows", ",".join(ROWS), "Rows to train, with commas."),
-    Flag("importance_samples", 50, "Draws of the importance-weighted bound.", least=1),
-)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(compare.Table):
+    """Flags of `experiments.table4`."""
+
+    workdir: str = flag("runs/table4", "Folder of all rows.", kind=Path)
+    rows: str = flag(",".join(ROWS), "Rows to train, with commas.")
+    importance_samples: int = flag(50, "Draws of the importance-weighted bound.", least=1)
 
 
 def main(argv: list[str]) -> None:
     """Trains and measures what is missing; writes table, pictures and page."""
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", FLAGS)):
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", Options)):
         return
-    args = flags.read(argv[1:], FLAGS)
+    args, rest = flags.read(argv[1:], Options)
     names = args.rows.split(",")
     if unknown := [name for name in names if name not in ROWS]:
         raise ValueError(f"--rows are of {', '.join(ROWS)}; got {', '.join(unknown)}.")
-    for argument in args.rest:
-        if not argument.startswith("-"):
-            flags.refuse_unknown(argument, [flag.name for flag in FLAGS])
+    flags.finish([argument for argument in rest if not argument.startswith("-")], Options)
     command_line.start_jax()
-    wanted = [row(name, args.rest, args.importance_samples) for name in names]
+    wanted = [row(name, rest, args.importance_samples) for name in names]
     compare.compare(wanted, args)
 
 

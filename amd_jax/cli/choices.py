@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from amd_jax import models, options
-from amd_jax.cli import flags
-from amd_jax.cli.flags import Args
+from amd_jax.cli import flags, mode_options
+from amd_jax.cli.mode_options import MODES, Evaluation, Options, Sampling
 from amd_jax.models import bounds, corrections
 from amd_jax.runs import run_folder
 from amd_jax.types import Bound
@@ -30,8 +30,8 @@ class Choice(NamedTuple):
     way: Any  # the editor or the grid that is the mode; None if that is none
 
 
-def choose(args: Args, model: Any, grid: Grid | None = None) -> Choice:
-    """What a model declares, with the numbers that the command line gives.
+def choose(args: Options, rest: Sequence[str], model: Any, grid: Grid | None = None) -> Choice:
+    """What a model declares, with the numbers in the rest of a command line.
 
     Without --bound, numbers that one bound alone has choose it, as --order does. `grid` gives the
     times that spacing=best stands for, of so many steps, if there are any yet. Raises ValueError
@@ -39,11 +39,12 @@ def choose(args: Args, model: Any, grid: Grid | None = None) -> Choice:
     """
     declared = ModelOptions(model)
     mode = declared.mode(args.mode)
-    _refuse_ignored(args, mode)
-    numbers, of = declared.read(args.rest)
-    bounds = _bounds(args.bound, declared.bounds, [of[name] for name in numbers])
+    mode_options.check_heeded(args)
+    numbers, of = declared.read(rest)
+    names = args.bound if isinstance(args, Evaluation) else None
+    bounds = _bounds(names, declared.bounds, [of[name] for name in numbers])
     sampler = declared.samplers[0] if declared.samplers else None
-    if args.sampler is not None:
+    if isinstance(args, Sampling) and args.sampler is not None:
         sampler = options.named(declared.samplers, args.sampler, "sampler")
     correctors = list(filter(corrections.corrects, declared.editors))
     heeded = {
@@ -113,7 +114,7 @@ class ModelOptions:
 
     def mode(self, name: str) -> str:
         """The name of a mode; ValueError, with those that there are, for any other."""
-        modes = [*flags.MODES, *(editor.name for editor in self.editors)]
+        modes = [*MODES, *(editor.name for editor in self.editors)]
         if name not in modes:
             raise ValueError(f"--mode is one of {', '.join(modes)} for {self.owner}; got {name}.")
         return name
@@ -140,7 +141,8 @@ class ModelOptions:
                         f"--{name} is for {flags.one(kind)}; this experiment has {self.owner}. "
                         "Leave it out."
                     )
-            flags.refuse_unknown(argument, [*(flag.name for flag in flags.FLAGS), *of])
+            known = [flag.name for flag, _ in mode_options.listed()]
+            flags.refuse_unknown(argument, [*known, *of])
         return given, of
 
 
@@ -184,19 +186,8 @@ def _parsed(of: Sequence[Any], arguments: Sequence[str]) -> tuple[dict[str, Any]
 def check_mode(name: str) -> None:
     """ValueError for a mode that no model of the library has."""
     editors = {e.name: e for kind in MODELS for e in ModelOptions(kind).editors}
-    if name not in {*flags.MODES, *editors}:
-        raise ValueError(f"--mode is one of {', '.join([*flags.MODES, *editors])}; got {name}.")
-
-
-def _refuse_ignored(args: Args, mode: str) -> None:
-    """ValueError for a flag that a mode does not heed."""
-    kind = mode if mode in flags.MODES else flags.EDITORS
-    for flag in flags.FLAGS:
-        if flag.name in args.given and kind not in flag.modes:
-            others = " and ".join(flag.modes)
-            raise ValueError(
-                f"--{flag.name} is for {others}; --mode={mode} does not heed it. Leave it out."
-            )
+    if name not in {*MODES, *editors}:
+        raise ValueError(f"--mode is one of {', '.join([*MODES, *editors])}; got {name}.")
 
 
 def _fields(option: Any) -> set[str]:
@@ -207,7 +198,7 @@ def _fields(option: Any) -> set[str]:
 def usage(config: ConfigDict | None, model: Any, name: str) -> str:
     """What --help prints: the flags by mode, the config's numbers, and what the model offers."""
     lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", OTHERS, ""]
-    lines += flags.listed(flags.FLAGS)
+    lines += mode_options.usage()
     every = [(name, ModelOptions(model))] if model is not None else []
     for kind in MODELS if model is None else ():
         every.append((flags.one(kind), ModelOptions(kind)))

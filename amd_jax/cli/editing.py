@@ -6,37 +6,44 @@ from typing import Any
 import numpy as np
 
 from amd_jax.cli import inputs
+from amd_jax.cli.mode_options import Rows
 from amd_jax.cli.run_session import Session
 from amd_jax.evaluation import correction
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.plain_report import write_arrays
+from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import TextFacts
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
 
 
-def edit(session: Session, editor: Any) -> None:
-    """Prints what an editor of the model makes of --text or --input; or of rows of a split."""
-    run, args = session.run, session.args
+def edit(
+    session: Session, editor: Any, rows: Rows, text: str | None, file: str | None = None
+) -> None:
+    """Prints what an editor of the model makes of a text or a file; or of rows of a split."""
+    loaded, facts = session.loaded, session.loaded.facts
     stem = session.stem(editor.name)
-    if args.text is not None or (args.input is not None and isinstance(run.facts, TextFacts)):
-        lines = _text(session, editor, inputs.text(run.facts, args))
-    elif args.input is None and corrections.corrects(editor):
+    if text is not None or (file is not None and isinstance(facts, TextFacts)):
+        lines = _text(session, editor, inputs.text(facts, text, file))
+    elif file is None and corrections.corrects(editor):
         trial, lines = run_report.restoration(
             editor,
-            run.model,
-            session.params,
-            run.data,
+            loaded.model,
+            loaded.params,
+            loaded.data,
             stem,
-            split=args.split,
-            number=args.num_texts,
-            seed=args.seed,
+            split=rows.split,
+            number=rows.num_texts,
+            seed=session.seed,
         )
-        on = {"split": args.split, "examples": len(trial.damaged)}
+        on = {"split": rows.split, "examples": len(trial.damaged)}
         session.record(*trial.measurements(editor.error_rate, **on))
     else:
-        x = _given_rows(session)
-        fixed = correction.edited(editor, run.model, session.params, x, args.seed)
+        if file is not None:
+            x = inputs.a_map(facts, Path(file))[None]
+        else:
+            x = loaded.data.rows(rows.split)[: rows.num_texts or correction.BATCH]
+        fixed = correction.edited(editor, loaded.model, loaded.params, x, session.seed)
         lines = session.report.corrected(x, fixed, None, stem, editor.done)
         lines += _kept(editor, fixed, stem)
     print("\n".join(lines))
@@ -44,20 +51,14 @@ def edit(session: Session, editor: Any) -> None:
 
 def _text(session: Session, editor: Any, text: str) -> list[str]:
     """A text, edited."""
-    run = session.run
-    x = session.report.tokens(text)
-    (length,) = run.facts.event_shape
-    seed = session.args.seed
-    fixed = correction.edited_text(editor, run.model, session.params, x, length=length, seed=seed)
-    return session.report.corrected_text(text, x, fixed, editor.done)
-
-
-def _given_rows(session: Session) -> np.ndarray:
-    """The map of --input, or the first rows of a split: (N, ...)."""
-    run, args = session.run, session.args
-    if args.input is not None:
-        return inputs.a_map(run.facts, Path(args.input))[None]
-    return run.data.rows(args.split)[: args.num_texts or correction.BATCH]
+    loaded, report = session.loaded, session.report
+    assert isinstance(report, TextReport)  # or `inputs.text` had refused
+    x = report.tokens(text)
+    (length,) = loaded.facts.event_shape
+    fixed = correction.edited_text(
+        editor, loaded.model, loaded.params, x, length=length, seed=session.seed
+    )
+    return report.corrected_text(text, x, fixed, editor.done)
 
 
 def _kept(editor: Any, fixed: np.ndarray, stem: Path | None) -> list[str]:

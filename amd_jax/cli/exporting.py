@@ -11,57 +11,57 @@ from ml_collections import ConfigDict
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
-from amd_jax.experiment import Run
+from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.exports import card, export_folder
 from amd_jax.facts import MapFacts
 from amd_jax.host.printable import in_one_line
 from amd_jax.pages import figures, run_record
 from amd_jax.runs import results, run_folder
-from amd_jax.types import Params
 
 SAMPLES = 4  # on the card
 FOLDERS = ("workdir", "output", "init_from")  # flags
 
 
 def write(
-    run: Run, params: Params, folder: Path, *, sampler: Any, seed: int = 0, half: bool = False
+    loaded: LoadedModel, folder: Path, *, sampler: Any, seed: int = 0, half: bool = False
 ) -> str:
-    """Exports a run into a folder, with `sampler` as its default; a line on what is there.
+    """Exports a model into a folder, with `sampler` as its default; a line on what is there.
 
     Raises ValueError for a model that is not made of parts of the library alone.
     """
-    workdir = run.folder
+    workdir = loaded.folder
     about = {
         "experiment": Path(run_folder.read_notes(workdir).get("file") or "").stem,
-        "config": _without_places(run.config),
-        "step": run.step,
+        "config": _without_places(loaded.config),
+        "step": loaded.step,
         "seconds": run_record.read(workdir).seconds,
-        "digests": run.digests,
+        "digests": loaded.digests,
         "versions": run_folder.versions(),
     }
-    parts = _sampled_by(run.model, sampler), params, run.facts
+    parts = _sampled_by(loaded.model, sampler), loaded.params, loaded.facts
     measured = _without_paths(results.read(Path(workdir)))
     export_folder.describe(
         *parts, half=half
     )  # what cannot be exported is refused before samples are drawn
     folder.mkdir(parents=True, exist_ok=True)
-    samples = _samples(run, params, folder, sampler, seed)
+    samples = _samples(loaded, folder, sampler, seed)
     rows = [figures.row(figure) for figure in measured]
     name = in_one_line(folder.absolute().name)
     text = card.text(name, *parts, run=about, figures=rows, samples=samples)
     size = export_folder.write(folder, *parts, run=about, results=measured, card=text, half=half)
-    return f"step {run.step} of {workdir} is exported to {folder}: {size / 1e6:.1f} MB"
+    return f"step {loaded.step} of {workdir} is exported to {folder}: {size / 1e6:.1f} MB"
 
 
-def _samples(run: Run, params: Params, folder: Path, sampler: Any, seed: int) -> str:
+def _samples(loaded: LoadedModel, folder: Path, sampler: Any, seed: int) -> str:
     """Some samples as Markdown: a picture in the folder, or text."""
-    shape = (SAMPLES, *run.facts.event_shape)
-    drawn = gallery.samples(run.model, params, jax.random.key(seed), shape, sampler)
-    if isinstance(run.facts, MapFacts):
-        picture = pictures.grid(drawn, MapReport(run.facts).palette)
+    facts, shape = loaded.facts, (SAMPLES, *loaded.facts.event_shape)
+    rng = jax.random.key(seed)
+    drawn = gallery.samples(loaded.model, loaded.params, rng, shape, sampler)
+    if isinstance(facts, MapFacts):
+        picture = pictures.grid(drawn, MapReport(facts).palette)
         pictures.write(picture, folder / "samples.png")
         return f"![{SAMPLES} samples](samples.png)"
-    return "\n\n".join(gallery.wrapped(run.facts.show(x)) for x in drawn)
+    return "\n\n".join(gallery.wrapped(facts.show(x)) for x in drawn)
 
 
 def _sampled_by(model: Any, sampler: Any) -> Any:

@@ -1,8 +1,8 @@
-"""The command line: its flags by mode, and the numbers of a config.
+"""Flags of a command line, and the numbers of a config.
 
-Three parts are read one after the other, since each needs what the one before it has found: the
-flags below, the numbers of the config (`--config.NAME=VALUE`), and those that the model declares
-(`choices.py`).
+Each command has a dataclass of options, whose fields are its flags. Three parts are read one after
+the other, since each needs the one before it: those flags, the numbers of the config
+(`--config.NAME=VALUE`), and those that the model declares (`choices.py`).
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -21,8 +21,7 @@ from amd_jax.data.reading import files
 from amd_jax.pages import commands
 from amd_jax.runs import run_folder
 
-MODES = ("train", "evaluate", "sample", "infill", "grid", "report", "export")  # and editors
-EDITORS = "editors"  # stands for all of these below
+T = TypeVar("T")
 PARSERS = {
     int: parsers.Integer,
     float: parsers.Float,  # with bounds
@@ -33,81 +32,61 @@ HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
 
 class Flag(NamedTuple):
-    """A flag, and the modes that heed it."""
+    """A field of an options class, as a flag."""
 
     name: str
     default: Any
+    kind: type
     help: str
-    modes: tuple[str, ...] = (*MODES, EDITORS)
-    kind: type | None = None  # where the default is None; Path: what is written, or read, here
-    least: int | None = None
-    most: int | None = None
+    least: float | None
+    most: float | None
 
 
-SHOWN = ("train", "evaluate", EDITORS)
-MEASURED = (*SHOWN, "grid", "infill")
-DRAWN = ("train", "sample", "infill", "report", "export")
-USED = ("evaluate", "sample", "infill", EDITORS)
-FLAGS = (
-    Flag("config", None, "Experiment: a file, or the name of one in experiments/.", kind=str),
-    Flag("workdir", None, "Folder of the run; default: runs/<config name>.", kind=str),
-    Flag("pretrained", None, "Weights in the place of a run: a name, or an export.", USED, str),
-    Flag("mode", "train", "What to do; train also evaluates, samples and reports at its end."),
-    Flag("best", False, "Take the checkpoint with the best validation bits, not the newest."),
-    Flag("seed", 0, "Seed of evaluation, samples and errors.", least=0, most=2**32 - 1),
-    Flag("keep_pages", True, "Keep freed memory: faster steps on a CPU, a higher peak of memory."),
-    Flag("coordinator", None, "Address of process 0 (host:port) where several train.", kind=str),
-    Flag(
-        "num_processes", None, "How many processes; Slurm and Cloud TPU tell.", kind=int, least=1
-    ),
-    Flag("process_id", None, "Which of them this one is, from 0.", kind=int, least=0),
-    Flag("extend", False, "Go on beyond the number of steps that a run has.", ("train",)),
-    Flag("init_from", None, "Run whose parameters a new one starts from.", ("train",), str),
-    Flag("profile", False, "Write a trace of some steps for Perfetto.", ("train",)),
-    Flag("report", True, "Write report.html at the end; --mode=report does so later.", ("train",)),
-    Flag("split", "test", "What to evaluate, or to take rows from.", (*SHOWN, "infill")),
-    Flag("num_texts", None, "Take this many rows; all, but for trials.", MEASURED, int, 1),
-    Flag("bound", None, "Bounds to evaluate, with commas; the first.", ("train", "evaluate"), str),
-    Flag("sampler", None, "Way to sample; the first that the model has.", DRAWN, str),
-    Flag("num_samples", None, "How many to draw.", ("train", "sample", "infill"), int, 1),
-    Flag("chain", False, "Show samples on their way from noise to data.", ("sample",)),
-    Flag("compare", False, "Compare the samples with the data, which are read.", ("sample",)),
-    Flag("text", None, "Text to edit, or with gaps.", ("train", "infill", EDITORS), str),
-    Flag("gap", "_", "Sign that stands for one unknown character of --text.", ("infill",)),
-    Flag("hidden", None, "Tokens of a gap in each of --num_texts rows.", ("infill",), int, 1),
-    Flag("hole", None, "Unknown pixels of --input: top,left,height,width.", ("infill",), str),
-    Flag("input", None, "File to edit: text, or a PNG of a map.", ("infill", EDITORS), Path),
-    Flag("half", False, "Keep parameters in half precision: half the size.", ("export",)),
-    Flag(
-        "output", None, "Folder for what is made; default: the workdir.", (*DRAWN, EDITORS), Path
-    ),
-)
+def flag(
+    default: Any,
+    help: str,
+    *,
+    kind: type | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """A field of an options class that is a flag.
+
+    Its `kind` is needed where the default is None; Path is for what is written, or read, on this
+    machine.
+    """
+    kind = type(default) if kind is None else kind
+    metadata = {"kind": kind, "help": help, "least": least, "most": most}
+    if kind is list:
+        return dataclasses.field(default_factory=list, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclasses.dataclass(frozen=True)
-class Args:
-    """What a command line asks for, as far as it has been read."""
-
-    values: dict[str, Any]  # of FLAGS
-    given: frozenset[str]  # those that stand there
-    rest: list[str]  # what was not read yet
-
-    def __getattr__(self, name: str) -> Any:
-        """The value of a flag."""
-        try:
-            return self.values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+def of(options: type) -> list[Flag]:
+    """The flags of an options class."""
+    return [
+        Flag(field.name, [] if field.metadata["kind"] is list else field.default, **field.metadata)
+        for field in dataclasses.fields(options)
+        if "kind" in field.metadata
+    ]
 
 
-def read(argv: Sequence[str], table: Sequence[Flag] = FLAGS) -> Args:
-    """The flags of a command line that a table has; what else stands there is the rest."""
+def read(argv: Sequence[str], options: type[T]) -> tuple[T, list[str]]:
+    """The options that a command line gives, and what else stands there."""
+    values, _, rest = parsed(argv, of(options))
+    return options(**values), rest
+
+
+def parsed(
+    argv: Sequence[str], table: Sequence[Flag]
+) -> tuple[dict[str, Any], set[str], list[str]]:
+    """The values of some flags, the names of those that are given, and what else stands there."""
     result = empty()
     for flag in table:
         define(result, flag.name, flag.default, flag.kind, flag.help, flag.least, flag.most)
     rest = result(["", *argv], known_only=True)[1:]
-    given = frozenset(flag.name for flag in table if result[flag.name].present)
-    return Args({flag.name: result[flag.name].value for flag in table}, given, rest)
+    given = {flag.name for flag in table if result[flag.name].present}
+    return {flag.name: result[flag.name].value for flag in table}, given, rest
 
 
 def answers(argv: Sequence[str], usage: Callable[[list[str]], str]) -> bool:
@@ -122,32 +101,31 @@ def answers(argv: Sequence[str], usage: Callable[[list[str]], str]) -> bool:
     return bool({*HELP, "--version"} & {*argv})
 
 
-def usage(argv: Sequence[str], arguments: str, table: Sequence[Flag]) -> str:
-    """What --help prints of a command: how it is started, and the flags of its table."""
+def usage(argv: Sequence[str], arguments: str, options: type) -> str:
+    """What --help prints of a command: how it is started, and its flags."""
     shown = argv[0] if argv[0].startswith(commands.CONSOLE) else commands.program(argv[0])
-    return "\n".join([f"{shown} {arguments} [flags]", "", *listed(table)])
+    return "\n".join([f"{shown} {arguments} [flags]", "", *map(line, of(options))])
 
 
-def listed(table: Sequence[Flag]) -> list[str]:
-    """A line on each flag of a table."""
-    lines = []
-    for flag in table:
-        where = "" if len(flag.modes) > len(MODES) else f" ({', '.join(flag.modes)})"
-        default = "" if flag.default in (None, False, []) else f" Default: {flag.default}."
-        lines.append(f"  --{flag.name:18s} {flag.help}{default}{where}")
-    return lines
+def line(flag: Flag) -> str:
+    """What --help prints of a flag."""
+    default = "" if flag.default in (None, False, []) else f" Default: {flag.default}."
+    return f"  --{flag.name:18s} {flag.help}{default}"
 
 
-def finish(args: Args, table: Sequence[Flag]) -> None:
-    """ValueError if a command line holds more than flags of a table."""
-    for argument in args.rest:
-        refuse_unknown(argument, [flag.name for flag in table])
+def finish(rest: Sequence[str], options: type) -> None:
+    """ValueError if a command line holds more than the flags of its options."""
+    for argument in rest:
+        refuse_unknown(argument, [flag.name for flag in of(options)])
 
 
-def override(args: Args, config: ConfigDict) -> tuple[Args, ConfigDict]:
-    """The config with the numbers that the command line gives; ValueError for what it has not."""
+def override(arguments: Sequence[str], config: ConfigDict) -> tuple[ConfigDict, list[str]]:
+    """The config with the numbers that a command line gives, and what else stands there.
+
+    Raises ValueError for a number that the config does not have.
+    """
     known = dict(run_folder.named(config.to_dict()))
-    rest = [_integer(argument, known) for argument in args.rest]
+    rest = [_integer(argument, known) for argument in arguments]
     for argument in rest:
         match = re.match(r"--?(?:no)?config\.([^=]*)", argument)
         if match and (name := match[1]) not in known:
@@ -158,7 +136,7 @@ def override(args: Args, config: ConfigDict) -> tuple[Args, ConfigDict]:
     result, config = empty(), config.copy_and_resolve_references()  # it is changed in place
     config_flags.DEFINE_config_dict("config", config, flag_values=result, sys_argv=["", *rest])
     left = result(["", *rest], known_only=True)[1:]
-    return dataclasses.replace(args, rest=left), result["config"].value
+    return result["config"].value, left
 
 
 def absolute_places(config: ConfigDict) -> None:
@@ -202,13 +180,12 @@ def define(
     into: flags.FlagValues,
     name: str,
     default: Any,
-    kind: type | None,
+    kind: type,
     help: str,
-    least: int | None = None,
-    most: int | None = None,
+    least: float | None = None,
+    most: float | None = None,
 ) -> None:
     """Defines a flag."""
-    kind = type(default) if kind is None else kind
     if kind is bool:
         flags.DEFINE_bool(name, default, help, into)
     elif kind is list:

@@ -1,45 +1,47 @@
 """`--mode=infill`: fills gaps of a text, or a hole in a map, with a diffusion."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from amd_jax.cli import inputs
-from amd_jax.cli.flags import Args, one
+from amd_jax.cli.flags import one
 from amd_jax.cli.inputs import Partly
+from amd_jax.cli.mode_options import Infill
+from amd_jax.cli.run_session import Session
 from amd_jax.evaluation import filling, gallery, means
-from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.experiment import Run
+from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.facts import TextFacts
+from amd_jax.models import Diffusion
 from amd_jax.types import Model, Params
 
 FILLINGS = 4  # of one row, by default
 ROWS = 100  # rows with gaps, by default
 
 
-def infill(run: Run, params: Params, args: Args, sampler: Any, stem: Path | None) -> None:
+def infill(session: Session, options: Infill) -> None:
     """Shows several fillings of what is unknown; with masks the likely ones first, and how so."""
-    if not hasattr(run.model, "infill"):
-        kind = one(run.model)
+    loaded, sampler = session.loaded, session.choice.sampler
+    if not isinstance(loaded.model, Diffusion):
+        kind = one(loaded.model)
         raise ValueError(f"--mode=infill is for a diffusion; this experiment has {kind}.")
-    if args.hidden is not None:
-        print("\n".join(tried(run, params, args, sampler)))
+    if options.hidden is not None:
+        print("\n".join(tried(loaded, loaded.model, options, options.hidden, sampler)))
         return
-    if ignored := {"split", "num_texts"} & args.given:
+    if ignored := {"split", "num_texts"} & options.given:
         raise ValueError(
             f"--{min(ignored)} is for the gaps of --hidden; --mode=infill does not heed it else. "
             "Leave it out."
         )
-    row = inputs.partly(run.facts, args)
-    kwargs = {"number": args.num_samples or FILLINGS, "seed": args.seed, "sampler": sampler}
-    result = fillings(run.model, params, row, run.facts.unit, **kwargs)
-    report = run_report.of(run.facts)
+    row = inputs.partly(loaded.facts, options)
+    kwargs = {"number": options.num_samples or FILLINGS, "seed": options.seed, "sampler": sampler}
+    result = fillings(loaded.model, loaded.params, row, loaded.facts.unit, **kwargs)
+    report = session.report
     assert isinstance(report, TextReport | MapReport)  # or `inputs.partly` had refused
-    print("\n".join(report.filled(*row, *result, stem)))
+    print("\n".join(report.filled(*row, *result, session.stem("infill"))))
 
 
 class Fillings(NamedTuple):
@@ -73,22 +75,25 @@ def fillings(
     )
 
 
-def tried(run: Run, params: Params, args: Args, sampler: Any) -> list[str]:
+def tried(
+    loaded: LoadedModel, model: Diffusion, options: Infill, hidden: int, sampler: Any
+) -> list[str]:
     """Lines on gaps in test rows, whose content is known: what a count model knows beside it."""
-    facts, number = run.facts, args.num_texts or ROWS
-    if not isinstance(facts, TextFacts) or args.text is not None or args.input is not None:
+    facts, split = loaded.facts, options.split
+    given = options.text is not None or options.input is not None
+    if given or not isinstance(facts, TextFacts):
         raise ValueError(
             "--hidden makes gaps in test rows of a model of texts, in the place of --text and "
             f"--input; this experiment has {facts.rows}. Give one of them."
         )
-    rows = np.asarray(run.data.rows(args.split)[:number], np.int32)
-    result = filling.trial(run.model, params, rows, args.hidden, args.seed, sampler)
+    rows = np.asarray(loaded.data.rows(split)[: options.num_texts or ROWS], np.int32)
+    result = filling.trial(model, loaded.params, rows, hidden, options.seed, sampler)
     bits, kind = result.bits_of_rows, "exact" if result.exact else "a bound"
     lines = [
-        f"gaps of {args.hidden} {facts.unit}s in {len(rows)} {args.split} {facts.rows}:",
+        f"gaps of {hidden} {facts.unit}s in {len(rows)} {split} {facts.rows}:",
         f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({kind}), given both sides",
     ]
-    if counted := TextReport(facts).counted(run.data, rows, result.hidden):
+    if counted := TextReport(facts).counted(loaded.data, rows, result.hidden):
         above = means.signed(*bits.minus(counted).mean())
         lines += [
             f"count model:  {means.shown(*counted.mean())} bits/{facts.unit}, given the left side",

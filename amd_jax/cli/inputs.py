@@ -1,13 +1,15 @@
 """Texts and maps from a command line, whole or with gaps, as rows of tokens."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from amd_jax.cli.flags import Args
+from amd_jax.cli.mode_options import Infill
 from amd_jax.data.reading import characters, labels
-from amd_jax.facts import MapFacts, TextFacts
+from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.reports.text_report import TextReport
+from amd_jax.facts import Facts, MapFacts, TextFacts
 
 
 class Partly(NamedTuple):
@@ -18,21 +20,30 @@ class Partly(NamedTuple):
     wanted: np.ndarray  # bool
 
 
-def text(facts: Any, args: Args) -> str:
+def text(facts: Facts, given: str | None, file: str | None) -> str:
     """The text of --text or --input; ValueError where data are no text."""
-    if args.text is not None and args.input is not None:
+    if given is not None and file is not None:
         raise ValueError("--text and --input are two ways to say the same. Give one.")
     if not isinstance(facts, TextFacts):
         raise ValueError(
             f"--text is for data that are text; this experiment has {facts.rows}. Leave it "
             "out: damaged rows are then restored."
         )
-    if args.text is not None:
-        return args.text
-    return characters.read_text(Path(args.input), "--input is a text file")
+    if given is not None:
+        return given
+    assert file is not None  # or nothing asks for a text
+    return characters.read_text(Path(file), "--input is a text file")
 
 
-def a_map(facts: Any, file: Path) -> np.ndarray:
+def tokens(facts: Facts, given: str) -> np.ndarray:
+    """A text as tokens (L,); ValueError where data are no text, or for one that is empty."""
+    text(facts, given, None)  # or there are no tokens at all
+    report = run_report.of(facts)
+    assert isinstance(report, TextReport)
+    return report.tokens(given)
+
+
+def a_map(facts: Facts, file: Path) -> np.ndarray:
     """A map in a PNG, int32 (H, W); ValueError unless it fits the data."""
     if not isinstance(facts, MapFacts):
         raise ValueError(f"--input is a text or a map; this experiment has {facts.rows}.")
@@ -48,30 +59,30 @@ def a_map(facts: Any, file: Path) -> np.ndarray:
     return pixels.astype(np.int32)
 
 
-def partly(facts: Any, args: Args) -> Partly:
+def partly(facts: Facts, options: Infill) -> Partly:
     """A text with gaps, or a map with a hole; ValueError where one of them is missing."""
     if not isinstance(facts, MapFacts):
-        nothing = args.text is None and args.input is None
-        if nothing or args.hole is not None or not isinstance(facts, TextFacts):
+        nothing = options.text is None and options.input is None
+        if nothing or options.hole is not None or not isinstance(facts, TextFacts):
             raise ValueError(
                 "--mode=infill takes a text with gaps, for a model of texts: "
-                f'--text="the {4 * args.gap} of the".'
+                f'--text="the {4 * options.gap} of the".'
             )
-        return with_gaps(facts, text(facts, args), args.gap)
-    if args.input is None or args.hole is None:
+        return with_gaps(facts, text(facts, options.text, options.input), options.gap)
+    if options.input is None or options.hole is None:
         raise ValueError(
             "--mode=infill takes a map with a hole, for a model of maps: --input=map.png "
             "--hole=top,left,height,width."
         )
     try:
-        top, left, rows, columns = map(int, args.hole.split(","))
+        top, left, rows, columns = map(int, options.hole.split(","))
     except ValueError:
         raise ValueError(
             "A hole is four whole numbers, --hole=top,left,height,width in pixels; "
-            f"got {args.hole!r}."
+            f"got {options.hole!r}."
         ) from None
     unknown = hole(facts, top, left, rows, columns)
-    return Partly(a_map(facts, Path(args.input)), ~unknown, unknown)
+    return Partly(a_map(facts, Path(options.input)), ~unknown, unknown)
 
 
 def with_gaps(facts: TextFacts, written: str, gap: str) -> Partly:

@@ -1,4 +1,4 @@
-"""Exported weights as a run: no code that lies beside them is executed."""
+"""Exported weights as a loaded model: no code that lies beside them is executed."""
 
 from pathlib import Path
 
@@ -6,35 +6,33 @@ from ml_collections import ConfigDict
 
 from amd_jax import pretrained
 from amd_jax.cli import experiment_files
-from amd_jax.experiment import Experiment, Parts, Run, digests
+from amd_jax.experiment import Experiment, digests
+from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.exports.export_folder import Exported
-from amd_jax.facts import Facts
-from amd_jax.learning.objectives import NegativeElbo
 from amd_jax.runs import checkpoint_files
-from amd_jax.types import Dataset, Params
+from amd_jax.types import Dataset
 
 FITTING = ("kind", "num_classes", "event_shape", "alphabet", "padding")  # what data must agree in
 
 
-def opened(name: str, config: str | None) -> tuple[Run, Params]:
-    """The run that weights stand for, and their parameters.
+def opened(name: str, config: str | None) -> LoadedModel:
+    """The model of some weights.
 
     Data are those of `config`, an experiment file, or of the experiment of this package that the
     weights were trained with. Raises ValueError for unknown or damaged weights.
     """
     result = pretrained.read(name)
     experiment = _experiment(result, config)
-    numbers = _fitted(result, experiment)
-    run = Run(
-        Experiment(lambda: numbers, _data(result, experiment), _build),
-        numbers,
+    return LoadedModel(
+        result.model,
+        result.params,
         result.facts,
-        Parts(result.model, NegativeElbo(result.model), None),
-        {},
-        workdir=Path("runs") / Path(name).name,
+        _fitted(result, experiment),
+        result.run.get("digests", {}),
+        folder=Path("runs") / Path(name).name,
         step=result.run["step"],
+        open_data=_data(result, experiment),
     )
-    return run, result.params
 
 
 def _experiment(result: Exported, config: str | None) -> Experiment | None:
@@ -62,11 +60,6 @@ def _fitted(result: Exported, experiment: Experiment | None) -> ConfigDict:
             f"The weights are of another experiment than {experiment.name}: {error} Give --config "
             "of the one that they were trained with."
         ) from error
-
-
-def _build(config: ConfigDict, facts: Facts) -> tuple:
-    """Nothing: ValueError, for weights stand for a run that was built already."""
-    raise ValueError("Weights are not trained further. Train the experiment that they are of.")
 
 
 def _data(result: Exported, experiment: Experiment | None):

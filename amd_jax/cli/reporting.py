@@ -11,11 +11,11 @@ import numpy as np
 
 from amd_jax import options
 from amd_jax.cli import flags
-from amd_jax.cli.flags import Flag
+from amd_jax.cli.flags import flag
 from amd_jax.devices import parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.evaluation.reports.plain_report import held_out
-from amd_jax.experiment import Run
+from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
@@ -23,7 +23,7 @@ from amd_jax.models import corrections
 from amd_jax.pages import commands, comparison, films, run_page, run_record, shows
 from amd_jax.pages.run_page import Drawn
 from amd_jax.runs import checkpoint_files
-from amd_jax.types import Key, Params
+from amd_jax.types import Key
 
 NAME = "report.html"
 STEPS = 100  # of a chain, at most
@@ -32,35 +32,34 @@ SAMPLES = {True: 12, False: 4}  # that are drawn where they are a chain's
 CORRECTED = 2  # rows
 GAP = {1: 8, 2: 3}  # which part of the side of a row is hidden: of texts, of maps
 EXAMPLE = "the quick brwwn fox"
-FLAGS = (Flag("output", "comparison.html", "The file to write.", kind=Path),)
 
 
 def write(
-    run: Run,
-    params: Params,
+    loaded: LoadedModel,
     folder: Path,
     *,
     seed: int = 0,
     sampler: Any = None,
     editor: Any = None,
 ) -> Path:
-    """Writes report.html on a run with its parameters into a folder; where it is.
+    """Writes report.html on a loaded model into a folder; where it is.
 
-    The data of the run are not read: what is corrected are test rows where the run holds its data
-    already, as after a training, and else samples of the model. Raises ValueError if the page
+    Its data are not read: what is corrected are test rows where it holds its data already, as
+    after a training, and else samples of the model. Raises ValueError if the page
     cannot be written; one that was there before is then as it was. Every process of a run calls
     it, and the first one writes.
     """
-    sampler = shorter(sampler or next(iter(getattr(run.model, "samplers", ())), None), run.model)
-    editor = editor or next(filter(corrections.corrects, getattr(run.model, "editors", ())), None)
-    result, path = drawn(run, params, seed, sampler, editor), Path(folder) / NAME
+    model = loaded.model
+    sampler = shorter(sampler or next(iter(getattr(model, "samplers", ())), None), model)
+    editor = editor or next(filter(corrections.corrects, getattr(model, "editors", ())), None)
+    result, path = drawn(loaded, seed, sampler, editor), Path(folder) / NAME
     if not parallel.is_first():
         return path
-    record = run_record.read(run.folder)
-    record = record._replace(step=max(record.step, run.step))
+    record = run_record.read(loaded.folder)
+    record = record._replace(step=max(record.step, loaded.step))
     for line in record.problems:
         checkpoint_files.say(line)
-    return save(path, run_page.page(record, result, lines(run, record.step, sampler, editor)))
+    return save(path, run_page.page(record, result, lines(loaded, record.step, sampler, editor)))
 
 
 def save(path: Path, page: str) -> Path:
@@ -87,28 +86,28 @@ def shorter(sampler: Any, model: Any) -> Any:
     return dataclasses.replace(sampler, steps=min(least))
 
 
-def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Drawn:
+def drawn(loaded: LoadedModel, seed: int, sampler: Any, editor: Any) -> Drawn:
     """Samples, a film of how they come about, and corrections: what the model has to show."""
-    facts, is_maps = run.facts, isinstance(run.facts, MapFacts)
+    facts, is_maps = loaded.facts, isinstance(loaded.facts, MapFacts)
     rng, film = jax.random.key(seed), None
-    if hasattr(run.model, "walk") and not isinstance(facts, PlaneFacts):
+    if hasattr(loaded.model, "walk") and not isinstance(facts, PlaneFacts):
         shape = (SAMPLES[is_maps], *facts.event_shape)
-        frames = list(run.model.walk(params, rng, shape, FRAMES[is_maps], sampler))
+        frames = list(loaded.model.walk(loaded.params, rng, shape, FRAMES[is_maps], sampler))
         film, x = films.of(frames, facts), frames[-1][1]
     else:
         shape = (facts.num_samples, *facts.event_shape)
-        x = gallery.samples(run.model, params, rng, shape, sampler)
+        x = gallery.samples(loaded.model, loaded.params, rng, shape, sampler)
     corrected: list[shows.Corrected] = []
     damaged = ""
     if editor is not None:
-        corrected, damaged = restored(run, params, seed, editor, x)
+        corrected, damaged = restored(loaded, seed, editor, x)
     filled = []
-    if getattr(run.model, "fills_gaps", False) and isinstance(facts, TextFacts | MapFacts):
-        filled = [with_gap(run, params, rng, sampler, x)]
+    if getattr(loaded.model, "fills_gaps", False) and isinstance(facts, TextFacts | MapFacts):
+        filled = [with_gap(loaded, rng, sampler, x)]
     return Drawn(
-        model=described(run.model),
-        parameters=sum(np.size(leaf) for leaf in jax.tree.leaves(params)),
-        step=run.step,
+        model=described(loaded.model),
+        parameters=sum(np.size(leaf) for leaf in jax.tree.leaves(loaded.params)),
+        step=loaded.step,
         device=device(),
         samples=shows.samples(x, facts),
         sampled=describe_samples(sampler, x, seed, facts),
@@ -121,16 +120,16 @@ def drawn(run: Run, params: Params, seed: int, sampler: Any, editor: Any) -> Dra
 
 
 def restored(
-    run: Run, params: Params, seed: int, editor: Any, x: np.ndarray
+    loaded: LoadedModel, seed: int, editor: Any, x: np.ndarray
 ) -> tuple[list[shows.Corrected], str]:
     """Rows in which tokens were replaced at random, corrected; and what rows they are.
 
     Test rows if the run holds its data, and else samples x (N, ...).
     """
-    facts, (rows, whose) = run.facts, first(run, x)
+    facts, (rows, whose) = loaded.facts, first(loaded, x)
     errors = max(1, round(editor.error_rate * rows[0].size))
     damaged = correction.damage(rows, facts.num_classes, seed, errors)
-    fixed = correction.edited(editor, run.model, params, damaged, seed)
+    fixed = correction.edited(editor, loaded.model, loaded.params, damaged, seed)
     triples = zip(damaged, fixed, rows, strict=True)
     return [shows.correction(*triple, facts) for triple in triples], (
         f"The first {whose}, in each {errors:,} of {rows[0].size:,} {facts.unit}s replaced at "
@@ -138,23 +137,24 @@ def restored(
     )
 
 
-def with_gap(run: Run, params: Params, rng: Key, sampler: Any, x: np.ndarray) -> shows.Corrected:
+def with_gap(loaded: LoadedModel, rng: Key, sampler: Any, x: np.ndarray) -> shows.Corrected:
     """The first row with a gap in its middle, filled: of test rows, or else samples x (N, ...)."""
-    row = first(run, x)[0][:1]
+    row = first(loaded, x)[0][:1]
     hidden = np.zeros(row.shape, bool)
     sizes = [(n, max(1, n // GAP[row.ndim - 1])) for n in row.shape[1:]]
     middle = tuple(slice((n - size) // 2, (n + size) // 2) for n, size in sizes)
     hidden[0][middle] = True
-    result, _ = gallery.infilled(run.model, params, rng, row, ~hidden, hidden, sampler=sampler)
-    return shows.filling(row[0], hidden[0], np.asarray(result)[0], run.facts)
+    parts = loaded.model, loaded.params, rng, row, ~hidden, hidden
+    result, _ = gallery.infilled(*parts, sampler=sampler)
+    return shows.filling(row[0], hidden[0], np.asarray(result)[0], loaded.facts)
 
 
-def first(run: Run, x: np.ndarray) -> tuple[np.ndarray, str]:
+def first(loaded: LoadedModel, x: np.ndarray) -> tuple[np.ndarray, str]:
     """The first test rows, if the run holds its data, or samples x (N, ...); and what they are."""
     rows, whose = x, "samples of the model"
-    if run.held is not None:
-        split = held_out(run.held)
-        rows, whose = run.held.rows(split), f"rows of the {split} split"
+    if loaded.held is not None:
+        split = held_out(loaded.held)
+        rows, whose = loaded.held.rows(split), f"rows of the {split} split"
     return np.asarray(rows[:CORRECTED], np.int32), whose
 
 
@@ -191,10 +191,10 @@ def device() -> str:
     return f"{len(result)} × {kind}" if len(result) > 1 else kind
 
 
-def lines(run: Run, step: int, sampler: Any, editor: Any) -> list[tuple[str, str]]:
+def lines(loaded: LoadedModel, step: int, sampler: Any, editor: Any) -> list[tuple[str, str]]:
     """The commands to continue a run, and to sample, correct and evaluate: title and command."""
-    start = f"{program()} {commands.flag('workdir', run.workdir)}"
-    total = run.config.num_steps
+    start = f"{program()} {commands.flag('workdir', loaded.folder)}"
+    total = loaded.config.num_steps
     if step >= total:
         more = f"{start} --extend {commands.flag('config.num_steps', 2 * total)}"
         result = [("Train it longer", more)]
@@ -203,11 +203,11 @@ def lines(run: Run, step: int, sampler: Any, editor: Any) -> list[tuple[str, str
     numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
     steps = f" {commands.flag('steps', numbers['steps'])}" if numbers.get("steps") else ""
     result.append(("Draw samples", f"{start} --mode=sample{steps}"))
-    if hasattr(run.model, "walk"):
+    if hasattr(loaded.model, "walk"):
         result.append(("Watch noise become data", f"{start} --mode=sample{steps} --chain"))
     if editor is not None:
         correct = f"{start} {commands.flag('mode', editor.name)}"
-        result.append(("Correct", " ".join([correct, *given(run.facts)])))
+        result.append(("Correct", " ".join([correct, *given(loaded.facts)])))
     result.append(("Evaluate", f"{start} --mode=evaluate --split=test"))
     result.append(("Make this page again", f"{start} --mode=report"))
     return result
@@ -229,14 +229,20 @@ def program() -> str:
     return result if is_ours else "python -m experiments.run"
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Flags of `experiments.report`."""
+
+    output: str = flag("comparison.html", "The file to write.", kind=Path)
+
+
 def main(argv: Sequence[str]) -> None:
     """Writes the comparison of the runs in some folders."""
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, "FOLDER FOLDER ...", FLAGS)):
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, "FOLDER FOLDER ...", Options)):
         return
-    args = flags.read(argv[1:], FLAGS)
-    places = [argument for argument in args.rest if not argument.startswith("-")]
-    others = [argument for argument in args.rest if argument.startswith("-")]
-    flags.finish(dataclasses.replace(args, rest=others), FLAGS)
+    args, rest = flags.read(argv[1:], Options)
+    places = [argument for argument in rest if not argument.startswith("-")]
+    flags.finish([argument for argument in rest if argument.startswith("-")], Options)
     if not places:
         raise ValueError(
             "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -13,29 +14,30 @@ from amd_jax.cli import (
     editing,
     experiment_files,
     flags,
+    mode_options,
     modes,
     pretrained_runs,
 )
-from amd_jax.cli.flags import Args
+from amd_jax.cli.mode_options import Options, Output, Train, Weights
 from amd_jax.cli.run_session import Session
 from amd_jax.devices import allocator, jax_settings, joining, parallel
 from amd_jax.experiment import Experiment, Run, open_run, source_file
+from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.models import corrections
 from amd_jax.runs import checkpoint_files, lock, run_folder
 from amd_jax.runs.run_callbacks import tell
 
 
-def train(args: Args, workdir: Path | str) -> None:
+def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
     """Trains, or continues; then evaluates, samples and corrects."""
     lock.check_local(workdir)
     experiment, config = _to_train(args, workdir)
-    args, config = flags.override(args, config)
+    config, rest = flags.override(rest, config)
     experiment.check(config)
     flags.absolute_places(config)
     run = experiment.at(config, experiment.open_data(config))
-    choice = choices.choose(args, run.model)
-    session = Session(run, None, args, choice)
-    modes.check(session)
+    choice = choices.choose(args, rest, run.model)
+    modes.check(run, args, choice)
     _check_best(args, config, workdir)
     sizes = {split: len(run.data.rows(split)) for split in run.data.splits}
     tell(run.facts.summary(sizes))  # a training goes on if nobody reads
@@ -45,52 +47,53 @@ def train(args: Args, workdir: Path | str) -> None:
     run, params = run.fit(workdir, init_from=args.init_from, **kwargs)
     if args.best:
         run, params = run.load(best=True)
-    session = Session(run, params, args, choice)
+    session = Session(run.loaded(params), choice, args.seed, args.output)
     if args.split in run.data.splits:
         print()
-        modes.evaluate(session)
+        modes.evaluate(session, args)
     print()
-    modes.sample(session, compare=True)
+    modes.sample(session, args.num_samples, compare=True)
     for editor in filter(corrections.corrects, choice.editors):
         if args.split in run.data.splits or args.text is not None:
             print()
-            editing.edit(session, editor)
+            editing.edit(session, editor, args, args.text)
     if args.report:
         print()
         modes.last_page(session)
 
 
-def use(args: Args, workdir: Path | str) -> None:
-    """Evaluates a run, samples from it, corrects with it, reports or exports it."""
+def use(args: Options, rest: Sequence[str], workdir: Path | str) -> None:
+    """Evaluates a run or weights, samples from them, corrects with them; reports or exports."""
+    weights = args.pretrained if isinstance(args, Weights) else None
+    opened: Run | LoadedModel
     try:
-        if args.pretrained:
-            run, params = pretrained_runs.opened(args.pretrained, args.config)
-        else:
-            run, params = open_run(workdir), None
+        opened = pretrained_runs.opened(weights, args.config) if weights else open_run(workdir)
     except ValueError:
         choices.check_mode(args.mode)
         raise
-    if params is None:
-        _tell_other_file(args, run)
-    args, config = flags.override(args, run.config)
+    if isinstance(opened, Run):
+        _tell_other_file(args, opened)
+    config, rest = flags.override(rest, opened.config)
     flags.absolute_places(config)
-    if differing := run_folder.differences(run.config.to_dict(), config.to_dict()):
+    if differing := run_folder.differences(opened.config.to_dict(), config.to_dict()):
         raise ValueError(
-            f"{args.pretrained or workdir} holds a run of another config: "
+            f"{weights or workdir} holds a run of another config: "
             f"{'; '.join(differing)}. Leave these out: --mode={args.mode} takes the numbers from "
             "the run."
         )
-    run = dataclasses.replace(run, config=config)
-    choice = choices.choose(args, run.model, run.grid)
-    choices.check_fit(run.model, choice.bounds, choice.sampler)
-    modes.check_output(args)
-    if params is None:
-        run, params = run.load(best=args.best)
-        choice = choices.choose(args, run.model, run.grid)  # which tells of what step a grid is
-    modes.do(Session(run, params, args, choice))
+    opened = dataclasses.replace(opened, config=config)
+    output = args.output if isinstance(args, Output) else None
+    choice = choices.choose(args, rest, opened.model, opened.grid)
+    choices.check_fit(opened.model, choice.bounds, choice.sampler)
+    modes.check_output(output)
+    if isinstance(opened, Run):
+        run, params = opened.load(best=args.best)
+        opened = run.loaded(params)
+        choice = choices.choose(args, rest, run.model, run.grid)  # tells of what step a grid is
+    modes.do(Session(opened, choice, args.seed, output), args)
 
 
-def _check_best(args: Args, config: ConfigDict, workdir: Path | str) -> None:
+def _check_best(args: Train, config: ConfigDict, workdir: Path | str) -> None:
     """ValueError for --best of a run that will not have been evaluated."""
     never = not 0 < config.evaluate_every <= config.num_steps
     if args.best and never and not run_folder.has_checkpoint(workdir):
@@ -101,7 +104,7 @@ def _check_best(args: Args, config: ConfigDict, workdir: Path | str) -> None:
         )
 
 
-def _to_train(args: Args, workdir: Path | str) -> tuple[Experiment, ConfigDict]:
+def _to_train(args: Train, workdir: Path | str) -> tuple[Experiment, ConfigDict]:
     """The experiment to train and its numbers: of --config, or of the run in the workdir."""
     if args.config:
         experiment = Experiment.open(args.config)
@@ -124,7 +127,7 @@ def _tell_extension(workdir: Path | str, config: ConfigDict) -> None:
     tell(message)
 
 
-def _tell_other_file(args: Args, run: Run) -> None:
+def _tell_other_file(args: Options, run: Run) -> None:
     """Says so if --config names a file that is not the one the run was made with."""
     if args.config and run_folder.differ(_text(args.config), run.experiment.source):
         checkpoint_files.say(
@@ -143,33 +146,36 @@ def _text(config: str) -> str:
 
 def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
-    if flags.answers(argv[1:], lambda others: help_on(_read(others))):
+    if flags.answers(argv[1:], help_on):
         return
-    args = _read(argv[1:])
+    args, rest = _read(argv[1:])
     if args.keep_pages:
         allocator.keep_pages()  # before JAX makes its threads
     joining.start(args.coordinator, args.num_processes, args.process_id)
     command_line.start_devices()
     if not parallel.is_first():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  process 0 prints for all
-    if args.pretrained and args.workdir:
+    weights = args.pretrained if isinstance(args, Weights) else None
+    if weights and args.workdir:
         raise ValueError("--pretrained and --workdir are two ways to say of what. Give one.")
-    if not args.config and not args.workdir and not args.pretrained:
+    if not args.config and not args.workdir and not weights:
         raise ValueError(
             "--config is missing. Try --config=quickstart, or the --workdir of a run."
         )
     location = args.workdir or default_workdir(args.config or "")
     workdir = location if "://" in location else Path(location)
-    (train if args.mode == "train" and not args.pretrained else use)(args, workdir)
+    if isinstance(args, Train):
+        train(args, rest, workdir)
+    else:
+        use(args, rest, workdir)
 
 
-def _read(arguments: list[str]) -> Args:
-    """The flags of a command line, with the file that --config names."""
-    args = flags.read(arguments)
-    if not args.config:
-        return args
-    values = args.values | {"config": experiment_files.file(args.config)}
-    return dataclasses.replace(args, values=values)
+def _read(arguments: Sequence[str]) -> tuple[Options, list[str]]:
+    """The flags of a command line, with the file that --config names, and what else is there."""
+    args, rest = mode_options.read(arguments)
+    if args.config:
+        args = dataclasses.replace(args, config=experiment_files.file(args.config))
+    return args, rest
 
 
 def default_workdir(config: str) -> str:
@@ -178,15 +184,16 @@ def default_workdir(config: str) -> str:
     return "runs/" + "_".join(filter(None, [Path(path).stem, variant]))
 
 
-def help_on(args: Args) -> str:
+def help_on(arguments: Sequence[str]) -> str:
     """The flags, with the numbers of the experiment if one is named, and what its model offers."""
+    args, rest = _read(arguments)
     if not args.config:
         return choices.usage(None, None, "")
     experiment = Experiment.open(args.config)
     config, model = experiment.config(), None
     try:
         jax_settings.check_devices()
-        args, config = flags.override(args, config)
+        config, _ = flags.override(rest, config)
         model = experiment.at(config, experiment.open_data(config)).model
     except (ValueError, OSError, RuntimeError):
         pass  # such as data that are not there: what every model offers is listed

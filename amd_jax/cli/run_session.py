@@ -1,45 +1,48 @@
-"""A run at the command line: with its parameters, and what is asked of it."""
+"""A model at the command line, and what is asked of it."""
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from amd_jax.cli.choices import Choice
-from amd_jax.cli.flags import Args
 from amd_jax.devices import parallel
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
-from amd_jax.experiment import Run
+from amd_jax.evaluation.reports.plain_report import PlainReport
+from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.runs import results
-from amd_jax.types import Params
 
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """A run, its parameters, and what is asked of it."""
+    """A loaded model, and what is chosen of what it declares."""
 
-    run: Run
-    params: Params
-    args: Args
+    loaded: LoadedModel
     choice: Choice
+    seed: int
+    output: str | None = None  # the folder for what is made; None: that of the run
 
     @property
-    def report(self) -> Any:
+    def report(self) -> PlainReport:
         """The report for this kind of data."""
-        return run_report.of(self.run.facts)
+        return run_report.of(self.loaded.facts)
+
+    @property
+    def folder(self) -> str | Path:
+        """Where what is made goes."""
+        return self.output or self.loaded.folder
 
     def stem(self, what: str) -> Path | None:
         """Where files of a kind go, but for their endings; None for what is not to write any."""
-        folder = self.args.output or self.run.folder
-        return Path(folder) / f"{what}_seed{self.args.seed}" if writes(folder) else None
+        return Path(self.folder) / f"{what}_seed{self.seed}" if writes(self.folder) else None
 
     def record(self, *figures: Measurement) -> None:
         """Adds figures to the results of the run, if this process is to write them."""
-        workdir = self.run.folder
-        if writes(workdir):
-            Path(workdir).mkdir(parents=True, exist_ok=True)  # weights have none
-            on = {"step": self.run.step, "seed": self.args.seed}
-            results.add(Path(workdir), *(dataclasses.replace(f, **on) for f in figures))
+        folder = self.loaded.folder
+        if writes(folder):
+            Path(folder).mkdir(parents=True, exist_ok=True)  # weights have none
+            step, seed = self.loaded.step, self.seed
+            asked = (dataclasses.replace(f, step=step, seed=seed) for f in figures)
+            results.add(Path(folder), *asked)
 
 
 def writes(folder: Path | str) -> bool:

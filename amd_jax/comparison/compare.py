@@ -1,5 +1,6 @@
 """`experiments.compare`: trains experiments for equal time on the same data."""
 
+import dataclasses
 import itertools
 import re
 import shlex
@@ -11,7 +12,7 @@ import numpy as np
 
 from amd_jax import options
 from amd_jax.cli import choices, command_line, experiment_files, flags
-from amd_jax.cli.flags import Args, Flag
+from amd_jax.cli.flags import flag
 from amd_jax.comparison import charts, rows, tables
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation import pictures
@@ -26,26 +27,40 @@ from amd_jax.pages import comparison, run_record
 from amd_jax.types import Bound
 
 MINUTES = 1_000_000  # two years
-FLAGS = (
-    Flag("workdir", "runs/compare", "Folder of all rows.", kind=Path),
-    Flag("minutes", 20.0, "Training of each row.", least=0, most=MINUTES),
-    Flag("steps", None, "Training steps of each row, in place of minutes.", kind=int, least=1),
-    Flag("bound", None, "Bounds to evaluate, with commas; the first of each model.", kind=str),
-    Flag("num_texts", None, "Take this many test rows; all.", kind=int, least=1),
-    Flag("sampler", [], "A sampler with its numbers, in quotes; may be given again."),
-    Flag("num_samples", 64, "Samples of each sampler.", least=2),
-)
 MAPS = 8  # samples of each row in the picture
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """Flags of a table whose rows are trained and measured here."""
+
+    workdir: str = flag("runs/compare", "Folder of all rows.", kind=Path)
+    minutes: float = flag(20.0, "Training of each row.", least=0, most=MINUTES)
+    steps: int | None = flag(
+        None, "Training steps of each row, in place of minutes.", kind=int, least=1
+    )
+    num_texts: int | None = flag(None, "Take this many test rows; all.", kind=int, least=1)
+    sampler: list[str] = flag([], "A sampler with its numbers, in quotes; may be given again.")
+    num_samples: int = flag(64, "Samples of each sampler.", least=2)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(Table):
+    """Flags of `experiments.compare`."""
+
+    bound: str | None = flag(
+        None, "Bounds to evaluate, with commas; the first of each model.", kind=str
+    )
 
 
 def main(argv: Sequence[str]) -> None:
     """Trains and measures what is missing; writes table, picture and page."""
     arguments = "EXPERIMENT EXPERIMENT ... [--config.NAME=VALUE]"
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, FLAGS)):
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, Options)):
         return
-    args = flags.read(argv[1:], FLAGS)
-    given = [argument for argument in args.rest if not argument.startswith("-")]
-    shared = [argument for argument in args.rest if argument.startswith("-")]
+    args, rest = flags.read(argv[1:], Options)
+    given = [argument for argument in rest if not argument.startswith("-")]
+    shared = [argument for argument in rest if argument.startswith("-")]
     if len(given) < 2:
         raise ValueError(
             "A comparison has two experiments or more. Try: python -m experiments.compare "
@@ -60,9 +75,8 @@ def opened(text: str, shared: Sequence[str], names: str | None = None) -> Row:
     """A row: an experiment with its numbers and those for all rows, and the bounds to evaluate."""
     name, *own = words(text, "row")
     experiment = Experiment.open(experiment_files.file(name))
-    args = Args({}, frozenset(), [*own, *shared])
-    args, config = flags.override(args, experiment.config())
-    flags.finish(args, FLAGS)
+    config, rest = flags.override([*own, *shared], experiment.config())
+    flags.finish(rest, Options)
     experiment.check(config)
     flags.absolute_places(config)
     path, variant = split_variant(experiment_files.file(name))
@@ -108,7 +122,7 @@ def words(text: str, what: str) -> list[str]:
     return result
 
 
-def compare(wanted: Sequence[Row], args: Args) -> None:
+def compare(wanted: Sequence[Row], args: Table) -> None:
     """Trains rows, measures them, and writes what is found."""
     workdir, titles = Path(args.workdir), [row.title for row in wanted]
     for row in wanted:
@@ -131,7 +145,7 @@ def compare(wanted: Sequence[Row], args: Args) -> None:
     print("\n".join(lines))
 
 
-def written(done: Sequence[Row], workdir: Path, args: Args) -> list[str]:
+def written(done: Sequence[Row], workdir: Path, args: Table) -> list[str]:
     """Writes table, picture and page of the rows; lines that name them."""
     facts, split = done[0].run.facts, done[0].split
     number, kind = done[0].examples(args.num_texts), f"{split} {facts.rows}"
@@ -162,7 +176,7 @@ def written(done: Sequence[Row], workdir: Path, args: Args) -> list[str]:
     return [*summary, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
 
 
-def samples(row: Row, args: Args) -> list[tuple[Any, dict[str, Figure]]]:
+def samples(row: Row, args: Table) -> list[tuple[Any, dict[str, Figure]]]:
     """The samplers that are asked for and that the row's kernel admits, with their figures."""
     return [
         (sampler, row.samples(sampler, args.num_samples))

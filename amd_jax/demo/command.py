@@ -1,5 +1,6 @@
 """`experiments.demo`: loads a model and serves the page."""
 
+import dataclasses
 import errno
 import ipaddress
 import os
@@ -9,31 +10,39 @@ from collections.abc import Sequence
 
 import amd_jax
 from amd_jax.cli import command_line, flags
-from amd_jax.cli.flags import Args, Flag
+from amd_jax.cli.flags import flag
 from amd_jax.demo.session import Work
 from amd_jax.host.printable import in_one_line
 
-FLAGS = (
-    Flag("pretrained", None, "Name, or folder, of exported weights to show.", kind=str),
-    Flag("workdir", None, "Folder of a run to show; its experiment file is executed.", kind=str),
-    Flag("best", False, "Take the checkpoint with the best validation bits, not the newest."),
-    Flag("host", "127.0.0.1", "Address to listen at; others can reach it if it is not 127.0.0.1."),
-    Flag("port", 7860, "Port to listen at; 0 takes a free one.", least=0, most=65535),
-    Flag("open", False, "Open the page in a browser."),
-)
 EXTRA = (
     'The demo needs {}, which is not installed. Install it: pip install "amd_jax[demo]", or in a '
     'checkout pip install -e ".[demo]".'
 )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Flags of `experiments.demo`."""
+
+    pretrained: str | None = flag(None, "Name, or folder, of exported weights to show.", kind=str)
+    workdir: str | None = flag(
+        None, "Folder of a run to show; its experiment file is executed.", kind=str
+    )
+    best: bool = flag(False, "Take the checkpoint with the best validation bits, not the newest.")
+    host: str = flag(
+        "127.0.0.1", "Address to listen at; others can reach it if it is not 127.0.0.1."
+    )
+    port: int = flag(7860, "Port to listen at; 0 takes a free one.", least=0, most=65535)
+    open: bool = flag(False, "Open the page in a browser.")
+
+
 def main(argv: Sequence[str]) -> None:
     """Loads a model and serves its page, until Ctrl-C."""
     arguments = "--pretrained=NAME | --workdir=FOLDER"
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, FLAGS)):
+    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, Options)):
         return
-    args = flags.read(argv[1:], FLAGS)
-    flags.finish(args, FLAGS)
+    args, rest = flags.read(argv[1:], Options)
+    flags.finish(rest, Options)
     try:
         serve(args)
     except KeyboardInterrupt:
@@ -41,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
         os._exit(0)  # the usual way out waits for a computation that is under way
 
 
-def serve(args: Args) -> None:
+def serve(args: Options) -> None:
     """Serves the page of what is asked for."""
     check_source(args)
     try:
@@ -61,7 +70,7 @@ def serve(args: Args) -> None:
         uvicorn.Server(connections.config(app)).run([door])
 
 
-def check_source(args: Args) -> None:
+def check_source(args: Options) -> None:
     """ValueError unless the command names one thing to show."""
     if (args.pretrained is None) == (args.workdir is None):
         given = "neither" if args.workdir is None else "both"
@@ -71,11 +80,11 @@ def check_source(args: Args) -> None:
         )
 
 
-def load(args: Args) -> Work:
+def load(args: Options) -> Work:
     """What is asked for, ready to work."""
     if args.pretrained is not None:
-        result = amd_jax.pretrained.load(args.pretrained)
-        return Work(_last(args.pretrained), *result)
+        return Work(_last(args.pretrained), *amd_jax.pretrained.load(args.pretrained))
+    assert args.workdir is not None  # see `check_source`
     if "://" not in args.workdir:  # `load_run` says so itself of one that is elsewhere
         file = os.path.join(args.workdir, "experiment.py")
         if os.path.isfile(file):

@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 
 from amd_jax.devices import jax_settings
 from amd_jax.experiment import contract, source_file, training
+from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.facts import Facts, from_json
 from amd_jax.learning import loop
 from amd_jax.learning.config_values import check_values
@@ -90,6 +91,20 @@ class Run:
         `--mode=grid` makes it.
         """
         return saved_grids.find(self.folder, steps, self.step)
+
+    def loaded(self, params: Params) -> LoadedModel:
+        """Its model with parameters, to be used."""
+        return LoadedModel(
+            self.model,
+            params,
+            self.facts,
+            self.config,
+            self.digests,
+            self.folder,
+            self.step,
+            lambda config: dataclasses.replace(self, config=config).data,
+            self.held,
+        )
 
     @property
     def folder(self) -> str | Path:

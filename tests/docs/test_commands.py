@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from amd_jax import models
-from amd_jax.cli import choices, experiment_files, flags
+from amd_jax.cli import choices, experiment_files, flags, mode_options
 from amd_jax.comparison import compare
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment
@@ -48,10 +48,10 @@ def check(module, arguments):
         benchmarks.parse(arguments)
     elif module == "benchmarks.tables":  # which takes files
         assert not [argument for argument in arguments if argument.startswith("-")]
-    else:  # which have tables of flags, and perhaps folders to name
-        table = behind(module).FLAGS
+    else:  # which have flags, and perhaps folders to name
+        kind = behind(module).Options
         named = [argument for argument in arguments if argument.startswith("-")]
-        flags.finish(flags.read(named, table), table)
+        flags.finish(flags.read(named, kind)[1], kind)
 
 
 def behind(module):
@@ -61,29 +61,29 @@ def behind(module):
 
 def check_rows(program, arguments):
     """Each row's own numbers and those for all, as `experiments.compare` reads them."""
-    asked = flags.read(arguments, program.FLAGS)
-    rows = [argument for argument in asked.rest if not argument.startswith("-")]
-    shared = [argument for argument in asked.rest if argument.startswith("-")]
+    asked, rest = flags.read(arguments, program.Options)
+    rows = [argument for argument in rest if not argument.startswith("-")]
+    shared = [argument for argument in rest if argument.startswith("-")]
     for row in rows or ["table4_row"]:
         name, *own = shlex.split(row)
         config = Experiment.open(experiment_files.file(name)).config()
-        left, _ = flags.override(flags.Args({}, frozenset(), [*own, *shared]), config)
-        flags.finish(left, program.FLAGS)
+        _, left = flags.override([*own, *shared], config)
+        flags.finish(left, program.Options)
     for sampler in asked.sampler:
         compare.samplers_of(sampler, models.Diffusion)
 
 
 def check_run(arguments):
     """As `experiments.run` reads them; which kind of model has such flags is tried."""
-    asked, errors = flags.read(arguments), []
+    (asked, rest), errors = mode_options.read(arguments), []
     if asked.config:
         config = Experiment.open(experiment_files.file(asked.config)).config()
-        asked, _ = flags.override(asked, config)
+        _, rest = flags.override(rest, config)
     elif asked.mode == "train":
         assert asked.workdir, "a command that trains names an experiment, or a run"
     for kind in choices.MODELS:
         try:
-            choices.choose(asked, kind, lambda steps: tuple(samplers.grid(steps).tolist()))
+            choices.choose(asked, rest, kind, lambda steps: tuple(samplers.grid(steps).tolist()))
         except ValueError as error:
             errors.append(error)
     if len(errors) == len(choices.MODELS):

@@ -39,7 +39,7 @@ def ended(capsys, *arguments):
 @pytest.mark.slow
 def test_a_run_without_its_data_has_a_page(loaded, tmp_path):
     run, params = loaded
-    path = reporting.write(run, params, tmp_path, seed=3)
+    path = reporting.write(run.loaded(params), tmp_path, seed=3)
     assert path == tmp_path / "report.html"
     seen = Seen(path.read_text(encoding="utf-8"))
     ids = [attributes.get("id") for _, attributes in seen.elements]
@@ -56,7 +56,7 @@ def test_a_run_without_its_data_has_a_page(loaded, tmp_path):
 def test_after_a_training_test_rows_are_corrected(loaded, tmp_path):
     run, params = loaded
     run = dataclasses.replace(run, held=run.data)
-    text = Seen(reporting.write(run, params, tmp_path).read_text(encoding="utf-8")).text
+    text = Seen(reporting.write(run.loaded(params), tmp_path).read_text(encoding="utf-8")).text
     assert "The first rows of the test split, in each 2 of 32 chars replaced" in text
 
 
@@ -64,7 +64,7 @@ def test_after_a_training_test_rows_are_corrected(loaded, tmp_path):
 def test_the_same_seed_makes_the_same_page(loaded, tmp_path):
     run, params = loaded
     first, again, other = (
-        reporting.write(run, params, tmp_path, seed=seed).read_bytes() for seed in (0, 0, 1)
+        reporting.write(run.loaded(params), tmp_path, seed=seed).read_bytes() for seed in (0, 0, 1)
     )
     assert first == again
     assert first != other
@@ -94,7 +94,7 @@ def test_given_times_are_walked_and_not_listed(loaded):
 @pytest.mark.slow
 def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monkeypatch):
     run, params = loaded
-    path = reporting.write(run, params, tmp_path)
+    path = reporting.write(run.loaded(params), tmp_path)
     before = path.read_bytes()
 
     def full(_):
@@ -103,7 +103,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monk
     with monkeypatch.context() as broken:
         broken.setattr(filesystem.os, "fsync", full)
         with pytest.raises(ValueError, match="report.html: No space left on device. Make room"):
-            reporting.write(run, params, tmp_path)
+            reporting.write(run.loaded(params), tmp_path)
     assert path.read_bytes() == before
     assert [result.name for result in tmp_path.iterdir()] == ["report.html"]
     with pytest.raises(ValueError, match="place that can be written; .*File exists"):
@@ -117,7 +117,8 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(trained, tmp_path, capsys
     (workdir / "results.json").write_text("[")
     metrics = workdir / "metrics.jsonl"
     metrics.write_bytes(metrics.read_bytes()[:-5])
-    path = reporting.write(*load_run(workdir), workdir)
+    run, params = load_run(workdir)
+    path = reporting.write(run.loaded(params), workdir)
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if "1 line is left out of" in line]
     assert [line for line in lines if "results.json is damaged: Expecting value" in line]
@@ -134,7 +135,8 @@ def test_every_kind_of_run_has_a_page(kind, tmp_path):
     config.update(num_steps=2, log_every=1, batch_size=2)
     if kind == "maps":
         config.data.path = str(maps(tmp_path / "maps"))
-    path = reporting.write(*experiment.fit(tmp_path / "run", config), tmp_path / "page")
+    run, params = experiment.fit(tmp_path / "run", config)
+    path = reporting.write(run.loaded(params), tmp_path / "page")
     seen = Seen(path.read_text(encoding="utf-8"))
     ids = [attributes.get("id") for _, attributes in seen.elements]
     assert ("chain" in ids) is (kind == "maps")
