@@ -27,9 +27,7 @@ class Dataset(Protocol):
 
     To add one: a class with these members, in the experiment file or in `data/`. Nothing slow
     happens before one of them is asked for. A data set whose rows leave some of its data out has
-    `content(split)` beside them, all of it as one array: by that a run knows its data again. One
-    whose `batch` takes a slice, `part`, makes only these of the B rows: so each process of
-    several makes its own.
+    `content(split)` beside them, all of it as one array: by that a run knows its data again.
     """
 
     @property
@@ -40,8 +38,13 @@ class Dataset(Protocol):
     def splits(self) -> tuple[str, ...]:
         """The names of the splits: "train", and "validation" and "test" where there are such."""
 
-    def batch(self, seed: int, step: int, batch_size: int) -> np.ndarray:
-        """Training rows, integers (B, *event_shape): a pure function of (seed, step)."""
+    def batch(
+        self, seed: int, step: int, batch_size: int, part: slice = slice(None)
+    ) -> np.ndarray:
+        """Training rows, integers (B, *event_shape), or a part of them: pure in (seed, step).
+
+        Of several processes each asks for its own part; one without this argument makes all rows.
+        """
 
     def rows(self, split: str) -> np.ndarray:
         """Every row of a split, in order: integers (N, *event_shape)."""

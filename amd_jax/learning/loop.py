@@ -5,6 +5,7 @@ Where its numbers go, and where its states are kept, is the business of a `callb
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -67,18 +68,19 @@ def train(
     size = machine.parameters(state.params)
     state = devices.put(state)
     allocator.release()  # of what compiling leaves behind, before the largest program is compiled
-    example = _batch(data, config, start + 1)
+    batch = _batches(data, config)
+    example = batch(start + 1)
     train_step, flops = _compiled(parts, config, devices, state, rng, example)
     lines, rates = machine.expectations(flops, config, start, size)
     keeper.tell(lines)
     keeper.begun(start, config.num_steps)
     clock = machine.Clock(start, rates)
-    run = _Run(parts, data, config, rng, keeper, evaluate, devices, clock)
+    run = _Run(parts, batch, config, rng, keeper, evaluate, devices, clock)
     context = traced(start) if traced else contextlib.nullcontext(lambda step: None)
     with context as before, signals.heard() as received:
         for step in range(start + 1, config.num_steps + 1):
             before(step)
-            state = train_step(state, rng, _batch(data, config, step))
+            state = train_step(state, rng, batch(step))
             parallel.settled(state.step)
             run.conclude(step, state, stopped=received())
     return devices.get(state.ema)
@@ -115,7 +117,7 @@ class _Run:
     """What happens beside the steps."""
 
     parts: Parts
-    data: Dataset
+    batch: Callable[[int], np.ndarray]
     config: ConfigDict
     rng: Key
     keeper: Keeper
@@ -181,7 +183,7 @@ class _Run:
 
     def reason(self, step: int, state: TrainState) -> str:
         """What the model says of the batch of a step that failed."""
-        config, x = self.config, _batch(self.data, self.config, step)
+        config, x = self.config, self.batch(step)
         rows = x.reshape(len(x) * config.accumulate, -1, *x.shape[2:])
         first = jax.process_index() * len(rows)
         params = self.devices.get(state.params)
@@ -194,14 +196,23 @@ class _Run:
         return "The model itself is finite there; its gradient is not."
 
 
-def _batch(data: Dataset, config: ConfigDict, step: int) -> np.ndarray:
-    """The rows of this process at a step, (devices, B / devices, ...); ValueError for no token."""
+def _batches(data: Dataset, config: ConfigDict) -> Callable[[int], np.ndarray]:
+    """A function of the step: the rows of this process, (devices, B / devices, ...).
+
+    It raises ValueError for what is no token, and keeps its last batch. A data set whose `batch`
+    has no `part` makes all rows.
+    """
     part = parallel.own_rows(config.batch_size)
-    alone = {"part": part} if "part" in inspect.signature(data.batch).parameters else {}
-    x = data.batch(config.seed, step - 1, config.batch_size, **alone)
-    x = x if alone else x[part]
-    categorical.check_tokens(x, data.facts.num_classes)
-    return parallel.per_device(x)
+    makes_parts = "part" in inspect.signature(data.batch).parameters
+
+    @functools.lru_cache(maxsize=1)  # the first is compiled for, and then used
+    def batch(step: int) -> np.ndarray:
+        what = config.seed, step - 1, config.batch_size
+        x = data.batch(*what, part) if makes_parts else data.batch(*what)[part]
+        categorical.check_tokens(x, data.facts.num_classes)
+        return parallel.per_device(x)
+
+    return batch
 
 
 def _start(

@@ -1,5 +1,6 @@
 """A run that was stopped and continued ends with the bits of one that was not."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -185,8 +186,24 @@ def test_a_process_asks_for_its_own_rows(monkeypatch):
 
     want = zoo.Pairs().batch(config.seed, 2, 8)[4:].reshape(2, 2, 2)
     for data in (zoo.Pairs(), Parted()):
-        np.testing.assert_array_equal(loop._batch(data, config, 3), want)
+        np.testing.assert_array_equal(loop._batches(data, config)(3), want)
     assert asked == [slice(4, 8)]
+
+
+def test_the_first_batch_is_made_once(tmp_path):
+    """It is compiled for, and then used."""
+    steps = []
+
+    class Counted(zoo.Pairs):
+        def batch(self, seed, step, batch_size):
+            steps.extend([step] * (seed == config.seed))  # or it is for `rows`
+            return super().batch(seed, step, batch_size)
+
+    experiment = dataclasses.replace(Experiment.open(SOURCE), data=lambda config: Counted())
+    config = experiment.config()
+    config.num_steps = 2
+    experiment.fit(tmp_path, config)
+    assert steps == [0, 0, 1]  # once for the parameters, which depend on real rows
 
 
 class Fragile(Scale):
