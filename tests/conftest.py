@@ -35,6 +35,15 @@ typechecker.install()
 gc.set_threshold(200_000, 20, 50)  # what JAX traces is many objects, and few cycles
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _what_is_logged():
+    """Stands on stderr, as in a command."""
+    from amd_jax.host import log
+
+    with log.on_console():
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
     """Marks cases of tests with many as slow or as exhaustive, and sorts the longest test first.

@@ -16,6 +16,7 @@ from absl import logging as absl_logging
 
 from amd_jax.devices import allocator, jax_settings, machine, program_cache, stderr_filter
 from amd_jax.devices.compiler import check_backend
+from amd_jax.host import log
 from amd_jax.host.printable import Printer, in_one_line
 from amd_jax.learning import loop
 
@@ -25,13 +26,13 @@ OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a
 def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
     absl_logging.set_verbosity(absl_logging.FATAL)  # Orbax tells of every file, and more
-    program_cache.keep_programs()
     if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
         sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
     sys.unraisablehook = _unraisable
     logging.getLogger("asyncio").addFilter(_worth_telling)
     try:
-        with contextlib.redirect_stdout(Printer(sys.stdout)):
+        with contextlib.redirect_stdout(Printer(sys.stdout)), log.on_console():
+            program_cache.keep_programs()
             main(*arguments)
     except loop.Interrupted as stop:
         sys.exit(f"\n{stop} The same command continues.")

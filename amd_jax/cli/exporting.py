@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
-from amd_jax.experiment.loaded_model import LoadedModel
+from amd_jax.experiment import LoadedModel
 from amd_jax.exports import card, export_folder
 from amd_jax.facts import MapFacts
 from amd_jax.host.printable import in_one_line

@@ -10,7 +10,7 @@ from amd_jax.cli.mode_options import Grid
 from amd_jax.devices import parallel
 from amd_jax.evaluation import means
 from amd_jax.evaluation.reports import run_report
-from amd_jax.experiment.loaded_model import LoadedModel
+from amd_jax.experiment import LoadedModel
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.step_bounds import AllSteps
 from amd_jax.runs import saved_grids

@@ -13,7 +13,7 @@ from amd_jax.cli.run_session import Session
 from amd_jax.evaluation import filling, gallery, means
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.experiment.loaded_model import LoadedModel
+from amd_jax.experiment import LoadedModel
 from amd_jax.facts import TextFacts
 from amd_jax.models import Diffusion
 from amd_jax.types import Model, Params

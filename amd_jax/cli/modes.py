@@ -28,9 +28,9 @@ from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Run
+from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
-from amd_jax.runs import checkpoint_files
 from amd_jax.types import Bound
 
 
@@ -83,7 +83,7 @@ def last_page(session: Session) -> None:
     try:
         page(session)
     except (OSError, ValueError) as error:
-        checkpoint_files.say(f"the page of the run is not written: {error}")
+        logger.warning(f"the page of the run is not written: {error}")
 
 
 def evaluate(session: Session, args: Evaluation) -> None:

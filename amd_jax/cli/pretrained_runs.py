@@ -6,10 +6,9 @@ from ml_collections import ConfigDict
 
 from amd_jax import pretrained
 from amd_jax.cli import experiment_files
-from amd_jax.experiment import Experiment, digests
-from amd_jax.experiment.loaded_model import LoadedModel
+from amd_jax.experiment import Experiment, LoadedModel, digests
 from amd_jax.exports.export_folder import Exported
-from amd_jax.runs import checkpoint_files
+from amd_jax.host.log import logger
 from amd_jax.types import Dataset
 
 FITTING = ("kind", "num_classes", "event_shape", "alphabet", "padding")  # what data must agree in
@@ -80,7 +79,7 @@ def _data(result: Exported, experiment: Experiment | None):
             )
         now, before = digests(read), result.run.get("digests", {})
         if changed := [split for split in now if now[split] != before.get(split)]:
-            checkpoint_files.say(
+            logger.warning(
                 f"other data than the weights were trained on: {', '.join(changed)} of "
                 f"{read.facts.name}"
             )

@@ -15,14 +15,14 @@ from amd_jax.cli.flags import flag
 from amd_jax.devices import parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.evaluation.reports.plain_report import held_out
-from amd_jax.experiment.loaded_model import LoadedModel
+from amd_jax.experiment import LoadedModel
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.host import filesystem
+from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import corrections
 from amd_jax.pages import commands, comparison, films, run_page, run_record, shows
 from amd_jax.pages.run_page import Drawn
-from amd_jax.runs import checkpoint_files
 from amd_jax.types import Key
 
 NAME = "report.html"
@@ -58,7 +58,7 @@ def write(
     record = run_record.read(loaded.folder)
     record = record._replace(step=max(record.step, loaded.step))
     for line in record.problems:
-        checkpoint_files.say(line)
+        logger.warning(line)
     return save(path, run_page.page(record, result, lines(loaded, record.step, sampler, editor)))
 
 
@@ -252,5 +252,5 @@ def main(argv: Sequence[str]) -> None:
     result = [run_record.read(folder) for folder in places]
     for record in result:
         for line in record.problems:
-            checkpoint_files.say(line)
+            logger.warning(line)
     print(f"page: {in_one_line(save(Path(args.output), comparison.page(result)))}")

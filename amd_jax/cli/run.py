@@ -21,10 +21,10 @@ from amd_jax.cli import (
 from amd_jax.cli.mode_options import Options, Output, Train, Weights
 from amd_jax.cli.run_session import Session
 from amd_jax.devices import allocator, jax_settings, joining, parallel
-from amd_jax.experiment import Experiment, Run, open_run, source_file
-from amd_jax.experiment.loaded_model import LoadedModel
+from amd_jax.experiment import Experiment, LoadedModel, Run, open_run, source_file
+from amd_jax.host.log import logger
 from amd_jax.models import corrections
-from amd_jax.runs import checkpoint_files, lock, run_folder
+from amd_jax.runs import lock, run_folder
 from amd_jax.runs.run_callbacks import tell
 
 
@@ -130,7 +130,7 @@ def _tell_extension(workdir: Path | str, config: ConfigDict) -> None:
 def _tell_other_file(args: Options, run: Run) -> None:
     """Says so if --config names a file that is not the one the run was made with."""
     if args.config and run_folder.differ(_text(args.config), run.experiment.source):
-        checkpoint_files.say(
+        logger.warning(
             f"{run.workdir} was made with another version of {args.config}: its own is used"
         )
 

@@ -8,7 +8,7 @@ from amd_jax.devices import parallel
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.plain_report import PlainReport
-from amd_jax.experiment.loaded_model import LoadedModel
+from amd_jax.experiment import LoadedModel
 from amd_jax.runs import results
 
 

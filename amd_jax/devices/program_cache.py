@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from tqdm import tqdm
 
 from amd_jax.host import filesystem
+from amd_jax.host.log import logger
 
 try:
     from jax._src import compilation_cache
@@ -55,7 +55,7 @@ def keep_programs() -> Path | None:
         secret = _secret(folder)
         prune(folder, LIMIT)
     except ValueError as error:
-        say(f"compiled programs are not kept: {error}")
+        logger.warning(f"compiled programs are not kept: {error}")
         return None
     except OSError:  # a home that is not there, or not ours: compiled anew, as without a cache
         return None
@@ -116,7 +116,9 @@ class Programs(CacheInterface):
         if hmac.compare_digest(digest, self._digest(key, content)):
             return content
         if not self._warned:
-            say(f"{path} is damaged, or not of this program: deleted, and compiled anew")
+            logger.warning(
+                f"{path} is damaged, or not of this program: deleted, and compiled anew"
+            )
         self._warned = True
         with contextlib.suppress(OSError):
             path.unlink()
@@ -130,11 +132,6 @@ class Programs(CacheInterface):
     def _digest(self, key: str, content: bytes) -> bytes:
         named = hmac.digest(self._secret, key.encode(), "sha256")
         return hmac.digest(named, content, "sha256")
-
-
-def say(line: str) -> None:
-    """Prints a line on stderr without breaking a progress bar."""
-    tqdm.write(line, file=sys.stderr)
 
 
 def _register(folder: Path, secret: bytes) -> None:

@@ -21,11 +21,11 @@ from amd_jax.devices import jax_settings
 from amd_jax.experiment import contract, source_file, training
 from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.facts import Facts, from_json
+from amd_jax.host.log import logger
 from amd_jax.learning import loop
 from amd_jax.learning.config_values import check_values
 from amd_jax.learning.loop import Parts
 from amd_jax.runs import (
-    checkpoint_files,
     checkpoints,
     manifest,
     run_files,
@@ -224,7 +224,7 @@ def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
             )
         file = run_files.at(workdir) / "experiment.py"
         if "://" in str(workdir):
-            checkpoint_files.say(f"{file} is executed")
+            logger.warning(f"{file} is executed")
         experiment = Experiment.open(file)
     try:
         config = experiment.config_of(contents.config)

@@ -15,11 +15,12 @@ import numpy as np
 from amd_jax.devices import jax_settings, parallel
 from amd_jax.evaluation.reports import run_report
 from amd_jax.host import memory
+from amd_jax.host.log import logger
 from amd_jax.learning import loop
 from amd_jax.learning.config_values import check_numbers
 from amd_jax.learning.profile import traced
 from amd_jax.models import bounds
-from amd_jax.runs import checkpoint_files, lock, run_folder
+from amd_jax.runs import lock, run_folder
 from amd_jax.runs.run_callbacks import Keeper
 from amd_jax.types import Params
 
@@ -75,7 +76,7 @@ def _validation(run: Any) -> loop.Evaluate | None:
         number = run.config.evaluate_texts
         result, _ = run_report.bits(run.model, params, run.data, split="validation", number=number)
         for line in getattr(run.model, "describe", lambda _: [])(params):
-            checkpoint_files.say(line)
+            logger.warning(line)
         name = f"validation_{bounds.of(run.model)[0].name}_bits_per_{run.facts.unit}"
         error = {f"{name}_error": result.error} if result.examples > 1 else {}
         return {name: result.bits, **error}

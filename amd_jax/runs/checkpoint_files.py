@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from tqdm import tqdm
 
 from amd_jax.host import memory
-from amd_jax.host.printable import in_one_line
+from amd_jax.host.log import logger
 from amd_jax.runs import manifest, run_folder, tensorstore_leak
 from amd_jax.runs.run_files import AnyPath
 
@@ -54,7 +52,7 @@ def _tell_versions(step: str, theirs: dict[str, str]) -> None:
     if others := {k: v for k, v in theirs.items() if mine.get(k) != v}:
         now = ", ".join(f"{name} {mine.get(name)}" for name in others)
         then = ", ".join(f"{name} {version}" for name, version in others.items())
-        say(f"checkpoint {step} was written by {then}; here is {now}")
+        logger.warning(f"checkpoint {step} was written by {then}; here is {now}")
 
 
 def _item(step: Path, name: str, note: dict, template: Any) -> Any:
@@ -121,8 +119,3 @@ def brief(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     line = lines[0].split(" [os_error_code")[0].rstrip(".")
     return line if len(line) < 120 else line.split(": ")[-1]
-
-
-def say(line: str) -> None:
-    """Prints a line on stderr without breaking a progress bar."""
-    tqdm.write(in_one_line(line), file=sys.stderr)

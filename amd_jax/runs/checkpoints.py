@@ -13,6 +13,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from amd_jax.devices import parallel
+from amd_jax.host.log import logger
 from amd_jax.runs import checkpoint_files, manifest, run_files, run_folder
 from amd_jax.runs.run_files import AnyPath
 from amd_jax.types import Params
@@ -53,9 +54,7 @@ class Checkpoints:
                 "Restore it, or give another workdir to start anew."
             )
         for step, reason in result.items():
-            checkpoint_files.say(
-                f"checkpoint {step} is not used: {reason}. It is now in {DAMAGED}/"
-            )
+            logger.warning(f"checkpoint {step} is not used: {reason}. It is now in {DAMAGED}/")
             _set_aside(self._folder / str(step))
 
     def _open(self) -> ocp.CheckpointManager:
@@ -129,7 +128,7 @@ class Checkpoints:
         except FAILURES as error:
             _remove(self._folder, step)
             self._manager = self._open()
-            checkpoint_files.say(
+            logger.warning(
                 f"checkpoint {step} could not be saved: {checkpoint_files.brief(error)}. The run "
                 "goes on"
             )
@@ -185,7 +184,7 @@ def _chosen(workdir: str | Path, folder: AnyPath, run: str, best: bool) -> tuple
     """The step and the record of the newest sound checkpoint, or of the best."""
     records, damaged = checkpoint_files.inspected(folder, run)
     for step, reason in damaged.items():
-        checkpoint_files.say(f"checkpoint {step} of {workdir} is not used: {reason}")
+        logger.warning(f"checkpoint {step} of {workdir} is not used: {reason}")
     if best:
         records = {s: r for s, r in records.items() if r["bits"] is not None}
     if not records:

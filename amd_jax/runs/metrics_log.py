@@ -20,7 +20,8 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from amd_jax.host import filesystem
-from amd_jax.runs import checkpoint_files, run_files
+from amd_jax.host.log import logger
+from amd_jax.runs import run_files
 
 FLUSH_SECONDS = 10.0  # between two times that TensorBoard's file is brought to the disk
 LIMIT = 1 << 30  # bytes of metrics
@@ -91,9 +92,7 @@ class Curves:
             if what not in self._told:
                 self._told.add(what)
                 reason = f"{what} cannot be written: {error.strerror or error}"
-                checkpoint_files.say(
-                    f"{reason}. The run goes on; lines are lost until that is mended"
-                )
+                logger.warning(f"{reason}. The run goes on; lines are lost until that is mended")
 
 
 def read(workdir: run_files.AnyPath) -> tuple[list[dict[str, Any]], int]:

@@ -14,7 +14,8 @@ import numpy as np
 
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import ANSWER, Measurement
-from amd_jax.runs import checkpoint_files, per_row, run_files
+from amd_jax.host.log import logger
+from amd_jax.runs import per_row, run_files
 from amd_jax.runs.run_files import AnyPath
 
 NAME = "results.json"
@@ -43,7 +44,7 @@ def read(workdir: AnyPath) -> list[Measurement]:
     """The figures of a run; says so if what they were in each row is damaged."""
     figures, _, damage = look(workdir)
     if damage:
-        checkpoint_files.say(
+        logger.warning(
             f"{workdir / per_row.NAME} is damaged: {damage}. Its figures are measured anew"
         )
     return figures

@@ -4,7 +4,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from amd_jax.runs import checkpoint_files, run_files
+from amd_jax.host.log import logger
+from amd_jax.runs import run_files
 
 NAME = "grids.json"
 
@@ -35,7 +36,7 @@ def find(workdir: str | Path, steps: int, at: int) -> tuple[float, ...]:
         path = run_files.at(workdir) / NAME
         raise run_files.damaged(path, f"its {steps} is no grid") from error
     if at not in (0, step):
-        checkpoint_files.say(
+        logger.warning(
             f"the grid of {steps} steps was made at step {step}, not {at}: it serves, but another "
             "may be better. --mode=grid makes it anew"
         )

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from amd_jax.cli import reporting
+from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
-from amd_jax.runs import checkpoint_files
 from experiments import compare, run
 from tests.faults.sending import RUN, SMALL, command, ended
 from tests.variants import quick
@@ -116,7 +116,7 @@ def test_names_of_data_and_of_a_comparison(place, report):
 
 
 def test_what_is_said_on_the_way(report, capsys):
-    checkpoint_files.say("checkpoint 6 of a\x1b[2J\nb is not used")
+    logger.warning("checkpoint 6 of a\x1b[2J\nb is not used")
     seen = capsys.readouterr().err
     report("a line on stderr", "one line that can be shown", seen)
     assert shown(seen) == "checkpoint 6 of a␛[2J⏎b is not used\n"
