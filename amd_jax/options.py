@@ -7,7 +7,7 @@ Whoever shows them to a user (a command line, a page) reads here what there is t
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
@@ -60,6 +60,11 @@ def numbers(option: Any) -> list[Number]:
         for field in dataclasses.fields(option)
         if "kind" in field.metadata
     ]
+
+
+def replaced(option: T, numbers: Mapping[str, Any]) -> T:
+    """The option with other numbers."""
+    return dataclasses.replace(option, **numbers)  # type: ignore[type-var]  # a Protocol says no fields
 
 
 def chosen(option: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Arrays are annotated with shapes in the docstrings: B batch, L length, K classes
 category axis is last), T diffusion steps. Log-likelihoods are nats summed over the event: `(B,)`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -232,3 +232,66 @@ class Objective(Protocol):
 
     def update(self, memory: Any, evidence: Any) -> Any:
         """The memory after one step."""
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """A way of a model to change given data; a model offers it in its attribute `editors`.
+
+    To add one: a frozen dataclass with these members, whose numbers are `options.number` fields.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it."""
+
+    @property
+    def done(self) -> str:
+        """What is said of the result: "corrected"."""
+
+    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
+        """Another x for x (B, ...): int32 (B, ...)."""
+
+
+@runtime_checkable
+class Corrector(Editor, Protocol):
+    """An editor that puts wrong tokens right."""
+
+    @property
+    def error_rate(self) -> float:
+        """The share of tokens that it takes for wrong, in (0, 1)."""
+
+
+@runtime_checkable
+class GridSearch(Protocol):
+    """A way to find times to sample at; a model offers it in its attribute `grids`."""
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps the grid has."""
+
+    def finest(self, model: Any) -> tuple[float, ...]:
+        """The times among which it chooses; ValueError where it does not fit the model."""
+
+    def __call__(
+        self, model: Any, params: Params, rng: Key, x: Array | np.ndarray
+    ) -> tuple[float, ...]:
+        """The times that are best for rows x (N, ...)."""
+
+
+@runtime_checkable
+class Walkable(Protocol):
+    """A model that goes from noise to data by steps, some of which can be seen."""
+
+    @property
+    def steps(self) -> int | None:
+        """How many; None in continuous time."""
+
+    def walk(
+        self, params: Params, rng: Key, shape: tuple[int, ...], frames: int, sampler: Any
+    ) -> Iterable[tuple[float, np.ndarray]]:
+        """States of one walk, `frames` or less: pairs (t, x (B, ...)), t falling."""

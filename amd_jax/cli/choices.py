@@ -3,19 +3,20 @@
 Their numbers (`amd_jax.options`) become flags, help and refusals, whatever they are.
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ml_collections import ConfigDict
 
 from amd_jax import models, options
 from amd_jax.cli import flags, mode_options
 from amd_jax.cli.mode_options import MODES, Evaluation, Options, Sampling
-from amd_jax.models import bounds, corrections
+from amd_jax.models import bounds, declared
+from amd_jax.options import N, Named
 from amd_jax.runs import run_folder
-from amd_jax.types import Bound
+from amd_jax.types import Bound, Corrector, Editor, GridSearch, Model, Sampler, Walkable
 
+T = TypeVar("T", bound=Named | None)
 MODELS = (models.Diffusion, models.Flow, models.Autoregressive)  # whose flags are known
 OTHERS = "other commands: report, compare, table4, known_answers, demo; each has --help, too"
 Grid = Callable[[int], tuple[float, ...]]  # from a number of steps to times
@@ -25,36 +26,40 @@ class Choice(NamedTuple):
     """What the command line chooses of what a model declares."""
 
     bounds: tuple[Bound, ...]
-    sampler: Any  # None if the model has only its own way
-    editors: tuple[Any, ...]
-    way: Any  # the editor or the grid that is the mode; None if that is none
+    sampler: Named | None  # None if the model has only its own way
+    editors: tuple[Editor, ...]
+    way: Editor | GridSearch | None  # the one that is the mode, if one is
 
 
-def choose(args: Options, rest: Sequence[str], model: Any, grid: Grid | None = None) -> Choice:
+def choose(
+    args: Options, rest: Sequence[str], model: Model | type[Model], grid: Grid | None = None
+) -> Choice:
     """What a model declares, with the numbers in the rest of a command line.
 
     Without --bound, numbers that one bound alone has choose it, as --order does. `grid` gives the
     times that spacing=best stands for, of so many steps, if there are any yet. Raises ValueError
     for a flag that nobody knows, or that this mode or this choice ignores.
     """
-    declared = ModelOptions(model)
-    mode = declared.mode(args.mode)
+    known = ModelOptions(model)
+    mode = known.mode(args.mode)
     mode_options.check_heeded(args)
-    numbers, of = declared.read(rest)
+    numbers, of = known.read(rest)
     names = args.bound if isinstance(args, Evaluation) else None
-    bounds = _bounds(names, declared.bounds, [of[name] for name in numbers])
-    sampler = declared.samplers[0] if declared.samplers else None
+    bounds = _bounds(names, known.bounds, [of[name] for name in numbers])
+    sampler = known.samplers[0] if known.samplers else None
     if isinstance(args, Sampling) and args.sampler is not None:
-        sampler = options.named(declared.samplers, args.sampler, "sampler")
-    correctors = list(filter(corrections.corrects, declared.editors))
-    heeded = {
+        sampler = options.named(known.samplers, args.sampler, "sampler")
+    correctors = [e for e in known.editors if isinstance(e, Corrector)]
+    ways: list[Named | None] = [way for way in known.ways if way.name == mode]
+    by_mode: dict[str, Sequence[Named | None]] = {
         "train": [*bounds, sampler, *correctors],
         "evaluate": bounds,
         "sample": [sampler],
         "infill": [sampler],
         "report": [sampler, *correctors],
         "export": [sampler],
-    }.get(mode, [way for way in declared.ways if way.name == mode])
+    }
+    heeded = by_mode.get(mode, ways)
     for name in numbers:
         if not any(name in _fields(option) for option in heeded):
             raise ValueError(
@@ -62,20 +67,20 @@ def choose(args: Options, rest: Sequence[str], model: Any, grid: Grid | None = N
                 "Leave it out, or choose that by --bound, --sampler or --mode."
             )
 
-    def filled(option: Any) -> Any:
+    def filled(option: T) -> T:
         mine = {name: value for name, value in numbers.items() if name in _fields(option)}
         if option not in heeded or not mine:
             return option
         if mine.get("spacing") == "best":
             steps = "steps" if hasattr(option, "steps") else "grid"
             mine["spacing"] = _best(mine.get(steps, getattr(option, steps)), steps, grid)
-        return dataclasses.replace(option, **mine)
+        return options.replaced(option, mine)
 
     return Choice(
         tuple(map(filled, bounds)),
         filled(sampler),
-        tuple(map(filled, declared.editors)),
-        next((filled(way) for way in declared.ways if way.name == mode), None),
+        tuple(map(filled, known.editors)),
+        next((filled(way) for way in known.ways if way.name == mode), None),
     )
 
 
@@ -104,13 +109,16 @@ def _best(steps: int | None, name: str, grid: Grid | None) -> tuple[float, ...]:
 class ModelOptions:
     """The ways to sample, to bound, to edit and to make grids that a model declares."""
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Model | type[Model]):
         """Of a model, or of a class of them."""
         self.owner = flags.one(model)
-        self.samplers = list(getattr(model, "samplers", ()))
+        self.samplers = list(declared.samplers(model))
         self.bounds = list(bounds.of(model))
-        self.editors = list(getattr(model, "editors", ()))
-        self.ways = [*self.editors, *getattr(model, "grids", ())]  # each is a mode
+        self.editors = list(declared.editors(model))
+        self.ways: list[Editor | GridSearch] = [
+            *self.editors,
+            *declared.grids(model),
+        ]  # each is a mode
 
     def mode(self, name: str) -> str:
         """The name of a mode; ValueError, with those that there are, for any other."""
@@ -119,7 +127,7 @@ class ModelOptions:
             raise ValueError(f"--mode is one of {', '.join(modes)} for {self.owner}; got {name}.")
         return name
 
-    def all(self) -> list[Any]:
+    def all(self) -> list[Named]:
         """Everything."""
         return [*self.samplers, *self.bounds, *self.ways]
 
@@ -147,7 +155,10 @@ class ModelOptions:
 
 
 def check_fit(
-    model: Any, bounds: Sequence[Bound], sampler: Any, shape: tuple[int, ...] | None = None
+    model: Model,
+    bounds: Sequence[Bound],
+    sampler: Named | None,
+    shape: tuple[int, ...] | None = None,
 ) -> None:
     """ValueError for numbers that do not fit the model: before a training, and not after it.
 
@@ -157,24 +168,24 @@ def check_fit(
         bound.describe(model)
         if shape is not None and hasattr(bound, "size"):
             bound.size(model, shape)
-    if hasattr(sampler, "times"):
+    if isinstance(sampler, Sampler) and isinstance(model, Walkable):
         sampler.times(model.steps)
 
 
-def samplers() -> list[Any]:
+def samplers() -> list[Named]:
     """The samplers of every model of the library."""
     return [s for kind in MODELS for s in ModelOptions(kind).samplers]
 
 
-def with_numbers(option: Any, arguments: Sequence[str]) -> Any:
+def with_numbers(option: N, arguments: Sequence[str]) -> N:
     """An option with the numbers of a command line; ValueError for one that it does not have."""
     given, left = _parsed([option], arguments)
     for argument in left:
         flags.refuse_unknown(argument, sorted(_fields(option)))
-    return dataclasses.replace(option, **given)
+    return options.replaced(option, given)
 
 
-def _parsed(of: Sequence[Any], arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def _parsed(of: Sequence[Named], arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """The numbers of some options that a command line gives, and what else stands there."""
     result, known = flags.empty(), {n.name: n for option in of for n in options.numbers(option)}
     for number in known.values():
@@ -190,12 +201,12 @@ def check_mode(name: str) -> None:
         raise ValueError(f"--mode is one of {', '.join([*MODES, *editors])}; got {name}.")
 
 
-def _fields(option: Any) -> set[str]:
+def _fields(option: Named | None) -> set[str]:
     """The names of an option's numbers."""
     return {number.name for number in options.numbers(option)} if option is not None else set()
 
 
-def usage(config: ConfigDict | None, model: Any, name: str) -> str:
+def usage(config: ConfigDict | None, model: Model | None, name: str) -> str:
     """What --help prints: the flags by mode, the config's numbers, and what the model offers."""
     lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", OTHERS, ""]
     lines += mode_options.usage()
@@ -203,11 +214,14 @@ def usage(config: ConfigDict | None, model: Any, name: str) -> str:
     for kind in MODELS if model is None else ():
         every.append((flags.one(kind), ModelOptions(kind)))
     for owner, model_options in every:
-        groups = {"--sampler": model_options.samplers, "--bound": model_options.bounds}
+        groups: dict[str, Sequence[Named]] = {
+            "--sampler": model_options.samplers,
+            "--bound": model_options.bounds,
+        }
         groups["--mode"] = model_options.ways
-        for flag, declared in groups.items():
-            lines += [""] * bool(declared)
-            for option in declared:
+        for flag, known in groups.items():
+            lines += [""] * bool(known)
+            for option in known:
                 first = (type(option).__doc__ or "").split("\n")[0]
                 lines.append(f"  {flag}={option.name} of {owner}: {first}")
                 for number in options.numbers(option):

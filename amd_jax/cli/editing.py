@@ -1,7 +1,6 @@
 """`--mode=correct` and `--mode=edit`: a text, a map or rows of a split, edited by the model."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,18 +13,18 @@ from amd_jax.evaluation.reports.plain_report import write_arrays
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import TextFacts
 from amd_jax.host.printable import in_one_line
-from amd_jax.models import corrections
+from amd_jax.types import Corrector, Editor
 
 
 def edit(
-    session: Session, editor: Any, rows: Rows, text: str | None, file: str | None = None
+    session: Session, editor: Editor, rows: Rows, text: str | None, file: str | None = None
 ) -> None:
     """Prints what an editor of the model makes of a text or a file; or of rows of a split."""
     loaded, facts = session.loaded, session.loaded.facts
     stem = session.stem(editor.name)
     if text is not None or (file is not None and isinstance(facts, TextFacts)):
         lines = _text(session, editor, inputs.text(facts, text, file))
-    elif file is None and corrections.corrects(editor):
+    elif file is None and isinstance(editor, Corrector):
         trial, lines = run_report.restoration(
             editor,
             loaded.model,
@@ -49,7 +48,7 @@ def edit(
     print("\n".join(lines))
 
 
-def _text(session: Session, editor: Any, text: str) -> list[str]:
+def _text(session: Session, editor: Editor, text: str) -> list[str]:
     """A text, edited."""
     loaded, report = session.loaded, session.report
     assert isinstance(report, TextReport)  # or `inputs.text` had refused
@@ -61,7 +60,7 @@ def _text(session: Session, editor: Any, text: str) -> list[str]:
     return report.corrected_text(text, x, fixed, editor.done)
 
 
-def _kept(editor: Any, fixed: np.ndarray, stem: Path | None) -> list[str]:
+def _kept(editor: Editor, fixed: np.ndarray, stem: Path | None) -> list[str]:
     """Writes edited rows as an array; a line that names it."""
     if stem is None:
         return []

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from amd_jax import options
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
@@ -15,15 +16,17 @@ from amd_jax.experiment import LoadedModel
 from amd_jax.exports import card, export_folder
 from amd_jax.facts import MapFacts
 from amd_jax.host.printable import in_one_line
+from amd_jax.options import Named
 from amd_jax.pages import figures, run_record
 from amd_jax.runs import results, run_folder
+from amd_jax.types import Model
 
 SAMPLES = 4  # on the card
 FOLDERS = ("workdir", "output", "init_from")  # flags
 
 
 def write(
-    loaded: LoadedModel, folder: Path, *, sampler: Any, seed: int = 0, half: bool = False
+    loaded: LoadedModel, folder: Path, *, sampler: Named | None, seed: int = 0, half: bool = False
 ) -> str:
     """Exports a model into a folder, with `sampler` as its default; a line on what is there.
 
@@ -52,7 +55,7 @@ def write(
     return f"step {loaded.step} of {workdir} is exported to {folder}: {size / 1e6:.1f} MB"
 
 
-def _samples(loaded: LoadedModel, folder: Path, sampler: Any, seed: int) -> str:
+def _samples(loaded: LoadedModel, folder: Path, sampler: Named | None, seed: int) -> str:
     """Some samples as Markdown: a picture in the folder, or text."""
     facts, shape = loaded.facts, (SAMPLES, *loaded.facts.event_shape)
     rng = jax.random.key(seed)
@@ -64,10 +67,10 @@ def _samples(loaded: LoadedModel, folder: Path, sampler: Any, seed: int) -> str:
     return "\n\n".join(gallery.wrapped(facts.show(x)) for x in drawn)
 
 
-def _sampled_by(model: Any, sampler: Any) -> Any:
+def _sampled_by(model: Model, sampler: Named | None) -> Model:
     """The model with a sampler as its default, if it can have others: its number of steps."""
-    fields = {field.name for field in dataclasses.fields(model)}
-    return dataclasses.replace(model, samplers=(sampler,)) if "samplers" in fields else model
+    fields = {field.name for field in dataclasses.fields(model)}  # type: ignore[arg-type]  # see Model
+    return options.replaced(model, {"samplers": (sampler,)}) if "samplers" in fields else model
 
 
 def _without_paths(measured: Sequence[Measurement]) -> list[Measurement]:

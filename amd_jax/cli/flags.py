@@ -163,7 +163,7 @@ def name_in(argument: str) -> str:
     return argument.lstrip("-").partition("=")[0]
 
 
-def one(model: Any) -> str:
+def one(model: object) -> str:
     """What a model is, or a class of them: "a Flow", "an Autoregressive"."""
     name = model.__name__ if isinstance(model, type) else type(model).__name__
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

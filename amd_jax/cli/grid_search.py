@@ -14,11 +14,12 @@ from amd_jax.experiment import LoadedModel
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.step_bounds import AllSteps
 from amd_jax.runs import saved_grids
+from amd_jax.types import GridSearch
 
 ROWS = 32  # rows that a grid is computed from, by default
 
 
-def grid(loaded: LoadedModel, options: Grid, wanted: Any) -> None:
+def grid(loaded: LoadedModel, options: Grid, wanted: GridSearch | None) -> None:
     """Makes a grid by some rows, keeps it, and prints its bound beside that of others."""
     if wanted is None:
         kind = one(loaded.model)

@@ -1,6 +1,6 @@
 """`--mode=infill`: fills gaps of a text, or a hole in a map, with a diffusion."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -16,7 +16,8 @@ from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.experiment import LoadedModel
 from amd_jax.facts import TextFacts
 from amd_jax.models import Diffusion
-from amd_jax.types import Model, Params
+from amd_jax.options import Named
+from amd_jax.types import Model, Params, Sampler
 
 FILLINGS = 4  # of one row, by default
 ROWS = 100  # rows with gaps, by default
@@ -28,6 +29,7 @@ def infill(session: Session, options: Infill) -> None:
     if not isinstance(loaded.model, Diffusion):
         kind = one(loaded.model)
         raise ValueError(f"--mode=infill is for a diffusion; this experiment has {kind}.")
+    assert isinstance(sampler, Sampler)  # a diffusion has some
     if options.hidden is not None:
         print("\n".join(tried(loaded, loaded.model, options, options.hidden, sampler)))
         return
@@ -37,8 +39,15 @@ def infill(session: Session, options: Infill) -> None:
             "Leave it out."
         )
     row = inputs.partly(loaded.facts, options)
-    kwargs = {"number": options.num_samples or FILLINGS, "seed": options.seed, "sampler": sampler}
-    result = fillings(loaded.model, loaded.params, row, loaded.facts.unit, **kwargs)
+    result = fillings(
+        loaded.model,
+        loaded.params,
+        row,
+        loaded.facts.unit,
+        number=options.num_samples or FILLINGS,
+        seed=options.seed,
+        sampler=sampler,
+    )
     report = session.report
     assert isinstance(report, TextReport | MapReport)  # or `inputs.partly` had refused
     print("\n".join(report.filled(*row, *result, session.stem("infill"))))
@@ -59,7 +68,7 @@ def fillings(
     *,
     number: int,
     seed: int = 0,
-    sampler: Any = None,
+    sampler: Named | None = None,
 ) -> Fillings:
     """So many fillings of a row (...); with masks the likely ones first, each with its bits."""
     rows, rng = (np.stack([part] * number) for part in row), jax.random.key(seed)
@@ -76,7 +85,7 @@ def fillings(
 
 
 def tried(
-    loaded: LoadedModel, model: Diffusion, options: Infill, hidden: int, sampler: Any
+    loaded: LoadedModel, model: Diffusion, options: Infill, hidden: int, sampler: Sampler
 ) -> list[str]:
     """Lines on gaps in test rows, whose content is known: what a count model knows beside it."""
     facts, split = loaded.facts, options.split

@@ -30,8 +30,7 @@ from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Run
 from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
-from amd_jax.models import corrections
-from amd_jax.types import Bound
+from amd_jax.types import Bound, Corrector, Editor, GridSearch, Walkable
 
 
 def do(session: Session, args: Options) -> None:
@@ -46,12 +45,14 @@ def do(session: Session, args: Options) -> None:
         case Infill():
             infilling.infill(session, args)
         case Grid():
-            grid_search.grid(session.loaded, args, session.choice.way)
+            way = session.choice.way
+            grid_search.grid(session.loaded, args, way if isinstance(way, GridSearch) else None)
         case Export():
             export(session, half=args.half)
         case Report():
             page(session)
         case Edit():
+            assert isinstance(session.choice.way, Editor)  # no other mode is left
             editing.edit(session, session.choice.way, args, args.text, args.input)
 
 
@@ -71,7 +72,7 @@ def page(session: Session) -> None:
     folder, choice = session.folder, session.choice
     if "://" in str(folder):
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
-    editor = next(filter(corrections.corrects, choice.editors), None)
+    editor = next((e for e in choice.editors if isinstance(e, Corrector)), None)
     path = reporting.write(
         session.loaded, Path(folder), seed=session.seed, sampler=choice.sampler, editor=editor
     )
@@ -149,7 +150,7 @@ def sample(session: Session, number: int | None, *, compare: bool) -> None:
 def chain(session: Session) -> list[str]:
     """Lines on samples on their way from noise to data."""
     loaded, report = session.loaded, session.report
-    if not hasattr(loaded.model, "walk"):
+    if not isinstance(loaded.model, Walkable):
         kind = one(loaded.model)
         raise ValueError(f"--chain shows noise becoming data; {kind} has no steps. Leave it out.")
     shape = (report.chains, *loaded.facts.event_shape)

@@ -4,7 +4,6 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -20,10 +19,11 @@ from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.host import filesystem
 from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
-from amd_jax.models import corrections
+from amd_jax.models import declared
+from amd_jax.options import Named
 from amd_jax.pages import commands, comparison, films, run_page, run_record, shows
 from amd_jax.pages.run_page import Drawn
-from amd_jax.types import Key
+from amd_jax.types import Corrector, Key, Model, Walkable
 
 NAME = "report.html"
 STEPS = 100  # of a chain, at most
@@ -39,8 +39,8 @@ def write(
     folder: Path,
     *,
     seed: int = 0,
-    sampler: Any = None,
-    editor: Any = None,
+    sampler: Named | None = None,
+    editor: Corrector | None = None,
 ) -> Path:
     """Writes report.html on a loaded model into a folder; where it is.
 
@@ -50,8 +50,8 @@ def write(
     it, and the first one writes.
     """
     model = loaded.model
-    sampler = shorter(sampler or next(iter(getattr(model, "samplers", ())), None), model)
-    editor = editor or next(filter(corrections.corrects, getattr(model, "editors", ())), None)
+    sampler = shorter(sampler or next(iter(declared.samplers(model)), None), model)
+    editor = editor or next(iter(declared.correctors(model)), None)
     result, path = drawn(loaded, seed, sampler, editor), Path(folder) / NAME
     if not parallel.is_first():
         return path
@@ -77,20 +77,24 @@ def save(path: Path, page: str) -> Path:
     return path
 
 
-def shorter(sampler: Any, model: Any) -> Any:
+def shorter(sampler: Named | None, model: Model) -> Named | None:
     """A sampler that takes `STEPS` steps at most, unless it has none, or given times."""
     numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
     if "steps" not in numbers or isinstance(numbers.get("spacing"), tuple):
         return sampler
-    least = [n for n in (sampler.steps, getattr(model, "steps", None), STEPS) if n is not None]
-    return dataclasses.replace(sampler, steps=min(least))
+    own = model.steps if isinstance(model, Walkable) else None
+    return options.replaced(
+        sampler, {"steps": min(n for n in (numbers["steps"], own, STEPS) if n is not None)}
+    )
 
 
-def drawn(loaded: LoadedModel, seed: int, sampler: Any, editor: Any) -> Drawn:
+def drawn(
+    loaded: LoadedModel, seed: int, sampler: Named | None, editor: Corrector | None
+) -> Drawn:
     """Samples, a film of how they come about, and corrections: what the model has to show."""
     facts, is_maps = loaded.facts, isinstance(loaded.facts, MapFacts)
     rng, film = jax.random.key(seed), None
-    if hasattr(loaded.model, "walk") and not isinstance(facts, PlaneFacts):
+    if isinstance(loaded.model, Walkable) and not isinstance(facts, PlaneFacts):
         shape = (SAMPLES[is_maps], *facts.event_shape)
         frames = list(loaded.model.walk(loaded.params, rng, shape, FRAMES[is_maps], sampler))
         film, x = films.of(frames, facts), frames[-1][1]
@@ -102,7 +106,7 @@ def drawn(loaded: LoadedModel, seed: int, sampler: Any, editor: Any) -> Drawn:
     if editor is not None:
         corrected, damaged = restored(loaded, seed, editor, x)
     filled = []
-    if getattr(loaded.model, "fills_gaps", False) and isinstance(facts, TextFacts | MapFacts):
+    if declared.fills_gaps(loaded.model) and isinstance(facts, TextFacts | MapFacts):
         filled = [with_gap(loaded, rng, sampler, x)]
     return Drawn(
         model=described(loaded.model),
@@ -120,7 +124,7 @@ def drawn(loaded: LoadedModel, seed: int, sampler: Any, editor: Any) -> Drawn:
 
 
 def restored(
-    loaded: LoadedModel, seed: int, editor: Any, x: np.ndarray
+    loaded: LoadedModel, seed: int, editor: Corrector, x: np.ndarray
 ) -> tuple[list[shows.Corrected], str]:
     """Rows in which tokens were replaced at random, corrected; and what rows they are.
 
@@ -137,7 +141,9 @@ def restored(
     )
 
 
-def with_gap(loaded: LoadedModel, rng: Key, sampler: Any, x: np.ndarray) -> shows.Corrected:
+def with_gap(
+    loaded: LoadedModel, rng: Key, sampler: Named | None, x: np.ndarray
+) -> shows.Corrected:
     """The first row with a gap in its middle, filled: of test rows, or else samples x (N, ...)."""
     row = first(loaded, x)[0][:1]
     hidden = np.zeros(row.shape, bool)
@@ -158,7 +164,7 @@ def first(loaded: LoadedModel, x: np.ndarray) -> tuple[np.ndarray, str]:
     return np.asarray(rows[:CORRECTED], np.int32), whose
 
 
-def described(model: Any) -> str:
+def described(model: Model) -> str:
     """What a model is, in a few words: its class and those of its main parts."""
     name = type(model).__name__
     if denoiser := getattr(model, "denoiser", None):
@@ -172,7 +178,7 @@ def described(model: Any) -> str:
     return name
 
 
-def describe_samples(sampler: Any, x: np.ndarray, seed: int, facts: Facts) -> str:
+def describe_samples(sampler: Named | None, x: np.ndarray, seed: int, facts: Facts) -> str:
     """How samples x (N, ...) were drawn, and how many of their codes are of no class."""
     details = [*([] if sampler is None else options.settings(sampler)), f"seed {seed}"]
     by = "" if sampler is None else f" by the sampler {sampler.name}"
@@ -191,7 +197,9 @@ def device() -> str:
     return f"{len(result)} × {kind}" if len(result) > 1 else kind
 
 
-def lines(loaded: LoadedModel, step: int, sampler: Any, editor: Any) -> list[tuple[str, str]]:
+def lines(
+    loaded: LoadedModel, step: int, sampler: Named | None, editor: Corrector | None
+) -> list[tuple[str, str]]:
     """The commands to continue a run, and to sample, correct and evaluate: title and command."""
     start = f"{program()} {commands.flag('workdir', loaded.folder)}"
     total = loaded.config.num_steps
@@ -203,7 +211,7 @@ def lines(loaded: LoadedModel, step: int, sampler: Any, editor: Any) -> list[tup
     numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
     steps = f" {commands.flag('steps', numbers['steps'])}" if numbers.get("steps") else ""
     result.append(("Draw samples", f"{start} --mode=sample{steps}"))
-    if hasattr(loaded.model, "walk"):
+    if isinstance(loaded.model, Walkable):
         result.append(("Watch noise become data", f"{start} --mode=sample{steps} --chain"))
     if editor is not None:
         correct = f"{start} {commands.flag('mode', editor.name)}"

@@ -8,11 +8,12 @@ from typing import Any
 
 from amd_jax import options
 from amd_jax.comparison.rows import Figure, Row
+from amd_jax.options import Named
 
 COLOURS = ("#3f51b5", "#e07b00", "#2e7d32", "#8e24aa", "#c62828", "#00838f", "#6d4c41", "#9e9e9e")
 SIZE = (4.2, 3.4)  # of a panel, in inches
 MISSING = "no picture: it needs matplotlib. Try: pip install matplotlib"
-Drawn = tuple[Row, Any, dict[str, Figure]]  # a row, a sampler, and what its samples are like
+Drawn = tuple[Row, Named, dict[str, Figure]]  # a row, a sampler, and what its samples are like
 
 
 def picture(done: Sequence[Row], bits: Sequence[Figure], drawn: Sequence[Drawn]) -> bytes | None:

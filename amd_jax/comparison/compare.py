@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,9 +21,10 @@ from amd_jax.experiment.source_file import split_variant
 from amd_jax.facts import MapFacts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
-from amd_jax.models import bounds
+from amd_jax.models import bounds, declared
+from amd_jax.options import Named
 from amd_jax.pages import comparison, run_record
-from amd_jax.types import Bound
+from amd_jax.types import Bound, Model
 
 MINUTES = 1_000_000  # two years
 MAPS = 8  # samples of each row in the picture
@@ -95,10 +95,10 @@ def bounds_of(run: Run, names: str | None) -> tuple[Bound, ...]:
     return tuple(options.named(known, name, "bound") for name in names.split(","))
 
 
-def samplers_of(text: str, model: Any) -> list[Any]:
+def samplers_of(text: str, model: Model | type[Model]) -> list[Named]:
     """The samplers that a text means, of each combination of numbers one; none for this model."""
     name, *arguments = words(text, "sampler")
-    known = getattr(model, "samplers", ())
+    known = declared.samplers(model)
     if name not in {option.name for option in known}:
         options.named(choices.samplers(), name, "sampler")  # or nobody knows it
         return []
@@ -176,7 +176,7 @@ def written(done: Sequence[Row], workdir: Path, args: Table) -> list[str]:
     return [*summary, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
 
 
-def samples(row: Row, args: Table) -> list[tuple[Any, dict[str, Figure]]]:
+def samples(row: Row, args: Table) -> list[tuple[Named, dict[str, Figure]]]:
     """The samplers that are asked for and that the row's kernel admits, with their figures."""
     return [
         (sampler, row.samples(sampler, args.num_samples))

@@ -27,10 +27,11 @@ from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.experiment import Run, open_run
 from amd_jax.host import filesystem
 from amd_jax.learning import callbacks, loop
-from amd_jax.models import corrections
+from amd_jax.models import declared
+from amd_jax.options import Named
 from amd_jax.pages import run_record
 from amd_jax.runs import results, run_files, run_folder
-from amd_jax.types import Bound, Params
+from amd_jax.types import Bound, Corrector, Params
 
 TIMED = 10  # steps that tell how many fit
 
@@ -63,9 +64,9 @@ class Row:
         return self.run.load()[1]
 
     @property
-    def correctors(self) -> list[Any]:
+    def correctors(self) -> tuple[Corrector, ...]:
         """The ways of the model to correct errors."""
-        return list(filter(corrections.corrects, getattr(self.run.model, "editors", ())))
+        return declared.correctors(self.run.model)
 
     @property
     def split(self) -> str:
@@ -108,7 +109,7 @@ class Row:
         question |= {"split": self.split, "examples": self.examples(number)}
         return self.figures_of_rows(measure, ("bits",), **question)["bits"]
 
-    def samples(self, sampler: Any, number: int) -> dict[str, Figure]:
+    def samples(self, sampler: Named, number: int) -> dict[str, Figure]:
         """Measures of so many samples, and the seconds that each took when all was compiled."""
 
         def measure() -> dict[str, Figure]:
@@ -141,12 +142,12 @@ class Row:
             np.save(file, x)
         return x
 
-    def corrected(self, editor: Any, number: int | None) -> dict[str, Figure]:
+    def corrected(self, editor: Corrector, number: int | None) -> dict[str, Figure]:
         """What a correction makes of test rows with errors: `restored` and `spoiled`."""
         result = self.corrected_of_rows(editor, number)
         return {name: Figure(*per_row.mean()) for name, per_row in result.items()}
 
-    def corrected_of_rows(self, editor: Any, number: int | None) -> dict[str, PerRow]:
+    def corrected_of_rows(self, editor: Corrector, number: int | None) -> dict[str, PerRow]:
         """The same of each row."""
 
         def measure() -> dict[str, PerRow]:
@@ -208,7 +209,7 @@ class Row:
         ]
 
 
-def label(option: Any) -> str:
+def label(option: Named) -> str:
     """An option in words: its name, and the numbers that were chosen."""
     return ", ".join([option.name, *options.settings(option)])
 

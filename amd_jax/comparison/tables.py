@@ -1,7 +1,6 @@
 """Markdown tables of a comparison: bits of each row, and measures of its samples."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +9,9 @@ from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
+from amd_jax.options import Named
 from amd_jax.pages import figures
+from amd_jax.types import Corrector
 
 NAMES = {
     "known_words": "known words",
@@ -36,7 +37,7 @@ def bits(row: Row, number: int | None) -> dict[str, str]:
     return result | {"parameters": f"{row.parameters:,}"}
 
 
-def samples(row: Row, sampler: Any, number: int) -> dict[str, str]:
+def samples(row: Row, sampler: Named, number: int) -> dict[str, str]:
     """The cells of a sampler of a row."""
     named = {"model": row.title, "sampler": rows.label(sampler)}
     return named | _shown(row.samples(sampler, number))
@@ -74,7 +75,7 @@ def of_rows(row: Row, number: int | None) -> dict[str, tuple[str, PerRow]]:
     return result
 
 
-def corrected(editor: Any) -> dict[str, str]:
+def corrected(editor: Corrector) -> dict[str, str]:
     """The columns of a correction, by what they are of."""
     rate = f"{editor.error_rate:.0%}"
     return {"restored": f"{rate} errors restored", "spoiled": "right ones spoiled"}

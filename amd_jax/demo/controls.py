@@ -4,32 +4,31 @@ Samplers and editors are values with numbers (`amd_jax.options`): whatever they 
 fields with their kind, default and help, and what is sent is checked against these.
 """
 
-import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amd_jax import options
-from amd_jax.models import corrections
-from amd_jax.options import Number
+from amd_jax.options import N, Named, Number
+from amd_jax.types import Corrector
 
 MOST = 1_000_000  # of a number that counts: more than that would not end
 SEEDS = 2**32 - 1
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
-def template_fields(option: Any) -> dict[str, Any]:
+def template_fields(option: Named) -> dict[str, Any]:
     """An option with its numbers, as a template takes it; given times stay as they are."""
     fields = [number for number in options.numbers(option) if type(number.default) is not tuple]
     numbers = [number._asdict() | {"kind": number.kind.__name__} for number in fields]
     about = (type(option).__doc__ or "").strip().split("\n")[0]
     about = re.sub("`(.*?)`", r"“\1”", about)  # as a page shows a name
-    kwargs = {"about": about, "corrects": corrections.corrects(option)}
+    kwargs = {"about": about, "corrects": isinstance(option, Corrector)}
     return {"name": option.name, "numbers": numbers, **kwargs}
 
 
-def chosen(declared: Sequence[Any], request: Mapping[str, Any], what: str) -> Any:
+def chosen(declared: Sequence[N], request: Mapping[str, Any], what: str) -> N:
     """The option that a request names, or the first, with the numbers that it gives."""
     name = request.get("option")
     option = declared[0] if name is None else options.named(declared, str(name), what)
@@ -41,7 +40,7 @@ def chosen(declared: Sequence[Any], request: Mapping[str, Any], what: str) -> An
         names = ", ".join(known) or "none"
         raise ValueError(f"Numbers of {option.name}: {names}; got {unknown[0]!r:.60}.")
     values = {name: value_of(known[name], value) for name, value in given.items()}
-    return dataclasses.replace(option, **values) if values else option
+    return options.replaced(option, values) if values else option
 
 
 def value_of(number: Number, value: Any) -> Any:

@@ -18,8 +18,9 @@ from amd_jax.evaluation import correction, filling, gallery
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
-from amd_jax.models import corrections
-from amd_jax.types import Key, Params
+from amd_jax.models import declared
+from amd_jax.options import Named
+from amd_jax.types import Corrector, Editor, Key, Model, Params, Sampler, Walkable
 
 Message = dict[str, Any]
 STATES = 41  # of a walk that are shown, at most
@@ -34,31 +35,31 @@ class Work:
     """A model with its parameters, and what is to be known of its data."""
 
     name: str
-    model: Any
+    model: Model
     params: Params
     facts: Facts
     done: set = dataclasses.field(default_factory=set)  # what is compiled already
 
     @property
-    def samplers(self) -> tuple[Any, ...]:
+    def samplers(self) -> tuple[Named, ...]:
         """Ways to sample that the model declares."""
-        return tuple(getattr(self.model, "samplers", ()))
+        return declared.samplers(self.model)
 
     @property
-    def editors(self) -> tuple[Any, ...]:
+    def editors(self) -> tuple[Editor, ...]:
         """What edits a text; none for data that are no text."""
-        return tuple(getattr(self.model, "editors", ())) if self.of_texts else ()
+        return declared.editors(self.model) if self.of_texts else ()
 
     @property
     def corrects(self) -> bool:
         """Whether one of these puts wrong characters right."""
-        return any(map(corrections.corrects, self.editors))
+        return any(isinstance(editor, Corrector) for editor in self.editors)
 
     @property
     def fills(self) -> bool:
         """Whether gaps of a text, or a hole in a map, are filled."""
         shown = isinstance(self.facts, TextFacts | MapFacts)
-        return shown and getattr(self.model, "fills_gaps", False)
+        return shown and declared.fills_gaps(self.model)
 
     @property
     def weighs(self) -> bool:
@@ -73,7 +74,7 @@ class Work:
     @property
     def walks(self) -> bool:
         """Whether samples come about step by step."""
-        return hasattr(self.model, "walk")
+        return isinstance(self.model, Walkable)
 
     @property
     def number(self) -> int:
@@ -126,7 +127,9 @@ class Work:
         """Number, seed, and the option and numbers of a sampler -> states, then what came out."""
         sampler, number, seed = self._how_to_draw(request, self.most, self.number)
         rng = jax.random.key(seed)
-        return (self._walked if self.walks else self._drawn)(sampler, number, rng)
+        if isinstance(self.model, Walkable):
+            return self._walked(self.model, sampler, number, rng)
+        return self._drawn(sampler, number, rng)
 
     def damage(self, request: Mapping[str, Any]) -> Message:
         """A text, a rate and a seed -> the text with some characters replaced by others."""
@@ -146,16 +149,16 @@ class Work:
 
     def _how_to_draw(
         self, request: Mapping[str, Any], most: int, usual: int
-    ) -> tuple[Any, int, int]:
+    ) -> tuple[Named | None, int, int]:
         """The sampler of a request, how many to draw, and the seed; or ValueError."""
         sampler = controls.chosen(self.samplers, request, "sampler") if self.samplers else None
         number = controls.whole("samples", request.get("number"), 1, most, usual)
-        if sampler is not None and hasattr(sampler, "times"):
+        if isinstance(sampler, Sampler) and isinstance(self.model, Walkable):
             sampler.times(self.model.steps)  # or ValueError
         return sampler, number, request_parsing.seed_of(request)
 
     def _edited(
-        self, facts: TextFacts, editor: Any, text: str, x: np.ndarray, seed: int
+        self, facts: TextFacts, editor: Editor, text: str, x: np.ndarray, seed: int
     ) -> Iterator[Message]:
         """Piece after piece of the tokens of a text (L,)."""
         (length,), result = facts.event_shape, []
@@ -168,13 +171,14 @@ class Work:
         yield text_diff.edited(facts, text, x, np.concatenate(result))
 
     def _filled(
-        self, row: inputs.Partly, sampler: Any, number: int, seed: int
+        self, row: inputs.Partly, sampler: Named | None, number: int, seed: int
     ) -> Iterator[Message]:
         """Fillings of a row (...), with masks the likely ones first."""
         yield from self._first_time("fill", sampler, number)
-        kwargs = {"number": number, "seed": seed, "sampler": sampler}
         facts = self.facts
-        drawn, captions = infilling.fillings(self.model, self.params, row, facts.unit, **kwargs)
+        drawn, captions = infilling.fillings(
+            self.model, self.params, row, facts.unit, number=number, seed=seed, sampler=sampler
+        )
         if isinstance(facts, TextFacts):
             part = facts, row.known | row.wanted, row.wanted
             result = [
@@ -187,13 +191,15 @@ class Work:
             ]
         yield {"kind": "filled", "fillings": result}
 
-    def _walked(self, sampler: Any, number: int, rng: Key) -> Iterator[Message]:
+    def _walked(
+        self, model: Walkable, sampler: Named | None, number: int, rng: Key
+    ) -> Iterator[Message]:
         """The states of some samples on their way from noise to data."""
         shape = (number, *self.facts.event_shape)
         yield from self._first_time(sampler, number)
-        steps = len(sampler.times(self.model.steps)) - 1 if hasattr(sampler, "times") else STATES
-        count = states_of(steps)
-        walk = self.model.walk(self.params, rng, shape, count, sampler)
+        grid = sampler.times(model.steps) if isinstance(sampler, Sampler) else range(STATES + 1)
+        count = states_of(len(grid) - 1)
+        walk = model.walk(self.params, rng, shape, count, sampler)
         for i, (t, x) in enumerate(walk):
             yield {
                 "kind": "state",
@@ -203,7 +209,7 @@ class Work:
             }
         yield self._drawn_out(x)
 
-    def _drawn(self, sampler: Any, number: int, rng: Key) -> Iterator[Message]:
+    def _drawn(self, sampler: Named | None, number: int, rng: Key) -> Iterator[Message]:
         """Samples of a model that has no steps."""
         shape = (number, *self.facts.event_shape)
         yield from self._first_time(sampler, number)
@@ -218,7 +224,7 @@ class Work:
         sign = "magenta" if isinstance(self.facts, MapFacts) else UNUSED_SIGN
         return {"kind": "drawn", "texts": shown, "notes": gallery.unused(x, sign)}
 
-    def _first_time(self, *what: Any) -> Iterator[Message]:
+    def _first_time(self, *what: object) -> Iterator[Message]:
         """Says so where something has to be compiled."""
         if what not in self.done:
             yield {"kind": "compiling"}

@@ -11,7 +11,7 @@ from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.models.corrections import Correct
-from amd_jax.types import Array, Key, Model, Params
+from amd_jax.types import Array, Corrector, Key, Model, Params
 
 BATCH = 32
 ROWS = 256  # that a trial takes unless a number is given
@@ -98,7 +98,7 @@ def edited_text(
 
 
 def trial(
-    edit: Correct, model: Model, params: Params, rows: np.ndarray, num_classes: int, seed: int
+    edit: Corrector, model: Model, params: Params, rows: np.ndarray, num_classes: int, seed: int
 ) -> Trial:
     """A correction where the truth is known: of rows (N, ...), with some tokens replaced."""
     errors = max(1, round(edit.error_rate * rows[0].size))

@@ -13,7 +13,7 @@ from amd_jax.evaluation import count_models, means
 from amd_jax.evaluation.means import PerRow
 from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
-from amd_jax.types import Array, Key, Nats, Params, Sampler
+from amd_jax.types import Array, Key, Model, Nats, Params, Sampler
 
 BATCH = 32
 EXACT = CodeLength(order="left")  # for masks
@@ -66,9 +66,9 @@ def trial(
     return Trial(hidden, result, np.concatenate(bits), is_exact(model), restored)
 
 
-def is_exact(model: Diffusion) -> bool:
+def is_exact(model: Model) -> bool:
     """Whether a filling has an exact probability, and not a bound on it: with masks."""
-    return EXACT.admits(kernels.plain(model.kernel))
+    return isinstance(model, Diffusion) and EXACT.admits(kernels.plain(model.kernel))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -33,7 +33,7 @@ from amd_jax.runs import (
     saved_grids,
 )
 from amd_jax.runs.run_folder import Contents
-from amd_jax.types import Dataset, Params
+from amd_jax.types import Dataset, Model, Params
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Run:
     held: Dataset | None = None  # the data, if they were read already
 
     @property
-    def model(self) -> Any:
+    def model(self) -> Model:
         """The model."""
         return self.parts.model
 

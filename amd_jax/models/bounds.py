@@ -83,6 +83,6 @@ def log_mean_exp(draw: Callable[[Key, Array], Nats], rng: Key, x: Array, number:
     return total - jnp.log(float(number))
 
 
-def of(model: Model) -> tuple[Bound, ...]:
+def of(model: Model | type[Model]) -> tuple[Bound, ...]:
     """The bounds that a model declares, the default first; else its elbo."""
     return getattr(model, "bounds", (Elbo(), ImportanceWeighted()))

@@ -86,11 +86,6 @@ class Edit:
         return sampler(process, rng, x_t, times)
 
 
-def corrects(editor: Any) -> bool:
-    """Whether an editor puts wrong tokens right: one with an `error_rate` does."""
-    return hasattr(editor, "error_rate")
-
-
 def time_of(process: Process, steps: int, error_rate: float) -> Array:
     """The time at which the share of changed tokens is nearest to a rate: (), of 1/T, …, 1.
 

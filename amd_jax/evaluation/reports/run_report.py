@@ -14,8 +14,7 @@ from amd_jax.evaluation.reports.point_report import PointReport
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import bounds
-from amd_jax.models.corrections import Correct
-from amd_jax.types import Bound, Dataset, Model, Params
+from amd_jax.types import Bound, Corrector, Dataset, Model, Params
 
 REPORTS = {TextFacts: TextReport, MapFacts: MapReport, PlaneFacts: PointReport, Facts: PlainReport}
 
@@ -66,7 +65,7 @@ def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:
 
 
 def restoration(
-    edit: Correct,
+    edit: Corrector,
     model: Model,
     params: Params,
     data: Dataset,
