@@ -255,7 +255,11 @@ class Editor(Protocol):
 
 @runtime_checkable
 class Corrector(Editor, Protocol):
-    """An editor that puts wrong tokens right."""
+    """An editor that puts wrong tokens right.
+
+    To add one: an editor with a number `error_rate`. It is tried on data with that share of wrong
+    tokens.
+    """
 
     @property
     def error_rate(self) -> float:
@@ -264,7 +268,10 @@ class Corrector(Editor, Protocol):
 
 @runtime_checkable
 class GridSearch(Protocol):
-    """A way to find times to sample at; a model offers it in its attribute `grids`."""
+    """A way to find times to sample at; a model offers it in its attribute `grids`.
+
+    To add one: a frozen dataclass with these members, whose numbers are `options.number` fields.
+    """
 
     @property
     def name(self) -> str:
@@ -285,7 +292,10 @@ class GridSearch(Protocol):
 
 @runtime_checkable
 class Walkable(Protocol):
-    """A model that goes from noise to data by steps, some of which can be seen."""
+    """A model that goes from noise to data by steps, some of which can be seen.
+
+    To add one: a `Model` with these two members beside its own.
+    """
 
     @property
     def steps(self) -> int | None:
