@@ -171,17 +171,17 @@ def cells(row: Row) -> dict[str, str]:
     """The cells of a row: figure and gap of each bound, and what it took."""
     first, *weighted = row.bounds
     figures, kind = answers(row, first), "exact" if first.exact else "bound"
-    result = {"family": row.title, "figure": kind, "nats": _told(figures["nats"])}
-    result["gap"] = _told(figures["gap_nats"])
+    result = {"family": row.title, "figure": kind, "nats": _cell(figures["nats"])}
+    result["gap"] = _cell(figures["gap_nats"])
     for bound in weighted:
-        result[f"gap, k = {bound.importance_samples}"] = _told(answers(row, bound)["gap_nats"])
+        result[f"gap, k = {bound.importance_samples}"] = _cell(answers(row, bound)["gap_nats"])
     if isinstance(row.run.data, sets.Sets):
         result["valid"] = f"{row.run.data.valid(row.first_samples(SAMPLES)).mean():.1%}"
     result |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.1f}"}
     return result | {"parameters": f"{row.parameters:,}"}
 
 
-def _told(figure: Figure) -> str:
+def _cell(figure: Figure) -> str:
     return f"{figure.value:.4f}" + (f" ± {figure.error:.4f}" if figure.error is not None else "")
 
 

@@ -24,7 +24,7 @@ from amd_jax.devices import allocator, jax_settings, joining, parallel
 from amd_jax.experiment import Experiment, LoadedModel, Run, open_run, source_file
 from amd_jax.host.log import logger
 from amd_jax.runs import lock, run_folder
-from amd_jax.runs.run_callbacks import tell
+from amd_jax.runs.run_callbacks import print_line
 from amd_jax.types import Corrector
 
 
@@ -40,9 +40,9 @@ def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
     modes.check(run, args, choice)
     _check_best(args, config, workdir)
     sizes = {split: len(run.data.rows(split)) for split in run.data.splits}
-    tell(run.facts.summary(sizes))  # a training goes on if nobody reads
+    print_line(run.facts.summary(sizes))  # a training goes on if nobody reads
     if args.extend:
-        _tell_extension(workdir, config)
+        _print_extension(workdir, config)
     kwargs = {"extend": args.extend, "profile": args.profile}
     run, params = run.fit(workdir, init_from=args.init_from, **kwargs)
     if args.best:
@@ -72,7 +72,7 @@ def use(args: Options, rest: Sequence[str], workdir: Path | str) -> None:
         choices.check_mode(args.mode)
         raise
     if isinstance(opened, Run):
-        _tell_other_file(args, opened)
+        _warn_of_other_file(args, opened)
     config, rest = flags.override(rest, opened.config)
     flags.absolute_places(config)
     if differing := run_folder.differences(opened.config.to_dict(), config.to_dict()):
@@ -113,7 +113,7 @@ def _to_train(args: Train, workdir: Path | str) -> tuple[Experiment, ConfigDict]
     return run.experiment, run.config
 
 
-def _tell_extension(workdir: Path | str, config: ConfigDict) -> None:
+def _print_extension(workdir: Path | str, config: ConfigDict) -> None:
     """Says what more steps mean for a run that was made for less."""
     before, now = run_folder.contents(workdir).config["num_steps"], config.num_steps
     if now == before:  # the same command again, or a number that was forgotten
@@ -124,10 +124,10 @@ def _tell_extension(workdir: Path | str, config: ConfigDict) -> None:
             "whole run rises again, to what it is there in a run of so many; the result is near, "
             "and not the same as, that of one made so long from the start"
         )
-    tell(message)
+    print_line(message)
 
 
-def _tell_other_file(args: Options, run: Run) -> None:
+def _warn_of_other_file(args: Options, run: Run) -> None:
     """Says so if --config names a file that is not the one the run was made with."""
     if args.config and run_folder.differ(_text(args.config), run.experiment.source):
         logger.warning(

@@ -120,12 +120,12 @@ class Work:
                 f"{self.name} fills no gaps: that takes a model of texts or maps with masks, or "
                 "with a network that sees what is known."
             )
-        kwargs = self._how_to_draw(request, self.most_fillings, self.fillings)
+        kwargs = self._drawing(request, self.most_fillings, self.fillings)
         return self._filled(request_parsing.partly_of(self.facts, request), *kwargs)
 
     def draw(self, request: Mapping[str, Any]) -> Iterator[Message]:
         """Number, seed, and the option and numbers of a sampler -> states, then what came out."""
-        sampler, number, seed = self._how_to_draw(request, self.most, self.number)
+        sampler, number, seed = self._drawing(request, self.most, self.number)
         rng = jax.random.key(seed)
         if isinstance(self.model, Walkable):
             return self._walked(self.model, sampler, number, rng)
@@ -147,7 +147,7 @@ class Work:
             raise ValueError(f"{self.name} is no model of maps: there is none to open.")
         return {"kind": "opened", "map": request_parsing.opened(self.facts, request).tolist()}
 
-    def _how_to_draw(
+    def _drawing(
         self, request: Mapping[str, Any], most: int, usual: int
     ) -> tuple[Named | None, int, int]:
         """The sampler of a request, how many to draw, and the seed; or ValueError."""

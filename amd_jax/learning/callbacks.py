@@ -18,7 +18,7 @@ class Keeper(Protocol):
     def begun(self, start: int, total: int) -> None:
         """Called once, before step `start` + 1 of so many."""
 
-    def tell(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """What the user should read now."""
 
     def stepped(self, step: int) -> None:
@@ -46,7 +46,7 @@ class Nobody:
     def begun(self, start: int, total: int) -> None:
         """Nothing to prepare."""
 
-    def tell(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Prints it."""
         print(line, flush=True)
 

@@ -72,7 +72,7 @@ def train(
     example = batch(start + 1)
     train_step, flops = _compiled(parts, config, devices, state, rng, example)
     lines, rates = machine.expectations(flops, config, start, size)
-    keeper.tell(lines)
+    keeper.print_line(lines)
     keeper.begun(start, config.num_steps)
     clock = machine.Clock(start, rates)
     run = _Run(parts, batch, config, rng, keeper, evaluate, devices, clock)
@@ -166,7 +166,7 @@ class _Run:
         return next(iter(result.values()))
 
     def check_finite(self, step: int, state: TrainState) -> None:
-        """Tells of skipped steps; ValueError if there are too many in a row, naming the part."""
+        """Prints how many steps were skipped; ValueError, naming the part, after too many."""
         in_a_row, skipped = map(int, self.devices.get((state.in_a_row, state.skipped)))
         if in_a_row >= self.config.max_skipped:
             raise ValueError(
@@ -175,7 +175,7 @@ class _Run:
                 "learning rate, in another workdir."
             )
         if skipped > self.skipped:
-            self.keeper.tell(
+            self.keeper.print_line(
                 f"step {step}: {skipped - self.skipped} skipped, where numbers were not finite "
                 f"({in_a_row} in a row; the run stops at {self.config.max_skipped})"
             )

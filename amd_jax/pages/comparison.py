@@ -141,7 +141,7 @@ def differences(result: Sequence[Record]) -> Table:
     """
     numbers = [dict(run_folder.named(record.config)) for record in result]
     names = sorted({name for known in numbers for name in known})
-    rows = [(name, [_told(known, name) for known in numbers]) for name in names]
+    rows = [(name, [_number(known, name) for known in numbers]) for name in names]
     rows = [(name, cells) for name, cells in rows if len(set(cells)) > 1]
     others = [
         "another" if run_folder.differ(r.source, result[0].source) else "this" for r in result
@@ -169,7 +169,7 @@ def samples(record: Record) -> Samples:
     return Samples([], "", "")
 
 
-def _told(numbers: dict, name: str) -> str:
+def _number(numbers: dict, name: str) -> str:
     return repr(numbers[name]) if name in numbers else "–"
 
 

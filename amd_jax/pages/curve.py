@@ -90,11 +90,11 @@ def table(result: Sequence[Series]) -> tuple[list[str], list[list[str]]]:
     steps = [p.x for p in min(result, key=lambda one: len(one.points)).points]
     steps = steps[:: -(-len(steps) // ROWS)][:-1] + steps[-1:]
     known = [{p.x: p for p in one.points} for one in result]
-    rows = [[f"{step:,}", *(_told(points.get(step)) for points in known)] for step in steps]
+    rows = [[f"{step:,}", *(_cell(points.get(step)) for points in known)] for step in steps]
     return ["step", *(one.name for one in result)], rows
 
 
-def _told(point: Point | None) -> str:
+def _cell(point: Point | None) -> str:
     """Such as "2.261 ± 0.029"."""
     if point is None:
         return "–"

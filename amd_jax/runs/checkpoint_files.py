@@ -42,11 +42,11 @@ def restored(step: Path, note: dict, templates: dict[str, Any]) -> list[Any]:
 
     Raises ValueError for what does not fit, or is not what was saved.
     """
-    _tell_versions(step.name, note["versions"])
+    _warn_of_versions(step.name, note["versions"])
     return [_item(step, name, note, template) for name, template in templates.items()]
 
 
-def _tell_versions(step: str, theirs: dict[str, str]) -> None:
+def _warn_of_versions(step: str, theirs: dict[str, str]) -> None:
     """Says which other versions a checkpoint was written by, if any."""
     mine = run_folder.versions()
     if others := {k: v for k, v in theirs.items() if mine.get(k) != v}:

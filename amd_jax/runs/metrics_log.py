@@ -33,7 +33,7 @@ class Curves:
 
     def __init__(self, workdir: Path, start: int):
         """Lines beyond step `start` are dropped, since those steps are taken again."""
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._file, self.last = _continued(workdir / NAME, start)
         self._board, self._flushed = None, time.monotonic()
         with self._attempt("tensorboard/"):
@@ -89,8 +89,8 @@ class Curves:
         try:
             yield
         except OSError as error:
-            if what not in self._told:
-                self._told.add(what)
+            if what not in self._warned:
+                self._warned.add(what)
                 reason = f"{what} cannot be written: {error.strerror or error}"
                 logger.warning(f"{reason}. The run goes on; lines are lost until that is mended")
 

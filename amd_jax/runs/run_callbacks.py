@@ -48,7 +48,7 @@ class Keeper:
     def begun(self, start: int, total: int) -> None:
         """Opens the files, cut back to step `start` of so many."""
         self._start, self._total, self._elapsed = start, total, 0.0
-        self._told = self._began = time.monotonic()
+        self._printed = self._began = time.monotonic()
         if parallel.is_first():
             self._curves = Curves(self._workdir, start)
             self._opened.callback(self._curves.close)
@@ -57,10 +57,10 @@ class Keeper:
         self._bar = tqdm(total=total, initial=start, disable=quiet, unit="step", smoothing=0.05)
         self._opened.callback(self._bar.close)
 
-    def tell(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Prints a line without breaking the bar."""
         if parallel.is_first():
-            tell(line)
+            print_line(line)
 
     def stepped(self, step: int) -> None:
         """Moves the bar."""
@@ -81,17 +81,17 @@ class Keeper:
         self._write(step, result)
         self._bar.set_postfix_str(loss)
         now = time.monotonic()
-        if self._bar.disable and (now - self._told > LINE_SECONDS or step == self._total):
-            self._told = now
+        if self._bar.disable and (now - self._printed > LINE_SECONDS or step == self._total):
+            self._printed = now
             left = (self._total - step) * (now - self._began) / (step - self._start)
             line = f"step {step}/{self._total}  {loss}  {result['steps_per_second']:.1f} steps/s"
-            self.tell(f"{line}  {tqdm.format_interval(left)} left")
+            self.print_line(f"{line}  {tqdm.format_interval(left)} left")
 
     def evaluated(self, step: int, metrics: dict[str, float]) -> None:
         """Writes and shows metrics of an evaluation."""
         self._write(step, metrics)
         line = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-        self.tell(f"step {step}  " + re.sub(r"  \S+_error ", " ± ", line))
+        self.print_line(f"step {step}  " + re.sub(r"  \S+_error ", " ± ", line))
 
     def save(self, state: Any, score: float | None) -> None:
         """Saves a state, once the metrics before it are on the disk."""
@@ -107,7 +107,7 @@ class Keeper:
             self._curves.write(step, metrics)
 
 
-def tell(line: str) -> None:
+def print_line(line: str) -> None:
     """Prints a line without breaking a bar; nothing once nobody reads on, as of `| head`."""
     try:
         tqdm.write(line)

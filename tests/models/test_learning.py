@@ -108,7 +108,7 @@ KINDS = {  # name -> data, the share of what they teach that is learnt, the mode
 
 
 class Quiet(callbacks.Nobody):
-    def tell(self, line):
+    def print_line(self, line):
         pass
 
 
