@@ -199,7 +199,7 @@ class Experiment:
         steps that a finished run has; `init_from` is a run whose parameters a new one starts
         from; `profile` writes a trace of some steps. Every config.evaluate_every steps the
         averaged parameters are evaluated: by the bound on some of the validation split, or by
-        `evaluate`, whose first number is a score, the less the better. `load_run(workdir)` reads
+        `evaluate`, whose first number is a score, lower is better. `load_run(workdir)` reads
         the run again.
         """
         config = self.config() if config is None else config

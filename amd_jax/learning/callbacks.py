@@ -1,6 +1,6 @@
-"""Who keeps a run while it trains: its numbers and states go to the folder of a run, or to nobody.
+"""Callbacks of a training run: what becomes of its metrics and states.
 
-The keeper of a folder is in `runs/keeper.py`.
+Those that keep them in a folder are `runs.run_callbacks.Keeper`.
 """
 
 from typing import Protocol, runtime_checkable
@@ -10,7 +10,7 @@ from amd_jax.learning.training_step import TrainState
 
 @runtime_checkable
 class Keeper(Protocol):
-    """What keeps a run while it trains."""
+    """What the training loop calls."""
 
     def restored(self, template: TrainState) -> TrainState | None:
         """The newest state that was saved, as host arrays; None if there is none."""
@@ -31,7 +31,7 @@ class Keeper(Protocol):
         """Metrics of an evaluation."""
 
     def save(self, state: TrainState, score: float | None) -> None:
-        """A state to continue from, and how good it is, if it was evaluated: the less the better.
+        """A state to continue from, and how good it is, if it was evaluated: lower is better.
 
         Of host arrays that nobody changes any more.
         """
