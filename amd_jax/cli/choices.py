@@ -121,7 +121,7 @@ class ModelOptions:
         ]  # each is a mode
 
     def mode(self, name: str) -> str:
-        """The name of a mode; ValueError, with those that there are, for any other."""
+        """The name of a mode; ValueError, listing the modes, for an unknown one."""
         modes = [*MODES, *(editor.name for editor in self.editors)]
         if name not in modes:
             raise ValueError(f"--mode is one of {', '.join(modes)} for {self.owner}; got {name}.")

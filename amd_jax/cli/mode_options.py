@@ -175,7 +175,7 @@ MODES: dict[str, type[Options]] = {
 def read(argv: Sequence[str]) -> tuple[Options, list[str]]:
     """The options of the mode that a command line gives, and what else stands there.
 
-    A mode that is none of `MODES` is taken for an editor of the model. Raises ValueError for a
+    A mode that is not in `MODES` is taken for an editor of the model. Raises ValueError for a
     flag that the mode does not heed.
     """
     values, given, rest = flags.parsed(argv, [one for one, _ in listed()])

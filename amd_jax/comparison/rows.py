@@ -110,7 +110,7 @@ class Row:
         return self.figures_of_rows(measure, ("bits",), **question)["bits"]
 
     def samples(self, sampler: Named, number: int) -> dict[str, Figure]:
-        """Measures of so many samples, and the seconds that each took when all was compiled."""
+        """Measures of `number` samples, and the seconds that one takes once all is compiled."""
 
         def measure() -> dict[str, Figure]:
             half = (-(-number // 2), *self.run.facts.event_shape)
@@ -215,7 +215,7 @@ def label(option: Named) -> str:
 
 
 def trained(row: Row, workdir: Path, minutes: float, steps: int | None) -> Row:
-    """A row, trained for so many steps or for as many as fit; or as it lies there.
+    """A row, trained for `steps`, or for as many as fit into `minutes`; or as it was left.
 
     Raises ValueError if the folder holds a run of other numbers or of other data.
     """

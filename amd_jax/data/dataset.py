@@ -19,7 +19,7 @@ class Splits:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The splits that there are."""
+        """The names of the splits."""
         return tuple(self._sources)
 
     def __call__(self, split: str, check: Callable[[np.ndarray], None]) -> np.ndarray:

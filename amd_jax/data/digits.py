@@ -26,7 +26,7 @@ def load(path: str = "") -> Maps:
     """The digits in a file, by default that of the scikit-learn that is installed.
 
     In order: the last 297 rows are the test split, 100 before them validation. Raises ValueError
-    if there is no scikit-learn, or the file is none of digits.
+    without scikit-learn, or if the file holds no digits.
     """
     file = files.expanded(path) if path else installed()
     rows = read(file)

@@ -66,7 +66,7 @@ class Maps:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that there are."""
+        """The names of the splits."""
         return self._splits.names
 
     def rows(self, split: str) -> np.ndarray:
@@ -157,7 +157,7 @@ def load(
     to it, each pixel the nearest one.
 
     Raises:
-        ValueError: for files that are none of this, differ in size, or hold other categories.
+        ValueError: for other files, maps that differ in size, or unknown categories.
     """
     _check(num_classes, palette)
     _check_size(size)

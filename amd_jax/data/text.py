@@ -57,7 +57,7 @@ class Text:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that there are."""
+        """The names of the splits."""
         return self._splits.names
 
     def stream(self, split: str) -> np.ndarray:

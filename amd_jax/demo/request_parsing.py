@@ -44,7 +44,7 @@ def gap_of(facts: Facts) -> str:
 
 
 def partly_of(facts: TextFacts | MapFacts, request: Mapping[str, Any]) -> Partly:
-    """The text with gaps, or the map with a hole, of a request; ValueError for what is none."""
+    """The text with gaps, or the map with a hole, of a request; ValueError for anything else."""
     if not isinstance(facts, MapFacts):
         return inputs.with_gaps(facts, text_of(request), gap_of(facts))
     sides = request.get("hole")

@@ -227,7 +227,7 @@ def refused(request: Request, names: tuple[str, ...] | None) -> str:
 
 
 def _hostname(host: str) -> str | None:
-    """The name in a Host header; None for what is none."""
+    """The name in a Host header; None for an invalid one."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:

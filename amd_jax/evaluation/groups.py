@@ -16,7 +16,7 @@ SMALLER = "Take fewer rows or draws, shorter ones, or a machine with more."
 
 
 def size(number: int, event: Sequence[int], copies: int = 1) -> int:
-    """Rows of a group, of so many rows that are each looked at in some copies."""
+    """How many of `number` rows are computed together, where each takes `copies` copies."""
     return max(1, min(number, TOKENS // (copies * math.prod(event))))
 
 

@@ -74,7 +74,7 @@ def ratio(
 
 
 def blocks(rows: int) -> int:
-    """How many blocks so many rows are cut into: √N, and at least 4, of fewer rows each one."""
+    """The number of blocks that N rows are cut into: √N, at least 4, at most N."""
     return min(rows, max(MINIMUM, round(rows**0.5)))
 
 

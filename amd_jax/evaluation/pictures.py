@@ -28,7 +28,7 @@ class Palette(NamedTuple):
 
     @classmethod
     def of(cls, categories: np.ndarray) -> "Palette":
-        """A palette with these colours of categories, and others for what is none.
+        """A palette with these colours of categories, and further ones for codes of no category.
 
         Magenta and grey; or where the categories have such colours, those that are farthest.
         """

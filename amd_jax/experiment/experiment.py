@@ -85,10 +85,10 @@ class Run:
         return dataclasses.replace(self, step=step), params
 
     def grid(self, steps: int) -> tuple[float, ...]:
-        """The best grid of so many steps that the run keeps, for `samplers.Ancestral(spacing=…)`.
+        """The best grid with this number of steps that the run keeps.
 
-        Says so if it was made at another step of the run. Raises ValueError if there is none:
-        `--mode=grid` makes it.
+        It is a `spacing` of `samplers.Ancestral`. Warns if it was made at another step of the run.
+        Raises ValueError if there is none: `--mode=grid` makes it.
         """
         return saved_grids.find(self.folder, steps, self.step)
 
@@ -170,7 +170,7 @@ class Experiment:
         return contract.updated(self.config(), numbers)
 
     def open_data(self, config: ConfigDict) -> Dataset:
-        """The data set of `data(config)`; ValueError if it is none."""
+        """The data set of `data(config)`; ValueError for anything else."""
         return contract.data(self.data(config), self.name)
 
     def compose(self, config: ConfigDict, facts: Facts) -> Parts:

@@ -32,5 +32,5 @@ class LoadedModel:
         return self.open_data(self.config) if self.held is None else self.held
 
     def grid(self, steps: int) -> tuple[float, ...]:
-        """The best grid of so many steps that is kept: see `Run.grid`."""
+        """The best grid with this number of steps that is kept: see `Run.grid`."""
         return saved_grids.find(self.folder, steps, self.step)

@@ -20,7 +20,7 @@ def split_variant(file: str) -> tuple[str, str | None]:
 
 
 def read(file: str | Path) -> str:
-    """The text of an experiment file; ValueError if it is missing, or is none."""
+    """The text of an experiment file; ValueError if it is missing, or no text."""
     path = run_files.at(file)
     if not path.is_file() or path.suffix != ".py":
         kind = "nothing" if not path.exists() else "a folder" if path.is_dir() else "no .py"

@@ -17,7 +17,7 @@ MOST_STEPS = 2**24
 
 
 def check_steps(kernel: Kernel | LearnedKernel | Schedule, steps: int | None) -> None:
-    """Raises ValueError for a number of steps, or for continuous time, that a kernel has not."""
+    """Raises ValueError for steps, or continuous time, that a kernel does not support."""
     if steps is not None and steps < 1:
         raise ValueError(f"A diffusion needs at least 1 step; got steps={steps}.")
     if steps is not None and steps > MOST_STEPS:

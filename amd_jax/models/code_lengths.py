@@ -35,7 +35,7 @@ class CodeLength:
     draws = 1
 
     def __post_init__(self):
-        """Raises ValueError for an order that there is not, or several where there is one."""
+        """Raises ValueError for an unknown order, or several orders where one is possible."""
         options.check(self)
         if self.orders > 1 and self.order != "random":
             raise ValueError(

@@ -48,7 +48,7 @@ class Diffusion:
     grids = (BestGrid(),)
 
     def __post_init__(self):
-        """Raises ValueError for steps that the kernel has not, and a denoiser that is none."""
+        """Raises ValueError for unsupported steps, or an invalid denoiser."""
         checks.check_steps(self.kernel, self.steps)
         checks.check_prior(self.kernel)
         checks.check_signature(self.denoiser)

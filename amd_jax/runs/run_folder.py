@@ -156,7 +156,7 @@ def contents(workdir: str | Path) -> Contents:
 
 
 def read_notes(workdir: str | Path) -> dict[str, Any]:
-    """run.json of the run in `workdir`; ValueError if there is none that this program reads."""
+    """run.json of the run in `workdir`; ValueError if it is missing, damaged or too new."""
     folder = run_files.at(workdir)
     if not (folder / "config.json").exists() and not has_checkpoint(workdir):
         raise ValueError(f"There is no run in {workdir}. Train one first.")

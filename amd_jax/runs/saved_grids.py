@@ -19,7 +19,7 @@ def keep(workdir: Path, times: tuple[float, ...], step: int, **kwargs: Any) -> P
 
 
 def find(workdir: str | Path, steps: int, at: int) -> tuple[float, ...]:
-    """The times of a grid of so many steps, to be used `at` a step of the run.
+    """The times of a grid with this number of steps, to be used `at` a step of the run.
 
     Says so if it was made at another one; 0 is none. Raises ValueError if there is no such grid,
     or if the file is damaged.

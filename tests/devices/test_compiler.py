@@ -84,3 +84,13 @@ def test_it_is_seen_in_a_process_of_its_own(flags, line):
     assert len(done.stderr.splitlines()) == bool(line)
     assert done.returncode == bool(line)
     assert ("XLA_FLAGS=" in done.stderr) == bool(line)
+
+
+@pytest.mark.parametrize("computed", [np.arange(3), -np.arange(3), np.array([0, 1, np.nan])])
+def test_numbers_too_small_and_none_are_wrong_too(computed, monkeypatch):
+    compiler.check_backend.cache_clear()
+    wrong = compiler.Fault("cpu", "a sum", lambda: computed, lambda: np.zeros(3), "Do sums.")
+    monkeypatch.setattr(compiler, "FAULTS", [wrong])
+    with pytest.raises(RuntimeError, match="a sum, 2 of them wrong"):
+        compiler.check_backend()
+    compiler.check_backend.cache_clear()

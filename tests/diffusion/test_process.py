@@ -52,3 +52,36 @@ def test_the_bound_of_the_exact_guess_is_the_entropy(name):
 def test_what_is_no_module_of_linen_is_refused_with_the_way_out():
     with pytest.raises(ValueError, match="flax.linen; got a function.*process.of_logits"):
         models.Diffusion(KERNELS["uniform"], bayes(KERNELS["uniform"]))
+
+
+def test_what_is_given_is_held_in_what_is_made_noise():
+    kernel = kernels.uniform(schedules.cosine, 3)
+    process = of_logits(kernel, lambda x_t, t, rng=None: jnp.zeros((*x_t.shape, 3)))
+    x = jnp.tile(jnp.array([0, 1, 2]), (100, 1))
+    given = jnp.where(jnp.array([True, False, True]), x, -1)
+    x_t = jax.jit(process.holding(given).corrupted)(jax.random.key(0), x, jnp.ones(100))
+    np.testing.assert_array_equal(x_t[:, ::2], x[:, ::2])
+    assert (x_t[:, 1] != 1).any()
+
+
+def test_logits_of_half_precision_make_a_law_in_float32():
+    kernel = kernels.uniform(schedules.cosine, 3)
+    logits = lambda x_t, t, rng=None: jnp.broadcast_to(  # noqa: E731
+        jnp.array([0.3, -1.0, 2.0], jnp.bfloat16), (*x_t.shape, 3)
+    )
+    law = of_logits(kernel, logits).predict(jnp.zeros((1, 2), int), jnp.array([0.5]))
+    assert law.dtype == jnp.float32
+    np.testing.assert_allclose(law.sum(axis=-1), 1, atol=1e-6)
+
+
+def test_logits_that_see_what_is_known_are_told():
+    kernel, told = kernels.absorbing(schedules.linear, 3), []
+
+    def logits(x_t, t, rng=None, known=None):
+        told.append(known)
+        return jnp.zeros((*x_t.shape, 4))
+
+    process = of_logits(kernel, logits, sees_known=True)
+    given = jnp.array([[-1, 2]])
+    process.holding(given).predict(jnp.array([[3, 2]]), jnp.array([0.5]))
+    np.testing.assert_array_equal(told[0], given >= 0)

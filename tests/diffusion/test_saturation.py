@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import bounds, kernels
+from amd_jax.diffusion import bounds, kernels, schedules
 from amd_jax.ops import categorical
 from tests import zoo
 
@@ -220,3 +220,11 @@ def over_x_t(expect, kernel, logits, x_0, *times):
     terms = jax.vmap(lambda z: expect(kernel, logits, x_0, jnp.full(len(x_0), z), *times))
     terms = terms(jnp.arange(len(kernel.prior)))
     return jnp.where(chance > 0, chance * terms, 0.0).sum(axis=0)
+
+
+def test_no_rate_leads_into_data_that_a_guess_rules_out():
+    """Of masks, by the form for any kernel: 0, and not 0 times infinity."""
+    kernel, x = kernels.absorbing(schedules.linear, 3), jnp.array([[1]])
+    log_p = jnp.array([[[0.0, -1e3, -1e3, categorical.NEVER]]])
+    form = jax.jit(functools.partial(bounds.rate.dispatch(object), kernel))
+    np.testing.assert_array_equal(form(x, jnp.exp(log_p), x, jnp.array([0.5]), log_p), 0)

@@ -145,3 +145,10 @@ def test_maps_are_damaged_and_corrected_alike():
         "  denoising posterior: 100.0% ± 0.0% restored, 0.00% ± 0.00% of others changed",
         "  posterior minus guess: +0.0% ± 0.0% restored, +0.00% ± 0.00% changed",
     ]
+
+
+def test_the_nearest_of_a_few_times_is_taken():
+    """Of ten steps, 2/3 of i / 10 of the tokens change at step i: 0.133 at 2, 0.2 at 3."""
+    model = zoo.diffusion("uniform-linear", "table", 10)
+    for rate, step in ((0.19, 3), (0.14, 2), (0.01, 1)):
+        assert float(time_of(model.open({}), 10, rate)) == pytest.approx(step / 10)

@@ -130,3 +130,17 @@ def test_differences_in_words():
     assert means.signed(0.2083, 0.0101) == "+0.208 ± 0.010"
     assert means.signed(-0.0123, 0.0021, ".2%") == "-1.23% ± 0.21%"
     assert means.signed(-1e-9, float("nan")) == "+0.000"
+
+
+def test_blocks_differ_by_one_row_at_most():
+    """Fifteen rows in blocks of 3, 4, 4 and 4."""
+    values = np.arange(15.0) ** 2
+    rest = [p.sum() - len(p) * values.mean() for p in np.split(values, [3, 7, 11])]
+    error = (np.square(rest).sum() / 3 / 4) ** 0.5 / (15 / 4)
+    assert means.of(values) == pytest.approx((values.mean(), error))
+
+
+def test_rows_of_other_lengths_are_not_subtracted():
+    one, other = (PerRow(np.ones(4), np.array([3, 3, 3, last])) for last in (3, 4))
+    with pytest.raises(ValueError, match="these count 12 in 4 and 13 in 4 rows"):
+        one.minus(other)

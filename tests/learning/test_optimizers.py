@@ -39,3 +39,9 @@ def test_muon_warms_up_and_ends_at_zero():
     assert (sizes[2] > sizes[3]).all()
     assert (sizes[4] == 0).all()
     assert sizes[2, 0] > 3 * sizes[2, 1]  # the two peaks
+
+
+def test_a_rate_rises_to_its_peak_and_falls_to_zero():
+    rate = optimizers.rise_and_fall(0.1, 2, 6)
+    result = [float(rate(i)) for i in (0, 1, 2, 4, 6)]
+    np.testing.assert_allclose(result, [0, 0.05, 0.1, 0.05, 0], atol=1e-8)

@@ -260,3 +260,15 @@ def test_the_tally_sums_the_steps_that_are_logged_together():
     np.testing.assert_allclose(result[1]["loss_nats"], sum(single[:2]), rtol=1e-6)
     assert [(t["taken"], t["skipped"]) for t in result] == [(1, 0), (2, 0), (0, 1), (0, 2), (0, 1)]
     assert result[3]["loss_nats"] == result[3]["grad_norm"] == 0
+
+
+def test_the_average_starts_as_a_mean():
+    _, history = run(ema_decay=0.999, num_steps=2)
+    mean = np.mean([[1.0, -1.0], *(state.params["w"] for state in history)], axis=0)
+    np.testing.assert_allclose(history[-1].ema["w"], mean, rtol=1e-5)
+
+
+def test_a_small_gradient_is_not_scaled_up():
+    """That of five logits of 0 by two tokens of class 0 is 2 (1/5 - 1), and 2/5 of the others."""
+    state, _ = table(1, np.zeros((32, 2), int), optimizer=optax.sgd(1.0), clip=1000.0, num_steps=1)
+    np.testing.assert_allclose(state.params["logits"], [1.6, *[-0.4] * 4], rtol=1e-6)

@@ -186,3 +186,21 @@ def test_every_block_starts_and_drops_in_its_own_way():
     for stacked in (kernels, masks):
         assert len(stacked) == 3
         assert not any((stacked[i] == stacked[i - 1]).all() for i in range(3))
+
+
+def test_no_gradient_passes_through_the_memory_of_a_block():
+    """What stands before the first token moves what is kept of it, unknown to its gradient."""
+    network = networks.TransformerXL(5, width=4, blocks=1, heads=2, inner=4, segment=2, memory=2)
+    x = jnp.array([[5, 0]])  # 5 is where a text begins
+    params = zoo.drawn(network, x)["params"]
+
+    @functools.partial(jax.jit, compiler_options=zoo.HASTE)
+    @jax.value_and_grad
+    def kept(begin):
+        variables = {"params": {**params, "begin": begin}}
+        memory = network.apply(variables, 1, 0, method="blank")
+        return network.apply(variables, memory, x, method="read")[1].inputs.sum()
+
+    (value, slope), (moved, _) = (kept(params["begin"] + i) for i in range(2))
+    np.testing.assert_array_equal(slope, 0)
+    assert moved != value

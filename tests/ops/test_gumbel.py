@@ -47,3 +47,9 @@ def test_inverse_cdf_of_a_logit():
     np.testing.assert_allclose(log_slope, want_slope, rtol=1e-5, atol=3e-6)
     slope = jax.vmap(jax.grad(lambda a: gumbel.from_logit(a)[0]))(LINE)
     np.testing.assert_allclose(np.exp(log_slope), slope, rtol=1e-4)
+
+
+def test_log_slope_of_the_threshold():
+    u = np.linspace(-4, 6, 21)
+    _, log_slope = gumbel.threshold(jnp.asarray(u), jnp.asarray(1.1))
+    np.testing.assert_allclose(log_slope, -np.logaddexp(0, u - 1.1), rtol=1e-5)  # log σ(T - u)

@@ -379,3 +379,12 @@ def test_theta_of_zero_is_the_identity():
     y, log_slope = nlsq.NonlinearSquared().forward(x, jnp.zeros(5))
     np.testing.assert_array_equal(y, x)
     np.testing.assert_array_equal(log_slope, jnp.zeros(11))
+
+
+def test_the_root_of_the_cubic_has_the_gradients_of_an_inverse():
+    s, r = jnp.array([-2.0, 0.3, 1.5]), jnp.array([0.9, -1.2, 0.4])
+    root = jax.jit(jax.value_and_grad(lambda s, r: nlsq._root(s, r), (0, 1)))
+    u, (by_s, by_r) = jax.vmap(root)(s, r)
+    slope = 1 - 2 * r * u / (1 + u * u) ** 2
+    np.testing.assert_allclose(by_s, 1 / slope, rtol=1e-5)
+    np.testing.assert_allclose(by_r, -1 / (1 + u * u) / slope, rtol=1e-5)

@@ -275,3 +275,20 @@ def test_a_record_that_names_files_elsewhere_is_refused(copy, capsys):
         path.write_text(f"{manifest._text(text)}\n{text}\n")
         load_run(copy)
         assert f"record.json names a file outside, {name}" in capsys.readouterr().err
+
+
+class State(NamedTuple):
+    step: np.ndarray
+    ema: dict
+
+
+def test_the_best_is_that_of_the_least_bits(tmp_path):
+    with checkpoints.Checkpoints(tmp_path, "run", keep=3) as saved:
+        for step, bits in ((4, 3.0), (8, 1.0), (12, 2.0)):
+            saved.save(State(np.int32(step), {"w": np.full(2, np.float32(step))}), bits)
+    step, params = checkpoints.parameters(tmp_path, "run", best=True)
+    assert step == 8
+    np.testing.assert_array_equal(params["w"], [8, 8])
+
+
+# new.py

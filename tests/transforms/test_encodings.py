@@ -139,3 +139,10 @@ def test_classes_that_lie_on_each_other_are_told_apart_by_their_frequencies():
     z, _ = jax.jit(encoding.forward)(params, jax.random.key(1), x)
     log_probs = jax.jit(encoding.log_probs)(params, z)
     np.testing.assert_allclose(log_probs, jnp.broadcast_to(PRIOR, log_probs.shape), atol=1e-5)
+
+
+def test_the_posterior_weighs_classes_by_their_prior():
+    q, prior = np.array([[0.5, 0.2, 0.3]]), np.array([0.2, 0.5, 0.3])
+    bayes = encodings.Bayes(np.log(prior))
+    result = bayes.log_probs({}, jnp.zeros((1, 2)), 3, lambda: jnp.log(jnp.asarray(q)))
+    np.testing.assert_allclose(np.exp(result), q * prior / (q * prior).sum(), rtol=1e-5)

@@ -190,3 +190,8 @@ def test_a_network_that_does_not_fit_is_refused():
     law = laws.Conditional(laws.NORMAL, Twice(num_outputs=3))
     with pytest.raises(ValueError, match=r"\(2, 5, 2\); Twice gave \(2, 5, 3\).*have 2 numbers"):
         law.init(jax.random.key(0), jnp.zeros((2, 5), jnp.int32))
+
+
+def test_the_ends_of_a_bounded_law_take_its_tails():
+    p = np.exp(laws.DiscretizedLogistic(3).log_prob(jnp.array([0.4, -0.4]), jnp.arange(3)))
+    np.testing.assert_allclose(p.sum(), 1, atol=1e-6)

@@ -108,3 +108,9 @@ def test_every_place_of_the_maximum_is_as_likely():
     x = surjections.Max(4).inverse({}, RNG, jnp.zeros((4000,)))
     share = np.bincount(x.argmax(axis=-1), minlength=4) / 4000
     np.testing.assert_allclose(share, 0.25, atol=0.035)  # 5 standard errors
+
+
+def test_every_maximum_of_a_row_costs_its_place():
+    x = jax.random.normal(RNG, (5, 2, 4))
+    nats = jax.jit(lambda x: surjections.Max(4).forward({}, RNG, x)[1])
+    np.testing.assert_allclose(nats(x), nats(x[:, 0]) + nats(x[:, 1]), rtol=1e-5)

@@ -23,7 +23,7 @@ def expanded(path: str | Path) -> Path:
 def check_file(file: Path, rule: str) -> None:
     """Raise ValueError, in words that begin with a rule, unless a path is that of a file.
 
-    A pipe or a device may have no end, and is none.
+    A pipe or a device may have no end, and is refused.
     """
     if not file.is_file():
         kind = "a folder" if file.is_dir() else "a pipe or device" if file.exists() else "nothing"

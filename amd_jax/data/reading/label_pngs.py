@@ -45,7 +45,7 @@ def picture(file: Path, palette: Palette = ()) -> np.ndarray:
 
 
 def shape(file: Path) -> tuple[int, int]:
-    """(H, W) of a PNG, of which only the header is read. ValueError if that is none."""
+    """(H, W) of a PNG, of which only the header is read. ValueError for an invalid one."""
     files.check_file(file, RULE)
     with files.decoding(RULE, str(file), WAY_OUT), file.open("rb") as handle:
         return _shape(handle)

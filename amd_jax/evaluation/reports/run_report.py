@@ -20,7 +20,7 @@ REPORTS = {TextFacts: TextReport, MapFacts: MapReport, PlaneFacts: PointReport, 
 
 
 def of(facts: Facts) -> PlainReport:
-    """The report on data of some facts; ValueError for what are none."""
+    """The report for a kind of data; ValueError for what is no `Facts`."""
     for kind, report in REPORTS.items():
         if isinstance(facts, kind):
             return report(facts)
@@ -41,8 +41,8 @@ def bits(
 ) -> tuple[likelihood.Estimate, str]:
     """An estimate of -log p on a split with its standard error, by itself and as a line.
 
-    Of so many rows, or all; the bound is the model's default unless given. A second line says so
-    of a model that is worse than the uniform law.
+    Of the first `number` rows, or all; by the default of the model unless a bound is given. A
+    second line says so if the model is worse than the uniform law.
     """
     bound = bounds.of(model)[0] if bound is None else bound
     facts, rows = data.facts, data.rows(split)[:number]

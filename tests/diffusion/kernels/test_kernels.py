@@ -408,3 +408,11 @@ def test_a_guess_that_rules_out_what_is_seen_leaves_it_as_it_is():
     np.testing.assert_allclose(result, [[[1.0, 0.0, 0.0]]], atol=1e-6)
     clean = kernels.denoising_posterior(kernel, wrong, jnp.array([[0]]), t).law
     np.testing.assert_allclose(clean, [[[1.0, 0.0, 0.0]]], atol=1e-6)
+
+
+def test_noise_in_sight_is_a_law_from_data():
+    kernel = kernels.AugmentedUniform(schedules.cosine, 3)
+    data = jnp.eye(3, 6)[None]
+    for s in (0.0, 0.2):
+        law = kernel.push(data, jnp.array([s]), jnp.array([0.6]))
+        np.testing.assert_allclose(law.sum(axis=-1), 1, rtol=1e-6)

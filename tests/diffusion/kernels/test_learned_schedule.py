@@ -407,3 +407,9 @@ def test_a_power_that_runs_away_says_so():
     for number in (-3.0, 25.0, jnp.nan):
         with pytest.raises(ValueError, match="that of class 1 is"):
             part.check({"powers": jnp.array([1.0, number, 0.5])})
+
+
+def test_an_opened_schedule_has_its_floor():
+    part = learned_schedule.LearnedSchedule(kernels.uniform(schedules.cosine, 2), 8)
+    opened = part.open({"levels": jnp.zeros(8).at[3].set(-1e4)}).schedule
+    np.testing.assert_allclose(opened.heights[3], part.floor / 8, rtol=1e-6)

@@ -323,3 +323,14 @@ def test_rows_that_are_no_data_are_refused():
     params = zoo.parameters(model)
     with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
         samplers.best_grid(model, params, jax.random.key(0), np.array([[0, 3]]), 2)
+
+
+def test_groups_weigh_as_many_rows_as_they_have(monkeypatch):
+    """Of five rows in groups of two; the table of a group is the mean of its tokens."""
+    costs = lambda model, params, rng, part, times: np.full((3, 3), part.mean())  # noqa: E731
+    monkeypatch.setattr(time_grids, "_costs", costs)
+    monkeypatch.setattr(time_grids, "TOKENS", 4)
+    model = Opened(certificates.exact(KERNELS["uniform"], DATA), 2)
+    rows = np.array([[0, 0], [0, 0], [0, 1], [0, 1], [2, 2]])
+    table = time_grids.BestGrid(2).table(model, {}, jax.random.key(0), rows)
+    np.testing.assert_allclose(table, rows.mean())
