@@ -21,7 +21,7 @@ DOCS = [
 ]
 DIGITS = ["scikit-learn>=1.5"]  # a file of it: digits of 8 x 8 pixels
 EXAMPLES = ["equinox>=0.11"]  # a page of the documentation runs it
-TYPES = ["beartype>=0.20", "jaxtyping>=0.3"]  # check annotations at every call in the tests
+TYPES = ["beartype>=0.20"]  # with jaxtyping, checks annotations at every call in the tests
 TEST = [
     *("pytest>=8.3", "pytest-xdist>=3.6", RUFF, "scipy>=1.14", *DEMO, "jupytext>=1.16"),
     *TYPES,

@@ -1,24 +1,42 @@
 """Type names, and the Protocols that every part of the library fulfils.
 
-Arrays are annotated with shapes in the docstrings: B batch, L length, K classes or states (the
-category axis is last), T diffusion steps. Log-likelihoods are nats summed over the event: `(B,)`.
+Annotations give kinds and shapes of arrays: B batch, L length, K classes or states (the category
+axis is last), C channels, T diffusion steps, P parameters. `*event` and `*shape` are any number of
+axes, a name the same sizes wherever it is in a signature; `...` is any axes, and a size with `#`
+broadcasts. The tests check them. Log-likelihoods are nats summed over the event: `(B,)`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import jaxtyping
 import numpy as np
+from jaxtyping import Bool, Float, Int, Real
 from ml_collections import ConfigDict
 
 from amd_jax.facts import Facts
 
 Array = jax.Array
-Key = jax.Array  # a typed PRNG key, consumed once
+Key = jaxtyping.Key[Array, ""]  # a typed PRNG key, consumed once
+Keys = jaxtyping.Key[Array, "n"]
 Config = ConfigDict | Mapping[str, Any]  # numbers by their names
 Params = Any  # a pytree of float32 arrays
-Nats = jax.Array  # (B,), summed over the event
-Schedule = Callable[[Array], Array]  # t in [0, 1] -> log α_t of the same shape, log α_0 = 0
+
+Floats = Float[Array, "*shape"]  # of any shape, one for the whole signature
+Numbers = Float[Array, "*#shape"]  # that broadcast to one shape
+Batch = Real[Array, "B ..."]  # data or latents
+Tokens = Int[Array, "B *event"]  # data in [0, K)
+Times = Float[Array, "B"]  # in [0, 1], one for each row
+Grid = Float[Array, "times"]  # S + 1 of them for S steps, from 1 down to 0
+Probs = Float[Array, "B *event K"]  # a law of each token
+Logits = Float[Array, "B *event K"]  # logarithms of such, normalised or not
+Flags = Bool[Array, "B *event"]  # one for each token
+PerToken = Float[Array, "B *event"]  # a number for each token, such as its nats
+Latents = Float[Array, "B *event C"]  # channels last
+Series = Float[Array, "B L C"]  # of vectors, along one axis
+Nats = Float[Array, "B"]  # summed over the event
+Schedule = Callable[[Floats], Floats]  # t in [0, 1] -> log α_t, with log α_0 = 0
 
 
 @runtime_checkable
@@ -63,18 +81,18 @@ class Kernel(Protocol):
     """
 
     @property
-    def prior(self) -> Array:
-        """The law of x_1: (K,)."""
+    def prior(self) -> Float[Array, "K"]:
+        """The law of x_1."""
 
     @property
     def num_classes(self) -> int:
         """Data are in [0, num_classes); further states, such as a mask, are noise only."""
 
-    def push(self, p: Array, s: Array, t: Array) -> Array:
-        """Law of x_t when x_s ~ p: (B, ..., K), (B,), (B,) -> (B, ..., K)."""
+    def push(self, p: Probs, s: Times, t: Times) -> Probs:
+        """Law of x_t when x_s ~ p."""
 
-    def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
-        """q(x_t | x_s = k) for every k: (B, ...), (B,), (B,) -> (B, ..., K)."""
+    def likelihood(self, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """q(x_t | x_s = k) for every k."""
 
 
 @runtime_checkable
@@ -103,39 +121,39 @@ class Transform(Protocol):
     by `exact = True`: a flow of such parts has an exact likelihood.
     """
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for inputs like `x` (B, ...), a real batch; {} if there are none."""
+    def init(self, rng: Key, x: Batch) -> Params:
+        """Parameters for inputs like `x`, a real batch; {} if there are none."""
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """z (B, ...) and its nats (B,); `train` turns dropout on."""
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
+        """Z and its nats; `train` turns dropout on."""
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        """x (B, ...) with forward(x) = z."""
+    def inverse(self, params: Params, rng: Key, z: Batch) -> Batch:
+        """The x with forward(x) = z."""
 
 
 @runtime_checkable
 class Law(Protocol):
-    """A distribution of latents z (B, ..., C), to end a flow with.
+    """A distribution of latents z, to end a flow with.
 
     To add one: a frozen dataclass with these three methods. A law that depends on a context has
     `sample_and_log_prob(params, rng, context)` beside them (`transforms/laws.Conditional`).
     """
 
-    def init(self, rng: Key, z: Array) -> Params:
+    def init(self, rng: Key, z: Batch) -> Params:
         """Parameters for latents shaped like `z`; {} if there are none."""
 
-    def log_prob(self, params: Params, z: Array) -> Nats:
-        """Log-density of each z: (B,) in nats, summed over the event."""
+    def log_prob(self, params: Params, z: Batch) -> Nats:
+        """Log-density of each z, summed over the event."""
 
-    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Batch:
         """Draws of the given shape (B, ...)."""
 
 
 @runtime_checkable
 class Model(Protocol):
-    """A distribution over integer arrays `x` of shape (B, ...).
+    """A distribution over integer arrays.
 
     To add one: a frozen dataclass of parts with these five methods, in the experiment file or in
     `models/`, and one line in `tests/zoo.py`, which checks by enumeration that it sums to one.
@@ -149,22 +167,22 @@ class Model(Protocol):
     which gives some of the states on the way.
     """
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Tokens) -> Params:
         """Parameters for a batch of data like `x`."""
 
-    def check(self, params: Params, rng: Key, x: Array) -> None:
+    def check(self, params: Params, rng: Key, x: Tokens) -> None:
         """Raises ValueError, naming the part, if a part breaks its promise on a real batch.
 
         Training asks before its first step, and again when a step has failed.
         """
 
-    def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
+    def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
         """An estimate whose expectation is a lower bound of log p(x): train on it."""
 
-    def log_weight(self, params: Params, rng: Key, x: Array) -> Nats:
+    def log_weight(self, params: Params, rng: Key, x: Tokens) -> Nats:
         """An estimate with E[exp(log_weight)] = p(x): importance weighting is sound on it."""
 
-    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Tokens:
         """Samples, int32 of the given shape (B, ...); jit-able with `shape` static."""
 
 
@@ -181,11 +199,11 @@ class Sampler(Protocol):
     def name(self) -> str:
         """What the command line calls it."""
 
-    def times(self, steps: int | None) -> Array:
-        """The times it walks in a model of so many steps, from 1 down to 0: (S + 1,)."""
+    def times(self, steps: int | None) -> Grid:
+        """The times it walks in a model of so many steps."""
 
-    def __call__(self, process: Any, rng: Key, x: Array, times: Array) -> Array:
-        """x (B, ...) walked from times[0] to times[-1]: int32 (B, ...)."""
+    def __call__(self, process: Any, rng: Key, x: Batch, times: Grid) -> Batch:
+        """X walked from times[0] to times[-1]: the tokens, or points of them."""
 
 
 @runtime_checkable
@@ -212,8 +230,8 @@ class Bound(Protocol):
     def describe(self, model: Model) -> str:
         """What it is, in a few words, for this model; ValueError if it does not fit it."""
 
-    def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
-        """Nats of each row: (B, ...) -> (B,)."""
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
+        """Nats of each row."""
 
 
 @runtime_checkable
@@ -227,8 +245,8 @@ class Objective(Protocol):
     def init(self) -> Any:
         """The memory before the first step; `()` for objectives that remember nothing."""
 
-    def loss(self, params: Params, memory: Any, rng: Key, x: Array) -> tuple[Nats, Any]:
-        """Loss per example in nats (B,), and the evidence for `update`."""
+    def loss(self, params: Params, memory: Any, rng: Key, x: Tokens) -> tuple[Nats, Any]:
+        """Loss per example, and the evidence for `update`."""
 
     def update(self, memory: Any, evidence: Any) -> Any:
         """The memory after one step."""

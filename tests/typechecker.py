@@ -13,13 +13,15 @@ import numpy as np
 from flax.linen import linear
 from numpy.typing import ArrayLike
 
+ARRAYS = jax.Array | np.ndarray | np.generic | jax.ShapeDtypeStruct  # what passes for one
+
 typing.runtime_checkable(linear.PromoteDtypeFn)  # a field of what `networks.blocks` extends
 check = beartype.beartype(
     conf=beartype.BeartypeConf(
         is_pep484_tower=True,  # an int is a float
         hint_overrides=beartype.FrozenDict(
             {
-                jax.Array: jax.Array | np.ndarray | np.generic | jax.ShapeDtypeStruct,
+                jax.Array: ARRAYS,
                 int: int | np.integer,
                 bool: bool | np.bool_,
                 typing.BinaryIO: object,  # which `io.BytesIO` is not for beartype
@@ -34,6 +36,7 @@ def install() -> None:
     """Checks what is imported of the package from now on."""
     if sys.version_info < (3, 12):
         typing._ProtocolMeta.__instancecheck__ = _has_all_members
+    type(jaxtyping.Float).__getitem__ = _with_shape
     jaxtyping.install_import_hook("amd_jax", f"{__name__}.check")
 
 
@@ -46,6 +49,17 @@ def off() -> Iterator[None]:
         yield
     finally:
         jaxtyping.config.update("jaxtyping_disable", before)
+
+
+_getitem = type(jaxtyping.Float).__getitem__
+
+
+def _with_shape(kind: type, item: tuple[typing.Any, str]) -> typing.Any:
+    """The annotation kind[item] of arrays: those of NumPy, too."""
+    hint = _getitem(kind, item)
+    if getattr(hint, "array_type", None) is jax.Array:
+        hint.array_type = ARRAYS
+    return hint
 
 
 _before = typing._ProtocolMeta.__instancecheck__

@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 from jax.extend.core import ClosedJaxpr
 
 from amd_jax.host import memory
-from amd_jax.types import Array, Key
+from amd_jax.types import Array, Key, Keys
 
 A = TypeVar("A", Array, np.ndarray)
 AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
@@ -151,8 +151,8 @@ def per_device(x: A) -> A:
     return x.reshape(jax.local_device_count(), -1, *x.shape[1:])
 
 
-def own_keys(rng: Key) -> Key:
-    """A key for each local device, other than those of all other devices: (local devices,)."""
+def own_keys(rng: Key) -> Keys:
+    """A key for each local device, other than those of all other devices."""
     return own(jax.random.split(rng, jax.device_count()))[:, 0]
 
 

@@ -3,67 +3,73 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Int, Real, Shaped
 
-from amd_jax.types import Array, Key
+from amd_jax.types import Array, Batch, Floats, Key, Nats
 
 FLOOR = 1e-30  # the smallest probability that `log` tells from zero
 NEVER = -1e6  # the log-probability of what cannot be: finite, so that 0 * NEVER is 0
 
 
-def one_hot(x: Array, num_classes: int, dtype=jnp.float32) -> Array:
-    """Indicator of each token: (B, ...) -> (B, ..., K)."""
+def one_hot(
+    x: Int[Array, "*shape"], num_classes: int, dtype: DTypeLike = jnp.float32
+) -> Shaped[Array, "*shape K"]:
+    """Indicator of each token."""
     return (x[..., None] == jnp.arange(num_classes)).astype(dtype)
 
 
-def log(p: Array) -> Array:
+def log(p: Floats) -> Floats:
     """log p, with p floored at 1e-30 so that it and two derivatives of it stay finite."""
     possible = p > FLOOR
     return jnp.where(possible, jnp.log(jnp.where(possible, p, 1.0)), jnp.log(FLOOR))
 
 
-def log_or_never(p: Array) -> Array:
+def log_or_never(p: Floats) -> Floats:
     """log p, and `NEVER` where p is 0."""
     possible = p > 0
     return jnp.where(possible, jnp.log(jnp.where(possible, p, 1.0)), NEVER)
 
 
-def log_softmax(logits: Array, possible: Array) -> Array:
-    """Log of the softmax over the possible states, `NEVER` elsewhere: (..., K)."""
+def log_softmax(
+    logits: Float[Array, "*shape K"], possible: Bool[Array, "*#shape K"]
+) -> Float[Array, "*shape K"]:
+    """Log of the softmax over the possible states, `NEVER` elsewhere."""
     result = jax.nn.log_softmax(logits, axis=-1, where=possible)
     return jnp.where(possible, result, NEVER)
 
 
-def normalize(p: Array) -> Array:
+def normalize(p: Float[Array, "*shape K"]) -> Float[Array, "*shape K"]:
     """P divided by its sum over the last axis; all zeros stay zeros."""
     return p / jnp.maximum(p.sum(axis=-1, keepdims=True), FLOOR)
 
 
-def positive(p: Array) -> Array:
+def positive(p: Floats) -> Floats:
     """P without what rounding made negative; at 0 its derivative is 1, that of `maximum` 1/2."""
     return jnp.where(p < 0, 0.0, p)
 
 
-def kl(p: Array, q: Array) -> Array:
-    """KL(p || q) in nats over the last axis: (B, ..., K), (B, ..., K) -> (B, ...)."""
+def kl(p: Float[Array, "*shape K"], q: Float[Array, "*#shape K"]) -> Floats:
+    """KL(p || q) in nats over the last axis."""
     return (p * (log(p) - log(q))).sum(axis=-1)
 
 
-def kl_of_log_odds(a: Array, b: Array) -> Array:
+def kl_of_log_odds(a: Floats, b: Floats) -> Floats:
     """KL(Bernoulli(σ(a)) || Bernoulli(σ(b))) in nats, elementwise, for a and b of any size."""
     cross = jax.nn.sigmoid(a) * (jax.nn.softplus(-b) - jax.nn.softplus(-a))
     return cross + jax.nn.sigmoid(-a) * (jax.nn.softplus(b) - jax.nn.softplus(a))
 
 
-def gather(p: Array, x: Array) -> Array:
-    """p[x] over the last axis: (B, ..., K), (B, ...) -> (B, ...).
+def gather(p: Float[Array, "*#shape K"], x: Int[Array, "*#shape"]) -> Floats:
+    """p[x] over the last axis.
 
     A masked sum: its gradient is a mask too, where that of an indexed read is a slow scatter.
     """
     return jnp.where(one_hot(x, p.shape[-1], dtype=bool), p, 0).sum(axis=-1)
 
 
-def sample(rng: Key, p: Array) -> Array:
-    """One draw per row by the inverse CDF: (B, ..., K), not necessarily normalised -> (B, ...).
+def sample(rng: Key, p: Float[Array, "*shape K"]) -> Int[Array, "*shape"]:
+    """One draw per row by the inverse CDF; p need not be normalised.
 
     Exact to float32's resolution of u, 2^-23: draw events rarer than that in two parts, as
     `kernels.step_back` does.
@@ -73,20 +79,20 @@ def sample(rng: Key, p: Array) -> Array:
     return (cdf <= u).sum(axis=-1, dtype=jnp.int32).clip(0, p.shape[-1] - 1)
 
 
-def expand(a: Array, ndim: int) -> Array:
+def expand(a: Shaped[Array, "B"], ndim: int) -> Shaped[Array, "B ..."]:
     """(B,) -> (B, 1, ..., 1) with `ndim` axes, to broadcast against an event."""
     return a.reshape(a.shape + (1,) * (ndim - a.ndim))
 
 
-def sum_event(a: Array) -> Array:
-    """Sum over everything but the batch: (B, ...) -> (B,)."""
+def sum_event(a: Shaped[Array, "B ..."]) -> Real[Array, "B"]:
+    """Sum over everything but the batch."""
     return a.reshape(a.shape[0], -1).sum(axis=-1)
 
 
-def inside(x: Array, num_classes: int) -> Array:
-    """What to add to the nats of x (B, ...): 0, or NaN for rows that hold a token outside [0, K).
+def inside(x: Batch, num_classes: int) -> Nats:
+    """What to add to the nats of x: 0, or NaN for rows that hold a token outside [0, K).
 
-    So such a row has no probability at all, where one-hots would make it a likely one: (B,).
+    So such a row has no probability at all, where one-hots would make it a likely one.
     Raises ValueError instead where the tokens are at hand, outside of jit.
     """
     if not isinstance(x, jax.core.Tracer):

@@ -4,15 +4,15 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax.ops import categorical
-from amd_jax.types import Array
+from amd_jax.types import Floats, Numbers
 
 
-def log_prob(g: Array, loc: Array | float = 0.0) -> Array:
+def log_prob(g: Floats, loc: Numbers | float = 0.0) -> Floats:
     """Log-density of Gumbel(loc) at g: loc - g - exp(loc - g), elementwise in nats."""
     return loc - g - jnp.exp(loc - g)
 
 
-def from_logit(a: Array) -> tuple[Array, Array]:
+def from_logit(a: Floats) -> tuple[Floats, Floats]:
     """-log(-log σ(a)), and the log of its slope: the inverse CDF after a sigmoid, elementwise.
 
     In terms of the logit, so that no u rounds to 1: with s = -log σ(a) = softplus(-a), the value
@@ -27,7 +27,7 @@ def from_logit(a: Array) -> tuple[Array, Array]:
     return -log_s, jax.nn.log_sigmoid(-a) - log_s
 
 
-def threshold(u: Array, ceiling: Array) -> tuple[Array, Array]:
+def threshold(u: Floats, ceiling: Numbers) -> tuple[Floats, Floats]:
     """Presses u under the ceiling T: T - softplus(T - u), and its log slope log σ(T - u).
 
     For u of Gumbel(φ) the value has the law of Gumbel(φ) truncated at T: softplus thresholding

@@ -1,6 +1,7 @@
 """Integers as digits."""
 
 import jax.numpy as jnp
+from jaxtyping import Int
 
 from amd_jax.types import Array
 
@@ -22,13 +23,13 @@ def num_digits(num_classes: int, base: int) -> int:
     return digits
 
 
-def to_digits(x: Array, base: int, digits: int) -> Array:
-    """Digits of non-negative integers, most significant first: (B, ...) -> (B, ..., D)."""
+def to_digits(x: Int[Array, "*shape"], base: int, digits: int) -> Int[Array, "*shape {digits}"]:
+    """Digits of non-negative integers, most significant first."""
     return x[..., None] // base ** jnp.arange(digits - 1, -1, -1) % base
 
 
-def from_digits(d: Array, base: int) -> Array:
-    """The integers that digits stand for, most significant first: (B, ..., D) -> (B, ...).
+def from_digits(d: Int[Array, "*shape digits"], base: int) -> Int[Array, "*shape"]:
+    """The integers that digits stand for, most significant first.
 
     UNUSED where a digit is.
     """
@@ -36,6 +37,6 @@ def from_digits(d: Array, base: int) -> Array:
     return jnp.where((d == UNUSED).any(axis=-1), UNUSED, x)
 
 
-def valid(x: Array, num_classes: int) -> Array:
+def valid(x: Int[Array, "*shape"], num_classes: int) -> Int[Array, "*shape"]:
     """X where it is in [0, K), UNUSED elsewhere: an index beyond the classes never passes."""
     return jnp.where((x >= 0) & (x < num_classes), x, UNUSED)

@@ -12,9 +12,12 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.ops import categorical
 from amd_jax.types import Array
+
+OneHots = Float[Array, "*shape K"]
 
 
 def units(num_classes: int) -> tuple[int, ...]:
@@ -34,10 +37,10 @@ def inverses(scales: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
     return tuple(pow(s, -1, num_classes) for s in scales)
 
 
-def harden(logits: Array, temperature: float) -> Array:
+def harden(logits: Float[Array, "*shape K"], temperature: float) -> OneHots:
     """One-hot of the largest logit; the gradient is that of softmax(logits / temperature).
 
-    (..., K) -> (..., K). The straight-through estimator of Bengio et al., 2013, as in Tran et
+    The straight-through estimator of Bengio et al., 2013, as in Tran et
     al., 2019, sec. 4.3: biased, and the more the lower the temperature is.
     """
     soft = jax.nn.softmax(logits / temperature)
@@ -46,8 +49,10 @@ def harden(logits: Array, temperature: float) -> Array:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def affine(factors: tuple[int, ...], x: Array, scale: Array, loc: Array) -> Array:
-    """Loc + scale x mod K, of one-hots: x, loc (..., K), scale (..., J) among J factors."""
+def affine(
+    factors: tuple[int, ...], x: OneHots, scale: Float[Array, "*shape J"], loc: OneHots
+) -> OneHots:
+    """Loc + scale x mod K, of one-hots: the scale is one of J factors."""
     i, s, m = _indices(factors, x, scale, loc)
     return categorical.one_hot((m + s * i) % x.shape[-1], x.shape[-1], x.dtype)
 
@@ -104,13 +109,13 @@ class Affine:
         """K, and as many as there are scales."""
         return self.num_classes + len(self.scales)
 
-    def forward(self, x: Array, theta: Array) -> Array:
-        """One-hots x (..., K), θ (..., P) -> one-hots z (..., K)."""
+    def forward(self, x: OneHots, theta: Float[Array, "*shape P"]) -> OneHots:
+        """Z of x."""
         factors, scale, loc = self._read(theta)
         return affine(factors, x, scale, loc)
 
-    def inverse(self, z: Array, theta: Array) -> Array:
-        """One-hots z (..., K), θ (..., P) -> one-hots x (..., K); no gradient."""
+    def inverse(self, z: OneHots, theta: Float[Array, "*shape P"]) -> OneHots:
+        """X of z; no gradient."""
         factors, scale, loc = self._read(theta)
         i, s, m = _indices(inverses(factors, self.num_classes), z, scale, loc)
         return categorical.one_hot(s * (i - m) % self.num_classes, self.num_classes, z.dtype)

@@ -6,8 +6,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from amd_jax.ops.scalars import split
-from amd_jax.types import Array
+from amd_jax.ops.scalars import Theta, split
+from amd_jax.types import Array, Floats, Numbers
 
 LARGEST = 8 * math.sqrt(3) / 9 - 0.05  # of |r|: the slope stays above 3 % of b
 
@@ -26,16 +26,16 @@ class NonlinearSquared:
 
     num_parameters = 5
 
-    def forward(self, x: Array, theta: Array) -> tuple[Array, Array]:
-        """X (...), theta (..., P) -> y (...) and log dy/dx (...)."""
+    def forward(self, x: Numbers, theta: Theta) -> tuple[Floats, Floats]:
+        """Y and log dy/dx."""
         a, log_b, r, log_d, f = _parts(theta)
         u = jnp.exp(log_d) * x + f
         square = 1 + u * u
         y = a + jnp.exp(log_b) * x + r * jnp.exp(log_b - log_d) / square
         return y, log_b + jnp.log1p(-2 * r * u / square**2)
 
-    def inverse(self, y: Array, theta: Array) -> Array:
-        """Y (...), theta (..., P) -> x (...)."""
+    def inverse(self, y: Numbers, theta: Theta) -> Floats:
+        """X of y."""
         a, log_b, r, log_d, f = _parts(theta)
         s = (y - a) * jnp.exp(log_d - log_b) + f
         return (_root(s, jnp.broadcast_to(r, s.shape)) - f) * jnp.exp(-log_d)

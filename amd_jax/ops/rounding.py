@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats, Numbers
 
 
-def nearest(u: Array) -> Array:
+def nearest(u: Floats) -> Floats:
     """The nearest whole number, that of a half the even one; the gradient is the identity's.
 
     Hoogeboom et al., 2019, sec. 3.2.
@@ -17,7 +18,7 @@ def nearest(u: Array) -> Array:
     return jnp.round(u) + (u - jax.lax.stop_gradient(u))
 
 
-def soft(u: Array, temperature: float, sigmoids: int = 5) -> Array:
+def soft(u: Floats, temperature: float, sigmoids: int = 5) -> Floats:
     """A smooth staircase through the whole numbers: the steeper, the lower the temperature.
 
     A sum of sigmoids, one for each of the nearest steps; `sigmoids` is odd. Hoogeboom et al.,
@@ -33,21 +34,21 @@ def soft(u: Array, temperature: float, sigmoids: int = 5) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Shift:
-    """z = x + [unit θ], [.] rounds: moves whole numbers x (...) by whole steps; θ (..., 1).
+    """z = x + [unit θ], [.] rounds: moves whole numbers x by whole steps.
 
     Hoogeboom et al., 2019, sec. 3.1. `rounding` may be another than `nearest`, such as
     `lambda u: nearest(soft(u, 0.1))`, whose gradient is that of the staircase.
     """
 
     unit: float = 1.0  # steps in one number of the network
-    rounding: Callable[[Array], Array] = nearest
+    rounding: Callable[[Floats], Floats] = nearest
     num_parameters = 1
 
-    def forward(self, x: Array, theta: Array) -> tuple[Array, Array]:
+    def forward(self, x: Numbers, theta: Float[Array, "*#shape 1"]) -> tuple[Floats, Floats]:
         """Z, and log-slopes of 0: no volume changes where there is none."""
         return x + self._steps(theta), jnp.zeros_like(x)
 
-    def inverse(self, z: Array, theta: Array) -> Array:
+    def inverse(self, z: Numbers, theta: Float[Array, "*#shape 1"]) -> Floats:
         """X for z."""
         return z - self._steps(theta)
 

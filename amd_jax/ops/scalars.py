@@ -1,8 +1,7 @@
 """Increasing maps of the line with parameters θ: affine, logistic-mixture CDF, rational spline.
 
 What couplings and autoregressive layers apply to each number: `forward(x, theta)` gives y and the
-log of the slope dy/dx, `inverse(y, theta)` gives x. `theta` has `num_parameters` in its last axis
-and otherwise the shape of x, or one that broadcasts with it.
+log of the slope dy/dx, `inverse(y, theta)` gives x. `theta` has `num_parameters` in its last axis.
 """
 
 import dataclasses
@@ -10,26 +9,29 @@ from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.ops import splines
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats, Numbers
+
+Theta = Float[Array, "*#shape P"]
 
 POINTS, ROUNDS = 15, 7  # of the search for a quantile: 16 ** 7 = 2 ** 28 intervals
 
 
 @runtime_checkable
 class Bijection(Protocol):
-    """An increasing map of each number by itself, with parameters theta (..., P)."""
+    """An increasing map of each number by itself, with parameters theta."""
 
     @property
     def num_parameters(self) -> int:
         """P."""
 
-    def forward(self, x: Array, theta: Array, /) -> tuple[Array, Array]:
-        """X (...), theta (..., P) -> y (...) and log dy/dx (...)."""
+    def forward(self, x: Numbers, theta: Theta, /) -> tuple[Floats, Floats]:
+        """Y and log dy/dx."""
 
-    def inverse(self, y: Array, theta: Array, /) -> Array:
-        """Y (...), theta (..., P) -> x (...)."""
+    def inverse(self, y: Numbers, theta: Theta, /) -> Floats:
+        """X of y."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +48,14 @@ class Affine:
         """P = 2."""
         return 2
 
-    def forward(self, x: Array, theta: Array) -> tuple[Array, Array]:
-        """X (...), theta (..., P) -> y (...) and log dy/dx (...)."""
+    def forward(self, x: Numbers, theta: Theta) -> tuple[Floats, Floats]:
+        """Y and log dy/dx."""
         t, log_s = self._parts(theta)
         y = x * jnp.exp(log_s) + t
         return y, jnp.broadcast_to(log_s, y.shape)
 
-    def inverse(self, y: Array, theta: Array) -> Array:
-        """Y (...), theta (..., P) -> x (...)."""
+    def inverse(self, y: Numbers, theta: Theta) -> Floats:
+        """X of y."""
         t, log_s = self._parts(theta)
         return (y - t) * jnp.exp(-log_s)
 
@@ -88,14 +90,14 @@ class LogisticMixture:
         """P = 2 + 3 M."""
         return 2 + 3 * self.components
 
-    def forward(self, x: Array, theta: Array) -> tuple[Array, Array]:
-        """X (...), theta (..., P) -> y (...) and log dy/dx (...)."""
+    def forward(self, x: Numbers, theta: Theta) -> tuple[Floats, Floats]:
+        """Y and log dy/dx."""
         t, log_s, mixture = self._parts(theta)
         logit, log_slope = _logit_cdf(x, *mixture)
         return (logit + t) * jnp.exp(log_s), log_slope + log_s
 
-    def inverse(self, y: Array, theta: Array) -> Array:
-        """Y (...), theta (..., P) -> x (...)."""
+    def inverse(self, y: Numbers, theta: Theta) -> Floats:
+        """X of y."""
         t, log_s, mixture = self._parts(theta)
         return _quantile(y * jnp.exp(-log_s) - t, *mixture)
 
@@ -128,14 +130,14 @@ class RationalQuadraticSpline:
         """P = 3 bins - 1."""
         return 3 * self.bins - 1
 
-    def forward(self, x: Array, theta: Array) -> tuple[Array, Array]:
-        """X (...), theta (..., P) -> y (...) and log dy/dx (...)."""
+    def forward(self, x: Numbers, theta: Theta) -> tuple[Floats, Floats]:
+        """Y and log dy/dx."""
         inside = jnp.abs(x) <= self.tail_bound
         y, log_slope = splines.value(jnp.where(inside, x, 0.0), *self._knots(theta))
         return jnp.where(inside, y, x), jnp.where(inside, log_slope, 0.0)
 
-    def inverse(self, y: Array, theta: Array) -> Array:
-        """Y (...), theta (..., P) -> x (...)."""
+    def inverse(self, y: Numbers, theta: Theta) -> Floats:
+        """X of y."""
         inside = jnp.abs(y) <= self.tail_bound
         x = splines.inverse(jnp.where(inside, y, 0.0), *self._knots(theta))
         return jnp.where(inside, x, y)
@@ -149,8 +151,8 @@ class RationalQuadraticSpline:
         return splines.partition(widths, low, high), splines.partition(heights, low, high), slopes
 
 
-def split(theta: Array, *sizes: int) -> list[Array]:
-    """Theta (..., P) cut into parts (..., size) whose sizes sum to P."""
+def split(theta: Float[Array, "*shape P"], *sizes: int) -> list[Float[Array, "*shape size"]]:
+    """Theta cut into parts whose sizes sum to P."""
     if theta.shape[-1] != sum(sizes):
         raise ValueError(
             f"The last axis of theta must hold {sum(sizes)} parameters; got {theta.shape}. "

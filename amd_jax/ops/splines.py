@@ -2,16 +2,21 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.ops.categorical import gather
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats, Numbers
+
+Knots = Float[Array, "*#shape knots"]  # bins + 1 of them
 
 MIN_BIN, MIN_SLOPE = 1e-3, 1e-3  # width and height as fractions, slope at a knot
 MAX_BINS = 500  # half of the interval is then left for the softmax
 
 
-def partition(logits: Array, low: float, high: float) -> Array:
-    """Knots that cut [low, high] in the ratios of a softmax: (..., N) -> (..., N + 1)."""
+def partition(
+    logits: Float[Array, "*shape N"], low: float, high: float
+) -> Float[Array, "*shape N+1"]:
+    """Knots that cut [low, high] in the ratios of a softmax."""
     bins = logits.shape[-1]
     fractions = MIN_BIN + (1 - MIN_BIN * bins) * jax.nn.softmax(logits)
     inner = low + (high - low) * jnp.cumsum(fractions, axis=-1)[..., :-1]
@@ -19,7 +24,7 @@ def partition(logits: Array, low: float, high: float) -> Array:
     return jnp.concatenate([ends[0], inner, ends[1]], axis=-1)
 
 
-def positive_slopes(theta: Array) -> Array:
+def positive_slopes(theta: Floats) -> Floats:
     """Positive slopes at the knots, elementwise."""
     return MIN_SLOPE + jax.nn.softplus(theta)
 
@@ -38,8 +43,8 @@ def _bin(v: Array, places: Array, x: Array, y: Array, slopes: Array) -> list[Arr
     return [gather(part, i) for part in per_bin]
 
 
-def value(x: Array, x_knots: Array, y_knots: Array, slopes: Array) -> tuple[Array, Array]:
-    """Durkan et al., 2019, eq. 4 and 5: x (...), knots (..., bins + 1) -> y, log dy/dx (...)."""
+def value(x: Numbers, x_knots: Knots, y_knots: Knots, slopes: Knots) -> tuple[Floats, Floats]:
+    """Y and log dy/dx: Durkan et al., 2019, eq. 4 and 5."""
     x_k, y_k, width, height, left, right = _bin(x, x_knots, x_knots, y_knots, slopes)
     chord = height / width
     r = (x - x_k) / width
@@ -50,8 +55,8 @@ def value(x: Array, x_knots: Array, y_knots: Array, slopes: Array) -> tuple[Arra
     return y, 2 * jnp.log(chord) + jnp.log(slope) - 2 * jnp.log(denominator)
 
 
-def inverse(y: Array, x_knots: Array, y_knots: Array, slopes: Array) -> Array:
-    """Durkan et al., 2019, eq. 6 to 8, the root that stays stable: y (...) -> x (...)."""
+def inverse(y: Numbers, x_knots: Knots, y_knots: Knots, slopes: Knots) -> Floats:
+    """X of y: Durkan et al., 2019, eq. 6 to 8, the root that stays stable."""
     x_k, y_k, width, height, left, right = _bin(y, y_knots, x_knots, y_knots, slopes)
     chord = height / width
     bend = (y - y_k) * (left + right - 2 * chord)

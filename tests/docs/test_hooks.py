@@ -84,7 +84,7 @@ def test_verbs_have_the_words_of_their_protocol():
     package = loader.load("amd_jax")
     uniform = package["transforms.dequantize.Uniform"]
     assert "A verb of [`Transform`]" in uniform["inverse"].docstring.value
-    assert "x (B, ...) with forward(x) = z." in uniform["inverse"].docstring.value
+    assert "The x with forward(x) = z." in uniform["inverse"].docstring.value
     assert uniform["num_classes"].docstring.value == "K"
     learned = package["transforms.laws.Learned"]
     assert "A verb of [`Law`]" in learned["log_prob"].docstring.value
