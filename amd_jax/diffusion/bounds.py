@@ -2,11 +2,12 @@
 
 Of a process (`Process`) and data x (B, ...): `elbo` and `elbo_of_all_steps` in discrete time,
 `continuous` in the limit of many steps, and `log_weight`, on which importance weighting is sound.
-All are nats (B,), summed over the event.
+All are nats, summed over the event.
 """
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from amd_jax.diffusion import (
     kernels,
@@ -21,7 +22,7 @@ from amd_jax.diffusion.bound_terms import (
 )
 from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, Nats
+from amd_jax.types import Array, Floats, Grid, Kernel, Key, Logits, Nats, PerToken, Times, Tokens
 
 __all__ = [
     "continuous",
@@ -44,8 +45,8 @@ __all__ = [
 ]
 
 
-def term(process: Process, rng: Key, x: Array, s: Array, t: Array) -> Nats:
-    """The bound's term of the step from t to s < t, with x_t drawn anew: (B,) in nats.
+def term(process: Process, rng: Key, x: Tokens, s: Times, t: Times) -> Nats:
+    """The bound's term of the step from t to s < t, with x_t drawn anew.
 
     At s = 0 it is the decoder's. Hoogeboom et al., 2021, eq. 14.
     """
@@ -54,8 +55,8 @@ def term(process: Process, rng: Key, x: Array, s: Array, t: Array) -> Nats:
     return term_of(process, rng_network, x, x_t, s, t)
 
 
-def term_of(process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array) -> Nats:
-    """`term` of a given x_t (B, ...), or of all its own tokens where they are not seen: (B,)."""
+def term_of(process: Process, rng: Key, x: Tokens, x_t: Tokens, s: Times, t: Times) -> Nats:
+    """`term` of a given x_t, or of all its own tokens where they are not seen."""
     log_p = process.log_predict(x_t, t, rng)
     guess = x, jnp.exp(log_p)
     if process.leave_one_out:
@@ -63,8 +64,8 @@ def term_of(process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array
     return categorical.sum_event(discrete(process.kernel, *guess, x_t, s, t, log_p))
 
 
-def rate_of(process: Process, rng: Key, x: Array, x_t: Array, t: Array) -> Nats:
-    """The limit of `term_of` per unit of time as s nears t: (B,) in nats.
+def rate_of(process: Process, rng: Key, x: Tokens, x_t: Tokens, t: Times) -> Nats:
+    """The limit of `term_of` per unit of time as s nears t.
 
     `leave_one_out_rate`, exact over the own token, for a guess that does not see it; otherwise
     `rate`. Needs a kernel with a derivative in time.
@@ -76,30 +77,30 @@ def rate_of(process: Process, rng: Key, x: Array, x_t: Array, t: Array) -> Nats:
     return categorical.sum_event(rate(process.kernel, *guess, x_t, t, log_p))
 
 
-def prior_kl(kernel: Kernel, x: Array, given: Array | None = None) -> Nats:
-    """KL(q(x_1 | x) || prior), what of x survives all noise, but for what is given: (B,)."""
+def prior_kl(kernel: Kernel, x: Tokens, given: Int[Array, "..."] | None = None) -> Nats:
+    """KL(q(x_1 | x) || prior), what of x survives all noise, but for what is given."""
     start = jnp.zeros(x.shape[0])
     p_1 = kernel.push(categorical.one_hot(x, len(kernel.prior)), start, jnp.ones_like(start))
     return _sum_unknown(categorical.kl(p_1, kernel.prior), given)
 
 
-def step_term(process: Process, rng: Key, x: Array, i: Array, steps: int) -> Nats:
-    """`term` of step i (B,) int in {1, …, T} of T equal ones: (B,) in nats."""
+def step_term(process: Process, rng: Key, x: Tokens, i: Int[Array, "B"], steps: int) -> Nats:
+    """`term` of step i in {1, …, T} of T equal ones."""
     return term(process, rng, x, *ends(i, steps))
 
 
-def elbo(process: Process, rng: Key, x: Array, steps: int) -> Nats:
-    """-(T L_i + prior_kl), i stratified over the batch: (B,), with E[elbo] <= log p(x)."""
+def elbo(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
+    """-(T L_i + prior_kl), i stratified over the batch, with E[elbo] <= log p(x)."""
     rng_time, rng = jax.random.split(rng)
     i = steps_at(stratified(rng_time, x.shape[0]), steps)
     prior = prior_kl(process.kernel, x, process.given)
     return -steps * step_term(process, rng, x, i, steps) - prior
 
 
-def elbo_of_all_steps(process: Process, rng: Key, x: Array, times: Array) -> Nats:
-    """-(Σ_i L_i + prior_kl) over the steps of a grid, each with an x_t of its own: (B,).
+def elbo_of_all_steps(process: Process, rng: Key, x: Tokens, times: Grid) -> Nats:
+    """-(Σ_i L_i + prior_kl) over the steps of a grid, each with an x_t of its own.
 
-    times (S + 1,) fall from 1 to 0; as many network calls as there are steps.
+    As many network calls as there are steps.
     """
     last = len(times) - 1
 
@@ -110,8 +111,8 @@ def elbo_of_all_steps(process: Process, rng: Key, x: Array, times: Array) -> Nat
     return -jax.lax.fori_loop(0, last, add, prior_kl(process.kernel, x, process.given))
 
 
-def continuous(process: Process, rng: Key, x: Array) -> Nats:
-    """The limit of `elbo` for T -> ∞, `rate_of` at one time stratified over the batch: (B,).
+def continuous(process: Process, rng: Key, x: Tokens) -> Nats:
+    """The limit of `elbo` for T -> ∞, `rate_of` at one time stratified over the batch.
 
     Times are drawn at the kernel's own pace (`kernels.paced`), and weighted for it.
     """
@@ -122,8 +123,8 @@ def continuous(process: Process, rng: Key, x: Array) -> Nats:
     return -slope * result - prior_kl(process.kernel, x, process.given)
 
 
-def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:
-    """Log p(x, x_1, …, x_T) - log q(x_1, …, x_T | x) of one trajectory: (B,), T network calls.
+def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
+    """Log p(x, x_1, …, x_T) - log q(x_1, …, x_T | x) of one trajectory, T network calls.
 
     E[exp(log_weight)] = p(x): the draw that importance-weighted bounds are sound on.
     """
@@ -132,7 +133,7 @@ def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:
     x_end = process.corrupted(rng_end, x, start + 1)
     clean = categorical.one_hot(x, len(kernel.prior))
 
-    def log_at(log_p: Array, x: Array) -> Nats:
+    def log_at(log_p: Logits, x: Tokens) -> Nats:
         return _sum_unknown(categorical.gather(log_p, x), process.given)
 
     def step(j: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
@@ -150,18 +151,18 @@ def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:
     return jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
 
 
-def _sum_unknown(nats: Array, given: Array | None) -> Nats:
-    """The sum of the nats of all tokens that are not given: (B, ...) -> (B,)."""
+def _sum_unknown(nats: PerToken, given: Int[Array, "..."] | None) -> Nats:
+    """The sum of the nats of all tokens that are not given."""
     return categorical.sum_event(nats if given is None else jnp.where(given >= 0, 0.0, nats))
 
 
-def steps_at(u: Array, steps: int) -> Array:
-    """The step whose interval holds u in [0, 1): int32 in {1, …, T}."""
+def steps_at(u: Floats, steps: int) -> Int[Array, "*shape"]:
+    """The step whose interval holds u in [0, 1), in {1, …, T}."""
     return jnp.minimum((u * steps).astype(jnp.int32) + 1, steps)
 
 
-def ends(i: Array, steps: int) -> tuple[Array, Array]:
-    """Times s < t of the ends of step i (B,) in {1, …, T} of T equal ones: (B,), (B,).
+def ends(i: Int[Array, "B"], steps: int) -> tuple[Times, Times]:
+    """Times s < t of the ends of step i in {1, …, T} of T equal ones.
 
     Rounded to float32, so that steps are uneven by up to T / 2^24 of their length, and no bound is
     less exact for it: the steps still meet.
@@ -170,8 +171,8 @@ def ends(i: Array, steps: int) -> tuple[Array, Array]:
     return (i - 1) / steps, i / steps
 
 
-def stratified(rng: Key, n: int) -> Array:
-    """N numbers in [0, 1), each uniform, one in every stratum of width 1 / n: (n,).
+def stratified(rng: Key, n: int) -> Float[Array, "{n}"]:
+    """N numbers in [0, 1), each uniform, one in every stratum of width 1 / n.
 
     One common shift, so that every place in the batch sees every time (Kingma et al., 2021,
     app. I).

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.bound_terms import (
@@ -19,19 +20,19 @@ from amd_jax.diffusion.bound_terms import (
     rate,
 )
 from amd_jax.ops import categorical
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats, Logits, PerToken, Probs, Times, Tokens
 
 
 @discrete.register
 def _(
     kernel: kernels.Mixture,
-    x_0: Array,
-    p_0: Array,
-    x_t: Array,
-    s: Array,
-    t: Array,
-    log_p_0: Array | None = None,
-) -> Array:
+    x_0: Tokens,
+    p_0: Probs,
+    x_t: Tokens,
+    s: Times,
+    t: Times,
+    log_p_0: Logits | None = None,
+) -> PerToken:
     """The same in one pass over the K states.
 
     Under the true posterior x_t was redrawn with probability w, and then x_s ~ q(x_s | x_0); else
@@ -54,12 +55,12 @@ def _(
 @leave_one_out.register
 def _(
     kernel: kernels.Mixture,
-    x_0: Array,
-    p_0: Array,
-    s: Array,
-    t: Array,
-    log_p_0: Array | None = None,
-) -> Array:
+    x_0: Tokens,
+    p_0: Probs,
+    s: Times,
+    t: Times,
+    log_p_0: Logits | None = None,
+) -> PerToken:
     """The same without the difference, of which 1000 steps would leave three digits less.
 
     (1 - α) D(s) + Σ_z q(x_t = z | x_0) KL(w_z || v_z), with w, v as in `discrete`.
@@ -78,15 +79,15 @@ def _(
 class _Mixed(NamedTuple):
     """What `divergence` of a `Mixture` and its derivative in time are made of."""
 
-    clean: Array  # (B, ..., K) bool, the class x_0
-    noise: Array  # n_t, (B, 1, …, K)
-    share: Array  # α_t p_0 of the other classes, (B, ..., K)
-    true: Array  # q(x_t = x_0 | x_0), (B, ...)
-    log_ratio: Array  # log of it over q(x_t = x_0 | x_0 ~ p_0), (B, ...)
+    clean: Bool[Array, "B *event K"]  # the class x_0
+    noise: Float[Array, "B ... K"]  # n_t, (B, 1, …, K)
+    share: Probs  # α_t p_0 of the other classes
+    true: PerToken  # q(x_t = x_0 | x_0)
+    log_ratio: PerToken  # log of it over q(x_t = x_0 | x_0 ~ p_0)
 
 
 def _mixed(
-    kernel: kernels.Mixture, x_0: Array, p_0: Array, t: Array, log_p_0: Array | None
+    kernel: kernels.Mixture, x_0: Tokens, p_0: Probs, t: Times, log_p_0: Logits | None
 ) -> _Mixed:
     start, ndim = jnp.zeros_like(t), x_0.ndim
     keep, into = kernel.keep(start, t, ndim), kernel.into(x_0, start, t)
@@ -103,8 +104,8 @@ def _mixed(
 
 @divergence.register
 def _(
-    kernel: kernels.Mixture, x_0: Array, p_0: Array, t: Array, log_p_0: Array | None = None
-) -> Array:
+    kernel: kernels.Mixture, x_0: Tokens, p_0: Probs, t: Times, log_p_0: Logits | None = None
+) -> PerToken:
     """The same as a sum of which no part is negative.
 
     With u = α p_0 of another class and n its noise, u - n log(1 + u / n) each, and for x_0 itself
@@ -118,12 +119,12 @@ def _(
 @rate.register
 def _(
     kernel: kernels.Mixture,
-    x_0: Array,
-    p_0: Array,
-    x_t: Array,
-    t: Array,
-    log_p_0: Array | None = None,
-) -> Array:
+    x_0: Tokens,
+    p_0: Probs,
+    x_t: Tokens,
+    t: Times,
+    log_p_0: Logits | None = None,
+) -> PerToken:
     """The same in one pass: w (KL(q_t(x_0) || q_t(p_0)) + r - log r - 1).
 
     With r = q_t(x_t | x_0) / q_t(x_t | p_0), w = (n' - (log α)' n)[x_t] / q_t(x_t | x_0) and n the
@@ -139,8 +140,8 @@ def _(
 
 @leave_one_out_rate.register
 def _(
-    kernel: kernels.Mixture, x_0: Array, p_0: Array, t: Array, log_p_0: Array | None = None
-) -> Array:
+    kernel: kernels.Mixture, x_0: Tokens, p_0: Probs, t: Times, log_p_0: Logits | None = None
+) -> PerToken:
     """The same as a sum of which no part is negative.
 
     -(log α)' D(t) + Σ_z (n' - (log α)' n)[z] (r_z - log r_z - 1), with r_z as in `rate`.
@@ -151,7 +152,7 @@ def _(
     return -slope[..., 0] * known + (into * _excess(mixed)).sum(axis=-1)
 
 
-def _pace(kernel: kernels.Mixture, t: Array, ndim: int) -> tuple[Array, Array]:
+def _pace(kernel: kernels.Mixture, t: Times, ndim: int) -> tuple[Array, Array]:
     """(log α)' and n' - (log α)' n at t, with `ndim` axes: (B, 1, …, 1) and (B, 1, …, K)."""
     (_, noise), (slope, change) = jax.jvp(kernel.level, (t,), (jnp.ones_like(t),))
     into = categorical.positive(change - slope[..., None] * noise)
@@ -159,14 +160,14 @@ def _pace(kernel: kernels.Mixture, t: Array, ndim: int) -> tuple[Array, Array]:
     return categorical.expand(slope, ndim), into.reshape(shape)
 
 
-def _excess(mixed: _Mixed) -> Array:
-    """r - log r - 1, r the true chance of each state over the guessed: (B, ..., K)."""
+def _excess(mixed: _Mixed) -> Logits:
+    """r - log r - 1, r the true chance of each state over the guessed."""
     grown = mixed.share * _inverse(mixed.noise)  # 1 / r - 1 but for x_0
     others = jnp.log1p(grown) - grown / (1 + grown)
     own = jnp.expm1(jnp.minimum(mixed.log_ratio, LARGEST)) - mixed.log_ratio
     return jnp.where(mixed.clean, own[..., None], others)
 
 
-def _inverse(p: Array) -> Array:
+def _inverse(p: Floats) -> Floats:
     """1 / p, at most 1e30, with a derivative in which no square of p becomes 0."""
     return jnp.exp(-categorical.log(p))

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
+from jaxtyping import Bool, Int
 
 from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, Params
+from amd_jax.types import Array, Kernel, Key, Logits, Params, Probs, Times, Tokens
 
-Predict = Callable[..., Array]  # (x_t (B, ...), t (B,), rng=None, …) -> (B, ..., K)
+Predict = Callable[..., Probs]  # (x_t: Tokens, t: Times, rng=None, …)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Process:
     predict: Predict
     leave_one_out: bool = False
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
-    given: Array | None = None  # (B, ...) int, data that are known; -1 where they are not
+    given: Int[Array, "..."] | None = None  # data that are known, -1 where not; broadcasts to x
     log_predict: Predict = None  # type: ignore[assignment]  # made of `predict` unless given
 
     def __post_init__(self):
@@ -39,8 +40,8 @@ class Process:
                 self, "log_predict", lambda *x, **more: categorical.log(predict(*x, **more))
             )
 
-    def holding(self, given: Array) -> "Process":
-        """The process of the rest of the data, given some (B, ...), -1 where they are unknown.
+    def holding(self, given: Int[Array, "..."]) -> "Process":
+        """The process of the rest of the data, given some, -1 where they are unknown.
 
         What is given is clean at all times, and guessed as it is, so that it adds nothing to a
         bound. A guess that sees what is known is told; for others than that, and masks, what is
@@ -49,8 +50,8 @@ class Process:
         known = given >= 0
         seen = {"known": known} if self.sees_known else {}
 
-        def holding(predict: Predict, certain: Callable[[Array], Array]) -> Predict:
-            def predict_rest(x_t: Array, t: Array, rng: Array | None = None) -> Array:
+        def holding(predict: Predict, certain: Callable[[Probs], Probs]) -> Predict:
+            def predict_rest(x_t: Tokens, t: Times, rng: Key | None = None) -> Probs:
                 p_0 = predict(x_t, t, rng, **seen)
                 clean = certain(categorical.one_hot(given, p_0.shape[-1]))
                 return jnp.where(known[..., None], clean, p_0)
@@ -64,21 +65,21 @@ class Process:
             given=given,
         )
 
-    def held(self, x: Array) -> Array:
-        """x (B, ...) with what is given in its place."""
+    def held(self, x: Tokens) -> Tokens:
+        """X with what is given in its place."""
         return x if self.given is None else jnp.where(self.given >= 0, self.given, x)
 
-    def corrupted(self, rng: Key, x_0: Array, t: Array) -> Array:
-        """A draw of x_t ~ q(x_t | x_0), but for what is given: (B, ...), (B,) -> (B, ...)."""
+    def corrupted(self, rng: Key, x_0: Tokens, t: Times) -> Tokens:
+        """A draw of x_t ~ q(x_t | x_0), but for what is given."""
         return self.held(kernels.corrupt(self.kernel, rng, x_0, t))
 
-    def denoised(self, x_t: Array, t: Array, rng: Array | None = None) -> kernels.Denoised:
-        """p(x_0 | x_t), the own token's evidence included, of x_t (B, ...) and t (B,)."""
+    def denoised(self, x_t: Tokens, t: Times, rng: Key | None = None) -> kernels.Denoised:
+        """p(x_0 | x_t), the own token's evidence included."""
         p_0 = self.predict(x_t, t, rng)
         return kernels.denoising_posterior(self.kernel, p_0, x_t, t)
 
-    def log_denoised(self, x_t: Array, t: Array, rng: Array | None = None) -> Array:
-        """Log p(x_0 | x_t), exact where the law itself is too small for float32: (B, ..., K)."""
+    def log_denoised(self, x_t: Tokens, t: Times, rng: Key | None = None) -> Logits:
+        """Log p(x_0 | x_t), exact where the law itself is too small for float32."""
         log_p = self.log_predict(x_t, t, rng)
         return kernels.log_posterior(self.kernel, log_p, x_t, jnp.zeros_like(t), t)
 
@@ -97,7 +98,7 @@ class Stepwise(Protocol):
 
 def of_logits(
     kernel: Kernel,
-    logits: Callable[..., Array],
+    logits: Callable[..., Logits],
     *,
     denoises: bool = False,
     leave_one_out: bool = False,
@@ -118,14 +119,18 @@ def of_logits(
         sees_known: `logits` takes `known`, bool (B, ...), too.
     """
 
-    def log_predict(x_t: Array, t: Array, rng: Key | None = None, **known: Array) -> Array:
+    def log_predict(
+        x_t: Tokens, t: Times, rng: Key | None = None, **known: Bool[Array, "..."]
+    ) -> Logits:
         result = logits(x_t, t, rng, **known)
         possible = jnp.arange(result.shape[-1]) < kernel.num_classes
         wide = jnp.promote_types(result.dtype, jnp.float32)
         log_p = categorical.log_softmax(result.astype(wide), possible)
         return kernels.log_leave_own_out(kernel, log_p, x_t, t) if denoises else log_p
 
-    def predict(x_t: Array, t: Array, rng: Key | None = None, **known: Array) -> Array:
+    def predict(
+        x_t: Tokens, t: Times, rng: Key | None = None, **known: Bool[Array, "..."]
+    ) -> Probs:
         return jnp.exp(log_predict(x_t, t, rng, **known))
 
     return Process(kernel, predict, leave_one_out, sees_known, log_predict=log_predict)

@@ -9,14 +9,15 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
-from amd_jax.types import Array, Kernel, LearnedKernel, Schedule
+from amd_jax.types import Array, Floats, Kernel, LearnedKernel, Schedule
 
 LOG_ALPHA_END = -30.0
 OFFSET = 0.008  # of the cosine, in units of time (Nichol and Dhariwal, 2021, sec. 3.2)
 
 
-def cosine(t: Array) -> Array:
+def cosine(t: Floats) -> Floats:
     """Log of cos(a + δ) / cos(a), with a + δ running from the offset's angle to π / 2.
 
     Written as log1p(-2 sin²(δ/2) - tan(a) sin δ): near t = 0 it keeps 1 - α_t to float32's
@@ -27,7 +28,7 @@ def cosine(t: Array) -> Array:
     return _log_one_minus(2 * jnp.sin(delta / 2) ** 2 + jnp.tan(start) * jnp.sin(delta))
 
 
-def linear(t: Array) -> Array:
+def linear(t: Floats) -> Floats:
     """Log of 1 - t: a constant rate of information loss under masking (Austin et al., 2021)."""
     return _log_one_minus(t)
 
@@ -38,12 +39,12 @@ class Polynomial:
 
     power: float | Array
 
-    def __call__(self, t: Array) -> Array:
-        """t (B,) in [0, 1] -> log α_t (B,)."""
+    def __call__(self, t: Floats) -> Floats:
+        """Log α_t."""
         return _log_one_minus(t**self.power)
 
 
-def polynomial(power: float | Array) -> Schedule:
+def polynomial(power: float | Float[Array, ""]) -> Schedule:
     """Schedule with α_t = 1 - t ** power, which may be learned (Shi et al., 2024, sec. 3)."""
     if not isinstance(power, jax.core.Tracer) and power <= 0:
         raise ValueError(f"polynomial needs power > 0; got {power}. Use 1.0 for linear.")
@@ -54,18 +55,18 @@ def polynomial(power: float | Array) -> Schedule:
 class Table:
     """Log α at the grid point nearest to t. It is flat between them: it has no derivative."""
 
-    log_alpha: np.ndarray  # (T + 1,), at times 0, 1/T, …, 1
+    log_alpha: Float[np.ndarray, "times"]  # at 0, 1/T, …, 1
     differentiable = False
 
-    def __call__(self, t: Array) -> Array:
-        """t (B,) in [0, 1] -> log α_t (B,)."""
+    def __call__(self, t: Floats) -> Floats:
+        """Log α_t."""
         end = len(self.log_alpha) - 1
         nearest = jnp.round(jnp.clip(t, 0, 1) * end).astype(jnp.int32)
         return jnp.asarray(self.log_alpha)[nearest]
 
 
-def tabulated(log_alpha: np.ndarray) -> Schedule:
-    """Schedule that looks up log α at the grid point nearest to t: (T + 1,), from 0 to T.
+def tabulated(log_alpha: Float[np.ndarray, "times"]) -> Schedule:
+    """Schedule that looks up log α at the grid point nearest to t.
 
     Raises ValueError unless the table starts at 0 and never increases.
     """
@@ -111,7 +112,7 @@ def check(schedule: Schedule) -> None:
         )
 
 
-def _log_one_minus(u: Array) -> Array:
+def _log_one_minus(u: Floats) -> Floats:
     """log(1 - u) for u in [0, 1], accurate at both ends and floored at LOG_ALPHA_END."""
     near_one = jnp.log(jnp.maximum(1 - u, jnp.exp(LOG_ALPHA_END)))
     return jnp.where(u < 0.5, jnp.log1p(-jnp.minimum(u, 0.5)), near_one)

@@ -67,7 +67,8 @@ def _items_fit(value: tuple, parts: tuple[Any, ...], *, each: bool) -> bool:
 
 def _is_array(kind: type) -> bool:
     """Whether a class is that of arrays, of numpy or of JAX, which facts do not import."""
-    return kind is np.ndarray or "Array" in [base.__name__ for base in kind.__mro__]
+    names = {base.__name__.rpartition(".")[2] for base in kind.__mro__}
+    return kind is np.ndarray or not names.isdisjoint({"Array", "AbstractArray"})
 
 
 @functools.cache

@@ -68,6 +68,7 @@ def test_polynomial_refuses_powers_that_are_not_positive():
         schedules.polynomial(0.0)
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     "table",
     [[], [0.0], [[0.0, -1.0]], [-0.1, -1.0], [0.0, -1.0, -0.5], [0.0, np.nan], [0.0, -np.inf]],

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float
 
 from amd_jax.diffusion.exact import enumeration
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base, unmasking
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Sampler
+from amd_jax.types import Array, Floats, Kernel, Key, Probs, Sampler, Times, Tokens
 
 
-def exact(kernel: Kernel, data: np.ndarray) -> Process:
+def exact(kernel: Kernel, data: Float[np.ndarray, "..."]) -> Process:
     """The process whose guess is p(x_0[n] | x_t without n) for data of a known law.
 
     It sees which tokens are known, and takes these for the data that they are.
@@ -36,8 +37,8 @@ def exact(kernel: Kernel, data: np.ndarray) -> Process:
     length, noise_only = data.ndim, len(kernel.prior) - kernel.num_classes
 
     def predict(
-        x_t: Array, t: Array, rng: Array | None = None, known: Array | None = None
-    ) -> Array:
+        x_t: Tokens, t: Times, rng: Key | None = None, known: Bool[Array, "..."] | None = None
+    ) -> Probs:
         evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)[..., : kernel.num_classes]
         if known is not None:
             clean = categorical.one_hot(x_t, kernel.num_classes, evidence.dtype)
@@ -56,7 +57,7 @@ def exact(kernel: Kernel, data: np.ndarray) -> Process:
     return Process(kernel, predict, leave_one_out=True, sees_known=True)
 
 
-def distance(p: Array, q: Array) -> float:
+def distance(p: Floats, q: Floats) -> float:
     """The total variation between two laws."""
     return float(abs(np.asarray(p) - np.asarray(q)).sum() / 2)
 
@@ -67,10 +68,10 @@ def law(
     length: int,
     steps: int | None,
     given: Sequence[int] | np.ndarray | None = None,
-) -> np.ndarray:
-    """The law of what a sampler draws, over data of `length` tokens: (K,) * L.
+) -> Float[np.ndarray, "..."]:
+    """The law of what a sampler draws, over data of `length` tokens, (K,) * L.
 
-    In a model of so many steps. With tokens that are `given` (L,), -1 where they are not, the law
+    In a model of so many steps. With tokens that are `given`, -1 where they are not, the law
     of what is filled in, for samplers that go from step to step. Raises ValueError for a sampler
     whose law is not known here: one of `base.Steps` tells its own, by its method `law`.
     """
@@ -92,7 +93,7 @@ def law(
 
 
 @functools.cache
-def correlated() -> np.ndarray:
-    """A law of two tokens of three classes that depend on each other: (3, 3)."""
+def correlated() -> Float[np.ndarray, "3 3"]:
+    """A law of two tokens of three classes that depend on each other."""
     law = np.array([[6.0, 1.0, 2.0], [1.0, 5.0, 1.0], [1.0, 2.0, 3.0]])
     return law / law.sum()

@@ -1,7 +1,7 @@
 """Exact laws of samplers over all sequences of few tokens, for each kind of sampler.
 
-A law is a vector over the K ** L sequences, in float64 where that is on, and a step of a sampler a
-matrix. `certificates.law` knows which kind a sampler is of.
+A law is a vector over the N = K ** L sequences, in float64 where that is on, and a step of a
+sampler a matrix. `certificates.law` knows which kind a sampler is of.
 """
 
 import dataclasses
@@ -12,17 +12,18 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int32
 
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base, unmasking
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.ops import categorical
-from amd_jax.types import Array
+from amd_jax.types import Array, Grid
 
 
-def sequences(num_states: int, length: int) -> np.ndarray:
-    """Every sequence: (K ** L, L) int32."""
+def sequences(num_states: int, length: int) -> Int32[np.ndarray, "N {length}"]:
+    """Every sequence: N = K ** L of them."""
     return np.array(list(itertools.product(range(num_states), repeat=length)), np.int32)
 
 
@@ -52,8 +53,8 @@ def _one_place(law: Array, every: np.ndarray, place: int) -> Array:
     return _moves(stay.at[:, place].set(law[:, place]), every)
 
 
-def stepped(sampler: base.Steps, process: Process, length: int, times: Array) -> Array:
-    """The law at times[-1]: (K ** L,)."""
+def stepped(sampler: base.Steps, process: Process, length: int, times: Grid) -> Float[Array, "N"]:
+    """The law at times[-1]."""
     law = _noise(process, sequences(len(process.kernel.prior), length))
     step = _step(dataclasses.replace(sampler, steps=None), process, length)
     for t, s in itertools.pairwise(np.asarray(times)):
@@ -87,8 +88,8 @@ def _step(sampler: base.Steps, process: Process, length: int) -> Callable[..., A
     return step
 
 
-def remasked(sampler: Remasking, process: Process, length: int, times: Array) -> Array:
-    """The law at times[-1] of two tokens, each with the sequence in which it was revealed: (N,).
+def remasked(sampler: Remasking, process: Process, length: int, times: Grid) -> Float[Array, "N"]:
+    """The law at times[-1] of two tokens, each with the sequence in which it was revealed.
 
     For a guess that does not depend on time, as the exact one does not for masks.
     """
@@ -120,12 +121,13 @@ def remasked(sampler: Remasking, process: Process, length: int, times: Array) ->
     return now.reshape(states, -1).sum(axis=1)
 
 
-def revealed(sampler: unmasking.Reveal, process: Process, length: int) -> Array:
-    """The law when all masks are revealed: (K ** L,)."""
+def revealed(sampler: unmasking.Reveal, process: Process, length: int) -> Float[Array, "N"]:
+    """The law when all masks are revealed."""
     kernel, mask = kernels.mixing(process.kernel), process.kernel.num_classes
     every = sequences(mask + 1, length)
     masked = jnp.asarray(every == mask)
-    if sampler.at_random and hasattr(sampler, "count") and sampler.count(length) > 1:
+    several = isinstance(sampler, unmasking.Confidence) and sampler.count(length) > 1
+    if sampler.at_random and several:
         raise ValueError("The law of several tokens at random at once is not known here.")
     stay = jax.nn.one_hot(every, mask + 1)
 
@@ -151,8 +153,8 @@ def revealed(sampler: unmasking.Reveal, process: Process, length: int) -> Array:
     return now
 
 
-def at_transitions(sampler: unmasking.DNDM, process: Process, length: int) -> Array:
-    """The law when all tokens have changed, for two of them: (K ** 2,)."""
+def at_transitions(sampler: unmasking.DNDM, process: Process, length: int) -> Float[Array, "N"]:
+    """The law when all tokens have changed, for two of them."""
     if length != 2:
         raise ValueError(f"The law of {sampler.name} is enumerated for two tokens; got {length}.")
     kernel, steps = kernels.mixing(process.kernel), sampler.steps or 4096  # where that is endless

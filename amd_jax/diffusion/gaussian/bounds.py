@@ -1,7 +1,7 @@
 """The bound of a Gaussian diffusion, of a process (`gaussian.Process`) and data x (B, ...).
 
 `elbo` and `elbo_of_all_steps` in discrete time, `elbo` without steps in continuous time, and
-`log_weight`, on which importance weighting is sound. All are nats (B,), summed over the event.
+`log_weight`, on which importance weighting is sound. All are nats, summed over the event.
 Ho et al., 2020; Kingma et al., 2021 (VDM).
 """
 
@@ -20,11 +20,11 @@ from amd_jax.diffusion.gaussian.process import (
     step_kl,
 )
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Key, Nats
+from amd_jax.types import Array, Grid, Key, Nats, Times, Tokens
 
 
-def term(process: Process, rng: Key, x: Array, s: Array, t: Array) -> Nats:
-    """The bound's term of the step from t to s < t (B,), with z_t drawn anew: (B,) in nats."""
+def term(process: Process, rng: Key, x: Tokens, s: Times, t: Times) -> Nats:
+    """The bound's term of the step from t to s < t, with z_t drawn anew."""
     rng_noise, rng_network = jax.random.split(rng)
     f = process.point(x)
     guess = process.guess(process.corrupted(rng_noise, x, t), t, rng_network)
@@ -35,8 +35,8 @@ def term(process: Process, rng: Key, x: Array, s: Array, t: Array) -> Nats:
     return categorical.sum_event(step_kl(f - guess.clean, excess, gamma_s, gamma_t))
 
 
-def rate(process: Process, rng: Key, x: Array, t: Array) -> Nats:
-    """The limit of `term` per unit of time, ½ γ' SNR |f - its guess|²: (B,) in nats.
+def rate(process: Process, rng: Key, x: Tokens, t: Times) -> Nats:
+    """The limit of `term` per unit of time, ½ γ' SNR |f - its guess|².
 
     Whatever the variance of steps (Kingma et al., 2021, eq. 15).
     """
@@ -47,22 +47,22 @@ def rate(process: Process, rng: Key, x: Array, t: Array) -> Nats:
     return 0.5 * slope * jnp.exp(-gamma) * categorical.sum_event(jnp.square(error))
 
 
-def prior_kl(process: Process, x: Array) -> Nats:
-    """KL(q(z_1 | x) || N(0, 1)), what of x survives all noise: (B,) in nats."""
+def prior_kl(process: Process, x: Tokens) -> Nats:
+    """KL(q(z_1 | x) || N(0, 1)), what of x survives all noise."""
     f, gamma = process.point(x), process.gamma(jnp.ones(x.shape[0]))
     gamma = categorical.expand(gamma, f.ndim)
     left = jax.nn.sigmoid(-gamma)  # α², of which the variance lacks as much
     return 0.5 * categorical.sum_event(left * jnp.square(f) - left - jax.nn.log_sigmoid(gamma))
 
 
-def reconstruction(process: Process, rng: Key, x: Array) -> Nats:
-    """log p(x | z_0) of a draw of z_0: (B,) in nats."""
+def reconstruction(process: Process, rng: Key, x: Tokens) -> Nats:
+    """log p(x | z_0) of a draw of z_0."""
     z_0 = process.corrupted(rng, x, jnp.zeros(x.shape[0]))
     return categorical.sum_event(categorical.gather(decoded(process, z_0), x))
 
 
-def elbo(process: Process, rng: Key, x: Array, steps: int | None) -> Nats:
-    """reconstruction - prior_kl - T L_i, i stratified over the batch: (B,); T = ∞ without steps.
+def elbo(process: Process, rng: Key, x: Tokens, steps: int | None) -> Nats:
+    """reconstruction - prior_kl - T L_i, i stratified over the batch; T = ∞ without steps.
 
     The stratified times are VDM's of low discrepancy (Kingma et al., 2021, app. I).
     """
@@ -74,10 +74,10 @@ def elbo(process: Process, rng: Key, x: Array, steps: int | None) -> Nats:
     return ends - steps * term(process, rng, x, *bounds.ends(bounds.steps_at(u, steps), steps))
 
 
-def elbo_of_all_steps(process: Process, rng: Key, x: Array, times: Array) -> Nats:
-    """reconstruction - prior_kl - Σ_i L_i over the steps of a grid, each with its own z_t: (B,).
+def elbo_of_all_steps(process: Process, rng: Key, x: Tokens, times: Grid) -> Nats:
+    """reconstruction - prior_kl - Σ_i L_i over the steps of a grid, each with its own z_t.
 
-    times (S + 1,) fall from 1 to 0; as many network calls as there are steps.
+    As many network calls as there are steps.
     """
     last, start = len(times) - 1, len(times)
     ends = reconstruction(process, jax.random.fold_in(rng, start), x) - prior_kl(process, x)
@@ -89,8 +89,8 @@ def elbo_of_all_steps(process: Process, rng: Key, x: Array, times: Array) -> Nat
     return jax.lax.fori_loop(0, last, add, ends)
 
 
-def log_weight(process: Process, rng: Key, x: Array, steps: int) -> Nats:
-    """log p(x, z_0, …, z_1) - log q(z_0, …, z_1 | x) of one trajectory: (B,), T network calls.
+def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
+    """log p(x, z_0, …, z_1) - log q(z_0, …, z_1 | x) of one trajectory, T network calls.
 
     E[exp(log_weight)] = p(x): the draw that importance-weighted bounds are sound on.
     """

@@ -9,9 +9,10 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from amd_jax.diffusion.schedules import OFFSET
-from amd_jax.types import Array, Key, Params
+from amd_jax.types import Array, Floats, Key, Params
 
 FIRST, LAST = -5.0, 7.0  # for one-hots: at γ = -5 their halves lie 8 standard deviations apart
 
@@ -27,8 +28,8 @@ class Linear:
         """Raises ValueError unless noise grows."""
         _check_ends(self.first, self.last)
 
-    def __call__(self, t: Array) -> Array:
-        """t (B,) in [0, 1] -> γ_t (B,)."""
+    def __call__(self, t: Floats) -> Floats:
+        """γ_t."""
         return self.first + (self.last - self.first) * t
 
 
@@ -36,7 +37,7 @@ class Linear:
 class Table:
     """The γ of the grid point nearest to t. It is flat between them: it has no derivative."""
 
-    gammas: np.ndarray  # (N,), at times 0, 1 / (N - 1), …, 1
+    gammas: Float[np.ndarray, "N"]  # at times 0, 1 / (N - 1), …, 1
     differentiable = False
 
     def __post_init__(self):
@@ -47,15 +48,15 @@ class Table:
                 "Leave out levels that differ by nothing."
             )
 
-    def __call__(self, t: Array) -> Array:
-        """t (B,) in [0, 1] -> γ_t (B,)."""
+    def __call__(self, t: Floats) -> Floats:
+        """γ_t."""
         end = len(self.gammas) - 1
         nearest = jnp.round(jnp.clip(t, 0, 1) * end).astype(jnp.int32)
         return jnp.asarray(self.gammas)[nearest]
 
 
-def of_betas(betas: np.ndarray) -> Table:
-    """Levels of N variances β that N steps add to data: α_t² = Π (1 - β), (N,).
+def of_betas(betas: Float[np.ndarray, "N"]) -> Table:
+    """Levels of N variances β that N steps add to data: α_t² = Π (1 - β).
 
     The first level is the noise after the first of them: a model on them has N - 1 steps. Raises
     ValueError for a β outside (0, 1).
@@ -90,16 +91,16 @@ class Monotone:
     beside a linear one (Kingma et al., 2021, app. H).
     """
 
-    first: Array
-    last: Array
-    pace: dict[str, Array]  # heights, slopes, places: (H,) each
+    first: Float[Array, ""]
+    last: Float[Array, ""]
+    pace: dict[str, Float[Array, "H"]]  # heights, slopes, places
 
-    def __call__(self, t: Array) -> Array:
-        """t (B,) in [0, 1] -> γ_t (B,)."""
+    def __call__(self, t: Floats) -> Floats:
+        """γ_t."""
         start, end = self._sum(jnp.zeros_like(t)), self._sum(jnp.ones_like(t))
         return self.first + (self.last - self.first) * (self._sum(t) - start) / (end - start)
 
-    def _sum(self, t: Array) -> Array:
+    def _sum(self, t: Floats) -> Floats:
         steep = jnp.exp(self.pace["slopes"]) * (t[..., None] - self.pace["places"])
         return t + (jnp.exp(self.pace["heights"]) * jax.nn.sigmoid(steep)).sum(axis=-1)
 

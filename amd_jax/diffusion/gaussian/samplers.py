@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from amd_jax import options
 from amd_jax.diffusion.gaussian.process import (
+    Points,
     Process,
     diffused,
     log_variance,
@@ -19,7 +20,7 @@ from amd_jax.diffusion.gaussian.process import (
     renewed,
 )
 from amd_jax.diffusion.samplers import time_grids
-from amd_jax.types import Array, Key
+from amd_jax.types import Array, Grid, Key, Times
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,18 +37,18 @@ class _Walk:
         options.check(self)
         object.__setattr__(self, "steps", time_grids.agreed(self.steps, self.spacing))
 
-    def times(self, steps: int | None) -> Array:
+    def times(self, steps: int | None) -> Grid:
         """Its grid. Raises ValueError for more steps than the model has."""
         return time_grids.walked(self.steps, self.spacing, steps)
 
-    def step(self, process: Process, rng: Key, z_t: Array, s: Array, t: Array) -> Array:
-        """A draw of z_s, (B, ..., D), at times s < t (B,)."""
+    def step(self, process: Process, rng: Key, z_t: Points, s: Times, t: Times) -> Points:
+        """A draw of z_s, at times s < t."""
         raise NotImplementedError
 
-    def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
-        """The walk of x (B, ..., D), as one loop on the device."""
+    def __call__(self, process: Process, rng: Key, x: Points, times: Grid) -> Points:
+        """The walk of x, as one loop on the device."""
 
-        def step(i: Array, z: Array) -> Array:
+        def step(i: Array, z: Array) -> Points:
             t, s = (jnp.full(z.shape[0], times[j]) for j in (i, i + 1))
             return self.step(process, jax.random.fold_in(rng, i), z, s, t)
 
@@ -60,7 +61,7 @@ class Ancestral(_Walk):
 
     name = "ancestral"
 
-    def step(self, process: Process, rng: Key, z_t: Array, s: Array, t: Array) -> Array:
+    def step(self, process: Process, rng: Key, z_t: Points, s: Times, t: Times) -> Points:
         """The mean of the posterior with the guess plugged in, and the model's variance."""
         guess = process.guess(z_t, t)
         s, t = process.level(s, z_t.ndim), process.level(t, z_t.ndim)
@@ -86,7 +87,7 @@ class DDIM(_Walk):
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must be in [0, 1]; got eta={self.eta}.")
 
-    def step(self, process: Process, rng: Key, z_t: Array, s: Array, t: Array) -> Array:
+    def step(self, process: Process, rng: Key, z_t: Points, s: Times, t: Times) -> Points:
         """The guess, its noise, and some noise anew."""
         f = process.guess(z_t, t).clean
         s, t = process.level(s, z_t.ndim), process.level(t, z_t.ndim)

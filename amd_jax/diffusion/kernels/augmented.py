@@ -3,11 +3,12 @@
 import dataclasses
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.diffusion import schedules
 from amd_jax.diffusion.kernels.mixtures import check_classes
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Schedule
+from amd_jax.types import Array, Probs, Schedule, Times, Tokens
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class AugmentedUniform:
     2026). A token whose u is its own class is in doubt from the start; at time 0 all doubt ends.
     """
 
-    schedule: Schedule  # t (B,) in [0, 1] -> log α_t (B,), with log α_0 = 0
+    schedule: Schedule
     num_classes: int  # K
 
     shows_noise = True
@@ -31,19 +32,19 @@ class AugmentedUniform:
         schedules.check(self.schedule)
 
     @property
-    def prior(self) -> Array:
+    def prior(self) -> Float[Array, "K"]:
         """The law of x_1, any noise: (2 K,)."""
         return jnp.repeat(jnp.array([0.0, 1 / self.num_classes]), self.num_classes)
 
-    def push(self, p: Array, s: Array, t: Array) -> Array:
-        """Law of x_t when x_s ~ p: (B, ..., 2 K) -> (B, ..., 2 K)."""
+    def push(self, p: Probs, s: Times, t: Times) -> Probs:
+        """Law of x_t when x_s ~ p."""
         keep, own, other = self._chances(s, t, p.ndim)
         data, noise = jnp.split(p, 2, axis=-1)
         others = categorical.positive(data.sum(axis=-1, keepdims=True) - data)
         return jnp.concatenate([keep * data, noise + own * data + other * others], axis=-1)
 
-    def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
-        """q(x_t | x_s = k) for every k: (B, ...) -> (B, ..., 2 K)."""
+    def likelihood(self, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """q(x_t | x_s = k) for every k."""
         keep, own, other = self._chances(s, t, x_t.ndim + 1)
         same = categorical.one_hot(x_t, 2 * self.num_classes)
         data, noise = jnp.split(same, 2, axis=-1)
@@ -51,12 +52,12 @@ class AugmentedUniform:
         into = jnp.where(is_noise, own * noise + other * (1 - noise), keep * data)
         return jnp.concatenate([into, noise], axis=-1)
 
-    def log_keep(self, s: Array, t: Array, ndim: int) -> Array:
+    def log_keep(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ..."]:
         """Log of the chance of data to stay: (B,) -> (B, 1, …)."""
         keep, _, _ = self._chances(s, t, ndim)
         return jnp.log(keep)
 
-    def _chances(self, s: Array, t: Array, ndim: int) -> tuple[Array, Array, Array]:
+    def _chances(self, s: Times, t: Times, ndim: int) -> tuple[Array, Array, Array]:
         """For data at s: to stay, to turn out as u, to become another u, each: (B, 1, …)."""
         first = (s <= 0) & (t > 0)  # when u is drawn
         own = categorical.expand(jnp.where(first, 1 / self.num_classes, 0.0), ndim)

@@ -6,6 +6,7 @@ from typing import overload
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from amd_jax.diffusion import schedules
 from amd_jax.diffusion.kernels.augmented import AugmentedUniform
@@ -14,7 +15,18 @@ from amd_jax.diffusion.kernels.mixtures import (
     Mixture,
 )
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Schedule
+from amd_jax.types import (
+    Array,
+    Kernel,
+    Key,
+    LearnedKernel,
+    Logits,
+    Params,
+    Probs,
+    Schedule,
+    Times,
+    Tokens,
+)
 
 
 def init(kernel: Kernel | LearnedKernel | Schedule, rng: Key) -> Params:
@@ -28,15 +40,15 @@ def opened(kernel: Kernel | LearnedKernel, params: Params) -> Kernel: ...
 def opened(kernel: Schedule, params: Params) -> Schedule: ...
 def opened(kernel: Kernel | LearnedKernel | Schedule, params: Params) -> Kernel | Schedule:
     """The kernel with its parameters in place; one that has none is itself."""
-    return kernel.open(params) if hasattr(kernel, "open") else kernel
+    return kernel.open(params) if isinstance(kernel, LearnedKernel) else kernel
 
 
-def posterior(kernel: Kernel, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
-    """q(x_s | x_t, x_0 ~ p_0) by Bayes' rule, for any kernel: (B, ..., K).
+def posterior(kernel: Kernel, p_0: Probs, x_t: Tokens, s: Times, t: Times) -> Probs:
+    """q(x_s | x_t, x_0 ~ p_0) by Bayes' rule, for any kernel and s < t.
 
-    p_0 (B, ..., K), x_t (B, ...), s < t (B,). With p_0 one-hot it is the true posterior; with a
-    network's p_0 it is the model's reverse step (Hoogeboom et al., 2021, eq. 13). Where p_0 rules
-    out all that could have become x_t, as only rounding can, x_t alone decides.
+    With p_0 one-hot it is the true posterior; with a network's p_0 it is the model's reverse step
+    (Hoogeboom et al., 2021, eq. 13). Where p_0 rules out all that could have become x_t, as only
+    rounding can, x_t alone decides.
     """
     if isinstance(p_0, Denoised):
         raise TypeError(
@@ -50,8 +62,8 @@ def posterior(kernel: Kernel, p_0: Array, x_t: Array, s: Array, t: Array) -> Arr
 
 
 @functools.singledispatch
-def log_push(kernel: Kernel, log_p: Array, s: Array, t: Array) -> Array:
-    """Log of the law of x_t when x_s ~ exp(log_p): (B, ..., K) -> (B, ..., K).
+def log_push(kernel: Kernel, log_p: Logits, s: Times, t: Times) -> Logits:
+    """Log of the law of x_t when x_s ~ exp(log_p).
 
     The likeliest state and all others are pushed on their own, so that a sure guess does not hide
     what it leaves to the others. States that float32 cannot reach at all keep their log_p, as they
@@ -70,28 +82,28 @@ def log_push(kernel: Kernel, log_p: Array, s: Array, t: Array) -> Array:
 
 
 @log_push.register
-def _(kernel: Mixture, log_p: Array, s: Array, t: Array) -> Array:
+def _(kernel: Mixture, log_p: Logits, s: Times, t: Times) -> Logits:
     """Exact for log_p of any size."""
     noise = categorical.log_or_never(kernel.noise(s, t, log_p.ndim))
     return jnp.logaddexp(kernel.log_keep(s, t, log_p.ndim) + log_p, noise)
 
 
 @log_push.register
-def _(kernel: AugmentedUniform, log_p: Array, s: Array, t: Array) -> Array:
+def _(kernel: AugmentedUniform, log_p: Logits, s: Times, t: Times) -> Logits:
     """Exact for log_p of any size: data come from the same data alone."""
     noise = categorical.log(kernel.push(jnp.exp(log_p), s, t)[..., kernel.num_classes :])
     data = kernel.log_keep(s, t, log_p.ndim) + log_p[..., : kernel.num_classes]
     return jnp.concatenate([data, noise], axis=-1)
 
 
-def log_joint(kernel: Kernel, log_p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
-    """Log q(x_t | x_s = k) q(x_s = k | x_0 ~ exp(log_p_0)) for every k: (B, ..., K)."""
+def log_joint(kernel: Kernel, log_p_0: Logits, x_t: Tokens, s: Times, t: Times) -> Logits:
+    """Log q(x_t | x_s = k) q(x_s = k | x_0 ~ exp(log_p_0)) for every k."""
     likelihood = categorical.log_or_never(kernel.likelihood(x_t, s, t))
     return likelihood + log_push(kernel, log_p_0, jnp.zeros_like(s), s)
 
 
-def log_posterior(kernel: Kernel, log_p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
-    """Log of `posterior` of exp(log_p_0), exact where float32 holds no such p: (B, ..., K)."""
+def log_posterior(kernel: Kernel, log_p_0: Logits, x_t: Tokens, s: Times, t: Times) -> Logits:
+    """Log of `posterior` of exp(log_p_0), exact where float32 holds no such p."""
     return jax.nn.log_softmax(log_joint(kernel, log_p_0, x_t, s, t))
 
 
@@ -104,19 +116,19 @@ class Denoised:
     in the place of the other never converges. docs/how_it_works/leave_one_out.md has the figure.
     """
 
-    law: Array  # (B, ..., K)
+    law: Probs
 
 
-def denoising_posterior(kernel: Kernel, p_0: Array, x_t: Array, t: Array) -> Denoised:
+def denoising_posterior(kernel: Kernel, p_0: Probs, x_t: Tokens, t: Times) -> Denoised:
     """p(x_0 | x_t) with the own token's evidence, normalise(p_0 ⊙ q(x_t | x_0 = ·)).
 
-    p_0 (B, ..., K) is the guess from the other tokens: what the x_0-parametrisation learns.
+    p_0 is the guess from the other tokens: what the x_0-parametrisation learns.
     """
     return Denoised(posterior(kernel, p_0, x_t, jnp.zeros_like(t), t))
 
 
-def leave_own_out(kernel: Kernel, clean: Denoised, x_t: Array, t: Array) -> Array:
-    """The guess from the other tokens, normalise(clean / q(x_t | x_0 = ·)): (B, ..., K).
+def leave_own_out(kernel: Kernel, clean: Denoised, x_t: Tokens, t: Times) -> Probs:
+    """The guess from the other tokens, normalise(clean / q(x_t | x_0 = ·)).
 
     The inverse of `denoising_posterior` where every class can become x_t; others get 0, as at a
     token that is not masked, where nothing tells of them.
@@ -124,8 +136,8 @@ def leave_own_out(kernel: Kernel, clean: Denoised, x_t: Array, t: Array) -> Arra
     return jnp.exp(log_leave_own_out(kernel, categorical.log(clean.law), x_t, t))
 
 
-def log_leave_own_out(kernel: Kernel, log_clean: Array, x_t: Array, t: Array) -> Array:
-    """Log of `leave_own_out` of what has the log-law `log_clean`: (B, ..., K)."""
+def log_leave_own_out(kernel: Kernel, log_clean: Logits, x_t: Tokens, t: Times) -> Logits:
+    """Log of `leave_own_out` of what has the log-law `log_clean`."""
     evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)
     possible = evidence > categorical.FLOOR
     log_ratio = log_clean - jnp.log(jnp.where(possible, evidence, 1.0))
@@ -142,8 +154,8 @@ def plain(kernel: Kernel | LearnedKernel) -> Kernel | LearnedKernel:
     return getattr(kernel, "kernel", kernel)
 
 
-def paced(kernel: Kernel, u: Array) -> tuple[Array, Array]:
-    """Times t for u uniform in [0, 1), and dt/du: (B,) each. Time itself, unless a kernel says.
+def paced(kernel: Kernel, u: Times) -> tuple[Times, Times]:
+    """Times t for u uniform in [0, 1), and dt/du. Time itself, unless a kernel says.
 
     One whose rate has a pole at an end of time has a `pace`: plainly drawn times would give an
     estimate of the bound without a variance.
@@ -163,16 +175,16 @@ def shows_noise(kernel: Kernel | LearnedKernel) -> bool:
     return is_masking(kernel) or getattr(kernel, "shows_noise", False)
 
 
-def rates(kernel: Kernel, x_t: Array, t: Array) -> Array:
-    """The rates at t from every state into x_t: (B, ...), (B,) -> (B, ..., K).
+def rates(kernel: Kernel, x_t: Tokens, t: Times) -> Float[Array, "B *event K"]:
+    """The rates at t from every state into x_t.
 
     The derivative of the likelihood; at x_t itself it is minus the rate to leave.
     """
     return jax.jvp(lambda u: kernel.likelihood(x_t, t, u), (t,), (jnp.ones_like(t),))[1]
 
 
-def reverse_rates(kernel: Kernel, p_0: Array, x_t: Array, t: Array) -> Array:
-    """The rates at t from x_t back to every other state, x_0 ~ p_0: (B, ..., K), 0 at x_t.
+def reverse_rates(kernel: Kernel, p_0: Probs, x_t: Tokens, t: Times) -> Float[Array, "B *event K"]:
+    """The rates at t from x_t back to every other state, x_0 ~ p_0; 0 at x_t.
 
     R(y -> x_t) q_t(y | p_0) / q_t(x_t | p_0) (Campbell et al., 2022, prop. 1).
     """
@@ -183,20 +195,20 @@ def reverse_rates(kernel: Kernel, p_0: Array, x_t: Array, t: Array) -> Array:
 
 
 @functools.singledispatch
-def corrupt(kernel: Kernel, rng: Key, x_0: Array, t: Array) -> Array:
-    """A draw of x_t ~ q(x_t | x_0): (B, ...), (B,) -> (B, ...)."""
+def corrupt(kernel: Kernel, rng: Key, x_0: Tokens, t: Times) -> Tokens:
+    """A draw of x_t ~ q(x_t | x_0)."""
     start = categorical.one_hot(x_0, len(kernel.prior))
     return categorical.sample(rng, kernel.push(start, jnp.zeros_like(t), t))
 
 
 @functools.singledispatch
-def step_back(kernel: Kernel, rng: Key, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
-    """A draw of x_s ~ posterior(kernel, p_0, x_t, s, t): (B, ..., K), (B, ...) -> (B, ...)."""
+def step_back(kernel: Kernel, rng: Key, p_0: Probs, x_t: Tokens, s: Times, t: Times) -> Tokens:
+    """A draw of x_s ~ posterior(kernel, p_0, x_t, s, t)."""
     return categorical.sample(rng, posterior(kernel, p_0, x_t, s, t))
 
 
 @corrupt.register
-def _(kernel: Mixing, rng: Key, x_0: Array, t: Array) -> Array:
+def _(kernel: Mixing, rng: Key, x_0: Tokens, t: Times) -> Tokens:
     """Keep or redraw: no (B, ..., K) array is needed."""
     rng_keep, rng_noise = jax.random.split(rng)
     keep = kernel.keep(jnp.zeros_like(t), t, x_0.ndim)
@@ -205,7 +217,7 @@ def _(kernel: Mixing, rng: Key, x_0: Array, t: Array) -> Array:
 
 
 @step_back.register
-def _(kernel: Mixture, rng: Key, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
+def _(kernel: Mixture, rng: Key, p_0: Probs, x_t: Tokens, s: Times, t: Times) -> Tokens:
     """Draw in two parts: x_t was kept since s, or x_s ~ q(x_s | p_0) was redrawn into it.
 
     The second part may be as rare as 1 - α = 1e-5 over K = 256 states; one draw over all states
@@ -219,8 +231,8 @@ def _(kernel: Mixture, rng: Key, p_0: Array, x_t: Array, s: Array, t: Array) -> 
     return jnp.where(u * (kept + redrawn) < redrawn, categorical.sample(rng_redraw, p_s), x_t)
 
 
-def draw_prior(kernel: Kernel, rng: Key, shape: tuple[int, ...]) -> Array:
-    """Independent draws from the kernel's prior, int32 of the given shape."""
+def draw_prior(kernel: Kernel, rng: Key, shape: tuple[int, ...]) -> Int[Array, "..."]:
+    """Independent draws from the kernel's prior, of the given shape."""
     cdf = jnp.cumsum(kernel.prior)
     u = jax.random.uniform(rng, shape) * cdf[-1]
     return jnp.searchsorted(cdf, u, side="right", method="compare_all").astype(jnp.int32)

@@ -9,11 +9,12 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from amd_jax.diffusion import schedules
 from amd_jax.diffusion.kernels import bayes, mixtures
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Key, Params
+from amd_jax.types import Array, Key, Logits, Params, Probs, Times, Tokens
 
 POWERS = (0.05, 20.0)  # beyond these a class is masked at once, or at the very end
 
@@ -29,7 +30,7 @@ class ClassMasking:
     token: a bound that holds, of samples with as many random tokens.
     """
 
-    powers: Array  # (K,), w_i > 0; classes of a low power go early
+    powers: Float[Array, "K"]  # w_i > 0; classes of a low power go early
     epsilon: float = 0.0
 
     @property
@@ -38,45 +39,45 @@ class ClassMasking:
         return len(self.powers)
 
     @property
-    def prior(self) -> Array:
+    def prior(self) -> Float[Array, "K"]:
         """The law of x_1: (K + 1,)."""
         left = jnp.full(self.num_classes + 1, self.epsilon / self.num_classes)
         return left.at[-1].set(1 - self.epsilon)
 
-    def log_alpha(self, t: Array) -> Array:
-        """Log α_{t,i} for every class i: (B,) -> (B, K)."""
+    def log_alpha(self, t: Times) -> Float[Array, "B K"]:
+        """Log α_{t,i} for every class i."""
         inside = (t > 0)[..., None]  # at t = 0 a power below 1 has no derivative
         end = (1 - self.epsilon) ** (1 / self.powers)  # (t end)^w = (1 - ε) t^w
         time = jnp.where(inside, t[..., None], 0.5) * end
         return jnp.where(inside, schedules.Polynomial(self.powers)(time), 0.0)
 
-    def push(self, p: Array, s: Array, t: Array) -> Array:
-        """Law of x_t when x_s ~ p: (B, ..., K + 1) -> (B, ..., K + 1)."""
+    def push(self, p: Probs, s: Times, t: Times) -> Probs:
+        """Law of x_t when x_s ~ p."""
         keep, mask = self._split(s, t, p.ndim)
         data, masked = p[..., :-1], p[..., -1:]
         masked = masked + (mask * data).sum(axis=-1, keepdims=True)
         return jnp.concatenate([keep * data, masked], axis=-1)
 
-    def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
-        """q(x_t | x_s = k) for every k: (B, ...) -> (B, ..., K + 1)."""
+    def likelihood(self, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """q(x_t | x_s = k) for every k."""
         keep, mask = self._split(s, t, x_t.ndim + 1)
         own = categorical.one_hot(x_t, self.num_classes + 1, dtype=keep.dtype)
         data, masked = own[..., :-1], own[..., -1:]
         return jnp.concatenate([keep * data + mask * masked, masked], axis=-1)
 
-    def log_keep(self, s: Array, t: Array, ndim: int) -> Array:
-        """Log of the chance of each class to stay, with `ndim` axes: (B,) -> (B, 1, …, K)."""
+    def log_keep(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ... K"]:
+        """Log of the chance of each class to stay, with `ndim` axes: (B, 1, …, K)."""
         change = self.log_alpha(t) - self.log_alpha(s)
         return change.reshape(-1, *(1,) * (ndim - 2), self.num_classes)
 
-    def _split(self, s: Array, t: Array, ndim: int) -> tuple[Array, Array]:
+    def _split(self, s: Times, t: Times, ndim: int) -> tuple[Array, Array]:
         """Chances to stay and to become a mask, with `ndim` axes: (B, 1, …, K) each."""
         log_keep = self.log_keep(s, t, ndim)
         return jnp.exp(log_keep), -jnp.expm1(log_keep)
 
 
 @bayes.log_push.register
-def _(kernel: ClassMasking, log_p: Array, s: Array, t: Array) -> Array:
+def _(kernel: ClassMasking, log_p: Logits, s: Times, t: Times) -> Logits:
     """Exact for log_p of any size: a class is reached from itself alone."""
     mask = categorical.log_or_never(kernel.push(jnp.exp(log_p), s, t)[..., -1:])
     data = kernel.log_keep(s, t, log_p.ndim) + log_p[..., :-1]
@@ -110,7 +111,7 @@ class PerClassMasking:
             )
 
     @property
-    def prior(self) -> Array:
+    def prior(self) -> Float[Array, "K"]:
         """The law of x_1, whatever is learnt: (K + 1,)."""
         return ClassMasking(jnp.ones(self.num_classes), self.epsilon).prior
 

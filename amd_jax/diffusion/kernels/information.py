@@ -5,16 +5,17 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from amd_jax.diffusion import schedules
 from amd_jax.diffusion.kernels.tables import Tabulated
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Schedule
+from amd_jax.types import Array, Kernel, Nats, Schedule, Times
 
 
-def mutual(kernel: Kernel, p_0: Array, t: Array) -> Array:
-    """I(x_t; x_0) of one token, x_0 ~ p_0: (num_classes,), (B,) -> (B,) in nats.
+def mutual(kernel: Kernel, p_0: Float[Array, "classes"], t: Times) -> Nats:
+    """I(x_t; x_0) of one token, x_0 ~ p_0.
 
     Σ p_0(x_0) KL(q(x_t | x_0) || q(x_t)): at time 0 it is the entropy of p_0, and it never rises.
     """
@@ -28,9 +29,9 @@ def mutual(kernel: Kernel, p_0: Array, t: Array) -> Array:
 def even(family: Callable[[Schedule], Kernel], p_0: ArrayLike, steps: int) -> Schedule:
     """The schedule, in T steps, by which information falls evenly: I(x_i; x_0) = (1 - i / T) H.
 
-    `family` makes a kernel of a schedule, p_0 (num_classes,) is the law of clean tokens, H its
-    entropy. For masks it is the linear one, whatever p_0 (Austin et al., 2021, app. A.7). It is a
-    table (`schedules.tabulated`), found by halving. Raises ValueError if p_0 is no such law.
+    `family` makes a kernel of a schedule, p_0 is the law of clean tokens, H its entropy. For
+    masks it is the linear one, whatever p_0 (Austin et al., 2021, app. A.7). It is a table
+    (`schedules.tabulated`), found by halving. Raises ValueError if p_0 is no such law.
     """
     kernel = family(lambda t: schedules.LOG_ALPHA_END * t)
     law = _law(p_0, kernel)
@@ -56,8 +57,8 @@ def retimed(kernel: Tabulated, p_0: ArrayLike, steps: int) -> Tabulated:
     """A table of T steps, each some steps of a finer one, by which information falls evenly.
 
     As evenly as the finer one allows, in T of its own steps or less; T steps of which some may be
-    no step at all. Raises ValueError for more steps than it has, or if p_0 (num_classes,) is no
-    law of its clean tokens.
+    no step at all. Raises ValueError for more steps than it has, or if p_0 is no law of its
+    clean tokens.
     """
     if not 1 <= steps <= kernel.steps:
         raise ValueError(f"steps must be in [1, {kernel.steps}], those of the table; got {steps}.")

@@ -11,10 +11,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
 from amd_jax.diffusion import schedules
 from amd_jax.diffusion.kernels.mixtures import Mixing
-from amd_jax.types import Array, Kernel, Key, Params, Schedule
+from amd_jax.types import Array, Floats, Kernel, Key, Params, Schedule
 
 COLLAPSED = 0.9  # the share of time in one bin of levels at which a schedule says so
 
@@ -29,14 +30,14 @@ class Warped:
     """
 
     base: Schedule
-    heights: Array  # (n,), positive, of sum 1: the share of time that each bin of levels takes
+    heights: Float[Array, "n"]  # of sum 1: the share of time that each bin of levels takes
 
-    def __call__(self, t: Array) -> Array:
-        """T (B,) in [0, 1] -> log α_t (B,)."""
+    def __call__(self, t: Floats) -> Floats:
+        """Log α_t."""
         return self.base(self.level(t))
 
-    def level(self, t: Array) -> Array:
-        """The noise level at time t, from 0 to 1: (B,) -> (B,).
+    def level(self, t: Floats) -> Floats:
+        """The noise level at time t, from 0 to 1.
 
         Its slope at the border of two bins is that of the later one.
         """
@@ -45,15 +46,15 @@ class Warped:
         at = self._bin(t)
         return (at + (t - left[at]) / (right - left)[at]) / len(self.heights)
 
-    def log_density(self, t: Array) -> Array:
-        """Log density of the level at time t: (B,) -> (B,). It is constant within a bin.
+    def log_density(self, t: Floats) -> Floats:
+        """Log density of the level at time t. It is constant within a bin.
 
         With the level held fixed: its derivative by the heights is that of heights[bin] alone.
         """
         return jnp.log(len(self.heights) * self.heights[self._bin(t)])
 
-    def _bin(self, t: Array) -> Array:
-        """The bin of the level at time t, int32 (B,)."""
+    def _bin(self, t: Floats) -> Int[Array, "*shape"]:
+        """The bin of the level at time t."""
         borders = jnp.cumsum(self.heights)[:-1]
         return jnp.searchsorted(borders, t, side="right", method="compare_all")
 
@@ -98,7 +99,7 @@ class LearnedSchedule:
             )
 
     @property
-    def prior(self) -> Array:
+    def prior(self) -> Float[Array, "K"]:
         """The law of x_1, whatever is learnt: (K,)."""
         return self.kernel.prior
 
@@ -119,8 +120,8 @@ class LearnedSchedule:
         """The schedule at the learnt pace."""
         return Warped(self.kernel.schedule, self.heights(params))
 
-    def heights(self, params: Params) -> Array:
-        """The share of time that each bin of levels takes: (bins,), of sum 1."""
+    def heights(self, params: Params) -> Float[Array, "bins"]:
+        """The share of time that each bin of levels takes, of sum 1."""
         return (1 - self.floor) * jax.nn.softmax(params["levels"]) + self.floor / self.bins
 
     def describe(self, params: Params) -> str:
@@ -153,8 +154,8 @@ class LearnedSchedule:
         return f"{index / self.bins:.3g}-{(index + 1) / self.bins:.3g}"
 
 
-def network_time(kernel: Kernel, t: Array) -> Array:
-    """What a network is best told of time t: (B,) -> (B,), from 0 to 1.
+def network_time(kernel: Kernel, t: Floats) -> Floats:
+    """What a network is best told of time t, from 0 to 1.
 
     The noise level where the pace is learnt, so that what a network is asked at a level does not
     change with the pace, and the bound's mean neither; else the time itself.

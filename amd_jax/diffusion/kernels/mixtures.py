@@ -3,10 +3,11 @@
 import dataclasses
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.diffusion import schedules
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Schedule
+from amd_jax.types import Array, Kernel, PerToken, Probs, Schedule, Times, Tokens
 
 
 class Mixture:
@@ -17,37 +18,37 @@ class Mixture:
     al., 2025, sec. 3).
     """
 
-    prior: Array  # (K,), the law of x_1
+    prior: Float[Array, "K"]  # the law of x_1
     num_classes: int  # data are in [0, num_classes)
 
-    def level(self, t: Array) -> tuple[Array, Array]:
-        """Log α_t (B,), and the noise n_t (B, K), which sums to 1 - α_t."""
+    def level(self, t: Times) -> tuple[Times, Float[Array, "B K"]]:
+        """Log α_t, and the noise n_t, which sums to 1 - α_t."""
         raise NotImplementedError
 
-    def log_keep(self, s: Array, t: Array, ndim: int) -> Array:
-        """Log of the chance to keep a token between s and t: (B,) -> (B, 1, …), `ndim` axes."""
+    def log_keep(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ..."]:
+        """Log of the chance to keep a token between s and t, with `ndim` axes: (B, 1, …)."""
         return categorical.expand(self.level(t)[0] - self.level(s)[0], ndim)
 
-    def keep(self, s: Array, t: Array, ndim: int) -> Array:
-        """The chance to keep a token between s and t, with `ndim` axes: (B,) -> (B, 1, …)."""
+    def keep(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ..."]:
+        """The chance to keep a token between s and t, with `ndim` axes: (B, 1, …)."""
         return jnp.exp(self.log_keep(s, t, ndim))
 
-    def noise(self, s: Array, t: Array, ndim: int) -> Array:
-        """The chance to be redrawn into every state, with `ndim` axes: (B,) -> (B, 1, …, K)."""
+    def noise(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ... K"]:
+        """The chance to be redrawn into every state, with `ndim` axes: (B, 1, …, K)."""
         (_, n_s), (_, n_t) = self.level(s), self.level(t)
         noise = categorical.positive(n_t - self.keep(s, t, 2) * n_s)
         return noise.reshape(-1, *(1,) * (ndim - 2), noise.shape[-1])
 
-    def into(self, x: Array, s: Array, t: Array) -> Array:
-        """The chance to be redrawn into x between s and t: (B, ...)."""
+    def into(self, x: Tokens, s: Times, t: Times) -> PerToken:
+        """The chance to be redrawn into x between s and t."""
         return categorical.gather(self.noise(s, t, x.ndim + 1), x)
 
-    def push(self, p: Array, s: Array, t: Array) -> Array:
-        """Law of x_t when x_s ~ p: (B, ..., K) -> (B, ..., K)."""
+    def push(self, p: Probs, s: Times, t: Times) -> Probs:
+        """Law of x_t when x_s ~ p."""
         return self.keep(s, t, p.ndim) * p + self.noise(s, t, p.ndim)
 
-    def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
-        """q(x_t | x_s = k) for every k: (B, ...) -> (B, ..., K)."""
+    def likelihood(self, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """q(x_t | x_s = k) for every k."""
         own = categorical.one_hot(x_t, len(self.prior))
         return self.keep(s, t, own.ndim) * own + self.into(x_t, s, t)[..., None]
 
@@ -61,33 +62,33 @@ class Mixing(Mixture):
     2021, sec. 3.1).
     """
 
-    schedule: Schedule  # t (B,) in [0, 1] -> log α_t (B,), with log α_0 = 0
-    prior: Array
+    schedule: Schedule
+    prior: Float[Array, "K"]
     num_classes: int
 
     def __post_init__(self):
         """Raises ValueError for a schedule that cannot be one, as one that returns α."""
         schedules.check(self.schedule)
 
-    def level(self, t: Array) -> tuple[Array, Array]:
-        """Log α_t (B,), and the noise n_t (B, K)."""
+    def level(self, t: Times) -> tuple[Times, Float[Array, "B K"]]:
+        """Log α_t, and the noise n_t."""
         log_alpha = self.schedule(t)
         return log_alpha, -jnp.expm1(log_alpha)[..., None] * self.prior
 
-    def log_keep(self, s: Array, t: Array, ndim: int) -> Array:
-        """Log of the chance to keep a token: (B,) -> (B, 1, …)."""
+    def log_keep(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ..."]:
+        """Log of the chance to keep a token: (B, 1, …)."""
         return categorical.expand(self.schedule(t) - self.schedule(s), ndim)
 
-    def redraw(self, s: Array, t: Array, ndim: int) -> Array:
-        """The chance to be redrawn at all, exact where it is small: (B,) -> (B, 1, …)."""
+    def redraw(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ..."]:
+        """The chance to be redrawn at all, exact where it is small: (B, 1, …)."""
         return -jnp.expm1(self.log_keep(s, t, ndim))
 
-    def noise(self, s: Array, t: Array, ndim: int) -> Array:
-        """The chance to be redrawn into every state: (B,) -> (B, 1, …, K)."""
+    def noise(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ... K"]:
+        """The chance to be redrawn into every state: (B, 1, …, K)."""
         return self.redraw(s, t, ndim) * self.prior
 
-    def into(self, x: Array, s: Array, t: Array) -> Array:
-        """The chance to be redrawn into x: (B, ...)."""
+    def into(self, x: Tokens, s: Times, t: Times) -> PerToken:
+        """The chance to be redrawn into x."""
         return self.redraw(s, t, x.ndim) * self.prior[x]
 
 
@@ -135,12 +136,12 @@ class MasksAndUniform(Mixture):
             raise ValueError(f"gamma must be above 0; got {self.gamma}. Try 1.0.")
 
     @property
-    def prior(self) -> Array:  # type: ignore[override]  # a field of others
+    def prior(self) -> Float[Array, "K"]:  # type: ignore[override]  # a field of others
         """The law of x_1, all mask: (K + 1,)."""
         return mask_only(self.num_classes)
 
-    def level(self, t: Array) -> tuple[Array, Array]:
-        """Log α_t (B,), and the noise n_t (B, K + 1)."""
+    def level(self, t: Times) -> tuple[Times, Float[Array, "B K"]]:
+        """Log α_t, and the noise n_t."""
         level = 2**self.gamma * self.p_uniform / (1 - self.p_uniform)
         inside = (t > 0) & (t < 1)  # at the ends the root has no derivative
         c = jnp.where(inside, t * (1 - t), 1.0) ** (self.gamma / 2) * inside * level
@@ -149,7 +150,7 @@ class MasksAndUniform(Mixture):
         noise = (mask[..., None] * self.prior + c[..., None] * uniform) / (1 + c)[..., None]
         return schedules.linear(t) - jnp.log1p(c), noise
 
-    def pace(self, u: Array) -> Array:
+    def pace(self, u: Times) -> Times:
         """sin²(π u / 2): slow at both ends, where c has a slope that grows without bound."""
         return jnp.sin(jnp.pi / 2 * u) ** 2
 
@@ -165,7 +166,7 @@ def masks_and_uniform(
     return noise if p_uniform else absorbing(schedules.linear, num_classes)
 
 
-def mask_only(num_classes: int) -> Array:
+def mask_only(num_classes: int) -> Float[Array, "K"]:
     """The law of a mask, the state after the classes: (K + 1,)."""
     return jnp.zeros(num_classes + 1).at[num_classes].set(1.0)
 

@@ -5,10 +5,11 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Real
 
 from amd_jax.diffusion import schedules
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Schedule
+from amd_jax.types import Array, Probs, Schedule, Times, Tokens
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,11 +22,11 @@ class Generator:
     others are exponentiated by scaling and squaring for every pair of times.
     """
 
-    rates: np.ndarray  # (K, K)
+    rates: Float[np.ndarray, "K K"]
     schedule: Schedule
     num_classes: int = None  # type: ignore[assignment]  # data are in [0, num_classes), or all K
 
-    prior: Array = dataclasses.field(init=False)  # (K,)
+    prior: Float[Array, "K"] = dataclasses.field(init=False)
     spectrum: tuple[np.ndarray, ...] | None = dataclasses.field(init=False)
     halvings: int = dataclasses.field(init=False)  # of the longest time, until it is short
 
@@ -49,16 +50,16 @@ class Generator:
                 f"has decayed by exp(-{left:.2g}) only. Multiply the rates by {3 / left:.2g}."
             )
 
-    def push(self, p: Array, s: Array, t: Array) -> Array:
-        """Law of x_t when x_s ~ p: (B, ..., K) -> (B, ..., K)."""
+    def push(self, p: Probs, s: Times, t: Times) -> Probs:
+        """Law of x_t when x_s ~ p."""
         if (modes := self._modes(s, t, p.ndim)) is None:
             return jnp.einsum("b...i,bij->b...j", p, self.matrix(s, t), precision="highest")
         left, right, decay = modes
         amounts = jnp.matmul(p, left, precision="highest") * decay
         return categorical.positive(p + jnp.matmul(amounts, right.T, precision="highest"))
 
-    def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
-        """q(x_t | x_s = k) for every k: (B, ...) -> (B, ..., K)."""
+    def likelihood(self, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """q(x_t | x_s = k) for every k."""
         own = categorical.one_hot(x_t, len(self.prior))
         if (modes := self._modes(s, t, own.ndim)) is None:
             return jnp.einsum("bij,b...j->b...i", self.matrix(s, t), own, precision="highest")
@@ -66,10 +67,10 @@ class Generator:
         change = jnp.matmul(right[x_t] * decay, left.T, precision="highest")
         return categorical.positive(own + change)
 
-    def matrix(self, s: Array, t: Array) -> Array:
+    def matrix(self, s: Times, t: Times) -> Float[Array, "B K K"]:
         """Q(s, t)[x_s, x_t] by Taylor's series and squaring, all of whose terms are positive.
 
-        Shifted by the fastest rate, so that small entries keep their digits: (B, K, K).
+        Shifted by the fastest rate, so that small entries keep their digits.
         """
         fastest = float(-np.diagonal(self.rates).min())
         tau = categorical.expand(self.schedule(s) - self.schedule(t), 3) / 2**self.halvings
@@ -84,7 +85,7 @@ class Generator:
             power = categorical.normalize(jnp.matmul(power, power, precision="highest"))
         return power
 
-    def _modes(self, s: Array, t: Array, ndim: int) -> tuple[Array, Array, Array] | None:
+    def _modes(self, s: Times, t: Times, ndim: int) -> tuple[Array, Array, Array] | None:
         """Right and left modes (K, K), and exp(τ λ) - 1 with `ndim` axes, the last of K.
 
         None of an R that is not diagonalised.
@@ -96,8 +97,8 @@ class Generator:
         return left, right, jnp.expm1(tau * values)
 
 
-def stationary(rates: np.ndarray) -> np.ndarray:
-    """The law that rates (K, K) leave as it is: (K,). ValueError if there is more than one."""
+def stationary(rates: Float[np.ndarray, "K K"]) -> Float[np.ndarray, "K"]:
+    """The law that rates leave as it is. ValueError if there is more than one."""
     _, singular, vectors = np.linalg.svd(rates.T)
     if len(singular) > 1 and singular[-2] <= 1e-9 * singular[0]:
         raise ValueError(
@@ -108,8 +109,8 @@ def stationary(rates: np.ndarray) -> np.ndarray:
     return np.where(law < 1e-12 * law.max(), 0, law) / law.sum()
 
 
-def nearest_neighbours(vectors: np.ndarray, k: int) -> np.ndarray:
-    """Rates between states whose vectors (K, D) are near: (K, K), symmetric.
+def nearest_neighbours(vectors: Float[np.ndarray, "K D"], k: int) -> Float[np.ndarray, "K K"]:
+    """Rates between states whose vectors are near, symmetric.
 
     (A + Aᵀ) / 2k off the diagonal, with A[i, j] = 1 if j is among the k nearest to i (Austin et
     al., 2021, app. A.2.4), scaled so that the slowest mode decays at rate 1. ValueError if that
@@ -125,8 +126,8 @@ def nearest_neighbours(vectors: np.ndarray, k: int) -> np.ndarray:
     return symmetric((near + near.T) / (2 * k))
 
 
-def gaussian(num_classes: int, reach: float) -> np.ndarray:
-    """Rates between ordered states, exp(-(i - j)² / (2 reach²)): (K, K), slowest mode at rate 1.
+def gaussian(num_classes: int, reach: float) -> Float[np.ndarray, "K K"]:
+    """Rates between ordered states, exp(-(i - j)² / (2 reach²)), slowest mode at rate 1.
 
     In continuous time what `tables.discretised_gaussian` does by steps.
     """
@@ -136,8 +137,8 @@ def gaussian(num_classes: int, reach: float) -> np.ndarray:
     return symmetric(np.exp(-(distance**2 - 1) / (2 * reach**2)))  # neighbours have weight 1
 
 
-def symmetric(weights: np.ndarray) -> np.ndarray:
-    """Rates of symmetric weights (K, K), scaled so that the slowest mode decays at rate 1."""
+def symmetric(weights: Real[np.ndarray, "K K"]) -> Float[np.ndarray, "K K"]:
+    """Rates of symmetric weights, scaled so that the slowest mode decays at rate 1."""
     rates = np.array(weights, np.float64)
     np.fill_diagonal(rates, 0.0)
     rates -= np.diag(rates.sum(axis=1))

@@ -5,8 +5,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
-from amd_jax.types import Array
+from amd_jax.types import Array, Probs, Times, Tokens
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,11 +19,13 @@ class Tabulated:
     2021, sec. 3).
     """
 
-    matrices: np.ndarray  # (T, K, K), rows are where a token comes from
-    prior: Array = None  # type: ignore[assignment]  # (K,); the law of x_T unless given
+    matrices: Float[np.ndarray, "T K K"]  # rows are where a token comes from
+    prior: Float[Array, "K"] = None  # type: ignore[assignment]  # the law of x_T unless given
     num_classes: int = None  # type: ignore[assignment]  # data are in [0, num_classes), or all K
 
-    runs: np.ndarray = dataclasses.field(init=False, repr=False)  # (N, K, K), as `_place` finds
+    runs: Float[np.ndarray, "N K K"] = dataclasses.field(
+        init=False, repr=False
+    )  # as `_place` finds
     differentiable = False
 
     def __post_init__(self):
@@ -49,16 +52,16 @@ class Tabulated:
         """T."""
         return len(self.matrices)
 
-    def push(self, p: Array, s: Array, t: Array) -> Array:
-        """Law of x_t when x_s ~ p: (B, ..., K) -> (B, ..., K)."""
+    def push(self, p: Probs, s: Times, t: Times) -> Probs:
+        """Law of x_t when x_s ~ p."""
         return jnp.einsum("b...i,bij->b...j", p, self.matrix(s, t), precision="highest")
 
-    def likelihood(self, x_t: Array, s: Array, t: Array) -> Array:
-        """q(x_t | x_s = k) for every k: (B, ...) -> (B, ..., K)."""
+    def likelihood(self, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """q(x_t | x_s = k) for every k."""
         return jax.vmap(lambda matrix, x: matrix.T[x])(self.matrix(s, t), x_t)
 
-    def matrix(self, s: Array, t: Array) -> Array:
-        """Q(s, t)[x_s, x_t]: (B,), (B,) -> (B, K, K)."""
+    def matrix(self, s: Times, t: Times) -> Float[Array, "B K K"]:
+        """Q(s, t)[x_s, x_t]."""
         i, end = (jnp.round(u * self.steps).astype(jnp.int32) for u in (s, t))
         runs = jnp.asarray(self.runs)
 
@@ -87,8 +90,10 @@ class Tabulated:
         return place, jnp.where(i >= end, end, after)
 
 
-def discretised_gaussian(betas: np.ndarray, num_classes: int) -> np.ndarray:
-    """Steps between ordered states, likelier the nearer: betas (T,) -> (T, K, K).
+def discretised_gaussian(
+    betas: Float[np.ndarray, "T"], num_classes: int
+) -> Float[np.ndarray, "T K K"]:
+    """Steps between ordered states, likelier the nearer.
 
     exp(-4 (i - j)² / ((K - 1)² β)), normalised over all distances, the rest stays; doubly
     stochastic, so uniform noise is stationary (Austin et al., 2021, app. A.2.3).
@@ -100,8 +105,10 @@ def discretised_gaussian(betas: np.ndarray, num_classes: int) -> np.ndarray:
     return _with_rest(weights[:, abs(np.subtract.outer(distance, distance))])
 
 
-def banded(betas: np.ndarray, num_classes: int, width: int) -> np.ndarray:
-    """Steps to one of the `width` states on either side, β / K each: betas (T,) -> (T, K, K).
+def banded(
+    betas: Float[np.ndarray, "T"], num_classes: int, width: int
+) -> Float[np.ndarray, "T K K"]:
+    """Steps to one of the `width` states on either side, β / K each.
 
     Doubly stochastic (Austin et al., 2021, app. A.2.1 with a band).
     """

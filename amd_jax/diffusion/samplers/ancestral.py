@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax import options
 from amd_jax.diffusion import kernels
@@ -12,7 +13,7 @@ from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.diffusion.samplers.time_grids import grid
 from amd_jax.diffusion.samplers.unmasking import DNDM, Confidence, EntropyBound, FirstHitting
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Sampler
+from amd_jax.types import Array, Grid, Kernel, Key, LearnedKernel, Probs, Sampler, Times, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,14 +27,14 @@ class Ancestral(Steps):
 
     name = "ancestral"
 
-    def law(self, process: Process, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
-        """The posterior with the guess plugged in: (B, ..., K)."""
+    def law(self, process: Process, p_0: Probs, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """The posterior with the guess plugged in."""
         return kernels.posterior(process.kernel, p_0, x_t, s, t)
 
     def step(
-        self, process: Process, rng: Key, p_0: Array, x_t: Array, s: Array, t: Array
-    ) -> Array:
-        """The same in two parts, so that rare changes are drawn exactly: (B, ...)."""
+        self, process: Process, rng: Key, p_0: Probs, x_t: Tokens, s: Times, t: Times
+    ) -> Tokens:
+        """The same in two parts, so that rare changes are drawn exactly."""
         return kernels.step_back(process.kernel, rng, p_0, x_t, s, t)
 
 
@@ -44,12 +45,12 @@ class _ByRates(Steps):
         """Whether the kernel has a derivative in time."""
         return kernels.differentiable(kernel)
 
-    def moves(self, chance: Array) -> Array:
-        """The chances to move, from the expected numbers of moves to each state: (B, ..., K)."""
+    def moves(self, chance: Float[Array, "B *event K"]) -> Probs:
+        """The chances to move, from the expected numbers of moves to each state."""
         raise NotImplementedError
 
-    def law(self, process: Process, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
-        """To move or to stay; the last step draws from the denoising posterior: (B, ..., K)."""
+    def law(self, process: Process, p_0: Probs, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """To move or to stay; the last step draws from the denoising posterior."""
         kernel, middle = process.kernel, (s + t) / 2
         rates = kernels.reverse_rates(kernel, p_0, x_t, middle)
         moves = self.moves(categorical.expand(t - s, rates.ndim) * rates)
@@ -70,8 +71,8 @@ class TauLeaping(_ByRates):
 
     name = "tau_leaping"
 
-    def moves(self, chance: Array) -> Array:
-        """One of a kind and none of the others: (B, ..., K)."""
+    def moves(self, chance: Float[Array, "B *event K"]) -> Probs:
+        """One of a kind and none of the others."""
         return chance * jnp.exp(-chance.sum(axis=-1, keepdims=True))
 
 
@@ -85,8 +86,8 @@ class Euler(_ByRates):
 
     name = "euler"
 
-    def moves(self, chance: Array) -> Array:
-        """The chances themselves, at most 1 together: (B, ..., K)."""
+    def moves(self, chance: Float[Array, "B *event K"]) -> Probs:
+        """The chances themselves, at most 1 together."""
         return chance / jnp.maximum(chance.sum(axis=-1, keepdims=True), 1.0)
 
 
@@ -118,7 +119,7 @@ class PredictorCorrector(Steps):
         if self.kind == "loop" and not isinstance(self.spacing, str):
             raise ValueError("kind=loop makes times of its own. Use spacing=uniform or cosine.")
 
-    def times(self, steps: int | None) -> Array:
+    def times(self, steps: int | None) -> Grid:
         """Its grid; of a loop the middle half stays at one time."""
         times = super().times(steps)
         if self.kind != "loop":
@@ -128,8 +129,8 @@ class PredictorCorrector(Steps):
         stay = jnp.full(len(times) - len(ends), ends[quarter])
         return jnp.concatenate([ends[:quarter], stay, ends[quarter:]])
 
-    def law(self, process: Process, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
-        """The mixture of a step and of noise upon the denoised token: (B, ..., K)."""
+    def law(self, process: Process, p_0: Probs, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """The mixture of a step and of noise upon the denoised token."""
         kernel, start = process.kernel, jnp.zeros_like(s)
         step = kernels.posterior(kernel, p_0, x_t, s, t)
         clean = kernels.denoising_posterior(kernel, p_0, x_t, t).law
@@ -137,8 +138,8 @@ class PredictorCorrector(Steps):
         mixed = step + share * (kernel.push(clean, start, s) - step)
         return categorical.positive(mixed)
 
-    def share(self, kernel: Kernel, s: Array, t: Array) -> Array:
-        """1 - κ: (B,)."""
+    def share(self, kernel: Kernel, s: Times, t: Times) -> Times:
+        """1 - κ."""
         if self.kind == "constant":
             return jnp.full_like(s, self.eta)
         if not isinstance(kernel, kernels.Mixing):

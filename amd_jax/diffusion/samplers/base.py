@@ -10,7 +10,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import time_grids
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel
+from amd_jax.types import Array, Flags, Grid, Kernel, Key, LearnedKernel, Probs, Times, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Sharpened:
         """Whether the sampler is for this kernel."""
         return True
 
-    def sharpened(self, process: Process, x_t: Array, t: Array) -> Array:
-        """The guess of x_0 from the other tokens, at this temperature and top_p: (B, ..., K)."""
+    def sharpened(self, process: Process, x_t: Tokens, t: Times) -> Probs:
+        """The guess of x_0 from the other tokens, at this temperature and top_p."""
         return self.sharper(process.predict(x_t, t))
 
-    def sharper(self, p: Array) -> Array:
-        """A law p (B, ..., K) at this temperature and top_p."""
+    def sharper(self, p: Probs) -> Probs:
+        """A law p at this temperature and top_p."""
         return tempered(p, self.temperature, self.top_p)
 
 
@@ -66,36 +66,36 @@ class Steps(Sharpened):
         super().__post_init__()
         object.__setattr__(self, "steps", time_grids.agreed(self.steps, self.spacing))
 
-    def times(self, steps: int | None) -> Array:
+    def times(self, steps: int | None) -> Grid:
         """Its grid. Raises ValueError for more steps than the model has."""
         return time_grids.walked(self.steps, self.spacing, steps)
 
-    def guess(self, process: Process, x_t: Array, t: Array) -> Array:
-        """The sharpened guess of x_0; tokens that show that they are data stay: (B, ..., K)."""
+    def guess(self, process: Process, x_t: Tokens, t: Times) -> Probs:
+        """The sharpened guess of x_0; tokens that show that they are data stay."""
         p_0 = self.sharpened(process, x_t, t)
         if not kernels.shows_noise(process.kernel):
             return p_0
         is_data = (x_t < process.kernel.num_classes)[..., None]
         return jnp.where(is_data, categorical.one_hot(x_t, p_0.shape[-1]), p_0)
 
-    def anew(self, process: Process, x: Array, s: Array) -> Array:
-        """The law at s of every token given the others, by the sharpened guess: (B, ..., K)."""
+    def anew(self, process: Process, x: Tokens, s: Times) -> Probs:
+        """The law at s of every token given the others, by the sharpened guess."""
         return process.kernel.push(self.sharpened(process, x, s), jnp.zeros_like(s), s)
 
-    def law(self, process: Process, p_0: Array, x_t: Array, s: Array, t: Array) -> Array:
-        """The law of every token at s, given the guess p_0 (B, ..., K) at t: (B, ..., K)."""
+    def law(self, process: Process, p_0: Probs, x_t: Tokens, s: Times, t: Times) -> Probs:
+        """The law of every token at s, given the guess p_0 at t."""
         raise NotImplementedError
 
     def step(
-        self, process: Process, rng: Key, p_0: Array, x_t: Array, s: Array, t: Array
-    ) -> Array:
-        """A draw of x_s from `law`: (B, ...)."""
+        self, process: Process, rng: Key, p_0: Probs, x_t: Tokens, s: Times, t: Times
+    ) -> Tokens:
+        """A draw of x_s from `law`."""
         return categorical.sample(rng, self.law(process, p_0, x_t, s, t))
 
-    def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
+    def __call__(self, process: Process, rng: Key, x: Tokens, times: Grid) -> Tokens:
         """The walk, as one loop on the device."""
 
-        def step(i: Array, x: Array) -> Array:
+        def step(i: Array, x: Tokens) -> Tokens:
             t, s = (jnp.full(x.shape[0], times[j]) for j in (i, i + 1))
             rng_step, p_0 = jax.random.fold_in(rng, i), self.guess(process, x, t)
             moved = self.step(process, rng_step, p_0, x, s, t)
@@ -104,9 +104,9 @@ class Steps(Sharpened):
         return jax.lax.fori_loop(0, len(times) - 1, step, x)
 
     def settled(
-        self, process: Process, rng: Key, p_0: Array, x_t: Array, x_s: Array, s: Array, t: Array
-    ) -> Array:
-        """x_s (B, ...), drawn in a step from x_t, as it is left: greedy at the end, corrected."""
+        self, process: Process, rng: Key, p_0: Probs, x_t: Tokens, x_s: Tokens, s: Times, t: Times
+    ) -> Tokens:
+        """x_s, drawn in a step from x_t, as it is left: greedy at the end, corrected."""
         if self.greedy:
             clean = kernels.denoising_posterior(process.kernel, p_0, x_t, t)
             likeliest = clean.law.argmax(axis=-1)
@@ -116,13 +116,13 @@ class Steps(Sharpened):
         if not self.corrections:
             return x_s
 
-        def corrected(j: Array, x: Array) -> Array:
+        def corrected(j: Array, x: Tokens) -> Tokens:
             return process.held(self.correct(process, jax.random.fold_in(rng, j), x, s))
 
         return jax.lax.fori_loop(0, self.corrections, corrected, x_s)
 
-    def correct(self, process: Process, rng: Key, x: Array, s: Array) -> Array:
-        """One token of each row, at a random place, redrawn given the others: (B, ...).
+    def correct(self, process: Process, rng: Key, x: Tokens, s: Times) -> Tokens:
+        """One token of each row, at a random place, redrawn given the others.
 
         From q_s(x | r), its exact conditional: the law at s stays as it is (Campbell et al., 2022,
         sec. 4.4, has the continuous form).
@@ -132,8 +132,8 @@ class Steps(Sharpened):
         return jnp.where(random_place(rng_place, x.shape), anew, x)
 
 
-def tempered(p: Array, temperature: float, top_p: float) -> Array:
-    """p^(1 / temperature), and of that the likeliest classes with a mass of `top_p`: (B, ..., K).
+def tempered(p: Probs, temperature: float, top_p: float) -> Probs:
+    """p^(1 / temperature), and of that the likeliest classes with a mass of `top_p`.
 
     The class that crosses `top_p` is kept, with those as likely (Holtzman et al., 2020, sec. 3.1).
     It is the guess that is changed, never the posterior: noise keeps its law.
@@ -150,8 +150,8 @@ def tempered(p: Array, temperature: float, top_p: float) -> Array:
     return p
 
 
-def random_place(rng: Key, shape: tuple[int, ...], among: Array | None = None) -> Array:
-    """One place of each row, of those in `among` (B, ...) where given: bool (B, ...)."""
+def random_place(rng: Key, shape: tuple[int, ...], among: Flags | None = None) -> Flags:
+    """One place of each row, of those in `among` where given."""
     u = jax.random.uniform(rng, shape).reshape(shape[0], -1)
     if among is not None:
         u = jnp.where(among.reshape(shape[0], -1), u, -1.0)

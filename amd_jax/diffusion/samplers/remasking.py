@@ -10,7 +10,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel
+from amd_jax.types import Array, Grid, Kernel, Key, LearnedKernel, PerToken, Probs, Times, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Remasking(base.Steps):
     def law(
         self,
         process: Process,
-        p_0: Array,
-        x_t: Array,
-        s: Array,
-        t: Array,
-        sure: Array | None = None,
-    ) -> Array:
-        """The law of every token at s, given ψ (B, ...) of those revealed, or 1: (B, ..., K)."""
+        p_0: Probs,
+        x_t: Tokens,
+        s: Times,
+        t: Times,
+        sure: PerToken | None = None,
+    ) -> Probs:
+        """The law of every token at s, given ψ of those revealed, or 1."""
         kernel, start = kernels.mixing(process.kernel), jnp.zeros_like(s)
         sure = jnp.ones(x_t.shape) if sure is None else sure
         step = kernels.posterior(kernel, p_0, x_t, s, t)
@@ -63,7 +63,7 @@ class Remasking(base.Steps):
         back = self.eta * most * weight / jnp.maximum(total, categorical.FLOOR)
         return step + back[..., None] * (kernel.prior - step)
 
-    def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
+    def __call__(self, process: Process, rng: Key, x: Tokens, times: Grid) -> Tokens:
         """The walk, as one loop on the device, with ψ beside the tokens."""
 
         def step(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -12,12 +12,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
 from amd_jax import options
 from amd_jax.diffusion import bounds
 from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Key, Params
+from amd_jax.types import Array, Grid, Key, Params, Tokens
 
 SPACINGS = {"uniform": lambda u: u, "cosine": lambda u: jnp.sin(jnp.pi / 2 * u)}
 FINE = 250  # steps of the grid whose times a best one is made of
@@ -26,8 +27,8 @@ TOKENS = 1 << 13  # that are looked at together, about
 Spacing = str | tuple[float, ...]  # a name, or the times themselves
 
 
-def grid(steps: int, spacing: Spacing = "uniform") -> Array:
-    """The times of S steps from noise to data: (S + 1,), from 1 down to 0.
+def grid(steps: int, spacing: Spacing = "uniform") -> Grid:
+    """The times of S steps from noise to data, from 1 down to 0.
 
     With "cosine" they are cos(π/2 (1 - i / S)), denser near noise: as many masked tokens are
     revealed in a step as are known already allow (Shi et al., 2024).
@@ -42,8 +43,8 @@ def spacing() -> Any:
     return options.number("uniform", "times of the steps", among=tuple(SPACINGS), also=tuple)
 
 
-def walked(chosen: int | None, spacing: Spacing, steps: int | None) -> Array:
-    """The grid of a sampler of so many steps, or else of as many as its model has: (S + 1,).
+def walked(chosen: int | None, spacing: Spacing, steps: int | None) -> Grid:
+    """The grid of a sampler of so many steps, or else of as many as its model has.
 
     Raises ValueError for more steps than the model's, and where neither says how many.
     """
@@ -77,13 +78,12 @@ def agreed(steps: int | None, spacing: Spacing) -> int | None:
     return len(spacing) - 1
 
 
-def costs(process: Process, rng: Key, x: Array, times: Array) -> Array:
-    """What every step between two times of a grid costs: (n + 1, n + 1) in nats.
+def costs(process: Process, rng: Key, x: Tokens, times: Grid) -> Float[Array, "times times"]:
+    """What every step between two times of a grid costs, in nats.
 
     costs[i, j] is the bound's term of the step from times[i] down to times[j], i < j, as the mean
-    over rows x (B, ...); elsewhere it is infinite. The guess at t serves all s < t, so n network
-    calls fill the table. All x_t are of the same random numbers, which do less harm to
-    differences of paths.
+    over rows x; elsewhere it is infinite. The guess at t serves all s < t, so n network calls fill
+    the table. All x_t are of the same random numbers, which do less harm to differences of paths.
     """
     kernel, last = process.kernel, len(times) - 1
 
@@ -111,8 +111,8 @@ def costs(process: Process, rng: Key, x: Array, times: Array) -> Array:
     return jnp.concatenate([rows, jnp.full((1, last + 1), jnp.inf)])
 
 
-def best(costs: np.ndarray, steps: int) -> np.ndarray:
-    """The path of least cost from the first place to the last, in so many steps: (S + 1,) int.
+def best(costs: Float[np.ndarray, "n n"], steps: int) -> Int[np.ndarray, "path"]:
+    """The path of least cost from the first place to the last, in so many steps.
 
     By dynamic programming, O(n² S). Raises ValueError for more steps than there are places for,
     or for costs that are not numbers.
@@ -134,7 +134,7 @@ def best(costs: np.ndarray, steps: int) -> np.ndarray:
     return np.array(path[::-1])
 
 
-def total(costs: np.ndarray, path: np.ndarray) -> float:
+def total(costs: Float[np.ndarray, "n n"], path: Int[np.ndarray, "path"]) -> float:
     """What the steps of a path cost together: the bound of that grid, in nats."""
     return float(np.asarray(costs, np.float64)[path[:-1], path[1:]].sum())
 
@@ -162,8 +162,10 @@ class BestGrid:
         of = last if model.steps is None else model.steps
         return tuple(round(i * of / last) / of for i in range(last, -1, -1))
 
-    def table(self, model: Stepwise, params: Params, rng: Key, x: Array) -> np.ndarray:
-        """`costs` between its finest times, as the mean over rows x (B, ...) of data."""
+    def table(
+        self, model: Stepwise, params: Params, rng: Key, x: Tokens
+    ) -> Float[np.ndarray, "n n"]:
+        """`costs` between its finest times, as the mean over rows x of data."""
         categorical.check_tokens(np.asarray(x), model.open(params).kernel.num_classes)
         times, rows = np.array(self.finest(model)), np.asarray(x, np.int32)
         parts = np.array_split(rows, min(len(rows), -(-rows.size // TOKENS)))
@@ -173,21 +175,23 @@ class BestGrid:
         ]
         return np.average(result, axis=0, weights=[len(part) for part in parts])
 
-    def __call__(self, model: Stepwise, params: Params, rng: Key, x: Array) -> tuple[float, ...]:
-        """Its times, from 1 down to 0, by rows x (B, ...) of data."""
+    def __call__(self, model: Stepwise, params: Params, rng: Key, x: Tokens) -> tuple[float, ...]:
+        """Its times, from 1 down to 0, by rows x of data."""
         times = self.finest(model)
         return tuple(times[i] for i in best(self.table(model, params, rng, x), self.steps))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _costs(model: Stepwise, params: Params, rng: Key, x: Array, times: Array) -> Array:
+def _costs(
+    model: Stepwise, params: Params, rng: Key, x: Tokens, times: Grid
+) -> Float[Array, "times times"]:
     return costs(model.open(params), rng, x, times)
 
 
 def best_grid(
-    model: Stepwise, params: Params, rng: Key, x: Array, steps: int, fine: int = FINE
+    model: Stepwise, params: Params, rng: Key, x: Tokens, steps: int, fine: int = FINE
 ) -> tuple[float, ...]:
-    """The times of the S steps with the tightest bound on rows x (B, ...): 1 > … > 0.
+    """The times of the S steps with the tightest bound on rows x: 1 > … > 0.
 
     For `samplers.Ancestral(spacing=times)`, and `AllSteps(spacing=times)`, its bound. They are
     taken from a grid of `fine` steps, in discrete time from multiples of 1 / T.

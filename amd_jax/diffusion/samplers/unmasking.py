@@ -9,13 +9,25 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int, Real
 
 from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base, time_grids
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel
+from amd_jax.types import (
+    Array,
+    Flags,
+    Grid,
+    Kernel,
+    Key,
+    LearnedKernel,
+    PerToken,
+    Probs,
+    Times,
+    Tokens,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,21 +46,21 @@ class Reveal(base.Sharpened):
         """For masks only."""
         return kernels.is_masking(kernel)
 
-    def times(self, steps: int | None) -> Array:
+    def times(self, steps: int | None) -> Grid:
         """Times at which its way may be looked at: its calls have times of their own."""
         return time_grids.grid(steps or 1000)
 
-    def chosen(self, rng: Key, p_0: Array, masked: Array, most: Array) -> Array:
-        """Which tokens to reveal, of those masked, at most `most` (B,) of a row: bool (B, ...)."""
+    def chosen(self, rng: Key, p_0: Probs, masked: Flags, most: Real[Array, "B"]) -> Flags:
+        """Which tokens to reveal, of those masked, at most `most` of a row."""
         raise NotImplementedError
 
-    def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
+    def __call__(self, process: Process, rng: Key, x: Tokens, times: Grid) -> Tokens:
         """Reveals until no more are masked than there are at times[-1], on average."""
         kernel, mask = kernels.mixing(process.kernel), process.kernel.num_classes
         length, end = x[0].size, jnp.full(1, times[-1])
         left = jnp.round(length * (1 - kernel.keep(jnp.zeros(1), end, 1)))
 
-        def most(x: Array) -> Array:
+        def most(x: Tokens) -> Array:
             return categorical.sum_event(x == mask) - left
 
         def reveal(carry: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -91,8 +103,8 @@ class Confidence(Reveal):
         """The tokens of a call, for data of so many."""
         return -(-length // (self.steps or length))
 
-    def chosen(self, rng: Key, p_0: Array, masked: Array, most: Array) -> Array:
-        """The surest of each row, as many as it takes for `steps` calls: bool (B, ...)."""
+    def chosen(self, rng: Key, p_0: Probs, masked: Flags, most: Real[Array, "B"]) -> Flags:
+        """The surest of each row, as many as it takes for `steps` calls."""
         score = scores(self.by, rng, p_0)
         rank = ranks(jnp.where(masked, -score, jnp.inf))
         count = jnp.minimum(most, self.count(masked[0].size))
@@ -111,8 +123,8 @@ class EntropyBound(Reveal):
     gamma: float = options.number(0.1, "nats of dependence that a call may ignore", least=0)
     name = "entropy_bound"
 
-    def chosen(self, rng: Key, p_0: Array, masked: Array, most: Array) -> Array:
-        """The surest, while the sum without the last is at most gamma: bool (B, ...)."""
+    def chosen(self, rng: Key, p_0: Probs, masked: Flags, most: Real[Array, "B"]) -> Flags:
+        """The surest, while the sum without the last is at most gamma."""
         entropy = jnp.where(masked, -scores("entropy", rng, p_0), jnp.inf)
         flat, rank = (a.reshape(len(a), -1) for a in (entropy, ranks(entropy)))
         rising = jnp.where(jnp.isinf(flat), 0.0, flat)
@@ -132,12 +144,12 @@ class FirstHitting(Reveal):
     name = "first_hitting"
     at_random = True
 
-    def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
+    def __call__(self, process: Process, rng: Key, x: Tokens, times: Grid) -> Tokens:
         """From times[0] to times[-1], one token after the other."""
         kernel, batch = kernels.mixing(process.kernel), x.shape[0]
         mask = kernel.num_classes
 
-        def active(t: Array, x: Array) -> Array:
+        def active(t: Times, x: Tokens) -> Array:
             return (t > times[-1]) & (categorical.sum_event(x == mask) > 0)
 
         def reveal(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
@@ -177,11 +189,11 @@ class DNDM(base.Sharpened):
         """For kernels that keep or redraw, with a prior that does not move."""
         return isinstance(kernel, kernels.Mixing)
 
-    def times(self, steps: int | None) -> Array:
+    def times(self, steps: int | None) -> Grid:
         """Noise and data: what is between depends on when tokens change."""
         return time_grids.grid(1)
 
-    def __call__(self, process: Process, rng: Key, x: Array, times: Array) -> Array:
+    def __call__(self, process: Process, rng: Key, x: Tokens, times: Grid) -> Tokens:
         """The whole walk; tokens that are no mask where there are masks stay."""
         kernel = kernels.mixing(process.kernel)
         rng_time, rng = jax.random.split(rng)
@@ -202,14 +214,14 @@ class DNDM(base.Sharpened):
         start = (jnp.array(0), tau, x)
         return jax.lax.while_loop(lambda carry: (carry[1] > 0).any(), reveal, start)[2]
 
-    def times_of_change(self, kernel: kernels.Mixing, u: Array) -> Array:
-        """The times τ at which α is u, at the end of their steps: (N,) in (0, 1) -> (N,)."""
+    def times_of_change(self, kernel: kernels.Mixing, u: Float[Array, "N"]) -> Float[Array, "N"]:
+        """The times τ at which α is u, at the end of their steps."""
         tau = when(kernel, u)
         return tau if self.steps is None else jnp.ceil(tau * self.steps) / self.steps
 
 
-def scores(by: str, rng: Key, p_0: Array) -> Array:
-    """How sure a guess (B, ..., K) is of each token, by one of BY: (B, ...), more is surer."""
+def scores(by: str, rng: Key, p_0: Probs) -> PerToken:
+    """How sure a guess is of each token, by one of BY: more is surer."""
     if by == "entropy":
         return (p_0 * categorical.log(p_0)).sum(axis=-1)
     if by == "margin":
@@ -224,14 +236,14 @@ def scores(by: str, rng: Key, p_0: Array) -> Array:
     return p_0.max(axis=-1)
 
 
-def ranks(a: Array) -> Array:
-    """The place of each number among those of its row, from the smallest, 0: int (B, ...)."""
+def ranks(a: PerToken) -> Int[Array, "B *event"]:
+    """The place of each number among those of its row, from the smallest, 0."""
     flat = a.reshape(a.shape[0], -1)
     return jnp.argsort(jnp.argsort(flat, axis=1), axis=1).reshape(a.shape)
 
 
-def when(kernel: kernels.Mixing, alpha: Array) -> Array:
-    """The time at which tokens are kept with a probability: (N,) -> (N,), by halving."""
+def when(kernel: kernels.Mixing, alpha: Float[Array, "N"]) -> Float[Array, "N"]:
+    """The time at which tokens are kept with a probability, by halving."""
     low, high = jnp.zeros_like(alpha), jnp.ones_like(alpha)
 
     def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -368,6 +368,7 @@ def test_masks_and_uniform_at_half_time_have_their_share():
 CYCLE = np.roll(np.eye(3), 1, axis=1)
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(
     ("make", "says"),
     [

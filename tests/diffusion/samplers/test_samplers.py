@@ -275,7 +275,7 @@ def test_what_is_made_noise_by_hand(kind, eta, share):
 
 def test_steps_by_rates_take_those_of_their_middle():
     """Masks at α = 1 - t go at the rate 1 / t; in the last step all of them, by the guess."""
-    kernel, guess = KERNELS["absorbing"], jnp.array([[[0.5, 0.2, 0.3, 0.0]]])
+    kernel, guess = KERNELS["absorbing"], jnp.array([[[0.5, 0.2, 0.3, 0.0]]] * 2)
     process, x, t = blind(kernel, guess[0, 0]), jnp.full((2, 1), 3), jnp.full(2, 0.5)
     chance = 0.2 / 0.4  # from 0.5 to 0.3
     for sampler, moves in (
