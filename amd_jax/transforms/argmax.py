@@ -5,15 +5,19 @@ is deterministic. Hoogeboom et al., 2021, sec. 3.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Int
 
 from amd_jax.ops import categorical, gumbel, integers
 from amd_jax.transforms import conditioner
+from amd_jax.transforms.conditioner import Conditioner
 from amd_jax.transforms.laws import Encoder
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.types import Array, Key, Latents, Nats, Params, PerToken, Tokens
+
+Codes = Int[Array, "B *event D"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,17 +29,17 @@ class Argmax:
 
     encoder: Encoder  # q(u | x), u (B, ..., K): event=(K,)
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Tokens) -> Params:
         return self.encoder.init(rng, x)
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """X (B, ...) int -> z (B, ..., K) and -log q(z | x) (B,), in nats."""
+        self, params: Params, rng: Key, x: Tokens, *, train: bool = False
+    ) -> tuple[Latents, Nats]:
+        """Z and -log q(z | x)."""
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         return _press(u, x, log_q)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Latents) -> Tokens:
         return jnp.argmax(z, axis=-1)
 
 
@@ -49,15 +53,15 @@ class GumbelArgmax:
     """
 
     num_classes: int  # K
-    network: Any  # a `conditioner`: x -> φ (B, ..., K)
+    network: Conditioner  # x -> φ (B, ..., K)
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Tokens) -> Params:
         return conditioner.init(self.network, rng, x, (*x.shape, self.num_classes))
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """X (B, ...) int -> z (B, ..., K) and -log q(z | x) (B,), in nats."""
+        self, params: Params, rng: Key, x: Tokens, *, train: bool = False
+    ) -> tuple[Latents, Nats]:
+        """Z and -log q(z | x)."""
         rng, rng_dropout = jax.random.split(rng)
         shape = (*x.shape, self.num_classes)
         phi = conditioner.apply(self.network, params, rng_dropout, x, shape, train=train)
@@ -65,7 +69,7 @@ class GumbelArgmax:
         u = loc + jax.random.gumbel(rng, loc.shape)
         return _press(u, x, categorical.sum_event(gumbel.log_prob(u, loc)))
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Latents) -> Tokens:
         return jnp.argmax(z, axis=-1)
 
 
@@ -78,21 +82,21 @@ class GumbelThreshold:
     """
 
     encoder: Encoder  # q(a | x), a (B, ..., K): event=(K,)
-    location: Any = 0.0  # φ, broadcasts to (B, ..., K)
+    location: ArrayLike = 0.0  # φ, broadcasts to (B, ..., K)
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Tokens) -> Params:
         return self.encoder.init(rng, x)
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """X (B, ...) int -> z (B, ..., K) and -log q(z | x) (B,), in nats."""
+        self, params: Params, rng: Key, x: Tokens, *, train: bool = False
+    ) -> tuple[Latents, Nats]:
+        """Z and -log q(z | x)."""
         a, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         e, log_slope = gumbel.from_logit(a)
         u = e + _given_argmax(jnp.broadcast_to(self.location, a.shape), x)
         return _press(u, x, log_q - categorical.sum_event(log_slope))
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Latents) -> Tokens:
         return jnp.argmax(z, axis=-1)
 
 
@@ -105,19 +109,19 @@ class BinaryArgmax:
 
     encoder: Encoder  # q(u | x), u of x's shape
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Tokens) -> Params:
         return self.encoder.init(rng, x)
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """X (B, ...) in {0, 1} -> z (B, ...) real and -log q(z | x) (B,), in nats."""
+        self, params: Params, rng: Key, x: Tokens, *, train: bool = False
+    ) -> tuple[PerToken, Nats]:
+        """Z and -log q(z | x), of bits x."""
         known = categorical.inside(x, 2)
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         size = jnp.maximum(jax.nn.softplus(u), categorical.FLOOR)  # zero has no sign
         return (2 * x - 1) * size, known + categorical.sum_event(jax.nn.log_sigmoid(u)) - log_q
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: PerToken) -> Tokens:
         return (z > 0).astype(jnp.int32)
 
 
@@ -146,22 +150,22 @@ class Digits:
                 f"{self.num_classes}. Use digits={needed}."
             )
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Tokens) -> Params:
         return {}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """X (B, ...) -> digits (B, ..., D) in [0, base), and 0: a bijection of the classes."""
+        self, params: Params, rng: Key, x: Tokens, *, train: bool = False
+    ) -> tuple[Codes, Nats]:
+        """Digits in [0, base), and 0: a bijection of the classes."""
         known = categorical.inside(x, self.num_classes)
         return integers.to_digits(x, self.base, self.digits), known
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Codes) -> Tokens:
         return integers.valid(integers.from_digits(z, self.base), self.num_classes)
 
 
-def _press(u: Array, x: Array, log_q: Nats) -> tuple[Array, Nats]:
-    """Z with argmax x from free draws u (B, ..., K) of log-density log_q, and -log q(z | x)."""
+def _press(u: Latents, x: Tokens, log_q: Nats) -> tuple[Latents, Nats]:
+    """Z with argmax x from free draws u of log-density log_q, and -log q(z | x)."""
     known, own = (
         categorical.inside(x, u.shape[-1]),
         categorical.one_hot(x, u.shape[-1], dtype=bool),
@@ -171,7 +175,7 @@ def _press(u: Array, x: Array, log_q: Nats) -> tuple[Array, Nats]:
     return z, known + categorical.sum_event(jnp.where(own, 0.0, log_slope)) - log_q
 
 
-def _given_argmax(phi: Array, x: Array) -> Array:
+def _given_argmax(phi: Latents, x: Tokens) -> Latents:
     """Locations of the draws before pressing: logsumexp φ for the largest, φ for the others."""
     own = categorical.one_hot(x, phi.shape[-1], dtype=bool)
     return jnp.where(own, jax.nn.logsumexp(phi, axis=-1, keepdims=True), phi)

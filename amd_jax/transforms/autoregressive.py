@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from amd_jax.ops import categorical
 from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.transforms.conditioner import Conditioner
+from amd_jax.types import Array, Key, Nats, Params, Series
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,23 +27,23 @@ class Autoregressive:
     - `channel(features, x (B, C), c) -> theta (B, P)`: reads the channels of x before c.
     """
 
-    network: Any
+    network: Conditioner
     bijection: Bijection  # with P parameters
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Series) -> Params:
         return conditioner.init(self.network, rng, x, self._shape(x))
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """X (B, L, C) -> z (B, L, C) and the log-determinant (B,), in one network call."""
+        self, params: Params, rng: Key, x: Series, *, train: bool = False
+    ) -> tuple[Series, Nats]:
+        """Z and the log-determinant, in one network call."""
         theta = conditioner.apply(self.network, params, rng, x, self._shape(x), train=train)
         z, log_slope = self.bijection.forward(x, theta)
         return z, categorical.sum_event(log_slope)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        """Z (B, L, C) -> x (B, L, C), one scalar after the other."""
+    def inverse(self, params: Params, rng: Key, z: Series) -> Series:
+        """X of z, one scalar after the other."""
 
         def call(method: str, *arguments: Any) -> Any:
             return self.network.apply({"params": params}, *arguments, method=method)
@@ -61,5 +62,5 @@ class Autoregressive:
         positions = jnp.arange(z.shape[1]), jnp.moveaxis(z, 1, 0)
         return jnp.moveaxis(jax.lax.scan(position, start, positions)[1], 0, 1)
 
-    def _shape(self, x: Array) -> tuple[int, ...]:
+    def _shape(self, x: Series) -> tuple[int, ...]:
         return (*x.shape, self.bijection.num_parameters)

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from amd_jax.types import Array, Key, Nats, Params, Transform
+from amd_jax.types import Batch, Key, Nats, Params, Transform
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,8 +23,8 @@ class Chain:
         """Whether no part draws anything on the way from data to latents."""
         return all(getattr(t, "exact", False) for t in self.transforms)
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters from a batch of data `x` (B, ...), which data-dependent parts look at."""
+    def init(self, rng: Key, x: Batch) -> Params:
+        """Parameters from a batch of data `x`, which data-dependent parts look at."""
         params, z = {}, x
         for i, (name, transform) in self._placed():
             rng_init, rng_forward = jax.random.split(jax.random.fold_in(rng, i))
@@ -33,8 +33,8 @@ class Chain:
         return {name: result for name, result in params.items() if jax.tree.leaves(result)}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
         z, total = x, jnp.zeros(x.shape[0])
         for i, (name, transform) in self._placed():
             rng_part = jax.random.fold_in(rng, i)
@@ -42,7 +42,7 @@ class Chain:
             total += nats
         return z, total
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Batch) -> Batch:
         for i, (name, transform) in reversed(self._placed()):
             z = transform.inverse(params.get(name, {}), jax.random.fold_in(rng, i), z)
         return z

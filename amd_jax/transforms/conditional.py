@@ -7,18 +7,19 @@ there, everything else lets them pass (`Beside`).
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Real
 
 from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.chain import Chain
+from amd_jax.transforms.conditioner import Conditioner
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import Linear1x1
 from amd_jax.transforms.repeated import repeated
-from amd_jax.types import Array, Key, Law, Nats, Params, Transform
+from amd_jax.types import Array, Batch, Key, Latents, Law, Nats, Params, Transform
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,16 +34,16 @@ class Beside:
         """Whether the transform is."""
         return getattr(self.transform, "exact", False)
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Latents) -> Params:
         return self.transform.init(rng, x[..., self.context :])
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Latents, *, train: bool = False
+    ) -> tuple[Latents, Nats]:
         z, nats = self.transform.forward(params, rng, x[..., self.context :], train=train)
         return jnp.concatenate([x[..., : self.context], z], axis=-1), nats
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Latents) -> Latents:
         x = self.transform.inverse(params, rng, z[..., self.context :])
         return jnp.concatenate([z[..., : self.context], x], axis=-1)
 
@@ -51,7 +52,7 @@ class Beside:
 class Given(Coupling):
     """A bijection of every channel after the context, which passes and alone says how."""
 
-    def _split(self, x: Array) -> tuple[Array, Array]:
+    def _split(self, x: Latents) -> tuple[Array, Array]:
         return x[..., : self.context], x[..., self.context :]
 
 
@@ -65,7 +66,7 @@ class ConditionalFlow:
     """
 
     noise: Law  # of e (B, ..., E), all the latents of a place as channels
-    network: Any  # a `conditioner`: x -> features (B, ..., context)
+    network: Conditioner  # x -> features (B, ..., context)
     context: int  # number of the features
     transforms: tuple[Transform, ...]  # of (B, ..., context + E), the features pass
     event: tuple[int, ...] = ()
@@ -75,7 +76,7 @@ class ConditionalFlow:
         """The transforms as one."""
         return Chain(self.transforms)
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Batch) -> Params:
         """Parameters for contexts like `x`, a real batch."""
         rng_context, rng_start, rng = jax.random.split(rng, 3)
         shape = (*x.shape, self.context)
@@ -84,16 +85,16 @@ class ConditionalFlow:
         return {**params, **self.chain.init(rng, state)}
 
     def sample_and_log_prob(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """Draws (B, ..., *event) given x, and their log-densities (B,) in nats."""
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
+        """Draws (B, ..., *event) given x, and their log-densities."""
         rng_start, rng = jax.random.split(rng)
         state, log_e = self._start(params, rng_start, x, train=train)
         state, nats = self.chain.forward(params, rng, state, train=train)
         return state[..., self.context :].reshape(*x.shape, *self.event), log_e - nats
 
-    def log_prob(self, params: Params, z: Array, x: Array) -> Nats:
-        """Log-density of z (B, ..., *event) given x, which may broadcast: (B,) in nats."""
+    def log_prob(self, params: Params, z: Batch, x: Real[Array, "#B ..."]) -> Nats:
+        """Log-density of z (B, ..., *event) given x, which may broadcast."""
         z = z.reshape(*z.shape[: z.ndim - len(self.event)], -1)
         features = self._features(params, None, x, train=False)
         features = jnp.broadcast_to(features, (*z.shape[:-1], self.context))
@@ -102,13 +103,13 @@ class ConditionalFlow:
         _, nats = self.chain.forward(params, rng, state)
         return self.noise.log_prob({}, state[..., self.context :]) - nats
 
-    def _features(self, params: Params, rng: Key | None, x: Array, *, train: bool) -> Array:
-        """Features of x: (B, ..., context)."""
+    def _features(self, params: Params, rng: Key | None, x: Batch, *, train: bool) -> Latents:
+        """Features of x, as channels."""
         result, shape = params["context"], (*x.shape, self.context)
         return conditioner.apply(self.network, result, rng, x, shape, train=train)
 
-    def _start(self, params: Params, rng: Key, x: Array, *, train: bool) -> tuple[Array, Nats]:
-        """Features of x beside fresh noise, and the noise's log-density (B,)."""
+    def _start(self, params: Params, rng: Key, x: Batch, *, train: bool) -> tuple[Latents, Nats]:
+        """Features of x beside fresh noise, and the noise's log-density."""
         rng_noise, rng_dropout = jax.random.split(rng)
         features = self._features(params, rng_dropout, x, train=train)
         e = self.noise.sample({}, rng_noise, (*x.shape, math.prod(self.event)))
@@ -117,11 +118,11 @@ class ConditionalFlow:
 
 def couplings(
     noise: Law,
-    network: Any,
+    network: Conditioner,
     context: int,
     event: tuple[int, ...],
     steps: int,
-    conditioners: Callable[[int], Any],
+    conditioners: Callable[[int], Conditioner],
     bijection: Bijection,
 ) -> ConditionalFlow:
     """A ConditionalFlow of `steps` couplings, with rotations of several latents between them.
@@ -139,11 +140,11 @@ def couplings(
 
 def linear_flow(
     noise: Law,
-    network: Any,
+    network: Conditioner,
     context: int,
     event: tuple[int, ...],
     steps: int,
-    conditioners: Callable[[int], Any],
+    conditioners: Callable[[int], Conditioner],
     bijection: Bijection,
 ) -> ConditionalFlow:
     """As `couplings`, but all latents move, given the context alone, before each of the rotations.

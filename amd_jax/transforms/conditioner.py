@@ -1,21 +1,33 @@
 """Networks as readers of a context: their parameters, and their numbers in the shape asked for.
 
-A conditioner is a linen module `(x (B, ..., C), *, train) -> (B, ..., F)`. Its output is reshaped:
-digits (B, L, D) may be read to (B, L, F) with F = D * P, and asked for as (B, L, D, P).
+Their output is reshaped: digits (B, L, D) may be read to (B, L, F) with F = D * P, and asked for
+as (B, L, D, P).
 """
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from amd_jax.ops import integers
-from amd_jax.types import Array, Key, Params
+from amd_jax.types import Array, Batch, Key, Params
 
 
-def init(network: Any, rng: Key, x: Array, shape: tuple[int, ...]) -> Params:
+@runtime_checkable
+class Conditioner(Protocol):
+    """A linen module `(x (B, ..., C), *, train) -> (B, ..., F)`, or what has these two methods."""
+
+    def init(self, rng: Key, x: Batch, /, *, train: bool) -> Params:
+        """Its variables for contexts like `x`."""
+
+    def apply(self, variables: Params, /, *x: Any, **more: Any) -> Any:
+        """Its numbers for `x`; `more` are train, and rngs for dropout."""
+
+
+def init(network: Conditioner, rng: Key, x: Batch, shape: tuple[int, ...]) -> Params:
     """Parameters for contexts like `x`; ValueError if the output does not fill `shape`."""
     variables = network.init(rng, x, train=False)
     result = jax.eval_shape(lambda: network.apply(variables, x, train=False)).shape
@@ -30,14 +42,14 @@ def init(network: Any, rng: Key, x: Array, shape: tuple[int, ...]) -> Params:
 
 
 def apply(
-    network: Any,
+    network: Conditioner,
     params: Params,
     rng: Key | None,
-    x: Array,
+    x: Batch,
     shape: tuple[int, ...],
     *,
     train: bool = False,
-) -> Array:
+) -> Float[Array, "..."]:
     """The numbers for x, of `shape`, in float32 or better; `rng` feeds dropout, with `train`."""
     rngs = {"dropout": rng} if train else None
     out = network.apply({"params": params}, x, train=train, rngs=rngs)
@@ -46,16 +58,18 @@ def apply(
 
 @dataclasses.dataclass(frozen=True)
 class OfTokens:
-    """A conditioner of digits (B, ..., D) that reads the tokens (B, ...) they make up."""
+    """A conditioner of digits that reads the tokens they make up."""
 
-    network: Any  # a conditioner of tokens
+    network: Conditioner  # of tokens
     base: int = 2
 
-    def init(self, rng: Key, x: Array, *, train: bool) -> Params:
+    def init(self, rng: Key, x: Int[Array, "B *event D"], *, train: bool) -> Params:
         """The network's variables for digits like `x`."""
         return self.network.init(rng, integers.from_digits(x, self.base), train=train)
 
-    def apply(self, variables: Params, x: Array, **more: Any) -> Array:
+    def apply(
+        self, variables: Params, x: Int[Array, "B *event D"], **more: Any
+    ) -> Float[Array, "..."]:
         """The network's numbers for the tokens of digits `x`."""
         return self.network.apply(variables, integers.from_digits(x, self.base), **more)
 
@@ -64,13 +78,13 @@ class OfTokens:
 class Scaled:
     """A conditioner of numbers x that reads x / unit, as networks like numbers near 1."""
 
-    network: Any  # a conditioner
+    network: Conditioner
     unit: float
 
-    def init(self, rng: Key, x: Array, *, train: bool) -> Params:
+    def init(self, rng: Key, x: Batch, *, train: bool) -> Params:
         """The network's variables for numbers like `x`."""
         return self.network.init(rng, x / self.unit, train=train)
 
-    def apply(self, variables: Params, x: Array, **more: Any) -> Array:
+    def apply(self, variables: Params, x: Batch, **more: Any) -> Float[Array, "..."]:
         """The network's numbers for `x`."""
         return self.network.apply(variables, x / self.unit, **more)

@@ -1,14 +1,14 @@
 """Coupling layers: some channels condition the map of the others."""
 
 import dataclasses
-from typing import Any
 
 import jax.numpy as jnp
 
 from amd_jax.ops import categorical
 from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.transforms.conditioner import Conditioner
+from amd_jax.types import Array, Key, Latents, Nats, Params
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,14 +20,14 @@ class Coupling:
     than half of them may be `moving`, the last ones. Dinh et al., 2017, sec. 3.2.
     """
 
-    network: Any  # a conditioner: what passes (B, ..., S) -> (B, ..., (C - S) * P)
+    network: Conditioner  # what passes (B, ..., S) -> (B, ..., (C - S) * P)
     bijection: Bijection  # with P parameters
     context: int = 0  # channels
     moving: int | None = None  # channels; if they are odd, the larger half
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for x (B, ..., C). Raises ValueError if there is nothing to split."""
+    def init(self, rng: Key, x: Latents) -> Params:
+        """Parameters for x. Raises ValueError if there is nothing to split."""
         if x.shape[-1] < 2:
             raise ValueError(
                 f"A coupling splits the channels, and needs 2 or more; got {x.shape[-1]}. "
@@ -43,16 +43,16 @@ class Coupling:
         return conditioner.init(self.network, rng, still, self._shape(moved))
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """X (B, ..., C) -> z (B, ..., C) and the log-determinant (B,)."""
+        self, params: Params, rng: Key, x: Latents, *, train: bool = False
+    ) -> tuple[Latents, Nats]:
+        """Z and the log-determinant."""
         still, moved = self._split(x)
         shape = self._shape(moved)
         theta = conditioner.apply(self.network, params, rng, still, shape, train=train)
         moved, log_slope = self.bijection.forward(moved, theta)
         return jnp.concatenate([still, moved], axis=-1), categorical.sum_event(log_slope)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Latents) -> Latents:
         still, moved = self._split(z)
         theta = conditioner.apply(self.network, params, rng, still, self._shape(moved))
         return jnp.concatenate([still, self.bijection.inverse(moved, theta)], axis=-1)
@@ -60,7 +60,7 @@ class Coupling:
     def _shape(self, moved: Array) -> tuple[int, ...]:
         return (*moved.shape, self.bijection.num_parameters)
 
-    def _split(self, x: Array) -> tuple[Array, Array]:
+    def _split(self, x: Latents) -> tuple[Array, Array]:
         """The channels that pass, and those that move."""
         passing = self.context + (x.shape[-1] - self.context) // 2
         if self.moving is not None:

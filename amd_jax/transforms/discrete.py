@@ -1,92 +1,95 @@
 """Discrete flows: bijections of integers mod K, by which a simple law learns dependences.
 
-Classes travel as exact one-hots (B, ..., K), along which gradients go (`ops/modular.py`). A
-bijection of finitely many values only moves mass: there is no log-determinant, and the likelihood
-is exact. Tran et al., 2019.
+Classes travel as exact one-hots, along which gradients go (`ops/modular.py`). A bijection of
+finitely many values only moves mass: there is no log-determinant, and the likelihood is exact.
+Tran et al., 2019.
 """
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
-from amd_jax.ops import categorical
+from amd_jax.ops import categorical, modular
 from amd_jax.transforms import conditioner
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.transforms.conditioner import Conditioner
+from amd_jax.types import Array, Key, Nats, Params, Tokens
+
+OneHots = Float[Array, "B *event K"]
 
 
 @dataclasses.dataclass(frozen=True)
 class OneHot:
-    """Classes x (B, ...) as one-hots (B, ..., K), where every discrete flow begins."""
+    """Classes as one-hots, where every discrete flow begins."""
 
     num_classes: int  # K
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Tokens) -> Params:
         return {}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Tokens, *, train: bool = False
+    ) -> tuple[OneHots, Nats]:
         known = categorical.inside(x, self.num_classes)
         return categorical.one_hot(x, self.num_classes, float), known
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: OneHots) -> Tokens:
         return jnp.argmax(z, axis=-1).astype(jnp.int32)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Autoregressive:
-    """A bijection of each one-hot of x (B, ..., K), by what the network reads before it.
+    """A bijection of each one-hot of x, by what the network reads before it.
 
     The network is a `conditioner` whose numbers for a place depend on the places before it only,
     in whatever order: (B, ..., K) -> (B, ..., P). One call forward; the inverse takes as many
     as it needs (`settled`). Tran et al., 2019, sec. 4.1.
     """
 
-    network: Any
-    bijection: Any  # of one-hots, as `modular.Affine`, with P parameters
+    network: Conditioner
+    bijection: modular.Affine  # with P parameters
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: OneHots) -> Params:
         return conditioner.init(self.network, rng, x, self._shape(x))
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: OneHots, *, train: bool = False
+    ) -> tuple[OneHots, Nats]:
         theta = conditioner.apply(self.network, params, rng, x, self._shape(x), train=train)
         return self.bijection.forward(x, theta), jnp.zeros(len(x))
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        def step(x: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: OneHots) -> OneHots:
+        def step(x: OneHots) -> OneHots:
             theta = conditioner.apply(self.network, params, None, x, self._shape(x))
             return self.bijection.inverse(z, theta)
 
         return settled(step, z)
 
-    def _shape(self, x: Array) -> tuple[int, ...]:
+    def _shape(self, x: OneHots) -> tuple[int, ...]:
         return (*x.shape[:-1], self.bijection.num_parameters)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Coupling:
-    """Every other place of x (B, ..., K) passes, and says how the places between move.
+    """Every other place of x passes, and says how the places between move.
 
     Those whose indices add up to an even number pass, or with `phase` 1 the others: on maps as
     on a chess-board. The network, a `conditioner` (B, ..., K) -> (B, ..., P), sees zeros where
     they move. Tran et al., 2019, sec. 4.1 (bipartite flows).
     """
 
-    network: Any
-    bijection: Any  # of one-hots, as `modular.Affine`, with P parameters
+    network: Conditioner
+    bijection: modular.Affine  # with P parameters
     phase: int = 0
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for x (B, ..., K). Raises ValueError if there is but one place."""
+    def init(self, rng: Key, x: OneHots) -> Params:
+        """Parameters for x. Raises ValueError if there is but one place."""
         if x[0].size == x.shape[-1]:
             raise ValueError(
                 f"A coupling needs 2 places or more; got x of shape {x.shape}, with one. "
@@ -95,76 +98,75 @@ class Coupling:
         return conditioner.init(self.network, rng, self._seen(x), self._shape(x))
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: OneHots, *, train: bool = False
+    ) -> tuple[OneHots, Nats]:
         theta = self._theta(params, rng, x, train=train)
         return jnp.where(self._passes(x), x, self.bijection.forward(x, theta)), jnp.zeros(len(x))
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: OneHots) -> OneHots:
         x = self.bijection.inverse(z, self._theta(params, None, z))
         return jnp.where(self._passes(z), z, x)
 
-    def _theta(self, params: Params, rng: Key | None, x: Array, *, train: bool = False) -> Array:
+    def _theta(self, params: Params, rng: Key | None, x: OneHots, *, train: bool = False) -> Array:
         seen, shape = self._seen(x), self._shape(x)
         return conditioner.apply(self.network, params, rng, seen, shape, train=train)
 
-    def _seen(self, x: Array) -> Array:
+    def _seen(self, x: OneHots) -> OneHots:
         return jnp.where(self._passes(x), x, 0)
 
-    def _passes(self, x: Array) -> np.ndarray:
+    def _passes(self, x: OneHots) -> np.ndarray:
         """Which places pass, bool (..., 1)."""
         places = np.indices(x.shape[1:-1]).sum(axis=0)
         return ((places + self.phase) % 2 == 0)[..., None]
 
-    def _shape(self, x: Array) -> tuple[int, ...]:
+    def _shape(self, x: OneHots) -> tuple[int, ...]:
         return (*x.shape[:-1], self.bijection.num_parameters)
 
 
 @dataclasses.dataclass(frozen=True)
 class Product:
-    """The law of independent one-hots z (B, ..., K), each place with K learned logits."""
+    """The law of independent one-hots z, each place with K learned logits."""
 
-    def init(self, rng: Key, z: Array) -> Params:
+    def init(self, rng: Key, z: OneHots) -> Params:
         return {"logits": jnp.zeros(z.shape[1:])}
 
-    def log_prob(self, params: Params, z: Array) -> Nats:
+    def log_prob(self, params: Params, z: OneHots) -> Nats:
         return _log_prob(params["logits"], z)
 
-    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> OneHots:
         return _drawn(params["logits"], jax.random.gumbel(rng, shape))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Causal:
-    """The law of one-hots z (B, ..., K), each given those before it, as the network says.
+    """The law of one-hots z, each given those before it, as the network says.
 
     The network is as in `Autoregressive`, with K logits for each place. Draws are by Gumbel
     noise that is held fixed, until they agree with their own past (`settled`).
     """
 
-    network: Any
+    network: Conditioner
 
-    def init(self, rng: Key, z: Array) -> Params:
+    def init(self, rng: Key, z: OneHots) -> Params:
         return conditioner.init(self.network, rng, jnp.zeros(z.shape, z.dtype), z.shape)
 
-    def log_prob(self, params: Params, z: Array) -> Nats:
+    def log_prob(self, params: Params, z: OneHots) -> Nats:
         return _log_prob(conditioner.apply(self.network, params, None, z, z.shape), z)
 
-    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> OneHots:
         noise = jax.random.gumbel(rng, shape)
 
-        def step(z: Array) -> Array:
+        def step(z: OneHots) -> OneHots:
             return _drawn(conditioner.apply(self.network, params, None, z, shape), noise)
 
         return settled(step, jnp.zeros(shape))
 
 
-def settled(step: Callable[[Array], Array], start: Array) -> Array:
+def settled(step: Callable[[OneHots], OneHots], start: OneHots) -> OneHots:
     """The x with step(x) = x, for a step whose places depend on those before them only.
 
-    After n rounds the first n places are right, whatever the start, so that x (B, ..., K) is
-    found in as many rounds as it has places, or in fewer. Song et al., 2021, sec. 3 (Jacobi
-    iteration).
+    After n rounds the first n places are right, whatever the start, so that x is found in
+    as many rounds as it has places, or in fewer. Song et al., 2021, sec. 3 (Jacobi iteration).
     """
     places = start[0].size // start.shape[-1]
 
@@ -180,12 +182,12 @@ def settled(step: Callable[[Array], Array], start: Array) -> Array:
     return jax.lax.while_loop(wanted, better, (jnp.array(0), start, jnp.array(True)))[1]
 
 
-def _log_prob(logits: Array, z: Array) -> Nats:
-    """Of one-hots z (B, ..., K): linear in them, so that gradients go on to where z is from."""
+def _log_prob(logits: Array, z: OneHots) -> Nats:
+    """Of one-hots z: linear in them, so that gradients go on to where z is from."""
     return categorical.sum_event(z * jax.nn.log_softmax(logits))
 
 
-def _drawn(logits: Array, noise: Array) -> Array:
-    """One-hot draws by Gumbel noise (B, ..., K)."""
+def _drawn(logits: Array, noise: OneHots) -> OneHots:
+    """One-hot draws by Gumbel noise."""
     best = jnp.argmax(logits + noise, axis=-1)
     return categorical.one_hot(best, noise.shape[-1], noise.dtype)

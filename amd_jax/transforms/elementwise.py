@@ -1,4 +1,4 @@
-"""Bijections without networks: scale, mix and rearrange the numbers of x (B, ..., C).
+"""Bijections without networks: scale, mix and rearrange the numbers of x.
 
 Channels are last and the event may have any shape: text (B, L, C), maps (B, H, W, C). Whatever
 only moves numbers has no parameters and contributes zero nats.
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.types import Array, Batch, Key, Latents, Nats, Params
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,19 +24,19 @@ class ActNorm:
 
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Latents) -> Params:
         axes = tuple(range(x.ndim - 1))
         mean, std = x.mean(axes), x.std(axes)
         varies = std > 1e-6 * (1 + jnp.abs(mean))
         return {"shift": -mean, "log_scale": -jnp.log(jnp.where(varies, std, 1.0))}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Latents, *, train: bool = False
+    ) -> tuple[Latents, Nats]:
         z = (x + params["shift"]) * jnp.exp(params["log_scale"])
         return z, _at_every_position(params["log_scale"].sum(), x)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Latents) -> Latents:
         return z * jnp.exp(-params["log_scale"]) - params["shift"]
 
 
@@ -53,7 +53,7 @@ class Linear1x1:
 
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Latents) -> Params:
         rotation = jax.random.orthogonal(rng, x.shape[-1])
         _, lower, upper = jax.scipy.linalg.lu(rotation)
         diagonal = jnp.diag(upper)
@@ -65,14 +65,14 @@ class Linear1x1:
         }
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Latents, *, train: bool = False
+    ) -> tuple[Latents, Nats]:
         lower, scale, upper = self._factors(params)
         weight = jnp.matmul(lower * scale, upper, precision="highest")[::-1]
         z = jnp.matmul(x, weight.T, precision="highest")
         return z, _at_every_position(params["log_diagonal"].sum(), x)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Latents) -> Latents:
         lower, scale, upper = self._factors(params)
         columns = z[..., ::-1].reshape(-1, z.shape[-1]).T
         solve = jax.scipy.linalg.solve_triangular
@@ -93,15 +93,15 @@ class Reverse:
     axis: int = 1
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Batch) -> Params:
         return {}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
         return jnp.flip(x, self.axis), jnp.zeros(len(x))
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Batch) -> Batch:
         return jnp.flip(z, self.axis)
 
 
@@ -112,15 +112,15 @@ class Shuffle:
     seed: int
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Latents) -> Params:
         return {}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Latents, *, train: bool = False
+    ) -> tuple[Latents, Nats]:
         return x[..., self._order(x)], jnp.zeros(len(x))
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Latents) -> Latents:
         return z[..., np.argsort(self._order(z))]
 
     def _order(self, x: Array) -> np.ndarray:
@@ -140,12 +140,12 @@ class Squeeze:
     factor: int = 2
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Batch) -> Params:
         return {}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
         f, (batch, *event, channels) = self.factor, x.shape
         if any(size % f for size in event):
             raise ValueError(
@@ -158,7 +158,7 @@ class Squeeze:
         z = windows.transpose(0, *outer, *inner, 2 * n + 1)
         return z.reshape(batch, *(size // f for size in event), -1), jnp.zeros(batch)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Batch) -> Batch:
         f, (batch, *event, channels) = self.factor, z.shape
         n = len(event)
         if channels % f**n:
@@ -183,16 +183,16 @@ class Merge:
     sizes: tuple[int, ...]
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Batch) -> Params:
         return {}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
         self._check(x, tuple(self.sizes))
         return x.reshape(*x.shape[: x.ndim - len(self.sizes)], -1), jnp.zeros(len(x))
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Batch) -> Batch:
         self._check(z, (math.prod(self.sizes),))
         return z.reshape(*z.shape[:-1], *self.sizes)
 

@@ -8,22 +8,21 @@ outside the levels, the less of it the better the flow has learnt. Hoogeboom et 
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 
 from amd_jax.ops import categorical, integers, rounding
-from amd_jax.transforms.conditioner import Scaled
+from amd_jax.transforms.conditioner import Conditioner, Scaled
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import Shuffle, Squeeze
 from amd_jax.transforms.laws import Conditional, DiscretizedLogistic
 from amd_jax.transforms.multiscale import FactorOutGiven
-from amd_jax.types import Array, Key, Nats, Params, Transform
+from amd_jax.types import Floats, Key, Nats, Params, PerToken, Tokens, Transform
 
 
 @dataclasses.dataclass(frozen=True)
 class Levels:
-    """Levels x (B, ...) in [0, K) as whole numbers around 0, where an integer flow begins.
+    """Levels in [0, K) as whole numbers around 0, where an integer flow begins.
 
     A whole number that is no level comes back as `integers.UNUSED`.
     """
@@ -31,16 +30,16 @@ class Levels:
     num_classes: int  # K, of any bit depth: 2 ** bits
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Tokens) -> Params:
         return {}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Tokens, *, train: bool = False
+    ) -> tuple[PerToken, Nats]:
         known = categorical.inside(x, self.num_classes)
         return (x - self.num_classes // 2).astype(float), known
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: PerToken) -> Tokens:
         x = jnp.round(z).astype(jnp.int32) + self.num_classes // 2
         return integers.valid(x, self.num_classes)
 
@@ -49,11 +48,11 @@ def idf(
     channels: int,
     levels: int,
     steps: int,
-    conditioners: Callable[[int], Any],
+    conditioners: Callable[[int], Conditioner],
     unit: float,
     spread: float,
     share: int = 4,
-    rounding_: Callable[[Array], Array] = rounding.nearest,
+    rounding_: Callable[[Floats], Floats] = rounding.nearest,
 ) -> tuple[Transform, ...]:
     """The transforms of an integer flow over maps (B, H, W, channels) at several resolutions.
 

@@ -1,26 +1,32 @@
 """Laws: densities to end a flow with, and to draw noise from.
 
 A *family* is elementwise: `log_prob(theta, z)` and `sample(rng, theta)` with its P parameters on
-the last axis of theta (..., P). A *law* says where theta comes from: `Fixed` numbers, `Learned`
-ones, or a network's reading of a context (`Conditional`).
+the last axis of theta. A *law* says where theta comes from: `Fixed` numbers, `Learned` ones, or a
+network's reading of a context (`Conditional`).
 """
 
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Float, Real
 
 from amd_jax.ops import categorical, gumbel
+from amd_jax.ops.scalars import Theta
 from amd_jax.transforms import conditioner
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.transforms.conditioner import Conditioner
+from amd_jax.types import Array, Batch, Floats, Key, Nats, Params
+
+Draws = Real[Array, "*#shape"]
 
 
 @runtime_checkable
 class Family(Protocol):
-    """An elementwise law on numbers or integers with parameters theta (..., P).
+    """An elementwise law on numbers or integers with parameters theta.
 
     To add one: a frozen dataclass with these members, and a line in tests/transforms/test_laws.py.
     """
@@ -29,39 +35,39 @@ class Family(Protocol):
     def num_parameters(self) -> int:
         """P."""
 
-    def log_prob(self, theta: Array, z: Array) -> Array:
-        """Log-density or log-probability of each z in nats: (..., P), (...) -> (...)."""
+    def log_prob(self, theta: Theta, z: Draws) -> Floats:
+        """Log-density or log-probability of each z in nats."""
 
-    def sample(self, rng: Key, theta: Array) -> Array:
-        """One draw per theta: (..., P) -> (...)."""
+    def sample(self, rng: Key, theta: Theta) -> Draws:
+        """One draw per theta."""
 
 
 @runtime_checkable
 class Encoder(Protocol):
     """A law of latents given x, as `Conditional` is, and `conditional.ConditionalFlow`."""
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Batch) -> Params:
         """Parameters for contexts like `x`."""
 
     def sample_and_log_prob(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """Draws given x, and their log-densities (B,) in nats."""
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
+        """Draws given x, and their log-densities."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LocationScale:
     """z = loc + exp(log_scale) e, with e of a standard law; theta = [loc, log_scale]."""
 
-    log_density: Callable[[Array], Array]  # of e, in nats
-    draw: Callable[[Key, tuple[int, ...]], Array]  # of e
+    log_density: Callable[[Floats], Floats]  # of e, in nats
+    draw: Callable[[Key, tuple[int, ...]], Floats]  # of e
     num_parameters = 2
 
-    def log_prob(self, theta: Array, z: Array) -> Array:
+    def log_prob(self, theta: Theta, z: Draws) -> Floats:
         loc, log_scale = theta[..., 0], theta[..., 1]
         return self.log_density((z - loc) * jnp.exp(-log_scale)) - log_scale
 
-    def sample(self, rng: Key, theta: Array) -> Array:
+    def sample(self, rng: Key, theta: Theta) -> Draws:
         return theta[..., 0] + jnp.exp(theta[..., 1]) * self.draw(rng, theta.shape[:-1])
 
 
@@ -83,10 +89,10 @@ class Categorical:
         """K."""
         return self.num_classes
 
-    def log_prob(self, theta: Array, z: Array) -> Array:
+    def log_prob(self, theta: Theta, z: Draws) -> Floats:
         return categorical.gather(jax.nn.log_softmax(theta), z)
 
-    def sample(self, rng: Key, theta: Array) -> Array:
+    def sample(self, rng: Key, theta: Theta) -> Draws:
         return categorical.sample(rng, jax.nn.softmax(theta))
 
 
@@ -111,7 +117,7 @@ class DiscretizedLogistic:
         if not self.unit > 0:
             raise ValueError(f"unit must be above 0; got unit={self.unit}.")
 
-    def log_prob(self, theta: Array, z: Array) -> Array:
+    def log_prob(self, theta: Theta, z: Draws) -> Floats:
         log_rate = jnp.minimum(-theta[..., 1] - math.log(self.unit), STEEPEST)
         rate = jnp.exp(log_rate)
         middle = (z - self.unit * theta[..., 0]) * rate
@@ -126,7 +132,7 @@ class DiscretizedLogistic:
         inside = jnp.where(first | last, 0.0, between)
         return jnp.where(last, 0.0, above) + jnp.where(first, 0.0, below) + inside
 
-    def sample(self, rng: Key, theta: Array) -> Array:
+    def sample(self, rng: Key, theta: Theta) -> Draws:
         z = jnp.round(self.unit * LOGISTIC.sample(rng, theta))
         if self.num_classes is not None:
             z = z.clip(0, self.num_classes - 1)
@@ -153,19 +159,19 @@ class Mixture:
         """M (1 + P)."""
         return self.components * (1 + self.family.num_parameters)
 
-    def log_prob(self, theta: Array, z: Array) -> Array:
+    def log_prob(self, theta: Theta, z: Draws) -> Floats:
         logits, each = self._split(theta)
         log_p = self.family.log_prob(each, z[..., None])
         return jax.nn.logsumexp(jax.nn.log_softmax(logits) + log_p, axis=-1)
 
-    def sample(self, rng: Key, theta: Array) -> Array:
+    def sample(self, rng: Key, theta: Theta) -> Draws:
         rng_which, rng = jax.random.split(rng)
         logits, each = self._split(theta)
         which = jax.random.categorical(rng_which, logits)[..., None, None]
         return self.family.sample(rng, jnp.take_along_axis(each, which, axis=-2)[..., 0, :])
 
-    def apart(self, width: float = 1.0) -> Array:
-        """Theta with the first numbers spread over ±width, the others 0: (M (1 + P),).
+    def apart(self, width: float = 1.0) -> Float[Array, "P"]:
+        """Theta with the first numbers spread over ±width, the others 0.
 
         To start from: laws that begin alike stay alike.
         """
@@ -184,15 +190,15 @@ class Fixed:
     """Independent entries with given parameters; theta broadcasts to (B, ..., P)."""
 
     family: Family
-    theta: Any = 0.0  # (..., P); 0 is the standard law
+    theta: ArrayLike = 0.0  # (..., P); 0 is the standard law
 
-    def init(self, rng: Key, z: Array) -> Params:
+    def init(self, rng: Key, z: Batch) -> Params:
         return {}
 
-    def log_prob(self, params: Params, z: Array) -> Nats:
+    def log_prob(self, params: Params, z: Batch) -> Nats:
         return categorical.sum_event(self.family.log_prob(self._theta(z.shape), z))
 
-    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Batch:
         return self.family.sample(rng, self._theta(shape))
 
     def _theta(self, shape: tuple[int, ...]) -> Array:
@@ -207,18 +213,18 @@ class Learned:
     """
 
     family: Family
-    start: Any = 0.0  # theta, broadcasts to (..., P)
+    start: ArrayLike = 0.0  # theta, broadcasts to (..., P)
     own: bool = False  # whether every place has laws of its own, or all have the same
 
-    def init(self, rng: Key, z: Array) -> Params:
+    def init(self, rng: Key, z: Batch) -> Params:
         shape = z.shape[1:] if self.own else z.shape[-1:]
         theta = jnp.broadcast_to(self.start, (*shape, self.family.num_parameters))
         return {"theta": jnp.asarray(theta, float)}
 
-    def log_prob(self, params: Params, z: Array) -> Nats:
+    def log_prob(self, params: Params, z: Batch) -> Nats:
         return Fixed(self.family, params["theta"]).log_prob({}, z)
 
-    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Array:
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Batch:
         return Fixed(self.family, params["theta"]).sample({}, rng, shape)
 
 
@@ -231,27 +237,27 @@ class Conditional:
     """
 
     family: Family
-    network: Any  # a `conditioner`: x -> theta (B, ..., *event, P)
+    network: Conditioner  # x -> theta (B, ..., *event, P)
     event: tuple[int, ...] = ()
 
-    def init(self, rng: Key, x: Array) -> Params:
+    def init(self, rng: Key, x: Batch) -> Params:
         """Parameters for contexts like `x`; ValueError if the network's output does not fit."""
         return conditioner.init(self.network, rng, x, self._shape(x))
 
-    def log_prob(self, params: Params, z: Array, x: Array) -> Nats:
-        """Log-density of z (B, ..., *event) given x, which may broadcast: (B,) in nats."""
+    def log_prob(self, params: Params, z: Batch, x: Real[Array, "#B ..."]) -> Nats:
+        """Log-density of z (B, ..., *event) given x, which may broadcast."""
         theta = conditioner.apply(self.network, params, None, x, self._shape(x))
         return categorical.sum_event(self.family.log_prob(theta, z))
 
     def sample_and_log_prob(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """Draws (B, ..., *event) given x, and their log-densities (B,) in nats."""
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
+        """Draws (B, ..., *event) given x, and their log-densities."""
         rng, rng_dropout = jax.random.split(rng)
         shape = self._shape(x)
         theta = conditioner.apply(self.network, params, rng_dropout, x, shape, train=train)
         z = self.family.sample(rng, theta)
         return z, categorical.sum_event(self.family.log_prob(theta, z))
 
-    def _shape(self, x: Array) -> tuple[int, ...]:
+    def _shape(self, x: Batch) -> tuple[int, ...]:
         return (*x.shape, *self.event, self.family.num_parameters)

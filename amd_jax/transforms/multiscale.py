@@ -2,42 +2,45 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms.chain import Chain
+from amd_jax.transforms.conditioner import Conditioner
 from amd_jax.transforms.coupling import Coupling
 from amd_jax.transforms.elementwise import ActNorm, Linear1x1, Squeeze
 from amd_jax.transforms.laws import Conditional
 from amd_jax.transforms.repeated import repeated
-from amd_jax.types import Array, Key, Law, Nats, Params, Transform
+from amd_jax.types import Array, Key, Latents, Law, Nats, Params, Transform
+
+Half = Float[Array, "B *event H"]  # H = C / 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FactorOut:
     """Keeps the first half of the channels; the others leave, and have a law of their own.
 
-    A surjection: (B, ..., C) -> (B, ..., C / 2), and the law's log-density. Dinh et al., 2017,
-    sec. 3.6; Nielsen et al., 2020, sec. 3 (slicing).
+    A surjection, with the law's log-density. Dinh et al., 2017, sec. 3.6; Nielsen et al., 2020,
+    sec. 3 (slicing).
     """
 
     law: Law
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for x (B, ..., C). Raises ValueError for an odd C."""
+    def init(self, rng: Key, x: Latents) -> Params:
+        """Parameters for x. Raises ValueError for an odd C."""
         return self.law.init(rng, _halves(x)[1])
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Latents, *, train: bool = False
+    ) -> tuple[Half, Nats]:
         kept, out = jnp.split(x, 2, axis=-1)
         return kept, self.law.log_prob(params, out)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        """Z (B, ..., C / 2) beside fresh draws of the channels that left: (B, ..., C)."""
+    def inverse(self, params: Params, rng: Key, z: Half) -> Latents:
+        """Z beside fresh draws of the channels that left."""
         return jnp.concatenate([z, self.law.sample(params, rng, z.shape)], axis=-1)
 
 
@@ -51,23 +54,23 @@ class FactorOutGiven:
     law: Conditional
     exact = True
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for x (B, ..., C). Raises ValueError for an odd C."""
+    def init(self, rng: Key, x: Latents) -> Params:
+        """Parameters for x. Raises ValueError for an odd C."""
         return self.law.init(rng, _halves(x)[0])
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Latents, *, train: bool = False
+    ) -> tuple[Half, Nats]:
         kept, out = jnp.split(x, 2, axis=-1)
         return kept, self.law.log_prob(params, out, kept)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        """Z (B, ..., C / 2) beside draws, given z, of the channels that left: (B, ..., C)."""
+    def inverse(self, params: Params, rng: Key, z: Half) -> Latents:
+        """Z beside draws, given z, of the channels that left."""
         out, _ = self.law.sample_and_log_prob(params, rng, z)
         return jnp.concatenate([z, out.astype(z.dtype)], axis=-1)
 
 
-def _halves(x: Array) -> list[Array]:
+def _halves(x: Latents) -> list[Half]:
     """The halves of the channels; ValueError for an odd number of them."""
     if x.shape[-1] % 2:
         raise ValueError(
@@ -81,7 +84,7 @@ def glow(
     channels: int,
     levels: int,
     steps: int,
-    conditioners: Callable[[int], Any],
+    conditioners: Callable[[int], Conditioner],
     bijection: Bijection,
     law: Law,
 ) -> tuple[Transform, ...]:

@@ -3,21 +3,22 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.chain import Chain
-from amd_jax.types import Array, Key, Nats, Params, Transform
+from amd_jax.transforms.conditioner import Conditioner
+from amd_jax.types import Array, Key, Nats, Params, Series, Transform
 
 READS = ("data", "latents")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Recurrent:
-    """Transforms of each step of x (B, L, C), given features of the steps before it.
+    """Transforms of each step of x, given features of the steps before it.
 
     Of those steps it reads the data x[:, :p]: then `forward` sees all steps at once, and
     `inverse` goes from step to step. Or their latents z[:, :p], an inverse autoregressive flow:
@@ -31,7 +32,7 @@ class Recurrent:
     - `advance(carry, v (B, C), p, L) -> carry, features`: takes in step p - 1, gives step p's.
     """
 
-    network: Any
+    network: Conditioner
     context: int  # number of the features
     transforms: tuple[Transform, ...]  # of (B, ..., context + C), the features pass
     reads: str = "data"  # or "latents"
@@ -46,16 +47,16 @@ class Recurrent:
         """The transforms of a step as one."""
         return Chain(self.transforms)
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for x (B, L, C); data-dependent parts see it with the features of it."""
+    def init(self, rng: Key, x: Series) -> Params:
+        """Parameters for x; data-dependent parts see it with the features of it."""
         rng_network, rng = jax.random.split(rng)
         shape = (*x.shape[:-1], self.context)
         params = {"network": conditioner.init(self.network, rng_network, x, shape)}
         return {**params, **self.chain.init(rng, self._beside(params, rng, x))}
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Series, *, train: bool = False
+    ) -> tuple[Series, Nats]:
         rng_network, rng = jax.random.split(rng)
         if self.reads == "latents":
             move = functools.partial(self.chain.forward, params, train=train)
@@ -64,7 +65,7 @@ class Recurrent:
         state, nats = self.chain.forward(params, rng, state, train=train)
         return state[..., self.context :], nats
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Series) -> Series:
         if self.reads == "latents":
             state = self._beside(params, rng, z)
             return self.chain.inverse(params, rng, state)[..., self.context :]
@@ -74,16 +75,18 @@ class Recurrent:
 
         return self._walk(params, rng, z, move)[0]
 
-    def _beside(self, params: Params, rng: Key, v: Array, *, train: bool = False) -> Array:
-        """The features of every step, beside the step: v (B, L, C) -> (B, L, context + C)."""
+    def _beside(
+        self, params: Params, rng: Key, v: Series, *, train: bool = False
+    ) -> Float[Array, "B L D"]:
+        """The features of every step, beside the step: D = context + C."""
         shape, result = (*v.shape[:-1], self.context), params["network"]
         features = conditioner.apply(self.network, result, rng, v, shape, train=train)
         return jnp.concatenate([features, v], axis=-1)
 
     def _walk(
-        self, params: Params, rng: Key, a: Array, move: Callable[[Key, Array], tuple]
-    ) -> tuple[Array, Nats]:
-        """a (B, L, C) moved step after step, each given what came out of those before it."""
+        self, params: Params, rng: Key, a: Series, move: Callable[[Key, Array], tuple]
+    ) -> tuple[Series, Nats]:
+        """a moved step after step, each given what came out of those before it."""
         batch, length, _ = a.shape
         call = functools.partial(self.network.apply, {"params": params["network"]})
 

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from amd_jax.types import Array, Key, Nats, Params, Transform
+from amd_jax.types import Batch, Key, Nats, Params, Transform
 
 
 def repeated(part: Transform, times: int) -> tuple[Transform, ...]:
@@ -34,8 +34,8 @@ class Repeated:
         """Whether the part is."""
         return getattr(self.part, "exact", False)
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters from a batch of data `x` (B, ...), each time of what reaches it."""
+    def init(self, rng: Key, x: Batch) -> Params:
+        """Parameters from a batch of data `x`, each time of what reaches it."""
 
         def step(x, i):
             rng_init, rng_forward = jax.random.split(jax.random.fold_in(rng, i))
@@ -45,8 +45,8 @@ class Repeated:
         return jax.lax.scan(step, x, jnp.arange(self.times))[1]
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
         def step(carry, given):
             (x, total), (i, params) = carry, given
             x, nats = self.part.forward(params, jax.random.fold_in(rng, i), x, train=train)
@@ -55,7 +55,7 @@ class Repeated:
         start = x, jnp.zeros(x.shape[0])
         return jax.lax.scan(step, start, (jnp.arange(self.times), params))[0]
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
+    def inverse(self, params: Params, rng: Key, z: Batch) -> Batch:
         def step(z, given):
             i, params = given
             return self.part.inverse(params, jax.random.fold_in(rng, i), z), None

@@ -23,6 +23,7 @@ def test_a_token_of_no_class_is_refused_or_nan():
     np.testing.assert_array_equal(jnp.isnan(nats), [False, True])
 
 
+@pytest.mark.usefixtures("any_types")
 def test_what_a_flow_over_time_reads_is_data_or_latents():
     with pytest.raises(ValueError, match="reads data or latents; got 'noise'"):
         recurrent.Recurrent(None, 2, (), reads="noise")

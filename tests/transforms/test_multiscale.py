@@ -27,6 +27,7 @@ def test_what_leaves_the_flow_has_its_law():
     assert stats.kstest(back[..., 3:].ravel(), "norm").pvalue > 1e-4
 
 
+@pytest.mark.usefixtures("any_types")
 def test_what_leaves_may_have_a_law_that_what_is_kept_says():
     """Each number that leaves lies around the one that is kept in its place."""
 
