@@ -36,6 +36,7 @@ from amd_jax.facts import PlaneFacts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
+from amd_jax.types import Bound
 
 from .known_answers_row import FAMILIES, TOYS
 
@@ -117,17 +118,16 @@ def row(toy: str, text: str, shared: Sequence[str], draws: int) -> Row:
     return Row(title, result.run, bounds, folder=title.replace(" ", "_"))
 
 
-def answers(row: Row, bound: Any) -> dict[str, Figure]:
+def answers(row: Row, bound: Bound) -> dict[str, Figure]:
     """What a bound gives, and how far it is from the law: nats of a row."""
     everything = bound.exact and row.run.data.states is not None
     measure = functools.partial(expected if everything else estimated, row, bound)
-    conditions = {"bound": bound.name, "how": bound.describe(row.run.model)}
-    return row.figures(
-        measure, "gap_nats", **conditions, **({"rows": "all"} if everything else {})
-    )
+    split = "every row" if everything else row.split
+    method = bound.describe(row.run.model)
+    return row.figures(measure, "gap_nats", bound=bound.name, method=method, split=split)
 
 
-def expected(row: Row, bound: Any) -> dict[str, Figure]:
+def expected(row: Row, bound: Bound) -> dict[str, Figure]:
     """Of an exact figure: its expectation over all rows that there are."""
     data, classes = row.run.data, row.run.facts.num_classes
     rng = jax.random.key(0)
@@ -136,7 +136,7 @@ def expected(row: Row, bound: Any) -> dict[str, Figure]:
     return {"nats": Figure(nats), "gap_nats": Figure(nats - data.entropy)}
 
 
-def estimated(row: Row, bound: Any) -> dict[str, Figure]:
+def estimated(row: Row, bound: Bound) -> dict[str, Figure]:
     """Of test rows, by enough draws of a bound."""
     run, x = row.run, row.run.data.rows(row.split)
     each = getattr(bound, "importance_samples", 1)

@@ -80,10 +80,10 @@ def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
         assert (seen.of, seen.split, seen.examples) == ("elbo", "test", 4)
     (line,) = re.findall(r"order 6: .*; the model minus it: (.*)", first.out)
     seen = kept["bits_difference", "count model of order 6"]
-    assert line == means.signed(seen["value"], seen["error"])
+    assert line == means.signed(seen.value, seen.error)
     (line,) = re.findall(r"posterior minus guess: (.*) restored, ", first.out)
     seen = kept["restored_difference", "guess of the network alone"]
-    assert line == means.signed(seen["value"], seen["error"], ".1%")
+    assert line == means.signed(seen.value, seen.error, ".1%")
 
 
 @pytest.mark.few(1)

@@ -179,7 +179,7 @@ CASES = [  # where in config.json, what stands there, what is said
     ("run.versions", "1.0", "its run's versions must be of the kind"),
     ("run.experiment", ["quickstart"], "its run's experiment must be of the kind"),
     ("results", {"bits": 1}, "its results must be a list of figures"),
-    ("results", [1], "its results must be a list of figures"),
+    ("results", [1], "a figure is an object, not int"),
     ("format", 0, "it has the format 0"),
     ("format", "1", "its format must be of the kind int"),
 ]
