@@ -21,7 +21,8 @@ Array = jax.Array
 Key = jaxtyping.Key[Array, ""]  # a typed PRNG key, consumed once
 Keys = jaxtyping.Key[Array, "n"]
 Config = ConfigDict | Mapping[str, Any]  # numbers by their names
-Params = Any  # a pytree of float32 arrays
+PyTree = Any  # of arrays, in the containers that JAX knows
+Params = PyTree  # of float32 arrays
 
 Floats = Float[Array, "*shape"]  # of any shape, one for the whole signature
 Numbers = Float[Array, "*#shape"]  # that broadcast to one shape
@@ -242,13 +243,13 @@ class Objective(Protocol):
     before `update`, so let it consist of sums and counts.
     """
 
-    def init(self) -> Any:
+    def init(self) -> PyTree:
         """The memory before the first step; `()` for objectives that remember nothing."""
 
-    def loss(self, params: Params, memory: Any, rng: Key, x: Tokens) -> tuple[Nats, Any]:
+    def loss(self, params: Params, memory: PyTree, rng: Key, x: Tokens) -> tuple[Nats, PyTree]:
         """Loss per example, and the evidence for `update`."""
 
-    def update(self, memory: Any, evidence: Any) -> Any:
+    def update(self, memory: PyTree, evidence: PyTree) -> PyTree:
         """The memory after one step."""
 
 

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 
 from amd_jax.devices import parallel, program_cost
 from amd_jax.host import memory
+from amd_jax.types import PyTree
 
 resource: ModuleType | None
 try:
@@ -95,7 +96,7 @@ def describe() -> str:
     return line + (f" in {processes} processes" if processes > 1 else "")
 
 
-def parameters(params: Any) -> int:
+def parameters(params: PyTree) -> int:
     """How many numbers a tree of parameters holds."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
@@ -127,7 +128,7 @@ def matmul_rate(size: int, repeats: int = 5) -> float:
     return 2 * size**3 / best
 
 
-def check_state(program: ClosedJaxpr, state: Any, devices: Any) -> None:
+def check_state(program: ClosedJaxpr, state: PyTree, devices: Any) -> None:
     """Raises ValueError for a training that memory cannot hold, before any of it is made.
 
     `program` makes the `state`, of which shapes will do, and `devices` carry it. Counted are the

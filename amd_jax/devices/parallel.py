@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 from jax.extend.core import ClosedJaxpr
 
 from amd_jax.host import memory
-from amd_jax.types import Array, Key, Keys
+from amd_jax.types import Array, Key, Keys, PyTree
 
 A = TypeVar("A", Array, np.ndarray)
 AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
@@ -68,19 +68,19 @@ class Copies:
         copies = jax.local_device_count()
         return copies * state + max(state, copies * gradient)
 
-    def made(self, init: Callable, *arguments: Any) -> Any:
+    def made(self, init: Callable, *arguments: Any) -> PyTree:
         """The state `init(*arguments)` of the first process, on one device of each."""
         return from_first(jax.jit(init)(*arguments))
 
-    def whole(self, part: Any) -> Any:
+    def whole(self, part: PyTree) -> PyTree:
         """A part of what was `made`, for one device."""
         return part
 
-    def put(self, state: Any) -> Any:
+    def put(self, state: PyTree) -> PyTree:
         """The state on all devices."""
         return settled(replicate(state))
 
-    def get(self, part: Any) -> Any:
+    def get(self, part: PyTree) -> PyTree:
         """A part of the state, as host arrays."""
         return unreplicate(part)
 
@@ -96,7 +96,7 @@ class Copies:
         return jax.make_jaxpr(step)(*arguments)
 
 
-def settled(arrays: Any) -> Any:
+def settled(arrays: PyTree) -> PyTree:
     """The arrays, which on a CPU are waited for: collectives that queue there can deadlock.
 
     Raises where there was no memory for them; to read such arrays hangs (JAX 0.10 to 0.12).
@@ -111,7 +111,7 @@ def check_memory(compiled: jax.stages.Compiled, what: str, way_out: str) -> None
         memory.check(jax.local_device_count() * analysis.temp_size_in_bytes, what, way_out)
 
 
-def replicate(tree: Any, devices: int | None = None) -> Any:
+def replicate(tree: PyTree, devices: int | None = None) -> PyTree:
     """The tree on every local device (or the first of them), with a leading device axis.
 
     By the mechanism of `over_devices` itself: arrays laid out by anything else would have a
@@ -126,7 +126,7 @@ def _copy() -> Compilable:
     return over_devices(lambda _, tree: tree, in_axes=(0, None))
 
 
-def unreplicate(tree: Any) -> Any:
+def unreplicate(tree: PyTree) -> PyTree:
     """The first local device's copy of a replicated tree, as host arrays; it waits for them."""
     settled(tree)
     return jax.tree.map(lambda a: np.asarray(a.addressable_data(0))[0], tree)
@@ -162,7 +162,7 @@ def gather(x: Array) -> np.ndarray:
     return parts.reshape(-1, *parts.shape[2:])
 
 
-def from_first(tree: Any) -> Any:
+def from_first(tree: PyTree) -> PyTree:
     """The first process's arrays, in place of everybody's of the same shapes."""
     return multihost_utils.broadcast_one_to_all(settled(tree))
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from amd_jax.devices import parallel
-from amd_jax.types import Array
+from amd_jax.types import Array, PyTree
 
 
 def carried(shards: int, devices: Sequence[Any] | None = None) -> "parallel.Copies | Shards":
@@ -35,7 +35,7 @@ class Shards:
         self.shards = shards
         self._gathered = jax.jit(lambda part: part, out_shardings=self.copied())
 
-    def layout(self, state: Any) -> Any:
+    def layout(self, state: PyTree) -> Any:
         """How each array is laid out, as shardings."""
 
         def divided(a: Any) -> jax.sharding.NamedSharding:
@@ -51,16 +51,16 @@ class Shards:
         """As `parallel.Copies.memory_needed` has it; nothing is copied."""
         return jax.local_device_count() * (state + gradient) // self.shards
 
-    def made(self, init: Callable, *arguments: Any) -> Any:
+    def made(self, init: Callable, *arguments: Any) -> PyTree:
         """The state `init(*arguments)`, which no device ever carries whole."""
         layout = self.layout(jax.eval_shape(init, *arguments))
         return parallel.settled(jax.jit(init, out_shardings=layout)(*arguments))
 
-    def put(self, state: Any) -> Any:
+    def put(self, state: PyTree) -> PyTree:
         """The state on all devices."""
         return jax.device_put(state, self.layout(state))
 
-    def get(self, part: Any) -> Any:
+    def get(self, part: PyTree) -> PyTree:
         """A part of the state, as host arrays."""
         whole = self._gathered(part) if jax.process_count() > 1 else part
         return jax.device_get(parallel.settled(whole))
@@ -96,15 +96,15 @@ class _Divided:
         self._f = jax.vmap(f, in_axes=(None, None, 0), out_axes=None, axis_name=parallel.AXIS)
         self._program = None
 
-    def __call__(self, state: Any, same: Any, x: Array) -> Any:
+    def __call__(self, state: PyTree, same: Any, x: Array) -> Any:
         """The new state."""
         return self._jitted(state)(state, same, self._global(x))
 
-    def trace(self, state: Any, same: Any, x: Array) -> jax.stages.Traced:
+    def trace(self, state: PyTree, same: Any, x: Array) -> jax.stages.Traced:
         """The program before it is lowered; arrays may be given by their shapes."""
         return self._jitted(state).trace(state, same, self._global(x))
 
-    def lower(self, state: Any, same: Any, x: Array) -> jax.stages.Lowered:
+    def lower(self, state: PyTree, same: Any, x: Array) -> jax.stages.Lowered:
         """The program, lowered."""
         return self.trace(state, same, x).lower()
 

@@ -3,7 +3,7 @@
 import collections
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import optax
 
 from amd_jax.devices import parallel
 from amd_jax.devices.shards import Shards
-from amd_jax.types import Array, Key, Objective, Params
+from amd_jax.types import Array, Key, Objective, Params, PyTree
 
 
 class TrainState(NamedTuple):
@@ -23,7 +23,7 @@ class TrainState(NamedTuple):
     params: Params
     ema: Params  # moving average of params, what is evaluated and sampled from
     opt: optax.OptState
-    memory: Any  # the objective's
+    memory: PyTree  # the objective's
     tally: dict[str, Array]  # sums over the steps that are to be logged together, () each
 
 
@@ -101,7 +101,7 @@ def _parts(x: Array, accumulate: int) -> tuple[Array, Array]:
     return numbers, x.reshape(accumulate, -1, *x.shape[1:])
 
 
-def _sum(f: Callable, params: Params, parts: tuple[Array, Array]) -> Any:
+def _sum(f: Callable, params: Params, parts: tuple[Array, Array]) -> PyTree:
     """Σ f(params, *part) over all parts, one at a time."""
     first = [a[0] for a in parts]
     if len(parts[0]) == 1:  # XLA makes slower convolutions of a loop of one

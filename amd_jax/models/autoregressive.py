@@ -13,7 +13,7 @@ from amd_jax.models import checks
 from amd_jax.models.bounds import Likelihood
 from amd_jax.models.long_memory import LongMemory
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Bound, Key, Nats, Params
+from amd_jax.types import Array, Bound, Key, Nats, Params, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Autoregressive:
         batch, length = shape[0], math.prod(shape[1:])
         variables = {"params": params["network"]}
 
-        def step(carry: tuple[Any, Array], at: tuple[Array, Key]) -> tuple[Any, Array]:
+        def step(carry: tuple[PyTree, Array], at: tuple[Array, Key]) -> tuple[PyTree, Array]:
             state, previous = carry
             p, rng = at
             kwargs = {"method": "advance"}

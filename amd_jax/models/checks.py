@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from amd_jax.diffusion import kernels
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Schedule
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, PyTree, Schedule
 
 MOST_STEPS = 2**24
 
@@ -209,7 +209,7 @@ def _looks_ahead(network: Any, params: Params, rng: Key, x: Array) -> tuple[Arra
     logits, others = jnp.split(at_once(jnp.concatenate([x, changed])), 2)
     moved = jnp.where((own <= place)[..., None], others - logits, 0.0)
 
-    def step(carry: tuple[Any, Array], at: tuple[Array, Array]) -> tuple[Any, Array]:
+    def step(carry: tuple[PyTree, Array], at: tuple[Array, Array]) -> tuple[PyTree, Array]:
         state, previous = carry
         token, p = at
         state, result = network.apply(variables, state, previous, p, method="advance")

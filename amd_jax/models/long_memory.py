@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from amd_jax import options
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.types import Array, Key, Nats, Params, PyTree
 
 
 def _own(help: str, kind: type, least: int | None = None) -> Any:
@@ -95,7 +95,7 @@ def _of_streams(network: Any, variables: Params, text: Array) -> Array:
     text = jnp.pad(text, ((0, 0), (0, parts * network.segment - size)))
     before = jnp.pad(text, ((0, 0), (1, 0)), constant_values=network.num_classes)[:, :-1]
 
-    def read(memory: Any, both: Array) -> tuple[Any, Array]:
+    def read(memory: PyTree, both: Array) -> tuple[PyTree, Array]:
         before, x = both
         logits, memory = network.apply(variables, memory, before, method="read")
         return memory, categorical.gather(jax.nn.log_softmax(logits), x)

@@ -14,6 +14,7 @@ from amd_jax.host import memory
 from amd_jax.host.log import logger
 from amd_jax.runs import manifest, run_folder, tensorstore_leak
 from amd_jax.runs.run_files import AnyPath
+from amd_jax.types import PyTree
 
 tensorstore_leak.mend()
 PATTERNS = "[]*?\\:"
@@ -55,7 +56,7 @@ def _warn_of_versions(step: str, theirs: dict[str, str]) -> None:
         logger.warning(f"checkpoint {step} was written by {then}; here is {now}")
 
 
-def _item(step: Path, name: str, note: dict, template: Any) -> Any:
+def _item(step: Path, name: str, note: dict, template: PyTree) -> Any:
     """One item of a checkpoint."""
     files = [file for file in (step / name).rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)  # compressed: they take no less

@@ -16,7 +16,7 @@ from amd_jax.devices import parallel
 from amd_jax.host.log import logger
 from amd_jax.runs import checkpoint_files, manifest, run_files, run_folder
 from amd_jax.runs.run_files import AnyPath
-from amd_jax.types import Params
+from amd_jax.types import Params, PyTree
 
 FAILURES = (OSError, ValueError)  # of a disk; tensorstore has ValueError for all of them
 DAMAGED = "checkpoints.damaged"  # where training sets aside what it cannot use
@@ -96,7 +96,7 @@ class Checkpoints:
         self._finish()
         return self._manager.latest_step()
 
-    def save(self, state: Any, bits: float | None = None) -> None:
+    def save(self, state: PyTree, bits: float | None = None) -> None:
         """Stores a state (one device's copy) under its step, unless that step is stored.
 
         `bits` are the score by which the best is known; NaN is none. Returns while files are
@@ -109,7 +109,7 @@ class Checkpoints:
         state = jax.tree.map(np.array, state)  # copies, where np.asarray may give views
         self._saving = self._thread.submit(self._write, int(state.step), state, bits)
 
-    def _write(self, step: int, state: Any, bits: float | None) -> None:
+    def _write(self, step: int, state: PyTree, bits: float | None) -> None:
         """Writes a checkpoint, and then its record; removes it if either fails."""
         items = {"ema": state.ema, "state": state._replace(ema=())._asdict()}
         arrays = {name: manifest.digests(tree) for name, tree in items.items()}
@@ -144,7 +144,7 @@ class Checkpoints:
             return error
         return None
 
-    def restore(self, template: Any) -> Any:
+    def restore(self, template: PyTree) -> PyTree:
         """The newest state, as host arrays in the structure of `template`; None if there is none.
 
         Raises ValueError if it does not fit, as that of another version of the model.
@@ -195,7 +195,7 @@ def _chosen(workdir: str | Path, folder: AnyPath, run: str, best: bool) -> tuple
     return step, records[step]
 
 
-def _check_space(folder: Path, tree: Any) -> None:
+def _check_space(folder: Path, tree: PyTree) -> None:
     """OSError if a tree does not fit on the disk: Orbax would say so in many lines."""
     needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + (1 << 20)
     free = shutil.disk_usage(folder).free

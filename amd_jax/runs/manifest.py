@@ -15,6 +15,7 @@ import numpy as np
 from amd_jax.host import filesystem
 from amd_jax.runs import run_files, run_folder
 from amd_jax.runs.run_files import AnyPath
+from amd_jax.types import PyTree
 
 NAME = "record.json"
 KINDS = {  # of its fields
@@ -63,7 +64,7 @@ def read(folder: AnyPath) -> dict[str, Any]:
     return record
 
 
-def check_arrays(tree: Any, expected: dict[str, str]) -> None:
+def check_arrays(tree: PyTree, expected: dict[str, str]) -> None:
     """Raises ValueError, naming the array, if one is missing or not what was saved."""
     result = digests(tree)
     for name in sorted(expected.keys() | result.keys()):
@@ -71,12 +72,12 @@ def check_arrays(tree: Any, expected: dict[str, str]) -> None:
             raise ValueError(f"the array {name} is not the one that was saved")
 
 
-def digests(tree: Any) -> dict[str, str]:
+def digests(tree: PyTree) -> dict[str, str]:
     """The checksum of every array of a tree, its type and shape included, by its place."""
     return {name: digest(leaf) for name, leaf in leaves(tree)}
 
 
-def leaves(tree: Any) -> list[tuple[str, Any]]:
+def leaves(tree: PyTree) -> list[tuple[str, Any]]:
     """Every array of a tree with its place, such as "network/out/kernel"."""
     result = jax.tree_util.tree_leaves_with_path(tree)
     return [

@@ -14,6 +14,7 @@ from amd_jax.devices import parallel
 from amd_jax.runs import lock
 from amd_jax.runs.checkpoints import Checkpoints
 from amd_jax.runs.metrics_log import Curves
+from amd_jax.types import PyTree
 
 LINE_SECONDS = 20.0  # between two lines where there is no terminal
 
@@ -41,7 +42,7 @@ class Keeper:
         self._opened.close()
         self._checkpoints.__exit__(*failure)
 
-    def restored(self, template: Any) -> Any:
+    def restored(self, template: PyTree) -> PyTree:
         """The newest state that was saved; None if there is none."""
         return self._checkpoints.restore(template)
 
@@ -93,7 +94,7 @@ class Keeper:
         line = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
         self.print_line(f"step {step}  " + re.sub(r"  \S+_error ", " ± ", line))
 
-    def save(self, state: Any, score: float | None) -> None:
+    def save(self, state: PyTree, score: float | None) -> None:
         """Saves a state, once the metrics before it are on the disk."""
         if parallel.is_first():
             lock.check_held(self._workdir)

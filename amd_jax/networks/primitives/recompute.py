@@ -15,7 +15,7 @@ from flax.linen.transforms import lift_transform
 from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
-from amd_jax.types import Array
+from amd_jax.types import Array, PyTree
 
 
 def anew(f: Callable, *, cpu_only: bool = False) -> Callable:
@@ -53,7 +53,7 @@ def ordered(arguments: tuple, d_out: Any, cpu_only: bool = False) -> tuple[tuple
     return lax.platform_dependent(arguments, d_out, cpu=tied, default=otherwise)
 
 
-def zero_after(tree: Any) -> Array:
+def zero_after(tree: PyTree) -> Array:
     """A zero () that is not to be had before an array of the tree is: XLA does not drop 0 x."""
     leaves = jax.tree.leaves(tree)
     return 0 * next(d for d in leaves if jnp.issubdtype(d.dtype, jnp.inexact)).ravel()[0]
