@@ -25,7 +25,7 @@ def add(workdir: Path, *figures: Measurement) -> None:
     """Adds figures to the results of a run, each in the place of an earlier one measured alike.
 
     Figures are alike if all but their values, their errors and the command are the same. Numbers
-    that are not finite become null. Only for a local workdir.
+    that are not finite become null. What is no figure stays. Only for a local workdir.
     """
     questions = [figure.question() for figure in figures]
     kept = [known for known in look(workdir)[0] if known.question() not in questions]
@@ -37,7 +37,8 @@ def add(workdir: Path, *figures: Measurement) -> None:
     }
     if arrays:
         per_row.write(workdir, arrays)
-    run_files.write_json(workdir / NAME, [figure.to_json() for figure in kept])
+    others = [entry for entry in _entries(workdir / NAME)[0] if not _is_figure(entry)]
+    run_files.write_json(workdir / NAME, [*others, *(figure.to_json() for figure in kept)])
 
 
 def read(workdir: AnyPath) -> list[Measurement]:
@@ -69,6 +70,14 @@ def look(workdir: AnyPath) -> tuple[list[Measurement], str, str]:
             dataclasses.replace(figure, per_row=None if rows is None else PerRow(*rows))
         )
     return figures, damage, rows_damage
+
+
+def _is_figure(entry: Any) -> bool:
+    try:
+        Measurement.from_json(entry)
+    except ValueError:
+        return False
+    return True
 
 
 def key(entry: dict[str, Any]) -> str:

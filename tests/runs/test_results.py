@@ -102,6 +102,9 @@ def test_what_is_no_figure_is_left_out_and_said(tmp_path, entry):
     (figure,), damage, _ = results.look(tmp_path)
     assert figure.question() == QUESTION
     assert damage.startswith("some of it are no figures: ")
+    results.add(tmp_path, bits())
+    first, *_ = json.loads((tmp_path / results.NAME).read_text())
+    assert first == entry  # nothing is lost
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, None])
