@@ -106,7 +106,7 @@ class Input(Text):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Train(Evaluation, Samples, Text, Options):
+class Train(Text, Samples, Evaluation, Options):
     """Trains, or goes on; then evaluates, samples and corrects."""
 
     extend: bool = flag(False, "Go on beyond the number of steps that a run has.")
@@ -129,7 +129,7 @@ class Sample(Samples, Weights, Options):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Infill(Rows, Samples, Input, Weights, Options):
+class Infill(Input, Samples, Rows, Weights, Options):
     """Fills gaps of a text, or a hole in a map."""
 
     gap: str = flag("_", "Sign that stands for one unknown character of --text.")
@@ -157,7 +157,7 @@ class Export(Sampling, Options):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Edit(Rows, Input, Output, Weights, Options):
+class Edit(Output, Input, Rows, Weights, Options):
     """Edits a text, a map or rows of a split by an editor of the model."""
 
 
