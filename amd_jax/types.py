@@ -128,7 +128,7 @@ class Transform(Protocol):
     def forward(
         self, params: Params, rng: Key, x: Batch, *, train: bool = False
     ) -> tuple[Batch, Nats]:
-        """Z and its nats; `train` turns dropout on."""
+        """z and its nats; `train` turns dropout on."""
 
     def inverse(self, params: Params, rng: Key, z: Batch) -> Batch:
         """The x with forward(x) = z."""
@@ -204,7 +204,7 @@ class Sampler(Protocol):
         """The times it walks in a model of so many steps."""
 
     def __call__(self, process: Any, rng: Key, x: Batch, times: Grid) -> Batch:
-        """X walked from times[0] to times[-1]: the tokens, or points of them."""
+        """x walked from times[0] to times[-1]: the tokens, or points of them."""
 
 
 @runtime_checkable

@@ -66,7 +66,7 @@ class Process:
         )
 
     def held(self, x: Tokens) -> Tokens:
-        """X with what is given in its place."""
+        """x with what is given in its place."""
         return x if self.given is None else jnp.where(self.given >= 0, self.given, x)
 
     def corrupted(self, rng: Key, x_0: Tokens, t: Times) -> Tokens:

@@ -84,7 +84,7 @@ class Masked(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array) -> Array:
-        """X times the weights where the mask is true, and the bias."""
+        """x times the weights where the mask is true, and the bias."""
         out = matmul(x, jnp.where(mask, self.param("kernel", self.kernel_init, mask.shape), 0.0))
         if not self.use_bias:
             return out

@@ -154,7 +154,7 @@ class LinearAttention(nn.Module):
 
 
 def mish(x: Array) -> Array:
-    """X tanh(softplus(x)), with a single exponential (Misra, 2019)."""
+    """x tanh(softplus(x)), with a single exponential (Misra, 2019)."""
     wide = x.astype(jnp.float32)  # its slope is a difference of large numbers
     e = jnp.exp(jnp.minimum(wide, 20.0))  # beyond, the tanh is 1 in float32
     n = e * (e + 2)

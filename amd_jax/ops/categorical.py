@@ -40,12 +40,12 @@ def log_softmax(
 
 
 def normalize(p: Float[Array, "*shape K"]) -> Float[Array, "*shape K"]:
-    """P divided by its sum over the last axis; all zeros stay zeros."""
+    """p divided by its sum over the last axis; all zeros stay zeros."""
     return p / jnp.maximum(p.sum(axis=-1, keepdims=True), FLOOR)
 
 
 def positive(p: Floats) -> Floats:
-    """P without what rounding made negative; at 0 its derivative is 1, that of `maximum` 1/2."""
+    """p without what rounding made negative; at 0 its derivative is 1, that of `maximum` 1/2."""
     return jnp.where(p < 0, 0.0, p)
 
 

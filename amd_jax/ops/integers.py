@@ -38,5 +38,5 @@ def from_digits(d: Int[Array, "*shape digits"], base: int) -> Int[Array, "*shape
 
 
 def valid(x: Int[Array, "*shape"], num_classes: int) -> Int[Array, "*shape"]:
-    """X where it is in [0, K), UNUSED elsewhere: an index beyond the classes never passes."""
+    """x where it is in [0, K), UNUSED elsewhere: an index beyond the classes never passes."""
     return jnp.where((x >= 0) & (x < num_classes), x, UNUSED)

@@ -110,12 +110,12 @@ class Affine:
         return self.num_classes + len(self.scales)
 
     def forward(self, x: OneHots, theta: Float[Array, "*shape P"]) -> OneHots:
-        """Z of x."""
+        """z of x."""
         factors, scale, loc = self._read(theta)
         return affine(factors, x, scale, loc)
 
     def inverse(self, z: OneHots, theta: Float[Array, "*shape P"]) -> OneHots:
-        """X of z; no gradient."""
+        """x of z; no gradient."""
         factors, scale, loc = self._read(theta)
         i, s, m = _indices(inverses(factors, self.num_classes), z, scale, loc)
         return categorical.one_hot(s * (i - m) % self.num_classes, self.num_classes, z.dtype)

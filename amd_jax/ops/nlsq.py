@@ -35,7 +35,7 @@ class NonlinearSquared:
         return y, log_b + jnp.log1p(-2 * r * u / square**2)
 
     def inverse(self, y: Numbers, theta: Theta) -> Floats:
-        """X of y."""
+        """x of y."""
         a, log_b, r, log_d, f = _parts(theta)
         s = (y - a) * jnp.exp(log_d - log_b) + f
         return (_root(s, jnp.broadcast_to(r, s.shape)) - f) * jnp.exp(-log_d)

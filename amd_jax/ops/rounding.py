@@ -49,7 +49,7 @@ class Shift:
         return x + self._steps(theta), jnp.zeros_like(x)
 
     def inverse(self, z: Numbers, theta: Float[Array, "*#shape 1"]) -> Floats:
-        """X for z."""
+        """x for z."""
         return z - self._steps(theta)
 
     def _steps(self, theta: Array) -> Array:

@@ -31,7 +31,7 @@ class Bijection(Protocol):
         """Y and log dy/dx."""
 
     def inverse(self, y: Numbers, theta: Theta, /) -> Floats:
-        """X of y."""
+        """x of y."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Affine:
         return y, jnp.broadcast_to(log_s, y.shape)
 
     def inverse(self, y: Numbers, theta: Theta) -> Floats:
-        """X of y."""
+        """x of y."""
         t, log_s = self._parts(theta)
         return (y - t) * jnp.exp(-log_s)
 
@@ -97,7 +97,7 @@ class LogisticMixture:
         return (logit + t) * jnp.exp(log_s), log_slope + log_s
 
     def inverse(self, y: Numbers, theta: Theta) -> Floats:
-        """X of y."""
+        """x of y."""
         t, log_s, mixture = self._parts(theta)
         return _quantile(y * jnp.exp(-log_s) - t, *mixture)
 
@@ -137,7 +137,7 @@ class RationalQuadraticSpline:
         return jnp.where(inside, y, x), jnp.where(inside, log_slope, 0.0)
 
     def inverse(self, y: Numbers, theta: Theta) -> Floats:
-        """X of y."""
+        """x of y."""
         inside = jnp.abs(y) <= self.tail_bound
         x = splines.inverse(jnp.where(inside, y, 0.0), *self._knots(theta))
         return jnp.where(inside, x, y)

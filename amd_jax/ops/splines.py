@@ -56,7 +56,7 @@ def value(x: Numbers, x_knots: Knots, y_knots: Knots, slopes: Knots) -> tuple[Fl
 
 
 def inverse(y: Numbers, x_knots: Knots, y_knots: Knots, slopes: Knots) -> Floats:
-    """X of y: Durkan et al., 2019, eq. 6 to 8, the root that stays stable."""
+    """x of y: Durkan et al., 2019, eq. 6 to 8, the root that stays stable."""
     x_k, y_k, width, height, left, right = _bin(y, y_knots, x_knots, y_knots, slopes)
     chord = height / width
     bend = (y - y_k) * (left + right - 2 * chord)

@@ -35,7 +35,7 @@ class Argmax:
     def forward(
         self, params: Params, rng: Key, x: Tokens, *, train: bool = False
     ) -> tuple[Latents, Nats]:
-        """Z and -log q(z | x)."""
+        """z and -log q(z | x)."""
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         return _press(u, x, log_q)
 
@@ -61,7 +61,7 @@ class GumbelArgmax:
     def forward(
         self, params: Params, rng: Key, x: Tokens, *, train: bool = False
     ) -> tuple[Latents, Nats]:
-        """Z and -log q(z | x)."""
+        """z and -log q(z | x)."""
         rng, rng_dropout = jax.random.split(rng)
         shape = (*x.shape, self.num_classes)
         phi = conditioner.apply(self.network, params, rng_dropout, x, shape, train=train)
@@ -90,7 +90,7 @@ class GumbelThreshold:
     def forward(
         self, params: Params, rng: Key, x: Tokens, *, train: bool = False
     ) -> tuple[Latents, Nats]:
-        """Z and -log q(z | x)."""
+        """z and -log q(z | x)."""
         a, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         e, log_slope = gumbel.from_logit(a)
         u = e + _given_argmax(jnp.broadcast_to(self.location, a.shape), x)
@@ -115,7 +115,7 @@ class BinaryArgmax:
     def forward(
         self, params: Params, rng: Key, x: Tokens, *, train: bool = False
     ) -> tuple[PerToken, Nats]:
-        """Z and -log q(z | x), of bits x."""
+        """z and -log q(z | x), of bits x."""
         known = categorical.inside(x, 2)
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         size = jnp.maximum(jax.nn.softplus(u), categorical.FLOOR)  # zero has no sign
@@ -165,7 +165,7 @@ class Digits:
 
 
 def _press(u: Latents, x: Tokens, log_q: Nats) -> tuple[Latents, Nats]:
-    """Z with argmax x from free draws u of log-density log_q, and -log q(z | x)."""
+    """z with argmax x from free draws u of log-density log_q, and -log q(z | x)."""
     known, own = (
         categorical.inside(x, u.shape[-1]),
         categorical.one_hot(x, u.shape[-1], dtype=bool),

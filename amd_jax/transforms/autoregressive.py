@@ -37,13 +37,13 @@ class Autoregressive:
     def forward(
         self, params: Params, rng: Key, x: Series, *, train: bool = False
     ) -> tuple[Series, Nats]:
-        """Z and the log-determinant, in one network call."""
+        """z and the log-determinant, in one network call."""
         theta = conditioner.apply(self.network, params, rng, x, self._shape(x), train=train)
         z, log_slope = self.bijection.forward(x, theta)
         return z, categorical.sum_event(log_slope)
 
     def inverse(self, params: Params, rng: Key, z: Series) -> Series:
-        """X of z, one scalar after the other."""
+        """x of z, one scalar after the other."""
 
         def call(method: str, *arguments: Any) -> Any:
             return self.network.apply({"params": params}, *arguments, method=method)

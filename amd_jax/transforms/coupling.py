@@ -45,7 +45,7 @@ class Coupling:
     def forward(
         self, params: Params, rng: Key, x: Latents, *, train: bool = False
     ) -> tuple[Latents, Nats]:
-        """Z and the log-determinant."""
+        """z and the log-determinant."""
         still, moved = self._split(x)
         shape = self._shape(moved)
         theta = conditioner.apply(self.network, params, rng, still, shape, train=train)

@@ -30,7 +30,7 @@ class Uniform:
     def forward(
         self, params: Params, rng: Key, x: Tokens, *, train: bool = False
     ) -> tuple[PerToken, Nats]:
-        """Z in [0, 1) and -log q(z | x)."""
+        """z in [0, 1) and -log q(z | x)."""
         return _place(x, jax.random.uniform(rng, x.shape), self.num_classes, jnp.zeros(x.shape[0]))
 
     def inverse(self, params: Params, rng: Key, z: PerToken) -> Tokens:
@@ -54,7 +54,7 @@ class Variational:
     def forward(
         self, params: Params, rng: Key, x: Tokens, *, train: bool = False
     ) -> tuple[PerToken, Nats]:
-        """Z in [0, 1) and -log q(z | x)."""
+        """z in [0, 1) and -log q(z | x)."""
         a, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         log_slope = categorical.sum_event(jax.nn.log_sigmoid(a) + jax.nn.log_sigmoid(-a))
         return _place(x, jax.nn.sigmoid(a), self.num_classes, log_slope - log_q)

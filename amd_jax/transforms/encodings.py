@@ -83,7 +83,7 @@ class Encoding:
     def forward(
         self, params: Params, rng: Key, x: Tokens, *, train: bool = False
     ) -> tuple[Latents, Nats]:
-        """Z and log p(x | z) - log q(z | x)."""
+        """z and log p(x | z) - log q(z | x)."""
         z, log_p, log_q = self.draw(params, rng, x, train=train)
         return z, log_p - log_q
 

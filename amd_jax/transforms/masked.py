@@ -30,14 +30,14 @@ class Masked:
     def forward(
         self, params: Params, rng: Key, x: Latents, *, train: bool = False
     ) -> tuple[Latents, Nats]:
-        """Z and the log-determinant, in one network call."""
+        """z and the log-determinant, in one network call."""
         theta = conditioner.apply(self.network, params, rng, x, self._shape(x), train=train)
         moved, log_slope = self.bijection.forward(x[..., self.context :], theta)
         z = jnp.concatenate([x[..., : self.context], moved], axis=-1)
         return z, categorical.sum_event(log_slope)
 
     def inverse(self, params: Params, rng: Key, z: Latents) -> Latents:
-        """X of z, with a network call for each channel."""
+        """x of z, with a network call for each channel."""
 
         def mend(c: Array, x: Latents) -> Latents:
             theta = conditioner.apply(self.network, params, rng, x, self._shape(x))

@@ -40,7 +40,7 @@ class FactorOut:
         return kept, self.law.log_prob(params, out)
 
     def inverse(self, params: Params, rng: Key, z: Half) -> Latents:
-        """Z beside fresh draws of the channels that left."""
+        """z beside fresh draws of the channels that left."""
         return jnp.concatenate([z, self.law.sample(params, rng, z.shape)], axis=-1)
 
 
@@ -65,7 +65,7 @@ class FactorOutGiven:
         return kept, self.law.log_prob(params, out, kept)
 
     def inverse(self, params: Params, rng: Key, z: Half) -> Latents:
-        """Z beside draws, given z, of the channels that left."""
+        """z beside draws, given z, of the channels that left."""
         out, _ = self.law.sample_and_log_prob(params, rng, z)
         return jnp.concatenate([z, out.astype(z.dtype)], axis=-1)
 
