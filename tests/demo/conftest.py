@@ -1,1 +1,1 @@
-from tests.experiments.conftest import trained  # noqa: F401  a fixture
+from tests.cli.conftest import trained  # noqa: F401  a fixture

@@ -9,7 +9,7 @@ import pytest
 
 from amd_jax import check_backend
 from amd_jax.devices import compiler
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 
 FIRST, END = compiler.FAULTY
 NO_REDUCE = f"{compiler.YNN}=-reduce"

@@ -9,7 +9,7 @@ import jax
 import pytest
 
 from amd_jax.devices import program_cache
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 
 
 @pytest.fixture

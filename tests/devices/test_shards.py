@@ -13,7 +13,7 @@ from amd_jax import Experiment
 from amd_jax.devices import parallel
 from amd_jax.devices.shards import Shards, carried
 from amd_jax.learning import training_step
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 
 SMALL = {"batch_size": 8, "num_steps": 3, "length": 32, "network.width": 16}
 SMALL |= {"network.blocks": 1, "network.join_width": 16}

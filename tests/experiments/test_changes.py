@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from amd_jax.experiment import Experiment, load_run
-from tests.experiments.command import command
+from tests.cli.command import command
 
 FILES = pathlib.Path(__file__).parent / "changes"
 NAMES = sorted(path.stem for path in FILES.glob("*.py"))

@@ -18,7 +18,7 @@ from amd_jax.evaluation import gallery
 from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.learning.config_values import check_numbers
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 
 FILES = {
     path.stem: path

@@ -7,7 +7,7 @@ the run by relative paths, with the workdir that they have by default.
 import pathlib
 import subprocess
 
-from tests.experiments.command import ROOT, SMALL, command, ended
+from tests.cli.command import ROOT, SMALL, command, ended
 from tests.runs.process import cache, python
 
 __all__ = ["QUICK", "RUN", "SMALL", "command", "ended", "experiments", "finished", "start"]

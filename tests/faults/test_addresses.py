@@ -8,7 +8,7 @@ from amd_jax.cli import reporting
 from amd_jax.data import digits, maps, text
 from amd_jax.data.reading import storage
 from experiments import compare, demo, known_answers, run, table4
-from tests.experiments.command import OWN
+from tests.cli.command import OWN
 from tests.faults.sending import QUICK, RUN, SMALL, command, ended
 
 HERE = "files are read and written on this machine, not at an address"

@@ -12,7 +12,7 @@ from amd_jax.data.download import published
 from amd_jax.data.text import Text
 from amd_jax.devices import machine
 from amd_jax.host import memory
-from tests.experiments.command import OWN, QUICK, ROOT, SMALL, command
+from tests.cli.command import OWN, QUICK, ROOT, SMALL, command
 
 TEXT8 = f"--config={ROOT / 'experiments' / 'text8_diffusion.py'}"
 CITYSCAPES = f"--config={ROOT / 'experiments' / 'cityscapes_diffusion.py'}"

@@ -24,7 +24,7 @@ from PIL import Image
 
 from amd_jax.data import cityscapes, text8
 from amd_jax.data.download import published
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 from tests.faults.sending import command, experiments
 
 OWN_MAPS, OWN_TEXT = "--config=experiments/own_maps.py", "--config=experiments/own_text.py"

@@ -11,7 +11,7 @@ import pytest
 from amd_jax.devices import compiler, jax_settings, parallel
 from amd_jax.experiment import Experiment, load_run
 from experiments import compare, known_answers, table4
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 from tests.faults.sending import QUICK, RUN, SMALL, command, ended, finished, start
 
 WITH = "Nothing can be computed with"

@@ -8,7 +8,7 @@ import pytest
 import amd_jax
 from experiments import __main__ as console
 from experiments import compare, demo, known_answers, report, run, table4
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 from tests.faults.sending import QUICK, ended
 
 MAINS = {

@@ -9,7 +9,7 @@ import pytest
 from amd_jax.experiment import Experiment
 from amd_jax.host import memory
 from amd_jax.runs import run_folder
-from tests.experiments.command import ROOT, SMALL, command
+from tests.cli.command import ROOT, SMALL, command
 
 pytestmark = pytest.mark.usefixtures("in_time")
 QUICK = "--config=quickstart"

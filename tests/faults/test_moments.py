@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from amd_jax.runs import checkpoint_files
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 from tests.faults.sending import QUICK, RUN, SMALL, command, finished, start
 from tests.runs.runs import ending, identity, metrics, step_logged
 

@@ -14,7 +14,7 @@ from amd_jax.learning import loop, optimizers
 from amd_jax.models.corrections import Correct, Edit
 from amd_jax.transforms import integer, laws
 from experiments import compare, known_answers, table4
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 from tests.faults.sending import SMALL, command, ended
 
 FINITE, WHOLE = "must be finite in float32; got", "must be an integer below 2 ** 31; got"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.experiments.command import OWN, ROOT, command
+from tests.cli.command import OWN, ROOT, command
 
 MAPS = f"--config={ROOT / 'tests' / 'experiments' / 'small_maps.py'}"
 TINY = (

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from amd_jax.evaluation import pictures
-from tests.experiments.command import ROOT, command
+from tests.cli.command import ROOT, command
 
 MASKED = f"--config={ROOT / 'experiments' / 'own_maps_masked.py'}"
 COLOURS = [(0, 0, 0), (128, 64, 128), (70, 130, 180)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from amd_jax import pretrained
-from tests.experiments.command import OWN, ROOT, command
+from tests.cli.command import OWN, ROOT, command
 
 pytestmark = pytest.mark.slow
 

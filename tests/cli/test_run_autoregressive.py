@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.experiments.command import ROOT, command
+from tests.cli.command import ROOT, command
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.experiments.command import QUICK, ROOT, command
+from tests.cli.command import QUICK, ROOT, command
 
 pytestmark = pytest.mark.slow
 MASKED = f"--config={ROOT / 'experiments' / 'own_text_masked.py'}"

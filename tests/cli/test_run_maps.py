@@ -8,7 +8,7 @@ from PIL import Image
 
 from amd_jax.evaluation import pictures
 from amd_jax.experiment import load_run
-from tests.experiments.command import ROOT, command
+from tests.cli.command import ROOT, command
 
 MAPS = f"--config={ROOT / 'tests' / 'experiments' / 'small_maps.py'}"
 COLOURS = [(0, 0, 0), (128, 64, 128), (70, 130, 180)]

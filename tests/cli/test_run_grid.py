@@ -8,7 +8,7 @@ import pytest
 
 from amd_jax import load_run, open_run
 from amd_jax.evaluation import gallery
-from tests.experiments.command import QUICK, command
+from tests.cli.command import QUICK, command
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pytest
 from amd_jax.evaluation import means
 from amd_jax.evaluation.reports import run_report
 from amd_jax.runs import results
-from tests.experiments.command import QUICK, SMALL, command
+from tests.cli.command import QUICK, SMALL, command
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ALPHABET = set(" " + LETTERS)

@@ -15,7 +15,7 @@ from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.host import filesystem
 from amd_jax.models.flow import Inverse
-from tests.experiments.command import ROOT
+from tests.cli.command import ROOT
 from tests.pages import written
 from tests.pages.written import Seen
 
@@ -146,7 +146,7 @@ def test_every_kind_of_run_has_a_page(kind, tmp_path):
 
 
 KINDS = {
-    "maps": "tests/experiments/small_maps.py",
+    "maps": "tests/cli/small_maps.py",
     "points": "experiments/eight_gaussians.py",
 }
 

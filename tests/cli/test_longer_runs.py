@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amd_jax.experiment import load_run
-from tests.experiments.command import QUICK, SMALL, command
+from tests.cli.command import QUICK, SMALL, command
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from tests.experiments.command import ROOT, command
+from tests.cli.command import ROOT, command
 
 FLOW = f"--config={ROOT / 'experiments' / 'argmax_quickstart.py'}"
 TOY = f"--config={ROOT / 'experiments' / 'eight_gaussians.py'}"

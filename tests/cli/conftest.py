@@ -1,6 +1,6 @@
 import pytest
 
-from tests.experiments.command import QUICK, SMALL, command
+from tests.cli.command import QUICK, SMALL, command
 
 
 @pytest.fixture(scope="session")
