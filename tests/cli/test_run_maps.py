@@ -10,7 +10,7 @@ from amd_jax.evaluation import pictures
 from amd_jax.experiment import load_run
 from tests.cli.command import ROOT, command
 
-MAPS = f"--config={ROOT / 'tests' / 'experiments' / 'small_maps.py'}"
+MAPS = f"--config={ROOT / 'tests' / 'cli' / 'small_maps.py'}"
 COLOURS = [(0, 0, 0), (128, 64, 128), (70, 130, 180)]
 SIDE = 256  # of a map of 16 x 16 in the pictures
 

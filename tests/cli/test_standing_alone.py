@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.cli.command import OWN, ROOT, command
 
-MAPS = f"--config={ROOT / 'tests' / 'experiments' / 'small_maps.py'}"
+MAPS = f"--config={ROOT / 'tests' / 'cli' / 'small_maps.py'}"
 TINY = (
     *("--config.network.width=8", "--config.network.join_width=8", "--config.network.blocks=1"),
     *("--config.network.table_width=0", "--config.data.length=32", "--config.batch_size=2"),
