@@ -30,7 +30,7 @@ from tests.faults.sending import command, experiments
 OWN_MAPS, OWN_TEXT = "--config=experiments/own_maps.py", "--config=experiments/own_text.py"
 CITYSCAPES = "--config=experiments/cityscapes_diffusion.py"
 TEXT8 = "--config=experiments/text8_diffusion.py"
-SMALL_MAPS = f"--config={ROOT / 'tests' / 'experiments' / 'small_maps.py'}"
+SMALL_MAPS = f"--config={ROOT / 'tests' / 'cli' / 'small_maps.py'}"
 WHOLE = np.tile(np.arange(3, dtype=np.uint8), (20, 4, 2))  # twenty maps of 4 x 6
 GIB = 1 << 30
 MOST = 500  # MB that a refusal may take, all in all
