@@ -21,21 +21,42 @@ PATTERNS = "[]*?\\:"
 SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))  # as which Python has other bytes
 
 
-def inspected(folder: AnyPath, run: str) -> tuple[dict[int, dict], dict[int, str]]:
-    """The records of a run's sound checkpoints, by step; and what is wrong with the others."""
-    sound, damaged = {}, {}
+def records(folder: AnyPath, run: str) -> tuple[dict[int, dict], dict[int, str]]:
+    """The records of a run's checkpoints, by step; and what is wrong with those of others.
+
+    Their files are not looked at: see `is_sound`.
+    """
+    result, damaged = {}, {}
     for step in run_folder.steps(folder):
         try:
-            result = manifest.read(folder / str(step))
+            record = manifest.read(folder / str(step))
         except (ValueError, OSError) as error:
             if (folder / str(step)).exists():  # else a training has just deleted it
                 damaged[step] = str(error)
             continue
-        if result.get("run") == run:
-            sound[step] = result
+        if record.get("run") == run:
+            result[step] = record
         else:
             damaged[step] = "it belongs to another run"
-    return sound, damaged
+    return result, damaged
+
+
+def is_sound(folder: AnyPath, step: int, record: dict, damaged: dict[int, str]) -> bool:
+    """Whether the files of a checkpoint are as written; else `damaged` gets the reason."""
+    try:
+        manifest.check_files(folder / str(step), record)
+    except (ValueError, OSError) as error:
+        if (folder / str(step)).exists():  # else a training has just deleted it
+            damaged[step] = str(error)
+        return False
+    return True
+
+
+def inspected(folder: AnyPath, run: str) -> tuple[dict[int, dict], dict[int, str]]:
+    """The records of a run's sound checkpoints, by step; and what is wrong with the others."""
+    known, damaged = records(folder, run)
+    sound = {s: record for s, record in known.items() if is_sound(folder, s, record, damaged)}
+    return sound, dict(sorted(damaged.items()))
 
 
 def restored(step: Path, note: dict, templates: dict[str, Any]) -> list[Any]:

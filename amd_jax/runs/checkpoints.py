@@ -181,17 +181,23 @@ def parameters(workdir: str | Path, run: str, *, best: bool = False) -> tuple[in
 
 
 def _chosen(workdir: str | Path, folder: AnyPath, run: str, best: bool) -> tuple[int, dict]:
-    """The step and the record of the newest sound checkpoint, or of the best."""
-    records, damaged = checkpoint_files.inspected(folder, run)
-    for step, reason in damaged.items():
-        logger.warning(f"checkpoint {step} of {workdir} is not used: {reason}")
+    """The step and the record of the newest sound checkpoint, or of the best.
+
+    Of the others no files are read.
+    """
+    records, damaged = checkpoint_files.records(folder, run)
+    steps = sorted(records, reverse=True)
     if best:
-        records = {s: r for s, r in records.items() if r["bits"] is not None}
-    if not records:
+        evaluated = [step for step in steps if records[step]["bits"] is not None]
+        steps = sorted(evaluated, key=lambda step: records[step]["bits"])
+    sound = (s for s in steps if checkpoint_files.is_sound(folder, s, records[s], damaged))
+    step = next(sound, None)
+    for other, reason in sorted(damaged.items()):
+        logger.warning(f"checkpoint {other} of {workdir} is not used: {reason}")
+    if step is None:
         kind = "sound checkpoint" if damaged else "checkpoint"
         kind += " of a step that was evaluated" if best else ""
         raise ValueError(f"{workdir} holds no {kind} yet. Train first.")
-    step = min(records, key=lambda s: records[s]["bits"]) if best else max(records)
     return step, records[step]
 
 

@@ -37,10 +37,7 @@ def seal(folder: Path, arrays: dict[str, Any], notes: dict[str, Any]) -> None:
 
 
 def read(folder: AnyPath) -> dict[str, Any]:
-    """The record of a folder whose files are as they were written.
-
-    Raises ValueError, naming the file, for one that is missing or has changed.
-    """
+    """The record of a folder, whose files are not looked at; ValueError if it was damaged."""
     path = folder / NAME
     if not path.is_file():
         raise ValueError(f"{NAME} is missing, as after a save that was cut off")
@@ -54,6 +51,11 @@ def read(folder: AnyPath) -> dict[str, Any]:
     record = run_files.parsed(body, KINDS)
     if record["format"] > run_folder.FORMAT:
         raise ValueError(f"{NAME} was written by a newer version of amd_jax")
+    return record
+
+
+def check_files(folder: AnyPath, record: dict[str, Any]) -> None:
+    """Raises ValueError, naming the file, for one that is missing or is not as it was written."""
     for name, digest in record["files"].items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ValueError(f"{NAME} names a file outside, {name}")
@@ -61,7 +63,6 @@ def read(folder: AnyPath) -> dict[str, Any]:
             raise ValueError(f"{name} is missing")
         if _file(folder / name) != digest:
             raise ValueError(f"{name} has changed since it was written")
-    return record
 
 
 def check_arrays(tree: PyTree, expected: dict[str, str]) -> None:

@@ -292,3 +292,21 @@ def test_the_best_is_that_of_the_least_bits(tmp_path):
 
 
 # new.py
+
+
+@pytest.mark.parametrize(("best", "looked_at"), [(False, ["12", "8"]), (True, ["4"])])
+def test_files_are_read_of_the_checkpoint_that_is_taken_alone(
+    tmp_path, monkeypatch, capsys, best, looked_at
+):
+    with checkpoints.Checkpoints(tmp_path, "run", keep=3) as saved:
+        for step, bits in ((4, 1.0), (8, 2.0), (12, 3.0)):
+            saved.save(State(np.int32(step), {"w": np.full(2, np.float32(step))}), bits)
+    (file,) = (tmp_path / "checkpoints" / "12" / "ema").glob("manifest.ocdbt")
+    file.write_bytes(b"damaged")
+    steps, check = [], manifest.check_files
+    monkeypatch.setattr(
+        manifest, "check_files", lambda f, record: (steps.append(f.name), check(f, record))
+    )
+    assert checkpoints.parameters(tmp_path, "run", best=best)[0] == int(looked_at[-1])
+    assert steps == looked_at
+    assert capsys.readouterr().err.count("checkpoint 12") == (not best)
