@@ -35,9 +35,11 @@ def on_console() -> Iterator[None]:
     if any(isinstance(handler, _Console) for handler in logger.handlers):
         yield
         return
-    console = _Console()
+    console, before = _Console(), logger.propagate
     logger.addHandler(console)
+    logger.propagate = False  # or a handler that some library gives the root shows it again
     try:
         yield
     finally:
         logger.removeHandler(console)
+        logger.propagate = before
