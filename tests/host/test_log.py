@@ -3,22 +3,14 @@
 import logging
 import sys
 
-import pytest
-
 from amd_jax.host import log
 
 
-@pytest.fixture
-def root():
-    """A root that shows what reaches it, as libraries set up by a first `logging.warning`."""
-    handler = logging.StreamHandler()
-    logging.root.addHandler(handler)
-    yield handler
-    logging.root.removeHandler(handler)
-
-
-def test_a_warning_is_one_line_that_can_be_shown(capsys, root):
-    root.setStream(sys.stderr)
+def test_a_warning_is_one_line_that_can_be_shown(capsys, monkeypatch):
+    """Even where a library has given the root logger a handler, as a first `logging.warning`."""
+    monkeypatch.setattr(logging.root, "handlers", [logging.StreamHandler(sys.stderr)])
+    monkeypatch.setattr(log.logger, "handlers", [])
+    monkeypatch.setattr(log.logger, "propagate", True)
     with log.on_console(), log.on_console():
         log.logger.warning("a\x1b[2J\nb: %s", "c")
     assert capsys.readouterr().err == "a␛[2J⏎b: c\n"
