@@ -33,6 +33,7 @@ class Number(NamedTuple):
     kind: type  # int, float, bool or str
     help: str
     least: float | None  # the smallest value that is allowed
+    most: float | None  # the largest
     among: tuple[str, ...] | None  # the values that there are
     also: type | None  # of further values, which the option itself checks
 
@@ -43,13 +44,15 @@ def number(
     *,
     kind: type | None = None,
     least: float | None = None,
+    most: float | None = None,
     among: tuple[str, ...] | None = None,
     also: type | None = None,
 ) -> Any:
     """A field of an option; its `kind` is needed where the default is None."""
     kind = type(default) if kind is None else kind
     help = help if among is None else f"{help}: {', '.join(among)}"
-    metadata = {"kind": kind, "help": help, "least": least, "among": among, "also": also}
+    metadata = {"kind": kind, "help": help, "least": least, "most": most}
+    metadata |= {"among": among, "also": also}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -87,17 +90,19 @@ def admitted(options: Iterable[T], kernel: Any) -> tuple[T, ...]:
 
 
 def check(option: Any) -> None:
-    """Raises ValueError for a number below its least value, or not among those that there are.
+    """Raises ValueError for a number beyond its bounds, or not among those that there are.
 
     A float is finite, and an integer in int32.
     """
-    for name, value, _, _, least, among, also in numbers(option):
+    for name, value, _, _, least, most, among, also in numbers(option):
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} must be finite; got {name}={value}.")
         if isinstance(value, int) and abs(value) >= 2**31:
             raise ValueError(f"{name} must be below 2 ** 31; got {name}={value:.12g}.")
         if least is not None and value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}; got {name}={value}.")
+        if most is not None and value is not None and value > most:
+            raise ValueError(f"{name} must be at most {most}; got {name}={value}.")
         further = also is not None and isinstance(value, also)
         if among is not None and value not in among and not further:
             raise ValueError(f"{name} is one of {', '.join(among)}; got {name}={value}.")

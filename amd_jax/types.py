@@ -6,7 +6,7 @@ axes, a name the same sizes wherever it is in a signature; `...` is any axes, an
 broadcasts. The tests check them. Log-likelihoods are nats summed over the event: `(B,)`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, Real
 from ml_collections import ConfigDict
 
 from amd_jax.facts import Facts
+from amd_jax.options import Named
 
 Array = jax.Array
 Key = jaxtyping.Key[Array, ""]  # a typed PRNG key, consumed once
@@ -188,17 +189,13 @@ class Model(Protocol):
 
 
 @runtime_checkable
-class Sampler(Protocol):
+class Sampler(Named, Protocol):
     """A way of a diffusion from noise to data.
 
     To add one: a frozen dataclass with these members, whose numbers are `options.number` fields,
     in the experiment file or in `diffusion/samplers/`. `models.Diffusion(..., samplers=(...,))`
     offers it by its name. The process (`diffusion.process.Process`) holds the parameters.
     """
-
-    @property
-    def name(self) -> str:
-        """What the command line calls it."""
 
     def times(self, steps: int | None) -> Grid:
         """The times it walks in a model of so many steps."""
@@ -208,17 +205,13 @@ class Sampler(Protocol):
 
 
 @runtime_checkable
-class Bound(Protocol):
+class Bound(Named, Protocol):
     """A bound on log p(x), or log p(x) itself.
 
     To add one: a frozen dataclass with these members, whose numbers are `options.number` fields;
     a model offers it in its attribute `bounds`. One for which a row depends on the rows before it
     has `in_order = True` beside them, and is given all rows at once.
     """
-
-    @property
-    def name(self) -> str:
-        """What the command line calls it."""
 
     @property
     def exact(self) -> bool:
@@ -251,76 +244,3 @@ class Objective(Protocol):
 
     def update(self, memory: PyTree, evidence: PyTree) -> PyTree:
         """The memory after one step."""
-
-
-@runtime_checkable
-class Editor(Protocol):
-    """A way of a model to change given data; a model offers it in its attribute `editors`.
-
-    To add one: a frozen dataclass with these members, whose numbers are `options.number` fields.
-    """
-
-    @property
-    def name(self) -> str:
-        """What the command line calls it."""
-
-    @property
-    def done(self) -> str:
-        """What is said of the result: "corrected"."""
-
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
-        """Another x for x (B, ...): int32 (B, ...)."""
-
-
-@runtime_checkable
-class Corrector(Editor, Protocol):
-    """An editor that puts wrong tokens right.
-
-    To add one: an editor with a number `error_rate`. It is tried on data with that share of wrong
-    tokens.
-    """
-
-    @property
-    def error_rate(self) -> float:
-        """The share of tokens that it takes for wrong, in (0, 1)."""
-
-
-@runtime_checkable
-class GridSearch(Protocol):
-    """A way to find times to sample at; a model offers it in its attribute `grids`.
-
-    To add one: a frozen dataclass with these members, whose numbers are `options.number` fields.
-    """
-
-    @property
-    def name(self) -> str:
-        """What the command line calls it."""
-
-    @property
-    def steps(self) -> int:
-        """How many steps the grid has."""
-
-    def finest(self, model: Any) -> tuple[float, ...]:
-        """The times among which it chooses; ValueError where it does not fit the model."""
-
-    def __call__(
-        self, model: Any, params: Params, rng: Key, x: Array | np.ndarray
-    ) -> tuple[float, ...]:
-        """The times that are best for rows x (N, ...)."""
-
-
-@runtime_checkable
-class Walkable(Protocol):
-    """A model that goes from noise to data by steps, some of which can be seen.
-
-    To add one: a `Model` with these two members beside its own.
-    """
-
-    @property
-    def steps(self) -> int | None:
-        """How many; None in continuous time."""
-
-    def walk(
-        self, params: Params, rng: Key, shape: tuple[int, ...], frames: int, sampler: Any
-    ) -> Iterable[tuple[float, np.ndarray]]:
-        """States of one walk, `frames` or less: pairs (t, x (B, ...)), t falling."""

@@ -26,8 +26,7 @@ import jax
 import numpy as np
 
 from amd_jax.cli import command_line, flags
-from amd_jax.cli.flags import flag
-from amd_jax.comparison import compare, rows, tables
+from amd_jax.comparison import compare, tables, training
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.data import sets
 from amd_jax.evaluation import likelihood, means, pictures
@@ -36,6 +35,7 @@ from amd_jax.facts import PlaneFacts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
+from amd_jax.options import number
 from amd_jax.types import Bound
 
 from .known_answers_row import FAMILIES, TOYS
@@ -62,14 +62,14 @@ SAMPLES = 2_000  # of sets, of which those are counted that are such sets
 class Options:
     """Flags of `experiments.known_answers`."""
 
-    workdir: str = flag("runs/known_answers", "Folder of all rows.", kind=Path)
-    minutes: float = flag(2.0, "Training of each row.", least=0, most=compare.MINUTES)
-    steps: int | None = flag(
+    workdir: str = number("runs/known_answers", "Folder of all rows.", kind=Path)
+    minutes: float = number(2.0, "Training of each row.", least=0, most=compare.MINUTES)
+    steps: int | None = number(
         None, "Training steps of each row, in place of minutes.", kind=int, least=1
     )
-    toys: str = flag(",".join(TOYS), "Toys, with commas.")
-    families: str = flag(",".join(FAMILIES), "Families, with commas; each where it fits.")
-    importance_samples: int = flag(50, "Draws of the importance-weighted bound.", least=1)
+    toys: str = number(",".join(TOYS), "Toys, with commas.")
+    families: str = number(",".join(FAMILIES), "Families, with commas; each where it fits.")
+    importance_samples: int = number(50, "Draws of the importance-weighted bound.", least=1)
 
 
 def main(argv: list[str]) -> None:
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> None:
     for toy, each in wanted.items():
         for one in each:
             folder = workdir / toy / one.folder
-            done[toy].append(rows.trained(one, folder, args.minutes, args.steps))
+            done[toy].append(training.trained(one, folder, args.minutes, args.steps))
             lines = written(done, workdir)  # of the rows so far
     print("\n".join(lines))
 

@@ -9,7 +9,7 @@ again. A comparison reads what runs have written down; none of their files are e
 import sys
 
 from amd_jax.cli import command_line
-from amd_jax.cli.reporting import main
+from amd_jax.comparison.run_comparison import main
 
 if __name__ == "__main__":
     command_line.run(main, sys.argv)

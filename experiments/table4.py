@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 from amd_jax.cli import command_line, flags
-from amd_jax.cli.flags import flag
 from amd_jax.comparison import compare
 from amd_jax.comparison.rows import Row
 from amd_jax.models.bounds import ImportanceWeighted
+from amd_jax.options import number
 
 ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per pixel
     "uniform": ("Round / uniform", "1.010", "0.930"),
@@ -33,9 +33,9 @@ ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per 
 class Options(compare.Table):
     """Flags of `experiments.table4`."""
 
-    workdir: str = flag("runs/table4", "Folder of all rows.", kind=Path)
-    rows: str = flag(",".join(ROWS), "Rows to train, with commas.")
-    importance_samples: int = flag(50, "Draws of the importance-weighted bound.", least=1)
+    workdir: str = number("runs/table4", "Folder of all rows.", kind=Path)
+    rows: str = number(",".join(ROWS), "Rows to train, with commas.")
+    importance_samples: int = number(50, "Draws of the importance-weighted bound.", least=1)
 
 
 def main(argv: list[str]) -> None:

@@ -10,11 +10,12 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, options
 from amd_jax.cli import flags, mode_options
-from amd_jax.cli.mode_options import MODES, Evaluation, Options, Sampling
+from amd_jax.cli.mode_options import MODES, Evaluation, Options, Report, Sampling, Train
 from amd_jax.models import bounds, declared
+from amd_jax.models.declared import Corrector, Editor, GridSearch, Walkable
 from amd_jax.options import N, Named
 from amd_jax.runs import run_folder
-from amd_jax.types import Bound, Corrector, Editor, GridSearch, Model, Sampler, Walkable
+from amd_jax.types import Bound, Model, Sampler
 
 T = TypeVar("T", bound=Named | None)
 MODELS = (models.Diffusion, models.Flow, models.Autoregressive)  # whose flags are known
@@ -29,6 +30,11 @@ class Choice(NamedTuple):
     sampler: Named | None  # None if the model has only its own way
     editors: tuple[Editor, ...]
     way: Editor | GridSearch | None  # the one that is the mode, if one is
+
+    @property
+    def correctors(self) -> tuple[Corrector, ...]:
+        """The editors that put wrong tokens right."""
+        return tuple(editor for editor in self.editors if isinstance(editor, Corrector))
 
 
 def choose(
@@ -49,17 +55,13 @@ def choose(
     sampler = known.samplers[0] if known.samplers else None
     if isinstance(args, Sampling) and args.sampler is not None:
         sampler = options.named(known.samplers, args.sampler, "sampler")
-    correctors = [e for e in known.editors if isinstance(e, Corrector)]
-    ways: list[Named | None] = [way for way in known.ways if way.name == mode]
-    by_mode: dict[str, Sequence[Named | None]] = {
-        "train": [*bounds, sampler, *correctors],
-        "evaluate": bounds,
-        "sample": [sampler],
-        "infill": [sampler],
-        "report": [sampler, *correctors],
-        "export": [sampler],
-    }
-    heeded = by_mode.get(mode, ways)
+    way = next((way for way in known.ways if way.name == mode), None)
+    heeded: list[Named | None] = [
+        *(bounds if isinstance(args, Evaluation) else ()),
+        *([sampler] if isinstance(args, Sampling) else ()),
+        *(declared.correctors(model) if isinstance(args, Train | Report) else ()),
+        way,
+    ]
     for name in numbers:
         if not any(name in _fields(option) for option in heeded):
             raise ValueError(
@@ -80,7 +82,7 @@ def choose(
         tuple(map(filled, bounds)),
         filled(sampler),
         tuple(map(filled, known.editors)),
-        next((filled(way) for way in known.ways if way.name == mode), None),
+        filled(way),
     )
 
 
@@ -115,10 +117,10 @@ class ModelOptions:
         self.samplers = list(declared.samplers(model))
         self.bounds = list(bounds.of(model))
         self.editors = list(declared.editors(model))
-        self.ways: list[Editor | GridSearch] = [
+        self.ways: list[Editor | GridSearch] = [  # each is a mode
             *self.editors,
             *declared.grids(model),
-        ]  # each is a mode
+        ]
 
     def mode(self, name: str) -> str:
         """The name of a mode; ValueError, listing the modes, for an unknown one."""
@@ -217,8 +219,8 @@ def usage(config: ConfigDict | None, model: Model | None, name: str) -> str:
         groups: dict[str, Sequence[Named]] = {
             "--sampler": model_options.samplers,
             "--bound": model_options.bounds,
+            "--mode": model_options.ways,
         }
-        groups["--mode"] = model_options.ways
         for flag, known in groups.items():
             lines += [""] * bool(known)
             for option in known:

@@ -13,7 +13,7 @@ from amd_jax.evaluation.reports.plain_report import write_arrays
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import TextFacts
 from amd_jax.host.printable import in_one_line
-from amd_jax.types import Corrector, Editor
+from amd_jax.models.declared import Corrector, Editor
 
 
 def edit(

@@ -1,23 +1,24 @@
 """Flags of a command line, and the numbers of a config.
 
-Each command has a dataclass of options, whose fields are its flags. Three parts are read one after
-the other, since each needs the one before it: those flags, the numbers of the config
-(`--config.NAME=VALUE`), and those that the model declares (`choices.py`).
+Each command has a dataclass of options, whose numbers (`options.number`) are its flags. Three
+parts are read one after the other, since each needs the one before it: those flags, the numbers of
+the config (`--config.NAME=VALUE`), and those that the model declares (`choices.py`).
 """
 
-import dataclasses
 import difflib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 import amd_jax
+from amd_jax import options
 from amd_jax.cli import parsers
 from amd_jax.data.reading import files
+from amd_jax.options import Number
 from amd_jax.pages import commands
 from amd_jax.runs import run_folder
 
@@ -31,59 +32,19 @@ PARSERS = {
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
 
-class Flag(NamedTuple):
-    """A field of an options class, as a flag."""
-
-    name: str
-    default: Any
-    kind: type
-    help: str
-    least: float | None
-    most: float | None
-
-
-def flag(
-    default: Any,
-    help: str,
-    *,
-    kind: type | None = None,
-    least: float | None = None,
-    most: float | None = None,
-) -> Any:
-    """A field of an options class that is a flag.
-
-    Its `kind` is needed where the default is None; Path is for what is written, or read, on this
-    machine.
-    """
-    kind = type(default) if kind is None else kind
-    metadata = {"kind": kind, "help": help, "least": least, "most": most}
-    if kind is list:
-        return dataclasses.field(default_factory=list, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def of(options: type) -> list[Flag]:
-    """The flags of an options class."""
-    return [
-        Flag(field.name, [] if field.metadata["kind"] is list else field.default, **field.metadata)
-        for field in dataclasses.fields(options)
-        if "kind" in field.metadata
-    ]
-
-
-def read(argv: Sequence[str], options: type[T]) -> tuple[T, list[str]]:
-    """The options that a command line gives, and what else stands there."""
-    values, _, rest = parsed(argv, of(options))
-    return options(**values), rest
+def read(argv: Sequence[str], kind: type[T]) -> tuple[T, list[str]]:
+    """The options of a kind that a command line gives, and what else stands there."""
+    values, _, rest = parsed(argv, options.numbers(kind))
+    return kind(**values), rest
 
 
 def parsed(
-    argv: Sequence[str], table: Sequence[Flag]
+    argv: Sequence[str], table: Sequence[Number]
 ) -> tuple[dict[str, Any], set[str], list[str]]:
     """The values of some flags, the names of those that are given, and what else stands there."""
     result = empty()
     for flag in table:
-        define(result, flag.name, flag.default, flag.kind, flag.help, flag.least, flag.most)
+        define(result, *flag[:6])
     rest = result(["", *argv], known_only=True)[1:]
     given = {flag.name for flag in table if result[flag.name].present}
     return {flag.name: result[flag.name].value for flag in table}, given, rest
@@ -101,22 +62,22 @@ def answers(argv: Sequence[str], usage: Callable[[list[str]], str]) -> bool:
     return bool({*HELP, "--version"} & {*argv})
 
 
-def usage(argv: Sequence[str], arguments: str, options: type) -> str:
+def usage(argv: Sequence[str], arguments: str, kind: type) -> str:
     """What --help prints of a command: how it is started, and its flags."""
     shown = argv[0] if argv[0].startswith(commands.CONSOLE) else commands.program(argv[0])
-    return "\n".join([f"{shown} {arguments} [flags]", "", *map(line, of(options))])
+    return "\n".join([f"{shown} {arguments} [flags]", "", *map(line, options.numbers(kind))])
 
 
-def line(flag: Flag) -> str:
+def line(flag: Number) -> str:
     """What --help prints of a flag."""
-    default = "" if flag.default in (None, False, []) else f" Default: {flag.default}."
+    default = "" if flag.default in (None, False, ()) else f" Default: {flag.default}."
     return f"  --{flag.name:18s} {flag.help}{default}"
 
 
-def finish(rest: Sequence[str], options: type) -> None:
+def finish(rest: Sequence[str], kind: type) -> None:
     """ValueError if a command line holds more than the flags of its options."""
     for argument in rest:
-        refuse_unknown(argument, [flag.name for flag in of(options)])
+        refuse_unknown(argument, [flag.name for flag in options.numbers(kind)])
 
 
 def override(arguments: Sequence[str], config: ConfigDict) -> tuple[ConfigDict, list[str]]:

@@ -12,9 +12,9 @@ from amd_jax.evaluation import means
 from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import LoadedModel
 from amd_jax.host.printable import in_one_line
+from amd_jax.models.declared import GridSearch
 from amd_jax.models.step_bounds import AllSteps
 from amd_jax.runs import saved_grids
-from amd_jax.types import GridSearch
 
 ROWS = 32  # rows that a grid is computed from, by default
 

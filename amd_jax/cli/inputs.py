@@ -7,7 +7,6 @@ import numpy as np
 
 from amd_jax.cli.mode_options import Infill
 from amd_jax.data.reading import characters, labels
-from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import Facts, MapFacts, TextFacts
 
@@ -38,9 +37,8 @@ def text(facts: Facts, given: str | None, file: str | None) -> str:
 def tokens(facts: Facts, given: str) -> np.ndarray:
     """A text as tokens (L,); ValueError where data are no text, or for one that is empty."""
     text(facts, given, None)  # or there are no tokens at all
-    report = run_report.of(facts)
-    assert isinstance(report, TextReport)
-    return report.tokens(given)
+    assert isinstance(facts, TextFacts)
+    return TextReport(facts).tokens(given)
 
 
 def a_map(facts: Facts, file: Path) -> np.ndarray:

@@ -8,8 +8,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from amd_jax import options
 from amd_jax.cli import flags
-from amd_jax.cli.flags import Flag, flag
+from amd_jax.options import Number, number
 
 EDITORS = "editors"  # stands for the modes that are editors of a model
 
@@ -18,23 +19,27 @@ EDITORS = "editors"  # stands for the modes that are editors of a model
 class Options:
     """Flags of every mode."""
 
-    config: str | None = flag(
+    config: str | None = number(
         None, "Experiment: a file, or the name of one in experiments/.", kind=str
     )
-    workdir: str | None = flag(None, "Folder of the run; default: runs/<config name>.", kind=str)
-    mode: str = flag("train", "What to do; train also evaluates, samples and reports at its end.")
-    best: bool = flag(False, "Take the checkpoint with the best validation bits, not the newest.")
-    seed: int = flag(0, "Seed of evaluation, samples and errors.", least=0, most=2**32 - 1)
-    keep_pages: bool = flag(
+    workdir: str | None = number(None, "Folder of the run; default: runs/<config name>.", kind=str)
+    mode: str = number(
+        "train", "What to do; train also evaluates, samples and reports at its end."
+    )
+    best: bool = number(
+        False, "Take the checkpoint with the best validation bits, not the newest."
+    )
+    seed: int = number(0, "Seed of evaluation, samples and errors.", least=0, most=2**32 - 1)
+    keep_pages: bool = number(
         True, "Keep freed memory: faster steps on a CPU, a higher peak of memory."
     )
-    coordinator: str | None = flag(
+    coordinator: str | None = number(
         None, "Address of process 0 (host:port) where several train.", kind=str
     )
-    num_processes: int | None = flag(
+    num_processes: int | None = number(
         None, "How many processes; Slurm and Cloud TPU tell.", kind=int, least=1
     )
-    process_id: int | None = flag(None, "Which of them this one is, from 0.", kind=int, least=0)
+    process_id: int | None = number(None, "Which of them this one is, from 0.", kind=int, least=0)
     given: frozenset[str] = frozenset()  # the flags that stand on the command line
 
 
@@ -42,77 +47,77 @@ class Options:
 class Weights:
     """Exported weights, in the place of a run."""
 
-    pretrained: str | None = flag(
+    pretrained: str | None = number(
         None, "Weights in the place of a run: a name, or an export.", kind=str
     )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Number:
+class RowCount:
     """How many rows."""
 
-    num_texts: int | None = flag(
+    num_texts: int | None = number(
         None, "Take this many rows; all, but for trials.", kind=int, least=1
     )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rows(Number):
+class Rows(RowCount):
     """Which rows."""
 
-    split: str = flag("test", "What to evaluate, or to take rows from.")
+    split: str = number("test", "What to evaluate, or to take rows from.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation(Rows):
     """Bounds on rows."""
 
-    bound: str | None = flag(None, "Bounds to evaluate, with commas; the first.", kind=str)
+    bound: str | None = number(None, "Bounds to evaluate, with commas; the first.", kind=str)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Output:
     """Where what is made goes."""
 
-    output: str | None = flag(None, "Folder for what is made; default: the workdir.", kind=Path)
+    output: str | None = number(None, "Folder for what is made; default: the workdir.", kind=Path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sampling(Output):
     """A way to sample."""
 
-    sampler: str | None = flag(None, "Way to sample; the first that the model has.", kind=str)
+    sampler: str | None = number(None, "Way to sample; the first that the model has.", kind=str)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Samples(Sampling):
     """How many samples."""
 
-    num_samples: int | None = flag(None, "How many to draw.", kind=int, least=1)
+    num_samples: int | None = number(None, "How many to draw.", kind=int, least=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Text:
     """A text."""
 
-    text: str | None = flag(None, "Text to edit, or with gaps.", kind=str)
+    text: str | None = number(None, "Text to edit, or with gaps.", kind=str)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Input(Text):
     """A text or a map."""
 
-    input: str | None = flag(None, "File to edit: text, or a PNG of a map.", kind=Path)
+    input: str | None = number(None, "File to edit: text, or a PNG of a map.", kind=Path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train(Text, Samples, Evaluation, Options):
     """Trains, or goes on; then evaluates, samples and corrects."""
 
-    extend: bool = flag(False, "Go on beyond the number of steps that a run has.")
-    init_from: str | None = flag(None, "Run whose parameters a new one starts from.", kind=str)
-    profile: bool = flag(False, "Write a trace of some steps for Perfetto.")
-    report: bool = flag(True, "Write report.html at the end; --mode=report does so later.")
+    extend: bool = number(False, "Go on beyond the number of steps that a run has.")
+    init_from: str | None = number(None, "Run whose parameters a new one starts from.", kind=str)
+    profile: bool = number(False, "Write a trace of some steps for Perfetto.")
+    report: bool = number(True, "Write report.html at the end; --mode=report does so later.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,23 +129,23 @@ class Evaluate(Evaluation, Weights, Options):
 class Sample(Samples, Weights, Options):
     """Draws samples."""
 
-    chain: bool = flag(False, "Show samples on their way from noise to data.")
-    compare: bool = flag(False, "Compare the samples with the data, which are read.")
+    chain: bool = number(False, "Show samples on their way from noise to data.")
+    compare: bool = number(False, "Compare the samples with the data, which are read.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Infill(Input, Samples, Rows, Weights, Options):
     """Fills gaps of a text, or a hole in a map."""
 
-    gap: str = flag("_", "Sign that stands for one unknown character of --text.")
-    hidden: int | None = flag(
+    gap: str = number("_", "Sign that stands for one unknown character of --text.")
+    hidden: int | None = number(
         None, "Tokens of a gap in each of --num_texts rows.", kind=int, least=1
     )
-    hole: str | None = flag(None, "Unknown pixels of --input: top,left,height,width.", kind=str)
+    hole: str | None = number(None, "Unknown pixels of --input: top,left,height,width.", kind=str)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Grid(Number, Options):
+class Grid(RowCount, Options):
     """Finds the best grid of some steps."""
 
 
@@ -153,7 +158,7 @@ class Report(Sampling, Options):
 class Export(Sampling, Options):
     """Writes a run as files without code."""
 
-    half: bool = flag(False, "Keep parameters in half precision: half the size.")
+    half: bool = number(False, "Keep parameters in half precision: half the size.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,20 +185,20 @@ def read(argv: Sequence[str]) -> tuple[Options, list[str]]:
     """
     values, given, rest = flags.parsed(argv, [one for one, _ in listed()])
     kind = MODES.get(values["mode"], Edit)
-    mine = {one.name: values[one.name] for one in flags.of(kind)}
+    mine = {one.name: values[one.name] for one in options.numbers(kind)}
     result = kind(**mine, given=frozenset(given))
     if kind is not Edit:
         check_heeded(result)
     return result, rest
 
 
-def check_heeded(options: Options) -> None:
+def check_heeded(args: Options) -> None:
     """ValueError for a flag that a mode does not heed."""
-    ignored = options.given - {one.name for one in flags.of(type(options))}
+    ignored = args.given - {one.name for one in options.numbers(type(args))}
     for name, modes in ((one.name, modes) for one, modes in listed()):
         if name in ignored:
             raise ValueError(
-                f"--{name} is for {' and '.join(modes)}; --mode={options.mode} does not heed it. "
+                f"--{name} is for {' and '.join(modes)}; --mode={args.mode} does not heed it. "
                 "Leave it out."
             )
 
@@ -206,10 +211,10 @@ def usage() -> list[str]:
     ]
 
 
-def listed() -> list[tuple[Flag, list[str]]]:
+def listed() -> list[tuple[Number, list[str]]]:
     """Every flag, and the modes that heed it."""
-    result: dict[str, tuple[Flag, list[str]]] = {}
+    result: dict[str, tuple[Number, list[str]]] = {}
     for mode, kind in {**MODES, EDITORS: Edit}.items():
-        for one in flags.of(kind):
+        for one in options.numbers(kind):
             result.setdefault(one.name, (one, []))[1].append(mode)
     return list(result.values())

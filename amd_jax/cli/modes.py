@@ -30,7 +30,9 @@ from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Run
 from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
-from amd_jax.types import Bound, Corrector, Editor, GridSearch, Walkable
+from amd_jax.models.bounds import in_order
+from amd_jax.models.declared import Editor, GridSearch, Walkable
+from amd_jax.types import Bound
 
 
 def do(session: Session, args: Options) -> None:
@@ -72,7 +74,7 @@ def page(session: Session) -> None:
     folder, choice = session.folder, session.choice
     if "://" in str(folder):
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
-    editor = next((e for e in choice.editors if isinstance(e, Corrector)), None)
+    editor = next(iter(choice.correctors), None)
     path = reporting.write(
         session.loaded, Path(folder), seed=session.seed, sampler=choice.sampler, editor=editor
     )
@@ -98,7 +100,7 @@ def evaluate(session: Session, args: Evaluation) -> None:
     mine: dict[str, Any] = {"of": first.bound, "method": first.method}
     on: dict[str, Any] = {"split": first.split, "examples": first.examples, "unit": unit}
     for bound, other in zip(bounds[1:], others, strict=True):
-        if _in_order(bound) == _in_order(bounds[0]):
+        if in_order(bound) == in_order(bounds[0]):
             above = first.rows.minus(other.rows)
             line = f"{first.bound} minus {other.bound}: {means.signed(*above.mean())}"
             print(f"{line} bits/{unit}", flush=True)
@@ -130,13 +132,8 @@ def _bits(session: Session, args: Evaluation, bound: Bound) -> Measurement:
     return figure
 
 
-def _in_order(bound: Bound) -> bool:
-    """Whether a row's bits depend on the rows before it."""
-    return getattr(bound, "in_order", False)
-
-
 def sample(session: Session, number: int | None, *, compare: bool) -> None:
-    """Draws samples, and shows and keeps them; or shows how some come about."""
+    """Draws samples, shows them and keeps them."""
     loaded, stem = session.loaded, session.stem("samples")
     shape = (number or loaded.facts.num_samples, *loaded.facts.event_shape)
     rng, sampler = jax.random.key(session.seed), session.choice.sampler

@@ -1,16 +1,12 @@
-"""`experiments.report`: writes the page of one run, or one page that compares several."""
+"""`--mode=report`: writes the page of a run."""
 
-import dataclasses
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 import numpy as np
 
 from amd_jax import options
-from amd_jax.cli import flags
-from amd_jax.cli.flags import flag
 from amd_jax.devices import parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.evaluation.reports.plain_report import held_out
@@ -18,12 +14,12 @@ from amd_jax.experiment import LoadedModel
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.host import filesystem
 from amd_jax.host.log import logger
-from amd_jax.host.printable import in_one_line
 from amd_jax.models import declared
+from amd_jax.models.declared import Corrector, Walkable
 from amd_jax.options import Named
-from amd_jax.pages import commands, comparison, films, run_page, run_record, shows
+from amd_jax.pages import commands, films, run_page, run_record, shows
 from amd_jax.pages.run_page import Drawn
-from amd_jax.types import Corrector, Key, Model, Walkable
+from amd_jax.types import Key, Model
 
 NAME = "report.html"
 STEPS = 100  # of a chain, at most
@@ -235,30 +231,3 @@ def program() -> str:
     result = commands.program(sys.argv[0])
     is_ours = result == commands.CONSOLE or result.endswith(("experiments.run", " experiments"))
     return result if is_ours else "python -m experiments.run"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
-    """Flags of `experiments.report`."""
-
-    output: str = flag("comparison.html", "The file to write.", kind=Path)
-
-
-def main(argv: Sequence[str]) -> None:
-    """Writes the comparison of the runs in some folders."""
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, "FOLDER FOLDER ...", Options)):
-        return
-    args, rest = flags.read(argv[1:], Options)
-    places = [argument for argument in rest if not argument.startswith("-")]
-    flags.finish([argument for argument in rest if argument.startswith("-")], Options)
-    if not places:
-        raise ValueError(
-            "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"
-        )
-    if twice := {folder for folder in places if places.count(folder) > 1}:
-        raise ValueError(f"Every run is named once; got {', '.join(sorted(twice))} twice.")
-    result = [run_record.read(folder) for folder in places]
-    for record in result:
-        for line in record.problems:
-            logger.warning(line)
-    print(f"page: {in_one_line(save(Path(args.output), comparison.page(result)))}")

@@ -25,7 +25,6 @@ from amd_jax.experiment import Experiment, LoadedModel, Run, open_run, source_fi
 from amd_jax.host.log import logger
 from amd_jax.runs import lock, run_folder
 from amd_jax.runs.run_callbacks import print_line
-from amd_jax.types import Corrector
 
 
 def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
@@ -53,7 +52,7 @@ def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
         modes.evaluate(session, args)
     print()
     modes.sample(session, args.num_samples, compare=True)
-    for editor in (e for e in choice.editors if isinstance(e, Corrector)):
+    for editor in choice.correctors:
         if args.split in run.data.splits or args.text is not None:
             print()
             editing.edit(session, editor, args, args.text)

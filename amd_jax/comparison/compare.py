@@ -11,8 +11,7 @@ import numpy as np
 
 from amd_jax import options
 from amd_jax.cli import choices, command_line, experiment_files, flags
-from amd_jax.cli.flags import flag
-from amd_jax.comparison import charts, rows, tables
+from amd_jax.comparison import charts, tables, training
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation import pictures
 from amd_jax.evaluation.reports import run_report
@@ -22,7 +21,7 @@ from amd_jax.facts import MapFacts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import bounds, declared
-from amd_jax.options import Named
+from amd_jax.options import Named, number
 from amd_jax.pages import comparison, run_record
 from amd_jax.types import Bound, Model
 
@@ -34,21 +33,23 @@ MAPS = 8  # samples of each row in the picture
 class Table:
     """Flags of a table whose rows are trained and measured here."""
 
-    workdir: str = flag("runs/compare", "Folder of all rows.", kind=Path)
-    minutes: float = flag(20.0, "Training of each row.", least=0, most=MINUTES)
-    steps: int | None = flag(
+    workdir: str = number("runs/compare", "Folder of all rows.", kind=Path)
+    minutes: float = number(20.0, "Training of each row.", least=0, most=MINUTES)
+    steps: int | None = number(
         None, "Training steps of each row, in place of minutes.", kind=int, least=1
     )
-    num_texts: int | None = flag(None, "Take this many test rows; all.", kind=int, least=1)
-    sampler: list[str] = flag([], "A sampler with its numbers, in quotes; may be given again.")
-    num_samples: int = flag(64, "Samples of each sampler.", least=2)
+    num_texts: int | None = number(None, "Take this many test rows; all.", kind=int, least=1)
+    sampler: Sequence[str] = number(
+        (), "A sampler with its numbers, in quotes; may be given again.", kind=list
+    )
+    num_samples: int = number(64, "Samples of each sampler.", least=2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(Table):
     """Flags of `experiments.compare`."""
 
-    bound: str | None = flag(
+    bound: str | None = number(
         None, "Bounds to evaluate, with commas; the first of each model.", kind=str
     )
 
@@ -140,7 +141,7 @@ def compare(wanted: Sequence[Row], args: Table) -> None:
                 choices.check_fit(row.run.model, (), sampler)
     done = []
     for row in wanted:
-        done.append(rows.trained(row, workdir / row.folder, args.minutes, args.steps))
+        done.append(training.trained(row, workdir / row.folder, args.minutes, args.steps))
         lines = written(done, workdir, args)  # of the rows so far: a comparison takes hours
     print("\n".join(lines))
 

@@ -24,16 +24,14 @@ from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.plain_report import held_out
-from amd_jax.experiment import Run, open_run
+from amd_jax.experiment import Run
 from amd_jax.host import filesystem
-from amd_jax.learning import callbacks, loop
 from amd_jax.models import declared
+from amd_jax.models.declared import Corrector
 from amd_jax.options import Named
 from amd_jax.pages import run_record
-from amd_jax.runs import results, run_files, run_folder
-from amd_jax.types import Bound, Corrector, Params
-
-TIMED = 10  # steps that tell how many fit
+from amd_jax.runs import results
+from amd_jax.types import Bound, Params
 
 
 class Figure(NamedTuple):
@@ -169,11 +167,11 @@ class Row:
         self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], **question: Any
     ) -> dict[str, PerRow]:
         """Means over rows by their names, as they were measured, or as they are measured now."""
+        question = {"step": self.run.step, "seed": 0, **question}
         known = {f.what: f.rows for f in self._known(question) if f.per_row is not None}
         if known.keys() >= {*names}:
             return {name: known[name] for name in names}
         result = measure()
-        question |= {"step": self.run.step, "seed": 0}
         results.add(
             self.workdir, *(Measurement.mean(*each, **question) for each in result.items())
         )
@@ -186,6 +184,7 @@ class Row:
 
         They are kept one by one: without the `last` of them, something came between.
         """
+        question = {"step": self.run.step, "seed": 0, **question}
         known = {
             figure.what: Figure(figure.value, figure.error)
             for figure in self._known(question)
@@ -194,14 +193,12 @@ class Row:
         if last in known:
             return known
         result = measure()
-        question |= {"step": self.run.step, "seed": 0}
         for what, figure in result.items():
             results.add(self.workdir, Measurement(what=what, **figure._asdict(), **question))
         return result
 
     def _known(self, question: dict[str, Any]) -> list[Measurement]:
-        """What was measured already, in this way and at this step."""
-        question = {"step": self.run.step, "seed": 0, **question}
+        """What was measured already for a question, of whatever kind."""
         return [
             figure
             for figure in results.read(self.workdir)
@@ -212,54 +209,3 @@ class Row:
 def label(option: Named) -> str:
     """An option in words: its name, and the numbers that were chosen."""
     return ", ".join([option.name, *options.settings(option)])
-
-
-def trained(row: Row, workdir: Path, minutes: float, steps: int | None) -> Row:
-    """A row, trained for `steps`, or for as many as fit into `minutes`; or as it was left.
-
-    Raises ValueError if the folder holds a run of other numbers or of other data.
-    """
-    run = row.run
-    if run_folder.has_checkpoint(workdir):
-        kept = run_folder.contents(workdir)
-        differing = run_folder.differences(kept.config, run.config.to_dict(), but={"num_steps"})
-        if steps not in (None, kept.config["num_steps"]):
-            differing.append(f"num_steps was {kept.config['num_steps']}, now {steps}")
-        if differing:
-            raise ValueError(
-                f"{workdir} holds a row of another config: {'; '.join(differing)}. "
-                "Give another --workdir."
-            )
-        run_folder.check_data(workdir, kept, run.contents())
-        number = kept.config["num_steps"]
-        if run_folder.steps(run_files.at(workdir) / run_folder.CHECKPOINTS)[-1] == number:
-            own = open_run(workdir)
-            run = dataclasses.replace(own, step=number, held=run.held)
-            return dataclasses.replace(row, run=run)
-    else:
-        number = steps or steps_that_fit(run, minutes)
-    config = run.config.copy_and_resolve_references()
-    config.num_steps = number
-    print(f"\n{row.title}: {number} steps", flush=True)
-    run = run.experiment.at(config, run.data)  # its optimiser knows the number of steps
-    run, _ = run.fit(workdir)
-    return dataclasses.replace(row, run=run)
-
-
-def steps_that_fit(run: Run, minutes: float) -> int:
-    """The number of training steps in the given time, at the speed of a short run."""
-    short = run.config.copy_and_resolve_references()
-    short.update(dict(num_steps=2 * TIMED, log_every=TIMED))
-    keeper = Speed()
-    loop.train(run.parts, run.data, short, keeper)
-    return max(1, round(60 * minutes * keeper.speed))  # the last: the first steps are slower
-
-
-class Speed(callbacks.Nobody):
-    """Keeps nothing of a run but how fast it is."""
-
-    speed = 0.0  # steps per second
-
-    def log(self, step: int, metrics: dict[str, float]) -> None:
-        """Notes the speed of the last steps."""
-        self.speed = metrics["steps_per_second"]

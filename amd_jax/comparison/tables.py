@@ -9,9 +9,9 @@ from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
+from amd_jax.models.declared import Corrector
 from amd_jax.options import Named
 from amd_jax.pages import figures
-from amd_jax.types import Corrector
 
 NAMES = {
     "known_words": "known words",

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import amd_jax
 from amd_jax.cli import command_line, flags
-from amd_jax.cli.flags import flag
 from amd_jax.demo.session import Work
 from amd_jax.host.printable import in_one_line
+from amd_jax.options import number
 
 EXTRA = (
     'The demo needs {}, which is not installed. Install it: pip install "amd_jax[demo]", or in a '
@@ -24,16 +24,20 @@ EXTRA = (
 class Options:
     """Flags of `experiments.demo`."""
 
-    pretrained: str | None = flag(None, "Name, or folder, of exported weights to show.", kind=str)
-    workdir: str | None = flag(
+    pretrained: str | None = number(
+        None, "Name, or folder, of exported weights to show.", kind=str
+    )
+    workdir: str | None = number(
         None, "Folder of a run to show; its experiment file is executed.", kind=str
     )
-    best: bool = flag(False, "Take the checkpoint with the best validation bits, not the newest.")
-    host: str = flag(
+    best: bool = number(
+        False, "Take the checkpoint with the best validation bits, not the newest."
+    )
+    host: str = number(
         "127.0.0.1", "Address to listen at; others can reach it if it is not 127.0.0.1."
     )
-    port: int = flag(7860, "Port to listen at; 0 takes a free one.", least=0, most=65535)
-    open: bool = flag(False, "Open the page in a browser.")
+    port: int = number(7860, "Port to listen at; 0 takes a free one.", least=0, most=65535)
+    open: bool = number(False, "Open the page in a browser.")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amd_jax import options
+from amd_jax.models.declared import Corrector
 from amd_jax.options import N, Named, Number
-from amd_jax.types import Corrector
 
 MOST = 1_000_000  # of a number that counts: more than that would not end
 SEEDS = 2**32 - 1

@@ -19,8 +19,9 @@ from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import declared
+from amd_jax.models.declared import Editor, Walkable
 from amd_jax.options import Named
-from amd_jax.types import Corrector, Editor, Key, Model, Params, Sampler, Walkable
+from amd_jax.types import Key, Model, Params, Sampler
 
 Message = dict[str, Any]
 STATES = 41  # of a walk that are shown, at most
@@ -53,7 +54,7 @@ class Work:
     @property
     def corrects(self) -> bool:
         """Whether one of these puts wrong characters right."""
-        return any(isinstance(editor, Corrector) for editor in self.editors)
+        return self.of_texts and bool(declared.correctors(self.model))
 
     @property
     def fills(self) -> bool:

@@ -11,7 +11,8 @@ from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.models.corrections import Correct
-from amd_jax.types import Array, Corrector, Key, Model, Params
+from amd_jax.models.declared import Corrector
+from amd_jax.types import Array, Key, Model, Params
 
 BATCH = 32
 ROWS = 256  # that a trial takes unless a number is given

@@ -10,6 +10,7 @@ from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
 from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import Facts
+from amd_jax.models.bounds import in_order
 from amd_jax.ops import categorical
 from amd_jax.types import Bound, Key, Model, Params
 
@@ -54,8 +55,7 @@ def nats_of_rows(
     its first row, which are not counted. Raises ValueError for a token outside [0, num_classes).
     """
     categorical.check_tokens(rows, num_classes)
-    in_order = getattr(bound, "in_order", False)
-    size = len(rows) if in_order else groups.size(len(rows), rows.shape[1:], bound.draws)
+    size = len(rows) if in_order(bound) else groups.size(len(rows), rows.shape[1:], bound.draws)
     count = -(-len(rows) // size)
     x = np.asarray(rows, np.int32)
     start = (count - 1) * size

@@ -54,7 +54,7 @@ class Measurement:
         for name, value in fields.items():
             if name not in KINDS:
                 raise ValueError(f"a figure has no {name!r}")
-            if name in NUMBERS and isinstance(value, int | float):
+            if name in NUMBERS and isinstance(value, float | int) and not isinstance(value, bool):
                 fields[name] = finite(value)
             if not field_types.fits(fields[name], KINDS[name]):
                 raise ValueError(f"{name} of a figure is not {value!r}")
@@ -77,9 +77,11 @@ class Measurement:
         return {n: value for n, value in self.to_json().items() if n not in ANSWER}
 
 
-def finite(value: float | None) -> float | None:
-    """A number that JSON has and a page shows; None for any other."""
-    return value if value is not None and -LARGEST <= value <= LARGEST else None  # NaN is neither
+def finite(value: Any) -> int | float | None:
+    """A number that JSON has and a page shows; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if -LARGEST <= value <= LARGEST else None  # of NaN neither is true
 
 
 KINDS = typing.get_type_hints(Measurement)

@@ -83,6 +83,11 @@ def log_mean_exp(draw: Callable[[Key, Array], Nats], rng: Key, x: Array, number:
     return total - jnp.log(float(number))
 
 
+def in_order(bound: Bound) -> bool:
+    """Whether a row's nats depend on the rows before it: then it is given all rows at once."""
+    return getattr(bound, "in_order", False)
+
+
 def of(model: Model | type[Model]) -> tuple[Bound, ...]:
     """The bounds that a model declares, the default first; else its elbo."""
     return getattr(model, "bounds", (Elbo(), ImportanceWeighted()))

@@ -1,7 +1,77 @@
 """What a model declares beside its five methods: see `types.Model`; `bounds.of` has its bounds."""
 
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
 from amd_jax.options import Named
-from amd_jax.types import Corrector, Editor, GridSearch, Model
+from amd_jax.types import Array, Key, Model, Params
+
+
+@runtime_checkable
+class Editor(Named, Protocol):
+    """A way of a model to change given data; a model offers it in its attribute `editors`.
+
+    To add one: a frozen dataclass with these members, whose numbers are `options.number` fields.
+    """
+
+    @property
+    def done(self) -> str:
+        """What is said of the result: "corrected"."""
+
+    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
+        """Another x for x (B, ...): int32 (B, ...)."""
+
+
+@runtime_checkable
+class Corrector(Editor, Protocol):
+    """An editor that puts wrong tokens right.
+
+    To add one: an editor with a number `error_rate`. It is tried on data with that share of wrong
+    tokens.
+    """
+
+    @property
+    def error_rate(self) -> float:
+        """The share of tokens that it takes for wrong, in (0, 1)."""
+
+
+@runtime_checkable
+class GridSearch(Named, Protocol):
+    """A way to find times to sample at; a model offers it in its attribute `grids`.
+
+    To add one: a frozen dataclass with these members, whose numbers are `options.number` fields.
+    """
+
+    @property
+    def steps(self) -> int:
+        """How many steps the grid has."""
+
+    def finest(self, model: Any) -> tuple[float, ...]:
+        """The times among which it chooses; ValueError where it does not fit the model."""
+
+    def __call__(
+        self, model: Any, params: Params, rng: Key, x: Array | np.ndarray
+    ) -> tuple[float, ...]:
+        """The times that are best for rows x (N, ...)."""
+
+
+@runtime_checkable
+class Walkable(Protocol):
+    """A model that goes from noise to data by steps, some of which can be seen.
+
+    To add one: a `Model` with these two members beside its own.
+    """
+
+    @property
+    def steps(self) -> int | None:
+        """How many; None in continuous time."""
+
+    def walk(
+        self, params: Params, rng: Key, shape: tuple[int, ...], frames: int, sampler: Any
+    ) -> Iterable[tuple[float, np.ndarray]]:
+        """States of one walk, `frames` or less: pairs (t, x (B, ...)), t falling."""
 
 
 def samplers(model: Model | type[Model]) -> tuple[Named, ...]:

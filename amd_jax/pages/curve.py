@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from amd_jax.evaluation.measurement import Measurement
-from amd_jax.pages import plot, values
+from amd_jax.evaluation.measurement import Measurement, finite
+from amd_jax.pages import plot
 from amd_jax.pages.plot import Level, Line, Point, Sheet
 
 LOSS = re.compile(r"loss_bits_per_(?P<unit>\w+)")
@@ -62,9 +62,9 @@ def series(metrics: Sequence[dict[str, Any]]) -> list[Series]:
         else:
             continue
         points = [
-            Point(line["step"], line[name], values.number(line.get(f"{name}_error")) or 0.0)
+            Point(line["step"], line[name], finite(line.get(f"{name}_error")) or 0.0)
             for line in metrics
-            if values.number(line.get(name)) is not None
+            if finite(line.get(name)) is not None
         ]
         if points:
             result.append(Series(title, match["unit"], points, match.re is LOSS))

@@ -4,8 +4,7 @@ import ast
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from amd_jax.evaluation.measurement import Measurement
-from amd_jax.pages import values
+from amd_jax.evaluation.measurement import Measurement, finite
 from amd_jax.runs import metrics_log, per_row, results, run_files, run_folder
 
 
@@ -50,7 +49,7 @@ class Record(NamedTuple):
     @property
     def seconds(self) -> float | None:
         """How long it was trained, all its sittings together."""
-        result = [values.number(line.get("elapsed_seconds")) for line in self.metrics]
+        result = [finite(line.get("elapsed_seconds")) for line in self.metrics]
         return max((seconds for seconds in result if seconds is not None), default=None)
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from amd_jax.cli import command_line, reporting
+from amd_jax.comparison import run_comparison
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.host import filesystem
@@ -30,7 +31,7 @@ def ended(capsys, *arguments):
     """What the comparison of runs printed on stdout and stderr, and how it ended."""
     ending = None
     try:
-        command_line.run(reporting.main, ["report", *map(str, arguments)])
+        command_line.run(run_comparison.main, ["report", *map(str, arguments)])
     except SystemExit as stop:
         ending = str(stop.code)
     return *capsys.readouterr(), ending

@@ -4,7 +4,8 @@ import sys
 import pytest
 
 import amd_jax.demo
-from amd_jax.cli import command_line, flags
+from amd_jax import options
+from amd_jax.cli import command_line
 from amd_jax.demo import command, demo_page
 from amd_jax.facts import TextFacts
 from experiments import demo
@@ -64,7 +65,7 @@ def test_an_extra_that_is_missing_is_told_with_the_command(missing, monkeypatch)
 def test_help_lists_the_flags(capsys):
     demo.main(["demo", "--help"])
     shown = capsys.readouterr().out
-    assert all(f"--{flag.name} " in shown for flag in flags.of(command.Options))
+    assert all(f"--{flag.name} " in shown for flag in options.numbers(command.Options))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from amd_jax.cli import command_line
-from amd_jax.comparison import rows
+from amd_jax.comparison import training
 from amd_jax.learning import loop
 from experiments import table4
 
@@ -46,12 +46,12 @@ def workdir(flags):
         raise loop.Interrupted("Stopped at step 2 of 4; saved.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "steps_that_fit", lambda *_: 4)
+        patch.setattr(training, "steps_that_fit", lambda *_: 4)
         patch.setattr(loop, "train", interrupted)
         with pytest.raises(SystemExit, match="The same command continues"):
             command_line.run(table4.main, flags)
         assert not (folder / "compare.md").exists()
-        patch.setattr(rows, "steps_that_fit", None)  # the number of steps is the first one
+        patch.setattr(training, "steps_that_fit", None)  # the number of steps is the first one
         patch.setattr(loop, "train", train)
         table4.main(flags)
     return folder

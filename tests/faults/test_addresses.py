@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from amd_jax.cli import reporting
+from amd_jax.comparison import run_comparison
 from amd_jax.data import digits, maps, text
 from amd_jax.data.reading import storage
 from experiments import compare, demo, known_answers, run, table4
@@ -18,7 +18,7 @@ ADDRESSES = ["gs://b/c", "s3://b/c", "hdfs://b/c", "file:///tmp/x", "https://b/c
 MODES = ["sample", "report", "export", "correct", "edit", "infill"]
 MAINS = {
     **{"compare": (compare.main, ["own_text", "own_text_masked"]), "table4": (table4.main, [])},
-    **{"known_answers": (known_answers.main, []), "report": (reporting.main, [])},
+    **{"known_answers": (known_answers.main, []), "report": (run_comparison.main, [])},
 }
 SENT = {  # arguments of a command -> what is said
     ("run", QUICK, *SMALL, "--output=gs://b/c"): HERE,
@@ -84,7 +84,9 @@ def test_data_at_an_address(name, report, monkeypatch):
 @pytest.mark.parametrize("output", ["", ".", "/", "runs"])
 def test_an_output_that_is_no_file(output, made, place, said):
     (place / "runs").mkdir()
-    seen = ended(reporting.main, "experiments.report", str(made / RUN), f"--output={output}").error
+    seen = ended(
+        run_comparison.main, "experiments.report", str(made / RUN), f"--output={output}"
+    ).error
     said(f"report --output={output}", "A page ", seen)
     (place / "runs").rmdir()
 

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from amd_jax.cli import command_line, reporting
+from amd_jax.cli import command_line
+from amd_jax.comparison import run_comparison
 from amd_jax.experiment import load_run
 from amd_jax.host import filesystem
 from tests.faults.sending import QUICK, RUN, SMALL, command
@@ -20,7 +21,9 @@ GIB = 1 << 30
 def compared(run: pathlib.Path, output: str = "page.html") -> str:
     """The page on a run beside no other, or the line with which the command ends."""
     try:
-        command_line.run(reporting.main, ["experiments.report", str(run), f"--output={output}"])
+        command_line.run(
+            run_comparison.main, ["experiments.report", str(run), f"--output={output}"]
+        )
     except SystemExit as stop:
         return str(stop.code)
     return pathlib.Path(output).read_text()

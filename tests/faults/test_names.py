@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from amd_jax.cli import reporting
+from amd_jax.comparison import run_comparison
 from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
 from experiments import compare, run
@@ -72,7 +72,9 @@ def test_a_name_on_a_page(name, made, place, report):
     shutil.copytree(made / "runs" / "quickstart", place / NAMES[name])
     shutil.copytree(made / "runs" / "quickstart", place / "other")
     file = f"{NAMES[name]}.html"
-    seen = ended(reporting.main, "experiments.report", NAMES[name], "other", f"--output={file}")
+    seen = ended(
+        run_comparison.main, "experiments.report", NAMES[name], "other", f"--output={file}"
+    )
     report(f"a comparison of {name}", "a page that can be shown", seen.out)
     assert seen.ending is None
     assert shown(seen.out) == f"page: {in_one_line(file)}\n"

@@ -8,7 +8,7 @@ import pytest
 from amd_jax.diffusion import samplers
 from amd_jax.evaluation import correction
 from amd_jax.models.corrections import Edit
-from amd_jax.types import Corrector
+from amd_jax.models.declared import Corrector
 from tests import enumeration, zoo
 from tests.variants import quick
 

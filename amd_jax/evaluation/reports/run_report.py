@@ -14,7 +14,8 @@ from amd_jax.evaluation.reports.point_report import PointReport
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import bounds
-from amd_jax.types import Bound, Corrector, Dataset, Model, Params
+from amd_jax.models.declared import Corrector
+from amd_jax.types import Bound, Dataset, Model, Params
 
 REPORTS = {TextFacts: TextReport, MapFacts: MapReport, PlaneFacts: PointReport, Facts: PlainReport}
 
