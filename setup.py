@@ -6,6 +6,7 @@ import re
 import setuptools
 
 ROOT = pathlib.Path(__file__).parent
+CORPORA = ("tensorflow-datasets", "importlib_resources", "array_record")  # fetch text8 and enwik8
 RUFF = "ruff>=0.17,<0.18"  # as in .pre-commit-config.yaml: the format changes with minor releases
 DEMO = ["starlette>=0.46", "uvicorn>=0.34"]
 NOTEBOOKS = [
@@ -44,6 +45,10 @@ def requirements() -> list[str]:
     return [line for line in (raw.split("#")[0].strip() for raw in lines) if line]
 
 
+LISTED = requirements()
+FETCHING = [line for line in LISTED if line.startswith(CORPORA)]  # 240 MB, most of it pyarrow
+
+
 def packages() -> list[str]:
     """The library, with the experiments in it: installed, `experiments` is anybody's name."""
     return [
@@ -69,15 +74,18 @@ setuptools.setup(
         "amd_jax.pretrained": [f"*/*.{end}" for end in ("json", "md", "png", "safetensors")],
     },
     entry_points={"console_scripts": ["amd-jax = amd_jax.experiments.__main__:start"]},
-    install_requires=requirements(),
+    install_requires=[line for line in LISTED if line not in FETCHING],
     extras_require={
+        "corpora": FETCHING,
         "demo": DEMO,
         "digits": DIGITS,
         "notebooks": NOTEBOOKS,
-        "test": TEST,
+        "test": [*TEST, *FETCHING],
         "docs": DOCS,
         "tpu-check": TPU_CHECK,
-        "dev": [*TEST, *DEMO, *NOTEBOOKS, *DOCS, *EXAMPLES, *BROWSER, *RELEASE, *STATIC],
+        "dev": [
+            *(*TEST, *FETCHING, *DEMO, *NOTEBOOKS, *DOCS, *EXAMPLES, *BROWSER, *RELEASE, *STATIC)
+        ],
     },
     classifiers=[
         "Intended Audience :: Science/Research",

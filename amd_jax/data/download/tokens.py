@@ -5,6 +5,7 @@ network, so the tokens of each split are also kept as one `.npy` file.
 """
 
 import functools
+import importlib.util
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,11 @@ from amd_jax.data.download import published
 from amd_jax.data.download.published import VERSION, Corpus
 from amd_jax.data.reading import files, storage
 from amd_jax.data.text import Text
+
+NO_TFDS = (
+    "{} is fetched and read by TensorFlow Datasets, which is not installed. Install it: "
+    'pip install "amd_jax[corpora]", or in a checkout pip install -e ".[corpora]".'
+)
 
 
 def load(corpus: Corpus, length: int, data_dir: str | None = None) -> Text:
@@ -29,13 +35,16 @@ def read(corpus: Corpus, split: str, data_dir: str | None = None) -> np.ndarray:
     `data_dir` is the folder of TFDS: by default TFDS_DATA_DIR or ~/tensorflow_datasets.
 
     Raises:
-        CorpusError: if the archive is missing and cannot be fetched, or is not the official.
+        CorpusError: if the archive is missing and cannot be fetched, or is not the official, or
+            if TFDS is not installed.
     """
     root = storage.root(data_dir)
     file = root / corpus.name / f"tokens-{VERSION}" / f"{split}.npy"
     shape = (corpus.splits[split],)
     result = storage.kept(file, shape)
     if result is None:
+        if importlib.util.find_spec("tensorflow_datasets") is None:
+            raise published.CorpusError(NO_TFDS.format(corpus.name))
         if not (root / corpus.name / VERSION).exists():
             _check_source(corpus, root)
         with storage.alone(root / corpus.name):

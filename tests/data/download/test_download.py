@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import shutil
+import sys
 import threading
 import zipfile
 
@@ -64,6 +65,12 @@ def assert_holds(data, text):
             part = data.facts.encode(part.tobytes().decode())
         np.testing.assert_array_equal(data.stream(split), part)
         start += size
+
+
+def test_without_tfds_the_extra_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)  # as if not installed
+    with pytest.raises(published.CorpusError, match=r'pip install "amd_jax\[corpora\]"'):
+        text8.load(data_dir=str(tmp_path)).rows("train")
 
 
 def test_the_official_numbers():
