@@ -14,6 +14,7 @@ import numpy as np
 
 from amd_jax.cli import infilling, inputs
 from amd_jax.demo import controls, frames, request_parsing, text_diff
+from amd_jax.demo.windows import windows
 from amd_jax.evaluation import correction, filling, gallery
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
@@ -161,15 +162,17 @@ class Work:
     def _edited(
         self, facts: TextFacts, editor: Editor, text: str, x: np.ndarray, seed: int
     ) -> Iterator[Message]:
-        """Piece after piece of the tokens of a text (L,)."""
-        (length,), result = facts.event_shape, []
-        for start in range(0, len(x), length):
-            piece = x[None, start : start + length]
+        """Window after window of the tokens of a text (L,); each is edited by itself."""
+        (length,), row = facts.event_shape, filled_up(facts, x)
+        result = np.empty_like(row)
+        for seen, kept in windows(len(row), length):
+            piece = row[None, seen]
             yield from self._first_time(editor, piece.shape)
-            yield {"kind": "progress", "done": start, "of": len(x)}
-            kwargs = {"seed": seed, "first": start}
-            result.append(correction.edited(editor, self.model, self.params, piece, **kwargs)[0])
-        yield text_diff.edited(facts, text, x, np.concatenate(result))
+            yield {"kind": "progress", "done": kept.start, "of": len(row)}
+            kwargs = {"seed": seed, "first": seen.start}
+            edited = correction.edited(editor, self.model, self.params, piece, **kwargs)[0]
+            result[kept] = edited[kept.start - seen.start : kept.stop - seen.start]
+        yield text_diff.edited(facts, text, x, result[: len(x)])
 
     def _filled(
         self, row: inputs.Partly, sampler: Named | None, number: int, seed: int
@@ -230,6 +233,17 @@ class Work:
         if what not in self.done:
             yield {"kind": "compiling"}
         self.done.add(what)
+
+
+def filled_up(facts: TextFacts, x: np.ndarray) -> np.ndarray:
+    """The tokens of a text (L,), and the data's own padding up to a whole row, if they have any.
+
+    Such rows end with their padding, and the model was trained on all of it.
+    """
+    missing = facts.event_shape[0] - len(x)
+    if facts.padding is None or missing <= 0:
+        return x
+    return np.pad(x, (0, missing), constant_values=facts.padding)
 
 
 def states_of(steps: int) -> int:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amd_jax import options
 from amd_jax.cli import infilling, inputs
 from amd_jax.demo import controls, demo_page, request_parsing, server, session, text_diff
 from amd_jax.demo.turn_queue import Line
+from amd_jax.demo.windows import windows
 from amd_jax.diffusion import samplers
 from amd_jax.evaluation import correction, gallery
 from amd_jax.facts import TextFacts
@@ -102,31 +104,65 @@ def test_a_name_is_text_and_no_markup():
 
 
 @pytest.mark.slow
-def test_corrects_as_the_command_does(text):
+@pytest.mark.parametrize("given", ["the quick brown ", "the quic", "fox"])
+def test_a_text_in_one_window_is_corrected_as_the_command_does(given, text):
     shown, page = text
-    asked = {"text": SENTENCE, "option": "correct", "numbers": {"error_rate": 0.3}}
-    *progress, result = messages(page.post("/edit", asked))
-    tokens = shown.facts.encode(SENTENCE)
+    asked = {"text": given, "option": "correct", "numbers": {"error_rate": 0.3}}
+    *_, result = messages(page.post("/edit", asked))
+    tokens = shown.facts.encode(given)
     fixed = correction.edited_text(Correct(0.3), shown.model, shown.params, tokens, 16)
     assert result["text"] == shown.facts.decode(fixed)
-    assert works.shown(result["pieces"]) == [result["text"], SENTENCE]
+    assert works.shown(result["pieces"]) == [result["text"], given]
     assert result["changed"] == (fixed != tokens).sum() > 0
-    assert [m["done"] for m in progress if m["kind"] == "progress"] == [0, 16, 32]
-    assert {"kind": "compiling"} in progress
-    again = messages(page.post("/edit", asked))
-    assert {"kind": "compiling"} not in again
 
 
 @pytest.mark.slow
-def test_edits_as_the_command_does(text):
-    """Piece by piece with a key of its own each, by the seed that is given."""
+@pytest.mark.parametrize(("editor", "given"), [(Correct(0.3), {}), (Edit(0.6), {"seed": 5})])
+def test_a_text_is_edited_window_by_window(editor, given, text):
+    """Each of them with a key of its own, by the seed that is given."""
     shown, page = text
-    asked = {"text": SENTENCE, "option": "edit", "numbers": {"strength": 0.6}, "seed": 5}
-    *_, result = messages(page.post("/edit", asked))
-    tokens = shown.facts.encode(SENTENCE)
-    fixed = correction.edited_text(Edit(0.6), shown.model, shown.params, tokens, 16, seed=5)
+    numbers = options.chosen(editor)
+    asked = {"text": SENTENCE, "option": editor.name, "numbers": numbers, **given}
+    *progress, result = messages(page.post("/edit", asked))
+    tokens, fixed = shown.facts.encode(SENTENCE), []
+    for seen, kept in windows(len(tokens), 16):
+        one = tokens[None, seen]
+        kwargs = {**given, "first": seen.start}
+        one = correction.edited(editor, shown.model, shown.params, one, **kwargs)[0]
+        fixed += list(zip(range(seen.start, seen.stop), one, strict=True))[
+            kept.start - seen.start : kept.stop - seen.start
+        ]
+    places, fixed = zip(*fixed, strict=True)
+    assert places == tuple(range(len(SENTENCE)))
     assert result["text"] == shown.facts.decode(fixed)
-    assert result["changed"] == (fixed != tokens).sum() > 0
+    assert result["changed"] == (np.array(fixed) != tokens).sum() > 0
+    assert [m["done"] for m in progress if m["kind"] == "progress"] == [0, 12, 20, 28, 33]
+
+
+@pytest.mark.slow
+def test_texts_of_other_lengths_compile_nothing_new(monkeypatch):
+    page, compiled = client(works.text()), correction._edited
+    for size in (8, 16):
+        asked = {"text": SENTENCE[:size]}
+        assert {"kind": "compiling"} in messages(page.post("/edit", asked))
+    programs = compiled._cache_size()
+    for size in range(8, len(SENTENCE)):
+        asked = {"text": SENTENCE[:size]}
+        assert {"kind": "compiling"} not in messages(page.post("/edit", asked))
+    assert compiled._cache_size() == programs
+
+
+@pytest.mark.slow
+def test_a_text_is_filled_up_as_the_data_are():
+    """With the padding that ends their rows, and of which nothing is shown."""
+    shown = works.text()
+    facts = dataclasses.replace(shown.facts, padding=0)
+    shown = dataclasses.replace(shown, facts=facts)
+    row = np.pad(facts.encode("the fox"), (0, 9))
+    fixed = correction.edited(Correct(0.3), shown.model, shown.params, row[None])[0, :7]
+    asked = {"text": "the fox", "numbers": {"error_rate": 0.3}}
+    *_, result = messages(client(shown).post("/edit", asked))
+    assert result["text"] == "".join(facts.pieces(fixed))
 
 
 @pytest.mark.slow
