@@ -7,25 +7,56 @@ fields with their kind, default and help, and what is sent is checked against th
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from amd_jax import options
+from amd_jax.demo import plain_words
 from amd_jax.models.declared import Corrector
 from amd_jax.options import N, Named, Number
 
 MOST = 1_000_000  # of a number that counts: more than that would not end
 SEEDS = 2**32 - 1
+F = TypeVar("F", int, float)
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
-def template_fields(option: Named) -> dict[str, Any]:
-    """An option with its numbers, as a template takes it; given times stay as they are."""
+def template_fields(option: Named, steps: int | None = None) -> dict[str, Any]:
+    """An option with its numbers, as a template takes it; given times stay as they are.
+
+    `steps` are those of the model, which no option exceeds.
+    """
     fields = [number for number in options.numbers(option) if type(number.default) is not tuple]
-    numbers = [number._asdict() | {"kind": number.kind.__name__} for number in fields]
     about = (type(option).__doc__ or "").strip().split("\n")[0]
     about = re.sub("`(.*?)`", r"“\1”", about)  # as a page shows a name
-    kwargs = {"about": about, "corrects": isinstance(option, Corrector)}
-    return {"name": option.name, "numbers": numbers, **kwargs}
+    return {
+        "name": option.name,
+        "about": plain_words.about_option(option.name, about),
+        "numbers": [_template_field(number, steps) for number in fields],
+        "corrects": isinstance(option, Corrector),
+    }
+
+
+def _template_field(number: Number, steps: int | None) -> dict[str, Any]:
+    """A number: its label, help, limits and step."""
+    words = plain_words.about_number(number.name, number.help)
+    least, most = limits(number)
+    if number.name == "steps" and steps is not None:
+        most = steps
+    step = 1 if number.kind is int else words.step or "any"
+    shown = {"label": words.label, "help": words.help, "least": least, "most": most, "step": step}
+    return number._asdict() | shown | {"kind": number.kind.__name__}
+
+
+def limits(number: Number) -> tuple[float | None, float | None]:
+    """The smallest and the largest value on the page: those declared, or else usual ones."""
+    words = plain_words.about_number(number.name, number.help)
+    most = MOST if number.kind is int else None
+    return _first(number.least, words.least), _first(number.most, words.most, most)
+
+
+def _first(*values: float | None) -> float | None:
+    """The first that is there; None if none is."""
+    return next((value for value in values if value is not None), None)
 
 
 def chosen(declared: Sequence[N], request: Mapping[str, Any], what: str) -> N:
@@ -47,12 +78,13 @@ def value_of(number: Number, value: Any) -> Any:
     """A value as one of a number's kind; ValueError if it is of another, or cannot be computed."""
     if value is None:
         return number.default
+    label, (least, most) = plain_words.about_number(number.name, number.help).label, limits(number)
     if number.kind is int:
-        return whole(number.name, value, -MOST)
+        return within(label, whole(label, value, -MOST), least, most)
     fits = isinstance(value, int | float if number.kind is float else number.kind)
     if not fits or (number.kind is float and (isinstance(value, bool) or not is_finite(value))):
-        raise ValueError(f"{number.name} is {KINDS[number.kind]}; got {value!r:.60}.")
-    return value
+        raise ValueError(f"{label} is {KINDS[number.kind]}; got {value!r:.60}.")
+    return within(label, value, least, most) if number.kind is float else value
 
 
 def whole(name: str, value: Any, least: int, most: int = MOST, default: int | None = None) -> int:
@@ -62,11 +94,16 @@ def whole(name: str, value: Any, least: int, most: int = MOST, default: int | No
     integral = isinstance(value, int | float) and is_finite(value) and value == int(value)
     if not integral or isinstance(value, bool):
         raise ValueError(f"{name} is a whole number; got {value!r:.60}.")
-    if value < least:
+    return within(name, int(value), least, most)
+
+
+def within(name: str, value: F, least: float | None, most: float | None) -> F:
+    """A number; ValueError if it is below the smallest or above the largest that is allowed."""
+    if least is not None and value < least:
         raise ValueError(f"{name} must be at least {least:,} here; got {value:.12g}.")
-    if value > most:
+    if most is not None and value > most:
         raise ValueError(f"{name} must be at most {most:,} here; got {value:.12g}.")
-    return int(value)
+    return value
 
 
 def is_finite(value: float) -> bool:
