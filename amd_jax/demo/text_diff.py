@@ -1,5 +1,6 @@
 """Marks the differences between two texts, for the page."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,34 +8,57 @@ import numpy as np
 from amd_jax.facts import UNKNOWN_SIGN, TextFacts
 from amd_jax.pages import texts
 
+LONGEST_WORD = 40  # characters; of a longer one, as where there are no spaces, the changed parts
 PRINTABLE = "".join(map(chr, range(32, 127)))
 
 
 def edited(facts: TextFacts, text: str, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
     """An edited text in pieces (text, mark, what stood there), and what is to be said of it.
 
-    The mark is "changed", "kept" of a character that the alphabet lacks, or "". `before` and
-    `after` are tokens (L,).
+    The mark is "changed" of a word with a change in it, "kept" of characters that the alphabet
+    lacks, or "". `before` and `after` are tokens (L,).
     """
     given, pieces = facts.pieces(before), facts.pieces(after)
-    marks = texts.marks(before, after, None)
-    foreign = [] if facts.alphabet is None else facts.known(text)
-    for i, known in enumerate(foreign):
-        if not known:
+    known = [True] * len(pieces) if facts.alphabet is None else facts.known(text)
+    for i in range(len(pieces)):
+        if not known[i]:
             given[i] = pieces[i] = text[i]
-            marks[i] = "kept"
-    now, then = (texts.marked(one, marks) for one in (pieces, given))
-    if len(now) != len(then):  # bytes whose characters begin elsewhere
-        then = [texts.Piece("", mark) for _, mark in now]
-    pairs = zip(now, then, strict=True)
-    result = [[texts.shown(a), mark, texts.shown(b)] for (a, mark), (b, _) in pairs]
+    changed = np.array([was != now for was, now in zip(given, pieces, strict=True)])
+    marks = np.where(known, "", "kept").astype(object)
+    for word in words(given, pieces):
+        for part in [word] if word.stop - word.start <= LONGEST_WORD else runs(changed, word):
+            if changed[part].any():
+                marks[part] = "changed"
+    result = [
+        [*("".join(side[part]) for side in (pieces, given)), marks[part.start]]
+        for part in runs(marks, slice(0, len(marks)))
+    ]
     return {
         "kind": "edited",
-        "pieces": result,
+        "pieces": [[texts.shown(now), mark, texts.shown(was)] for now, was, mark in result],
         "text": "".join(pieces),
-        "changed": marks.count("changed"),
-        "foreign": marks.count("kept"),
+        "changed": int(changed.sum()),
+        "words": [mark for _, _, mark in result].count("changed"),
+        "foreign": len(known) - sum(known),
     }
+
+
+def words(given: list[str], pieces: list[str]) -> Iterator[slice]:
+    """Where words are, and what lies between them: all of a text, of a piece for each token.
+
+    A word ends at white space that has not changed, so that one that was split or joined is one.
+    """
+    blank = np.array([a == b and a.isspace() for a, b in zip(given, pieces, strict=True)])
+    return runs(blank, slice(0, len(blank)))
+
+
+def runs(values: np.ndarray, part: slice) -> Iterator[slice]:
+    """The slices of a part of an array (L,) in which neighbours are equal."""
+    start = part.start
+    for stop in range(part.start + 1, part.stop + 1):
+        if stop == part.stop or values[stop] != values[start]:
+            yield slice(start, stop)
+            start = stop
 
 
 def damaged(facts: TextFacts, text: str, rate: float, seed: int) -> str:
