@@ -61,19 +61,28 @@ function showOption(form) {
   });
 }
 
-/* Whether a form is without an answer, at work, or answered; one piece of work at a time. */
+/* Whether a form is without an answer, at work, or answered; one piece of work at a time. `heard`
+   takes a message and returns whether a result is shown. */
 function working(form, ask, heard) {
   const answer = find(`.answer[data-for=${form.id}]`);
   const [status, bar, alert] = ["[role=status]", "progress", "[role=alert]"].map((s) =>
     find(s, answer),
   );
   const [submit, stop] = ["[type=submit]", ".stop"].map((s) => find(s, form));
+  const result = find(".result", answer);
   let control = null;
 
-  /* A line on what went wrong; none takes it away. */
+  /* A line on what went wrong, in the place of any result; none takes the line away. */
   function failed(line) {
     alert.textContent = line;
     alert.hidden = !line;
+    if (line) [result.hidden, status.textContent] = [true, ""];
+  }
+
+  /* Whether what is shown is of an earlier time. */
+  function outdated(yes) {
+    if (yes) result.setAttribute("aria-busy", "true");
+    else result.removeAttribute("aria-busy");
   }
 
   function hear(message) {
@@ -87,7 +96,10 @@ function working(form, ask, heard) {
     } else {
       status.textContent = "";
       if (message.of) [bar.hidden, bar.max, bar.value] = [false, message.of, message.done];
-      heard(message, answer);
+      if (heard(message)) {
+        result.hidden = false;
+        outdated(false);
+      }
     }
   }
 
@@ -95,6 +107,7 @@ function working(form, ask, heard) {
     if (control) control.abort();
     const mine = (control = new AbortController());
     failed("");
+    outdated(true);
     stop.hidden = false;
     submit.disabled = true;
     bar.removeAttribute("value");
@@ -102,7 +115,7 @@ function working(form, ask, heard) {
     const start = performance.now();
     let ended = "";
     try {
-      const asked = ask();
+      const asked = await ask(mine.signal, (line) => (status.textContent = line));
       for await (const message of messages(form.dataset.path, asked, mine.signal)) hear(message);
       ended = alert.hidden ? `Done in ${((performance.now() - start) / 1000).toFixed(1)} s.` : "";
     } catch (error) {
@@ -111,6 +124,8 @@ function working(form, ask, heard) {
     }
     if (mine !== control) return;
     control = null;
+    if (result.hasAttribute("aria-busy")) result.hidden = true; // of an earlier time
+    outdated(false);
     status.textContent = ended;
     bar.hidden = stop.hidden = true;
     submit.disabled = false;
@@ -150,19 +165,21 @@ function pick(most) {
   return Math.floor(Math.random() * (most + 1));
 }
 
-/* Pieces (text, mark, what stood there) as text and <mark>; with `before` what stood there too. */
+/* Pieces (text, mark, what stood there) as text and elements: <ins> in the place of something that
+   stood there, with `before` after a <del> of that, and else <mark>. */
 function marked(pieces, before = false) {
   const parts = document.createDocumentFragment();
   for (const [text, mark, was] of pieces) {
-    if (mark === "changed" && before && was) {
+    const replaced = mark === "changed" && was !== undefined;
+    if (replaced && before) {
       const gone = document.createElement("del");
       gone.textContent = was;
-      parts.append(gone);
+      parts.append(gone, " ");
     }
     if (!mark) {
       parts.append(text);
     } else {
-      const made = document.createElement("mark");
+      const made = document.createElement(replaced ? "ins" : "mark");
       [made.className, made.textContent] = [mark, text];
       parts.append(made);
     }
@@ -170,17 +187,22 @@ function marked(pieces, before = false) {
   return parts;
 }
 
+/* How many there are of something, such as "1 word". */
+function counted(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /* Tells how long the text of a form is, and lets Ctrl+Enter send it; a function that tells it. */
 function typed(form, box, count) {
-  function counted() {
+  function showLength() {
     count.textContent = Array.from(box.value).length.toLocaleString("en");
   }
-  box.addEventListener("input", counted);
+  box.addEventListener("input", showLength);
   box.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
-  counted();
-  return counted;
+  showLength();
+  return showLength;
 }
 
 /* The one message of a piece of work of that kind; an error if there is another in its place. */
@@ -196,7 +218,7 @@ function editing(form) {
   const [box, count, place, verdict, before] = ["text", "count", "edited", "verdict", "before"].map(
     (id) => document.getElementById(id),
   );
-  const counted = typed(form, box, count);
+  const showLength = typed(form, box, count);
   let found = null;
 
   function show() {
@@ -209,13 +231,14 @@ function editing(form) {
       const seed = find("[data-option]:not([hidden]) [name=seed]", form);
       return { text: box.value, ...(seed ? { seed: valueOf(seed) } : {}), ...optionOf(form) };
     },
-    (message, within) => {
-      if (message.kind !== "edited") return;
+    (message) => {
+      if (message.kind !== "edited") return false;
       found = message;
       show();
-      const kept = message.foreign ? ` ${message.foreign.toLocaleString("en")} that the alphabet lacks, and so kept.` : "";
-      verdict.textContent = `${message.changed.toLocaleString("en")} changed.${kept}`;
-      find(".result", within).hidden = false;
+      const kept = message.foreign ? ` ${counted(message.foreign, "character")} that the model does not know, kept as given.` : "";
+      const changed = `${counted(message.words, "word")} changed, ${counted(message.changed, "character")}.`;
+      verdict.textContent = `${message.changed ? changed : "Nothing changed."}${kept}`;
+      return true;
     },
   );
 
@@ -232,7 +255,7 @@ function editing(form) {
 
   function put(text) {
     box.value = text;
-    counted();
+    showLength();
   }
 
   before.addEventListener("change", show);
@@ -268,7 +291,7 @@ function drawing(form, take) {
   const { number, seed } = form.elements;
   let [film, player, drawn] = [null, null, null];
 
-  function show(answer) {
+  function show() {
     player = amdFilm(place, film);
     place.classList.toggle("lone", !model.walks);
     const screen = find(".screen.text", place);
@@ -277,7 +300,6 @@ function drawing(form, take) {
       screen.setAttribute("role", "region");
       screen.setAttribute("aria-label", model.walks ? "State of the walk" : "Samples");
     }
-    find(".result", answer).hidden = false;
   }
 
   working(
@@ -287,16 +309,17 @@ function drawing(form, take) {
       notes.textContent = "";
       return { number: valueOf(number), seed: valueOf(seed), ...optionOf(form) };
     },
-    (message, answer) => {
+    (message) => {
       if (message.kind === "state") {
         if (player) player.add(message.frame);
         else film.frames.push(message.frame);
-        if (!player && !calm.matches) show(answer);
+        if (!player && !calm.matches) show();
       } else if (message.kind === "drawn") {
-        if (!player) show(answer);
+        if (!player) show();
         drawn = message;
         notes.textContent = message.notes.join(" ");
       }
+      return player !== null;
     },
   );
 

@@ -10,12 +10,18 @@ from amd_jax.demo.session import Work
 from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.pages import shows, texts
 
-EXAMPLE = (
+EXAMPLE = (  # what it should be: the words below are misspelt in a text to correct
     "the history of the town begins in the middle ages when a small church was built on the north "
     "side of the river and a market was held there every year"
 )
+MISSPELT = {
+    **{"history": "histery", "begins": "begims", "when": "whem", "church": "chursh"},
+    **{"built": "buift", "north": "norrh", "side": "sida", "market": "markrt", "every": "evary"},
+}
 HIDDEN = slice(1, None, 12)  # words of the example, where gaps are filled
+SIDES = ("top", "left", "height", "width")  # of a rectangle in a map
 HOLE = 3  # which part of the sides of a map is hidden at first, in the middle
+BRUSH = 8  # which part of the smaller side of a map is painted over at first
 CALLED = {" ": "space", "\n": "line end", "\t": "tab"}
 SYMBOLS = 90  # of an alphabet in words, at most
 
@@ -32,20 +38,21 @@ def of(shown: Work) -> str:
     )
     environment.filters["shown"] = texts.shown
     environment.filters["spaced"] = lambda name: texts.shown(name).replace("_", " ")
-    facts = shown.facts
+    facts, steps = shown.facts, getattr(shown.model, "steps", None)
     return environment.from_string(asset("page.html.j2")).render(
         work=shown,
         noun=noun(facts),
         sentence=sentence(shown),
         summary=summary(shown),
-        example=example(facts),
+        example=" ".join(MISSPELT.get(word, word) for word in example(facts).split(" ")),
         gap=request_parsing.gap_of(facts),
         gaps=with_gaps(facts),
         hole=hole(facts),
+        brush=brush(facts),
         alphabet=symbols(facts),
         legend=shows.legend(facts),
-        samplers=[controls.template_fields(option) for option in shown.samplers],
-        editors=[controls.template_fields(option) for option in shown.editors],
+        samplers=[controls.template_fields(option, steps) for option in shown.samplers],
+        editors=[controls.template_fields(option, steps) for option in shown.editors],
         film=frames.empty_film(facts),
         longest=request_parsing.LONGEST,
         seeds=controls.SEEDS,
@@ -98,13 +105,21 @@ def with_gaps(facts: Facts) -> str:
 
 
 def hole(facts: Facts) -> dict[str, tuple[int, int]]:
-    """The numbers of the first hole in a map, each with the largest that it can be."""
+    """The numbers of the first hole in a map, a rectangle, each with the largest possible."""
     if not isinstance(facts, MapFacts):
         return {}
     size = [max(1, side // HOLE) for side in facts.event_shape]
     start = [(side - part) // 2 for side, part in zip(facts.event_shape, size, strict=True)]
     most = [*(side - 1 for side in facts.event_shape), *facts.event_shape]
-    return dict(zip(request_parsing.HOLE, zip([*start, *size], most, strict=True), strict=True))
+    return dict(zip(SIDES, zip([*start, *size], most, strict=True), strict=True))
+
+
+def brush(facts: Facts) -> tuple[int, int]:
+    """How wide a brush for holes in maps is at first, and at most: pixels."""
+    if not isinstance(facts, MapFacts):
+        return 0, 0
+    smaller = min(facts.event_shape)
+    return max(1, smaller // BRUSH), smaller
 
 
 def symbols(facts: Facts) -> str:

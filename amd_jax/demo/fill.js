@@ -23,22 +23,22 @@ function filling(form) {
   const [box, count, place] = ["gaps", "gaps-count", "fillings"].map((id) =>
     document.getElementById(id),
   );
-  const given = box ? { asked: () => ({ text: box.value }) } : holed(form, (line) => failed(line));
+  const given = box ? { asked: async () => ({ text: box.value }) } : holed((line) => failed(line));
   const { number, seed } = form.elements;
   if (box) typed(form, box, count);
   let texts = [];
 
   const failed = working(
     form,
-    () => ({
-      ...given.asked(),
-      ...{ number: valueOf(number), seed: valueOf(seed), ...optionOf(form) },
-    }),
-    (message, within) => {
-      if (message.kind !== "filled") return;
+    async (signal, say) => {
+      const asked = { number: valueOf(number), seed: valueOf(seed), ...optionOf(form) };
+      return { ...(await given.asked(signal, say)), ...asked };
+    },
+    (message) => {
+      if (message.kind !== "filled") return false;
       texts = message.fillings.map((found) => found.text);
       place.replaceChildren(...message.fillings.map(filled));
-      find(".result", within).hidden = false;
+      return true;
     },
   );
   find(".answer[data-for=fill] .copy")?.addEventListener("click", (event) =>
@@ -47,59 +47,104 @@ function filling(form) {
   return given.take;
 }
 
-/* A map with a hole, which is drawn with the pointer, or given by four numbers. */
-function holed(form, failed) {
-  const [place, file] = ["given", "file"].map((id) => document.getElementById(id));
-  const sides = ["top", "left", "height", "width"].map((name) => form.elements[name]);
+/* A map with a hole: painted by a brush, or made of rectangles; see `demo_page.hole`. */
+function holed(failed) {
+  const [place, tools, file, size, does, told] = [
+    ...["given", "holes", "file", "brush", "brush-does", "hidden-part"],
+  ].map((id) => document.getElementById(id));
+  const sides = ["top", "left", "height", "width"].map((name) =>
+    document.getElementById(`hole-${name}`),
+  );
   const film = { ...model.film, frames: [{ t: 0, map: [[0]], name: "The map with its hole" }] };
   const noise = model.film.palette.length;
-  let [rows, player, corner] = [null, null, null];
+  const first = rectangle(); // the hole of a new map
+  let [rows, hidden, earlier, player, last] = [null, null, [], null, null];
 
   function show() {
-    if (!rows) return;
-    const [top, left, height, width] = sides.map((side) => Number(side.value));
-    const inside = (i, j) => i >= top && i < top + height && j >= left && j < left + width;
-    film.frames[0].map = rows.map((row, i) => row.map((k, j) => (inside(i, j) ? noise : k)));
+    film.frames[0].map = rows.map((row, i) => row.map((k, j) => (hidden[i][j] ? noise : k)));
     if (player) player.show(0);
     else draw();
   }
 
+  function tell() {
+    const cells = hidden.flat();
+    const share = cells.filter(Boolean).length;
+    told.textContent = `${share.toLocaleString("en")} of ${cells.length.toLocaleString("en")} pixels are hidden.`;
+  }
+
+  /* Keeps the hole as it is, for `undo`. */
+  function keep() {
+    earlier.push(hidden.map((row) => [...row]));
+  }
+
+  function change(inside, to) {
+    hidden = hidden.map((row, i) => row.map((was, j) => (inside(i, j) ? to : was)));
+    show();
+  }
+
+  /* Whether pixels are in the rectangle that the numbers give. */
+  function rectangle() {
+    const [top, left, height, width] = sides.map(valueOf);
+    return (i, j) => i >= top && i < top + height && j >= left && j < left + width;
+  }
+
   function draw() {
     player = amdFilm(place, film);
-    place.hidden = false;
     const canvas = find("canvas", place);
     canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || last) return;
+      failed("");
+      try {
+        valueOf(size);
+      } catch (error) {
+        failed(error.message);
+        return;
+      }
       canvas.setPointerCapture(event.pointerId);
-      corner = pixel(event);
-      stretch(event);
+      keep();
+      paint(event);
     });
-    canvas.addEventListener("pointermove", (event) => corner && stretch(event));
+    canvas.addEventListener("pointermove", (event) => last && paint(event));
     for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, () => (corner = null));
+      canvas.addEventListener(end, () => {
+        last = null;
+        tell();
+      });
     }
   }
 
-  /* The row and the column of the map below the pointer, or the nearest ones. */
+  /* The row and the column of the map below the pointer, which may lie beyond its sides. */
   function pixel(event) {
     const box = event.target.getBoundingClientRect();
-    const [row, column] = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
-    return [row * rows.length, column * rows[0].length].map((at, axis) =>
-      Math.min(Math.max(0, Math.floor(at)), [rows.length, rows[0].length][axis] - 1),
-    );
+    return [
+      Math.floor(((event.clientY - box.top) / box.height) * rows.length),
+      Math.floor(((event.clientX - box.left) / box.width) * rows[0].length),
+    ];
   }
 
-  function stretch(event) {
-    const other = pixel(event);
-    corner.forEach((at, axis) => {
-      sides[axis].value = Math.min(at, other[axis]);
-      sides[axis + 2].value = Math.abs(at - other[axis]) + 1;
-    });
-    show();
+  /* A stroke of the brush, which is round, from where the pointer was last. */
+  function paint(event) {
+    const now = pixel(event);
+    const [from, radius] = [last || now, valueOf(size) / 2];
+    const way = now.map((at, axis) => at - from[axis]);
+    const steps = Math.max(1, ...way.map(Math.abs));
+    const near = (i, j) => {
+      for (let k = 0; k <= steps; k++) {
+        const [row, column] = from.map((at, axis) => at + Math.round((way[axis] * k) / steps));
+        if ((i - row) ** 2 + (j - column) ** 2 < radius ** 2) return true;
+      }
+      return false;
+    };
+    change(near, does.value === "hide");
+    last = now;
   }
 
   function put(map) {
-    rows = map;
+    [rows, earlier] = [map, []];
+    hidden = map.map((row, i) => row.map((_, j) => first(i, j)));
+    tools.hidden = false;
     show();
+    tell();
   }
 
   async function open() {
@@ -115,18 +160,65 @@ function holed(form, failed) {
     }
   }
 
-  for (const side of sides) side.addEventListener("input", show);
+  /* A map of the model's own. */
+  async function sample(signal) {
+    let map = null;
+    for await (const message of messages("draw", { number: 1 }, signal)) {
+      if (message.kind === "error") throw new Error(message.line);
+      if (message.kind === "state") map = message.frame.map;
+    }
+    put(map);
+  }
+
+  function undo() {
+    if (!earlier.length) return;
+    hidden = earlier.pop();
+    show();
+    tell();
+  }
+
+  function add() {
+    failed("");
+    try {
+      const inside = rectangle();
+      keep();
+      change(inside, true);
+      tell();
+    } catch (error) {
+      failed(error.message);
+    }
+  }
+
+  function clear() {
+    keep();
+    change(() => true, false);
+    tell();
+  }
+
+  for (const [id, act] of Object.entries({ undo, clear, add })) {
+    document.getElementById(id).addEventListener("click", act);
+  }
+  for (const side of sides) {
+    side.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // does not send the form
+      add();
+    });
+  }
   file.addEventListener("change", () => file.files.length && open());
   return {
-    asked: () => ({
-      map: rows,
-      hole: Object.fromEntries(sides.map((side) => [side.name, valueOf(side)])),
-    }),
+    async asked(signal, say) {
+      if (!rows) {
+        say("Drawing a map first, to make a hole in.");
+        await sample(signal);
+      }
+      return { map: rows.map((row, i) => row.map((k, j) => (hidden[i][j] ? null : k))) };
+    },
     take({ map }) {
       const [height, width] = model.shape; // of the first of those in a square
       put(map.slice(0, height).map((row) => row.slice(0, width)));
       place.scrollIntoView({ block: "center" });
-      sides[0].focus({ preventScroll: true });
+      size.focus({ preventScroll: true });
     },
   };
 }

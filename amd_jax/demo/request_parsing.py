@@ -1,7 +1,6 @@
-"""Parses requests of the page: a text, a map, a hole in it, a seed."""
+"""Parses requests of the page: a text, a map with a hole in it, a seed."""
 
 import base64
-import itertools
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +14,13 @@ from amd_jax.demo import controls
 from amd_jax.facts import Facts, MapFacts, TextFacts
 
 LONGEST = 16_384  # characters of a text
-HOLE = ("top", "left", "height", "width")  # its numbers
+UNKNOWN = -1  # a pixel in a hole
+GAPS = "_~^|#*@+=<>{}[]\\`"  # signs that can be typed
 
 
 def seed_of(request: Mapping[str, Any]) -> int:
     """The seed of a request, or 0."""
-    return controls.whole("seed", request.get("seed"), 0, controls.SEEDS, 0)
+    return controls.whole("Seed", request.get("seed"), 0, controls.SEEDS, 0)
 
 
 def text_of(request: Mapping[str, Any]) -> str:
@@ -38,8 +38,11 @@ def text_of(request: Mapping[str, Any]) -> str:
 
 
 def gap_of(facts: Facts) -> str:
-    """What stands for an unknown character of a text: the first sign that the data do not have."""
-    signs = "_~^|" + "".join(map(chr, range(0x2581, 0x2681)))  # more than an alphabet has
+    """What stands for an unknown character of a text: the first sign that the data do not have.
+
+    One that a keyboard has, unless the data have all of these.
+    """
+    signs = f"{GAPS}{''.join(map(chr, range(0x2581, 0x2681)))}"  # more than an alphabet has
     return next(sign for sign in signs if sign not in (getattr(facts, "alphabet", "") or ""))
 
 
@@ -47,28 +50,30 @@ def partly_of(facts: TextFacts | MapFacts, request: Mapping[str, Any]) -> Partly
     """The text with gaps, or the map with a hole, of a request; ValueError for anything else."""
     if not isinstance(facts, MapFacts):
         return inputs.with_gaps(facts, text_of(request), gap_of(facts))
-    sides = request.get("hole")
-    if not isinstance(sides, Mapping):
-        raise ValueError(f"hole has the numbers {', '.join(HOLE)}; got {sides!r:.60}.")
-    unknown = inputs.hole(
-        facts, *(controls.whole(name, sides.get(name), -controls.MOST) for name in HOLE)
-    )
-    return Partly(map_of(facts, request), ~unknown, unknown)
+    x = map_of(facts, request)
+    unknown = x == UNKNOWN
+    if not unknown.any():
+        raise ValueError("The map has no hole. Paint over a part of it, or hide a rectangle.")
+    return Partly(np.where(unknown, 0, x), ~unknown, unknown)
 
 
 def map_of(facts: MapFacts, request: Mapping[str, Any]) -> np.ndarray:
-    """The map of a request, int32 (H, W); ValueError unless it is one of these data."""
+    """The map of a request, int32 (H, W), `UNKNOWN` where it is null; ValueError for any other."""
     (height, width), rows = facts.event_shape, request.get("map")
     if rows is None:
         raise ValueError("There is no map yet. Open one, or draw samples and take the first.")
     shaped = isinstance(rows, list) and len(rows) == height
     shaped = shaped and all(isinstance(row, list) and len(row) == width for row in rows)
-    pixels = itertools.chain(*rows) if shaped else ()
-    if not shaped or any(type(k) is not int or not 0 <= k < facts.num_classes for k in pixels):
+    pixels = [k for row in rows for k in row] if shaped else [-1]
+    if any(
+        k is not None and (type(k) is not int or not 0 <= k < facts.num_classes) for k in pixels
+    ):
         raise ValueError(
-            f"A map is {height} x {width} categories in [0, {facts.num_classes}); this is none."
+            f"A map is {height} x {width} categories in [0, {facts.num_classes}), or null where "
+            "it is unknown; this is none."
         )
-    return np.array(rows, np.int32)
+    tokens = [UNKNOWN if k is None else k for k in pixels]
+    return np.array(tokens, np.int32).reshape(height, width)
 
 
 def opened(facts: MapFacts, request: Mapping[str, Any]) -> np.ndarray:

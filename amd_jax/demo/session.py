@@ -154,7 +154,7 @@ class Work:
     ) -> tuple[Named | None, int, int]:
         """The sampler of a request, how many to draw, and the seed; or ValueError."""
         sampler = controls.chosen(self.samplers, request, "sampler") if self.samplers else None
-        number = controls.whole("samples", request.get("number"), 1, most, usual)
+        number = controls.whole("Samples", request.get("number"), 1, most, usual)
         if isinstance(sampler, Sampler) and isinstance(self.model, Walkable):
             sampler.times(self.model.steps)  # or ValueError
         return sampler, number, request_parsing.seed_of(request)

@@ -99,12 +99,16 @@ def test_a_text_is_damaged_and_corrected_by_keyboard():
         page.focus("#text")
         page.keyboard.press("Control+Enter")
         done(page, "edit")
-        assert page.inner_text("#edited mark.kept") == "😀"
-        assert page.locator("#edited mark.changed").count() > 0
+        assert "😀" in page.inner_text("#edited")
+        new, old = (page.locator(f"#edited {tag}").all_inner_texts() for tag in ("ins", "del"))
+        assert len(new) == len(old) > 0
+        assert all(a != b and b in given for a, b in zip(new, old, strict=True))
         tab_to(page, "#before")
         page.keyboard.press("Space")
-        assert page.locator("#edited del").count() > 0
-        assert re.match(r"\d+ changed. 1 that the alphabet lacks", page.inner_text("#verdict"))
+        assert page.locator("#edited del").count() == 0
+        assert page.locator("#edited ins").all_inner_texts() == new
+        line = rf"{len(new)} words? changed, \d+ characters?. 1 character that the model does not"
+        assert re.match(line, page.inner_text("#verdict"))
         visit.assert_quiet()
 
 
@@ -155,44 +159,114 @@ def test_gaps_are_filled_by_keyboard():
         visit.assert_quiet()
 
 
-def test_a_hole_is_drawn_in_a_sample_or_a_file_and_filled(tmp_path):
+def test_a_hole_is_painted_in_a_map_of_a_file_and_filled(tmp_path):
     x = np.arange(24).reshape(4, 6) % 3
     Image.fromarray(x.astype(np.uint8)).save(tmp_path / "mine.png")
     Image.fromarray(np.zeros((3, 3), np.uint8)).save(tmp_path / "other.png")
     with opened(works.masked(works.MAPS)) as visit:
         page = visit.page
         alert = page.locator(".answer[data-for=fill] [role=alert]")
-        page.click("#fill [type=submit]")
-        alert.filter(has_text="There is no map yet").wait_for()
         page.set_input_files("#file", tmp_path / "other.png")
         alert.filter(has_text="maps of 4 x 6 pixels; other.png has 3 x 3").wait_for()
         page.set_input_files("#file", tmp_path / "mine.png")
         page.locator("#given canvas").wait_for()
         assert not alert.is_visible()
-        drag(page, (0.75, 0.3), (0.1, 0.9))  # row, column, as shares of the map
-        hole = [page.input_value(f"#hole-{name}") for name in ("top", "left", "height", "width")]
-        assert hole == ["0", "1", "4", "5"]
-        page.fill("#hole-height", "2")
         row, column = np.indices((4, 6))
-        assert np.array_equal(np.reshape(page.evaluate(GREY), (4, 6)), (row < 2) & (column > 0))
+        middle = (row == 1) & (column // 2 == 1)
+        assert np.array_equal(hidden(page), middle)
+        page.fill("#brush", "1")
+        drag(page, (0.9, 0.1), (0.9, 0.9))
+        stroke = middle | (row == 3)
+        assert np.array_equal(hidden(page), stroke)
+        assert page.inner_text("#hidden-part") == "8 of 24 pixels are hidden."
+        page.select_option("#brush-does", "show")
+        drag(page, (0.9, 0.1), (0.9, 0.1))
+        assert np.array_equal(hidden(page), stroke & ~((row == 3) & (column == 0)))
+        page.click("#undo")
+        assert np.array_equal(hidden(page), stroke)
+        page.click("#undo")
+        assert np.array_equal(hidden(page), middle)
         page.click("#fill [type=submit]")
         done(page, "fill")
         canvases = page.locator("#fillings canvas")
         assert canvases.count() == 4
         assert canvases.first.get_attribute("aria-label").startswith("filling 1: ")
-        page.click("#draw [type=submit]")
-        done(page, "draw")
-        page.click("#take")
-        assert page.evaluate("document.activeElement.id") == "hole-top"
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(100)
-        done(page, "fill")
+        page.click("#clear")
+        assert not hidden(page).any()
+        page.click("#fill [type=submit]")
+        alert.filter(has_text="The map has no hole. Paint over").wait_for()
+        assert not canvases.first.is_visible()
         visit.assert_quiet()
 
 
+def test_a_hole_is_made_by_keyboard():
+    with opened(works.masked(works.MAPS)) as visit:
+        page = visit.page
+        page.click("#draw [type=submit]")
+        done(page, "draw")
+        page.click("#take")
+        assert page.evaluate("document.activeElement.id") == "brush"
+        for selector, key in (("#clear", "Enter"), ("#hole-height", "3"), ("#hole-width", "4")):
+            tab_to(page, selector)
+            page.keyboard.press(key)  # in the place of what stood there
+        tab_to(page, "#add")
+        page.keyboard.press("Space")
+        row, column = np.indices((4, 6))
+        assert np.array_equal(hidden(page), (row > 0) & (column > 1))
+        page.focus("#hole-top")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        assert np.array_equal(hidden(page), column > 1)
+        visit.assert_quiet()
+
+
+def test_a_map_is_painted_on_by_touch():
+    with opened(works.masked(works.MAPS), **browser.PHONE) as visit:
+        page = visit.page
+        page.click("#fill [type=submit]")
+        done(page, "fill")
+        page.click("#clear")
+        page.fill("#brush", "1")
+        page.evaluate(TOUCHED)
+        row, column = np.indices((4, 6))
+        assert np.array_equal(hidden(page), (row == 3) & (column < 4))
+        visit.assert_quiet()
+
+
+def test_one_click_draws_a_map_and_fills_a_hole_in_it():
+    with opened(works.masked(works.MAPS)) as visit:
+        page = visit.page
+        assert not page.is_visible("#holes")
+        page.click("#fill [type=submit]")
+        done(page, "fill")
+        assert hidden(page).any()
+        assert page.locator("#fillings canvas").count() == 4
+        visit.assert_quiet()
+
+
+def hidden(page):
+    """Which pixels of the given map are shown as hidden, bool (H, W)."""
+    return np.reshape(page.evaluate(GREY), works.MAPS.event_shape)
+
+
+TOUCHED = """() => {
+  const canvas = document.querySelector("#given canvas");
+  const box = canvas.getBoundingClientRect();
+  const at = (column) => ({
+    pointerId: 7, pointerType: "touch", isPrimary: true, button: 0, bubbles: true,
+    clientX: box.left + column * box.width, clientY: box.top + 0.9 * box.height,
+  });
+  canvas.setPointerCapture = () => {}; // of a finger that there is not
+  canvas.dispatchEvent(new PointerEvent("pointerdown", at(0.05)));
+  canvas.dispatchEvent(new PointerEvent("pointermove", at(0.6)));
+  canvas.dispatchEvent(new PointerEvent("pointerup", at(0.6)));
+}"""
 GREY = """() => {
   const canvas = document.querySelector("#given canvas");
-  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const copy = new OffscreenCanvas(canvas.width, canvas.height);
+  const context = copy.getContext("2d", {willReadFrequently: true});
+  context.drawImage(canvas, 0, 0);
+  const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
   const colour = (i) => data.slice(4 * i, 4 * i + 3).join();
   return Array.from({length: data.length / 4}, (_, i) => colour(i) === model.film.noise.join());
 }"""
@@ -208,18 +282,64 @@ def drag(page, start, end):
 
 
 @pytest.mark.parametrize("text", ["", "a" * 16_385])
-def test_a_text_that_cannot_be_corrected_is_answered_in_place(text):
+def test_an_error_takes_the_place_of_the_result(text):
     with opened(works.text()) as visit:
         page = visit.page
+        page.click("#edit [type=submit]")
+        done(page, "edit")
+        assert page.is_visible("#edited")
         page.fill("#text", text)
         page.click("#edit [type=submit]")
         alert = page.locator(".answer[data-for=edit] [role=alert]")
         alert.wait_for()
+        assert not page.is_visible("#edited")
+        assert page.inner_text(".answer[data-for=edit] [role=status]") == ""
         assert alert.inner_text().startswith("The text must" if not text else "A text has at most")
         page.fill("#text", "abc")
         page.click("#edit [type=submit]")
         done(page, "edit")
         assert not alert.is_visible()
+        assert page.is_visible("#edited")
+        page.fill("#rate", "2")
+        page.click("#damage")
+        alert.wait_for()
+        assert not page.is_visible("#edited")
+        visit.assert_quiet()
+
+
+def test_no_samples_of_before_are_left_beside_an_error():
+    with opened(works.text()) as visit:
+        page = visit.page
+        page.click("#draw [type=submit]")
+        done(page, "draw")
+        assert page.is_visible("#film .screen")
+        page.fill("#number", "65")
+        page.click("#draw [type=submit]")
+        alert = page.locator(".answer[data-for=draw] [role=alert]")
+        alert.filter(has_text="Samples must be at most 64 here; got 65.").wait_for()
+        assert not page.is_visible("#film .screen")
+        visit.assert_quiet()
+
+
+CONTROLS = """[...document.querySelectorAll("a, button, input, select, textarea")]
+  .filter((control) => control.checkVisibility())"""
+FOCUSED = f"""() => {{
+  const style = getComputedStyle(document.activeElement);
+  const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return [{CONTROLS}.indexOf(document.activeElement), seen];
+}}"""
+
+
+@pytest.mark.parametrize("look", [browser.DESK, browser.PHONE | {"dark": True}], ids=str)
+@pytest.mark.parametrize("kind", ["text", "gaps", "holes"])
+def test_every_control_is_reached_by_keyboard_and_seen_to_be(kind, look):
+    with opened(WORKS[kind](), **look) as visit:
+        page = visit.page
+        reached = []
+        for _ in range(page.evaluate(f"{CONTROLS}.length")):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate(FOCUSED))
+        assert reached == [[i, True] for i in range(len(reached))]
         visit.assert_quiet()
 
 

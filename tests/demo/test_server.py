@@ -12,9 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amd_jax import options
+from amd_jax import models, options
 from amd_jax.cli import infilling, inputs
-from amd_jax.demo import controls, demo_page, request_parsing, server, session, text_diff
+from amd_jax.demo import (
+    controls,
+    demo_page,
+    plain_words,
+    request_parsing,
+    server,
+    session,
+    text_diff,
+)
 from amd_jax.demo.turn_queue import Line
 from amd_jax.demo.windows import windows
 from amd_jax.diffusion import samplers
@@ -82,6 +90,38 @@ def test_the_page_has_the_controls_that_the_model_declares(text):
     for name in ("style.css", "film.js", "demo.css", "demo.js"):
         assert f'"{name}"' in page
         assert text[1].get(f"/{name}").text
+
+
+def test_a_number_with_few_values_is_a_select(text):
+    page = text[1].get("/").text
+    assert re.search(r'<select id="draw-ancestral-spacing" data-number="spacing"', page)
+    assert '<option value="cosine">cosine</option>' in page
+    assert '<option value="uniform" selected>uniform</option>' in page
+
+
+def test_every_number_of_the_library_has_words_limits_and_a_step():
+    every = [*samplers.ALL, *models.GaussianDiffusion.samplers, *models.Flow.samplers]
+    every += [*models.Autoregressive.samplers, *models.Diffusion.editors]
+    for option in every:
+        fields = controls.template_fields(option, steps=50)
+        assert fields["about"] == plain_words.OPTIONS[option.name]
+        for number in fields["numbers"]:
+            assert number["label"] == plain_words.NUMBERS[number["name"]].label
+            if number["kind"] in ("int", "float"):
+                assert number["least"] < number["most"]
+                assert number["step"] == 1 or number["kind"] == "float"
+                low, high = number["least"], number["most"]
+                assert number["default"] is None or low <= number["default"] <= high
+            if number["name"] == "steps":
+                assert number["most"] == 50
+
+
+def test_limits_of_numbers_are_those_that_the_options_take():
+    for option in (*samplers.ALL, *models.Diffusion.editors):
+        for number in options.numbers(option):
+            if number.kind is float:
+                for limit in controls.limits(number):
+                    dataclasses.replace(option, **{number.name: limit})
 
 
 def test_given_times_are_no_control():
@@ -192,7 +232,7 @@ def test_the_page_of_masks_fills_and_corrects_nothing(masked, text):
     assert 'name="text"' in page.partition('id="fill"')[2]
     for part in (
         'data-number="strength"',
-        "Data made noise to the time “strength”, and",
+        "Part of the text is scrambled, and the model writes it anew",
         ">Edit</button>",
     ):
         assert part in page
@@ -209,19 +249,45 @@ def test_the_example_has_gaps_that_the_model_can_fill(length, hidden):
     assert inputs.with_gaps(facts, demo_page.with_gaps(facts), "_").wanted.sum() == hidden
 
 
+def test_the_text_to_correct_has_errors_from_the_start(text):
+    page = text[1].get("/").text
+    (given,) = re.findall(r'<textarea id="text"[^>]*>([^<]*)</textarea>', page)
+    pairs = list(zip(given.split(" "), demo_page.EXAMPLE.split(" "), strict=True))
+    wrong = {right: word for word, right in pairs if word != right}
+    assert wrong == demo_page.MISSPELT
+    assert all(len(word) == len(right) for right, word in wrong.items())
+
+
 def test_there_is_no_example_for_another_alphabet():
     assert demo_page.with_gaps(TextFacts(2, (64,), alphabet="ab")) == ""
 
 
 @pytest.mark.parametrize(
-    ("alphabet", "sign"), [(None, "_"), ("ab", "_"), ("_ab", "~"), ("^_~|", "▁")]
+    ("alphabet", "sign"),
+    [(None, "_"), ("ab", "_"), ("_ab", "~"), ("^_~|", "#"), (works.PRINTABLE, "▁")],
 )
 def test_a_gap_is_a_sign_that_the_data_do_not_have(alphabet, sign):
     facts = TextFacts(256 if alphabet is None else len(alphabet), (4,), alphabet=alphabet)
     assert request_parsing.gap_of(facts) == sign
 
 
-HOLE = {"top": 1, "left": 2, "height": 2, "width": 3}
+@pytest.mark.parametrize(
+    ("alphabet", "line"),
+    [
+        (" ab", "Write <kbd>_</kbd> for every unknown character. The model knows"),
+        (" ab_", "Write <kbd>~</kbd> for every unknown character, as this model’s texts may "),
+        (None, "Write <kbd>_</kbd> for every unknown character; the text itself can have none."),
+    ],
+)
+def test_the_page_says_which_sign_is_a_gap(alphabet, line):
+    facts = TextFacts(256 if alphabet is None else len(alphabet), (16,), alphabet=alphabet)
+    assert line in client(works.masked(facts)).get("/").text
+
+
+def with_hole(x):
+    """A map (4, 6) as the page sends it: null in 2 x 3 pixels from row 1 and column 2."""
+    inside = inputs.hole(works.MAPS, **{"top": 1, "left": 2, "rows": 2, "columns": 3})
+    return np.where(inside, None, x).tolist()
 
 
 @pytest.mark.slow
@@ -229,11 +295,10 @@ def test_a_hole_is_filled_and_the_rest_kept():
     shown = works.masked(works.MAPS)
     page = client(shown)
     assert "Fill a hole in a map" in page.get("/").text
-    assert "top of the hole" in page.get("/").text
     x = np.arange(24).reshape(4, 6) % 3
-    *_, result = messages(page.post("/fill", {"map": x.tolist(), "hole": HOLE, "number": 3}))
+    *_, result = messages(page.post("/fill", {"map": with_hole(x), "number": 3}))
     fillings = np.array([one["map"] for one in result["fillings"]])
-    inside = inputs.hole(works.MAPS, **{"top": 1, "left": 2, "rows": 2, "columns": 3})
+    inside = np.equal(with_hole(x), None)
     assert inside.sum() == 6
     assert fillings.shape == (3, 4, 6)
     assert (fillings[:, ~inside] == x[~inside]).all()
@@ -282,19 +347,18 @@ ROWS = np.zeros((4, 6), int).tolist()
         ({"text": "the quick brown _ox"}, "of texts of 16 chars; got 19. Give a shorter one"),
         ({"text": "The f_x"}, "got 'T' at position 0"),
         ({"text": 3}, "text is a text; got 3"),
-        ({"text": "f_x", "number": 17}, "samples must be at most 16"),
-        ({"text": "f_x", "seed": -1}, "seed must be at least 0"),
+        ({"text": "f_x", "number": 17}, "Samples must be at most 16"),
+        ({"text": "f_x", "seed": -1}, "Seed must be at least 0"),
         ({"text": "f_x", "numbers": {"steps": 5}}, "steps must be in [1, 4]"),
         ({"text": "f_x", "option": "odd"}, "sampler must be one of ancestral"),
-        ({"map": ROWS}, "hole has the numbers top, left, height, width; got None"),
-        ({"map": ROWS, "hole": HOLE | {"top": 3}}, "2 x 3 pixels from row 3 and column 2"),
-        ({"map": ROWS, "hole": HOLE | {"width": 0}}, "A hole lies in the map"),
-        ({"map": ROWS, "hole": HOLE | {"left": None}}, "left is a whole number; got None"),
-        ({"hole": HOLE}, "There is no map yet"),
-        ({"map": ROWS[1:], "hole": HOLE}, "A map is 4 x 6 categories in [0, 3); this is none"),
-        ({"map": [[*row[1:], 3] for row in ROWS], "hole": HOLE}, "categories in [0, 3)"),
-        ({"map": [[*row[1:], 0.5] for row in ROWS], "hole": HOLE}, "categories in [0, 3)"),
-        ({"map": "none", "hole": HOLE}, "categories in [0, 3)"),
+        ({"map": ROWS}, "The map has no hole. Paint over a part of it"),
+        ({}, "There is no map yet"),
+        ({"map": ROWS[1:]}, "A map is 4 x 6 categories in [0, 3), or null where it is unknown"),
+        ({"map": [[*row[1:], 3] for row in ROWS]}, "categories in [0, 3)"),
+        ({"map": [[*row[1:], -1] for row in ROWS]}, "categories in [0, 3)"),
+        ({"map": [[*row[1:], 0.5] for row in ROWS]}, "categories in [0, 3)"),
+        ({"map": [[*row[1:], False] for row in ROWS]}, "categories in [0, 3)"),
+        ({"map": "none"}, "categories in [0, 3)"),
     ],
 )
 def test_what_cannot_be_filled_is_told(asked, line, masked, masked_maps):
@@ -302,13 +366,61 @@ def test_what_cannot_be_filled_is_told(asked, line, masked, masked_maps):
     assert line in error(page.post("/fill", asked))
 
 
+def pieces_of(given, made, facts=works.TEXT):
+    """What the page shows of an edit, and the message."""
+    before, after = map(facts.encode, (given, made))
+    result = text_diff.edited(facts, given, before, after)
+    return [tuple(piece) for piece in result["pieces"]], result
+
+
+def test_changed_words_are_marked_whole_with_what_stood_there():
+    pieces, result = pieces_of("thx quick brwwn fox", "the quick brown fox")
+    assert pieces == [
+        ("the", "changed", "thx"),
+        (" quick ", "", " quick "),
+        ("brown", "changed", "brwwn"),
+        (" fox", "", " fox"),
+    ]
+    assert (result["words"], result["changed"], result["foreign"]) == (2, 2, 0)
+
+
+def test_words_that_were_split_or_joined_are_one_change():
+    pieces, result = pieces_of("the qu ck brownxfox", "the quick brown fox")
+    assert pieces[1] == ("quick", "changed", "qu ck")
+    assert pieces[3] == ("brown fox", "changed", "brownxfox")
+    assert result["words"] == 2
+
+
+def test_without_spaces_what_changed_is_marked_and_not_the_whole():
+    pieces, _ = pieces_of(50 * "ab", 25 * "ab" + "cc" + 24 * "ab")
+    assert pieces == [
+        (25 * "ab", "", 25 * "ab"),
+        ("cc", "changed", "ab"),
+        (24 * "ab", "", 24 * "ab"),
+    ]
+
+
+def test_a_character_of_several_bytes_is_one_change():
+    facts = TextFacts(256, (16,), "bytes")
+    pieces, result = pieces_of("a é b", "a è b", facts)
+    assert pieces == [("a ", "", "a "), ("è", "changed", "é"), (" b", "", " b")]
+    assert result["changed"] == 1
+    long = 50 * "x"
+    pieces, _ = pieces_of(f"{long}é", f"{long}è", facts)
+    assert pieces == [(long, "", long), ("è", "changed", "é")]
+
+
 def test_keeps_characters_that_the_alphabet_lacks(text):
     given = "Ünïcode 😀 a\x07\ud83db\r\nc"
     *_, result = messages(text[1].post("/edit", {"text": given}))
-    kept = [piece for piece, mark, _ in result["pieces"] if mark == "kept"]
-    assert kept == ["Ü", "ï", "😀", "␇\ufffd", "\n"]
     assert result["foreign"] == 6
-    assert "😀" in result["text"]
+    foreign = [sign for sign in result["text"] if sign not in works.TEXT.alphabet]
+    assert foreign == ["Ü", "ï", "😀", "\x07", "\ufffd", "\n"]
+    given = request_parsing.text_of({"text": given})
+    tokens = works.TEXT.encode(given, unknown=0)
+    pieces = text_diff.edited(works.TEXT, given, tokens, tokens)["pieces"]
+    kept = [piece for piece, mark, _ in pieces if mark == "kept"]
+    assert kept == ["Ü", "ï", "😀", "␇\ufffd", "\n"]
 
 
 TOO_LONG = "a" * (request_parsing.LONGEST + 1)
@@ -321,25 +433,37 @@ TOO_LONG = "a" * (request_parsing.LONGEST + 1)
         ("/edit", {"text": TOO_LONG}, "at most 16,384 characters here; this one has 16,385"),
         ("/edit", {"text": 3}, "text is a text; got 3"),
         ("/edit", {}, "text is a text; got None"),
-        ("/edit", {"text": "a", "numbers": {"error_rate": 2}}, "between 0 and 1; got 2"),
-        ("/edit", {"text": "a", "numbers": {"error_rate": "x"}}, "error_rate is a number"),
+        (
+            "/edit",
+            {"text": "a", "numbers": {"error_rate": 2}},
+            "Share of errors must be at most 0.99 here; got 2",
+        ),
+        ("/edit", {"text": "a", "numbers": {"error_rate": "x"}}, "Share of errors is a number"),
         ("/edit", {"text": "a", "numbers": {"rate": 1}}, "error_rate; got 'rate'"),
         ("/edit", {"text": "a", "numbers": [1]}, "a number for each name"),
         ("/edit", {"text": "a", "option": "mend"}, "one of correct, edit; got 'mend'"),
-        ("/edit", {"text": "a", "option": "edit", "numbers": {"strength": 0}}, "got strength=0"),
-        ("/edit", {"text": "a", "seed": -1}, "seed must be at least 0"),
+        (
+            "/edit",
+            {"text": "a", "option": "edit", "numbers": {"strength": 0}},
+            "Strength must be at least 0.01 here; got 0",
+        ),
+        ("/edit", {"text": "a", "seed": -1}, "Seed must be at least 0"),
         ("/draw", {"numbers": {"steps": 5}}, r"steps must be in \[1, 4\]"),
-        ("/draw", {"numbers": {"steps": 0}}, "steps must be at least 1"),
-        ("/draw", {"numbers": {"steps": 1.5}}, "steps is a whole number; got 1.5"),
-        ("/draw", {"numbers": {"steps": True}}, "steps is a whole number; got True"),
-        ("/draw", {"numbers": {"steps": 10**400}}, "steps is a whole number"),
-        ("/draw", {"option": "odd_one", "numbers": {"greedy": 1}}, "greedy is true or false"),
-        ("/draw", {"option": "odd_one", "numbers": {"tune": 1}}, "tune is a text"),
-        ("/draw", {"option": "odd_one", "numbers": {"warmth": True}}, "warmth is a number"),
-        ("/draw", {"number": 0}, "samples must be at least 1"),
-        ("/draw", {"number": 65}, "samples must be at most 64"),
-        ("/draw", {"seed": -1}, "seed must be at least 0"),
-        ("/draw", {"seed": "x"}, "seed is a whole number; got 'x'"),
+        ("/draw", {"numbers": {"steps": 0}}, "Steps must be at least 1"),
+        ("/draw", {"numbers": {"steps": 1.5}}, "Steps is a whole number; got 1.5"),
+        ("/draw", {"numbers": {"steps": True}}, "Steps is a whole number; got True"),
+        ("/draw", {"numbers": {"steps": 10**400}}, "Steps is a whole number"),
+        (
+            "/draw",
+            {"option": "odd_one", "numbers": {"greedy": 1}},
+            "End with the likeliest is true or false",
+        ),
+        ("/draw", {"option": "odd_one", "numbers": {"tune": 1}}, "Tune is a text"),
+        ("/draw", {"option": "odd_one", "numbers": {"warmth": True}}, "Warmth is a number"),
+        ("/draw", {"number": 0}, "Samples must be at least 1"),
+        ("/draw", {"number": 65}, "Samples must be at most 64"),
+        ("/draw", {"seed": -1}, "Seed must be at least 0"),
+        ("/draw", {"seed": "x"}, "Seed is a whole number; got 'x'"),
         ("/damage", {"text": SENTENCE, "rate": 0}, r"in \(0, 1\); got 0"),
         ("/damage", {"text": SENTENCE, "rate": None}, r"in \(0, 1\); got None"),
         ("/damage", {"text": "😀 ÄÖ".replace(" ", ""), "rate": 0.1}, "no character"),
@@ -364,7 +488,7 @@ def test_a_request_that_is_too_large_is_not_read_on(text):
 def test_what_a_model_has_not_is_told(maps):
     assert "edits no texts" in error(maps[1].post("/edit", {"text": "a"}))
     assert "no model of texts" in error(maps[1].post("/damage", {"text": "a", "rate": 0.1}))
-    assert "fills no gaps: that takes" in error(maps[1].post("/fill", {"map": ROWS, "hole": HOLE}))
+    assert "fills no gaps: that takes" in error(maps[1].post("/fill", {"map": ROWS}))
 
 
 def test_what_a_text_model_has_not_is_told(text):
@@ -403,7 +527,7 @@ def test_a_flow_draws_as_the_command_does():
     assert drawn["texts"] == [shown.facts.show(row) for row in x]
     assert (state["done"], state["of"], state["frame"]["t"]) == (1, 1, 0.0)
     lone = messages(client(shown).post("/draw", {"numbers": {"redraws": -1}}))
-    assert "redraws must be at least 0" in lone[0]["line"]
+    assert "Repeats must be at least 0" in lone[0]["line"]
 
 
 def test_points_are_a_square_of_shades():

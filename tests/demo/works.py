@@ -13,6 +13,7 @@ from amd_jax.facts import MapFacts, PlaneFacts, TextFacts
 from amd_jax.ops import categorical
 from tests import zoo
 
+PRINTABLE = "".join(map(chr, range(32, 127)))
 TEXT = TextFacts(27, (16,), "letters", alphabet=" abcdefghijklmnopqrstuvwxyz")
 MAPS = MapFacts(
     3, (4, 6), "land", palette=((0, 0, 0), (200, 30, 30), (0, 158, 115)), names=("sea", "a", "b")
