@@ -43,7 +43,8 @@ def _template_field(number: Number, steps: int | None) -> dict[str, Any]:
     if number.name == "steps" and steps is not None:
         most = steps
     step = 1 if number.kind is int else words.step or "any"
-    shown = {"label": words.label, "help": words.help, "least": least, "most": most, "step": step}
+    help = words.help if number.default is not None else f"{words.help} Empty: the usual number."
+    shown = {"label": words.label, "help": help, "least": least, "most": most, "step": step}
     return number._asdict() | shown | {"kind": number.kind.__name__}
 
 

@@ -49,9 +49,10 @@ function filling(form) {
 
 /* A map with a hole: painted by a brush, or made of rectangles; see `demo_page.hole`. */
 function holed(failed) {
-  const [place, tools, file, size, does, told] = [
-    ...["given", "holes", "file", "brush", "brush-does", "hidden-part"],
-  ].map((id) => document.getElementById(id));
+  const [place, tools, file] = ["given", "holes", "file"].map((id) => document.getElementById(id));
+  const [size, does, told] = ["brush", "brush-does", "hidden-part"].map((id) =>
+    document.getElementById(id),
+  );
   const sides = ["top", "left", "height", "width"].map((name) =>
     document.getElementById(`hole-${name}`),
   );
@@ -93,13 +94,6 @@ function holed(failed) {
     const canvas = find("canvas", place);
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || last) return;
-      failed("");
-      try {
-        valueOf(size);
-      } catch (error) {
-        failed(error.message);
-        return;
-      }
       canvas.setPointerCapture(event.pointerId);
       keep();
       paint(event);
@@ -125,7 +119,7 @@ function holed(failed) {
   /* A stroke of the brush, which is round, from where the pointer was last. */
   function paint(event) {
     const now = pixel(event);
-    const [from, radius] = [last || now, valueOf(size) / 2];
+    const [from, radius] = [last || now, Math.max(1, Number(size.value)) / 2];
     const way = now.map((at, axis) => at - from[axis]);
     const steps = Math.max(1, ...way.map(Math.abs));
     const near = (i, j) => {

@@ -114,6 +114,7 @@ def test_every_number_of_the_library_has_words_limits_and_a_step():
                 assert number["default"] is None or low <= number["default"] <= high
             if number["name"] == "steps":
                 assert number["most"] == 50
+            assert ("Empty: the usual number." in number["help"]) == (number["default"] is None)
 
 
 def test_limits_of_numbers_are_those_that_the_options_take():
@@ -190,6 +191,17 @@ def test_texts_of_other_lengths_compile_nothing_new(monkeypatch):
         asked = {"text": SENTENCE[:size]}
         assert {"kind": "compiling"} not in messages(page.post("/edit", asked))
     assert compiled._cache_size() == programs
+
+
+@pytest.mark.slow
+def test_gaps_in_texts_of_other_lengths_compile_nothing_new(masked):
+    """What follows a short text is unknown, up to the model's own length."""
+    asked = {"numbers": {"steps": 3}}
+    compiling = [
+        {"kind": "compiling"} in messages(masked[1].post("/fill", asked | {"text": text}))
+        for text in ("f_x", "the ____k", "_", 15 * "a" + "_")
+    ]
+    assert compiling == [True, False, False, False]
 
 
 @pytest.mark.slow
