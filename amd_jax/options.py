@@ -29,7 +29,7 @@ class Number(NamedTuple):
     """One field of an option."""
 
     name: str
-    default: Any
+    default: Any  # of that kind, or None
     kind: type  # int, float, bool or str
     help: str
     least: float | None  # the smallest value that is allowed
@@ -39,7 +39,7 @@ class Number(NamedTuple):
 
 
 def number(
-    default: Any,
+    default: T,
     help: str,
     *,
     kind: type | None = None,
@@ -47,7 +47,7 @@ def number(
     most: float | None = None,
     among: tuple[str, ...] | None = None,
     also: type | None = None,
-) -> Any:
+) -> T:
     """A field of an option; its `kind` is needed where the default is None."""
     kind = type(default) if kind is None else kind
     help = help if among is None else f"{help}: {', '.join(among)}"
@@ -56,27 +56,31 @@ def number(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def numbers(option: Any) -> list[Number]:
+def numbers(option: object) -> list[Number]:
     """The fields of an option that a user may choose, its own values as their defaults."""
     return [
         Number(field.name, getattr(option, field.name), **field.metadata)
-        for field in dataclasses.fields(option)
+        for field in _fields(option)
         if "kind" in field.metadata
     ]
 
 
-def replaced(option: T, numbers: Mapping[str, Any]) -> T:
+def replaced(option: T, numbers: Mapping[str, object]) -> T:
     """The option with other numbers."""
     return dataclasses.replace(option, **numbers)  # type: ignore[type-var]  # a Protocol says no fields
 
 
-def chosen(option: Any) -> dict[str, Any]:
-    """The numbers of an option that are not its kind's own."""
-    own = {field.name: field.default for field in dataclasses.fields(option)}
+def chosen(option: object) -> dict[str, object]:
+    """The numbers of an option that are not its class's own."""
+    own = {field.name: field.default for field in _fields(option)}
     return {n.name: n.default for n in numbers(option) if n.default != own[n.name]}
 
 
-def settings(option: Any) -> list[str]:
+def _fields(option: object) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(option) if dataclasses.is_dataclass(option) else ()
+
+
+def settings(option: object) -> list[str]:
     """The same in words, such as "steps 64"; a tuple of values is said to be given."""
     return [
         f"{name} {'given' if isinstance(value, tuple) else value}"
@@ -84,12 +88,12 @@ def settings(option: Any) -> list[str]:
     ]
 
 
-def admitted(options: Iterable[T], kernel: Any) -> tuple[T, ...]:
+def admitted(options: Iterable[T], kernel: object) -> tuple[T, ...]:
     """Those that are for a kernel; one that has no `admits` is for all."""
     return tuple(o for o in options if not hasattr(o, "admits") or o.admits(kernel))
 
 
-def check(option: Any) -> None:
+def check(option: object) -> None:
     """Raises ValueError for a number beyond its bounds, or not among those that there are.
 
     A float is finite, and an integer in int32.
