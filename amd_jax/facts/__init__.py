@@ -4,10 +4,10 @@ A run keeps the facts of its data, so that it can be sampled from, and its sampl
 without them. `Facts` will do for rows of any shape; text, maps and points of a plane have more.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from amd_jax.facts import field_types
+from amd_jax.facts.field_types import Json
 from amd_jax.facts.maps import MapFacts
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, PlaneFacts
 from amd_jax.facts.text import UNKNOWN_SIGN, TextFacts
@@ -28,7 +28,7 @@ __all__ = [
 DEPTH = 100  # of what is read
 
 
-def from_json(fields: Mapping[str, Any]) -> Facts:
+def from_json(fields: Json) -> Facts:
     """The facts that `Facts.to_json` gave; ValueError if this program has no such kind."""
     known = {kind.kind: kind for kind in _kinds(Facts)}
     fields = {name: tuples(value) for name, value in fields.items()}
@@ -47,7 +47,7 @@ def _kinds(kind: type[Facts]) -> list[type[Facts]]:
     return [kind, *(below for direct in kind.__subclasses__() for below in _kinds(direct))]
 
 
-def tuples(value: Any, depth: int = DEPTH) -> Any:
+def tuples(value: object, depth: int = DEPTH) -> Any:
     """JSON's lists as tuples; ValueError for lists and objects in each other beyond a depth."""
     if not isinstance(value, dict | list):
         return value

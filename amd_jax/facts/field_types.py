@@ -11,38 +11,40 @@ from typing import Any
 
 import numpy as np
 
+Json = dict[str, Any]  # an object of JSON, as files and messages hold it
 
-def check(kind: type, fields: Mapping[str, Any], name: str) -> None:
+
+def check(kind: type, fields: Mapping[str, object], name: str) -> None:
     """Raises ValueError for a field of a dataclass whose value is not of the kind it says.
 
     `name` is that of the whole, for the message. Names are left to the dataclass.
     """
     known = _annotations(kind)
     for field, value in fields.items():
-        if not fits(value, known.get(field, Any)):
+        if not fits(value, known.get(field, object)):
             raise ValueError(
                 f"{name}.{field} must be of the kind {_named(known[field])}; got {_shown(value)}."
             )
 
 
-def fits(value: Any, kind: Any) -> bool:
+def fits(value: object, kind: object) -> bool:
     """Whether a value is what an annotation says; numbers have to be finite."""
     origin, parts = typing.get_origin(kind) or kind, typing.get_args(kind)
-    if kind is Any:
+    if kind is Any:  # as JSON's values are
         return True
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, part) for part in parts)
     if origin in (tuple, list, Sequence):  # JSON's lists are read as tuples
         return isinstance(value, tuple) and _items_fit(value, parts, each=origin is not tuple)
     if origin in (dict, Mapping):
-        inner = parts[1] if parts else Any
+        inner = parts[1] if parts else object
         return isinstance(value, Mapping) and all(fits(item, inner) for item in value.values())
     if origin is collections.abc.Callable:
         return callable(value) and not isinstance(value, type)
     return _is(value, origin)
 
 
-def _is(value: Any, kind: Any) -> bool:
+def _is(value: object, kind: object) -> bool:
     """Whether a value is of a class; of a Protocol, whether it has all the members."""
     if kind is float:
         return type(value) is float and math.isfinite(value) or type(value) is int
@@ -57,7 +59,7 @@ def _is(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _items_fit(value: tuple, parts: tuple[Any, ...], *, each: bool) -> bool:
+def _items_fit(value: tuple, parts: tuple, *, each: bool) -> bool:
     """Whether items are what an annotation says: `each` the same, or one kind for every item."""
     if not parts or each or parts[-1] is Ellipsis:
         return all(fits(item, parts[0]) for item in value) if parts else True
@@ -72,14 +74,14 @@ def _is_array(kind: type) -> bool:
 
 
 @functools.cache
-def _annotations(kind: type) -> dict[str, Any]:
-    """The annotation of every field of a dataclass; Any where it cannot be resolved."""
+def _annotations(kind: type) -> dict[str, object]:
+    """The annotation of every field of a dataclass; object where it cannot be resolved."""
     names = [field.name for field in dataclasses.fields(kind) if field.init]
     try:
         known = typing.get_type_hints(kind)
     except (NameError, TypeError, AttributeError):  # as of a class within a function
         known = {}
-    return {name: known.get(name, Any) for name in names}
+    return {name: known.get(name, object) for name in names}
 
 
 @functools.cache
@@ -89,13 +91,13 @@ def _members(protocol: type) -> frozenset[str]:
     return frozenset(names | {n for n in protocol.__annotations__ if not n.startswith("_")})
 
 
-def _named(kind: Any) -> str:
+def _named(kind: object) -> str:
     """An annotation as one reads it in the source."""
     shown = kind.__name__ if isinstance(kind, type) else str(kind)
     return shown.replace("typing.", "").replace("collections.abc.", "")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """The begin of a value, or its class where it is long."""
     plain = isinstance(value, (bool, int, float, str)) or value is None
     return f"{value!r:.60}" if plain else f"a {type(value).__name__}"

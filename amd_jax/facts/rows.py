@@ -3,10 +3,12 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from amd_jax.facts.field_types import Json
 
 UNUSED_SIGN = "\ufffd"  # shows a code that stands for no class
 MOST_CLASSES, MOST_TOKENS = 2**24, 2**31 - 1  # what int32 and float32 tell apart, with room
@@ -27,7 +29,7 @@ class Facts:
     name: str = "data"
     unit: str = "dim"  # what one token is called where bits are counted: "char", "pixel"
     frequencies: tuple[float, ...] = ()  # (K,), share of each class in the training data
-    statistics: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+    statistics: Json = dataclasses.field(default_factory=dict, hash=False)
 
     kind: ClassVar[str] = "arrays"
     rows: ClassVar[str] = "rows"  # what rows are called
@@ -84,7 +86,7 @@ class Facts:
         shape = " x ".join(map(str, self.event_shape)) or "1"
         return f"{self.name}: {listed(sizes)} rows of {shape}, {self.num_classes} classes"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The fields, and the kind, as JSON's values."""
         return {"kind": self.kind, **dataclasses.asdict(self)}
 
