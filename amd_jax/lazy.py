@@ -3,16 +3,16 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 from amd_jax.moved import MOVED
 
 
-def submodules(package: str, path: list[str]) -> tuple[Callable[[str], Any], Callable]:
+def submodules(package: str, path: list[str]) -> tuple[Callable[[str], ModuleType], Callable]:
     """`__getattr__` and `__dir__` of a package whose modules are its attributes."""
     names = [result.name for result in pkgutil.iter_modules(path)]
 
-    def getattribute(name: str) -> Any:
+    def getattribute(name: str) -> ModuleType:
         if name in names or f"{package}.{name}" in MOVED:
             return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

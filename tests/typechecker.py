@@ -25,6 +25,7 @@ check = beartype.beartype(
                 int: int | np.integer,
                 bool: bool | np.bool_,
                 typing.BinaryIO: object,  # which `io.BytesIO` is not for beartype
+                typing.TextIO: object,  # nor is `sys.stdout` one of these
                 ArrayLike: object,  # nor are tuples of numpy's integers
             }
         ),

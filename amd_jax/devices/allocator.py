@@ -36,6 +36,6 @@ def release() -> None:
 def _glibc(name: str) -> Callable | None:
     """A function of glibc, None off Linux and glibc."""
     try:
-        return getattr(ctypes.CDLL(None), name) if sys.platform == "linux" else None
+        return ctypes.CDLL(None)[name] if sys.platform == "linux" else None
     except (AttributeError, OSError):
         return None

@@ -10,9 +10,10 @@ import importlib.metadata
 import os
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 YNN = "--xla_cpu_experimental_ynn_fusion_type"
 NO_SUMS = f"{YNN}=-reduce"
@@ -24,8 +25,8 @@ class Fault(NamedTuple):
 
     backend: str  # on which it was seen
     what: str
-    computed: Callable[[], Any]  # by that backend
-    expected: Callable[[], Any]  # by NumPy; small integers, so that every backend has them exactly
+    computed: Callable[[], ArrayLike]  # by that backend
+    expected: Callable[[], ArrayLike]  # by NumPy: small integers, exact everywhere
     way_out: str
 
 
@@ -77,7 +78,7 @@ LEFT, RIGHT, BIAS = _integers(32, 15), _integers(15, 100), _integers(32, 1)
 DEEP = (3, 1, 2, 2, 8, 8, 8)
 
 
-def _squares_of_products() -> Any:
+def _squares_of_products() -> ArrayLike:
     import jax
 
     return jax.jit(jax.vmap(lambda row, matrix: ((matrix @ row) ** 2).sum(), (0, None)))(
@@ -85,14 +86,14 @@ def _squares_of_products() -> Any:
     )
 
 
-def _squares_of_sums() -> Any:
+def _squares_of_sums() -> ArrayLike:
     import jax
     import jax.numpy as jnp
 
     return jax.jit(lambda x: ((x @ jnp.ones((27, 16), x.dtype)) ** 2).sum(axis=-1))(WIDE)
 
 
-def _library_of_deep_sums() -> Any:
+def _library_of_deep_sums() -> ArrayLike:
     """Whether a sum over seven axes goes to YNN, which may end the process: it is not run."""
     import jax
 
@@ -103,13 +104,13 @@ def _library_of_deep_sums() -> Any:
     return "__ynn_fusion" in (summed.compile().as_text() or "")
 
 
-def _scaled_product() -> Any:
+def _scaled_product() -> ArrayLike:
     import jax
 
     return jax.jit(lambda left, right, bias: SCALE * (left @ right + bias))(LEFT, RIGHT, BIAS)
 
 
-def _single_operations() -> Any:
+def _single_operations() -> ArrayLike:
     import jax.numpy as jnp
 
     return jnp.sqrt(jnp.ones(4, jnp.float32) + 255)

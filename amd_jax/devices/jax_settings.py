@@ -5,13 +5,13 @@ the process for flags that it does not know. Here each of these becomes one line
 """
 
 import contextlib
+import enum
 import importlib
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from amd_jax.host.printable import in_one_line
 
@@ -112,16 +112,14 @@ def check_xla_flags() -> None:
 
 def check() -> None:
     """Raises ValueError for a setting with which the programs here do not work."""
-    import jax
-
     for name, values in NEEDED.items():
-        result = _value(name)
-        if hasattr(jax.config, name) and result not in values:
+        result = setting(name, values[0])
+        if result not in values:
             usual = " or ".join(str(value) for value in values if value is not None)
             raise ValueError(f"{name.upper()} must be {usual} here; got {result}. Unset it.")
     for name, least, most in RANGES:
-        result = _value(name)
-        if result not in (None, -1) and not least <= result <= most:
+        result = setting(name)
+        if isinstance(result, int) and result != -1 and not least <= result <= most:
             raise ValueError(
                 f"{name.upper()} must be in [{least}, {most}]; got {result}. Unset it."
             )
@@ -146,19 +144,19 @@ def check_devices() -> None:
 
 def check_float32() -> None:
     """Raises ValueError where JAX computes in float64: parameters and states are float32."""
-    if _value("jax_enable_x64"):
+    if setting("jax_enable_x64"):
         raise ValueError(
             "Training is in float32, and JAX_ENABLE_X64 makes other numbers of the same program. "
             "Unset it, or set it to 0."
         )
 
 
-def recorded() -> dict[str, Any]:
+def recorded() -> dict[str, object]:
     """The settings that the numbers of a run depend on, as a run keeps them."""
-    return {name: _value(name) for name in RECORDED}
+    return {name: setting(name) for name in RECORDED}
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """One "NAME was old, now new" for each that differs, of those that both know."""
     return [
         f"{name.upper()} was {_shown(before[name])}, now {_shown(now[name])}"
@@ -167,16 +165,16 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return "unset" if value is None else str(value)
 
 
-def _value(name: str) -> Any:
-    """A setting of JAX, as JSON has it; None for one that this version does not have."""
+def setting(name: str, default: object = None) -> object:
+    """A setting of JAX, as JSON has it; the default for one that this version does not have."""
     import jax
 
-    result = getattr(jax.config, name, None)
-    return getattr(result, "value", result)
+    result = getattr(jax.config, name, default)
+    return result.value if isinstance(result, enum.Enum) else result
 
 
 def _line(names: list[str], reason: str) -> str:

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +12,9 @@ from jax.extend.core import ClosedJaxpr
 from ml_collections import ConfigDict
 
 from amd_jax.devices import parallel, program_cost
+from amd_jax.devices.shards import Shards
 from amd_jax.host import memory
-from amd_jax.types import PyTree
+from amd_jax.types import Array, PyTree
 
 resource: ModuleType | None
 try:
@@ -128,7 +128,7 @@ def matmul_rate(size: int, repeats: int = 5) -> float:
     return 2 * size**3 / best
 
 
-def check_state(program: ClosedJaxpr, state: PyTree, devices: Any) -> None:
+def check_state(program: ClosedJaxpr, state: PyTree, devices: parallel.Copies | Shards) -> None:
     """Raises ValueError for a training that memory cannot hold, before any of it is made.
 
     `program` makes the `state`, of which shapes will do, and `devices` carry it. Counted are the
@@ -152,7 +152,7 @@ def check_sizes(program: ClosedJaxpr) -> None:
         raise ValueError(f"An array has at most 2^62 bytes; one would take {size:.3g}. {SMALLER}")
 
 
-def _bytes(leaf: Any) -> int:
+def _bytes(leaf: Array) -> int:
     return math.prod(leaf.shape) * leaf.dtype.itemsize
 
 

@@ -9,7 +9,7 @@ through here.
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -27,10 +27,10 @@ AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
 class Compilable(Protocol):
     """A function that may be compiled before it is called."""
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: PyTree) -> PyTree:
         """What it gives for these."""
 
-    def lower(self, *arguments: Any) -> jax.stages.Lowered:
+    def lower(self, *arguments: PyTree) -> jax.stages.Lowered:
         """Its program for these; their shapes will do."""
 
 
@@ -41,9 +41,9 @@ def is_first() -> bool:
 
 def over_devices(
     f: Callable,
-    in_axes: Any = 0,
+    in_axes: int | tuple[int | None, ...] = 0,
     donate_argnums: int | Sequence[int] = (),
-    devices: Sequence[Any] | None = None,
+    devices: Sequence[jax.Device] | None = None,
 ) -> Compilable:
     """The function on every device of every process, each with its slice of the arguments.
 
@@ -59,7 +59,7 @@ def over_devices(
 class Copies:
     """Every device carries all of the state: `jax.pmap`."""
 
-    def __init__(self, devices: Sequence[Any] | None = None):
+    def __init__(self, devices: Sequence[jax.Device] | None = None):
         """Of all devices of all processes; or others, for which `over` and `traced` are alone."""
         self._devices = devices
 
@@ -68,7 +68,7 @@ class Copies:
         copies = jax.local_device_count()
         return copies * state + max(state, copies * gradient)
 
-    def made(self, init: Callable, *arguments: Any) -> PyTree:
+    def made(self, init: Callable, *arguments: PyTree) -> PyTree:
         """The state `init(*arguments)` of the first process, on one device of each."""
         return from_first(jax.jit(init)(*arguments))
 
@@ -91,7 +91,7 @@ class Copies:
         """
         return over_devices(f, (0, None, 0), donate_argnums=0, devices=self._devices)
 
-    def traced(self, step: Callable, *arguments: Any) -> ClosedJaxpr:
+    def traced(self, step: Callable, *arguments: PyTree) -> ClosedJaxpr:
         """The program of what `over` made, before it is compiled."""
         return jax.make_jaxpr(step)(*arguments)
 

@@ -14,17 +14,17 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 
+from amd_jax.devices import jax_settings
 from amd_jax.host import filesystem
 from amd_jax.host.log import logger
 
 try:
     from jax._src import compilation_cache
+    from jax._src.compilation_cache import get_file_cache
     from jax._src.compilation_cache_interface import CacheInterface
 except ImportError:  # JAX has moved what is not public: all is compiled anew
     compilation_cache, CacheInterface = None, object  # type: ignore[assignment, misc]  # stand-ins
@@ -44,11 +44,11 @@ def keep_programs() -> Path | None:
     can write is not used, which a line on stderr says. Call it before JAX compiles anything.
     """
     names = "jax_compilation_cache_dir", "jax_enable_compilation_cache"
-    given, wanted = (getattr(jax.config, name) for name in names)
+    given, wanted = map(jax_settings.setting, names)
     if given or not wanted:
         return None
     base = cache_folder()
-    if base is None or not hasattr(compilation_cache, "get_file_cache"):
+    if base is None or compilation_cache is None:
         return None
     folder = base / "compiled" / kind_of_machine()
     try:
@@ -136,10 +136,9 @@ class Programs(CacheInterface):
 
 def _register(folder: Path, secret: bytes) -> None:
     """Has JAX take `Programs` for that folder, and its own cache for any other."""
-    jaxs: Callable[[str], Any] = compilation_cache.get_file_cache
 
-    def chosen(path: str) -> Any:
-        return (Programs(folder, secret), path) if path == str(folder) else jaxs(path)
+    def chosen(path: str) -> tuple[CacheInterface, str] | None:
+        return (Programs(folder, secret), path) if path == str(folder) else get_file_cache(path)
 
     compilation_cache.get_file_cache = chosen
 
@@ -178,10 +177,15 @@ def _read_secret(path: Path) -> bytes:
     raise OSError(f"{path} is no secret")
 
 
+def _is_owned(status: os.stat_result) -> bool:
+    """Whether this user owns a folder or file; on Windows nobody says."""
+    return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+
+
 def _check_own(path: Path) -> None:
     """Raises ValueError unless this user owns a folder or file, and nobody else can write it."""
     status = path.stat()
-    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+    if not _is_owned(status):
         raise ValueError(f"{path} must be yours; it belongs to user {status.st_uid}. Remove it.")
     if os.name == "posix" and status.st_mode & 0o022:
         raise ValueError(
@@ -193,7 +197,7 @@ def _check_own(path: Path) -> None:
 def _check_base(path: Path) -> None:
     """Raises ValueError for a folder in which somebody else could put another in place of ours."""
     status = path.stat()
-    if hasattr(os, "geteuid") and status.st_uid not in (0, os.geteuid()):
+    if not _is_owned(status) and status.st_uid != 0:
         raise ValueError(
             f"{path} must be yours; it belongs to user {status.st_uid}. Set XDG_CACHE_HOME."
         )

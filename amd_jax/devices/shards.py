@@ -1,19 +1,19 @@
 """Divides parameters and optimiser state among devices, instead of replicating them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from amd_jax.devices import parallel
+from amd_jax.devices.parallel import Copies
 from amd_jax.types import Array, PyTree
 
 
-def carried(shards: int, devices: Sequence[Any] | None = None) -> "parallel.Copies | Shards":
+def carried(shards: int, devices: Sequence[jax.Device] | None = None) -> "Copies | Shards":
     """`Shards` of that number; for 1 `parallel.Copies`."""
-    return Shards(shards, devices) if shards > 1 else parallel.Copies(devices)
+    return Shards(shards, devices) if shards > 1 else Copies(devices)
 
 
 class Shards:
@@ -23,7 +23,7 @@ class Shards:
     devices carry it all. Rajbhandari et al., 2020, stage 3 ("fully sharded data parallelism").
     """
 
-    def __init__(self, shards: int, devices: Sequence[Any] | None = None):
+    def __init__(self, shards: int, devices: Sequence[jax.Device] | None = None):
         """Of all devices of all processes, unless some are given."""
         every = np.array(jax.devices() if devices is None else devices)
         if len(every) % shards:
@@ -35,10 +35,10 @@ class Shards:
         self.shards = shards
         self._gathered = jax.jit(lambda part: part, out_shardings=self.copied())
 
-    def layout(self, state: PyTree) -> Any:
+    def layout(self, state: PyTree) -> PyTree:
         """How each array is laid out, as shardings."""
 
-        def divided(a: Any) -> jax.sharding.NamedSharding:
+        def divided(a: Array) -> jax.sharding.NamedSharding:
             sizes = [n if n % self.shards == 0 else 0 for n in np.shape(a)]
             spec: list[str | None] = [None] * len(sizes)
             if self.shards > 1 and any(sizes):
@@ -51,7 +51,7 @@ class Shards:
         """As `parallel.Copies.memory_needed` has it; nothing is copied."""
         return jax.local_device_count() * (state + gradient) // self.shards
 
-    def made(self, init: Callable, *arguments: Any) -> PyTree:
+    def made(self, init: Callable, *arguments: PyTree) -> PyTree:
         """The state `init(*arguments)`, which no device ever carries whole."""
         layout = self.layout(jax.eval_shape(init, *arguments))
         return parallel.settled(jax.jit(init, out_shardings=layout)(*arguments))
@@ -71,7 +71,7 @@ class Shards:
         """As `parallel.Copies.over` has it."""
         return _Divided(self, f)
 
-    def traced(self, step: Callable, *arguments: Any) -> ClosedJaxpr:
+    def traced(self, step: Callable, *arguments: PyTree) -> ClosedJaxpr:
         """As `parallel.Copies.traced`."""
         assert isinstance(step, _Divided)
         return step.trace(*arguments).jaxpr
@@ -84,7 +84,7 @@ class Shards:
         """How rows of a batch lie: (devices, B / devices, ...)."""
         return self._sharding(("groups", "shards"))
 
-    def _sharding(self, *spec: Any) -> jax.sharding.NamedSharding:
+    def _sharding(self, *spec: tuple[str, str] | str | None) -> jax.sharding.NamedSharding:
         return jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec(*spec))
 
 
@@ -96,15 +96,15 @@ class _Divided:
         self._f = jax.vmap(f, in_axes=(None, None, 0), out_axes=None, axis_name=parallel.AXIS)
         self._program = None
 
-    def __call__(self, state: PyTree, same: Any, x: Array) -> Any:
+    def __call__(self, state: PyTree, same: PyTree, x: Array) -> PyTree:
         """The new state."""
         return self._jitted(state)(state, same, self._global(x))
 
-    def trace(self, state: PyTree, same: Any, x: Array) -> jax.stages.Traced:
+    def trace(self, state: PyTree, same: PyTree, x: Array) -> jax.stages.Traced:
         """The program before it is lowered; arrays may be given by their shapes."""
         return self._jitted(state).trace(state, same, self._global(x))
 
-    def lower(self, state: PyTree, same: Any, x: Array) -> jax.stages.Lowered:
+    def lower(self, state: PyTree, same: PyTree, x: Array) -> jax.stages.Lowered:
         """The program, lowered."""
         return self.trace(state, same, x).lower()
 

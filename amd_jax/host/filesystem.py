@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-# Flags that not every system has
-NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its other end
-BINARY = getattr(os, "O_BINARY", 0)
+NOFOLLOW, NONBLOCK, BINARY = (  # which not every system has; NONBLOCK: no wait for a pipe's end
+    getattr(os, f"O_{flag}", 0) for flag in ("NOFOLLOW", "NONBLOCK", "BINARY")
+)
 
 
 @contextlib.contextmanager

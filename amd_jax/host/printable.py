@@ -1,6 +1,6 @@
 """Makes text safe for a terminal or a page: visible signs in place of control characters."""
 
-from typing import Any
+from typing import Any, TextIO
 
 SURROGATE = "\ufffd"
 PICTURES = 0x2400  # of the control characters, in their order
@@ -31,7 +31,7 @@ def in_one_line(text: object) -> str:
 class Printer:
     """A stream, such as sys.stdout, that writes text as `shown`; all else is the stream's own."""
 
-    def __init__(self, stream: Any):
+    def __init__(self, stream: TextIO):
         self._stream = stream
 
     def write(self, text: str) -> int:

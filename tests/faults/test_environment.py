@@ -83,7 +83,7 @@ def set_(monkeypatch):
     before = {}
 
     def change(name, value):
-        before.setdefault(name, jax_settings._value(name))
+        before.setdefault(name, jax_settings.setting(name))
         jax.config.update(name, value)
 
     yield change
