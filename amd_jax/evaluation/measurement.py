@@ -6,6 +6,7 @@ from typing import Any
 
 from amd_jax.evaluation.means import PerRow
 from amd_jax.facts import field_types, tuples
+from amd_jax.facts.field_types import Json
 
 EARLIER = {"how": "method", "rows": "examples", "samples": "examples"}  # names in older files
 NUMBERS = ("value", "error")  # null where they are not finite
@@ -45,7 +46,7 @@ class Measurement:
         return cls(what=what, value=value, error=error, per_row=per_row, **question)
 
     @classmethod
-    def from_json(cls, entry: Any) -> "Measurement":
+    def from_json(cls, entry: object) -> "Measurement":
         """An entry of a file; ValueError, with what is wrong, for one that is no figure."""
         if not isinstance(entry, dict):
             raise ValueError(f"a figure is an object, not {type(entry).__name__}")
@@ -60,9 +61,9 @@ class Measurement:
                 raise ValueError(f"{name} of a figure is not {value!r}")
         return cls(**fields)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The entry of a file."""
-        fields = {name: getattr(self, name) for name in KINDS if getattr(self, name) is not None}
+        fields = {n: value for n, value in vars(self).items() if n in KINDS and value is not None}
         return {**fields, "value": finite(self.value), "error": finite(self.error)}
 
     @property
@@ -72,12 +73,12 @@ class Measurement:
             raise ValueError(f"What {self.what} was in each row is not known. Measure it again.")
         return self.per_row
 
-    def question(self) -> dict[str, Any]:
+    def question(self) -> Json:
         """What was measured: the entry without what came out, and by which command."""
         return {n: value for n, value in self.to_json().items() if n not in ANSWER}
 
 
-def finite(value: Any) -> int | float | None:
+def finite(value: object) -> int | float | None:
     """A number that JSON has and a page shows; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

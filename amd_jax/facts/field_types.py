@@ -23,7 +23,7 @@ def check(kind: type, fields: Mapping[str, object], name: str) -> None:
     for field, value in fields.items():
         if not fits(value, known.get(field, object)):
             raise ValueError(
-                f"{name}.{field} must be of the kind {_named(known[field])}; got {_shown(value)}."
+                f"{name}.{field} must be of the kind {named(known[field])}; got {_shown(value)}."
             )
 
 
@@ -91,7 +91,7 @@ def _members(protocol: type) -> frozenset[str]:
     return frozenset(names | {n for n in protocol.__annotations__ if not n.startswith("_")})
 
 
-def _named(kind: object) -> str:
+def named(kind: object) -> str:
     """An annotation as one reads it in the source."""
     shown = kind.__name__ if isinstance(kind, type) else str(kind)
     return shown.replace("typing.", "").replace("collections.abc.", "")

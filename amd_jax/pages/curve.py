@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from amd_jax.evaluation.measurement import Measurement, finite
+from amd_jax.facts.field_types import Json
 from amd_jax.pages import plot
 from amd_jax.pages.plot import Level, Line, Point, Sheet
 
@@ -50,7 +51,7 @@ def panel(result: Sequence[Series], levels: Sequence[Level] = ()) -> Panel | Non
     return Panel(result[0].unit, {"wide": wide, "narrow": narrow}, lines, *table(result))
 
 
-def series(metrics: Sequence[dict[str, Any]]) -> list[Series]:
+def series(metrics: Sequence[Json]) -> list[Series]:
     """The loss and the bounds on the validation split, those that are there, the bounds first."""
     names = dict.fromkeys(name for line in metrics for name in line)
     result = []

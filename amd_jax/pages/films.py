@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from amd_jax.evaluation import pictures
 from amd_jax.facts import Facts, MapFacts, TextFacts
+from amd_jax.facts.field_types import Json
 from amd_jax.pages import texts
 
 CELLS = 600_000  # of the maps in a film, all frames together; a cell is two bytes or three
@@ -16,14 +16,14 @@ TOKENS = 400_000  # of a text, all frames together
 Frame = tuple[float, np.ndarray]  # t, and states x (B, ...)
 
 
-def of(frames: Sequence[Frame], facts: Facts) -> dict[str, Any]:
+def of(frames: Sequence[Frame], facts: Facts) -> Json:
     """A film of states on their way from noise to data: the first row, or some maps."""
     if isinstance(facts, MapFacts):
         return of_maps(frames, facts)
     return of_rows(frames, facts)
 
 
-def of_rows(frames: Sequence[Frame], facts: Facts) -> dict[str, Any]:
+def of_rows(frames: Sequence[Frame], facts: Facts) -> Json:
     """A film of the first row of each state, or the beginning of it: a piece for each token."""
     length = TOKENS // len(frames)
     rows = [(float(t), np.ravel(x[0])[:length]) for t, x in frames]
@@ -37,7 +37,7 @@ def pieces(x: np.ndarray, facts: Facts) -> list[str]:
     return [f"{facts.show([token])} " for token in x]
 
 
-def of_maps(frames: Sequence[Frame], facts: MapFacts) -> dict[str, Any]:
+def of_maps(frames: Sequence[Frame], facts: MapFacts) -> Json:
     """A film of maps beside each other, as many as there is room for: at most `MAPS`."""
     palette = pictures.Palette.of(facts.colours)
     room = CELLS // (len(frames) * math.prod(facts.event_shape))

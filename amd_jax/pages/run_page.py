@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from amd_jax.facts.field_types import Json
 from amd_jax.pages import curve, figures, run_record, templates
+from amd_jax.pages.curve import Panel
 from amd_jax.pages.run_record import Record
 from amd_jax.pages.shows import Corrected, Shown
 from amd_jax.runs import run_folder
@@ -21,7 +23,7 @@ class Drawn(NamedTuple):
     device: str
     samples: Shown
     sampled: str  # how they were drawn, in a sentence
-    film: dict[str, Any] | None  # of `films`; None for a model without steps
+    film: Json | None  # of `films`; None for a model without steps
     corrected: list[Corrected]
     damaged: str  # what was corrected, in a sentence
     legend: list[tuple[str, str]]  # name and colour of each category
@@ -120,7 +122,7 @@ def _curves(record: Record) -> tuple[dict, dict, str]:
     return result, levels, " and ".join(sorted(splits))
 
 
-def _sections(drawn: Drawn, panels: Sequence[Any]) -> list[tuple[str, str]]:
+def _sections(drawn: Drawn, panels: Sequence[Panel]) -> list[tuple[str, str]]:
     """The id and the name of each section that the page has."""
     there = {
         "chain": ("The chain", bool(drawn.film)),
@@ -136,6 +138,6 @@ def _sections(drawn: Drawn, panels: Sequence[Any]) -> list[tuple[str, str]]:
     return [(name, title) for name, (title, shown) in there.items() if shown]
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     """A number of a config as it is typed."""
     return str(list(value)) if isinstance(value, tuple) else str(value)

@@ -2,9 +2,10 @@
 
 import ast
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from amd_jax.evaluation.measurement import Measurement, finite
+from amd_jax.facts.field_types import Json
 from amd_jax.runs import metrics_log, per_row, results, run_files, run_folder
 
 
@@ -12,11 +13,11 @@ class Record(NamedTuple):
     """A run as its folder tells it."""
 
     workdir: str
-    config: dict[str, Any]
-    facts: dict[str, Any]
-    notes: dict[str, Any]  # run.json
+    config: Json
+    facts: Json
+    notes: Json  # run.json
     source: str  # of the experiment file
-    metrics: list[dict[str, Any]]
+    metrics: list[Json]
     figures: list[Measurement]
     step: int  # of the newest checkpoint
     problems: list[str]  # a line on each thing that is missing or damaged

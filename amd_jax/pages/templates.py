@@ -4,7 +4,6 @@ import base64
 import functools
 import hashlib
 from importlib import resources
-from typing import Any
 
 import jinja2
 
@@ -18,7 +17,7 @@ def asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def filled(name: str, **values: Any) -> str:
+def filled(name: str, **values: object) -> str:
     """A template, filled: one HTML page with style and script in it.
 
     Values are escaped; the policy in the page lets a browser fetch nothing, and execute nothing

@@ -5,7 +5,6 @@ import functools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
@@ -59,7 +58,7 @@ def inspected(folder: AnyPath, run: str) -> tuple[dict[int, dict], dict[int, str
     return sound, dict(sorted(damaged.items()))
 
 
-def restored(step: Path, note: dict, templates: dict[str, Any]) -> list[Any]:
+def restored(step: Path, note: dict, templates: dict[str, PyTree]) -> list[PyTree]:
     """Items of a checkpoint of that record, each in the structure of its template, or without one.
 
     Raises ValueError for what does not fit, or is not what was saved.
@@ -77,7 +76,7 @@ def _warn_of_versions(step: str, theirs: dict[str, str]) -> None:
         logger.warning(f"checkpoint {step} was written by {then}; here is {now}")
 
 
-def _item(step: Path, name: str, note: dict, template: PyTree) -> Any:
+def _item(step: Path, name: str, note: dict, template: PyTree) -> PyTree:
     """One item of a checkpoint."""
     files = [file for file in (step / name).rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)  # compressed: they take no less

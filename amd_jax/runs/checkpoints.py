@@ -5,7 +5,6 @@ import shutil
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -80,7 +79,7 @@ class Checkpoints:
         """Itself."""
         return self
 
-    def __exit__(self, kind: type | None, *_: Any) -> None:
+    def __exit__(self, kind: type | None, *_: object) -> None:
         """Waits for the save under way; OSError if it fails, unless something else has failed."""
         failure = self._finish()
         self._thread.shutdown()

@@ -7,15 +7,16 @@ first line is the checksum of the rest, so that a record that was damaged itself
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
+from amd_jax.facts.field_types import Json
 from amd_jax.host import filesystem
 from amd_jax.runs import run_files, run_folder
 from amd_jax.runs.run_files import AnyPath
-from amd_jax.types import PyTree
+from amd_jax.types import Array, PyTree
 
 NAME = "record.json"
 KINDS = {  # of its fields
@@ -28,7 +29,7 @@ KINDS = {  # of its fields
 }
 
 
-def seal(folder: Path, arrays: dict[str, Any], notes: dict[str, Any]) -> None:
+def seal(folder: Path, arrays: Json, notes: Json) -> None:
     """Writes the record of a folder: checksums of its files and arrays, and the notes."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {str(path.relative_to(folder)): _file(path) for path in paths}
@@ -36,7 +37,7 @@ def seal(folder: Path, arrays: dict[str, Any], notes: dict[str, Any]) -> None:
     filesystem.write(folder / NAME, f"{_text(body)}\n{body}\n".encode())
 
 
-def read(folder: AnyPath) -> dict[str, Any]:
+def read(folder: AnyPath) -> Json:
     """The record of a folder, whose files are not looked at; ValueError if it was damaged."""
     path = folder / NAME
     if not path.is_file():
@@ -54,7 +55,7 @@ def read(folder: AnyPath) -> dict[str, Any]:
     return record
 
 
-def check_files(folder: AnyPath, record: dict[str, Any]) -> None:
+def check_files(folder: AnyPath, record: Json) -> None:
     """Raises ValueError, naming the file, for one that is missing or is not as it was written."""
     for name, digest in record["files"].items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
@@ -78,7 +79,7 @@ def digests(tree: PyTree) -> dict[str, str]:
     return {name: digest(leaf) for name, leaf in leaves(tree)}
 
 
-def leaves(tree: PyTree) -> list[tuple[str, Any]]:
+def leaves(tree: PyTree) -> list[tuple[str, Array]]:
     """Every array of a tree with its place, such as "network/out/kernel"."""
     result = jax.tree_util.tree_leaves_with_path(tree)
     return [
@@ -86,11 +87,11 @@ def leaves(tree: PyTree) -> list[tuple[str, Any]]:
     ]
 
 
-def digest(array: Any) -> str:
+def digest(array: ArrayLike) -> str:
     """The checksum of an array, its type and shape included."""
     array = np.ascontiguousarray(array)
     result = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-    result.update(array.reshape(-1).view(np.uint8))
+    result.update(array.reshape(-1).view(np.uint8).data)
     return result.hexdigest()
 
 

@@ -13,12 +13,13 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+from amd_jax.facts.field_types import Json
 from amd_jax.host import filesystem
 from amd_jax.host.log import logger
 from amd_jax.runs import run_files
@@ -95,7 +96,7 @@ class Curves:
                 logger.warning(f"{reason}. The run goes on; lines are lost until that is mended")
 
 
-def read(workdir: run_files.AnyPath) -> tuple[list[dict[str, Any]], int]:
+def read(workdir: run_files.AnyPath) -> tuple[list[Json], int]:
     """The lines of metrics of a run that are whole, in order, and how many there are that are not.
 
     A line is cut off where a process was killed, or writes it just now. Without a file there are
@@ -106,7 +107,7 @@ def read(workdir: run_files.AnyPath) -> tuple[list[dict[str, Any]], int]:
     return whole, len(lines) - len(whole)
 
 
-def _continued(path: Path, start: int) -> tuple[BinaryIO, dict[str, Any]]:
+def _continued(path: Path, start: int) -> tuple[BinaryIO, Json]:
     """The file of metrics, cut back to `start`, open for appending; and its last training line."""
     lines = _lines(path)
     read = [_read(line) for line in lines]
@@ -125,7 +126,7 @@ def _lines(path: run_files.AnyPath) -> list[bytes]:
         raise run_files.damaged(path, error.strerror or str(error)) from error
 
 
-def _read(line: bytes) -> dict:
+def _read(line: bytes) -> Json:
     """A line of metrics; {} for a damaged one, such as half a line after a kill."""
     try:
         result = json.loads(line) if line.endswith(b"\n") else {}

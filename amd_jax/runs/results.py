@@ -8,12 +8,12 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import ANSWER, Measurement
+from amd_jax.facts.field_types import Json
 from amd_jax.host.log import logger
 from amd_jax.runs import per_row, run_files
 from amd_jax.runs.run_files import AnyPath
@@ -72,7 +72,7 @@ def look(workdir: AnyPath) -> tuple[list[Measurement], str, str]:
     return figures, damage, rows_damage
 
 
-def _is_figure(entry: Any) -> bool:
+def _is_figure(entry: object) -> bool:
     try:
         Measurement.from_json(entry)
     except ValueError:
@@ -80,21 +80,20 @@ def _is_figure(entry: Any) -> bool:
     return True
 
 
-def key(entry: dict[str, Any]) -> str:
+def key(entry: Json) -> str:
     """The name of an entry in the file of rows: a checksum of what was measured."""
     question = {n: value for n, value in entry.items() if n not in ANSWER}
     return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _entries(path: AnyPath) -> tuple[list[Any], str]:
+def _entries(path: AnyPath) -> tuple[list, str]:
     """What a file holds, and what is wrong with it."""
     if not path.is_file():
         return [], ""
     try:
         result = json.loads(run_files.content(path))
     except (OSError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        return [], (reason.splitlines() or [type(error).__name__])[0]
+        return [], (run_files.cause(error).splitlines() or [type(error).__name__])[0]
     if not isinstance(result, list):
         return [], f"it holds no list, but {type(result).__name__}"
     return result, ""

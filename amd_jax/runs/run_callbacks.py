@@ -6,7 +6,6 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -37,10 +36,10 @@ class Keeper:
         """Itself."""
         return self
 
-    def __exit__(self, *failure: Any) -> None:
+    def __exit__(self, kind: type | None, *rest: object) -> None:
         """Closes everything; OSError if the last save fails, unless something else has."""
         self._opened.close()
-        self._checkpoints.__exit__(*failure)
+        self._checkpoints.__exit__(kind, *rest)
 
     def restored(self, template: PyTree) -> PyTree:
         """The newest state that was saved; None if there is none."""

@@ -7,15 +7,19 @@ import errno
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from types import UnionType
+from typing import BinaryIO, TypeAlias
 
 from etils import epath
 
+from amd_jax.facts import field_types
+from amd_jax.facts.field_types import Json
 from amd_jax.host import filesystem
 
 LIMIT = 1 << 24  # bytes of a file that is read whole
 REASON = 400  # characters of a message of somebody else's
 AnyPath: TypeAlias = Path | epath.Path  # on this machine, or elsewhere
+Kinds: TypeAlias = Mapping[str, type | UnionType]  # of the fields of an object
 
 
 class UnreadableError(ValueError):
@@ -40,12 +44,12 @@ def at(location: str | Path) -> AnyPath:
         raise ValueError(f"{location} cannot be reached: {reason[0]}.") from error
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Writes JSON, as `filesystem.write` does."""
     filesystem.write(path, f"{json.dumps(value, indent=2)}\n".encode())
 
 
-def read_json(path: AnyPath, kinds: Mapping[str, Any], *, follow: bool = False) -> dict[str, Any]:
+def read_json(path: AnyPath, kinds: Kinds, *, follow: bool = False) -> Json:
     """The object in a file of a run, with fields of some kinds; ValueError if it is damaged."""
     try:
         return parsed(text(path, follow=follow), kinds)
@@ -53,7 +57,7 @@ def read_json(path: AnyPath, kinds: Mapping[str, Any], *, follow: bool = False) 
         raise damaged(path, str(error)) from error
 
 
-def parsed(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
+def parsed(text: str, kinds: Kinds) -> Json:
     """The object that a text of JSON holds; UnreadableError unless its fields are of the kinds."""
     try:
         result = json.loads(text)
@@ -63,8 +67,7 @@ def parsed(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
         raise UnreadableError(f"it holds no object, but {type(result).__name__}")
     for name, kind in kinds.items():
         if not isinstance(result.get(name), kind):
-            kind = getattr(kind, "__name__", kind)
-            raise UnreadableError(f"its {name} must be of the kind {kind}")
+            raise UnreadableError(f"its {name} must be of the kind {field_types.named(kind)}")
     return result
 
 
@@ -77,7 +80,7 @@ def text(path: AnyPath, *, follow: bool = False) -> str:
     try:
         return content(path, follow=follow).decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise damaged(path, getattr(error, "strerror", None) or str(error)) from error
+        raise damaged(path, cause(error)) from error
 
 
 def content(path: AnyPath, limit: int = LIMIT, *, follow: bool = False) -> bytes:
@@ -104,6 +107,11 @@ def damaged(path: AnyPath, reason: str) -> ValueError:
         f"{path} must be as the run wrote it; it is damaged: {reason}. "
         "Restore it, or give another workdir."
     )
+
+
+def cause(error: Exception) -> str:
+    """What the system says of an error, such as "No such file"; else what the error says."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def reason(error: Exception) -> str:

@@ -11,12 +11,13 @@ import importlib.metadata
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from amd_jax.devices import jax_settings
 from amd_jax.facts import tuples
+from amd_jax.facts.field_types import Json
 from amd_jax.host import filesystem
 from amd_jax.runs import lock, run_files
 from amd_jax.runs.run_files import AnyPath
@@ -31,11 +32,11 @@ PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "ml_collections
 class Contents(NamedTuple):
     """What a run is of."""
 
-    config: dict[str, Any]
-    facts: dict[str, Any]
+    config: Json
+    facts: Json
     source: str  # of the experiment file; empty if there is none
     digests: dict[str, str]  # of its data, by split
-    settings: dict[str, Any]  # of JAX, that its numbers depend on; an old run knows none
+    settings: Json  # of JAX, that its numbers depend on; an old run knows none
 
 
 def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bool = False) -> str:
@@ -81,7 +82,7 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
     return identity
 
 
-def _write_config(workdir: Path, config: dict[str, Any]) -> None:
+def _write_config(workdir: Path, config: Json) -> None:
     run_files.write_json(workdir / "config.json", config)
 
 
@@ -155,7 +156,7 @@ def contents(workdir: str | Path) -> Contents:
     return Contents(tuples(config), facts, source, notes["digests"], kept)
 
 
-def read_notes(workdir: str | Path) -> dict[str, Any]:
+def read_notes(workdir: str | Path) -> Json:
     """run.json of the run in `workdir`; ValueError if it is missing, damaged or too new."""
     folder = run_files.at(workdir)
     if not (folder / "config.json").exists() and not has_checkpoint(workdir):
@@ -170,9 +171,7 @@ def read_notes(workdir: str | Path) -> dict[str, Any]:
     return notes
 
 
-def differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "", but: Any = ()
-) -> list[str]:
+def differences(old: Json, new: Json, prefix: str = "", but: Collection[str] = ()) -> list[str]:
     """One "name: old, now new" for every number that differs and may not, places apart.
 
     Places are numbers whose name ends in "path": data are known by their content.
@@ -180,14 +179,14 @@ def differences(
     lines = []
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
+        if isinstance(before, dict) and isinstance(after, dict):
             lines += differences(before, after, f"{prefix}{name}.", but)
         elif before != after and prefix + name not in {*MAY_CHANGE, *but} and not is_place(name):
             lines.append(f"{prefix}{name} was {before!r}, now {after!r}")
     return lines
 
 
-def named(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def named(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Every number of a config by its dotted name."""
     for name, value in config.items():
         if isinstance(value, Mapping):

@@ -2,15 +2,15 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
 
+from amd_jax.facts.field_types import Json
 from amd_jax.host.log import logger
 from amd_jax.runs import run_files
 
 NAME = "grids.json"
 
 
-def keep(workdir: Path, times: tuple[float, ...], step: int, **kwargs: Any) -> Path:
+def keep(workdir: Path, times: tuple[float, ...], step: int, **kwargs: object) -> Path:
     """Keeps a grid, made at a step of the run, in the place of one of as many steps; its file."""
     known, path = _read(workdir), workdir / NAME
     result = {"step": step, **kwargs, "times": times}
@@ -43,7 +43,7 @@ def find(workdir: str | Path, steps: int, at: int) -> tuple[float, ...]:
     return times
 
 
-def _read(workdir: str | Path) -> dict[str, Any]:
+def _read(workdir: str | Path) -> Json:
     """What is kept; nothing if there is no file."""
     path = run_files.at(workdir) / NAME
     return run_files.read_json(path, {}) if path.exists() else {}

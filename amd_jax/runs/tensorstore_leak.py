@@ -7,9 +7,10 @@ array is. What says so of a folder of this machine is complete: it is given back
 
 import contextlib
 import types
-from typing import Any
 
 import tensorstore
+
+from amd_jax.facts.field_types import Json
 
 
 def mend() -> None:
@@ -30,7 +31,7 @@ class _Store:
     open = staticmethod(tensorstore.KvStore.open)
 
     @staticmethod
-    def Spec(described: dict[str, Any]) -> Any:  # noqa: N802  as it is called there
+    def Spec(described: Json) -> object:  # noqa: N802  as it is called there
         """Where arrays are: of a folder here the description itself, else tensorstore's own."""
         if described.keys() == {"driver", "path"} and described["driver"] == "file":
             return _Described(described)
@@ -40,5 +41,5 @@ class _Store:
 class _Described(dict):
     """A description, which `KvStore.open` takes too."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return dict(self)

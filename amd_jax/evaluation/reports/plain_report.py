@@ -104,6 +104,11 @@ def held_out(data: Dataset) -> str:
     return next(split for split in ("test", "validation", "train") if split in data.splits)
 
 
+def content(data: Dataset, split: str) -> np.ndarray:
+    """All of a split: what its rows leave out as well, where a data set has that."""
+    return getattr(data, "content", data.rows)(split)
+
+
 def written(stem: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list[str]:
     """Writes arrays and texts, a line each, to files; lines that name them."""
     stem.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +12,7 @@ from amd_jax.evaluation.reports.plain_report import PlainReport
 from amd_jax.evaluation.reports.point_report import PointReport
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.facts.field_types import Json
 from amd_jax.models import bounds
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Bound, Dataset, Model, Params
@@ -59,7 +59,7 @@ def bits(
     return result, line
 
 
-def question(bound: Bound, model: Model, facts: Facts) -> dict[str, Any]:
+def question(bound: Bound, model: Model, facts: Facts) -> Json:
     """What is asked by a bound: fields of its `Measurement`."""
     method = bound.describe(model)
     return {"bound": bound.name, "method": method, "exact": bound.exact, "unit": facts.unit}

@@ -8,7 +8,7 @@ import numpy as np
 from amd_jax.evaluation import count_models, diversity, filling, gallery, means, spelling
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
-from amd_jax.evaluation.reports.plain_report import PlainReport
+from amd_jax.evaluation.reports.plain_report import PlainReport, content
 from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
 
@@ -153,5 +153,4 @@ class TextReport(PlainReport):
 
 def _stream(data: Dataset) -> np.ndarray:
     """The training text in one piece: tokens (N,)."""
-    stream = getattr(data, "content", data.rows)("train")
-    return np.ravel(stream)
+    return np.ravel(content(data, "train"))
