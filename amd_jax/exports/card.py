@@ -4,23 +4,23 @@ import importlib.resources
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jinja2
 
 from amd_jax.facts import Facts
-from amd_jax.types import Params
+from amd_jax.facts.field_types import Json
+from amd_jax.types import Model, Params
 
 
 def text(
     name: str,
-    model: Any,
+    model: Model,
     params: Params,
     facts: Facts,
     *,
-    run: dict[str, Any],
-    figures: Sequence[Any],
+    run: Json,
+    figures: Sequence[tuple[str, ...]],
     samples: str,
 ) -> str:
     """The card in Markdown; `samples` are Markdown, too.

@@ -17,24 +17,26 @@ import math
 import sys
 import types
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from amd_jax.facts import field_types
+from amd_jax.facts.field_types import Json
 from amd_jax.moved import MOVED
 
 ROOMS = ("diffusion", "models", "networks", "ops", "transforms")
 PREFIXES = tuple(f"amd_jax.{room}." for room in ROOMS)
+Value: TypeAlias = Json | list | str | float | None  # of JSON
 KEYS = ("part", "name", "array", "table", "items")
 IGNORED = {"parent", "name"}  # fields that linen gives every module
 PARTS, DEPTH = 1 << 13, 100  # dictionaries of a description, and how deep they lie
 LARGEST = 2**24  # integers, beyond which float32 does not tell them all apart
 
 
-def describe(value: Any, arrays: dict[str, np.ndarray], place: str = "model") -> Any:
+def describe(value: object, arrays: dict[str, np.ndarray], place: str = "model") -> Value:
     """The description of a model, or of a part of it; its arrays are put into `arrays`.
 
     `place` is where the value stands, for keys and messages. Raises ValueError, with the place,
@@ -69,7 +71,7 @@ def describe(value: Any, arrays: dict[str, np.ndarray], place: str = "model") ->
     )
 
 
-def compose(description: Any, arrays: Mapping[str, np.ndarray], path: str = "model") -> Any:
+def compose(description: Value, arrays: Mapping[str, np.ndarray], path: str = "model") -> object:
     """What a description is of; ValueError for one that this library does not know.
 
     Fields have to be of the kinds that their parts are annotated with, and integers at most
@@ -94,9 +96,10 @@ def compose(description: Any, arrays: Mapping[str, np.ndarray], path: str = "mod
     raise ValueError(f"A description has one of {', '.join(KEYS)}; got {description!r:.80}.")
 
 
-def check_size(description: Any) -> None:
+def check_size(description: Json) -> None:
     """Raises ValueError for a description of too many parts, or too deep in each other."""
-    level, parts = [description], 0
+    level: list[Json | list] = [description]
+    parts = 0
     for _ in range(DEPTH):
         parts += sum(isinstance(value, dict) for value in level)
         if parts > PARTS:
@@ -108,7 +111,7 @@ def check_size(description: Any) -> None:
     raise ValueError(f"Parts of a model lie in each other at most {DEPTH} deep.")
 
 
-def referred(description: Any) -> set[str]:
+def referred(description: Value) -> set[str]:
     """The keys of the arrays that a description names."""
     if isinstance(description, list):
         return set().union(*map(referred, description))
@@ -118,9 +121,7 @@ def referred(description: Any) -> set[str]:
     return {key for key in own if isinstance(key, str)} | referred([*description.values()])
 
 
-def _part(
-    name: str, described: dict[str, Any], arrays: Mapping[str, np.ndarray], path: str
-) -> Any:
+def _part(name: str, described: Json, arrays: Mapping[str, np.ndarray], path: str) -> object:
     """The part of the library of that name, with some fields."""
     kind = _named(name)
     if not isinstance(kind, type):
@@ -135,7 +136,7 @@ def _part(
         raise ValueError(f"{path}: {name} of this version differs: {error}.") from error
 
 
-def _value(name: str) -> Any:
+def _value(name: str) -> object:
     """The function or constant of that name."""
     value = _named(name)
     if isinstance(value, type):
@@ -143,7 +144,7 @@ def _value(name: str) -> Any:
     return value
 
 
-def _check_number(value: Any, path: str) -> None:
+def _check_number(value: object, path: str) -> None:
     """Raises ValueError for an integer that no part has a use for, and for NaN or infinity."""
     if isinstance(value, int) and abs(value) > LARGEST:
         raise ValueError(
@@ -154,11 +155,10 @@ def _check_number(value: Any, path: str) -> None:
         raise ValueError(f"Numbers of a model are finite; {path} is {value}.")
 
 
-def _name(value: Any) -> str | None:
+def _name(value: object) -> str | None:
     """Where in the library a class, a function or a constant stands; None if nowhere."""
-    module = getattr(value, "__module__", None) or ""
     if isinstance(value, (type, types.FunctionType)):
-        name = value.__name__
+        module, name = value.__module__, value.__name__
     else:
         module = type(value).__module__
         known = vars(sys.modules[module]) if module in sys.modules else {}
@@ -172,7 +172,7 @@ def _name(value: Any) -> str | None:
     return None
 
 
-def _named(full: str) -> Any:
+def _named(full: str) -> object:
     """The class, function or constant of that name; ValueError unless it is the library's own."""
     module, _, name = full.rpartition(".")
     if full.startswith(PREFIXES) and not name.startswith("_"):

@@ -12,9 +12,9 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,9 +25,10 @@ from amd_jax.evaluation.measurement import Measurement
 from amd_jax.exports import description, shapes, tensors
 from amd_jax.exports.tensors import Tensor
 from amd_jax.facts import Facts, field_types, from_json, tuples
+from amd_jax.facts.field_types import Json
 from amd_jax.host import filesystem, memory
 from amd_jax.runs import manifest, run_files
-from amd_jax.types import Params
+from amd_jax.types import Array, Model, Params
 
 FORMAT = 1  # of config.json; a program reads its own and older ones
 WEIGHTS, CONFIG, CARD, CHECKSUMS = (
@@ -54,27 +55,27 @@ class ChangedError(ValueError):
 class Exported(NamedTuple):
     """What an exported folder holds."""
 
-    model: Any
+    model: Model
     params: Params
     facts: Facts
-    run: dict[str, Any]  # what was trained: experiment, config, step, digests of the data
+    run: Json  # what was trained: experiment, config, step, digests of the data
     results: list[Measurement]
 
 
 def write(
     folder: Path,
-    model: Any,
+    model: Model,
     params: Params,
     facts: Facts,
     *,
-    run: Mapping[str, Any],
+    run: Json,
     results: Sequence[Measurement],
     card: str,
     half: bool = False,
 ) -> int:
     """Writes a folder; how many bytes it has. See `describe` for errors and `half`."""
     described, tensors = describe(model, params, facts, half=half)
-    config = {"format": FORMAT, **described, "run": dict(run)}
+    config = {"format": FORMAT, **described, "run": run}
     config["results"] = [figure.to_json() for figure in results]
     files = {
         WEIGHTS: safetensors.numpy.save(tensors, metadata={"library": "amd_jax"}),
@@ -91,8 +92,8 @@ def write(
 
 
 def describe(
-    model: Any, params: Params, facts: Facts, *, half: bool
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    model: Model, params: Params, facts: Facts, *, half: bool
+) -> tuple[Json, dict[str, np.ndarray]]:
     """Model and facts as JSON, and all arrays by name; with `half`, parameters as float16.
 
     Raises ValueError for a model that is not made of parts of the library alone, for facts of a
@@ -150,9 +151,7 @@ def _read(folder: str | Path) -> Exported:
             ) from error
 
 
-def _composed(
-    config: dict[str, Any], file: BinaryIO, check_digest: Callable[[], None]
-) -> Exported:
+def _composed(config: Json, file: BinaryIO, check_digest: Callable[[], None]) -> Exported:
     """What a config and a file of weights hold, whose sizes and shapes are looked at first."""
     if not 1 <= config["format"] <= FORMAT:
         raise ValueError(
@@ -165,7 +164,7 @@ def _composed(
     model = description.compose(
         config["model"], {name: tensors.read(file, tensor) for name, tensor in own.items()}
     )
-    if not all(hasattr(model, verb) for verb in ("init", "elbo", "sample")):
+    if not isinstance(model, Model):
         raise ValueError(f"it holds no model, but {type(model).__name__}.")
     facts = from_json(config["facts"])
     if unknown := [k for k in stored if k not in own and not k.startswith(PARAMS)]:
@@ -181,7 +180,7 @@ def _composed(
     return Exported(model, params, facts, run, results)
 
 
-def _about(config: dict[str, Any]) -> tuple[dict[str, Any], list[Measurement]]:
+def _about(config: Json) -> tuple[Json, list[Measurement]]:
     """What was trained and measured; ValueError for fields of other kinds."""
     run, results = tuples(config["run"]), config.get("results", [])
     if not (isinstance(run.get("config"), dict) and type(run.get("step")) is int):
@@ -194,12 +193,12 @@ def _about(config: dict[str, Any]) -> tuple[dict[str, Any], list[Measurement]]:
     return run, list(map(Measurement.from_json, results))
 
 
-def _own(model: Any, stored: dict[str, Tensor]) -> dict[str, Tensor]:
+def _own(described: Json, stored: dict[str, Tensor]) -> dict[str, Tensor]:
     """The arrays that a model is made of; ValueError if they are too large.
 
     They are read before the model can say what fits it, so they have a limit.
     """
-    named = description.referred(model)
+    named = description.referred(described)
     own = {k: v for k, v in stored.items() if k in named and not k.startswith(PARAMS)}
     size = sum(tensor.end - tensor.begin for tensor in own.values())
     if size > OWN:
@@ -209,7 +208,7 @@ def _own(model: Any, stored: dict[str, Tensor]) -> dict[str, Tensor]:
     return own
 
 
-def _kept(key: str, leaf: Any, half: bool) -> np.ndarray:
+def _kept(key: str, leaf: Array, half: bool) -> np.ndarray:
     """A parameter as it is kept; ValueError if halves cannot hold it."""
     array = np.asarray(leaf)
     if jnp.issubdtype(array.dtype, jnp.inexact) and not np.isfinite(array).all():

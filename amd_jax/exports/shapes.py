@@ -1,7 +1,6 @@
 """Checks from shapes alone whether tensors are the parameters of a model."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +9,12 @@ import numpy as np
 from amd_jax.exports.tensors import Tensor
 from amd_jax.facts import Facts
 from amd_jax.runs import manifest, run_files
-from amd_jax.types import Params
+from amd_jax.types import Model, Params
 
 DEPTH = 64  # of names within names
 
 
-def template(model: Any, facts: Facts, weights: Mapping[str, Tensor]) -> Params:
+def template(model: Model, facts: Facts, weights: Mapping[str, Tensor]) -> Params:
     """The shapes of a model's parameters; ValueError unless those are the tensors' by name.
 
     The model is first run on the tensors, abstractly: a network of more layers than there are
@@ -33,7 +32,8 @@ def template(model: Any, facts: Facts, weights: Mapping[str, Tensor]) -> Params:
     shapes = jax.eval_shape(model.init, rng, x)
     expected = dict(manifest.leaves(shapes))
     for name in sorted(expected.keys() | weights.keys()):
-        ours, wanted = (getattr(side.get(name), "shape", None) for side in (weights, expected))
+        ours = weights[name].shape if name in weights else None
+        wanted = expected[name].shape if name in expected else None
         if ours != wanted:
             raise ValueError(f"{name} has the shape {ours}, and the model wants {wanted}.")
         if _read_as(weights[name]) != expected[name].dtype:
@@ -46,7 +46,7 @@ def template(model: Any, facts: Facts, weights: Mapping[str, Tensor]) -> Params:
 
 def _tree(weights: Mapping[str, Tensor]) -> Params:
     """Shapes by name, such as "network/out/kernel", as dictionaries in each other."""
-    tree: dict[str, Any] = {}
+    tree: dict = {}
     for name, tensor in weights.items():
         *path, last = name.split("/")
         if len(path) > DEPTH:
@@ -63,12 +63,12 @@ def _read_as(tensor: Tensor) -> np.dtype:
     return np.dtype(np.float32) if tensor.dtype == jnp.float16 else tensor.dtype
 
 
-def _check_classes(model: Any, facts: Facts) -> None:
+def _check_classes(model: Model, facts: Facts) -> None:
     """Raises ValueError for a model of another number of classes, where its parts say one."""
-    first = next(iter(getattr(model, "transforms", ())), None)
-    parts = (getattr(model, name, None) for name in ("kernel", "network"))
-    numbers = [getattr(part, "num_classes", None) for part in (*parts, first)]
-    numbers += [len(model.points)] if hasattr(model, "points") else []
+    fields = vars(model)
+    parts = fields.get("kernel"), fields.get("network"), *fields.get("transforms", ())[:1]
+    numbers = [getattr(part, "num_classes", None) for part in parts]
+    numbers += [len(fields["points"])] if "points" in fields else []
     for number in numbers:
         if number not in (None, facts.num_classes):
             raise ValueError(

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, BinaryIO, NamedTuple, TypeGuard
+from typing import BinaryIO, NamedTuple, TypeGuard
 
 import jax.numpy as jnp
 import numpy as np
@@ -79,7 +79,7 @@ def digest(file: BinaryIO) -> str:
     return sha256.hexdigest()
 
 
-def _tensor(name: str, item: Any, start: int) -> Tensor:
+def _tensor(name: str, item: object, start: int) -> Tensor:
     """What one entry of the head says, whose offsets count from `start`; or ValueError."""
     fields = item if isinstance(item, Mapping) else {}
     shape, kind, offsets = (fields.get(key) for key in ("shape", "dtype", "data_offsets"))
@@ -95,7 +95,7 @@ def _tensor(name: str, item: Any, start: int) -> Tensor:
     return Tensor(tuple(shape), dtype, start + offsets[0], start + offsets[1])
 
 
-def _counts(value: Any) -> TypeGuard[list[int]]:
+def _counts(value: object) -> TypeGuard[list[int]]:
     """Whether a value is a list of some integers from 0 on."""
     return (
         isinstance(value, list)
@@ -104,7 +104,7 @@ def _counts(value: Any) -> TypeGuard[list[int]]:
     )
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """The object of some pairs; ValueError for two of one name."""
     unique = dict(pairs)
     if len(unique) < len(pairs):

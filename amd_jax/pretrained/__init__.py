@@ -11,12 +11,11 @@ text, samples, limits.
 import difflib
 import os
 from pathlib import Path
-from typing import Any
 
 from amd_jax.exports import export_folder
 from amd_jax.exports.export_folder import Exported
 from amd_jax.facts import Facts
-from amd_jax.types import Params
+from amd_jax.types import Model, Params
 
 HERE = Path(__file__).parent
 
@@ -26,7 +25,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in HERE.glob(f"*/{export_folder.CONFIG}")))
 
 
-def load(name: str | Path) -> tuple[Any, Params, Facts]:
+def load(name: str | Path) -> tuple[Model, Params, Facts]:
     """A model, its parameters (float32), and what it knows of its data, as the alphabet.
 
     `name` is one of `names()`, or a folder that --mode=export has written, which may be an
