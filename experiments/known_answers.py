@@ -18,9 +18,8 @@ import dataclasses
 import functools
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -34,6 +33,7 @@ from amd_jax.evaluation.reports import point_report
 from amd_jax.facts import PlaneFacts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
+from amd_jax.models import Flow
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
 from amd_jax.options import number
 from amd_jax.types import Bound
@@ -98,7 +98,7 @@ def main(argv: list[str]) -> None:
     print("\n".join(lines))
 
 
-def chosen(given: str, known: Any, what: str) -> list[str]:
+def chosen(given: str, known: Collection[str], what: str) -> list[str]:
     """Names with commas; ValueError for one that is not known."""
     names = given.split(",")
     if unknown := [name for name in names if name not in known]:
@@ -112,7 +112,7 @@ def row(toy: str, text: str, shared: Sequence[str], draws: int) -> Row:
     result = compare.opened(
         " ".join([f"known_answers_row:{toy}", f"--config.family={family}", *own]), shared
     )
-    weighted = isinstance(result.bounds[0], Elbo) and hasattr(result.run.model, "transforms")
+    weighted = isinstance(result.bounds[0], Elbo) and isinstance(result.run.model, Flow)
     bounds = (*result.bounds, *([ImportanceWeighted(draws)] * weighted))
     title = " ".join([family, *(number.removeprefix("--config.") for number in own)])
     return Row(title, result.run, bounds, folder=title.replace(" ", "_"))
@@ -124,7 +124,8 @@ def answers(row: Row, bound: Bound) -> dict[str, Figure]:
     measure = functools.partial(expected if everything else estimated, row, bound)
     split = "every row" if everything else row.split
     method = bound.describe(row.run.model)
-    return row.figures(measure, "gap_nats", bound=bound.name, method=method, split=split)
+    question = {"bound": bound.name, "method": method, "split": split}
+    return row.figures(measure, "gap_nats", question)
 
 
 def expected(row: Row, bound: Bound) -> dict[str, Figure]:
@@ -139,7 +140,7 @@ def expected(row: Row, bound: Bound) -> dict[str, Figure]:
 def estimated(row: Row, bound: Bound) -> dict[str, Figure]:
     """Of test rows, by enough draws of a bound."""
     run, x = row.run, row.run.data.rows(row.split)
-    each = getattr(bound, "importance_samples", 1)
+    each = bound.importance_samples if isinstance(bound, ImportanceWeighted) else 1
     wanted = max(8, DRAWS // math.prod(run.facts.event_shape))
     draws = 1 if bound.exact else math.ceil(wanted / each)
     keys, classes = jax.random.split(jax.random.key(0), draws), run.facts.num_classes

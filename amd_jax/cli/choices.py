@@ -63,19 +63,20 @@ def choose(
         way,
     ]
     for name in numbers:
-        if not any(name in _fields(option) for option in heeded):
+        if not any(name in _numbers(option) for option in heeded):
             raise ValueError(
                 f"--{name} is a number of {', '.join(of[name])}, which this command does not use. "
                 "Leave it out, or choose that by --bound, --sampler or --mode."
             )
 
     def filled(option: T) -> T:
-        mine = {name: value for name, value in numbers.items() if name in _fields(option)}
+        own = _numbers(option)
+        mine = {name: value for name, value in numbers.items() if name in own}
         if option not in heeded or not mine:
             return option
         if mine.get("spacing") == "best":
-            steps = "steps" if hasattr(option, "steps") else "grid"
-            mine["spacing"] = _best(mine.get(steps, getattr(option, steps)), steps, grid)
+            steps = "steps" if "steps" in own else "grid"
+            mine["spacing"] = _best((own | mine)[steps], steps, grid)
         return options.replaced(option, mine)
 
     return Choice(
@@ -146,7 +147,7 @@ class ModelOptions:
         for argument in left:
             name = flags.name_in(argument)
             for kind in MODELS:
-                if any(name in _fields(option) for option in ModelOptions(kind).all()):
+                if any(name in _numbers(option) for option in ModelOptions(kind).all()):
                     raise ValueError(
                         f"--{name} is for {flags.one(kind)}; this experiment has {self.owner}. "
                         "Leave it out."
@@ -168,7 +169,7 @@ def check_fit(
     """
     for bound in bounds:
         bound.describe(model)
-        if shape is not None and hasattr(bound, "size"):
+        if shape is not None and isinstance(bound, models.LongMemory):
             bound.size(model, shape)
     if isinstance(sampler, Sampler) and isinstance(model, Walkable):
         sampler.times(model.steps)
@@ -183,7 +184,7 @@ def with_numbers(option: N, arguments: Sequence[str]) -> N:
     """An option with the numbers of a command line; ValueError for one that it does not have."""
     given, left = _parsed([option], arguments)
     for argument in left:
-        flags.refuse_unknown(argument, sorted(_fields(option)))
+        flags.refuse_unknown(argument, sorted(_numbers(option)))
     return options.replaced(option, given)
 
 
@@ -191,7 +192,7 @@ def _parsed(of: Sequence[Named], arguments: Sequence[str]) -> tuple[dict[str, An
     """The numbers of some options that a command line gives, and what else stands there."""
     result, known = flags.empty(), {n.name: n for option in of for n in options.numbers(option)}
     for number in known.values():
-        flags.define(result, number.name, None, number.kind, number.help)
+        flags.define(result, number._replace(default=None, least=None, most=None))
     left = result(["", *arguments], known_only=True)[1:]
     return {name: result[name].value for name in known if result[name].present}, left
 
@@ -203,9 +204,9 @@ def check_mode(name: str) -> None:
         raise ValueError(f"--mode is one of {', '.join([*MODES, *editors])}; got {name}.")
 
 
-def _fields(option: Named | None) -> set[str]:
-    """The names of an option's numbers."""
-    return {number.name for number in options.numbers(option)} if option is not None else set()
+def _numbers(option: Named | None) -> dict[str, Any]:
+    """An option's numbers by their names."""
+    return {number.name: number.default for number in options.numbers(option)}
 
 
 def usage(config: ConfigDict | None, model: Model | None, name: str) -> str:

@@ -9,7 +9,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
 
 import jax
 from absl import flags
@@ -65,7 +64,7 @@ def start_devices() -> None:
     check_backend()
 
 
-def _unraisable(result: Any) -> None:
+def _unraisable(result: "sys.UnraisableHookArgs") -> None:
     """As usual, but silent on threads of tensorstore whose write failed, which was reported."""
     if str(result.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(result)

@@ -36,7 +36,7 @@ def edit(
             seed=session.seed,
         )
         on = {"split": rows.split, "examples": len(trial.damaged)}
-        session.record(*trial.measurements(editor.error_rate, **on))
+        session.record(*trial.measurements(editor.error_rate, on))
     else:
         if file is not None:
             x = inputs.a_map(facts, Path(file))[None]

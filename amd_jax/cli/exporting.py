@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 from ml_collections import ConfigDict
@@ -14,7 +13,7 @@ from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.experiment import LoadedModel
 from amd_jax.exports import card, export_folder
-from amd_jax.facts import MapFacts
+from amd_jax.facts import Json, MapFacts
 from amd_jax.host.printable import in_one_line
 from amd_jax.options import Named
 from amd_jax.pages import figures, run_record
@@ -87,7 +86,7 @@ def _without_paths(measured: Sequence[Measurement]) -> list[Measurement]:
     ]
 
 
-def _without_places(config: ConfigDict) -> dict[str, Any]:
+def _without_places(config: ConfigDict) -> Json:
     """The numbers of a run, but where its data were: that is nobody else's business."""
     config = config.copy_and_resolve_references()
     places = {

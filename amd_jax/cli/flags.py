@@ -44,7 +44,7 @@ def parsed(
     """The values of some flags, the names of those that are given, and what else stands there."""
     result = empty()
     for flag in table:
-        define(result, *flag[:6])
+        define(result, flag)
     rest = result(["", *argv], known_only=True)[1:]
     given = {flag.name for flag in table if result[flag.name].present}
     return {flag.name: result[flag.name].value for flag in table}, given, rest
@@ -137,26 +137,19 @@ def empty() -> flags.FlagValues:
     return result
 
 
-def define(
-    into: flags.FlagValues,
-    name: str,
-    default: Any,
-    kind: type,
-    help: str,
-    least: float | None = None,
-    most: float | None = None,
-) -> None:
+def define(into: flags.FlagValues, flag: Number) -> None:
     """Defines a flag."""
-    if kind is bool:
-        flags.DEFINE_bool(name, default, help, into)
-    elif kind is list:
-        flags.DEFINE_multi_string(name, default, help, into)
+    about = flag.name, flag.default, flag.help, into
+    if flag.kind is bool:
+        flags.DEFINE_bool(*about)
+    elif flag.kind is list:
+        flags.DEFINE_multi_string(*about)
     else:
-        bounds = (least, most) if kind in (int, float) else ()
-        flags.DEFINE(PARSERS[kind](*bounds), name, default, help, into)
+        bounds = (flag.least, flag.most) if flag.kind in (int, float) else ()
+        flags.DEFINE(PARSERS[flag.kind](*bounds), *about)
 
 
-def _integer(argument: str, known: dict[str, Any]) -> str:
+def _integer(argument: str, known: dict[str, object]) -> str:
     """An override such as --config.num_steps=1e3, of a number that is an integer, as digits."""
     result = re.fullmatch(r"(--?config\.([^=]*))=(.*)", argument, re.DOTALL)
     if result and type(known.get(result[2])) is int:

@@ -14,7 +14,7 @@ from amd_jax.experiment import LoadedModel
 from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.host import filesystem
 from amd_jax.host.log import logger
-from amd_jax.models import declared
+from amd_jax.models import Autoregressive, Diffusion, Flow, GaussianDiffusion, declared
 from amd_jax.models.declared import Corrector, Walkable
 from amd_jax.options import Named
 from amd_jax.pages import commands, films, run_page, run_record, shows
@@ -163,14 +163,13 @@ def first(loaded: LoadedModel, x: np.ndarray) -> tuple[np.ndarray, str]:
 def described(model: Model) -> str:
     """What a model is, in a few words: its class and those of its main parts."""
     name = type(model).__name__
-    if denoiser := getattr(model, "denoiser", None):
-        steps = getattr(model, "steps", None)
-        time = "continuous time" if steps is None else f"{steps:,} steps"
-        return f"{name} in {time} with the denoiser {type(denoiser).__name__}"
-    if transforms := getattr(model, "transforms", ()):
-        return f"{name} of {' → '.join(type(part).__name__ for part in transforms)}"
-    if network := getattr(model, "network", None):
-        return f"{name} with the network {type(network).__name__}"
+    if isinstance(model, Diffusion | GaussianDiffusion):
+        time = "continuous time" if model.steps is None else f"{model.steps:,} steps"
+        return f"{name} in {time} with the denoiser {type(model.denoiser).__name__}"
+    if isinstance(model, Flow):
+        return f"{name} of {' → '.join(type(part).__name__ for part in model.transforms)}"
+    if isinstance(model, Autoregressive):
+        return f"{name} with the network {type(model.network).__name__}"
     return name
 
 

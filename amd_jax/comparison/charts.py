@@ -4,11 +4,14 @@ import io
 import itertools
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from amd_jax import options
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.options import Named
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = ("#3f51b5", "#e07b00", "#2e7d32", "#8e24aa", "#c62828", "#00838f", "#6d4c41", "#9e9e9e")
 SIZE = (4.2, 3.4)  # of a panel, in inches
@@ -81,7 +84,7 @@ def curves(drawn: Sequence[Drawn]) -> list[tuple[Row, str, str, list]]:
     return result
 
 
-def _bits(axis: Any, done: Sequence[Row], bits: Sequence[Figure]) -> None:
+def _bits(axis: "Axes", done: Sequence[Row], bits: Sequence[Figure]) -> None:
     """A dot and its error for each row, the first on top."""
     for i, result in enumerate(bits):
         colour = COLOURS[i % len(COLOURS)]
@@ -92,17 +95,17 @@ def _bits(axis: Any, done: Sequence[Row], bits: Sequence[Figure]) -> None:
     axis.grid(axis="x", alpha=0.3)
 
 
-def _samples(beside: Any, over: Any, done: Sequence[Row], lines: Sequence) -> list:
+def _samples(beside: "Axes", over: "Axes | None", done: Sequence[Row], lines: Sequence) -> list:
     """The first measure of samples beside the second one; and over what varies along a line."""
     titles, handles = [row.title for row in done], []
     first, second, *_ = lines[0][3][0][1]  # at least one measure, and the time
     for i, (row, _, along, points) in enumerate(lines):
-        look = {"color": COLOURS[titles.index(row.title) % len(COLOURS)], "marker": "o", "ms": 4}
-        look |= {"ls": ("-", "--", ":", "-.")[i % 4]}
+        colour = COLOURS[titles.index(row.title) % len(COLOURS)]
+        look: dict = {"color": colour, "marker": "o", "ms": 4, "ls": ("-", "--", ":", "-.")[i % 4]}
         y = [figures[first].value for _, figures in points]
         error = [figures[first].error or 0 for _, figures in points]
         handles += beside.plot([figures[second].value for _, figures in points], y, **look)
-        if along:
+        if over and along:
             over.errorbar([at for at, _ in points], y, yerr=error, capsize=2, **look)
     beside.set_xlabel(second.replace("_", " "))
     for axis in filter(None, (beside, over)):

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -25,6 +25,7 @@ from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.experiment import Run
+from amd_jax.facts import Json
 from amd_jax.host import filesystem
 from amd_jax.models import declared
 from amd_jax.models.declared import Corrector
@@ -105,7 +106,7 @@ class Row:
 
         question = run_report.question(bound, self.run.model, self.run.facts)
         question |= {"split": self.split, "examples": self.examples(number)}
-        return self.figures_of_rows(measure, ("bits",), **question)["bits"]
+        return self.figures_of_rows(measure, ("bits",), question)["bits"]
 
     def samples(self, sampler: Named, number: int) -> dict[str, Figure]:
         """Measures of `number` samples, and the seconds that one takes once all is compiled."""
@@ -123,7 +124,8 @@ class Row:
             figures = {name: Figure(*figure) for name, figure in result.items()}
             return {**figures, "seconds_a_sample": Figure(seconds)}
 
-        return self.figures(measure, "seconds_a_sample", method=label(sampler), examples=number)
+        question = {"method": label(sampler), "examples": number}
+        return self.figures(measure, "seconds_a_sample", question)
 
     def first_samples(self, number: int) -> np.ndarray:
         """So many samples by the model's own way, kept beside the run: (N, ...)."""
@@ -156,7 +158,7 @@ class Row:
 
         examples = min(number or correction.ROWS, self.examples(None))
         question = {"split": self.split, "error_rate": editor.error_rate, "examples": examples}
-        return self.figures_of_rows(measure, ("restored", "spoiled"), **question)
+        return self.figures_of_rows(measure, ("restored", "spoiled"), question)
 
     def examples(self, number: int | None) -> int:
         """How many rows of the split are meant."""
@@ -164,7 +166,7 @@ class Row:
         return rows if number is None else min(number, rows)
 
     def figures_of_rows(
-        self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], **question: Any
+        self, measure: Callable[[], dict[str, PerRow]], names: Sequence[str], question: Json
     ) -> dict[str, PerRow]:
         """Means over rows by their names, as they were measured, or as they are measured now."""
         question = {"step": self.run.step, "seed": 0, **question}
@@ -178,7 +180,7 @@ class Row:
         return result
 
     def figures(
-        self, measure: Callable[[], dict[str, Figure]], last: str, **question: Any
+        self, measure: Callable[[], dict[str, Figure]], last: str, question: Json
     ) -> dict[str, Figure]:
         """What was measured already, in this way and at this step; or what is measured now.
 
@@ -197,7 +199,7 @@ class Row:
             results.add(self.workdir, Measurement(what=what, **figure._asdict(), **question))
         return result
 
-    def _known(self, question: dict[str, Any]) -> list[Measurement]:
+    def _known(self, question: Json) -> list[Measurement]:
         """What was measured already for a question, of whatever kind."""
         return [
             figure

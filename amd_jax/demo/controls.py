@@ -7,10 +7,11 @@ fields with their kind, default and help, and what is sent is checked against th
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeGuard, TypeVar
 
 from amd_jax import options
 from amd_jax.demo import plain_words
+from amd_jax.facts import Json
 from amd_jax.models.declared import Corrector
 from amd_jax.options import N, Named, Number
 
@@ -20,7 +21,7 @@ F = TypeVar("F", int, float)
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
-def template_fields(option: Named, steps: int | None = None) -> dict[str, Any]:
+def template_fields(option: Named, steps: int | None = None) -> Json:
     """An option with its numbers, as a template takes it; given times stay as they are.
 
     `steps` are those of the model, which no option exceeds.
@@ -36,7 +37,7 @@ def template_fields(option: Named, steps: int | None = None) -> dict[str, Any]:
     }
 
 
-def _template_field(number: Number, steps: int | None) -> dict[str, Any]:
+def _template_field(number: Number, steps: int | None) -> Json:
     """A number: its label, help, limits and step."""
     words = plain_words.about_number(number.name, number.help)
     least, most = limits(number)
@@ -60,7 +61,7 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
-def chosen(declared: Sequence[N], request: Mapping[str, Any], what: str) -> N:
+def chosen(declared: Sequence[N], request: Json, what: str) -> N:
     """The option that a request names, or the first, with the numbers that it gives."""
     name = request.get("option")
     option = declared[0] if name is None else options.named(declared, str(name), what)
@@ -75,25 +76,27 @@ def chosen(declared: Sequence[N], request: Mapping[str, Any], what: str) -> N:
     return options.replaced(option, values) if values else option
 
 
-def value_of(number: Number, value: Any) -> Any:
+def value_of(number: Number, value: object) -> object:
     """A value as one of a number's kind; ValueError if it is of another, or cannot be computed."""
     if value is None:
         return number.default
     label, (least, most) = plain_words.about_number(number.name, number.help).label, limits(number)
     if number.kind is int:
         return within(label, whole(label, value, -MOST), least, most)
-    fits = isinstance(value, int | float if number.kind is float else number.kind)
-    if not fits or (number.kind is float and (isinstance(value, bool) or not is_finite(value))):
+    if number.kind is float and is_finite(value):
+        return within(label, value, least, most)
+    if number.kind is float or not isinstance(value, number.kind):
         raise ValueError(f"{label} is {KINDS[number.kind]}; got {value!r:.60}.")
-    return within(label, value, least, most) if number.kind is float else value
+    return value
 
 
-def whole(name: str, value: Any, least: int, most: int = MOST, default: int | None = None) -> int:
+def whole(
+    name: str, value: object, least: int, most: int = MOST, default: int | None = None
+) -> int:
     """An integer within bounds, the default for None; ValueError for anything else."""
     if value is None and default is not None:
         return default
-    integral = isinstance(value, int | float) and is_finite(value) and value == int(value)
-    if not integral or isinstance(value, bool):
+    if not is_finite(value) or value != int(value):
         raise ValueError(f"{name} is a whole number; got {value!r:.60}.")
     return within(name, int(value), least, most)
 
@@ -107,8 +110,10 @@ def within(name: str, value: F, least: float | None, most: float | None) -> F:
     return value
 
 
-def is_finite(value: float) -> bool:
-    """Whether a number is one that can be computed with, and not too large for that."""
+def is_finite(value: object) -> TypeGuard[int | float]:
+    """Whether it is a number that can be computed with, and not too large for that."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
     try:
         return math.isfinite(value)
     except OverflowError:  # an integer of hundreds of digits

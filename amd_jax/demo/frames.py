@@ -1,17 +1,15 @@
 """States of a sampling chain as frames of `film.js`."""
 
-from typing import Any
-
 import numpy as np
 
 from amd_jax.evaluation.reports import point_report
-from amd_jax.facts import Facts, MapFacts, PlaneFacts
+from amd_jax.facts import Facts, Json, MapFacts, PlaneFacts
 from amd_jax.pages import films
 
 SHADES = 256
 
 
-def of(t: float, x: np.ndarray, facts: Facts) -> dict[str, Any]:
+def of(t: float, x: np.ndarray, facts: Facts) -> Json:
     """States (N, ...) as a frame: maps in a square, texts one below the other."""
     if isinstance(facts, MapFacts):
         return {"t": t, "map": films.tiled(x)}
@@ -21,7 +19,7 @@ def of(t: float, x: np.ndarray, facts: Facts) -> dict[str, Any]:
     return {"t": t, "pieces": sum((["\n\n", *row] for row in rows[1:]), rows[0])}
 
 
-def empty_film(facts: Facts) -> dict[str, Any]:
+def empty_film(facts: Facts) -> Json:
     """A film of no frames yet, with the palette that its maps need."""
     if isinstance(facts, PlaneFacts):
         shades = [[shade] * 3 for shade in range(SHADES)]

@@ -2,28 +2,26 @@
 
 import base64
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from amd_jax.cli import inputs
 from amd_jax.cli.inputs import Partly
 from amd_jax.demo import controls
-from amd_jax.facts import Facts, MapFacts, TextFacts
+from amd_jax.facts import Facts, Json, MapFacts, TextFacts
 
 LONGEST = 16_384  # characters of a text
 UNKNOWN = -1  # a pixel in a hole
 GAPS = "_~^|#*@+=<>{}[]\\`"  # signs that can be typed
 
 
-def seed_of(request: Mapping[str, Any]) -> int:
+def seed_of(request: Json) -> int:
     """The seed of a request, or 0."""
     return controls.whole("Seed", request.get("seed"), 0, controls.SEEDS, 0)
 
 
-def text_of(request: Mapping[str, Any]) -> str:
+def text_of(request: Json) -> str:
     """The text of a request, without halves of characters; ValueError if it is too long."""
     text = request.get("text")
     if not isinstance(text, str):
@@ -43,10 +41,11 @@ def gap_of(facts: Facts) -> str:
     One that a keyboard has, unless the data have all of these.
     """
     signs = f"{GAPS}{''.join(map(chr, range(0x2581, 0x2681)))}"  # more than an alphabet has
-    return next(sign for sign in signs if sign not in (getattr(facts, "alphabet", "") or ""))
+    alphabet = facts.alphabet if isinstance(facts, TextFacts) else None
+    return next(sign for sign in signs if sign not in (alphabet or ""))
 
 
-def partly_of(facts: TextFacts | MapFacts, request: Mapping[str, Any]) -> Partly:
+def partly_of(facts: TextFacts | MapFacts, request: Json) -> Partly:
     """The text with gaps, or the map with a hole, of a request; ValueError for anything else."""
     if not isinstance(facts, MapFacts):
         return inputs.with_gaps(facts, text_of(request), gap_of(facts))
@@ -57,7 +56,7 @@ def partly_of(facts: TextFacts | MapFacts, request: Mapping[str, Any]) -> Partly
     return Partly(np.where(unknown, 0, x), ~unknown, unknown)
 
 
-def map_of(facts: MapFacts, request: Mapping[str, Any]) -> np.ndarray:
+def map_of(facts: MapFacts, request: Json) -> np.ndarray:
     """The map of a request, int32 (H, W), `UNKNOWN` where it is null; ValueError for any other."""
     (height, width), rows = facts.event_shape, request.get("map")
     if rows is None:
@@ -76,7 +75,7 @@ def map_of(facts: MapFacts, request: Mapping[str, Any]) -> np.ndarray:
     return np.array(tokens, np.int32).reshape(height, width)
 
 
-def opened(facts: MapFacts, request: Mapping[str, Any]) -> np.ndarray:
+def opened(facts: MapFacts, request: Json) -> np.ndarray:
     """The map in a PNG, which is sent in base64, int32 (H, W); or ValueError, with its name."""
     name, content = request.get("name"), request.get("png")
     if not isinstance(name, str) or not isinstance(content, str):

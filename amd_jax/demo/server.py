@@ -10,7 +10,6 @@ import json
 import traceback
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -18,12 +17,13 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from amd_jax.cli import command_line
 from amd_jax.demo import demo_page
-from amd_jax.demo.session import Message, Work
+from amd_jax.demo.session import Work
 from amd_jax.demo.turn_queue import Line
+from amd_jax.facts import Json
 from amd_jax.pages import templates
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -50,7 +50,7 @@ def app(shown: Work, *, only_local: bool = True) -> Starlette:
     """The page of a model; with `only_local` it has the names of this machine only."""
     line, worker = Line(), ThreadPoolExecutor(1, "demo")
 
-    def answering(begin: Callable[[dict], Iterator[Message]]) -> Callable:
+    def answering(begin: Callable[[Json], Iterator[Json]]) -> Callable:
         async def answer(request: Request) -> Response:
             return Stream(answered(line, worker, begin, await sent(request)))
 
@@ -76,7 +76,7 @@ def app(shown: Work, *, only_local: bool = True) -> Starlette:
     )
 
 
-def at_once(do: Callable[[dict], Message]) -> Callable[[dict], Iterator[Message]]:
+def at_once(do: Callable[[Json], Json]) -> Callable[[Json], Iterator[Json]]:
     """Work that has one message."""
     return lambda asked: iter([do(asked)])
 
@@ -91,7 +91,7 @@ def file_of(path: str) -> Callable:
     return file
 
 
-async def sent(request: Request) -> dict[str, Any] | str:
+async def sent(request: Request) -> Json | str:
     """What a request asks for; or a line on what is wrong with it."""
     result = b""
     try:
@@ -112,8 +112,8 @@ async def sent(request: Request) -> dict[str, Any] | str:
 async def answered(
     line: Line,
     worker: ThreadPoolExecutor,
-    begin: Callable[[dict], Iterator[Message]],
-    asked: dict[str, Any] | str,
+    begin: Callable[[Json], Iterator[Json]],
+    asked: Json | str,
 ) -> AsyncGenerator[str, None]:
     """The messages of one piece of work, a line of JSON each, once it has its turn.
 
@@ -134,8 +134,8 @@ async def answered(
 async def worked(
     line: Line,
     worker: ThreadPoolExecutor,
-    begin: Callable[[dict], Iterator[Message]],
-    asked: dict[str, Any] | str,
+    begin: Callable[[Json], Iterator[Json]],
+    asked: Json | str,
     put: Callable[[str], None],
 ) -> None:
     """Puts the messages of one piece of work where they are read, and "" at the end."""
@@ -154,7 +154,7 @@ async def worked(
     put("")
 
 
-def _line(message: Message) -> str:
+def _line(message: Json) -> str:
     return json.dumps(message) + "\n"
 
 
@@ -191,7 +191,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        async def guarded(message: Any) -> None:
+        async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
                 message["headers"] = [*message["headers"], *headers]

@@ -6,8 +6,7 @@ tell: whoever has gone in between is not worked for. What cannot be done raises 
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -18,13 +17,12 @@ from amd_jax.demo.windows import windows
 from amd_jax.evaluation import correction, filling, gallery
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.facts import UNUSED_SIGN, Facts, Json, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import declared
 from amd_jax.models.declared import Editor, Walkable
 from amd_jax.options import Named
 from amd_jax.types import Key, Model, Params, Sampler
 
-Message = dict[str, Any]
 STATES = 41  # of a walk that are shown, at most
 TOKENS = 1 << 15  # of all samples together
 SAMPLES = 64
@@ -106,7 +104,7 @@ class Work:
         """How many fillings can be asked for: they are drawn at once."""
         return min(self.most, FILLINGS)
 
-    def edit(self, request: Mapping[str, Any]) -> Iterator[Message]:
+    def edit(self, request: Json) -> Iterator[Json]:
         """A text, seed, and the option and numbers of an editor -> how far it is, then pieces."""
         if not isinstance(self.facts, TextFacts) or not self.editors:
             raise ValueError(f"{self.name} edits no texts: its model declares no editor of them.")
@@ -115,7 +113,7 @@ class Work:
         x = TextReport(self.facts).tokens(text)
         return self._edited(self.facts, editor, text, x, seed)
 
-    def fill(self, request: Mapping[str, Any]) -> Iterator[Message]:
+    def fill(self, request: Json) -> Iterator[Json]:
         """A text with gaps, or a map and its hole, and what `draw` takes -> several fillings."""
         if not isinstance(self.facts, TextFacts | MapFacts) or not self.fills:
             raise ValueError(
@@ -125,7 +123,7 @@ class Work:
         kwargs = self._drawing(request, self.most_fillings, self.fillings)
         return self._filled(request_parsing.partly_of(self.facts, request), *kwargs)
 
-    def draw(self, request: Mapping[str, Any]) -> Iterator[Message]:
+    def draw(self, request: Json) -> Iterator[Json]:
         """Number, seed, and the option and numbers of a sampler -> states, then what came out."""
         sampler, number, seed = self._drawing(request, self.most, self.number)
         rng = jax.random.key(seed)
@@ -133,7 +131,7 @@ class Work:
             return self._walked(self.model, sampler, number, rng)
         return self._drawn(sampler, number, rng)
 
-    def damage(self, request: Mapping[str, Any]) -> Message:
+    def damage(self, request: Json) -> Json:
         """A text, a rate and a seed -> the text with some characters replaced by others."""
         if not isinstance(self.facts, TextFacts):
             raise ValueError(f"{self.name} is no model of texts: there is none to damage.")
@@ -143,15 +141,13 @@ class Work:
         result = text_diff.damaged(self.facts, text, rate, request_parsing.seed_of(request))
         return {"kind": "damaged", "text": result}
 
-    def open(self, request: Mapping[str, Any]) -> Message:
+    def open(self, request: Json) -> Json:
         """A map in a file -> the map, as the page takes it."""
         if not isinstance(self.facts, MapFacts):
             raise ValueError(f"{self.name} is no model of maps: there is none to open.")
         return {"kind": "opened", "map": request_parsing.opened(self.facts, request).tolist()}
 
-    def _drawing(
-        self, request: Mapping[str, Any], most: int, usual: int
-    ) -> tuple[Named | None, int, int]:
+    def _drawing(self, request: Json, most: int, usual: int) -> tuple[Named | None, int, int]:
         """The sampler of a request, how many to draw, and the seed; or ValueError."""
         sampler = controls.chosen(self.samplers, request, "sampler") if self.samplers else None
         number = controls.whole("Samples", request.get("number"), 1, most, usual)
@@ -161,7 +157,7 @@ class Work:
 
     def _edited(
         self, facts: TextFacts, editor: Editor, text: str, x: np.ndarray, seed: int
-    ) -> Iterator[Message]:
+    ) -> Iterator[Json]:
         """Window after window of the tokens of a text (L,); each is edited by itself."""
         (length,), row = facts.event_shape, filled_up(facts, x)
         result = np.empty_like(row)
@@ -176,7 +172,7 @@ class Work:
 
     def _filled(
         self, row: inputs.Partly, sampler: Named | None, number: int, seed: int
-    ) -> Iterator[Message]:
+    ) -> Iterator[Json]:
         """Fillings of a row (...), with masks the likely ones first."""
         yield from self._first_time("fill", sampler, number)
         facts = self.facts
@@ -197,7 +193,7 @@ class Work:
 
     def _walked(
         self, model: Walkable, sampler: Named | None, number: int, rng: Key
-    ) -> Iterator[Message]:
+    ) -> Iterator[Json]:
         """The states of some samples on their way from noise to data."""
         shape = (number, *self.facts.event_shape)
         yield from self._first_time(sampler, number)
@@ -213,7 +209,7 @@ class Work:
             }
         yield self._drawn_out(x)
 
-    def _drawn(self, sampler: Named | None, number: int, rng: Key) -> Iterator[Message]:
+    def _drawn(self, sampler: Named | None, number: int, rng: Key) -> Iterator[Json]:
         """Samples of a model that has no steps."""
         shape = (number, *self.facts.event_shape)
         yield from self._first_time(sampler, number)
@@ -221,14 +217,14 @@ class Work:
         yield {"kind": "state", "frame": frames.of(0.0, x, self.facts), "done": 1, "of": 1}
         yield self._drawn_out(x)
 
-    def _drawn_out(self, x: np.ndarray) -> Message:
+    def _drawn_out(self, x: np.ndarray) -> Json:
         """What came out: texts to copy, and what is to be said of codes of no class."""
         picture = isinstance(self.facts, MapFacts | PlaneFacts)
         shown = [] if picture else [self.facts.show(row) for row in x]
         sign = "magenta" if isinstance(self.facts, MapFacts) else UNUSED_SIGN
         return {"kind": "drawn", "texts": shown, "notes": gallery.unused(x, sign)}
 
-    def _first_time(self, *what: object) -> Iterator[Message]:
+    def _first_time(self, *what: object) -> Iterator[Json]:
         """Says so where something has to be compiled."""
         if what not in self.done:
             yield {"kind": "compiling"}

@@ -1,18 +1,17 @@
 """Marks the differences between two texts, for the page."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from amd_jax.facts import UNKNOWN_SIGN, TextFacts
+from amd_jax.facts import UNKNOWN_SIGN, Json, TextFacts
 from amd_jax.pages import texts
 
 LONGEST_WORD = 40  # characters; of a longer one, as where there are no spaces, the changed parts
 PRINTABLE = "".join(map(chr, range(32, 127)))
 
 
-def edited(facts: TextFacts, text: str, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
+def edited(facts: TextFacts, text: str, before: np.ndarray, after: np.ndarray) -> Json:
     """An edited text in pieces (text, mark, what stood there), and what is to be said of it.
 
     The mark is "changed" of a word with a change in it, "kept" of characters that the alphabet
@@ -78,7 +77,7 @@ def damaged(facts: TextFacts, text: str, rate: float, seed: int) -> str:
 
 def filled(
     facts: TextFacts, given: np.ndarray, wanted: np.ndarray, drawn: np.ndarray, name: str
-) -> dict[str, Any]:
+) -> Json:
     """A filling of a text in pieces (text, mark), as far as it was given, under a name.
 
     drawn (L,) are tokens; given and wanted bool (L,). What was wanted has the mark "changed".

@@ -13,19 +13,15 @@ def flops(program: ClosedJaxpr | Jaxpr) -> float:
     Of a `scan` those of every turn; of a loop whose turns nobody knows those of one, and of
     alternatives those of the longest. What is elementwise is not counted.
     """
-    return sum(map(_flops, _open(program).eqns))
+    return sum(_flops(step) for part in _programs([program]) for step in part.eqns)
 
 
 def largest(program: ClosedJaxpr | Jaxpr) -> int:
     """Bytes of the largest array in a program, whatever the compiler makes of it."""
-    program = _open(program)
+    (program,) = _programs([program])
     own = [*program.invars, *program.constvars, *(v for e in program.eqns for v in e.outvars)]
     inside = (largest(p) for step in program.eqns for p in _programs(step.params.values()))
     return max([0, *map(_bytes, own), *inside])
-
-
-def _open(program: ClosedJaxpr | Jaxpr) -> Jaxpr:
-    return program.jaxpr if isinstance(program, ClosedJaxpr) else program
 
 
 def _bytes(variable: Var) -> int:
@@ -63,10 +59,10 @@ def _times(step: JaxprEqn) -> int:
     return numbers.get("global_axis_size", 1)  # of pmap
 
 
-def _programs(values: Iterable[object]) -> Iterator[ClosedJaxpr | Jaxpr]:
-    """The programs that a line holds."""
+def _programs(values: Iterable[object]) -> Iterator[Jaxpr]:
+    """The programs among some values, such as those that a line holds."""
     for value in values:
         if isinstance(value, tuple | list):
             yield from _programs(value)
         elif isinstance(value, ClosedJaxpr | Jaxpr):
-            yield value
+            yield value.jaxpr if isinstance(value, ClosedJaxpr) else value

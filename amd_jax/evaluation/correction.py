@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
+from amd_jax.facts import Json
 from amd_jax.models.corrections import Correct
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Array, Key, Model, Params
@@ -47,7 +48,7 @@ class Trial(NamedTuple):
         guess = self.by_guess.per_row
         return {name: rows.minus(guess[name]) for name, rows in self.by_posterior.per_row.items()}
 
-    def measurements(self, error_rate: float, **on: Any) -> list[Measurement]:
+    def measurements(self, error_rate: float, on: Json) -> list[Measurement]:
         """Its figures, each followed by its difference from the guess."""
         on, to = {"error_rate": error_rate, **on}, "guess of the network alone"
         figures = []

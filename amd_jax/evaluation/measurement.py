@@ -5,8 +5,7 @@ import typing
 from typing import Any
 
 from amd_jax.evaluation.means import PerRow
-from amd_jax.facts import field_types, tuples
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json, field_types, tuples
 
 EARLIER = {"how": "method", "rows": "examples", "samples": "examples"}  # names in older files
 NUMBERS = ("value", "error")  # null where they are not finite

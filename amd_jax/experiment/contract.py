@@ -16,7 +16,7 @@ from amd_jax.types import Dataset
 PARTS = (("elbo", "sample"), ("loss", "init"), ("update", "init"))  # model, objective, optimiser
 
 
-def config(get_config: Callable[..., Any], variant: str | None, name: str) -> ConfigDict:
+def config(get_config: Callable[..., object], variant: str | None, name: str) -> ConfigDict:
     """The numbers of `get_config()`, or of `get_config(variant)`."""
     if variant is not None and not inspect.signature(get_config).parameters:
         raise ValueError(f"{name} has no variants; got {variant!r} after the colon.")
@@ -26,7 +26,7 @@ def config(get_config: Callable[..., Any], variant: str | None, name: str) -> Co
     return result
 
 
-def updated(config: ConfigDict, numbers: Mapping[str, Any]) -> ConfigDict:
+def updated(config: ConfigDict, numbers: Mapping[str, object]) -> ConfigDict:
     """The config, locked, with the numbers of a run; the error tells which does not fit."""
     config.lock()
     try:
@@ -52,7 +52,7 @@ def data(result: Any, name: str) -> Dataset:
     return result
 
 
-def facts(result: Any, name: str) -> Facts:
+def facts(result: object, name: str) -> Facts:
     """The facts of what `data(config)` returned."""
     if not isinstance(result, Facts):
         raise ValueError(
@@ -62,7 +62,7 @@ def facts(result: Any, name: str) -> Facts:
     return result
 
 
-def parts(build: Callable[..., Any], config: ConfigDict, facts: Facts, name: str) -> Parts:
+def parts(build: Callable[..., object], config: ConfigDict, facts: Facts, name: str) -> Parts:
     """What `build(config, facts)` returns."""
     if len(inspect.signature(build).parameters) != 2:
         raise ValueError(

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,9 +18,10 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from amd_jax.devices import jax_settings
+from amd_jax.evaluation.reports.plain_report import content
 from amd_jax.experiment import contract, source_file, training
 from amd_jax.experiment.loaded_model import LoadedModel
-from amd_jax.facts import Facts, from_json
+from amd_jax.facts import Facts, Json, from_json
 from amd_jax.host.log import logger
 from amd_jax.learning import loop
 from amd_jax.learning.config_values import check_values
@@ -165,7 +166,7 @@ class Experiment:
         """Raises ValueError for numbers that a run of this experiment cannot have."""
         check_values(config, self.config())
 
-    def config_of(self, numbers: Mapping[str, Any]) -> ConfigDict:
+    def config_of(self, numbers: Json) -> ConfigDict:
         """The config with the numbers of a run; ValueError, with the first that does not fit."""
         return contract.updated(self.config(), numbers)
 
@@ -259,10 +260,9 @@ def load_run(
 
 def digests(data: Dataset) -> dict[str, str]:
     """A checksum of each split of a data set, by which its content is known."""
-    content = getattr(data, "content", data.rows)
-    return {split: manifest.digest(content(split)) for split in data.splits}
+    return {split: manifest.digest(content(data, split)) for split in data.splits}
 
 
-def _json(facts: Facts) -> dict[str, Any]:
+def _json(facts: Facts) -> Json:
     """Facts as they come back from a file."""
     return json.loads(json.dumps(facts.to_json()))

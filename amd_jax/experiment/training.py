@@ -7,7 +7,7 @@ import functools
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -24,13 +24,16 @@ from amd_jax.runs import lock, run_folder
 from amd_jax.runs.run_callbacks import Keeper
 from amd_jax.types import Params
 
+if TYPE_CHECKING:
+    from amd_jax.experiment.experiment import Run
+
 SAME = ("kind", "num_classes", "alphabet")  # facts of data on which one run may follow another
 
 
 def train(
-    run: Any,
+    run: "Run",
     workdir: str | Path,
-    begun: tuple[Any, Params] | None = None,
+    begun: "tuple[Run, Params] | None" = None,
     *,
     extend: bool = False,
     profile: bool = False,
@@ -67,7 +70,7 @@ def train(
         )
 
 
-def _validation(run: Any) -> loop.Evaluate | None:
+def _validation(run: "Run") -> loop.Evaluate | None:
     """What is measured on the way: the default bound on some rows of the validation split."""
     if "validation" not in run.data.splits:
         return None
@@ -84,14 +87,14 @@ def _validation(run: Any) -> loop.Evaluate | None:
     return evaluate
 
 
-def _fresh_parameters(run: Any) -> Params:
+def _fresh_parameters(run: "Run") -> Params:
     """Shapes of fresh parameters; what does not fit the data raises ValueError."""
     rows = min(run.config.batch_size, 8)
     x = jax.ShapeDtypeStruct((rows, *run.facts.event_shape), np.int32)
     return jax.eval_shape(run.model.init, jax.random.key(0), x)
 
 
-def _fitting(other: Any, params: Params, run: Any, fresh: Params) -> Params:
+def _fitting(other: "Run", params: Params, run: "Run", fresh: Params) -> Params:
     """The parameters of another run; ValueError unless they fit this one."""
     for name in SAME:
         theirs, mine = (result.contents().facts.get(name) for result in (other, run))

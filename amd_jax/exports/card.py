@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import jax
 import jinja2
 
-from amd_jax.facts import Facts
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Facts, Json
 from amd_jax.types import Model, Params
 
 

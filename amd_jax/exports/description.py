@@ -23,8 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.facts import field_types
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json, field_types
 from amd_jax.moved import MOVED
 
 ROOMS = ("diffusion", "models", "networks", "ops", "transforms")

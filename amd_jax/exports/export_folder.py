@@ -24,8 +24,7 @@ import safetensors.numpy
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.exports import description, shapes, tensors
 from amd_jax.exports.tensors import Tensor
-from amd_jax.facts import Facts, field_types, from_json, tuples
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Facts, Json, field_types, from_json, tuples
 from amd_jax.host import filesystem, memory
 from amd_jax.runs import manifest, run_files
 from amd_jax.types import Array, Model, Params

@@ -17,6 +17,7 @@ __all__ = [
     "UNKNOWN_SIGN",
     "UNUSED_SIGN",
     "Facts",
+    "Json",
     "MapFacts",
     "PlaneFacts",
     "TextFacts",

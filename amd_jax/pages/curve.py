@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from amd_jax.evaluation.measurement import Measurement, finite
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json
 from amd_jax.pages import plot
 from amd_jax.pages.plot import Level, Line, Point, Sheet
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from amd_jax.evaluation import pictures
-from amd_jax.facts import Facts, MapFacts, TextFacts
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Facts, Json, MapFacts, TextFacts
 from amd_jax.pages import texts
 
 CELLS = 600_000  # of the maps in a film, all frames together; a cell is two bytes or three

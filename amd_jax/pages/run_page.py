@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json
 from amd_jax.pages import curve, figures, run_record, templates
 from amd_jax.pages.curve import Panel
 from amd_jax.pages.run_record import Record

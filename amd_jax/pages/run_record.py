@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from amd_jax.evaluation.measurement import Measurement, finite
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json
 from amd_jax.runs import metrics_log, per_row, results, run_files, run_folder
 
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json
 from amd_jax.host import filesystem
 from amd_jax.runs import run_files, run_folder
 from amd_jax.runs.run_files import AnyPath

@@ -19,7 +19,7 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json
 from amd_jax.host import filesystem
 from amd_jax.host.log import logger
 from amd_jax.runs import run_files

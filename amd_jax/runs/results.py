@@ -13,7 +13,7 @@ import numpy as np
 
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import ANSWER, Measurement
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json
 from amd_jax.host.log import logger
 from amd_jax.runs import per_row, run_files
 from amd_jax.runs.run_files import AnyPath

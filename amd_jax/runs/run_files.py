@@ -12,8 +12,7 @@ from typing import BinaryIO, TypeAlias
 
 from etils import epath
 
-from amd_jax.facts import field_types
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json, field_types
 from amd_jax.host import filesystem
 
 LIMIT = 1 << 24  # bytes of a file that is read whole

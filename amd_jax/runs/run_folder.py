@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from amd_jax.devices import jax_settings
-from amd_jax.facts import tuples
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json, tuples
 from amd_jax.host import filesystem
 from amd_jax.runs import lock, run_files
 from amd_jax.runs.run_files import AnyPath

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json
 from amd_jax.host.log import logger
 from amd_jax.runs import run_files
 

@@ -10,7 +10,7 @@ import types
 
 import tensorstore
 
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Json
 
 
 def mend() -> None:

@@ -38,7 +38,7 @@ def measured(row, result):
         calls.append(1)
         return result
 
-    return row.figures_of_rows(measure, tuple(result), **HOW), len(calls)
+    return row.figures_of_rows(measure, tuple(result), HOW), len(calls)
 
 
 @pytest.mark.usefixtures("any_types")

@@ -11,8 +11,7 @@ from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.plain_report import PlainReport
 from amd_jax.evaluation.reports.point_report import PointReport
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
-from amd_jax.facts.field_types import Json
+from amd_jax.facts import Facts, Json, MapFacts, PlaneFacts, TextFacts
 from amd_jax.models import bounds
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Bound, Dataset, Model, Params
