@@ -65,6 +65,11 @@ def numbers(option: object) -> list[Number]:
     ]
 
 
+def values(option: object) -> dict[str, Any]:
+    """The same by their names."""
+    return {number.name: number.default for number in numbers(option)}
+
+
 def replaced(option: T, numbers: Mapping[str, object]) -> T:
     """The option with other numbers."""
     return dataclasses.replace(option, **numbers)  # type: ignore[type-var]  # a Protocol says no fields
@@ -74,10 +79,6 @@ def chosen(option: object) -> dict[str, object]:
     """The numbers of an option that are not its class's own."""
     own = {field.name: field.default for field in _fields(option)}
     return {n.name: n.default for n in numbers(option) if n.default != own[n.name]}
-
-
-def _fields(option: object) -> tuple[dataclasses.Field, ...]:
-    return dataclasses.fields(option) if dataclasses.is_dataclass(option) else ()
 
 
 def settings(option: object) -> list[str]:
@@ -120,3 +121,7 @@ def named(options: Iterable[N], name: str, what: str) -> N:
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ValueError(f"The {what} must be one of {', '.join(known)}; got {name!r}.{hint}")
     return known[name]
+
+
+def _fields(option: object) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(option) if dataclasses.is_dataclass(option) else ()

@@ -63,14 +63,14 @@ def choose(
         way,
     ]
     for name in numbers:
-        if not any(name in _numbers(option) for option in heeded):
+        if not any(name in options.values(option) for option in heeded):
             raise ValueError(
                 f"--{name} is a number of {', '.join(of[name])}, which this command does not use. "
                 "Leave it out, or choose that by --bound, --sampler or --mode."
             )
 
     def filled(option: T) -> T:
-        own = _numbers(option)
+        own = options.values(option)
         mine = {name: value for name, value in numbers.items() if name in own}
         if option not in heeded or not mine:
             return option
@@ -147,7 +147,7 @@ class ModelOptions:
         for argument in left:
             name = flags.name_in(argument)
             for kind in MODELS:
-                if any(name in _numbers(option) for option in ModelOptions(kind).all()):
+                if any(name in options.values(option) for option in ModelOptions(kind).all()):
                     raise ValueError(
                         f"--{name} is for {flags.one(kind)}; this experiment has {self.owner}. "
                         "Leave it out."
@@ -184,7 +184,7 @@ def with_numbers(option: N, arguments: Sequence[str]) -> N:
     """An option with the numbers of a command line; ValueError for one that it does not have."""
     given, left = _parsed([option], arguments)
     for argument in left:
-        flags.refuse_unknown(argument, sorted(_numbers(option)))
+        flags.refuse_unknown(argument, sorted(options.values(option)))
     return options.replaced(option, given)
 
 
@@ -202,11 +202,6 @@ def check_mode(name: str) -> None:
     editors = {e.name: e for kind in MODELS for e in ModelOptions(kind).editors}
     if name not in {*MODES, *editors}:
         raise ValueError(f"--mode is one of {', '.join([*MODES, *editors])}; got {name}.")
-
-
-def _numbers(option: Named | None) -> dict[str, Any]:
-    """An option's numbers by their names."""
-    return {number.name: number.default for number in options.numbers(option)}
 
 
 def usage(config: ConfigDict | None, model: Model | None, name: str) -> str:

@@ -42,9 +42,8 @@ def write(
     }
     parts = _sampled_by(loaded.model, sampler), loaded.params, loaded.facts
     measured = _without_paths(results.read(Path(workdir)))
-    export_folder.describe(
-        *parts, half=half
-    )  # what cannot be exported is refused before samples are drawn
+    # What cannot be exported is refused before samples are drawn.
+    export_folder.describe(*parts, half=half)
     folder.mkdir(parents=True, exist_ok=True)
     samples = _samples(loaded, folder, sampler, seed)
     rows = [figures.row(figure) for figure in measured]

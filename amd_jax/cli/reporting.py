@@ -75,13 +75,12 @@ def save(path: Path, page: str) -> Path:
 
 def shorter(sampler: Named | None, model: Model) -> Named | None:
     """A sampler that takes `STEPS` steps at most, unless it has none, or given times."""
-    numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
+    numbers = options.values(sampler)
     if "steps" not in numbers or isinstance(numbers.get("spacing"), tuple):
         return sampler
     own = model.steps if isinstance(model, Walkable) else None
-    return options.replaced(
-        sampler, {"steps": min(n for n in (numbers["steps"], own, STEPS) if n is not None)}
-    )
+    steps = min(n for n in (numbers["steps"], own, STEPS) if n is not None)
+    return options.replaced(sampler, {"steps": steps})
 
 
 def drawn(
@@ -203,7 +202,7 @@ def lines(
         result = [("Train it longer", more)]
     else:
         result = [("Continue its training", start)]
-    numbers = {} if sampler is None else {n.name: n.default for n in options.numbers(sampler)}
+    numbers = options.values(sampler)
     steps = f" {commands.flag('steps', numbers['steps'])}" if numbers.get("steps") else ""
     result.append(("Draw samples", f"{start} --mode=sample{steps}"))
     if isinstance(loaded.model, Walkable):

@@ -68,7 +68,7 @@ def curves(drawn: Sequence[Drawn]) -> list[tuple[Row, str, str, list]]:
     by_name = itertools.groupby(drawn, key=lambda one: (one[0].title, one[1].name))
     for _, group in by_name:
         alike = list(group)
-        chosen = [{n.name: n.default for n in options.numbers(sampler)} for _, sampler, _ in alike]
+        chosen = [options.values(sampler) for _, sampler, _ in alike]
         several = [name for name in chosen[0] if len({each[name] for each in chosen}) > 1]
         along, others = several[:1], several[1:]
         lines: dict[tuple, list] = {}

@@ -90,12 +90,10 @@ def value_of(number: Number, value: object) -> object:
     return value
 
 
-def whole(
-    name: str, value: object, least: int, most: int = MOST, default: int | None = None
-) -> int:
-    """An integer within bounds, the default for None; ValueError for anything else."""
-    if value is None and default is not None:
-        return default
+def whole(name: str, value: object, least: int, most: int = MOST, usual: int | None = None) -> int:
+    """An integer within bounds, the usual one for None; ValueError for anything else."""
+    if value is None and usual is not None:
+        return usual
     if not is_finite(value) or value != int(value):
         raise ValueError(f"{name} is a whole number; got {value!r:.60}.")
     return within(name, int(value), least, most)

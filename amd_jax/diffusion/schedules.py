@@ -94,8 +94,13 @@ def reference_cosine(steps: int) -> Schedule:
 
 
 def differentiable(schedule: Schedule | Kernel | LearnedKernel) -> bool:
-    """Whether a schedule or a kernel has a derivative in t, as it has unless it says otherwise."""
-    return getattr(schedule, "differentiable", True)
+    """Whether a schedule or a kernel has a derivative in time; one by a table has none."""
+    return getattr(of(schedule), "differentiable", True)
+
+
+def of(kernel: Schedule | Kernel | LearnedKernel) -> Schedule | Kernel | LearnedKernel:
+    """The schedule of a kernel that has one as `schedule`; else the kernel itself."""
+    return getattr(kernel, "schedule", kernel)
 
 
 def check(schedule: Schedule) -> None:

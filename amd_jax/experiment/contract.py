@@ -7,13 +7,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import optax
 from ml_collections import ConfigDict
 
 from amd_jax.facts import Facts
 from amd_jax.learning.loop import Parts
-from amd_jax.types import Dataset
-
-PARTS = (("elbo", "sample"), ("loss", "init"), ("update", "init"))  # model, objective, optimiser
+from amd_jax.types import Dataset, Model, Objective
 
 
 def config(get_config: Callable[..., object], variant: str | None, name: str) -> ConfigDict:
@@ -72,7 +71,7 @@ def parts(build: Callable[..., object], config: ConfigDict, facts: Facts, name: 
     result = build(config, facts)
     if not isinstance(result, tuple) or len(result) != 3:
         shown = f"a {type(result).__name__}"
-    elif all(hasattr(p, n) for p, names in zip(result, PARTS, strict=True) for n in names):
+    elif all(map(isinstance, result, (Model, Objective, optax.GradientTransformation))):
         return Parts(*result)
     else:
         shown = ", ".join(type(part).__name__ for part in result)

@@ -149,9 +149,9 @@ class Experiment:
             path, variant = source_file.split_variant(str(file))
             source = source_file.read(path)
             module = source_file.executed(source, path)
-        get_config, data, build = (getattr(module, name) for name in source_file.FUNCTIONS)
         assert module.__file__ is not None  # its source was there
-        return cls(get_config, data, build, source, Path(module.__file__), variant)
+        place = Path(module.__file__)
+        return cls(module.get_config, module.data, module.build, source, place, variant)
 
     @property
     def name(self) -> str:

@@ -1,6 +1,5 @@
 """Reads an experiment file, and executes it as a module."""
 
-import ast
 import itertools
 import sys
 from pathlib import Path
@@ -30,11 +29,10 @@ def read(file: str | Path) -> str:
         )
     try:
         source = path.read_text(encoding="utf-8")
-        tree = ast.parse(source, path.name)
+        known = compile(source, path.name, "exec").co_names  # those of the module, among others
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{path} must be Python: {error}. Correct it.") from error
-    named = {getattr(node, "name", getattr(node, "id", None)) for node in ast.walk(tree)}
-    if missing := [name for name in FUNCTIONS if name not in named]:
+    if missing := [name for name in FUNCTIONS if name not in known]:
         raise ValueError(
             "An experiment file defines get_config(), data(config) and build(config, facts); "
             f"{path} lacks {' and '.join(missing)}. See experiments/quickstart.py."

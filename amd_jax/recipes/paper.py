@@ -7,7 +7,6 @@ To change a part, copy the recipe into the experiment file and change its line. 
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -56,7 +55,9 @@ def dequantized(encoder: type | None, num_classes: int, base: int, numbers: Conf
 
 
 def autoregressive_flow(
-    lift: tuple[Transform, ...], network: Any, base: laws.Learned | laws.Fixed | None = None
+    lift: tuple[Transform, ...],
+    network: networks.AutoregressiveLSTM | networks.AutoregressiveTransformer,
+    base: laws.Learned | laws.Fixed | None = None,
 ) -> Flow:
     """A flow over text: a lift, and one autoregressive layer of logistic mixtures.
 

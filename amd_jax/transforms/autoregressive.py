@@ -1,7 +1,6 @@
 """Autoregressive layers: every number is mapped given all before it."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +9,7 @@ from amd_jax.ops import categorical
 from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.conditioner import Conditioner
-from amd_jax.types import Array, Key, Nats, Params, Series
+from amd_jax.types import Array, Key, Nats, Params, PyTree, Series
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,10 +44,10 @@ class Autoregressive:
     def inverse(self, params: Params, rng: Key, z: Series) -> Series:
         """x of z, one scalar after the other."""
 
-        def call(method: str, *arguments: Any) -> Any:
+        def call(method: str, *arguments: PyTree) -> PyTree:
             return self.network.apply({"params": params}, *arguments, method=method)
 
-        def position(carry: tuple[Any, Array], at: tuple[Array, Array]):
+        def position(carry: tuple[PyTree, Array], at: tuple[Array, Array]):
             state, previous = carry
             p, z_p = at
             state, features = call("advance", state, previous, p)

@@ -32,7 +32,7 @@ class Beside:
     @property
     def exact(self) -> bool:
         """Whether the transform is."""
-        return getattr(self.transform, "exact", False)
+        return Chain((self.transform,)).exact
 
     def init(self, rng: Key, x: Latents) -> Params:
         return self.transform.init(rng, x[..., self.context :])

@@ -6,14 +6,14 @@ as (B, L, D, P).
 
 import dataclasses
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
 from amd_jax.ops import integers
-from amd_jax.types import Array, Batch, Key, Params
+from amd_jax.types import Array, Batch, Key, Params, PyTree
 
 
 @runtime_checkable
@@ -23,7 +23,7 @@ class Conditioner(Protocol):
     def init(self, rng: Key, x: Batch, /, *, train: bool) -> Params:
         """Its variables for contexts like `x`."""
 
-    def apply(self, variables: Params, /, *x: Any, **more: Any) -> Any:
+    def apply(self, variables: Params, /, *x: PyTree, **more: PyTree) -> PyTree:
         """Its numbers for `x`; `more` are train, and rngs for dropout."""
 
 
@@ -68,7 +68,7 @@ class OfTokens:
         return self.network.init(rng, integers.from_digits(x, self.base), train=train)
 
     def apply(
-        self, variables: Params, x: Int[Array, "B *event D"], **more: Any
+        self, variables: Params, x: Int[Array, "B *event D"], **more: PyTree
     ) -> Float[Array, "..."]:
         """The network's numbers for the tokens of digits `x`."""
         return self.network.apply(variables, integers.from_digits(x, self.base), **more)
@@ -85,6 +85,6 @@ class Scaled:
         """The network's variables for numbers like `x`."""
         return self.network.init(rng, x / self.unit, train=train)
 
-    def apply(self, variables: Params, x: Batch, **more: Any) -> Float[Array, "..."]:
+    def apply(self, variables: Params, x: Batch, **more: PyTree) -> Float[Array, "..."]:
         """The network's numbers for `x`."""
         return self.network.apply(variables, x / self.unit, **more)

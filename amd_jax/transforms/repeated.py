@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from amd_jax.transforms.chain import Chain
 from amd_jax.types import Batch, Key, Nats, Params, Transform
 
 
@@ -32,7 +33,7 @@ class Repeated:
     @property
     def exact(self) -> bool:
         """Whether the part is."""
-        return getattr(self.part, "exact", False)
+        return Chain((self.part,)).exact
 
     def init(self, rng: Key, x: Batch) -> Params:
         """Parameters from a batch of data `x`, each time of what reaches it."""

@@ -5,7 +5,6 @@ from amd_jax.diffusion.kernels.bayes import (
     Denoised,
     corrupt,
     denoising_posterior,
-    differentiable,
     draw_prior,
     init,
     is_masking,
@@ -34,6 +33,7 @@ from amd_jax.diffusion.kernels.mixtures import (
 )
 from amd_jax.diffusion.kernels.rate_matrices import Generator
 from amd_jax.diffusion.kernels.tables import Tabulated
+from amd_jax.diffusion.schedules import differentiable
 
 __all__ = [
     "AugmentedUniform",

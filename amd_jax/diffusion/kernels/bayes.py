@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
-from amd_jax.diffusion import schedules
 from amd_jax.diffusion.kernels.augmented import AugmentedUniform
 from amd_jax.diffusion.kernels.mixtures import (
     Mixing,
@@ -142,11 +141,6 @@ def log_leave_own_out(kernel: Kernel, log_clean: Logits, x_t: Tokens, t: Times) 
     possible = evidence > categorical.FLOOR
     log_ratio = log_clean - jnp.log(jnp.where(possible, evidence, 1.0))
     return categorical.log_softmax(log_ratio, possible)
-
-
-def differentiable(kernel: Kernel | LearnedKernel | Schedule) -> bool:
-    """Whether a kernel has a derivative in time; tables, and schedules by tables, have none."""
-    return schedules.differentiable(getattr(kernel, "schedule", kernel))
 
 
 def plain(kernel: Kernel | LearnedKernel) -> Kernel | LearnedKernel:

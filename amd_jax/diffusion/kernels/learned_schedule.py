@@ -160,5 +160,5 @@ def network_time(kernel: Kernel, t: Floats) -> Floats:
     The noise level where the pace is learnt, so that what a network is asked at a level does not
     change with the pace, and the bound's mean neither; else the time itself.
     """
-    schedule = getattr(kernel, "schedule", None)
+    schedule = schedules.of(kernel)
     return schedule.level(t) if isinstance(schedule, Warped) else t

@@ -177,7 +177,7 @@ def of(kernel: Kernel | LearnedKernel, declared: tuple[Sampler, ...] = ()) -> tu
 
     Others that go from step to step take as many as the first unless they say otherwise.
     """
-    steps = getattr(declared[0], "steps", None) if declared else None
+    steps = options.values(declared[0]).get("steps") if declared else None
     result = {sampler.name: sampler for sampler in reversed(declared)}  # the first counts
     names = dict.fromkeys(sampler.name for sampler in (*declared, *ALL))
     for sampler in ALL:

@@ -7,7 +7,6 @@ S steps with the tightest bound is a shortest path, found without training anyth
 import dataclasses
 import functools
 import itertools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +24,9 @@ FINE = 250  # steps of the grid whose times a best one is made of
 TOKENS = 1 << 13  # that are looked at together, about
 
 Spacing = str | tuple[float, ...]  # a name, or the times themselves
+spacing = functools.partial(  # makes the field of an option that says which
+    options.number, "uniform", "times of the steps", among=tuple(SPACINGS), also=tuple
+)
 
 
 def grid(steps: int, spacing: Spacing = "uniform") -> Grid:
@@ -36,11 +38,6 @@ def grid(steps: int, spacing: Spacing = "uniform") -> Grid:
     if isinstance(spacing, tuple):
         return jnp.asarray(spacing, jnp.float32)
     return SPACINGS[spacing](jnp.arange(steps, -1, -1) / steps)
-
-
-def spacing() -> Any:
-    """The field of an option that says where its times are: a name, or a tuple of them."""
-    return options.number("uniform", "times of the steps", among=tuple(SPACINGS), also=tuple)
 
 
 def walked(chosen: int | None, spacing: Spacing, steps: int | None) -> Grid:
