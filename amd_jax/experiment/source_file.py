@@ -29,7 +29,7 @@ def read(file: str | Path) -> str:
         )
     try:
         source = path.read_text(encoding="utf-8")
-        known = compile(source, path.name, "exec").co_names  # those of the module, among others
+        known = compile(source, path.name, "exec").co_names  # what it defines or uses
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{path} must be Python: {error}. Correct it.") from error
     if missing := [name for name in FUNCTIONS if name not in known]:

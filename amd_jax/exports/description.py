@@ -157,7 +157,7 @@ def _check_number(value: object, path: str) -> None:
 def _name(value: object) -> str | None:
     """Where in the library a class, a function or a constant stands; None if nowhere."""
     if isinstance(value, (type, types.FunctionType)):
-        module, name = value.__module__, value.__name__
+        module, name = value.__module__ or "", value.__name__
     else:
         module = type(value).__module__
         known = vars(sys.modules[module]) if module in sys.modules else {}

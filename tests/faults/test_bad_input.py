@@ -38,6 +38,9 @@ BROKEN = {  # what stands in the experiment file -> what is said
     source(parameters="config"): "build(config, facts). That of mine.py is build(config)",
     source(build="None"): "an objective and an optimiser; that of mine.py returned a None",
     source(build="1, 2, 3"): "that of mine.py returned int, int, int",
+    "import optax\nclass Aim: init = loss = update = len\n"
+    "class Half: elbo = sample = len\n"  # without init, check and log_weight
+    + source(build="Half(), Aim(), optax.sgd(1.0)"): "mine.py returned Half, Aim",
 }
 FLAGS = {
     (): "--config is missing. Try --config=quickstart",
