@@ -1,4 +1,4 @@
-"""Several experiments trained for equal time on the same data: one table, one picture, one page.
+"""Trains several experiments for equal time on the same data: a table, a picture, a page.
 
     python -m experiments.compare own_text own_text_masked --config.data.path=book.txt
     python -m experiments.compare own_text "own_text_masked --config.p_uniform=0.2" --steps=3000
@@ -16,8 +16,13 @@ compare.svg (with matplotlib) and compare.html, and for maps samples.png.
 
 import sys
 
-from amd_jax.cli import command_line
-from amd_jax.comparison.compare import main
+from amd_jax.cli import console
+
+
+def main(argv: list[str]) -> None:
+    """Runs the command; argv[0] is how it was started."""
+    console.start("amd_jax.comparison.compare", argv)
+
 
 if __name__ == "__main__":
-    command_line.run(main, sys.argv)
+    main(sys.argv)

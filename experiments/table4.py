@@ -1,4 +1,4 @@
-"""The paper's comparison on segmentation maps: six rows trained for equal time, one table.
+"""Trains the paper's comparison on segmentation maps: six rows for equal time, one table.
 
     python -m experiments.table4 --minutes=20
     python -m experiments.table4 --minutes=20 --config.data.path=my_maps/
@@ -9,59 +9,15 @@ again continues. In brackets stand the paper's figures on Cityscapes (its IWBO w
 Hoogeboom et al., 2021, sec. 5.
 """
 
-import dataclasses
 import sys
-from pathlib import Path
 
-from amd_jax.cli import command_line, flags
-from amd_jax.comparison import compare
-from amd_jax.comparison.rows import Row
-from amd_jax.models.bounds import ImportanceWeighted
-from amd_jax.options import number
-
-ROWS = {  # row of table4_row.py -> title, ELBO and IWBO in the paper, bits per pixel
-    "uniform": ("Round / uniform", "1.010", "0.930"),
-    "variational": ("Round / variational", "0.334", "0.315"),
-    "softplus": ("Argmax / softplus threshold", "0.303", "0.290"),
-    "gumbel": ("Argmax / Gumbel distribution", "0.365", "0.341"),
-    "gumbel_threshold": ("Argmax / Gumbel threshold", "0.307", "0.287"),
-    "diffusion": ("Multinomial diffusion", "0.305", "–"),
-}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options(compare.Table):
-    """Flags of `experiments.table4`."""
-
-    workdir: str = number("runs/table4", "Folder of all rows.", kind=Path)
-    rows: str = number(",".join(ROWS), "Rows to train, with commas.")
-    importance_samples: int = number(50, "Draws of the importance-weighted bound.", least=1)
+from amd_jax.cli import console
 
 
 def main(argv: list[str]) -> None:
-    """Trains and measures what is missing; writes table, pictures and page."""
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, "[--config.NAME=VALUE]", Options)):
-        return
-    args, rest = flags.read(argv[1:], Options)
-    names = args.rows.split(",")
-    if unknown := [name for name in names if name not in ROWS]:
-        raise ValueError(f"--rows are of {', '.join(ROWS)}; got {', '.join(unknown)}.")
-    flags.finish([argument for argument in rest if not argument.startswith("-")], Options)
-    command_line.start_jax()
-    wanted = [row(name, rest, args.importance_samples) for name in names]
-    compare.compare(wanted, args)
-
-
-def row(name: str, shared: list[str], draws: int) -> Row:
-    """A row of the table, in a folder of its name."""
-    title, elbo, iwbo = ROWS[name]
-    result = compare.opened(f"table4_row --config.row={name}", shared)
-    bounds = result.bounds
-    if name != "diffusion":  # whose every draw would walk all steps
-        bounds = (*bounds, ImportanceWeighted(draws))
-    paper = {"elbo": elbo, "iwbo": iwbo}
-    return Row(title, result.run, bounds, folder=name, paper=paper)
+    """Runs the command; argv[0] is how it was started."""
+    console.start("amd_jax.comparison.table4", argv)
 
 
 if __name__ == "__main__":
-    command_line.run(main, sys.argv)
+    main(sys.argv)

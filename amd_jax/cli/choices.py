@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from ml_collections import ConfigDict
 
 from amd_jax import models, options
-from amd_jax.cli import flags, mode_options
+from amd_jax.cli import console, flags, mode_options
 from amd_jax.cli.mode_options import MODES, Evaluation, Options, Report, Sampling, Train
 from amd_jax.models import bounds, declared
 from amd_jax.models.declared import Corrector, Editor, GridSearch, Walkable
@@ -19,7 +19,6 @@ from amd_jax.types import Bound, Model, Sampler
 
 T = TypeVar("T", bound=Named | None)
 MODELS = (models.Diffusion, models.Flow, models.Autoregressive)  # whose flags are known
-OTHERS = "other commands: report, compare, table4, known_answers, demo; each has --help, too"
 Grid = Callable[[int], tuple[float, ...]]  # from a number of steps to times
 
 
@@ -197,36 +196,74 @@ def _parsed(of: Sequence[Named], arguments: Sequence[str]) -> tuple[dict[str, An
     return {name: result[name].value for name in known if result[name].present}, left
 
 
+def modes() -> dict[str, str]:
+    """The modes that a model of the library may have, with a sentence on each."""
+    editors = {e.name: type(e) for kind in MODELS for e in ModelOptions(kind).editors}
+    return {name: _sentence(kind) for name, kind in {**MODES, **editors}.items()}
+
+
 def check_mode(name: str) -> None:
     """ValueError for a mode that no model of the library has."""
-    editors = {e.name: e for kind in MODELS for e in ModelOptions(kind).editors}
-    if name not in {*MODES, *editors}:
-        raise ValueError(f"--mode is one of {', '.join([*MODES, *editors])}; got {name}.")
+    if name not in (known := modes()):
+        raise ValueError(f"--mode is one of {', '.join(known)}; got {name}.")
 
 
-def usage(config: ConfigDict | None, model: Model | None, name: str) -> str:
-    """What --help prints: the flags by mode, the config's numbers, and what the model offers."""
-    lines = ["python -m experiments.run --config=FILE [--mode=MODE] [flags]", OTHERS, ""]
-    lines += mode_options.usage()
-    every = [(name, ModelOptions(model))] if model is not None else []
-    for kind in MODELS if model is None else ():
-        every.append((flags.one(kind), ModelOptions(kind)))
-    for owner, model_options in every:
+def _fields(option: Named | None) -> set[str]:
+    """The names of an option's numbers."""
+    return {number.name for number in options.numbers(option)} if option is not None else set()
+
+
+def _sentence(kind: type) -> str:
+    """The first line of the docstring of a class."""
+    return (kind.__doc__ or "").split("\n")[0]
+
+
+def usage() -> list[str]:
+    """What --help prints: examples, modes and flags."""
+    listed = [f"  {name:9s} {about}" for name, about in modes().items()]
+    lines = [console.described("run"), "", "Modes, as --mode=sample:", *listed]
+    return [*lines, "", "Flags:", *mode_options.usage()]
+
+
+def offers(config: ConfigDict | None, model: Model | None, name: str) -> list[str]:
+    """What a model declares, or each model of the library, and the numbers of an experiment."""
+    kinds: Sequence[Model | type[Model]] = MODELS if model is None else [model]
+    every, lines = [ModelOptions(kind) for kind in kinds], []
+    for known in every:
         groups: dict[str, Sequence[Named]] = {
-            "--sampler": model_options.samplers,
-            "--bound": model_options.bounds,
-            "--mode": model_options.ways,
+            "--sampler": known.samplers,
+            "--bound": known.bounds,
+            "--mode": known.ways,
         }
-        for flag, known in groups.items():
-            lines += [""] * bool(known)
-            for option in known:
-                first = (type(option).__doc__ or "").split("\n")[0]
-                lines.append(f"  {flag}={option.name} of {owner}: {first}")
-                for number in options.numbers(option):
-                    default = "" if number.default is None else f" Default: {number.default}."
-                    lines.append(f"      --{number.name:15s} {number.help}.{default}")
+        for flag, group in groups.items():
+            if group:
+                lines += ["", f"{flag} of {known.owner}:", *map(_offer, group)]
+    lines += ["", "Their numbers:", *_numbers([one for known in every for one in known.all()])]
     if config is not None:
         lines += ["", f"Numbers of {name}:"]
         for key, value in run_folder.named(config.to_dict()):
             lines.append(f"  --config.{key}={value!r}")
-    return "\n".join(lines)
+    return lines[1:]
+
+
+def _offer(option: Named) -> str:
+    """An option in a sentence, and the flags of its numbers."""
+    flags = " ".join(f"--{number.name}" for number in options.numbers(option))
+    line = f"  {option.name}: {_sentence(type(option))}"
+    return f"{line}\n      {flags}" if flags else line
+
+
+def _numbers(every: Sequence[Named]) -> list[str]:
+    """The numbers of options, each once; with whose they are where a name means several things."""
+    owners: dict[tuple, list[str]] = {}
+    for option in every:
+        for number in options.numbers(option):
+            of = owners.setdefault((number.name, number.default, number.help), [])
+            of += [option.name] * (option.name not in of)
+    names = [name for name, _, _ in owners]
+    result = []
+    for (name, default, help), of in sorted(owners.items(), key=lambda item: item[0][0]):
+        whose = f" ({', '.join(of)})" if names.count(name) > 1 else ""
+        said = "" if default is None else f" Default: {default}."
+        result.append(f"  --{name:18s} {help}.{said}{whose}")
+    return result

@@ -14,6 +14,7 @@ import jax
 from absl import flags
 from absl import logging as absl_logging
 
+from amd_jax.cli import console
 from amd_jax.devices import allocator, jax_settings, machine, program_cache, stderr_filter
 from amd_jax.devices.compiler import check_backend
 from amd_jax.host import log
@@ -34,12 +35,13 @@ def run(main: Callable[..., None], *arguments) -> None:
         with contextlib.redirect_stdout(Printer(sys.stdout)), log.on_console():
             program_cache.keep_programs()
             main(*arguments)
+        sys.stdout.flush()  # here, where nobody reading on is no fault
     except loop.Interrupted as stop:
         sys.exit(f"\n{stop} The same command continues.")
     except KeyboardInterrupt:
         sys.exit("\nStopped. The same command starts again from what is saved.")
     except BrokenPipeError:  # such as `| head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.ignore_reader()
     except Exception as error:
         if jax.distributed.is_initialized() and jax.process_count() > 1:
             leave(error)

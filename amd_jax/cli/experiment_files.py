@@ -1,5 +1,6 @@
-"""Finds experiments by name, in the package or in the checkout."""
+"""Finds experiments by name, in the package or in the checkout; none of them is executed."""
 
+import ast
 import difflib
 import re
 from pathlib import Path
@@ -34,3 +35,8 @@ def names() -> list[str]:
         for path in FOLDER.glob("*.py")
         if "\ndef get_config(" in path.read_text(encoding="utf-8")
     )
+
+
+def docstring(name: str) -> str:
+    """What a file of the package's experiments says of itself: an experiment, or a command."""
+    return ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or ""

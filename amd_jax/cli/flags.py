@@ -14,12 +14,10 @@ from typing import Any, TypeVar
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-import amd_jax
 from amd_jax import options
-from amd_jax.cli import parsers
+from amd_jax.cli import console, parsers
 from amd_jax.data.reading import files
 from amd_jax.options import Number
-from amd_jax.pages import commands
 from amd_jax.runs import run_folder
 
 T = TypeVar("T")
@@ -29,7 +27,6 @@ PARSERS = {
     str: flags.ArgumentParser,
     Path: parsers.LocalPath,
 }
-HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
 
 def read(argv: Sequence[str], kind: type[T]) -> tuple[T, list[str]]:
@@ -50,22 +47,17 @@ def parsed(
     return {flag.name: result[flag.name].value for flag in table}, given, rest
 
 
-def answers(argv: Sequence[str], usage: Callable[[list[str]], str]) -> bool:
-    """Whether a command line asks for --help or --version, which is then printed.
-
-    `usage` makes the help of the other arguments.
-    """
-    if HELP & {*argv}:
-        print(usage([argument for argument in argv if argument not in HELP]))
-    elif "--version" in argv:
-        print(f"amd_jax {amd_jax.__version__}")
-    return bool({*HELP, "--version"} & {*argv})
+def answers(argv: Sequence[str], usage: Callable[[], str]) -> bool:
+    """Whether a command line asks for help, which `usage` then makes and this prints."""
+    asked = bool(console.HELP & {*argv})
+    if asked:
+        print(usage())
+    return asked
 
 
-def usage(argv: Sequence[str], arguments: str, kind: type) -> str:
-    """What --help prints of a command: how it is started, and its flags."""
-    shown = argv[0] if argv[0].startswith(commands.CONSOLE) else commands.program(argv[0])
-    return "\n".join([f"{shown} {arguments} [flags]", "", *map(line, options.numbers(kind))])
+def usage(name: str, kind: type) -> str:
+    """What --help prints of a command: its docstring, which has examples, and its flags."""
+    return "\n".join([console.described(name), "", "Flags:", *map(line, options.numbers(kind))])
 
 
 def line(flag: Number) -> str:

@@ -1,5 +1,6 @@
 """`experiments.run`: trains one experiment, or uses its run."""
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -11,6 +12,7 @@ from ml_collections import ConfigDict
 from amd_jax.cli import (
     choices,
     command_line,
+    console,
     editing,
     experiment_files,
     flags,
@@ -25,6 +27,11 @@ from amd_jax.experiment import Experiment, LoadedModel, Run, open_run, source_fi
 from amd_jax.host.log import logger
 from amd_jax.runs import lock, run_folder
 from amd_jax.runs.run_callbacks import print_line
+
+MORE = (
+    "--helpfull lists samplers, bounds and editors too, with their numbers, as --temperature;\n"
+    "--help --config=NAME lists those of an experiment."
+)
 
 
 def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
@@ -145,7 +152,7 @@ def _text(config: str) -> str:
 
 def main(argv: list[str]) -> None:
     """Runs --mode on the run in --workdir."""
-    if flags.answers(argv[1:], help_on):
+    if flags.answers(argv[1:], lambda: help_on(argv[1:])):
         return
     args, rest = _read(argv[1:])
     if args.keep_pages:
@@ -184,16 +191,18 @@ def default_workdir(config: str) -> str:
 
 
 def help_on(arguments: Sequence[str]) -> str:
-    """The flags, with the numbers of the experiment if one is named, and what its model offers."""
-    args, rest = _read(arguments)
-    if not args.config:
-        return choices.usage(None, None, "")
-    experiment = Experiment.open(args.config)
-    config, model = experiment.config(), None
-    try:
-        jax_settings.check_devices()
-        config, _ = flags.override(rest, config)
-        model = experiment.at(config, experiment.open_data(config)).model
-    except (ValueError, OSError, RuntimeError):
-        pass  # such as data that are not there: what every model offers is listed
-    return choices.usage(config, model, experiment.name)
+    """The flags; with --config what that experiment has instead, with --helpfull everything."""
+    args, rest = _read([argument for argument in arguments if argument not in console.HELP])
+    full, config, model, name = console.FULL in arguments, None, None, ""
+    if args.config:
+        experiment = Experiment.open(args.config)
+        config, name = experiment.config(), experiment.name
+        with contextlib.suppress(ValueError, OSError, RuntimeError):
+            jax_settings.check_devices()
+            config, _ = flags.override(rest, config)
+            model = experiment.at(config, experiment.open_data(config)).model
+        # or data are not there, say: what every model offers is listed
+    lines = choices.usage() if full or not args.config else []
+    if full or args.config:
+        return "\n".join([*lines, *[""] * bool(lines), *choices.offers(config, model, name)])
+    return "\n".join([*lines, "", MORE])

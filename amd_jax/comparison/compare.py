@@ -56,8 +56,7 @@ class Options(Table):
 
 def main(argv: Sequence[str]) -> None:
     """Trains and measures what is missing; writes table, picture and page."""
-    arguments = "EXPERIMENT EXPERIMENT ... [--config.NAME=VALUE]"
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, Options)):
+    if flags.answers(argv[1:], lambda: flags.usage("compare", Options)):
         return
     args, rest = flags.read(argv[1:], Options)
     given = [argument for argument in rest if not argument.startswith("-")]

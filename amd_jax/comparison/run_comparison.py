@@ -20,7 +20,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> None:
     """Writes the comparison of the runs in some folders."""
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, "FOLDER FOLDER ...", Options)):
+    if flags.answers(argv[1:], lambda: flags.usage("report", Options)):
         return
     args, rest = flags.read(argv[1:], Options)
     places = [argument for argument in rest if not argument.startswith("-")]

@@ -1,4 +1,9 @@
-"""`experiments.demo`: loads a model and serves the page."""
+"""`experiments.demo`: loads a model and serves the page.
+
+A server on this machine (starlette, uvicorn) and a page of our own, rather than Gradio: Gradio's
+page asks other machines for fonts and scripts and reports its use, and has no player that goes
+through a walk by keyboard. This one makes no request off the machine, and a test sees to that.
+"""
 
 import dataclasses
 import errno
@@ -42,8 +47,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> None:
     """Loads a model and serves its page, until Ctrl-C."""
-    arguments = "--pretrained=NAME | --workdir=FOLDER"
-    if flags.answers(argv[1:], lambda _: flags.usage(argv, arguments, Options)):
+    if flags.answers(argv[1:], lambda: flags.usage("demo", Options)):
         return
     args, rest = flags.read(argv[1:], Options)
     flags.finish(rest, Options)

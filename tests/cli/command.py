@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from amd_jax.cli import command_line
-from experiments import run
+from amd_jax.cli import command_line, run
 
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = f"--config={ROOT / 'experiments' / 'quickstart.py'}"

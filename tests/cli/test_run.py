@@ -155,11 +155,22 @@ def test_help_lists_flags_and_numbers_which_may_be_powers_of_ten(config, tmp_pat
     monkeypatch.chdir(tmp_path)
     result = command(*config, "--help")
     assert result.ending is None
-    for part in ("--workdir", "--sampler=ancestral", "--bound=elbo", "--mode=correct"):
+    for part in ("  --workdir ", "  correct ") if not config else ("  ancestral: ", "  correct: "):
         assert part in result.out
     for part in ("--config.timesteps=7\n", "--config.optimizer.matrices=0.01\n"):
         assert (part in result.out) == bool(config)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_full_help_describes_each_number_once():
+    out = command("--helpfull").out
+    for part in ("  --workdir ", "  ancestral: ", "  inverse: ", "  left_to_right: "):
+        assert part in out
+    for name in ("--temperature", "--top_p", "--spacing", "--importance_samples"):
+        assert out.count(f"  {name} ") == 1 + out.count(f"      {name} "), name
+    steps = [line for line in out.splitlines() if line.startswith("  --steps ")]
+    assert len(steps) == 5  # each of them means something else, and says of what
+    assert any(line.endswith("(confidence)") for line in steps)
 
 
 def test_an_interrupted_evaluation_keeps_the_run(trained, monkeypatch):

@@ -8,7 +8,6 @@ from amd_jax import options
 from amd_jax.cli import command_line
 from amd_jax.demo import command, demo_page
 from amd_jax.facts import TextFacts
-from experiments import demo
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def taken():
 
 def ending(*arguments):
     with pytest.raises(SystemExit) as stop:
-        command_line.run(demo.main, ["demo", *arguments])
+        command_line.run(command.main, ["demo", *arguments])
     line = str(stop.value)
     assert line.startswith("error: ")
     assert line.count("\n") == 0
@@ -63,7 +62,7 @@ def test_an_extra_that_is_missing_is_told_with_the_command(missing, monkeypatch)
 
 
 def test_help_lists_the_flags(capsys):
-    demo.main(["demo", "--help"])
+    command.main(["demo", "--help"])
     shown = capsys.readouterr().out
     assert all(f"--{flag.name} " in shown for flag in options.numbers(command.Options))
 

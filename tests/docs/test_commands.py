@@ -3,14 +3,14 @@
 Those of the README are run, in tests/test_readme_commands.py.
 """
 
-import importlib
 import shlex
 
 import pytest
 
 from amd_jax import models
 from amd_jax.cli import choices, experiment_files, flags, mode_options
-from amd_jax.comparison import compare
+from amd_jax.comparison import compare, known_answers, run_comparison, table4
+from amd_jax.demo import command as demo
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment
 from benchmarks import run as benchmarks
@@ -24,14 +24,20 @@ COMMANDS = [
     for i, line in enumerate(readme.lines(path.read_text(encoding="utf-8")))
 ]
 PROGRAMS = ("experiments.", "benchmarks.")
+BEHIND = {  # a command that has flags -> the module of its options
+    **{"experiments.compare": compare, "experiments.table4": table4},
+    **{"experiments.known_answers": known_answers, "experiments.report": run_comparison},
+    "experiments.demo": demo,
+}
 
 
 def words(line):
     """The module that a command runs, and its arguments; None for a command of others."""
     result = shlex.split(line.split("&&")[-1], comments=True)
     if result[:1] == ["amd-jax"]:
-        name, *more = result[1:] if result[1] in console.COMMANDS else ["run", *result[1:]]
-        return f"experiments.{name}", more
+        name, *more = ["run", *result[1:]] if result[1].startswith("-") else result[1:]
+        assert name.replace("-", "_") in console.COMMANDS
+        return f"experiments.{name.replace('-', '_')}", more
     if "-m" in result and result[result.index("-m") + 1].startswith(PROGRAMS):
         module, *more = result[result.index("-m") + 1 :]
         return module, more
@@ -43,20 +49,17 @@ def check(module, arguments):
     if module == "experiments.run":
         check_run(arguments)
     elif module in ("experiments.compare", "experiments.table4"):
-        check_rows(behind(module), arguments)
+        check_rows(BEHIND[module], arguments)
+    elif module == "experiments.list":
+        assert not arguments
     elif module == "benchmarks.run":
         benchmarks.parse(arguments)
     elif module == "benchmarks.tables":  # which takes files
         assert not [argument for argument in arguments if argument.startswith("-")]
     else:  # which have flags, and perhaps folders to name
-        kind = behind(module).Options
+        kind = BEHIND[module].Options
         named = [argument for argument in arguments if argument.startswith("-")]
         flags.finish(flags.read(named, kind)[1], kind)
-
-
-def behind(module):
-    """The module of the function that a command runs."""
-    return importlib.import_module(importlib.import_module(module).main.__module__)
 
 
 def check_rows(program, arguments):

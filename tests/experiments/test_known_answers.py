@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amd_jax.comparison import compare
+from amd_jax.comparison import compare, known_answers
+from amd_jax.comparison.known_answers import ROWS
 from amd_jax.data import toy
 from amd_jax.exports import description
-from experiments import known_answers, known_answers_row
-from experiments.known_answers import ROWS
+from experiments import known_answers_row
 from tests.variants import quick
 
 NUMBERS = ["--steps=4", "--config.batch_size=4", "--config.log_every=2", "--config.width=8"]

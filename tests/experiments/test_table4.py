@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from amd_jax.cli import command_line
-from amd_jax.comparison import training
+from amd_jax.comparison import table4, training
 from amd_jax.learning import loop
-from experiments import table4
 
 pytestmark = pytest.mark.slow
 

@@ -4,10 +4,11 @@ import shutil
 
 import pytest
 
-from amd_jax.comparison import run_comparison
+from amd_jax.cli import run
+from amd_jax.comparison import compare, known_answers, run_comparison, table4
 from amd_jax.data import digits, maps, text
 from amd_jax.data.reading import storage
-from experiments import compare, demo, known_answers, run, table4
+from amd_jax.demo import command as demo
 from tests.cli.command import OWN
 from tests.faults.sending import QUICK, RUN, SMALL, command, ended
 

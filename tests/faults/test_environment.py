@@ -8,9 +8,9 @@ import jax
 import numpy as np
 import pytest
 
+from amd_jax.comparison import compare, known_answers, table4
 from amd_jax.devices import compiler, jax_settings, parallel
 from amd_jax.experiment import Experiment, load_run
-from experiments import compare, known_answers, table4
 from tests.cli.command import ROOT
 from tests.faults.sending import QUICK, RUN, SMALL, command, ended, finished, start
 

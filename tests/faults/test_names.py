@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from amd_jax.comparison import run_comparison
+from amd_jax.cli import run
+from amd_jax.comparison import compare, run_comparison
 from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
-from experiments import compare, run
 from tests.faults.sending import RUN, SMALL, command, ended
 from tests.variants import quick
 

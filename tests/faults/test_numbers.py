@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amd_jax import options
+from amd_jax.comparison import compare, known_answers, table4
 from amd_jax.data import maps, sets
 from amd_jax.diffusion import samplers
 from amd_jax.experiment import Experiment
@@ -13,7 +14,6 @@ from amd_jax.host import memory
 from amd_jax.learning import loop, optimizers
 from amd_jax.models.corrections import Correct, Edit
 from amd_jax.transforms import integer, laws
-from experiments import compare, known_answers, table4
 from tests.cli.command import ROOT
 from tests.faults.sending import SMALL, command, ended
 
