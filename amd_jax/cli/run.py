@@ -25,6 +25,7 @@ from amd_jax.cli.run_session import Session
 from amd_jax.devices import allocator, jax_settings, joining, parallel
 from amd_jax.experiment import Experiment, LoadedModel, Run, open_run, source_file
 from amd_jax.host.log import logger
+from amd_jax.pages import commands
 from amd_jax.runs import lock, run_folder
 from amd_jax.runs.run_callbacks import print_line
 
@@ -50,7 +51,11 @@ def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
     if args.extend:
         _print_extension(workdir, config)
     kwargs = {"extend": args.extend, "profile": args.profile}
-    run, params = run.fit(workdir, init_from=args.init_from, **kwargs)
+    try:
+        run, params = run.fit(workdir, init_from=args.init_from, **kwargs)
+    except run_folder.NotExtended as error:
+        command = commands.shell_line([*sys.argv, "--extend"])
+        raise ValueError(f"{str(error).removesuffix('.')}: {command}") from error
     if args.best:
         run, params = run.load(best=True)
     session = Session(run.loaded(params), choice, args.seed, args.output)

@@ -28,6 +28,10 @@ MAY_CHANGE |= {"shards"}  # as devices may
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "ml_collections")
 
 
+class NotExtended(ValueError):
+    """A run was to have more steps than it has, and nothing else was to differ."""
+
+
 class Contents(NamedTuple):
     """What a run is of."""
 
@@ -42,9 +46,10 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
     """Makes `workdir` the folder of this run, or checks that it is already; its identity.
 
     Raises ValueError if the folder cannot be written, is in use by another process, or holds a
-    run of another config (the fields that differ are named), another experiment file, or other
-    data. `extend` allows more steps than before; `file` is where the source is from. A run that
-    has no checkpoint yet has nothing to lose: a mistaken number in it may be corrected.
+    run of another config (the fields that differ are named; NotExtended if it just has fewer
+    steps), another experiment file, or other data. `extend` allows more steps than before; `file`
+    is where the source is from. A run that has no checkpoint yet has nothing to lose: a mistaken
+    number in it may be corrected.
     """
     lock.hold(workdir)
     if has_checkpoint(workdir):
@@ -110,8 +115,8 @@ def is_step(name: str) -> bool:
 def _check_same(workdir: Path, mine: Contents, extend: bool) -> None:
     """Raises ValueError if the run in `workdir` is not of this config, file and data."""
 
-    def refuse(what: str, way_out: str = "Give") -> ValueError:
-        return ValueError(f"{workdir} holds a run of {what}. {way_out} another workdir.")
+    def refuse(what: str, way_out: str = "Give another workdir") -> str:
+        return f"{workdir} holds a run of {what}. {way_out}."
 
     theirs = contents(workdir)
     before, after = theirs.config["num_steps"], mine.config["num_steps"]
@@ -121,14 +126,15 @@ def _check_same(workdir: Path, mine: Contents, extend: bool) -> None:
             f"num_steps={after}."
         )
     if differing := differences(theirs.config, mine.config, but={"num_steps"} if extend else ()):
-        longer = after > before and len(differing) == 1
-        way_out = "Extend it, or give" if longer else "Give"
-        raise refuse(f"another config: {'; '.join(differing)}", way_out)
+        what = f"another config: {'; '.join(differing)}"
+        if not extend and after > before and len(differing) == 1:
+            raise NotExtended(refuse(what, "Give another workdir, or extend it"))
+        raise ValueError(refuse(what))
     if differ(mine.source, theirs.source):
-        raise refuse("another version of the experiment file")
+        raise ValueError(refuse("another version of the experiment file"))
     if differing := jax_settings.differences(theirs.settings, mine.settings):
         what = f"other settings of JAX: {'; '.join(differing)}"
-        raise refuse(what, "Set them as they were, or give")
+        raise ValueError(refuse(what, "Set them as they were, or give another workdir"))
     check_data(workdir, theirs, mine)
 
 

@@ -1,6 +1,7 @@
 """A finished run goes on, and another one starts from it."""
 
 import json
+import shlex
 import shutil
 
 import jax
@@ -30,14 +31,17 @@ def steps(workdir):
 
 def test_more_steps_are_asked_for_by_name(run):
     error = command(QUICK, *SMALL, MORE).error
-    assert "holds a run of another config: num_steps was 6, now 8" in error
-    assert "Extend it, or give another workdir" in error
+    assert "holds a run of another config: num_steps was 6, now 8. Give another workdir, " in error
+    _, _, copied = error.partition("extend it: python experiments.run ")
     told = command(QUICK, *SMALL, "--extend").out
     assert "the run is of 6 steps already; a larger --config.num_steps extends it" in told
     error = command(QUICK, *SMALL, "--config.num_steps=3", "--extend").error
     assert "A run is extended to more steps than it has" in error
     error = command(QUICK, *SMALL, MORE, "--config.seed=1", "--extend").error
     assert "seed was 0, now 1" in error
+    assert "extend" not in error
+    assert "step 8/8" in command(*shlex.split(copied)).out
+    assert steps(run) == list(range(1, 9))
 
 
 def test_a_finished_run_is_extended(run):
