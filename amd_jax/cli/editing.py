@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from amd_jax.cli import inputs
 from amd_jax.cli.mode_options import Rows
 from amd_jax.cli.run_session import Session
 from amd_jax.evaluation import correction
 from amd_jax.evaluation.reports import run_report
-from amd_jax.evaluation.reports.plain_report import write_arrays
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import TextFacts
-from amd_jax.host.printable import in_one_line
 from amd_jax.models.declared import Corrector, Editor
 
 
@@ -44,7 +40,6 @@ def edit(
             x = loaded.data.rows(rows.split)[: rows.num_texts or correction.BATCH]
         fixed = correction.edited(editor, loaded.model, loaded.params, x, session.seed)
         lines = session.report.corrected(x, fixed, None, stem, editor.done)
-        lines += _kept(editor, fixed, stem)
     print("\n".join(lines))
 
 
@@ -58,12 +53,3 @@ def _text(session: Session, editor: Editor, text: str) -> list[str]:
         editor, loaded.model, loaded.params, x, length=length, seed=session.seed
     )
     return report.corrected_text(text, x, fixed, editor.done)
-
-
-def _kept(editor: Editor, fixed: np.ndarray, stem: Path | None) -> list[str]:
-    """Writes edited rows as an array; a line that names it."""
-    if stem is None:
-        return []
-    path = stem.with_name(f"{stem.name}.npz")
-    write_arrays(path, **{editor.done: fixed})
-    return [f"array: {in_one_line(path)}"]

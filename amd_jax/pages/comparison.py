@@ -1,5 +1,7 @@
 """The page that compares several runs, from their files."""
 
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import NamedTuple
@@ -8,6 +10,7 @@ from amd_jax.evaluation.measurement import Measurement
 from amd_jax.pages import curve, figures, run_record, shows, templates
 from amd_jax.pages.run_record import Record
 from amd_jax.runs import run_files, run_folder
+from amd_jax.runs.run_files import AnyPath
 
 LINES = 2  # of a file of samples
 LARGEST = 3_000_000  # bytes of a picture; no more of a text is read
@@ -152,10 +155,10 @@ def differences(result: Sequence[Record]) -> Table:
 
 
 def samples(record: Record) -> Samples:
-    """The samples that lie in the folder of a run; none if there are none that can be read."""
+    """The latest samples in the folder of a run, of its first seed; none if none can be read."""
     folder = run_files.at(record.workdir)
     for ending in ("png", "txt"):
-        for path in sorted(folder.glob(f"samples_seed*.{ending}")):
+        for path in sorted(folder.glob(f"samples_seed*.{ending}"), key=_order):
             try:
                 with run_files.opened(path, follow=False) as file:
                     content = file.read(LARGEST + 1)
@@ -167,6 +170,12 @@ def samples(record: Record) -> Samples:
                 lines = content.decode(errors="replace").splitlines()[:LINES]
                 return Samples([line.replace("⏎", "\n") for line in lines], "", path.name)
     return Samples([], "", "")
+
+
+def _order(path: AnyPath) -> tuple[int, int]:
+    """Of samples_seed0-2: the seed, and then what was made last, first."""
+    parts = re.fullmatch(r"samples_seed(\d{1,10})(?:-(\d{1,10}))?", path.stem)
+    return (int(parts[1]), -int(parts[2] or 1)) if parts else (sys.maxsize, 0)
 
 
 def _number(numbers: dict, name: str) -> str:

@@ -97,6 +97,14 @@ def test_sample(trained, flags):
     assert all(len(text) == 32 and set(text) <= ALPHABET for text in texts)
 
 
+def test_other_samples_of_the_same_seed_do_not_replace_the_first(trained, tmp_path):
+    arguments = (f"--workdir={trained[0]}", "--mode=sample", f"--output={tmp_path}")
+    for steps, end in ((4, ""), (2, "-2"), (4, "")):
+        out = command(*arguments, "--num_samples=2", f"--steps={steps}").out
+        assert f"text: {tmp_path}/samples_seed0{end}.txt\n" in out
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 @pytest.mark.parametrize("flags", [("--mode=correct",), ("--mode=edit", "--strength=0.7")])
 @pytest.mark.slow
 def test_edits_a_text(trained, flags):

@@ -159,6 +159,13 @@ def test_several_runs_stand_side_by_side(tmp_path):
     assert bits["bits per char (elbo); test, 4 rows; 8 steps"] == [*["2.345 ± 0.012"] * 2, "–"]
 
 
+def test_the_latest_samples_of_the_first_seed_are_shown(tmp_path):
+    place = written.folder(tmp_path / "a")
+    for name in ("0", "0-2", "0-10", "1", "10-3", "0_mine", "x"):
+        (place / f"samples_seed{name}.txt").write_text(f"of {name}\n", encoding="utf-8")
+    assert comparison.samples(run_record.read(place)).file == "samples_seed0-10.txt"
+
+
 def measured(place, shift, *, rows=20, digests=None, split="test"):
     """A run whose bits were measured of some rows, a little more in each than the rows' own."""
     written.folder(place)

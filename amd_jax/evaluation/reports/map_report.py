@@ -7,13 +7,14 @@ from typing import ClassVar
 import numpy as np
 
 from amd_jax.evaluation import gallery, pictures
-from amd_jax.evaluation.reports.plain_report import PlainReport, held_out, write_arrays
+from amd_jax.evaluation.reports.plain_report import PlainReport, held_out, stem_of, write_arrays
 from amd_jax.facts import MapFacts
 from amd_jax.host.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 64  # of the samples, at most
 STILLS, STILL_SIDE = 9, 128  # pictures beside each other, pixels of a map there
+FILM = ("gif", "png", "npz")  # how the files of a chain end
 CORRECTED = 4  # maps in the picture of an edit
 
 
@@ -59,6 +60,7 @@ class MapReport(PlainReport):
         measured = (self.measures(x, data)["neighbour_distance"] for x in (drawn, train))
         (sampled, _), (yardstick, _) = measured
         if stem:
+            stem = stem_of(stem, samples=drawn)
             panels = {"samples": drawn[:SHOWN], f"{split} maps": real[:SHOWN]}
             pictures.write_panels(panels, self.palette, stem.with_name(f"{stem.name}.png"))
         return [
@@ -67,18 +69,20 @@ class MapReport(PlainReport):
         ]
 
     def chain(self, frames: list[tuple[float, np.ndarray]], stem: Path | None) -> list[str]:
-        """A film of samples on their way from noise to maps, and stills of it side by side."""
+        """A film of samples on their way from noise to maps, stills of it, and its states."""
         if stem is None:
             return ["no place for a film was given"]
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        film, stills = (stem.with_name(f"{stem.name}.{end}") for end in ("gif", "png"))
+        times, states = (np.array(part) for part in zip(*frames, strict=True))
+        stem = write_arrays(stem, times=times, states=states)
+        film, stills, array = (stem.with_name(f"{stem.name}.{end}") for end in FILM)
         titled = [(f"t = {t:.2f}", x) for t, x in frames]
         grids = [{title: pictures.grid(x, self.palette)} for title, x in titled]
         pictures.write_gif([pictures.side_by_side(grid) for grid in grids], film)
         places = np.linspace(0, len(titled) - 1, STILLS).round().astype(int)
         panels = dict(titled[i] for i in places)
         pictures.write_panels(panels, self.palette, stills, columns=1, side=STILL_SIDE)
-        return [f"film: {film}", f"stills: {stills}"]
+        named = {"film": film, "stills": stills, "array": array}
+        return [f"{what}: {in_one_line(path)}" for what, path in named.items()]
 
     def corrected(
         self,
@@ -88,17 +92,14 @@ class MapReport(PlainReport):
         stem: Path | None,
         done: str = "corrected",
     ) -> list[str]:
-        """A picture of the first maps (N, H, W) before and after an edit."""
+        """A picture of the first maps (N, H, W) before and after an edit, and all as arrays."""
         if stem is None:
             return ["no place for a picture was given"]
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        path = stem.with_name(f"{stem.name}.png")
         panels = {"damaged" if rows is not None else "given": before, done: after}
         if rows is not None:
             panels["original"] = rows
         first = {title: x[:CORRECTED] for title, x in panels.items()}
-        pictures.write_panels(first, self.palette, path, columns=1)
-        return [f"picture: {in_one_line(path)}"]
+        return self.kept(first, panels, stem, columns=1)
 
     def filled(
         self,
@@ -117,13 +118,16 @@ class MapReport(PlainReport):
         return [*captions, *self.kept(panels, {"given": holed[0], "fillings": drawn}, stem)]
 
     def kept(
-        self, panels: dict[str, np.ndarray], arrays: dict[str, np.ndarray], stem: Path
+        self,
+        panels: dict[str, np.ndarray],
+        arrays: dict[str, np.ndarray],
+        stem: Path,
+        columns: int | None = None,
     ) -> list[str]:
         """Writes panels of maps (N, H, W) as one picture, and arrays; lines that name both."""
-        stem.parent.mkdir(parents=True, exist_ok=True)
+        stem = write_arrays(stem, **arrays)
         array, path = (stem.with_name(f"{stem.name}.{end}") for end in ("npz", "png"))
-        write_arrays(array, **arrays)
-        pictures.write_panels(panels, self.palette, path)
+        pictures.write_panels(panels, self.palette, path, columns)
         return [f"picture: {in_one_line(path)}", f"array: {in_one_line(array)}"]
 
 

@@ -1,6 +1,8 @@
 """Reports on a model of rows of any shape: the numbers themselves."""
 
 import dataclasses
+import io
+import itertools
 from pathlib import Path
 from typing import ClassVar
 
@@ -96,6 +98,7 @@ class PlainReport:
         return [
             f"given:\n{gallery.wrapped(self.facts.show(before[0]))}",
             f"{done} ({changed} changed):\n{gallery.wrapped(self.facts.show(after[0]))}",
+            *write_edit(before, after, rows, stem, done),
         ]
 
 
@@ -111,15 +114,59 @@ def content(data: Dataset, split: str) -> np.ndarray:
 
 def written(stem: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list[str]:
     """Writes arrays and texts, a line each, to files; lines that name them."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    stem = write_arrays(stem, **arrays)
     array, text = stem.with_name(f"{stem.name}.npz"), stem.with_name(f"{stem.name}.txt")
-    write_arrays(array, **arrays)
     lines = [line.replace("\n", "⏎") for line in texts]
     filesystem.write(text, "".join(f"{line}\n" for line in lines).encode())
     return [f"text: {in_one_line(text)}", f"array: {in_one_line(array)}"]
 
 
-def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Writes an .npz, which is there once it is whole."""
-    with filesystem.draft(path) as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # no `allow_pickle` is here
+def write_edit(
+    before: np.ndarray, after: np.ndarray, rows: np.ndarray | None, stem: Path | None, done: str
+) -> list[str]:
+    """Writes edited rows (N, ...) and what was given, unless that was damaged for a trial."""
+    if stem is None or rows is not None:
+        return []
+    stem = write_arrays(stem, given=before, **{done: after})
+    return [f"array: {in_one_line(stem.with_name(f'{stem.name}.npz'))}"]
+
+
+def write_arrays(stem: Path, **arrays: np.ndarray) -> Path:
+    """Writes {stem}.npz, or {stem}-2.npz and so on where that holds other arrays; its stem.
+
+    So what was made before stays, and the same arrays again are the same file.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    content = _packed(arrays)
+    stem = _free(stem, content)
+    filesystem.write(stem.with_name(f"{stem.name}.npz"), content)
+    return stem
+
+
+def stem_of(stem: Path, **arrays: np.ndarray) -> Path:
+    """The stem under which `write_arrays` has written arrays."""
+    return _free(stem, _packed(arrays))
+
+
+def _packed(arrays: dict[str, np.ndarray]) -> bytes:
+    """The bytes of an .npz."""
+    result = io.BytesIO()
+    np.savez_compressed(result, **arrays)  # type: ignore[arg-type]  # no `allow_pickle` is here
+    return result.getvalue()
+
+
+def _free(stem: Path, content: bytes) -> Path:
+    """The first of stem, stem-2, stem-3, ... whose .npz is missing, or has this content."""
+    stems = itertools.chain(
+        [stem], (stem.with_name(f"{stem.name}-{i}") for i in itertools.count(2))
+    )
+    return next(s for s in stems if not _is_other(s.with_name(f"{s.name}.npz"), content))
+
+
+def _is_other(path: Path, content: bytes) -> bool:
+    """Whether a regular file has another content."""
+    try:
+        with filesystem.regular(path, follow=False) as file:
+            return filesystem.size(file) != len(content) or file.read() != content
+    except OSError:  # it is missing, or a link or pipe, which `filesystem.write` deals with
+        return False

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from amd_jax.evaluation import likelihood, pictures
-from amd_jax.evaluation.reports.plain_report import PlainReport, write_arrays
+from amd_jax.evaluation.reports.plain_report import PlainReport, stem_of, write_arrays
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.types import Dataset, Model, Params
@@ -50,9 +50,8 @@ class PointReport(PlainReport):
         lines = [f"samples outside the grid: {outside:.2%} of {len(drawn):,}"]
         if stem is None:
             return lines
-        stem.parent.mkdir(parents=True, exist_ok=True)
+        stem = write_arrays(stem, samples=drawn)
         path = stem.with_name(f"{stem.name}.png")
-        write_arrays(stem.with_name(f"{stem.name}.npz"), samples=drawn)
         panels = {"samples of the model": shaded(counts(drawn, k))}
         pictures.write(pictures.side_by_side(panels), path)
         return [*lines, f"picture: {in_one_line(path)}"]
@@ -70,6 +69,6 @@ class PointReport(PlainReport):
         }
         if stem:
             panels = {title: shaded(share) for title, share in shares.items()}
-            picture = pictures.side_by_side(panels)
+            picture, stem = pictures.side_by_side(panels), stem_of(stem, samples=drawn)
             pictures.write(picture, stem.with_name(f"{stem.name}.png"))
         return [f"mass of all {k} x {k} cells, {DRAWS} importance samples each: {p.sum():.3f}"]

@@ -8,7 +8,7 @@ import numpy as np
 from amd_jax.evaluation import count_models, diversity, filling, gallery, means, spelling
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
-from amd_jax.evaluation.reports.plain_report import PlainReport, content
+from amd_jax.evaluation.reports.plain_report import PlainReport, content, write_edit
 from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
 
@@ -101,7 +101,10 @@ class TextReport(PlainReport):
         done: str = "corrected",
     ) -> list[str]:
         """The first of some texts (N, L), the changed places marked."""
-        return self.corrected_text(self.facts.decode(before[0]), before[0], after[0], done)
+        return [
+            *self.corrected_text(self.facts.decode(before[0]), before[0], after[0], done),
+            *write_edit(before, after, rows, stem, done),
+        ]
 
     def filled(
         self,

@@ -113,7 +113,7 @@ def test_codes_of_no_class_are_told_and_shown(data, tmp_path):
 def test_a_chain_of_masks_is_shown(data, tmp_path):
     """A state that is noise only has a colour."""
     frames = [(1.0, stamp(K, 4)), (0.5, stamp(2, 4)), (0.0, stamp(1, 4))]
-    film, stills = run_report.of(data.facts).chain(frames, tmp_path / "drawn")
+    film, stills, _ = run_report.of(data.facts).chain(frames, tmp_path / "drawn")
     assert (film, stills) == (f"film: {tmp_path}/drawn.gif", f"stills: {tmp_path}/drawn.png")
     assert (pixels(tmp_path)[:, :100] == pictures.GREY).any()
 
@@ -128,3 +128,39 @@ def test_rows_of_any_shape_have_a_plain_report(tmp_path):
     chain = run_report.of(facts).chain([(1.0, np.full((1, 2, 3), 5))], None)
     assert chain == ["t = 1.00\n    " + " ".join("░" * 6)]
     assert facts.summary({"train": 3}) == "dice: train 3 rows of 2 x 3, 5 classes"
+
+
+@pytest.mark.usefixtures("any_types")
+def test_pictures_go_with_their_arrays(data, tmp_path):
+    """Of samples, a chain and an edit: others than before are beside those."""
+    for number in (3, 5):
+        told(data, copies(number), tmp_path)
+    first, second = ((tmp_path / f"drawn{end}.png").read_bytes() for end in ("", "-2"))
+    assert first != second
+    told(data, copies(3), tmp_path)
+    assert (tmp_path / "drawn.png").read_bytes() == first
+    assert not (tmp_path / "drawn-3.png").exists()
+    report = run_report.of(data.facts)
+    for code in (0, 1, 0):
+        x = stamp(code, 2)
+        chain = report.chain([(1.0, x), (0.0, x)], tmp_path / "chain_seed0")
+        edit = report.corrected(x, x, x, tmp_path / "correct_seed0")
+    assert chain == [
+        *(f"{what}: {tmp_path / 'chain_seed0'}.{end}" for what, end in FILES["chain"].items())
+    ]
+    assert edit == [
+        *(f"{what}: {tmp_path / 'correct_seed0'}.{end}" for what, end in FILES["edit"].items())
+    ]
+    assert {path.name for path in tmp_path.glob("c*-*")} == {
+        *(f"chain_seed0-2.{end}" for end in FILES["chain"].values()),
+        *(f"correct_seed0-2.{end}" for end in FILES["edit"].values()),
+    }
+    with np.load(tmp_path / "chain_seed0-2.npz") as kept:
+        assert kept["states"].shape == (2, 2, *SHAPE)
+        assert kept["times"].tolist() == [1.0, 0.0]
+
+
+FILES = {
+    "chain": {"film": "gif", "stills": "png", "array": "npz"},
+    "edit": {"picture": "png", "array": "npz"},
+}

@@ -59,6 +59,29 @@ def test_samples_are_shown_and_kept(tmp_path):
         np.testing.assert_array_equal(kept["samples"], drawn)
 
 
+def test_other_samples_do_not_replace_the_first(tmp_path):
+    """The same ones do, in the same files; nor do rows that were edited."""
+    report, stem = run_report.of(LETTERS), tmp_path / "samples_seed0"
+    names = []
+    for token in (1, 2, 1, 3, 2):
+        lines = report.samples(np.full((2, 8), token), stem)
+        names.append(lines[-2].removeprefix(f"text: {tmp_path}/"))
+        assert lines[-1] == lines[-2].replace("text", "array").replace(".txt", ".npz")
+    assert names == [f"samples_seed0{end}.txt" for end in ("", "-2", "", "-3", "-2")]
+    seen = [(tmp_path / name).read_text()[:2] for name in names]
+    assert seen == ["aa", "bb", "aa", "cc", "bb"]
+    x, rows = np.full((2, 8), 1), []
+    for given, done in ((x, x), (x, x + 1), (x + 1, x + 1), (x, x)):
+        *_, line = report.corrected(given, done, None, tmp_path / "edit_seed0", "edited")
+        rows.append(line.removeprefix(f"array: {tmp_path}/edit_seed0"))
+    assert rows == [".npz", "-2.npz", "-3.npz", ".npz"]
+    with np.load(tmp_path / "edit_seed0-2.npz") as kept:
+        assert (kept["given"] == x).all()
+        assert (kept["edited"] == x + 1).all()
+    trial = report.corrected(x, x, x, tmp_path / "correct_seed0")
+    assert not any(line.startswith("array") for line in trial)
+
+
 def test_many_samples_are_kept_and_some_are_shown(tmp_path):
     lines = run_report.of(LETTERS).samples(np.ones((30, 8), int), tmp_path / "many")
     assert lines[8] == "... and 22 more"
