@@ -138,6 +138,7 @@ def sample(session: Session, number: int | None, *, compare: bool) -> None:
     shape = (number or loaded.facts.num_samples, *loaded.facts.event_shape)
     rng, sampler = jax.random.key(session.seed), session.choice.sampler
     drawn = gallery.samples(loaded.model, loaded.params, rng, shape, sampler)
+    session.show("samples", session.report.preview(drawn))
     lines = session.report.samples(drawn, stem)
     if compare:
         lines += session.report.compared(drawn, stem, loaded.model, loaded.params, loaded.data)

@@ -27,6 +27,7 @@ from amd_jax.experiment import Experiment, LoadedModel, Run, open_run, source_fi
 from amd_jax.host.log import logger
 from amd_jax.pages import commands
 from amd_jax.runs import lock, run_folder
+from amd_jax.runs.event_file import EventFile
 from amd_jax.runs.run_callbacks import print_line
 
 MORE = (
@@ -58,14 +59,22 @@ def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
         raise ValueError(f"{str(error).removesuffix('.')}: {command}") from error
     if args.best:
         run, params = run.load(best=True)
-    session = Session(run.loaded(params), choice, args.seed, args.output)
-    if args.split in run.data.splits:
+    loaded = run.loaded(params)
+    board = EventFile(Path(workdir), f".end{loaded.step}") if parallel.is_first() else None
+    with board or contextlib.nullcontext():
+        _conclude(Session(loaded, choice, args.seed, args.output, board), args)
+
+
+def _conclude(session: Session, args: Train) -> None:
+    """Evaluates, samples and corrects with a trained model, and writes its page."""
+    held_out = args.split in session.loaded.data.splits
+    if held_out:
         print()
         modes.evaluate(session, args)
     print()
     modes.sample(session, args.num_samples, compare=True)
-    for editor in choice.correctors:
-        if args.split in run.data.splits or args.text is not None:
+    for editor in session.choice.correctors:
+        if held_out or args.text is not None:
             print()
             editing.edit(session, editor, args, args.text)
     if args.report:

@@ -1,30 +1,21 @@
 """The curves of a run: metrics.jsonl, and the same for TensorBoard.
 
 They are worth less than the run: a line that cannot be written, as on a full disk, is lost and
-reported once, and training goes on. TensorBoard's events are written here and now; a writer with a
-thread of its own waits for ever once that thread has died.
+reported once, and training goes on.
 """
 
-import contextlib
 import errno
 import json
 import math
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-
 from amd_jax.facts import Json
 from amd_jax.host import filesystem
-from amd_jax.host.log import logger
 from amd_jax.runs import run_files
+from amd_jax.runs.event_file import EventFile, attempt
 
-FLUSH_SECONDS = 10.0  # between two times that TensorBoard's file is brought to the disk
 LIMIT = 1 << 30  # bytes of metrics
 NAME = "metrics.jsonl"
 
@@ -36,33 +27,25 @@ class Curves:
         """Lines beyond step `start` are dropped, since those steps are taken again."""
         self._warned: set[str] = set()
         self._file, self.last = _continued(workdir / NAME, start)
-        self._board, self._flushed = None, time.monotonic()
-        with self._attempt("tensorboard/"):
-            folder = workdir.absolute() / "tensorboard"  # "gs:/..." would be taken for a bucket
-            folder.mkdir(exist_ok=True)
-            self._board = EventsWriter(str(folder / "events"))
-            begun = SessionLog(status=SessionLog.START)
-            self._board.write_event(Event(step=start + 1, session_log=begun))
+        self._board = EventFile(workdir)
+        self._board.start(start + 1)
 
     def write(self, step: int, metrics: dict[str, float]) -> None:
         """Adds the metrics of a step; what is not finite is null, as JSON knows no NaN."""
         finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
-        with self._attempt(NAME):
+        with attempt(NAME, self._warned):
             self._append(f"{json.dumps({'step': step, **finite})}\n".encode())
-        with self._attempt("tensorboard/"):
-            self._draw(step, metrics)
+        self._board.scalars(step, metrics)
 
     def sync(self) -> None:
         """Brings the lines to the disk."""
-        with self._attempt(NAME):
+        with attempt(NAME, self._warned):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Closes both files."""
         self._file.close()
-        with self._attempt("tensorboard/"):
-            if self._board is not None:
-                self._board.close()
+        self._board.close()
 
     def _append(self, line: bytes) -> None:
         """A whole line, or none of it."""
@@ -73,27 +56,6 @@ class Curves:
         except OSError:
             self._file.truncate(end)
             raise
-
-    def _draw(self, step: int, metrics: dict[str, float]) -> None:
-        if self._board is None:
-            return
-        now = time.time()
-        for name, value in metrics.items():
-            drawn = summary.scalar(name, value)
-            self._board.write_event(Event(step=step, wall_time=now, summary=drawn))
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self._board.flush()
-            self._flushed = time.monotonic()
-
-    @contextlib.contextmanager
-    def _attempt(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if what not in self._warned:
-                self._warned.add(what)
-                reason = f"{what} cannot be written: {error.strerror or error}"
-                logger.warning(f"{reason}. The run goes on; lines are lost until that is mended")
 
 
 def read(workdir: run_files.AnyPath) -> tuple[list[Json], int]:

@@ -9,6 +9,7 @@ from amd_jax.evaluation import means
 from amd_jax.evaluation.reports import run_report
 from amd_jax.runs import results
 from tests.cli.command import QUICK, SMALL, command
+from tests.runs.events import shown
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ALPHABET = set(" " + LETTERS)
@@ -37,6 +38,22 @@ def test_training_reports_all_of_itself(trained):
     assert json.loads((workdir / "facts.json").read_text())["alphabet"] == " " + LETTERS
 
 
+def test_tensorboard_has_the_figures_and_samples_of_the_end(trained):
+    seen = shown(trained[0])
+    kept = {figure.what: figure for figure in results.read(trained[0]) if figure.split == "test"}
+    for name, what in {
+        "test_elbo_bits_per_char": "bits",
+        "test_count_model_6_bits_per_char": "count_model",
+        "test_restored": "restored",
+        "test_spoiled": "spoiled",
+    }.items():
+        assert seen[name] == pytest.approx({6: kept[what].value}), name
+    assert not any("difference" in name for name in seen)
+    (text,) = seen["samples/text_summary"].values()
+    drawn = (trained[0] / "samples_seed0.txt").read_text().splitlines()
+    assert text.decode() == "\n\n".join(f"    {line}" for line in drawn)
+
+
 @pytest.mark.slow
 def test_the_same_command_does_not_train_again(trained):
     workdir, first = trained
@@ -46,7 +63,10 @@ def test_the_same_command_does_not_train_again(trained):
     assert "step 6/6" not in again.out
     assert again.out.splitlines()[-5:] == first.out.splitlines()[-5:]
     changed = {path.name for path, time in files(workdir).items() if before.get(path) != time}
-    assert changed == {"results.json", "samples_seed0.txt", "samples_seed0.npz"}
+    (events,) = {name for name in changed if "tfevents" in name}
+    assert changed == {"results.json", "samples_seed0.txt", "samples_seed0.npz", events}
+    assert events.endswith(".end6")
+    assert shown(workdir)["test_elbo_bits_per_char"].keys() == {6}
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from PIL import Image
 from amd_jax.evaluation import pictures
 from amd_jax.experiment import load_run
 from tests.cli.command import ROOT, command
+from tests.runs.events import shown
 
 MAPS = f"--config={ROOT / 'tests' / 'cli' / 'small_maps.py'}"
 COLOURS = [(0, 0, 0), (128, 64, 128), (70, 130, 180)]
@@ -87,6 +88,12 @@ def test_pictures_of_a_training(trained):
     damaged, original = corrected[pictures.TITLE :, :SIDE], corrected[pictures.TITLE :, -SIDE:]
     wrong = (damaged != original).any(axis=-1)[:SIDE].sum()
     assert wrong == 13 * (SIDE // 16) ** 2
+
+
+@pytest.mark.slow
+def test_tensorboard_has_a_picture_of_samples(trained):
+    (picture,) = shown(trained[0])["samples"].values()
+    assert_shows_maps(np.asarray(picture))
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from tensorboardX.event_file_writer import EventsWriter
 
 from amd_jax.runs.metrics_log import Curves
 from tests.runs.runs import metrics, train
@@ -41,8 +42,13 @@ def test_a_run_goes_on_without_its_curves(tmp_path, monkeypatch, capsys):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    write = EventsWriter.write_event
     with monkeypatch.context() as broken:
-        broken.setattr(Curves, "_draw", full)
+        broken.setattr(
+            EventsWriter,
+            "write_event",
+            lambda self, event: full() if event.HasField("summary") else write(self, event),
+        )
         broken.setattr(Curves, "_append", full)
         params = train(tmp_path)
     error = capsys.readouterr().err

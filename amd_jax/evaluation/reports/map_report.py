@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from PIL import Image
 
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.reports.plain_report import PlainReport, held_out, stem_of, write_arrays
@@ -39,6 +40,10 @@ class MapReport(PlainReport):
         if stem is None:
             return [*lines, f"{len(drawn)} samples; no place for a picture of them was given"]
         return lines + self.kept({"samples": drawn[:SHOWN]}, {"samples": drawn}, stem)
+
+    def preview(self, drawn: np.ndarray) -> Image.Image:
+        """A picture of some samples."""
+        return pictures.grid(drawn[:SHOWN], self.palette)
 
     def measures(
         self, drawn: np.ndarray, data: Dataset, *, independent: bool = True

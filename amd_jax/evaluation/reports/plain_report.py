@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from PIL import Image
 
 from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.means import PerRow
@@ -45,6 +46,10 @@ class PlainReport:
         if stem:
             lines += written(stem, {"samples": drawn}, texts)
         return lines
+
+    def preview(self, drawn: np.ndarray) -> str | Image.Image:
+        """Some of the samples (N, ...) as Markdown, or as a picture."""
+        return "\n\n".join(gallery.wrapped(self.facts.show(x)) for x in drawn[:SHOWN])
 
     def compared(
         self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset

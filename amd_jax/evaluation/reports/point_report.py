@@ -56,6 +56,10 @@ class PointReport(PlainReport):
         pictures.write(pictures.side_by_side(panels), path)
         return [*lines, f"picture: {in_one_line(path)}"]
 
+    def preview(self, drawn: np.ndarray) -> Image.Image:
+        """A picture of all samples."""
+        return shaded(counts(drawn, self.facts.num_classes))
+
     def compared(
         self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
