@@ -3,13 +3,15 @@
 JAX takes seconds to import. Nothing here does so, nor imports what does, until a command needs it.
 """
 
+import contextlib
 import difflib
 import importlib
 import importlib.metadata
 import os
 import platform
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import amd_jax
 from amd_jax.cli import experiment_files
@@ -35,14 +37,26 @@ def start(module: str, argv: Sequence[str]) -> None:
         show(version())
         return
     try:
-        jax_settings.import_jax(own_flags=compiler.NO_SUMS)
-        command_line = importlib.import_module("amd_jax.cli.command_line")
-        main = importlib.import_module(module).main
+        with ended_by_interrupt():
+            jax_settings.import_jax(own_flags=compiler.NO_SUMS)
+            command_line = importlib.import_module("amd_jax.cli.command_line")
+            main = importlib.import_module(module).main
     except ValueError as error:  # of the environment
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("\nStopped.")
     command_line.run(main, argv)
+
+
+@contextlib.contextmanager
+def ended_by_interrupt() -> Iterator[None]:
+    """Ctrl-C ends the process at once, where a library being imported may lose the exception."""
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_usual:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if is_usual:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def answer(argv: Sequence[str], name: str, text: Callable[[], str]) -> None:

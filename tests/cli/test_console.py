@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 
@@ -171,9 +172,24 @@ def test_nobody_reads_on(arguments):
     assert running.wait(60) == 0
 
 
-def test_ctrl_c_while_jax_is_imported(monkeypatch):
-    def interrupted(**_):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("before", "within"),
+    [(signal.default_int_handler, signal.SIG_DFL), (signal.SIG_IGN, signal.SIG_IGN)],
+    ids=["usual", "ignored"],
+)
+def test_ctrl_c_while_jax_is_imported(before, within, monkeypatch):
+    """It ends the process, unless it is ignored, as in the background; then all is as before."""
+    seen, now = [], signal.signal(signal.SIGINT, before)
+    imported = console.jax_settings.import_jax
 
-    monkeypatch.setattr(console.jax_settings, "import_jax", interrupted)
-    assert amd_jax_("run", "--config=quickstart").ending.strip() == "Stopped."
+    def watched(**flags):
+        seen.append(signal.getsignal(signal.SIGINT))
+        imported(**flags)
+
+    monkeypatch.setattr(console.jax_settings, "import_jax", watched)
+    try:
+        assert amd_jax_("run", "--help").ending is None
+        seen.append(signal.getsignal(signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, now)
+    assert seen == [within, before]
