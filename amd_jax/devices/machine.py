@@ -1,10 +1,14 @@
 """What a run logs about its machine: devices, work per step, rates, memory in use."""
 
 import math
+import os
+import platform
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,20 +45,16 @@ MATMUL_SIZE = {"cpu": 1024, "gpu": 8192, "tpu": 8192}
 
 
 def expectations(
-    work: float, config: ConfigDict, start: int, size: int
+    work: float, config: ConfigDict, size: int
 ) -> tuple[str, Callable[[float], dict[str, float]]]:
-    """What is known of a run before it begins, in lines, and of a speed in steps/s, as metrics.
+    """What is known of a run before it begins, as a line, and of a speed in steps/s, as metrics.
 
     Of a step whose products take a device `work` FLOP, and a model of `size` parameters.
     """
-    rate, source = peak()
-    left = config.num_steps - start
-    lines = [f"{describe()}: {size:,} parameters, batch {config.batch_size}"]
+    rate = peak()
+    line = f"{describe()}: {size:,} parameters, batch {config.batch_size}"
     if work:
-        lines += [
-            f"a step: {work / 1e9:.3g} GFLOP on each, at {rate / 1e9:.4g} GFLOP/s ({source});",
-            f"{left} steps: at least {duration(left * work / rate)}",
-        ]
+        line += f", {work / 1e9:.3g} GFLOP a step"
 
     def rates(speed: float) -> dict[str, float]:
         return {
@@ -63,7 +63,38 @@ def expectations(
             "memory_gb": memory_gb(),
         }
 
-    return "\n".join(lines), rates
+    return line, rates
+
+
+class Beside(NamedTuple):
+    """What a command does beside the steps of a training, and what its products take."""
+
+    what: str  # such as "evaluation, samples and the page"
+    flop: float
+
+
+class Forecast(NamedTuple):
+    """How long a training and what is beside it will take, once its first steps are timed."""
+
+    compiling: float  # seconds until the first step
+    work: float  # FLOP of a step, on a device
+    beside: Beside | None
+
+    def describe(self, steps: int, seconds: float) -> str:
+        """The whole, and its parts: of as many steps, each of so many seconds.
+
+        What is beside them computes at the rate of the steps, and has programs of its own: those
+        of the quickstart take as long to compile as what comes before its first step.
+        """
+        trained, rest, last = steps * seconds, 0.0, ""
+        if self.beside is not None and self.work:
+            flop = self.beside.flop / jax.device_count()
+            rest = seconds * flop / self.work + self.compiling
+            last = f",\nand {duration(rest)} for {self.beside.what}"
+        return (
+            f"about {duration(self.compiling + trained + rest)} in all: "
+            f"{duration(self.compiling)} to compile, {duration(trained)} for {steps:,} steps{last}"
+        )
 
 
 class Clock:
@@ -72,8 +103,12 @@ class Clock:
     def __init__(self, start: int, rates: Callable[[float], dict[str, float]]):
         """From step `start` on; `rates` tells more of a speed in steps per second."""
         self._rates = rates
-        self._began = time.monotonic()
+        self.start, self._began = start, time.monotonic()
         self.restart(start)
+
+    def seconds(self) -> float:
+        """Since the first step began."""
+        return time.monotonic() - self._began
 
     def restart(self, step: int) -> None:
         """Counts the speed from here."""
@@ -96,23 +131,42 @@ def describe() -> str:
     return line + (f" in {processes} processes" if processes > 1 else "")
 
 
+def processor() -> str:
+    """What JAX computes on here, such as "2 cores of Intel(R) Xeon(R) CPU" or "NVIDIA H100"."""
+    if jax.default_backend() == "cpu":
+        affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+        return f"{cores} core{'s' * (cores > 1)} of {cpu()}"
+    devices = jax.devices()
+    kind = devices[0].device_kind
+    return f"{len(devices)} × {kind}" if len(devices) > 1 else kind
+
+
+def cpu() -> str:
+    """The name of the CPU."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
 def parameters(params: PyTree) -> int:
     """How many numbers a tree of parameters holds."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def peak() -> tuple[float, str]:
-    """FLOP/s of one device at best, and how that is known: from its data sheet, or measured.
+def peak() -> float:
+    """FLOP/s of one device at best: of its data sheet, or measured.
 
     Virtual CPU devices share the rate that is measured.
     """
     kind = jax.devices()[0].device_kind
     sheets = [name for name in PEAKS if kind.startswith(name)]
     if sheets:
-        return PEAKS[max(sheets, key=len)], "data sheet"
+        return PEAKS[max(sheets, key=len)]
     rate = matmul_rate(MATMUL_SIZE.get(jax.default_backend(), 1024))
     shared = jax.local_device_count() if jax.default_backend() == "cpu" else 1
-    return rate / shared, "measured"
+    return rate / shared
 
 
 def matmul_rate(size: int, repeats: int = 5) -> float:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from amd_jax.devices import jax_settings, parallel
+from amd_jax.devices.machine import Beside
 from amd_jax.evaluation.reports import run_report
 from amd_jax.host import memory
 from amd_jax.host.log import logger
@@ -38,11 +39,12 @@ def train(
     extend: bool = False,
     profile: bool = False,
     evaluate: loop.Evaluate | None = None,
+    beside: Beside | None = None,
 ) -> Params:
     """Trains a run in a folder, or goes on with it: its averaged parameters.
 
-    A new one starts from the parameters of the run `begun`, if there is one; the others are those
-    of `Experiment.fit`.
+    A new one starts from the parameters of the run `begun`, if there is one; `beside` is that of
+    `loop.train`, and the others are those of `Experiment.fit`.
     """
     check_numbers(run.config)
     jax_settings.check_float32()
@@ -67,6 +69,7 @@ def train(
             params=params,
             evaluate=evaluate or _validation(run),
             traced=functools.partial(traced, workdir / "profile") if profile else None,
+            beside=beside,
         )
 
 

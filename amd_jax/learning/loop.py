@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from amd_jax.learning.training_step import TrainState
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Dataset, Key, Model, Objective, Params
 
+TIMED_SECONDS, TIMED_SHARE = 10.0, 0.1  # of the first steps, by which all are foreseen
 Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics; score first
 
 
@@ -47,6 +49,7 @@ def train(
     params: Params | None = None,
     evaluate: Evaluate | None = None,
     traced: Callable[[int], Any] | None = None,
+    beside: machine.Beside | None = None,
 ) -> Params:
     """Trains up to config.num_steps and returns the averaged parameters.
 
@@ -54,8 +57,10 @@ def train(
     that a continued run ends with the same bits as an unbroken one. On SIGINT, SIGTERM or SIGHUP
     it saves and raises Interrupted; on a second one it stops at once. A new run starts from
     `params`, if given, else from fresh ones; `traced(start)` is a context around all steps, whose
-    value is called before each.
+    value is called before each. What the caller does `beside` the steps is part of the time that
+    is printed after the first of them.
     """
+    began = time.monotonic()
     check_numbers(config)
     jax_settings.check_float32()
     keeper = Nobody() if keeper is None else keeper
@@ -70,12 +75,14 @@ def train(
     allocator.release()  # of what compiling leaves behind, before the largest program is compiled
     batch = _batches(data, config)
     example = batch(start + 1)
+    keeper.print_line("compiling the training step")
     train_step, flops = _compiled(parts, config, devices, state, rng, example)
-    lines, rates = machine.expectations(flops, config, start, size)
-    keeper.print_line(lines)
+    line, rates = machine.expectations(flops, config, size)
+    keeper.print_line(line)
     keeper.begun(start, config.num_steps)
     clock = machine.Clock(start, rates)
-    run = _Run(parts, batch, config, rng, keeper, evaluate, devices, clock)
+    forecast = machine.Forecast(time.monotonic() - began, flops, beside)
+    run = _Run(parts, batch, config, rng, keeper, evaluate, devices, clock, forecast)
     context = traced(start) if traced else contextlib.nullcontext(lambda step: None)
     with context as before, signals.heard() as received:
         for step in range(start + 1, config.num_steps + 1):
@@ -124,12 +131,14 @@ class _Run:
     evaluate: Evaluate | None
     devices: parallel.Copies | shards.Shards
     clock: machine.Clock
+    forecast: machine.Forecast | None  # None once it is printed
     skipped: int = 0  # steps, as far as they have been reported
 
     def conclude(self, step: int, state: TrainState, stopped: bool) -> None:
         """Checks, logs, evaluates and saves what is due; Interrupted if it was `stopped`."""
         config, last = self.config, step == self.config.num_steps
         self.keeper.stepped(step)
+        self.print_forecast(step, state)
         logged = last or step % config.log_every == 0
         scored = config.evaluate_every and step % config.evaluate_every == 0
         evaluate = self.evaluate if scored else None
@@ -144,6 +153,17 @@ class _Run:
             parallel.wait(f"checkpoint {step}")
         if stopped:
             raise Interrupted(f"Stopped at step {step} of {config.num_steps}; saved.")
+
+    def print_forecast(self, step: int, state: TrainState) -> None:
+        """Prints how long all will take, once enough steps are timed."""
+        total, taken = self.config.num_steps - self.clock.start, step - self.clock.start
+        is_due = self.clock.seconds() >= TIMED_SECONDS or taken >= TIMED_SHARE * total
+        if self.forecast is None or taken == total or not is_due:
+            return
+        jax.block_until_ready(state.step)  # a GPU runs behind what it was given
+        line = self.forecast.describe(total, self.clock.seconds() / taken)
+        self.keeper.print_line(line)
+        self.forecast = None
 
     def metrics(self, step: int, state: TrainState) -> dict[str, float]:
         """Means over the steps since the last line, and how fast they were."""
@@ -160,6 +180,7 @@ class _Run:
 
     def score(self, step: int, state: TrainState, evaluate: Evaluate) -> float:
         """The first number of an evaluation, which is logged."""
+        self.keeper.print_line(f"step {step}: evaluating")
         result = evaluate(self.devices.get(state.ema))
         self.keeper.evaluated(step, result)
         self.clock.restart(step)  # what it took is not the steps'
@@ -238,6 +259,7 @@ def _start(
     if parallel.from_first(np.array(state is not None)):
         nothing = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), template)
         return parallel.from_first(nothing if state is None else state)
+    keeper.print_line("initialising the parameters")
     x = jax.numpy.asarray(data.batch(config.seed, 0, shape[0]), np.int32)
     state = devices.made(init, rng, x)
     parts.model.check(devices.whole(state.params), rng, x)

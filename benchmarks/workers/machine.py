@@ -4,24 +4,15 @@ import datetime
 import importlib.metadata
 import json
 import os
-import pathlib
 import platform
 import subprocess
 
 import jax
 
-from amd_jax.devices import allocator
+from amd_jax.devices import allocator, machine
 
 PACKAGES = ("jax", "jaxlib", "flax", "torch")
 VARIABLES = ("LD_PRELOAD", "GLIBC_TUNABLES", "XLA_FLAGS")
-
-
-def cpu() -> str:
-    """The name of the processor."""
-    path = pathlib.Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def commit() -> str:
@@ -55,7 +46,7 @@ def versions() -> dict[str, str]:
 def main() -> None:
     """Prints the facts."""
     facts = {
-        "cpu": cpu(),
+        "cpu": machine.cpu(),
         "cores": os.cpu_count(),
         "versions": versions(),
         "commit": commit(),
