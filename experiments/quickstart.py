@@ -23,6 +23,7 @@ def get_config() -> ConfigDict:
         num_steps=2000,
         clip=1.0,
         checkpoint_every=1000,
+        evaluate_every=400,
         evaluate_texts=60,
         log_every=50,
     )

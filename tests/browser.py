@@ -62,11 +62,13 @@ class Visit:
 
 
 @contextlib.contextmanager
-def visit(*, dark: bool = False, allowed: tuple[str, ...] = (), **size: int) -> Iterator[Visit]:
+def visit(
+    *, dark: bool = False, scripts: bool = True, allowed: tuple[str, ...] = (), **size: int
+) -> Iterator[Visit]:
     """A page of Chromium, of a width and a height; skips the test where there is none.
 
-    `allowed` are beginnings of addresses beside those of this machine's files, as of a server that
-    a test has started.
+    Without `scripts` the browser executes none. `allowed` are beginnings of addresses beside
+    those of this machine's files, as of a server that a test has started.
     """
     playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
     program = next(filter(None, map(shutil.which, NAMES)), None)
@@ -76,7 +78,10 @@ def visit(*, dark: bool = False, allowed: tuple[str, ...] = (), **size: int) -> 
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         try:
             scheme = "dark" if dark else "light"
-            yield Visit(browser.new_page(viewport=DESK | size, color_scheme=scheme), allowed)
+            page = browser.new_page(
+                viewport=DESK | size, color_scheme=scheme, java_script_enabled=scripts
+            )
+            yield Visit(page, allowed)
         finally:
             browser.close()
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from amd_jax import options
-from amd_jax.devices import parallel
+from amd_jax.devices import machine, parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.experiment import LoadedModel
@@ -107,7 +107,7 @@ def drawn(
         model=described(loaded.model),
         parameters=sum(np.size(leaf) for leaf in jax.tree.leaves(loaded.params)),
         step=loaded.step,
-        device=device(),
+        device=machine.processor(),
         samples=shows.samples(x, facts),
         sampled=describe_samples(sampler, x, seed, facts),
         film=film,
@@ -182,13 +182,6 @@ def describe_samples(sampler: Named | None, x: np.ndarray, seed: int, facts: Fac
         sign = f"RGB {tuple(pictures.Palette.of(facts.colours).unused.tolist())}"
     more = [f"{result[:1].upper()}{result[1:]}." for result in gallery.unused(x, sign)]
     return " ".join([line, *more])
-
-
-def device() -> str:
-    """What JAX computes on here."""
-    result = jax.devices()
-    kind = result[0].device_kind
-    return f"{len(result)} × {kind}" if len(result) > 1 else kind
 
 
 def lines(

@@ -73,23 +73,19 @@ def overview(result: Sequence[Record]) -> Table:
 
 
 def panels(result: Sequence[Record], labels: Sequence[str]) -> list[curve.Panel]:
-    """A plot for each unit: of each run the bound on the validation split, or else the loss.
+    """The plots of the bounds of runs on the validation split, or else of their losses.
 
     Count models are drawn where all runs are of the same data.
     """
-    by_unit: dict[str, list[curve.Series]] = {}
+    drawn: list[curve.Series] = []
     for record, label in zip(result, labels, strict=True):
         of_run: dict[str, curve.Series] = {}
         for one in curve.series(record.metrics):  # the bounds first
             of_run.setdefault(one.unit, one._replace(name=f"{label}: {one.name}"))
-        for unit, one in of_run.items():
-            by_unit.setdefault(unit, []).append(one)
+        drawn += of_run.values()
     same = all(record.notes["digests"] == result[0].notes["digests"] for record in result)
-    return [
-        drawn
-        for unit, several in by_unit.items()
-        if (drawn := curve.panel(several, curve.levels(result[0].figures, unit) if same else ()))
-    ]
+    measured = result[0].figures if same else []
+    return curve.panels(drawn, lambda unit: curve.count_levels(measured, unit))
 
 
 def measured(result: Sequence[Record]) -> Table:

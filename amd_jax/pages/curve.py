@@ -1,12 +1,12 @@
 """The learning curve of a run: which metrics are drawn, and their names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from amd_jax.evaluation.measurement import Measurement, finite
 from amd_jax.facts import Json
-from amd_jax.pages import plot
+from amd_jax.pages import figures, plot
 from amd_jax.pages.plot import Level, Line, Point, Sheet
 
 LOSS = re.compile(r"loss_bits_per_(?P<unit>\w+)")
@@ -31,10 +31,26 @@ class Panel(NamedTuple):
     """A plot in two sizes, with what stands below it."""
 
     unit: str
+    is_loss: bool
     sheets: dict[str, Sheet]  # "wide" and "narrow"
     lines: list[Line]
     columns: list[str]  # of the table of its numbers
     rows: list[list[str]]
+
+    @property
+    def title(self) -> str:
+        """What it shows."""
+        return "Training loss" if self.is_loss else "Bits on held-out data"
+
+    @property
+    def has_bands(self) -> bool:
+        """Whether some values have an error."""
+        return any(curve.band for sheet in self.sheets.values() for curve in sheet.curves)
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether there are figures to compare with."""
+        return any(sheet.rules for sheet in self.sheets.values())
 
     @property
     def cut(self) -> bool:
@@ -42,13 +58,29 @@ class Panel(NamedTuple):
         return any(sheet.cut for sheet in self.sheets.values())
 
 
+def panels(
+    result: Sequence[Series], levels: Callable[[str], Sequence[Level]] = lambda unit: ()
+) -> list[Panel]:
+    """A plot of the bounds in each unit, with the levels of that unit; then those of the losses.
+
+    A loss is drawn apart: it is of training rows, and an objective weights the steps in its own
+    way, so that no figure of held-out rows compares with it.
+    """
+    groups: dict[tuple[bool, str], list[Series]] = {}
+    for one in result:
+        groups.setdefault((one.is_loss, one.unit), []).append(one)
+    drawn = (panel(groups[key], () if key[0] else levels(key[1])) for key in sorted(groups))
+    return [plotted for plotted in drawn if plotted is not None]
+
+
 def panel(result: Sequence[Series], levels: Sequence[Level] = ()) -> Panel | None:
-    """The plot of some series of one unit; None if there are no numbers to draw."""
+    """The plot of some series of one kind and unit; None if there are no numbers to draw."""
     lines = [one.line(colour) for colour, one in enumerate(result)]
     wide, narrow = (plot.drawn(lines, levels, size) for size in (plot.WIDE, plot.NARROW))
     if wide is None or narrow is None:
         return None
-    return Panel(result[0].unit, {"wide": wide, "narrow": narrow}, lines, *table(result))
+    sheets = {"wide": wide, "narrow": narrow}
+    return Panel(result[0].unit, result[0].is_loss, sheets, lines, *table(result))
 
 
 def series(metrics: Sequence[Json]) -> list[Series]:
@@ -72,13 +104,28 @@ def series(metrics: Sequence[Json]) -> list[Series]:
     return sorted(result, key=lambda one: one.is_loss)
 
 
-def levels(figures: Sequence[Measurement], unit: str) -> list[Level]:
-    """The count models among the figures of a run, as levels of its curve."""
-    result = {}
-    for f in figures:
-        if f.what == "count_model" and f.value is not None and f.unit in (unit, None):
-            result[f.order] = Level(f"count model of order {f.order}: {f.value:.2f}", f.value)
+def own_level(measured: Sequence[Measurement], unit: str) -> list[Level]:
+    """The best figure of a run, as a level of its curve; none if it is of another unit."""
+    best = figures.best(measured)
+    if best is None or best.value is None or best.unit not in (unit, None):
+        return []
+    return [Level(f"this model{_split(best)}: {best.value:.2f}", best.value)]
+
+
+def count_levels(measured: Sequence[Measurement], unit: str) -> list[Level]:
+    """The count models on the split of the best figure, as levels of a curve."""
+    best, result = figures.best(measured), {}
+    for f in measured:
+        is_count = f.what == "count_model" and f.unit in (unit, None)
+        if is_count and f.value is not None and (best is None or f.split == best.split):
+            name = f"counts of order {f.order}{_split(f)}"
+            result[f.order] = Level(f"{name}: {f.value:.2f}", f.value)
     return list(result.values())
+
+
+def _split(figure: Measurement) -> str:
+    """Such as ", test"."""
+    return f", {figure.split}" if figure.split else ""
 
 
 def table(result: Sequence[Series]) -> tuple[list[str], list[list[str]]]:

@@ -11,6 +11,7 @@ from amd_jax.pages import commands
 SHARES = {
     "restored": "wrong tokens that a correction restored",
     "spoiled": "right tokens that it changed",
+    "filled": "hidden tokens that a filling restored",
 }
 DIFFERENCE = "_difference"  # ends what says that two figures were compared
 
@@ -93,11 +94,11 @@ def is_compared(figure: Measurement) -> bool:
     return figure.what in {"bits", *SHARES}
 
 
-def best(figures: Sequence[Measurement]) -> Measurement | None:
-    """The figure to name first: bits, of the test split if there are such, of the last step."""
-    bits = [figure for figure in figures if figure.what == "bits" and figure.value is not None]
-    order = [(figure.split == "test", figure.step or 0) for figure in bits]
-    return bits[max(range(len(bits)), key=order.__getitem__)] if bits else None
+def best(figures: Sequence[Measurement], what: str = "bits") -> Measurement | None:
+    """The figure to name first: of the test split if there are such, of the last step."""
+    alike = [figure for figure in figures if figure.what == what and figure.value is not None]
+    order = [(figure.split == "test", figure.step or 0) for figure in alike]
+    return alike[max(range(len(alike)), key=order.__getitem__)] if alike else None
 
 
 def _listed(parts: Sequence[str | None]) -> str:

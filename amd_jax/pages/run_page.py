@@ -1,16 +1,23 @@
 """The HTML page of one run: its record, and samples of its model."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from amd_jax.evaluation.measurement import Measurement
+from amd_jax.evaluation.reports import beside_counts
 from amd_jax.facts import Json
 from amd_jax.pages import curve, figures, run_record, templates
 from amd_jax.pages.curve import Panel
+from amd_jax.pages.plot import Level
 from amd_jax.pages.run_record import Record
 from amd_jax.pages.shows import Corrected, Shown
 from amd_jax.runs import run_folder
 
+SHARES = {  # what a model does, as tiles
+    "restored": "of wrong {unit}s restored",
+    "spoiled": "of right {unit}s spoiled",
+    "filled": "of {unit}s in gaps restored",
+}
 NOUNS = {"text": "text", "maps": "maps", "points": "points"}  # by the kind of facts
 
 
@@ -41,21 +48,17 @@ class Tile(NamedTuple):
 def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> str:
     """The page of a run, complete; `commands` are a title and a command line each."""
     shared = {"record": record, "drawn": drawn, "commands": commands, "legend": drawn.legend}
-    result, levels, split = _curves(record)
-    panels = [p for unit in result if (p := curve.panel(result[unit], levels[unit]))]
-    every = [one for ones in result.values() for one in ones]
+    panels = curve.panels(curve.series(record.metrics), lambda unit: _levels(record, unit))
     return templates.filled(
         "run.html.j2",
         title=record.name,
         summary=summary(record, drawn),
-        tiles=tiles(record, drawn),
+        machine=machine(record),
+        counts=counts(record),
+        tiles=tiles(record),
         sections=_sections(drawn, panels),
         noun=NOUNS.get(str(record.facts.get("kind")), "data"),
         panels=panels,
-        has_bands=any(p.error for one in every for p in one.points),
-        has_levels=any(levels.values()),
-        level_split=split,
-        has_loss=any(one.is_loss for one in every),
         groups=figures.grouped(record.figures),
         numbers=[(name, _plain(value)) for name, value in run_folder.named(record.config)],
         environment=environment(record, drawn),
@@ -75,34 +78,48 @@ def summary(record: Record, drawn: Drawn) -> str:
     return f"{drawn.model}, {drawn.parameters:,} parameters; learnt from {data}; {state}."
 
 
-def tiles(record: Record, drawn: Drawn) -> list[Tile]:
-    """The numbers at the top: bits, parameters, steps, time."""
+def machine(record: Record) -> str:
+    """How long, where, when and with which JAX a run was trained: what is known, in a sentence."""
+    versions = record.notes.get("versions")
+    known = {
+        "in": None if record.seconds is None else run_record.duration(record.seconds),
+        "on": record.notes.get("processor"),
+        "from": str(record.notes.get("started") or "").partition("T")[0],
+        "with JAX": versions.get("jax") if isinstance(versions, dict) else None,
+    }
+    parts = [f"{word} {value}" for word, value in known.items() if value]
+    return f"Trained {', '.join(parts)}." if parts else ""
+
+
+def counts(record: Record) -> str:
+    """What to know of the bits beside those of count models; empty where the model's are fewer."""
+    best = figures.best(record.figures)
+    return beside_counts.sentences(best, record.figures) if best else ""
+
+
+def tiles(record: Record) -> list[Tile]:
+    """The numbers at the top: what the model does, and its bits."""
     result = []
+    for what, name in SHARES.items():
+        if share := figures.best(record.figures, what):
+            result.append(_measured(name.format(unit=record.unit), share))
     if best := figures.best(record.figures):
-        value, _, error = figures.value(best).partition(" ± ")
-        on = f", {best.split}" if best.split else ""
-        result.append(Tile(figures.what(best) + on, value, f"± {error}" if error else ""))
-    state = "" if record.step >= record.total else f"of {record.total:,}"
-    result.append(Tile("training steps", f"{record.step:,}", state))
-    result.append(Tile("parameters", count(drawn.parameters), ""))
-    if record.seconds is not None:
-        result.append(Tile("training time", run_record.duration(record.seconds)))
+        result.append(_measured(figures.what(best), best))
     return result
 
 
-def count(number: int) -> str:
-    """A large number in few signs: "740 k", "51.5 M"."""
-    for size, sign in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= size:
-            digits = max(0, 2 - int(math.log10(number / size)))
-            return f"{number / size:.{digits}f} {sign}"
-    return str(number)
+def _measured(name: str, figure: Measurement) -> Tile:
+    value, _, error = figures.value(figure).partition(" ± ")
+    on = f", {figure.split}" if figure.split else ""
+    return Tile(name + on, value, f"± {error}" if error else "")
 
 
 def environment(record: Record, drawn: Drawn) -> list[tuple[str, str]]:
     """Where and by what the run was made."""
     notes, versions = record.notes, record.notes.get("versions")
     result = [
+        ("started", notes.get("started", "unknown")),
+        ("processor", notes.get("processor", "unknown")),
         ("git commit", notes.get("commit", "unknown")),
         ("Python", notes.get("python", "unknown")),
         *(versions.items() if isinstance(versions, dict) else ()),
@@ -112,23 +129,19 @@ def environment(record: Record, drawn: Drawn) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in result]
 
 
-def _curves(record: Record) -> tuple[dict, dict, str]:
-    """The series and the levels of each unit, and the split that these are of."""
-    result: dict[str, list[curve.Series]] = {}
-    for one in curve.series(record.metrics):
-        result.setdefault(one.unit, []).append(one)
-    levels = {unit: curve.levels(record.figures, unit) for unit in result}
-    splits = {f.split for f in record.figures if f.what == "count_model" and f.split}
-    return result, levels, " and ".join(sorted(splits))
+def _levels(record: Record, unit: str) -> list[Level]:
+    """The run's own figure, and the count models beside it."""
+    measured = record.figures
+    return [*curve.own_level(measured, unit), *curve.count_levels(measured, unit)]
 
 
 def _sections(drawn: Drawn, panels: Sequence[Panel]) -> list[tuple[str, str]]:
     """The id and the name of each section that the page has."""
     there = {
-        "chain": ("The chain", bool(drawn.film)),
-        "samples": ("Samples", True),
         "corrected": ("Corrections", bool(drawn.corrected)),
         "filled": ("Gaps filled", bool(drawn.filled)),
+        "chain": ("The chain", bool(drawn.film)),
+        "samples": ("Samples", True),
         "curve": ("Learning curve", bool(panels)),
         "figures": ("Figures", True),
         "commands": ("Commands", True),

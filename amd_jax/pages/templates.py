@@ -21,9 +21,9 @@ def filled(name: str, **values: object) -> str:
     """A template, filled: one HTML page with style and script in it.
 
     Values are escaped; the policy in the page lets a browser fetch nothing, and execute nothing
-    but `film.js`.
+    but `film.js` and `copy.js`.
     """
-    style, script = asset("style.css"), asset("film.js")
+    style, script = asset("style.css"), asset("film.js") + asset("copy.js")
     policy = POLICY.format(f"'sha256-{_digest(script)}'")
     shared = {"style": style, "script": script, "policy": policy}
     return _environment().get_template(name).render(shared | values)

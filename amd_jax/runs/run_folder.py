@@ -1,12 +1,13 @@
 """The folder of a run: which experiment and data it holds, and where its files are.
 
 config.json (the numbers), facts.json (what the model knows of its data), experiment.py (the file
-that built it), run.json (its identity, data, commit and versions), metrics.jsonl and tensorboard/
-(the curve), results.json, grids.json, checkpoints/ (see checkpoints.py), lock (held by the process
-that trains). A finished run may be read from anywhere that epath knows, as gs://bucket/run.
+that built it), run.json (its identity, data, commit, versions and machine), metrics.jsonl and
+tensorboard/ (the curve), results.json, grids.json, checkpoints/ (see checkpoints.py), lock (held
+by the process that trains). A finished run may be read from anywhere that epath knows, as gs://bucket/run.
 """
 
 import ast
+import datetime
 import importlib.metadata
 import secrets
 import subprocess
@@ -15,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from amd_jax.devices import jax_settings
+from amd_jax.devices import jax_settings, machine
 from amd_jax.facts import Json, tuples
 from amd_jax.host import filesystem
 from amd_jax.runs import lock, run_files
@@ -69,6 +70,8 @@ def claim(workdir: Path, mine: Contents, *, file: Path | None = None, extend: bo
         "run": identity,
         "file": str(file),
         "command": sys.argv,
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "processor": machine.processor(),
         "commit": _commit(file),
         "python": sys.version.split()[0],
         "versions": versions(),

@@ -70,7 +70,7 @@ def test_a_film_is_played_and_walked_by_keyboard(tmp_path, facts):
         first = shown(page, facts)
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")
-        assert page.locator("button").text_content() == "Pause"
+        assert page.locator(".controls button").text_content() == "Pause"
         page.get_by_role("button", name="Play").wait_for()  # it rests at the end
         assert slider.input_value() == "10"
         assert shown(page, facts) != first
@@ -137,4 +137,33 @@ def test_frames_may_come_one_by_one(tmp_path):
             assert page.locator(".screen").text_content() == text
         page.evaluate("film.show(0); film.add({t: -1, text: 'd'})")
         assert page.locator(".screen").text_content() == "a"  # one has gone back
+        visit.assert_quiet()
+
+
+def test_a_command_is_copied_from_a_file(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(written.page(written.folder(tmp_path / "run")))
+    with browser.visit(**browser.PHONE) as visit:
+        page = visit.open(path)
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        commands = page.locator("code.command").all_text_contents()
+        buttons = page.get_by_role("button", name="Copy")
+        assert buttons.count() == len(commands) >= 2
+        buttons.last.click()
+        page.get_by_role("button", name="Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == commands[-1]
+        page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject())")
+        buttons.first.click()  # of a browser that keeps its clipboard from files
+        page.get_by_role("button", name="Copied").first.wait_for()
+        assert page.evaluate("getSelection().toString()") == commands[0]
+        visit.assert_quiet()
+
+
+def test_without_scripts_commands_are_there_and_no_button_is(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(written.page(written.folder(tmp_path / "run")))
+    with browser.visit(scripts=False, **browser.PHONE) as visit:
+        page = visit.open(path)
+        assert page.locator("code.command").count() >= 2
+        assert page.locator("button").count() == 0
         visit.assert_quiet()

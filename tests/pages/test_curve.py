@@ -23,14 +23,38 @@ def test_values_that_are_no_numbers_are_left_out():
     assert result.points == [Point(9, 1.5, 0.0)]
 
 
-def test_count_models_are_levels_of_their_unit():
+def test_count_models_are_levels_of_their_unit_on_the_split_of_the_best_figure():
     figures = [
         *written.figures(),
-        Measurement(what="count_model", order=3, value=2.0),  # measured again
-        Measurement(what="count_model", order=6, value=None),
-        Measurement(what="count_model", order=0, value=4.0, unit="byte"),
+        Measurement(what="count_model", order=3, value=2.0, split="test"),  # measured again
+        Measurement(what="count_model", order=3, value=2.5, split="validation"),
+        Measurement(what="count_model", order=6, value=None, split="test"),
+        Measurement(what="count_model", order=0, value=4.0, unit="byte", split="test"),
     ]
-    assert curve.levels(figures, "char") == [Level("count model of order 3: 2.00", 2.0)]
+    (level,) = curve.count_levels(figures, "char")
+    assert level == Level("counts of order 3, test: 2.00", 2.0)
+    (alone,) = curve.count_levels([figures[3]], "char")  # without bits of the model
+    assert alone == Level("counts of order 3, validation: 2.50", 2.5)
+
+
+def test_the_best_figure_of_a_run_is_a_level_of_its_unit():
+    (level,) = curve.own_level(written.figures(), "char")
+    assert level == Level("this model, test: 2.35", 2.345)
+    assert curve.own_level(written.figures(), "byte") == []
+    assert curve.own_level([], "char") == []
+
+
+def test_a_loss_is_drawn_apart_and_beside_no_level():
+    """It is of training rows; levels are of held-out ones."""
+    series = [*curve.series(written.lines()), *curve.series(written.lines(unit="byte"))]
+    result = curve.panels(series, lambda unit: [Level(f"a level per {unit}", 2.0)])
+    assert [(p.title, p.unit, p.has_levels, p.has_bands) for p in result] == [
+        ("Bits on held-out data", "byte", True, True),
+        ("Bits on held-out data", "char", True, True),
+        ("Training loss", "byte", False, False),
+        ("Training loss", "char", False, False),
+    ]
+    assert [rule.label for rule in result[1].sheets["narrow"].rules] == ["a level per char"]
 
 
 def test_the_table_has_the_steps_of_the_sparser_series():

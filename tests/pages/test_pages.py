@@ -47,12 +47,62 @@ def test_the_page_of_a_run_is_whole(tmp_path, facts):
     for told in (
         *("A sentence of the experiment.", "12,345 parameters", "2.345 ± 0.012", "abc1234"),
         *("python -m experiments.run --config=experiments/quickstart.py", "network.width"),
-        *("--mode=sample", "count model of order 3: 2.10", f"bits per {facts.unit}"),
+        *("--mode=sample", "counts of order 3, test: 2.10"),
+        *("this model, test: 2.35", f"bits per {facts.unit}: lower is better"),
     ):
         assert told in seen.text, told
     assert all(picture["alt"] for picture in seen.all("img"))
     film = re.search(r'<script type="application/json" id="film">(.*?)</script>', page)[1]
     assert len(json.loads(film)["frames"]) == 11
+
+
+def test_what_the_model_does_stands_first(run):
+    """Its corrections and gaps filled, then its bits, and only then samples and curve."""
+    shares = {"restored": 0.84, "spoiled": 0.0043, "filled": 0.5}
+    alike = {"split": "test", "step": 60}
+    does = [{"what": what, "value": value, **alike} for what, value in shares.items()]
+    (run / "results.json").write_text(json.dumps([*written.entries(), *does]))
+    seen = Seen(written.page(run))
+    tiles = ["of wrong chars restored, test", "of right chars spoiled, test"]
+    tiles += ["of chars in gaps restored, test", "bits per char (elbo), test"]
+    places = [seen.text.index(tile) for tile in tiles]
+    assert places == sorted(places)
+    assert "84.00%" in seen.text
+    sections = [a["id"] for _, a in seen.elements if a.get("class") == "card"]
+    assert sections[:5] == ["corrected", "filled", "chain", "samples", "curve"]
+
+
+def test_counts_with_fewer_bits_are_explained_and_others_are_not(run):
+    assert "have fewer bits" not in Seen(written.page(run)).text
+    (figure, count) = written.entries()
+    beside = {"of": "elbo", "to": "count model of order 3", "examples": 4}
+    above = {**count, "what": "bits_difference", "value": 0.2, "error": 0.01, **beside}
+    del above["order"]
+    (run / "results.json").write_text(json.dumps([figure, count, above]))
+    text = Seen(written.page(run)).text
+    assert "Count models of order 3 have fewer bits here: they memorise phrases" in text
+    assert "The bits of the model are an upper bound (elbo)." in text
+
+
+def test_the_machine_of_a_run_is_named_as_far_as_it_is_known(run):
+    machine = "Trained in 30 s, on 2 cores of an abacus, from 2026-11-27, with JAX 0.10.2."
+    assert machine in Seen(written.page(run)).text
+    notes = json.loads((run / "run.json").read_text())
+    (run / "metrics.jsonl").unlink()
+    for name in ("processor", "started", "versions"):  # as a run of an earlier version
+        del notes[name]
+    (run / "run.json").write_text(json.dumps(notes))
+    assert "Trained" not in Seen(written.page(run)).text
+
+
+def test_a_loss_without_bounds_is_plotted_without_levels(run):
+    lines = [line for line in written.lines() if "loss_bits_per_char" in line]
+    (run / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    text = Seen(written.page(run)).text
+    assert "Training loss" in text
+    assert "lower is better" in text
+    assert "Bits on held-out data" not in text
+    assert "test: 2.10" not in text
 
 
 def test_a_flow_has_no_chain(run):
@@ -123,12 +173,12 @@ def test_a_million_characters_are_cut_and_say_so(run):
     assert len(page) < 200_000
 
 
-def test_a_browser_may_fetch_nothing_and_execute_one_script(run):
+def test_a_browser_may_fetch_nothing_and_execute_scripts_of_ours_alone(run):
     page = written.page(run)
     policy = next(a["content"] for a in Seen(page).all("meta") if "http-equiv" in a)
     assert "default-src 'none'" in policy
     assert re.search(r"script-src 'sha256-[\w+/]{43}='$", policy)
-    assert templates.asset("film.js") in page
+    assert templates.asset("film.js") + templates.asset("copy.js") in page
 
 
 def test_several_runs_stand_side_by_side(tmp_path):
@@ -150,6 +200,7 @@ def test_several_runs_stand_side_by_side(tmp_path):
     labels = [svg["aria-label"] for svg in seen.all("svg") if "aria-label" in svg]
     assert sum("bits per char" in label for label in labels) == 2  # wide and narrow
     assert sum("bits per pixel" in label for label in labels) == 2
+    assert "Training loss" not in seen.text
     result = [run_record.read(place) for place in places]
     assert comparison.differences(result).rows == [
         ("network.width", ["8", "16", "8"]),
@@ -229,8 +280,24 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
 
 def test_count_models_are_drawn_where_data_are_the_same(tmp_path):
     places = [written.folder(tmp_path / name) for name in "ab"]
-    told = "count model of order 3: 2.10"
+    told = "counts of order 3, test: 2.10"
     assert told in comparison.page([run_record.read(place) for place in places])
     notes = json.loads((places[1] / "run.json").read_text())
     (places[1] / "run.json").write_text(json.dumps({**notes, "digests": {"train": "11"}}))
     assert told not in comparison.page([run_record.read(place) for place in places])
+
+
+def test_runs_with_bounds_and_runs_with_losses_are_plotted_apart(tmp_path):
+    places = [written.folder(tmp_path / name) for name in "ab"]
+    lines = [line for line in written.lines() if "loss_bits_per_char" in line]
+    (places[1] / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    records = [run_record.read(place) for place in places]
+    bounds, losses = comparison.panels(records, "ab")
+    assert [line.name for line in bounds.lines] == ["a: validation (elbo)"]
+    assert [line.name for line in losses.lines] == ["b: training loss"]
+    assert (bounds.has_levels, losses.has_levels) == (True, False)
+    page = comparison.page(records)
+    assert page.index("Bits on held-out data") < page.index("Training loss")
+    assert "lower is better" in page
+    clips = [a["id"] for tag, a in Seen(page).elements if tag == "clippath"]
+    assert len(clips) == len(set(clips)) == 4

@@ -47,6 +47,7 @@ def folder(place, *, facts=TEXT, file="quickstart.py", source=SOURCE, **config):
     notes = {
         **{"format": 1, "run": "0123456789abcdef", "file": file, "command": COMMAND},
         **{"commit": "abc1234", "python": "3.11.7", "versions": {"jax": "0.10.2"}},
+        **{"started": "2026-11-27T20:15:00+01:00", "processor": "2 cores of an abacus"},
         "digests": {"train": "00"},
     }
     numbers = {"num_steps": 60, "network": {"width": 8, "dtype": "float32"}, **config}

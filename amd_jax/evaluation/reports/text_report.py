@@ -8,6 +8,7 @@ import numpy as np
 from amd_jax.evaluation import count_models, diversity, filling, gallery, means, spelling
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
+from amd_jax.evaluation.reports import beside_counts
 from amd_jax.evaluation.reports.plain_report import PlainReport, content, write_edit
 from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
@@ -39,9 +40,12 @@ class TextReport(PlainReport):
             counted = count_models.bits_of_rows(train, rows, self.facts.num_classes, order)
             line = f"  order {order}: {means.shown(*counted.mean())} bits/{self.facts.unit}"
             on = {"split": split, "examples": len(rows), "unit": self.facts.unit}
-            figures.append(Measurement.mean("count_model", counted, order=order, **on))
+            fitted = f"fitted to {len(train):,} {self.facts.unit}s"
+            figures.append(
+                Measurement.mean("count_model", counted, order=order, method=fitted, **on)
+            )
             if bits is not None:
-                above, to = bits.minus(counted), f"count model of order {order}"
+                above, to = bits.minus(counted), f"{beside_counts.NAME}{order}"
                 line += f"; the model minus it: {means.signed(*above.mean())}"
                 figures.append(Measurement.mean("bits_difference", above, to=to, **on))
             lines.append(line)

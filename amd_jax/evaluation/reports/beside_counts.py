@@ -1,0 +1,43 @@
+"""Says where count models need fewer bits than a model, and why."""
+
+from collections.abc import Sequence
+
+from amd_jax.evaluation.measurement import Measurement
+
+NAME = "count model of order "  # begins what a model is compared with
+
+
+def sentences(bits: Measurement, figures: Sequence[Measurement]) -> str:
+    """What to know of a model's bits beside those of count models, measured of the same rows.
+
+    Empty unless a count model has fewer bits, by more than two standard errors of the difference.
+    """
+    better = [f for f in figures if _is_beside(f, bits) and _is_above_zero(f)]
+    if not better:
+        return ""
+    orders = sorted(int((f.to or "").removeprefix(NAME)) for f in better)
+    if orders[0] == 0:
+        unit = bits.unit or "dim"
+        result = f"The frequencies of single {unit}s have fewer bits: the model has learnt little."
+    else:
+        counts = [f for f in figures if f.what == "count_model" and f.order == orders[-1]]
+        fitted = next((f", {f.method}," for f in counts if f.method), "")
+        named = f"order{'s' * (len(orders) > 1)} {' and '.join(map(str, orders))}"
+        result = (
+            f"Count models of {named}{fitted} have fewer bits here: they memorise phrases, and so "
+            "small a text repeats many of them."
+        )
+    bound = f" The bits of the model are an upper bound ({bits.bound})."
+    return result + ("" if bits.exact else bound)
+
+
+def _is_beside(figure: Measurement, bits: Measurement) -> bool:
+    """Whether a figure compares these bits with a count model."""
+    asked = figure.of, figure.split, figure.examples, figure.step
+    is_count = figure.what == "bits_difference" and (figure.to or "").startswith(NAME)
+    return is_count and asked == (bits.bound, bits.split, bits.examples, bits.step)
+
+
+def _is_above_zero(figure: Measurement) -> bool:
+    """Whether a difference is positive beyond its error."""
+    return figure.value is not None and figure.value > 2 * (figure.error or 0.0)
