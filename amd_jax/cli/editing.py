@@ -21,6 +21,7 @@ def edit(
     if text is not None or (file is not None and isinstance(facts, TextFacts)):
         lines = _text(session, editor, inputs.text(facts, text, file))
     elif file is None and isinstance(editor, Corrector):
+        session.announce(f"correcting damaged {rows.split} {facts.rows}")
         trial, lines = run_report.restoration(
             editor,
             loaded.model,

@@ -1,26 +1,29 @@
 """`--mode=infill`: fills gaps of a text, or a hole in a map, with a diffusion."""
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from amd_jax.cli import inputs
+from amd_jax.cli import inputs, reporting
 from amd_jax.cli.flags import one
 from amd_jax.cli.inputs import Partly
-from amd_jax.cli.mode_options import Infill
+from amd_jax.cli.mode_options import Infill, Rows
 from amd_jax.cli.run_session import Session
 from amd_jax.evaluation import filling, gallery, means
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.experiment import LoadedModel
-from amd_jax.facts import TextFacts
+from amd_jax.facts import Facts, TextFacts
 from amd_jax.models import Diffusion
-from amd_jax.options import Named
+from amd_jax.options import Named, settings
 from amd_jax.types import Model, Params, Sampler
 
 FILLINGS = 4  # of one row, by default
 ROWS = 100  # rows with gaps, by default
+FEW = 32  # at the end of a training, at most
 
 
 def infill(session: Session, options: Infill) -> None:
@@ -31,7 +34,8 @@ def infill(session: Session, options: Infill) -> None:
         raise ValueError(f"--mode=infill is for a diffusion; this experiment has {kind}.")
     assert isinstance(sampler, Sampler)  # a diffusion has some
     if options.hidden is not None:
-        print("\n".join(tried(loaded, loaded.model, options, options.hidden, sampler)))
+        _check_trial(loaded, options)
+        print("\n".join(tried(session, options, options.hidden, options.num_texts or ROWS)))
         return
     if ignored := {"split", "num_texts"} & options.given:
         raise ValueError(
@@ -84,19 +88,52 @@ def fillings(
     )
 
 
-def tried(
-    loaded: LoadedModel, model: Diffusion, options: Infill, hidden: int, sampler: Sampler
-) -> list[str]:
-    """Lines on gaps in test rows, whose content is known: what a count model knows beside it."""
-    facts, split = loaded.facts, options.split
+def is_measured(facts: Facts, model: Model) -> bool:
+    """Whether a training ends with gaps: of a diffusion of texts that fills them."""
+    return isinstance(facts, TextFacts) and isinstance(model, Diffusion) and model.fills_gaps
+
+
+def few(number: int | None) -> int:
+    """How many gaps that is, where so many rows are evaluated, or all."""
+    return min(number or FEW, FEW)
+
+
+def measured(session: Session, rows: Rows) -> None:
+    """Prints what the model fills in for gaps in some test rows, at the end of a training."""
+    choice, (length,) = session.choice, session.loaded.facts.event_shape
+    sampler = reporting.shorter(choice.sampler, session.loaded.model)
+    short = dataclasses.replace(session, choice=choice._replace(sampler=sampler))
+    hidden = max(1, length // reporting.GAP[1])
+    print("\n".join(tried(short, rows, hidden, few(rows.num_texts))))
+
+
+def _check_trial(loaded: LoadedModel, options: Infill) -> None:
+    """ValueError unless gaps are made in rows of texts."""
     given = options.text is not None or options.input is not None
-    if given or not isinstance(facts, TextFacts):
+    if given or not isinstance(loaded.facts, TextFacts):
         raise ValueError(
             "--hidden makes gaps in test rows of a model of texts, in the place of --text and "
-            f"--input; this experiment has {facts.rows}. Give one of them."
+            f"--input; this experiment has {loaded.facts.rows}. Give one of them."
         )
-    rows = np.asarray(loaded.data.rows(split)[: options.num_texts or ROWS], np.int32)
-    result = filling.trial(model, loaded.params, rows, hidden, options.seed, sampler)
+
+
+def tried(session: Session, options: Rows, hidden: int, number: int) -> list[str]:
+    """Lines on gaps in test rows, whose content is known: what a count model knows beside it.
+
+    The share of the hidden tokens that a draw restores is recorded.
+    """
+    loaded, facts, split = session.loaded, session.loaded.facts, options.split
+    model, sampler = loaded.model, session.choice.sampler
+    assert isinstance(model, Diffusion)
+    assert isinstance(facts, TextFacts)
+    assert isinstance(sampler, Sampler)
+    rows = np.asarray(loaded.data.rows(split)[:number], np.int32)
+    session.announce(f"filling gaps in {len(rows)} {split} {facts.rows}")
+    result = filling.trial(model, loaded.params, rows, hidden, session.seed, sampler)
+    of_rows = result.restored_of_rows(rows)
+    method = f"gaps of {hidden} {facts.unit}s, {', '.join([sampler.name, *settings(sampler)])}"
+    on = {"split": split, "examples": len(rows), "unit": facts.unit}
+    session.record(Measurement.mean("filled", of_rows, method=method, **on))
     bits, kind = result.bits_of_rows, "exact" if result.exact else "a bound"
     lines = [
         f"gaps of {hidden} {facts.unit}s in {len(rows)} {split} {facts.rows}:",
@@ -108,7 +145,7 @@ def tried(
             f"count model:  {means.shown(*counted.mean())} bits/{facts.unit}, given the left side",
             f"true filling minus count model: {above} bits/{facts.unit}",
         ]
-    restored = means.shown(*result.restored_of_rows(rows).mean(), ".1%")
+    restored = means.shown(*of_rows.mean(), ".1%")
     lines.append(f"{facts.unit}s restored by a draw: {restored}")
     texts, filled = (["".join(facts.pieces(x)) for x in part] for part in (rows, result.drawn))
     if all(len(text) == rows.shape[1] for text in texts + filled):

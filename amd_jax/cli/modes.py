@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,13 @@ from amd_jax.cli.run_session import Session, writes
 from amd_jax.devices import parallel
 from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.measurement import Measurement
-from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.reports import beside_counts, run_report
 from amd_jax.experiment import Run
 from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.bounds import in_order
 from amd_jax.models.declared import Editor, GridSearch, Walkable
+from amd_jax.options import Named, settings
 from amd_jax.types import Bound
 
 
@@ -58,6 +60,27 @@ def do(session: Session, args: Options) -> None:
             editing.edit(session, session.choice.way, args, args.text, args.input)
 
 
+def end(session: Session, args: Train) -> None:
+    """What follows a training: first what the model does, then its bits, and samples."""
+    data, model = session.loaded.data, session.loaded.model
+    has_rows = args.split in data.splits
+    for editor in session.choice.correctors:
+        if has_rows or args.text is not None:
+            print()
+            editing.edit(session, editor, args, args.text)
+    if has_rows and infilling.is_measured(session.loaded.facts, model):
+        print()
+        infilling.measured(session, args)
+    if has_rows:
+        print()
+        evaluate(session, args)
+    print()
+    sample(session, args.num_samples, compare=True)
+    if args.report:
+        print()
+        last_page(session)
+
+
 def export(session: Session, half: bool) -> None:
     """Writes the run as files without code."""
     workdir = session.loaded.folder
@@ -75,6 +98,7 @@ def page(session: Session) -> None:
     if "://" in str(folder):
         raise ValueError(f"A page is written on this machine, and not to {folder}. Give --output.")
     editor = next(iter(choice.correctors), None)
+    session.announce("drawing samples for the page")
     path = reporting.write(
         session.loaded, Path(folder), seed=session.seed, sampler=choice.sampler, editor=editor
     )
@@ -107,14 +131,19 @@ def evaluate(session: Session, args: Evaluation) -> None:
             to = f"{other.bound} ({other.method})"
             session.record(Measurement.mean("bits_difference", above, to=to, **mine, **on))
     lines, figures = session.report.yardsticks(data, args.split, args.num_texts, first.rows)
-    session.record(*(dataclasses.replace(f, **mine) if f.to else f for f in figures))
+    figures = [dataclasses.replace(f, **mine) if f.to else f for f in figures]
+    session.record(*figures)
     if lines:
         print(lines, flush=True)
+    if why := beside_counts.sentences(first, figures):
+        print(textwrap.fill(why, gallery.WIDTH), flush=True)
 
 
 def _bits(session: Session, args: Evaluation, bound: Bound) -> Measurement:
     """Prints and records a bound: its bits, and those of each row."""
     loaded = session.loaded
+    number = len(loaded.data.rows(args.split)[: args.num_texts])
+    session.announce(f"evaluating {number} {args.split} {loaded.facts.rows} ({bound.name})")
     result, line = run_report.bits(
         loaded.model,
         loaded.params,
@@ -137,12 +166,21 @@ def sample(session: Session, number: int | None, *, compare: bool) -> None:
     loaded, stem = session.loaded, session.stem("samples")
     shape = (number or loaded.facts.num_samples, *loaded.facts.event_shape)
     rng, sampler = jax.random.key(session.seed), session.choice.sampler
+    session.announce(f"drawing {shape[0]} samples{_by(sampler)}")
     drawn = gallery.samples(loaded.model, loaded.params, rng, shape, sampler)
     session.show("samples", session.report.preview(drawn))
     lines = session.report.samples(drawn, stem)
     if compare:
         lines += session.report.compared(drawn, stem, loaded.model, loaded.params, loaded.data)
     print("\n".join(lines))
+
+
+def _by(sampler: Named | None) -> str:
+    """Such as " by the sampler ancestral (steps 64)"."""
+    if sampler is None:
+        return ""
+    numbers = ", ".join(settings(sampler))
+    return f" by the sampler {sampler.name}" + (f" ({numbers})" if numbers else "")
 
 
 def chain(session: Session) -> list[str]:
@@ -153,6 +191,7 @@ def chain(session: Session) -> list[str]:
         raise ValueError(f"--chain shows noise becoming data; {kind} has no steps. Leave it out.")
     shape = (report.chains, *loaded.facts.event_shape)
     rng, sampler = jax.random.key(session.seed), session.choice.sampler
+    session.announce(f"drawing a chain{_by(sampler)}")
     frames = loaded.model.walk(loaded.params, rng, shape, report.frames, sampler)
     return report.chain(list(frames), session.stem("chain"))
 

@@ -13,12 +13,12 @@ from amd_jax.cli import (
     choices,
     command_line,
     console,
-    editing,
     experiment_files,
     flags,
     mode_options,
     modes,
     pretrained_runs,
+    work_beside,
 )
 from amd_jax.cli.mode_options import Options, Output, Train, Weights
 from amd_jax.cli.run_session import Session
@@ -37,7 +37,7 @@ MORE = (
 
 
 def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
-    """Trains, or continues; then evaluates, samples and corrects."""
+    """Trains, or continues; then corrects, evaluates and samples."""
     lock.check_local(workdir)
     experiment, config = _to_train(args, workdir)
     config, rest = flags.override(rest, config)
@@ -52,8 +52,9 @@ def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
     if args.extend:
         _print_extension(workdir, config)
     kwargs = {"extend": args.extend, "profile": args.profile}
+    beside = work_beside.of(run, choice, args)
     try:
-        run, params = run.fit(workdir, init_from=args.init_from, **kwargs)
+        run, params = run.fit(workdir, init_from=args.init_from, beside=beside, **kwargs)
     except run_folder.NotExtended as error:
         command = commands.shell_line([*sys.argv, "--extend"])
         raise ValueError(f"{str(error).removesuffix('.')}: {command}") from error
@@ -62,24 +63,8 @@ def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
     loaded = run.loaded(params)
     board = EventFile(Path(workdir), f".end{loaded.step}") if parallel.is_first() else None
     with board or contextlib.nullcontext():
-        _conclude(Session(loaded, choice, args.seed, args.output, board), args)
-
-
-def _conclude(session: Session, args: Train) -> None:
-    """Evaluates, samples and corrects with a trained model, and writes its page."""
-    held_out = args.split in session.loaded.data.splits
-    if held_out:
-        print()
-        modes.evaluate(session, args)
-    print()
-    modes.sample(session, args.num_samples, compare=True)
-    for editor in session.choice.correctors:
-        if held_out or args.text is not None:
-            print()
-            editing.edit(session, editor, args, args.text)
-    if args.report:
-        print()
-        modes.last_page(session)
+        session = Session(loaded, choice, args.seed, args.output, events=board, ends_training=True)
+        modes.end(session, args)
 
 
 def use(args: Options, rest: Sequence[str], workdir: Path | str) -> None:

@@ -1,6 +1,7 @@
 """A model at the command line, and what is asked of it."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 from PIL import Image
@@ -24,6 +25,7 @@ class Session:
     seed: int
     output: str | None = None  # the folder for what is made; None: that of the run
     events: EventFile | None = None  # where TensorBoard sees it; None: nowhere
+    ends_training: bool = False  # it says what is done next, also where nobody watches
 
     @property
     def report(self) -> PlainReport:
@@ -38,6 +40,14 @@ class Session:
     def stem(self, what: str) -> Path | None:
         """Where files of a kind go, but for their endings; None for what is not to write any."""
         return Path(self.folder) / f"{what}_seed{self.seed}" if writes(self.folder) else None
+
+    def announce(self, line: str) -> None:
+        """Prints what is done next: at the end of a training, and on a terminal.
+
+        A file or a pipe gets nothing but results of other modes.
+        """
+        if self.ends_training or sys.stdout.isatty():
+            print(line, flush=True)
 
     def record(self, *figures: Measurement) -> None:
         """Adds figures to the results of the run, if this process is to write them.

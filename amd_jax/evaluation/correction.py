@@ -27,10 +27,10 @@ class Restoration(NamedTuple):
     per_row: dict[str, PerRow]  # either, of each row
 
     def __str__(self) -> str:
-        """Such as "84.0% ± 1.2% restored, 0.43% ± 0.05% of others changed"."""
+        """Such as "restores 84.0% ± 1.2% of errors, spoils 0.43% ± 0.05% of the rest"."""
         restored, spoiled = (of_rows.mean() for of_rows in self.per_row.values())
-        changed = means.shown(*spoiled, ".2%")
-        return f"{means.shown(*restored, '.1%')} restored, {changed} of others changed"
+        errors = f"restores {means.shown(*restored, '.1%')} of errors"
+        return f"{errors}, spoils {means.shown(*spoiled, '.2%')} of the rest"
 
 
 class Trial(NamedTuple):
@@ -61,10 +61,10 @@ class Trial(NamedTuple):
         """A line on each of the two ways, and one on their difference."""
         restored, spoiled = (of_rows.mean() for of_rows in self.gain.values())
         return (
-            f"  guess of the network: {self.by_guess}\n"
-            f"  denoising posterior: {self.by_posterior}\n"
-            f"  posterior minus guess: {means.signed(*restored, '.1%')} restored, "
-            f"{means.signed(*spoiled, '.2%')} changed"
+            f"  model: {self.by_posterior}\n"
+            f"  guess: {self.by_guess}\n"
+            f"  model minus guess: {means.signed(*restored, '.1%')} restored, "
+            f"{means.signed(*spoiled, '.2%')} spoiled"
         )
 
 

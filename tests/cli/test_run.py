@@ -1,10 +1,12 @@
 """The command line: train, evaluate, sample, correct, stop and continue."""
 
+import datetime
 import json
 import re
 
 import pytest
 
+from amd_jax.devices import machine
 from amd_jax.evaluation import means
 from amd_jax.evaluation.reports import run_report
 from amd_jax.runs import results
@@ -29,12 +31,23 @@ def test_training_reports_all_of_itself(trained):
     for part in ("stdlib_docs: train", "step 6/6", "test: ", "order 6: ", "sample 2:"):
         assert part in result.out
     assert "correction of 4 test texts" in result.out
+    said = [  # what takes long is announced; what the model does comes before its bits
+        *("compiling the training step", "about ", "step 6/6", "correcting damaged test texts"),
+        *("  model: restores ", "evaluating 4 test texts (elbo)", "test: ", "count models of"),
+        *("drawing 2 samples by the sampler ancestral", "sample 1:"),
+    ]
+    lines = result.out.splitlines()
+    places = [next(i for i, x in enumerate(lines) if x.startswith(part)) for part in said]
+    assert places == sorted(places)
+    assert any(line.endswith("corrections, evaluation and samples") for line in lines)
     assert max(len(x) for x in result.out.splitlines() if str(workdir) not in x) <= 80
     assert [line["step"] for line in metrics(workdir)] == [1, 2, 3, 4, 5, 6]
     assert {path.name for path in (workdir / "checkpoints").iterdir()} == {"4", "6"}
     record = json.loads((workdir / "run.json").read_text())
     assert record["command"][1] == QUICK
     assert {"format", "run", "commit", "python", "versions", "digests"} <= record.keys()
+    assert record["processor"] == machine.processor()
+    assert datetime.datetime.fromisoformat(record["started"]).tzinfo is not None
     assert json.loads((workdir / "facts.json").read_text())["alphabet"] == " " + LETTERS
 
 
@@ -101,7 +114,7 @@ def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
     (line,) = re.findall(r"order 6: .*; the model minus it: (.*)", first.out)
     seen = kept["bits_difference", "count model of order 6"]
     assert line == means.signed(seen.value, seen.error)
-    (line,) = re.findall(r"posterior minus guess: (.*) restored, ", first.out)
+    (line,) = re.findall(r"model minus guess: (.*) restored, ", first.out)
     seen = kept["restored_difference", "guess of the network alone"]
     assert line == means.signed(seen.value, seen.error, ".1%")
 

@@ -67,9 +67,7 @@ def test_training_reports_all_of_itself(trained):
     assert re.search(r"test: [\d.]+ ± [\d.]+ bits/pixel on 2 maps \(8 steps, 8 drawn each\)", out)
     assert re.search(r"neighbour distance to the test maps: 2 samples 0\.\d+, 2 training", out)
     assert "correction of 2 test maps, in each 13 of 256 pixels replaced at random:" in out
-    assert re.search(
-        r"denoising posterior: [\d.]+% ± [\d.]+% restored, [\d.]+% ± [\d.]+% of others", out
-    )
+    assert re.search(r"model: restores [\d.]+% ± [\d.]+% of errors, spoils [\d.]+% ± [\d.]+%", out)
     for name in ("samples_seed0.png", "correct_seed0.png"):
         assert f"picture: {workdir / name}" in out
     assert "count models" not in out

@@ -1,9 +1,12 @@
 """The command line with masks: their samplers, code lengths, and texts with gaps."""
 
+import pathlib
 import re
 
 import pytest
 
+from amd_jax.evaluation import means
+from amd_jax.runs import results
 from tests.cli.command import QUICK, ROOT, command
 
 pytestmark = pytest.mark.slow
@@ -30,6 +33,20 @@ def test_training_shows_samples_and_no_corrections(run):
     assert "continuous time, 8 times drawn each" in done.out
     assert "sample 4:" in done.out
     assert "correct" not in done.out
+
+
+def test_training_fills_gaps_whose_content_is_known_first(run):
+    done, _ = run
+    lines = done.out.splitlines()
+    gaps = lines.index("gaps of 2 chars in 4 test texts:")
+    assert "filling gaps in 4 test texts" in lines[:gaps]
+    assert gaps < next(i for i, line in enumerate(lines) if line.startswith("test: "))
+    share = next(line for line in lines if line.startswith("chars restored by a draw: "))
+    workdir = next(line for line in lines if line.startswith("text: ")).removeprefix("text: ")
+    (figure,) = (f for f in results.read(pathlib.Path(workdir).parent) if f.what == "filled")
+    assert share.endswith(means.shown(figure.value, figure.error, ".1%"))
+    assert (figure.split, figure.examples) == ("test", 4)
+    assert figure.method == "gaps of 2 chars, ancestral, steps 8"
 
 
 @pytest.mark.parametrize(

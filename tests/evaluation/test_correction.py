@@ -58,7 +58,7 @@ def test_of_rows_that_are_right_nothing_is_restored():
     rows = np.array([[0, 1], [1, 0]])
     result = correction.restoration(rows, rows, rows)
     assert (result.restored, result.spoiled) == (0, 0)
-    assert str(result) == "0.0% restored, 0.00% ± 0.00% of others changed"
+    assert str(result) == "restores 0.0% of errors, spoils 0.00% ± 0.00% of the rest"
 
 
 def test_two_ways_to_correct_are_compared_by_pairs_of_rows():
@@ -77,9 +77,9 @@ def test_two_ways_to_correct_are_compared_by_pairs_of_rows():
     assert error < 1e-9
     assert by_guess.per_row["restored"].mean()[1] > 0.1
     assert str(result).splitlines() == [
-        "  guess of the network: 37.5% ± 14.2% restored, 0.00% ± 0.00% of others changed",
-        "  denoising posterior: 50.0% ± 14.2% restored, 0.00% ± 0.00% of others changed",
-        "  posterior minus guess: +12.5% ± 0.0% restored, +0.00% ± 0.00% changed",
+        "  model: restores 50.0% ± 14.2% of errors, spoils 0.00% ± 0.00% of the rest",
+        "  guess: restores 37.5% ± 14.2% of errors, spoils 0.00% ± 0.00% of the rest",
+        "  model minus guess: +12.5% ± 0.0% restored, +0.00% ± 0.00% spoiled",
     ]
 
 
@@ -141,9 +141,9 @@ def test_maps_are_damaged_and_corrected_alike():
     assert ((result.damaged != rows).sum(axis=(1, 2)) == 2).all()
     np.testing.assert_array_equal(result.restored, rows)
     assert str(result).splitlines() == [
-        "  guess of the network: 100.0% ± 0.0% restored, 0.00% ± 0.00% of others changed",
-        "  denoising posterior: 100.0% ± 0.0% restored, 0.00% ± 0.00% of others changed",
-        "  posterior minus guess: +0.0% ± 0.0% restored, +0.00% ± 0.00% changed",
+        "  model: restores 100.0% ± 0.0% of errors, spoils 0.00% ± 0.00% of the rest",
+        "  guess: restores 100.0% ± 0.0% of errors, spoils 0.00% ± 0.00% of the rest",
+        "  model minus guess: +0.0% ± 0.0% restored, +0.00% ± 0.00% spoiled",
     ]
 
 
