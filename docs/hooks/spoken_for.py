@@ -8,10 +8,12 @@ import ast
 import functools
 import io
 import pathlib
+import re
 import tokenize
 
 import griffe
 
+IGNORE = re.compile(r"^# type: ignore\[\S+\]")  # what a comment says to a type checker
 TYPES = pathlib.Path(__file__).parents[2] / "amd_jax" / "types.py"
 
 
@@ -43,7 +45,7 @@ def comments(path: pathlib.Path) -> dict[int, str]:
     text = path.read_text(encoding="utf-8")
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     return {
-        token.start[0]: token.string.lstrip("# ")
+        token.start[0]: IGNORE.sub("", token.string).lstrip("# ")
         for token in tokens
         if token.type == tokenize.COMMENT and token.line.strip() != token.string.strip()
     }

@@ -6,6 +6,7 @@ import types
 
 import pytest
 
+import amd_jax
 from tests.readme import ROOT
 
 PIXEL = (
@@ -86,5 +87,31 @@ def test_verbs_have_the_words_of_their_protocol():
     assert "A verb of [`Transform`]" in uniform["inverse"].docstring.value
     assert "The x with forward(x) = z." in uniform["inverse"].docstring.value
     assert uniform["num_classes"].docstring.value == "K"
+    tabulated = package["diffusion.kernels.tables.Tabulated"]
+    assert tabulated["prior"].docstring.value == "the law of x_T unless given"
     learned = package["transforms.laws.Learned"]
     assert "A verb of [`Law`]" in learned["log_prob"].docstring.value
+
+
+def test_a_module_has_a_page_and_a_package_stays_on_the_page_that_lists_it():
+    api_pages = hook("api_pages", "mkdocs")
+    listed = api_pages.modules("diffusion.md")
+    assert "amd_jax.diffusion.kernels.bayes" in listed
+    assert "amd_jax.diffusion.kernels" not in listed
+    assert api_pages.modules("types.md") == []  # the page is of that module alone
+    assert "repo:amd_jax/ops/gumbel.py" in api_pages.content("amd_jax.ops.gumbel")
+    page = types.SimpleNamespace(file=types.SimpleNamespace(src_uri="api/ops.md"))
+    text = "::: amd_jax.ops\n    options:\n      members: false\n\n::: amd_jax.ops.gumbel\n"
+    made = api_pages.on_page_markdown(text, page)
+    assert made.startswith("::: amd_jax.ops\n")
+    line = made.splitlines()[-1]
+    assert line.startswith("- [`amd_jax.ops.gumbel`](ops/gumbel.md): ")
+    assert len(line.partition(": ")[2]) > 10
+
+
+def test_every_page_links_to_the_repository_and_fetches_nothing_of_it():
+    addresses = hook("addresses", "mkdocs")
+    config = addresses.on_config(types.SimpleNamespace())
+    assert config.repo_url == amd_jax.REPOSITORY
+    assert amd_jax.REPOSITORY.endswith(config.repo_name)
+    assert addresses.on_post_page('<a data-md-component="source" href="x">') == '<a  href="x">'

@@ -102,9 +102,29 @@ def site(tmp_path_factory):
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning_or_the_network(site):
     pages, folder = site
-    assert len(pages) > 40
+    assert len(pages) > 200
     assert "<math" in (folder / "how_it_works" / "bounds.html").read_text("utf-8")
     assert not any("arithmatex" in path.read_text("utf-8") for path in pages)
+
+
+@pytest.mark.slow
+def test_no_api_page_is_enormous(site):
+    pages, folder = site
+    api = {
+        path: sum(place.startswith("amd_jax.") for place in page.places)
+        for path, page in pages.items()
+        if path.is_relative_to(folder / "api")
+    }
+    assert sum(api.values()) > 2000
+    assert max(api.values()) < 100, max(api, key=api.get)
+
+
+@pytest.mark.slow
+def test_the_search_finds_names_and_no_source(site):
+    _, folder = site
+    index = (folder / "search" / "search_index.json").read_text("utf-8")
+    assert "amd_jax.diffusion.process.of_logits" in index
+    assert index.count("return ") < 200  # those of snippets; of the source there are thousands
 
 
 @pytest.mark.slow
@@ -112,6 +132,7 @@ def test_pages_load_nothing_from_elsewhere(site):
     pages, folder = site
     loads = [(path, load) for path, page in pages.items() for load in page.loads]
     assert len(loads) > 100
+    assert not any('data-md-component="source"' in path.read_text("utf-8") for path in pages)
     for path, load in loads:
         assert not EXTERNAL.match(load), (path.name, load)
         if not load.startswith("data:") and path.name != "404.html":
