@@ -45,6 +45,14 @@ def requirements() -> list[str]:
     return [line for line in (raw.split("#")[0].strip() for raw in lines) if line]
 
 
+def description() -> str:
+    """README.md for a package index: relative links as addresses of this version."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    repository, version = constant("REPOSITORY"), constant("__version__")
+    text = re.sub(r"(!\[[^]]*\]\()(?!https?:)", rf"\1{repository}/raw/v{version}/", text)
+    return re.sub(r"(\]\()(?!https?:)", rf"\1{repository}/blob/v{version}/", text)
+
+
 LISTED = requirements()
 FETCHING = [line for line in LISTED if line.startswith(CORPORA)]  # 240 MB, most of it pyarrow
 
@@ -61,9 +69,19 @@ setuptools.setup(
     name="amd_jax",
     version=constant("__version__"),
     description="Argmax flows and multinomial diffusion for categorical data, in JAX and Flax",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description=description(),
     long_description_content_type="text/markdown",
     url=constant("REPOSITORY"),
+    project_urls={
+        "Documentation": "https://amd-jax.github.io/amd_jax/",  # as in mkdocs.yml
+        "Changelog": f"{constant('REPOSITORY')}/blob/main/CHANGELOG.md",
+        "Issues": f"{constant('REPOSITORY')}/issues",
+        "Paper": "https://arxiv.org/abs/2102.05379",
+    },
+    keywords=[
+        *("jax", "flax", "generative models", "categorical data", "discrete diffusion"),
+        *("multinomial diffusion", "masked diffusion", "argmax flows", "normalizing flows"),
+    ],
     license_expression="Apache-2.0",
     python_requires=">=3.11,<3.14",
     packages=packages(),
@@ -88,10 +106,17 @@ setuptools.setup(
         ],
     },
     classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
         "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Mathematics",
+        "Typing :: Typed",
     ],
 )
