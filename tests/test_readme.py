@@ -22,7 +22,7 @@ def test_change_one_thing(result):
     model, params = result["model"], result["params"]
     x = jax.jit(model.sample, static_argnums=2)(params, jax.random.key(2), (4, 64))
     assert x.shape == (4, 64)
-    assert result["data"].facts.decode(x[0]).strip("acgt") == ""
+    assert result["data"].facts.decode(x[0]).strip("ACGT") == ""
 
 
 def test_a_new_layer_makes_a_flow(result):
@@ -45,3 +45,18 @@ def test_new_kernel_forgets_and_new_schedule_is_one(result):
     end = kernel.push(jnp.eye(4)[None], 0 * times, times)
     np.testing.assert_allclose(end[0], np.full((4, 4), 0.25), atol=0.01)
     np.testing.assert_array_equal(result["quadratic"](jnp.array([0.0, 1.0])), [0.0, -30.0])
+
+
+def test_learned_schedules_have_parameters_that_are_trained(result):
+    x, rng = result["x"], jax.random.key(1)
+    params = result["in_time"].init(jax.random.key(0), x)
+    nats, _ = result["objective"].loss(params, result["objective"].init(), rng, x)
+    assert nats.shape == (8,)
+    assert np.isfinite(nats).all()
+    power = result["LearnedPower"](4)
+
+    def kept(params):
+        p = power.open(params).push(jnp.eye(4)[None], jnp.zeros(1), jnp.full(1, 0.5))
+        return p[0, 0, 0]
+
+    assert jax.grad(kept)(power.init(rng))["power"] > 0.01
