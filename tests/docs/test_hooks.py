@@ -75,6 +75,12 @@ def test_formulas_become_mathml(latex, expected):
     assert made.startswith("<math")
 
 
+def test_a_figure_stays_on_one_line_with_its_error():
+    figures = hook("figures", "mkdocs")
+    assert figures.on_page_content("<td>2.0 ± 0.1</td>") == "<td>2.0\xa0±\xa00.1</td>"
+    assert figures.on_page_content("after ± stands") == "after ± stands"
+
+
 def test_verbs_have_the_words_of_their_protocol():
     spoken_for = hook("spoken_for", "griffe")
     import griffe
