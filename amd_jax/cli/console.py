@@ -9,6 +9,7 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +97,7 @@ def version() -> str:
 def overview(names: Sequence[str]) -> str:
     """What `amd-jax` prints alone: its commands, some examples, where the documentation is."""
     program = commands.program(sys.argv[0])
-    listed = {name.replace("_", "-"): experiment_files.docstring(name) for name in names}
+    listed = {_hyphened(name): experiment_files.docstring(name) for name in names}
     width = max(map(len, listed))
     return "\n".join(
         [
@@ -115,10 +116,10 @@ def unknown(word: str, names: Sequence[str]) -> str:
     choices = importlib.import_module("amd_jax.cli.choices")  # which imports JAX
     known = {name: f"run --config={name}" for name in experiment_files.names()}
     known |= {mode: f"run --mode={mode}" for mode in choices.modes()}
-    known |= {name.replace("_", "-"): name for name in names}
+    known |= {_hyphened(name): name for name in names}
     near = difflib.get_close_matches(word, known, n=1)
     hint = f"Did you mean {as_started(f'python -m experiments.{known[near[0]]}')}?" if near else ""
-    listed = ", ".join(name.replace("_", "-") for name in names)
+    listed = ", ".join(map(_hyphened, names))
     return f"Commands are {listed}; got {word!r}. {hint or '--help tells of them.'}"
 
 
@@ -131,7 +132,16 @@ def as_started(text: str) -> str:
     """A text whose commands are started as this one was: by `amd-jax`, or from a wheel."""
     program = commands.program(sys.argv[0])
     if program == commands.CONSOLE:
-        return text.replace("python -m experiments.", f"{commands.CONSOLE} ")
+        return re.sub(
+            r"python -m experiments\.(\w+)",
+            lambda found: f"{program} {_hyphened(found[1])}",
+            text,
+        )
     if program.startswith("python -m amd_jax.experiments"):
         return text.replace("python -m experiments", "python -m amd_jax.experiments")
     return text
+
+
+def _hyphened(name: str) -> str:
+    """The name of a command as words of a shell are written."""
+    return name.replace("_", "-")

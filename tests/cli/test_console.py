@@ -77,7 +77,7 @@ def test_every_command_has_a_file_that_starts_it():
     ("word", "hint"),
     [
         ("comapre", "Did you mean amd-jax compare?"),
-        ("known-answer", "Did you mean amd-jax known_answers?"),
+        ("known-answer", "Did you mean amd-jax known-answers?"),
         ("quikstart", "Did you mean amd-jax run --config=quickstart?"),
         ("sample", "Did you mean amd-jax run --mode=sample?"),
         ("corect", "Did you mean amd-jax run --mode=correct?"),
