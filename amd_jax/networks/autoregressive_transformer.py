@@ -4,12 +4,14 @@ import functools
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, rms_norm
+from amd_jax.networks.embeddings import Place, Vectors
 from amd_jax.networks.lstm import ChannelNet, Linear, MixtureParameters, StepFeatures, gelu
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
-from amd_jax.types import Array
+from amd_jax.types import Array, Latents, Series
 
 
 class AutoregressiveTransformer(nn.Module):
@@ -43,8 +45,8 @@ class AutoregressiveTransformer(nn.Module):
         self.channels = ChannelNet(self.components)
         self.bounds = MixtureParameters(self.components)
 
-    def __call__(self, v: Array, *, train: bool = False) -> Array:
-        """The parameters (B, L, C, P), all at once."""
+    def __call__(self, v: Series, *, train: bool = False) -> Float[Array, "B L C P"]:
+        """The parameters, all at once."""
         v = v.astype(compute_dtype(self.dtype))
         steps = self.steps(v, train=train)
         h = self.joined(jnp.concatenate([shift(steps, n + 1) for n in range(self.taps)], axis=-1))
@@ -52,15 +54,15 @@ class AutoregressiveTransformer(nn.Module):
             h = block(h)
         return self.bounds(self.channels(gelu(self.narrow(rms_norm(h))), v))
 
-    def start(self, batch: int, length: int) -> tuple[Array, tuple[Cache, ...]]:
+    def start(self, batch: int, length: int) -> tuple[Float[Array, "B taps F"], tuple[Cache, ...]]:
         """What `advance` carries before the first of `length` positions: steps, keys, values."""
         dtype = compute_dtype(self.dtype)
         cache = (jnp.zeros((batch, length, self.heads, self.width // self.heads), dtype),) * 2
         before = jnp.zeros((batch, self.taps, self.width // 2), dtype)
         return before, (cache,) * self.blocks
 
-    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
-        """Goes to position p () with v (B, C) of position p - 1; its features are (B, D)."""
+    def advance(self, carry: tuple, previous: Latents, p: Place) -> tuple[tuple, Vectors]:
+        """Goes to position p with v of position p - 1: the carry, and the features of p."""
         before, caches = carry
         last = self.steps(previous.astype(before.dtype), jnp.maximum(p - 1, 0))
         last = jnp.where(p > 0, last, 0.0)[:, None]
@@ -72,6 +74,6 @@ class AutoregressiveTransformer(nn.Module):
             kept.append(cache)
         return (before, tuple(kept)), gelu(self.narrow(rms_norm(h[:, 0])))
 
-    def channel(self, features: Array, v: Array, c: int) -> Array:
-        """The parameters (B, P) of channel c of a position; reads v (B, C) before c only."""
+    def channel(self, features: Vectors, v: Latents, c: int) -> Float[Array, "B P"]:
+        """The parameters of channel c of a position; reads the channels of v before c only."""
         return self.bounds(self.channels(features, v.astype(features.dtype), c), c)

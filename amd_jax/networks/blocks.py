@@ -6,25 +6,28 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Float
 
 from amd_jax.networks import embeddings
+from amd_jax.networks.embeddings import Features, PerHead, Place, Read, Vectors
 from amd_jax.networks.precision import Dense, Dropout
 from amd_jax.networks.primitives.attention import attention
 from amd_jax.networks.primitives.depthwise import depthwise
 from amd_jax.networks.primitives.matmul import at_least_single, dense_dot_general
 from amd_jax.networks.primitives.recompute import anew
+from amd_jax.types import Array, Batch, Flags, Floats, Key, Latents, Logits, Series, Times
 
 # A linear map whose gradient is laid out for the machine
 Linear = functools.partial(Dense, use_bias=False, dot_general=dense_dot_general)
 
 MOST = 1024  # pieces of one kind in a program
-Cache = tuple[Array, Array]  # keys and values of the positions of a text: (B, L, H, D / H) each
+
+Cache = tuple[PerHead, PerHead]  # keys and values of the positions of a text
 
 uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # U(±1 / sqrt(fan_in))
 
 
-def relu_squared(h: Array) -> Array:
+def relu_squared(h: Floats) -> Floats:
     """max(h, 0)², cheap and sparse (So et al., 2021, sec. 4.1)."""
     return jnp.square(nn.relu(h))
 
@@ -37,7 +40,7 @@ def gelu(exact: bool) -> Callable[[Array], Array]:
     return anew(_exact_gelu if exact else nn.gelu, cpu_only=True)
 
 
-def _exact_gelu(h: Array) -> Array:
+def _exact_gelu(h: Floats) -> Floats:
     """H Φ(h) by erf: on a CPU a third of the time of erfc, which `nn.gelu` asks for."""
     wide = at_least_single(h)  # for the sum, which cancels
     return (0.5 * wide * (1 + jax.lax.erf(wide * 0.5**0.5))).astype(h.dtype)
@@ -46,8 +49,8 @@ def _exact_gelu(h: Array) -> Array:
 class Embed(nn.Embed):
     """A learned vector for each token; of real vectors, the product with the first D rows."""
 
-    def __call__(self, x: Array) -> Array:
-        """Tokens (B, ...), or real vectors (B, ..., D) in their place: (B, ..., features)."""
+    def __call__(self, x: Read) -> Features:
+        """The vectors of tokens, or of real vectors in their place."""
         if embeddings.is_real(x):
             return x @ self.embedding[: x.shape[-1]]
         return super().__call__(x)
@@ -75,12 +78,12 @@ class Block(nn.Module):
     @nn.compact
     def __call__(
         self,
-        h: Array,
-        time: Array | None = None,
+        h: Latents,
+        time: Vectors | None = None,
         cache: Cache | None = None,
-        p: Array | int = 0,
-    ) -> Array | tuple[Array, Cache]:
-        """The block applied to h (B, ..., D); with attention, to texts."""
+        p: Place = 0,
+    ) -> Latents | tuple[Latents, Cache]:
+        """The block applied to h; with attention, to texts."""
         width = h.shape[-1]
         if self.heads < 0 or self.heads and width % (2 * self.heads):
             raise ValueError(
@@ -112,9 +115,9 @@ class Block(nn.Module):
 
 
 def rotary_attention(
-    qkv: Array, heads: int, causal: bool, cache: Cache | None = None, p: Array | int = 0
-) -> tuple[Array, Cache | None]:
-    """Attention with rotary positions, queries and keys normalised: (B, L, 3 D) -> (B, L, D).
+    qkv: Series, heads: int, causal: bool, cache: Cache | None = None, p: Place = 0
+) -> tuple[Float[Array, "B L D"], Cache | None]:
+    """Attention with rotary positions, queries and keys normalised; C = 3 D.
 
     With a cache of M places the L positions count from p (), and see the keys before them as well;
     the cache with theirs comes second, None without one.
@@ -133,37 +136,34 @@ def rotary_attention(
     return out.reshape(batch, length, width // 3), (k, v)
 
 
-def time_features(t: Array, width: int = 64) -> Array:
-    """Learned features of the log signal-to-noise ratio: (B,) -> (B, width); call in compact."""
+def time_features(t: Times, width: int = 64) -> Vectors:
+    """Learned features of the log signal-to-noise ratio; call in compact."""
     return nn.silu(Dense(width, name="time")(embeddings.log_snr_features(t)))
 
 
-def known_mask(x: Array, known: Array | None) -> Array:
-    """Which tokens, or real vectors, are data and not noisy: bool (B, ...); None for none."""
+def known_mask(x: Read, known: Flags | None) -> Flags:
+    """Which tokens, or real vectors, are data and not noisy; `known`, or none if that is None."""
     shape = x.shape[:-1] if embeddings.is_real(x) else x.shape
     return jnp.zeros(shape, bool) if known is None else known
 
 
-def marked(tokens: Array, known: Array) -> Array:
-    """One-hot tokens, and beside them those that are known: (B, ..., K) -> (B, ..., 2 K)."""
+def marked(tokens: Latents, known: Flags) -> Float[Array, "B *event 2*C"]:
+    """One-hot tokens, and beside them those that are known, zeros where they are not."""
     return jnp.concatenate([tokens, jnp.where(known[..., None], tokens, 0)], axis=-1)
 
 
 def joined(
-    sides: list[Array], time: Array, width: int, blocks: int, block: Callable[..., nn.Module]
-) -> Array:
-    """Features of all sides, each (B, ..., D), joined per place: (B, ..., width); in compact."""
+    sides: list[Batch], time: Vectors, width: int, blocks: int, block: Callable[..., nn.Module]
+) -> Latents:
+    """Features of all sides, each (B, ..., D), joined per place; call in compact."""
     h = Linear(width, name="join")(jnp.concatenate(sides, axis=-1))
     for i in range(blocks):
         h = block(name=f"joint_{i}")(h, time)
     return rms_norm(h)
 
 
-def logits(h: Array, num_classes: int, log_frequencies: tuple[float, ...] | None) -> Array:
-    """The last layer, (B, ..., D) -> (B, ..., K) float32; in compact.
-
-    It starts at the given log-frequencies, or at 0.
-    """
+def logits(h: Latents, num_classes: int, log_frequencies: tuple[float, ...] | None) -> Logits:
+    """The last layer, in float32, which starts at the log-frequencies, or at 0; in compact."""
     bias = nn.initializers.zeros
     if log_frequencies is not None:
         bias = nn.initializers.constant(jnp.asarray(log_frequencies))
@@ -172,14 +172,14 @@ def logits(h: Array, num_classes: int, log_frequencies: tuple[float, ...] | None
     return out(h.astype(jnp.float32))
 
 
-def rms_norm(h: Array) -> Array:
+def rms_norm(h: Floats) -> Floats:
     """H divided by its root mean square over the last axis; no parameters."""
     wide = h.astype(jnp.float32)
     normed = wide * jax.lax.rsqrt(jnp.square(wide).mean(axis=-1, keepdims=True) + 1e-6)
     return normed.astype(h.dtype)
 
 
-def first_tap(rng: Array, shape: tuple[int, int]) -> Array:
+def first_tap(rng: Key, shape: tuple[int, int]) -> Float[Array, "J D"]:
     """A convolution that starts near the identity: the tap of the own position is about 1."""
     return (0.1 * jax.random.normal(rng, shape)).at[0].add(1.0)
 

@@ -5,9 +5,10 @@ import jax.numpy as jnp
 
 from amd_jax.networks.blocks import check_counts, check_sizes, logits
 from amd_jax.networks.causal_transformer import shifted
+from amd_jax.networks.embeddings import Place
 from amd_jax.networks.precision import Dropout, compute_dtype
 from amd_jax.networks.recurrent import LSTM
-from amd_jax.types import Array
+from amd_jax.types import Logits, Tokens
 
 
 class CausalLSTM(nn.Module):
@@ -23,8 +24,8 @@ class CausalLSTM(nn.Module):
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
     dtype: str = "float32"  # of products and activations; or "bfloat16"
 
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """X (B, L) int -> logits (B, L, K), float32."""
+    def __call__(self, x: Tokens, *, train: bool = False) -> Logits:
+        """The logits, float32."""
         return self._read(shifted(x, 1, self.num_classes), train=train)[0]
 
     def start(self, batch: int, length: int) -> tuple:
@@ -32,15 +33,15 @@ class CausalLSTM(nn.Module):
         del length
         return ((jnp.zeros((batch, self.width)),) * 2,) * self.layers
 
-    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
-        """Takes in `previous` (B,), of position p - 1; the carry, and logits (B, K) of p ()."""
+    def advance(self, carry: tuple, previous: Tokens, p: Place) -> tuple[tuple, Logits]:
+        """Takes in `previous`, of position p - 1; returns the carry, and the logits of p."""
         result, carry = self._read(jnp.where(p > 0, previous, self.num_classes), carry)
         return carry, result
 
     @nn.compact
     def _read(
-        self, tokens: Array, carry: tuple | None = None, *, train: bool = False
-    ) -> tuple[Array, tuple]:
+        self, tokens: Tokens, carry: tuple | None = None, *, train: bool = False
+    ) -> tuple[Logits, tuple]:
         """Logits after tokens (B, L) in [0, K]; or after one, (B,), with the carry before it."""
         check_sizes(width=self.width, layers=self.layers)
         check_counts(layers=self.layers)

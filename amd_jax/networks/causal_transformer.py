@@ -4,12 +4,14 @@ import functools
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jaxtyping import Int
 
 from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, gelu, logits, rms_norm
+from amd_jax.networks.embeddings import Place
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Rows
-from amd_jax.types import Array
+from amd_jax.types import Array, Logits, Tokens
 
 
 class CausalTransformer(nn.Module):
@@ -31,21 +33,21 @@ class CausalTransformer(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """X (B, L) int -> logits (B, L, K), float32."""
+    def __call__(self, x: Tokens, *, train: bool = False) -> Logits:
+        """The logits, float32."""
         check_sizes(taps=self.taps)
         check_counts(taps=self.taps)
         before = [shifted(x, n + 1, self.num_classes) for n in range(self.taps)]
         return self._read(jnp.stack(before, axis=-1), train=train)[0]
 
-    def start(self, batch: int, length: int) -> tuple[Array, tuple[Cache, ...]]:
+    def start(self, batch: int, length: int) -> tuple[Int[Array, "B taps"], tuple[Cache, ...]]:
         """What `advance` carries before the first of `length` positions: tokens, keys, values."""
         empty = (batch, length, self.heads, self.width // self.heads)
         cache = (jnp.zeros(empty, compute_dtype(self.dtype)),) * 2
         return jnp.full((batch, self.taps), self.num_classes), (cache,) * self.blocks
 
-    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
-        """Takes in `previous` (B,), of position p - 1; the carry, and logits (B, K) of p ()."""
+    def advance(self, carry: tuple, previous: Tokens, p: Place) -> tuple[tuple, Logits]:
+        """Takes in `previous`, of position p - 1; returns the carry, and the logits of p."""
         before, caches = carry
         now = jnp.concatenate([previous[:, None], before[:, :-1]], axis=-1)
         before = jnp.where(p > 0, now, before)
@@ -55,15 +57,15 @@ class CausalTransformer(nn.Module):
     @nn.compact
     def _read(
         self,
-        before: Array,
+        before: Int[Array, "B L taps"],
         caches: tuple[Cache, ...] | None = None,
-        p: Array | int = 0,
+        p: Place = 0,
         *,
         train: bool = False,
-    ) -> tuple[Array, tuple[Cache, ...]]:
-        """Logits (B, L, K) of the positions from p () on, and the caches with theirs.
+    ) -> tuple[Logits, tuple[Cache, ...]]:
+        """Logits of the positions from p on, and the caches with theirs.
 
-        `before` (B, L, taps) are the tokens before each, the nearest first; K where there is none.
+        `before` are the tokens before each, the nearest first; K where there is none.
         """
         check_sizes(width=self.width, blocks=self.blocks, heads=self.heads)
         check_counts(blocks=self.blocks)
@@ -86,6 +88,6 @@ class CausalTransformer(nn.Module):
         return logits(rms_norm(h), self.num_classes, self.log_frequencies), tuple(kept)
 
 
-def shifted(x: Array, steps: int, start: int) -> Array:
-    """X (B, L) so many positions later, with the token `start` where there is none: the same."""
+def shifted(x: Int[Array, "B L"], steps: int, start: int) -> Int[Array, "B L"]:
+    """x moved `steps` positions to the right, with the token `start` in front."""
     return jnp.pad(x, ((0, 0), (steps, 0)), constant_values=start)[:, : x.shape[1]]

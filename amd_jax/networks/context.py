@@ -4,17 +4,19 @@ Hoogeboom et al., 2021, and the authors' code. Digits are put together before th
 (`transforms.conditioner.OfTokens`); a token of num_classes or more gives NaN.
 """
 
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.networks.blocks import check_counts, check_sizes
+from amd_jax.networks.embeddings import Features
 from amd_jax.networks.lstm import Linear, gelu
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.recurrent import bidirectional
-from amd_jax.types import Array
+from amd_jax.types import Array, Key, Tokens
+
+Row = float | tuple[float, ...]  # a number for each output, or one for all
 
 
 class ContextLSTM(nn.Module):
@@ -31,7 +33,7 @@ class ContextLSTM(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
+    def __call__(self, x: Tokens, *, train: bool = False) -> Features:
         """The outputs for tokens x; `train` changes nothing."""
         del train
         check_sizes(width=self.width, context=self.context)
@@ -56,8 +58,8 @@ class PointwiseContext(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The outputs for tokens x (B, ...); `train` changes nothing."""
+    def __call__(self, x: Tokens, *, train: bool = False) -> Features:
+        """The outputs for tokens x; `train` changes nothing."""
         del train
         check_sizes(width=self.width, context=self.context)
         check_counts(layers=self.layers)
@@ -72,21 +74,21 @@ class PointwiseContext(nn.Module):
 class ClassTable(nn.Module):
     """Numbers of each class, looked up: x (B, ...) -> (B, ..., num_outputs).
 
-    They start at `start` and normal noise of the scale `spread` around it, each of which
-    broadcasts to (K, num_outputs).
+    They start at `start` plus normal noise times `spread`, each of which broadcasts to
+    (K, num_outputs).
     """
 
     num_classes: int
     num_outputs: int
-    start: tuple[Any, ...] = (0.0,)
-    spread: tuple[Any, ...] = (1.0,)
+    start: tuple[Row, ...] = (0.0,)
+    spread: tuple[Row, ...] = (1.0,)
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The numbers of tokens x (B, ...); `train` changes nothing."""
+    def __call__(self, x: Tokens, *, train: bool = False) -> Features:
+        """The numbers of tokens x; `train` changes nothing."""
         del train
 
-        def init(rng: Array, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+        def init(rng: Key, shape: tuple[int, int], dtype=jnp.float32) -> Float[Array, "K F"]:
             noise = jax.random.normal(rng, shape, dtype)
             return jnp.asarray(self.start) + jnp.asarray(self.spread) * noise
 
@@ -94,7 +96,7 @@ class ClassTable(nn.Module):
 
 
 class MapContext(nn.Module):
-    """Numbers that say how to lift each pixel, given those around: (B, H, W) -> (.., num_outputs).
+    """Numbers that say how to lift each pixel, given those around it.
 
     A network of the one-hot pixels, such as a DenseNet; `start` is added to its outputs.
     """
@@ -104,8 +106,8 @@ class MapContext(nn.Module):
     start: tuple[float, ...] = (0.0,)  # (num_outputs,), or one for all
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The outputs for pixels x (B, H, W)."""
+    def __call__(self, x: Tokens, *, train: bool = False) -> Features:
+        """The outputs for pixels x."""
         out = self.network(jax.nn.one_hot(x, self.num_classes), train=train)
         return out + jnp.asarray(self.start)
 

@@ -4,12 +4,14 @@ import functools
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Float
 
 from amd_jax.networks.blocks import check_counts, check_sizes
+from amd_jax.networks.embeddings import Features
 from amd_jax.networks.precision import Conv, Dense, Dropout, compute_dtype, dropout_of
 from amd_jax.networks.primitives.convolution import conv_general_dilated
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.types import Array, Latents
 
 
 class DenseNet(nn.Module):
@@ -34,8 +36,8 @@ class DenseNet(nn.Module):
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The outputs for x (B, ..., C), float32."""
+    def __call__(self, x: Latents, *, train: bool = False) -> Features:
+        """The outputs for x, float32."""
         check_sizes(blocks=self.blocks, growth=self.growth, depth=self.depth, width=self.width)
         check_counts(blocks=self.blocks, depth=self.depth)
         if x.ndim < 3:
@@ -52,8 +54,8 @@ class DenseNet(nn.Module):
         out = Dense(self.num_outputs, kernel_init=init, name="out")
         return out(h.astype(jnp.float32))
 
-    def _block(self, h: Array, i: int, dropout: float) -> Array:
-        """Block i, added to its input: (B, ..., width) -> the same; call in compact."""
+    def _block(self, h: Latents, i: int, dropout: float) -> Latents:
+        """Block i, added to its input; call in compact."""
         dense = h
         for j in range(self.depth):
             layer = _Layer(self.growth, dropout, name=f"layer_{i}_{j}")
@@ -68,7 +70,7 @@ class _Layer(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, h: Array) -> Array:
+    def __call__(self, h: Latents) -> Float[Array, "B *event growth"]:
         h = nn.relu(Dense(h.shape[-1], name="mix")(h))
         h = Dropout(self.dropout, deterministic=False)(h)
         windows, convolve = (3,) * (h.ndim - 2), conv_general_dilated

@@ -8,11 +8,19 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Float, Int, Real
+
+from amd_jax.types import Array, Batch, Latents, Times, Tokens
+
+Read = Tokens | Latents
+Features = Float[Array, "B *event F"]
+Vectors = Float[Array, "B F"]  # one for each row, such as features of its time
+PerHead = Float[Array, "B M H E"]  # queries, keys or values
+Place = Int[Array, ""] | int
 
 
-def sinusoid(t: Array, dim: int, scale: float = 4000.0) -> Array:
-    """Sines, then cosines, of a = scale * t at geometric frequencies: (B,) -> (B, dim).
+def sinusoid(t: Times, dim: int, scale: float = 4000.0) -> Vectors:
+    """Sines, then cosines, of a = scale * t at geometric frequencies.
 
     Frequency i of the dim / 2 is 10000 ** (-i / (dim / 2 - 1)): from 1 down to 1e-4. The features
     of Vaswani et al. (2017, sec. 3.5), with the times of Hoogeboom et al. (2021) stretched to
@@ -26,24 +34,24 @@ def sinusoid(t: Array, dim: int, scale: float = 4000.0) -> Array:
     return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
 
 
-def log_snr_features(t: Array, num_features: int = 32) -> Array:
-    """Sines and cosines of the log signal-to-noise ratio of time t: (B,) -> (B, num_features).
+def log_snr_features(t: Times, num_features: int = 32) -> Vectors:
+    """Sines and cosines of the log signal-to-noise ratio of time t.
 
     The ratio is -2 log tan(π t / 2), clipped to ±8: it spreads out the two ends of [0, 1], where
-    what a denoiser has to do changes fastest (Kingma et al., 2021, sec. 3.2).
+    a denoiser's task changes fastest (Kingma et al., 2021, sec. 3.2).
     """
     log_snr = -2 * jnp.log(jnp.tan(jnp.pi / 2 * jnp.clip(t, 0.0117, 0.9883)))
     angles = log_snr[:, None] * jnp.pi / 16 * jnp.arange(1, num_features // 2 + 1)
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
-def angles(places: Array, number: int, base: float = 10000.0) -> Array:
-    """Places times frequencies base ** (-i / number): (N,) -> (N, number)."""
+def angles(places: Real[Array, "N"], number: int, base: float = 10000.0) -> Float[Array, "N F"]:
+    """Places times frequencies base ** (-i / number)."""
     return places[:, None] * base ** (-jnp.arange(number) / number)
 
 
-def distances(t: Array, dim: int) -> Array:
-    """Sines, then cosines, of distances at geometric frequencies: (N,) -> (N, dim).
+def distances(t: Real[Array, "N"], dim: int) -> Float[Array, "N F"]:
+    """Sines, then cosines, of distances at geometric frequencies.
 
     Frequency i of the dim / 2 is 10000 ** (-2 i / dim) (Dai et al., 2019, and the authors' code).
     """
@@ -51,8 +59,8 @@ def distances(t: Array, dim: int) -> Array:
     return jnp.concatenate([jnp.sin(turns), jnp.cos(turns)], axis=-1)
 
 
-def rotary(x: Array, first: Array | int = 0, base: float = 10000.0) -> Array:
-    """Rotates pairs of features by angles proportional to position: (B, L, H, D) -> the same.
+def rotary(x: PerHead, first: Place = 0, base: float = 10000.0) -> PerHead:
+    """Rotates pairs of features by angles proportional to position.
 
     The positions count from `first`. Inner products then depend on relative positions only (Su
     et al., 2021, sec. 3.2.2).
@@ -65,18 +73,18 @@ def rotary(x: Array, first: Array | int = 0, base: float = 10000.0) -> Array:
     return turned.astype(x.dtype)
 
 
-def one_hots(x: Array, num_classes: int, dtype: jnp.dtype) -> Array:
-    """Tokens (B, ...) as one-hots (B, ..., K); real vectors (B, ..., D) as they are."""
+def one_hots(x: Read, num_classes: int, dtype: jnp.dtype) -> Features:
+    """Tokens as one-hots; real vectors as they are."""
     if is_real(x):
         return x.astype(dtype)
     return jax.nn.one_hot(x, num_classes, dtype=dtype)
 
 
-def likeliest(x: Array) -> Array:
-    """Tokens (B, ...) as they are; of real vectors (B, ..., D) where they are largest."""
+def likeliest(x: Read) -> Tokens:
+    """Tokens as they are; of real vectors the place of the largest number."""
     return x.argmax(axis=-1) if is_real(x) else x
 
 
-def is_real(x: Array) -> bool:
+def is_real(x: Batch) -> bool:
     """Whether these are real vectors, and not tokens."""
     return jnp.issubdtype(x.dtype, jnp.floating)

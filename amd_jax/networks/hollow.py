@@ -6,7 +6,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Float, Int
 
 from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
@@ -19,9 +19,11 @@ from amd_jax.networks.blocks import (
     rms_norm,
     time_features,
 )
+from amd_jax.networks.embeddings import Read, Vectors
 from amd_jax.networks.precision import dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Taps
+from amd_jax.types import Array, Flags, Logits, Times
 
 CONTEXTS = (  # offsets of tokens around a position, which leave 0 out
     (-3, -2, -1),
@@ -66,11 +68,11 @@ class Hollow(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x_t: Array, t: Array, *, train: bool = False, known: Array | None = None
-    ) -> Array:
-        """x_t (B, L) int, t (B,) in [0, 1] -> logits (B, L, K), float32.
+        self, x_t: Read, t: Times, *, train: bool = False, known: Flags | None = None
+    ) -> Logits:
+        """Logits, float32.
 
-        `known`, bool (B, L), is heeded with `sees_known`; nothing is known unless it is given.
+        `known` has an effect with `sees_known` only; by default nothing is known.
         """
         check_sizes(width=self.width, blocks=self.blocks, join_width=self.join_width)
         check_sizes(taps=self.taps, dilations=min(self.dilations, default=0))
@@ -87,11 +89,10 @@ class Hollow(nn.Module):
         h = joined(sides, time, self.join_width, self.join_blocks, block)
         return logits(h, self.num_classes, self.log_frequencies)
 
-    def contexts(self, x_t: Array) -> list[Array]:
-        """Embeddings of the contexts of 3 to 5 tokens: each (B, L, table_width).
+    def contexts(self, x_t: Int[Array, "B L"]) -> list[Float[Array, "B L E"]]:
+        """Embeddings of the contexts of 3 to 5 tokens: one look-up each instead of the towers.
 
-        A table row per context: what the towers would have to compute, read off in one look-up.
-        Contexts share rows where there are more of them than TABLE_ROWS.
+        Contexts share rows of a table where there are more of them than TABLE_ROWS.
         """
         if not self.table_width:
             return []
@@ -111,12 +112,12 @@ class Hollow(nn.Module):
     def tower(
         self,
         name: str,
-        x_t: Array,
-        known: Array | None,
-        time: Array,
+        x_t: Read,
+        known: Flags | None,
+        time: Vectors,
         block: Callable[..., nn.Module],
-    ) -> Array:
-        """Features of the tokens before each position, by `block`s: (B, L) -> (B, L, D)."""
+    ) -> Float[Array, "B L E"]:
+        """Features of the tokens before each position, by `block`s."""
         before = tuple((1 + j,) for j in range(self.taps))
         h = Taps(self.width, self.num_classes, before, self.dtype, name=f"{name}_in")(x_t, known)
         for i in range(self.blocks):

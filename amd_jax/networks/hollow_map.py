@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Float
 
 from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
@@ -20,9 +20,11 @@ from amd_jax.networks.blocks import (
     rms_norm,
     time_features,
 )
+from amd_jax.networks.embeddings import Read, Vectors
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.types import Array, Flags, Latents, Logits, Times
 
 WIDEST = 32  # window: of each of its pixels the program has a shifted map
 BESIDE = 4  # pixels of the own row that a block looks back
@@ -59,11 +61,11 @@ class HollowMap(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x_t: Array, t: Array, *, train: bool = False, known: Array | None = None
-    ) -> Array:
-        """x_t (B, H, W) int, t (B,) in [0, 1] -> logits (B, H, W, K), float32.
+        self, x_t: Read, t: Times, *, train: bool = False, known: Flags | None = None
+    ) -> Logits:
+        """Logits, float32.
 
-        `known`, bool (B, H, W), is heeded with `sees_known`; nothing is known unless it is given.
+        `known` has an effect with `sees_known` only; by default nothing is known.
         """
         check_sizes(width=self.width, window=self.window, join_width=self.join_width)
         check_sizes(dilations=min(self.dilations, default=1))
@@ -82,9 +84,9 @@ class HollowMap(nn.Module):
         return logits(h, self.num_classes, self.log_frequencies)
 
     def tower(
-        self, name: str, tokens: Array, time: Array, block: Callable[..., nn.Module]
-    ) -> Array:
-        """Features of the pixels before each, by `block`s: (B, H, W, K) -> (B, H, W, D)."""
+        self, name: str, tokens: Latents, time: Vectors, block: Callable[..., nn.Module]
+    ) -> Float[Array, "B *event D"]:
+        """Features of the pixels before each, by `block`s."""
 
         def blocks(part: str, h: Array, offsets: tuple[tuple[int, int], ...]) -> Array:
             for i, dilation in enumerate(self.dilations):
@@ -102,8 +104,8 @@ class HollowMap(nn.Module):
         h = Linear(self.width, name=f"{name}_beside_in")(beside)
         return rms_norm(blocks("beside", h, tuple((0, j) for j in range(BESIDE + 1))))
 
-    def places(self, name: str, shape: tuple[int, ...]) -> Array:
-        """A learned vector for each row plus one for each column: (H, W, D)."""
+    def places(self, name: str, shape: tuple[int, ...]) -> Float[Array, "H W D"]:
+        """A learned vector for each row plus one for each column."""
         _, height, width, _ = shape
         if self.has_variable("params", f"{name}_rows"):
             known = tuple(

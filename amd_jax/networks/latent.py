@@ -7,18 +7,20 @@ at least the length of a sequence. They compute in the dtype of their input and 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from amd_jax.networks.blocks import check_counts, check_sizes
+from amd_jax.networks.embeddings import Features, Place, Vectors
 from amd_jax.networks.lstm import Linear
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.recurrent import LSTM, bidirectional
-from amd_jax.types import Array
+from amd_jax.types import Array, Latents, Series, Tokens
 
 small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
 
 
-def ends(p: Array, length: int, longest: int) -> Array:
-    """Indicators of the distances of places p to the first and the last: (..., 2 longest)."""
+def ends(p: Int[Array, "*shape"] | int, length: int, longest: int) -> Float[Array, "*shape F"]:
+    """Indicators of the distances of places p to the first and the last; F = 2 longest."""
     if length > longest:
         raise ValueError(
             f"This network knows places in sequences of up to longest={longest}; got "
@@ -28,8 +30,8 @@ def ends(p: Array, length: int, longest: int) -> Array:
     return jnp.concatenate(both, axis=-1)
 
 
-def _placed(v: Array, longest: int, first: int = 0) -> Array:
-    """v (B, L, C) beside the places first, first + 1, …: (B, L, C + 2 longest)."""
+def _placed(v: Series, longest: int, first: int = 0) -> Features:
+    """v beside `ends` of the places from `first` on."""
     _, length, _ = v.shape
     places = ends(jnp.arange(length) + first, length, longest).astype(v.dtype)
     return jnp.concatenate([v, jnp.broadcast_to(places, (len(v), *places.shape))], axis=-1)
@@ -45,7 +47,7 @@ class LatentEncoder(nn.Module):
     layers: int = 1
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
+    def __call__(self, x: Tokens, *, train: bool = False) -> Features:
         """The outputs for tokens x; `train` changes nothing."""
         check_sizes(width=self.width, layers=self.layers)
         check_counts(layers=self.layers)
@@ -67,7 +69,7 @@ class LatentDecoder(nn.Module):
     layers: int = 1
 
     @nn.compact
-    def __call__(self, z: Array, *, train: bool = False) -> Array:
+    def __call__(self, z: Latents, *, train: bool = False) -> Features:
         """The logits for latents z; `train` changes nothing."""
         check_sizes(width=self.width, layers=self.layers)
         check_counts(layers=self.layers)
@@ -97,7 +99,7 @@ class LatentLSTM(nn.Module):
         self.states = Linear(2 * self.layers * self.width)
         self.lstm = [LSTM(self.width) for _ in range(self.layers)]
 
-    def __call__(self, v: Array, *, train: bool = False) -> Array:
+    def __call__(self, v: Latents, *, train: bool = False) -> Features:
         """The features, all at once; `train` changes nothing."""
         carries, first = self.start(*v.shape[:2])
         h = _placed(v, self.longest, first=1)
@@ -105,14 +107,14 @@ class LatentLSTM(nn.Module):
             h = lstm(h, carry=carry)
         return jnp.concatenate([first[:, None], h[:, :-1]], axis=1)
 
-    def start(self, batch: int, length: int) -> tuple[tuple, Array]:
-        """What `advance` carries, and the features (B, width), of step 0 of so many."""
+    def start(self, batch: int, length: int) -> tuple[tuple, Vectors]:
+        """What `advance` carries, and the features, of the first of `length` steps."""
         h = self.states(nn.relu(self.wide(ends(jnp.array(0), length, self.longest))))
         h = jnp.broadcast_to(h, (batch, *h.shape)).reshape(batch, self.layers, 2, self.width)
         return tuple((h[:, i, 0], h[:, i, 1]) for i in range(self.layers)), h[:, -1, 1]
 
-    def advance(self, carries: tuple, v: Array, p: Array, length: int) -> tuple[tuple, Array]:
-        """Goes to step p () of `length` with v (B, C) of step p - 1: carry and features."""
+    def advance(self, carries: tuple, v: Latents, p: Place, length: int) -> tuple[tuple, Vectors]:
+        """Goes to step p of `length` with v of step p - 1: carry and features."""
         places = ends(p, length, self.longest).astype(v.dtype)
         h = jnp.concatenate([v, jnp.broadcast_to(places, (len(v), len(places)))], axis=-1)
         after = []

@@ -5,14 +5,15 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.networks.blocks import Embed, check_counts, gelu, uniform
-from amd_jax.networks.embeddings import sinusoid
+from amd_jax.networks.embeddings import Read, sinusoid
 from amd_jax.networks.precision import Dense, Dropout, compute_dtype, dropout_of
 from amd_jax.networks.primitives.attention import linear_attention, window_attention
 from amd_jax.networks.primitives.matmul import dense_dot_general
 from amd_jax.networks.primitives.recompute import recomputed
-from amd_jax.types import Array
+from amd_jax.types import Array, Logits, Series, Times
 
 
 def _dense(
@@ -44,7 +45,7 @@ class Block(nn.Module):
     exact_gelu: bool
 
     @nn.compact
-    def __call__(self, h: Array) -> Array:
+    def __call__(self, h: Series) -> Series:
         """One block; the first `local_heads` heads look around, the others look everywhere."""
         dim = h.shape[-1]
         drop = Dropout(self.dropout, deterministic=False)
@@ -57,8 +58,8 @@ class Block(nn.Module):
         wide = gelu(self.exact_gelu)(wide)
         return h + drop(_dense(dim, 4 * dim, "narrow")(wide))
 
-    def _attend(self, q: Array, k: Array, v: Array) -> Array:
-        """Both kinds of heads side by side: three (B, L, dim) -> (B, L, dim)."""
+    def _attend(self, q: Series, k: Series, v: Series) -> Series:
+        """Both kinds of heads side by side."""
         shape, local, parts = q.shape, self.local_heads, []
         q, k, v = (z.reshape(*shape[:2], self.heads, -1) for z in (q, k, v))
         if local:
@@ -90,8 +91,8 @@ class LinearTransformer(nn.Module):
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     @nn.compact
-    def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
-        """x_t (B, L) int32, t (B,) -> logits (B, L, K); `train` turns dropout on."""
+    def __call__(self, x_t: Read, t: Times, *, train: bool = False) -> Logits:
+        """The logits; `train` turns dropout on."""
         self._check(x_t.shape[1])
         check_counts(depth=self.depth)
         embed = Embed(
@@ -113,8 +114,8 @@ class LinearTransformer(nn.Module):
         logits = _dense(self.num_classes, self.dim, "logits")(h)
         return logits * self.param("rezero", nn.initializers.zeros, ())
 
-    def _positions(self, length: int) -> Array:
-        """One vector per window plus one per place in it: (L, dim)."""
+    def _positions(self, length: int) -> Float[Array, "L dim"]:
+        """One vector per window plus one per place in it."""
         normal = nn.initializers.normal(1.0)
         count = length // self.window
         if self.has_variable("params", "windows"):
@@ -128,8 +129,8 @@ class LinearTransformer(nn.Module):
         places = self.param("places", normal, (self.window, self.dim))
         return (windows[:, None] + places).reshape(-1, self.dim)[:length]
 
-    def _time(self, t: Array) -> Array:
-        """What each block adds to the stream: (B,) -> (B, depth, dim)."""
+    def _time(self, t: Times) -> Float[Array, "B depth dim"]:
+        """What each block adds to the stream."""
         hidden = nn.softplus(_dense(4 * self.dim, self.dim, "time_in")(sinusoid(t, self.dim)))
         out = _dense(self.depth * self.dim, 4 * self.dim, "time_out")(hidden)
         return out.reshape(len(t), self.depth, self.dim)

@@ -9,19 +9,22 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.networks import blocks
 from amd_jax.networks.blocks import check_counts, check_sizes
+from amd_jax.networks.embeddings import Features, Place, Vectors
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.recurrent import LSTM, bidirectional
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats, Latents, Series
 
 zeros = nn.initializers.zeros
 lecun = nn.initializers.lecun_normal
 gelu = blocks.gelu(exact=True)
 Linear = functools.partial(blocks.Linear, use_bias=True)
+Parameters = Float[Array, "B *event C P"] | Float[Array, "B *event P"]  # of all channels, or one
 
 
 class StepFeatures(nn.Module):
@@ -38,8 +41,8 @@ class StepFeatures(nn.Module):
     octaves: int = 0
 
     @nn.compact
-    def __call__(self, v: Array, p: Array | None = None, *, train: bool = False) -> Array:
-        """Of all steps; or with p () of that step alone, given as v (B, C): (B, features // 2)."""
+    def __call__(self, v: Latents, p: Place | None = None, *, train: bool = False) -> Features:
+        """Of all steps; or with p of that step alone, given as v (B, C)."""
         if self.features < 8:
             raise ValueError(f"StepFeatures needs features >= 8; got features={self.features}.")
         rate = dropout_of(self.dropout, train)
@@ -56,8 +59,8 @@ class StepFeatures(nn.Module):
         code = jnp.broadcast_to(code, (*e.shape[:-1], places)).astype(e.dtype)
         return jnp.concatenate([e, code], axis=-1)
 
-    def _code(self, length: int | None, places: int) -> Array:
-        """A row for the distance to the start plus one for that to the end: (L, places)."""
+    def _code(self, length: int | None, places: int) -> Float[Array, "L places"]:
+        """A row for the distance to the start plus one for that to the end."""
         if self.has_variable("params", "places"):
             known = len(self.get_variable("params", "places")) // 2
             if length not in (None, known):
@@ -82,7 +85,7 @@ class MixtureParameters(nn.Module):
     components: int
 
     @nn.compact
-    def __call__(self, raw: Array, channel: int | None = None) -> Array:
+    def __call__(self, raw: Floats, channel: int | None = None) -> Floats:
         """Of all channels; or of one alone, (..., P) -> (..., P)."""
         m = self.components
         one: int | slice = slice(None) if channel is None else channel
@@ -125,8 +128,8 @@ class ChannelNet(nn.Module):
     components: int
 
     @nn.compact
-    def __call__(self, features: Array, v: Array, channel: int | None = None) -> Array:
-        """features (..., F), v (..., C) -> (..., C, P); or (..., P) of one channel alone."""
+    def __call__(self, features: Features, v: Latents, channel: int | None = None) -> Parameters:
+        """The parameters of all channels, or of one alone."""
         channels, wide = v.shape[-1], features.shape[-1]
         hidden, out_size = wide // 2, 2 + 3 * self.components
         some = slice(None) if channel is None else slice(channel, channel + 1)
@@ -188,8 +191,8 @@ class AutoregressiveLSTM(nn.Module):
         self.channels = ChannelNet(self.components)
         self.bounds = MixtureParameters(self.components)
 
-    def __call__(self, v: Array, *, train: bool = False) -> Array:
-        """The parameters (B, L, C, P), all at once."""
+    def __call__(self, v: Series, *, train: bool = False) -> Float[Array, "B L C P"]:
+        """The parameters, all at once."""
         v = v.astype(compute_dtype(self.dtype))
         h = shift(self.steps(v, train=train), 1)
         for lstm in self.lstm:
@@ -200,8 +203,8 @@ class AutoregressiveLSTM(nn.Module):
         """What `advance` carries before the first position; `length` changes nothing."""
         return tuple(lstm.start(batch) for lstm in self.lstm)
 
-    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
-        """Goes to position p () with v (B, C) of position p - 1; its features are (B, H // 2)."""
+    def advance(self, carry: tuple, previous: Latents, p: Place) -> tuple[tuple, Vectors]:
+        """Goes to position p with v of position p - 1: the carry, and the features of p."""
         previous = previous.astype(compute_dtype(self.dtype))
         h = jnp.where(p > 0, self.steps(previous, jnp.maximum(p - 1, 0)), 0.0)
         states = []
@@ -210,8 +213,8 @@ class AutoregressiveLSTM(nn.Module):
             states.append(state)
         return tuple(states), gelu(self.narrow(h))
 
-    def channel(self, features: Array, v: Array, c: int) -> Array:
-        """The parameters (B, P) of channel c of a position; reads v (B, C) before c only."""
+    def channel(self, features: Vectors, v: Latents, c: int) -> Float[Array, "B P"]:
+        """The parameters of channel c of a position; reads the channels of v before c only."""
         return self.bounds(self.channels(features, v.astype(features.dtype), c), c)
 
 
@@ -226,8 +229,8 @@ class BidirectionalLSTM(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     @nn.compact
-    def __call__(self, v: Array, *, train: bool = False) -> Array:
-        """The parameters for v (B, L, C), the channels that condition."""
+    def __call__(self, v: Series, *, train: bool = False) -> Float[Array, "B L channels P"]:
+        """The parameters for v, the channels that condition."""
         check_sizes(channels=self.channels, components=self.components, layers=self.layers)
         check_counts(layers=self.layers)
         v = v.astype(compute_dtype(self.dtype))

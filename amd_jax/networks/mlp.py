@@ -3,14 +3,15 @@
 import flax.linen as nn
 
 from amd_jax.networks.blocks import check_counts, check_sizes
+from amd_jax.networks.embeddings import Features
 from amd_jax.networks.precision import Dense
-from amd_jax.types import Array
+from amd_jax.types import Latents
 
-ACTIVATIONS = ("gelu", "relu")
+ACTIVATIONS = {"gelu": nn.gelu, "relu": nn.relu}
 
 
 class MLP(nn.Module):
-    """Dense layers: (..., C) -> (..., num_outputs), which start at zero."""
+    """Dense layers: (..., C) -> (..., num_outputs); the outputs start at zero."""
 
     num_outputs: int
     width: int = 64
@@ -18,7 +19,7 @@ class MLP(nn.Module):
     activation: str = "gelu"  # or "relu"
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
+    def __call__(self, x: Latents, *, train: bool = False) -> Features:
         """The outputs for x; `train` changes nothing."""
         del train
         check_sizes(width=self.width)
@@ -28,6 +29,6 @@ class MLP(nn.Module):
                 f"activation is one of {', '.join(ACTIVATIONS)}; got {self.activation!r:.40}."
             )
         for i in range(self.layers):
-            x = getattr(nn, self.activation)(Dense(self.width, name=f"wide_{i}")(x))
+            x = ACTIVATIONS[self.activation](Dense(self.width, name=f"wide_{i}")(x))
         zeros = nn.initializers.zeros
         return Dense(self.num_outputs, kernel_init=zeros, name="out")(x)

@@ -3,13 +3,15 @@
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jaxtyping import Bool
 
 from amd_jax.networks.blocks import Linear, check_counts, check_sizes
+from amd_jax.networks.embeddings import Features
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.recurrent import LSTM
+from amd_jax.types import Array, Latents
 
 small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
 
@@ -31,8 +33,8 @@ class MADE(nn.Module):
     spread: float = 0.01  # of the last kernel's numbers at the start
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The numbers for x (B, ..., C); `train` changes nothing."""
+    def __call__(self, x: Latents, *, train: bool = False) -> Features:
+        """The numbers for x; `train` changes nothing."""
         del train
         places = int(np.prod(x.shape[1:-1]))
         ends = jnp.arange(1, places + 1)
@@ -61,7 +63,7 @@ class ChannelMADE(nn.Module):
     context: int = 0
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
+    def __call__(self, x: Latents, *, train: bool = False) -> Features:
         """The outputs for x, those of a channel side by side; `train` changes nothing."""
         check_sizes(width=self.width)
         check_counts(layers=self.layers)
@@ -77,13 +79,13 @@ class ChannelMADE(nn.Module):
 
 
 class Masked(nn.Module):
-    """A linear map some of whose weights are 0: x (..., N), mask bool (N, F) -> (..., F)."""
+    """A linear map some of whose weights are 0."""
 
     use_bias: bool = True
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Latents, mask: Bool[Array, "C F"]) -> Features:
         """x times the weights where the mask is true, and the bias."""
         out = matmul(x, jnp.where(mask, self.param("kernel", self.kernel_init, mask.shape), 0.0))
         if not self.use_bias:
@@ -101,8 +103,8 @@ class PastLSTM(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """The numbers for x (B, L, C); `train` changes nothing."""
+    def __call__(self, x: Latents, *, train: bool = False) -> Features:
+        """The numbers for x; `train` changes nothing."""
         del train
         check_sizes(features=self.features, layers=self.layers)
         check_counts(layers=self.layers)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jaxtyping import Float
 
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats, Key
 
 
 def compute_dtype(name: str) -> jnp.dtype:
@@ -46,8 +47,8 @@ class Dense(nn.Dense):
 
     promote_dtype: Callable = _cast_kernel
 
-    def __call__(self, x: Array) -> Array:
-        """X @ kernel + bias: (..., C) -> (..., features)."""
+    def __call__(self, x: Float[Array, "*shape C"]) -> Float[Array, "*shape F"]:
+        """X @ kernel + bias."""
         return super().__call__(x).astype(x.dtype)
 
 
@@ -55,8 +56,8 @@ class Dropout(nn.Dropout):
     """`nn.Dropout` of a rate in [0, 1)."""
 
     def __call__(
-        self, inputs: Array, deterministic: bool | None = None, rng: Array | None = None
-    ) -> Array:
+        self, inputs: Floats, deterministic: bool | None = None, rng: Key | None = None
+    ) -> Floats:
         """The input without some of it; ValueError for any other rate."""
         check_dropout(self.rate)
         return super().__call__(inputs, deterministic, rng)
@@ -67,6 +68,6 @@ class Conv(nn.Conv):
 
     promote_dtype: Callable = _cast_kernel
 
-    def __call__(self, x: Array) -> Array:
-        """The convolution of x (B, ..., C) plus the bias: (B, ..., features)."""
+    def __call__(self, x: Float[Array, "B ... C"]) -> Float[Array, "B ... F"]:
+        """The convolution of x plus the bias."""
         return super().__call__(x).astype(x.dtype)

@@ -3,11 +3,16 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from amd_jax.networks.blocks import check_sizes, uniform
+from amd_jax.networks.embeddings import Vectors
 from amd_jax.networks.primitives.matmul import matmul
-from amd_jax.networks.primitives.recurrence import cell, recurrence
-from amd_jax.types import Array
+from amd_jax.networks.primitives.recurrence import Carry, State, States, cell, recurrence
+from amd_jax.types import Array, Series
+
+Input = Float[Array, "B L F"] | Float[Array, "K F"]  # or a table, that is read at some rows
+Rows = Int[Array, "B L"]
 
 
 class LSTM(nn.Module):
@@ -28,13 +33,11 @@ class LSTM(nn.Module):
         bias = self.param("bias", _remember, (size,))
         return kernel, bias, self.param("kernel", uniform, (self.features, size))
 
-    def __call__(
-        self, x: Array, rows: Array | None = None, carry: tuple[Array, Array] | None = None
-    ) -> Array:
-        """All states, (B, L, features), from zeros or from a `carry` as `start` has it.
+    def __call__(self, x: Input, rows: Rows | None = None, carry: Carry | None = None) -> States:
+        """All states, from zeros or from a `carry` as `start` has it.
 
-        With `rows` (B, L), x (K, F) is a table and the inputs are x[rows]: what the gates need of
-        each of its K rows is then computed once, and looked up by a product with indicators.
+        With `rows`, x is a table and the inputs are x[rows]: what the gates need of each of its K
+        rows is then computed once, and looked up by a product with indicators.
         """
         kernel, bias, recurrent = self._weights(x.shape[-1])
         gates = (matmul(x, kernel) + bias).astype(x.dtype)
@@ -48,23 +51,20 @@ class LSTM(nn.Module):
             )
         return recurrence(gates, recurrent, self.reverse, c)
 
-    def start(self, batch: int) -> tuple[Array, Array]:
-        """The carry (c, h) before the first step, zeros (B, features)."""
+    def start(self, batch: int) -> Carry:
+        """The carry (c, h) before the first step, zeros."""
         return (jnp.zeros((batch, self.features)),) * 2
 
-    def step(self, carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
-        """One step with x (B, F): the carry after it, float32, and the state h (B, features)."""
+    def step(self, carry: Carry, x: Vectors) -> tuple[Carry, State]:
+        """One step with x: the carry after it, float32, and the state h."""
         kernel, bias, recurrent = self._weights(x.shape[-1])
         gates = (matmul(x, kernel) + bias).astype(x.dtype)
         carry = cell(carry, gates, recurrent.astype(x.dtype))
         return carry, carry[1].astype(x.dtype)
 
 
-def bidirectional(x: Array, features: int, layer: int, rows: Array | None = None) -> Array:
-    """Layer of both directions: (B, L, F) -> (B, L, 2 features); call in compact.
-
-    x may be a table (K, F), read at `rows` (B, L).
-    """
+def bidirectional(x: Input, features: int, layer: int, rows: Rows | None = None) -> Series:
+    """The states of both directions, side by side; call in compact."""
     forward = LSTM(features, name=f"forward_{layer}")(x, rows)
     backward = LSTM(features, reverse=True, name=f"backward_{layer}")(x, rows)
     return jnp.concatenate([forward, backward], axis=-1)

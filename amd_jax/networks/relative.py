@@ -5,9 +5,11 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from amd_jax.networks import blocks
 from amd_jax.networks.blocks import Cache
+from amd_jax.networks.embeddings import Place
 from amd_jax.networks.precision import Dropout
 from amd_jax.networks.primitives.attention import MASKED, softmax
 from amd_jax.types import Array
@@ -45,18 +47,18 @@ class RelativeBlock(nn.Module):
 
     def __call__(
         self,
-        h: Array,
-        memory: Array,
-        features: Array,
-        biases: Array,
-        visible: Array,
+        h: Float[Array, "B Q D"],
+        memory: Float[Array, "B M D"],
+        features: Float[Array, "M+Q D"],
+        biases: Float[Array, "2 H E"],
+        visible: Bool[Array, "Q M+Q"],
         *,
         train: bool = False,
-    ) -> Array:
-        """The block applied to h (B, Q, D), with a memory (B, M, D) before it.
+    ) -> Float[Array, "B Q D"]:
+        """The block applied to h, with a memory before it.
 
-        features (M + Q, D) are those of the distances M + Q - 1, ..., 0; biases (2, H, D / H) are
-        u and v; visible, bool (Q, M + Q), says which keys a query sees.
+        `features` are of the distances M + Q - 1, ..., 0; `biases` are u and v, E = D / H;
+        `visible` says which keys a query sees.
         """
         q, k, v = self._projected(jnp.concatenate([memory, h], axis=1))
         q = q[:, memory.shape[1] :]
@@ -65,17 +67,20 @@ class RelativeBlock(nn.Module):
         weights = self.drop_weights(weights, deterministic=not train)
         return self._finished(h, weights, v, train)
 
-    def of_distance(self, features: Array) -> Array:
-        """W R_t for features (T, D) of distances: (T, H, D / H)."""
+    def of_distance(self, features: Float[Array, "T D"]) -> Float[Array, "T H E"]:
+        """W R_t for features of distances."""
         return self._split(self.relative(features))
 
     def step(
-        self, h: Array, cache: Cache, of_distance: Array, biases: Array, visible: Array, p: Array
-    ) -> tuple[Array, Cache]:
-        """The block at position p () alone: h (B, 1, D), keys and values (B, L, H, D / H) each.
-
-        of_distance (L, H, D / H) is that of the distances 0, ..., L - 1, visible is (L,).
-        """
+        self,
+        h: Float[Array, "B 1 D"],
+        cache: Cache,
+        of_distance: Float[Array, "M H E"],
+        biases: Float[Array, "2 H E"],
+        visible: Bool[Array, "M"],
+        p: Place,
+    ) -> tuple[Float[Array, "B 1 D"], Cache]:
+        """The block at position p alone, with `of_distance` of the distances 0, ..., M - 1."""
         q, k, v = self._projected(h)
         k, v = (
             jax.lax.dynamic_update_slice_in_dim(old, new, p, axis=1)

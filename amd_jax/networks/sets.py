@@ -2,12 +2,13 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.lstm import MixtureParameters, first_parameters, gelu
 from amd_jax.networks.precision import Dense
 from amd_jax.networks.primitives.attention import attention
-from amd_jax.types import Array
+from amd_jax.types import Array, Series
 
 
 class SetTransformer(nn.Module):
@@ -25,8 +26,8 @@ class SetTransformer(nn.Module):
     expansion: int = 2
 
     @nn.compact
-    def __call__(self, v: Array, *, train: bool = False) -> Array:
-        """The parameters for v (B, L, C), the channels that condition; `train` changes nothing."""
+    def __call__(self, v: Series, *, train: bool = False) -> Float[Array, "B L channels P"]:
+        """The parameters for v, the channels that condition; `train` changes nothing."""
         del train
         check_sizes(channels=self.channels, components=self.components, heads=self.heads)
         check_sizes(width=self.width)
@@ -48,8 +49,8 @@ class SetTransformer(nn.Module):
         raw = raw.reshape(*v.shape[:2], self.channels, -1)
         return MixtureParameters(self.components, name="bounds")(raw)
 
-    def _attended(self, h: Array, i: int) -> Array:
-        """What each element hears from all: (B, L, width) -> the same; call in compact."""
+    def _attended(self, h: Series, i: int) -> Series:
+        """What each element gets from all by attention; call in compact."""
         qkv = Dense(3 * self.width, name=f"qkv_{i}")(h)
         q, k, v = jnp.split(qkv.reshape(*h.shape[:2], 3 * self.heads, -1), 3, axis=-2)
         return Dense(self.width, name=f"heard_{i}")(attention(q, k, v).reshape(h.shape))

@@ -3,14 +3,16 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Float, Int
 
 from amd_jax.networks.blocks import marked
-from amd_jax.networks.embeddings import is_real
+from amd_jax.networks.embeddings import Features, Read, is_real
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
+from amd_jax.types import Array, Flags
 
+Index = Int[Array, "B *event J E"]
 LOOKED_UP = 1024  # from so many classes on, one-hots would be the largest arrays of a network
 
 
@@ -27,8 +29,8 @@ class Taps(nn.Module):
     dtype: str = "float32"  # of what comes out; or "bfloat16"
 
     @nn.compact
-    def __call__(self, x: Array, known: Array | None = None) -> Array:
-        """The sums, (B, ..., features)."""
+    def __call__(self, x: Read, known: Flags | None = None) -> Features:
+        """The sums."""
         dtype = compute_dtype(self.dtype)
         columns = self.num_classes if known is None else 2 * self.num_classes
         if is_real(x):
@@ -53,18 +55,18 @@ class Rows(nn.Module):
     dtype: str = "float32"  # of what comes out; or "bfloat16"
 
     @nn.compact
-    def __call__(self, rows: Array) -> Array:
-        """The sums, (B, ..., features)."""
+    def __call__(self, rows: Index) -> Features:
+        """The sums."""
         size = (rows.shape[-2] * self.columns, self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), size)
         return read(rows, kernel, compute_dtype(self.dtype))
 
 
-def read(rows: Array, kernel: Array, dtype: jnp.dtype) -> Array:
-    """Σ_j Σ_e kernel_j[rows_je], in `dtype`: rows (B, ..., J, E), kernel (J C, D) -> (B, ..., D).
+def read(rows: Index, kernel: Float[Array, "JC F"], dtype: jnp.dtype) -> Features:
+    """Σ_j Σ_e kernel_j[rows_je], in `dtype`; -1 is no row.
 
-    -1 is no row. With few columns C it is a product with one-hots, whose gradient is one too.
-    With many the rows are looked up, and no array has C columns.
+    With few columns C it is a product with one-hots, whose gradient is one too. With many the rows
+    are looked up, and no array has C columns.
     """
     *places, taps, _ = rows.shape
     columns = len(kernel) // taps

@@ -3,7 +3,6 @@
 import functools
 
 import flax.linen as nn
-from jax import Array
 
 from amd_jax.networks.blocks import (
     Block,
@@ -15,9 +14,11 @@ from amd_jax.networks.blocks import (
     rms_norm,
     time_features,
 )
+from amd_jax.networks.embeddings import Read
 from amd_jax.networks.precision import dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.taps import Taps
+from amd_jax.types import Flags, Logits, Times
 
 
 class Transformer(nn.Module):
@@ -41,11 +42,11 @@ class Transformer(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x_t: Array, t: Array, *, train: bool = False, known: Array | None = None
-    ) -> Array:
-        """x_t (B, L) int, t (B,) in [0, 1] -> logits (B, L, K), float32.
+        self, x_t: Read, t: Times, *, train: bool = False, known: Flags | None = None
+    ) -> Logits:
+        """Logits, float32.
 
-        `known`, bool (B, L), is heeded with `sees_known`; nothing is known unless it is given.
+        `known` has an effect with `sees_known` only; by default nothing is known.
         """
         check_sizes(width=self.width, blocks=self.blocks, expansion=self.expansion)
         check_counts(blocks=self.blocks, taps=self.taps)

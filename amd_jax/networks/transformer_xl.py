@@ -7,22 +7,23 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.causal_transformer import shifted
-from amd_jax.networks.embeddings import distances
+from amd_jax.networks.embeddings import Place, distances
 from amd_jax.networks.precision import Dropout, compute_dtype
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.relative import RelativeBlock, small
 from amd_jax.networks.taps import read
-from amd_jax.types import Array
+from amd_jax.types import Array, Logits, Tokens
 
 
 class Memory(NamedTuple):
     """What a segment leaves to the next: the newest inputs of each block."""
 
-    inputs: Array  # (blocks, B, M, D), of which the last `seen` positions are of the text
-    seen: Array  # ()
+    inputs: Float[Array, "blocks B M D"]  # the last `seen` positions are of the text
+    seen: Int[Array, ""]
 
 
 class TransformerXL(nn.Module):
@@ -62,9 +63,8 @@ class TransformerXL(nn.Module):
         self.biases = self.param("biases", small, (2, self.heads, self.width // self.heads))
         start = jnp.asarray(self.log_frequencies or 0.0)
         self.bias = self.param("bias", nn.initializers.constant(start), (self.num_classes,))
-        names = ("width", "heads", "inner", "pre_norm", "dropout", "attention_dropout")
-        numbers = {name: getattr(self, name) for name in names} | {"dtype": self._dtype}
-        self.layers = RelativeBlock(**numbers)
+        sizes = self.width, self.heads, self.inner, self.pre_norm
+        self.layers = RelativeBlock(*sizes, self.dropout, self.attention_dropout, self._dtype)
         self.drop = Dropout(self.dropout)
 
     @property
@@ -84,8 +84,8 @@ class TransformerXL(nn.Module):
                 f"got memory={self.memory} and clamp={self.clamp}."
             )
 
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """X (B, L) int -> logits (B, L, K), float32: one segment after the other."""
+    def __call__(self, x: Tokens, *, train: bool = False) -> Logits:
+        """The logits, float32, one segment after the other."""
         check_counts(segments=-(-x.shape[1] // self.segment))
         before, result = shifted(x, 1, self.num_classes), []
         memory = self.blank(len(x), 0)
@@ -100,11 +100,13 @@ class TransformerXL(nn.Module):
         shape = (self.blocks, batch, self.memory if size is None else size, self.width)
         return Memory(jnp.zeros(shape, self._dtype), jnp.zeros((), jnp.int32))
 
-    def read(self, memory: Memory, before: Array, *, train: bool = False) -> tuple[Array, Memory]:
-        """Logits (B, Q, K) of a segment, and the memory after it.
+    def read(
+        self, memory: Memory, before: Tokens, *, train: bool = False
+    ) -> tuple[Logits, Memory]:
+        """Logits of a segment, and the memory after it.
 
-        `before` (B, Q) are the tokens one before those of the segment, K where there is none. A
-        memory of a full size keeps it.
+        `before` are the tokens one before those of the segment, K where there is none. A memory of
+        M positions keeps that size.
         """
         h = self.drop(self._embedded(before), deterministic=not train)
         places, past = before.shape[1], memory.inputs.shape[2]
@@ -134,8 +136,8 @@ class TransformerXL(nn.Module):
 
         return cache, self._over_blocks(through)(self.layers, (), None)[1]
 
-    def advance(self, carry: tuple, previous: Array, p: Array) -> tuple[tuple, Array]:
-        """Takes in `previous` (B,), of position p - 1; the carry, and logits (B, K) of p ()."""
+    def advance(self, carry: tuple, previous: Tokens, p: Place) -> tuple[tuple, Logits]:
+        """Takes in `previous`, of position p - 1; returns the carry, and the logits of p."""
         cache, of_distance = carry
         h = self._embedded(jnp.where(p > 0, previous, self.num_classes)[:, None])
         key = jnp.arange(of_distance.shape[1])

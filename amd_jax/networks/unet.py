@@ -3,16 +3,17 @@
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from amd_jax.networks.blocks import Embed, Linear, check_sizes, uniform
-from amd_jax.networks.embeddings import sinusoid
+from amd_jax.networks.embeddings import Read, Vectors, sinusoid
 from amd_jax.networks.precision import Conv, Dense, Dropout, compute_dtype
 from amd_jax.networks.primitives.attention import softmax
 from amd_jax.networks.primitives.convolution import conv_general_dilated
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.primitives.recompute import recomputed
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats, Latents, Logits, Times
 
 HEAD_WIDTH = 32
 
@@ -36,8 +37,8 @@ class UNet(nn.Module):
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
 
     @nn.compact
-    def __call__(self, x_t: Array, t: Array, *, train: bool = False) -> Array:
-        """x_t (B, H, W) int32, t (B,) -> logits (B, H, W, K), float32; `train` for dropout."""
+    def __call__(self, x_t: Read, t: Times, *, train: bool = False) -> Logits:
+        """The logits of maps, float32; `train` turns dropout on."""
         time = Dense(4 * self.dim, name="time_in")(sinusoid(t, self.dim))
         time = Dense(self.dim, name="time_out")(mish(time))
         h = Embed(
@@ -102,8 +103,8 @@ class ResidualBlock(nn.Module):
     groups: int
 
     @nn.compact
-    def __call__(self, x: Array, time: Array) -> Array:
-        """The block applied to x (B, H, W, C) at time features (B, F)."""
+    def __call__(self, x: Latents, time: Vectors) -> Float[Array, "B *event D"]:
+        """The block applied to x at features of the time."""
         h = Convolution(self.width, self.groups, name="first")(x)
         h = h + Dense(self.width, name="time")(mish(time))[:, None, None]
         h = Convolution(self.width, self.groups, name="second")(h.astype(x.dtype))
@@ -117,7 +118,7 @@ class Convolution(nn.Module):
     groups: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
         """The block applied to x."""
         convolve = conv_general_dilated
         conv = Conv(
@@ -125,7 +126,7 @@ class Convolution(nn.Module):
         )
         return recomputed(Convolution._activate, cpu_only=True)(self, conv(x))
 
-    def _activate(self, h: Array) -> Array:
+    def _activate(self, h: Floats) -> Floats:
         norm = nn.GroupNorm(self.groups, epsilon=1e-5, dtype=h.dtype, name="norm")
         return mish(norm(h))
 
@@ -139,7 +140,7 @@ class LinearAttention(nn.Module):
     heads: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         """The attention added to x."""
         batch, height, width, channels = x.shape
         inner = self.heads * HEAD_WIDTH
@@ -153,7 +154,7 @@ class LinearAttention(nn.Module):
         return (x + gate * Linear(channels, use_bias=True, name="out")(out)).astype(x.dtype)
 
 
-def mish(x: Array) -> Array:
+def mish(x: Floats) -> Floats:
     """x tanh(softplus(x)), with a single exponential (Misra, 2019)."""
     wide = x.astype(jnp.float32)  # its slope is a difference of large numbers
     e = jnp.exp(jnp.minimum(wide, 20.0))  # beyond, the tanh is 1 in float32
@@ -170,7 +171,7 @@ class Upsample(nn.Module):
     features: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B 2*H 2*W F"]:
         """The enlarged maps."""
         batch, height, width, channels = x.shape
         init = nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")
@@ -182,7 +183,7 @@ class Upsample(nn.Module):
         return (_overlapped(rows, 2, 3) + bias).astype(x.dtype)
 
 
-def _overlapped(parts: Array, axis: int, window: int) -> Array:
+def _overlapped(parts: Float[Array, "..."], axis: int, window: int) -> Float[Array, "..."]:
     """Windows of 4 laid out with stride 2 and summed: `axis` doubles, the `window` axis goes."""
     first, second, third, fourth = jnp.moveaxis(parts, window, 0)
     others = (0,) * (axis - 1)

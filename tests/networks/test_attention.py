@@ -87,6 +87,7 @@ def test_transposed_matmul_is_what_it_says_on_every_backend(widths):
         np.testing.assert_allclose(jax.jit(f)(a, b), np.swapaxes(a, 1, 2) @ b, atol=1e-5)
 
 
+@pytest.mark.usefixtures("any_types")
 def test_shapes_that_do_not_fit_are_named():
     q, k, v = draw((2, 6, 3, 4), (2, 5, 3, 4), (2, 6, 3, 4))
     with pytest.raises(ValueError, match="same M, H and D"):

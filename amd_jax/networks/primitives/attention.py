@@ -8,27 +8,33 @@ twins in three lines; the tests hold values and gradients together.
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from amd_jax.networks.primitives.matmul import product, transposed_matmul
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats
+
+Queries = Float[Array, "*batch L H D"]
+Keys = Float[Array, "*batch M H D"]
+Values = Float[Array, "*batch M H E"]
+Means = Float[Array, "*batch L H E"]  # of the values
+Mask = Bool[Array, "..."]  # broadcastable to (..., H, L, M), True where a query may look
 
 MASKED = -1e30  # finite, so that a row with every key masked yields a mean and not a NaN
 
 
-def plain_attention(q: Array, k: Array, v: Array, *, mask: Array | None = None) -> Array:
-    """Softmax attention as one writes it; the shapes of `attention`."""
+def plain_attention(q: Queries, k: Keys, v: Values, *, mask: Mask | None = None) -> Means:
+    """Softmax attention as one writes it."""
     scores = jnp.einsum("...lhd,...mhd->...hlm", q, k) * q.shape[-1] ** -0.5
     scores = scores if mask is None else jnp.where(mask, scores, MASKED)
     return jnp.einsum("...hlm,...mhd->...lhd", jax.nn.softmax(scores, axis=-1), v)
 
 
 def attention(
-    q: Array, k: Array, v: Array, *, mask: Array | None = None, causal: bool = False
-) -> Array:
-    """softmax(q k^T / sqrt(D)) v: q (..., L, H, D), k and v (..., M, H, D) -> (..., L, H, D).
+    q: Queries, k: Keys, v: Values, *, mask: Mask | None = None, causal: bool = False
+) -> Means:
+    """softmax(q k^T / sqrt(D)) v; with `causal` position l sees keys 0..l only.
 
-    `mask` is bool, broadcastable to (..., H, L, M), True where a query may look. `causal` lets
-    position l see keys 0..l. Vaswani et al., 2017, sec. 3.2.
+    Vaswani et al., 2017, sec. 3.2.
     """
     if q.shape[-1] != k.shape[-1] or k.shape[:-1] != v.shape[:-1]:
         raise ValueError(
@@ -43,7 +49,7 @@ def attention(
 
 
 @jax.custom_vjp
-def _attend(q: Array, k: Array, v: Array, mask: Array | None) -> Array:
+def _attend(q: Array, k: Array, v: Array, mask: Mask | None) -> Array:
     """softmax(q k^T) v with heads before positions: (..., H, L, D)."""
     return _attend_forward(q, k, v, mask)[0]
 
@@ -70,19 +76,19 @@ def _attend_backward(residuals, d_out):
 _attend.defvjp(_attend_forward, _attend_backward)
 
 
-def softmax(z: Array, axis: int = -1) -> Array:
-    """Softmax normalised in float32, in the dtype of z: the same shape."""
+def softmax(z: Floats, axis: int = -1) -> Floats:
+    """Softmax normalised in float32, in the dtype of z."""
     return jax.nn.softmax(z.astype(jnp.float32), axis=axis).astype(z.dtype)
 
 
-def plain_linear_attention(q: Array, k: Array, v: Array) -> Array:
+def plain_linear_attention(q: Floats, k: Floats, v: Floats) -> Floats:
     """Linear attention as one writes it; the shapes of `linear_attention`."""
     q = jax.nn.softmax(q, axis=-1) * q.shape[-1] ** -0.5
     context = jnp.einsum("...lhd,...lhe->...hde", jax.nn.softmax(k, axis=-3), v)
     return jnp.einsum("...lhd,...hde->...lhe", q, context)
 
 
-def linear_attention(q: Array, k: Array, v: Array) -> Array:
+def linear_attention(q: Floats, k: Floats, v: Floats) -> Floats:
     """q' (k'^T v), q' = softmax(q) over D, k' = softmax(k) over L: three (..., L, H, D) -> one.
 
     q' is divided by sqrt(D). Every position sees every other in time linear in L. Shen et al.,
@@ -93,7 +99,7 @@ def linear_attention(q: Array, k: Array, v: Array) -> Array:
 
 
 @jax.custom_vjp
-def _attend_linearly(q: Array, k: Array, v: Array) -> Array:
+def _attend_linearly(q: Floats, k: Floats, v: Floats) -> Floats:
     """Linear attention with heads before positions: (..., H, L, D)."""
     return _linear_forward(q, k, v)[0]
 
@@ -119,7 +125,7 @@ def _linear_backward(residuals, d_out):
 _attend_linearly.defvjp(_linear_forward, _linear_backward)
 
 
-def window_attention(q: Array, k: Array, v: Array, window: int) -> Array:
+def window_attention(q: Floats, k: Floats, v: Floats, window: int) -> Floats:
     """`attention` over a position's own window and the two beside it: (..., L, H, D), not causal.
 
     The L positions are cut into L / window blocks; each block of queries sees three blocks of
@@ -141,8 +147,8 @@ def window_attention(q: Array, k: Array, v: Array, window: int) -> Array:
     return out.reshape(*batch, length, heads, width)
 
 
-def _neighbours(z: Array) -> Array:
-    """Blocks joined with the ones before and after: (..., n, W, H, D) -> (..., n, 3 W, H, D)."""
+def _neighbours(z: Float[Array, "*batch n W H D"]) -> Float[Array, "*batch n 3*W H D"]:
+    """Blocks joined with the ones before and after."""
     pad = [(0, 0)] * z.ndim
     pad[-4] = (1, 1)
     padded = jnp.pad(z, pad)

@@ -8,11 +8,15 @@ times as long and more.
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float
 
 from amd_jax.networks.primitives.depthwise import shifts
 from amd_jax.networks.primitives.matmul import transposed_matmul
 from amd_jax.networks.primitives.recompute import ordered, zero_after
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats
+
+Maps = Float[Array, "B H W C"]
+Kernel = Float[Array, "3 3 C O"]
 
 COLUMNS = ((0, 1), (0, 0), (0, -1))  # x[w + j - 1], for j = 0, 1, 2
 ROWS = ((-1, 0), (0, 0), (1, 0))  # d_y[h - i + 1], for i = 0, 1, 2
@@ -31,25 +35,23 @@ def conv_general_dilated(x, kernel, window_strides, padding, **more):
     return lax.conv_general_dilated(x, kernel, window_strides, padding, **more)
 
 
-def convolve(x: Array, kernel: Array) -> Array:
-    """y[h, w] = Σ_ij x[h + i - 1, w + j - 1] kernel[i, j]: (B, H, W, C), (3, 3, C, O) -> (.., O).
-
-    Outside of the map x is zero.
-    """
+def convolve(x: Maps, kernel: Kernel) -> Float[Array, "B H W O"]:
+    """y[h, w] = Σ_ij x[h + i - 1, w + j - 1] kernel[i, j], with zeros outside of the map."""
     return lax.platform_dependent(x, kernel, cpu=convolve_by_parts, default=plain_convolve)
 
 
-def plain_convolve(x: Array, kernel: Array) -> Array:
-    """The convolution as XLA has it; the shapes of `convolve`."""
+def plain_convolve(x: Maps, kernel: Kernel) -> Float[Array, "B H W O"]:
+    """The convolution as XLA has it."""
     layout = ("NHWC", "HWIO", "NHWC")
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=layout)
 
 
 @jax.custom_vjp
-def convolve_by_parts(x: Array, kernel: Array) -> Array:
+def convolve_by_parts(x: Maps, kernel: Kernel) -> Float[Array, "B H W O"]:
     """As `convolve`, of many maps by parts; the gradient of the kernel is one product of maps.
 
-    Of x at three columns with the gradient at three rows: three copies of each, not nine of one.
+    That of x at three columns with the gradient at three rows: three copies of each, and not nine
+    of one.
     """
     if not _worth_parts(x, kernel):
         return plain_convolve(x, kernel)
@@ -59,15 +61,15 @@ def convolve_by_parts(x: Array, kernel: Array) -> Array:
     return _kept(parts, jnp.concatenate([plain_convolve(part, kernel) for part in parts]))
 
 
-def _worth_parts(x: Array, kernel: Array) -> bool:
+def _worth_parts(x: Maps, kernel: Kernel) -> bool:
     """Whether there are enough maps, and work enough for one core."""
     channels, features = kernel.shape[2:]
     flop = 2 * x.size * features * 9
     return len(x) > 8 and features in FEW and channels <= CHANNELS and flop > WORTH
 
 
-def _kept(parts: list[Array], y: Array) -> Array:
-    """y, until when no part's memory is given to other work, which would have to wait for it."""
+def _kept(parts: list[Array], y: Floats) -> Floats:
+    """y; until it is there no part's memory is given to other work, which would have to wait."""
     late = jnp.isnan(y.ravel()[0]).astype(jnp.int32)  # a place not known before y is
     total = sum(lax.dynamic_index_in_dim(part.ravel(), late, keepdims=False) for part in parts)
     return y + zero_after(jnp.isfinite(total).astype(y.dtype))
@@ -89,7 +91,7 @@ def _backward(residuals, d_y):
 convolve_by_parts.defvjp(_forward, _backward)
 
 
-def _beside(x: Array, offsets: tuple[tuple[int, int], ...]) -> Array:
-    """Shifted copies of maps side by side, place by place: (B, H, W, C) -> (B H W, 3 C)."""
+def _beside(x: Maps, offsets: tuple[tuple[int, int], ...]) -> Float[Array, "B*H*W 3*C"]:
+    """Shifted copies of maps side by side, place by place."""
     copies = jnp.concatenate(shifts(x, offsets), axis=-1)
     return lax.optimization_barrier(copies.reshape(-1, copies.shape[-1]))

@@ -5,11 +5,17 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jaxtyping import Float, Shaped
+
+from amd_jax.types import Array
+
+Offsets = tuple[tuple[int, ...], ...]  # of each tap, how far before a place it is, on each axis
+Events = Float[Array, "B *event D"]
+Taps = Float[Array, "J D"]
 
 
-def shift(h: Array, *steps: int) -> Array:
-    """h[:, i - n, ...] at place i for the step n of each axis, zeros outside: the same shape."""
+def shift(h: Shaped[Array, "*shape"], *steps: int) -> Shaped[Array, "*shape"]:
+    """h[:, i - n, ...] at place i for the step n of each axis, zeros outside."""
     for axis, n in enumerate(steps, start=1):
         if n:
             pad, size = [(0, 0)] * h.ndim, h.shape[axis]
@@ -19,17 +25,17 @@ def shift(h: Array, *steps: int) -> Array:
     return h
 
 
-def plain_depthwise(h: Array, taps: Array, offsets: tuple[tuple[int, ...], ...]) -> Array:
-    """The convolution as one writes it; the shapes of `depthwise`."""
+def plain_depthwise(h: Events, taps: Taps, offsets: Offsets) -> Events:
+    """The convolution as one writes it."""
     return sum(tap * shift(h, *far) for tap, far in zip(taps, offsets, strict=True))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def depthwise(h: Array, taps: Array, offsets: tuple[tuple[int, ...], ...]) -> Array:
-    """Σ_j taps[j] h[:, i - offsets[j]] at place i, zeros outside: the shape of h.
+def depthwise(h: Events, taps: Taps, offsets: Offsets) -> Events:
+    """Σ_j taps[j] h[:, i - offsets[j]] at place i, zeros outside.
 
-    H (B, ..., D), taps (J, D). One padded copy of h serves all taps, and one of the gradient. The
-    sums are in the dtype of the taps, the result is in that of h.
+    One padded copy of h serves all taps, and one of the gradient. The sums are in the dtype of the
+    taps, the result is in that of h.
     """
     total = sum(tap * near for tap, near in zip(taps, shifts(h, offsets), strict=True))
     return total.astype(h.dtype)
@@ -49,7 +55,7 @@ def _depthwise_backward(offsets, residuals, d_out):
 depthwise.defvjp(_depthwise_forward, _depthwise_backward)
 
 
-def shifts(h: Array, offsets: tuple[tuple[int, ...], ...]) -> list[Array]:
+def shifts(h: Shaped[Array, "*shape"], offsets: Offsets) -> list[Shaped[Array, "*shape"]]:
     """`shift(h, *far)` for every one of the offsets, as parts of one padded copy."""
     before = [max(0, *steps) for steps in zip(*offsets, strict=True)]
     behind = [max(0, *(-n for n in steps)) for steps in zip(*offsets, strict=True)]

@@ -7,22 +7,27 @@ kernels dislike.
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float
 
-from amd_jax.types import Array
+from amd_jax.types import Array, Floats
+
+Left = Float[Array, "*batch M N"]
+Right = Float[Array, "*batch M P"]
+Inner = Float[Array, "*batch N P"]
 
 
-def product(a: Array, b: Array) -> Array:
-    """A @ b of two arrays of one dtype, in the float32 of its sums; float64 stays that."""
+def product(a: Float[Array, "... M N"], b: Float[Array, "... N P"]) -> Float[Array, "... M P"]:
+    """a @ b of two arrays of one dtype, in the float32 of its sums; float64 stays that."""
     return jnp.matmul(a, b, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
 
 
-def at_least_single(a: Array) -> Array:
+def at_least_single(a: Floats) -> Floats:
     """The array in float32; float64, which only tests have, stays that."""
     return a.astype(jnp.promote_types(a.dtype, jnp.float32))
 
 
-def transposed_matmul(a: Array, b: Array) -> Array:
-    """a^T b over the last two axes: (..., M, N), (..., M, P) -> (..., N, P).
+def transposed_matmul(a: Left, b: Right) -> Inner:
+    """a^T b over the last two axes.
 
     On a CPU the narrower factor is turned in memory first, and barriers keep XLA from undoing it:
     its kernel for a^T b is slower than the one for a b. Other backends get a^T b.
@@ -32,28 +37,25 @@ def transposed_matmul(a: Array, b: Array) -> Array:
     )
 
 
-def plain_transposed_matmul(a: Array, b: Array) -> Array:
-    """The product as one writes it; the shapes of `transposed_matmul`."""
+def plain_transposed_matmul(a: Left, b: Right) -> Inner:
+    """The product as one writes it."""
     return a.mT @ b
 
 
-def turned_transposed_matmul(a: Array, b: Array) -> Array:
-    """The product with its narrower factor turned first; the shapes of `transposed_matmul`."""
+def turned_transposed_matmul(a: Left, b: Right) -> Inner:
+    """The product with its narrower factor turned first."""
     if a.shape[-1] <= b.shape[-1]:
         return lax.optimization_barrier(a.mT) @ b
     return lax.optimization_barrier(lax.optimization_barrier(b.mT) @ a).mT
 
 
-def plain_matmul(x: Array, kernel: Array) -> Array:
-    """The product as one writes it; the shapes of `matmul`."""
+def plain_matmul(x: Float[Array, "*b N"], kernel: Float[Array, "N P"]) -> Float[Array, "*b P"]:
+    """The product as one writes it."""
     return x @ kernel
 
 
-def matmul(x: Array, kernel: Array) -> Array:
-    """X @ kernel with all positions in one long matrix: (..., N), (N, P) -> (..., P).
-
-    In the dtype of x.
-    """
+def matmul(x: Float[Array, "*b N"], kernel: Float[Array, "N P"]) -> Float[Array, "*b P"]:
+    """x @ kernel with all positions in one long matrix, in the dtype of x."""
     return _matmul(x, kernel.astype(x.dtype))
 
 

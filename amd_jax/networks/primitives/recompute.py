@@ -6,7 +6,6 @@ input plus zero times the gradient that arrives, and cannot begin before that.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from flax.core import lift
 from flax.linen.transforms import lift_transform
 from jax import lax
 from jax.extend.core import jaxpr_as_fun
+from jaxtyping import Float, Shaped
 
 from amd_jax.types import Array, PyTree
 
@@ -26,7 +26,7 @@ def anew(f: Callable, *, cpu_only: bool = False) -> Callable:
     """
 
     @jax.custom_vjp
-    def function(x: Array, *others: Any) -> Any:
+    def function(x: Shaped[Array, "..."], *others: PyTree) -> PyTree:
         return f(x, *others)
 
     def forward(*arguments):
@@ -40,8 +40,8 @@ def anew(f: Callable, *, cpu_only: bool = False) -> Callable:
     return function
 
 
-def ordered(arguments: tuple, d_out: Any, cpu_only: bool = False) -> tuple[tuple, Any]:
-    """Both, the first argument not to be had before the gradient of the output; it is an array."""
+def ordered(arguments: tuple, d_out: PyTree, cpu_only: bool = False) -> tuple[tuple, PyTree]:
+    """Both, but the first argument, an array, not before the gradient of the output is there."""
 
     def tied(arguments, d_out):
         x, *others = arguments
@@ -53,8 +53,8 @@ def ordered(arguments: tuple, d_out: Any, cpu_only: bool = False) -> tuple[tuple
     return lax.platform_dependent(arguments, d_out, cpu=tied, default=otherwise)
 
 
-def zero_after(tree: PyTree) -> Array:
-    """A zero () that is not to be had before an array of the tree is: XLA does not drop 0 x."""
+def zero_after(tree: PyTree) -> Float[Array, ""]:
+    """A zero that is not there before an array of the tree is: XLA does not drop 0 x."""
     leaves = jax.tree.leaves(tree)
     return 0 * next(d for d in leaves if jnp.issubdtype(d.dtype, jnp.inexact)).ravel()[0]
 
@@ -82,7 +82,7 @@ def _lifted(f: Callable, cpu_only: bool) -> Callable:
     return lift.pack(inner, (True,), (True,), (True,), name="remat")
 
 
-def _traced(f: Callable, *arguments: Any) -> Callable:
+def _traced(f: Callable, *arguments: PyTree) -> Callable:
     """The function as it is now: called again, a scope would hand out other random keys."""
     program, shapes = jax.make_jaxpr(f, return_shape=True)(*arguments)
 

@@ -6,16 +6,23 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float
 
 from amd_jax.networks.primitives.matmul import at_least_single, product, transposed_matmul
 from amd_jax.networks.primitives.recompute import ordered, zero_after
 from amd_jax.types import Array
 
+Gates = Float[Array, "B L G"]  # G = 4 H
+Kernel = Float[Array, "H G"]
+State = Float[Array, "B H"]
+States = Float[Array, "B L H"]
+Carry = tuple[State, State]  # c and h
+
 
 def plain_recurrence(
-    gates: Array, kernel: Array, reverse: bool = False, start: Array | None = None
-) -> Array:
-    """The recurrence as one writes it; the shapes of `recurrence`."""
+    gates: Gates, kernel: Kernel, reverse: bool = False, start: State | None = None
+) -> States:
+    """The recurrence as one writes it."""
     zeros = jnp.zeros((len(gates), len(kernel)))
     start = zeros if start is None else start
 
@@ -27,8 +34,8 @@ def plain_recurrence(
     return h.swapaxes(0, 1)
 
 
-def cell(carry: tuple[Array, Array], gates: Array, kernel: Array) -> tuple[Array, Array]:
-    """One step of (c, h), each (B, H) float32, with the input's share of the gates, (B, 4H)."""
+def cell(carry: Carry, gates: Float[Array, "B G"], kernel: Kernel) -> Carry:
+    """One step of (c, h), each float32, with the input's share of the gates."""
     c, h = carry
     i, f, g, o = jnp.split(gates + product(h.astype(gates.dtype), kernel), 4, axis=-1)
     c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
@@ -37,14 +44,14 @@ def cell(carry: tuple[Array, Array], gates: Array, kernel: Array) -> tuple[Array
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def recurrence(
-    gates: Array, kernel: Array, reverse: bool = False, start: Array | None = None
-) -> Array:
-    """The states h of an LSTM: gates (B, L, 4H), kernel (H, 4H) -> (B, L, H).
+    gates: Gates, kernel: Kernel, reverse: bool = False, start: State | None = None
+) -> States:
+    """The states h of an LSTM.
 
     c_n = σ(f) c_{n-1} + σ(i) tanh(g) and h_n = σ(o) tanh(c_n), with (i, f, g, o) = gates_n +
-    h_{n-1} kernel, from h = 0 and c = `start` (B, H), or 0; `reverse` starts at the last position.
-    The gradient's loop finds that of the gates only: the kernel's is one product after it
-    (Appleyard et al., 2016).
+    h_{n-1} kernel, from h = 0 and c = `start`, or 0; `reverse` starts at the last position. The
+    gradient's loop finds that of the gates only: the kernel's is one product after it (Appleyard
+    et al., 2016).
     Inside, the batch is the last axis, which suits the CPU's products. In the dtype of both, but
     float32 outside the products: f near 1 and 1 - f decide how long a cell remembers.
     """
