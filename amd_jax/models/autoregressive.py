@@ -2,18 +2,19 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Int
 
 from amd_jax import options
 from amd_jax.diffusion.samplers.base import Sharpened
 from amd_jax.models import checks
 from amd_jax.models.bounds import Likelihood
+from amd_jax.models.checks import Network
 from amd_jax.models.long_memory import LongMemory
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Bound, Key, Nats, Params, PyTree
+from amd_jax.types import Array, Bound, Key, Nats, Params, PyTree, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Autoregressive:
     `check` tests both promises.
     """
 
-    network: Any
+    network: Network
     bounds: tuple[Bound, ...] = (Likelihood(), LongMemory())  # of these, those for the network
 
     samplers = (LeftToRight(),)
@@ -48,8 +49,8 @@ class Autoregressive:
         checks.check_walks(self.network)
         object.__setattr__(self, "bounds", options.admitted(self.bounds, self.network))
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for data shaped like `x` (B, ...); ValueError for logits of another shape."""
+    def init(self, rng: Key, x: Tokens) -> Params:
+        """Parameters for data shaped like `x`; ValueError for logits of another shape."""
         flat = x.reshape(x.shape[0], -1)
         logits, variables = self.network.init_with_output(rng, flat, train=False)
         if logits.shape[:-1] != flat.shape:
@@ -59,35 +60,36 @@ class Autoregressive:
             )
         return {"network": variables["params"]}
 
-    def check(self, params: Params, rng: Key, x: Array) -> None:
-        """Raises ValueError if the network sees what it should not, or walks another way."""
+    def check(self, params: Params, rng: Key, x: Tokens) -> None:
+        """Raises ValueError if logits depend on later tokens, or walking gives other ones."""
         flat = x.reshape(x.shape[0], -1)
         checks.check_causal(self.network, params["network"], rng, flat)
 
-    def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
-        """log p(x) itself, in one network call: (B,)."""
+    def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
+        """log p(x) itself, in one network call."""
         flat, rngs = x.reshape(x.shape[0], -1), {"dropout": rng} if train else None
         variables = {"params": params["network"]}
         logits = self.network.apply(variables, flat, train=train, rngs=rngs)
         nats = categorical.gather(jax.nn.log_softmax(logits), flat).sum(axis=-1)
         return nats + categorical.inside(x, logits.shape[-1])
 
-    def log_weight(self, params: Params, rng: Key, x: Array) -> Nats:
-        """log p(x): (B,)."""
+    def log_weight(self, params: Params, rng: Key, x: Tokens) -> Nats:
+        """log p(x)."""
         return self.elbo(params, rng, x)
 
     def sample(
         self, params: Params, rng: Key, shape: tuple[int, ...], sampler: LeftToRight = samplers[0]
-    ) -> Array:
+    ) -> Tokens:
         """Samples of the given shape (B, ...), int32, one token after the other."""
         batch, length = shape[0], math.prod(shape[1:])
         variables = {"params": params["network"]}
 
-        def step(carry: tuple[PyTree, Array], at: tuple[Array, Key]) -> tuple[PyTree, Array]:
+        def step(
+            carry: tuple[PyTree, Int[Array, "B"]], at: tuple[Int[Array, ""], Key]
+        ) -> tuple[PyTree, Int[Array, "B"]]:
             state, previous = carry
             p, rng = at
-            kwargs = {"method": "advance"}
-            state, logits = self.network.apply(variables, state, previous, p, **kwargs)
+            state, logits = self.network.apply(variables, state, previous, p, method="advance")
             x = categorical.sample(rng, sampler.sharper(jax.nn.softmax(logits)))
             return (state, x), x
 

@@ -1,7 +1,6 @@
 """Bounds on log p(x) that a model declares: each a value with a name and its numbers.
 
-Called with a model, parameters, a key and data x (B, ...), it gives nats (B,), summed over the
-event. `draws` is how many copies of a row it looks at together.
+`draws` is how many copies of a row it looks at together.
 """
 
 import dataclasses
@@ -12,7 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from amd_jax import options
-from amd_jax.types import Array, Bound, Key, Model, Nats, Params
+from amd_jax.models.declared import Stepped
+from amd_jax.types import Array, Bound, Key, Model, Nats, Params, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Elbo:
     def describe(self, model: Model) -> str:
         return "evidence lower bound, one draw each"
 
-    def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
         return model.elbo(params, rng, x)
 
 
@@ -41,7 +41,7 @@ class Likelihood:
     def describe(self, model: Model) -> str:
         return "exact likelihood, each by itself"
 
-    def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
         return model.elbo(params, rng, x)
 
 
@@ -64,17 +64,17 @@ class ImportanceWeighted:
         options.check(self)
 
     def describe(self, model: Model) -> str:
-        if hasattr(model, "number_of_steps"):
+        if isinstance(model, Stepped):
             model.number_of_steps()  # ValueError in continuous time, where there is no trajectory
         return f"importance-weighted bound, k = {self.importance_samples}"
 
-    def __call__(self, model: Model, params: Params, rng: Key, x: Array) -> Nats:
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
         draw = functools.partial(model.log_weight, params)
         return log_mean_exp(draw, rng, x, self.importance_samples)
 
 
-def log_mean_exp(draw: Callable[[Key, Array], Nats], rng: Key, x: Array, number: int) -> Nats:
-    """Log of the mean of exp(draw(rng, x)) over so many keys, one after the other: (B,)."""
+def log_mean_exp(draw: Callable[[Key, Tokens], Nats], rng: Key, x: Tokens, number: int) -> Nats:
+    """Log of the mean of exp(draw(rng, x)) over `number` keys, one after the other."""
 
     def add(j: Array, total: Nats) -> Nats:
         return jnp.logaddexp(total, draw(jax.random.fold_in(rng, j), x))

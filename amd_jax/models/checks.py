@@ -3,17 +3,34 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
 from amd_jax.diffusion import kernels
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, PyTree, Schedule
+from amd_jax.models.declared import Walkable
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, PyTree, Schedule, Tokens
 
+T = TypeVar("T")
 MOST_STEPS = 2**24
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A module of flax.linen, as models call it: a denoiser, or a causal network."""
+
+    def init_with_output(self, rng: Key, /, *x: Any, **more: Any) -> tuple[Array, Params]:
+        """The output for inputs x, and its variables."""
+
+    def apply(self, variables: Params, /, *x: Any, **more: Any) -> PyTree:
+        """The output for inputs x, or that of another `method`."""
+
+    def clone(self: T, **numbers: Any) -> T:
+        """The same with other numbers."""
 
 
 def check_steps(kernel: Kernel | LearnedKernel | Schedule, steps: int | None) -> None:
@@ -53,13 +70,19 @@ def check_prior(kernel: Kernel | LearnedKernel) -> None:
         )
 
 
-def check_signature(denoiser: Any) -> None:
-    """Raises ValueError unless a denoiser is a linen module that takes (x_t, t, *, train).
+def check_learned(part: object, params: Params) -> None:
+    """Raises ValueError if what a kernel, or noise levels, learnt fails a `check` of their own."""
+    if hasattr(part, "check"):
+        part.check(params)
 
-    And `known`, if it says so.
+
+def check_signature(denoiser: object) -> None:
+    """Raises ValueError unless a denoiser is a linen module called as (x_t, t, *, train).
+
+    With `sees_known = True` it takes `known`, too.
     """
     name = type(denoiser).__name__
-    if not hasattr(denoiser, "init_with_output"):
+    if not isinstance(denoiser, Network):
         raise ValueError(
             f"A denoiser is a module of flax.linen; got a {name}. Kernels, bounds and samplers "
             "take any function of logits by diffusion.process.of_logits(kernel, function)."
@@ -74,28 +97,38 @@ def check_signature(denoiser: Any) -> None:
             "A denoiser is called as (x_t, t, train=...), where train turns dropout on; "
             f"{name}.__call__ takes no train. Add `*, train=False`."
         )
-    if getattr(denoiser, "sees_known", False) and not takes("known"):
+    if sees_known(denoiser) and not takes("known"):
         raise ValueError(
             "A denoiser that sees what is known is called as (x_t, t, train=..., known=...); "
             f"{name}.__call__ takes no known. Add `known=None`, or drop sees_known."
         )
 
 
-def denoises(denoiser: Any) -> bool:
+def leave_one_out(denoiser: Network) -> bool:
+    """Whether a denoiser promises not to see a position's own token, or numbers."""
+    return getattr(denoiser, "leave_one_out", False)
+
+
+def sees_known(denoiser: Network) -> bool:
+    """Whether a denoiser takes `known`: which tokens are data, and not noisy."""
+    return getattr(denoiser, "sees_known", False)
+
+
+def denoises(denoiser: Network) -> bool:
     """Whether a denoiser puts out p(x_0 | x_t), and not the guess from the other tokens."""
     return getattr(denoiser, "denoises", False)
 
 
-def check_output(denoiser: Any) -> None:
-    """Raises ValueError for a denoiser that knows a token's evidence without seeing the token."""
-    if denoises(denoiser) and getattr(denoiser, "leave_one_out", False):
+def check_output(denoiser: Network) -> None:
+    """Raises ValueError for a denoiser with both `denoises` and `leave_one_out`."""
+    if denoises(denoiser) and leave_one_out(denoiser):
         raise ValueError(
             f"{type(denoiser).__name__} says both leave_one_out and denoises; a network that does "
             "not see its own token cannot weigh its evidence. Drop denoises = True."
         )
 
 
-def number_of_steps(model: Any) -> int:
+def number_of_steps(model: Walkable) -> int:
     """T of a diffusion; ValueError in continuous time."""
     if model.steps is None:
         raise ValueError(
@@ -106,16 +139,16 @@ def number_of_steps(model: Any) -> int:
 
 
 def check_leaves_out(
-    denoiser: Any,
+    denoiser: Network,
     network: Params,
     rng: Key,
-    x: Array,
+    x: Tokens,
     classes: int,
-    read: Callable[[Array], Array] = lambda x: x,
+    read: Callable[[Tokens], Array] = lambda x: x,
 ) -> None:
-    """Raises ValueError if logits at a position of x (B, ...) move with that position's token.
+    """Raises ValueError if logits at a position of x move with that position's token.
 
-    `read` gives what the denoiser reads of tokens, if these are not it.
+    `read` makes of tokens what the denoiser reads, if that is something else.
     """
     leak = jax.jit(functools.partial(_leak, denoiser, classes, read))
     moved = float(leak(network, rng, x))
@@ -128,16 +161,16 @@ def check_leaves_out(
 
 
 def _leak(
-    denoiser: Any,
+    denoiser: Network,
     classes: int,
-    read: Callable[[Array], Array],
+    read: Callable[[Tokens], Array],
     network: Params,
     rng: Key,
-    x: Array,
-) -> Array:
-    """How far guesses move when only their own token does, for shaken parameters.
+    x: Tokens,
+) -> Float[Array, ""]:
+    """How far guesses move when only their own token does, at one position per row.
 
-    Shaken, because zero-initialised layers hide every path. One position per row.
+    The parameters are shaken, because zero-initialised layers hide every path.
     """
     rng_noise, rng_place = jax.random.split(rng)
     shaken = _shaken(network, rng_noise)
@@ -161,7 +194,7 @@ def _shaken(params: Params, rng: Key) -> Params:
     return restore(flat + 0.1 * jax.random.normal(rng, flat.shape))
 
 
-def check_walks(network: Any) -> None:
+def check_walks(network: object) -> None:
     """Raises ValueError unless a causal network takes `train`, and has `start` and `advance`."""
     name, result = type(network).__name__, inspect.signature(type(network).__call__).parameters
     if "train" not in result:
@@ -177,8 +210,8 @@ def check_walks(network: Any) -> None:
             )
 
 
-def check_causal(network: Any, params: Params, rng: Key, x: Array) -> None:
-    """Raises ValueError if logits at a position of x (B, L) depend on that token or later ones.
+def check_causal(network: Network, params: Params, rng: Key, x: Int[Array, "B L"]) -> None:
+    """Raises ValueError if logits at a position of x depend on that token or later ones.
 
     So it does if the network walks another way. For shaken parameters, and in float32.
     """
@@ -198,8 +231,8 @@ def check_causal(network: Any, params: Params, rng: Key, x: Array) -> None:
         )
 
 
-def _looks_ahead(network: Any, params: Params, rng: Key, x: Array) -> tuple[Array, Array]:
-    """How far logits move with what comes later, and how far they are from walking's."""
+def _looks_ahead(network: Network, params: Params, rng: Key, x: Array) -> tuple[Array, Array]:
+    """How far logits move with later tokens, and how far they are from walking's."""
     variables = {"params": _shaken(params, rng)}
     batch, length = x.shape
     place, own = jax.random.randint(rng, (batch, 1), 0, length), jnp.arange(length)
@@ -222,7 +255,7 @@ def _looks_ahead(network: Any, params: Params, rng: Key, x: Array) -> tuple[Arra
 
 
 def check_logits(
-    denoiser: Any, kernel: Kernel, shape: tuple[int, ...], logits: tuple[int, ...]
+    denoiser: Network, kernel: Kernel, shape: tuple[int, ...], logits: tuple[int, ...]
 ) -> None:
     """Raises ValueError unless logits for x of a shape have one number for each state."""
     states = len(kernel.prior)

@@ -2,17 +2,17 @@
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from amd_jax import options
 from amd_jax.diffusion import kernels
+from amd_jax.diffusion.process import Stepwise
 from amd_jax.diffusion.samplers import base, unmasking
 from amd_jax.models import bounds
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Nats, Params
+from amd_jax.types import Array, Flags, Kernel, Key, LearnedKernel, Model, Nats, Params, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,31 +46,32 @@ class CodeLength:
         """For masks only."""
         return kernels.is_masking(kernel)
 
-    def describe(self, model: Any) -> str:
+    def describe(self, model: Model) -> str:
         """The order, and how many of them."""
         several = f", {self.orders} averaged" if self.orders > 1 else ""
         return f"exact code length in order {self.order}{several}"
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+    def __call__(self, model: Stepwise, params: Params, rng: Key, x: Tokens) -> Nats:
         draw = functools.partial(self.one, model, params)
         return bounds.log_mean_exp(draw, rng, x, self.orders)
 
     def one(
         self,
-        model: Any,
+        model: Stepwise,
         params: Params,
         rng: Key,
-        x: Array,
-        given: Array | None = None,
-        wanted: Array | None = None,
+        x: Tokens,
+        given: Flags | None = None,
+        wanted: Flags | None = None,
     ) -> Nats:
-        """In one order, of the tokens that are wanted given those that are given: (B,).
+        """In one order, of the tokens that are `wanted`, given those that are `given`.
 
-        Both are bool (B, ...); nothing is given and all is wanted unless said. Tokens that are
-        neither stay masked: nothing is known of them.
+        By default none are given and all are wanted. Tokens that are neither stay masked: nothing
+        is known of them.
         """
         process = model.open(params)
         kernel, length = process.kernel, x[0].size
+        assert isinstance(kernel, kernels.Mixing)  # masks alone are admitted
         inside = categorical.inside(x, kernel.num_classes)
         given = jnp.zeros(x.shape, bool) if given is None else given
         wanted = ~given if wanted is None else wanted & ~given

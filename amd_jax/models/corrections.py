@@ -2,17 +2,18 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from amd_jax import options
 from amd_jax.diffusion import kernels
-from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.diffusion.samplers import base
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params
+from amd_jax.models import declared
+from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Correct:
         """For kernels by which a token may become another one without a sign of it."""
         return not kernels.shows_noise(kernel)
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
-        """Clean tokens for x (B, ...), int32 of the same shape; nothing is drawn."""
+    def __call__(self, model: Stepwise, params: Params, rng: Key, x: Tokens) -> Tokens:
+        """Clean tokens for x, int32; nothing is drawn."""
         process = model.open(params)
         t = time_of(process, model.steps or 1000, self.error_rate)
         t = jnp.broadcast_to(t, x.shape[:1])
@@ -52,14 +53,14 @@ class Correct:
 
 @dataclasses.dataclass(frozen=True)
 class Edit:
-    """Data made noise to the time `strength`, and walked back from there.
+    """Data noised up to the time `strength`, and walked back from there.
 
-    A variation on x, the freer the larger the strength: near 0 it is x, at 1 a sample that has
-    forgotten x. After Meng et al., 2022, sec. 3, for continuous data. The walk is that of the
-    model's first sampler from step to step, of which a share `strength` of the steps is made.
+    A variation on x: near strength 0 it is x, at 1 a sample that has forgotten x. After Meng et
+    al., 2022, sec. 3, for continuous data. The walk is made by the first of the model's samplers
+    that goes from step to step, with about a share `strength` of its steps.
     """
 
-    strength: float = options.number(0.3, "time to which data are made noise, in (0, 1]")
+    strength: float = options.number(0.3, "time up to which data are noised, in (0, 1]")
     steps: int | None = options.number(
         None, "steps from noise to data; as many as the sampler's", kind=int, least=1
     )
@@ -72,10 +73,10 @@ class Edit:
         if not 0 < self.strength <= 1:
             raise ValueError(f"strength must be in (0, 1]; got strength={self.strength}. Try 0.3.")
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
-        """A draw for x (B, ...), int32 of the same shape."""
+    def __call__(self, model: Stepwise, params: Params, rng: Key, x: Tokens) -> Tokens:
+        """A draw for x, int32."""
         process = model.open(params)
-        sampler = next(s for s in model.samplers if isinstance(s, base.Steps))
+        sampler = next(s for s in declared.samplers(model) if isinstance(s, base.Steps))
         if self.steps is not None:
             sampler = dataclasses.replace(sampler, steps=self.steps)
         with jax.ensure_compile_time_eval():
@@ -86,8 +87,8 @@ class Edit:
         return sampler(process, rng, x_t, times)
 
 
-def time_of(process: Process, steps: int, error_rate: float) -> Array:
-    """The time at which the share of changed tokens is nearest to a rate: (), of 1/T, …, 1.
+def time_of(process: Process, steps: int, error_rate: float) -> Float[Array, ""]:
+    """The time, of 1/T, …, 1, at which the share of changed tokens is nearest to a rate.
 
     By halving, since that share grows with time.
     """

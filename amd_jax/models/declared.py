@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Int
 
+from amd_jax.diffusion import gaussian
+from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.options import Named
-from amd_jax.types import Array, Key, Model, Params
+from amd_jax.types import Grid, Key, Model, Nats, Params, Tokens
 
 
 @runtime_checkable
@@ -20,8 +23,8 @@ class Editor(Named, Protocol):
     def done(self) -> str:
         """What is said of the result: "corrected"."""
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Array:
-        """Another x for x (B, ...): int32 (B, ...)."""
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Tokens:
+        """Another x for x, int32."""
 
 
 @runtime_checkable
@@ -48,13 +51,13 @@ class GridSearch(Named, Protocol):
     def steps(self) -> int:
         """How many steps the grid has."""
 
-    def finest(self, model: Any) -> tuple[float, ...]:
+    def finest(self, model: Model) -> tuple[float, ...]:
         """The times among which it chooses; ValueError where it does not fit the model."""
 
     def __call__(
-        self, model: Any, params: Params, rng: Key, x: Array | np.ndarray
+        self, model: Model, params: Params, rng: Key, x: Tokens | Int[np.ndarray, "B *event"]
     ) -> tuple[float, ...]:
-        """The times that are best for rows x (N, ...)."""
+        """The times that are best for rows x."""
 
 
 @runtime_checkable
@@ -70,11 +73,28 @@ class Walkable(Protocol):
 
     def walk(
         self, params: Params, rng: Key, shape: tuple[int, ...], frames: int, sampler: Any
-    ) -> Iterable[tuple[float, np.ndarray]]:
-        """States of one walk, `frames` or less: pairs (t, x (B, ...)), t falling."""
+    ) -> Iterable[tuple[float, Int[np.ndarray, "B *event"]]]:
+        """States of one walk, `frames` or less: pairs (t, x), t falling."""
 
 
-def samplers(model: Model | type[Model]) -> tuple[Named, ...]:
+@runtime_checkable
+class Stepped(Model, Walkable, Protocol):
+    """A diffusion, whose bound is a sum over its steps.
+
+    To add one: a `Model` with these members, and those of `Walkable`, beside its own.
+    """
+
+    def number_of_steps(self) -> int:
+        """T; ValueError in continuous time."""
+
+    def open(self, params: Params) -> Process | gaussian.Process:
+        """The process with these parameters in place."""
+
+    def elbo_of_all_steps(self, params: Params, rng: Key, x: Tokens, times: Grid) -> Nats:
+        """The bound by every step of a grid of S + 1 times."""
+
+
+def samplers(model: Model | type[Model] | Stepwise) -> tuple[Named, ...]:
     """Its ways to sample, the default first; none if it has only its own."""
     return tuple(getattr(model, "samplers", ()))
 

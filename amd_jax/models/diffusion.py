@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 
 from amd_jax import options
 from amd_jax.diffusion import bounds, kernels, samplers
@@ -15,11 +15,24 @@ from amd_jax.diffusion.process import Process, of_logits
 from amd_jax.diffusion.samplers.time_grids import BestGrid
 from amd_jax.models import checks, trajectories
 from amd_jax.models.bounds import ImportanceWeighted
+from amd_jax.models.checks import Network
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct, Edit
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Nats, Params, Sampler
+from amd_jax.types import (
+    Flags,
+    Grid,
+    Kernel,
+    Key,
+    LearnedKernel,
+    Logits,
+    Nats,
+    Params,
+    Sampler,
+    Times,
+    Tokens,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +52,7 @@ class Diffusion:
     """
 
     kernel: Kernel | LearnedKernel
-    denoiser: Any
+    denoiser: Network
     steps: int | None = 1000  # T
     samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
 
@@ -55,27 +68,26 @@ class Diffusion:
         checks.check_output(self.denoiser)
         kernel = kernels.plain(self.kernel)
         object.__setattr__(self, "samplers", samplers.of(kernel, self.samplers))
-        for name in ("bounds", "editors"):
-            offered = options.admitted(getattr(type(self), name), kernel)
-            object.__setattr__(self, name, offered)
+        object.__setattr__(self, "bounds", options.admitted(self.bounds, kernel))
+        object.__setattr__(self, "editors", options.admitted(self.editors, kernel))
 
     @property
     def leave_one_out(self) -> bool:
         """Whether the denoiser promises not to see a position's own token."""
-        return getattr(self.denoiser, "leave_one_out", False)
+        return checks.leave_one_out(self.denoiser)
 
     @property
     def sees_known(self) -> bool:
         """Whether the denoiser is told which tokens are known."""
-        return getattr(self.denoiser, "sees_known", False)
+        return checks.sees_known(self.denoiser)
 
     @property
     def fills_gaps(self) -> bool:
         """Whether `infill` is exact: noise that shows, or a denoiser that sees what is known."""
         return self.sees_known or kernels.shows_noise(kernels.plain(self.kernel))
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for data shaped like `x` (B, ...): of the network, and of a learned kernel.
+    def init(self, rng: Key, x: Tokens) -> Params:
+        """Parameters for data shaped like `x`: of the network, and of a learned kernel.
 
         Raises ValueError if the network's logits do not fit the kernel's states.
         """
@@ -95,8 +107,8 @@ class Diffusion:
         weights = {"params": params.get("network", {})}
 
         def logits(
-            x_t: Array, t: Array, rng: Key | None = None, known: Array | None = None
-        ) -> Array:
+            x_t: Tokens, t: Times, rng: Key | None = None, known: Flags | None = None
+        ) -> Logits:
             rngs = {"dropout": rng} if train else None
             more = {"known": known} if self.sees_known else {}
             time = learned_schedule.network_time(kernel, t)
@@ -110,26 +122,23 @@ class Diffusion:
             sees_known=self.sees_known,
         )
 
-    def check(self, params: Params, rng: Key, x: Array) -> None:
-        """Raises ValueError if the denoiser breaks its promise to leave the own token out.
+    def check(self, params: Params, rng: Key, x: Tokens) -> None:
+        """Raises ValueError if the denoiser sees what it promises not to, or a kernel collapsed.
 
-        So it does for a learned kernel that has collapsed. Training calls it once, on real data
-        `x` (B, ...), and again if a step fails.
+        Training calls it once, on real data `x`, and again if a step fails.
         """
-        if hasattr(self.kernel, "check"):
-            self.kernel.check(params["kernel"])
+        checks.check_learned(self.kernel, params.get("kernel", {}))
         if self.leave_one_out:
             classes = self.open(params).kernel.num_classes
             checks.check_leaves_out(self.denoiser, params["network"], rng, x, classes)
 
     def describe(self, params: Params) -> list[str]:
-        """Lines on what a kernel has learnt, and whether it has collapsed; none if it cannot."""
-        lines = (
-            [self.kernel.describe(params["kernel"])] if hasattr(self.kernel, "describe") else []
-        )
+        """Lines on what a kernel has learnt, and whether it has collapsed; [] for a fixed one."""
+        learnt, lines = params.get("kernel", {}), []
+        if hasattr(self.kernel, "describe"):
+            lines.append(self.kernel.describe(learnt))
         try:
-            if hasattr(self.kernel, "check"):
-                self.kernel.check(params["kernel"])
+            checks.check_learned(self.kernel, learnt)
         except ValueError as error:
             lines.append(str(error))
         return lines
@@ -138,14 +147,14 @@ class Diffusion:
         self,
         params: Params,
         rng: Key,
-        x: Array,
+        x: Tokens,
         *,
-        known: Array | None = None,
+        known: Flags | None = None,
         train: bool = False,
     ) -> Nats:
-        """-(T L_i + prior_kl) with i stratified over the batch: (B,), E[elbo] <= log p(x).
+        """-(T L_i + prior_kl) with i stratified over the batch; E[elbo] <= log p(x).
 
-        With `known`, bool (B, ...), of the other tokens given those, as `infill` draws them.
+        With `known`, it is of the other tokens given those, as `infill` draws them.
         """
         process = self._given(self.open(params, train=train), x, known)
         inside = categorical.inside(x, process.kernel.num_classes)
@@ -153,19 +162,19 @@ class Diffusion:
             return inside + bounds.continuous(process, rng, x)
         return inside + bounds.elbo(process, rng, x, self.steps)
 
-    def elbo_of_all_steps(self, params: Params, rng: Key, x: Array, times: Array) -> Nats:
-        """The same by every step of a grid, times (S + 1,) from 1 down to 0: (B,)."""
+    def elbo_of_all_steps(self, params: Params, rng: Key, x: Tokens, times: Grid) -> Nats:
+        """The same by every step of a grid."""
         process = self.open(params)
         inside = categorical.inside(x, process.kernel.num_classes)
         return inside + bounds.elbo_of_all_steps(process, rng, x, times)
 
     def log_weight(
-        self, params: Params, rng: Key, x: Array, *, known: Array | None = None
+        self, params: Params, rng: Key, x: Tokens, *, known: Flags | None = None
     ) -> Nats:
-        """Log p(x, x_1, …, x_T) - log q(x_1, …, x_T | x) of one trajectory: (B,), T calls.
+        """Log p(x, x_1, …, x_T) - log q(x_1, …, x_T | x) of one trajectory, by T network calls.
 
         E[exp(log_weight)] = p(x): the draw that importance-weighted bounds are sound on. With
-        `known`, bool (B, ...), of the other tokens given those.
+        `known`, it is of the other tokens given those.
         """
         process, steps = self._given(self.open(params), x, known), self.number_of_steps()
         inside = categorical.inside(x, process.kernel.num_classes)
@@ -182,7 +191,7 @@ class Diffusion:
         shape: tuple[int, ...],
         steps: int | None = None,
         sampler: Sampler | None = None,
-    ) -> Array:
+    ) -> Tokens:
         """Samples, int32 of `shape` (B, ...), by a sampler; the default is the first declared.
 
         `steps` are the sampler's network calls; fewer than T walk a coarser grid. Raises
@@ -197,16 +206,16 @@ class Diffusion:
         self,
         params: Params,
         rng: Key,
-        x: Array,
-        known: Array,
+        x: Tokens,
+        known: Flags,
         steps: int | None = None,
         sampler: Sampler | None = None,
-    ) -> Array:
-        """x (B, ...) with the tokens that are not `known`, bool (B, ...), drawn given the others.
+    ) -> Tokens:
+        """x with the tokens that are not `known` drawn given the others.
 
-        What is known is held, which is exact as far as the sampler is for masks, and for a
-        denoiser that sees what is known. Raises ValueError for other noise without such a one,
-        where known tokens that are held clean bias the rest by far.
+        Known tokens are held clean. For masks, and for a denoiser that sees what is known, that is
+        as exact as the sampler. Raises ValueError for other noise and denoisers, where it biases
+        the rest by far.
         """
         process, sampler = self._given(self.open(params), x, known), self._chosen(sampler, steps)
         categorical.inside(jnp.where(known, x, 0), process.kernel.num_classes)
@@ -214,8 +223,8 @@ class Diffusion:
         start = process.held(kernels.draw_prior(process.kernel, rng_noise, x.shape))
         return sampler(process, rng, start.astype(jnp.int32), sampler.times(self.steps))
 
-    def _given(self, process: Process, x: Array, known: Array | None) -> Process:
-        """The process of x (B, ...) given what is known of it, bool (B, ...); or ValueError."""
+    def _given(self, process: Process, x: Tokens, known: Flags | None) -> Process:
+        """The process of x given what is known of it; or ValueError."""
         if known is None:
             return process
         if not self.fills_gaps:
@@ -244,8 +253,8 @@ class Diffusion:
         shape: tuple[int, ...],
         frames: int = 9,
         sampler: Sampler | None = None,
-    ) -> Iterator[tuple[float, np.ndarray]]:
-        """States of one walk, `frames` or less, as they come: pairs (t, x (B, ...)), t falling."""
+    ) -> Iterator[tuple[float, Int[np.ndarray, "B *event"]]]:
+        """States of one walk, `frames` or less, as they come: pairs (t, x), t falling."""
         sampler = self._chosen(sampler, None)
         rng_noise, rng = jax.random.split(rng)
         start = kernels.draw_prior(self.open(params).kernel, rng_noise, shape)

@@ -5,20 +5,21 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool
 
 from amd_jax import options
 from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
 from amd_jax.ops import integers
 from amd_jax.transforms.chain import Chain
-from amd_jax.types import Array, Key, Law, Nats, Params, Transform
+from amd_jax.types import Array, Batch, Key, Law, Nats, Params, Tokens, Transform
 
 
 @dataclasses.dataclass(frozen=True)
 class Inverse:
     """Draws latents and carries them back to data.
 
-    A row that holds a code of no class is drawn again, whole, up to `redraws` times: what is left
-    is a draw of the flow given that all its codes are classes.
+    A row with a code of no class is drawn again, whole, up to `redraws` times. Rows without one
+    are draws of the flow given that all codes are classes.
     """
 
     redraws: int = options.number(
@@ -27,7 +28,7 @@ class Inverse:
     name = "inverse"
 
     def __post_init__(self):
-        """Raises ValueError for less than no redraws."""
+        """Raises ValueError for redraws below 0."""
         options.check(self)
 
 
@@ -35,8 +36,9 @@ class Inverse:
 class Flow:
     """A chain of transforms from data x (B, ...) to latents z, and the law of z.
 
-    With an argmax or a dequantisation as its first part it is a distribution of integers, with
-    parts for integers only an exact one. Hoogeboom et al., 2021, sec. 3; Nielsen et al., 2020.
+    With an argmax or a dequantisation as its first part it is a distribution of integers; if all
+    parts are for integers its likelihood is exact. Hoogeboom et al., 2021, sec. 3; Nielsen et al.,
+    2020.
 
     Parameters are a dict with an entry for each part that has some, named by place and kind.
     """
@@ -57,35 +59,35 @@ class Flow:
         """The transforms as one, from data to latents."""
         return Chain(self.transforms)
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters from a batch of data `x` (B, ...), which data-dependent parts look at."""
+    def init(self, rng: Key, x: Tokens) -> Params:
+        """Parameters from a batch of data `x`, which data-dependent parts look at."""
         params = self.chain.init(rng, x)
         z, _ = jax.eval_shape(self.chain.forward, params, rng, x)
         base = self.base.init(jax.random.fold_in(rng, len(self.transforms)), z)
         return {**params, "base": base} if jax.tree.leaves(base) else params
 
     def forward(
-        self, params: Params, rng: Key, x: Array, *, train: bool = False
-    ) -> tuple[Array, Nats]:
-        """Latents z of x (B, ...), and the transforms' nats (B,)."""
+        self, params: Params, rng: Key, x: Tokens, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
+        """Latents z of x, and the transforms' nats."""
         return self.chain.forward(params, rng, x, train=train)
 
-    def inverse(self, params: Params, rng: Key, z: Array) -> Array:
-        """Data x (B, ...) of latents z."""
+    def inverse(self, params: Params, rng: Key, z: Batch) -> Tokens:
+        """Data x of latents z."""
         return self.chain.inverse(params, rng, z)
 
-    def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
-        """log p(z) + log p(x | z) - log q(z | x) of one z ~ q(z | x): (B,)."""
+    def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
+        """log p(z) + log p(x | z) - log q(z | x) of one z ~ q(z | x)."""
         z, nats = self.forward(params, rng, x, train=train)
         return nats + self.base.log_prob(params.get("base", {}), z)
 
-    def log_weight(self, params: Params, rng: Key, x: Array) -> Nats:
-        """The elbo: for a flow the exponential of every draw of it has the mean p(x)."""
+    def log_weight(self, params: Params, rng: Key, x: Tokens) -> Nats:
+        """The elbo: for a flow, E[exp(elbo)] = p(x)."""
         return self.elbo(params, rng, x)
 
     def sample(
         self, params: Params, rng: Key, shape: tuple[int, ...], sampler: Inverse = samplers[0]
-    ) -> Array:
+    ) -> Tokens:
         """Samples of the given shape (B, ...), int32; `integers.UNUSED` where a code is no class.
 
         With `sampler=Inverse(redraws=n)` rows that hold such codes are drawn again.
@@ -93,7 +95,7 @@ class Flow:
         x = jnp.full(shape, integers.UNUSED, jnp.int32)
         latents, _ = jax.eval_shape(self.forward, params, rng, x)
 
-        def bad(x: Array) -> Array:
+        def bad(x: Tokens) -> Bool[Array, "B ..."]:
             return (x == integers.UNUSED).any(axis=tuple(range(1, x.ndim)), keepdims=True)
 
         def draw(carry: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -108,9 +110,9 @@ class Flow:
 
         return jax.lax.while_loop(wanted, draw, (jnp.array(0), x))[1]
 
-    def check(self, params: Params, rng: Key, x: Array) -> None:
+    def check(self, params: Params, rng: Key, x: Tokens) -> None:
         """Raises ValueError with place and kind of the first part that is not finite on `x`."""
-        z = x
+        z: Batch = x
         for i, (name, transform) in enumerate(self.chain.named()):
             z, nats = jax.jit(transform.forward)(
                 params.get(name, {}), jax.random.fold_in(rng, i), z

@@ -7,38 +7,45 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
+from amd_jax import options
 from amd_jax.diffusion import gaussian, kernels
 from amd_jax.diffusion.gaussian import noise_schedules
+from amd_jax.diffusion.gaussian.process import Points
 from amd_jax.models import checks, trajectories
 from amd_jax.models.bounds import ImportanceWeighted
+from amd_jax.models.checks import Network
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.types import Array, Grid, Key, Latents, Logits, Nats, Params, Sampler, Times, Tokens
+
+Places = Float[Array, "K D"]  # where classes lie
+Level = Float[Array, "#B ..."]  # γ_t, of a number of axes that broadcasts to z
 
 
 @dataclasses.dataclass(frozen=True)
 class Classes:
     """A denoiser that puts out logits of the class at each position: (B, ..., K).
 
-    It reads what each position's own numbers say, softmax of `gaussian.evidence`: one-hots where
-    there is no noise, and all that there is to know of the class. Its logits are the guess from
-    the other positions, to which that evidence is added by Bayes' rule; to those of a denoiser
-    with `denoises = True` it is not. The guess of f is the mean point.
+    It reads the softmax of `gaussian.evidence` at each position: all that z says of the class
+    there, and a one-hot without noise. Its logits are the guess from the other positions, to which
+    that evidence is added by Bayes' rule, unless it has `denoises = True`. The guess of f is the
+    mean point.
     """
 
-    def read(self, z: Array, gamma: Array, points: Array) -> Array:
-        """What the denoiser reads, (B, ..., K)."""
+    def read(self, z: Points, gamma: Level, points: Places) -> Logits:
+        """What the denoiser reads."""
         return jax.nn.softmax(gaussian.evidence(points, z, gamma))
 
-    def outputs(self, points: Array) -> int:
+    def outputs(self, points: Places) -> int:
         """K."""
         return len(points)
 
     def guess(
-        self, out: Array, z: Array, gamma: Array, points: Array, denoises: bool
+        self, out: Logits, z: Points, gamma: Level, points: Places, denoises: bool
     ) -> gaussian.Guess:
-        """What follows from logits (B, ..., K) at z (B, ..., D)."""
+        """The guess at z, from logits."""
         if denoises:
             log_law, log_others = jax.nn.log_softmax(out), None
         else:
@@ -56,18 +63,18 @@ class Noise:
 
     clip: float | None = None
 
-    def read(self, z: Array, gamma: Array, points: Array) -> Array:
-        """What the denoiser reads, (B, ..., D)."""
+    def read(self, z: Points, gamma: Level, points: Places) -> Points:
+        """What the denoiser reads."""
         return z
 
-    def outputs(self, points: Array) -> int:
+    def outputs(self, points: Places) -> int:
         """D."""
         return points.shape[1]
 
     def guess(
-        self, out: Array, z: Array, gamma: Array, points: Array, denoises: bool
+        self, out: Points, z: Points, gamma: Level, points: Places, denoises: bool
     ) -> gaussian.Guess:
-        """What follows from noise (B, ..., D) at z (B, ..., D)."""
+        """The guess at z, from noise."""
         f = gaussian.clean_of(z, out, gamma)
         return gaussian.Guess(f if self.clip is None else f.clip(-self.clip, self.clip))
 
@@ -85,13 +92,13 @@ class GaussianDiffusion:
     way x is read off z_0, which is a step away from the points (`gaussian.decoded`).
     """
 
-    points: Any  # (K, D), where classes lie: `gaussian.one_hots`, `gaussian.on_a_line`
-    denoiser: Any
+    points: Places | Float[np.ndarray, "K D"]  # `gaussian.one_hots`, `gaussian.on_a_line`
+    denoiser: Network
     levels: Any = noise_schedules.Linear()  # noqa: RUF009  t -> γ_t, or `noise_schedules.Learned`
     steps: int | None = 1000  # T
     output: Classes | Noise = Classes()  # noqa: RUF009
     variance: str = "small"  # of a step back: small, large, or said by the network: range, learned
-    samplers: tuple[Any, ...] = gaussian.samplers.ALL  # the default first
+    samplers: tuple[Sampler, ...] = gaussian.samplers.ALL  # the default first
 
     bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted())
     sees_known = False
@@ -118,10 +125,10 @@ class GaussianDiffusion:
     @property
     def leave_one_out(self) -> bool:
         """Whether the denoiser promises not to see a position's own numbers."""
-        return getattr(self.denoiser, "leave_one_out", False)
+        return checks.leave_one_out(self.denoiser)
 
-    def init(self, rng: Key, x: Array) -> Params:
-        """Parameters for data shaped like `x` (B, ...): of the network, and of learnt levels.
+    def init(self, rng: Key, x: Tokens) -> Params:
+        """Parameters for data shaped like `x`: of the network, and of learnt levels.
 
         Raises ValueError if the network's output does not fit.
         """
@@ -146,7 +153,7 @@ class GaussianDiffusion:
         weights, points = {"params": params.get("network", {})}, self._points()
         denoises, outputs = checks.denoises(self.denoiser), self._outputs()
 
-        def guess(z: Array, t: Array, rng: Key | None = None) -> gaussian.Guess:
+        def guess(z: Points, t: Times, rng: Key | None = None) -> gaussian.Guess:
             kwargs = {"train": train, "rngs": {"dropout": rng} if train else None}
             level = gamma(t)
             scaled = 2 / jnp.pi * jnp.arctan(jnp.exp(level / 2))
@@ -159,32 +166,31 @@ class GaussianDiffusion:
 
         return gaussian.Process(points, gamma, guess, self.variance)
 
-    def check(self, params: Params, rng: Key, x: Array) -> None:
+    def check(self, params: Params, rng: Key, x: Tokens) -> None:
         """Raises ValueError if the denoiser sees what it promises not to, or levels collapsed."""
-        if hasattr(self.levels, "check"):
-            self.levels.check(params["levels"])
+        checks.check_learned(self.levels, params.get("levels", {}))
         if self.leave_one_out:
             classes, network = len(self.points), params["network"]
             checks.check_leaves_out(self.denoiser, network, rng, x, classes, self._read)
 
-    def elbo(self, params: Params, rng: Key, x: Array, *, train: bool = False) -> Nats:
-        """log p(x | z_0) - prior_kl - T L_i, i stratified over the batch: (B,).
+    def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
+        """log p(x | z_0) - prior_kl - T L_i, i stratified over the batch; E[elbo] <= log p(x).
 
-        E[elbo] <= log p(x). In continuous time the pace of learnt levels gets no gradient.
+        In continuous time the pace of learnt levels gets no gradient.
         """
         if self.steps is None and "levels" in params:
             params = {**params, "levels": noise_schedules.still(params["levels"])}
         process = self.open(params, train=train)
         return self._inside(x) + gaussian.bounds.elbo(process, rng, x, self.steps)
 
-    def elbo_of_all_steps(self, params: Params, rng: Key, x: Array, times: Array) -> Nats:
-        """The same by every step of a grid, times (S + 1,) from 1 down to 0: (B,)."""
+    def elbo_of_all_steps(self, params: Params, rng: Key, x: Tokens, times: Grid) -> Nats:
+        """The same by every step of a grid."""
         return self._inside(x) + gaussian.bounds.elbo_of_all_steps(
             self.open(params), rng, x, times
         )
 
-    def log_weight(self, params: Params, rng: Key, x: Array) -> Nats:
-        """log p - log q of x and one trajectory: (B,), T calls; E[exp(log_weight)] = p(x)."""
+    def log_weight(self, params: Params, rng: Key, x: Tokens) -> Nats:
+        """log p - log q of x and one trajectory, by T calls; E[exp(log_weight)] = p(x)."""
         steps = self.number_of_steps()
         return self._inside(x) + gaussian.bounds.log_weight(self.open(params), rng, x, steps)
 
@@ -198,8 +204,8 @@ class GaussianDiffusion:
         rng: Key,
         shape: tuple[int, ...],
         steps: int | None = None,
-        sampler: Any = None,
-    ) -> Array:
+        sampler: Sampler | None = None,
+    ) -> Tokens:
         """Samples, int32 of `shape` (B, ...), by a sampler; the default is the first declared.
 
         `steps` are the sampler's network calls; fewer than T walk a coarser grid. Raises
@@ -216,9 +222,9 @@ class GaussianDiffusion:
         rng: Key,
         shape: tuple[int, ...],
         frames: int = 9,
-        sampler: Any = None,
-    ) -> Iterator[tuple[float, np.ndarray]]:
-        """The nearest classes on one walk, `frames` or less: pairs (t, x (B, ...)), t falling."""
+        sampler: Sampler | None = None,
+    ) -> Iterator[tuple[float, Int[np.ndarray, "B *event"]]]:
+        """The nearest classes on one walk, `frames` or less: pairs (t, x), t falling."""
         sampler, points = self._chosen(sampler, None), self._points()
         rng_noise, rng = jax.random.split(rng)
         start = self._noise(rng_noise, shape)
@@ -227,29 +233,29 @@ class GaussianDiffusion:
             nearest = gaussian.evidence(points, z, level).argmax(axis=-1)
             yield t, np.asarray(nearest, np.int32)
 
-    def _points(self) -> Array:
+    def _points(self) -> Places:
         return jnp.asarray(self.points)
 
-    def _read(self, x: Array) -> Array:
-        """What a denoiser reads of classes x (B, ...) at γ = 0."""
+    def _read(self, x: Tokens) -> Latents:
+        """What a denoiser reads of classes x at γ = 0."""
         points = self._points()
         return self.output.read(points[x], jnp.zeros(()), points)
 
     def _outputs(self) -> int:
-        """What a denoiser puts out for each position, but for the variance."""
-        return self.output.outputs(self.points)
+        """How many numbers a denoiser puts out for each position, but for the variance."""
+        return self.output.outputs(self._points())
 
     def _said(self) -> int:
-        """What it says of the variance."""
+        """How many numbers more say what the variance is."""
         return self.points.shape[1] if self.variance in gaussian.SAID else 0
 
-    def _noise(self, rng: Key, shape: tuple[int, ...]) -> Array:
+    def _noise(self, rng: Key, shape: tuple[int, ...]) -> Points:
         return jax.random.normal(rng, (*shape, self.points.shape[1]))
 
-    def _inside(self, x: Array) -> Array:
+    def _inside(self, x: Tokens) -> Nats:
         return categorical.inside(x, len(self.points))
 
-    def _chosen(self, sampler: Any, steps: int | None) -> Any:
+    def _chosen(self, sampler: Sampler | None, steps: int | None) -> Sampler:
         """A sampler, the first declared unless given, with a number of steps."""
         sampler = self.samplers[0] if sampler is None else sampler
-        return sampler if steps is None else dataclasses.replace(sampler, steps=steps)
+        return sampler if steps is None else options.replaced(sampler, {"steps": steps})

@@ -2,14 +2,35 @@
 
 import dataclasses
 from math import prod
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
 from amd_jax import options
+from amd_jax.models.checks import Network
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Key, Nats, Params, PyTree
+from amd_jax.types import Array, Key, Logits, Model, Nats, Params, PyTree, Tokens
+
+
+@runtime_checkable
+class Remembers(Network, Protocol):
+    """A causal network that reads a text in segments, and remembers those before.
+
+    To add one: a linen module with these members, as `networks.TransformerXL`.
+    """
+
+    num_classes: int  # K
+    segment: int  # tokens that are read at once, Q
+    memory: int  # tokens before a segment that it sees
+    clamp: int  # distances above it count as it; 0 for none
+    same_length: bool  # whether every token sees as many
+
+    def blank(self, batch: int) -> PyTree:
+        """The memory before any text."""
+
+    def read(self, memory: PyTree, before: Tokens) -> tuple[Logits, PyTree]:
+        """Logits of a segment, and the memory after it; `before` are the tokens one earlier."""
 
 
 def _own(help: str, kind: type, least: int | None = None) -> Any:
@@ -41,11 +62,11 @@ class LongMemory:
         """Raises ValueError for a number out of its range."""
         options.check(self)
 
-    def admits(self, network: Any) -> bool:
+    def admits(self, network: object) -> bool:
         """For networks that remember."""
-        return hasattr(network, "read")
+        return isinstance(network, Remembers)
 
-    def describe(self, model: Any) -> str:
+    def describe(self, model: Model) -> str:
         """The whole protocol."""
         network = self.network(model)
         clamp = f"distances clamped at {network.clamp}" if network.clamp else "no clamp"
@@ -56,19 +77,19 @@ class LongMemory:
             f"memory {network.memory}, {clamp}, {length}"
         )
 
-    def network(self, model: Any) -> Any:
+    def network(self, model: Model) -> Remembers:
         """The model's network with these numbers; ValueError for one that does not remember."""
         network = getattr(model, "network", None)
-        if network is None or not self.admits(network):
+        if not isinstance(network, Remembers):
             raise ValueError(
                 "long_memory is for a network that remembers, such as TransformerXL; this model "
                 f"has {'none' if network is None else type(network).__name__}. Leave it out."
             )
-        names = ("segment", "memory", "clamp", "same_length")
-        given = {name: getattr(self, name) for name in names}
+        given = dataclasses.asdict(self)
+        del given["streams"]
         return network.clone(**{n: value for n, value in given.items() if value is not None})
 
-    def size(self, model: Any, shape: tuple[int, ...]) -> int:
+    def size(self, model: Model, shape: tuple[int, ...]) -> int:
         """Tokens of a stream of rows (N, ...); ValueError for less than the memory has."""
         memory, size = self.network(model).memory, -(-shape[0] // self.streams) * prod(shape[1:])
         if memory > size:
@@ -78,8 +99,8 @@ class LongMemory:
             )
         return size
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
-        """Nats of all rows (N, ...), in order: (N,)."""
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
+        """Nats of all rows, in order."""
         network, size = self.network(model), self.size(model, x.shape)
         rows = size // x[0].size
         text = jnp.pad(x.reshape(-1), (0, self.streams * size - x.size)).reshape(self.streams, -1)
@@ -88,7 +109,7 @@ class LongMemory:
         return nats + categorical.inside(x, network.num_classes)
 
 
-def _of_streams(network: Any, variables: Params, text: Array) -> Array:
+def _of_streams(network: Remembers, variables: Params, text: Array) -> Array:
     """Nats of each token of texts (S, N), segment after segment: (S, N)."""
     streams, size = text.shape
     parts = -(-size // network.segment)

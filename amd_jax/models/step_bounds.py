@@ -1,18 +1,15 @@
 """Bounds of a diffusion: from some of its steps, or from all of them."""
 
 import dataclasses
-from typing import Any
 
 import jax.numpy as jnp
 
 from amd_jax import options
 from amd_jax.diffusion.samplers import time_grids
-from amd_jax.types import Array, Key, Nats, Params
+from amd_jax.models.declared import Stepped
+from amd_jax.types import Key, Model, Nats, Params, Tokens
 
-
-def _grid() -> Any:
-    """The field of a bound that says on which grid it is taken."""
-    return options.number(None, "steps of the bound's grid; the model's own", kind=int, least=1)
+GRID = "steps of the bound's grid; the model's own"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +17,7 @@ class DrawnSteps:
     """The bound by some steps of each row, drawn stratified."""
 
     draws: int = options.number(8, "steps drawn for each row", least=1)
-    grid: int | None = _grid()
+    grid: int | None = options.number(None, GRID, kind=int, least=1)
     name = "elbo"
     exact = False
 
@@ -28,16 +25,16 @@ class DrawnSteps:
         """Raises ValueError for less than one draw or step."""
         options.check(self)
 
-    def describe(self, model: Any) -> str:
-        if model.steps is None and self.grid is None:
+    def describe(self, model: Model) -> str:
+        if _stepped(model).steps is None and self.grid is None:
             return f"continuous time, {self.draws} times drawn each"
         return f"{_on_grid(model, self.grid)} steps, {self.draws} drawn each"
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
         """A row's draws stand side by side in the batch, which times are stratified over."""
         tiled = jnp.tile(x, (self.draws,) + (1,) * (x.ndim - 1))
         if self.grid is not None:
-            model = dataclasses.replace(model, steps=_on_grid(model, self.grid))
+            model = options.replaced(model, {"steps": _on_grid(model, self.grid)})
         return model.elbo(params, rng, tiled).reshape(self.draws, -1).mean(axis=0)
 
 
@@ -45,7 +42,7 @@ class DrawnSteps:
 class AllSteps:
     """The bound with every step visited for every row: as many network calls, and less noise."""
 
-    grid: int | None = _grid()
+    grid: int | None = options.number(None, GRID, kind=int, least=1)
     spacing: time_grids.Spacing = time_grids.spacing()
     name = "all_steps"
     exact = False
@@ -56,18 +53,19 @@ class AllSteps:
         options.check(self)
         object.__setattr__(self, "grid", time_grids.agreed(self.grid, self.spacing))
 
-    def describe(self, model: Any) -> str:
+    def describe(self, model: Model) -> str:
         where = self.spacing if isinstance(self.spacing, str) else "given"
         kind = "" if where == "uniform" else f", at {where} times"
         return f"all {_on_grid(model, self.grid)} steps{kind}"
 
-    def __call__(self, model: Any, params: Params, rng: Key, x: Array) -> Nats:
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
         times = time_grids.grid(_on_grid(model, self.grid), self.spacing)
-        return model.elbo_of_all_steps(params, rng, x, times)
+        return _stepped(model).elbo_of_all_steps(params, rng, x, times)
 
 
-def _on_grid(model: Any, steps: int | None) -> int:
+def _on_grid(model: Model, steps: int | None) -> int:
     """Steps of a grid, the model's own unless given; ValueError for more than those."""
+    model = _stepped(model)
     if steps is None:
         return model.number_of_steps()
     if model.steps is not None and steps > model.steps:
@@ -75,3 +73,12 @@ def _on_grid(model: Any, steps: int | None) -> int:
             f"grid must be in [1, {model.steps}], the model's number of steps; got {steps}."
         )
     return steps
+
+
+def _stepped(model: Model) -> Stepped:
+    """The model; ValueError unless it is a diffusion."""
+    if not isinstance(model, Stepped):
+        raise ValueError(
+            f"A bound by steps is for a diffusion; {type(model).__name__} is none. Use Elbo()."
+        )
+    return model

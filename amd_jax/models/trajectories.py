@@ -2,21 +2,18 @@
 
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import numpy as np
 
-from amd_jax.types import Array, Key, Params, Sampler
+from amd_jax.models.declared import Stepped
+from amd_jax.types import Batch, Grid, Key, Params, Sampler
 
 
 def states(
-    model: Any, sampler: Sampler, params: Params, rng: Key, start: Array, frames: int
-) -> Iterator[tuple[float, Array]]:
-    """Pairs (t, state (B, ...)), `frames` or less, of a walk of a sampler from `start`, t falling.
-
-    The model says with `open(params)` what the sampler walks in.
-    """
+    model: Stepped, sampler: Sampler, params: Params, rng: Key, start: Batch, frames: int
+) -> Iterator[tuple[float, Batch]]:
+    """Pairs (t, state), `frames` or less, of a walk of a sampler from `start`, t falling."""
     times = np.asarray(sampler.times(model.steps))
     stops = np.unique(np.linspace(0, len(times) - 1, frames).round().astype(int))
     state = start
@@ -29,7 +26,7 @@ def states(
 
 @functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once, however often one walks
 def _walked(
-    model: Any, sampler: Sampler, params: Params, rng: Key, state: Array, times: Array
-) -> Array:
-    """A state (B, ...) walked from times[0] to times[-1]."""
+    model: Stepped, sampler: Sampler, params: Params, rng: Key, state: Batch, times: Grid
+) -> Batch:
+    """A state walked from times[0] to times[-1]."""
     return sampler(model.open(params), rng, state, times)

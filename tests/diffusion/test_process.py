@@ -49,6 +49,7 @@ def test_the_bound_of_the_exact_guess_is_the_entropy(name):
     np.testing.assert_allclose(drawn.mean(), exact, atol=5 * drawn.std() / 50**0.5 + 1e-3)
 
 
+@pytest.mark.usefixtures("any_types")
 def test_what_is_no_module_of_linen_is_refused_with_the_way_out():
     with pytest.raises(ValueError, match="flax.linen; got a function.*process.of_logits"):
         models.Diffusion(KERNELS["uniform"], bayes(KERNELS["uniform"]))

@@ -132,4 +132,6 @@ def test_it_is_for_masks(model):
         CodeLength(order="luck")
     with pytest.raises(ValueError, match="orders=3 is for order=random"):
         CodeLength(order="left", orders=3)
-    assert CodeLength(orders=3).describe(None) == "exact code length in order random, 3 averaged"
+    assert (
+        CodeLength(orders=3).describe(model[0]) == "exact code length in order random, 3 averaged"
+    )

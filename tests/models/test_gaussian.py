@@ -349,6 +349,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize("message", MISTAKES)
 def test_mistakes_are_told(message):
     parts = dict(points=gaussian.one_hots(3), denoiser=zoo.Vectors(3)) | MISTAKES[message]

@@ -35,6 +35,7 @@ class Read:
     network = Pairs()
 
 
+@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize(("rows", "streams", "segment"), [(4, 1, 4), (4, 2, 5), (5, 2, 3)])
 def test_the_token_before_is_that_of_the_row_before_and_none_where_a_stream_begins(
     rows, streams, segment
