@@ -2,7 +2,7 @@
 
 import numbers as numbers_
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TypeGuard
 
 import jax
 import numpy as np
@@ -48,12 +48,12 @@ def check_values(
     config: Config,
     defaults: Config | None = None,
 ) -> None:
-    """Raises ValueError for a number that no computation can have, whatever it is of.
+    """Raises ValueError for a number that no computation can use.
 
-    Numbers are finite in float32, and integers in int32, except a seed, which has its own rule.
-    With `defaults`, those of `get_config()`: a tuple has elements of the default's kind, and an
-    integer that is not negative there is not negative here. The loop's own numbers have their own
-    least values.
+    Floats must be finite in float32, and integers fit int32, except a seed, which has its own
+    rule. With `defaults`, those of `get_config()`, a tuple must have elements of the default's
+    kind, and an integer must not be negative where the default is not. The loop's own numbers have
+    their own least values.
     """
     known = dict(_leaves(defaults or {}))
     for name, value in _leaves(config):
@@ -61,14 +61,14 @@ def check_values(
         if not isinstance(value, tuple | list):
             _check_value(name, value, default)
             continue
-        first = default[0] if default else None
+        first = default[0] if isinstance(default, tuple | list) and default else None
         for element in value:
             if isinstance(first, int) and not _is_integer(element):
                 raise ValueError(f"{name} holds integers, as {default}; got {brief(value)}.")
             _check_value(name, element, first)
 
 
-def _check_value(name: str, value: Any, default: Any) -> None:
+def _check_value(name: str, value: object, default: object) -> None:
     """The same of one number, or of one element of a tuple."""
     if isinstance(value, float) and not abs(value) <= MOST:
         raise ValueError(f"{name} must be finite in float32; got {name}={value}.")
@@ -82,11 +82,11 @@ def _check_value(name: str, value: Any, default: Any) -> None:
         )
 
 
-def _is_integer(value: Any) -> bool:
+def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, numbers_.Integral) and not isinstance(value, bool)
 
 
-def _leaves(config: Config, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(config: Config, prefix: str = "") -> Iterator[tuple[str, object]]:
     """Every number by its dotted name."""
     for name, value in config.items():
         if isinstance(value, Mapping | ConfigDict):
@@ -95,8 +95,8 @@ def _leaves(config: Config, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def brief(value: Any) -> str:
-    """A value as it may stand in a line: of a long one the start."""
+def brief(value: object) -> str:
+    """A value as one line shows it: of a long one the start."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
 

@@ -6,23 +6,27 @@ none on. What is reported is the bound here too; what is there for its gradient 
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from amd_jax.diffusion import bounds, gaussian, kernels
 from amd_jax.diffusion.gaussian import noise_schedules
 from amd_jax.diffusion.kernels.learned_schedule import LearnedSchedule
 from amd_jax.diffusion.process import Process
-from amd_jax.learning.objectives import drawn_step, gradient_only, negative_term
+from amd_jax.learning.objectives import Memoryless, drawn_step, gradient_only, negative_term
 from amd_jax.models import Diffusion, GaussianDiffusion
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, Nats, Params
+from amd_jax.types import Array, Floats, Kernel, Key, LearnedKernel, Nats, Params, Times, Tokens
+
+Pairs = Int[Array, "2*B *event"]  # draws of each row; the second ones come after all first ones
+Number = Float[Array, ""]
+Sums = dict[str, Number]  # of L², and of its weights or rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LeaveOneOutReinforce:
+class LeaveOneOutReinforce(Memoryless):
     """-elbo of a diffusion whose kernel learns, with the gradient of the law of x_t.
 
     Two x_t of each row at one time, with losses f and f': (f + f') / 2, and of value 0 but for
@@ -37,12 +41,8 @@ class LeaveOneOutReinforce:
         """Raises ValueError for a kernel without parameters."""
         _check_learns(self.model.kernel, "LeaveOneOutReinforce")
 
-    def init(self) -> tuple:
-        """Nothing to remember."""
-        return ()
-
-    def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
-        """-elbo per example, the mean of two draws, (B,) in nats; no evidence."""
+    def loss(self, params: Params, memory: tuple, rng: Key, x: Tokens) -> tuple[Nats, tuple]:
+        """-elbo per example, the mean of two draws; no evidence."""
         rng_time, rng_noise, rng_network = jax.random.split(rng, 3)
         steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
         process = self.model.open(params, train=True)
@@ -51,18 +51,11 @@ class LeaveOneOutReinforce:
         nats = slope * reinforced(process, rng_network, x, x_t, s, t, steps)
         return nats + bounds.prior_kl(process.kernel, x), ()
 
-    def update(self, memory: tuple, evidence: tuple) -> tuple:
-        """Nothing to update."""
-        return memory
-
 
 def reinforced(
-    process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
+    process: Process, rng: Key, x: Tokens, x_t: Pairs, s: Times, t: Times, steps: int | None
 ) -> Nats:
-    """(f + f') / 2 of a pair of draws, with the gradient of their law: (B,) in nats.
-
-    x (B, ...); x_t (2B, ...), the second draws after all first ones; s and t (B,).
-    """
+    """(f + f') / 2 of a pair of draws, with the gradient of their law."""
     rows, times = _twice(x), _twice(t)
     f = negative_term(process, rng, rows, x_t, _twice(s), times, steps)
     log_q = log_likelihood(process.kernel, rows, x_t, times)
@@ -76,17 +69,17 @@ class _MeanSquare:
 
     decay: float
 
-    def init(self) -> dict[str, Array]:
-        """A decayed sum of L², and of the weights it was made with: () each."""
+    def init(self) -> Sums:
+        """A decayed sum of L², and of the weights it was made with."""
         return {"square": jnp.zeros(()), "weight": jnp.zeros(())}
 
-    def update(self, memory: dict, evidence: dict) -> dict:
+    def update(self, memory: Sums, evidence: Sums) -> Sums:
         """The decayed sums, after one more step."""
-        new = {"square": evidence["square"] / evidence["count"], "weight": 1.0}
+        new = {"square": evidence["square"] / evidence["count"], "weight": jnp.ones(())}
         return {k: self.decay * memory[k] + (1 - self.decay) * new[k] for k in memory}
 
-    def _scale(self, memory: dict) -> Array:
-        """1 / E[L²], as far as it is known; 0 before."""
+    def _scale(self, memory: Sums) -> Number:
+        """1 / E[L²]; 0 as long as that is not known."""
         known = memory["square"] > 0
         return jnp.where(known, memory["weight"] / jnp.where(known, memory["square"], 1.0), 0.0)
 
@@ -123,8 +116,8 @@ class LeastVariance(_MeanSquare):
                 "LeaveOneOutReinforce, or ImportanceSampledElbo and a schedule that is fixed."
             )
 
-    def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
-        """-elbo per example, (B,) in nats; the evidence is L², summed and counted."""
+    def loss(self, params: Params, memory: Sums, rng: Key, x: Tokens) -> tuple[Nats, Sums]:
+        """-elbo per example; the evidence is L², summed and counted."""
         rng_time, rng = jax.random.split(rng)
         rng_noise, rng_network = jax.random.split(rng)
         still = params | {"kernel": jax.lax.stop_gradient(params["kernel"])}
@@ -161,8 +154,8 @@ class LeastVarianceOfLevels(_MeanSquare):
                 f"teaches the levels; got steps={self.model.steps}. Use NegativeElbo."
             )
 
-    def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
-        """-elbo per example, (B,) in nats; the evidence is L², summed and counted."""
+    def loss(self, params: Params, memory: Sums, rng: Key, x: Tokens) -> tuple[Nats, Sums]:
+        """-elbo per example; the evidence is L², summed and counted."""
         rng_time, rng_start, rng = jax.random.split(rng, 3)
         still = params | {"levels": noise_schedules.still(params["levels"])}
         process = self.model.open(still, train=True)
@@ -178,15 +171,15 @@ class LeastVarianceOfLevels(_MeanSquare):
         return terms + ends + fall, evidence
 
 
-def log_slope(gamma: Callable[[Array], Array], t: Array) -> Array:
-    """log γ'(t), with the gradient that it has where γ(t) is held fixed, not t: (B,) -> (B,)."""
+def log_slope(gamma: Callable[[Floats], Floats], t: Times) -> Times:
+    """log γ'(t), with the gradient that it has where γ(t) is held fixed, and not t."""
     level, slope = jax.jvp(gamma, (t,), (jnp.ones_like(t),))
     moved = t - gradient_only(level) / jax.lax.stop_gradient(slope)  # where γ is as before
     return jnp.log(jax.jvp(gamma, (moved,), (jnp.ones_like(t),))[1])
 
 
-def log_likelihood(kernel: Kernel, x: Array, x_t: Array, t: Array) -> Nats:
-    """Log q_t(x_t | x), summed over the event: (B, ...), (B, ...), (B,) -> (B,)."""
+def log_likelihood(kernel: Kernel, x: Tokens, x_t: Tokens, t: Times) -> Nats:
+    """log q_t(x_t | x), summed over the event."""
     q = categorical.gather(kernel.likelihood(x_t, jnp.zeros_like(t), t), x)
     return categorical.sum_event(categorical.log(q))
 
@@ -196,9 +189,9 @@ def _twice(a: Array) -> Array:
     return jnp.concatenate([a, a])
 
 
-def _check_learns(part: Any, name: str, kind: str = "a kernel") -> None:
+def _check_learns(part: object, name: str, kind: str = "a kernel") -> None:
     """Raises ValueError for a part without parameters."""
-    if not hasattr(part, "open"):
+    if not isinstance(part, LearnedKernel):
         raise ValueError(
             f"{name} trains the parameters of {kind}; {type(part).__name__} has none. Use "
             "NegativeElbo, which costs less."

@@ -9,23 +9,27 @@ import functools
 import inspect
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import optax
+from jaxtyping import Integer
 from ml_collections import ConfigDict
 
 from amd_jax.devices import allocator, jax_settings, machine, parallel, program_cost, shards
 from amd_jax.learning import signals, training_step
 from amd_jax.learning.callbacks import Keeper, Nobody
 from amd_jax.learning.config_values import check_numbers
+from amd_jax.learning.optimizers import Scheduled
 from amd_jax.learning.training_step import TrainState
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Dataset, Key, Model, Objective, Params
+from amd_jax.types import Dataset, Key, Model, Objective, Params, Tokens
 
 TIMED_SECONDS, TIMED_SHARE = 10.0, 0.1  # of the first steps, by which all are foreseen
 Evaluate = Callable[[Params], dict[str, float]]  # averaged parameters -> metrics; score first
+Rows = Integer[np.ndarray, "devices B *event"]  # of each device of this process
 
 
 class Interrupted(Exception):
@@ -48,7 +52,7 @@ def train(
     *,
     params: Params | None = None,
     evaluate: Evaluate | None = None,
-    traced: Callable[[int], Any] | None = None,
+    traced: Callable[[int], AbstractContextManager[Callable[[int], None]]] | None = None,
     beside: machine.Beside | None = None,
 ) -> Params:
     """Trains up to config.num_steps and returns the averaged parameters.
@@ -56,9 +60,9 @@ def train(
     Continues from what the keeper has; batch and noise are functions of the seed and the step, so
     that a continued run ends with the same bits as an unbroken one. On SIGINT, SIGTERM or SIGHUP
     it saves and raises Interrupted; on a second one it stops at once. A new run starts from
-    `params`, if given, else from fresh ones; `traced(start)` is a context around all steps, whose
-    value is called before each. What the caller does `beside` the steps is part of the time that
-    is printed after the first of them.
+    `params`, if given, else from fresh ones. `traced(start)` is a context around all steps; what
+    it yields is called before each step. What the caller does `beside` the steps is part of the
+    time that is printed after the first of them.
     """
     began = time.monotonic()
     check_numbers(config)
@@ -99,7 +103,7 @@ def _compiled(
     devices: parallel.Copies | shards.Shards,
     state: TrainState,
     rng: Key,
-    example: np.ndarray,
+    example: Rows,
 ) -> tuple[parallel.Compilable, float]:
     """The training step, compiled, and its FLOP on each device; ValueError if it is too large."""
     train_step = training_step.make_train_step(
@@ -124,7 +128,7 @@ class _Run:
     """What happens beside the steps."""
 
     parts: Parts
-    batch: Callable[[int], np.ndarray]
+    batch: Callable[[int], Rows]
     config: ConfigDict
     rng: Key
     keeper: Keeper
@@ -174,8 +178,9 @@ class _Run:
             result = {name: float(tally[name]) / taken for name in ("loss_nats", "grad_norm")}
         if tally["skipped"]:
             result["skipped_steps"] = int(tally["skipped"])
-        if rate := getattr(self.parts.optimizer, "learning_rate", None):
-            result["learning_rate"] = float(rate(step - 1 - int(skipped)))
+        if isinstance(self.parts.optimizer, Scheduled):
+            rate = self.parts.optimizer.learning_rate(step - 1 - int(skipped))
+            result["learning_rate"] = float(rate)
         return result | self.clock.metrics(step)
 
     def score(self, step: int, state: TrainState, evaluate: Evaluate) -> float:
@@ -217,8 +222,8 @@ class _Run:
         return "The model itself is finite there; its gradient is not."
 
 
-def _batches(data: Dataset, config: ConfigDict) -> Callable[[int], np.ndarray]:
-    """A function of the step: the rows of this process, (devices, B / devices, ...).
+def _batches(data: Dataset, config: ConfigDict) -> Callable[[int], Rows]:
+    """A function of the step: the rows of this process.
 
     It raises ValueError for what is no token, and keeps its last batch. A data set whose `batch`
     has no `part` makes all rows.
@@ -227,7 +232,7 @@ def _batches(data: Dataset, config: ConfigDict) -> Callable[[int], np.ndarray]:
     makes_parts = "part" in inspect.signature(data.batch).parameters
 
     @functools.lru_cache(maxsize=1)  # the first is compiled for, and then used
-    def batch(step: int) -> np.ndarray:
+    def batch(step: int) -> Rows:
         what = config.seed, step - 1, config.batch_size
         x = data.batch(*what, part) if makes_parts else data.batch(*what)[part]
         categorical.check_tokens(x, data.facts.num_classes)
@@ -248,7 +253,7 @@ def _start(
     """The newest saved state, or a fresh one."""
     shape = (min(config.batch_size, 8), *data.facts.event_shape)
 
-    def init(rng: Key, x: Array) -> TrainState:
+    def init(rng: Key, x: Tokens) -> TrainState:
         begun = parts.model.init(rng, x) if params is None else params
         return training_step.init_state(parts.objective, parts.optimizer, begun)
 

@@ -5,31 +5,38 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from amd_jax.diffusion import bounds, kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.models import Diffusion, GaussianDiffusion
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Kernel, Key, Model, Nats, Params
+from amd_jax.types import Array, Flags, Floats, Kernel, Key, Model, Nats, Params, Times, Tokens
+
+Means = dict[str, Float[Array, "T"]]  # of each step
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class NegativeElbo:
-    """-elbo, for any model; remembers nothing."""
-
-    model: Model
+class Memoryless:
+    """The memory of an objective that remembers nothing."""
 
     def init(self) -> tuple:
         """Nothing to remember."""
         return ()
 
-    def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
-        """-elbo per example, (B,) in nats; no evidence."""
-        return -self.model.elbo(params, rng, x, train=True), ()
-
     def update(self, memory: tuple, evidence: tuple) -> tuple:
         """Nothing to update."""
         return memory
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NegativeElbo(Memoryless):
+    """-elbo, for any model."""
+
+    model: Model
+
+    def loss(self, params: Params, memory: tuple, rng: Key, x: Tokens) -> tuple[Nats, tuple]:
+        """-elbo per example; no evidence."""
+        return -self.model.elbo(params, rng, x, train=True), ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,21 +56,21 @@ class ImportanceSampledElbo:
         """Raises ValueError for a model in continuous time."""
         self.model.number_of_steps()
 
-    def init(self) -> dict[str, Array]:
-        """Mean squares and counts of steps 1 … T, all zero: (T,) each."""
+    def init(self) -> Means:
+        """Mean squares and counts of steps 1 … T, all zero."""
         steps = self.model.number_of_steps()
         return {"square": jnp.zeros(steps), "count": jnp.zeros(steps)}
 
-    def probabilities(self, memory: dict[str, Array]) -> Array:
-        """The law of the step: (T,)."""
+    def probabilities(self, memory: Means) -> Float[Array, "T"]:
+        """The law of the step."""
         steps = self.model.number_of_steps()
         root = jnp.sqrt(memory["square"] + 1e-10) + 1e-4
         root = root.at[0].set(root[min(1, steps - 1)])
         warm = (memory["count"] > self.min_count).all()
         return jnp.where(warm, categorical.normalize(root), 1 / steps)
 
-    def loss(self, params: Params, memory: dict, rng: Key, x: Array) -> tuple[Nats, dict]:
-        """L_i / q(i) + prior_kl per example, (B,) in nats; the evidence is L_i² by step."""
+    def loss(self, params: Params, memory: Means, rng: Key, x: Tokens) -> tuple[Nats, Means]:
+        """L_i / q(i) + prior_kl per example; the evidence is L_i² by step."""
         rng_time, rng = jax.random.split(rng)
         law, steps = self.probabilities(memory), self.model.number_of_steps()
         u = bounds.stratified(rng_time, x.shape[0])
@@ -75,7 +82,7 @@ class ImportanceSampledElbo:
         evidence = {"square": empty.at[i].add(square), "count": empty.at[i].add(1.0)}
         return nats / law[i] + bounds.prior_kl(process.kernel, x), evidence
 
-    def update(self, memory: dict, evidence: dict) -> dict:
+    def update(self, memory: Means, evidence: Means) -> Means:
         """The decayed means; n losses of one step count as n updates with their mean."""
         count = evidence["count"]
         fade = self.decay**count
@@ -85,12 +92,12 @@ class ImportanceSampledElbo:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class CrossEntropy:
+class CrossEntropy(Memoryless):
     """Cross-entropy of the clean tokens at all positions and times: lower variance than the bound.
 
-    For a denoiser that cannot see its own token (`leave_one_out`), of its guess p(x_0 | rest): the
-    same minimiser as the bound's. For one that can, that loss would be minimised by copying, so
-    there it is taken of the denoising posterior, normalise(guess ⊙ q(x_t | x_0 = ·)).
+    For a denoiser that cannot see its own token (`leave_one_out`) it is that of its guess
+    p(x_0 | rest), with the same minimiser as the bound. A denoiser that can would minimise that by
+    copying, so there it is that of the denoising posterior, normalise(guess ⊙ q(x_t | x_0 = ·)).
     `posterior=None` chooses by the denoiser; the wrong choice raises ValueError.
 
     With `known`, such as `random_known`, some tokens of each row are given: they stay clean, a
@@ -99,8 +106,8 @@ class CrossEntropy:
 
     model: Diffusion | GaussianDiffusion
     posterior: bool | None = None
-    warp: Callable[[Array], Array] = lambda u: u  # u uniform in [0, 1) -> t: which times to train
-    known: Callable[[Key, tuple[int, ...]], Array] | None = None  # rng, (B, ...) -> bool (B, ...)
+    warp: Callable[[Times], Times] = lambda u: u  # u uniform in [0, 1) -> t: which times to train
+    known: Callable[[Key, tuple[int, ...]], Flags] | None = None  # of rng, (B, ...)
 
     def __post_init__(self):
         """Raises ValueError where a guess has seen the answer, or does not see what is known."""
@@ -116,12 +123,8 @@ class CrossEntropy:
                 f"{type(self.model.denoiser).__name__} does not. Build it with sees_known=True."
             )
 
-    def init(self) -> tuple:
-        """Nothing to remember."""
-        return ()
-
-    def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
-        """Cross-entropy per example at one time, (B,) in nats; no evidence."""
+    def loss(self, params: Params, memory: tuple, rng: Key, x: Tokens) -> tuple[Nats, tuple]:
+        """Cross-entropy per example at one time; no evidence."""
         rng_time, rng_noise, rng_dropout, rng_known = jax.random.split(rng, 4)
         t = self.warp(bounds.stratified(rng_time, x.shape[0]))
         process = self.model.open(params, train=True)
@@ -134,20 +137,17 @@ class CrossEntropy:
         log_p = log_law(x_t, t, rng_dropout)
         return -categorical.sum_event(categorical.gather(log_p, x)), ()
 
-    def update(self, memory: tuple, evidence: tuple) -> tuple:
-        """Nothing to update."""
-        return memory
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class HybridElbo(NegativeElbo):
     """-elbo of a diffusion, with the gradient of -elbo + weight E[-log p(x_0 | x_t)].
 
-    The cross-entropy of the clean tokens at the same x_t, in the same network call, summed over
-    the event (Austin et al., 2021, eq. 5). It is taken of what is denoised, normalise(guess ⊙
-    q(x_t | x_0 = ·)), whose minimiser is the bound's; of the guess itself, as there, it would
-    teach a network that sees its own token to copy it. They give λ = 0.001 for pictures; in their
-    released code λ stands beside the one term L_i that is drawn, so it is a weight of λ T here.
+    The second term is the cross-entropy of the clean tokens at the same x_t, in the same network
+    call, summed over the event (Austin et al., 2021, eq. 5). It is that of the denoising
+    posterior, normalise(guess ⊙ q(x_t | x_0 = ·)), whose minimiser is the bound's. Theirs is of
+    the guess itself, which would teach a network that sees its own token to copy it. They give
+    λ = 0.001 for pictures; their released code has λ beside the one term L_i that is drawn, so
+    here it is a weight of λ T.
     """
 
     model: Diffusion
@@ -158,8 +158,8 @@ class HybridElbo(NegativeElbo):
         if self.weight < 0:
             raise ValueError(f"weight must be at least 0; got {self.weight}. Try 0.001.")
 
-    def loss(self, params: Params, memory: tuple, rng: Key, x: Array) -> tuple[Nats, tuple]:
-        """-elbo per example, (B,) in nats, of the draws that the model's elbo makes."""
+    def loss(self, params: Params, memory: tuple, rng: Key, x: Tokens) -> tuple[Nats, tuple]:
+        """-elbo per example, of the draws that the model's elbo makes."""
         rng_time, rng = jax.random.split(rng)
         rng_noise, rng_network = jax.random.split(rng)
         steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
@@ -171,8 +171,8 @@ class HybridElbo(NegativeElbo):
         return slope * nats + prior + gradient_only(self.weight * slope * clean), ()
 
 
-def drawn_step(kernel: Kernel, u: Array, steps: int | None) -> tuple[Array, Array, Array]:
-    """Times s <= t for u uniform in [0, 1), and what a term of them counts for: (B,) each.
+def drawn_step(kernel: Kernel, u: Times, steps: int | None) -> tuple[Times, Times, Times]:
+    """Times s <= t for u uniform in [0, 1), and the weight of their term.
 
     The ends of one of T steps; with steps=None s = t, at the pace of the kernel.
     """
@@ -183,9 +183,9 @@ def drawn_step(kernel: Kernel, u: Array, steps: int | None) -> tuple[Array, Arra
 
 
 def hybrid_terms(
-    process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
+    process: Process, rng: Key, x: Tokens, x_t: Tokens, s: Times, t: Times, steps: int | None
 ) -> tuple[Nats, Nats]:
-    """`negative_term`, and -log p(x_0 | x_t), of one guess: (B,), (B,) in nats."""
+    """`negative_term`, and -log p(x_0 | x_t), of one guess."""
     log_p = process.log_predict(x_t, t, rng)
     guessed = dataclasses.replace(process, log_predict=lambda x_t, t, rng=None: log_p)
     log_clean = categorical.gather(guessed.log_denoised(x_t, t), x)
@@ -194,27 +194,27 @@ def hybrid_terms(
 
 
 def negative_term(
-    process: Process, rng: Key, x: Array, x_t: Array, s: Array, t: Array, steps: int | None
+    process: Process, rng: Key, x: Tokens, x_t: Tokens, s: Times, t: Times, steps: int | None
 ) -> Nats:
-    """What -elbo has of x_t at time t, without `prior_kl`: (B,) in nats.
+    """The term of -elbo for x_t at time t, without `prior_kl`.
 
     T L_i of the step from t to s; with steps=None the limit of many steps, where s is not read.
-    Where the network does not see the own token, the mean over that token.
+    If the network does not see the own token, its mean over that token.
     """
     if steps is None:
         return bounds.rate_of(process, rng, x, x_t, t)
     return steps * bounds.term_of(process, rng, x, x_t, s, t)
 
 
-def gradient_only(a: Array) -> Array:
-    """A number that is 0 and has the gradient of `a`."""
+def gradient_only(a: Floats) -> Floats:
+    """Zero, with the gradient of `a`."""
     return a - jax.lax.stop_gradient(a)
 
 
-def mostly_before(limit: float) -> Callable[[Array], Array]:
-    """Times for quick training: nine in ten in [0, limit), where context can tell, one anywhere.
+def mostly_before(limit: float) -> Callable[[Times], Times]:
+    """Times for quick training: nine in ten in [0, limit), where context helps, one anywhere.
 
-    A function of u (B,) in [0, 1) to (B,) in [0, 1); ValueError for a limit beyond (0, 1].
+    A function of u in [0, 1) to t in [0, 1); ValueError for a limit outside (0, 1].
     """
     if not 0 < limit <= 1:
         raise ValueError(f"mostly_before must be in (0, 1], as times are; got {limit}. Try 0.6.")
@@ -224,10 +224,10 @@ def mostly_before(limit: float) -> Callable[[Array], Array]:
 mostly_early = mostly_before(0.8)
 
 
-def random_known(rng: Key, shape: tuple[int, ...]) -> Array:
+def random_known(rng: Key, shape: tuple[int, ...]) -> Flags:
     """Tokens to know in training: none in a quarter of the rows, else a share in [0, 1) of them.
 
-    bool of `shape` (B, ...); each number of known tokens is about as likely.
+    Each number of known tokens is about equally likely.
     """
     rng_share, rng_token = jax.random.split(rng)
     share = 4 / 3 * jax.random.uniform(rng_share, shape[:1]) - 1 / 3

@@ -8,23 +8,26 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float, Int
 
 from amd_jax.devices import parallel
 from amd_jax.devices.shards import Shards
 from amd_jax.types import Array, Key, Objective, Params, PyTree
 
+Count = Int[Array, ""]
+
 
 class TrainState(NamedTuple):
     """Everything that training carries from step to step; with the seed it is all there is."""
 
-    step: Array  # () int32, steps taken, skipped ones among them
-    skipped: Array  # () int32, steps whose update was skipped since numbers were not finite
-    in_a_row: Array  # () int32, how many of them are the last ones
+    step: Count  # steps taken, skipped ones among them
+    skipped: Count  # steps whose update was skipped since numbers were not finite
+    in_a_row: Count  # how many of them are the last ones
     params: Params
     ema: Params  # moving average of params, what is evaluated and sampled from
     opt: optax.OptState
     memory: PyTree  # the objective's
-    tally: dict[str, Array]  # sums over the steps that are to be logged together, () each
+    tally: dict[str, Float[Array, ""]]  # sums over the steps that are to be logged together
 
 
 COPIES = parallel.Copies()
@@ -90,7 +93,7 @@ def make_train_step(
     return devices.over(train_step)
 
 
-def part_key(rng: Key, step: Array | int, part: Array | int) -> Key:
+def part_key(rng: Key, step: Count | int, part: Count | int) -> Key:
     """The key of a part of a training step; both count from 0, parts over all devices."""
     return jax.random.fold_in(jax.random.fold_in(rng, step), part)
 

@@ -154,7 +154,7 @@ def log_variances(s: Floats, t: Floats) -> tuple[Floats, Floats]:
     return log_c + jax.nn.log_sigmoid(s), log_c + jax.nn.log_sigmoid(t)
 
 
-def evidence(points: Float[Array, "K D"], z: Points, gamma: Float[Array, "B ..."]) -> Logits:
+def evidence(points: Float[Array, "K D"], z: Points, gamma: Float[Array, "..."]) -> Logits:
     """log q(z | x = k) but for what is the same for all k.
 
     -½ |z / α - f_k|² SNR, as distances, and not as products, which would lose digits where there
