@@ -8,12 +8,12 @@ import jax
 import numpy as np
 
 from amd_jax.evaluation import means
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.means import PerRow, Row, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.facts import Json
 from amd_jax.models.corrections import Correct
 from amd_jax.models.declared import Corrector
-from amd_jax.types import Array, Key, Model, Params
+from amd_jax.types import Key, Model, Params, Tokens
 
 BATCH = 32
 ROWS = 256  # that a trial takes unless a number is given
@@ -34,11 +34,11 @@ class Restoration(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """Rows (N, ...) in which tokens were replaced at random, and what became of them."""
+    """Rows in which tokens were replaced at random, and what became of them."""
 
     errors: int  # in each row
-    damaged: np.ndarray  # (N, ...)
-    restored: np.ndarray  # (N, ...), by the denoising posterior
+    damaged: Rows
+    restored: Rows  # by the denoising posterior
     by_guess: Restoration
     by_posterior: Restoration
 
@@ -69,11 +69,11 @@ class Trial(NamedTuple):
 
 
 def edited(
-    edit: Callable, model: Model, params: Params, x: np.ndarray, seed: int = 0, first: int = 0
-) -> np.ndarray:
-    """What one of a model's `editors` makes of rows x (N, ...), batch by batch: int32 (N, ...).
+    edit: Callable, model: Model, params: Params, x: Rows, seed: int = 0, first: int = 0
+) -> Rows:
+    """What one of a model's `editors` makes of rows x, batch by batch: int32.
 
-    `first` is the place of the first row where x is a part of more.
+    `first` is the index of the first row, where x is a part of more.
     """
     x, result = np.asarray(x, np.int32), []
     for i in range(0, len(x), BATCH):
@@ -83,15 +83,15 @@ def edited(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once for all pieces of one shape
-def _edited(edit: Callable, model: Model, params: Params, rng: Key, x: Array) -> Array:
-    """What an editor makes of a batch of rows (B, ...)."""
+def _edited(edit: Callable, model: Model, params: Params, rng: Key, x: Tokens) -> Tokens:
+    """What an editor makes of a batch of rows."""
     return edit(model, params, rng, x)
 
 
 def edited_text(
-    edit: Callable, model: Model, params: Params, x: np.ndarray, length: int, seed: int = 0
-) -> np.ndarray:
-    """`edited` for one text (L,) of any length, in pieces of at most `length`: (L,)."""
+    edit: Callable, model: Model, params: Params, x: Row, length: int, seed: int = 0
+) -> Row:
+    """`edited` for one text (L,) of any length, in pieces of at most `length`."""
     result = [
         edited(edit, model, params, x[None, i : i + length], seed, first=i)[0]
         for i in range(0, len(x), length)
@@ -100,9 +100,9 @@ def edited_text(
 
 
 def trial(
-    edit: Corrector, model: Model, params: Params, rows: np.ndarray, num_classes: int, seed: int
+    edit: Corrector, model: Model, params: Params, rows: Rows, num_classes: int, seed: int
 ) -> Trial:
-    """A correction where the truth is known: of rows (N, ...), with some tokens replaced."""
+    """A correction where the truth is known: of rows with some tokens replaced."""
     errors = max(1, round(edit.error_rate * rows[0].size))
     damaged = damage(rows, num_classes, seed, errors)
     guess = Correct(edit.error_rate, raw=True)
@@ -111,8 +111,8 @@ def trial(
     return Trial(errors, damaged, restored, *result)
 
 
-def damage(rows: np.ndarray, num_classes: int, seed: int, errors: int) -> np.ndarray:
-    """Rows (N, ...) with exactly `errors` tokens of each replaced by another one at random."""
+def damage(rows: Rows, num_classes: int, seed: int, errors: int) -> Rows:
+    """Rows with exactly `errors` tokens of each replaced by another one at random."""
     rng = np.random.default_rng(seed)
     damaged = np.array(rows, np.int32)
     for row in damaged.reshape(len(rows), -1):  # views
@@ -121,8 +121,8 @@ def damage(rows: np.ndarray, num_classes: int, seed: int, errors: int) -> np.nda
     return damaged
 
 
-def restoration(rows: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> Restoration:
-    """How well `restored` undoes `damaged`: all (N, ...). Of no tokens the share is 0."""
+def restoration(rows: Rows, damaged: Rows, restored: Rows) -> Restoration:
+    """How well `restored` undoes `damaged`. Of no tokens the share is 0."""
     wrong, right = (np.reshape(x, (len(rows), -1)) for x in (rows != damaged, rows == restored))
     per_row = {
         "restored": PerRow((right & wrong).sum(axis=1), wrong.sum(axis=1)),

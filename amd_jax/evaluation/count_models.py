@@ -9,29 +9,31 @@ down to the uniform law below order 0; a context never seen has p(x | h) = p(x |
 """
 
 import numpy as np
+from jaxtyping import Float, Integer
 
 from amd_jax.evaluation.means import PerRow
 
+Stream = Integer[np.ndarray, "T"]  # of tokens
+Test = Integer[np.ndarray, "M L"]  # rows of tokens, in the order of the text
+
 
 def bits_per_char(
-    train: np.ndarray, test_rows: np.ndarray, num_classes: int, order: int
+    train: Stream, test_rows: Test, num_classes: int, order: int
 ) -> tuple[float, float]:
     """Bits per symbol on the test rows, and its standard error: the mean of `bits_of_rows`."""
     return bits_of_rows(train, test_rows, num_classes, order).mean()
 
 
-def bits_of_rows(train: np.ndarray, test_rows: np.ndarray, num_classes: int, order: int) -> PerRow:
-    """Bits of each test row.
-
-    `order` symbols condition the next, across the borders of rows.
-    Shapes: train (N,) tokens; test_rows (M, L) tokens, in the order of the text.
-    """
+def bits_of_rows(train: Stream, test_rows: Test, num_classes: int, order: int) -> PerRow:
+    """Bits of each test row; `order` symbols condition the next, across the borders of rows."""
     p = probabilities(train, np.ravel(test_rows), num_classes, order).reshape(test_rows.shape)
     return PerRow(-np.log2(p).sum(axis=1), np.full(*test_rows.shape))
 
 
-def probabilities(train: np.ndarray, test: np.ndarray, num_classes: int, order: int) -> np.ndarray:
-    """Probability of each test token given the `order` before it: (N,), (M,) -> float64 (M,).
+def probabilities(
+    train: Stream, test: Integer[np.ndarray, "M"], num_classes: int, order: int
+) -> Float[np.ndarray, "M"]:
+    """Probability of each test token given the `order` before it: float64.
 
     The first few test tokens are given as many as there are.
     """

@@ -7,13 +7,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float
 
 from amd_jax.diffusion import kernels
 from amd_jax.evaluation import count_models, means
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
-from amd_jax.types import Array, Key, Model, Nats, Params, Sampler
+from amd_jax.types import Flags, Key, Model, Nats, Params, Sampler, Tokens
+
+Gaps = Bool[np.ndarray, "N L"]  # True in the gap of each row
 
 BATCH = 32
 EXACT = CodeLength(order="left")  # for masks
@@ -24,9 +27,9 @@ _WORD = re.compile(r"\w+")
 class Trial(NamedTuple):
     """Rows (N, L) with a gap in each, and what became of them."""
 
-    hidden: np.ndarray  # (N, L) bool, the gaps
-    drawn: np.ndarray  # (N, L), a filling of each
-    bits: np.ndarray  # (N,), per token of the gap: of the true filling, given all around it
+    hidden: Gaps
+    drawn: Rows  # a filling of each
+    bits: Float[np.ndarray, "N"]  # per token of the gap: of the true filling, given all around it
     exact: bool  # whether they are that, and not a bound
     restored: float  # share of the hidden tokens that were found
 
@@ -36,20 +39,20 @@ class Trial(NamedTuple):
         sizes = self.hidden.sum(axis=1)
         return PerRow(self.bits * sizes, sizes)
 
-    def restored_of_rows(self, rows: np.ndarray) -> PerRow:
-        """Tokens of each gap that a draw has restored, of rows (N, L) as they were; and all."""
+    def restored_of_rows(self, rows: Rows) -> PerRow:
+        """Tokens of each gap that a draw has restored, of rows as they were; and all."""
         return PerRow(((self.drawn == rows) & self.hidden).sum(axis=1), self.hidden.sum(axis=1))
 
 
 def trial(
     model: Diffusion,
     params: Params,
-    rows: np.ndarray,
+    rows: Rows,
     size: int,
     seed: int = 0,
     sampler: Sampler | None = None,
 ) -> Trial:
-    """A gap of so many tokens at a random place of each row (N, L), drawn, and the truth weighed.
+    """Fills a gap of `size` tokens at a random place of each row, and gives the truth's bits.
 
     Raises ValueError for a gap that is longer than a row.
     """
@@ -73,9 +76,9 @@ def is_exact(model: Model) -> bool:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _both(
-    model: Diffusion, sampler: Sampler | None, params: Params, rng: Key, x: Array, hidden: Array
-) -> tuple[Array, Nats]:
-    """A filling of rows (B, L), and log p of the true one: (B, L), (B,)."""
+    model: Diffusion, sampler: Sampler | None, params: Params, rng: Key, x: Tokens, hidden: Flags
+) -> tuple[Tokens, Nats]:
+    """A filling of rows, and log p of the true one."""
     drawn = model.infill(params, rng, x, ~hidden, sampler=sampler)
     if is_exact(model):
         return drawn, EXACT.one(model, params, rng, x, ~hidden, hidden)
@@ -84,8 +87,8 @@ def _both(
     return drawn, bound.reshape(DRAWS, -1).mean(axis=0)
 
 
-def gaps(shape: tuple[int, int], size: int, seed: int) -> np.ndarray:
-    """Where a gap of so many tokens is, somewhere in each row: bool (N, L)."""
+def gaps(shape: tuple[int, int], size: int, seed: int) -> Gaps:
+    """A gap of `size` tokens, somewhere in each row."""
     number, length = shape
     if not 0 < size <= length:
         raise ValueError(f"A gap has 1 to {length} tokens, those of a row; got {size}.")
@@ -94,10 +97,10 @@ def gaps(shape: tuple[int, int], size: int, seed: int) -> np.ndarray:
     return (position >= start) & (position < start + size)
 
 
-def words_restored(texts: list[str], filled: list[str], hidden: np.ndarray) -> tuple[float, float]:
-    """Share of the words that a gap has touched which are there again, and its standard error.
+def words_restored(texts: list[str], filled: list[str], hidden: Gaps) -> tuple[float, float]:
+    """Share of the words touched by a gap that are restored, and its standard error.
 
-    texts and filled: one character for each token; hidden (N, L).
+    texts and filled: one character for each token.
     """
     counts = []
     for text, other, gap in zip(texts, filled, hidden, strict=True):
@@ -109,11 +112,8 @@ def words_restored(texts: list[str], filled: list[str], hidden: np.ndarray) -> t
 
 
 def bits_by_counts(
-    train: np.ndarray, rows: np.ndarray, hidden: np.ndarray, num_classes: int, order: int
+    train: count_models.Stream, rows: Rows, hidden: Gaps, num_classes: int, order: int
 ) -> PerRow:
-    """Bits of the hidden tokens of each row by a count model, which sees what is left of them.
-
-    train (N,); rows and hidden (M, L), in the order of the text.
-    """
+    """Bits of the hidden tokens of each row by a count model, which sees what is left of them."""
     p = count_models.probabilities(train, np.ravel(rows), num_classes, order).reshape(rows.shape)
     return PerRow((-np.log2(p) * hidden).sum(axis=1), hidden.sum(axis=1))

@@ -6,16 +6,16 @@ import unicodedata
 from collections.abc import Iterable
 
 import jax
-import numpy as np
 
 from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
+from amd_jax.evaluation.means import Rows
 from amd_jax.host import memory
 from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops import integers
 from amd_jax.options import Named
-from amd_jax.types import Array, Key, Model, Nats, Params, Sampler
+from amd_jax.types import Flags, Key, Model, Nats, Params, Sampler, Tokens
 
 WIDTH = 80  # columns of the console
 INDENT = "    "
@@ -27,7 +27,7 @@ def samples(
     rng: Key,
     shape: tuple[int, ...],
     sampler: Named | None = None,
-) -> np.ndarray:
+) -> Rows:
     """Samples of the given shape (N, ...), int32, by one of the model's samplers or its own way.
 
     Drawn in groups on all devices, so that many of them need no more memory: the first ones of
@@ -46,15 +46,14 @@ def infilled(
     model: Diffusion,
     params: Params,
     rng: Key,
-    x: Array,
-    known: Array,
-    wanted: Array,
+    x: Tokens,
+    known: Flags,
+    wanted: Flags,
     sampler: Sampler | None = None,
-) -> tuple[Array, Nats | None]:
-    """Rows x (B, ...) with what is not `known` drawn, and log p of what is `wanted` of it.
+) -> tuple[Tokens, Nats | None]:
+    """Rows x with what is not `known` drawn, and log p of what is `wanted` of it.
 
-    known, wanted bool (B, ...); the nats (B,) are exact, in order from left to right, and for
-    masks only: else None.
+    The nats are exact, in order from left to right, and for masks only: else None.
     """
     drawn, length = model.infill(params, rng, x, known, sampler=sampler), CodeLength(order="left")
     if not length.admits(model.open(params).kernel):
@@ -71,7 +70,7 @@ def _on_devices(
     return parallel.over_devices(lambda params, rng: model.sample(params, rng, shape, **chosen))
 
 
-def unused(drawn: np.ndarray, shown: str) -> list[str]:
+def unused(drawn: Rows, shown: str) -> list[str]:
     """A line on the codes of samples that stand for no class, shown as said; none if none do."""
     share = (drawn == integers.UNUSED).mean()
     line = f"codes of the samples that stand for no class (shown as {shown}): {share:.2%}; "

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
+from jaxtyping import Shaped
 
 from amd_jax.devices import parallel
+from amd_jax.evaluation.means import Rows
 from amd_jax.host import memory
 from amd_jax.types import Array, Key, Params
 
@@ -26,9 +28,9 @@ def run(
     rng: Key,
     count: int,
     rows_each: int,
-    rows: np.ndarray | None = None,
-) -> np.ndarray:
-    """f(params, key, rows of the group) of each of `count` groups, joined: (N, ...).
+    rows: Rows | None = None,
+) -> Shaped[np.ndarray, "..."]:
+    """f(params, key, rows of the group) of each of `count` groups, joined.
 
     `f` is a function made by `parallel.over_devices`. Of `rows` (count * rows_each, ...) every
     group gets its share; without any, f is called with parameters and key alone. The key of a

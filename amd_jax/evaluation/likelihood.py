@@ -3,16 +3,16 @@
 import functools
 from typing import NamedTuple
 
-import jax
 import numpy as np
+from jaxtyping import Float
 
 from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.means import Figures, PerRow, Rows
 from amd_jax.facts import Facts
 from amd_jax.models.bounds import in_order
 from amd_jax.ops import categorical
-from amd_jax.types import Bound, Key, Model, Params
+from amd_jax.types import Bound, Key, Model, Nats, Params, Tokens
 
 
 class Estimate(NamedTuple):
@@ -33,10 +33,10 @@ def bits(
     model: Model,
     params: Params,
     rng: Key,
-    rows: np.ndarray,
+    rows: Rows,
     facts: Facts,
 ) -> Estimate:
-    """An estimate of -log p of rows (N, ...), in bits per token that counts."""
+    """An estimate of -log p of rows, in bits per token that counts."""
     nats = nats_of_rows(bound, model, params, rng, rows, facts.num_classes)
     return mean_bits(nats, facts.lengths(rows))
 
@@ -46,10 +46,10 @@ def nats_of_rows(
     model: Model,
     params: Params,
     rng: Key,
-    rows: np.ndarray,
+    rows: Rows,
     num_classes: int,
-) -> np.ndarray:
-    """bound(model, params, rng, x) of all rows (N, ...), on all devices: float64 (N,).
+) -> Float[np.ndarray, "N"]:
+    """bound(model, params, rng, x) of all rows, on all devices: float64.
 
     The numbers are the same on any number of devices. The last group is filled up with copies of
     its first row, which are not counted. Raises ValueError for a token outside [0, num_classes).
@@ -69,13 +69,13 @@ def nats_of_rows(
 def _on_devices(bound: Bound, model: Model) -> parallel.Compilable:
     """The estimate on every device; kept, since each one made anew would compile anew."""
 
-    def estimate(params: Params, rng: Key, x: jax.Array) -> jax.Array:
+    def estimate(params: Params, rng: Key, x: Tokens) -> Nats:
         return bound(model, params, rng, x)
 
     return parallel.over_devices(estimate)
 
 
-def mean_bits(nats: np.ndarray, lengths: np.ndarray) -> Estimate:
-    """The bits per token of -nats (N,) of rows of some lengths (N,), and their standard error."""
+def mean_bits(nats: Float[np.ndarray, "N"], lengths: Figures) -> Estimate:
+    """The bits per token of -nats of rows of some lengths, and their standard error."""
     per_row = PerRow(-nats / np.log(2), lengths)
     return Estimate(*per_row.mean(), len(nats), per_row)

@@ -13,15 +13,19 @@ hard for both, and falls out.
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Integer, Real, Shaped
 
+Rows = Integer[np.ndarray, "N *event"]  # of tokens
+Row = Integer[np.ndarray, "*event"]
+Figures = Real[np.ndarray, "N"]  # one for each row
 MINIMUM = 4  # blocks, or as many as there are rows: one block alone says nothing of an error
 
 
 class PerRow(NamedTuple):
     """What was measured of each of N rows, in their order; its mean is Σ sums / Σ counts."""
 
-    sums: np.ndarray  # (N,), such as the bits of a row
-    counts: np.ndarray  # (N,), such as its tokens
+    sums: Figures  # such as the bits of a row
+    counts: Figures  # such as its tokens
 
     def mean(self, *, independent: bool = False) -> tuple[float, float]:
         """The mean and its standard error: see `ratio`."""
@@ -46,15 +50,15 @@ class PerRow(NamedTuple):
             return PerRow(self.sums - other.sums, self.counts)
 
 
-def of(values: np.ndarray, *, independent: bool = False) -> tuple[float, float]:
-    """The mean of values (N,), and its standard error: see `ratio`."""
+def of(values: Shaped[np.ndarray, "N"], *, independent: bool = False) -> tuple[float, float]:
+    """The mean of values, and its standard error: see `ratio`."""
     return ratio(values, np.ones(len(values)), independent=independent)
 
 
 def ratio(
-    sums: np.ndarray, counts: np.ndarray, *, independent: bool = False
+    sums: Shaped[np.ndarray, "N"], counts: Figures, *, independent: bool = False
 ) -> tuple[float, float]:
-    """Σ sums / Σ counts over rows (N,), and its standard error, by `blocks` of neighbours.
+    """Σ sums / Σ counts over rows, and its standard error, by `blocks` of neighbours.
 
     The error is that of a ratio of means (Cochran, 1977, sec. 2.11), over blocks as its units, or
     over rows that are `independent` by construction, such as samples. Of one row it is not a

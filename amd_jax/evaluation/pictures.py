@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Integer, UInt8
 from PIL import Image, ImageDraw
 
 from amd_jax.host import filesystem
 from amd_jax.ops import integers
+
+Maps = Integer[np.ndarray, "N H W"]  # of categories, or of codes that stand for none
+Colour = UInt8[np.ndarray, "3"]
 
 SIDE = 256  # pixels of the longer side of a map, at most
 GAP, TITLE = 4, 16  # pixels
@@ -22,13 +26,13 @@ DISTINCT = 60  # of 442 between black and white: the least distance that an eye 
 class Palette(NamedTuple):
     """Colours of what a pixel may hold, uint8."""
 
-    categories: np.ndarray  # (K, 3)
-    unused: np.ndarray  # (3,), of codes that stand for no class
-    noise: np.ndarray  # (3,), of states that are noise only
+    categories: UInt8[np.ndarray, "K 3"]
+    unused: Colour  # of codes that stand for no class
+    noise: Colour  # of states that are noise only
 
     @classmethod
-    def of(cls, categories: np.ndarray) -> "Palette":
-        """A palette with these colours of categories, and further ones for codes of no category.
+    def of(cls, categories: Integer[np.ndarray, "K 3"]) -> "Palette":
+        """A palette with these colours of categories, and two for what is no category.
 
         Magenta and grey; or where the categories have such colours, those that are farthest.
         """
@@ -37,23 +41,23 @@ class Palette(NamedTuple):
         return cls(np.asarray(categories, np.uint8), unused, noise)
 
 
-def _apart(wanted: tuple[int, int, int], others: np.ndarray) -> np.ndarray:
-    """The colour that is wanted, or if it is nearly one of others (N, 3), the farthest: (3,)."""
+def _apart(wanted: tuple[int, int, int], others: Integer[np.ndarray, "N 3"]) -> Colour:
+    """The colour that is wanted, or if it is nearly one of the others, the farthest from them."""
     candidates = np.array([wanted, *itertools.product(np.linspace(0, 255, 7), repeat=3)])
     distance = np.linalg.norm(candidates[:, None] - others, axis=-1).min(axis=1)
     return candidates[0 if distance[0] > DISTINCT else distance.argmax()].astype(np.uint8)
 
 
-def coloured(rows: np.ndarray, palette: Palette) -> np.ndarray:
-    """States (N, H, W), categories or not, in their colours: uint8 (N, H, W, 3)."""
+def coloured(rows: Maps, palette: Palette) -> UInt8[np.ndarray, "N H W 3"]:
+    """States, categories or not, in their colours."""
     colours = np.concatenate([palette.unused[None], palette.categories, palette.noise[None]])
     return colours[(rows.astype(int) - integers.UNUSED).clip(0, len(colours) - 1)]
 
 
 def grid(
-    rows: np.ndarray, palette: Palette, columns: int | None = None, side: int = SIDE
+    rows: Maps, palette: Palette, columns: int | None = None, side: int = SIDE
 ) -> Image.Image:
-    """Maps (N, H, W) of K categories as one picture, line by line.
+    """Maps as one picture, line by line.
 
     Every pixel becomes a square, and the longer side of a map about `side` pixels. Without a
     number of columns there are about as many as lines.
@@ -103,13 +107,13 @@ def write(picture: Image.Image, path: Path, **options) -> None:
 
 
 def write_panels(
-    panels: Mapping[str, np.ndarray],
+    panels: Mapping[str, Maps],
     palette: Palette,
     path: Path,
     columns: int | None = None,
     side: int = SIDE,
 ) -> None:
-    """Saves a `grid` of each panel's maps (N, H, W), side by side under their titles."""
+    """Saves a `grid` of each panel's maps, side by side under their titles."""
     grids = {title: grid(rows, palette, columns, side) for title, rows in panels.items()}
     write(side_by_side(grids), path)
 
@@ -120,7 +124,7 @@ def write_gif(frames: Sequence[Image.Image], path: Path) -> None:
     write(frames[0], path, save_all=True, append_images=frames[1:], duration=times, loop=0)
 
 
-def neighbour_distance(x: np.ndarray, y: np.ndarray, num_classes: int) -> float:
+def neighbour_distance(x: Maps, y: Integer[np.ndarray, "M H W"], num_classes: int) -> float:
     """How far the neighbourhoods in two sets of maps differ, in [0, 1]: a measure of samples.
 
     The mean over d = right, below of
@@ -131,14 +135,14 @@ def neighbour_distance(x: np.ndarray, y: np.ndarray, num_classes: int) -> float:
     with category a whose neighbour has b: the total variation distance of two joint laws. It is
     not 0 for two samples of one law either: compare with the distance of other real maps.
 
-    Shapes: x (N, H, W) and y (M, H, W) of K categories; `integers.UNUSED` counts as one more.
+    `integers.UNUSED` counts as one more category.
     """
     pairs = [neighbours(maps, num_classes) for maps in (x, y)]
     return float(0.5 * np.abs(pairs[0] - pairs[1]).sum(axis=1).mean())
 
 
-def neighbours(maps: np.ndarray, num_classes: int) -> np.ndarray:
-    """Joint laws of a pixel and the one right of it, and the one below: float64 (2, (K + 1)²).
+def neighbours(maps: Maps, num_classes: int) -> Float[np.ndarray, "2 pairs"]:
+    """Joint laws of a pixel and the one right of it, and the one below: of (K + 1)² pairs.
 
     The first category is `integers.UNUSED`. A direction without neighbours is all zeros.
     """

@@ -5,10 +5,18 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Integer
 from PIL import Image
 
 from amd_jax.evaluation import gallery, pictures
-from amd_jax.evaluation.reports.plain_report import PlainReport, held_out, stem_of, write_arrays
+from amd_jax.evaluation.means import Row, Rows
+from amd_jax.evaluation.reports.plain_report import (
+    Marks,
+    PlainReport,
+    held_out,
+    stem_of,
+    write_arrays,
+)
 from amd_jax.facts import MapFacts
 from amd_jax.host.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
@@ -33,7 +41,7 @@ class MapReport(PlainReport):
         """The colours of categories, of codes of no class, and of noise."""
         return pictures.Palette.of(self.facts.colours)
 
-    def samples(self, drawn: np.ndarray, stem: Path | None) -> list[str]:
+    def samples(self, drawn: Rows, stem: Path | None) -> list[str]:
         """A picture of samples, and all of them as an array."""
         unused = f"RGB {tuple(self.palette.unused.tolist())}"
         lines = gallery.unused(drawn, unused)
@@ -41,12 +49,12 @@ class MapReport(PlainReport):
             return [*lines, f"{len(drawn)} samples; no place for a picture of them was given"]
         return lines + self.kept({"samples": drawn[:SHOWN]}, {"samples": drawn}, stem)
 
-    def preview(self, drawn: np.ndarray) -> Image.Image:
+    def preview(self, drawn: Rows) -> Image.Image:
         """A picture of some samples."""
         return pictures.grid(drawn[:SHOWN], self.palette)
 
     def measures(
-        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+        self, drawn: Rows, data: Dataset, *, independent: bool = True
     ) -> dict[str, tuple[float, float | None]]:
         """The distance of their neighbourhoods to those of held-out maps."""
         real = data.rows(held_out(data))
@@ -54,7 +62,7 @@ class MapReport(PlainReport):
         return {"neighbour_distance": (distance, None)}
 
     def compared(
-        self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset
+        self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
         """The distance of samples to held-out maps, which the picture shows beside them.
 
@@ -73,7 +81,7 @@ class MapReport(PlainReport):
             f"{len(train)} training maps {yardstick:.3f}"
         ]
 
-    def chain(self, frames: list[tuple[float, np.ndarray]], stem: Path | None) -> list[str]:
+    def chain(self, frames: list[tuple[float, Rows]], stem: Path | None) -> list[str]:
         """A film of samples on their way from noise to maps, stills of it, and its states."""
         if stem is None:
             return ["no place for a film was given"]
@@ -91,13 +99,13 @@ class MapReport(PlainReport):
 
     def corrected(
         self,
-        before: np.ndarray,
-        after: np.ndarray,
-        rows: np.ndarray | None,
+        before: Rows,
+        after: Rows,
+        rows: Rows | None,
         stem: Path | None,
         done: str = "corrected",
     ) -> list[str]:
-        """A picture of the first maps (N, H, W) before and after an edit, and all as arrays."""
+        """A picture of the first maps before and after an edit, and all as arrays."""
         if stem is None:
             return ["no place for a picture was given"]
         panels = {"damaged" if rows is not None else "given": before, done: after}
@@ -108,14 +116,14 @@ class MapReport(PlainReport):
 
     def filled(
         self,
-        x: np.ndarray,
-        known: np.ndarray,
-        wanted: np.ndarray,
-        drawn: np.ndarray,
+        x: Row,
+        known: Marks,
+        wanted: Marks,
+        drawn: Rows,
         captions: list[str],
         stem: Path | None,
     ) -> list[str]:
-        """A picture of a map (H, W) with its hole, and of its fillings (N, H, W) beside it."""
+        """A picture of a map with its hole, and of its fillings beside it."""
         if stem is None:
             return [*captions, "no place for a picture was given"]
         holed = np.where(known, x, self.facts.num_classes)[None]  # in the colour of noise
@@ -124,19 +132,19 @@ class MapReport(PlainReport):
 
     def kept(
         self,
-        panels: dict[str, np.ndarray],
-        arrays: dict[str, np.ndarray],
+        panels: dict[str, pictures.Maps],
+        arrays: dict[str, Integer[np.ndarray, "..."]],
         stem: Path,
         columns: int | None = None,
     ) -> list[str]:
-        """Writes panels of maps (N, H, W) as one picture, and arrays; lines that name both."""
+        """Writes panels of maps as one picture, and arrays; lines that name both."""
         stem = write_arrays(stem, **arrays)
         array, path = (stem.with_name(f"{stem.name}.{end}") for end in ("npz", "png"))
         pictures.write_panels(panels, self.palette, path, columns)
         return [f"picture: {in_one_line(path)}", f"array: {in_one_line(array)}"]
 
 
-def _some(rows: np.ndarray, number: int) -> np.ndarray:
-    """That many different maps at random, or all: (N, H, W)."""
+def _some(rows: Rows, number: int) -> Integer[np.ndarray, "M *event"]:
+    """`number` different maps at random, or all."""
     rng = np.random.default_rng(0)
     return rows[rng.choice(len(rows), min(number, len(rows)), replace=False)]

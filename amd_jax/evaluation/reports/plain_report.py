@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Bool, Shaped
 from PIL import Image
 
 from amd_jax.evaluation import gallery, means
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.facts import UNUSED_SIGN, Facts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
 
+Marks = Bool[np.ndarray, "*event"]  # of the tokens of a row
+Saved = Shaped[np.ndarray, "..."]
 SHOWN = 8  # rows on the console, at most
 
 
@@ -34,8 +37,8 @@ class PlainReport:
     chains: ClassVar[int] = 1  # samples in a chain
     frames: ClassVar[int] = 9  # its states, at most
 
-    def samples(self, drawn: np.ndarray, stem: Path | None) -> list[str]:
-        """Samples (N, ...) on the console, all of them as text and as an array in files."""
+    def samples(self, drawn: Rows, stem: Path | None) -> list[str]:
+        """Samples on the console, all of them as text and as an array in files."""
         texts = [self.facts.show(x) for x in drawn]
         lines = [
             f"sample {i + 1}:\n{gallery.wrapped(text)}" for i, text in enumerate(texts[:SHOWN])
@@ -47,24 +50,24 @@ class PlainReport:
             lines += written(stem, {"samples": drawn}, texts)
         return lines
 
-    def preview(self, drawn: np.ndarray) -> str | Image.Image:
-        """Some of the samples (N, ...) as Markdown, or as a picture."""
+    def preview(self, drawn: Rows) -> str | Image.Image:
+        """Some of the samples as Markdown, or as a picture."""
         return "\n\n".join(gallery.wrapped(self.facts.show(x)) for x in drawn[:SHOWN])
 
     def compared(
-        self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset
+        self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
-        """How samples (N, ...) are beside the data; nothing where no measure is known."""
+        """Samples compared with the data; nothing where no measure is known."""
         result = self.measures(drawn, data)
         return [f"samples that are valid: {result['valid'][0]:.1%}"] if "valid" in result else []
 
     def measures(
-        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+        self, drawn: Rows, data: Dataset, *, independent: bool = True
     ) -> dict[str, tuple[float, float | None]]:
-        """The share that is valid, of data that tell by `valid(x)` which rows are.
+        """Measures of rows, each with its standard error, if it has one.
 
-        Each with its standard error, if it has one. Samples are `independent`, and so their
-        errors; rows of a split, which follow each other, are not.
+        Here the share that is valid, of data that tell by `valid(x)` which rows are. Samples are
+        `independent`; rows of a split, which follow each other, are not.
         """
         if not hasattr(data, "valid"):
             return {}
@@ -80,8 +83,8 @@ class PlainReport:
         """
         return "", []
 
-    def chain(self, frames: list[tuple[float, np.ndarray]], stem: Path | None) -> list[str]:
-        """States (t, x (B, ...)) on their way from noise to data: the first of each."""
+    def chain(self, frames: list[tuple[float, Rows]], stem: Path | None) -> list[str]:
+        """States (t, x) on their way from noise to data: the first row of each."""
         shown = [(t, self.facts.show(x[0])) for t, x in frames]
         lines = [f"t = {t:.2f}\n{gallery.wrapped(text)}" for t, text in shown]
         if stem:
@@ -92,13 +95,13 @@ class PlainReport:
 
     def corrected(
         self,
-        before: np.ndarray,
-        after: np.ndarray,
-        rows: np.ndarray | None,
+        before: Rows,
+        after: Rows,
+        rows: Rows | None,
         stem: Path | None,
         done: str = "corrected",
     ) -> list[str]:
-        """Rows (N, ...) before and after an edit, and as they should be, if that is known."""
+        """Rows before and after an edit, and as they should be, if that is known."""
         changed = int((before[0] != after[0]).sum())
         return [
             f"given:\n{gallery.wrapped(self.facts.show(before[0]))}",
@@ -117,7 +120,7 @@ def content(data: Dataset, split: str) -> np.ndarray:
     return getattr(data, "content", data.rows)(split)
 
 
-def written(stem: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list[str]:
+def written(stem: Path, arrays: dict[str, Saved], texts: list[str]) -> list[str]:
     """Writes arrays and texts, a line each, to files; lines that name them."""
     stem = write_arrays(stem, **arrays)
     array, text = stem.with_name(f"{stem.name}.npz"), stem.with_name(f"{stem.name}.txt")
@@ -127,16 +130,16 @@ def written(stem: Path, arrays: dict[str, np.ndarray], texts: list[str]) -> list
 
 
 def write_edit(
-    before: np.ndarray, after: np.ndarray, rows: np.ndarray | None, stem: Path | None, done: str
+    before: Rows, after: Rows, rows: Rows | None, stem: Path | None, done: str
 ) -> list[str]:
-    """Writes edited rows (N, ...) and what was given, unless that was damaged for a trial."""
+    """Writes edited rows and what was given, unless that was damaged for a trial."""
     if stem is None or rows is not None:
         return []
     stem = write_arrays(stem, given=before, **{done: after})
     return [f"array: {in_one_line(stem.with_name(f'{stem.name}.npz'))}"]
 
 
-def write_arrays(stem: Path, **arrays: np.ndarray) -> Path:
+def write_arrays(stem: Path, **arrays: Saved) -> Path:
     """Writes {stem}.npz, or {stem}-2.npz and so on where that holds other arrays; its stem.
 
     So what was made before stays, and the same arrays again are the same file.
@@ -148,12 +151,12 @@ def write_arrays(stem: Path, **arrays: np.ndarray) -> Path:
     return stem
 
 
-def stem_of(stem: Path, **arrays: np.ndarray) -> Path:
+def stem_of(stem: Path, **arrays: Saved) -> Path:
     """The stem under which `write_arrays` has written arrays."""
     return _free(stem, _packed(arrays))
 
 
-def _packed(arrays: dict[str, np.ndarray]) -> bytes:
+def _packed(arrays: dict[str, Saved]) -> bytes:
     """The bytes of an .npz."""
     result = io.BytesIO()
     np.savez_compressed(result, **arrays)  # type: ignore[arg-type]  # no `allow_pickle` is here

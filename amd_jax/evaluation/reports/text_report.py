@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from amd_jax.evaluation import count_models, diversity, filling, gallery, means, spelling
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.count_models import Stream
+from amd_jax.evaluation.means import PerRow, Row, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import beside_counts
-from amd_jax.evaluation.reports.plain_report import PlainReport, content, write_edit
+from amd_jax.evaluation.reports.plain_report import Marks, PlainReport, content, write_edit
 from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
 
@@ -51,7 +52,7 @@ class TextReport(PlainReport):
             lines.append(line)
         return "\n".join(lines), figures
 
-    def counted(self, data: Dataset, rows: np.ndarray, hidden: np.ndarray) -> PerRow | None:
+    def counted(self, data: Dataset, rows: Rows, hidden: filling.Gaps) -> PerRow | None:
         """Bits of the hidden tokens by the count model, given what is left of them."""
         train = _stream(data)
         if not self._countable(train):
@@ -59,7 +60,7 @@ class TextReport(PlainReport):
         return filling.bits_by_counts(train, rows, hidden, self.facts.num_classes, HIGHEST)
 
     def measures(
-        self, drawn: np.ndarray, data: Dataset, *, independent: bool = True
+        self, drawn: Rows, data: Dataset, *, independent: bool = True
     ) -> dict[str, tuple[float, float | None]]:
         """The share of known words, of distinct pieces, and bits under the count model.
 
@@ -76,7 +77,7 @@ class TextReport(PlainReport):
         return result
 
     def compared(
-        self, drawn: np.ndarray, stem: Path | None, model: Model, params: Params, data: Dataset
+        self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
         """The share of the samples' words that occur in the training text."""
         train = _stream(data)
@@ -85,12 +86,12 @@ class TextReport(PlainReport):
         share, _ = self._known_words(drawn, train)
         return [f"words of the samples that occur in the training text: {share:.0%}"]
 
-    def _countable(self, train: np.ndarray) -> bool:
-        """Whether count models are fitted to a training text (N,)."""
+    def _countable(self, train: Stream) -> bool:
+        """Whether count models are fitted to a training text."""
         return len(train) <= COUNT_LIMIT and self.facts.padding is None
 
     def _known_words(
-        self, drawn: np.ndarray, train: np.ndarray, independent: bool = True
+        self, drawn: Rows, train: Stream, independent: bool = True
     ) -> tuple[float, float]:
         """The share of the rows' words that occur in the training text, and its error."""
         texts, known = [self.facts.decode(x) for x in drawn], "".join(self.facts.pieces(train))
@@ -98,13 +99,13 @@ class TextReport(PlainReport):
 
     def corrected(
         self,
-        before: np.ndarray,
-        after: np.ndarray,
-        rows: np.ndarray | None,
+        before: Rows,
+        after: Rows,
+        rows: Rows | None,
         stem: Path | None,
         done: str = "corrected",
     ) -> list[str]:
-        """The first of some texts (N, L), the changed places marked."""
+        """The first of some texts, the changed places marked."""
         return [
             *self.corrected_text(self.facts.decode(before[0]), before[0], after[0], done),
             *write_edit(before, after, rows, stem, done),
@@ -112,14 +113,14 @@ class TextReport(PlainReport):
 
     def filled(
         self,
-        x: np.ndarray,
-        known: np.ndarray,
-        wanted: np.ndarray,
-        drawn: np.ndarray,
+        x: Row,
+        known: Marks,
+        wanted: Marks,
+        drawn: Rows,
         captions: list[str],
         stem: Path | None,
     ) -> list[str]:
-        """Texts (N, L) whose gaps were filled, as far as they were given; what is told of each."""
+        """Texts with their gaps filled, each under its caption; without what was not given."""
         given, lines = known | wanted, []
         signs = "".join(np.where(wanted, CHANGED, " ")[given])
         for row, line in zip(drawn, captions, strict=True):
@@ -127,17 +128,17 @@ class TextReport(PlainReport):
             lines += [line, gallery.wrapped(*shown)]
         return lines
 
-    def tokens(self, text: str) -> np.ndarray:
-        """A text as tokens, int32 (L,), the commonest for what has none; ValueError if empty."""
+    def tokens(self, text: str) -> Stream:
+        """A text as tokens, the commonest for what has none; ValueError if empty."""
         if not text:
             raise ValueError("The text must not be empty. Give a sentence with a spelling error.")
         common = int(np.argmax(self.facts.frequencies)) if self.facts.frequencies else 0
         return self.facts.encode(text.replace("\r\n", "\n"), unknown=common)
 
     def corrected_text(
-        self, text: str, before: np.ndarray, after: np.ndarray, done: str = "corrected"
+        self, text: str, before: Stream, after: Stream, done: str = "corrected"
     ) -> list[str]:
-        """A text, its tokens (L,) and those of an edit, with the changed places marked.
+        """A text, its tokens and those of an edit, with the changed places marked.
 
         A character that has no token stays as it is, and is marked as well.
         """
@@ -158,6 +159,6 @@ class TextReport(PlainReport):
         return lines
 
 
-def _stream(data: Dataset) -> np.ndarray:
-    """The training text in one piece: tokens (N,)."""
+def _stream(data: Dataset) -> Stream:
+    """The training text in one piece."""
     return np.ravel(content(data, "train"))
