@@ -21,7 +21,7 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array, Grid, Key, Latents, Logits, Nats, Params, Sampler, Times, Tokens
 
 Places = Float[Array, "K D"]  # where classes lie
-Level = Float[Array, "#B ..."]  # γ_t, of a number of axes that broadcasts to z
+Level = Float[Array, "..."]  # γ_t, which broadcasts to z
 
 
 @dataclasses.dataclass(frozen=True)

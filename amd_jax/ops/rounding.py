@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from amd_jax.types import Array, Floats, Numbers
 
@@ -48,7 +48,7 @@ class Shift:
         """Z, and log-slopes of 0: no volume changes where there is none."""
         return x + self._steps(theta), jnp.zeros_like(x)
 
-    def inverse(self, z: Numbers, theta: Float[Array, "*#shape 1"]) -> Floats:
+    def inverse(self, z: Real[Array, "*#shape"], theta: Float[Array, "*#shape 1"]) -> Floats:
         """x for z."""
         return z - self._steps(theta)
 

@@ -8,7 +8,7 @@ from amd_jax.ops import categorical
 from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.conditioner import Conditioner
-from amd_jax.types import Array, Key, Latents, Nats, Params
+from amd_jax.types import Array, Batch, Key, Nats, Params
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Coupling:
     moving: int | None = None  # channels; if they are odd, the larger half
     exact = True
 
-    def init(self, rng: Key, x: Latents) -> Params:
+    def init(self, rng: Key, x: Batch) -> Params:
         """Parameters for x. Raises ValueError if there is nothing to split."""
         if x.shape[-1] < 2:
             raise ValueError(
@@ -43,8 +43,8 @@ class Coupling:
         return conditioner.init(self.network, rng, still, self._shape(moved))
 
     def forward(
-        self, params: Params, rng: Key, x: Latents, *, train: bool = False
-    ) -> tuple[Latents, Nats]:
+        self, params: Params, rng: Key, x: Batch, *, train: bool = False
+    ) -> tuple[Batch, Nats]:
         """z and the log-determinant."""
         still, moved = self._split(x)
         shape = self._shape(moved)
@@ -52,7 +52,7 @@ class Coupling:
         moved, log_slope = self.bijection.forward(moved, theta)
         return jnp.concatenate([still, moved], axis=-1), categorical.sum_event(log_slope)
 
-    def inverse(self, params: Params, rng: Key, z: Latents) -> Latents:
+    def inverse(self, params: Params, rng: Key, z: Batch) -> Batch:
         still, moved = self._split(z)
         theta = conditioner.apply(self.network, params, rng, still, self._shape(moved))
         return jnp.concatenate([still, self.bijection.inverse(moved, theta)], axis=-1)
@@ -60,7 +60,7 @@ class Coupling:
     def _shape(self, moved: Array) -> tuple[int, ...]:
         return (*moved.shape, self.bijection.num_parameters)
 
-    def _split(self, x: Latents) -> tuple[Array, Array]:
+    def _split(self, x: Batch) -> tuple[Array, Array]:
         """The channels that pass, and those that move."""
         passing = self.context + (x.shape[-1] - self.context) // 2
         if self.moving is not None:

@@ -207,6 +207,8 @@ def test_has_a_model_a_bound_and_a_step(name, files):
     rng, x = jax.random.key(0), jax.ShapeDtypeStruct((2, *facts.event_shape), np.int32)
     params = jax.eval_shape(model.init, rng, x)
     assert jax.eval_shape(model.elbo, params, rng, x).shape == (2,)
+    drawn = jax.eval_shape(lambda p, rng: model.sample(p, rng, x.shape), params, rng)
+    assert (drawn.shape, drawn.dtype) == (x.shape, np.int32)
 
     def step(params, rng, x):
         memory = objective.init()
