@@ -45,7 +45,7 @@ def without_data(config):
         command(config, "--mode=correct", given),
     ]
     assert [result.ending for result in told] == [None] * 3, told
-    kept = sorted(pathlib.Path("runs").rglob("*_seed0.npz"))
+    kept = sorted(pathlib.Path("runs").rglob("*_seed0*.npz"))
     arrays = {path.name: dict(np.load(path)) for path in kept}
     return [result.out for result in told], arrays
 

@@ -63,7 +63,7 @@ def test_a_name_that_is_printed(name, made, place, report, capsys):
     said = shown(capsys.readouterr().err)
     report(f"samples in {name}", "paths that can be shown", result.out.splitlines()[-1])
     assert result.ending is None
-    assert f"text: {in_one_line(NAMES[name])}/samples_seed0.txt\n" in shown(result.out)
+    assert f"text: {in_one_line(NAMES[name])}/samples_seed0-2.txt\n" in shown(result.out)
     assert len(said.splitlines()) == 1
 
 
