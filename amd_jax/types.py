@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jaxtyping
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Bool, Float, Integer, Real
 from ml_collections import ConfigDict
 
 from amd_jax.facts import Facts
@@ -28,7 +28,7 @@ Params = PyTree  # of float32 arrays
 Floats = Float[Array, "*shape"]  # of any shape, one for the whole signature
 Numbers = Float[Array, "*#shape"]  # that broadcast to one shape
 Batch = Real[Array, "B ..."]  # data or latents
-Tokens = Int[Array, "B *event"]  # data in [0, K)
+Tokens = Integer[Array, "B *event"]  # data in [0, K)
 Times = Float[Array, "B"]  # in [0, 1], one for each row
 Grid = Float[Array, "times"]  # S + 1 of them for S steps, from 1 down to 0
 Probs = Float[Array, "B *event K"]  # a law of each token

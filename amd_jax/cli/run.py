@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
     if args.extend:
         _print_extension(workdir, config)
     kwargs = {"extend": args.extend, "profile": args.profile}
-    beside = work_beside.of(run, choice, args)
+    beside = functools.partial(work_beside.of, run, choice, args)
     try:
         run, params = run.fit(workdir, init_from=args.init_from, beside=beside, **kwargs)
     except run_folder.NotExtended as error:

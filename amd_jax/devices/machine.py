@@ -78,7 +78,7 @@ class Forecast(NamedTuple):
 
     compiling: float  # seconds until the first step
     work: float  # FLOP of a step, on a device
-    beside: Beside | None
+    beside: Callable[[], Beside] | None  # counted when it is asked for
 
     def describe(self, steps: int, seconds: float) -> str:
         """The whole, and its parts: of as many steps, each of so many seconds.
@@ -88,9 +88,9 @@ class Forecast(NamedTuple):
         """
         trained, rest, last = steps * seconds, 0.0, ""
         if self.beside is not None and self.work:
-            flop = self.beside.flop / jax.device_count()
-            rest = seconds * flop / self.work + self.compiling
-            last = f",\nand {duration(rest)} for {self.beside.what}"
+            what, flop = self.beside()
+            rest = seconds * flop / jax.device_count() / self.work + self.compiling
+            last = f",\nand {duration(rest)} for {what}"
         return (
             f"about {duration(self.compiling + trained + rest)} in all: "
             f"{duration(self.compiling)} to compile, {duration(trained)} for {steps:,} steps{last}"

@@ -7,7 +7,7 @@ All are nats, summed over the event.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.diffusion import (
     kernels,
@@ -77,14 +77,14 @@ def rate_of(process: Process, rng: Key, x: Tokens, x_t: Tokens, t: Times) -> Nat
     return categorical.sum_event(rate(process.kernel, *guess, x_t, t, log_p))
 
 
-def prior_kl(kernel: Kernel, x: Tokens, given: Int[Array, "..."] | None = None) -> Nats:
+def prior_kl(kernel: Kernel, x: Tokens, given: Integer[Array, "..."] | None = None) -> Nats:
     """KL(q(x_1 | x) || prior), what of x survives all noise, but for what is given."""
     start = jnp.zeros(x.shape[0])
     p_1 = kernel.push(categorical.one_hot(x, len(kernel.prior)), start, jnp.ones_like(start))
     return _sum_unknown(categorical.kl(p_1, kernel.prior), given)
 
 
-def step_term(process: Process, rng: Key, x: Tokens, i: Int[Array, "B"], steps: int) -> Nats:
+def step_term(process: Process, rng: Key, x: Tokens, i: Integer[Array, "B"], steps: int) -> Nats:
     """`term` of step i in {1, …, T} of T equal ones."""
     return term(process, rng, x, *ends(i, steps))
 
@@ -151,17 +151,17 @@ def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
     return jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
 
 
-def _sum_unknown(nats: PerToken, given: Int[Array, "..."] | None) -> Nats:
+def _sum_unknown(nats: PerToken, given: Integer[Array, "..."] | None) -> Nats:
     """The sum of the nats of all tokens that are not given."""
     return categorical.sum_event(nats if given is None else jnp.where(given >= 0, 0.0, nats))
 
 
-def steps_at(u: Floats, steps: int) -> Int[Array, "*shape"]:
+def steps_at(u: Floats, steps: int) -> Integer[Array, "*shape"]:
     """The step whose interval holds u in [0, 1), in {1, …, T}."""
     return jnp.minimum((u * steps).astype(jnp.int32) + 1, steps)
 
 
-def ends(i: Int[Array, "B"], steps: int) -> tuple[Times, Times]:
+def ends(i: Integer[Array, "B"], steps: int) -> tuple[Times, Times]:
     """Times s < t of the ends of step i in {1, …, T} of T equal ones.
 
     Rounded to float32, so that steps are uneven by up to T / 2^24 of their length, and no bound is

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Integer
 
 from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
@@ -29,7 +29,7 @@ class Process:
     predict: Predict
     leave_one_out: bool = False
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
-    given: Int[Array, "..."] | None = None  # data that are known, -1 where not; broadcasts to x
+    given: Integer[Array, "..."] | None = None  # what is known of the data, else -1
     log_predict: Predict = None  # type: ignore[assignment]  # made of `predict` unless given
 
     def __post_init__(self):
@@ -40,7 +40,7 @@ class Process:
                 self, "log_predict", lambda *x, **more: categorical.log(predict(*x, **more))
             )
 
-    def holding(self, given: Int[Array, "..."]) -> "Process":
+    def holding(self, given: Integer[Array, "..."]) -> "Process":
         """The process of the rest of the data, given some, -1 where they are unknown.
 
         What is given is clean at all times, and guessed as it is, so that it adds nothing to a

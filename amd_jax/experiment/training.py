@@ -6,6 +6,7 @@ A run is an `experiment.Run`: the numbers of an experiment, data, and what is co
 import functools
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def train(
     extend: bool = False,
     profile: bool = False,
     evaluate: loop.Evaluate | None = None,
-    beside: Beside | None = None,
+    beside: Callable[[], Beside] | None = None,
 ) -> Params:
     """Trains a run in a folder, or goes on with it: its averaged parameters.
 

@@ -5,7 +5,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.learning.objectives import gradient_only
 from amd_jax.models import Flow
@@ -14,7 +14,7 @@ from amd_jax.transforms.encodings import Encoding
 from amd_jax.types import Array, Key, Nats, Params, Tokens
 
 Steps = Float[Array, ""]
-Rows = Int[Array, ""]
+Rows = Integer[Array, ""]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.diffusion import bounds, gaussian, kernels
 from amd_jax.diffusion.gaussian import noise_schedules
@@ -20,7 +20,7 @@ from amd_jax.models import Diffusion, GaussianDiffusion
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Floats, Kernel, Key, LearnedKernel, Nats, Params, Times, Tokens
 
-Pairs = Int[Array, "2*B *event"]  # draws of each row; the second ones come after all first ones
+Pairs = Integer[Array, "2*B *event"]  # two draws of each row, all first ones before
 Number = Float[Array, ""]
 Sums = dict[str, Number]  # of L², and of its weights or rows
 

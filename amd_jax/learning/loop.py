@@ -53,7 +53,7 @@ def train(
     params: Params | None = None,
     evaluate: Evaluate | None = None,
     traced: Callable[[int], AbstractContextManager[Callable[[int], None]]] | None = None,
-    beside: machine.Beside | None = None,
+    beside: Callable[[], machine.Beside] | None = None,
 ) -> Params:
     """Trains up to config.num_steps and returns the averaged parameters.
 

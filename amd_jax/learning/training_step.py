@@ -8,13 +8,13 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.devices import parallel
 from amd_jax.devices.shards import Shards
 from amd_jax.types import Array, Key, Objective, Params, PyTree
 
-Count = Int[Array, ""]
+Count = Integer[Array, ""]
 
 
 class TrainState(NamedTuple):

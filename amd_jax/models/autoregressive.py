@@ -5,7 +5,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from amd_jax import options
 from amd_jax.diffusion.samplers.base import Sharpened
@@ -85,8 +85,8 @@ class Autoregressive:
         variables = {"params": params["network"]}
 
         def step(
-            carry: tuple[PyTree, Int[Array, "B"]], at: tuple[Int[Array, ""], Key]
-        ) -> tuple[PyTree, Int[Array, "B"]]:
+            carry: tuple[PyTree, Integer[Array, "B"]], at: tuple[Integer[Array, ""], Key]
+        ) -> tuple[PyTree, Integer[Array, "B"]]:
             state, previous = carry
             p, rng = at
             state, logits = self.network.apply(variables, state, previous, p, method="advance")

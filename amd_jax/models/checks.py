@@ -9,7 +9,7 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.diffusion import kernels
 from amd_jax.models.declared import Walkable
@@ -210,7 +210,7 @@ def check_walks(network: object) -> None:
             )
 
 
-def check_causal(network: Network, params: Params, rng: Key, x: Int[Array, "B L"]) -> None:
+def check_causal(network: Network, params: Params, rng: Key, x: Integer[Array, "B L"]) -> None:
     """Raises ValueError if logits at a position of x depend on that token or later ones.
 
     So it does if the network walks another way. For shaken parameters, and in float32.

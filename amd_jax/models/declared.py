@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from amd_jax.diffusion import gaussian
 from amd_jax.diffusion.process import Process, Stepwise
@@ -55,7 +55,7 @@ class GridSearch(Named, Protocol):
         """The times among which it chooses; ValueError where it does not fit the model."""
 
     def __call__(
-        self, model: Model, params: Params, rng: Key, x: Tokens | Int[np.ndarray, "B *event"]
+        self, model: Model, params: Params, rng: Key, x: Tokens | Integer[np.ndarray, "B *event"]
     ) -> tuple[float, ...]:
         """The times that are best for rows x."""
 
@@ -73,7 +73,7 @@ class Walkable(Protocol):
 
     def walk(
         self, params: Params, rng: Key, shape: tuple[int, ...], frames: int, sampler: Any
-    ) -> Iterable[tuple[float, Int[np.ndarray, "B *event"]]]:
+    ) -> Iterable[tuple[float, Integer[np.ndarray, "B *event"]]]:
         """States of one walk, `frames` or less: pairs (t, x), t falling."""
 
 

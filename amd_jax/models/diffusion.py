@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from amd_jax import options
 from amd_jax.diffusion import bounds, kernels, samplers
@@ -234,7 +234,7 @@ class Diffusion:
                 f"{type(process.kernel).__name__}: train as own_text_masked or "
                 "own_text_infilling does."
             )
-        return process.holding(jnp.where(known, x, -1))
+        return process.holding(jnp.where(known, jnp.asarray(x, jnp.int32), -1))
 
     def _chosen(self, sampler: Sampler | None, steps: int | None) -> Sampler:
         """A sampler, the first declared unless given, with a number of steps; or ValueError."""
@@ -253,7 +253,7 @@ class Diffusion:
         shape: tuple[int, ...],
         frames: int = 9,
         sampler: Sampler | None = None,
-    ) -> Iterator[tuple[float, Int[np.ndarray, "B *event"]]]:
+    ) -> Iterator[tuple[float, Integer[np.ndarray, "B *event"]]]:
         """States of one walk, `frames` or less, as they come: pairs (t, x), t falling."""
         sampler = self._chosen(sampler, None)
         rng_noise, rng = jax.random.split(rng)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax import options
 from amd_jax.diffusion import gaussian, kernels
@@ -223,7 +223,7 @@ class GaussianDiffusion:
         shape: tuple[int, ...],
         frames: int = 9,
         sampler: Sampler | None = None,
-    ) -> Iterator[tuple[float, Int[np.ndarray, "B *event"]]]:
+    ) -> Iterator[tuple[float, Integer[np.ndarray, "B *event"]]]:
         """The nearest classes on one walk, `frames` or less: pairs (t, x), t falling."""
         sampler, points = self._chosen(sampler, None), self._points()
         rng_noise, rng = jax.random.split(rng)

@@ -4,7 +4,7 @@ import functools
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, gelu, logits, rms_norm
 from amd_jax.networks.embeddings import Place
@@ -40,7 +40,7 @@ class CausalTransformer(nn.Module):
         before = [shifted(x, n + 1, self.num_classes) for n in range(self.taps)]
         return self._read(jnp.stack(before, axis=-1), train=train)[0]
 
-    def start(self, batch: int, length: int) -> tuple[Int[Array, "B taps"], tuple[Cache, ...]]:
+    def start(self, batch: int, length: int) -> tuple[Integer[Array, "B taps"], tuple[Cache, ...]]:
         """What `advance` carries before the first of `length` positions: tokens, keys, values."""
         empty = (batch, length, self.heads, self.width // self.heads)
         cache = (jnp.zeros(empty, compute_dtype(self.dtype)),) * 2
@@ -57,7 +57,7 @@ class CausalTransformer(nn.Module):
     @nn.compact
     def _read(
         self,
-        before: Int[Array, "B L taps"],
+        before: Integer[Array, "B L taps"],
         caches: tuple[Cache, ...] | None = None,
         p: Place = 0,
         *,
@@ -88,6 +88,6 @@ class CausalTransformer(nn.Module):
         return logits(rms_norm(h), self.num_classes, self.log_frequencies), tuple(kept)
 
 
-def shifted(x: Int[Array, "B L"], steps: int, start: int) -> Int[Array, "B L"]:
+def shifted(x: Integer[Array, "B L"], steps: int, start: int) -> Integer[Array, "B L"]:
     """x moved `steps` positions to the right, with the token `start` in front."""
     return jnp.pad(x, ((0, 0), (steps, 0)), constant_values=start)[:, : x.shape[1]]

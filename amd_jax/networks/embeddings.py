@@ -8,7 +8,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Integer, Real
 
 from amd_jax.types import Array, Batch, Latents, Times, Tokens
 
@@ -16,7 +16,7 @@ Read = Tokens | Latents
 Features = Float[Array, "B *event F"]
 Vectors = Float[Array, "B F"]  # one for each row, such as features of its time
 PerHead = Float[Array, "B M H E"]  # queries, keys or values
-Place = Int[Array, ""] | int
+Place = Integer[Array, ""] | int
 
 
 def sinusoid(t: Times, dim: int, scale: float = 4000.0) -> Vectors:

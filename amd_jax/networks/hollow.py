@@ -6,7 +6,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.networks import embeddings
 from amd_jax.networks.blocks import (
@@ -89,7 +89,7 @@ class Hollow(nn.Module):
         h = joined(sides, time, self.join_width, self.join_blocks, block)
         return logits(h, self.num_classes, self.log_frequencies)
 
-    def contexts(self, x_t: Int[Array, "B L"]) -> list[Float[Array, "B L E"]]:
+    def contexts(self, x_t: Integer[Array, "B L"]) -> list[Float[Array, "B L E"]]:
         """Embeddings of the contexts of 3 to 5 tokens: one look-up each instead of the towers.
 
         Contexts share rows of a table where there are more of them than TABLE_ROWS.

@@ -7,7 +7,7 @@ at least the length of a sequence. They compute in the dtype of their input and 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.embeddings import Features, Place, Vectors
@@ -19,7 +19,7 @@ from amd_jax.types import Array, Latents, Series, Tokens
 small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
 
 
-def ends(p: Int[Array, "*shape"] | int, length: int, longest: int) -> Float[Array, "*shape F"]:
+def ends(p: Integer[Array, "*shape"] | int, length: int, longest: int) -> Float[Array, "*shape F"]:
     """Indicators of the distances of places p to the first and the last; F = 2 longest."""
     if length > longest:
         raise ValueError(

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.networks.blocks import check_sizes, uniform
 from amd_jax.networks.embeddings import Vectors
@@ -12,7 +12,7 @@ from amd_jax.networks.primitives.recurrence import Carry, State, States, cell, r
 from amd_jax.types import Array, Series
 
 Input = Float[Array, "B L F"] | Float[Array, "K F"]  # or a table, that is read at some rows
-Rows = Int[Array, "B L"]
+Rows = Integer[Array, "B L"]
 
 
 class LSTM(nn.Module):

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.networks.blocks import marked
 from amd_jax.networks.embeddings import Features, Read, is_real
@@ -12,7 +12,7 @@ from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.types import Array, Flags
 
-Index = Int[Array, "B *event J E"]
+Index = Integer[Array, "B *event J E"]
 LOOKED_UP = 1024  # from so many classes on, one-hots would be the largest arrays of a network
 
 

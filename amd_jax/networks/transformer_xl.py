@@ -7,7 +7,7 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.causal_transformer import shifted
@@ -23,7 +23,7 @@ class Memory(NamedTuple):
     """What a segment leaves to the next: the newest inputs of each block."""
 
     inputs: Float[Array, "blocks B M D"]  # the last `seen` positions are of the text
-    seen: Int[Array, ""]
+    seen: Integer[Array, ""]
 
 
 class TransformerXL(nn.Module):

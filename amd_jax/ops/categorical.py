@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Bool, Float, Int, Real, Shaped
+from jaxtyping import Bool, Float, Integer, Real, Shaped
 
 from amd_jax.types import Array, Batch, Floats, Key, Nats
 
@@ -13,7 +13,7 @@ NEVER = -1e6  # the log-probability of what cannot be: finite, so that 0 * NEVER
 
 
 def one_hot(
-    x: Int[Array, "*shape"], num_classes: int, dtype: DTypeLike = jnp.float32
+    x: Integer[Array, "*shape"], num_classes: int, dtype: DTypeLike = jnp.float32
 ) -> Shaped[Array, "*shape K"]:
     """Indicator of each token."""
     return (x[..., None] == jnp.arange(num_classes)).astype(dtype)
@@ -60,7 +60,7 @@ def kl_of_log_odds(a: Floats, b: Floats) -> Floats:
     return cross + jax.nn.sigmoid(-a) * (jax.nn.softplus(b) - jax.nn.softplus(a))
 
 
-def gather(p: Float[Array, "*#shape K"], x: Int[Array, "*#shape"]) -> Floats:
+def gather(p: Float[Array, "*#shape K"], x: Integer[Array, "*#shape"]) -> Floats:
     """p[x] over the last axis.
 
     A masked sum: its gradient is a mask too, where that of an indexed read is a slow scatter.
@@ -68,7 +68,7 @@ def gather(p: Float[Array, "*#shape K"], x: Int[Array, "*#shape"]) -> Floats:
     return jnp.where(one_hot(x, p.shape[-1], dtype=bool), p, 0).sum(axis=-1)
 
 
-def sample(rng: Key, p: Float[Array, "*shape K"]) -> Int[Array, "*shape"]:
+def sample(rng: Key, p: Float[Array, "*shape K"]) -> Integer[Array, "*shape"]:
     """One draw per row by the inverse CDF; p need not be normalised.
 
     Exact to float32's resolution of u, 2^-23: draw events rarer than that in two parts, as

@@ -1,7 +1,7 @@
 """Integers as digits."""
 
 import jax.numpy as jnp
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from amd_jax.types import Array
 
@@ -23,12 +23,14 @@ def num_digits(num_classes: int, base: int) -> int:
     return digits
 
 
-def to_digits(x: Int[Array, "*shape"], base: int, digits: int) -> Int[Array, "*shape {digits}"]:
+def to_digits(
+    x: Integer[Array, "*shape"], base: int, digits: int
+) -> Integer[Array, "*shape {digits}"]:
     """Digits of non-negative integers, most significant first."""
     return x[..., None] // base ** jnp.arange(digits - 1, -1, -1) % base
 
 
-def from_digits(d: Int[Array, "*shape digits"], base: int) -> Int[Array, "*shape"]:
+def from_digits(d: Integer[Array, "*shape digits"], base: int) -> Integer[Array, "*shape"]:
     """The integers that digits stand for, most significant first.
 
     UNUSED where a digit is.
@@ -37,6 +39,6 @@ def from_digits(d: Int[Array, "*shape digits"], base: int) -> Int[Array, "*shape
     return jnp.where((d == UNUSED).any(axis=-1), UNUSED, x)
 
 
-def valid(x: Int[Array, "*shape"], num_classes: int) -> Int[Array, "*shape"]:
+def valid(x: Integer[Array, "*shape"], num_classes: int) -> Integer[Array, "*shape"]:
     """x where it is in [0, K), UNUSED elsewhere: an index beyond the classes never passes."""
     return jnp.where((x >= 0) & (x < num_classes), x, UNUSED)

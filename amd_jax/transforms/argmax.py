@@ -9,7 +9,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from amd_jax.ops import categorical, gumbel, integers
 from amd_jax.transforms import conditioner
@@ -17,7 +17,7 @@ from amd_jax.transforms.conditioner import Conditioner
 from amd_jax.transforms.laws import Encoder
 from amd_jax.types import Array, Key, Latents, Nats, Params, PerToken, Tokens
 
-Codes = Int[Array, "B *event D"]
+Codes = Integer[Array, "B *event D"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ class BinaryArgmax:
         known = categorical.inside(x, 2)
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
         size = jnp.maximum(jax.nn.softplus(u), categorical.FLOOR)  # zero has no sign
-        return (2 * x - 1) * size, known + categorical.sum_event(jax.nn.log_sigmoid(u)) - log_q
+        return (2.0 * x - 1) * size, known + categorical.sum_event(jax.nn.log_sigmoid(u)) - log_q
 
     def inverse(self, params: Params, rng: Key, z: PerToken) -> Tokens:
         return (z > 0).astype(jnp.int32)

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.ops import integers
 from amd_jax.types import Array, Batch, Key, Params, PyTree
@@ -63,12 +63,12 @@ class OfTokens:
     network: Conditioner  # of tokens
     base: int = 2
 
-    def init(self, rng: Key, x: Int[Array, "B *event D"], *, train: bool) -> Params:
+    def init(self, rng: Key, x: Integer[Array, "B *event D"], *, train: bool) -> Params:
         """The network's variables for digits like `x`."""
         return self.network.init(rng, integers.from_digits(x, self.base), train=train)
 
     def apply(
-        self, variables: Params, x: Int[Array, "B *event D"], **more: PyTree
+        self, variables: Params, x: Integer[Array, "B *event D"], **more: PyTree
     ) -> Float[Array, "..."]:
         """The network's numbers for the tokens of digits `x`."""
         return self.network.apply(variables, integers.from_digits(x, self.base), **more)

@@ -37,7 +37,7 @@ class Levels:
         self, params: Params, rng: Key, x: Tokens, *, train: bool = False
     ) -> tuple[PerToken, Nats]:
         known = categorical.inside(x, self.num_classes)
-        return (x - self.num_classes // 2).astype(float), known
+        return x.astype(float) - self.num_classes // 2, known
 
     def inverse(self, params: Params, rng: Key, z: PerToken) -> Tokens:
         x = jnp.round(z).astype(jnp.int32) + self.num_classes // 2

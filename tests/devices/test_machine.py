@@ -35,7 +35,7 @@ def test_a_forecast_has_the_whole_and_its_parts():
         "about 2 min 0 s in all: 20 s to compile, 1 min 40 s for 1,000 steps"
     )
     beside = machine.Beside("samples and the page", 100e9 * jax.device_count())
-    line = alone._replace(beside=beside).describe(steps=1000, seconds=0.1)
+    line = alone._replace(beside=lambda: beside).describe(steps=1000, seconds=0.1)
     assert line == (
         "about 2 min 30 s in all: 20 s to compile, 1 min 40 s for 1,000 steps,\n"
         "and 30 s for samples and the page"  # as many products as 100 steps, and compiled as long

@@ -6,7 +6,7 @@ from typing import overload
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.diffusion.kernels.augmented import AugmentedUniform
 from amd_jax.diffusion.kernels.mixtures import (
@@ -225,7 +225,7 @@ def _(kernel: Mixture, rng: Key, p_0: Probs, x_t: Tokens, s: Times, t: Times) ->
     return jnp.where(u * (kept + redrawn) < redrawn, categorical.sample(rng_redraw, p_s), x_t)
 
 
-def draw_prior(kernel: Kernel, rng: Key, shape: tuple[int, ...]) -> Int[Array, "..."]:
+def draw_prior(kernel: Kernel, rng: Key, shape: tuple[int, ...]) -> Integer[Array, "..."]:
     """Independent draws from the kernel's prior, of the given shape."""
     cdf = jnp.cumsum(kernel.prior)
     u = jax.random.uniform(rng, shape) * cdf[-1]

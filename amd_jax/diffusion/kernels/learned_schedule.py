@@ -11,7 +11,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax.diffusion import schedules
 from amd_jax.diffusion.kernels.mixtures import Mixing
@@ -53,7 +53,7 @@ class Warped:
         """
         return jnp.log(len(self.heights) * self.heights[self._bin(t)])
 
-    def _bin(self, t: Floats) -> Int[Array, "*shape"]:
+    def _bin(self, t: Floats) -> Integer[Array, "*shape"]:
         """The bin of the level at time t."""
         borders = jnp.cumsum(self.heights)[:-1]
         return jnp.searchsorted(borders, t, side="right", method="compare_all")

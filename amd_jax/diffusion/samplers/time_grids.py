@@ -11,7 +11,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from amd_jax import options
 from amd_jax.diffusion import bounds
@@ -108,7 +108,7 @@ def costs(process: Process, rng: Key, x: Tokens, times: Grid) -> Float[Array, "t
     return jnp.concatenate([rows, jnp.full((1, last + 1), jnp.inf)])
 
 
-def best(costs: Float[np.ndarray, "n n"], steps: int) -> Int[np.ndarray, "path"]:
+def best(costs: Float[np.ndarray, "n n"], steps: int) -> Integer[np.ndarray, "path"]:
     """The path of least cost from the first place to the last, in so many steps.
 
     By dynamic programming, O(n² S). Raises ValueError for more steps than there are places for,
@@ -131,7 +131,7 @@ def best(costs: Float[np.ndarray, "n n"], steps: int) -> Int[np.ndarray, "path"]
     return np.array(path[::-1])
 
 
-def total(costs: Float[np.ndarray, "n n"], path: Int[np.ndarray, "path"]) -> float:
+def total(costs: Float[np.ndarray, "n n"], path: Integer[np.ndarray, "path"]) -> float:
     """What the steps of a path cost together: the bound of that grid, in nats."""
     return float(np.asarray(costs, np.float64)[path[:-1], path[1:]].sum())
 

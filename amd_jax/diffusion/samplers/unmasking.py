@@ -9,7 +9,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Integer, Real
 
 from amd_jax import options
 from amd_jax.diffusion import kernels
@@ -236,7 +236,7 @@ def scores(by: str, rng: Key, p_0: Probs) -> PerToken:
     return p_0.max(axis=-1)
 
 
-def ranks(a: PerToken) -> Int[Array, "B *event"]:
+def ranks(a: PerToken) -> Integer[Array, "B *event"]:
     """The place of each number among those of its row, from the smallest, 0."""
     flat = a.reshape(a.shape[0], -1)
     return jnp.argsort(jnp.argsort(flat, axis=1), axis=1).reshape(a.shape)
