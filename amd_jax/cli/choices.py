@@ -237,7 +237,8 @@ def offers(config: ConfigDict | None, model: Model | None, name: str) -> list[st
         }
         for flag, group in groups.items():
             if group:
-                lines += ["", f"{flag} of {known.owner}:", *map(_offer, group)]
+                owner = known.owner if model is None else name
+                lines += ["", f"{flag} of {owner}:", *map(_offer, group)]
     lines += ["", "Their numbers:", *_numbers([one for known in every for one in known.all()])]
     if config is not None:
         lines += ["", f"Numbers of {name}:"]

@@ -57,8 +57,9 @@ def test_a_sampler_is_offered_by_its_name_and_its_numbers(place):
     chain = run("sampler", "--mode=sample", "--sampler=confident", "--steps=4", "--chain")
     assert chain.count("░") == 16 + 12 + 8 + 4  # masks have a sign
     out = command(f"--config={FILES / 'sampler'}.py", "--help").out
-    assert "--sampler=confident of sampler.py: Opens the surest masks first" in out
-    assert "--steps           network calls. Default: 8." in out
+    assert "--sampler of sampler.py:\n" in out
+    assert "  confident: Opens the surest masks first" in out
+    assert "  --steps              network calls. Default: 8. (confident)\n" in out
 
 
 @pytest.mark.slow
