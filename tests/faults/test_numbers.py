@@ -86,7 +86,7 @@ RUNS = {  # a flag of experiments.run -> what is said
     **{"--error_rate=nan": "a finite number", "--grid=1e300": "an integer is at most"},
     **{"--num_samples=2.5": "invalid literal", "--process_id=1e300": "an integer is at most"},
     "--split=tset": "--split is one of train, validation, test; got 'tset'",
-    "--best": "this run is not evaluated: evaluate_every=0 of 6 steps",
+    "--best": "this run is not evaluated: evaluate_every=400 of 6 steps",
     "--output=/proc/no": "--output must be a folder that can be written; /proc/no",
 }
 TRIALS = {  # arguments of compare, table4, known_answers -> what is said
