@@ -24,8 +24,8 @@ def sentences(bits: Measurement, figures: Sequence[Measurement]) -> str:
         fitted = next((f", {f.method}," for f in counts if f.method), "")
         named = f"order{'s' * (len(orders) > 1)} {' and '.join(map(str, orders))}"
         result = (
-            f"Count models of {named}{fitted} have fewer bits here: they memorise phrases, and so "
-            "small a text repeats many of them."
+            f"Count models of {named}{fitted} have fewer bits here: they memorise phrases, and "
+            "the text repeats many of them."
         )
     bound = f" The bits of the model are an upper bound ({bits.bound})."
     return result + ("" if bits.exact else bound)

@@ -27,7 +27,7 @@ def test_counts_with_fewer_bits_are_named_with_the_reason():
     said = beside_counts.sentences(BITS, figures(order_0=-2.0, order_3=0.1, order_6=0.3))
     assert said == (
         "Count models of orders 3 and 6, fitted to 9,000 chars, have fewer bits here: they "
-        "memorise phrases, and so small a text repeats many of them. The bits of the model are "
+        "memorise phrases, and the text repeats many of them. The bits of the model are "
         "an upper bound (elbo)."
     )
 
