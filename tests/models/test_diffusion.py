@@ -113,6 +113,7 @@ def test_sums_to_one(measured):
     assert measured.p.sum() == pytest.approx(1, abs=1e-5)  # nothing on states that are noise only
 
 
+@pytest.mark.few(slow=8)
 def test_log_weight_is_unbiased_for_each_sequence(measured):
     assert_mean(np.exp(measured.log_weight), measured.p, 0.02)
 
