@@ -5,7 +5,7 @@ from typing import assert_type
 import jax
 
 import amd_jax
-from amd_jax import models
+from amd_jax import models, networks
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.facts import Facts
 
@@ -19,6 +19,6 @@ x = jax.jit(model.sample, static_argnums=2)(weights, jax.random.key(0), (4, 256)
 
 kernel = kernels.uniform(schedules.cosine, 27)
 assert_type(kernel, kernels.Mixing)
-diffusion = models.Diffusion(kernel, None, steps=10)
+diffusion = models.Diffusion(kernel, networks.Hollow(27), steps=10)
 assert_type(diffusion.sample(params, jax.random.key(0), (4, 256)), jax.Array)
 assert_type(amd_jax.check_backend(), None)
