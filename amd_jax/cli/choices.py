@@ -208,11 +208,6 @@ def check_mode(name: str) -> None:
         raise ValueError(f"--mode is one of {', '.join(known)}; got {name}.")
 
 
-def _fields(option: Named | None) -> set[str]:
-    """The names of an option's numbers."""
-    return {number.name for number in options.numbers(option)} if option is not None else set()
-
-
 def _sentence(kind: type) -> str:
     """The first line of the docstring of a class."""
     return (kind.__doc__ or "").split("\n")[0]

@@ -1,7 +1,6 @@
 """Runs a command and ends it: with its output, or with one clear line on what went wrong."""
 
 import contextlib
-import io
 import logging
 import os
 import re
@@ -27,8 +26,7 @@ OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a
 def run(main: Callable[..., None], *arguments) -> None:
     """`main(*arguments)`, with one line and no traceback for what the user can mend."""
     absl_logging.set_verbosity(absl_logging.FATAL)  # Orbax tells of every file, and more
-    if isinstance(sys.stdout, io.TextIOWrapper):  # not in a notebook
-        sys.stdout.reconfigure(errors="replace")  # a console that cannot show "±" shows "?"
+    console.allow_any_character()
     sys.unraisablehook = _unraisable
     logging.getLogger("asyncio").addFilter(_worth_telling)
     try:

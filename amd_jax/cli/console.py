@@ -7,6 +7,7 @@ import contextlib
 import difflib
 import importlib
 import importlib.metadata
+import io
 import os
 import platform
 import re
@@ -75,12 +76,17 @@ def answer(argv: Sequence[str], name: str, text: Callable[[], str]) -> None:
 
 def show(text: str) -> None:
     """Prints a text; quiet once nobody reads on, as of `| head`."""
-    if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
-        sys.stdout.reconfigure(errors="replace")  # a console that cannot show "–" shows "?"
+    allow_any_character()
     try:
         print(text, flush=True)
     except BrokenPipeError:
         ignore_reader()
+
+
+def allow_any_character() -> None:
+    """Has a console that cannot show "±" show "?" in its place."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not in a notebook
+        sys.stdout.reconfigure(errors="replace")
 
 
 def ignore_reader() -> None:

@@ -64,8 +64,7 @@ def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
     loaded = run.loaded(params)
     board = EventFile(Path(workdir), f".end{loaded.step}") if parallel.is_first() else None
     with board or contextlib.nullcontext():
-        session = Session(loaded, choice, args.seed, args.output, events=board, ends_training=True)
-        modes.end(session, args)
+        modes.end(Session(loaded, choice, args.seed, args.output, board), args)
 
 
 def use(args: Options, rest: Sequence[str], workdir: Path | str) -> None:

@@ -24,8 +24,7 @@ class Session:
     choice: Choice
     seed: int
     output: str | None = None  # the folder for what is made; None: that of the run
-    events: EventFile | None = None  # where TensorBoard sees it; None: nowhere
-    ends_training: bool = False  # it says what is done next, also where nobody watches
+    events: EventFile | None = None  # at the end of a training, for TensorBoard
 
     @property
     def report(self) -> PlainReport:
@@ -46,7 +45,7 @@ class Session:
 
         A file or a pipe gets nothing but results of other modes.
         """
-        if self.ends_training or sys.stdout.isatty():
+        if self.events is not None or sys.stdout.isatty():
             print(line, flush=True)
 
     def record(self, *figures: Measurement) -> None:

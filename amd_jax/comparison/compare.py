@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +120,14 @@ def words(text: str, what: str) -> list[str]:
     if not result:
         raise ValueError(f"A {what} begins with a name, as in 'own_text'; got {text!r}.")
     return result
+
+
+def chosen(given: str, known: Collection[str], what: str) -> list[str]:
+    """Names with commas; ValueError for one that is not known."""
+    names = given.split(",")
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"--{what} are of {', '.join(known)}; got {', '.join(unknown)}.")
+    return names
 
 
 def compare(wanted: Sequence[Row], args: Table) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -62,7 +62,8 @@ def main(argv: list[str]) -> None:
     if flags.answers(argv[1:], lambda: flags.usage("known_answers", Options)):
         return
     args, rest = flags.read(argv[1:], Options)
-    toys, families = chosen(args.toys, ROWS, "toys"), chosen(args.families, FAMILIES, "families")
+    toys = compare.chosen(args.toys, ROWS, "toys")
+    families = compare.chosen(args.families, FAMILIES, "families")
     command_line.start_jax()
     draws = args.importance_samples
     wanted = {
@@ -82,14 +83,6 @@ def main(argv: list[str]) -> None:
             done[toy].append(training.trained(one, folder, args.minutes, args.steps))
             lines = written(done, workdir)  # of the rows so far
     print("\n".join(lines))
-
-
-def chosen(given: str, known: Collection[str], what: str) -> list[str]:
-    """Names with commas; ValueError for one that is not known."""
-    names = given.split(",")
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"--{what} are of {', '.join(known)}; got {', '.join(unknown)}.")
-    return names
 
 
 def row(toy: str, text: str, shared: Sequence[str], draws: int) -> Row:
@@ -133,15 +126,19 @@ def expected(row: Row, bound: Bound) -> dict[str, Figure]:
 def estimated(row: Row, bound: Bound) -> dict[str, Figure]:
     """Of test rows, by enough draws of a bound."""
     run, x = row.run, row.run.data.rows(row.split)
-    each = bound.importance_samples if isinstance(bound, ImportanceWeighted) else 1
     wanted = max(8, DRAWS // math.prod(run.facts.event_shape))
-    draws = 1 if bound.exact else math.ceil(wanted / each)
+    draws = 1 if bound.exact else math.ceil(wanted / draws_of(bound))
     keys, classes = jax.random.split(jax.random.key(0), draws), run.facts.num_classes
     draw = functools.partial(likelihood.nats_of_rows, bound, run.model, row.params)
     nats = np.mean([draw(rng, x, classes) for rng in keys], axis=0)
     gap = law(row).log_prob(x) - nats
     of_drawn = functools.partial(means.of, independent=True)  # rows of a toy are
     return {"nats": Figure(*of_drawn(-nats)), "gap_nats": Figure(*of_drawn(gap))}
+
+
+def draws_of(bound: Bound) -> int:
+    """How many draws of a row a bound makes one figure of."""
+    return bound.importance_samples if isinstance(bound, ImportanceWeighted) else 1
 
 
 def written(done: dict[str, list[Row]], workdir: Path) -> list[str]:
@@ -168,9 +165,7 @@ def cells(row: Row) -> dict[str, str]:
     result = {"family": row.title, "figure": kind, "nats": _cell(figures["nats"])}
     result["gap"] = _cell(figures["gap_nats"])
     for bound in weighted:
-        result[f"gap, k = {getattr(bound, 'importance_samples', 1)}"] = _cell(
-            answers(row, bound)["gap_nats"]
-        )
+        result[f"gap, k = {draws_of(bound)}"] = _cell(answers(row, bound)["gap_nats"])
     if isinstance(row.run.data, sets.Sets):
         result["valid"] = f"{row.run.data.valid(row.first_samples(SAMPLES)).mean():.1%}"
     result |= {"steps": f"{row.run.step:,}", "minutes": f"{row.minutes:.1f}"}

@@ -33,9 +33,7 @@ def main(argv: list[str]) -> None:
     if flags.answers(argv[1:], lambda: flags.usage("table4", Options)):
         return
     args, rest = flags.read(argv[1:], Options)
-    names = args.rows.split(",")
-    if unknown := [name for name in names if name not in ROWS]:
-        raise ValueError(f"--rows are of {', '.join(ROWS)}; got {', '.join(unknown)}.")
+    names = compare.chosen(args.rows, ROWS, "rows")
     flags.finish([argument for argument in rest if not argument.startswith("-")], Options)
     command_line.start_jax()
     wanted = [row(name, rest, args.importance_samples) for name in names]

@@ -177,10 +177,15 @@ def _read_secret(path: Path) -> bytes:
     raise OSError(f"{path} is no secret")
 
 
+def _is_owned(status: os.stat_result) -> bool:
+    """Whether this user owns a file; Windows does not tell."""
+    return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+
+
 def _check_own(path: Path) -> None:
     """Raises ValueError unless this user owns a folder or file, and nobody else can write it."""
     status = path.stat()
-    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+    if not _is_owned(status):
         raise ValueError(f"{path} must be yours; it belongs to user {status.st_uid}. Remove it.")
     if os.name == "posix" and status.st_mode & 0o022:
         raise ValueError(
@@ -192,7 +197,7 @@ def _check_own(path: Path) -> None:
 def _check_base(path: Path) -> None:
     """Raises ValueError for a folder in which somebody else could put another in place of ours."""
     status = path.stat()
-    if hasattr(os, "geteuid") and status.st_uid not in (0, os.geteuid()):
+    if status.st_uid != 0 and not _is_owned(status):
         raise ValueError(
             f"{path} must be yours; it belongs to user {status.st_uid}. Set XDG_CACHE_HOME."
         )

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Integer
 
-from amd_jax.diffusion import kernels
+from amd_jax.diffusion import kernels, schedules
 from amd_jax.models.declared import Walkable
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, PyTree, Schedule, Tokens
 
@@ -42,11 +42,10 @@ def check_steps(kernel: Kernel | LearnedKernel | Schedule, steps: int | None) ->
             f"A diffusion has at most {MOST_STEPS:,} steps, whose times float32 tells apart; got "
             f"steps={steps}. Use steps=None, continuous time."
         )
-    schedule = getattr(kernel, "schedule", kernel)
     if steps is None and not kernels.differentiable(kernel):
         raise ValueError(
             "Continuous time (steps=None) needs a kernel with a derivative; "
-            f"{type(schedule).__name__} has none. Use another, or a number of steps."
+            f"{type(schedules.of(kernel)).__name__} has none. Use another, or a number of steps."
         )
     known = getattr(kernel, "steps", None)
     if known is not None and known % steps:

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, rms_norm
-from amd_jax.networks.embeddings import Place, Vectors
 from amd_jax.networks.lstm import ChannelNet, Linear, MixtureParameters, StepFeatures, gelu
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
+from amd_jax.networks.shapes import Place, Vectors
 from amd_jax.types import Array, Latents, Series
 
 

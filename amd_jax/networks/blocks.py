@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from amd_jax.networks import embeddings
-from amd_jax.networks.embeddings import Features, PerHead, Place, Read, Vectors
 from amd_jax.networks.precision import Dense, Dropout
 from amd_jax.networks.primitives.attention import attention
 from amd_jax.networks.primitives.depthwise import depthwise
 from amd_jax.networks.primitives.matmul import at_least_single, dense_dot_general
 from amd_jax.networks.primitives.recompute import anew
+from amd_jax.networks.shapes import Features, PerHead, Place, Read, Vectors
 from amd_jax.types import Array, Batch, Flags, Floats, Key, Latents, Logits, Series, Times
 
 # A linear map whose gradient is laid out for the machine

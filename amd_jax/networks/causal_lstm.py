@@ -5,9 +5,9 @@ import jax.numpy as jnp
 
 from amd_jax.networks.blocks import check_counts, check_sizes, logits
 from amd_jax.networks.causal_transformer import shifted
-from amd_jax.networks.embeddings import Place
 from amd_jax.networks.precision import Dropout, compute_dtype
 from amd_jax.networks.recurrent import LSTM
+from amd_jax.networks.shapes import Place
 from amd_jax.types import Logits, Tokens
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Integer
 
 from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, gelu, logits, rms_norm
-from amd_jax.networks.embeddings import Place
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.shapes import Place
 from amd_jax.networks.taps import Rows
 from amd_jax.types import Array, Logits, Tokens
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from amd_jax.networks.blocks import check_counts, check_sizes
-from amd_jax.networks.embeddings import Features
 from amd_jax.networks.lstm import Linear, gelu
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.recurrent import bidirectional
+from amd_jax.networks.shapes import Features
 from amd_jax.types import Array, Key, Tokens
 
 Row = float | tuple[float, ...]  # a number for each output, or one for all

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from amd_jax.networks.blocks import check_counts, check_sizes
-from amd_jax.networks.embeddings import Features
 from amd_jax.networks.precision import Conv, Dense, Dropout, compute_dtype, dropout_of
 from amd_jax.networks.primitives.convolution import conv_general_dilated
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.shapes import Features
 from amd_jax.types import Array, Latents
 
 

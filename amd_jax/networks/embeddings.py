@@ -8,15 +8,10 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Integer, Real
+from jaxtyping import Float, Real
 
-from amd_jax.types import Array, Batch, Latents, Times, Tokens
-
-Read = Tokens | Latents
-Features = Float[Array, "B *event F"]
-Vectors = Float[Array, "B F"]  # one for each row, such as features of its time
-PerHead = Float[Array, "B M H E"]  # queries, keys or values
-Place = Integer[Array, ""] | int
+from amd_jax.networks.shapes import Features, PerHead, Place, Read, Vectors
+from amd_jax.types import Array, Batch, Times, Tokens
 
 
 def sinusoid(t: Times, dim: int, scale: float = 4000.0) -> Vectors:

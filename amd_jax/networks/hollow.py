@@ -19,9 +19,9 @@ from amd_jax.networks.blocks import (
     rms_norm,
     time_features,
 )
-from amd_jax.networks.embeddings import Read, Vectors
 from amd_jax.networks.precision import dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.shapes import Read, Vectors
 from amd_jax.networks.taps import Taps
 from amd_jax.types import Array, Flags, Logits, Times
 

@@ -20,10 +20,10 @@ from amd_jax.networks.blocks import (
     rms_norm,
     time_features,
 )
-from amd_jax.networks.embeddings import Read, Vectors
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.shapes import Read, Vectors
 from amd_jax.types import Array, Flags, Latents, Logits, Times
 
 WIDEST = 32  # window: of each of its pixels the program has a shifted map

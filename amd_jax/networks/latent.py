@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Float, Integer
 
 from amd_jax.networks.blocks import check_counts, check_sizes
-from amd_jax.networks.embeddings import Features, Place, Vectors
 from amd_jax.networks.lstm import Linear
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.recurrent import LSTM, bidirectional
+from amd_jax.networks.shapes import Features, Place, Vectors
 from amd_jax.types import Array, Latents, Series, Tokens
 
 small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")

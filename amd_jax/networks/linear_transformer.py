@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from amd_jax.networks.blocks import Embed, check_counts, gelu, uniform
-from amd_jax.networks.embeddings import Read, sinusoid
+from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.precision import Dense, Dropout, compute_dtype, dropout_of
 from amd_jax.networks.primitives.attention import linear_attention, window_attention
 from amd_jax.networks.primitives.matmul import dense_dot_general
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.shapes import Read
 from amd_jax.types import Array, Logits, Series, Times
 
 

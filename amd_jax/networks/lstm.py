@@ -13,11 +13,11 @@ from jaxtyping import Float
 
 from amd_jax.networks import blocks
 from amd_jax.networks.blocks import check_counts, check_sizes
-from amd_jax.networks.embeddings import Features, Place, Vectors
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.recurrent import LSTM, bidirectional
+from amd_jax.networks.shapes import Features, Place, Vectors
 from amd_jax.types import Array, Floats, Latents, Series
 
 zeros = nn.initializers.zeros

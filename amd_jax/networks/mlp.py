@@ -3,8 +3,8 @@
 import flax.linen as nn
 
 from amd_jax.networks.blocks import check_counts, check_sizes
-from amd_jax.networks.embeddings import Features
 from amd_jax.networks.precision import Dense
+from amd_jax.networks.shapes import Features
 from amd_jax.types import Latents
 
 ACTIVATIONS = {"gelu": nn.gelu, "relu": nn.relu}

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Bool
 
 from amd_jax.networks.blocks import Linear, check_counts, check_sizes
-from amd_jax.networks.embeddings import Features
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.recurrent import LSTM
+from amd_jax.networks.shapes import Features
 from amd_jax.types import Array, Latents
 
 small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")

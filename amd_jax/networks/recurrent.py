@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Float, Integer
 
 from amd_jax.networks.blocks import check_sizes, uniform
-from amd_jax.networks.embeddings import Vectors
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.primitives.recurrence import Carry, State, States, cell, recurrence
+from amd_jax.networks.shapes import Vectors
 from amd_jax.types import Array, Series
 
 Input = Float[Array, "B L F"] | Float[Array, "K F"]  # or a table, that is read at some rows

@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float
 
 from amd_jax.networks import blocks
 from amd_jax.networks.blocks import Cache
-from amd_jax.networks.embeddings import Place
 from amd_jax.networks.precision import Dropout
 from amd_jax.networks.primitives.attention import MASKED, softmax
+from amd_jax.networks.shapes import Place
 from amd_jax.types import Array
 
 small = nn.initializers.normal(0.02)

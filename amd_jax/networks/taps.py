@@ -6,10 +6,11 @@ import jax.numpy as jnp
 from jaxtyping import Float, Integer
 
 from amd_jax.networks.blocks import marked
-from amd_jax.networks.embeddings import Features, Read, is_real
+from amd_jax.networks.embeddings import is_real
 from amd_jax.networks.precision import compute_dtype
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
+from amd_jax.networks.shapes import Features, Read
 from amd_jax.types import Array, Flags
 
 Index = Integer[Array, "B *event J E"]

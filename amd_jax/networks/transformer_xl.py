@@ -11,10 +11,11 @@ from jaxtyping import Float, Integer
 
 from amd_jax.networks.blocks import check_counts, check_sizes
 from amd_jax.networks.causal_transformer import shifted
-from amd_jax.networks.embeddings import Place, distances
+from amd_jax.networks.embeddings import distances
 from amd_jax.networks.precision import Dropout, compute_dtype
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.relative import RelativeBlock, small
+from amd_jax.networks.shapes import Place
 from amd_jax.networks.taps import read
 from amd_jax.types import Array, Logits, Tokens
 

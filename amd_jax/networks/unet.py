@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Float
 
 from amd_jax.networks.blocks import Embed, Linear, check_sizes, uniform
-from amd_jax.networks.embeddings import Read, Vectors, sinusoid
+from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.precision import Conv, Dense, Dropout, compute_dtype
 from amd_jax.networks.primitives.attention import softmax
 from amd_jax.networks.primitives.convolution import conv_general_dilated
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.matmul import matmul
 from amd_jax.networks.primitives.recompute import recomputed
+from amd_jax.networks.shapes import Read, Vectors
 from amd_jax.types import Array, Floats, Latents, Logits, Times
 
 HEAD_WIDTH = 32

@@ -14,7 +14,9 @@ def test_a_pipe_gets_announcements_of_a_training_alone(
     ends_training, terminal, capsys, monkeypatch
 ):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-    session = types.SimpleNamespace(ends_training=ends_training)  # all that is asked of it
+    session = types.SimpleNamespace(
+        events="a file" if ends_training else None
+    )  # all that is asked of it
     Session.announce(session, "drawing 4 samples")
     said = "drawing 4 samples\n" if terminal or ends_training else ""
     assert capsys.readouterr().out == said
