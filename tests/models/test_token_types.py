@@ -28,7 +28,10 @@ X = np.array([[0, 1], [1, 1], [1, 0]])
 KNOWN = np.array([[True, False], [False, True], [True, True]])
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int64])
+@pytest.mark.parametrize(
+    "kind",
+    [np.uint8, *(pytest.param(k, marks=pytest.mark.slow) for k in (np.uint16, np.int64))],
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_what_a_model_says_does_not_depend_on_the_integers_kind(name, kind):
     model = MODELS[name]()
