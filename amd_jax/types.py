@@ -83,8 +83,8 @@ class Kernel(Protocol):
     """
 
     @property
-    def prior(self) -> Float[Array, "K"]:
-        """The law of x_1."""
+    def prior(self) -> Float[Array, "*event K"]:
+        """The law of x_1: (K,) for all tokens alike, or (*event, K)."""
 
     @property
     def num_classes(self) -> int:

@@ -80,7 +80,7 @@ def rate_of(process: Process, rng: Key, x: Tokens, x_t: Tokens, t: Times) -> Nat
 def prior_kl(kernel: Kernel, x: Tokens, given: Integer[Array, "..."] | None = None) -> Nats:
     """KL(q(x_1 | x) || prior), what of x survives all noise, but for what is given."""
     start = jnp.zeros(x.shape[0])
-    p_1 = kernel.push(categorical.one_hot(x, len(kernel.prior)), start, jnp.ones_like(start))
+    p_1 = kernel.push(categorical.one_hot(x, kernel.prior.shape[-1]), start, jnp.ones_like(start))
     return _sum_unknown(categorical.kl(p_1, kernel.prior), given)
 
 
@@ -131,7 +131,7 @@ def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
     kernel, start = process.kernel, jnp.zeros(x.shape[0])
     rng_end, rng = jax.random.split(rng)
     x_end = process.corrupted(rng_end, x, start + 1)
-    clean = categorical.one_hot(x, len(kernel.prior))
+    clean = categorical.one_hot(x, kernel.prior.shape[-1])
 
     def log_at(log_p: Logits, x: Tokens) -> Nats:
         return _sum_unknown(categorical.gather(log_p, x), process.given)

@@ -155,8 +155,8 @@ def _(
 def _pace(kernel: kernels.Mixture, t: Times, ndim: int) -> tuple[Array, Array]:
     """(log α)' and n' - (log α)' n at t, with `ndim` axes: (B, 1, …, 1) and (B, 1, …, K)."""
     (_, noise), (slope, change) = jax.jvp(kernel.level, (t,), (jnp.ones_like(t),))
-    into = categorical.positive(change - slope[..., None] * noise)
-    shape = (-1, *(1,) * (ndim - 2), noise.shape[-1])
+    into = categorical.positive(change - categorical.expand(slope, noise.ndim) * noise)
+    shape = (len(t), *(1,) * (ndim - noise.ndim), *noise.shape[1:])
     return categorical.expand(slope, ndim), into.reshape(shape)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Integer
 
 from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
+from amd_jax.ops.columns import Columns
 from amd_jax.types import Array, Kernel, Key, Logits, Params, Probs, Times, Tokens
 
 Predict = Callable[..., Probs]  # (x_t: Tokens, t: Times, rng=None, …)
@@ -103,6 +104,7 @@ def of_logits(
     denoises: bool = False,
     leave_one_out: bool = False,
     sees_known: bool = False,
+    support: Columns | None = None,
 ) -> Process:
     """The process of a kernel and any function of logits, wherever its parameters live.
 
@@ -117,6 +119,7 @@ def of_logits(
             both are the same.
         leave_one_out: The logits at n do not depend on x_t[n], by construction.
         sees_known: `logits` takes `known`, bool (B, ...), too.
+        support: What data can be, as rows of a table; all else gets no mass.
     """
 
     def log_predict(
@@ -124,6 +127,9 @@ def of_logits(
     ) -> Logits:
         result = logits(x_t, t, rng, **known)
         possible = jnp.arange(result.shape[-1]) < kernel.num_classes
+        if support is not None:
+            clean = kernels.is_clean(kernel, x_t)
+            possible &= support.possible(x_t, clean, result.shape[-1])
         wide = jnp.promote_types(result.dtype, jnp.float32)
         log_p = categorical.log_softmax(result.astype(wide), possible)
         return kernels.log_leave_own_out(kernel, log_p, x_t, t) if denoises else log_p

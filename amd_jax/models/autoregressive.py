@@ -14,6 +14,7 @@ from amd_jax.models.bounds import Likelihood
 from amd_jax.models.checks import Network
 from amd_jax.models.long_memory import LongMemory
 from amd_jax.ops import categorical
+from amd_jax.ops.columns import Columns
 from amd_jax.types import Array, Bound, Key, Nats, Params, PyTree, Tokens
 
 
@@ -40,6 +41,7 @@ class Autoregressive:
     """
 
     network: Network
+    support: Columns | None = None  # what rows can be, as those of a table; all else has no mass
     bounds: tuple[Bound, ...] = (Likelihood(), LongMemory())  # of these, those for the network
 
     samplers = (LeftToRight(),)
@@ -70,6 +72,9 @@ class Autoregressive:
         flat, rngs = x.reshape(x.shape[0], -1), {"dropout": rng} if train else None
         variables = {"params": params["network"]}
         logits = self.network.apply(variables, flat, train=train, rngs=rngs)
+        if self.support is not None:
+            possible = self.support.possible_next(flat, logits.shape[-1])
+            logits = jnp.where(possible, logits, categorical.NEVER)
         nats = categorical.gather(jax.nn.log_softmax(logits), flat).sum(axis=-1)
         return nats + categorical.inside(x, logits.shape[-1])
 
@@ -85,15 +90,19 @@ class Autoregressive:
         variables = {"params": params["network"]}
 
         def step(
-            carry: tuple[PyTree, Integer[Array, "B"]], at: tuple[Integer[Array, ""], Key]
-        ) -> tuple[PyTree, Integer[Array, "B"]]:
-            state, previous = carry
+            carry: tuple[PyTree, Integer[Array, "B L"]], at: tuple[Integer[Array, ""], Key]
+        ) -> tuple[PyTree, None]:
+            state, x = carry
             p, rng = at
+            previous = x[:, jnp.maximum(p - 1, 0)]
             state, logits = self.network.apply(variables, state, previous, p, method="advance")
-            x = categorical.sample(rng, sampler.sharper(jax.nn.softmax(logits)))
-            return (state, x), x
+            if self.support is not None:
+                possible = self.support.possible_next(x, logits.shape[-1])[:, p]
+                logits = jnp.where(possible, logits, categorical.NEVER)
+            drawn = categorical.sample(rng, sampler.sharper(jax.nn.softmax(logits)))
+            return (state, x.at[:, p].set(drawn)), None
 
         start = self.network.apply(variables, batch, length, method="start")
-        before = start, jnp.zeros(batch, jnp.int32)
+        before = start, jnp.zeros((batch, length), jnp.int32)
         steps = jnp.arange(length), jax.random.split(rng, length)
-        return jax.lax.scan(step, before, steps)[1].T.reshape(shape)
+        return jax.lax.scan(step, before, steps)[0][1].reshape(shape)

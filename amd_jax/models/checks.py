@@ -60,12 +60,13 @@ def check_prior(kernel: Kernel | LearnedKernel) -> None:
     prior, classes = (getattr(kernel, name, None) for name in ("prior", "num_classes"))
     if prior is None or classes is None or isinstance(prior, jax.core.Tracer):
         return
-    prior = np.asarray(prior, np.float64)
-    is_law = prior.ndim == 1 and (prior >= 0).all() and abs(prior.sum() - 1) < 1e-4
-    if not is_law or len(prior) < classes:
+    prior = np.atleast_1d(np.asarray(prior, np.float64))
+    totals = prior.sum(axis=-1)
+    is_law = (prior >= 0).all() and (abs(totals - 1) < 1e-4).all()
+    if not is_law or prior.shape[-1] < classes:
         raise ValueError(
             f"The prior of a kernel is a law of {classes} states or more: not negative, and its "
-            f"sum is 1; got shape {prior.shape}, sum {prior.sum():.4g}."
+            f"sum is 1; got shape {prior.shape}, sum {totals.flat[0]:.4g}."
         )
 
 
@@ -257,7 +258,7 @@ def check_logits(
     denoiser: Network, kernel: Kernel, shape: tuple[int, ...], logits: tuple[int, ...]
 ) -> None:
     """Raises ValueError unless logits for x of a shape have one number for each state."""
-    states = len(kernel.prior)
+    states = kernel.prior.shape[-1]
     if logits != (*shape, states):
         noise = f", {states - kernel.num_classes} of them noise only"
         raise ValueError(

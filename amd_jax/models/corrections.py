@@ -93,7 +93,7 @@ def time_of(process: Process, steps: int, error_rate: float) -> Float[Array, ""]
     By halving, since that share grows with time.
     """
     kernel = process.kernel
-    classes = jnp.eye(kernel.num_classes, len(kernel.prior))[None]
+    classes = jnp.eye(kernel.num_classes, kernel.prior.shape[-1])[None]
 
     def changed(i: Array) -> Array:
         t = (i / steps)[None]

@@ -20,6 +20,7 @@ from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct, Edit
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from amd_jax.ops import categorical
+from amd_jax.ops.columns import Columns
 from amd_jax.types import (
     Flags,
     Grid,
@@ -55,6 +56,7 @@ class Diffusion:
     denoiser: Network
     steps: int | None = 1000  # T
     samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
+    support: Columns | None = None  # what rows can be, as those of a table; all else has no mass
 
     bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), CodeLength())
     editors = (Correct(), Edit())
@@ -120,6 +122,7 @@ class Diffusion:
             denoises=checks.denoises(self.denoiser),
             leave_one_out=self.leave_one_out,
             sees_known=self.sees_known,
+            support=self.support,
         )
 
     def check(self, params: Params, rng: Key, x: Tokens) -> None:

@@ -17,6 +17,7 @@ from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
 from amd_jax.networks.mlp import MLP
 from amd_jax.networks.past import MADE, ChannelMADE, PastLSTM
 from amd_jax.networks.sets import SetTransformer
+from amd_jax.networks.table import CausalTable, TableNet
 from amd_jax.networks.transformer import Transformer
 from amd_jax.networks.transformer_xl import TransformerXL
 from amd_jax.networks.unet import UNet
@@ -28,6 +29,7 @@ __all__ = [
     "AutoregressiveTransformer",
     "BidirectionalLSTM",
     "CausalLSTM",
+    "CausalTable",
     "CausalTransformer",
     "ChannelMADE",
     "ClassTable",
@@ -43,6 +45,7 @@ __all__ = [
     "PastLSTM",
     "PointwiseContext",
     "SetTransformer",
+    "TableNet",
     "Transformer",
     "TransformerXL",
     "UNet",

@@ -8,16 +8,19 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Integer
+from jaxtyping import Bool, Integer
 
 from amd_jax.ops import categorical, gumbel, integers
+from amd_jax.ops.columns import Columns
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.conditioner import Conditioner
 from amd_jax.transforms.laws import Encoder
 from amd_jax.types import Array, Key, Latents, Nats, Params, PerToken, Tokens
 
 Codes = Integer[Array, "B *event D"]
+Possible = Bool[np.ndarray, "*event K"]  # classes of each token
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,6 +31,7 @@ class Argmax:
     """
 
     encoder: Encoder  # q(u | x), u (B, ..., K): event=(K,)
+    support: Columns | None = None  # which classes tokens can be; the argmax is over those alone
 
     def init(self, rng: Key, x: Tokens) -> Params:
         return self.encoder.init(rng, x)
@@ -37,10 +41,15 @@ class Argmax:
     ) -> tuple[Latents, Nats]:
         """z and -log q(z | x)."""
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
-        return _press(u, x, log_q)
+        return _press(u, x, log_q, self._possible(u))
 
     def inverse(self, params: Params, rng: Key, z: Latents) -> Tokens:
-        return jnp.argmax(z, axis=-1)
+        possible = self._possible(z)
+        return jnp.argmax(z if possible is None else jnp.where(possible, z, -jnp.inf), axis=-1)
+
+    def _possible(self, z: Latents) -> Possible | None:
+        """Which classes the argmax of each token is over; None for all."""
+        return None if self.support is None else self.support.each(z.shape[-1])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -164,15 +173,25 @@ class Digits:
         return integers.valid(integers.from_digits(z, self.base), self.num_classes)
 
 
-def _press(u: Latents, x: Tokens, log_q: Nats) -> tuple[Latents, Nats]:
-    """z with argmax x from free draws u of log-density log_q, and -log q(z | x)."""
+def _press(
+    u: Latents, x: Tokens, log_q: Nats, possible: Possible | None = None
+) -> tuple[Latents, Nats]:
+    """z with argmax x from free draws u of log-density log_q, and -log q(z | x).
+
+    The argmax is over the classes that are `possible`; the others are as they were drawn, and a
+    token that is not possible has no probability.
+    """
     known, own = (
         categorical.inside(x, u.shape[-1]),
         categorical.one_hot(x, u.shape[-1], dtype=bool),
     )
     pressed, log_slope = gumbel.threshold(u, categorical.gather(u, x)[..., None])
-    z = jnp.where(own, u, pressed)
-    return z, known + categorical.sum_event(jnp.where(own, 0.0, log_slope)) - log_q
+    free = own
+    if possible is not None:
+        free, competes = own | ~possible, (own & possible).any(axis=-1)
+        known += jnp.where(competes.reshape(len(x), -1).all(axis=1), 0.0, -jnp.inf)
+    z = jnp.where(free, u, pressed)
+    return z, known + categorical.sum_event(jnp.where(free, 0.0, log_slope)) - log_q
 
 
 def _given_argmax(phi: Latents, x: Tokens) -> Latents:

@@ -7,6 +7,7 @@ from amd_jax.diffusion.kernels.bayes import (
     denoising_posterior,
     draw_prior,
     init,
+    is_clean,
     is_masking,
     leave_own_out,
     log_joint,
@@ -30,6 +31,7 @@ from amd_jax.diffusion.kernels.mixtures import (
     masks_and_uniform,
     mixing,
     uniform,
+    uniform_within,
 )
 from amd_jax.diffusion.kernels.rate_matrices import Generator
 from amd_jax.diffusion.kernels.tables import Tabulated
@@ -49,6 +51,7 @@ __all__ = [
     "differentiable",
     "draw_prior",
     "init",
+    "is_clean",
     "is_masking",
     "leave_own_out",
     "log_joint",
@@ -66,4 +69,5 @@ __all__ = [
     "shows_noise",
     "step_back",
     "uniform",
+    "uniform_within",
 ]

@@ -16,6 +16,7 @@ from amd_jax.diffusion.kernels.mixtures import (
 from amd_jax.ops import categorical
 from amd_jax.types import (
     Array,
+    Flags,
     Kernel,
     Key,
     LearnedKernel,
@@ -161,7 +162,12 @@ def paced(kernel: Kernel, u: Times) -> tuple[Times, Times]:
 
 def is_masking(kernel: Kernel | LearnedKernel) -> bool:
     """Whether noise is one further state, the mask, that tokens go to and stay in."""
-    return isinstance(kernel, Mixing) and len(kernel.prior) == kernel.num_classes + 1
+    return isinstance(kernel, Mixing) and kernel.prior.shape[-1] == kernel.num_classes + 1
+
+
+def is_clean(kernel: Kernel, x_t: Tokens) -> Flags:
+    """Which tokens are certain to be data: of a masking kernel those that are no mask."""
+    return x_t < kernel.num_classes if is_masking(kernel) else jnp.zeros(x_t.shape, bool)
 
 
 def shows_noise(kernel: Kernel | LearnedKernel) -> bool:
@@ -191,7 +197,7 @@ def reverse_rates(kernel: Kernel, p_0: Probs, x_t: Tokens, t: Times) -> Float[Ar
 @functools.singledispatch
 def corrupt(kernel: Kernel, rng: Key, x_0: Tokens, t: Times) -> Tokens:
     """A draw of x_t ~ q(x_t | x_0)."""
-    start = categorical.one_hot(x_0, len(kernel.prior))
+    start = categorical.one_hot(x_0, kernel.prior.shape[-1])
     return categorical.sample(rng, kernel.push(start, jnp.zeros_like(t), t))
 
 
@@ -227,6 +233,6 @@ def _(kernel: Mixture, rng: Key, p_0: Probs, x_t: Tokens, s: Times, t: Times) ->
 
 def draw_prior(kernel: Kernel, rng: Key, shape: tuple[int, ...]) -> Integer[Array, "..."]:
     """Independent draws from the kernel's prior, of the given shape."""
-    cdf = jnp.cumsum(kernel.prior)
-    u = jax.random.uniform(rng, shape) * cdf[-1]
-    return jnp.searchsorted(cdf, u, side="right", method="compare_all").astype(jnp.int32)
+    cdf = jnp.cumsum(kernel.prior, axis=-1)
+    u = jax.random.uniform(rng, shape) * cdf[..., -1]
+    return (cdf <= u[..., None]).sum(axis=-1, dtype=jnp.int32)

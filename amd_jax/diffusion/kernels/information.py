@@ -20,7 +20,7 @@ def mutual(kernel: Kernel, p_0: Float[Array, "classes"], t: Times) -> Nats:
     Σ p_0(x_0) KL(q(x_t | x_0) || q(x_t)): at time 0 it is the entropy of p_0, and it never rises.
     """
     p_0 = jnp.asarray(p_0)
-    clean = jnp.eye(kernel.num_classes, len(kernel.prior))
+    clean = jnp.eye(kernel.num_classes, kernel.prior.shape[-1])
     clean = jnp.broadcast_to(clean, (len(t), *clean.shape))
     q = kernel.push(clean, jnp.zeros_like(t), t)  # [b, x_0, x_t]
     return categorical.kl(q, (p_0[:, None] * q).sum(axis=-2, keepdims=True)) @ p_0

@@ -99,8 +99,8 @@ class LearnedSchedule:
             )
 
     @property
-    def prior(self) -> Float[Array, "K"]:
-        """The law of x_1, whatever is learnt: (K,)."""
+    def prior(self) -> Float[Array, "*event K"]:
+        """The law of x_1, whatever is learnt."""
         return self.kernel.prior
 
     @property

@@ -3,7 +3,8 @@
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Bool, Float
 
 from amd_jax.diffusion import schedules
 from amd_jax.ops import categorical
@@ -18,11 +19,11 @@ class Mixture:
     al., 2025, sec. 3).
     """
 
-    prior: Float[Array, "K"]  # the law of x_1
+    prior: Float[Array, "*event K"]  # the law of x_1
     num_classes: int  # data are in [0, num_classes)
 
-    def level(self, t: Times) -> tuple[Times, Float[Array, "B K"]]:
-        """Log α_t, and the noise n_t, which sums to 1 - α_t."""
+    def level(self, t: Times) -> tuple[Times, Float[Array, "B *event K"]]:
+        """Log α_t, and the noise n_t, which sums to 1 - α_t: of all tokens (B, K), or of each."""
         raise NotImplementedError
 
     def log_keep(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ..."]:
@@ -36,8 +37,8 @@ class Mixture:
     def noise(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ... K"]:
         """The chance to be redrawn into every state, with `ndim` axes: (B, 1, …, K)."""
         (_, n_s), (_, n_t) = self.level(s), self.level(t)
-        noise = categorical.positive(n_t - self.keep(s, t, 2) * n_s)
-        return noise.reshape(-1, *(1,) * (ndim - 2), noise.shape[-1])
+        noise = categorical.positive(n_t - self.keep(s, t, n_t.ndim) * n_s)
+        return noise.reshape(len(noise), *(1,) * (ndim - noise.ndim), *noise.shape[1:])
 
     def into(self, x: Tokens, s: Times, t: Times) -> PerToken:
         """The chance to be redrawn into x between s and t."""
@@ -49,7 +50,7 @@ class Mixture:
 
     def likelihood(self, x_t: Tokens, s: Times, t: Times) -> Probs:
         """q(x_t | x_s = k) for every k."""
-        own = categorical.one_hot(x_t, len(self.prior))
+        own = categorical.one_hot(x_t, self.prior.shape[-1])
         return self.keep(s, t, own.ndim) * own + self.into(x_t, s, t)[..., None]
 
 
@@ -63,17 +64,18 @@ class Mixing(Mixture):
     """
 
     schedule: Schedule
-    prior: Float[Array, "K"]
+    prior: Float[Array, "*event K"]  # one for all tokens, (K,), or of each
     num_classes: int
 
     def __post_init__(self):
         """Raises ValueError for a schedule that cannot be one, as one that returns α."""
         schedules.check(self.schedule)
 
-    def level(self, t: Times) -> tuple[Times, Float[Array, "B K"]]:
+    def level(self, t: Times) -> tuple[Times, Float[Array, "B *event K"]]:
         """Log α_t, and the noise n_t."""
         log_alpha = self.schedule(t)
-        return log_alpha, -jnp.expm1(log_alpha)[..., None] * self.prior
+        share = categorical.expand(-jnp.expm1(log_alpha), log_alpha.ndim + self.prior.ndim)
+        return log_alpha, share * self.prior
 
     def log_keep(self, s: Times, t: Times, ndim: int) -> Float[Array, "B ..."]:
         """Log of the chance to keep a token: (B, 1, …)."""
@@ -89,7 +91,8 @@ class Mixing(Mixture):
 
     def into(self, x: Tokens, s: Times, t: Times) -> PerToken:
         """The chance to be redrawn into x."""
-        return self.redraw(s, t, x.ndim) * self.prior[x]
+        chances = self.prior[x] if self.prior.ndim == 1 else categorical.gather(self.prior, x)
+        return self.redraw(s, t, x.ndim) * chances
 
 
 def mixing(kernel: Kernel) -> Mixing:
@@ -103,6 +106,15 @@ def uniform(schedule: Schedule, num_classes: int) -> Mixing:
     """Multinomial diffusion: noise is uniform over classes (Hoogeboom et al., 2021, sec. 4)."""
     check_classes(num_classes)
     return Mixing(schedule, jnp.full(num_classes, 1 / num_classes), num_classes)
+
+
+def uniform_within(schedule: Schedule, possible: Bool[np.ndarray, "*event K"]) -> Mixing:
+    """Noise that is uniform over what each token can be, as columns of a table differ in classes.
+
+    Multinomial diffusion of each token by itself (Kotelnikov et al., 2023, sec. 3).
+    """
+    prior = jnp.asarray(possible / possible.sum(axis=-1, keepdims=True), jnp.float32)
+    return Mixing(schedule, prior, prior.shape[-1])
 
 
 def absorbing(schedule: Schedule, num_classes: int) -> Mixing:
