@@ -35,6 +35,10 @@ class Table:
     tokens: Mapping[str, Source]  # split -> (N, L), or a function that reads them
     name: str = "table"
 
+    def __post_init__(self):
+        """Raises ValueError if every column has one value alone."""
+        TableFacts.of(self.columns, self.name)
+
     @functools.cached_property
     def facts(self) -> TableFacts:
         """What a model needs to know of the table; the marginals are those of training rows."""
@@ -99,6 +103,46 @@ def load(
     if test:
         sources.append(table_files.opened(test, delimiter, header, encoding))
     return of_sources(sources, columns, max_classes, missing)
+
+
+def from_pandas(
+    frame: Any,
+    columns: str = "",
+    test: Any = None,
+    max_classes: int = MAX_CLASSES,
+    missing: str = "",
+    name: str = "frame",
+) -> Table:
+    """The same of a data frame of pandas, whose index does not count.
+
+    Categories that have an order are ordinal, and rows come back with its dtypes.
+    """
+    table_files = _reader("table_files")
+    sources = [table_files.of_frame(frame, name)]
+    if test is not None:
+        sources.append(table_files.of_frame(test, f"test of {name}"))
+    return of_sources(sources, columns, max_classes, missing)
+
+
+def read(
+    path: str, facts: TableFacts, gaps: bool = False, delimiter: str = "", encoding: str = ""
+) -> Integer[np.ndarray, "N L"]:
+    """Rows of a file as tokens of a known table, int32 (N, L), in the order of the file.
+
+    Further columns do not count. With `gaps` the tokens of missing cells are -1, and those of
+    columns that are not there.
+
+    Raises:
+        ValueError: for a missing column, and for an unknown value, naming its row.
+    """
+    source = _reader("table_files").opened(path, delimiter, "", encoding)
+    return _reader("table_rows").given(source, facts, gaps)
+
+
+def encode_pandas(frame: Any, facts: TableFacts, gaps: bool = False) -> Integer[np.ndarray, "N L"]:
+    """The same of a data frame of pandas."""
+    source = _reader("table_files").of_frame(frame)
+    return _reader("table_rows").given(source, facts, gaps)
 
 
 def of_sources(

@@ -63,6 +63,7 @@ class Column:
     decimals: int = 0
     form: str = ""  # of dates as in `dates`, "%Y-%m-%d"; of numbers one of `numerals.FORMS`
     missing: str | None = None  # how a missing cell is written; None: no cell is missing
+    missing_share: float = 0.0  # of the cells that it was made from
     bases: tuple[int, ...] = ()  # sizes of its fields, the most significant first; () for one code
     rounded: bool = False  # whether numbers between the points of the grid are rounded to it
     dtype: str = ""  # of the data frame it came from; "": by kind
@@ -143,16 +144,14 @@ class Column:
             ValueError: for a value that the column does not have, naming row, column and value.
         """
         distinct = list(dict.fromkeys(cells))
-        found = dict(zip(distinct, self.lookup(distinct).tolist(), strict=True))
-        if gaps:
-            absent = {text for text, code in found.items() if self._is_missing(text, code)}
-            found |= dict.fromkeys(absent, -1)
-        codes = np.fromiter((found[cell] for cell in cells), np.int64, len(cells))
-        unknown = {text for text in distinct if found[text] < 0 and not (gaps and text in absent)}
+        known = self.lookup(distinct)
+        absent = self.absent(distinct, known) if gaps else np.zeros(len(distinct), bool)
+        unknown = {distinct[n] for n in np.flatnonzero((known < 0) & ~absent)}
         if unknown:
             row = next(n for n, cell in enumerate(cells) if cell in unknown)
             raise self.unknown(cells[row], f"row {row + 1} has")
-        return codes
+        found = dict(zip(distinct, np.where(absent, -1, known).tolist(), strict=True))
+        return np.fromiter((found[cell] for cell in cells), np.int64, len(cells))
 
     def lookup(self, texts: Sequence[str]) -> Codes:
         """The code of each text, -1 for a text that is no value of the column: int64 (N,)."""
@@ -168,6 +167,12 @@ class Column:
         if len(left):
             result[left] = self._further([texts[n] for n in left])
         return result
+
+    def absent(self, texts: Sequence[str], codes: Codes) -> Bool[np.ndarray, "N"]:
+        """Whether each text, whose code is that of `lookup`, stands for a missing cell: (N,)."""
+        marks = [text.strip() in MISSING for text in texts]
+        unknown = (codes < 0) & np.array(marks, bool)
+        return unknown if self.missing is None else unknown | (codes == self.num_values)
 
     def _further(self, texts: Sequence[str]) -> Codes:
         """Codes of texts that are no listed value as they stand."""
@@ -371,12 +376,6 @@ class Column:
         what = self._known().removesuffix(".")
         split = f", in fields of {' x '.join(map(str, self.bases))}" if len(self.bases) > 1 else ""
         return f"{self.kind}, {self.size:,} classes{split}. {what}."
-
-    def _is_missing(self, text: str, code: int) -> bool:
-        """Whether a text with this code (-1: unknown) stands for a missing cell."""
-        if self.missing is not None and code == self.num_values:
-            return True
-        return code < 0 and text.strip() in MISSING
 
 
 def escaped(text: str) -> str:

@@ -5,13 +5,13 @@ import functools
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Integer
 from numpy.typing import ArrayLike
 
-from amd_jax.facts import field_types
+from amd_jax.facts import field_types, table_frames
 from amd_jax.facts.column import KINDS, Column, Ranges, escaped, unescaped
 from amd_jax.facts.field_types import Json
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, listed
@@ -186,6 +186,14 @@ class TableFacts(Facts):
         codes = self.codes(x)
         return {column.name: column.decode(codes[:, c]) for c, column in enumerate(self.columns)}
 
+    def to_pandas(self, x: Rows) -> Any:
+        """Tokens (N, L) as a data frame of pandas: see `table_frames.series`."""
+        frames = [
+            table_frames.series(column, codes)
+            for column, codes in zip(self.columns, self.codes(x).T, strict=True)
+        ]
+        return table_frames.joined(frames)
+
     def conditions(self, text: str) -> dict[str, Ranges]:
         """Column -> allowed codes, of a text such as "age=30..40, income=>50K".
 
@@ -241,10 +249,10 @@ class TableFacts(Facts):
     def summary(self, sizes: Mapping[str, int]) -> str:
         """The name, the sizes of the splits, and the schema: a line for each column."""
         lines = [("column", "kind", "classes", "fields", "missing", "why")]
-        for column, place in zip(self.columns, self.places, strict=True):
+        for column in self.columns:
             fields = " x ".join(map(str, column.bases)) if len(column.bases) > 1 else ""
             name, why = in_one_line(column.name), in_one_line(column.reason)
-            missing = self._missing(column, place)
+            missing = "" if column.missing is None else f"{column.missing_share:.1%}"
             lines.append((name[:30], column.kind, f"{column.size:,}", fields, missing, why[:100]))
         if len(lines) > MOST_LINES:
             rest = len(lines) - MOST_LINES + 1
@@ -253,14 +261,6 @@ class TableFacts(Facts):
         table = [_aligned(line, widths) for line in lines]
         columns = f"{len(self.columns)} columns in {len(self.sizes)} fields"
         return "\n".join([f"{self.name}: {listed(sizes)} rows of {columns}", *table])
-
-    def _missing(self, column: Column, place: slice) -> str:
-        """The share of missing cells, where it is known from the marginals."""
-        if column.missing is None:
-            return ""
-        if len(column.bases) != 1 or not self.marginals:
-            return "yes"
-        return f"{self.marginals[place][0][-1]:.1%}"
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:

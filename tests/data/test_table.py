@@ -7,13 +7,14 @@ import pytest
 
 from amd_jax.data import table
 
+CITIES = ["Bonn", "", "Kiel"]
 PEOPLE = [
     ["name", "age", "city", "height", "born"],
     *(
-        [f"p{n % 5}", str(20 + n % 30), ["Bonn", "", "Kiel"][n % 3], f"1.{n:02}", f"2001-02-{1 + n % 28:02}"]
+        [f"p{n % 5}", str(20 + n % 30), CITIES[n % 3], f"1.{n:02}", f"2001-02-{1 + n % 28:02}"]
         for n in range(60)
     ),
-]  # fmt: skip
+]
 
 
 @pytest.fixture

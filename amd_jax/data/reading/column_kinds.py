@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,12 +44,15 @@ def columns(
     result, different = [], []
     for tally in tallies:
         choice = choices.get(tally.name)
+        said = choice is not None
         if choice is None and tally.name in orders:
             choice = Choice("ordinal", orders[tally.name])
+        if choice is None:
+            _check_mixed(tally, max_classes)
         if choice is None and _all_different(tally, max_classes):
             different.append(tally)
             continue
-        decided = Decision(tally, choice, max_classes, words, dtypes.get(tally.name, ""))
+        decided = Decision(tally, choice, max_classes, words, dtypes.get(tally.name, ""), said)
         result.append(decided.column())
     if different:
         raise _nothing_to_learn(different)
@@ -61,6 +65,40 @@ def _all_different(tally: Tally, max_classes: int) -> bool:
         return False
     number = len(tally.counts)
     return number > max_classes and number >= ALL_DIFFERENT * tally.present
+
+
+class Mixture(NamedTuple):
+    """Numbers and texts in one column."""
+
+    numbers: int  # different ones
+    texts: int
+    share: float  # of the cells that are numbers
+    text: str  # the first one
+
+
+def _mixture(tally: Tally) -> Mixture | None:
+    """What a column of numbers and texts holds; None for one of either alone."""
+    counts = tally.counts or {}
+    texts = [*counts]
+    numbers = ~np.isnan(numerals.parse(texts))
+    if tally.numbers.alive or numbers.all() or not numbers.any():
+        return None
+    cells = np.array([*counts.values()])[numbers].sum()
+    number, first = int(numbers.sum()), texts[int(np.argmin(numbers))]
+    return Mixture(number, len(texts) - number, cells / tally.present, first)
+
+
+def _check_mixed(tally: Tally, max_classes: int) -> None:
+    """Raise ValueError for too many numbers for categories, with few texts between them."""
+    mixture = _mixture(tally)
+    if mixture and mixture.numbers > max_classes and mixture.share >= MIXED:
+        text = printable(mixture.text, 60)
+        raise ValueError(
+            f"A column holds numbers, dates or categories; {tally.shown} has "
+            f"{mixture.numbers:,} different numbers and {mixture.texts:,} texts, such as "
+            f'{text!r}. If that means missing, say so: missing="{text[:20]}". Else keep texts: '
+            f'columns="{tally.name}:categorical".'
+        )
 
 
 def _is_number(tally: Tally) -> bool:
@@ -91,9 +129,10 @@ class Decision:
         max_classes: int,
         words: Iterable[str],
         dtype: str = "",
+        said: bool = True,
     ):
         self.tally, self.choice, self.max_classes = tally, choice, max_classes
-        self.words, self.dtype = set(words), dtype
+        self.words, self.dtype, self.said = set(words), dtype, said
         self.notes: list[str] = []
 
     def column(self) -> Column:
@@ -120,29 +159,10 @@ class Decision:
             self.notes.append(f"days before months or after? say {tally.name}:date({form})")
         if tally.numbers.alive and tally.numbers.leading_zeros:
             self.notes.append("leading zeros: codes, not quantities")
-        self._check_mixed()
+        mixture = _mixture(tally)
+        if mixture and mixture.share >= 1 / 2:
+            self.notes.append(f"numbers mixed with texts such as {printable(mixture.text, 30)!r}")
         return "categorical"
-
-    def _check_mixed(self) -> None:
-        """Notes texts among numbers; ValueError if there are too many numbers for categories."""
-        counts = self.tally.counts or {}
-        texts = [*counts]
-        numbers = ~np.isnan(numerals.parse(texts))
-        number, odd = int(numbers.sum()), len(texts) - int(numbers.sum())
-        if not odd or not number:
-            return
-        bad = texts[int(np.argmin(numbers))]
-        cells = sum(counts[text] for text, yes in zip(texts, numbers, strict=True) if yes)
-        if number > self.max_classes and cells >= MIXED * self.tally.present:
-            name = self.tally.name
-            raise ValueError(
-                f"A column holds numbers, dates or categories; {self.tally.shown} has "
-                f"{number:,} different numbers and {odd:,} texts, such as {bad[:60]!r}. If that "
-                f'means missing, say so: missing="{bad[:20]}". Else keep texts: '
-                f'columns="{name}:categorical".'
-            )
-        if cells >= self.tally.present / 2:
-            self.notes.append(f"numbers mixed with texts such as {bad[:30]!r}")
 
     def _marks(self, certain: bool) -> dict[str, int]:
         """The marks that stand for missing cells, and how often: in texts only certain ones."""
@@ -169,10 +189,12 @@ class Decision:
         missing = self._missing(marks)
         number = len(fields.get("values", ())) or fields.get("count", 0)  # type: ignore[arg-type]
         size = number + (missing is not None)  # type: ignore[operator]
-        reason = "; ".join([*(["as said"] if self.choice else []), why, *self.notes])
+        why = "one value: no bits" if size == 1 and number else why
+        reason = "; ".join([*(["as said"] if self.choice and self.said else []), why, *self.notes])
         return Column(
             name=self.tally.name,
             missing=missing,
+            missing_share=sum(marks.values()) / self.tally.rows,
             bases=fields_for(size, self.max_classes),
             reason=reason,
             dtype=self.dtype,
@@ -184,12 +206,7 @@ class Decision:
         counts = dict(self.tally.counts or {})
         counts |= {m: n for m, n in self.tally.marks.items() if n and m not in marks}
         values = tuple(sorted(counts, key=lambda text: (-counts[text], text)))
-        if not values:
-            why = "only missing cells"
-        elif len(values) == 1 and not marks:
-            why = "one value: no bits"
-        else:
-            why = f"{len(values):,} texts"
+        why = f"{len(values):,} texts" if values else "only missing cells: no bits"
         if len(values) > self.max_classes:
             once = sum(count == 1 for count in counts.values())
             why += f", {once:,} of them once" if once else ""
@@ -206,7 +223,7 @@ class Decision:
                 f"{text[:60]!r}, too. Put it where it belongs: "
                 f"{self.tally.name}:ordinal({'<'.join(self.choice.values)[:200]}<...)."
             )
-        return self._built("in this order", marks, kind="ordinal", values=self.choice.values)
+        return self._built("in its order", marks, kind="ordinal", values=self.choice.values)
 
     def _numeric(self) -> Column:
         numbers, name = self.tally.numbers, self.tally.name

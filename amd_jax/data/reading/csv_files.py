@@ -5,10 +5,11 @@ import csv
 import functools
 import io
 import itertools
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -20,6 +21,7 @@ RULE = "A table is a CSV with a header, or a Parquet or Arrow file"
 DELIMITERS = ",;\t|"
 BEGINNING = 1 << 20  # bytes in which delimiter and header are found
 BLOCK = 1 << 24  # bytes of a block; no row is longer
+LAST = 64  # bytes at the end that are kept
 LINES = 50  # that the delimiter is found in
 INFLATION, ALWAYS = 200, 1 << 30  # how many times its size a file may inflate to, and bytes
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
@@ -131,10 +133,14 @@ def _not_text(file: Path, encoding: str) -> ValueError:
 
 
 class _Guarded(io.RawIOBase):
-    """The bytes that a packed file inflates to; ValueError for far more than it can hold."""
+    """The bytes of a file, the last of which are kept; ValueError for more than `most`.
 
-    def __init__(self, stream: Any, most: int):
+    A packed file of a few bytes may inflate to more than any disk holds.
+    """
+
+    def __init__(self, stream: Any, most: float):
         self._stream, self._most = stream, most
+        self.last = b""
 
     def readable(self) -> bool:
         return True
@@ -145,22 +151,23 @@ class _Guarded(io.RawIOBase):
         if self._most < 0:
             raise ValueError(f"it inflates to over {INFLATION} times its size")
         buffer[: len(piece)] = piece
+        self.last = bytes(piece[-LAST:]) or self.last
         return len(piece)
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
+def _opened(file: Path) -> Iterator[_Guarded]:
     """The bytes of a file, inflated if it is packed."""
     with file.open("rb") as handle:
         start = handle.read(4)
         kind = next((kind for mark, kind in PACKED.items() if start.startswith(mark)), None)
         handle.seek(0)
         if kind is None:
-            yield handle
+            yield _Guarded(handle, math.inf)
             return
         most = INFLATION * file.stat().st_size + ALWAYS
         with pa.CompressedInputStream(handle, kind) as stream:
-            yield io.BufferedReader(_Guarded(stream, most), BLOCK)
+            yield _Guarded(stream, most)
 
 
 def _blocks(
@@ -175,7 +182,7 @@ def _blocks(
     texts = pa.dictionary(pa.int32(), pa.string())
     with _faults(file, delimiter, encoding), _opened(file) as handle:
         reader = pyarrow.csv.open_csv(
-            handle,
+            pa.PythonFile(handle),
             pyarrow.csv.ReadOptions(
                 column_names=names, skip_rows=skipped, block_size=BLOCK, encoding=encoding
             ),
@@ -186,7 +193,15 @@ def _blocks(
                 strings_can_be_null=False,
             ),
         )
-        yield from of_batches(iter(reader), wanted, file.name)
+        batch = None
+        for batch in reader:
+            yield from of_batches(iter([batch]), wanted, file.name)
+        ended = not handle.last.rstrip().endswith(b'"')
+        if batch is not None and ended and any("\n" in str(cell[-1]) for cell in batch):
+            raise ValueError(
+                f"Quotes stand before and after a cell; the last one of {file} is open. Save "
+                "it anew."
+            )
 
 
 @contextlib.contextmanager
@@ -215,7 +230,7 @@ def _ragged(file: Path, delimiter: str, encoding: str, wanted: int, got: int) ->
     """The error for a row of another number of cells; the row is found by reading again."""
     where = "a row"
     with contextlib.suppress(csv.Error, ValueError, OSError), _opened(file) as handle:
-        text = io.TextIOWrapper(handle, encoding, "replace", newline="")
+        text = io.TextIOWrapper(io.BufferedReader(handle), encoding, "replace", newline="")
         rows = csv.reader(text, delimiter=delimiter)
         for number, row in enumerate(filter(None, rows)):
             if len(row) != wanted:

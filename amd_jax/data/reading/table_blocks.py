@@ -42,6 +42,9 @@ def cells(array: Any) -> Cells:
     """
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
+    kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        raise ValueError(f"its cells are {kind}")
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     places = array.indices.fill_null(len(array.dictionary)).to_numpy(zero_copy_only=False)
@@ -53,11 +56,10 @@ def cells(array: Any) -> Cells:
 
 def _texts(values: Any) -> Any:
     """Values of Arrow as trimmed texts."""
-    kind = values.type
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        raise ValueError(f"its cells are {kind}")
-    if pa.types.is_timestamp(kind):
+    if pa.types.is_timestamp(values.type):
         values = _seconds(values)
+    if pa.types.is_boolean(values.type):
+        return pa.array([None if v is None else str(v) for v in values.to_pylist()], pa.string())
     texts = values.cast(pa.string())
     return pc.utf8_trim_whitespace(texts)
 

@@ -101,18 +101,28 @@ def of_frame(frame: Any, name: str = "frame") -> Source:
         if getattr(kind, "ordered", False) and hasattr(kind, "categories")
     }
 
+    days = {column for column in names if _is_days(frame.iloc[:, names.index(column)])}
+
     def blocks(wanted: Sequence[str]) -> Iterator[Block]:
         part = frame.set_axis(names, axis=1)[list(wanted)]
         for start in range(0, len(part), ROWS):
             piece = part.iloc[start : start + ROWS]
-            arrays = [_array(piece[column]) for column in wanted]
+            arrays = [_array(piece[column], column in days) for column in wanted]
             yield from of_batches(iter([pa.RecordBatch.from_arrays(arrays, wanted)]), wanted, name)
 
     return Source(name, tuple(names), blocks, dtypes, orders)
 
 
-def _array(series: Any) -> Any:
+def _is_days(series: Any) -> bool:
+    """Whether a column of a data frame is dates without a time of day, and without a zone."""
+    naive = str(series.dtype).startswith("datetime64[") and "," not in str(series.dtype)
+    return naive and bool((series.dropna() == series.dropna().dt.normalize()).all())
+
+
+def _array(series: Any, days: bool = False) -> Any:
     """A column of a data frame as Arrow's; cells of several types become texts."""
+    if days:
+        return pa.Array.from_pandas(series).cast(pa.date32())
     try:
         array = pa.Array.from_pandas(series)
     except (pa.ArrowException, TypeError):

@@ -12,6 +12,7 @@ from amd_jax.data.reading.column_choices import DROP, Choice
 from amd_jax.data.reading.table_blocks import Cells, Source
 from amd_jax.data.reading.tallies import ANY_NUMBER, Tally
 from amd_jax.facts.column import MISSING, Column
+from amd_jax.facts.table import TableFacts
 from amd_jax.host import memory
 
 
@@ -90,8 +91,7 @@ def tokens(source: Source, columns: Sequence[Column], rows: int) -> Integer[np.n
             raise ValueError(f"A table stays as it is while it is read; {source.name} has grown.")
         place = 0
         for column in columns:
-            digits = column.digits(_codes(column, block[column.name])).astype(kind)
-            piece = digits[block[column.name].places]
+            piece = _digits(column, block[column.name], start)
             x[start : start + number, place : place + len(column.bases)] = piece
             place += len(column.bases)
         start += number
@@ -100,19 +100,68 @@ def tokens(source: Source, columns: Sequence[Column], rows: int) -> Integer[np.n
     return x
 
 
+def given(source: Source, facts: TableFacts, gaps: bool) -> Integer[np.ndarray, "N L"]:
+    """Rows of another table as tokens of a known one, int32 (N, L).
+
+    Columns that are not known do not count. With `gaps` the tokens of missing cells and of missing
+    columns are -1.
+    """
+    absent = [column for column in facts.columns if column.name not in source.names]
+    known = {column.name for column in facts.columns}
+    others = [name for name in source.names if name not in known]
+    if absent and (not gaps or others or len(absent) == len(facts.columns)):
+        what = f"; it has {files.printable(', '.join(others), 80)}" if others else ""
+        raise ValueError(
+            f"Rows have the columns of {facts.name}; {source.name} has no "
+            f"{files.printable(absent[0].name, 60)!r}{what}. Give it these names."
+        )
+    pieces: list[np.ndarray] = []
+    start = 0
+    for block in source.blocks([name for name in source.names if name in known]):
+        number = len(next(iter(block.values())).places)
+        x = np.full((number, len(facts.sizes)), -1, np.int32)
+        for column, place in zip(facts.columns, facts.places, strict=True):
+            if column.name in block:
+                x[:, place] = _digits(column, block[column.name], start, gaps)
+        memory.check(x.nbytes, f"The rows of {source.name}", "Give them in parts.")
+        pieces.append(x)
+        start += number
+    if not start:
+        raise ValueError(f"A table has rows after its header; {source.name} has none.")
+    return np.concatenate(pieces)
+
+
+def _digits(
+    column: Column, cells: Cells, start: int, gaps: bool = False
+) -> Integer[np.ndarray, "rows fields"]:
+    """Tokens of some cells, the first of which is in row `start`; of gaps -1.
+
+    Raises:
+        ValueError: for an unknown value, naming its row.
+    """
+    codes = _codes(column, cells)
+    unknown = codes < 0
+    if gaps or unknown.any():
+        absent = column.absent(cells.texts.to_pylist(), codes)
+        unknown &= ~absent | (not gaps)
+        codes = np.where(absent & gaps, -1, codes)
+    first = np.flatnonzero(unknown[cells.places])
+    if len(first):
+        text = cells.texts[int(cells.places[first[0]])].as_py()
+        raise column.unknown(text, f"row {start + first[0] + 1} has")
+    digits = np.where(codes[:, None] < 0, -1, column.digits(codes))
+    return digits.astype(np.int32)[cells.places]
+
+
 def _codes(column: Column, cells: Cells) -> Integer[np.ndarray, "K"]:
     """The code of each text of some cells; numbers on a grid without a loop over them."""
     if column.values or not column.is_number:
-        codes = column.lookup(cells.texts.to_pylist())
-    else:
-        fits = pc.match_substring_regex(cells.texts, ANY_NUMBER)
-        numbers = pc.cast(pc.if_else(fits, cells.texts, pa.scalar("nan")), pa.float64())
-        codes = column.encode_numbers(numbers.to_numpy(zero_copy_only=False))
-        if column.missing is not None:
-            marks = pa.array(dict.fromkeys([column.missing, *MISSING]), pa.string())
-            absent = pc.is_in(cells.texts, marks).to_numpy(zero_copy_only=False)
-            codes = np.where(absent, column.num_values, codes)
-    unknown = np.flatnonzero(codes < 0)
-    if len(unknown):
-        raise column.unknown(cells.texts[int(unknown[0])].as_py(), "a row has")
-    return codes
+        return column.lookup(cells.texts.to_pylist())
+    fits = pc.match_substring_regex(cells.texts, ANY_NUMBER)
+    numbers = pc.cast(pc.if_else(fits, cells.texts, pa.scalar("nan")), pa.float64())
+    codes = column.encode_numbers(numbers.to_numpy(zero_copy_only=False))
+    if column.missing is None:
+        return codes
+    marks = pa.array(list(dict.fromkeys([column.missing, *MISSING])), pa.string())
+    absent = pc.is_in(cells.texts, marks).to_numpy(zero_copy_only=False)
+    return np.where(absent, column.num_values, codes)
