@@ -92,7 +92,7 @@ class Column:
         if grid and (self.kind in ("categorical", "ordinal") and self.count or self.count < 0):
             raise ValueError(f"Only numbers and dates are a grid; {self._named} is one.")
         last = self.first + self.step * (self.count - 1) if grid else 0
-        if self.step < 1 or not 0 <= self.decimals <= 300 or self.count > MOST_CODES:
+        if self.step < 1 or abs(self.decimals) > 300 or self.count > MOST_CODES:
             raise ValueError(f"The grid of {self._named} cannot be: {self.count} points.")
         if max(abs(self.first), abs(last)) > numerals.MOST:
             raise ValueError(f"Points are at most {numerals.MOST}; {self._named} has more.")
@@ -100,8 +100,27 @@ class Column:
             raise ValueError(f"The values of a column differ; {self._named} has one twice.")
         if not self.size:
             raise ValueError(f"A column has one value or more; {self._named} has none.")
-        if self.kind == "date" and grid and self.count:
-            self._written(self.first), self._written(last)  # OverflowError beyond the year 9999
+        if self.kind == "date" and grid:
+            self._check_years(last)
+        elif self.values and self.kind in ("integer", "real", "date"):
+            self._check_listed()
+
+    def _check_years(self, last: int) -> None:
+        try:
+            self._written(self.first), self._written(last)
+        except OverflowError as error:
+            raise ValueError(f"Dates end with the year 9999; {self._named} has later.") from error
+
+    def _check_listed(self) -> None:
+        """Raise ValueError unless listed numbers or dates are such, and ascending."""
+        listed = self._numbers[: len(self.values)]
+        if np.isnan(listed).any():
+            text = self.values[int(np.argmax(np.isnan(listed)))]
+            raise ValueError(
+                f"The values of {self._named} are {self.kind}s; {text!r:.40} is none."
+            )
+        if (np.diff(listed) <= 0).any():
+            raise ValueError(f"Numbers and dates are ascending; those of {self._named} are not.")
 
     def _check_fields(self) -> None:
         size, held = self.size, math.prod(self.bases)
@@ -254,7 +273,8 @@ class Column:
         if self.is_number:
             listed = numerals.parse(self.values)
         elif self.kind == "date":
-            listed = dates.parse(self.values, self.form)[0].astype(np.float64)
+            moments, fits = dates.parse(self.values, self.form)
+            listed = np.where(fits, moments, np.nan)
         else:
             listed = np.arange(len(self.values), dtype=np.float64)
         return np.append(listed, [np.nan] * (self.missing is not None))
@@ -325,7 +345,10 @@ class Column:
         if self.values:
             known = self._numbers[: len(self.values)]
             return int(np.searchsorted(known, number, side))  # type: ignore[call-overload]
-        place = (number * 10.0**self.decimals - self.first) / self.step
+        scaled = (
+            number / 10.0**-self.decimals if self.decimals < 0 else number * 10.0**self.decimals
+        )
+        place = (scaled - self.first) / self.step
         place = float(np.clip(place, -1, self.count + 1))
         nearest = round(place)
         if abs(place - nearest) < 1e-6:  # 0.3 * 10 is not 3

@@ -354,12 +354,11 @@ def _grid(numbers: Numbers) -> Column:
 
 def _rounded(numbers: Numbers, decimals: int | None) -> Column:
     """A grid of at most `ROUNDED` points or of some decimals, which the numbers are rounded to."""
-    low, high, unit = numbers.low, numbers.high, 1
+    low, high = numbers.low, numbers.high
     if decimals is None:
         power = math.ceil(math.log10(max(high - low, 1e-300) / ROUNDED))
         largest = math.ceil(math.log10(max(abs(low), abs(high), 1e-300))) - 15
         power = max(power, largest)
-        decimals, unit = max(0, -power), 10 ** max(0, power)
-    first, last = (round(n * 10.0**decimals / unit) * unit for n in (low, high))
-    count = (last - first) // unit + 1
-    return Column("", "real", first=first, step=unit, count=count, decimals=decimals, rounded=True)
+        decimals = -power
+    first, last = map(int, numerals.points(np.array([low, high]), decimals))
+    return Column("", "real", first=first, count=last - first + 1, decimals=decimals, rounded=True)

@@ -81,7 +81,8 @@ def _parquet(file: Path, names: list[str] | None) -> Iterator[Any]:
 def _arrow(file: Path, names: list[str] | None) -> Iterator[Any]:
     """The same of a file of Arrow, or of a stream."""
     with pa.memory_map(str(file)) as handle:
-        streaming = file.open("rb").read(4) == b"\xff\xff\xff\xff"
+        streaming = handle.read(4) == b"\xff\xff\xff\xff"
+        handle.seek(0)
         table = pa.ipc.open_stream(handle) if streaming else pa.ipc.open_file(handle)
         yield table.schema
         several = table if streaming else map(table.get_batch, range(table.num_record_batches))
