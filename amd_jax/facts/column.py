@@ -63,6 +63,7 @@ class Column:
     decimals: int = 0
     form: str = ""  # of dates as in `dates`, "%Y-%m-%d"; of numbers one of `numerals.FORMS`
     missing: str | None = None  # how a missing cell is written; None: no cell is missing
+    marks: tuple[str, ...] = ()  # further texts that are read as missing
     missing_share: float = 0.0  # of the cells that it was made from
     bases: tuple[int, ...] = ()  # sizes of its fields, the most significant first; () for one code
     rounded: bool = False  # whether numbers between the points of the grid are rounded to it
@@ -179,7 +180,7 @@ class Column:
         if self.values:
             result[:] = [self._places.get(text, -1) for text in texts]
         if self.missing is not None:
-            marks = {self.missing, *MISSING}
+            marks = {self.missing, *self.marks, *MISSING}
             absent = [code < 0 and text in marks for text, code in zip(texts, result, strict=True)]
             result[np.array(absent, bool)] = self.num_values
         left = np.flatnonzero(result < 0)
@@ -189,7 +190,7 @@ class Column:
 
     def absent(self, texts: Sequence[str], codes: Codes) -> Bool[np.ndarray, "N"]:
         """Whether each text, whose code is that of `lookup`, stands for a missing cell: (N,)."""
-        marks = [text.strip() in MISSING for text in texts]
+        marks = [text.strip() in (*self.marks, *MISSING) for text in texts]
         unknown = (codes < 0) & np.array(marks, bool)
         return unknown if self.missing is None else unknown | (codes == self.num_values)
 

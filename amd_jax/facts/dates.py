@@ -22,6 +22,21 @@ DAYS = (
 TIMES = ("", " %H:%M:%S", "T%H:%M:%S", "T%H:%M:%SZ", " %H:%M", "T%H:%M", " %-H:%M", " %-H:%M:%S")
 FORMS = tuple(day + time for day, time in itertools.product(DAYS, TIMES))  # that are recognised
 _TOKEN = re.compile("|".join([*UNPADDED, *WIDTHS]))
+_NUMBERS = re.compile(r"[0-9]+")
+
+
+def likely(text: str) -> tuple[str, ...]:
+    """The recognised forms with the signs of a text between numbers: few, if any."""
+    return _SHAPES.get(_NUMBERS.sub("0", text[:40]), ())
+
+
+def _shapes() -> dict[str, tuple[str, ...]]:
+    """Forms by what stands between their numbers."""
+    result: dict[str, tuple[str, ...]] = {}
+    for form in FORMS:
+        shape = _TOKEN.sub("0", form)
+        result[shape] = (*result.get(shape, ()), form)
+    return result
 
 
 def in_seconds(form: str) -> bool:
@@ -71,13 +86,13 @@ def written(number: int, form: str) -> str:
     parts = {"%Y": when.year, "%m": when.month, "%d": when.day}
     parts |= {"%H": when.hour, "%M": when.minute, "%S": when.second}
 
-    def part(match: re.Match[str]) -> str:
+    pieces, start = [], 0
+    for match in _TOKEN.finditer(form):
         token = match[0]
-        return (
-            f"{parts[token]:0{WIDTHS[token]}}" if token in parts else str(parts[UNPADDED[token]])
-        )
-
-    return _TOKEN.sub(part, form)
+        number = parts[UNPADDED.get(token, token)]
+        pieces += [form[start : match.start()], f"{number:0{WIDTHS.get(token, 0)}}"]
+        start = match.end()
+    return "".join([*pieces, form[start:]])
 
 
 Parts = dict[str, Integer[np.ndarray, "N"]]
@@ -124,3 +139,6 @@ def _unpadded(texts: Sequence[str], form: str) -> tuple[Parts, Bool[np.ndarray, 
     rows = [[*map(int, match.groups() if match else none)] for match in matches]
     columns = np.array(rows, np.int64).reshape(len(rows), len(tokens)).T
     return {UNPADDED.get(t, t): column for t, column in zip(tokens, columns, strict=True)}, fits
+
+
+_SHAPES = _shapes()

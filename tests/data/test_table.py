@@ -181,6 +181,8 @@ def test_words_are_missing_where_numbers_have_them_too(write):
     assert facts.column("n").missing_share == pytest.approx(1 / 3)
     assert column(cycle("x", "-"), write, missing="-").missing == "-"
     assert column(cycle("x", "?"), write, missing="-").missing is None
+    both = column(cycle("1", "-", "none known"), write, missing="-|none known")
+    assert (both.missing, both.marks, both.kind) == ("-", ("none known",), "integer")
 
 
 CHOICES = {  # cells, what is said -> fields of the column

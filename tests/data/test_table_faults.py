@@ -28,7 +28,10 @@ def texts(prefix: str = "t", number: int = 300) -> str:
 
 FAULTS = {  # content -> what is said, and arguments of load
     "a short row": (GOOD + "30\n", "line 62 (row 61) of t.csv has 1. Put quotes"),
-    "a long row": (GOOD.replace("20,Kiel", "20,Kiel,7", 1), "its 2 columns; line 2 (row 1)"),
+    "a long row": (
+        GOOD.replace("20,Kiel", "20,Kiel,7", 1),
+        "the 2 columns of the first line; line 2 (row 1)",
+    ),
     "another delimiter than given": (
         GOOD,
         "begins with 'age,city', without ';'",
@@ -187,6 +190,15 @@ def test_texts_after_many_numbers(monkeypatch):
     refused(
         "over 250 numbers or dates and the text 'x0'", put("id,n\n" + LONG + LONG + texts("x"))
     )
+
+
+def test_many_texts_that_may_be_two_things(monkeypatch):
+    monkeypatch.setattr(tallies, "COUNTED", 100)
+    monkeypatch.setattr(csv_files, "BLOCK", 1 << 10)
+    zeros = "".join(f"{n:03},{n % 7}\n" for n in reversed(range(600)))
+    refused("column 'zip' has numbers with leading zeros. Say what it is", put("zip,n\n" + zeros))
+    days = "".join(f"{1 + n % 9:02}/{1 + n % 8:02}/{1900 + n},{n % 3}\n" for n in range(300))
+    refused("'day' may be %d/%m/%Y or %m/%d/%Y", put("day,k\n" + days))
 
 
 def test_cells_that_are_lists():

@@ -8,7 +8,7 @@ import numpy as np
 
 from amd_jax.data.reading.column_choices import Choice
 from amd_jax.data.reading.files import printable
-from amd_jax.data.reading.tallies import Numbers, Spread, Tally
+from amd_jax.data.reading.tallies import COUNTED, Numbers, Spread, Tally
 from amd_jax.facts import dates, numerals
 from amd_jax.facts.column import WORDS, Column, fields_for
 
@@ -156,13 +156,24 @@ class Decision:
             if len(tally.dates.forms) == 1 or _one_order(tally.dates.forms):
                 return "date"
             form = next(iter(tally.dates.forms))
+            self._check_counted(f"may be {' or '.join(tally.dates.forms)}", f"date({form})")
             self.notes.append(f"days before months or after? say {tally.name}:date({form})")
         if tally.numbers.alive and tally.numbers.leading_zeros:
+            self._check_counted("has numbers with leading zeros", "categorical")
             self.notes.append("leading zeros: codes, not quantities")
         mixture = _mixture(tally)
         if mixture and mixture.share >= 1 / 2:
             self.notes.append(f"numbers mixed with texts such as {printable(mixture.text, 30)!r}")
         return "categorical"
+
+    def _check_counted(self, what: str, choice: str) -> None:
+        """Raise ValueError for a column whose texts were too many to count, to be chosen."""
+        if self.tally.counts is None:
+            raise ValueError(
+                f"A column of over {COUNTED:,} different numbers or dates is one of them for "
+                f"sure; {self.tally.shown} {what}. Say what it is, such as "
+                f'columns="{self.tally.name}:{choice}".'
+            )
 
     def _marks(self, certain: bool) -> dict[str, int]:
         """The marks that stand for missing cells, and how often: in texts only certain ones."""
@@ -194,6 +205,7 @@ class Decision:
         return Column(
             name=self.tally.name,
             missing=missing,
+            marks=tuple(mark for mark in marks if mark != missing),
             missing_share=sum(marks.values()) / self.tally.rows,
             bases=fields_for(size, self.max_classes),
             reason=reason,

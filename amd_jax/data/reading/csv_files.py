@@ -237,6 +237,6 @@ def _ragged(file: Path, delimiter: str, encoding: str, wanted: int, got: int) ->
                 where, got = f"line {rows.line_num} (row {number})", len(row)
                 break
     return ValueError(
-        f"Every row of a table has a cell in each of its {wanted} columns; {where} of {file} has "
-        f"{got}. Put quotes around cells that hold {delimiter!r}, or give another delimiter=."
+        f"Every row has a cell in each of the {wanted} columns of the first line; {where} of "
+        f"{file} has {got}. Put quotes around cells that hold {delimiter!r}."
     )

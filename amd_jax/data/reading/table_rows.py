@@ -162,6 +162,6 @@ def _codes(column: Column, cells: Cells) -> Integer[np.ndarray, "K"]:
     codes = column.encode_numbers(numbers.to_numpy(zero_copy_only=False))
     if column.missing is None:
         return codes
-    marks = pa.array(list(dict.fromkeys([column.missing, *MISSING])), pa.string())
+    marks = pa.array(list(dict.fromkeys([column.missing, *column.marks, *MISSING])), pa.string())
     absent = pc.is_in(cells.texts, marks).to_numpy(zero_copy_only=False)
     return np.where(absent, column.num_values, codes)

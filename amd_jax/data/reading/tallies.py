@@ -147,9 +147,8 @@ class Dates:
         if not len(texts) or not self.alive:
             return
         if self.forms is None:
-            likely = texts[0][:1].isdigit() and len(texts[0]) <= 20
-            tried = texts[:TRIED] if likely else ()
-            self.forms = {f: Spread() for f in dates.FORMS if tried and _all_fit(tried, f)}
+            likely = dates.likely(texts[0])
+            self.forms = {form: Spread() for form in likely if _all_fit(texts[:TRIED], form)}
         for form, spread in [*self.forms.items()]:
             moments, fits = dates.parse(texts, form)
             if fits.all():
@@ -160,7 +159,7 @@ class Dates:
 
 
 def _all_fit(texts: Sequence[str], form: str) -> bool:
-    return bool(dates.parse(texts[:1], form)[1].all() and dates.parse(texts, form)[1].all())
+    return bool(dates.parse(texts, form)[1].all())
 
 
 class Tally:
@@ -207,7 +206,8 @@ class Tally:
         counts = self.counts
         for text, count in zip(texts, number.tolist(), strict=True):
             counts[text] = counts.get(text, 0) + count
-        regular = (self.numbers.alive or self.dates.alive) and not self.every
+        numeric = self.numbers.alive and not self.numbers.leading_zeros
+        regular = (numeric or self.dates.alive) and not self.every
         if len(counts) > COUNTED and regular:
             self.counts = None
         elif len(counts) > MOST_TEXTS:
