@@ -19,7 +19,17 @@ DAYS = (
     *("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y"),
     *("%-d/%-m/%Y", "%-m/%-d/%Y", "%-d.%-m.%Y", "%-m.%-d.%Y"),
 )
-TIMES = ("", " %H:%M:%S", "T%H:%M:%S", "T%H:%M:%SZ", " %H:%M", "T%H:%M", " %-H:%M", " %-H:%M:%S")
+TIMES = (
+    "",
+    " %H:%M:%S",
+    "T%H:%M:%S",
+    "T%H:%M:%SZ",
+    " %H:%M:%S+00:00",
+    " %H:%M",
+    "T%H:%M",
+    " %-H:%M",
+    " %-H:%M:%S",
+)
 FORMS = tuple(day + time for day, time in itertools.product(DAYS, TIMES))  # that are recognised
 _TOKEN = re.compile("|".join([*UNPADDED, *WIDTHS]))
 _NUMBERS = re.compile(r"[0-9]+")

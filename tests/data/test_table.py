@@ -192,6 +192,7 @@ CHOICES = {  # cells, what is said -> fields of the column
     "decimals": (cycle("1.26", "3.1"), "c:real(1)", dict(first=13, count=19, decimals=1)),
     "rounded": (cycle("1.6", "3.1"), "c:integer", dict(first=2, count=2, rounded=True)),
     "date": (cycle("01/02/2001"), "c:date(%m/%d/%Y)", dict(form="%m/%d/%Y")),
+    "a name with a comma": (cycle("1", "2"), "c:real,k:drop", dict(kind="real")),
     "a compact date": (cycle("20010203"), "c:date(%Y%m%d)", dict(form="%Y%m%d")),
 }
 
@@ -347,3 +348,15 @@ def test_a_frame_of_odd_columns():
     twice = frame.set_axis(["k", "k"], axis=1)
     with pytest.raises(ValueError, match="frame has 'k' twice"):
         tables.from_pandas(twice)
+
+
+def test_names_with_signs_of_choices(write):
+    rows = [
+        ["age, in years", "a:b", "k"],
+        *([str(n % 9), str(n % 3), str(n % 2)] for n in range(40)),
+    ]
+    facts = table.load(write(rows), "age, in years:real, a:b:categorical,k:drop").facts
+    assert {column.name: column.kind for column in facts.columns} == {
+        "age, in years": "real",
+        "a:b": "categorical",
+    }

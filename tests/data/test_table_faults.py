@@ -154,6 +154,13 @@ def test_another_test_table():
     refused("other.csv is empty", "t.csv", test=put("", "other.csv"))
 
 
+def test_a_delimiter_of_a_file_that_has_none():
+    pyarrow.parquet.write_table(pa.table({"a": [1, 2] * 20}), "t.parquet")
+    refused("Leave them out", "t.parquet", delimiter=";")
+    pyarrow.parquet.write_table(pa.table({"a\nb": [1, 2] * 20}), "t.parquet")
+    refused("A name of a column is one line; t.parquet has", "t.parquet")
+
+
 def test_no_pyarrow(monkeypatch):
     monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: None)
     refused("not installed. Install it: pip install 'amd_jax[tables]'", put(GOOD))

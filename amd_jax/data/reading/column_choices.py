@@ -62,12 +62,11 @@ def _choice(kind: str, inside: str | None, part: str) -> Choice:
 
 
 def _parts(text: str) -> list[str]:
-    """The text between commas outside brackets, without empty ones."""
-    parts, depth = [""], 0
-    for sign in text:
-        depth += (sign == "(") - (sign == ")")
-        if sign == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += sign
-    return [part for part in parts if part.strip()]
+    """The text between commas, each part up to a kind: a name may hold commas, too."""
+    parts, rest = [], ""
+    for piece in text.split(","):
+        rest = f"{rest},{piece}" if rest else piece
+        if _CHOICE.fullmatch(rest):
+            parts.append(rest)
+            rest = ""
+    return [*parts, rest] if rest.strip() else parts

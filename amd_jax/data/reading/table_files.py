@@ -13,6 +13,7 @@ from amd_jax.data.reading.table_blocks import Block, Source, of_batches
 from amd_jax.host import memory
 
 ROWS = 1 << 17  # of a block
+STREAM = b"\xff\xff\xff\xff"  # how a stream of Arrow begins
 WAY_OUT = "Save it anew, or as a CSV."
 OTHERS = {  # what a file begins with -> what it is
     b"PK\x03\x04": "a zip archive, as .xlsx is",
@@ -37,10 +38,14 @@ def opened(path: str | Path, delimiter: str = "", header: str = "", encoding: st
     for mark, kind in OTHERS.items():
         if start.startswith(mark):
             raise ValueError(f"{RULE}; {file} is {kind}. Save the table as a CSV.")
-    if start.startswith(b"PAR1"):
-        return _columnar(file, _parquet)
-    if start.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
-        return _columnar(file, _arrow)
+    for mark, batches in (b"PAR1", _parquet), (b"ARROW1", _arrow), (STREAM, _arrow):
+        if start.startswith(mark):
+            if delimiter or header or encoding:
+                raise ValueError(
+                    f"A CSV has delimiter=, header= and encoding=; {file} has its own. Leave them "
+                    "out."
+                )
+            return _columnar(file, batches)
     return csv_files.source(file, delimiter, header, encoding or "utf-8")
 
 
@@ -81,7 +86,7 @@ def _parquet(file: Path, names: list[str] | None) -> Iterator[Any]:
 def _arrow(file: Path, names: list[str] | None) -> Iterator[Any]:
     """The same of a file of Arrow, or of a stream."""
     with pa.memory_map(str(file)) as handle:
-        streaming = handle.read(4) == b"\xff\xff\xff\xff"
+        streaming = handle.read(4) == STREAM
         handle.seek(0)
         table = pa.ipc.open_stream(handle) if streaming else pa.ipc.open_file(handle)
         yield table.schema
@@ -139,4 +144,9 @@ def _check_names(names: Sequence[str], where: str) -> None:
             raise ValueError(
                 f"Columns differ by name; {where} has {files.printable(name, 60)!r} twice. Rename "
                 "one of them."
+            )
+        if not name.isprintable() or not name.strip():
+            raise ValueError(
+                f"A name of a column is one line; {where} has {files.printable(name, 60)!r}. "
+                "Rename it."
             )

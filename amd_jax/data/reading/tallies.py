@@ -22,6 +22,7 @@ from amd_jax.facts.column import MISSING
 
 COUNTED = 1 << 17  # texts of a column of numbers or dates that are counted one by one
 MOST_TEXTS = 1 << 20  # texts of any column
+MOST_SIGNS = 1 << 27  # characters of all of them
 TRIED = 100  # texts that all forms of dates are tried on
 PLAIN = r"^-?[0-9]+(\.[0-9]+)?$"
 ANY_NUMBER = f"^(?:{numerals.NUMBER})$".replace(r"\d", "[0-9]")
@@ -171,6 +172,7 @@ class Tally:
     def __init__(self, name: str, every: bool = False, form: str = "", marks: Sequence[str] = ()):
         self.name, self.rows, self.every = name, 0, every
         self.counts: dict[str, int] | None = {}
+        self.length = 0  # of all texts that are counted
         self.numbers, self.dates = Numbers(), Dates(form)
         self.marks = dict.fromkeys(marks or MISSING, 0)  # how often each occurs
         self._marks = pa.array([*self.marks], pa.string())
@@ -205,15 +207,19 @@ class Tally:
             return
         counts = self.counts
         for text, count in zip(texts, number.tolist(), strict=True):
-            counts[text] = counts.get(text, 0) + count
+            if text in counts:
+                counts[text] += count
+            else:
+                counts[text] = count
+                self.length += len(text)
         numeric = self.numbers.alive and not self.numbers.leading_zeros
         regular = (numeric or self.dates.alive) and not self.every
         if len(counts) > COUNTED and regular:
             self.counts = None
-        elif len(counts) > MOST_TEXTS:
+        elif len(counts) > MOST_TEXTS or self.length > MOST_SIGNS:
             raise ValueError(
-                f"A column of categories has at most {MOST_TEXTS:,} of them; "
-                f"{self.shown} has more in {self.rows:,} rows. Leave it out: "
+                f"A column of categories has at most {MOST_TEXTS:,} of them, and {MOST_SIGNS:,} "
+                f"characters; {self.shown} has more in {self.rows:,} rows. Leave it out: "
                 f'columns="{self.name}:drop".'
             )
 
