@@ -21,6 +21,9 @@ DOCS = [
     "latex2mathml>=3.77,<4",
 ]
 DIGITS = ["scikit-learn>=1.5"]  # a file of it: digits of 8 x 8 pixels
+TABLES = [  # CSV, Parquet and Arrow in blocks; the tests by trees; data frames in and out
+    *("pyarrow>=17", "scikit-learn>=1.5", "pandas>=2.2"),
+]
 EXAMPLES = ["equinox>=0.11"]  # a page of the documentation runs it
 TYPES = ["beartype>=0.20"]  # with jaxtyping, checks annotations at every call in the tests
 TEST = [
@@ -97,12 +100,24 @@ setuptools.setup(
         "corpora": FETCHING,
         "demo": DEMO,
         "digits": DIGITS,
+        "tables": TABLES,
         "notebooks": NOTEBOOKS,
-        "test": [*TEST, *FETCHING],
+        "test": [*TEST, *FETCHING, *TABLES],
         "docs": DOCS,
         "tpu-check": TPU_CHECK,
         "dev": [
-            *(*TEST, *FETCHING, *DEMO, *NOTEBOOKS, *DOCS, *EXAMPLES, *BROWSER, *RELEASE, *STATIC)
+            *(
+                *TEST,
+                *FETCHING,
+                *TABLES,
+                *DEMO,
+                *NOTEBOOKS,
+                *DOCS,
+                *EXAMPLES,
+                *BROWSER,
+                *RELEASE,
+                *STATIC,
+            )
         ],
     },
     classifiers=[

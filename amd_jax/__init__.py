@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not ask __getattr__
         pretrained,
         recipes,
         runs,
+        tables,
         transforms,
         types,
     )
@@ -58,6 +59,7 @@ __all__ = [
     "pretrained",
     "recipes",
     "runs",
+    "tables",
     "transforms",
     "types",
 ]

@@ -21,7 +21,7 @@ EVERYTHING = MATHEMATICS | {  # that a command may need; networks are composed i
     *("experiment", "exports", "pretrained", "pages", "the package"),
 }
 MAY_IMPORT = {  # besides itself and those
-    "__init__": EVERYTHING | {"networks", "recipes"},  # for type checkers; imported when asked
+    "__init__": EVERYTHING | {"networks", "recipes", "tables"},  # for type checkers
     "types": set(),
     "facts": set(),
     "options": set(),
@@ -46,6 +46,7 @@ MAY_IMPORT = {  # besides itself and those
     "cli": EVERYTHING,
     "comparison": EVERYTHING | {"cli"},
     "demo": EVERYTHING | {"cli"},
+    "tables": EVERYTHING,
 }
 LOOSE = 4  # modules beside the rooms, at most
 

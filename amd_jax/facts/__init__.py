@@ -1,7 +1,8 @@
 """Facts: what a model, its samples and its reports need to know of data, as values.
 
 A run keeps the facts of its data, so that it can be sampled from, and its samples be shown,
-without them. `Facts` will do for rows of any shape; text, maps and points of a plane have more.
+without them. `Facts` will do for rows of any shape; text, maps, points of a plane and tables have
+more.
 """
 
 from typing import Any
@@ -10,16 +11,19 @@ from amd_jax.facts import field_types
 from amd_jax.facts.field_types import Json
 from amd_jax.facts.maps import MapFacts
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, PlaneFacts
+from amd_jax.facts.table import Column, TableFacts
 from amd_jax.facts.text import UNKNOWN_SIGN, TextFacts
 
 __all__ = [
     "NOISE_SIGN",
     "UNKNOWN_SIGN",
     "UNUSED_SIGN",
+    "Column",
     "Facts",
     "Json",
     "MapFacts",
     "PlaneFacts",
+    "TableFacts",
     "TextFacts",
     "from_json",
     "tuples",
@@ -36,8 +40,9 @@ def from_json(fields: Json) -> Facts:
     kind = fields.pop("kind", None)
     if not isinstance(kind, str) or kind not in known:
         raise ValueError(f"Facts are of the kind {', '.join(sorted(known))}; got {kind!r:.60}.")
-    field_types.check(known[kind], fields, "facts")
     try:
+        fields = known[kind].parsed(fields)
+        field_types.check(known[kind], fields, "facts")
         return known[kind](**fields)
     except (TypeError, ArithmeticError) as error:
         raise ValueError(f"These are not the facts of {kind}: {error}.") from error

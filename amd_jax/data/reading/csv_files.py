@@ -1,0 +1,242 @@
+"""Reads CSV files in blocks: delimiter and header are found, and faults become one line."""
+
+import contextlib
+import csv
+import functools
+import io
+import itertools
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from amd_jax.data.reading import files
+from amd_jax.data.reading.table_blocks import Block, Source, of_batches
+
+RULE = "A table is a CSV with a header, or a Parquet or Arrow file"
+DELIMITERS = ",;\t|"
+BEGINNING = 1 << 20  # bytes in which delimiter and header are found
+BLOCK = 1 << 24  # bytes of a block; no row is longer
+LAST = 64  # bytes at the end that are kept
+LINES = 50  # that the delimiter is found in
+INFLATION, ALWAYS = 200, 1 << 30  # how many times its size a file may inflate to, and bytes
+PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # that a text of this encoding begins with
+
+
+def source(file: Path, delimiter: str = "", header: str = "", encoding: str = "utf-8") -> Source:
+    """A CSV file, packed or not; `header` names the columns of one without a header.
+
+    Raises:
+        ValueError: if it is empty, no text, or its header has an empty or a repeated name.
+    """
+    start = _beginning(file, encoding)
+    delimiter = _delimiter(start, delimiter, file)
+    rows = csv.reader(io.StringIO(start, newline=""), delimiter=delimiter)
+    with files.decoding(RULE, str(file), "Save it as a CSV with quotes around texts."):
+        first = next(filter(None, rows), None)
+    if first is None:
+        raise ValueError(f"{RULE}; {file} is empty. Use another file.")
+    given = [name.strip() for name in next(csv.reader([header]))] if header else []
+    if given and len(given) != len(first):
+        raise ValueError(
+            f"header= names every column; it has {len(given)} names, and {file} {len(first)} "
+            "columns."
+        )
+    names = _names(given or first, file)
+    skipped = 0 if given else rows.line_num
+    blocks = functools.partial(_blocks, file, names, delimiter, encoding, skipped)
+    return Source(file.name, names, blocks)
+
+
+def _names(cells: Sequence[str], file: Path) -> tuple[str, ...]:
+    """Names of the columns; one that has none, as an index of pandas, is called by its number."""
+    names = [cell.strip() or f"column {n + 1}" for n, cell in enumerate(cells)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"Columns differ by name; {file} has {files.printable(name, 60)!r} twice. Rename "
+                "one of them, or give all names: header=a,b,c for a file without a header."
+            )
+        if not name.isprintable():
+            raise ValueError(
+                f"A name of a column is one line; {file} has {files.printable(name, 60)!r}. "
+                f"{RULE}."
+            )
+    return tuple(names)
+
+
+def _delimiter(start: str, given: str, file: Path) -> str:
+    """The delimiter under which the first lines have the most cells, and all the same number."""
+    if given:
+        if len(given) != 1 or given in '"\r\n':
+            raise ValueError(f"A delimiter is one character; got {given!r:.40}.")
+        line = start.partition("\n")[0].strip("\r")
+        if given not in line:
+            raise ValueError(
+                f"Cells are separated by the delimiter; {file} begins with {line[:80]!r}, without "
+                f"{given!r}. Leave delimiter= out, and it is found."
+            )
+        return given
+    counts = {sign: _cells_per_line(start, sign) for sign in DELIMITERS}
+    best = max(counts, key=lambda sign: counts[sign])
+    if counts[best] == (0, 1) or counts[best] == (1, 1):
+        words = {len(line.split()) for line in start.splitlines()[:LINES] if line.strip()}
+        if len(words) == 1 and min(words) > 2:
+            raise ValueError(
+                f"Cells are separated by one of {', '.join(map(repr, DELIMITERS))}; {file} has "
+                f"none of them, and {min(words)} words in each line. Give delimiter=' '."
+            )
+    return best
+
+
+def _cells_per_line(start: str, delimiter: str) -> tuple[int, int]:
+    """Whether all of the first lines have one number of cells, more than one; and that number."""
+    try:
+        rows = csv.reader(io.StringIO(start, newline=""), delimiter=delimiter)
+        counts = [len(row) for row in itertools.islice(filter(None, rows), LINES)]
+    except csv.Error:
+        return 0, 1
+    whole = counts[:-1] if len(counts) > 1 else counts  # the last one may be cut
+    common = max(set(whole), key=whole.count, default=1)
+    agreed = whole.count(common) >= 0.9 * len(whole) and common > 1
+    return (1, common) if agreed else (0, whole[0] if whole else 1)
+
+
+def _beginning(file: Path, encoding: str) -> str:
+    """The first characters of a file, without a byte order mark."""
+    with files.decoding(RULE, str(file), "Save it anew."), _opened(file) as handle:
+        start = handle.read(BEGINNING)
+    if not start:
+        raise ValueError(f"{RULE}; {file} is empty. Use another file.")
+    found = MARKS.get(start[:2])
+    if found and encoding == "utf-8":
+        raise ValueError(f"A CSV is utf-8; {file} is {found}. Give encoding={found}.")
+    if b"\0" in start and not found and encoding == "utf-8":
+        raise ValueError(f"{RULE}; {file} holds zero bytes, as no text does. Save it as a CSV.")
+    try:
+        text = start.decode(encoding, errors="ignore" if len(start) == BEGINNING else "strict")
+    except (UnicodeDecodeError, LookupError) as error:
+        raise _not_text(file, encoding) from error
+    return text.removeprefix("\ufeff")
+
+
+def _not_text(file: Path, encoding: str) -> ValueError:
+    return ValueError(
+        f"A CSV is {encoding}; {file} is not. Save it as utf-8, or say what it is, such as "
+        "encoding=latin-1."
+    )
+
+
+class _Guarded(io.RawIOBase):
+    """The bytes of a file, the last of which are kept; ValueError for more than `most`.
+
+    A packed file of a few bytes may inflate to more than any disk holds.
+    """
+
+    def __init__(self, stream: Any, most: float):
+        self._stream, self._most = stream, most
+        self.last = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._stream.read(len(buffer))
+        self._most -= len(piece)
+        if self._most < 0:
+            raise ValueError(f"it inflates to over {INFLATION} times its size")
+        buffer[: len(piece)] = piece
+        self.last = bytes(piece[-LAST:]) or self.last
+        return len(piece)
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[_Guarded]:
+    """The bytes of a file, inflated if it is packed."""
+    with file.open("rb") as handle:
+        start = handle.read(4)
+        kind = next((kind for mark, kind in PACKED.items() if start.startswith(mark)), None)
+        handle.seek(0)
+        if kind is None:
+            yield _Guarded(handle, math.inf)
+            return
+        most = INFLATION * file.stat().st_size + ALWAYS
+        with pa.CompressedInputStream(handle, kind) as stream:
+            yield _Guarded(stream, most)
+
+
+def _blocks(
+    file: Path,
+    names: tuple[str, ...],
+    delimiter: str,
+    encoding: str,
+    skipped: int,
+    wanted: Sequence[str],
+) -> Iterator[Block]:
+    """Blocks of the wanted columns, from the first row on."""
+    texts = pa.dictionary(pa.int32(), pa.string())
+    with _faults(file, delimiter, encoding), _opened(file) as handle:
+        reader = pyarrow.csv.open_csv(
+            pa.PythonFile(handle),
+            pyarrow.csv.ReadOptions(
+                column_names=names, skip_rows=skipped, block_size=BLOCK, encoding=encoding
+            ),
+            pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, texts),
+                include_columns=list(wanted),
+                strings_can_be_null=False,
+            ),
+        )
+        batch = None
+        for batch in reader:
+            yield from of_batches(iter([batch]), wanted, file.name)
+        ended = not handle.last.rstrip().endswith(b'"')
+        if batch is not None and ended and any("\n" in str(cell[-1]) for cell in batch):
+            raise ValueError(
+                f"Quotes stand before and after a cell; the last one of {file} is open. Save "
+                "it anew."
+            )
+
+
+@contextlib.contextmanager
+def _faults(file: Path, delimiter: str, encoding: str) -> Iterator[None]:
+    """Errors of Arrow as one line: rule, what was found, way out."""
+    try:
+        yield
+    except (pa.ArrowException, UnicodeDecodeError, OSError, EOFError) as error:
+        said = str(error)
+        ragged = re.search(r"Expected (\d+) columns, got (\d+)", said)
+        if ragged:
+            raise _ragged(file, delimiter, encoding, int(ragged[1]), int(ragged[2])) from error
+        if "UTF8" in said or isinstance(error, UnicodeDecodeError):
+            raise _not_text(file, encoding) from error
+        if "straddl" in said:
+            raise ValueError(
+                f"A row has at most {BLOCK:,} bytes; {file} has a longer one. A quote may be left "
+                "open: save it as a CSV anew."
+            ) from error
+        raise ValueError(
+            f"{RULE}; {file} cannot be read ({files.reason(error)}). Save it anew."
+        ) from error
+
+
+def _ragged(file: Path, delimiter: str, encoding: str, wanted: int, got: int) -> ValueError:
+    """The error for a row of another number of cells; the row is found by reading again."""
+    where = "a row"
+    with contextlib.suppress(csv.Error, ValueError, OSError), _opened(file) as handle:
+        text = io.TextIOWrapper(io.BufferedReader(handle), encoding, "replace", newline="")
+        rows = csv.reader(text, delimiter=delimiter)
+        for number, row in enumerate(filter(None, rows)):
+            if len(row) != wanted:
+                where, got = f"line {rows.line_num} (row {number})", len(row)
+                break
+    return ValueError(
+        f"Every row has a cell in each of the {wanted} columns of the first line; {where} of "
+        f"{file} has {got}. Put quotes around cells that hold {delimiter!r}."
+    )

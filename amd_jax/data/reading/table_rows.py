@@ -1,0 +1,167 @@
+"""Reads a table in two passes: its schema, then its tokens. Needs pyarrow."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Integer
+
+from amd_jax.data.reading import column_choices, column_kinds, files, tallies
+from amd_jax.data.reading.column_choices import DROP, Choice
+from amd_jax.data.reading.table_blocks import Cells, Source
+from amd_jax.data.reading.tallies import ANY_NUMBER, Tally
+from amd_jax.facts.column import MISSING, Column
+from amd_jax.facts.table import TableFacts
+from amd_jax.host import memory
+
+
+def schema(
+    sources: Sequence[Source], columns: str, max_classes: int, missing: str
+) -> tuple[list[Column], list[int]]:
+    """The columns of one table or of several with the same columns, and the rows of each."""
+    first, *others = sources
+    for other in others:
+        _check_same(first, other)
+    choices = column_choices.parse(columns, first.names)
+    names = [name for name in first.names if choices.get(name, Choice("")).kind != DROP]
+    if not names:
+        raise ValueError(f"A table has a column; all of {first.name} are left out. Keep one.")
+    marks = tuple(dict.fromkeys(["", *missing.split("|")])) if missing else ()
+    counted = [_tally(name, choices.get(name), marks) for name in names]
+    numbers = [tallies.tallied(source.blocks(names), counted) for source in sources]
+    if not all(numbers):
+        empty = sources[numbers.index(0)].name
+        raise ValueError(f"A table has rows after its header; {empty} has none. Use another file.")
+    found = column_kinds.columns(counted, choices, max_classes, first.orders, first.dtypes, marks)
+    _check_header(found, first)
+    return found, numbers
+
+
+def _tally(name: str, choice: Choice | None, marks: Sequence[str]) -> Tally:
+    every = choice is not None and choice.kind in ("categorical", "ordinal")
+    return Tally(name, every, choice.form if choice else "", marks)
+
+
+def _check_same(first: Source, other: Source) -> None:
+    """Raise ValueError unless two tables have the same columns, in any order."""
+    for one, two in ((first, other), (other, first)):
+        for name in one.names:
+            if name not in two.names:
+                raise ValueError(
+                    f"Both tables have the same columns; {two.name} has no "
+                    f"{files.printable(name, 60)!r}, which {one.name} has. Give a test table "
+                    "with these columns."
+                )
+
+
+def _check_header(columns: Sequence[Column], source: Source) -> None:
+    """Raise ValueError if the names of most columns are values of theirs: there is no header."""
+    alike = [column.name for column in columns if _is_value(column)]
+    if 2 * len(alike) > len(source.names):
+        shown = ", ".join(files.printable(name, 20) for name in source.names[:5])
+        raise ValueError(
+            f"A CSV begins with the names of its columns; {source.name} begins with {shown}, "
+            "which are values. Give names: header=a,b,c."
+        )
+
+
+def _is_value(column: Column) -> bool:
+    """Whether a name is a value of its column."""
+    if column.name.startswith("column ") and column.name[7:].isdecimal():
+        return False
+    return bool(column.num_values > 1 and 0 <= column.lookup([column.name])[0] < column.num_values)
+
+
+def tokens(source: Source, columns: Sequence[Column], rows: int) -> Integer[np.ndarray, "N L"]:
+    """All rows as tokens, of as few bytes as the largest field needs."""
+    width = sum(len(column.bases) for column in columns)
+    largest = max((max(column.bases, default=2) for column in columns), default=2)
+    kind = np.uint8 if largest <= 256 else np.uint16
+    memory.check(
+        2 * rows * width * np.dtype(kind).itemsize,
+        f"The {rows:,} rows of {source.name}",
+        "Use fewer rows or columns.",
+    )
+    x = np.empty((rows, width), kind)
+    start = 0
+    for block in source.blocks([column.name for column in columns]):
+        number = len(next(iter(block.values())).places)
+        if start + number > rows:
+            raise ValueError(f"A table stays as it is while it is read; {source.name} has grown.")
+        place = 0
+        for column in columns:
+            piece = _digits(column, block[column.name], start)
+            x[start : start + number, place : place + len(column.bases)] = piece
+            place += len(column.bases)
+        start += number
+    if start < rows:
+        raise ValueError(f"A table stays as it is while it is read; {source.name} has shrunk.")
+    return x
+
+
+def given(source: Source, facts: TableFacts, gaps: bool) -> Integer[np.ndarray, "N L"]:
+    """Rows of another table as tokens of a known one, int32 (N, L).
+
+    Columns that are not known do not count. With `gaps` the tokens of missing cells and of missing
+    columns are -1.
+    """
+    absent = [column for column in facts.columns if column.name not in source.names]
+    known = {column.name for column in facts.columns}
+    others = [name for name in source.names if name not in known]
+    if absent and (not gaps or others or len(absent) == len(facts.columns)):
+        what = f"; it has {files.printable(', '.join(others), 80)}" if others else ""
+        raise ValueError(
+            f"Rows have the columns of {facts.name}; {source.name} has no "
+            f"{files.printable(absent[0].name, 60)!r}{what}. Give it these names."
+        )
+    pieces: list[np.ndarray] = []
+    start = 0
+    for block in source.blocks([name for name in source.names if name in known]):
+        number = len(next(iter(block.values())).places)
+        x = np.full((number, len(facts.sizes)), -1, np.int32)
+        for column, place in zip(facts.columns, facts.places, strict=True):
+            if column.name in block:
+                x[:, place] = _digits(column, block[column.name], start, gaps)
+        memory.check(x.nbytes, f"The rows of {source.name}", "Give them in parts.")
+        pieces.append(x)
+        start += number
+    if not start:
+        raise ValueError(f"A table has rows after its header; {source.name} has none.")
+    return np.concatenate(pieces)
+
+
+def _digits(
+    column: Column, cells: Cells, start: int, gaps: bool = False
+) -> Integer[np.ndarray, "rows fields"]:
+    """Tokens of some cells, the first of which is in row `start`; of gaps -1.
+
+    Raises:
+        ValueError: for an unknown value, naming its row.
+    """
+    codes = _codes(column, cells)
+    unknown = codes < 0
+    if gaps or unknown.any():
+        absent = column.absent(cells.texts.to_pylist(), codes)
+        unknown &= ~absent | (not gaps)
+        codes = np.where(absent & gaps, -1, codes)
+    first = np.flatnonzero(unknown[cells.places])
+    if len(first):
+        text = cells.texts[int(cells.places[first[0]])].as_py()
+        raise column.unknown(text, f"row {start + first[0] + 1} has")
+    digits = np.where(codes[:, None] < 0, -1, column.digits(codes))
+    return digits.astype(np.int32)[cells.places]
+
+
+def _codes(column: Column, cells: Cells) -> Integer[np.ndarray, "K"]:
+    """The code of each text of some cells; numbers on a grid without a loop over them."""
+    if column.values or not column.is_number:
+        return column.lookup(cells.texts.to_pylist())
+    fits = pc.match_substring_regex(cells.texts, ANY_NUMBER)
+    numbers = pc.cast(pc.if_else(fits, cells.texts, pa.scalar("nan")), pa.float64())
+    codes = column.encode_numbers(numbers.to_numpy(zero_copy_only=False))
+    if column.missing is None:
+        return codes
+    marks = pa.array(list(dict.fromkeys([column.missing, *column.marks, *MISSING])), pa.string())
+    absent = pc.is_in(cells.texts, marks).to_numpy(zero_copy_only=False)
+    return np.where(absent, column.num_values, codes)

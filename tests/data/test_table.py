@@ -1,0 +1,362 @@
+"""Your own table: read, split, encoded, and back as it was written."""
+
+import csv
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+from amd_jax import tables
+from amd_jax.data import table
+from amd_jax.data.reading import csv_files, tallies
+
+CITIES = ["Bonn", "", "Kiel"]
+PEOPLE = [
+    ["name", "age", "city", "height", "born"],
+    *(
+        [f"p{n % 5}", str(20 + n % 30), CITIES[n % 3], f"1.{n:02}", f"2001-02-{1 + n % 28:02}"]
+        for n in range(60)
+    ),
+]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write rows, or text, to a file and return its path."""
+
+    def to_file(rows, name="people.csv"):
+        path = tmp_path / name
+        if isinstance(rows, bytes):
+            path.write_bytes(rows)
+        else:
+            with path.open("w", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(rows)
+        return str(path)
+
+    return to_file
+
+
+def test_a_table_of_mixed_columns(write):
+    data = table.load(write(PEOPLE))
+    facts = data.facts
+    kinds = {column.name: column.kind for column in facts.columns}
+    assert kinds == dict(
+        name="categorical", age="integer", city="categorical", height="real", born="date"
+    )
+    assert [len(data.rows(split)) for split in data.splits] == [54, 3, 3]
+    rows = np.concatenate([data.rows(split) for split in data.splits])
+    cells = facts.decode(rows)
+    assert sorted(zip(*cells.values(), strict=True)) == sorted(map(tuple, PEOPLE[1:]))
+    np.testing.assert_array_equal(facts.encode(cells), rows)
+    assert facts.column("city").missing == ""
+    assert facts.possible(rows).all()
+
+
+def decoded(data):
+    """The cells of all rows, sorted."""
+    x = np.concatenate([data.rows(split) for split in data.splits])
+    return sorted(zip(*data.facts.decode(x).values(), strict=True))
+
+
+WRITERS = {  # a column of n cells, exactly as they are to come back
+    "categories": lambda rng, n: rng.choice(["a", "b c", 'q"x', "é,☃", "=cmd", "'a", "<=50K"], n),
+    "half missing": lambda rng, n: rng.choice(["", "a", "b"], n),
+    "words": lambda rng, n: rng.choice(["NA", "None", "null", "some"], n),
+    "zip codes": lambda rng, n: [f"{k:05}" for k in rng.integers(0, 300, n)],
+    "many": lambda rng, n: [f"city {k}" for k in rng.integers(0, 200, n)],
+    "small integers": lambda rng, n: rng.integers(-9, 9, n),
+    "integers": lambda rng, n: rng.integers(-(10**8), 10**8, n) * 10,
+    "gaps": lambda rng, n: np.where(
+        rng.random(n) < 0.3, "?", rng.integers(0, 9999, n).astype(str)
+    ),
+    "fixed": lambda rng, n: [f"{v:.3f}" for v in rng.normal(size=n)],
+    "trimmed": lambda rng, n: [f"{v:g}" for v in rng.integers(-900, 900, n) / 100],
+    "python": lambda rng, n: [repr(v) for v in (rng.integers(-9000, 9000, n) / 100).tolist()],
+    "few reals": lambda rng, n: [f"{v:.2f}" for v in rng.integers(0, 30, n) / 4],
+    "days": lambda rng, n: np.datetime64("1999-12-01") + rng.integers(0, 5000, n),
+    "few days": lambda rng, n: np.datetime64("1999-12-01") + rng.integers(0, 50, n),
+    "moments": lambda rng, n: [
+        str(t).replace("T", " ")
+        for t in np.datetime64("2001-01-01T00:00:00") + rng.integers(9**9, size=n)
+    ],
+    "German days": lambda rng, n: [
+        f"{d:02}.{m:02}.2001" for d, m in rng.integers(1, [29, 13], (n, 2))
+    ],
+    "American days": lambda rng, n: [
+        f"{m}/{d}/2001" for d, m in rng.integers(1, [29, 13], (n, 2))
+    ],
+    "constant": lambda rng, n: ["7"] * n,
+    "nothing": lambda rng, n: ["NA"] * n,
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_tables_come_back_as_they_were_written(write, seed):
+    rng = np.random.default_rng(seed)
+    names = rng.permutation([*WRITERS])[: 5 + 4 * seed].tolist()
+    cells = [[*map(str, WRITERS[name](rng, 300))] for name in names]
+    rows = [names, *map(list, zip(*cells, strict=True))]
+    data = table.load(write(rows), max_classes=[128, 16, 300, 2][seed])
+    assert decoded(data) == sorted(map(tuple, rows[1:]))
+    facts = data.facts
+    assert max(facts.sizes) <= max(data.facts.num_classes, 2)
+    for split in data.splits:
+        x = data.rows(split)
+        assert facts.possible(x).all()
+        np.testing.assert_array_equal(facts.encode(facts.decode(x)), x)
+    for shares, tokens in zip(facts.marginals, data.rows("train").T, strict=True):
+        want = np.bincount(tokens, minlength=len(shares)) + 1
+        np.testing.assert_allclose(shares, want / want.sum())
+
+
+def column(cells, write, columns="", **arguments):
+    """The column that a table of these cells has."""
+    rows = [["c", "k"], *([cell, str(n % 2)] for n, cell in enumerate(cells))]
+    return table.load(write(rows), columns, **arguments).facts.column("c")
+
+
+def cycle(*cells):
+    return [cells[n % len(cells)] for n in range(600)]
+
+
+KINDS = {  # cells -> kind, and words of the reason
+    "numbers": (cycle("1", "2"), "integer", "2 distinct integers"),
+    "many numbers": (
+        map(str, range(0, 3000, 5)),
+        "integer",
+        "600 distinct integers, 0 to 2995 in steps of 5",
+    ),
+    "row numbers": (map(str, range(2000)), "integer", "a row number? c:drop leaves it out"),
+    "zip codes": (cycle("01234", "99999"), "categorical", "leading zeros: codes"),
+    "several forms": (
+        cycle("1.5", "1.50", "2"),
+        "real",
+        "written in several ways, each number in its",
+    ),
+    "many in several forms": (
+        [*map(str, range(300)), *(f"{n}.50" for n in range(300))],
+        "real",
+        "written in several ways, from now on as 0.00",
+    ),
+    "exponents": (cycle("1e-3", "2"), "real", "2 distinct reals"),
+    "long reals": ([repr(1 / (3 + n)) for n in range(600)], "real", "rounded to 0.000001"),
+    "large numbers": ([str(n**6) for n in range(600)], "integer", "rounded to 100000000000"),
+    "thousands": (cycle("1,000", "2,000"), "categorical", "2 texts"),
+    "infinity": (cycle("1", "inf"), "categorical", "numbers mixed with texts such as 'inf'"),
+    "a mixture": (
+        cycle("1", "2", "many"),
+        "categorical",
+        "numbers mixed with texts such as 'many'",
+    ),
+    "days": (cycle("2001-02-03"), "date", "one value: no bits"),
+    "no such days": (cycle("2001-02-30", "2001-02-03"), "categorical", "2 texts"),
+    "day or month": (cycle("01/02/2001", "03/04/2001"), "categorical", "say c:date(%d/%m/%Y)"),
+    "month first": (cycle("01/02/2001", "03/14/2001"), "date", "2 distinct days"),
+    "mixed dates": (cycle("2001-02-03", "03/14/2001"), "categorical", "2 texts"),
+    "missing in two ways": (cycle("1", "", "", "NA"), "integer", "'NA' are written as ''"),
+    "a word": (cycle("None", "half", "full"), "categorical", "'None' is a category"),
+    "a country": (cycle("NA", "DE", ""), "categorical", "'NA' is a category"),
+    "nothing": (cycle("", ""), "categorical", "only missing cells: no bits"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_kind_of_a_column(name, write):
+    cells, kind, reason = KINDS[name]
+    result = column(cells, write)
+    assert result.kind == kind
+    assert reason in result.reason
+
+
+def test_words_are_missing_where_numbers_have_them_too(write):
+    rows = [
+        ["country", "n"],
+        *([c, m] for c, m in zip(cycle("NA", "DE"), cycle("NA", "1", "2"), strict=True)),
+    ]
+    facts = table.load(write(rows)).facts
+    assert [column.missing for column in facts.columns] == ["NA", "NA"]
+    assert facts.column("n").missing_share == pytest.approx(1 / 3)
+    assert column(cycle("x", "-"), write, missing="-").missing == "-"
+    assert column(cycle("x", "?"), write, missing="-").missing is None
+    both = column(cycle("1", "-", "none known"), write, missing="-|none known")
+    assert (both.missing, both.marks, both.kind) == ("-", ("none known",), "integer")
+
+
+CHOICES = {  # cells, what is said -> fields of the column
+    "integer": (cycle("01", "2"), "c:integer", dict(kind="integer", values=("01", "2"))),
+    "categorical": (cycle("1", "2", "2"), "c:categorical", dict(values=("2", "1"))),
+    "ordinal": (cycle("b", "a"), "k:drop,c:ordinal(b<a<c)", dict(values=("b", "a", "c"))),
+    "decimals": (cycle("1.26", "3.1"), "c:real(1)", dict(first=13, count=19, decimals=1)),
+    "rounded": (cycle("1.6", "3.1"), "c:integer", dict(first=2, count=2, rounded=True)),
+    "date": (cycle("01/02/2001"), "c:date(%m/%d/%Y)", dict(form="%m/%d/%Y")),
+    "a name with a comma": (cycle("1", "2"), "c:real,k:drop", dict(kind="real")),
+    "a compact date": (cycle("20010203"), "c:date(%Y%m%d)", dict(form="%Y%m%d")),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_what_is_said_of_a_column(name, write):
+    cells, columns, expected = CHOICES[name]
+    rows = [["c", "k", "l"], *([c, str(n % 2), str(n % 3)] for n, c in enumerate(cells))]
+    result = table.load(write(rows), columns).facts.column("c")
+    assert {field: getattr(result, field) for field in expected} == expected
+    assert result.reason.startswith("as said; ")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("packed", ["", "gz", "zst", "bom", "crlf", "utf-16"])
+def test_any_delimiter_and_packing(delimiter, packed, tmp_path):
+    text = "\n".join(delimiter.join(f'"{cell}"' for cell in row) for row in PEOPLE)
+    content = text.encode({"bom": "utf-8-sig", "utf-16": "utf-16"}.get(packed, "utf-8"))
+    if packed == "crlf":
+        content = content.replace(b"\n", b"\r\n")
+    elif packed in ("gz", "zst"):
+        kind = {"gz": "gzip", "zst": "zstd"}[packed]
+        content = pa.Codec(kind).compress(content, asbytes=True)
+    path = tmp_path / "people"
+    path.write_bytes(content)
+    data = table.load(str(path), encoding="utf-16" if packed == "utf-16" else "")
+    assert decoded(data) == sorted(map(tuple, PEOPLE[1:]))
+
+
+def test_parquet_and_arrow(tmp_path, write):
+    columns = dict(zip(PEOPLE[0], zip(*PEOPLE[1:], strict=True), strict=True))
+    arrays = {
+        **columns,
+        "age": pa.array([*map(int, columns["age"])]),
+        "city": pa.array([city or None for city in columns["city"]]).dictionary_encode(),
+        "born": pa.array([*map(datetime.date.fromisoformat, columns["born"])]),
+    }
+    whole = pa.table(arrays)
+    pyarrow.parquet.write_table(whole, tmp_path / "t.parquet", row_group_size=25)
+    pyarrow.feather.write_feather(whole, tmp_path / "t.feather", chunksize=17)
+    with pa.ipc.new_stream(tmp_path / "t.arrows", whole.schema) as stream:
+        stream.write_table(whole)
+    want = table.load(write(PEOPLE))
+    for name in ("t.parquet", "t.feather", "t.arrows"):
+        data = table.load(str(tmp_path / name))
+        assert data.facts.columns == want.facts.columns
+        np.testing.assert_array_equal(data.rows("train"), want.rows("train"))
+
+
+def test_a_header_that_is_given(tmp_path):
+    path = tmp_path / "t.data"
+    path.write_text("".join(f"{n % 9}, a{n % 2}\n" for n in range(40)))
+    data = table.load(str(path), header="n,k")
+    assert [column.name for column in data.facts.columns] == ["n", "k"]
+    assert data.facts.column("k").values == ("a0", "a1")
+    assert sum(len(data.rows(split)) for split in data.splits) == 40
+
+
+def test_a_test_table_may_hold_other_values(write):
+    test = [["city", "age", "name", "height", "born"]]  # in another order
+    test += [["Rome", "99", "p1", "1.00", "2001-03-01"]]
+    data = table.load(write(PEOPLE), test=write(test, "test.csv"))
+    assert [len(data.rows(split)) for split in data.splits] == [57, 3, 1]
+    assert data.facts.decode(data.rows("test"))["city"] == ["Rome"]
+    assert data.facts.column("age").values[-1] == "99"
+
+
+def test_rows_are_a_permutation_and_batches_pure(write):
+    data, again = table.load(write(PEOPLE)), table.load(write(PEOPLE))
+    np.testing.assert_array_equal(data.rows("test"), again.rows("test"))
+    assert decoded(data)[0] != data.facts.decode(data.rows("train"))
+    again.batch(0, 3, 7)
+    np.testing.assert_array_equal(data.batch(1, 2, 16), again.batch(1, 2, 16))
+    np.testing.assert_array_equal(data.batch(1, 2, 16, slice(4, 8)), data.batch(1, 2, 16)[4:8])
+    assert data.rows("train").dtype == np.uint8
+    wide = table.load(write(PEOPLE), columns="height:real(5)", max_classes=1 << 16)
+    assert wide.rows("train").dtype == np.uint8  # as few bytes as the codes need
+
+
+def test_large_files_are_read_in_blocks(write, monkeypatch):
+    path = write(PEOPLE)
+    whole = table.load(path)
+    monkeypatch.setattr(csv_files, "BLOCK", 200)
+    monkeypatch.setattr(tallies, "COUNTED", 20)
+    pieces = table.load(path)
+    assert decoded(pieces) == decoded(whole)
+    grids = [column.name for column in pieces.facts.columns if not column.values]
+    assert grids == ["age", "height", "born"]  # which were not counted one by one
+
+
+def test_a_column_of_50_000_categories(tmp_path):
+    path = tmp_path / "t.csv"
+    lines = (f"c{n % 50_000},{n % 3}\n" for n in range(55_000))
+    path.write_text("city,k\n" + "".join(lines))
+    data = table.load(str(path))
+    assert data.facts.sizes == (37, 37, 37, 3)
+    assert data.facts.column("city").reason == "50,000 texts, 45,000 of them once"
+
+
+def test_given_rows_and_gaps(write):
+    facts = table.load(write(PEOPLE)).facts
+    x = table.read(write(PEOPLE, "again.csv"), facts)
+    assert facts.decode(x) == dict(
+        zip(PEOPLE[0], map(list, zip(*PEOPLE[1:], strict=True)), strict=True)
+    )
+    gaps = [["age", "city"], ["21", ""], ["", "Bonn"]]
+    x = table.read(write(gaps, "gaps.csv"), facts, gaps=True)
+    known = {
+        column.name: x[:, place] for column, place in zip(facts.columns, facts.places, strict=True)
+    }
+    assert known["age"].tolist() == [[1], [-1]]
+    assert (known["city"] >= 0).all(axis=1).tolist() == [False, True]
+    assert (known["name"] < 0).all()
+
+
+def test_frames_come_back_with_their_dtypes():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    number, start = 300, pandas.Timestamp("2020-01-01")
+    frame = pandas.DataFrame(
+        {
+            "int32": rng.integers(0, 999, number).astype("int32"),
+            "float": rng.integers(0, 9999, number) / 100,
+            "float32": (rng.integers(0, 9999, number) / 100).astype("float32"),
+            "holes": np.where(rng.random(number) < 0.2, np.nan, rng.integers(0, 9, number)),
+            "Int64": pandas.array([None, 1, 200] * 100, dtype="Int64"),
+            "bool": rng.random(number) < 0.5,
+            "boolean": pandas.array([True, None, False] * 100, dtype="boolean"),
+            "category": pandas.Categorical(rng.choice(["a", "b"], number)),
+            "ordered": pandas.Categorical(["lo", "hi"] * 150, ["lo", "mid", "hi"], ordered=True),
+            "text": rng.choice(["x", "=cmd", None], number),
+            "day": start + pandas.to_timedelta(rng.integers(0, 300, number), "D"),
+            "moment": start + pandas.to_timedelta(rng.integers(0, 10**6, number), "s"),
+            "zone": start.tz_localize("Europe/Berlin") + pandas.to_timedelta([1, 2, 3] * 100, "D"),
+        }
+    )
+    frame.loc[3, "day"] = pandas.NaT
+    data = tables.from_pandas(frame, name="sales")
+    assert data.name == "sales"
+    assert data.facts.column("ordered").values == ("lo", "mid", "hi")
+    assert data.facts.column("day").form == "%Y-%m-%d"
+    back = data.facts.to_pandas(tables.encode_pandas(frame, data.facts))
+    pandas.testing.assert_frame_equal(back, frame, check_categorical=False)
+    assert dir(tables)
+
+
+def test_a_frame_of_odd_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({0: [1, "a", 2.5, None] * 10, "k": [0, 1] * 20})
+    data = tables.from_pandas(frame, test=frame[:4])
+    assert data.facts.column("0").values == ("1", "2.5", "a")
+    assert len(data.rows("test")) == 4
+    twice = frame.set_axis(["k", "k"], axis=1)
+    with pytest.raises(ValueError, match="frame has 'k' twice"):
+        tables.from_pandas(twice)
+
+
+def test_names_with_signs_of_choices(write):
+    rows = [
+        ["age, in years", "a:b", "k"],
+        *([str(n % 9), str(n % 3), str(n % 2)] for n in range(40)),
+    ]
+    facts = table.load(write(rows), "age, in years:real, a:b:categorical,k:drop").facts
+    assert {column.name: column.kind for column in facts.columns} == {
+        "age, in years": "real",
+        "a:b": "categorical",
+    }
