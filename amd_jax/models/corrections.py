@@ -93,11 +93,14 @@ def time_of(process: Process, steps: int, error_rate: float) -> Float[Array, ""]
     By halving, since that share grows with time.
     """
     kernel = process.kernel
-    classes = jnp.eye(kernel.num_classes, kernel.prior.shape[-1])[None]
+    *event, states = kernel.prior.shape
+    clean = jnp.arange(kernel.num_classes).reshape(-1, *(1,) * len(event))
+    clean = jnp.broadcast_to(clean, (kernel.num_classes, *event))  # rows of one class each
+    start = jnp.zeros(kernel.num_classes)
 
     def changed(i: Array) -> Array:
-        t = (i / steps)[None]
-        return 1 - jnp.diagonal(kernel.push(classes, jnp.zeros(1), t)[0]).mean()
+        law = kernel.push(categorical.one_hot(clean, states), start, start + i / steps)
+        return 1 - categorical.gather(law, clean).mean()
 
     def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends

@@ -17,7 +17,7 @@ from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
 from amd_jax.networks.mlp import MLP
 from amd_jax.networks.past import MADE, ChannelMADE, PastLSTM
 from amd_jax.networks.sets import SetTransformer
-from amd_jax.networks.table import CausalTable, TableNet
+from amd_jax.networks.table import CausalTable, FieldContext, TableNet
 from amd_jax.networks.transformer import Transformer
 from amd_jax.networks.transformer_xl import TransformerXL
 from amd_jax.networks.unet import UNet
@@ -35,6 +35,7 @@ __all__ = [
     "ClassTable",
     "ContextLSTM",
     "DenseNet",
+    "FieldContext",
     "Hollow",
     "HollowMap",
     "LatentDecoder",

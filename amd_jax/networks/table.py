@@ -17,7 +17,7 @@ from amd_jax.networks.blocks import (
     time_features,
 )
 from amd_jax.networks.precision import compute_dtype, dropout_of
-from amd_jax.networks.shapes import Place
+from amd_jax.networks.shapes import Features, Place
 from amd_jax.types import Array, Key, Logits, Times, Tokens
 
 Sizes = tuple[int, ...]  # of each field: its tokens
@@ -131,6 +131,25 @@ class CausalTable(nn.Module):
         return result + bias[fields], tuple(kept)
 
 
+class FieldContext(nn.Module):
+    """Numbers that say how to lift each token, given it and its field: (B, L) -> (B, L, outputs).
+
+    The outputs start at zero.
+    """
+
+    sizes: Sizes
+    num_outputs: int
+    width: int = 64
+
+    @nn.compact
+    def __call__(self, x: Tokens, *, train: bool = False) -> Features:
+        """The outputs for tokens x; `train` changes nothing."""
+        del train
+        check_sizes(width=self.width)
+        h = nn.gelu(Linear(self.width, name="wide")(embedded(x, self.sizes, self.width)))
+        return Linear(self.num_outputs, kernel_init=nn.initializers.zeros, name="out")(h)
+
+
 def _padded(network: CausalTable) -> Float[np.ndarray, "L K"]:
     """The log-shares of every field's tokens, 0 beyond them."""
     result = np.zeros((len(network.sizes), network.num_classes), np.float32)
@@ -166,5 +185,5 @@ def outputs(
 
 
 def _ends(sizes: Sizes, extra: int = 0) -> np.ndarray:
-    """Where each field begins in an array of all fields' tokens, `extra` more of each: (L + 1,)."""
+    """Where each field begins, where all tokens, and `extra` of each, lie in a row: (L + 1,)."""
     return np.cumsum([0, *(size + extra for size in sizes)])

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
@@ -50,8 +51,9 @@ class Columns:
 
     def each(self, num_classes: int) -> Bool[np.ndarray, "L K"]:
         """Which tokens each field can be, where nothing is known of the others."""
-        nothing = jnp.zeros((1, len(self.sizes)), jnp.int32)
-        return np.asarray(self.possible(nothing, nothing == 1, num_classes)[0])
+        with jax.ensure_compile_time_eval():
+            nothing = jnp.zeros((1, len(self.sizes)), jnp.int32)
+            return np.asarray(self.possible(nothing, nothing == 1, num_classes)[0])
 
     def possible(self, x: Tokens, known: Flags, num_classes: int) -> Bool[Array, "B *event K"]:
         """Which of K tokens each field of x (B, L) can be, given the others that are known.
