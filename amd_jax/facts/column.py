@@ -197,7 +197,7 @@ class Column:
     def _further(self, texts: Sequence[str]) -> Codes:
         """Codes of texts that are no listed value as they stand."""
         if self.is_number:
-            return self.encode_numbers(numerals.parse(texts))
+            return self.encode_numbers(numerals.parse(texts, self.form))
         if self.kind == "date":
             moments, fits = dates.parse(texts, self.form)
             return np.where(fits, self._on_grid(moments.astype(np.float64)), -1)
@@ -272,7 +272,7 @@ class Column:
     def _numbers(self) -> Float[np.ndarray, "size"]:
         """The number of every code of listed values."""
         if self.is_number:
-            listed = numerals.parse(self.values)
+            listed = numerals.parse(self.values, self.form)
         elif self.kind == "date":
             moments, fits = dates.parse(self.values, self.form)
             listed = np.where(fits, moments, np.nan)
@@ -336,7 +336,7 @@ class Column:
                 raise self.unknown(text, "a range has")
             return self._places[text] + (side == "right")
         if self.is_number:
-            number, fits = float(numerals.parse([text])[0]), True
+            number, fits = float(numerals.parse([text], self.form)[0]), True
             fits = not math.isnan(number)
         else:
             moments, known = dates.parse([text], self.form)

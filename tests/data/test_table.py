@@ -72,9 +72,13 @@ WRITERS = {  # a column of n cells, exactly as they are to come back
     "gaps": lambda rng, n: np.where(
         rng.random(n) < 0.3, "?", rng.integers(0, 9999, n).astype(str)
     ),
-    "fixed": lambda rng, n: [f"{v:.3f}" for v in rng.normal(size=n)],
+    "fixed": lambda rng, n: [f"{v / 1000:.3f}" for v in rng.integers(-4000, 4000, n)],
     "trimmed": lambda rng, n: [f"{v:g}" for v in rng.integers(-900, 900, n) / 100],
     "python": lambda rng, n: [repr(v) for v in (rng.integers(-9000, 9000, n) / 100).tolist()],
+    "commas": lambda rng, n: [
+        f"{v / 100:.2f}".replace(".", ",") for v in rng.integers(-900, 900, n)
+    ],
+    "few commas": lambda rng, n: rng.choice(["1,5", "-0,25", "7"], n),
     "few reals": lambda rng, n: [f"{v:.2f}" for v in rng.integers(0, 30, n) / 4],
     "days": lambda rng, n: np.datetime64("1999-12-01") + rng.integers(0, 5000, n),
     "few days": lambda rng, n: np.datetime64("1999-12-01") + rng.integers(0, 50, n),
@@ -144,7 +148,13 @@ KINDS = {  # cells -> kind, and words of the reason
     "exponents": (cycle("1e-3", "2"), "real", "2 distinct reals"),
     "long reals": ([repr(1 / (3 + n)) for n in range(600)], "real", "rounded to 0.000001"),
     "large numbers": ([str(n**6) for n in range(600)], "integer", "rounded to 100000000000"),
-    "thousands": (cycle("1,000", "2,000"), "categorical", "2 texts"),
+    "thousands": (
+        cycle("1,000", "2,000"),
+        "categorical",
+        "thousands or decimals after the comma?",
+    ),
+    "decimal commas": (cycle("1,5", "2"), "real", "2 distinct reals"),
+    "points and commas": (cycle("1,5", "2.5"), "categorical", "2 texts"),
     "infinity": (cycle("1", "inf"), "categorical", "numbers mixed with texts such as 'inf'"),
     "a mixture": (
         cycle("1", "2", "many"),

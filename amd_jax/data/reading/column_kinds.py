@@ -1,5 +1,6 @@
 """Decides the kind of every column from what it holds, and says why. Needs pyarrow."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -103,7 +104,8 @@ def _check_mixed(tally: Tally, max_classes: int) -> None:
 
 def _is_number(tally: Tally) -> bool:
     numbers = tally.numbers
-    return numbers.alive and numbers.seen > 0 and not numbers.leading_zeros
+    sure = numbers.surely_comma or not numbers.comma
+    return numbers.alive and numbers.seen > 0 and not numbers.leading_zeros and sure
 
 
 def _nothing_to_learn(tallies: Sequence[Tally]) -> ValueError:
@@ -158,6 +160,9 @@ class Decision:
             form = next(iter(tally.dates.forms))
             self._check_counted(f"may be {' or '.join(tally.dates.forms)}", f"date({form})")
             self.notes.append(f"days before months or after? say {tally.name}:date({form})")
+        if tally.numbers.comma and not tally.numbers.surely_comma and tally.numbers.alive:
+            self._check_counted("has thousands or decimals after a comma", "real")
+            self.notes.append(f"thousands or decimals after the comma? say {tally.name}:real")
         if tally.numbers.alive and tally.numbers.leading_zeros:
             self._check_counted("has numbers with leading zeros", "categorical")
             self.notes.append("leading zeros: codes, not quantities")
@@ -256,10 +261,20 @@ class Decision:
                 self._marks(certain=False),
                 kind=kind,
                 values=listed,
-                decimals=numbers.decimals if numbers.form is not None else 0,
+                form=self._written,
             )
         grid = _rounded(numbers, wanted) if self._inexact(wanted) else _grid(numbers)
+        form = self._written if numbers.form is not None and not grid.rounded else ""
+        if numbers.comma and not form:
+            form = numerals.COMMA
+        grid = dataclasses.replace(grid, form=form)
         return self._gridded(kind, grid)
+
+    @property
+    def _written(self) -> str:
+        """The form of the numbers; "" or with a comma if they have several."""
+        numbers = self.tally.numbers
+        return numbers.form or (numerals.COMMA if numbers.comma else "")
 
     def _called(self) -> str:
         return "reals" if self.tally.numbers.decimals else "integers"
@@ -280,8 +295,9 @@ class Decision:
         counts = self.tally.counts
         if counts is None or len(counts) > 4 * self.max_classes:
             return None
-        texts = sorted(counts, key=float)
-        values = [float(text) for text in texts]
+        numbers = dict(zip(counts, numerals.parse([*counts], self._written), strict=True))
+        texts = sorted(counts, key=lambda text: numbers[text])
+        values = [float(numbers[text]) for text in texts]
         distinct = len(set(values))
         if distinct + bool(self._marks(certain=False)) > self.max_classes:
             return None
@@ -360,7 +376,6 @@ def _grid(numbers: Numbers) -> Column:
         step=step,
         count=int(spread.high - spread.low) // step + 1,
         decimals=numbers.decimals,
-        form=numbers.form or "",
     )
 
 

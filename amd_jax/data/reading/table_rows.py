@@ -12,6 +12,7 @@ from amd_jax.data.reading.column_choices import DROP, Choice
 from amd_jax.data.reading.table_blocks import Cells, Source
 from amd_jax.data.reading.tallies import ANY_NUMBER, Tally
 from amd_jax.facts.column import MISSING, Column
+from amd_jax.facts.numerals import COMMA
 from amd_jax.facts.table import TableFacts
 from amd_jax.host import memory
 
@@ -157,8 +158,11 @@ def _codes(column: Column, cells: Cells) -> Integer[np.ndarray, "K"]:
     """The code of each text of some cells; numbers on a grid without a loop over them."""
     if column.values or not column.is_number:
         return column.lookup(cells.texts.to_pylist())
-    fits = pc.match_substring_regex(cells.texts, ANY_NUMBER)
-    numbers = pc.cast(pc.if_else(fits, cells.texts, pa.scalar("nan")), pa.float64())
+    texts = cells.texts
+    if column.form.endswith(COMMA):
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", " "), COMMA, ".")
+    fits = pc.match_substring_regex(texts, ANY_NUMBER)
+    numbers = pc.cast(pc.if_else(fits, texts, pa.scalar("nan")), pa.float64())
     codes = column.encode_numbers(numbers.to_numpy(zero_copy_only=False))
     if column.missing is None:
         return codes

@@ -19,12 +19,15 @@ from jaxtyping import Float, Integer
 from amd_jax.data.reading.table_blocks import Cells
 from amd_jax.facts import dates, numerals
 from amd_jax.facts.column import MISSING
+from amd_jax.facts.numerals import COMMA
 
 COUNTED = 1 << 17  # texts of a column of numbers or dates that are counted one by one
 MOST_TEXTS = 1 << 20  # texts of any column
 MOST_SIGNS = 1 << 27  # characters of all of them
 TRIED = 100  # texts that all forms of dates are tried on
 PLAIN = r"^-?[0-9]+(\.[0-9]+)?$"
+WITH_COMMA = "^-?[0-9]+,[0-9]+$"
+THOUSANDS = "^-?[1-9][0-9]{0,2},[0-9]{3}$"  # may also be a number with three decimals
 ANY_NUMBER = f"^(?:{numerals.NUMBER})$".replace(r"\d", "[0-9]")
 
 
@@ -64,11 +67,16 @@ class Numbers:
         self.low, self.high = math.inf, -math.inf
         self.spread = Spread()
         self.leading_zeros = self.other_forms = False  # 007; +5, .5, 1e3, -0
+        self.comma = self.surely_comma = False  # 1,25; some that is not 1,250
         self.zeros_at_end = self.long_zeros_at_end = False  # 1.50; the same but for 1.0
 
     def add(self, texts: Any) -> None:
         """Adds texts, an Arrow array without missing marks."""
         if not len(texts) or not self.alive:
+            return
+        if self.comma or pc.any(pc.match_substring(texts, COMMA)).as_py():
+            texts = self._with_points(texts)
+        if not self.alive:
             return
         plain = pc.match_substring_regex(texts, PLAIN)
         if not pc.all(plain).as_py():
@@ -85,6 +93,22 @@ class Numbers:
             return
         self._forms(texts.filter(plain))
         self._spread(values)
+
+    def _with_points(self, texts: Any) -> Any:
+        """Numbers such as 1,25 as 1.25; they are none if they have points, too."""
+        commas = pc.match_substring_regex(texts, WITH_COMMA)
+        fits = pc.and_(
+            pc.or_(commas, pc.invert(pc.match_substring(texts, COMMA))),
+            pc.invert(pc.match_substring(texts, ".")),
+        )
+        if not pc.all(fits).as_py() or (self.decimals and not self.comma):
+            self.alive = False
+            self.bad = texts.filter(commas if pc.all(fits).as_py() else pc.invert(fits))[0].as_py()
+            return texts
+        self.comma = True
+        thousands = pc.match_substring_regex(texts.filter(commas), THOUSANDS)
+        self.surely_comma |= not pc.all(thousands).as_py()
+        return pc.replace_substring(texts, COMMA, ".")
 
     def _count_decimals(self, decimals: Integer[np.ndarray, "N"]) -> None:
         before = self.decimals
@@ -118,11 +142,13 @@ class Numbers:
         """One of `numerals.FORMS`; None if the cells are written in several."""
         if self.other_forms or self.leading_zeros:
             return None
+        sign = COMMA if self.comma else ""
         if self.least_decimals == self.decimals:
-            return ""
+            return sign
         if not self.zeros_at_end:
-            return "trimmed"
-        return "point" if self.least_decimals == 1 and not self.long_zeros_at_end else None
+            return f"trimmed{sign}"
+        pointed = self.least_decimals == 1 and not self.long_zeros_at_end
+        return f"point{sign}" if pointed else None
 
 
 def _decimals(text: str) -> int:
