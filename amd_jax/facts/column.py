@@ -200,7 +200,7 @@ class Column:
             return self.encode_numbers(numerals.parse(texts, self.form))
         if self.kind == "date":
             moments, fits = dates.parse(texts, self.form)
-            return np.where(fits, self._on_grid(moments.astype(np.float64)), -1)
+            return np.where(fits, self.encode_points(moments.astype(np.float64)), -1)
         return np.array([self._places.get(unescaped(text), -1) for text in texts], np.int64)
 
     def encode_numbers(self, numbers: Float[np.ndarray, "N"]) -> Codes:
@@ -210,13 +210,13 @@ class Column:
             if not self.rounded:
                 back = numerals.exact(points, self.decimals)
                 points = np.where(back == numbers, points, np.nan)
-            return self._on_grid(points)
+            return self.encode_points(points)
         known = self._numbers[: len(self.values)]  # ascending
         places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
         return np.where(known[places] == numbers, places, -1)
 
-    def _on_grid(self, points: Float[np.ndarray, "N"]) -> Codes:
-        """Codes of points, -1 for those off the grid."""
+    def encode_points(self, points: Float[np.ndarray, "N"]) -> Codes:
+        """Codes of whole points (N,), as of dates, -1 for those that are no value: int64 (N,)."""
         if self.values:
             listed = {
                 round(number): n for n, number in enumerate(self._numbers[: len(self.values)])
