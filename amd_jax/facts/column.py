@@ -199,7 +199,7 @@ class Column:
         if self.is_number:
             return self.encode_numbers(numerals.parse(texts, self.form))
         if self.kind == "date":
-            moments, fits = dates.parse(texts, self.form)
+            moments, fits = dates.read(texts, self.form)
             return np.where(fits, self.encode_points(moments.astype(np.float64)), -1)
         return np.array([self._places.get(unescaped(text), -1) for text in texts], np.int64)
 
@@ -339,7 +339,7 @@ class Column:
             number, fits = float(numerals.parse([text], self.form)[0]), True
             fits = not math.isnan(number)
         else:
-            moments, known = dates.parse([text], self.form)
+            moments, known = dates.read([text], self.form)
             number, fits = float(moments[0]), bool(known[0])
         if not fits:
             raise self.unknown(text, "a range has")

@@ -346,6 +346,9 @@ def test_frames_come_back_with_their_dtypes():
     assert data.facts.column("day").form == "%Y-%m-%d"
     back = data.facts.to_pandas(tables.encode_pandas(frame, data.facts))
     pandas.testing.assert_frame_equal(back, frame, check_categorical=False)
+    midnights = frame.head(5).assign(moment=start + pandas.Timedelta(days=1))
+    again = data.facts.to_pandas(tables.encode_pandas(midnights, data.facts))
+    assert (again["moment"] == midnights["moment"]).all()
     assert dir(tables)
 
 

@@ -12,6 +12,7 @@ from amd_jax.data.reading import column_choices, column_kinds, files, tallies
 from amd_jax.data.reading.column_choices import DROP, Choice
 from amd_jax.data.reading.table_blocks import Cells, Source
 from amd_jax.data.reading.tallies import ANY_NUMBER, Tally
+from amd_jax.facts import dates
 from amd_jax.facts.column import MISSING, Column
 from amd_jax.facts.numerals import COMMA
 from amd_jax.facts.table import TableFacts
@@ -174,6 +175,8 @@ def _dates(column: Column, texts: Any, absent: Any) -> Integer[np.ndarray, "K"]:
     """Codes of dates on a grid, -1 of other texts."""
     filled = pc.if_else(absent, pa.scalar(column.text(0)), texts)
     points, fits = tallies.moments(filled, column.form)
+    if not fits.all():
+        points, fits = dates.read(filled.to_pylist(), column.form)
     codes = column.encode_points(points.astype(np.float64))
     return np.where(fits & ~absent.to_numpy(zero_copy_only=False), codes, -1)
 
