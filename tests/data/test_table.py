@@ -147,7 +147,16 @@ KINDS = {  # cells -> kind, and words of the reason
     ),
     "exponents": (cycle("1e-3", "2"), "real", "2 distinct reals"),
     "long reals": ([repr(1 / (3 + n)) for n in range(600)], "real", "rounded to 0.000001"),
-    "large numbers": ([str(n**6) for n in range(600)], "integer", "rounded to 100000000000"),
+    "card numbers": (
+        cycle(*(str(4 * 10**15 + n) for n in range(9))),
+        "categorical",
+        "over 15 digi",
+    ),
+    "fine reals": (
+        cycle("0.1", "0.10000000000000000001"),
+        "categorical",
+        "more digits than float64",
+    ),
     "thousands": (
         cycle("1,000", "2,000"),
         "categorical",
@@ -201,6 +210,11 @@ CHOICES = {  # cells, what is said -> fields of the column
     "ordinal": (cycle("b", "a"), "k:drop,c:ordinal(b<a<c)", dict(values=("b", "a", "c"))),
     "decimals": (cycle("1.26", "3.1"), "c:real(1)", dict(first=13, count=19, decimals=1)),
     "rounded": (cycle("1.6", "3.1"), "c:integer", dict(first=2, count=2, rounded=True)),
+    "large numbers": (
+        [str(n**6) for n in range(600)],
+        "c:integer",
+        dict(kind="integer", decimals=-11, count=461_915, rounded=True),
+    ),
     "date": (cycle("01/02/2001"), "c:date(%m/%d/%Y)", dict(form="%m/%d/%Y")),
     "a name with a comma": (cycle("1", "2"), "c:real,k:drop", dict(kind="real")),
     "a compact date": (cycle("20010203"), "c:date(%Y%m%d)", dict(form="%Y%m%d")),
@@ -373,3 +387,12 @@ def test_names_with_signs_of_choices(write):
         "age, in years": "real",
         "a:b": "categorical",
     }
+
+
+def test_a_delimiter_that_the_file_says(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("sep=;\nn;x\n" + "".join(f"{n % 5};{n % 4},5\n" for n in range(40)))
+    facts = table.load(str(path)).facts
+    assert facts.column("x").values == ("0,5", "1,5", "2,5", "3,5")
+    path.write_text("n\n" + "".join(f"{n % 5}\n" for n in range(40)))
+    assert table.load(str(path)).facts.sizes == (5,)

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -105,7 +106,13 @@ def _check_mixed(tally: Tally, max_classes: int) -> None:
 def _is_number(tally: Tally) -> bool:
     numbers = tally.numbers
     sure = numbers.surely_comma or not numbers.comma
-    return numbers.alive and numbers.seen > 0 and not numbers.leading_zeros and sure
+    short = numbers.decimals > 0 or not _is_long(numbers)
+    return numbers.alive and numbers.seen > 0 and not numbers.leading_zeros and sure and short
+
+
+def _is_long(numbers: Numbers) -> bool:
+    """Whether some have so many digits that float64 takes two of them for one."""
+    return max(abs(numbers.low), abs(numbers.high)) > numerals.MOST
 
 
 def _nothing_to_learn(tallies: Sequence[Tally]) -> ValueError:
@@ -163,6 +170,9 @@ class Decision:
         if tally.numbers.comma and not tally.numbers.surely_comma and tally.numbers.alive:
             self._check_counted("has thousands or decimals after a comma", "real")
             self.notes.append(f"thousands or decimals after the comma? say {tally.name}:real")
+        if tally.numbers.alive and tally.numbers.seen and _is_long(tally.numbers):
+            self._check_counted("has integers of over 15 digits", "integer")
+            self.notes.append("over 15 digits: names, not quantities")
         if tally.numbers.alive and tally.numbers.leading_zeros:
             self._check_counted("has numbers with leading zeros", "categorical")
             self.notes.append("leading zeros: codes, not quantities")
@@ -254,6 +264,9 @@ class Decision:
         if self.choice and self.choice.kind == "integer" and numbers.decimals:
             wanted = 0
         kind = self.choice.kind if self.choice else "real" if numbers.decimals else "integer"
+        if self.choice is None and self._is_too_fine():
+            self.notes.append("more digits than float64 holds")
+            return self._categories()
         listed = None if wanted is not None else self._listed()
         if listed is not None:
             return self._built(
@@ -309,6 +322,13 @@ class Decision:
             if value not in best or counts[text] > counts[best[value]]:
                 best[value] = text
         return tuple(best.values())
+
+    def _is_too_fine(self) -> bool:
+        """Whether float64 takes two of few numbers for one."""
+        counts = self.tally.counts or {}
+        if not counts or len(counts) > 4 * self.max_classes or self.tally.numbers.comma:
+            return False
+        return len({*map(Decimal, counts)}) > len({*map(float, counts)})
 
     def _gridded(self, kind: str, grid: Column) -> Column:
         numbers, counts = self.tally.numbers, self.tally.counts
