@@ -396,3 +396,10 @@ def test_a_delimiter_that_the_file_says(tmp_path):
     assert facts.column("x").values == ("0,5", "1,5", "2,5", "3,5")
     path.write_text("n\n" + "".join(f"{n % 5}\n" for n in range(40)))
     assert table.load(str(path)).facts.sizes == (5,)
+
+
+def test_cells_of_two_lines(write):
+    rows = [["a", "b"], *([f"x\n{n % 2}", str(n % 3)] for n in range(40))]
+    assert decoded(table.load(write(rows))) == sorted(map(tuple, rows[1:]))
+    turned = [row[::-1] for row in rows]
+    assert decoded(table.load(write(turned))) == sorted(map(tuple, turned[1:]))

@@ -208,7 +208,8 @@ def _blocks(
         for batch in reader:
             yield from of_batches(iter([batch]), wanted, file.name)
         ended = not handle.last.rstrip().endswith(b'"')
-        if batch is not None and ended and any("\n" in str(cell[-1]) for cell in batch):
+        last = batch and names[-1] in wanted and batch.num_rows and batch.column(names[-1])[-1]
+        if last and ended and "\n" in last.as_py():
             raise ValueError(
                 f"Quotes stand before and after a cell; the last one of {file} is open. Save "
                 "it anew."
