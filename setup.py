@@ -22,7 +22,7 @@ DOCS = [
 ]
 DIGITS = ["scikit-learn>=1.5"]  # a file of it: digits of 8 x 8 pixels
 TABLES = [  # CSV, Parquet and Arrow in blocks; the tests by trees; data frames in and out
-    *("pyarrow>=17", "scikit-learn>=1.5", "pandas>=2.2"),
+    *("pyarrow>=18", "scikit-learn>=1.5", "pandas>=3"),
 ]
 EXAMPLES = ["equinox>=0.11"]  # a page of the documentation runs it
 TYPES = ["beartype>=0.20"]  # with jaxtyping, checks annotations at every call in the tests

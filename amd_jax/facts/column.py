@@ -197,10 +197,10 @@ class Column:
     def _further(self, texts: Sequence[str]) -> Codes:
         """Codes of texts that are no listed value as they stand."""
         if self.is_number:
-            return self.encode_numbers(numerals.parse(texts))
+            return self.encode_numbers(numerals.parse(texts, self.form))
         if self.kind == "date":
-            moments, fits = dates.parse(texts, self.form)
-            return np.where(fits, self._on_grid(moments.astype(np.float64)), -1)
+            moments, fits = dates.read(texts, self.form)
+            return np.where(fits, self.encode_points(moments.astype(np.float64)), -1)
         return np.array([self._places.get(unescaped(text), -1) for text in texts], np.int64)
 
     def encode_numbers(self, numbers: Float[np.ndarray, "N"]) -> Codes:
@@ -210,13 +210,13 @@ class Column:
             if not self.rounded:
                 back = numerals.exact(points, self.decimals)
                 points = np.where(back == numbers, points, np.nan)
-            return self._on_grid(points)
+            return self.encode_points(points)
         known = self._numbers[: len(self.values)]  # ascending
         places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
         return np.where(known[places] == numbers, places, -1)
 
-    def _on_grid(self, points: Float[np.ndarray, "N"]) -> Codes:
-        """Codes of points, -1 for those off the grid."""
+    def encode_points(self, points: Float[np.ndarray, "N"]) -> Codes:
+        """Codes of whole points (N,), as of dates, -1 for those that are no value: int64 (N,)."""
         if self.values:
             listed = {
                 round(number): n for n, number in enumerate(self._numbers[: len(self.values)])
@@ -272,7 +272,7 @@ class Column:
     def _numbers(self) -> Float[np.ndarray, "size"]:
         """The number of every code of listed values."""
         if self.is_number:
-            listed = numerals.parse(self.values)
+            listed = numerals.parse(self.values, self.form)
         elif self.kind == "date":
             moments, fits = dates.parse(self.values, self.form)
             listed = np.where(fits, moments, np.nan)
@@ -336,10 +336,10 @@ class Column:
                 raise self.unknown(text, "a range has")
             return self._places[text] + (side == "right")
         if self.is_number:
-            number, fits = float(numerals.parse([text])[0]), True
+            number, fits = float(numerals.parse([text], self.form)[0]), True
             fits = not math.isnan(number)
         else:
-            moments, known = dates.parse([text], self.form)
+            moments, known = dates.read([text], self.form)
             number, fits = float(moments[0]), bool(known[0])
         if not fits:
             raise self.unknown(text, "a range has")

@@ -30,6 +30,7 @@ TIMES = (
     " %-H:%M",
     " %-H:%M:%S",
 )
+ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 FORMS = tuple(day + time for day, time in itertools.product(DAYS, TIMES))  # that are recognised
 _TOKEN = re.compile("|".join([*UNPADDED, *WIDTHS]))
 _NUMBERS = re.compile(r"[0-9]+")
@@ -87,6 +88,28 @@ def parse(
         if in_seconds(form)
         else (days, fits)
     )
+
+
+def read(
+    texts: Sequence[str], form: str
+) -> tuple[Integer[np.ndarray, "N"], Bool[np.ndarray, "N"]]:
+    """The same of texts of a form or of ISO 8601, as data frames write dates: 2001-02-03 04:05:06.
+
+    A day is its midnight where seconds are counted, and only midnights are days.
+    """
+    numbers, fits = parse(texts, form)
+    for other in ISO:
+        left = np.flatnonzero(~fits)
+        if not len(left):
+            break
+        found, known = parse([texts[n] for n in left.tolist()], other)
+        if in_seconds(other) and not in_seconds(form):
+            known = known & (found % 86_400 == 0)
+            found = found // 86_400
+        elif in_seconds(form) and not in_seconds(other):
+            found = found * 86_400
+        numbers[left], fits[left] = found, known
+    return numbers, fits
 
 
 def written(number: int, form: str) -> str:

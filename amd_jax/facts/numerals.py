@@ -12,7 +12,11 @@ import numpy as np
 from jaxtyping import Float, Real
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"  # an optional exponent; no inf, no nan
-FORMS = ("", "trimmed", "point")  # all decimals; none that is 0; the same, but one at least
+COMMA = ","  # ends the form of numbers with a comma before their decimals: 1,25
+FORMS = (  # all decimals; none that is 0; the same, but one at least
+    *("", "trimmed", "point"),
+    *(COMMA, f"trimmed{COMMA}", f"point{COMMA}"),
+)
 MOST = 10**15  # the largest point: float64 holds it exactly, with room for rounding
 MOST_DECIMALS = (
     22  # up to here 10 ** decimals is a float64, and so a point over it the nearest one
@@ -20,8 +24,10 @@ MOST_DECIMALS = (
 NUMBER_ONLY = re.compile(NUMBER, re.ASCII)
 
 
-def parse(texts: Sequence[str]) -> Float[np.ndarray, "N"]:
-    """The number that each text is, NaN for a text that is none: float64 (N,)."""
+def parse(texts: Sequence[str], form: str = "") -> Float[np.ndarray, "N"]:
+    """The number that each text of a form is, NaN for a text that is none: float64 (N,)."""
+    if form.endswith(COMMA):
+        texts = ["" if "." in text else text.replace(COMMA, ".") for text in texts]
     result = [float(text) if NUMBER_ONLY.fullmatch(text) else math.nan for text in texts]
     return np.array(result, np.float64)
 
@@ -38,9 +44,10 @@ def written(point: int, decimals: int, form: str = "") -> str:
         return str(point * 10**-decimals)
     whole, rest = divmod(abs(point), 10**decimals)
     digits = f"{rest:0{decimals}}" if decimals else ""
-    if form:
-        digits = digits.rstrip("0") or ("0" if form == "point" else "")
-    return f"{'-' if point < 0 else ''}{whole}{'.' if digits else ''}{digits}"
+    sign = COMMA if form.endswith(COMMA) else "."
+    if form.removesuffix(COMMA):
+        digits = digits.rstrip("0") or ("0" if form.startswith("point") else "")
+    return f"{'-' if point < 0 else ''}{whole}{sign if digits else ''}{digits}"
 
 
 def exact(points: Real[np.ndarray, "N"], decimals: int) -> Float[np.ndarray, "N"]:

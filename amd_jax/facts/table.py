@@ -1,5 +1,6 @@
 """Rows of a table: columns of mixed kinds, each on codes of its own."""
 
+import collections
 import dataclasses
 import functools
 import itertools
@@ -43,9 +44,9 @@ class TableFacts(Facts):
     def __post_init__(self):
         """Raises ValueError unless the columns differ by name and make up the tokens."""
         super().__post_init__()
-        names = [column.name for column in self.columns]
-        for name in names:
-            if names.count(name) > 1:
+        counts = collections.Counter(column.name for column in self.columns)
+        for name, number in counts.most_common(1):
+            if number > 1:
                 raise ValueError(f"Columns differ by name; {in_one_line(name)!r:.60} is twice.")
         if self.event_shape != (len(self.sizes),) or self.num_classes != max(self.sizes):
             raise ValueError(

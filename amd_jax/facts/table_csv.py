@@ -24,8 +24,8 @@ def write_csv(
     """Writes tokens (N, L) as a CSV: the columns in their order, every value in its own format.
 
     A text that a spreadsheet would execute (=cmd, +x, -x, @x) gets an apostrophe before it, unless
-    that is turned off; numbers stay. `TableFacts.encode` takes it with or without. The file
-    appears once it is whole.
+    that is turned off; numbers stay. `TableFacts.encode` takes it with or without, except
+    in a column whose values are both =x and '=x. The file appears once it is whole.
 
     Args:
         path: the file, which is replaced.

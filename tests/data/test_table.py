@@ -72,9 +72,13 @@ WRITERS = {  # a column of n cells, exactly as they are to come back
     "gaps": lambda rng, n: np.where(
         rng.random(n) < 0.3, "?", rng.integers(0, 9999, n).astype(str)
     ),
-    "fixed": lambda rng, n: [f"{v:.3f}" for v in rng.normal(size=n)],
+    "fixed": lambda rng, n: [f"{v / 1000:.3f}" for v in rng.integers(-4000, 4000, n)],
     "trimmed": lambda rng, n: [f"{v:g}" for v in rng.integers(-900, 900, n) / 100],
     "python": lambda rng, n: [repr(v) for v in (rng.integers(-9000, 9000, n) / 100).tolist()],
+    "commas": lambda rng, n: [
+        f"{v / 100:.2f}".replace(".", ",") for v in rng.integers(-900, 900, n)
+    ],
+    "few commas": lambda rng, n: rng.choice(["1,5", "-0,25", "7"], n),
     "few reals": lambda rng, n: [f"{v:.2f}" for v in rng.integers(0, 30, n) / 4],
     "days": lambda rng, n: np.datetime64("1999-12-01") + rng.integers(0, 5000, n),
     "few days": lambda rng, n: np.datetime64("1999-12-01") + rng.integers(0, 50, n),
@@ -143,8 +147,23 @@ KINDS = {  # cells -> kind, and words of the reason
     ),
     "exponents": (cycle("1e-3", "2"), "real", "2 distinct reals"),
     "long reals": ([repr(1 / (3 + n)) for n in range(600)], "real", "rounded to 0.000001"),
-    "large numbers": ([str(n**6) for n in range(600)], "integer", "rounded to 100000000000"),
-    "thousands": (cycle("1,000", "2,000"), "categorical", "2 texts"),
+    "card numbers": (
+        cycle(*(str(4 * 10**15 + n) for n in range(9))),
+        "categorical",
+        "over 15 digi",
+    ),
+    "fine reals": (
+        cycle("0.1", "0.10000000000000000001"),
+        "categorical",
+        "more digits than float64",
+    ),
+    "thousands": (
+        cycle("1,000", "2,000"),
+        "categorical",
+        "thousands or decimals after the comma?",
+    ),
+    "decimal commas": (cycle("1,5", "2"), "real", "2 distinct reals"),
+    "points and commas": (cycle("1,5", "2.5"), "categorical", "2 texts"),
     "infinity": (cycle("1", "inf"), "categorical", "numbers mixed with texts such as 'inf'"),
     "a mixture": (
         cycle("1", "2", "many"),
@@ -191,6 +210,11 @@ CHOICES = {  # cells, what is said -> fields of the column
     "ordinal": (cycle("b", "a"), "k:drop,c:ordinal(b<a<c)", dict(values=("b", "a", "c"))),
     "decimals": (cycle("1.26", "3.1"), "c:real(1)", dict(first=13, count=19, decimals=1)),
     "rounded": (cycle("1.6", "3.1"), "c:integer", dict(first=2, count=2, rounded=True)),
+    "large numbers": (
+        [str(n**6) for n in range(600)],
+        "c:integer",
+        dict(kind="integer", decimals=-11, count=461_915, rounded=True),
+    ),
     "date": (cycle("01/02/2001"), "c:date(%m/%d/%Y)", dict(form="%m/%d/%Y")),
     "a name with a comma": (cycle("1", "2"), "c:real,k:drop", dict(kind="real")),
     "a compact date": (cycle("20010203"), "c:date(%Y%m%d)", dict(form="%Y%m%d")),
@@ -336,6 +360,9 @@ def test_frames_come_back_with_their_dtypes():
     assert data.facts.column("day").form == "%Y-%m-%d"
     back = data.facts.to_pandas(tables.encode_pandas(frame, data.facts))
     pandas.testing.assert_frame_equal(back, frame, check_categorical=False)
+    midnights = frame.head(5).assign(moment=start + pandas.Timedelta(days=1))
+    again = data.facts.to_pandas(tables.encode_pandas(midnights, data.facts))
+    assert (again["moment"] == midnights["moment"]).all()
     assert dir(tables)
 
 
@@ -360,3 +387,19 @@ def test_names_with_signs_of_choices(write):
         "age, in years": "real",
         "a:b": "categorical",
     }
+
+
+def test_a_delimiter_that_the_file_says(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("sep=;\nn;x\n" + "".join(f"{n % 5};{n % 4},5\n" for n in range(40)))
+    facts = table.load(str(path)).facts
+    assert facts.column("x").values == ("0,5", "1,5", "2,5", "3,5")
+    path.write_text("n\n" + "".join(f"{n % 5}\n" for n in range(40)))
+    assert table.load(str(path)).facts.sizes == (5,)
+
+
+def test_cells_of_two_lines(write):
+    rows = [["a", "b"], *([f"x\n{n % 2}", str(n % 3)] for n in range(40))]
+    assert decoded(table.load(write(rows))) == sorted(map(tuple, rows[1:]))
+    turned = [row[::-1] for row in rows]
+    assert decoded(table.load(write(turned))) == sorted(map(tuple, turned[1:]))

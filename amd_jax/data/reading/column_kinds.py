@@ -1,7 +1,9 @@
 """Decides the kind of every column from what it holds, and says why. Needs pyarrow."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -103,7 +105,14 @@ def _check_mixed(tally: Tally, max_classes: int) -> None:
 
 def _is_number(tally: Tally) -> bool:
     numbers = tally.numbers
-    return numbers.alive and numbers.seen > 0 and not numbers.leading_zeros
+    sure = numbers.surely_comma or not numbers.comma
+    short = numbers.decimals > 0 or not _is_long(numbers)
+    return numbers.alive and numbers.seen > 0 and not numbers.leading_zeros and sure and short
+
+
+def _is_long(numbers: Numbers) -> bool:
+    """Whether some have so many digits that float64 takes two of them for one."""
+    return max(abs(numbers.low), abs(numbers.high)) > numerals.MOST
 
 
 def _nothing_to_learn(tallies: Sequence[Tally]) -> ValueError:
@@ -158,6 +167,12 @@ class Decision:
             form = next(iter(tally.dates.forms))
             self._check_counted(f"may be {' or '.join(tally.dates.forms)}", f"date({form})")
             self.notes.append(f"days before months or after? say {tally.name}:date({form})")
+        if tally.numbers.comma and not tally.numbers.surely_comma and tally.numbers.alive:
+            self._check_counted("has thousands or decimals after a comma", "real")
+            self.notes.append(f"thousands or decimals after the comma? say {tally.name}:real")
+        if tally.numbers.alive and tally.numbers.seen and _is_long(tally.numbers):
+            self._check_counted("has integers of over 15 digits", "integer")
+            self.notes.append("over 15 digits: names, not quantities")
         if tally.numbers.alive and tally.numbers.leading_zeros:
             self._check_counted("has numbers with leading zeros", "categorical")
             self.notes.append("leading zeros: codes, not quantities")
@@ -249,6 +264,9 @@ class Decision:
         if self.choice and self.choice.kind == "integer" and numbers.decimals:
             wanted = 0
         kind = self.choice.kind if self.choice else "real" if numbers.decimals else "integer"
+        if self.choice is None and self._is_too_fine():
+            self.notes.append("more digits than float64 holds")
+            return self._categories()
         listed = None if wanted is not None else self._listed()
         if listed is not None:
             return self._built(
@@ -256,10 +274,20 @@ class Decision:
                 self._marks(certain=False),
                 kind=kind,
                 values=listed,
-                decimals=numbers.decimals if numbers.form is not None else 0,
+                form=self._written,
             )
         grid = _rounded(numbers, wanted) if self._inexact(wanted) else _grid(numbers)
+        form = self._written if numbers.form is not None and not grid.rounded else ""
+        if numbers.comma and not form:
+            form = numerals.COMMA
+        grid = dataclasses.replace(grid, form=form)
         return self._gridded(kind, grid)
+
+    @property
+    def _written(self) -> str:
+        """The form of the numbers; "" or with a comma if they have several."""
+        numbers = self.tally.numbers
+        return numbers.form or (numerals.COMMA if numbers.comma else "")
 
     def _called(self) -> str:
         return "reals" if self.tally.numbers.decimals else "integers"
@@ -280,8 +308,9 @@ class Decision:
         counts = self.tally.counts
         if counts is None or len(counts) > 4 * self.max_classes:
             return None
-        texts = sorted(counts, key=float)
-        values = [float(text) for text in texts]
+        numbers = dict(zip(counts, numerals.parse([*counts], self._written), strict=True))
+        texts = sorted(counts, key=lambda text: numbers[text])
+        values = [float(numbers[text]) for text in texts]
         distinct = len(set(values))
         if distinct + bool(self._marks(certain=False)) > self.max_classes:
             return None
@@ -293,6 +322,13 @@ class Decision:
             if value not in best or counts[text] > counts[best[value]]:
                 best[value] = text
         return tuple(best.values())
+
+    def _is_too_fine(self) -> bool:
+        """Whether float64 takes two of few numbers for one."""
+        counts = self.tally.counts or {}
+        if not counts or len(counts) > 4 * self.max_classes or self.tally.numbers.comma:
+            return False
+        return len({*map(Decimal, counts)}) > len({*map(float, counts)})
 
     def _gridded(self, kind: str, grid: Column) -> Column:
         numbers, counts = self.tally.numbers, self.tally.counts
@@ -360,7 +396,6 @@ def _grid(numbers: Numbers) -> Column:
         step=step,
         count=int(spread.high - spread.low) // step + 1,
         decimals=numbers.decimals,
-        form=numbers.form or "",
     )
 
 

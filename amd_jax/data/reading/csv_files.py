@@ -1,5 +1,6 @@
 """Reads CSV files in blocks: delimiter and header are found, and faults become one line."""
 
+import collections
 import contextlib
 import csv
 import functools
@@ -24,6 +25,7 @@ BLOCK = 1 << 24  # bytes of a block; no row is longer
 LAST = 64  # bytes at the end that are kept
 LINES = 50  # that the delimiter is found in
 INFLATION, ALWAYS = 200, 1 << 30  # how many times its size a file may inflate to, and bytes
+SAID = re.compile(r"sep=(.)\r?\n")
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # that a text of this encoding begins with
 
@@ -35,8 +37,11 @@ def source(file: Path, delimiter: str = "", header: str = "", encoding: str = "u
         ValueError: if it is empty, no text, or its header has an empty or a repeated name.
     """
     start = _beginning(file, encoding)
-    delimiter = _delimiter(start, delimiter, file)
-    rows = csv.reader(io.StringIO(start, newline=""), delimiter=delimiter)
+    said = SAID.match(start)  # what Excel takes for the delimiter
+    rest = start[said.end() :] if said else start
+    delimiter = delimiter or (said[1] if said else "") or _delimiter(rest, file)
+    _check_delimiter(delimiter, rest, file)
+    rows = csv.reader(io.StringIO(rest, newline=""), delimiter=delimiter)
     with files.decoding(RULE, str(file), "Save it as a CSV with quotes around texts."):
         first = next(filter(None, rows), None)
     if first is None:
@@ -48,7 +53,7 @@ def source(file: Path, delimiter: str = "", header: str = "", encoding: str = "u
             "columns."
         )
     names = _names(given or first, file)
-    skipped = 0 if given else rows.line_num
+    skipped = bool(said) + (0 if given else rows.line_num)
     blocks = functools.partial(_blocks, file, names, delimiter, encoding, skipped)
     return Source(file.name, names, blocks)
 
@@ -56,8 +61,9 @@ def source(file: Path, delimiter: str = "", header: str = "", encoding: str = "u
 def _names(cells: Sequence[str], file: Path) -> tuple[str, ...]:
     """Names of the columns; one that has none, as an index of pandas, is called by its number."""
     names = [cell.strip() or f"column {n + 1}" for n, cell in enumerate(cells)]
+    counts = collections.Counter(names)
     for name in names:
-        if names.count(name) > 1:
+        if counts[name] > 1:
             raise ValueError(
                 f"Columns differ by name; {file} has {files.printable(name, 60)!r} twice. Rename "
                 "one of them, or give all names: header=a,b,c for a file without a header."
@@ -70,18 +76,20 @@ def _names(cells: Sequence[str], file: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _delimiter(start: str, given: str, file: Path) -> str:
+def _check_delimiter(delimiter: str, start: str, file: Path) -> None:
+    """Raise ValueError for a delimiter that cannot be, or is not there; one column has none."""
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise ValueError(f"A delimiter is one character; got {delimiter!r:.40}.")
+    line = start.partition("\n")[0].strip("\r")
+    if delimiter not in line and delimiter not in DELIMITERS[:1]:
+        raise ValueError(
+            f"Cells are separated by the delimiter; {file} begins with {line[:80]!r}, without "
+            f"{delimiter!r}. Leave delimiter= out, and it is found."
+        )
+
+
+def _delimiter(start: str, file: Path) -> str:
     """The delimiter under which the first lines have the most cells, and all the same number."""
-    if given:
-        if len(given) != 1 or given in '"\r\n':
-            raise ValueError(f"A delimiter is one character; got {given!r:.40}.")
-        line = start.partition("\n")[0].strip("\r")
-        if given not in line:
-            raise ValueError(
-                f"Cells are separated by the delimiter; {file} begins with {line[:80]!r}, without "
-                f"{given!r}. Leave delimiter= out, and it is found."
-            )
-        return given
     counts = {sign: _cells_per_line(start, sign) for sign in DELIMITERS}
     best = max(counts, key=lambda sign: counts[sign])
     if counts[best] == (0, 1) or counts[best] == (1, 1):
@@ -138,8 +146,8 @@ class _Guarded(io.RawIOBase):
     A packed file of a few bytes may inflate to more than any disk holds.
     """
 
-    def __init__(self, stream: Any, most: float):
-        self._stream, self._most = stream, most
+    def __init__(self, stream: Any, most: float, name: str):
+        self._stream, self._most, self._name = stream, most, name
         self.last = b""
 
     def readable(self) -> bool:
@@ -149,7 +157,10 @@ class _Guarded(io.RawIOBase):
         piece = self._stream.read(len(buffer))
         self._most -= len(piece)
         if self._most < 0:
-            raise ValueError(f"it inflates to over {INFLATION} times its size")
+            raise ValueError(
+                f"A packed CSV inflates to at most {INFLATION} times its size; {self._name} holds "
+                "more. If it is sound, unpack it first."
+            )
         buffer[: len(piece)] = piece
         self.last = bytes(piece[-LAST:]) or self.last
         return len(piece)
@@ -163,11 +174,11 @@ def _opened(file: Path) -> Iterator[_Guarded]:
         kind = next((kind for mark, kind in PACKED.items() if start.startswith(mark)), None)
         handle.seek(0)
         if kind is None:
-            yield _Guarded(handle, math.inf)
+            yield _Guarded(handle, math.inf, str(file))
             return
         most = INFLATION * file.stat().st_size + ALWAYS
         with pa.CompressedInputStream(handle, kind) as stream:
-            yield _Guarded(stream, most)
+            yield _Guarded(stream, most, str(file))
 
 
 def _blocks(
@@ -197,7 +208,8 @@ def _blocks(
         for batch in reader:
             yield from of_batches(iter([batch]), wanted, file.name)
         ended = not handle.last.rstrip().endswith(b'"')
-        if batch is not None and ended and any("\n" in str(cell[-1]) for cell in batch):
+        last = batch and names[-1] in wanted and batch.num_rows and batch.column(names[-1])[-1]
+        if last and ended and "\n" in last.as_py():
             raise ValueError(
                 f"Quotes stand before and after a cell; the last one of {file} is open. Save "
                 "it anew."

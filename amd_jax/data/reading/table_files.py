@@ -1,5 +1,6 @@
 """Opens tables: CSV (also packed), Parquet, Arrow, and data frames. Needs pyarrow."""
 
+import collections
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,9 @@ def _array(series: Any, days: bool = False) -> Any:
 
 def _check_names(names: Sequence[str], where: str) -> None:
     """Raise ValueError unless columns differ by name."""
+    counts = collections.Counter(names)
     for name in names:
-        if list(names).count(name) > 1:
+        if counts[name] > 1:
             raise ValueError(
                 f"Columns differ by name; {where} has {files.printable(name, 60)!r} twice. Rename "
                 "one of them."

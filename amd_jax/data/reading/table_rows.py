@@ -1,6 +1,7 @@
 """Reads a table in two passes: its schema, then its tokens. Needs pyarrow."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,9 @@ from amd_jax.data.reading import column_choices, column_kinds, files, tallies
 from amd_jax.data.reading.column_choices import DROP, Choice
 from amd_jax.data.reading.table_blocks import Cells, Source
 from amd_jax.data.reading.tallies import ANY_NUMBER, Tally
+from amd_jax.facts import dates
 from amd_jax.facts.column import MISSING, Column
+from amd_jax.facts.numerals import COMMA
 from amd_jax.facts.table import TableFacts
 from amd_jax.host import memory
 
@@ -154,14 +157,34 @@ def _digits(
 
 
 def _codes(column: Column, cells: Cells) -> Integer[np.ndarray, "K"]:
-    """The code of each text of some cells; numbers on a grid without a loop over them."""
-    if column.values or not column.is_number:
+    """The code of each text of some cells; those on a grid without a loop over them."""
+    if column.values or not (column.is_number or column.kind == "date"):
         return column.lookup(cells.texts.to_pylist())
-    fits = pc.match_substring_regex(cells.texts, ANY_NUMBER)
-    numbers = pc.cast(pc.if_else(fits, cells.texts, pa.scalar("nan")), pa.float64())
-    codes = column.encode_numbers(numbers.to_numpy(zero_copy_only=False))
-    if column.missing is None:
-        return codes
     marks = pa.array(list(dict.fromkeys([column.missing, *column.marks, *MISSING])), pa.string())
-    absent = pc.is_in(cells.texts, marks).to_numpy(zero_copy_only=False)
-    return np.where(absent, column.num_values, codes)
+    absent = pc.is_in(cells.texts, marks)
+    codes = (
+        _dates(column, cells.texts, absent)
+        if column.kind == "date"
+        else _numbers(column, cells.texts)
+    )
+    known = column.missing is not None
+    return np.where(absent.to_numpy(zero_copy_only=False) & known, column.num_values, codes)
+
+
+def _dates(column: Column, texts: Any, absent: Any) -> Integer[np.ndarray, "K"]:
+    """Codes of dates on a grid, -1 of other texts."""
+    filled = pc.if_else(absent, pa.scalar(column.text(0)), texts)
+    points, fits = tallies.moments(filled, column.form)
+    if not fits.all():
+        points, fits = dates.read(filled.to_pylist(), column.form)
+    codes = column.encode_points(points.astype(np.float64))
+    return np.where(fits & ~absent.to_numpy(zero_copy_only=False), codes, -1)
+
+
+def _numbers(column: Column, texts: Any) -> Integer[np.ndarray, "K"]:
+    """Codes of numbers on a grid, -1 of other texts."""
+    if column.form.endswith(COMMA):
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", " "), COMMA, ".")
+    fits = pc.match_substring_regex(texts, ANY_NUMBER)
+    numbers = pc.cast(pc.if_else(fits, texts, pa.scalar("nan")), pa.float64())
+    return column.encode_numbers(numbers.to_numpy(zero_copy_only=False))

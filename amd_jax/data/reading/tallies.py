@@ -4,6 +4,7 @@ Texts are counted one by one, up to a number. Beyond it a column of numbers, or 
 by its smallest and largest value, its decimals, and what all values are a multiple of.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -14,17 +15,26 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from amd_jax.data.reading.table_blocks import Cells
 from amd_jax.facts import dates, numerals
 from amd_jax.facts.column import MISSING
+from amd_jax.facts.numerals import COMMA
 
 COUNTED = 1 << 17  # texts of a column of numbers or dates that are counted one by one
 MOST_TEXTS = 1 << 20  # texts of any column
 MOST_SIGNS = 1 << 27  # characters of all of them
 TRIED = 100  # texts that all forms of dates are tried on
+_DAY, _TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+ISO = {
+    "%Y-%m-%d": (f"^{_DAY}$", pa.date32()),
+    "%Y-%m-%d %H:%M:%S": (f"^{_DAY} {_TIME}$", pa.timestamp("s")),
+    "%Y-%m-%dT%H:%M:%S": (f"^{_DAY}T{_TIME}$", pa.timestamp("s")),
+}
 PLAIN = r"^-?[0-9]+(\.[0-9]+)?$"
+WITH_COMMA = "^-?[0-9]+,[0-9]+$"
+THOUSANDS = "^-?[1-9][0-9]{0,2},[0-9]{3}$"  # may also be a number with three decimals
 ANY_NUMBER = f"^(?:{numerals.NUMBER})$".replace(r"\d", "[0-9]")
 
 
@@ -64,11 +74,16 @@ class Numbers:
         self.low, self.high = math.inf, -math.inf
         self.spread = Spread()
         self.leading_zeros = self.other_forms = False  # 007; +5, .5, 1e3, -0
+        self.comma = self.surely_comma = False  # 1,25; some that is not 1,250
         self.zeros_at_end = self.long_zeros_at_end = False  # 1.50; the same but for 1.0
 
     def add(self, texts: Any) -> None:
         """Adds texts, an Arrow array without missing marks."""
         if not len(texts) or not self.alive:
+            return
+        if self.comma or pc.any(pc.match_substring(texts, COMMA)).as_py():
+            texts = self._with_points(texts)
+        if not self.alive:
             return
         plain = pc.match_substring_regex(texts, PLAIN)
         if not pc.all(plain).as_py():
@@ -85,6 +100,22 @@ class Numbers:
             return
         self._forms(texts.filter(plain))
         self._spread(values)
+
+    def _with_points(self, texts: Any) -> Any:
+        """Numbers such as 1,25 as 1.25; they are none if they have points, too."""
+        commas = pc.match_substring_regex(texts, WITH_COMMA)
+        fits = pc.and_(
+            pc.or_(commas, pc.invert(pc.match_substring(texts, COMMA))),
+            pc.invert(pc.match_substring(texts, ".")),
+        )
+        if not pc.all(fits).as_py() or (self.decimals and not self.comma):
+            self.alive = False
+            self.bad = texts.filter(commas if pc.all(fits).as_py() else pc.invert(fits))[0].as_py()
+            return texts
+        self.comma = True
+        thousands = pc.match_substring_regex(texts.filter(commas), THOUSANDS)
+        self.surely_comma |= not pc.all(thousands).as_py()
+        return pc.replace_substring(texts, COMMA, ".")
 
     def _count_decimals(self, decimals: Integer[np.ndarray, "N"]) -> None:
         before = self.decimals
@@ -118,11 +149,13 @@ class Numbers:
         """One of `numerals.FORMS`; None if the cells are written in several."""
         if self.other_forms or self.leading_zeros:
             return None
+        sign = COMMA if self.comma else ""
         if self.least_decimals == self.decimals:
-            return ""
+            return sign
         if not self.zeros_at_end:
-            return "trimmed"
-        return "point" if self.least_decimals == 1 and not self.long_zeros_at_end else None
+            return f"trimmed{sign}"
+        pointed = self.least_decimals == 1 and not self.long_zeros_at_end
+        return f"point{sign}" if pointed else None
 
 
 def _decimals(text: str) -> int:
@@ -143,24 +176,30 @@ class Dates:
         """Whether all cells so far are dates."""
         return self.forms is None or bool(self.forms)
 
-    def add(self, texts: Sequence[str]) -> None:
-        """Adds texts without missing marks."""
+    def add(self, texts: Any) -> None:
+        """Adds texts, an Arrow array without missing marks."""
         if not len(texts) or not self.alive:
             return
         if self.forms is None:
-            likely = dates.likely(texts[0])
-            self.forms = {form: Spread() for form in likely if _all_fit(texts[:TRIED], form)}
+            likely, tried = dates.likely(texts[0].as_py()), texts[:TRIED]
+            self.forms = {form: Spread() for form in likely if moments(tried, form)[1].all()}
         for form, spread in [*self.forms.items()]:
-            moments, fits = dates.parse(texts, form)
+            points, fits = moments(texts, form)
             if fits.all():
-                spread.add(moments.astype(np.float64))
+                spread.add(points.astype(np.float64))
             else:
-                self.bad = texts[int(np.argmin(fits))]
+                self.bad = texts[int(np.argmin(fits))].as_py()
                 del self.forms[form]
 
 
-def _all_fit(texts: Sequence[str], form: str) -> bool:
-    return bool(dates.parse(texts, form)[1].all())
+def moments(texts: Any, form: str) -> tuple[Integer[np.ndarray, "N"], Bool[np.ndarray, "N"]]:
+    """The same as `dates.parse`, of an Arrow array: at once where Arrow knows the form."""
+    if form in ISO and pc.all(pc.match_substring_regex(texts, ISO[form][0])).as_py():
+        kind = ISO[form][1]
+        with contextlib.suppress(pa.ArrowInvalid):  # such as the 30th of February
+            points = texts.cast(kind).cast(pa.int64() if kind.bit_width == 64 else pa.int32())
+            return points.to_numpy().astype(np.int64), np.ones(len(texts), bool)
+    return dates.parse(texts.to_pylist(), form)
 
 
 class Tally:
@@ -195,10 +234,9 @@ class Tally:
         present = used.filter(pc.invert(absent))
         number = number[~absent.to_numpy(zero_copy_only=False)]
         self.numbers.add(present)
-        if self.counts is not None or self.dates.alive:
-            texts = present.to_pylist()
-            self.dates.add(texts)
-            self._count(texts, number)
+        self.dates.add(present)
+        if self.counts is not None:
+            self._count(present.to_pylist(), number)
         if self.counts is None and not (self.numbers.alive or self.dates.alive):
             raise self._mixed()
 
