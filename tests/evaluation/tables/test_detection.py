@@ -1,0 +1,65 @@
+"""Trees see independent columns, real rows stay unseen; and samples that are of use."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+from amd_jax.evaluation.tables import detection, features, usefulness
+
+pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'amd_jax[tables]'")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(features, "ITERATIONS", 15)
+
+
+def test_trees_tell_independent_columns_and_a_linear_model_does_not(facts, draw):
+    real, same, apart = draw(600, 0), draw(600, 1), draw(700, 2, independent=True)
+    score = detection.by_trees(facts, real, same, seeds=1, folds=3)
+    assert abs(score.value - 0.5) < 4 * score.error
+    assert score.error < 0.03
+    assert detection.by_trees(facts, real, apart, seeds=1, folds=3).value > 0.8
+    weak = detection.by_logistic(facts, real, apart, folds=3)
+    assert abs(weak.value - 0.5) < 4 * weak.error
+    with pytest.raises(ValueError, match="needs 10 rows of either kind; got 600 real and 5 drawn"):
+        detection.by_trees(facts, real, same[:5])
+
+
+def test_real_rows_are_of_more_use_than_independent_ones(facts, draw):
+    real, apart, test = draw(600, 0), draw(600, 1, independent=True), draw(500, 2)
+    uses = usefulness.of_columns(facts, real, apart, test, names=["weight", "grade"])
+    assert {name: use.measure for name, use in uses.items()} == {"weight": "R2", "grade": "AUC"}
+    for use in uses.values():
+        value, error = use.loss
+        assert value > 5 * error > 0
+        assert use.real.value > 0.8
+    assert abs(uses["grade"].drawn.value - 0.5) < 0.1
+
+
+def test_every_column_is_a_target_but_for_constant_ones(facts, draw):
+    x = draw(60, 0)
+    uses = usefulness.of_columns(facts, x, x, draw(40, 1))
+    assert list(uses) == ["colour", "age", "weight", "born", "grade"]
+    assert all(np.isfinite(use.drawn.value) for use in uses.values())
+
+
+def test_samples_of_one_class_are_of_no_use(facts, draw):
+    x, test = draw(200, 0), draw(200, 1)
+    one = x[x[:, 0] == 0]
+    assert usefulness.predicted(facts, one, test, 0).value == 0.5
+
+
+def test_without_scikit_learn_the_way_out_is_said(facts, draw, monkeypatch):
+    real = builtins.__import__
+
+    def missing(name, *args, **options):
+        if name.startswith("sklearn"):
+            raise ModuleNotFoundError(f"No module named {name!r}")
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert not features.installed()
+    with pytest.raises(ImportError, match=r"pip install 'amd_jax\[tables\]'"):
+        detection.by_trees(facts, draw(50, 0), draw(50, 1))
