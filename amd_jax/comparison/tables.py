@@ -18,6 +18,8 @@ NAMES = {
     "distinct_4grams": "distinct 4-grams",
     "count_model_bits": "bits by counts",
     "neighbour_distance": "neighbour distance",
+    "detection_auc": "detection AUC",
+    "logistic_auc": "logistic AUC",
     "seconds_a_sample": "seconds each",
 }
 LAST = ("steps", "minutes", "parameters")  # columns
@@ -46,13 +48,17 @@ def samples(row: Row, sampler: Named, number: int) -> dict[str, str]:
 def differences(
     done: Sequence[Row], number: int | None, counted: Sequence[Measurement]
 ) -> list[dict[str, str]]:
-    """The cells of what each further row, and each count model, is beyond the first row.
+    """The cells of what each further row, count model and baseline is beyond the first row.
 
     By pairs of test rows. The first bounds of two rows are compared, whatever they are.
     """
     (_, first), *others = [(row.title, of_rows(row, number)) for row in done]
     for figure in counted:
-        others.append((f"count model of order {figure.order}", {"bits": ("bits", figure.rows)}))
+        if figure.order is None:
+            title = figure.method or figure.what
+        else:
+            title = f"count model of order {figure.order}"
+        others.append((title, {"bits": ("bits", figure.rows)}))
     return [
         {"model": title}
         | {

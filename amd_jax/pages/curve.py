@@ -113,13 +113,14 @@ def own_level(measured: Sequence[Measurement], unit: str) -> list[Level]:
 
 
 def count_levels(measured: Sequence[Measurement], unit: str) -> list[Level]:
-    """The count models on the split of the best figure, as levels of a curve."""
+    """Count models and baselines on the split of the best figure, as levels of a curve."""
     best, result = figures.best(measured), {}
     for f in measured:
-        is_count = f.what == "count_model" and f.unit in (unit, None)
-        if is_count and f.value is not None and (best is None or f.split == best.split):
-            name = f"counts of order {f.order}{_split(f)}"
-            result[f.order] = Level(f"{name}: {f.value:.2f}", f.value)
+        is_level = f.what in ("count_model", "baseline") and f.unit in (unit, None)
+        if is_level and f.value is not None and (best is None or f.split == best.split):
+            is_count = f.what == "count_model"
+            name = f"counts of order {f.order}" if is_count else (f.method or "").split(",")[0]
+            result[name] = Level(f"{name}{_split(f)}: {f.value:.2f}", f.value)
     return list(result.values())
 
 

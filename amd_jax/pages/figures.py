@@ -69,6 +69,8 @@ def _what(figure: Measurement) -> str:
         return f"bits per {unit} ({name})"
     if kind == "count_model":
         return f"bits per {unit} (count model of order {figure.order})"
+    if kind == "baseline":
+        return f"bits per {unit} (baseline)"
     return SHARES.get(kind, kind.replace("_", " "))
 
 

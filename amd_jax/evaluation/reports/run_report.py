@@ -10,13 +10,20 @@ from amd_jax.evaluation import correction, likelihood
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.plain_report import PlainReport
 from amd_jax.evaluation.reports.point_report import PointReport
+from amd_jax.evaluation.reports.table_report import TableReport
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.facts import Facts, Json, MapFacts, PlaneFacts, TextFacts
+from amd_jax.facts import Facts, Json, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.models import bounds
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Bound, Dataset, Model, Params
 
-REPORTS = {TextFacts: TextReport, MapFacts: MapReport, PlaneFacts: PointReport, Facts: PlainReport}
+REPORTS = {
+    TextFacts: TextReport,
+    MapFacts: MapReport,
+    PlaneFacts: PointReport,
+    TableFacts: TableReport,
+    Facts: PlainReport,
+}
 
 
 def of(facts: Facts) -> PlainReport:
@@ -49,13 +56,20 @@ def bits(
     result = likelihood.bits(bound, model, params, jax.random.key(seed), rows, facts)
     rows_and_bound = f"{result.examples} {facts.rows} ({bound.describe(model)})"
     line = f"{split}: {result} bits/{facts.unit} on {rows_and_bound}"
-    uniform = math.log2(facts.num_classes)
+    uniform = uniform_bits(facts)
     if not result.bits < uniform + 3 * np.nan_to_num(result.error):
         line += (
             f"\nThat is worse than the uniform law ({uniform:.3f} bits/{facts.unit}): this has "
             "not learnt. Train longer, or with a smaller learning rate."
         )
     return result, line
+
+
+def uniform_bits(facts: Facts) -> float:
+    """What the uniform law needs, in bits per token; of a table, per row of possible values."""
+    if isinstance(facts, TableFacts):
+        return sum(math.log2(column.size) for column in facts.columns)
+    return math.log2(facts.num_classes)
 
 
 def question(bound: Bound, model: Model, facts: Facts) -> Json:

@@ -1,0 +1,273 @@
+"""Reports on a model of a table: rows as CSV, exact baselines, and samples beside real rows."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer
+
+from amd_jax.evaluation import gallery, means
+from amd_jax.evaluation.means import PerRow, Rows
+from amd_jax.evaluation.measurement import Measurement
+from amd_jax.evaluation.reports.plain_report import (
+    PlainReport,
+    held_out,
+    write_arrays,
+    write_edit,
+)
+from amd_jax.evaluation.tables import (
+    chow_liu,
+    copying,
+    detection,
+    features,
+    independent,
+    mixture,
+    similarity,
+    usefulness,
+)
+from amd_jax.evaluation.tables.laws import Law
+from amd_jax.facts import UNUSED_SIGN, TableFacts
+from amd_jax.facts.table_csv import write_csv
+from amd_jax.host.printable import in_one_line
+from amd_jax.types import Dataset, Model, Params
+
+SHOWN = 5  # rows on the console, beside each other
+LINES, CELL = 40, 12  # columns of a table there, and characters of a cell
+FITTED = 200_000  # training rows that baselines are fitted to, at most
+COMPONENTS, SECONDS = (30, 100, 300), 60.0  # of the mixture
+MEASURED = 20_000  # rows that samples are measured by, at most
+USED, TARGETS, WORST = 5_000, 20, 3  # rows and columns of usefulness; columns that are named
+FEWEST = 20  # rows that a classifier is fitted to
+NO_TREES = "detection and usefulness: not run (pip install 'amd_jax[tables]')"
+NAMES = {
+    "shape": "shape of the columns",
+    "trend": "trend of their pairs",
+    "detection_auc": "detection by trees, AUC (0.5 is best)",
+    "logistic_auc": "detection by a linear model (a weak test)",
+}
+
+Others = Integer[np.ndarray, "M *event"]
+Line = tuple[str, list[str]]  # a column and its cells
+
+
+@dataclasses.dataclass(frozen=True)
+class TableReport(PlainReport):
+    """The report on rows of a table."""
+
+    facts: TableFacts
+
+    def samples(self, drawn: Rows, stem: Path | None) -> list[str]:
+        """Some samples on the console, all that are possible as a CSV, all as an array."""
+        possible = self.facts.possible(drawn)
+        rows = drawn[possible]
+        lines = [*aligned(self.cells(rows[:SHOWN])), *gallery.unused(drawn, UNUSED_SIGN)]
+        if len(rows) > SHOWN:
+            lines.append(f"... and {len(rows) - SHOWN:,} more rows")
+        if len(rows) < len(drawn):
+            share = 1 - possible.mean()
+            lines.append(f"samples with a value that no column has, left out: {share:.2%}")
+        if stem:
+            stem = write_arrays(stem, samples=drawn)
+            table, array = (stem.with_name(f"{stem.name}.{end}") for end in ("csv", "npz"))
+            escaped = write_csv(table, self.facts, rows)
+            lines += [f"table: {in_one_line(table)}", f"array: {in_one_line(array)}"]
+            if escaped:
+                lines.append(f"cells that a spreadsheet would execute, escaped by ': {escaped:,}")
+        return lines
+
+    def preview(self, drawn: Rows) -> str:
+        """Some of the samples as a table of Markdown."""
+        cells = self.cells(drawn[self.facts.possible(drawn)][: 2 * SHOWN])
+        names = [_markdown(name) for name, _ in cells]
+        rows = zip(*([_markdown(cell) for cell in column] for _, column in cells), strict=True)
+        lines = [names, ["---"] * len(names), *rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def cells(self, rows: Rows) -> list[Line]:
+        """Columns of rows, each with its cells as they are written."""
+        return [(in_one_line(name), cells) for name, cells in self.facts.decode(rows).items()]
+
+    def yardsticks(
+        self, data: Dataset, split: str, number: int | None, bits: PerRow | None = None
+    ) -> tuple[str, list[Measurement]]:
+        """Exact bits of independent fields, of a tree and of a mixture on the same rows."""
+        rows, unit = data.rows(split)[:number], self.facts.unit
+        fitted = f"fitted to {min(FITTED, len(data.rows('train'))):,} {self.facts.rows}"
+        lines, figures = [f"baselines with exact bits, {fitted}:"], []
+        on = {"split": split, "examples": len(rows), "unit": unit}
+        fits = baselines(data, self.facts.sizes)  # type: ignore[arg-type]  # as in `likelihood`
+        for name, law in fits.items():
+            nats = law.log_prob(rows)
+            counted = PerRow(-nats / np.log(2), self.facts.lengths(rows))
+            method = f"{name}, {fitted}"
+            line = f"  {name}: {means.shown(*counted.mean())} bits/{unit}"
+            figures.append(Measurement.mean("baseline", counted, method=method, exact=True, **on))
+            if bits is not None:
+                above = bits.minus(counted)
+                line += f"; the model minus it: {means.signed(*above.mean())}"
+                figures.append(Measurement.mean("bits_difference", above, to=name, **on))
+            lines.append(line)
+        return "\n".join(lines), figures
+
+    def measures(
+        self, drawn: Rows, data: Dataset, *, independent: bool = True
+    ) -> dict[str, tuple[float, float | None]]:
+        """Shape and trend, detection where scikit-learn is installed, and the share of copies.
+
+        Samples are measured beside held-out rows. Rows of a split, which are not `independent`,
+        are measured beside training rows: that is what samples can reach.
+        """
+        real = _some(data.rows(held_out(data) if independent else "train"))
+        drawn = _some(drawn)
+        possible = self.facts.possible(drawn)
+        result = self._beside(drawn[possible], real)
+        if (~possible).any():
+            result["impossible"] = means.of(~possible, independent=independent)
+        copied = copying.are_among(drawn, data.rows("train"))
+        return {**result, "copies": means.of(copied, independent=independent)}
+
+    def _beside(self, drawn: Rows, real: Others) -> dict[str, tuple[float, float | None]]:
+        """Measures of rows beside others."""
+        columns = similarity.shape(self.facts, real, drawn)
+        pairs = similarity.trend(self.facts, real, drawn)
+        result: dict[str, tuple[float, float | None]] = {
+            "shape": (similarity.mean_shape(columns), None),
+            "trend": (similarity.mean_trend(pairs), None),
+        }
+        if features.installed() and min(len(drawn), len(real)) >= FEWEST:
+            trees = detection.by_trees(self.facts, real, drawn, seeds=1)
+            linear = detection.by_logistic(self.facts, real, drawn)
+            result["detection_auc"] = trees.value, trees.error
+            result["logistic_auc"] = linear.value, linear.error
+        return result
+
+    def compared(
+        self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
+    ) -> list[str]:
+        """Measures of samples beside held-out rows, and of as many training rows beside them."""
+        split, drawn = held_out(data), _some(drawn[self.facts.possible(drawn)])
+        if not len(drawn):
+            return ["samples beside real rows: not measured, since none is possible"]
+        real, train = _some(data.rows(split)), _some(data.rows("train"), len(drawn))
+        figures, floor = (self._beside(x, real) for x in (drawn, train))
+        lines = [
+            f"{len(drawn):,} samples beside {len(real):,} {split} rows; "
+            f"in brackets as many training rows:"
+        ]
+        for name, figure in figures.items():
+            lines.append(f"  {NAMES[name]}: {_shown(figure)} ({_shown(floor[name])})")
+        copies = copying.copies(drawn, data.rows("train"), real)
+        lines.append(
+            f"  samples that are training rows: {means.shown(*copies.drawn, '.2%')}; "
+            f"{split} rows that are: {means.shown(*copies.held_out, '.2%')}"
+        )
+        if not features.installed():
+            return [*lines, f"  {NO_TREES}"]
+        return lines + self.uses(drawn, data)
+
+    def uses(self, drawn: Rows, data: Dataset, names: Sequence[str] | None = None) -> list[str]:
+        """How well trees fitted to samples predict columns of held-out rows, of all or of some.
+
+        Beside trees fitted to as many training rows; then the columns that lose most.
+        """
+        drawn = _some(drawn[self.facts.possible(drawn)], USED)
+        if len(drawn) < FEWEST:
+            return []
+        real, test = _some(data.rows("train"), len(drawn)), _some(data.rows(held_out(data)))
+        several = [c.name for c in self.facts.columns if c.size > 1][:TARGETS]
+        found = usefulness.of_columns(self.facts, real, drawn, test, names or several)
+        lines = []
+        for measure, shown in (("AUC", "AUC"), ("R2", "R²")):
+            some = [use for use in found.values() if use.measure == measure]
+            if some:
+                ours = np.mean([use.drawn.value for use in some])
+                theirs = np.mean([use.real.value for use in some])
+                lines.append(
+                    f"  usefulness, {shown} of {len(some)} columns predicted by trees fitted to "
+                    f"{len(drawn):,} samples: {ours:.3f} ({theirs:.3f})"
+                )
+        worst = sorted(found.items(), key=lambda item: -item[1].loss[0])[:WORST]
+        lost = [f"{in_one_line(name)} {means.signed(*use.loss)}" for name, use in worst]
+        return [*lines, f"  columns that lose most by that: {', '.join(lost)}"]
+
+    def corrected(
+        self,
+        before: Rows,
+        after: Rows,
+        rows: Rows | None,
+        stem: Path | None,
+        done: str = "corrected",
+    ) -> list[str]:
+        """The first row before an edit, and which of its cells became what."""
+        first = np.stack([before[0], after[0]])
+        if self.facts.possible(first).all():
+            both = self.facts.decode(first)
+            changes = [
+                f"{in_one_line(f'{n}={a}')} → {in_one_line(b)}"
+                for n, (a, b) in both.items()
+                if a != b
+            ]
+            result = f"{len(changes)} changed", "; ".join(changes) or "nothing"
+        else:
+            result = "a value that no column has is in it", self.facts.show(after[0])
+        return [
+            f"given:\n{gallery.wrapped(self.facts.show(before[0]))}",
+            f"{done} ({result[0]}):\n{gallery.wrapped(result[1])}",
+            *write_edit(before, after, rows, stem, done),
+        ]
+
+
+@functools.lru_cache(maxsize=1)
+def baselines(data: Dataset, sizes: tuple[int, ...]) -> dict[str, Law]:
+    """Laws fitted to the training rows, by name; kept, since a comparison reads them often."""
+    train = _some(data.rows("train"), FITTED)
+    if "validation" in data.splits:
+        fitted, others = train, data.rows("validation")[:MEASURED]
+    else:
+        parts = np.arange(len(train)) % 20 > 0
+        fitted, others = train[parts], train[~parts]
+    most = tuple(number for number in COMPONENTS if number <= len(fitted)) or 1
+    return {
+        "independent fields": independent.fit(train, sizes),
+        "Chow-Liu tree": chow_liu.fit(train, sizes),
+        "mixture of products": mixture.fit(
+            fitted, sizes, components=most, seconds=SECONDS, validation=others
+        ),
+    }
+
+
+def aligned(columns: Sequence[Line]) -> list[str]:
+    """Lines of a table on its side: a line for each column, of so many that fit."""
+    shown = columns[:LINES] if len(columns) > LINES + 1 else columns
+    width = min(30, max(len(name) for name, _ in shown))
+    lines = []
+    for name, cells in shown:
+        texts = [_cut(in_one_line(cell), CELL) for cell in cells]
+        lines.append("  ".join([_cut(name, width).ljust(width), *(t.ljust(CELL) for t in texts)]))
+    lines = [line.rstrip() for line in lines]
+    more = len(columns) - len(shown)
+    return [*lines, *([f"... and {more:,} more columns"] * (more > 0))]
+
+
+def _cut(text: str, width: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _markdown(text: str) -> str:
+    return in_one_line(text).replace("|", "\\|")
+
+
+def _shown(figure: tuple[float, float | None]) -> str:
+    value, error = figure
+    return means.shown(value, float("nan") if error is None else error)
+
+
+def _some(rows: Rows, number: int = MEASURED) -> Others:
+    """So many rows at random, in their order, or all."""
+    if len(rows) <= number:
+        return rows
+    rng = np.random.default_rng(0)
+    return rows[np.sort(rng.choice(len(rows), number, replace=False))]

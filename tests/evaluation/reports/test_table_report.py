@@ -1,0 +1,166 @@
+"""What is said of samples of a table: files, baselines, and measures beside real rows."""
+
+import csv
+import re
+
+import numpy as np
+import pytest
+
+from amd_jax.data import bayesian_networks
+from amd_jax.data.table import Table
+from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation.reports import run_report, table_report
+from amd_jax.evaluation.tables import features
+from amd_jax.facts import Column
+
+COLUMNS = (
+    Column("colour", "categorical", values=("red", "a, b|c", "=cmd")),
+    Column("age", "integer", values=tuple(str(k) for k in range(20, 40)), missing="?"),
+    Column("weight", "real", first=0, count=800, decimals=1, bases=(10, 10, 10)),
+    Column("country", "categorical", values=("here",)),
+)
+SIZES = {"train": 300, "validation": 40, "test": 200}
+
+
+def tokens(number, seed):
+    rng = np.random.default_rng(seed)
+    colour, age = rng.choice(3, number, p=[0.5, 0.3, 0.2]), rng.integers(0, 21, number)
+    weight = 20 * age + 50 * colour + rng.integers(0, 60, number)
+    digits = [weight // 100, weight // 10 % 10, weight % 10]
+    return np.stack([colour, age, *digits], axis=1).astype(np.uint8)
+
+
+@pytest.fixture
+def data():
+    return Table(COLUMNS, {split: tokens(n, n) for split, n in SIZES.items()}, "people")
+
+
+@pytest.fixture
+def report(data, monkeypatch):
+    monkeypatch.setattr(features, "ITERATIONS", 8)
+    monkeypatch.setattr(table_report, "COMPONENTS", (2, 5))
+    table_report.baselines.cache_clear()
+    return run_report.of(data.facts)
+
+
+def test_samples_become_a_csv_and_lines(report, tmp_path):
+    drawn = tokens(30, 1).astype(np.int32)
+    drawn[4, 2] = 9  # a weight of 90 and more
+    drawn[0, 0] = 2
+    lines = report.samples(drawn, tmp_path / "samples")
+    assert re.fullmatch(r"colour   =cmd         .*", lines[0])
+    assert lines[3] == "country  here          here          here          here          here"
+    assert "... and 24 more rows" in lines
+    assert "samples with a value that no column has, left out: 3.33%" in lines
+    with open(tmp_path / "samples.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["colour", "age", "weight", "country"]
+    assert len(rows) == 30
+    assert rows[1][0] == "'=cmd"
+    assert any("escaped by" in line for line in lines)
+    with np.load(tmp_path / "samples.npz") as arrays:
+        np.testing.assert_array_equal(arrays["samples"], drawn)
+    assert not any("table:" in line for line in report.samples(drawn, None))
+    report.samples(tokens(9, 2), tmp_path / "samples")
+    assert (tmp_path / "samples-2.csv").exists()
+
+
+@pytest.mark.usefixtures("any_types")
+def test_nothing_possible_is_said(report, data):
+    drawn = np.full((3, 5), 9, np.int32)
+    lines = report.samples(drawn, None)
+    assert "samples with a value that no column has, left out: 100.00%" in lines
+    assert report.compared(drawn, None, None, None, data) == [
+        "samples beside real rows: not measured, since none is possible"
+    ]
+
+
+def test_many_columns_and_long_cells_are_cut():
+    lines = table_report.aligned([(f"name {i}", ["x" * 50]) for i in range(60)])
+    assert len(lines) == table_report.LINES + 1
+    assert lines[-1] == "... and 20 more columns"
+    assert lines[0] == f"name 0   {'x' * 11}…"
+
+
+def test_preview_is_a_table(report):
+    drawn = tokens(4, 3).astype(np.int32)
+    drawn[:, 0] = 1
+    lines = report.preview(drawn).splitlines()
+    assert lines[:2] == ["| colour | age | weight | country |", "| --- | --- | --- | --- |"]
+    assert lines[2].startswith("| a, b\\|c | ")
+    assert len(lines) == 6
+
+
+def test_baselines_stand_beside_the_model(report, data):
+    rows = data.rows("test")
+    bits = PerRow(np.full(len(rows), 12.0), np.ones(len(rows), np.int64))
+    text, figures = report.yardsticks(data, "test", None, bits)
+    lines = text.splitlines()
+    assert lines[0] == "baselines with exact bits, fitted to 300 rows:"
+    number = r"-?\d+\.\d{3} ± \d\.\d{3}"
+    for line, name in zip(
+        lines[1:], ("independent fields", "Chow-Liu tree", "mixture of products"), strict=True
+    ):
+        signed = number.replace("-?", "[+-]")
+        pattern = rf"  {name}: {number} bits/row; the model minus it: {signed}"
+        assert re.fullmatch(pattern, line), line
+    of_laws = [figure for figure in figures if figure.what == "baseline"]
+    beyond = [figure for figure in figures if figure.what == "bits_difference"]
+    assert [f.value for f in of_laws] == pytest.approx([12 - f.value for f in beyond])
+    assert of_laws[0].value > of_laws[1].value + 1  # the tree knows that weight follows age
+    assert of_laws[0].to_json()["method"] == "independent fields, fitted to 300 rows"
+    alone, figures = report.yardsticks(data, "test", 20)
+    assert "minus" not in alone
+    assert len(figures) == 3
+    assert figures[0].examples == 20
+
+
+def test_measures_and_their_floor(report, data):
+    drawn = tokens(70, 5).astype(np.int32)
+    drawn[0] = data.rows("train")[0]
+    result = report.measures(drawn, data)
+    assert list(result) == ["shape", "trend", "detection_auc", "logistic_auc", "copies"]
+    assert result["copies"][0] >= 1 / 70
+    drawn[1, 2] = 9
+    assert report.measures(drawn, data)["impossible"][0] == 1 / 70
+    floor = report.measures(data.rows("test"), data, independent=False)
+    assert floor["shape"][0] > 0.8
+
+
+@pytest.mark.usefixtures("any_types")
+def test_samples_are_compared_with_real_rows(report, data, monkeypatch):
+    rng = np.random.default_rng(0)
+    drawn = np.stack([rng.permutation(column) for column in tokens(250, 6).T], axis=1)
+    lines = report.compared(drawn, None, None, None, data)
+    assert lines[0].endswith("samples beside 200 test rows; in brackets as many training rows:")
+    auc = [re.search(r"AUC \(.*\): ([\d.]+) ± \S+ \(([\d.]+) ±", line) for line in lines]
+    (trees,) = filter(None, auc)
+    assert float(trees[1]) > 0.7 > float(trees[2])
+    assert any(line.startswith("  samples that are training rows: ") for line in lines)
+    assert "usefulness, AUC of 1 columns" in lines[-3]
+    assert "usefulness, R² of 2 columns" in lines[-2]
+    assert lines[-1].startswith("  columns that lose most by that: ")
+    monkeypatch.setattr(features, "installed", lambda: False)
+    assert "pip install 'amd_jax[tables]'" in report.compared(drawn, None, None, None, data)[-1]
+
+
+def test_an_edit_is_said_cell_by_cell(report, tmp_path):
+    before = tokens(2, 7).astype(np.int32)
+    after = before.copy()
+    after[0, 1] = (before[0, 1] + 1) % 20
+    lines = report.corrected(before, after, None, tmp_path / "edit")
+    assert lines[0].startswith("given:\n    colour=")
+    assert re.match(r"corrected \(1 changed\):\n    age=\S+ → \d+$", lines[1])
+    assert lines[2].startswith("array: ")
+    after[0, 2:] = 9
+    assert "a value that no column has" in report.corrected(before, after, None, None)[1]
+
+
+def test_rows_of_a_network_have_a_report(monkeypatch):
+    """Data without files: what the known answers are measured on."""
+    data = bayesian_networks.clinic()
+    report = run_report.of(data.facts)
+    lines = report.samples(data.rows("test")[:3], None)
+    assert lines[0].startswith("season     ")
+    uniform = np.log2([4, 3, 2, 3, 2, 3, 2, 3]).sum()
+    assert run_report.uniform_bits(data.facts) == pytest.approx(uniform)
