@@ -4,7 +4,8 @@
 
 After the colon: ring (eight Gaussians on a grid of 91 x 91), xor (two bits), potts (a square of
 3 x 3), waves (two integers), letters (a Markov chain of 27), shuffling, shuffling_16
-and summation (sets). All families on all toys with one command:
+and summation (sets), network (a table from a Bayesian network, or from that in a BIF file:
+--config.path=alarm.bif.gz). All families on all toys with one command:
 `python -m experiments.known_answers`.
 """
 
@@ -17,7 +18,7 @@ import optax
 from ml_collections import ConfigDict
 
 from amd_jax import models, networks, recipes
-from amd_jax.data import sets, toy
+from amd_jax.data import bayesian_networks, sets, toy
 from amd_jax.diffusion import gaussian, kernels, samplers, schedules
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
@@ -36,6 +37,7 @@ TOYS = {
     "shuffling": functools.partial(sets.shuffling, 5),
     "shuffling_16": sets.shuffling,
     "summation": sets.summation,
+    "network": bayesian_networks.clinic,
 }
 
 
@@ -44,6 +46,7 @@ def get_config(name: str = "ring") -> ConfigDict:
     rows = 32 if name == "letters" else 256  # of 64, and short ones
     config = numbers(batch_size=rows, num_steps=1500, ema_decay=0.99, clip=100.0, log_every=50)
     config.toy = name
+    config.path = ""  # of the toy network: a .bif or .bif.gz in place of the built-in one
     config.family = "diffusion"
     config.width = 64  # of every network
     config.temperature = 1.0  # of the gradient of a discrete flow
@@ -55,6 +58,8 @@ def data(config: ConfigDict) -> toy.Toy:
     """What is learnt from; sampling does without."""
     if config.toy not in TOYS:
         raise ValueError(f"A toy is one of {', '.join(TOYS)}; got {config.toy!r}.")
+    if config.toy == "network" and config.path:
+        return bayesian_networks.of_file(config.path)
     return TOYS[config.toy]()
 
 
