@@ -5,10 +5,11 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 from jaxtyping import Integer
 
-from amd_jax.evaluation import gallery, means
+from amd_jax.evaluation import gallery, likelihood, means
 from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.plain_report import (
@@ -31,6 +32,7 @@ from amd_jax.evaluation.tables.laws import Law
 from amd_jax.facts import UNUSED_SIGN, TableFacts
 from amd_jax.facts.table_csv import write_csv
 from amd_jax.host.printable import in_one_line
+from amd_jax.models import bounds
 from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 5  # rows on the console, beside each other
@@ -39,6 +41,7 @@ FITTED = 200_000  # training rows that baselines are fitted to, at most
 COMPONENTS, SECONDS = (30, 100, 300), 60.0  # of the mixture
 MEASURED = 20_000  # rows that samples are measured by, at most
 USED, TARGETS, WORST = 5_000, 20, 3  # rows and columns of usefulness; columns that are named
+SCORED = 1_000  # rows of each split whose bits are compared
 FEWEST = 20  # rows that a classifier is fitted to
 NO_TREES = "detection and usefulness: not run (pip install 'amd_jax[tables]')"
 NAMES = {
@@ -163,9 +166,23 @@ class TableReport(PlainReport):
             f"  samples that are training rows: {means.shown(*copies.drawn, '.2%')}; "
             f"{split} rows that are: {means.shown(*copies.held_out, '.2%')}"
         )
+        lines.append(self.memorised(model, params, data))
         if not features.installed():
             return [*lines, f"  {NO_TREES}"]
         return lines + self.uses(drawn, data)
+
+    def memorised(self, model: Model, params: Params, data: Dataset) -> str:
+        """Bits of some training rows beside those of held-out rows: a model may know the first."""
+        split, bound = held_out(data), bounds.of(model)[0]
+        found = []
+        for name in ("train", split):
+            rows, rng = _some(data.rows(name), SCORED), jax.random.key(0)
+            found.append(likelihood.bits(bound, model, params, rng, rows, self.facts))
+        gap = copying.memorised(*(one.per_row for one in found))
+        return (
+            f"  bits of training rows ({bound.name}): {found[0]}, of {split} rows {found[1]}; "
+            f"these take {means.signed(*gap)} more"
+        )
 
     def uses(self, drawn: Rows, data: Dataset, names: Sequence[str] | None = None) -> list[str]:
         """How well trees fitted to samples predict columns of held-out rows, of all or of some.
