@@ -6,12 +6,13 @@ import re
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from amd_jax.data import bayesian_networks
 from amd_jax.data.table import Table
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.reports import run_report, table_report
-from amd_jax.evaluation.tables import features
+from amd_jax.evaluation.tables import charts, features
 from amd_jax.facts import Column
 from amd_jax.models.bounds import Likelihood
 
@@ -150,11 +151,15 @@ def test_measures_and_their_floor(report, data):
 
 
 @pytest.mark.usefixtures("any_types")
-def test_samples_are_compared_with_real_rows(report, data, monkeypatch):
+def test_samples_are_compared_with_real_rows(report, data, monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     drawn = np.stack([rng.permutation(column) for column in tokens(250, 6).T], axis=1)
     model = Uniform(data.facts)
-    lines = report.compared(drawn, None, model, {}, data)
+    report.samples(drawn, tmp_path / "samples")
+    lines = report.compared(drawn, tmp_path / "samples", model, {}, data)
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert picture.width > 2 * charts.WIDTH
+        assert picture.height > charts.HEIGHT + charts.SIDE - 20
     assert lines[0].endswith("samples beside 200 test rows; in brackets as many training rows:")
     auc = [re.search(r"AUC \(.*\): ([\d.]+) ± \S+ \(([\d.]+) ±", line) for line in lines]
     (trees,) = filter(None, auc)
