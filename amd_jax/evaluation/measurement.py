@@ -20,7 +20,7 @@ class Measurement:
     Two are of the same question if all fields agree but value, error and command.
     """
 
-    what: str  # "bits", "count_model", "restored", ...; of two figures "bits_difference", ...
+    what: str  # "bits", "baseline", "restored", ...; of two figures "bits_difference", ...
     value: float | None  # None where it is not finite
     error: float | None = None  # one standard error
     of: str | None = None  # of a difference: the first of the two,

@@ -105,8 +105,11 @@ def test_rows_and_count_models_are_compared_with_the_first_row():
         Known("two", (elbo, iwbo), 0.5, (editor,)),
         Known("three", (Likelihood(),), -0.2),
     ]
-    counted = [Measurement.mean("count_model", per_row(0.1), order=6)]
-    two, three, counts = tables.differences(done, None, counted)
+    counted = [
+        Measurement.mean("count_model", per_row(0.1), order=6),
+        Measurement.mean("baseline", per_row(0.2), method="a tree, fitted to 9 rows"),
+    ]
+    two, three, counts, tree = tables.differences(done, None, counted)
     assert list(two) == ["model", "bits", "iwbo", "5% errors restored", "right ones spoiled"]
     above = per_row(0.5, seed=5).minus(per_row())
     assert two["bits"] == means.signed(*above.mean())
@@ -117,6 +120,7 @@ def test_rows_and_count_models_are_compared_with_the_first_row():
     assert three.keys() == {"model", "bits"}
     assert float(three["bits"].split()[0]) == pytest.approx(-0.2, abs=0.01)
     assert (counts["model"], counts["bits"]) == ("count model of order 6", "+0.100 ± 0.000")
+    assert (tree["model"], tree["bits"]) == ("a tree, fitted to 9 rows", "+0.200 ± 0.000")
     assert tables.differences(done[:1], None, []) == []
 
 

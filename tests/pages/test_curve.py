@@ -37,6 +37,19 @@ def test_count_models_are_levels_of_their_unit_on_the_split_of_the_best_figure()
     assert alone == Level("counts of order 3, validation: 2.50", 2.5)
 
 
+def test_baselines_are_levels_by_the_beginning_of_their_method():
+    fitted = ", fitted to 90 rows"
+    figures = [
+        Measurement(what="baseline", method=f"Chow-Liu tree{fitted}", value=41.2, split="test"),
+        Measurement(what="baseline", method=f"independent{fitted}", value=47.6, split="test"),
+    ]
+    levels = curve.count_levels(figures, "row")
+    assert levels == [
+        Level("Chow-Liu tree, test: 41.20", 41.2),
+        Level("independent, test: 47.60", 47.6),
+    ]
+
+
 def test_the_best_figure_of_a_run_is_a_level_of_its_unit():
     (level,) = curve.own_level(written.figures(), "char")
     assert level == Level("this model, test: 2.35", 2.345)

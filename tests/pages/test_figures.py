@@ -15,6 +15,8 @@ def test_figures_stand_with_the_command_that_gives_them():
         *("bits per char (elbo)", "test, 4 rows", "8 steps", "60", "2.345 ± 0.012")
     )
     assert first.rows[1].what == "bits per char (count model of order 3)"
+    tree = Measurement(what="baseline", value=41.2, method="a tree", unit="row")
+    assert figures.row(tree)[:3] == ("bits per row (baseline)", "", "a tree")
     assert (second.command, second.rows[0].value) == ("amd-jax 'a b'", "84.00%")
 
 

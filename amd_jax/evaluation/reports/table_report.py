@@ -5,19 +5,22 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 from jaxtyping import Integer
 
-from amd_jax.evaluation import gallery, means
+from amd_jax.evaluation import gallery, likelihood, means, pictures
 from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.plain_report import (
     PlainReport,
     held_out,
+    stem_of,
     write_arrays,
     write_edit,
 )
 from amd_jax.evaluation.tables import (
+    charts,
     chow_liu,
     copying,
     detection,
@@ -31,14 +34,17 @@ from amd_jax.evaluation.tables.laws import Law
 from amd_jax.facts import UNUSED_SIGN, TableFacts
 from amd_jax.facts.table_csv import write_csv
 from amd_jax.host.printable import in_one_line
+from amd_jax.models import bounds
 from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 5  # rows on the console, beside each other
+PANELS = 6  # of a picture, beside each other
 LINES, CELL = 40, 12  # columns of a table there, and characters of a cell
 FITTED = 200_000  # training rows that baselines are fitted to, at most
 COMPONENTS, SECONDS = (30, 100, 300), 60.0  # of the mixture
 MEASURED = 20_000  # rows that samples are measured by, at most
 USED, TARGETS, WORST = 5_000, 20, 3  # rows and columns of usefulness; columns that are named
+SCORED = 1_000  # rows of each split whose bits are compared
 FEWEST = 20  # rows that a classifier is fitted to
 NO_TREES = "detection and usefulness: not run (pip install 'amd_jax[tables]')"
 NAMES = {
@@ -146,8 +152,12 @@ class TableReport(PlainReport):
     def compared(
         self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> list[str]:
-        """Measures of samples beside held-out rows, and of as many training rows beside them."""
-        split, drawn = held_out(data), _some(drawn[self.facts.possible(drawn)])
+        """Measures of samples beside held-out rows, and of as many training rows beside them.
+
+        And a picture of the marginals, and of the pairs of both.
+        """
+        split, every = held_out(data), drawn
+        drawn = _some(drawn[self.facts.possible(drawn)])
         if not len(drawn):
             return ["samples beside real rows: not measured, since none is possible"]
         real, train = _some(data.rows(split)), _some(data.rows("train"), len(drawn))
@@ -163,9 +173,44 @@ class TableReport(PlainReport):
             f"  samples that are training rows: {means.shown(*copies.drawn, '.2%')}; "
             f"{split} rows that are: {means.shown(*copies.held_out, '.2%')}"
         )
+        lines.append(self.memorised(model, params, data))
+        if stem:
+            path = stem_of(stem, samples=every)
+            path = path.with_name(f"{path.name}.png")
+            self.write_picture(drawn, real, train, path)
+            lines.append(f"  picture: {in_one_line(path)}")
         if not features.installed():
             return [*lines, f"  {NO_TREES}"]
         return lines + self.uses(drawn, data)
+
+    def write_picture(self, drawn: Rows, real: Others, train: Rows, path: Path) -> None:
+        """The marginals of real rows and of samples, and the pairs of samples and training rows.
+
+        Samples are lines over the bars of real rows.
+        """
+        panels = charts.marginals(self.facts, real, drawn)
+        maps = {
+            name: charts.pairs(similarity.trend(self.facts, real, x))
+            for name, x in (("samples", drawn), ("training rows", train))
+        }
+        parts = {
+            "bars: real rows, lines: samples": pictures.in_rows(panels, PANELS),
+            f"trend of pairs: white 1, black {charts.LOWEST}": pictures.side_by_side(maps),
+        }
+        pictures.write(pictures.in_rows(parts, 1), path)
+
+    def memorised(self, model: Model, params: Params, data: Dataset) -> str:
+        """Bits of some training rows beside those of held-out rows: a model may know the first."""
+        split, bound = held_out(data), bounds.of(model)[0]
+        found = []
+        for name in ("train", split):
+            rows, rng = _some(data.rows(name), SCORED), jax.random.key(0)
+            found.append(likelihood.bits(bound, model, params, rng, rows, self.facts))
+        gap = copying.memorised(*(one.per_row for one in found))
+        return (
+            f"  bits of training rows ({bound.name}): {found[0]}, of {split} rows {found[1]}; "
+            f"these take {means.signed(*gap)} more"
+        )
 
     def uses(self, drawn: Rows, data: Dataset, names: Sequence[str] | None = None) -> list[str]:
         """How well trees fitted to samples predict columns of held-out rows, of all or of some.

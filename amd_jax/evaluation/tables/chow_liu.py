@@ -17,6 +17,7 @@ from scipy.sparse import csgraph
 from amd_jax.evaluation.tables import laws
 from amd_jax.evaluation.tables.laws import Nats, Rows, Sizes
 
+MOST_CELLS = 1 << 22  # of the table of two fields
 PAIR_ROWS = 200_000  # of the rows, evenly spread, of which mutual informations are estimated
 Column = Integer[np.ndarray, "N"]
 
@@ -46,7 +47,7 @@ class Tree:
             if parent < 0:
                 x[:, field] = rng.choice(len(p), n, p=p)
             else:
-                x[:, field] = laws.drawn(rng, p[x[:, parent]])
+                x[:, field] = laws.drawn(rng, p, x[:, parent])
         return x
 
 
@@ -64,10 +65,14 @@ def fit(x: Rows, sizes: Sizes) -> Tree:
 
 
 def informations(x: Rows, sizes: Sizes) -> Float[np.ndarray, "L L"]:
-    """Mutual information of every pair of fields in nats, bias subtracted, 0 or more."""
+    """Mutual information of every pair of fields in nats, bias subtracted, 0 or more.
+
+    0 as well of a pair of so many classes that its table is not counted.
+    """
     x = np.asarray(x[:: -(-len(x) // PAIR_ROWS) or 1].T, np.int64, order="C")
     result = np.zeros((len(x), len(x)))
-    for i, j in itertools.combinations(range(len(x)), 2):
+    pairs = itertools.combinations(range(len(x)), 2)
+    for i, j in ((i, j) for i, j in pairs if sizes[i] * sizes[j] <= MOST_CELLS):
         counts = pair_counts(x[i], x[j], sizes[i], sizes[j])
         result[i, j] = result[j, i] = max(0.0, information(counts))
     return result

@@ -76,7 +76,7 @@ def _cross_validated(
             fold[rng.permutation(own)] = np.arange(len(own)) % folds
         for k in range(folds):
             held = fold == k
-            fitted = classifier(seed).fit(matrix[~held], is_drawn[~held])
+            fitted = features.fitted(classifier(seed), matrix[~held], is_drawn[~held])
             score = scores.auc(fitted.predict_proba(matrix[held])[:, 1], is_drawn[held])
             values.append(score.value)
             influence[held] = score.influence

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from amd_jax.evaluation.tables.laws import Rows
 from amd_jax.evaluation.tables.similarity import NUMERIC
@@ -12,6 +12,7 @@ from amd_jax.facts import TableFacts
 MOST = 250  # categories that trees tell apart; the rarer ones of more count by their order
 ONE_HOT = 100  # categories of a column that a linear model tells apart
 ITERATIONS = 100  # trees of an estimator
+ALONE = 2_000_000  # numbers that are fitted by one thread
 
 
 def scikit_learn() -> None:
@@ -56,6 +57,14 @@ def trees(facts: TableFacts, used: list[int], classes: bool, seed: int) -> Any:
     return kind(
         max_iter=ITERATIONS, early_stopping=False, categorical_features=named, random_state=seed
     )
+
+
+def fitted(model: Any, x: Float[np.ndarray, "N F"], y: Shaped[np.ndarray, "N"]) -> Any:
+    """An estimator, fitted. Few rows by one thread: several would wait for each other."""
+    import threadpoolctl
+
+    with threadpoolctl.threadpool_limits(1 if x.size < ALONE else None):
+        return model.fit(x, y)
 
 
 def linear(facts: TableFacts, x: Rows) -> Float[np.ndarray, "N F"]:

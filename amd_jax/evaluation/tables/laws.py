@@ -14,6 +14,7 @@ Nats = Float[np.ndarray, "N"]  # float64
 Shares = Float[np.ndarray, "... K"]  # probabilities of the tokens of a field
 Sizes = Sequence[int] | Integer[np.ndarray, "L"]  # classes of each field
 STRENGTHS = 2.0 ** np.arange(-6, 13)  # of a prior, in rows
+CELLS = 1 << 23  # numbers in memory at a time
 TRIES = 100  # rounds of draws, until all rows are possible
 
 
@@ -71,10 +72,15 @@ def marginals(x: Rows, sizes: Sizes) -> list[Float[np.ndarray, "K"]]:
     return [smoothed(counts, np.full(size, 1 / size)) for counts, size in each]
 
 
-def drawn(rng: np.random.Generator, p: Float[np.ndarray, "N K"]) -> Integer[np.ndarray, "N"]:
-    """A token of each law p."""
-    ends = np.cumsum(p[:, :-1], axis=1)
-    return (rng.random((len(p), 1)) >= ends).sum(axis=1)
+def drawn(
+    rng: np.random.Generator, p: Float[np.ndarray, "J K"], context: Integer[np.ndarray, "N"]
+) -> Integer[np.ndarray, "N"]:
+    """A token of the law p[j] for each context j."""
+    ends, u = np.cumsum(p[:, :-1], axis=1), rng.random((len(context), 1))
+    size = max(1, CELLS // p.shape[1])
+    parts = [slice(i, i + size) for i in range(0, len(context), size)]
+    chosen = [(u[part] >= ends[context[part]]).sum(axis=1) for part in parts]
+    return np.concatenate([np.empty(0, np.int64), *chosen])
 
 
 def sample_possible(

@@ -19,7 +19,6 @@ from jaxtyping import Float, Integer
 from amd_jax.evaluation.tables import laws
 from amd_jax.evaluation.tables.laws import Nats, Rows, Sizes
 
-CELLS = 8_000_000  # numbers in memory at a time: of a block of rows x components
 TOLERANCE = 1e-5  # nats of a row that a step has to win
 PATIENCE = 3  # steps without that
 START = 0.5  # share that a component's first row has in where it starts
@@ -198,5 +197,5 @@ def _log_sum(
 
 def _blocks(rows: int, components: int) -> list[slice]:
     """Parts of rows that fit into memory together with all components."""
-    size = max(1, CELLS // components)
+    size = max(1, laws.CELLS // components)
     return [slice(i, i + size) for i in range(0, rows, size)]

@@ -80,7 +80,8 @@ def _of_number(
     truth = tested[:, place]
     if not len(truth) or not len(fitted):
         return Score(0.0, np.zeros(len(truth)))
-    model = features.trees(facts, used, False, seed).fit(fitted[:, used], fitted[:, place])
+    trees = features.trees(facts, used, False, seed)
+    model = features.fitted(trees, fitted[:, used], fitted[:, place])
     return scores.r2(model.predict(tested[:, used]), truth)
 
 
@@ -97,7 +98,8 @@ def _of_classes(
     targets = [_merged(c[:, place].astype(np.int64), classes) for c in (fitted, tested)]
     p = np.zeros((len(tested), len(classes) + 1))
     if len(np.unique(targets[0])) > 1:
-        model = features.trees(facts, used, True, seed).fit(fitted[:, used], targets[0])
+        trees = features.trees(facts, used, True, seed)
+        model = features.fitted(trees, fitted[:, used], targets[0])
         p[:, model.classes_] = model.predict_proba(tested[:, used])
     return scores.auc_of_classes(p, targets[1])
 

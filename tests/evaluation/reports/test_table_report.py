@@ -3,15 +3,18 @@
 import csv
 import re
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from amd_jax.data import bayesian_networks
 from amd_jax.data.table import Table
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.reports import run_report, table_report
-from amd_jax.evaluation.tables import features
+from amd_jax.evaluation.tables import charts, features
 from amd_jax.facts import Column
+from amd_jax.models.bounds import Likelihood
 
 COLUMNS = (
     Column("colour", "categorical", values=("red", "a, b|c", "=cmd")),
@@ -20,6 +23,26 @@ COLUMNS = (
     Column("country", "categorical", values=("here",)),
 )
 SIZES = {"train": 300, "validation": 40, "test": 200}
+
+
+class Uniform:
+    """Every token of a field is as likely."""
+
+    bounds = (Likelihood(),)
+
+    def __init__(self, facts):
+        self.nats = -float(np.log(facts.sizes).sum())
+
+    def init(self, rng, x):
+        return {}
+
+    def elbo(self, params, rng, x, condition=None):
+        return jnp.full(len(x), self.nats)
+
+    log_weight = elbo
+
+    def sample(self, params, rng, shape):
+        return jnp.zeros(shape, jnp.int32)
 
 
 def tokens(number, seed):
@@ -128,20 +151,27 @@ def test_measures_and_their_floor(report, data):
 
 
 @pytest.mark.usefixtures("any_types")
-def test_samples_are_compared_with_real_rows(report, data, monkeypatch):
+def test_samples_are_compared_with_real_rows(report, data, monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     drawn = np.stack([rng.permutation(column) for column in tokens(250, 6).T], axis=1)
-    lines = report.compared(drawn, None, None, None, data)
+    model = Uniform(data.facts)
+    report.samples(drawn, tmp_path / "samples")
+    lines = report.compared(drawn, tmp_path / "samples", model, {}, data)
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert picture.width > 2 * charts.WIDTH
+        assert picture.height > charts.HEIGHT + charts.SIDE - 20
     assert lines[0].endswith("samples beside 200 test rows; in brackets as many training rows:")
     auc = [re.search(r"AUC \(.*\): ([\d.]+) ± \S+ \(([\d.]+) ±", line) for line in lines]
     (trees,) = filter(None, auc)
     assert float(trees[1]) > 0.7 > float(trees[2])
     assert any(line.startswith("  samples that are training rows: ") for line in lines)
+    (bits,) = [line for line in lines if line.startswith("  bits of training rows (likelihood)")]
+    assert re.search(r"of test rows [\d.]+ ± [\d.]+; these take [+-][\d.]+ ± [\d.]+ more", bits)
     assert "usefulness, AUC of 1 columns" in lines[-3]
     assert "usefulness, R² of 2 columns" in lines[-2]
     assert lines[-1].startswith("  columns that lose most by that: ")
     monkeypatch.setattr(features, "installed", lambda: False)
-    assert "pip install 'amd_jax[tables]'" in report.compared(drawn, None, None, None, data)[-1]
+    assert "pip install 'amd_jax[tables]'" in report.compared(drawn, None, model, {}, data)[-1]
 
 
 def test_an_edit_is_said_cell_by_cell(report, tmp_path):

@@ -129,9 +129,24 @@ def test_components_are_chosen_by_validation_and_near_the_entropy():
 
 def test_blocks_change_nothing(monkeypatch, rows):
     before = mixture.fit(rows, SIZES, components=3, steps=5)
-    monkeypatch.setattr(mixture, "CELLS", 30)
+    monkeypatch.setattr(laws, "CELLS", 30)
     after = mixture.fit(rows, SIZES, components=3, steps=5)
     np.testing.assert_allclose(before.log_prob(EVERY), after.log_prob(EVERY), rtol=1e-9)
+
+
+def test_samples_of_a_tree_are_drawn_in_blocks(monkeypatch, rows):
+    tree = chow_liu.fit(rows, SIZES)
+    before = tree.sample(np.random.default_rng(0), 100)
+    monkeypatch.setattr(laws, "CELLS", 30)
+    np.testing.assert_array_equal(tree.sample(np.random.default_rng(0), 100), before)
+    assert tree.sample(np.random.default_rng(0), 0).shape == (0, 3)
+
+
+def test_fields_of_too_many_classes_together_have_no_edge(monkeypatch):
+    x = np.arange(300)[:, None] % [4, 4]
+    assert max(chow_liu.fit(x, (4, 4)).parents) >= 0
+    monkeypatch.setattr(chow_liu, "MOST_CELLS", 15)
+    assert chow_liu.fit(x, (4, 4)).parents == (-1, -1)
 
 
 def test_time_ends_a_fit(rows):
