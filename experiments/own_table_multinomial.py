@@ -4,8 +4,7 @@
         --config.data.path=people.csv
 
 As `own_table` in all but the noise: a cell is redrawn from all classes of its column (Hoogeboom et
-al., 2021, sec. 4; of tables: Kotelnikov et al., 2023). The network sees noisy cells, and learns
-the law of the clean ones by cross-entropy.
+al., 2021, sec. 4; of tables: Kotelnikov et al., 2023).
 """
 
 from ml_collections import ConfigDict
@@ -44,11 +43,7 @@ def build(config: ConfigDict, facts: TableFacts) -> Parts:
     columns = Columns(facts.sizes, facts.owners, facts.limits)
     kernel = kernels.uniform_within(schedules.cosine, columns.each(facts.num_classes))
     denoiser = networks.TableNet(
-        facts.num_classes,
-        facts.sizes,
-        marginals=facts.marginals,
-        denoises=True,
-        **config.network,
+        facts.num_classes, facts.sizes, marginals=facts.marginals, **config.network
     )
     sampler = samplers.Ancestral(steps=config.sampling_steps)
     model = models.Diffusion(kernel, denoiser, config.timesteps, (sampler,), columns)

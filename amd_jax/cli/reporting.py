@@ -127,7 +127,7 @@ def restored(
     """
     facts, (rows, whose) = loaded.facts, first(loaded, x)
     errors = max(1, round(editor.error_rate * rows[0].size))
-    damaged = correction.damage(rows, facts.num_classes, seed, errors)
+    damaged = correction.damage(rows, facts.classes, seed, errors)
     fixed = correction.edited(editor, loaded.model, loaded.params, damaged, seed)
     triples = zip(damaged, fixed, rows, strict=True)
     return [shows.correction(*triple, facts) for triple in triples], (

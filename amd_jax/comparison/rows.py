@@ -152,7 +152,7 @@ class Row:
 
         def measure() -> dict[str, PerRow]:
             rows = self.run.data.rows(self.split)[: number or correction.ROWS]
-            classes = self.run.facts.num_classes
+            classes = self.run.facts.classes
             trial = correction.trial(editor, self.run.model, self.params, rows, classes, 0)
             return trial.by_posterior.per_row
 

@@ -15,6 +15,8 @@ from amd_jax.models.corrections import Correct
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Key, Model, Params, Tokens
 
+Classes = int | tuple[int, ...]  # of every token, or of each
+
 BATCH = 32
 ROWS = 256  # that a trial takes unless a number is given
 
@@ -100,24 +102,28 @@ def edited_text(
 
 
 def trial(
-    edit: Corrector, model: Model, params: Params, rows: Rows, num_classes: int, seed: int
+    edit: Corrector, model: Model, params: Params, rows: Rows, classes: Classes, seed: int
 ) -> Trial:
     """A correction where the truth is known: of rows with some tokens replaced."""
     errors = max(1, round(edit.error_rate * rows[0].size))
-    damaged = damage(rows, num_classes, seed, errors)
+    damaged = damage(rows, classes, seed, errors)
     guess = Correct(edit.error_rate, raw=True)
     by_guess, restored = (edited(e, model, params, damaged) for e in (guess, edit))
     result = (restoration(rows, damaged, fixed) for fixed in (by_guess, restored))
     return Trial(errors, damaged, restored, *result)
 
 
-def damage(rows: Rows, num_classes: int, seed: int, errors: int) -> Rows:
-    """Rows with exactly `errors` tokens of each replaced by another one at random."""
+def damage(rows: Rows, classes: Classes, seed: int, errors: int) -> Rows:
+    """Rows with exactly `errors` tokens of each replaced by another one at random.
+
+    `classes` is how many a token can be, or how many each token of a row.
+    """
     rng = np.random.default_rng(seed)
     damaged = np.array(rows, np.int32)
     for row in damaged.reshape(len(rows), -1):  # views
         places = rng.choice(len(row), errors, replace=False)
-        row[places] = (row[places] + rng.integers(1, num_classes, errors)) % num_classes
+        number = classes if isinstance(classes, int) else np.asarray(classes)[places]
+        row[places] = (row[places] + rng.integers(1, number, errors)) % number
     return damaged
 
 

@@ -69,6 +69,11 @@ class Facts:
             raise ValueError(f"The facts of {self.name} hold no frequencies.")
         return tuple(np.log(self.frequencies).tolist())
 
+    @property
+    def classes(self) -> int | tuple[int, ...]:
+        """How many classes a token can be: one number for all tokens, or one for each."""
+        return self.num_classes
+
     def lengths(self, x: np.ndarray) -> np.ndarray:
         """How many tokens of each row (N, ...) count: int64 (N,)."""
         return np.full(len(x), math.prod(self.event_shape))

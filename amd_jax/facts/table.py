@@ -94,6 +94,11 @@ class TableFacts(Facts):
         """How many tokens each field has: (L,)."""
         return tuple(base for column in self.columns for base in column.bases)
 
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """How many classes each token can be: (L,)."""
+        return self.sizes
+
     @functools.cached_property
     def owners(self) -> tuple[int, ...]:
         """The column of each field: (L,)."""

@@ -13,6 +13,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.diffusion.samplers import base
 from amd_jax.models import declared
+from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Tokens
 
 

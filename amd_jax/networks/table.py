@@ -42,7 +42,6 @@ class TableNet(nn.Module):
     marginals: Shares | None = None  # where the output starts
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     sees_time: bool = True  # with masks alone, the time says nothing that x_t does not
-    denoises: bool = False  # the logits are of p(x_0 | x_t): see `models.Diffusion`
 
     @nn.compact
     def __call__(self, x_t: Tokens, t: Times, *, train: bool = False) -> Logits:

@@ -94,7 +94,7 @@ def restoration(
     By the denoising posterior, and by the raw guess beside it; then the first rows.
     """
     rows, facts = data.rows(split)[: number or correction.ROWS], data.facts
-    trial = correction.trial(edit, model, params, rows, facts.num_classes, seed)
+    trial = correction.trial(edit, model, params, rows, facts.classes, seed)
     return trial, [
         f"correction of {len(rows)} {split} {facts.rows}, in each {trial.errors} of "
         f"{rows[0].size} {facts.unit}s replaced at random:\n{trial}",
