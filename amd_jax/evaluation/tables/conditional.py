@@ -219,10 +219,11 @@ def _network(model: Diffusion) -> Callable[[Params, Rows], Logits]:
 
 @functools.lru_cache(maxsize=16)
 def _filling(model: Diffusion) -> Callable[..., Tokens]:
-    return jax.jit(model.infill)
+    one_by_one = unmasking.FirstHitting()  # exact, whatever the model is sampled with
+    return jax.jit(functools.partial(model.infill, sampler=one_by_one))
 
 
-def _blocks(x: Rows) -> list[tuple[int, Rows]]:
+def _blocks(x: Rows) -> list[tuple[int, Integer[np.ndarray, "block L"]]]:
     """Rows in blocks of one size, the last filled up with its first row; and where each begins."""
     size = min(BLOCK, 1 << max(0, (len(x) - 1).bit_length()))  # few sizes: few compilations
     result = []
