@@ -30,6 +30,30 @@ def bits_of_rows(train: Stream, test_rows: Test, num_classes: int, order: int) -
     return PerRow(-np.log2(p).sum(axis=1), np.full(*test_rows.shape))
 
 
+def corrected(
+    train: Stream, rows: Test, num_classes: int, order: int, error_rate: float
+) -> Integer[np.ndarray, "M L"]:
+    """Rows with each token replaced by its most probable original, by counts: int32.
+
+    A baseline for corrections by a model. With x the rows as they are, one text after the other,
+    and p that of `probabilities`, the token at n becomes
+
+        argmax_k q(x_n | k) Π_j p(x_j | the `order` tokens before j), j = n ... n + order, x_n = k,
+
+    where q(x | k) is 1 - error_rate for x = k, and the rest is shared by the other classes. The
+    text is taken as a circle, so that every token has `order` others on either side.
+    """
+    x, k = np.ravel(rows), np.arange(num_classes)[:, None]
+    around = (np.arange(len(x))[:, None] + np.arange(-order, order + 1)) % len(x)
+    windows = np.repeat(x[around][None], num_classes, axis=0)  # (K, N, 2 order + 1)
+    windows[:, :, order] = k
+    p = probabilities(train, np.ravel(windows), num_classes, order).reshape(windows.shape)
+    wrong = error_rate / (num_classes - 1)
+    noise = np.log(np.where(k == x, 1 - error_rate, wrong))
+    best = (np.log(p[:, :, order:]).sum(axis=-1) + noise).argmax(axis=0)
+    return best.reshape(rows.shape).astype(np.int32)
+
+
 def probabilities(
     train: Stream, test: Integer[np.ndarray, "M"], num_classes: int, order: int
 ) -> Float[np.ndarray, "M"]:
