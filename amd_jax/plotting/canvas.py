@@ -16,7 +16,7 @@ else:
 COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5", "#b83280", "#2c7a7b")
 GREY, LIGHT_GREY = "#718096", "#a0aec0"
 DPI = 90
-STYLE = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+STYLE = {"axes.spines.top": False, "axes.spines.right": False}
 
 
 def subplots(

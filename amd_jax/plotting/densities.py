@@ -27,6 +27,6 @@ def histograms(
             weights = np.full(len(values), weight)
             panel.hist(values, bins, weights=weights, color=colour(i), alpha=0.7, label=name)
         panel.set(title=title, xlabel=x_label)
-        panel.legend()
+        panel.legend(frameon=False)
     axes[0, 0].set_ylabel(y_label)
     return figure

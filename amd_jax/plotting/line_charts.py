@@ -38,7 +38,7 @@ def curves(
         panel.set_xticks(ticks, [f"{x:g}" for x in ticks])
     panel.set(xlabel=x_label, ylabel=y_label, title=title)
     if any(lines):
-        panel.legend()
+        panel.legend(frameon=False)
     return figure
 
 
@@ -57,7 +57,7 @@ def training_curve(workdir: str | Path) -> Figure:
         line = (steps, values) if one.is_loss else (steps, values, errors)
         _draw(panel, line, label=one.name, color=GREY if one.is_loss else colour(i))
     panel.set(xlabel="training step", ylabel=f"bits per {series[0].unit}")
-    panel.legend()
+    panel.legend(frameon=False)
     return figure
 
 

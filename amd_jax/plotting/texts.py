@@ -1,7 +1,7 @@
 """Texts as HTML tables, with marks on the characters that changed."""
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Integer
@@ -29,14 +29,12 @@ def text_table(
     marks = marks or {}
     if unknown := marks.keys() - rows.keys():
         raise ValueError(f"Marks belong to a row; got marks for {', '.join(sorted(unknown))}.")
-    cells = []
+    result = []
     for title, tokens in rows.items():
         x = np.asarray(tokens)
         marked = np.asarray(marks.get(title, np.zeros(x.shape, bool)))
-        lines = _lines(facts, x, marked, width)
-        cell = f"<td style={LEFT}><pre>{lines}</pre></td>"
-        cells.append(f"<tr><th>{html.escape(title)}</th>\n{cell}</tr>")
-    return Html("<table>\n{}\n</table>".format("\n".join(cells)), f"<{len(cells)} texts>")
+        result.append((title, _lines(facts, x, marked, width)))
+    return _table(result)
 
 
 def text_chain(facts: TextFacts, states: Iterable[tuple[float, ArrayLike]], row: int = 0) -> Html:
@@ -45,13 +43,22 @@ def text_chain(facts: TextFacts, states: Iterable[tuple[float, ArrayLike]], row:
     `states` are pairs of a time and tokens (B, L), as `model.walk` yields them, of which one
     `row` is shown.
     """
-    rows, marks, before = {}, {}, None
+    result, before = [], None
     for t, batch in states:
-        x, title = np.asarray(batch)[row], f"t = {t:.2f}"
-        rows[title] = x
-        marks[title] = np.zeros(x.shape, bool) if before is None else x != before
+        x = np.asarray(batch)[row]
+        marked = np.zeros(x.shape, bool) if before is None else x != before
+        result.append((f"t = {t:.2f}", _lines(facts, x, marked)))
         before = x
-    return text_table(facts, rows, marks)
+    return _table(result)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> Html:
+    """Titles, and texts that are HTML already."""
+    cells = (
+        f"<tr><th>{html.escape(title)}</th>\n<td style={LEFT}><pre>{lines}</pre></td></tr>"
+        for title, lines in rows
+    )
+    return Html("<table>\n{}\n</table>".format("\n".join(cells)), f"<{len(rows)} texts>")
 
 
 def _lines(

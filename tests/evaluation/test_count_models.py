@@ -103,3 +103,12 @@ def test_a_correction_is_the_most_probable_token_by_counts_and_noise(text):
     corrected = count_models.corrected(train, rows, k, order, rate)
     assert corrected.ravel().tolist() == expected
     assert (corrected != rows).any()
+
+
+def test_a_pixel_is_counted_after_its_left_and_upper_neighbour():
+    maps = np.array([[[0, 1], [0, 1]], [[0, 1], [1, 1]]])
+    bits = count_models.bits_of_maps(maps, maps[:1], 2)
+    # after (border, border) 0 twice; (0, border) 1 twice; (border, 0) each once; (0, 1) 1 once
+    expected = -np.log2([3 / 4, 3 / 4, 2 / 4, 2 / 3]).sum()
+    np.testing.assert_allclose(bits.sums, [expected])
+    assert bits.counts.tolist() == [4]
