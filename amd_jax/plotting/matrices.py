@@ -32,6 +32,7 @@ def heat_maps(
         panel.imshow(
             np.sqrt(matrix),
             cmap="Blues",
+            interpolation="nearest",
             vmin=0,
             vmax=float(np.sqrt(top)),
             origin="lower" if first_row_below else "upper",

@@ -194,8 +194,9 @@ config.update(seed=SEED, num_steps=TOY_STEPS, batch_size=batch_size)
 run, params = toy.fit(f"{WORKDIR}/eight_gaussians", config)
 
 # %% [markdown]
-# The probability of each cell is estimated with 16 importance samples. Blocks with straight edges
-# are places where the flow still depends on the first bits of a coordinate.
+# The probability of each cell is estimated with 16 importance samples; cells are shaded by the
+# square root. Blocks with straight edges are places where the flow still depends on the first bits
+# of a coordinate.
 
 # %%
 from amd_jax.evaluation.reports import point_report

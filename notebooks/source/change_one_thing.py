@@ -168,7 +168,8 @@ train("own schedule", own_schedule)
 #
 # A kernel has two methods: `push` moves a distribution forward in time, and `likelihood` returns
 # $q(x_t \mid x_s = k)$ for each $k$. Since $R$ is symmetric, the distribution at time 1 is
-# uniform, and the exponential is computed from eigenvalues.
+# uniform, and the exponential is computed from eigenvalues. The figure shows the probabilities
+# that one key is typed for another, shaded by their square roots.
 
 # %%
 import dataclasses
