@@ -46,7 +46,7 @@ MAY_IMPORT = {  # besides itself and those
     "cli": EVERYTHING,
     "comparison": EVERYTHING | {"cli"},
     "demo": EVERYTHING | {"cli"},
-    "tables": EVERYTHING,
+    "tables": EVERYTHING | {"cli"},
 }
 LOOSE = 4  # modules beside the rooms, at most
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from amd_jax.cli import inputs, reporting
+from amd_jax.cli import inputs, reporting, table_rows
 from amd_jax.cli.flags import one
 from amd_jax.cli.inputs import Partly
 from amd_jax.cli.mode_options import Infill, Rows
@@ -16,7 +16,7 @@ from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.experiment import LoadedModel
-from amd_jax.facts import Facts, TextFacts
+from amd_jax.facts import Facts, TableFacts, TextFacts
 from amd_jax.models import Diffusion
 from amd_jax.options import Named, settings
 from amd_jax.types import Model, Params, Sampler
@@ -29,6 +29,9 @@ FEW = 32  # at the end of a training, at most
 def infill(session: Session, options: Infill) -> None:
     """Shows several fillings of what is unknown; with masks the likely ones first, and how so."""
     loaded, sampler = session.loaded, session.choice.sampler
+    if isinstance(loaded.facts, TableFacts):
+        table_rows.fill(session, options)
+        return
     if not isinstance(loaded.model, Diffusion):
         kind = one(loaded.model)
         raise ValueError(f"--mode=infill is for a diffusion; this experiment has {kind}.")
@@ -37,7 +40,7 @@ def infill(session: Session, options: Infill) -> None:
         _check_trial(loaded, options)
         print("\n".join(tried(session, options, options.hidden, options.num_texts or ROWS)))
         return
-    if ignored := {"split", "num_texts"} & options.given:
+    if ignored := {"split", "num_texts"} & options.explicit:
         raise ValueError(
             f"--{min(ignored)} is for the gaps of --hidden; --mode=infill does not heed it else. "
             "Leave it out."

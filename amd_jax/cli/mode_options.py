@@ -40,7 +40,7 @@ class Options:
         None, "How many processes; Slurm and Cloud TPU tell.", kind=int, least=1
     )
     process_id: int | None = number(None, "Which of them this one is, from 0.", kind=int, least=0)
-    given: frozenset[str] = frozenset()  # the flags that stand on the command line
+    explicit: frozenset[str] = frozenset()  # the flags that stand on the command line
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,9 +105,11 @@ class Text:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Input(Text):
-    """A text or a map."""
+    """A text, a map or rows of a table."""
 
-    input: str | None = number(None, "File to edit: text, or a PNG of a map.", kind=Path)
+    input: str | None = number(
+        None, "File to edit, fill or score: text, PNG of a map, table.", kind=Path
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,9 @@ class Sample(Samples, Weights, Options):
     """Draws samples."""
 
     chain: bool = number(False, "Show samples on their way from noise to data.")
+    given: str | None = number(
+        None, 'Conditions on columns of a table: "age=30..40,income=>50K".', kind=str
+    )
     compare: bool = number(False, "Compare the samples with the data, which are read.")
 
 
@@ -142,6 +147,13 @@ class Infill(Input, Samples, Rows, Weights, Options):
         None, "Tokens of a gap in each of --num_texts rows.", kind=int, least=1
     )
     hole: str | None = number(None, "Unknown pixels of --input: top,left,height,width.", kind=str)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Score(Output, Evaluation, Weights, Options):
+    """Writes the bits of rows of a table, and of each of their cells."""
+
+    input: str | None = number(None, "Table whose rows are scored; else --split.", kind=Path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,6 +183,7 @@ MODES: dict[str, type[Options]] = {
     "evaluate": Evaluate,
     "sample": Sample,
     "infill": Infill,
+    "score": Score,
     "grid": Grid,
     "report": Report,
     "export": Export,
@@ -186,7 +199,7 @@ def read(argv: Sequence[str]) -> tuple[Options, list[str]]:
     values, given, rest = flags.parsed(argv, [one for one, _ in listed()])
     kind = MODES.get(values["mode"], Edit)
     mine = {one.name: values[one.name] for one in options.numbers(kind)}
-    result = kind(**mine, given=frozenset(given))
+    result = kind(**mine, explicit=frozenset(given))
     if kind is not Edit:
         check_heeded(result)
     return result, rest
@@ -194,7 +207,7 @@ def read(argv: Sequence[str]) -> tuple[Options, list[str]]:
 
 def check_heeded(args: Options) -> None:
     """ValueError for a flag that a mode does not heed."""
-    ignored = args.given - {one.name for one in options.numbers(type(args))}
+    ignored = args.explicit - {one.name for one in options.numbers(type(args))}
     for name, modes in ((one.name, modes) for one, modes in listed()):
         if name in ignored:
             raise ValueError(

@@ -8,7 +8,16 @@ from typing import Any
 
 import jax
 
-from amd_jax.cli import choices, editing, exporting, grid_search, infilling, inputs, reporting
+from amd_jax.cli import (
+    choices,
+    editing,
+    exporting,
+    grid_search,
+    infilling,
+    inputs,
+    reporting,
+    table_rows,
+)
 from amd_jax.cli.choices import Choice
 from amd_jax.cli.flags import one
 from amd_jax.cli.mode_options import (
@@ -21,6 +30,7 @@ from amd_jax.cli.mode_options import (
     Options,
     Report,
     Sample,
+    Score,
     Train,
 )
 from amd_jax.cli.run_session import Session, writes
@@ -44,10 +54,14 @@ def do(session: Session, args: Options) -> None:
             evaluate(session, args)
         case Sample(chain=True):
             print("\n".join(chain(session)))
+        case Sample(given=str(conditions)):
+            table_rows.conditioned(session, conditions, args.num_samples, compare=args.compare)
         case Sample():
             sample(session, args.num_samples, compare=args.compare)
         case Infill():
             infilling.infill(session, args)
+        case Score():
+            table_rows.score(session, args)
         case Grid():
             way = session.choice.way
             grid_search.grid(session.loaded, args, way if isinstance(way, GridSearch) else None)
@@ -208,7 +222,7 @@ def check(run: Run, args: Train, choice: Choice) -> None:
     choices.check_fit(run.model, choice.bounds, choice.sampler, shape)
     if args.text is not None:
         inputs.tokens(run.facts, args.text)
-    if "split" in args.given and args.split not in run.data.splits:
+    if "split" in args.explicit and args.split not in run.data.splits:
         raise ValueError(f"--split is one of {', '.join(run.data.splits)}; got {args.split!r}.")
     check_output(args.output)
 

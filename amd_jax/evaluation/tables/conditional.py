@@ -4,6 +4,7 @@ One network answers all of it, since it has learnt to reveal columns in any orde
 cell given some others is one call of it; the law of several follows by the chain rule.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 
@@ -14,27 +15,68 @@ from jaxtyping import Bool, Float, Integer
 
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.samplers import unmasking
+from amd_jax.evaluation import likelihood
+from amd_jax.evaluation.means import PerRow
 from amd_jax.facts.column import Column, Ranges
 from amd_jax.facts.table import TableFacts
-from amd_jax.models import Diffusion
+from amd_jax.models import Diffusion, bounds
+from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops import categorical
-from amd_jax.types import Logits, Model, Params, Tokens
+from amd_jax.ops.columns import Columns
+from amd_jax.types import Bound, Logits, Model, Params, Tokens
 
+ORDERS = CodeLength(order="random", orders=8)  # how rows are scored
 BLOCK = 1024  # rows that are computed together
 ROUNDS = 1000  # of draws that a condition may refuse
 
 Rows = Integer[np.ndarray, "N L"]  # tokens; -1 where a cell is unknown
 
 
+def admits(model: Model) -> bool:
+    """Whether a model is a masked diffusion."""
+    return isinstance(model, Diffusion) and kernels.is_masking(kernels.plain(model.kernel))
+
+
 def check(model: Model) -> Diffusion:
     """The model, if it is a masked diffusion; else ValueError."""
-    if not (isinstance(model, Diffusion) and kernels.is_masking(kernels.plain(model.kernel))):
+    if not admits(model):
         raise ValueError(
             "Conditions, fillings and the bits of single cells are for masked diffusion, which "
             f"knows every conditional; this is a {type(model).__name__} of another kind. Train "
             "own_table."
         )
+    assert isinstance(model, Diffusion)
     return model
+
+
+def with_values(model: Model, facts: TableFacts) -> Diffusion:
+    """The same model, given that no cell is missing: every cell that it draws gets a value."""
+    limits = tuple(facts.columns[owner].num_values for owner in facts.owners)
+    return _limited(check(model), facts.sizes, facts.owners, limits)
+
+
+@functools.lru_cache(maxsize=16)
+def _limited(model: Diffusion, *columns: tuple[int, ...]) -> Diffusion:
+    return dataclasses.replace(model, support=Columns(*columns))
+
+
+def row_bits(
+    model: Model,
+    params: Params,
+    facts: TableFacts,
+    x: Rows,
+    bound: Bound | None = None,
+    seed: int = 0,
+) -> tuple[Bound, PerRow]:
+    """Bits of every row (N, L), and the bound that gave them.
+
+    Unless one is given, of a masked diffusion the likelihood of a random order, by 8 of them; of
+    others the first bound that they have.
+    """
+    if bound is None:
+        bound = ORDERS if admits(model) else bounds.of(model)[0]
+    rng = jax.random.key(seed)
+    return bound, likelihood.bits(bound, model, params, rng, x, facts).per_row
 
 
 def laws(model: Model, params: Params, x: Rows) -> Float[np.ndarray, "N L K"]:
@@ -119,8 +161,8 @@ def draws(
         if sum(map(len, kept)) >= number:
             return np.concatenate(kept)[:number], tried
     raise ValueError(
-        f"Conditions must be met by some rows; of {tried:,} draws {sum(map(len, kept)):,} did, and "
-        f"{number:,} are asked for. Loosen one of {', '.join(conditions) or 'them'}."
+        f"Conditions must be met by some rows; {sum(map(len, kept)):,} of {tried:,} draws meet "
+        f"them, and {number:,} are asked for. Loosen one of {', '.join(conditions) or 'them'}."
     )
 
 

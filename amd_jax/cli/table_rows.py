@@ -1,0 +1,155 @@
+"""Modes on rows of a table: samples under conditions, gaps filled, rows and cells scored."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from amd_jax.cli.flags import one
+from amd_jax.cli.mode_options import Infill, Score
+from amd_jax.cli.run_session import Session
+from amd_jax.data import table
+from amd_jax.evaluation import means
+from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.reports.table_report import SHOWN, TableReport, aligned
+from amd_jax.evaluation.tables import conditional
+from amd_jax.facts import TableFacts
+from amd_jax.facts.table_csv import write_csv
+from amd_jax.host import filesystem
+from amd_jax.host.printable import in_one_line
+
+LIKELY = 5  # values of a missing cell that are listed with their probability
+UNLIKELY = 5  # rows that are shown
+
+
+def conditioned(session: Session, conditions: str, number: int | None, *, compare: bool) -> None:
+    """Draws rows that meet conditions, shows and keeps them; says how many draws that took."""
+    loaded, facts = session.loaded, _facts(session, "--given")
+    allowed = facts.conditions(conditions)
+    number = number or facts.num_samples
+    session.announce(f"drawing {number:,} rows with {conditions}")
+    rows, tried = conditional.draws(
+        loaded.model, loaded.params, facts, allowed, number, session.seed
+    )
+    lines = session.report.samples(rows, session.stem("samples"))
+    print("\n".join(lines))
+    print(f"{number:,} rows with {in_one_line(conditions)}, of {tried:,} draws")
+    if compare:
+        print("The measures compare with all rows: leave --compare or --given out for those.")
+
+
+def fill(session: Session, options: Infill) -> None:
+    """Fills the missing cells of the rows in a file with values, and writes their laws.
+
+    `--num_samples` fillings of each row follow each other, so that what follows from one can be
+    worked out for several.
+    """
+    loaded, facts = session.loaded, _facts(session, "--mode=infill of a table")
+    ignored = {"text", "hole", "hidden", "split", "num_texts", "gap"} & options.explicit
+    if options.input is None or ignored:
+        what = f"; --{min(ignored)} is for other data" if ignored else ""
+        raise ValueError(
+            f"--mode=infill takes a table with missing cells: --input=gaps.csv{what}."
+        )
+    model = conditional.with_values(loaded.model, facts)
+    x, number = table.read(str(options.input), facts, gaps=True), options.num_samples or 1
+    missing = (x < 0).sum()
+    if not missing:
+        raise ValueError(f"A cell must be missing; {options.input} has all of them. Empty some.")
+    session.announce(f"filling {int((x < 0).any(axis=1).sum()):,} rows, {number} times each")
+    filled = conditional.filled(model, loaded.params, np.repeat(x, number, axis=0), session.seed)
+    report = session.report
+    assert isinstance(report, TableReport)
+    print("\n".join(aligned(report.cells(filled[:SHOWN]))))
+    if stem := session.stem("infill"):
+        rows, laws = (stem.with_name(f"{stem.name}{end}.csv") for end in ("", "_laws"))
+        write_csv(rows, facts, filled)
+        log_p = conditional.laws(model, loaded.params, x)
+        _write(laws, ("row", "column", "value", "probability"), _laws(facts, x, log_p))
+        print(f"rows: {in_one_line(rows)}\nlaws of the missing cells: {in_one_line(laws)}")
+
+
+def _laws(
+    facts: TableFacts, x: Rows, log_p: Float[np.ndarray, "N L K"]
+) -> Iterable[tuple[int, str, str, str]]:
+    """The likeliest values of each missing cell given the known ones of its row, from 1 on.
+
+    Of a column of several fields, ranges of values: those of its first digit.
+    """
+    for row, tokens in enumerate(x):
+        for column, place in zip(facts.columns, facts.places, strict=True):
+            if place.start == place.stop or tokens[place.start] >= 0:
+                continue
+            law, weight = np.exp(log_p[row, place.start, : column.bases[0]]), column.weights[0]
+            for token in np.argsort(-law, kind="stable")[:LIKELY]:
+                first, last = token * weight, min((token + 1) * weight, column.size) - 1
+                value = column.text(int(first))
+                if last > first:
+                    value += f"..{column.text(int(last))}"
+                yield row + 1, column.name, value, f"{law[token]:.6f}"
+
+
+def score(session: Session, args: Score) -> None:
+    """Writes the bits of rows, and with masks of each cell given the others, most bits first."""
+    loaded, facts = session.loaded, _facts(session, "--mode=score")
+    if args.input is not None:
+        name, x = str(args.input), table.read(str(args.input), facts)
+    else:
+        name, x = args.split, np.asarray(loaded.data.rows(args.split), np.int32)
+    x = x[: args.num_texts]
+    chosen = session.choice.bounds[0] if "bound" in args.explicit else None
+    session.announce(f"scoring {len(x):,} rows")
+    bound, of_rows = conditional.row_bits(
+        loaded.model, loaded.params, facts, x, chosen, session.seed
+    )
+    bits, cells, names = of_rows.sums, np.zeros((len(x), 0)), ["row", "bits"]
+    if conditional.admits(loaded.model):
+        cells = conditional.cell_bits(loaded.model, loaded.params, facts, x)
+        names += [f"bits of {column.name}" for column in facts.columns]
+    described = bound.describe(loaded.model)
+    print(f"{name}: {means.shown(*of_rows.mean())} bits/row ({described})")
+    print("\n".join(_unlikeliest(facts, x, bits, cells)))
+    if stem := session.stem("scores"):
+        path = stem.with_name(f"{stem.name}.csv")
+        numbers = enumerate(np.column_stack([bits, cells]), start=1)
+        _write(path, names, ([row, *(f"{n:.4f}" for n in line)] for row, line in numbers))
+        print(f"scores: {in_one_line(path)}")
+
+
+def _unlikeliest(
+    facts: TableFacts, x: Rows, bits: Float[np.ndarray, "N"], cells: Float[np.ndarray, "N C"]
+) -> list[str]:
+    """Lines on the rows of most bits, and on the cell of each that has most of them."""
+    lines = ["rows of most bits:"]
+    for row in np.argsort(-bits, kind="stable")[:UNLIKELY]:
+        line = f"  row {row + 1}: {bits[row]:.1f} bits"
+        if cells.shape[1]:
+            worst = int(cells[row].argmax())
+            code = facts.codes(x[row : row + 1])[0, worst]
+            column = facts.columns[worst]
+            cell = in_one_line(f"{column.name}={column.text(int(code))}")
+            line += f"; least expected {cell} ({cells[row, worst]:.1f} bits)"
+        lines.append(line)
+    return lines
+
+
+def _facts(session: Session, flag: str) -> TableFacts:
+    """The facts of the table; ValueError for other data."""
+    facts = session.loaded.facts
+    if not isinstance(facts, TableFacts):
+        raise ValueError(
+            f"{flag} is for a table; {one(session.loaded.model)} of {facts.rows} has no columns."
+        )
+    return facts
+
+
+def _write(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a CSV of our own: columns and numbers."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    filesystem.write(path, text.getvalue().encode())
