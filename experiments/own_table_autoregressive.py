@@ -18,13 +18,13 @@ from amd_jax.ops.columns import Columns
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=128, num_steps=4000, clip=1.0, ema_decay=0.999)
+    config = numbers(batch_size=128, num_steps=6000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=100)
     config.data = dict(path="", columns="", test="", max_classes=128, missing="")
     config.data.update(header="", delimiter="", encoding="")
     config.network = dict(width=128, blocks=3, heads=4, expansion=2, dropout=0.1)
     config.network.update(dtype="float32")
-    config.optimizer = dict(matrices=0.02, others=4e-3, warmup_steps=50)
+    config.optimizer = dict(learning_rate=1e-3, warmup_steps=100)
     return config
 
 
@@ -44,5 +44,5 @@ def build(config: ConfigDict, facts: TableFacts) -> Parts:
         facts.num_classes, facts.sizes, marginals=facts.marginals, **config.network
     )
     model = models.Autoregressive(network, columns)
-    optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
+    optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

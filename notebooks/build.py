@@ -1,17 +1,17 @@
-"""Makes the notebooks of this folder from `source/`, and executes them.
+"""Builds the notebooks of this folder from `source/`, and executes them.
 
     python notebooks/build.py                      # all of them
     python notebooks/build.py quickstart maps      # some
 
-A source is a Python script whose cells begin with "# %%" (jupytext's percent format): it reads, is
-compared and is formatted as code, which JSON with pictures in it does not. The notebook beside it
-is the same cells with what they print and draw. All of them begin with the cell in
-`source/first_cell.py`. Needs `pip install -e ".[notebooks]"`.
+A source is a Python script whose cells begin with "# %%" (jupytext's percent format), so changes
+are readable and the code is checked. The notebook has the same cells, with their outputs. Its
+first code cell is `source/first_cell.ipy`. Needs `pip install -e ".[notebooks]"`.
 """
 
 import argparse
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import jupytext
@@ -23,35 +23,41 @@ import amd_jax
 HERE = Path(__file__).parent
 SOURCE = HERE / "source"
 NAMES = ("quickstart", "argmax_flows", "maps", "change_one_thing")
-COLAB = "https://colab.research.google.com/github"
+COLAB = "https://colab.research.google.com"
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
 
 
-def made(name: str) -> nbformat.NotebookNode:
+def build(name: str) -> nbformat.NotebookNode:
     """The notebook of a source, not yet executed."""
-    found = jupytext.read(SOURCE / f"{name}.py", fmt="py:percent")
-    first = jupytext.read(SOURCE / "first_cell.py", fmt="py:percent").cells
-    found.cells[1:1] = first
-    for i, cell in enumerate(found.cells):
+    notebook = jupytext.read(SOURCE / f"{name}.py", fmt="py:percent")
+    first = nbformat.v4.new_code_cell((SOURCE / "first_cell.ipy").read_text("utf-8").strip())
+    first.metadata = nbformat.from_dict({"tags": ["first"]})
+    notebook.cells.insert(1, first)
+    for i, cell in enumerate(notebook.cells):
         cell.id = f"{name}-{i}"  # jupytext's are random
-        cell.source = addressed(cell.source, name)
+        cell.source = with_links(cell.source, name)
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
-    found.metadata = nbformat.from_dict(KERNEL)
-    return found
+    notebook.metadata = nbformat.from_dict(KERNEL)
+    return notebook
 
 
-def addressed(text: str, name: str) -> str:
-    """A text with the address of the repository, and that of a notebook in Colab, put in."""
-    place = amd_jax.REPOSITORY.removeprefix("https://github.com")
-    colab = f"{COLAB}{place}/blob/main/notebooks/{name}.ipynb"
-    return text.replace("%REPOSITORY%", amd_jax.REPOSITORY).replace("%COLAB%", colab)
+def with_links(text: str, name: str) -> str:
+    """A text with the address of the repository, and the badge that opens a notebook in Colab."""
+    return text.replace("%REPOSITORY%", amd_jax.REPOSITORY).replace("%BADGE%", badge(name))
 
 
-def executed(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
-    """The notebook with its outputs, from a kernel of its own in a folder; raises if a cell does.
+def badge(name: str) -> str:
+    """Colab's badge with the link that opens a notebook, as Markdown."""
+    repository = amd_jax.REPOSITORY.removeprefix("https://github.com/")
+    link = f"{COLAB}/github/{repository}/blob/main/notebooks/{name}.ipynb"
+    return f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({link})"
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Adds the outputs of a new kernel that runs in a folder; raises if a cell does.
 
     A cell may take an hour.
     """
@@ -69,18 +75,19 @@ def executed(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.Notebook
 
 
 def main() -> None:
-    """Makes those that are named, or all."""
+    """Builds the notebooks named on the command line, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; all unless given")
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(NAMES)}; default: all")
     names = parser.parse_args().names
     if unknown := set(names) - set(NAMES):
         sys.exit(f"error: The notebooks are {', '.join(NAMES)}; got {', '.join(sorted(unknown))}.")
     for name in names or NAMES:
+        start = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            notebook = executed(made(name), Path(folder))
-        path = HERE / f"{name}.ipynb"
+            notebook = execute(build(name), Path(folder))
+        path, seconds = HERE / f"{name}.ipynb", time.monotonic() - start
         nbformat.write(notebook, path)
-        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
+        print(f"{path.name}: {seconds:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,25 @@ def sequences(num_states: int, length: int) -> np.ndarray:
 
 
 def matrix(kernel, s: float, t: float) -> np.ndarray:
-    """Q(s, t)[x_s, x_t], (K, K)."""
-    eye = jnp.eye(len(kernel.prior))[None]
-    return np.asarray(jax.jit(kernel.push)(eye, jnp.array([s]), jnp.array([t]))[0], np.float64)
+    """Q(s, t)[x_s, x_t], (K, K); (L, K, K) of a kernel with a prior of each token."""
+    *event, states = kernel.prior.shape
+    eye = jnp.eye(states)[None]
+    if event:
+        eye = jnp.broadcast_to(eye[0, :, None], (states, *event, states))
+    times = (jnp.full(len(eye), time) for time in (s, t))
+    result = np.asarray(jax.jit(kernel.push)(eye, *times), np.float64)
+    return result.swapaxes(0, 1) if event else result[0]
+
+
+def of_rows(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The rows of a matrix, or of that of each token, at x: (..., L) -> (..., L, K)."""
+    return matrix[x] if matrix.ndim == 2 else matrix[np.arange(matrix.shape[0]), x]
 
 
 def bayes(kernel, p_0: np.ndarray, x_t: np.ndarray, s: float, t: float) -> np.ndarray:
     """q(x_s | x_t, x_0 ~ p_0): (..., K), (...) -> (..., K); zero where x_t is impossible."""
-    joint = (p_0 @ matrix(kernel, 0.0, s)) * matrix(kernel, s, t).T[x_t]
+    p_s = (p_0[..., None, :] @ matrix(kernel, 0.0, s))[..., 0, :]
+    joint = p_s * of_rows(matrix(kernel, s, t).swapaxes(-1, -2), x_t)
     total = joint.sum(axis=-1, keepdims=True)
     return np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)
 
@@ -47,7 +58,7 @@ def kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 def chain(model, params, start: np.ndarray, times, length: int) -> np.ndarray:
     """Law over all sequences after walking `times` down from the law `start`: (K ** L,)."""
     kernel = model.open(params).kernel
-    every = sequences(len(kernel.prior), length)
+    every = sequences(kernel.prior.shape[-1], length)
     law = start
     for t, s in itertools.pairwise(times):
         step = bayes(kernel, guesses(model, params, every, t), every, s, t)
@@ -58,7 +69,8 @@ def chain(model, params, start: np.ndarray, times, length: int) -> np.ndarray:
 def prior(model, params, length: int) -> np.ndarray:
     """Law of x_1 over all sequences, (K ** L,)."""
     prior = np.asarray(model.open(params).kernel.prior, np.float64)
-    return np.prod(prior[sequences(len(prior), length)], axis=-1)
+    each = np.broadcast_to(prior, (length, prior.shape[-1]))
+    return np.prod(each[np.arange(length), sequences(prior.shape[-1], length)], axis=-1)
 
 
 def law(model, params, length: int) -> np.ndarray:
@@ -72,7 +84,8 @@ def bound(model, params, x: np.ndarray, times=None) -> np.ndarray:
     kernel = model.open(params).kernel
     if times is None:
         times = np.arange(model.steps, -1, -1) / model.steps
-    total = kl(matrix(kernel, 0.0, 1.0)[x], np.asarray(kernel.prior, np.float64)).sum(axis=-1)
+    end, law = of_rows(matrix(kernel, 0.0, 1.0), x), np.asarray(kernel.prior, np.float64)
+    total = kl(end, np.broadcast_to(law, end.shape)).sum(axis=-1)
     for t, s in itertools.pairwise(times):
         total += term(model, params, x, s, t)
     return -total
@@ -81,9 +94,11 @@ def bound(model, params, x: np.ndarray, times=None) -> np.ndarray:
 def term(model, params, x: np.ndarray, s: float, t: float) -> np.ndarray:
     """The bound's term of one step of each sequence, (N,): every x_t, weighted."""
     kernel, (_, length) = model.open(params).kernel, x.shape
-    every = sequences(len(kernel.prior), length)
-    clean = np.eye(len(kernel.prior))[x][:, None]  # (N, 1, L, K)
-    weight = np.prod(matrix(kernel, 0.0, t)[x[:, None], every], axis=-1)  # (N, K ** L)
+    states = kernel.prior.shape[-1]
+    every = sequences(states, length)
+    clean = np.eye(states)[x][:, None]  # (N, 1, L, K)
+    noisy = of_rows(matrix(kernel, 0.0, t), x)  # (N, L, K)
+    weight = np.prod(noisy[:, np.arange(length), every], axis=-1)  # (N, K ** L)
     true = bayes(kernel, clean, every, s, t)
     guess = bayes(kernel, guesses(model, params, every, t), every, s, t)
     return (weight * kl(true, np.broadcast_to(guess, true.shape)).sum(axis=-1)).sum(axis=1)

@@ -18,7 +18,7 @@ MATHEMATICS = {"ops", "diffusion", "transforms"}
 EVERYWHERE = {"types", "facts", "options", "lazy", "moved", "host"}  # on every floor
 EVERYTHING = MATHEMATICS | {  # that a command may need; networks are composed in experiments
     *("models", "data", "devices", "learning", "evaluation", "runs"),
-    *("experiment", "exports", "pretrained", "pages", "the package"),
+    *("experiment", "exports", "pretrained", "pages", "plotting", "the package"),
 }
 MAY_IMPORT = {  # besides itself and those
     "__init__": EVERYTHING | {"networks", "recipes", "tables"},  # for type checkers
@@ -43,6 +43,7 @@ MAY_IMPORT = {  # besides itself and those
     "exports": MATHEMATICS | {"models", "networks", "evaluation", "runs"},
     "pretrained": {"exports"},
     "pages": MATHEMATICS | {"models", "devices", "evaluation", "runs"},
+    "plotting": MATHEMATICS | {"models", "devices", "evaluation", "runs", "pages"},
     "cli": EVERYTHING,
     "comparison": EVERYTHING | {"cli"},
     "demo": EVERYTHING | {"cli"},

@@ -19,6 +19,7 @@ from amd_jax.diffusion.kernels import class_masking, learned_schedule, tables
 from amd_jax.facts import TextFacts
 from amd_jax.models.gaussian import Classes, Noise
 from amd_jax.ops import categorical, integers, modular, nlsq, rounding, scalars
+from amd_jax.ops.columns import Columns
 from amd_jax.transforms import (
     argmax,
     conditional,
@@ -86,6 +87,11 @@ def walk() -> Kernel:
     return make(rates - jnp.diag(rates.sum(axis=1)), prior=jnp.full(3, 1 / 3), num_classes=3)
 
 
+COLUMNS = {  # supports of rows of three tokens of up to four classes
+    "columns": Columns((2, 3, 4), (0, 1, 2), (2, 3, 4)),
+    "digits": Columns((3, 2, 4), (0, 1, 1), (3, 7, 7)),  # 7 of 8 codes, in two fields
+}
+
 SCHEDULES = {
     "cosine": schedules.cosine,
     "linear": schedules.linear,
@@ -120,6 +126,13 @@ KERNELS = {
     "table-gaussian": kernels.Tabulated(
         tables.discretised_gaussian(np.linspace(0.3, 6, 10), 3), prior=np.full(3, 1 / 3)
     ),
+}
+WITHIN = np.array([[True, True, False], [True, True, True]])  # a token of 2 classes, one of 3
+OF_EACH = {  # with a prior of each of two tokens: (L, K)
+    "within-cosine": kernels.uniform_within(schedules.cosine, WITHIN),
+    "within-linear": kernels.uniform_within(schedules.linear, WITHIN),
+    "uneven": kernels.Mixing(schedules.cosine, jnp.stack([UNEVEN, UNEVEN[::-1]]), 3),
+    "masks": kernels.Mixing(schedules.linear, jnp.eye(3)[jnp.array([2, 2])], 2),
 }
 FAMILIES = (  # some of them, for the quick tests
     *("uniform-cosine", "absorbing-linear", "birth_death-cosine", "masks_and_uniform"),
@@ -241,7 +254,7 @@ DENOISERS = {  # number of states -> module
 def diffusion(kernel: str, denoiser: str, steps: int | None) -> models.Diffusion:
     """A model of the zoo's parts."""
     chosen = (KERNELS | LEARNED)[kernel]
-    states = len(chosen.prior) if hasattr(chosen, "prior") else chosen.num_classes
+    states = chosen.prior.shape[-1] if hasattr(chosen, "prior") else chosen.num_classes
     return models.Diffusion(chosen, DENOISERS[denoiser](states), steps=steps)
 
 

@@ -57,8 +57,14 @@ def leave_one_out(
     By the chain rule of the KL it is D(s) - D(t) of `divergence`, for any kernel: what is learnt
     about x_0 on the way from t to s. With a, b the true and the guessed law at s, and a', b' those
     at t, it is Σ (a - a') log(a / b) + a' (log(a / a') - log(b / b')), taken of what moves in the
-    step: as a difference, small steps would lose three digits.
+    step: as a difference, small steps would lose three digits. Raises ValueError for a kernel that
+    has a prior of each token, unless it is a `Mixture`.
     """
+    if kernel.prior.ndim > 1:
+        raise ValueError(
+            "The bound of a denoiser with leave_one_out takes one matrix for all tokens; the "
+            f"{type(kernel).__name__} has a prior of each. Make it a kernels.Mixture."
+        )
     start = jnp.zeros_like(s)
     eye = jnp.eye(p_0.shape[-1], dtype=bool)
     jumps = kernel.push(jnp.broadcast_to(eye.astype(p_0.dtype), (len(s), *eye.shape)), s, t)

@@ -1,4 +1,4 @@
-"""Count models of text (n-grams): baselines for a network.
+"""Count models of texts (n-grams) and of maps: baselines for a network.
 
 Interpolated Witten-Bell smoothing (Witten and Bell, 1991, method C; Chen and Goodman, 1999). For
 a context h seen N times, before T distinct symbols, and h' the context without its first symbol,
@@ -15,6 +15,7 @@ from amd_jax.evaluation.means import PerRow
 
 Stream = Integer[np.ndarray, "T"]  # of tokens
 Test = Integer[np.ndarray, "M L"]  # rows of tokens, in the order of the text
+Maps = Integer[np.ndarray, "N H W"]  # of categories
 
 
 def bits_per_char(
@@ -28,6 +29,30 @@ def bits_of_rows(train: Stream, test_rows: Test, num_classes: int, order: int) -
     """Bits of each test row; `order` symbols condition the next, across the borders of rows."""
     p = probabilities(train, np.ravel(test_rows), num_classes, order).reshape(test_rows.shape)
     return PerRow(-np.log2(p).sum(axis=1), np.full(*test_rows.shape))
+
+
+def corrected(
+    train: Stream, rows: Test, num_classes: int, order: int, error_rate: float
+) -> Integer[np.ndarray, "M L"]:
+    """Rows with each token replaced by its most probable original, by counts: int32.
+
+    A baseline for corrections by a model. With x the rows as they are, one text after the other,
+    and p that of `probabilities`, the token at n becomes
+
+        argmax_k q(x_n | k) Π_j p(x_j | the `order` tokens before j), j = n ... n + order, x_n = k,
+
+    where q(x | k) is 1 - error_rate for x = k, and the rest is shared by the other classes. The
+    text is taken as a circle, so that every token has `order` others on either side.
+    """
+    x, k = np.ravel(rows), np.arange(num_classes)[:, None]
+    around = (np.arange(len(x))[:, None] + np.arange(-order, order + 1)) % len(x)
+    windows = np.repeat(x[around][None], num_classes, axis=0)  # (K, N, 2 order + 1)
+    windows[:, :, order] = k
+    p = probabilities(train, np.ravel(windows), num_classes, order).reshape(windows.shape)
+    wrong = error_rate / (num_classes - 1)
+    noise = np.log(np.where(k == x, 1 - error_rate, wrong))
+    best = (np.log(p[:, :, order:]).sum(axis=-1) + noise).argmax(axis=0)
+    return best.reshape(rows.shape).astype(np.int32)
 
 
 def probabilities(
@@ -62,3 +87,22 @@ def probabilities(
 
         context, test_context = renumbered[:-1], np.where(result, place, -1)[:-1]
     return p
+
+
+def bits_of_maps(train: Maps, test: Integer[np.ndarray, "M H W"], num_classes: int) -> PerRow:
+    """Bits of each test map, each pixel given its left and its upper neighbour.
+
+    p(c | left, upper) is the share of c in the training maps after those neighbours, each count
+    plus one; beyond the border lies one more category.
+    """
+    counts = np.ones((num_classes + 1, num_classes + 1, num_classes))
+    np.add.at(counts, _with_neighbours(train, num_classes), 1)
+    p = counts / counts.sum(axis=-1, keepdims=True)
+    bits = -np.log2(p[_with_neighbours(test, num_classes)])
+    return PerRow(bits.sum(axis=(1, 2)), np.full(len(test), bits[0].size))
+
+
+def _with_neighbours(maps: Maps, border: int) -> tuple[Maps, Maps, Maps]:
+    """The left neighbours of pixels, the upper ones, and the pixels."""
+    padded = np.pad(maps.astype(int), ((0, 0), (1, 0), (1, 0)), constant_values=border)
+    return padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, 1:, 1:]

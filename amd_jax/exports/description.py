@@ -33,6 +33,7 @@ KEYS = ("part", "name", "array", "table", "items")
 IGNORED = {"parent", "name"}  # fields that linen gives every module
 PARTS, DEPTH = 1 << 13, 100  # dictionaries of a description, and how deep they lie
 LARGEST = 2**24  # integers, beyond which float32 does not tell them all apart
+CODES = 10**12  # of a column of a table: `ops.columns.Columns.limits`, never a float
 
 
 def describe(value: object, arrays: dict[str, np.ndarray], place: str = "model") -> Value:
@@ -145,9 +146,10 @@ def _value(name: str) -> object:
 
 def _check_number(value: object, path: str) -> None:
     """Raises ValueError for an integer that no part has a use for, and for NaN or infinity."""
-    if isinstance(value, int) and abs(value) > LARGEST:
+    largest = CODES if path.rpartition(".")[0].endswith(".support.limits") else LARGEST
+    if isinstance(value, int) and abs(value) > largest:
         raise ValueError(
-            f"Integers of a model are at most {LARGEST:,} from zero; {path} has "
+            f"Integers of a model are at most {largest:,} from zero; {path} has "
             f"{value.bit_length()} bits."
         )
     if isinstance(value, float) and not math.isfinite(value):

@@ -60,6 +60,7 @@ class Autoregressive:
                 f"For x of shape {flat.shape} a causal network gives logits {(*flat.shape, 'K')}; "
                 f"{type(self.network).__name__} gives {logits.shape}."
             )
+        checks.check_support(self.support, flat.shape, logits.shape[-1])
         return {"network": variables["params"]}
 
     def check(self, params: Params, rng: Key, x: Tokens) -> None:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Integer
 
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.models.declared import Walkable
+from amd_jax.ops.columns import Columns
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, PyTree, Schedule, Tokens
 
 T = TypeVar("T")
@@ -254,11 +255,30 @@ def _looks_ahead(network: Network, params: Params, rng: Key, x: Array) -> tuple[
     return jnp.abs(moved).max(), apart
 
 
+def check_support(support: Columns | None, shape: tuple[int, ...], classes: int) -> None:
+    """Raises ValueError unless x of a shape are rows of a support, of so many classes."""
+    if support is None:
+        return
+    fields, most = len(support.sizes), max(support.sizes)
+    if shape[1:] != (fields,) or most > classes:
+        raise ValueError(
+            f"A support of {fields} fields of up to {most} tokens is for rows of as many, and "
+            f"{most} classes or more; got x of shape {shape}, and {classes} classes."
+        )
+
+
 def check_logits(
     denoiser: Network, kernel: Kernel, shape: tuple[int, ...], logits: tuple[int, ...]
 ) -> None:
-    """Raises ValueError unless logits for x of a shape have one number for each state."""
-    states = kernel.prior.shape[-1]
+    """Raises ValueError unless logits for x of a shape have one number for each state.
+
+    So it does if the kernel has a prior of each token, of other ones.
+    """
+    *event, states = kernel.prior.shape
+    if event and tuple(event) != shape[1:]:
+        raise ValueError(
+            f"A kernel with a prior of each token is for x of shape {('B', *event)}; got {shape}."
+        )
     if logits != (*shape, states):
         noise = f", {states - kernel.num_classes} of them noise only"
         raise ValueError(

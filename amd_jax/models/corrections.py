@@ -97,11 +97,13 @@ def time_of(process: Process, steps: int, error_rate: float) -> Float[Array, ""]
     *event, states = kernel.prior.shape
     clean = jnp.arange(kernel.num_classes).reshape(-1, *(1,) * len(event))
     clean = jnp.broadcast_to(clean, (kernel.num_classes, *event))  # rows of one class each
+    own = categorical.gather(jnp.broadcast_to(kernel.prior, (*clean.shape, states)), clean) > 0
+    counts = own if event else None  # a class that a token cannot be does not count
     start = jnp.zeros(kernel.num_classes)
 
     def changed(i: Array) -> Array:
         law = kernel.push(categorical.one_hot(clean, states), start, start + i / steps)
-        return 1 - categorical.gather(law, clean).mean()
+        return 1 - categorical.gather(law, clean).mean(where=counts)
 
     def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends

@@ -50,6 +50,11 @@ class Diffusion:
     are data, and not noisy. Hoogeboom et al., 2021, sec. 4.
 
     Time is discrete, with T steps, or with steps=None continuous (Campbell et al., 2022).
+
+    A `support` leaves no mass on impossible tokens, nor on impossible codes of several tokens if
+    masks are lifted one at a time. Steps that reveal several at once, and other noise, which hides
+    what is data, draw the digits of a code apart: what falls on codes beyond its limit is missing
+    in the sum over all rows, which is below 1, and shows among samples.
     """
 
     kernel: Kernel | LearnedKernel
@@ -100,7 +105,9 @@ class Diffusion:
             "kernel": kernels.init(self.kernel, jax.random.fold_in(rng, 1)),
         }
         params = {name: result for name, result in params.items() if jax.tree.leaves(result)}
-        checks.check_logits(self.denoiser, self.open(params).kernel, x.shape, logits.shape)
+        kernel = self.open(params).kernel
+        checks.check_logits(self.denoiser, kernel, x.shape, logits.shape)
+        checks.check_support(self.support, x.shape, kernel.num_classes)
         return params
 
     def open(self, params: Params, *, train: bool = False) -> Process:

@@ -1,6 +1,8 @@
 """Networks of the rows of a table: an embedding and an output for each field, and no order."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -51,7 +53,7 @@ class TableNet(nn.Module):
         h = embedded(x_t, self.sizes, self.embedding).astype(compute_dtype(self.dtype))
         h = Linear(self.width, name="in")(h.reshape(len(h), -1))
         time = time_features(t) if self.sees_time else None
-        block = functools.partial(
+        block: Callable[..., Any] = functools.partial(
             Block, expansion=self.expansion, dropout=dropout_of(self.dropout, train)
         )
         for i in range(self.blocks):
@@ -112,7 +114,7 @@ class CausalTable(nn.Module):
         h = (jnp.where(fields[:, None] > 0, token, 0.0) + own).astype(compute_dtype(self.dtype))
         dropout, kept = dropout_of(self.dropout, train), []
         for i in range(self.blocks):
-            block = Block(
+            block: Callable[..., Any] = Block(
                 causal=True,
                 heads=self.heads,
                 expansion=self.expansion,

@@ -49,6 +49,11 @@ class Columns:
         fields = range(len(self.owners))
         return [list(group) for _, group in itertools.groupby(fields, key=self.owners.__getitem__)]
 
+    @property
+    def depth(self) -> int:
+        """The most fields that a column has."""
+        return max(map(len, self.of_columns()))
+
     def each(self, num_classes: int) -> Bool[np.ndarray, "L K"]:
         """Which tokens each field can be, where nothing is known of the others."""
         with jax.ensure_compile_time_eval():

@@ -8,7 +8,6 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Integer
 
@@ -20,18 +19,19 @@ from amd_jax.transforms.laws import Encoder
 from amd_jax.types import Array, Key, Latents, Nats, Params, PerToken, Tokens
 
 Codes = Integer[Array, "B *event D"]
-Possible = Bool[np.ndarray, "*event K"]  # classes of each token
+Possible = Bool[Array, "B *event K"]  # classes of each token
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Argmax:
     """Softplus thresholding: draw u ~ q(u | x), keep z_x = u_x, press every other u_k under it.
 
-    Hoogeboom et al., 2021, sec. 3.
+    With a `support` the argmax is over the classes that are possible given the tokens before, so
+    that no latents stand for an impossible row. Hoogeboom et al., 2021, sec. 3.
     """
 
     encoder: Encoder  # q(u | x), u (B, ..., K): event=(K,)
-    support: Columns | None = None  # which classes tokens can be; the argmax is over those alone
+    support: Columns | None = None  # what rows can be, as those of a table
 
     def init(self, rng: Key, x: Tokens) -> Params:
         return self.encoder.init(rng, x)
@@ -41,15 +41,17 @@ class Argmax:
     ) -> tuple[Latents, Nats]:
         """z and -log q(z | x)."""
         u, log_q = self.encoder.sample_and_log_prob(params, rng, x, train=train)
-        return _press(u, x, log_q, self._possible(u))
+        if self.support is None:
+            return _press(u, x, log_q)
+        return _press(u, x, log_q, self.support.possible_next(x, u.shape[-1]))
 
     def inverse(self, params: Params, rng: Key, z: Latents) -> Tokens:
-        possible = self._possible(z)
-        return jnp.argmax(z if possible is None else jnp.where(possible, z, -jnp.inf), axis=-1)
-
-    def _possible(self, z: Latents) -> Possible | None:
-        """Which classes the argmax of each token is over; None for all."""
-        return None if self.support is None else self.support.each(z.shape[-1])
+        x = jnp.argmax(z, axis=-1)
+        if self.support is not None:
+            for _ in range(self.support.depth):  # digit after digit
+                possible = self.support.possible_next(x, z.shape[-1])
+                x = jnp.argmax(jnp.where(possible, z, -jnp.inf), axis=-1)
+        return x
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from mkdocs.structure.files import File
 ROOT = pathlib.Path(__file__).parents[2]
 ORDER = ("quickstart", "argmax_flows", "maps", "change_one_thing")
 PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
+BADGE = re.compile(r"\[!\[(Open in Colab)\]\([^)]+\)\]")  # its picture is on another server
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours of a terminal
 PLACE = "<!-- notebooks -->"
 
@@ -68,7 +69,7 @@ def rendered(path: pathlib.Path) -> tuple[str, dict[str, bytes]]:
     for number, cell in enumerate(read(path)):
         text = source(cell)
         if cell["cell_type"] == "markdown":
-            parts.append(text)
+            parts.append(BADGE.sub(r"[\1]", text))
         elif cell["cell_type"] == "code":
             parts.append(fenced(text, "python"))
             outputs = cell.get("outputs", [])

@@ -1,374 +1,292 @@
 # %% [markdown]
-# # Argmax flows, drawn
+# # Argmax flows in pictures
 #
-# A normalising flow is a density on real vectors. Classes are not real vectors; but the index of
-# the largest of $K$ numbers is a class. An argmax flow learns a density of such vectors, and lets
-# the argmax turn them into classes. What is needed for training is the way back: from a class to a
-# vector whose argmax it is.
+# %BADGE%
 #
-# This notebook draws that idea and the paper's four ways back, fits a flow to eight Gaussians, and
-# another one to text. The paper is [Hoogeboom et al., 2021](https://arxiv.org/abs/2102.05379),
-# section 3.
+# A normalising flow is a density of real vectors. Classes are not real vectors, but the index of
+# the largest of $K$ numbers is a class. An argmax flow learns a density of such vectors, and the
+# argmax turns them into classes. Training needs the opposite direction: from a class to a vector
+# with that argmax.
 #
-# [Open this notebook in Colab](%COLAB%) · [the library](%REPOSITORY%)
+# This notebook shows the idea and the paper's four constructions for the opposite direction. Then
+# it fits one flow to eight Gaussians, and another one to text. The paper is
+# [Hoogeboom et al., 2021](https://arxiv.org/abs/2102.05379), section 3; the library is
+# [amd_jax](%REPOSITORY%).
 
 # %% [markdown]
-# All numbers of this notebook are in the next cell. With 1500 steps the eight Gaussians come
-# within 0.05 bits of their entropy, and with 1000 steps and 256 features the text flow reaches
-# 1.68 bits per character.
+# The next cell holds all settings. With 1500 steps the flow on eight Gaussians comes within 0.05
+# bits of their entropy; with 1000 steps and 256 features the text flow reaches 1.68 bits per
+# character.
 
 # %% tags=["parameters"]
 SEED = 0
-POINTS = 600  # in each drawing
-TOY_STEPS = 800  # of training on eight Gaussians
+POINTS = 600  # points in each drawing
+TOY_STEPS = 800  # training steps on eight Gaussians
 TOY_SAMPLES = 20_000
-TEXT_STEPS = 600  # of training on text
-TEXT_BATCH = 16  # texts per step; rounded up to a multiple of the devices
-TEXT_FEATURES = 128  # of the LSTM
-EVALUATED = 24  # texts that bits are measured on
-DRAWS = 64  # importance samples of each of them
-WORKDIR = "runs/argmax_flows"  # the runs are kept here; the same numbers continue them
-
-# %%
-import dataclasses
-
-import jax
-import jax.numpy as jnp
-import matplotlib.pyplot as plt
-import numpy as np
-from matplotlib.patches import Polygon
-
-from amd_jax import Experiment
-from amd_jax.evaluation import count_models, means
-from amd_jax.evaluation.reports import point_report
-from amd_jax.experiments import argmax_quickstart, eight_gaussians
-from amd_jax.models import Flow, Inverse
-from amd_jax.transforms import argmax, dequantize, laws
-
-plt.rcParams.update({"figure.dpi": 90, "axes.spines.top": False, "axes.spines.right": False})
-COLOURS = ["#2b6cb0", "#dd6b20", "#2f855a", "#a0aec0"]  # of the classes a, b, c; grey for none
-LETTERS = "abc"
+TEXT_STEPS = 600  # training steps on text
+TEXT_BATCH = 16  # texts per step; rounded up to a multiple of the number of devices
+TEXT_FEATURES = 128  # features of the LSTM
+EVALUATED = 24  # test texts for bits per character
+DRAWS = 64  # importance samples for each text
+WORKDIR = "runs/argmax_flows"  # folder of the runs; the same settings continue them
 
 # %% [markdown]
 # ## A class is a region
 #
-# Let $v \in \mathbb{R}^K$ have a density $p(v)$, and $x = \arg\max_k v_k$. Then every class owns a
-# region of the space, and its probability is the mass that lies there (section 3):
+# Let $v \in \mathbb{R}^K$ have the density $p(v)$, and let $x = \arg\max_k v_k$. Each class has a
+# region of the space, and its probability is the probability of that region (section 3):
 #
 # $$P(x) = \int P(x \mid v)\, p(v)\, dv, \qquad P(x \mid v) = 1 \text{ if } x = \arg\max_k v_k,
 # \text{ else } 0.$$
 #
-# With two classes the regions are the two sides of a diagonal. With three they are sectors, seen
-# here along the direction $(1, 1, 1)$, which has no say in the argmax. The points are drawn from
-# a normal law; moving its mean moves the probabilities.
+# With two classes the regions are the two sides of a diagonal. With three they are sectors; they
+# are shown along the direction $(1, 1, 1)$, since a shift in this direction does not change the
+# argmax. The points are drawn from normal distributions. The mean of the distribution determines
+# the probabilities of the classes, which are in the legend.
 
 # %%
+import numpy as np
+
+from amd_jax import plotting
+
 rng = np.random.default_rng(SEED)
-VIEW = np.array([[-1, 1, 0], [-1, -1, 2]]) / np.sqrt([[2], [6]])  # R^3 seen along (1, 1, 1)
-
-
-def sectors(axes, reach=4.5):
-    """Tints the regions of three classes, and marks the axis of each."""
-    corners = 3 * reach * (np.eye(3) - 1 / 3) @ VIEW.T
-    for k, colour in enumerate(COLOURS[:3]):
-        others = -np.delete(corners, k, axis=0)  # the borders are opposite to the other axes
-        region = np.array([[0, 0], others[0], corners[k], others[1]])
-        axes.add_patch(Polygon(region, color=colour, alpha=0.13, lw=0))
-        tip = 0.8 * reach * corners[k] / np.linalg.norm(corners[k])
-        axes.annotate("", tip, (0, 0), arrowprops={"arrowstyle": "->", "color": colour})
-        axes.text(*(1.09 * tip), LETTERS[k], color=colour, ha="center", va="center", size=13)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    axes.set(xlabel="across (1, 1, 1)", ylabel="across (1, 1, 1)", xticks=[], yticks=[])
-
-
-def scatter(axes, points, k, **more):
-    """Points of a class in its colour."""
-    axes.scatter(*points.T, s=5, color=COLOURS[k], alpha=0.6, lw=0, **more)
-
-
-figure, axes = plt.subplots(1, 2, figsize=(9, 4.2))
-v = rng.normal([0.4, -0.4], 1.2, (POINTS, 2))
-reach = 4.5
-for k, corner in enumerate([(reach, -reach), (-reach, reach)]):
-    region = [(-reach, -reach), (reach, reach), corner]
-    axes[0].add_patch(Polygon(region, color=COLOURS[k], alpha=0.13, lw=0))
-    inside = v.argmax(axis=1) == k
-    scatter(axes[0], v[inside], k, label=f"{LETTERS[k]}: {inside.mean():.0%}")
-axes[0].set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title="K = 2")
-axes[0].set(xlabel="$v_a$", ylabel="$v_b$")
-
-v = rng.normal([0.9, 0.0, -0.5], 1.2, (POINTS, 3))
-sectors(axes[1])
-for k in range(3):
-    inside = v.argmax(axis=1) == k
-    scatter(axes[1], v[inside] @ VIEW.T, k, label=f"{LETTERS[k]}: {inside.mean():.0%}")
-axes[1].set(title="K = 3, seen along (1, 1, 1)")
-for panel in axes:
-    panel.legend(frameon=False, loc="upper left", markerscale=2)
-figure.tight_layout()
+panels = {
+    "K = 2": rng.normal([0.4, -0.4], 1.2, (POINTS, 2)),
+    "K = 3": rng.normal([0.9, 0.0, -0.5], 1.2, (POINTS, 3)),
+}
+plotting.argmax_regions(panels, names="abc")
 
 # %% [markdown]
-# ## The way back, and a bound
+# ## From a class to a vector
 #
-# The integral over a region has no closed form for a flow. So a second law $q(v \mid x)$, which
-# lives on the region of $x$ *by construction*, proposes vectors, and weighs them (section 3):
+# For a flow, the integral over a region has no closed form. So a second distribution
+# $q(v \mid x)$, whose support is the region of $x$, proposes vectors, and gives a lower bound
+# (section 3):
 #
 # $$\log P(x) \;\ge\; \mathbb{E}_{v \sim q(v \mid x)}\big[\log p(v) - \log q(v \mid x)\big].$$
 #
-# The bound is tight if $q(v \mid x)$ is $p(v)$ cut to the region. Outside the region $q$ must be
-# zero, or the argmax would give back another class: that is what the four constructions are for.
+# The bound is tight if $q(v \mid x)$ is $p(v)$ restricted to the region. There are several ways to
+# construct a $q$ that is zero outside the region:
 #
-# **Softplus thresholding.** Draw $u$ freely, keep $v_x = u_x$ as the ceiling $T$, and press all
-# others under it: $v_k = T - \mathrm{softplus}(T - u_k)$. The softplus is a smooth
-# bijection onto the positive numbers, so $\log q(v \mid x) = \log q(u \mid x) - \sum_{k \ne x}
-# \log \sigma(T - u_k)$.
+# **Softplus thresholding.** Draw $u$ without constraints. Keep $v_x = u_x$ as the threshold $T$,
+# and move all other coordinates below it: $v_k = T - \mathrm{softplus}(T - u_k)$. The softplus is
+# a smooth bijection onto the positive numbers, so $\log q(v \mid x) = \log q(u \mid x) -
+# \sum_{k \ne x} \log \sigma(T - u_k)$.
 #
-# **Gumbel.** If the $v_k$ are independent $\mathrm{Gumbel}(\phi_k)$, their maximum is
-# $\mathrm{Gumbel}(\log \sum_k e^{\phi_k})$, whichever it is. So draw the maximum, and the others
-# from Gumbels that are cut at it.
+# **Gumbel.** If the $v_k$ are independent $\mathrm{Gumbel}(\phi_k)$ variables, their maximum is
+# $\mathrm{Gumbel}(\log \sum_k e^{\phi_k})$, and independent of which one is the largest. So draw
+# the maximum first, then the others from Gumbels truncated at it.
 #
-# **Gumbel thresholding.** The same inverse distribution functions, fed with $\sigma(a)$ where $a$
-# is drawn from any learnt law on the line: more freedom than two numbers per class.
+# **Gumbel thresholding.** As before, but the inverse distribution functions are applied to
+# $\sigma(a)$, where $a$ has any learned distribution. This is more flexible than Gumbels with one
+# parameter for each class.
 #
-# Each panel has draws of $v$ for the class b, and all of them are in its sector. In the first
-# panel the grey points are the free $u$, and the lines show where some of them are pressed to.
-
+# Each panel shows draws of $v$ for the class b: all of them are in its region. In the first panel
+# the grey points are $u$, and lines show where some of them are moved.
 
 # %%
-@dataclasses.dataclass(frozen=True)
-class Same:
-    """Reads x, and gives the same numbers whatever it is; in earnest this is a network."""
+import jax
+import jax.numpy as jnp
 
-    numbers: tuple[float, ...]
+from amd_jax.transforms import argmax, laws
+
+
+class Constant:
+    """Parameters of a distribution that are the same for all x; in practice, a network."""
+
+    def __init__(self, *numbers):
+        """The F numbers."""
+        self.numbers = jnp.array(numbers)
 
     def init(self, rng, x, *, train):
-        """No parameters."""
+        """No parameters to learn."""
         return {}
 
-    def apply(self, variables, x, **more):
-        """The numbers, for every token of x (B, ...): (B, ..., F)."""
-        return jnp.broadcast_to(jnp.array(self.numbers), (*x.shape, len(self.numbers)))
+    def apply(self, variables, x, **kwargs):
+        """x (B, ...) -> (B, ..., F)."""
+        return jnp.broadcast_to(self.numbers, (*x.shape, len(self.numbers)))
 
 
-def law(family, *numbers):
-    """q(u | x) on R^3: location and log scale of each of three coordinates."""
-    return laws.Conditional(family, Same(numbers), event=(3,))
+def normal(*numbers):
+    """q(u | x) on R^3; the numbers are a mean and a log scale for each coordinate."""
+    return laws.Conditional(laws.NORMAL, Constant(*numbers), event=(3,))
 
 
-theta = (0.6, 0.0, 0.0, 0.0, -0.6, 0.0)
-LIFTS = {
-    "softplus thresholding": argmax.Argmax(law(laws.NORMAL, *theta)),
-    "Gumbel": argmax.GumbelArgmax(3, Same((0.6, 0.0, -0.6))),
-    "Gumbel thresholding": argmax.GumbelThreshold(
-        law(laws.NORMAL, -1.5, -0.7, 0.5, -0.2, 1.0, -0.7)
-    ),
+free = normal(0.6, 0.0, 0.0, 0.0, -0.6, 0.0)
+transforms = {
+    "softplus thresholding": argmax.Argmax(free),
+    "Gumbel": argmax.GumbelArgmax(3, Constant(0.6, 0.0, -0.6)),
+    "Gumbel thresholding": argmax.GumbelThreshold(normal(-1.5, -0.7, 0.5, -0.2, 1.0, -0.7)),
 }
-x = jnp.full(POINTS, LETTERS.index("b"))
-u, _ = law(laws.NORMAL, *theta).sample_and_log_prob({}, jax.random.key(SEED), x)
-figure, axes = plt.subplots(1, 3, figsize=(11, 4))
-for panel, (title, lift) in zip(axes, LIFTS.items(), strict=True):
-    z, minus_log_q = lift.forward({}, jax.random.key(SEED), x)
-    assert (lift.inverse({}, None, z) == x).all()  # whatever was drawn, its argmax is b
-    sectors(panel)
-    if lift is LIFTS["softplus thresholding"]:
-        free, pressed = u @ VIEW.T, z @ VIEW.T
-        panel.scatter(*free.T, s=4, color="#718096", alpha=0.35, lw=0)
-        for start, end in zip(free[:25], pressed[:25], strict=True):
-            panel.plot(*zip(start, end, strict=True), color="#4a5568", lw=0.6, alpha=0.6)
-    scatter(panel, np.asarray(z @ VIEW.T), 1)
-    panel.set_title(title)
-figure.tight_layout()
+x, key = jnp.full(POINTS, 1), jax.random.key(SEED)  # the class b
+vectors = {title: transform.forward({}, key, x)[0] for title, transform in transforms.items()}
+u, _ = free.sample_and_log_prob({}, key, x)
+plotting.argmax_regions(vectors, names="abc", before={"softplus thresholding": u})
 
 # %% [markdown]
-# One thing can be checked without statistics. Let the flow's own density be independent
-# $\mathrm{Gumbel}(\phi_k)$. Cut to a region it is what the Gumbel construction draws from, so the
-# bound is tight: every single draw of it is $\log P(x) = \log \mathrm{softmax}(\phi)_x$.
+# The Gumbel construction can be checked exactly. Let the density of the flow be independent
+# $\mathrm{Gumbel}(\phi_k)$. Restricted to a region, it is exactly the distribution that the Gumbel
+# construction draws from. So the bound is tight, and each single draw of it is
+# $\log P(x) = \log \mathrm{softmax}(\phi)_x$.
 
 # %%
+from amd_jax.models import Flow
+
 phi = jnp.array([0.6, 0.0, -0.6])
-flow = Flow(
-    (argmax.GumbelArgmax(3, Same(tuple(phi.tolist()))),),
-    laws.Fixed(laws.GUMBEL, jnp.stack([phi, jnp.zeros(3)], axis=-1)),
-)
-for k, letter in enumerate(LETTERS):
-    bound = flow.elbo({}, jax.random.key(SEED), jnp.full(1000, k))
-    print(
-        f"{letter}: 1000 draws of the bound from {bound.min():.5f} to {bound.max():.5f} nats; "
-        f"log softmax = {jax.nn.log_softmax(phi)[k]:.5f}"
-    )
+base = laws.Fixed(laws.GUMBEL, jnp.stack([phi, jnp.zeros(3)], axis=-1))
+flow = Flow((transforms["Gumbel"],), base)
+for k, name in enumerate("abc"):
+    bound = flow.elbo({}, key, jnp.full(1000, k))
+    exact = jax.nn.log_softmax(phi)[k]
+    print(f"{name}: {bound.min():.5f} to {bound.max():.5f} in 1000 draws; exact: {exact:.5f}")
 
 # %% [markdown]
-# **Binary, and products of digits.** With $K = 2$ one number is enough: its sign. Then
-# $v = \pm\,\mathrm{softplus}(u)$. For many classes $K$ numbers per token are too many, so a class
-# is written in base $M$ with $\lceil \log_M K \rceil$ digits, and each digit is an argmax of its
-# own (section 3, Cartesian products). Base 2 turns 27 characters into 5 numbers. Its price is
-# codes that stand for no class: with $K = 3$ one of four quadrants.
+# **Binary variables.** With $K = 2$ one number is enough; its sign is the class, and
+# $v = \pm\,\mathrm{softplus}(u)$.
 #
-# **Dequantisation**, the older way, puts class $k$ on the interval $[k/K, (k+1)/K)$ of the line.
-# With uniform noise the flow has to model flat boxes with sharp edges, and it pretends that
-# classes have an order.
+# **Digits.** For many classes, $K$ numbers per token are too many. A class can be written in base
+# $M$ with $\lceil \log_M K \rceil$ digits, each an argmax of its own (section 3, Cartesian
+# products). In base 2, 27 characters take 5 numbers. The drawback: some codes belong to no class.
+# With $K = 3$ that is one of four quadrants.
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.6))
-binary = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, Same((0.5, 0.0))))
-bins = np.linspace(-4, 4, 61)
-for bit in (0, 1):
-    z, _ = binary.forward({}, jax.random.key(SEED + bit), jnp.full((20 * POINTS, 1), bit))
-    axes[0].hist(
-        np.ravel(z), bins, density=True, color=COLOURS[bit], alpha=0.7, label=f"bit {bit}"
-    )
-axes[0].axvline(0, color="black", lw=0.8)
-axes[0].set(title="binary: the sign", xlabel="$v$", ylabel="density of $q(v \\mid x)$")
+binary = argmax.BinaryArgmax(laws.Conditional(laws.NORMAL, Constant(0.5, 0.0)))
+classes = jnp.arange(POINTS) % 3
+bits, _ = argmax.Digits(num_classes=3, base=2).forward({}, None, classes)  # (B, 2)
+v, _ = binary.forward({}, key, bits)
+plotting.digit_regions(v, classes, names="abc")
 
-digits = argmax.Digits(num_classes=3, base=2)
-for code in range(4):
-    high, low = divmod(code, 2)
-    corner = (4.5 * (2 * high - 1), 4.5 * (2 * low - 1))
-    square = [(0, 0), (corner[0], 0), corner, (0, corner[1])]
-    hatch = "///" if code == 3 else None
-    axes[1].add_patch(Polygon(square, facecolor=COLOURS[code], alpha=0.2, lw=0, hatch=hatch))
-    name = LETTERS[code] if code < 3 else "no class"
-    ground = {"facecolor": "white", "edgecolor": "none", "pad": 2} if code == 3 else None
-    place = (0.75 * corner[0], 0.82 * corner[1])
-    axes[1].text(*place, name, ha="center", va="center", size=12, bbox=ground)
-for k in range(3):
-    codes, _ = digits.forward({}, None, jnp.full(POINTS // 3, k))  # (B, 2) bits
-    z, _ = binary.forward({}, jax.random.key(SEED + k), codes)
-    scatter(axes[1], np.asarray(z), k)
-axes[1].set(
-    title="digits: K = 3 as two bits", xlabel="$v_1$ (first bit)", ylabel="$v_2$ (second bit)"
-)
-axes[1].set(xlim=(-4.5, 4.5), ylim=(-4.5, 4.5), aspect="equal")
+# %% [markdown]
+# **Dequantisation**, the older method, maps class $k$ to the interval $[k/K, (k+1)/K)$ of the
+# line. With uniform noise the flow has to model a density with jumps, and it treats the classes as
+# if they were ordered.
 
-uniform = dequantize.Uniform(num_classes=3)
-bins = np.linspace(0, 1, 31)
-for k, share in enumerate((0.6, 0.3, 0.1)):
-    z, _ = uniform.forward({}, jax.random.key(SEED + k), jnp.full((20 * POINTS, 1), k))
-    weights = np.full(z.size, share / z.size / np.diff(bins)[0])
-    axes[2].hist(np.ravel(z), bins, weights=weights, color=COLOURS[k], alpha=0.7, label=LETTERS[k])
-axes[2].set(title="beside it: uniform dequantisation", xlabel="$v$", ylabel="density of $v$")
-for panel in axes[[0, 2]]:
-    panel.legend(frameon=False)
-figure.tight_layout()
+# %%
+from amd_jax.transforms import dequantize
+
+bits = jnp.arange(20 * POINTS)[:, None] % 2
+classes = jnp.asarray(rng.choice(3, (20 * POINTS, 1), p=[0.6, 0.3, 0.1]))
+signs, _ = binary.forward({}, key, bits)
+levels, _ = dequantize.Uniform(num_classes=3).forward({}, key, classes)
+panels = {
+    "binary argmax": {f"bit {k}": signs[bits == k] for k in range(2)},
+    "uniform dequantisation": {"abc"[k]: levels[classes == k] for k in range(3)},
+}
+plotting.histograms(panels, x_label="$v$")
 
 # %% [markdown]
 # ## Eight Gaussians
 #
-# The paper's first toy: points around a circle, each coordinate rounded to one of 91 cells, so a
-# point is two tokens with $K = 91$. The flow writes each token as seven bits, lifts them, and puts
-# one autoregressive layer and a learnt normal law behind. It is not told that cell 45 lies beside
-# cell 46: to the flow they are names. That the picture comes out round is learnt; the blocks with
-# straight edges are where it still thinks in the first bits of a coordinate.
+# The paper's first toy example: points around a circle, each coordinate rounded to one of 91
+# cells. So a point is two tokens with $K = 91$ classes. The flow writes each token as seven bits,
+# maps them to real numbers, and has one autoregressive layer and a learned normal base. It has no
+# information that cell 45 is next to cell 46; it has to learn the shape from data.
 
 # %%
+from amd_jax import Experiment
+from amd_jax.experiments import eight_gaussians
+
 toy = Experiment.open(eight_gaussians)
 config = toy.config()
-devices = jax.device_count()
-config.update(
-    seed=SEED, num_steps=TOY_STEPS, batch_size=-(-config.batch_size // devices) * devices
-)
+num_devices = jax.device_count()
+batch_size = -(-config.batch_size // num_devices) * num_devices
+config.update(seed=SEED, num_steps=TOY_STEPS, batch_size=batch_size)
 run, params = toy.fit(f"{WORKDIR}/eight_gaussians", config)
 
+# %% [markdown]
+# The probability of each cell is estimated with 16 importance samples; cells are shaded by the
+# square root. Blocks with straight edges are places where the flow still depends on the first bits
+# of a coordinate.
+
 # %%
-cells = run.facts.num_classes
-density = point_report.density(run.model, params, cells)  # P(x) of every cell, 16 draws of q each
+from amd_jax.evaluation.reports import point_report
+
+k = run.facts.num_classes
+cells = np.indices((k, k)).reshape(2, -1).T  # every pair of tokens
+truth = np.exp(run.data.log_prob(cells)).reshape(k, k)
+density = point_report.density(run.model, params, k)
 draw = jax.jit(run.model.sample, static_argnums=2)
 drawn = np.asarray(draw(params, jax.random.key(SEED), (TOY_SAMPLES, 2)))
-outside = (drawn < 0).any(axis=1).mean()
-every = np.indices((cells, cells)).reshape(2, -1).T
-law = np.exp(run.data.log_prob(every)).reshape(cells, cells)
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.9), sharey=True)
-panels = {
-    "the data's law": law,
-    f"the flow's P(x), in all {density.sum():.3f}": density,
-    f"samples, {outside:.1%} of no class": point_report.counts(drawn, cells),
-}
-for panel, (title, mass) in zip(axes, panels.items(), strict=True):
-    panel.imshow(np.sqrt(mass), cmap="Blues", origin="lower", vmin=0, vmax=np.sqrt(law.max()))
-    panel.set(title=title, xlabel="second token (column)")
-axes[0].set_ylabel("first token (row)")
-figure.tight_layout()
-
-law_bits = run.facts.statistics["entropy_bits"]
 test = np.asarray(run.data.rows("test"), int)
-flow_bits = -np.log2(density[test[:, 0], test[:, 1]]).mean() / 2
-print(
-    f"bits per coordinate of test points: flow {flow_bits:.3f}, entropy of the law {law_bits:.3f}"
+bits = -np.log2(density[test[:, 0], test[:, 1]]).mean() / 2
+entropy = run.facts.statistics["entropy_bits"]
+print(f"bits per coordinate of test points: flow {bits:.3f}, entropy of the data {entropy:.3f}")
+print(f"the flow's P(x) sums to {density.sum():.3f} over all cells")
+print(f"samples that belong to no class: {(drawn < 0).any(axis=1).mean():.1%}")
+plotting.heat_maps(
+    {"data": truth, "P(x) of the flow": density, "samples": point_report.counts(drawn, k)},
+    x_label="second token",
+    y_label="first token",
+    maximum=truth.max(),
+    first_row_below=True,
 )
 
 # %% [markdown]
 # ## Text, and a tighter bound
 #
-# The same construction on text: 256 characters of $K = 27$ classes, each as five bits, and an LSTM
-# that reads the vectors before a position. One draw of $q$ gives the bound above. Several draws
-# give a better one, since the weights $p(v)/q(v \mid x)$ are unbiased for $P(x)$ (Burda et al.,
-# 2016):
+# The same construction for text: 256 characters from $K = 27$ classes, each as five bits, and an
+# LSTM that reads the vectors before each position. One draw from $q$ gives the bound above.
+# Several draws give a tighter one, since the weights $p(v)/q(v \mid x)$ are unbiased estimates of
+# $P(x)$ (Burda et al., 2016):
 #
 # $$\log P(x) \;\ge\; \mathbb{E}\Big[\log \frac1k \sum_{j=1}^k \frac{p(v^{(j)})}{q(v^{(j)} \mid x)}
 # \Big], \qquad v^{(j)} \sim q(v \mid x).$$
 
 # %%
+from amd_jax.experiments import argmax_quickstart
+
 experiment = Experiment.open(argmax_quickstart)
 config = experiment.config()
-config.update(seed=SEED, num_steps=TEXT_STEPS, batch_size=-(-TEXT_BATCH // devices) * devices)
+config.update(
+    seed=SEED, num_steps=TEXT_STEPS, batch_size=-(-TEXT_BATCH // num_devices) * num_devices
+)
 config.network.features = TEXT_FEATURES
 run, params = experiment.fit(f"{WORKDIR}/text", config)
 
+# %% [markdown]
+# All points of the next figure are bounds for the same texts. The bar at each point is the
+# standard error of its *gain* over one draw. The gain is small: $q$ is close to the best one.
+
 # %%
+from amd_jax.evaluation import count_models, means
+
 texts = jnp.asarray(run.data.rows("test")[:EVALUATED], jnp.int32)
-keys = jax.random.split(jax.random.key(SEED), DRAWS)
-log_weight = jax.jit(lambda params, key: run.model.log_weight(params, key, texts))
-weights = np.stack([log_weight(params, key) for key in keys]).astype(np.float64)  # (DRAWS, texts)
+log_weight = jax.jit(run.model.log_weight)
+keys = jax.random.split(key, DRAWS)
+log_weights = np.array([log_weight(params, rng, texts) for rng in keys], float)  # (DRAWS, texts)
 
+draws, gains, bounds = [2**i for i in range(DRAWS.bit_length()) if DRAWS % 2**i == 0], [], []
+for k in draws:
+    groups = log_weights.reshape(-1, k, len(texts))
+    nats = (np.logaddexp.reduce(groups, axis=1) - np.log(k)).mean(axis=0)
+    bounds.append(-nats / np.log(2) / texts.shape[1])
+    gains.append(means.of(bounds[0] - bounds[-1]))
+bits, errors = np.mean(bounds, axis=1), [error for _, error in gains]
 
-def bound_of(weights, k):
-    """The bound from k draws, in bits per character, averaged over all groups of k: (texts,)."""
-    groups = weights.reshape(-1, k, weights.shape[1])
-    nats = np.logaddexp.reduce(groups, axis=1) - np.log(k)
-    return -nats.mean(axis=0) / np.log(2) / texts.shape[1]
-
-
-ks = [2**i for i in range(DRAWS.bit_length()) if DRAWS % 2**i == 0]
-bits = np.array([bound_of(weights, k) for k in ks])  # (number of ks, texts)
-gain = bits[0] - bits
-error = [means.of(each)[1] for each in gain]  # by blocks of neighbouring texts
-
-figure, axes = plt.subplots(figsize=(6.5, 3))
-axes.errorbar(ks, bits.mean(axis=1), yerr=error, color=COLOURS[0], marker="o", ms=4, capsize=3)
-axes.set_xscale("log", base=2)
-axes.set_xticks(ks, [str(k) for k in ks])
-axes.set(
-    xlabel="draws k", ylabel="bits per character", title="The bound of the same texts, tightened"
+order_3, _ = count_models.bits_per_char(run.data.stream("train"), np.asarray(texts), 27, order=3)
+print(f"{len(texts)} test texts: {bits[0]:.3f} bits/char with 1 draw, {bits[-1]:.3f} with {DRAWS}")
+print(f"counts of order 3: {order_3:.3f} bits/char")
+plotting.curves(
+    {"": (draws, bits, errors)}, x_label="draws k", y_label="bits per character", log2_x=True
 )
-figure.tight_layout()
-
-order_3, _ = count_models.bits_per_char(run.data.stream("train"), texts, run.facts.num_classes, 3)
-print(f"{len(texts)} test texts: {bits[0].mean():.3f} bits/char with one draw, ", end="")
-print(f"{bits[-1].mean():.3f} with {ks[-1]}; a count model of order 3 has {order_3:.3f}")
 
 # %% [markdown]
-# The bar is the standard error of the *gain* over one draw: all points are of the same texts. A
-# gain of a few hundredths says that $q$ is near to what it should be.
-#
-# Samples come by the argmax, which costs nothing: draw from the base, invert the layers, read off
-# signs. `redraws` draws again what holds a code of no class.
+# Sampling needs no $q$: draw from the base distribution, invert the layers, take the signs.
+# `redraws` replaces samples that contain a code of no class.
 
 # %%
+from amd_jax.models import Inverse
+
 sample = jax.jit(run.model.sample, static_argnums=(2, 3))
 shape = (3, *run.facts.event_shape)
-for i, x in enumerate(
-    np.asarray(sample(params, jax.random.key(SEED), shape, Inverse(redraws=10)))
-):
-    text = run.facts.decode(x)
-    print(
-        f"sample {i + 1}:", *(f"    {text[j : j + 64]}" for j in range(0, len(text), 64)), sep="\n"
-    )
+drawn = sample(params, jax.random.key(SEED), shape, Inverse(redraws=10))
+plotting.text_table(run.facts, {f"sample {i + 1}": x for i, x in enumerate(drawn)})
 
 # %% [markdown]
-# ## From here
+# ## Next steps
 #
-# - `python -m experiments.table4` compares the four lifts and both dequantisations on maps,
-#   trained for equal time, as table 4 of the paper does.
+# - `python -m experiments.table4` compares the four constructions and both kinds of dequantisation
+#   on maps, with equal training time, as in table 4 of the paper.
 # - `change_one_thing.ipynb`: an experiment of your own.
-# - `amd_jax.pretrained.load("wiki_argmax")` gives an argmax flow that was trained for hours.
+# - `amd_jax.pretrained.load("wiki_argmax")`: an argmax flow that was trained for hours.

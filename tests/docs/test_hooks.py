@@ -33,9 +33,10 @@ def data(**kinds):
 
 
 def test_a_notebook_becomes_a_page(tmp_path):
+    badge = "[![Open in Colab](https://elsewhere.org/badge.svg)](https://colab/one.ipynb)"
     stream = {"output_type": "stream", "text": ["a\rb\n", "\x1b[31mc\x1b[0m\n"]}
     cells = [
-        {"cell_type": "markdown", "source": ["# A title\n", "text"]},
+        {"cell_type": "markdown", "source": ["# A title\n", f"text {badge}"]},
         code(stream, source="print(1)"),
         code(data(image_png=PIXEL, text_plain="<Figure>")),
         code(data(text_html="<table>\n\n<tr></tr></table>", text_plain="a table")),
@@ -46,7 +47,7 @@ def test_a_notebook_becomes_a_page(tmp_path):
     notebooks = hook("notebooks", "mkdocs")
     page, pictures = notebooks.rendered(tmp_path / "one.ipynb")
     assert notebooks.title(tmp_path / "one.ipynb") == "A title"
-    assert page.startswith("# A title\ntext")
+    assert page.startswith("# A title\ntext [Open in Colab](https://colab/one.ipynb)")
     assert "`````python\nprint(1)\n`````" in page
     assert "`````text\nb\nc\n`````" in page
     assert "![what the cell above draws](one_2_0.png)" in page

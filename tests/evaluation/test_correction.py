@@ -41,6 +41,23 @@ def test_damage_is_exact_and_random():
     assert (rows == np.arange(20) % 5).all()
 
 
+def test_damage_stays_within_what_each_token_can_be():
+    classes = (2, 3, 5, 4)
+    rows = np.stack([np.arange(600) % number for number in classes], axis=1).astype(np.uint8)
+    damaged = correction.damage(rows, classes, seed=0, errors=2)
+    wrong = damaged != rows
+    assert (wrong.sum(axis=1) == 2).all()
+    assert damaged.min() >= 0
+    for place, number in enumerate(classes):
+        shift = (damaged[:, place] - rows[:, place].astype(int))[wrong[:, place]] % number
+        counts = np.bincount(shift, minlength=number)
+        assert len(counts) == number
+        assert (counts[1:] > 200 / number).all()  # every other class of this token
+        assert damaged[:, place].max() == number - 1
+    alike = correction.damage(rows % 2, (2,) * 4, seed=1, errors=2)
+    np.testing.assert_array_equal(alike, correction.damage(rows % 2, 2, seed=1, errors=2))
+
+
 def test_restoration_counts():
     rows = np.array([[0, 1, 2, 3, 4]])
     damaged = np.array([[9, 9, 2, 3, 4]])

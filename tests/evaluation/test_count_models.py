@@ -83,3 +83,32 @@ def test_long_contexts_do_not_overflow():
 def test_bad_input_is_named(order, size):
     with pytest.raises(ValueError, match=f"got {order}, {size} tokens"):
         count_models.probabilities(np.zeros(size, np.uint8), np.zeros(4, np.uint8), 2, order)
+
+
+def test_a_correction_is_the_most_probable_token_by_counts_and_noise(text):
+    train, rows, order, rate, k = text[:200], text[200:230].reshape(2, 15).copy(), 2, 0.1, 4
+    rows[0, 3] = rows[1, 9] = 3
+    table, x = followers(train.tolist(), order), rows.ravel().tolist()
+    expected = []
+    for n in range(len(x)):
+        scores = []
+        for symbol in range(k):
+            y = [*x[:n], symbol, *x[n + 1 :]]
+            score = np.log(1 - rate if symbol == x[n] else rate / (k - 1))
+            for j in range(n, n + order + 1):
+                context = tuple(y[(j + i) % len(y)] for i in range(-order, 0))
+                score += np.log(definition(table, context, y[j % len(y)], k))
+            scores.append(score)
+        expected.append(int(np.argmax(scores)))
+    corrected = count_models.corrected(train, rows, k, order, rate)
+    assert corrected.ravel().tolist() == expected
+    assert (corrected != rows).any()
+
+
+def test_a_pixel_is_counted_after_its_left_and_upper_neighbour():
+    maps = np.array([[[0, 1], [0, 1]], [[0, 1], [1, 1]]])
+    bits = count_models.bits_of_maps(maps, maps[:1], 2)
+    # after (border, border) 0 twice; (0, border) 1 twice; (border, 0) each once; (0, 1) 1 once
+    expected = -np.log2([3 / 4, 3 / 4, 2 / 4, 2 / 3]).sum()
+    np.testing.assert_allclose(bits.sums, [expected])
+    assert bits.counts.tolist() == [4]

@@ -47,7 +47,12 @@ MAP_FLOW = {
 }
 HOLLOW_MAP = {"network.width": 8, "network.join_width": 8, "network.dilations": (1,)}
 UNET = {"network.dim": 8, "network.multipliers": (1, 2), "network.groups": 4, "network.heads": 1}
+TABLE = {"network.width": 8, "network.blocks": 1, "optimizer.warmup_steps": 6}
 SHRUNK = {
+    "own_table": {"network.embedding": 4, **TABLE},
+    "own_table_multinomial": {"network.embedding": 4, **TABLE},
+    "own_table_autoregressive": {"network.heads": 2, **TABLE},
+    "own_table_argmax": {"network.features": 16, "network.components": 2, "encoder.width": 8},
     "argmax_quickstart": {"length": 16, **FLOW},
     "eight_gaussians": {"num_classes": 9, **FLOW},
     "own_text_argmax": {"data.length": 16, **FLOW},
@@ -125,6 +130,7 @@ TRAINED = (  # one of each kind; other tests train some of the others, as do com
     *("text8_diffusion", "own_text_cnf"),
     *("own_text_argmax:coupling", "own_text_latent_flow", "cityscapes_argmax variational"),
     *("own_text_discrete_flow:autoregressive", "digits_idf"),
+    *("own_table", "own_table_multinomial", "own_table_autoregressive", "own_table_argmax"),
 )
 
 
@@ -161,13 +167,18 @@ def few_maps(monkeypatch):
 
 @pytest.fixture
 def files(tmp_path):
-    """How the names of experiments begin that read a file -> one: maps, digits and text."""
+    """How the names of experiments begin that read a file -> one: maps, digits, text, a table."""
     rng = np.random.default_rng(0)
     result = {"own_maps": "maps.npy", "digits": "digits.csv.gz", "own_text": "book.txt"}
+    result["own_table"] = "people.csv"
     result = {start: tmp_path / name for start, name in result.items()}
     np.save(result["own_maps"], rng.integers(3, size=(60, 8, 8)).astype(np.uint8))
     table = "\n".join(",".join(map(str, row)) for row in rng.integers(17, size=(800, 65)))
     result["digits"].write_bytes(gzip.compress(table.encode()))  # as scikit-learn's file has them
+    ages, towns = rng.integers(18, 95, 200), rng.choice(["Bonn", "Kiel", "Ulm", ""], 200)
+    wages = rng.integers(900, 90_000, 200)  # a number of several fields
+    rows = [f"{a},{t},{w}" for a, t, w in zip(ages, towns, wages, strict=True)]
+    result["own_table"].write_text("\n".join(["age,town,wage", *rows]) + "\n")
     result["own_text"].write_text("the quick brown fox jumps over the lazy dog\n" * 40)
     return result
 

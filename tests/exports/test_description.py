@@ -9,12 +9,46 @@ import pytest
 
 from amd_jax import models, networks, recipes
 from amd_jax.diffusion import kernels, samplers, schedules
-from amd_jax.exports import description
-from amd_jax.facts import MapFacts
-from amd_jax.transforms import argmax, laws
+from amd_jax.exports import description, export_folder
+from amd_jax.facts import Facts, MapFacts
+from amd_jax.ops import scalars
+from amd_jax.ops.columns import Columns
+from amd_jax.transforms import argmax, autoregressive, laws
 from tests import zoo
 from tests.variants import quick
 
+SIZES, OWNERS = (3, 2, 2, 3), (0, 1, 1, 2)
+COLUMNS = Columns(SIZES, OWNERS, (3, 3, 3, 3))  # of a table: 3 of 4 codes in the second
+TABLE = dict(width=8, blocks=1, marginals=tuple((1 / size,) * size for size in SIZES))
+
+
+def table_flow():
+    encoder = networks.FieldContext(SIZES, 6, width=4)
+    lift = argmax.Argmax(laws.Conditional(laws.NORMAL, encoder, event=(3,)), COLUMNS)
+    network = networks.AutoregressiveLSTM(features=8, layers=1, components=2)
+    layer = autoregressive.Autoregressive(network, scalars.LogisticMixture(2))
+    return models.Flow((lift, layer), laws.Learned(laws.NORMAL))
+
+
+TABLES = {  # the models of experiments/own_table*.py
+    "table masked": lambda: models.Diffusion(
+        kernels.absorbing(schedules.linear, 3),
+        networks.TableNet(4, SIZES, embedding=4, sees_time=False, **TABLE),
+        None,
+        (samplers.FirstHitting(),),
+        COLUMNS,
+    ),
+    "table multinomial": lambda: models.Diffusion(
+        kernels.uniform_within(schedules.cosine, COLUMNS.each(3)),
+        networks.TableNet(3, SIZES, embedding=4, **TABLE),
+        5,
+        support=COLUMNS,
+    ),
+    "table autoregressive": lambda: models.Autoregressive(
+        networks.CausalTable(3, SIZES, heads=2, **TABLE), COLUMNS
+    ),
+    "table argmax": table_flow,
+}
 DENSE = {"blocks": 1, "growth": 2, "depth": 1, "width": 4}
 MAPS = MapFacts(3, (4, 4), frequencies=(0.5, 0.25, 0.25), palette=((0, 0, 0),) * 3)
 
@@ -57,6 +91,7 @@ MODELS = {
     **{name: (make, (2, 6)) for name, make in TEXTS.items()},
     **{lift: (lambda lift=lift: map_flow(lift), (2, 4, 4)) for lift in recipes.LIFTS},
     **{kind: (lambda kind=kind: latent_flow(kind), (2, 6)) for kind in recipes.LATENT_FLOWS},
+    **{name: (make, (2, 4)) for name, make in TABLES.items()},
 }
 
 
@@ -94,6 +129,46 @@ def test_it_gives_the_same_numbers(name):
     nats = [jax.jit(m.elbo)(shaken, jax.random.key(1), x) for m in (model, back(model))]
     np.testing.assert_array_equal(*nats)
     assert np.isfinite(nats[0]).all()
+
+
+@pytest.mark.parametrize("name", quick(TABLES, "table multinomial"))
+def test_what_rows_can_be_comes_back_with_the_numbers(name, tmp_path):
+    """From a folder, in halves too: the support, the priors, and so every bit."""
+    model, x = TABLES[name](), jnp.array([[0, 1, 0, 2], [2, 0, 1, 1]])
+    params, facts = zoo.drawn(model, x, 0.1), Facts(3, (4,))
+    whole, half = (tmp_path / name for name in ("whole", "half"))
+    for place in (whole, half):
+        run = {"experiment": "own_table", "step": 3, "seconds": 1.0, "config": {"num_steps": 3}}
+        export_folder.write(
+            place, model, params, facts, run=run, results=[], card="card", half=place == half
+        )
+    results = []
+    for place in (whole, half):
+        read = export_folder.read(place)
+        *_, support = [v for v in supports(read.model) if v is not None]
+        assert support == COLUMNS
+        results.append(jax.jit(read.model.elbo)(read.params, jax.random.key(1), x))
+    expected = jax.jit(model.elbo)(params, jax.random.key(1), x)
+    np.testing.assert_array_equal(results[0], expected)
+    np.testing.assert_allclose(results[1], expected, rtol=0.02)
+    assert (results[1] != expected).any()
+    assert np.isfinite(expected).all()
+
+
+def supports(model):
+    """The support of a model, or of its first part."""
+    return [getattr(part, "support", None) for part in (model, *getattr(model, "transforms", ()))]
+
+
+def test_columns_of_many_codes_come_back():
+    """More than float32 tells apart; sizes are as small as those of any network."""
+    columns = Columns((10_000,) * 3, (0,) * 3, (10**12,) * 3)
+    model = models.Autoregressive(networks.CausalTable(3, (3, 3), heads=2), columns)
+    assert back(model).support == columns
+    described = description.describe(model, {})
+    described["fields"]["support"]["fields"]["limits"] = [10**13] * 3
+    with pytest.raises(ValueError, match=r"at most 1,000,000,000,000 .*support.limits.0 has 44"):
+        description.compose(described, {})
 
 
 def test_samplers_and_their_numbers_come_back():

@@ -34,6 +34,11 @@ NETWORKS = {
         networks.AutoregressiveTransformer(8, 2, 1, 2, input_dropout=HALF),
         (NUMBERS,),
     ),
+    "table_net": (networks.TableNet(K, (4, 2, 3, 4), **SMALL, dropout=HALF), (TEXT, T)),
+    "causal_table": (
+        networks.CausalTable(K, (4, 2, 3, 4), **SMALL, heads=2, dropout=HALF),
+        (TEXT,),
+    ),
     "bidirectional_lstm": (networks.BidirectionalLSTM(8, 1, 2, input_dropout=HALF), (NUMBERS,)),
 }
 

@@ -16,6 +16,7 @@ from amd_jax.networks.primitives import attention, convolution, depthwise, matmu
 K = 5
 RNG = np.random.default_rng(0)
 TEXT, MAP = RNG.integers(0, K, (4, 8)), RNG.integers(0, K, (2, 4, 4))
+CELLS = TEXT % np.array((5, 3, 4, 5) * 2)  # rows of a table
 TIME = np.array([0.2, 0.5, 0.7, 0.9], np.float32)
 STEPS, PIXELS = (RNG.normal(size=size).astype("f") for size in ((4, 8, 4), (2, 4, 4, 4)))
 DENSE = networks.DenseNet(4, blocks=1, growth=16, depth=2, dropout=0.5, width=32)
@@ -63,6 +64,14 @@ NETWORKS = {
     "bidirectional_lstm": (networks.BidirectionalLSTM(32, 2, 2, layers=1), (STEPS,)),
     "context_lstm": (networks.ContextLSTM(K, 4, width=32, context=16), (TEXT,)),
     "pointwise_context": (networks.PointwiseContext(K, 4, width=32, context=16), (TEXT,)),
+    "table_net": (
+        networks.TableNet(K, (5, 3, 4, 5) * 2, width=384, blocks=2, dropout=0.5),
+        (CELLS, TIME),
+    ),
+    "causal_table": (
+        networks.CausalTable(K, (5, 3, 4, 5) * 2, width=32, blocks=1, heads=2, dropout=0.5),
+        (CELLS,),
+    ),
 }
 
 
@@ -75,7 +84,7 @@ def deep(names):
     return [name for name in names if hasattr(NETWORKS[name.values[0]][0], "remat")]
 
 
-TRACED = named("unet", "transformer_xl")
+TRACED = named("unet", "transformer_xl", "table_net", "causal_table")
 COMPILED = named(
     "unet",
     "dense_net_of_maps",
@@ -91,6 +100,8 @@ COMPILED = named(
     "causal_lstm",
     "transformer_xl",
     "autoregressive_transformer",
+    "table_net",
+    "causal_table",
 )
 
 

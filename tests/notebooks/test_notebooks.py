@@ -1,11 +1,9 @@
-"""The notebooks: as their sources say, whole as committed, and executable from a clean kernel."""
+"""The notebooks equal their sources, have all outputs, and run in a new kernel."""
 
 import ast
-import importlib.metadata
 import importlib.util
 import re
-import subprocess
-from pathlib import Path
+import sys
 
 import jax
 import pytest
@@ -19,8 +17,9 @@ import nbformat  # noqa: E402
 
 from notebooks import build  # noqa: E402
 
-MOST = 600_000  # bytes
-SMALL = {  # what the parameters are replaced by, where a notebook is executed here
+MAX_BYTES = 600_000
+FIRST_LINES = 6  # of code, at most
+SMALL = {  # parameters where a notebook is executed here
     "quickstart": dict(STEPS=5, EVALUATED=3, SAMPLES=1, SAMPLING_STEPS=4, FRAMES=3),
     "argmax_flows": dict(
         **dict(POINTS=30, TOY_STEPS=3, TOY_SAMPLES=20, TEXT_STEPS=3, TEXT_BATCH=2),
@@ -46,7 +45,7 @@ def tagged(notebook, tag):
 
 
 def parameters(notebook):
-    """The names that the parameters cell assigns, and nothing else does it do."""
+    """The names that the parameters cell assigns; it does nothing else."""
     statements = ast.parse(tagged(notebook, "parameters").source).body
     names = []
     for statement in statements:
@@ -56,7 +55,7 @@ def parameters(notebook):
 
 
 def complaints(notebook):
-    """What stands on the page and should not: errors, warnings, all of stderr."""
+    """Outputs that should not be there: errors, warnings, anything on stderr."""
     for output in outputs(notebook):
         text = output.get("text", "")
         if output.output_type == "error" or output.get("name") == "stderr":
@@ -65,10 +64,14 @@ def complaints(notebook):
             yield text
 
 
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
 @pytest.mark.parametrize("name", build.NAMES)
 def test_a_notebook_is_what_its_source_says(name):
     cells = [(c.id, c.cell_type, c.metadata, c.source) for c in committed(name).cells]
-    assert cells == [(c.id, c.cell_type, c.metadata, c.source) for c in build.made(name).cells], (
+    assert cells == [(c.id, c.cell_type, c.metadata, c.source) for c in build.build(name).cells], (
         f"python notebooks/build.py {name}"
     )
 
@@ -77,76 +80,88 @@ def test_a_notebook_is_what_its_source_says(name):
 def test_a_committed_notebook_is_executed_and_small(name):
     notebook = committed(name)
     nbformat.validate(notebook)
-    assert (build.HERE / f"{name}.ipynb").stat().st_size <= MOST
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert (build.HERE / f"{name}.ipynb").stat().st_size <= MAX_BYTES
+    code = code_cells(notebook)
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert not list(complaints(notebook))
     assert sum("image/png" in output.get("data", {}) for output in outputs(notebook)) >= 2
 
 
 @pytest.mark.parametrize("name", build.NAMES)
+def test_every_cell_but_the_parameters_shows_something(name):
+    notebook = committed(name)
+    silent = [cell.id for cell in code_cells(notebook) if not cell.outputs]
+    assert silent == [tagged(notebook, "parameters").id]
+
+
+@pytest.mark.parametrize("name", build.NAMES)
 def test_a_notebook_begins_with_installing_and_has_one_cell_of_numbers(name):
-    notebook = build.made(name)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    notebook = build.build(name)
+    code = code_cells(notebook)
     assert code[0] is tagged(notebook, "first")
     assert code[1] is tagged(notebook, "parameters")
     assert {*SMALL[name]} <= {*parameters(notebook)}
     assert "WORKDIR" in parameters(notebook)
 
 
+def test_the_first_cell_is_short():
+    lines = tagged(build.build("quickstart"), "first").source.splitlines()
+    assert len([line for line in lines if line and not line.startswith("#")]) <= FIRST_LINES
+    assert max(map(len, lines)) < 100
+
+
 def test_the_address_of_the_repository_stands_in_one_place():
-    for source in sorted(build.SOURCE.glob("*.py")):
+    for source in sorted(build.SOURCE.iterdir()):
         assert "github" not in source.read_text(encoding="utf-8"), source.name
-    for name in build.NAMES:
-        notebook = build.made(name)
-        assert f'REPOSITORY = "{amd_jax.REPOSITORY}"' in tagged(notebook, "first").source
-        place = amd_jax.REPOSITORY.removeprefix("https://github.com/")
-        link = f"https://colab.research.google.com/github/{place}/blob/main/notebooks/{name}.ipynb"
-        assert f"]({link})" in notebook.cells[0].source
-        assert not [cell.source for cell in notebook.cells if "%COLAB%" in cell.source]
+
+
+@pytest.mark.parametrize("name", build.NAMES)
+def test_a_badge_opens_the_notebook_in_colab(name):
+    notebook = build.build(name)
+    repository = amd_jax.REPOSITORY.removeprefix("https://github.com/")
+    link = f"{build.COLAB}/github/{repository}/blob/main/notebooks/{name}.ipynb"
+    badge = f"[![Open in Colab]({build.COLAB}/assets/colab-badge.svg)]({link})"
+    assert badge in notebook.cells[0].source.splitlines()[:4]
+    for cell in notebook.cells:
+        assert not re.search("%[A-Z]+%", cell.source)
 
 
 @pytest.fixture
 def first_cell(monkeypatch):
-    """The first cell where amd_jax is missing, as a function of what pip is to answer."""
-    asked = []
+    """Runs the first cell where amd_jax is missing: the lines that %pip gets."""
+    pytest.importorskip("IPython")
+    from IPython.core.inputtransformer2 import TransformerManager
 
-    def pip(command, **how):
-        constraints = Path(command[command.index("-c") + 1])
-        asked.append((command, constraints.read_text().splitlines()))
-        return subprocess.CompletedProcess(command, answer, "", "ERROR: no such host\nmore")
+    lines = []
 
-    def run(returncode):
-        nonlocal answer
-        answer = returncode
-        exec(tagged(build.made("quickstart"), "first").source, {})
-        return asked
+    class Shell:
+        def run_line_magic(self, magic, line):
+            assert magic == "pip"
+            lines.append(line.format(jax=jax))  # as IPython puts values into a magic
 
-    answer = 0
-    result = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda n: n != "amd_jax" and result(n) or None
-    )
-    monkeypatch.setattr(subprocess, "run", pip)
+    def run():
+        source = tagged(build.build("quickstart"), "first").source
+        exec(TransformerManager().transform_cell(source), {"get_ipython": Shell})
+        return lines
+
+    spec = importlib.util.find_spec
+    missing = lambda name: None if name == "amd_jax" else spec(name)  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", missing)
     return run
 
 
 def test_the_first_cell_installs_what_is_missing_and_keeps_jax(first_cell, capsys):
-    ((command, kept),) = first_cell(0)
-    assert command[-1] == f"git+{amd_jax.REPOSITORY}"
-    for name in ("jax", "jaxlib"):
-        assert f"{name}=={importlib.metadata.version(name)}" in kept
-    told = capsys.readouterr().out
-    assert f"kept as they are: jax=={jax.__version__}" in told
-    assert f"{jax.device_count()} CPU devices, all of which are used" in told
+    (line,) = first_cell()
+    assert f"jax=={jax.__version__}" in line.split()
+    assert f"git+{amd_jax.REPOSITORY}" in line.split()
+    versions = f"amd_jax {amd_jax.__version__}, JAX {jax.__version__}, 2 devices (cpu)"
+    assert capsys.readouterr().out == f"{versions}\n"
 
 
-def test_the_first_cell_says_in_one_line_that_there_is_no_network(first_cell):
-    with pytest.raises(Exception, match="With a network run this cell again") as raised:
-        first_cell(1)
-    (line,) = raised.value._render_traceback_()
-    assert "ERROR: no such host" in line
-    assert "\n" not in line
+def test_where_pip_fails_the_first_cell_ends_with_what_is_missing(first_cell, monkeypatch):
+    monkeypatch.setitem(sys.modules, "amd_jax", None)  # pip has printed why
+    with pytest.raises(ModuleNotFoundError, match="amd_jax"):
+        first_cell()
 
 
 @pytest.mark.slow
@@ -159,10 +174,12 @@ def test_the_first_cell_says_in_one_line_that_there_is_no_network(first_cell):
 )
 def test_a_notebook_executes_from_a_clean_kernel(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    notebook = build.made(name)
+    notebook = build.build(name)
     cell = tagged(notebook, "parameters")
     for parameter, value in SMALL[name].items():
         cell.source += f"\n{parameter} = {value!r}"
-    build.executed(notebook, tmp_path)
+    build.execute(notebook, tmp_path)
     assert not list(complaints(notebook))
+    silent = [cell for cell in code_cells(notebook) if not cell.outputs]
+    assert silent == [tagged(notebook, "parameters")]
     assert (tmp_path / "runs").is_dir()

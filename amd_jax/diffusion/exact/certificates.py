@@ -34,7 +34,7 @@ def exact(kernel: Kernel, data: Float[np.ndarray, "..."]) -> Process:
             f"The law of L tokens of {kernel.num_classes} classes is a table of shape "
             f"({kernel.num_classes},) * L that sums to 1; got {data.shape}, sum {data.sum():.3g}."
         )
-    length, noise_only = data.ndim, len(kernel.prior) - kernel.num_classes
+    length, noise_only = data.ndim, kernel.prior.shape[-1] - kernel.num_classes
 
     def predict(
         x_t: Tokens, t: Times, rng: Key | None = None, known: Bool[Array, "..."] | None = None
@@ -76,7 +76,7 @@ def law(
     whose law is not known here: one of `base.Steps` tells its own, by its method `law`.
     """
     if given is not None:
-        rows = len(process.kernel.prior) ** length
+        rows = process.kernel.prior.shape[-1] ** length
         process = process.holding(jnp.tile(jnp.asarray(given), (rows, 1)))
     if isinstance(sampler, Remasking):
         result = enumeration.remasked(sampler, process, length, sampler.times(steps))
@@ -89,7 +89,7 @@ def law(
     else:
         raise ValueError(f"The law of {type(sampler).__name__} is not known here.")
     classes = (slice(process.kernel.num_classes),) * length
-    return np.asarray(result).reshape((len(process.kernel.prior),) * length)[classes]
+    return np.asarray(result).reshape((process.kernel.prior.shape[-1],) * length)[classes]
 
 
 @functools.cache

@@ -30,7 +30,7 @@ def sequences(num_states: int, length: int) -> Int32[np.ndarray, "N {length}"]:
 def _noise(process: Process, every: np.ndarray) -> Array:
     """The law of x_1: (N,)."""
     prior = jnp.asarray(process.kernel.prior, float)
-    start = _held(process, jnp.broadcast_to(prior, (*every.shape, len(prior))))
+    start = _held(process, jnp.broadcast_to(prior, (*every.shape, prior.shape[-1])))
     return _moves(start[:1], every)[0]
 
 
@@ -55,7 +55,7 @@ def _one_place(law: Array, every: np.ndarray, place: int) -> Array:
 
 def stepped(sampler: base.Steps, process: Process, length: int, times: Grid) -> Float[Array, "N"]:
     """The law at times[-1]."""
-    law = _noise(process, sequences(len(process.kernel.prior), length))
+    law = _noise(process, sequences(process.kernel.prior.shape[-1], length))
     step = _step(dataclasses.replace(sampler, steps=None), process, length)
     for t, s in itertools.pairwise(np.asarray(times)):
         law = step(law, t, s)
@@ -65,7 +65,7 @@ def stepped(sampler: base.Steps, process: Process, length: int, times: Grid) -> 
 @functools.lru_cache(maxsize=32)  # compiled once for any number of steps
 def _step(sampler: base.Steps, process: Process, length: int) -> Callable[..., Array]:
     """The law (K ** L,) at s, from that at t."""
-    every = sequences(len(process.kernel.prior), length)
+    every = sequences(process.kernel.prior.shape[-1], length)
     tokens = jnp.asarray(every)
 
     @jax.jit
@@ -98,7 +98,7 @@ def remasked(sampler: Remasking, process: Process, length: int, times: Grid) -> 
             f"The law of {sampler.name} is enumerated for two tokens, neither of them given, "
             f"without greedy and corrections; got {length} tokens, {sampler}."
         )
-    every = sequences(len(process.kernel.prior), length)
+    every = sequences(process.kernel.prior.shape[-1], length)
     states, masked = len(every), jnp.asarray(every == process.kernel.num_classes)
     x, *where = (i.ravel() for i in np.indices((states,) * 3))  # a sequence, and two of its past
     p_0 = sampler.guess(process, jnp.asarray(every), jnp.full(states, 0.5))
@@ -158,7 +158,7 @@ def at_transitions(sampler: unmasking.DNDM, process: Process, length: int) -> Fl
     if length != 2:
         raise ValueError(f"The law of {sampler.name} is enumerated for two tokens; got {length}.")
     kernel, steps = kernels.mixing(process.kernel), sampler.steps or 4096  # where that is endless
-    every = sequences(len(kernel.prior), length)
+    every = sequences(kernel.prior.shape[-1], length)
     times = jnp.arange(steps + 1) / steps
     weights = (
         -jnp.diff(jnp.exp(kernel.schedule(times)))

@@ -18,7 +18,13 @@ def mutual(kernel: Kernel, p_0: Float[Array, "classes"], t: Times) -> Nats:
     """I(x_t; x_0) of one token, x_0 ~ p_0.
 
     Σ p_0(x_0) KL(q(x_t | x_0) || q(x_t)): at time 0 it is the entropy of p_0, and it never rises.
+    Raises ValueError for a kernel with a prior of each token.
     """
+    if kernel.prior.ndim > 1:
+        raise ValueError(
+            f"Information is that of one token; the kernel has priors {kernel.prior.shape} of "
+            "each. Take a kernel of one token's prior."
+        )
     p_0 = jnp.asarray(p_0)
     clean = jnp.eye(kernel.num_classes, kernel.prior.shape[-1])
     clean = jnp.broadcast_to(clean, (len(t), *clean.shape))

@@ -7,6 +7,7 @@ cell given some others is one call of it; the law of several follows by the chai
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ from amd_jax.ops import categorical
 from amd_jax.ops.columns import Columns
 from amd_jax.types import Bound, Logits, Model, Params, Tokens
 
-ORDERS = CodeLength(order="random", orders=8)  # how rows are scored
+ORDERS: Any = CodeLength(order="random", orders=8)  # how rows are scored
 BLOCK = 1024  # rows that are computed together
 ROUNDS = 1000  # of draws that a condition may refuse
 
@@ -219,10 +220,11 @@ def _network(model: Diffusion) -> Callable[[Params, Rows], Logits]:
 
 @functools.lru_cache(maxsize=16)
 def _filling(model: Diffusion) -> Callable[..., Tokens]:
-    return jax.jit(model.infill)
+    one_by_one = unmasking.FirstHitting()  # exact, whatever the model is sampled with
+    return jax.jit(functools.partial(model.infill, sampler=one_by_one))
 
 
-def _blocks(x: Rows) -> list[tuple[int, Rows]]:
+def _blocks(x: Rows) -> list[tuple[int, Integer[np.ndarray, "block L"]]]:
     """Rows in blocks of one size, the last filled up with its first row; and where each begins."""
     size = min(BLOCK, 1 << max(0, (len(x) - 1).bit_length()))  # few sizes: few compilations
     result = []

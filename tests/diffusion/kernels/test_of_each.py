@@ -1,0 +1,242 @@
+"""Kernels with a prior of each token: token by token they are kernels of one prior."""
+
+import dataclasses
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.diffusion import bounds, kernels, schedules
+from amd_jax.diffusion.exact import certificates
+from amd_jax.diffusion.kernels import information, learned_schedule
+from amd_jax.models.corrections import time_of
+from tests import enumeration, zoo
+from tests.variants import quick
+
+GRID = [(0.0, 0.1), (0.0, 1.0), (0.3, 0.7), (0.9, 1.0)]
+STEPS = [(0.0, 0.1), (0.3, 0.4), (0.9, 1.0)]
+
+
+@pytest.fixture(params=quick(zoo.OF_EACH, "within-cosine"))
+def kernel(request):
+    return zoo.OF_EACH[request.param]
+
+
+def apart(kernel):
+    """The kernel of each token."""
+    return [dataclasses.replace(kernel, prior=prior) for prior in kernel.prior]
+
+
+def test_rows_sum_to_one_and_none_leads_to_what_a_token_cannot_be(kernel):
+    for s, t in GRID:
+        rows = enumeration.matrix(kernel, s, t)
+        assert rows.shape == (zoo.LENGTH, 3, 3)
+        assert (rows >= 0).all()
+        np.testing.assert_allclose(rows.sum(axis=-1), 1, rtol=1e-6)
+        for own, one in zip(rows, apart(kernel), strict=True):
+            np.testing.assert_allclose(own, enumeration.matrix(one, s, t), rtol=1e-6)
+            never = np.asarray(one.prior) == 0
+            assert (own * ~np.eye(3, dtype=bool))[:, never].max(initial=0) == 0
+
+
+def test_chapman_kolmogorov(kernel):
+    for r, s, t in [(0.0, 0.1, 0.2), (0.2, 0.5, 0.6), (0.5, 0.9, 1.0)]:
+        product = enumeration.matrix(kernel, r, s) @ enumeration.matrix(kernel, s, t)
+        np.testing.assert_allclose(enumeration.matrix(kernel, r, t), product, rtol=1e-5, atol=1e-7)
+
+
+def test_likelihood_is_the_transposed_push(kernel):
+    every = jnp.tile(jnp.arange(3)[:, None], (1, zoo.LENGTH))
+    for s, t in GRID:
+        columns = kernel.likelihood(every, jnp.full(3, s), jnp.full(3, t))  # [x_t, l, x_s]
+        expected = enumeration.matrix(kernel, s, t).transpose(2, 0, 1)
+        np.testing.assert_allclose(columns, expected, rtol=1e-5)
+
+
+def test_law_at_the_end_is_the_prior(kernel):
+    end = enumeration.matrix(kernel, 0.0, 1.0)
+    np.testing.assert_allclose(end, np.broadcast_to(kernel.prior[:, None], end.shape), atol=0.01)
+    x = kernels.draw_prior(kernel, jax.random.key(0), (20_000, zoo.LENGTH))
+    for tokens, law in zip(x.T, kernel.prior, strict=True):
+        enumeration.assert_drawn_from(tokens, law)
+
+
+def test_posterior_is_bayes_rule(kernel):
+    states = enumeration.sequences(3, 2)  # (x_0, x_t), the same in both tokens
+    clean, x_t = (jnp.tile(a[:, None], (1, zoo.LENGTH)) for a in states.T)
+    for s, t in GRID:
+        times = jnp.full(len(states), s), jnp.full(len(states), t)
+        result = kernels.posterior(kernel, jnp.eye(3)[clean], x_t, *times)
+        q_s, q_t = enumeration.matrix(kernel, 0.0, s), enumeration.matrix(kernel, s, t)
+        checked = 0
+        for n, (x_0, x) in enumerate(states):
+            for place in range(zoo.LENGTH):
+                joint = q_s[place, x_0] * q_t[place, :, x]
+                if joint.sum() > 1e-12:
+                    checked += 1
+                    expected = joint / joint.sum()
+                    np.testing.assert_allclose(result[n, place], expected, atol=1e-6)
+        assert checked >= 6
+
+
+def pairs(kernel):
+    """Every (x_0, x_t) that a token can be, for the first token; and at random for the second."""
+    rng = np.random.default_rng(0)
+    classes = [np.flatnonzero(prior[: kernel.num_classes] > 0) for prior in kernel.prior]
+    classes = [c if len(c) else np.arange(kernel.num_classes) for c in classes]
+    states = [
+        np.union1d(c, np.flatnonzero(p > 0)) for c, p in zip(classes, kernel.prior, strict=True)
+    ]
+    x_0 = np.stack([rng.choice(c, 24) for c in classes], axis=1)
+    x_t = np.stack([rng.choice(c, 24) for c in states], axis=1)
+    if kernels.is_masking(kernel):
+        x_t = np.where(x_t == kernel.num_classes, x_t, x_0)
+    p_0 = rng.random((24, zoo.LENGTH, 3)) + 0.05
+    for place, own in enumerate(classes):
+        p_0[:, place, np.setdiff1d(np.arange(3), own)] = 0
+    p_0 = (p_0 / p_0.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return x_0, p_0, x_t
+
+
+TERMS = {
+    name: (form, list(inspect.signature(form).parameters)[1:-1])
+    for name in ("discrete", "leave_one_out", "rate", "leave_one_out_rate", "divergence")
+    for form in [getattr(bounds, name)]
+}
+
+
+@pytest.mark.parametrize("name", quick(TERMS, "discrete", "rate"))
+def test_terms_of_the_bound_are_those_of_each_token(kernel, name):
+    """The registered forms and the general ones."""
+    (generic, takes), (x_0, p_0, x_t) = TERMS[name], pairs(kernel)
+    for form in [generic, *[generic.dispatch(object)] * (name != "leave_one_out")]:
+        for s, t in STEPS[1:] if "rate" in name else STEPS:
+            given = {
+                **{"x_0": x_0, "p_0": p_0, "x_t": x_t},
+                **{"s": np.full(24, s, "f"), "t": np.full(24, t, "f")},
+            }
+            given = [jnp.asarray(given[argument]) for argument in takes]
+            result = jax.jit(functools.partial(form, kernel))(*given)
+            assert np.isfinite(result).all()
+            for place, one in enumerate(apart(kernel)):
+                own = [a if a.ndim == 1 else a[:, place : place + 1] for a in given]
+                expected = form(one, *own)[:, 0]
+                np.testing.assert_allclose(result[:, place], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_steps_near_their_rate(kernel):
+    """T L_t -> the continuous bound: 1000 steps are within 1 %."""
+    x_0, p_0, x_t = map(jnp.asarray, pairs(kernel))
+    for time in (0.3, 0.6):
+        s, t = jnp.full(24, time - 1e-3), jnp.full(24, time)
+        term = 1000 * bounds.discrete(kernel, x_0, p_0, x_t, s, t)
+        rate = bounds.rate(kernel, x_0, p_0, x_t, t)
+        np.testing.assert_allclose(term, rate, rtol=0.02, atol=1e-4)
+
+
+def test_draws_are_those_of_each_token(kernel):
+    s, t = 0.3, 0.6
+    x_0 = jnp.tile(jnp.array([[0, 1]]), (20_000, 1))
+    x_t = kernels.corrupt(kernel, jax.random.key(0), x_0, jnp.full(20_000, t))
+    guess = jnp.broadcast_to(jnp.array([0.3, 0.7, 0.0]), (20_000, 2, 3))
+    there = jnp.asarray(np.where(np.asarray(kernel.prior)[:, 2] == 1, 2, 1))  # a mask, or 1
+    x_s = kernels.step_back(
+        kernel,
+        jax.random.key(1),
+        guess,
+        jnp.tile(there, (20_000, 1)),
+        *map(functools.partial(jnp.full, 20_000), (s, t)),
+    )
+    law = enumeration.matrix(kernel, 0.0, t)
+    back = enumeration.bayes(kernel, np.asarray(guess[0], np.float64), np.asarray(there), s, t)
+    for place in range(zoo.LENGTH):
+        enumeration.assert_drawn_from(x_t[:, place], law[place, place])
+        enumeration.assert_drawn_from(x_s[:, place], back[place])
+
+
+def test_what_survives_all_noise_is_that_of_each_token():
+    kernel = dataclasses.replace(
+        zoo.OF_EACH["within-cosine"], schedule=schedules.tabulated(-np.arange(11) / 10)
+    )
+    x = jnp.array([[0, 2], [1, 0]])
+    parts = [bounds.prior_kl(one, x[:, n : n + 1]) for n, one in enumerate(apart(kernel))]
+    result = bounds.prior_kl(kernel, x)
+    np.testing.assert_allclose(result, np.sum(parts, axis=0), rtol=1e-5)
+    assert (result > 0.1).all()
+
+
+def test_a_learnt_pace_keeps_the_priors():
+    pace = learned_schedule.LearnedSchedule(zoo.OF_EACH["within-linear"], bins=4)
+    opened = pace.open({"levels": jnp.array([0.5, -1.0, 0.0, 1.0])})
+    assert pace.prior.shape == (2, 3)
+    np.testing.assert_allclose(enumeration.matrix(opened, 0.0, 0.5).sum(axis=-1), 1, rtol=1e-6)
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize(
+    "name", ["ancestral", "tau_leaping", "euler", "predictor_corrector-cap", "dndm"]
+)
+def test_samplers_near_the_law_of_the_data(name):
+    """With the exact guess, whose law is known: the same as that of three classes with one of 0.
+
+    DNDM alone is biased on noise that does not show.
+    """
+    data = np.array([[0.3, 0.1, 0.1], [0.05, 0.05, 0.4], [0.0, 0.0, 0.0]])
+    process = certificates.exact(zoo.OF_EACH["within-cosine"], data)
+    sampler = zoo.SAMPLERS[name]
+    sampler = dataclasses.replace(sampler, **({"steps": 64} if sampler.steps else {}))
+    law = certificates.law(sampler, process, 2, 64)
+    assert law[2].sum() == pytest.approx(0, abs=1e-9)
+    assert law.sum() == pytest.approx(1, abs=1e-4)
+    far = certificates.distance(law, data)
+    assert far < (0.15 if name == "dndm" else 0.05)
+    x = kernels.draw_prior(process.kernel, jax.random.key(0), (8000, 2))
+    x = jax.jit(functools.partial(sampler, process))(jax.random.key(1), x, sampler.times(64))
+    enumeration.assert_drawn_from(enumeration.number(np.asarray(x), 3), law.ravel())
+
+
+def test_leaving_one_out_of_any_kernel_is_for_one_prior():
+    kernel = zoo.OF_EACH["within-cosine"]
+    x_0, p_0, _ = pairs(kernel)
+    with pytest.raises(ValueError, match="the Mixing has a prior of each. Make it"):
+        bounds.leave_one_out.dispatch(object)(kernel, x_0, p_0, jnp.zeros(24), jnp.ones(24))
+
+
+@pytest.mark.slow
+def test_masks_of_each_token_are_masks():
+    kernel = zoo.OF_EACH["masks"]
+    assert kernels.is_masking(kernel)
+    assert kernels.shows_noise(kernel)
+    data = np.array([[0.4, 0.1], [0.2, 0.3]])
+    process = certificates.exact(kernel, data)
+    for name in ("first_hitting", "remasking", "confidence"):
+        sampler = zoo.SAMPLERS[name]
+        x = kernels.draw_prior(kernel, jax.random.key(0), (100, 2))
+        assert (x == 2).all()
+        x = jax.jit(functools.partial(sampler, process))(jax.random.key(1), x, sampler.times(8))
+        assert (x < 2).all()
+    law = certificates.law(zoo.SAMPLERS["confidence"], process, 2, 8)
+    np.testing.assert_allclose(law, data, atol=1e-6)
+
+
+def test_an_error_rate_counts_what_a_token_can_be():
+    """Of two classes 1/2 of what is redrawn changes, of three 2/3; each class counts alike."""
+    process = certificates.exact(zoo.OF_EACH["within-linear"], np.full((3, 3), 1 / 9))
+    for rate in (0.05, 0.3):
+        t = float(time_of(process, 1000, rate))
+        assert t * (2 * 1 / 2 + 3 * 2 / 3) / 5 == pytest.approx(rate, abs=1e-3)
+
+
+def test_information_is_that_of_one_token():
+    kernel = zoo.OF_EACH["within-cosine"]
+    with pytest.raises(ValueError, match=r"one token; the kernel has priors \(2, 3\) of each"):
+        information.mutual(kernel, np.full(3, 1 / 3), jnp.zeros(1))
+
+
+def test_uniform_within_is_uniform_over_what_is_possible():
+    prior = zoo.OF_EACH["within-cosine"].prior
+    np.testing.assert_allclose(prior, [[1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
+    assert prior.dtype == jnp.float32

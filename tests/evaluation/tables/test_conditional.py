@@ -1,0 +1,224 @@
+"""Laws, fillings, bits and draws given cells, against a law of rows that is known."""
+
+import functools
+import itertools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.evaluation.tables import conditional
+from amd_jax.facts import Column, TableFacts
+from amd_jax.ops.columns import Columns
+from tests import zoo
+from tests.variants import quick
+
+FACTS = TableFacts.of(
+    (
+        Column("colour", "categorical", values=("red", "green", "blue")),
+        Column("age", "integer", first=20, count=7, bases=(2, 4)),  # 7 of 8 codes, in two fields
+        Column("country", "categorical", values=("here",)),  # no field
+        Column("paid", "categorical", values=("yes", "no"), missing="?"),
+    ),
+    "people",
+)
+EVERY = np.array(list(itertools.product(range(3), range(2), range(4), range(3))), np.int32)
+EVERY = EVERY[FACTS.possible(EVERY)]
+P = np.random.default_rng(0).dirichlet(np.full(len(EVERY), 0.7))
+RNG = np.random.default_rng(5)
+K = FACTS.num_classes
+
+
+class Knows(nn.Module):
+    """The exact law of every field, given those that are no masks."""
+
+    @nn.compact
+    def __call__(self, x_t, t, *, train=False):
+        scale = self.param("scale", nn.initializers.ones, ())  # 1: models have parameters
+        rows = jnp.asarray(EVERY)
+        laws = []
+        for place in range(rows.shape[1]):
+            fits = (x_t[:, None] == rows) | (x_t[:, None] == K)
+            fits = fits.at[:, :, place].set(True).all(axis=-1)  # the own token does not count
+            joint = jnp.where(fits, jnp.asarray(P, jnp.float32), 0.0)
+            laws.append(joint @ jax.nn.one_hot(rows[:, place], K + 1))
+        return jnp.log(jnp.maximum(jnp.stack(laws, axis=1), 1e-30)) * scale
+
+
+@pytest.fixture(scope="module")
+def model():
+    columns = Columns(FACTS.sizes, FACTS.owners, FACTS.limits)
+    kernel = kernels.absorbing(schedules.linear, K)
+    result = models.Diffusion(kernel, Knows(), None, support=columns)
+    return result, result.init(jax.random.key(0), jnp.zeros((2, 4), jnp.int32))
+
+
+def given(row):
+    """Which of EVERY agree with what is known of a row, and the law of those."""
+    fits = ((EVERY == row) | (np.asarray(row) < 0)).all(axis=1)
+    p = np.where(fits, P, 0)
+    return p / p.sum()
+
+
+def hidden(x, share=0.5):
+    return np.where(RNG.random(x.shape) < share, -1, x)
+
+
+def shares(x):
+    """How often each of EVERY is among x; all of x are some of them."""
+    places = {tuple(row): n for n, row in enumerate(EVERY.tolist())}
+    return np.bincount([places[tuple(row)] for row in x.tolist()], minlength=len(EVERY)) / len(x)
+
+
+def assert_near(x, p):
+    """The total variation is what sampling leaves: at most twice its mean, which is small."""
+    expected = np.sqrt(2 * p * (1 - p) / (np.pi * len(x))).sum() / 2
+    assert expected < 0.035
+    assert abs(shares(x) - p).sum() / 2 < 2 * expected
+    assert (shares(x)[p == 0] == 0).all()
+
+
+def test_laws_are_those_given_what_is_known(model):
+    x = hidden(EVERY)
+    result = np.exp(conditional.laws(*model, x))
+    assert result.shape == (len(x), 4, K + 1)
+    for row, laws in zip(x, result, strict=True):
+        p = given(row)
+        for place in range(4):
+            expected = np.bincount(EVERY[:, place], p, minlength=K + 1)
+            np.testing.assert_allclose(laws[place], expected, atol=1e-5)
+    known = x >= 0
+    np.testing.assert_allclose(result[known, x[known]], 1, rtol=1e-5)
+
+
+def test_bits_of_a_cell_are_those_given_all_others(model):
+    result = conditional.cell_bits(*model, FACTS, EVERY)
+    assert result.shape == (len(EVERY), 4)
+    for row, bits in zip(EVERY, result, strict=True):
+        for column, fields in enumerate(FACTS.places):
+            seen = row.copy()
+            seen[fields] = -1
+            p = given(seen)[(EVERY == row).all(axis=1)].sum()
+            assert bits[column] == pytest.approx(-np.log2(p), abs=1e-4)
+    assert (result[:, 2] == 0).all()
+
+
+@pytest.mark.parametrize("block", quick([1, 4, 1024], 4))
+def test_numbers_of_a_row_do_not_depend_on_the_block(model, monkeypatch, block):
+    x = hidden(EVERY[:11])
+    laws, bits = conditional.laws(*model, x), conditional.cell_bits(*model, FACTS, EVERY[:11])
+    monkeypatch.setattr(conditional, "BLOCK", block)
+    np.testing.assert_allclose(conditional.laws(*model, x), laws, atol=1e-5)
+    np.testing.assert_allclose(conditional.cell_bits(*model, FACTS, EVERY[:11]), bits, atol=1e-5)
+    y = conditional.filled(*model, x, seed=1)
+    assert y.shape == x.shape
+    np.testing.assert_array_equal(y[x >= 0], x[x >= 0])
+    assert FACTS.possible(y).all()
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("row", [(-1, 1, -1, 0), (-1, -1, -1, -1), (2, -1, 0, -1)])
+def test_what_is_filled_in_has_the_law_given_the_rest(model, row):
+    x = np.tile(np.array(row, np.int32), (8000, 1))
+    y = conditional.filled(*model, x, seed=3)
+    assert y.dtype == np.int32
+    assert_near(y, given(row))
+    np.testing.assert_array_equal(y[:1000], conditional.filled(*model, x, seed=3)[:1000])
+    assert (y[:1000] != conditional.filled(*model, x, seed=4)[:1000]).any()
+
+
+def test_bits_of_a_row_are_those_of_the_law(model):
+    """The exact guess gives one likelihood in every order."""
+    bound, bits = conditional.row_bits(*model, FACTS, EVERY)
+    assert bound.name == "code_length"
+    np.testing.assert_allclose(bits.sums / bits.counts, -np.log2(P), atol=2e-3)
+
+
+def test_with_values_no_cell_is_filled_with_a_gap(model):
+    """Gaps that are known stay."""
+    diffusion, params = model
+    limited = conditional.with_values(diffusion, FACTS)
+    assert limited is conditional.with_values(diffusion, FACTS)
+    x = np.tile(np.array([[-1, -1, -1, -1], [-1, 1, -1, 2]], np.int32), (500, 1))
+    assert (conditional.filled(diffusion, params, x)[::2, 3] == 2).any()
+    y = conditional.filled(limited, params, x)
+    assert (y[::2, 3] < 2).all()
+    assert (y[1::2, 3] == 2).all()
+    assert FACTS.possible(y).all()
+
+
+CONDITIONS = {
+    "": lambda rows: np.ones(len(rows), bool),
+    "age=22..25": lambda rows: np.isin(FACTS.codes(rows)[:, 1], [2, 3, 4, 5]),
+    "paid=no, age=21|26": lambda rows: (
+        (rows[:, 3] == 1) & np.isin(FACTS.codes(rows)[:, 1], [1, 6])
+    ),
+    "colour=red|blue, paid=yes, country=here": lambda rows: (rows[:, 0] != 1) & (rows[:, 3] == 0),
+}
+
+
+@pytest.mark.parametrize("text", quick(CONDITIONS, *list(CONDITIONS)[1:3]))
+def test_draws_have_the_exact_law_given_all_conditions(model, text):
+    conditions = FACTS.conditions(text) if text else {}
+    x, tried = conditional.draws(*model, FACTS, conditions, 8000, seed=1)
+    assert len(x) == 8000 <= tried
+    p = np.where(CONDITIONS[text](EVERY), P, 0)
+    assert_near(x, p / p.sum())
+    assert tried <= 9000 or text, "without a condition no draw is refused"
+
+
+def test_the_number_of_draws_tells_the_chance_of_the_later_conditions(model):
+    """The first column is drawn of what is allowed; what is kept is the chance of the others."""
+    number = 6000
+    _, tried = conditional.draws(*model, FACTS, FACTS.conditions("paid=no, age=21|26"), number)
+    ages = FACTS.codes(EVERY)[:, 1]
+    unpaid = EVERY[:, 3] == 1
+    chance = P[unpaid & np.isin(ages, [1, 6])].sum() / P[unpaid].sum()
+    assert number / tried == pytest.approx(chance, rel=0.15)
+
+
+def test_where_keeps_the_rows_that_it_says(model):
+    def where(rows):
+        return rows[:, 0] <= rows[:, 3]
+
+    conditions = FACTS.conditions("age=20..23")
+    x, tried = conditional.draws(*model, FACTS, conditions, 6000, where=where)
+    p = np.where(where(EVERY) & (FACTS.codes(EVERY)[:, 1] <= 3), P, 0)
+    assert_near(x, p / p.sum())
+    assert tried > 6000
+
+
+def test_conditions_that_no_row_meets_are_refused(model, monkeypatch):
+    monkeypatch.setattr(conditional, "ROUNDS", 3)
+    conditions = FACTS.conditions("paid=no")
+    with pytest.raises(
+        ValueError, match=r"0 of 3,072 draws meet them, and 5 are asked for. Loosen one"
+    ):
+        conditional.draws(*model, FACTS, conditions, 5, where=lambda rows: rows[:, 3] == 0)
+    with pytest.raises(ValueError, match="paid has probability 0 there"):
+        conditional.draws(*model, FACTS, {"paid": np.zeros((0, 2), int)}, 5)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: zoo.diffusion("uniform-cosine", "table", 4),
+        lambda: zoo.diffusion("masks_and_uniform", "table", 4),
+        lambda: models.Autoregressive(zoo.CausalTable(3)),
+    ],
+)
+def test_models_without_masks_are_refused(other):
+    with pytest.raises(ValueError, match=r"for masked diffusion.*this is a (Diffusion|Auto)"):
+        conditional.check(other())
+    for call in (
+        functools.partial(conditional.laws, x=EVERY),
+        functools.partial(conditional.filled, x=EVERY),
+        functools.partial(conditional.cell_bits, facts=FACTS, x=EVERY),
+        functools.partial(conditional.draws, facts=FACTS, conditions={}, number=1),
+    ):
+        with pytest.raises(ValueError, match="Train own_table"):
+            call(other(), {})

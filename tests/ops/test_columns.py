@@ -1,0 +1,125 @@
+"""Which tokens are possible, against every code of every column."""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.ops.columns import Columns
+from tests import zoo
+
+
+def codes(columns, fields):
+    """The digits of every code of one column, (limit, its fields)."""
+    sizes = [columns.sizes[i] for i in fields]
+    every = np.array(list(itertools.product(*map(range, sizes))))
+    return every[: columns.limits[fields[0]]]
+
+
+def exactly(columns, x, known, num_classes):
+    """Which tokens of one row some code has, beside the digits that are known: (L, K)."""
+    result = np.zeros((len(x), num_classes), bool)
+    for fields in columns.of_columns():
+        every = codes(columns, fields)
+        for place, i in enumerate(fields):
+            others = [n for n, j in enumerate(fields) if known[j] and j != i]
+            fit = (every[:, others] == x[fields][others]).all(axis=1)
+            result[i, np.unique(every[fit, place])] = True
+    return result
+
+
+def random_layout(rng):
+    """One to four columns, each of one to three fields of one to four tokens."""
+    sizes, owners, limits = [], [], []
+    for column in range(rng.integers(1, 5)):
+        own = rng.integers(1, 5, rng.integers(1, 4)).tolist()
+        sizes += own
+        owners += [column] * len(own)
+        limits += [int(rng.integers(1, math.prod(own) + 1))] * len(own)
+    return Columns(tuple(sizes), tuple(owners), tuple(limits))
+
+
+LAYOUTS = [*zoo.COLUMNS.values(), *map(random_layout, map(np.random.default_rng, range(4)))]
+
+
+def rows(columns, rng, number=40):
+    """Rows of possible codes: (number, L)."""
+    parts = [codes(columns, fields) for fields in columns.of_columns()]
+    return np.concatenate([part[rng.integers(len(part), size=number)] for part in parts], axis=1)
+
+
+@pytest.mark.parametrize("columns", LAYOUTS, ids=str)
+def test_a_token_is_possible_if_some_code_has_it_and_what_is_known(columns):
+    """So every partial row has just the completions that there are."""
+    rng = np.random.default_rng(0)
+    x = rows(columns, rng)
+    known = rng.random(x.shape) < 0.5
+    hidden = np.where(known, x, rng.integers(0, 9, x.shape))  # of no account
+    result = np.asarray(jax.jit(columns.possible, static_argnums=2)(hidden, known, 5))
+    for row, flags, one in zip(x, known, result, strict=True):
+        np.testing.assert_array_equal(one, exactly(columns, row, flags, 5))
+
+
+@pytest.mark.parametrize("columns", LAYOUTS, ids=str)
+def test_the_next_token_is_possible_given_those_before(columns):
+    x = rows(columns, np.random.default_rng(1))
+    result = np.asarray(jax.jit(columns.possible_next, static_argnums=1)(x, 5))
+    for i in range(x.shape[1]):
+        before = np.arange(x.shape[1]) < i
+        for row, one in zip(x, result, strict=True):
+            np.testing.assert_array_equal(one[i], exactly(columns, row, before, 5)[i])
+
+
+@pytest.mark.parametrize("columns", LAYOUTS, ids=str)
+def test_each_is_what_is_possible_where_nothing_is_known(columns):
+    nothing = np.zeros(len(columns.sizes), bool)
+    expected = exactly(columns, np.zeros(len(nothing), int), nothing, 6)
+    np.testing.assert_array_equal(columns.each(6), expected)
+    traced = jax.jit(lambda x: x + columns.each(6))(jnp.zeros((), jnp.int32))  # no tracer within
+    np.testing.assert_array_equal(traced, expected)
+
+
+def test_the_first_field_is_the_most_significant():
+    columns = zoo.COLUMNS["digits"]  # the code 7 = (1, 3) is missing
+    x, known = jnp.array([[0, 1, 3]]), jnp.array([[False, True, False]])
+    assert columns.depth == 2
+    np.testing.assert_array_equal(
+        columns.possible(x, known, 4)[0],
+        [[True, True, True, False], [True, True, False, False], [True, True, True, False]],
+    )
+    np.testing.assert_array_equal(
+        columns.possible(x, ~known, 4)[0, 1], [True, False, False, False]
+    )
+
+
+def test_codes_beyond_int32():
+    """10^12 - 5 codes in four fields of a thousand: digits are compared, never codes."""
+    columns = Columns((1000,) * 4, (0,) * 4, (10**12 - 5,) * 4)
+    last = jnp.array([[999, 999, 999, 0]])
+    for result in (
+        columns.possible(last, jnp.array([[True, True, True, False]]), 1000),
+        columns.possible_next(last, 1000),
+    ):
+        np.testing.assert_array_equal(result[0, 3], np.arange(1000) < 995)
+    other = columns.possible(last.at[0, 3].set(995), jnp.array([[True, True, False, True]]), 1000)
+    np.testing.assert_array_equal(other[0, 2], np.arange(1000) < 999)
+    assert columns.possible(last, jnp.zeros((1, 4), bool), 1000).all()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (((), (), ()), "Each field has a size, a column and a limit; got 0, 0 and 0"),
+        (((2, 2), (0,), (2, 2)), "got 2, 1 and 2 of them"),
+        (((2, 0), (0, 1), (2, 1)), r"1 token or more; got sizes=\(2, 0\)"),
+        (((2, 2), (0, 0), (5, 5)), "column 0 has fields for 4 codes, and the limit 5"),
+        (((2, 3), (0, 1), (2, 0)), "column 1 has fields for 3 codes, and the limit 0"),
+        (((2, 2), (0, 0), (4, 3)), "column 0 has fields for 4 codes"),
+    ],
+)
+def test_fields_that_do_not_hold_their_codes_are_refused(numbers, said):
+    with pytest.raises(ValueError, match=said):
+        Columns(*numbers)
