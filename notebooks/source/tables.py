@@ -79,7 +79,7 @@ label = "bits per row of new rows (lower is better)"
 plotting.bars(results, label=label, highlight=["this model"])
 
 # %% [markdown]
-# All four are measured on the same rows, so a difference from the true distribution is more precise
+# All are measured on the same rows, so a difference from the true distribution is more precise
 # than each of the figures. Its mean is the KL divergence from the truth to the model.
 
 # %%
