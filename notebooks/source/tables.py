@@ -15,7 +15,7 @@
 # %% tags=["parameters"]
 SEED = 0
 ROWS = 20_000  # rows of the table
-STEPS = 800  # training steps
+STEPS = 500  # training steps
 DRAWN = 4000  # rows to draw
 EVALUATED = 2000  # new rows for the bits
 SLIPS = 20  # rows in which one cell is replaced
