@@ -1,6 +1,7 @@
 """The commands and snippets of the README, and of the pages in docs/."""
 
 import pathlib
+import random
 import re
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -18,6 +19,16 @@ def lines(text: str = TEXT) -> list[str]:
     """The lines of all ```bash blocks; one that ends in a backslash goes on in the next."""
     result = "\n".join(blocks("bash", text)).replace("\\\n", " ").splitlines()
     return [line.strip() for line in result if line.strip()]
+
+
+def people(number: int = 200) -> str:
+    """A CSV such as the pages of docs/ speak of."""
+    rng, lines = random.Random(0), ["age,income,city"]
+    for _ in range(number):
+        age = rng.randint(20, 70)
+        income = ">50K" if age > rng.randint(20, 90) else "<=50K"
+        lines.append(f"{age},{income},{rng.choice(['Bonn', 'Ulm'])}")
+    return "\n".join([*lines, ""])
 
 
 def on_runs(source: str) -> bool:

@@ -26,6 +26,7 @@ SMALL = {  # what makes a network small, and a chain as long as the README's --s
     "argmax_quickstart.py": ["--config.network.features=16"],
     "maps_quickstart.py": [*HOLLOW, "--config.data.height=16", "--config.data.width=16"],
     "own_maps.py": HOLLOW,
+    "own_table.py": ["--config.network.width=8", "--config.network.embedding=4"],
 }
 LEFT_OUT = ('pip install -q -e ."', 'pip install "', "activate", "--coordinator", "pytest")
 
@@ -62,6 +63,7 @@ def checkout(tmp_path_factory):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes((ROOT / name).read_bytes())
     (place / "book.txt").write_text(stdlib_docs.document()[:60_000])
+    (place / "people.csv").write_text(readme.people())
     (place / "my_maps").mkdir()
     for i, pixels in enumerate(scenes.streets().rows("test")[:40]):
         Image.fromarray(pixels).save(place / "my_maps" / f"{i:02}.png")

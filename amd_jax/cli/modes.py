@@ -185,7 +185,10 @@ def sample(session: Session, number: int | None, *, compare: bool) -> None:
     session.show("samples", session.report.preview(drawn))
     lines = session.report.samples(drawn, stem)
     if compare:
-        lines += session.report.compared(drawn, stem, loaded.model, loaded.params, loaded.data)
+        beside = (drawn, stem, loaded.model, loaded.params, loaded.data)
+        more, figures = session.report.compared(*beside)
+        session.record(*figures)
+        lines += more
     print("\n".join(lines))
 
 

@@ -7,11 +7,12 @@ import jax
 import numpy as np
 
 from amd_jax import options
+from amd_jax.cli import table_page
 from amd_jax.devices import machine, parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.experiment import LoadedModel
-from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.host import filesystem
 from amd_jax.host.log import logger
 from amd_jax.models import Autoregressive, Diffusion, Flow, GaussianDiffusion, declared
@@ -40,10 +41,10 @@ def write(
 ) -> Path:
     """Writes report.html on a loaded model into a folder; where it is.
 
-    Its data are not read: what is corrected are test rows where it holds its data already, as
-    after a training, and else samples of the model. Raises ValueError if the page
-    cannot be written; one that was there before is then as it was. Every process of a run calls
-    it, and the first one writes.
+    Its data are not read, but for a table, whose rows stand beside samples: what is corrected are
+    test rows where it holds its data, as after a training, and else samples of the model. Raises
+    ValueError if the page cannot be written; one that was there before is then as it was. Every
+    process of a run calls it, and the first one writes.
     """
     model = loaded.model
     sampler = shorter(sampler or next(iter(declared.samplers(model)), None), model)
@@ -89,7 +90,7 @@ def drawn(
     """Samples, a film of how they come about, and corrections: what the model has to show."""
     facts, is_maps = loaded.facts, isinstance(loaded.facts, MapFacts)
     rng, film = jax.random.key(seed), None
-    if isinstance(loaded.model, Walkable) and not isinstance(facts, PlaneFacts):
+    if isinstance(loaded.model, Walkable) and not isinstance(facts, PlaneFacts | TableFacts):
         shape = (SAMPLES[is_maps], *facts.event_shape)
         frames = list(loaded.model.walk(loaded.params, rng, shape, FRAMES[is_maps], sampler))
         film, x = films.of(frames, facts), frames[-1][1]
@@ -115,6 +116,7 @@ def drawn(
         damaged=damaged,
         legend=shows.legend(facts),
         filled=filled,
+        table=table_page.shown(loaded, facts, x, seed) if isinstance(facts, TableFacts) else None,
     )
 
 
@@ -127,11 +129,12 @@ def restored(
     """
     facts, (rows, whose) = loaded.facts, first(loaded, x)
     errors = max(1, round(editor.error_rate * rows[0].size))
+    unit = "field" if isinstance(facts, TableFacts) else facts.unit
     damaged = correction.damage(rows, facts.classes, seed, errors)
     fixed = correction.edited(editor, loaded.model, loaded.params, damaged, seed)
     triples = zip(damaged, fixed, rows, strict=True)
     return [shows.correction(*triple, facts) for triple in triples], (
-        f"The first {whose}, in each {errors:,} of {rows[0].size:,} {facts.unit}s replaced at "
+        f"The first {whose}, in each {errors:,} of {rows[0].size:,} {unit}s replaced at "
         f"random, and what the model makes of them without knowing which."
     )
 
@@ -198,6 +201,8 @@ def lines(
     numbers = options.values(sampler)
     steps = f" {commands.flag('steps', numbers['steps'])}" if numbers.get("steps") else ""
     result.append(("Draw samples", f"{start} --mode=sample{steps}"))
+    if isinstance(loaded.facts, TableFacts):
+        result += table_page.lines(start, loaded.model, loaded.facts)
     if isinstance(loaded.model, Walkable):
         result.append(("Watch noise become data", f"{start} --mode=sample{steps} --chain"))
     if editor is not None:

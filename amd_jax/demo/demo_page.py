@@ -5,9 +5,9 @@ from importlib import resources
 import jax
 import jinja2
 
-from amd_jax.demo import controls, frames, request_parsing
+from amd_jax.demo import controls, frames, request_parsing, table_form
 from amd_jax.demo.session import Work
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.facts import Facts, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.pages import shows, texts
 
 EXAMPLE = (  # what it should be: the words below are misspelt in a text to correct
@@ -37,6 +37,7 @@ def of(shown: Work) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["shown"] = texts.shown
+    environment.filters["cut"] = texts.cut
     environment.filters["spaced"] = lambda name: texts.shown(name).replace("_", " ")
     facts, steps = shown.facts, getattr(shown.model, "steps", None)
     return environment.from_string(asset("page.html.j2")).render(
@@ -48,6 +49,7 @@ def of(shown: Work) -> str:
         gap=request_parsing.gap_of(facts),
         gaps=with_gaps(facts),
         hole=hole(facts),
+        columns=table_form.fields(facts) if isinstance(facts, TableFacts) else [],
         brush=brush(facts),
         alphabet=symbols(facts),
         legend=shows.legend(facts),
@@ -70,11 +72,14 @@ def sentence(shown: Work) -> str:
     facts = shown.facts
     size = " × ".join(map(str, facts.event_shape))
     units = "characters" if isinstance(facts, TextFacts) else f"{facts.unit}s"
+    if isinstance(facts, TableFacts):
+        size, units = str(len(facts.columns)), "columns"
     what = f"A {type(shown.model).__name__.lower()} over {facts.rows} of {size} {units}."
     did = " or ".join(editor.done for editor in shown.editors)
     ways = [f"have a text {did}"] if did else []
     if shown.fills:
-        ways.append("fill gaps in a text" if shown.of_texts else "fill a hole in a map")
+        kinds = {TextFacts: "fill gaps in a text", TableFacts: "fill in the rest of a row"}
+        ways.append(kinds.get(type(facts), "fill a hole in a map"))
     ways.append(
         f"watch noise become {noun(facts)}" if shown.walks else f"draw {facts.rows} from it"
     )

@@ -19,11 +19,53 @@ function filled(found) {
   return whole;
 }
 
+/* A row of a table: for each column what was given, or what was drawn, and the likeliest values. */
+function filledRow(lines) {
+  const [scroll, table] = ["div", "table"].map((tag) => document.createElement(tag));
+  [scroll.className, scroll.tabIndex, table.className] = ["scroll", 0, "values cells"];
+  scroll.setAttribute("role", "region");
+  scroll.setAttribute("aria-label", "The row, filled in");
+  const head = table.createTHead().insertRow();
+  for (const name of ["column", "value", "likeliest values"]) {
+    const cell = document.createElement("th");
+    [cell.scope, cell.textContent] = ["col", name];
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  for (const line of lines) {
+    const row = body.insertRow();
+    const name = document.createElement("th");
+    [name.scope, name.textContent] = ["row", line.column];
+    row.append(name);
+    const value = row.insertCell();
+    line.draws.forEach((text, i) => {
+      const part = document.createElement(line.gap ? "mark" : "span");
+      part.textContent = text || "(empty)";
+      value.append(i ? " · " : "", part);
+    });
+    row.insertCell().textContent = line.likely.join(" · ");
+  }
+  scroll.append(table);
+  return scroll;
+}
+
+/* What stands in the fields of a row. */
+function rowOf(form) {
+  const row = {};
+  for (const field of form.querySelectorAll("[data-column]")) row[field.dataset.column] = field.value;
+  return row;
+}
+
 function filling(form) {
   const [box, count, place] = ["gaps", "gaps-count", "fillings"].map((id) =>
     document.getElementById(id),
   );
-  const given = box ? { asked: async () => ({ text: box.value }) } : holed((line) => failed(line));
+  const isRow = find("[data-column]", form) !== null;
+  const given = box
+    ? { asked: async () => ({ text: box.value }) }
+    : isRow
+      ? { asked: async () => ({ row: rowOf(form) }) }
+      : holed((line) => failed(line));
   const { number, seed } = form.elements;
   if (box) typed(form, box, count);
   let texts = [];
@@ -36,6 +78,10 @@ function filling(form) {
     },
     (message) => {
       if (message.kind !== "filled") return false;
+      if (message.lines) {
+        place.replaceChildren(filledRow(message.lines));
+        return true;
+      }
       texts = message.fillings.map((found) => found.text);
       place.replaceChildren(...message.fillings.map(filled));
       return true;

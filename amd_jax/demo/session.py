@@ -12,12 +12,13 @@ import jax
 import numpy as np
 
 from amd_jax.cli import infilling, inputs
-from amd_jax.demo import controls, frames, request_parsing, text_diff
+from amd_jax.demo import controls, frames, request_parsing, table_form, text_diff
 from amd_jax.demo.windows import windows
 from amd_jax.evaluation import correction, filling, gallery
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.facts import UNUSED_SIGN, Facts, Json, MapFacts, PlaneFacts, TextFacts
+from amd_jax.evaluation.tables import conditional
+from amd_jax.facts import UNUSED_SIGN, Facts, Json, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.models import declared
 from amd_jax.models.declared import Editor, Walkable
 from amd_jax.options import Named
@@ -57,14 +58,17 @@ class Work:
 
     @property
     def fills(self) -> bool:
-        """Whether gaps of a text, or a hole in a map, are filled."""
+        """Whether gaps of a text or a row, or a hole in a map, are filled."""
+        if isinstance(self.facts, TableFacts):
+            return conditional.admits(self.model)
         shown = isinstance(self.facts, TextFacts | MapFacts)
         return shown and declared.fills_gaps(self.model)
 
     @property
     def weighs(self) -> bool:
         """Whether fillings have exact probabilities."""
-        return self.fills and filling.is_exact(self.model)
+        is_table = isinstance(self.facts, TableFacts)
+        return self.fills and not is_table and filling.is_exact(self.model)
 
     @property
     def of_texts(self) -> bool:
@@ -114,7 +118,10 @@ class Work:
         return self._edited(self.facts, editor, text, x, seed)
 
     def fill(self, request: Json) -> Iterator[Json]:
-        """A text with gaps, or a map and its hole, and what `draw` takes -> several fillings."""
+        """A text with gaps, a row, or a map and its hole, and what `draw` takes -> fillings."""
+        if isinstance(self.facts, TableFacts) and self.fills:
+            _, *how = self._drawing(request, self.most_fillings, self.fillings)
+            return self._row_filled(self.facts, table_form.row_of(self.facts, request), *how)
         if not isinstance(self.facts, TextFacts | MapFacts) or not self.fills:
             raise ValueError(
                 f"{self.name} fills no gaps: that takes a model of texts or maps with masks, or "
@@ -190,6 +197,13 @@ class Work:
                 for x, one in zip(drawn, captions, strict=True)
             ]
         yield {"kind": "filled", "fillings": result}
+
+    def _row_filled(
+        self, facts: TableFacts, x: np.ndarray, number: int, seed: int
+    ) -> Iterator[Json]:
+        """A row (1, L) with its gaps drawn, and the law of each."""
+        yield from self._first_time("fill", number)
+        yield table_form.filled(self.model, self.params, facts, x, number, seed)
 
     def _walked(
         self, model: Walkable, sampler: Named | None, number: int, rng: Key

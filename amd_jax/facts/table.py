@@ -235,6 +235,10 @@ class TableFacts(Facts):
 
     def show(self, x: ArrayLike) -> str:
         """One row (L,) as "age=39, workclass=State-gov", whatever states it holds."""
+        return "".join(self.pieces(x)).removesuffix(", ")
+
+    def pieces(self, x: ArrayLike) -> list[str]:
+        """What each cell of a row (L,) shows, such as "age=39, "."""
         tokens = np.asarray(x, np.int64).reshape(1, -1)
         shown = []
         for column, place in zip(self.columns, self.places, strict=True):
@@ -245,8 +249,8 @@ class TableFacts(Facts):
                 code = int(digits @ np.array(column.weights, np.int64))
                 known = (digits >= 0).all() and code < column.size
                 text = in_one_line(column.text(code)) if known else UNUSED_SIGN
-            shown.append(f"{in_one_line(column.name)}={text}")
-        return ", ".join(shown)
+            shown.append(f"{in_one_line(column.name)}={text}, ")
+        return shown
 
     def lengths(self, x: np.ndarray) -> Integer[np.ndarray, "N"]:
         """One for each row (N, L): bits are counted per row."""

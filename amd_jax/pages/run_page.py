@@ -6,11 +6,12 @@ from typing import NamedTuple
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import beside_counts
 from amd_jax.facts import Json
-from amd_jax.pages import curve, figures, run_record, templates
+from amd_jax.pages import curve, figures, run_record, table_shows, templates
 from amd_jax.pages.curve import Panel
 from amd_jax.pages.plot import Level
 from amd_jax.pages.run_record import Record
 from amd_jax.pages.shows import Corrected, Shown
+from amd_jax.pages.table_shows import TableShown
 from amd_jax.runs import run_folder
 
 SHARES = {  # what a model does, as tiles
@@ -18,7 +19,20 @@ SHARES = {  # what a model does, as tiles
     "spoiled": "of right {unit}s spoiled",
     "filled": "of {unit}s in gaps restored",
 }
-NOUNS = {"text": "text", "maps": "maps", "points": "points"}  # by the kind of facts
+NOUNS = {"text": "text", "maps": "maps", "points": "points", "table": "rows"}  # by kind of facts
+BESIDE = {  # a measure of samples, and what it says, in plain words
+    "detection_auc": "How often trees that were trained to tell them apart give a sample a higher "
+    "score than a real row. 0.5 is best: they cannot tell; 1: they always can.",
+    "logistic_auc": "The same by a linear model. 0.5 is best, but it is a weak test: it sees no "
+    "combination of columns.",
+    "shape": "How alike each column is by itself, on average. 1 is best.",
+    "trend": "How alike pairs of columns are, on average. 1 is best.",
+    "usefulness_auc": "Each category is predicted from the other columns by trees that were "
+    "trained on samples, and tested on real rows. As much as real rows reach is best.",
+    "usefulness_r2": "The same for each number: the share of its variance that is predicted.",
+    "copies": "Rows that are a training row, cell for cell: of the samples, and of held-out rows. "
+    "No more than of held-out rows is best.",
+}
 
 
 class Drawn(NamedTuple):
@@ -35,6 +49,7 @@ class Drawn(NamedTuple):
     damaged: str  # what was corrected, in a sentence
     legend: list[tuple[str, str]]  # name and colour of each category
     filled: Sequence[Corrected] = ()  # rows with a gap
+    table: TableShown | None = None
 
 
 class Tile(NamedTuple):
@@ -43,6 +58,15 @@ class Tile(NamedTuple):
     name: str
     value: str
     rest: str = ""
+
+
+class Beside(NamedTuple):
+    """A measure of samples, that of real rows, and what it says."""
+
+    name: str
+    drawn: str
+    real: str
+    words: str
 
 
 def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> str:
@@ -58,6 +82,9 @@ def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> s
         tiles=tiles(record),
         sections=_sections(drawn, panels),
         noun=NOUNS.get(str(record.facts.get("kind")), "data"),
+        beside=measures(record) if drawn.table else [],
+        memory=memory(record) if drawn.table else "",
+        no_trees=table_shows.missing_extra(bool(figures.best(record.figures, "detection_auc"))),
         panels=panels,
         groups=figures.grouped(record.figures),
         numbers=[(name, _plain(value)) for name, value in run_folder.named(record.config)],
@@ -71,6 +98,8 @@ def summary(record: Record, drawn: Drawn) -> str:
     facts, name = record.facts, record.facts.get("name", "data")
     shape = " × ".join(map(str, facts.get("event_shape", ()))) or "1"
     data = f"{name}, rows of {shape} {record.unit}s of {facts.get('num_classes')} classes"
+    if facts.get("kind") == "table":
+        data = f"{name}, rows of {len(facts.get('columns', ()))} columns in {shape} fields"
     if record.step >= record.total:
         state = f"its training of {record.total:,} steps is finished"
     else:
@@ -92,9 +121,25 @@ def machine(record: Record) -> str:
 
 
 def counts(record: Record) -> str:
-    """What to know of the bits beside those of count models; empty where the model's are fewer."""
+    """What to know of the bits beside those of simpler models; empty for none of a text."""
     best = figures.best(record.figures)
-    return beside_counts.sentences(best, record.figures) if best else ""
+    if best is None:
+        return ""
+    return beside_counts.sentences(best, record.figures) or baselines(best, record)
+
+
+def baselines(best: Measurement, record: Record) -> str:
+    """The exact bits of baselines on the same rows, in a sentence; empty without any."""
+    known = {
+        (f.method or "").split(",")[0]: figures.value(f)
+        for f in record.figures
+        if f.what == "baseline" and (f.split, f.examples) == (best.split, best.examples)
+    }
+    if not known:
+        return ""
+    listed = ", ".join(f"{name} {value}" for name, value in known.items())
+    bound = "" if best.exact else f" Those of the model are an upper bound ({best.bound})."
+    return f"Bits of simpler models of the same rows, exact: {listed}.{bound}"
 
 
 def tiles(record: Record) -> list[Tile]:
@@ -102,10 +147,37 @@ def tiles(record: Record) -> list[Tile]:
     result = []
     for what, name in SHARES.items():
         if share := figures.best(record.figures, what):
-            result.append(_measured(name.format(unit=record.unit), share))
+            unit = "cell" if record.facts.get("kind") == "table" else record.unit
+            result.append(_measured(name.format(unit=unit), share))
     if best := figures.best(record.figures):
         result.append(_measured(figures.what(best), best))
+    if trees := figures.best(record.figures, "detection_auc"):
+        result.append(_measured(f"{figures.what(trees)}, 0.5 is best", trees))
     return result
+
+
+def measures(record: Record) -> list[Beside]:
+    """Measures of samples of a table beside what real rows reach, those there are."""
+    result = []
+    for name, words in BESIDE.items():
+        ours = figures.best(record.figures, name)
+        if ours is not None:
+            what, floor = figures.what(ours), figures.best(record.figures, name + figures.FLOOR)
+            real = "–" if floor is None else figures.value(floor)
+            title = f"{what[:1].upper()}{what[1:]}"
+            result.append(Beside(title, figures.value(ours), real, words))
+    return result
+
+
+def memory(record: Record) -> str:
+    """How many bits more held-out rows of a table take than training rows, in a sentence."""
+    gap = figures.best(record.figures, "memory_difference")
+    if gap is None:
+        return ""
+    return (
+        f"Held-out rows take {figures.value(gap)} bits more than training rows: a model that has "
+        "learnt rows by heart needs many bits more for those that it has not seen."
+    )
 
 
 def _measured(name: str, figure: Measurement) -> Tile:
@@ -137,11 +209,15 @@ def _levels(record: Record, unit: str) -> list[Level]:
 
 def _sections(drawn: Drawn, panels: Sequence[Panel]) -> list[tuple[str, str]]:
     """The id and the name of each section that the page has."""
+    table = drawn.table
     there = {
         "corrected": ("Corrections", bool(drawn.corrected)),
-        "filled": ("Gaps filled", bool(drawn.filled)),
+        "filled": ("Gaps filled", bool(drawn.filled or (table and table.filled))),
         "chain": ("The chain", bool(drawn.film)),
         "samples": ("Samples", True),
+        "beside": ("Beside real rows", table is not None),
+        "marginals": ("Columns", bool(table and table.panels)),
+        "pairs": ("Pairs of columns", bool(table and table.pairs)),
         "curve": ("Learning curve", bool(panels)),
         "figures": ("Figures", True),
         "commands": ("Commands", True),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from amd_jax.evaluation import pictures
 from amd_jax.evaluation.reports import point_report
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts
+from amd_jax.facts import Facts, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.ops import integers
 from amd_jax.pages import texts
 from amd_jax.pages.texts import Piece
@@ -54,6 +54,8 @@ def samples(drawn: np.ndarray, facts: Facts) -> Shown:
         return Shown([], [of_map(x, facts, f"Sample {i + 1}") for i, x in enumerate(drawn)])
     if isinstance(facts, PlaneFacts):
         return Shown([], [of_points(drawn, facts)])
+    if isinstance(facts, TableFacts):  # they stand beside real rows: see `table_shows`
+        return Shown([], [])
     return Shown([facts.show(x) for x in drawn[:TEXTS]], [])
 
 
@@ -61,12 +63,17 @@ def correction(
     before: np.ndarray, after: np.ndarray, truth: np.ndarray | None, facts: Facts
 ) -> Corrected:
     """One row (...) before and after, and as it should be, if that is known."""
-    caption = counted(before, after, truth, facts.unit)
+    if isinstance(facts, TableFacts):
+        given, made = (facts.codes(x[None])[0] for x in (before, after))
+        wanted = None if truth is None else facts.codes(truth[None])[0]
+        caption = counted(given, made, wanted, "cell")
+    else:
+        given, made = np.ravel(before), np.ravel(after)
+        wanted = None if truth is None else np.ravel(truth)
+        caption = counted(before, after, truth, facts.unit)
     if isinstance(facts, MapFacts):
         return Corrected([], [], of_changes(before, after, truth, facts), caption)
     pieces = [_pieces(x, facts) for x in (before, after)]
-    given, made = np.ravel(before), np.ravel(after)
-    wanted = None if truth is None else np.ravel(truth)
     wrong, right = (texts.marks(given, x, wanted) for x in (given, made))
     first, second = (texts.marked(p, m) for p, m in zip(pieces, (wrong, right), strict=True))
     return Corrected(first, second, [], caption)
@@ -154,13 +161,22 @@ def legend(facts: Facts) -> list[tuple[str, str]]:
     return [(category(k, facts), colour) for k, colour in enumerate(colours)]
 
 
+def png(picture: Image.Image) -> str:
+    """A picture within a page."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "png", optimize=True)
+    return data_address(buffer.getvalue())
+
+
 def data_address(content: bytes, kind: str = "image/png") -> str:
     """A file within a page."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _pieces(x: np.ndarray, facts: Facts) -> Sequence[str]:
-    """What each token of a row shows."""
+    """What each token of a row shows, or each cell of a row of a table."""
+    if isinstance(facts, TableFacts):
+        return facts.pieces(x)
     if isinstance(facts, TextFacts):
         return list(map(texts.shown, facts.pieces(x)))
     return [f"{facts.show([token])} " for token in np.ravel(x)]
@@ -168,8 +184,6 @@ def _pieces(x: np.ndarray, facts: Facts) -> Sequence[str]:
 
 def _picture(pixels: np.ndarray, words: str, title: str) -> Picture:
     """Pixels, uint8 (H, W) or (H, W, 3), each a square on the page."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png", optimize=True)
     height, width = pixels.shape[:2]
     scale = max(1, math.floor(SIDE / max(height, width)))
-    return Picture(data_address(buffer.getvalue()), words, width * scale, height * scale, title)
+    return Picture(png(Image.fromarray(pixels)), words, width * scale, height * scale, title)

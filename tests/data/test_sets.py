@@ -43,7 +43,7 @@ def test_rows_that_are_no_such_sets_are_refused():
     assert np.isneginf(wrong).all()
     assert run_report.of(data.facts).measures(x, data)["valid"][0] == 0.5
     lines = run_report.of(data.facts).compared(x, None, None, None, data)
-    assert lines == ["samples that are valid: 50.0%"]
+    assert lines == (["samples that are valid: 50.0%"], [])
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ SENTENCE = "the quick brwwn fox jumps over 😀 the lazy dog"
 WORKS = {
     **{"text": works.text, "maps": works.maps, "flow": works.flow, "points": works.points},
     **{"gaps": works.masked, "holes": lambda: works.masked(works.MAPS)},
+    "table": works.table,
 }
 
 

@@ -6,12 +6,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax import models, options
+from amd_jax import models, networks, options
 from amd_jax.demo.session import Work
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.facts import MapFacts, PlaneFacts, TextFacts
 from amd_jax.ops import categorical
+from amd_jax.ops.columns import Columns
 from tests import zoo
+from tests.pages.written import TABLE
 
 PRINTABLE = "".join(map(chr, range(32, 127)))
 TEXT = TextFacts(27, (16,), "letters", alphabet=" abcdefghijklmnopqrstuvwxyz")
@@ -67,6 +69,16 @@ def masked(facts=TEXT):
     """With masks: gaps of texts and holes of maps are filled, and nothing is corrected."""
     kernel = kernels.absorbing(schedules.linear, facts.num_classes)
     return diffusion(facts, kernel=kernel, scale=0.5)  # of weak opinions: fillings differ
+
+
+def table():
+    """Rows of a table with masks, and a network that has learnt nothing."""
+    columns = Columns(TABLE.sizes, TABLE.owners, TABLE.limits)
+    kernel = kernels.absorbing(schedules.linear, TABLE.num_classes)
+    net = networks.TableNet(TABLE.num_classes + 1, TABLE.sizes, width=8, blocks=1, embedding=4)
+    model = models.Diffusion(kernel, net, None, (samplers.FirstHitting(),), columns)
+    params = zoo.parameters(model, data=jnp.zeros((1, 5), jnp.int32))
+    return Work("people", model, params, TABLE)
 
 
 def flow(facts=zoo.Pairs.facts):

@@ -8,6 +8,7 @@ import jax
 import pytest
 
 import amd_jax
+from amd_jax import tables
 from amd_jax.experiment import Experiment
 from tests import readme
 from tests.readme import ROOT
@@ -31,7 +32,15 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def few_steps(monkeypatch):
+    """`tables.fit` trains for three steps, whatever is said."""
+    fit = tables.fit
+    monkeypatch.setattr(tables, "fit", lambda *given, **named: fit(*given, **named | {"steps": 3}))
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_runs_as_printed(path, request, tmp_path, monkeypatch):
     sources = readme.blocks("python", path.read_text(encoding="utf-8"))
@@ -41,11 +50,15 @@ def test_a_page_runs_as_printed(path, request, tmp_path, monkeypatch):
         sources = [source for source in sources if not readme.on_runs(source)]
     if "runs/quickstart" in "".join(sources):
         shutil.copytree(request.getfixturevalue("runs"), tmp_path / "runs")
+    if "people.csv" in "".join(sources):
+        pytest.importorskip("pyarrow", reason="pip install -e '.[tables]'")
+        pytest.importorskip("pandas", reason="pip install -e '.[tables]'")
+        (tmp_path / "people.csv").write_text(readme.people())
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     monkeypatch.chdir(tmp_path)
     readme.executed(sources, path.name)
     jax.clear_caches()
-    assert {*os.listdir(tmp_path)} <= {"experiments", "runs", "book.txt"}
+    assert {*os.listdir(tmp_path)} <= {"experiments", "runs", "book.txt", "people.csv"}
 
 
 WEIGHTS = re.findall(

@@ -26,6 +26,7 @@ SMALL = {  # parameters where a notebook is executed here
         **dict(TEXT_FEATURES=8, EVALUATED=2, DRAWS=4),
     ),
     "maps": dict(STEPS=3, HEIGHT=16, WIDTH=16, EVALUATED=3, SAMPLES=2, FILMED=2, FRAMES=3),
+    "tables": dict(ROWS=200, STEPS=3, DRAWN=20, EVALUATED=40, SLIPS=3),
     "change_one_thing": dict(LENGTH=32, STEPS=3, BATCH=3, EVALUATED=4, STOPPED_STEPS=12),
 }
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 
 from amd_jax.evaluation.measurement import Measurement
-from amd_jax.facts import MapFacts, TextFacts
-from amd_jax.pages import films, run_page, run_record, shows
+from amd_jax.facts import Column, MapFacts, TableFacts, TextFacts
+from amd_jax.pages import films, run_page, run_record, shows, table_shows
 
 ODD = (
     "<script>alert(1)</script> \x00\x1b[31m \u202eabc\u202c \ud800 שלום مرحبا"
@@ -15,6 +15,15 @@ ODD = (
 )
 TEXT = TextFacts(27, (40,), "help", alphabet=" abcdefghijklmnopqrstuvwxyz")
 MAPS = MapFacts(3, (4, 6), "land", palette=((0, 0, 0), (200, 30, 30), (0, 158, 115)))
+TABLE = TableFacts.of(
+    (
+        Column("colour", "categorical", values=("red", "a, b|c", "=cmd")),
+        Column("age", "integer", values=tuple(str(k) for k in range(20, 40)), missing="?"),
+        Column("weight", "real", first=0, count=800, decimals=1, bases=(10, 10, 10)),
+        Column("country", "categorical", values=("here",)),
+    ),
+    "people",
+)
 SOURCE = '"""A sentence of the experiment.\n\nMore.\n"""\nraise SystemExit("executed")\n'
 COMMAND = ["/home/me/experiments/run.py", "--config=experiments/quickstart.py"]
 
@@ -62,8 +71,37 @@ def folder(place, *, facts=TEXT, file="quickstart.py", source=SOURCE, **config):
     return place
 
 
+def rows(number, seed):
+    """Rows of `TABLE` in which the weight follows from the others."""
+    rng = np.random.default_rng(seed)
+    colour, age = rng.choice(3, number, p=[0.5, 0.3, 0.2]), rng.integers(0, 21, number)
+    weight = 20 * age + 50 * colour + rng.integers(0, 60, number)
+    digits = [weight // 100, weight // 10 % 10, weight % 10]
+    return np.stack([colour, age, *digits], axis=1).astype(np.int32)
+
+
+def table():
+    """What a page shows of `TABLE`."""
+    real, some, log_p = rows(300, 0), rows(200, 1), np.log(np.full((5, 21), 1 / 21))
+    hidden = np.array([False, True, True, False])
+    return table_shows.TableShown(
+        table_shows.rows(TABLE, real, some),
+        table_shows.filled(TABLE, real[:1], hidden, some[:3], log_p),
+        table_shows.panels(TABLE, real, some),
+        table_shows.pairs(TABLE, real, some),
+    )
+
+
 def drawn(facts=TEXT, seed=0):
     """What a model would have drawn: states at random."""
+    if isinstance(facts, TableFacts):
+        x = rows(1, seed)[0]
+        fixed = [shows.correction(x, x, x, facts)]
+        empty = shows.Shown([], [])
+        return run_page.Drawn(
+            *("Diffusion", 12345, 60, "cpu", empty, "200 samples were drawn.", None, fixed),
+            *("Some of its fields were replaced.", [], (), table()),
+        )
     rng = np.random.default_rng(seed)
     shape = (3, *facts.event_shape)
     frames = [(t, rng.integers(0, facts.num_classes, shape)) for t in np.linspace(1, 0, 11)]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from amd_jax.evaluation import gallery, pictures
 from amd_jax.evaluation.means import Row, Rows
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.plain_report import (
     Marks,
     PlainReport,
@@ -63,7 +64,7 @@ class MapReport(PlainReport):
 
     def compared(
         self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
-    ) -> list[str]:
+    ) -> tuple[list[str], list[Measurement]]:
         """The distance of samples to held-out maps, which the picture shows beside them.
 
         The distance of as many training maps, beside it, is a yardstick.
@@ -79,7 +80,7 @@ class MapReport(PlainReport):
         return [
             f"neighbour distance to the {split} maps: {number} samples {sampled:.3f}, "
             f"{len(train)} training maps {yardstick:.3f}"
-        ]
+        ], []
 
     def chain(self, frames: list[tuple[float, Rows]], stem: Path | None) -> list[str]:
         """A film of samples on their way from noise to maps, stills of it, and its states."""

@@ -56,10 +56,11 @@ class PlainReport:
 
     def compared(
         self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
-    ) -> list[str]:
-        """Samples compared with the data; nothing where no measure is known."""
+    ) -> tuple[list[str], list[Measurement]]:
+        """Samples compared with the data: lines, and figures; empty if no measure is known."""
         result = self.measures(drawn, data)
-        return [f"samples that are valid: {result['valid'][0]:.1%}"] if "valid" in result else []
+        valid = result.get("valid")
+        return [] if valid is None else [f"samples that are valid: {valid[0]:.1%}"], []
 
     def measures(
         self, drawn: Rows, data: Dataset, *, independent: bool = True

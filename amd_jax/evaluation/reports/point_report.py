@@ -10,6 +10,7 @@ from PIL import Image
 
 from amd_jax.evaluation import likelihood, pictures
 from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.plain_report import PlainReport, stem_of, write_arrays
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.bounds import ImportanceWeighted
@@ -65,7 +66,7 @@ class PointReport(PlainReport):
 
     def compared(
         self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
-    ) -> list[str]:
+    ) -> tuple[list[str], list[Measurement]]:
         """The mass that the model has, and a picture of data, model and samples side by side."""
         k, p = self.facts.num_classes, density(model, params, self.facts.num_classes)
         split = "test" if "test" in data.splits else "train"
@@ -78,4 +79,5 @@ class PointReport(PlainReport):
             panels = {title: shaded(share) for title, share in shares.items()}
             picture, stem = pictures.side_by_side(panels), stem_of(stem, samples=drawn)
             pictures.write(picture, stem.with_name(f"{stem.name}.png"))
-        return [f"mass of all {k} x {k} cells, {DRAWS} importance samples each: {p.sum():.3f}"]
+        mass = f"mass of all {k} x {k} cells, {DRAWS} importance samples each: {p.sum():.3f}"
+        return [mass], []

@@ -56,6 +56,8 @@ NAMES = {
 
 Others = Integer[np.ndarray, "M *event"]
 Line = tuple[str, list[str]]  # a column and its cells
+Measures = dict[str, tuple[float, float | None]]  # each with its standard error, if it has one
+FLOOR, MEMORY = "_floor", "memory_difference"  # end and are the names of figures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +119,7 @@ class TableReport(PlainReport):
             lines.append(line)
         return "\n".join(lines), figures
 
-    def measures(
-        self, drawn: Rows, data: Dataset, *, independent: bool = True
-    ) -> dict[str, tuple[float, float | None]]:
+    def measures(self, drawn: Rows, data: Dataset, *, independent: bool = True) -> Measures:
         """Shape and trend, detection where scikit-learn is installed, and the share of copies.
 
         Samples are measured beside held-out rows. Rows of a split, which are not `independent`,
@@ -134,11 +134,11 @@ class TableReport(PlainReport):
         copied = copying.are_among(drawn, data.rows("train"))
         return {**result, "copies": means.of(copied, independent=independent)}
 
-    def _beside(self, drawn: Rows, real: Others) -> dict[str, tuple[float, float | None]]:
+    def _beside(self, drawn: Rows, real: Others) -> Measures:
         """Measures of rows beside others."""
         columns = similarity.shape(self.facts, real, drawn)
         pairs = similarity.trend(self.facts, real, drawn)
-        result: dict[str, tuple[float, float | None]] = {
+        result: Measures = {
             "shape": (similarity.mean_shape(columns), None),
             "trend": (similarity.mean_trend(pairs), None),
         }
@@ -151,7 +151,7 @@ class TableReport(PlainReport):
 
     def compared(
         self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
-    ) -> list[str]:
+    ) -> tuple[list[str], list[Measurement]]:
         """Measures of samples beside held-out rows, and of as many training rows beside them.
 
         And a picture of the marginals, and of the pairs of both.
@@ -159,29 +159,32 @@ class TableReport(PlainReport):
         split, every = held_out(data), drawn
         drawn = _some(drawn[self.facts.possible(drawn)])
         if not len(drawn):
-            return ["samples beside real rows: not measured, since none is possible"]
+            return ["samples beside real rows: not measured, since none is possible"], []
         real, train = _some(data.rows(split)), _some(data.rows("train"), len(drawn))
-        figures, floor = (self._beside(x, real) for x in (drawn, train))
+        measured, floor = (self._beside(x, real) for x in (drawn, train))
         lines = [
             f"{len(drawn):,} samples beside {len(real):,} {split} rows; "
             f"in brackets as many training rows:"
         ]
-        for name, figure in figures.items():
+        for name, figure in measured.items():
             lines.append(f"  {NAMES[name]}: {_shown(figure)} ({_shown(floor[name])})")
         copies = copying.copies(drawn, data.rows("train"), real)
         lines.append(
             f"  samples that are training rows: {means.shown(*copies.drawn, '.2%')}; "
             f"{split} rows that are: {means.shown(*copies.held_out, '.2%')}"
         )
-        lines.append(self.memorised(model, params, data))
+        memory, gap = self.memorised(model, params, data)
         if stem:
             path = stem_of(stem, samples=every)
             path = path.with_name(f"{path.name}.png")
             self.write_picture(drawn, real, train, path)
-            lines.append(f"  picture: {in_one_line(path)}")
-        if not features.installed():
-            return [*lines, f"  {NO_TREES}"]
-        return lines + self.uses(drawn, data)
+            memory += f"\n  picture: {in_one_line(path)}"
+        measured["copies"], floor["copies"] = copies
+        used, uses, of_real = self.uses(drawn, data)
+        return [*lines, memory, *used], [
+            *_figures(measured | uses, floor | of_real, split, len(drawn)),
+            gap,
+        ]
 
     def write_picture(self, drawn: Rows, real: Others, train: Rows, path: Path) -> None:
         """The marginals of real rows and of samples, and the pairs of samples and training rows.
@@ -199,7 +202,7 @@ class TableReport(PlainReport):
         }
         pictures.write(pictures.in_rows(parts, 1), path)
 
-    def memorised(self, model: Model, params: Params, data: Dataset) -> str:
+    def memorised(self, model: Model, params: Params, data: Dataset) -> tuple[str, Measurement]:
         """Bits of some training rows beside those of held-out rows: a model may know the first."""
         split, bound = held_out(data), bounds.of(model)[0]
         found = []
@@ -207,35 +210,53 @@ class TableReport(PlainReport):
             rows, rng = _some(data.rows(name), SCORED), jax.random.key(0)
             found.append(likelihood.bits(bound, model, params, rng, rows, self.facts))
         gap = copying.memorised(*(one.per_row for one in found))
-        return (
+        line = (
             f"  bits of training rows ({bound.name}): {found[0]}, of {split} rows {found[1]}; "
             f"these take {means.signed(*gap)} more"
         )
+        return line, Measurement(
+            what=MEMORY,
+            value=gap[0],
+            error=gap[1],
+            bound=bound.name,
+            to="training rows",
+            unit=self.facts.unit,
+            split=split,
+            examples=found[1].examples,
+        )
 
-    def uses(self, drawn: Rows, data: Dataset, names: Sequence[str] | None = None) -> list[str]:
+    def uses(
+        self, drawn: Rows, data: Dataset, names: Sequence[str] | None = None
+    ) -> tuple[list[str], Measures, Measures]:
         """How well trees fitted to samples predict columns of held-out rows, of all or of some.
 
-        Beside trees fitted to as many training rows; then the columns that lose most.
+        As lines: beside trees fitted to as many training rows, and the columns that lose most. And
+        the mean scores of samples, and of training rows.
         """
+        if not features.installed():
+            return [f"  {NO_TREES}"], {}, {}
         drawn = _some(drawn[self.facts.possible(drawn)], USED)
         if len(drawn) < FEWEST:
-            return []
+            return [], {}, {}
         real, test = _some(data.rows("train"), len(drawn)), _some(data.rows(held_out(data)))
         several = [c.name for c in self.facts.columns if c.size > 1][:TARGETS]
         found = usefulness.of_columns(self.facts, real, drawn, test, names or several)
-        lines = []
+        lines: list[str] = []
+        ours: Measures = {}
+        theirs: Measures = {}
         for measure, shown in (("AUC", "AUC"), ("R2", "R²")):
             some = [use for use in found.values() if use.measure == measure]
             if some:
-                ours = np.mean([use.drawn.value for use in some])
-                theirs = np.mean([use.real.value for use in some])
+                name = f"usefulness_{measure.lower()}"
+                ours[name] = float(np.mean([use.drawn.value for use in some])), None
+                theirs[name] = float(np.mean([use.real.value for use in some])), None
                 lines.append(
                     f"  usefulness, {shown} of {len(some)} columns predicted by trees fitted to "
-                    f"{len(drawn):,} samples: {ours:.3f} ({theirs:.3f})"
+                    f"{len(drawn):,} samples: {ours[name][0]:.3f} ({theirs[name][0]:.3f})"
                 )
         worst = sorted(found.items(), key=lambda item: -item[1].loss[0])[:WORST]
         lost = [f"{in_one_line(name)} {means.signed(*use.loss)}" for name, use in worst]
-        return [*lines, f"  columns that lose most by that: {', '.join(lost)}"]
+        return [*lines, f"  columns that lose most by that: {', '.join(lost)}"], ours, theirs
 
     def corrected(
         self,
@@ -303,6 +324,23 @@ def _cut(text: str, width: int) -> str:
 
 def _markdown(text: str) -> str:
     return in_one_line(text).replace("|", "\\|")
+
+
+def _figures(measured: Measures, floor: Measures, split: str, number: int) -> list[Measurement]:
+    """Measures of so many samples, and what real rows reach, which is "shape_floor" and so on."""
+    kinds = {"": (measured, "samples"), FLOOR: (floor, "training rows")}
+    return [
+        Measurement(
+            what=f"{name}{end}",
+            value=value,
+            error=error,
+            method=f"{number:,} {whose}" if name != "copies" else None,
+            split=split,
+            examples=number,
+        )
+        for end, (some, whose) in kinds.items()
+        for name, (value, error) in some.items()
+    ]
 
 
 def _shown(figure: tuple[float, float | None]) -> str:

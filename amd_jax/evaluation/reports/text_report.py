@@ -78,13 +78,13 @@ class TextReport(PlainReport):
 
     def compared(
         self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
-    ) -> list[str]:
+    ) -> tuple[list[str], list[Measurement]]:
         """The share of the samples' words that occur in the training text."""
         train = _stream(data)
         if len(train) > WORDS_LIMIT:
-            return []
+            return [], []
         share, _ = self._known_words(drawn, train)
-        return [f"words of the samples that occur in the training text: {share:.0%}"]
+        return [f"words of the samples that occur in the training text: {share:.0%}"], []
 
     def _countable(self, train: Stream) -> bool:
         """Whether count models are fitted to a training text."""

@@ -46,7 +46,7 @@ def pixels(workdir):
 def told(data, drawn, workdir):
     result, place = run_report.of(data.facts), workdir / "drawn"
     lines = result.samples(drawn, place)
-    return [*lines, *result.compared(drawn, place, None, None, data)]
+    return [*lines, *result.compared(drawn, place, None, None, data)[0]]
 
 
 @pytest.mark.usefixtures("any_types")

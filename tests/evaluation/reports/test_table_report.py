@@ -93,9 +93,8 @@ def test_nothing_possible_is_said(report, data):
     drawn = np.full((3, 5), 9, np.int32)
     lines = report.samples(drawn, None)
     assert "samples with a value that no column has, left out: 100.00%" in lines
-    assert report.compared(drawn, None, None, None, data) == [
-        "samples beside real rows: not measured, since none is possible"
-    ]
+    line = "samples beside real rows: not measured, since none is possible"
+    assert report.compared(drawn, None, None, None, data) == ([line], [])
 
 
 def test_many_columns_and_long_cells_are_cut():
@@ -156,7 +155,12 @@ def test_samples_are_compared_with_real_rows(report, data, monkeypatch, tmp_path
     drawn = np.stack([rng.permutation(column) for column in tokens(250, 6).T], axis=1)
     model = Uniform(data.facts)
     report.samples(drawn, tmp_path / "samples")
-    lines = report.compared(drawn, tmp_path / "samples", model, {}, data)
+    lines, figures = report.compared(drawn, tmp_path / "samples", model, {}, data)
+    found = {figure.what: figure.value for figure in figures}
+    assert found["detection_auc"] > 0.7 > found["detection_auc_floor"]
+    assert found["shape"] > 0.8 > 0.7 > found["usefulness_r2"]
+    assert found["usefulness_r2"] < found["usefulness_r2_floor"]
+    assert {"trend", "copies", "copies_floor", "memory_difference"} <= found.keys()
     with Image.open(tmp_path / "samples.png") as picture:
         assert picture.width > 2 * charts.WIDTH
         assert picture.height > charts.HEIGHT + charts.SIDE - 20
@@ -171,7 +175,9 @@ def test_samples_are_compared_with_real_rows(report, data, monkeypatch, tmp_path
     assert "usefulness, R² of 2 columns" in lines[-2]
     assert lines[-1].startswith("  columns that lose most by that: ")
     monkeypatch.setattr(features, "installed", lambda: False)
-    assert "pip install 'amd_jax[tables]'" in report.compared(drawn, None, model, {}, data)[-1]
+    lines, figures = report.compared(drawn, None, model, {}, data)
+    assert "pip install 'amd_jax[tables]'" in lines[-1]
+    assert "detection_auc" not in {figure.what for figure in figures}
 
 
 def test_an_edit_is_said_cell_by_cell(report, tmp_path):

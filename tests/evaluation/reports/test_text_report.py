@@ -94,7 +94,7 @@ def test_words_are_compared_with_the_training_text():
     data = Text(" abc", 8, {"train": tokens})
     drawn = np.stack([LETTERS.encode(" abc aa ") for _ in range(2)])
     told = run_report.of(data.facts).compared(drawn, None, None, None, data)
-    assert told == ["words of the samples that occur in the training text: 50%"]
+    assert told == (["words of the samples that occur in the training text: 50%"], [])
 
 
 def test_errors_of_samples_are_by_rows_and_those_of_a_text_by_blocks():
