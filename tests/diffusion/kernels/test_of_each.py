@@ -25,6 +25,10 @@ def kernel(request):
     return zoo.OF_EACH[request.param]
 
 
+def compiled(f, kernel):
+    return jax.jit(functools.partial(f, kernel))
+
+
 def apart(kernel):
     """The kernel of each token."""
     return [dataclasses.replace(kernel, prior=prior) for prior in kernel.prior]
@@ -66,10 +70,11 @@ def test_law_at_the_end_is_the_prior(kernel):
 
 def test_posterior_is_bayes_rule(kernel):
     states = enumeration.sequences(3, 2)  # (x_0, x_t), the same in both tokens
-    clean, x_t = (jnp.tile(a[:, None], (1, zoo.LENGTH)) for a in states.T)
+    clean, x_t = (np.tile(a[:, None], (1, zoo.LENGTH)) for a in states.T)
+    posterior = compiled(kernels.posterior, kernel)
     for s, t in GRID:
-        times = jnp.full(len(states), s), jnp.full(len(states), t)
-        result = kernels.posterior(kernel, jnp.eye(3)[clean], x_t, *times)
+        times = np.full((2, len(states)), [[s], [t]], np.float32)
+        result = np.asarray(posterior(np.eye(3, dtype=np.float32)[clean], x_t, *times))
         q_s, q_t = enumeration.matrix(kernel, 0.0, s), enumeration.matrix(kernel, s, t)
         checked = 0
         for n, (x_0, x) in enumerate(states):
@@ -113,38 +118,39 @@ def test_terms_of_the_bound_are_those_of_each_token(kernel, name):
     """The registered forms and the general ones."""
     (generic, takes), (x_0, p_0, x_t) = TERMS[name], pairs(kernel)
     for form in [generic, *[generic.dispatch(object)] * (name != "leave_one_out")]:
+        together = compiled(form, kernel)
+        alone = jax.jit(lambda prior, *x, f=form: f(dataclasses.replace(kernel, prior=prior), *x))
         for s, t in STEPS[1:] if "rate" in name else STEPS:
             given = {
                 **{"x_0": x_0, "p_0": p_0, "x_t": x_t},
                 **{"s": np.full(24, s, "f"), "t": np.full(24, t, "f")},
             }
             given = [jnp.asarray(given[argument]) for argument in takes]
-            result = jax.jit(functools.partial(form, kernel))(*given)
+            result = together(*given)
             assert np.isfinite(result).all()
             for place, one in enumerate(apart(kernel)):
                 own = [a if a.ndim == 1 else a[:, place : place + 1] for a in given]
-                expected = form(one, *own)[:, 0]
+                expected = alone(one.prior, *own)[:, 0]
                 np.testing.assert_allclose(result[:, place], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_steps_near_their_rate(kernel):
     """T L_t -> the continuous bound: 1000 steps are within 1 %."""
     x_0, p_0, x_t = map(jnp.asarray, pairs(kernel))
+    discrete, limit = compiled(bounds.discrete, kernel), compiled(bounds.rate, kernel)
     for time in (0.3, 0.6):
         s, t = jnp.full(24, time - 1e-3), jnp.full(24, time)
-        term = 1000 * bounds.discrete(kernel, x_0, p_0, x_t, s, t)
-        rate = bounds.rate(kernel, x_0, p_0, x_t, t)
+        term, rate = 1000 * discrete(x_0, p_0, x_t, s, t), limit(x_0, p_0, x_t, t)
         np.testing.assert_allclose(term, rate, rtol=0.02, atol=1e-4)
 
 
 def test_draws_are_those_of_each_token(kernel):
     s, t = 0.3, 0.6
     x_0 = jnp.tile(jnp.array([[0, 1]]), (20_000, 1))
-    x_t = kernels.corrupt(kernel, jax.random.key(0), x_0, jnp.full(20_000, t))
+    x_t = compiled(kernels.corrupt, kernel)(jax.random.key(0), x_0, jnp.full(20_000, t))
     guess = jnp.broadcast_to(jnp.array([0.3, 0.7, 0.0]), (20_000, 2, 3))
     there = jnp.asarray(np.where(np.asarray(kernel.prior)[:, 2] == 1, 2, 1))  # a mask, or 1
-    x_s = kernels.step_back(
-        kernel,
+    x_s = compiled(kernels.step_back, kernel)(
         jax.random.key(1),
         guess,
         jnp.tile(there, (20_000, 1)),
