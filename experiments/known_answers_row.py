@@ -21,9 +21,10 @@ from amd_jax import models, networks, recipes
 from amd_jax.data import bayesian_networks, sets, toy
 from amd_jax.diffusion import gaussian, kernels, samplers, schedules
 from amd_jax.experiment import Parts, numbers
-from amd_jax.facts import Facts
+from amd_jax.facts import Facts, TableFacts
 from amd_jax.learning import objectives, optimizers
 from amd_jax.ops import modular, rounding
+from amd_jax.ops.columns import Columns
 from amd_jax.transforms import conditioner, coupling, discrete, integer, laws
 from amd_jax.types import Model, Objective
 
@@ -103,6 +104,15 @@ def diffusion(config: ConfigDict, facts: Facts) -> models.Diffusion:
     return models.Diffusion(kernel, hollow(config, facts), steps=None, samplers=walk)
 
 
+def masked_table(config: ConfigDict, facts: TableFacts) -> models.Diffusion:
+    """Masked diffusion over the columns of a table."""
+    kernel = kernels.absorbing(schedules.linear, facts.num_classes)
+    network = dict(width=4 * config.width, blocks=3, embedding=16, sees_time=False)
+    denoiser = networks.TableNet(facts.num_classes + 1, facts.sizes, **network)
+    columns = Columns(facts.sizes, facts.owners, facts.limits)
+    return models.Diffusion(kernel, denoiser, None, (samplers.FirstHitting(),), columns)
+
+
 def gaussian_diffusion(config: ConfigDict, facts: Facts) -> models.GaussianDiffusion:
     """Gaussian diffusion of one-hots in continuous time."""
     points, walk = gaussian.one_hots(facts.num_classes), (gaussian.samplers.Ancestral(STEPS),)
@@ -159,6 +169,7 @@ FAMILIES = {
     "autoregressive": Family(autoregressive, 3e-3),
     "argmax_flow": Family(argmax_flow, 3e-3),
     "diffusion": Family(diffusion, 3e-3),
+    "masked_table": Family(masked_table, 3e-3, objectives.CrossEntropy),
     "gaussian_diffusion": Family(gaussian_diffusion, 5e-3, objectives.CrossEntropy),
     "discrete_flow": Family(discrete_flow, 0.1),
     "integer_flow": Family(integer_flow, 0.01),

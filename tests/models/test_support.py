@@ -149,12 +149,12 @@ def test_what_masks_draw_one_by_one_is_possible_and_follows_the_law(name, sample
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["confidence", "entropy_bound", "ancestral-sharpened"])
+@pytest.mark.parametrize("sampler", ["confidence", "entropy_bound", "remasking-sharpened"])
 def test_sharpened_draws_of_masks_are_possible(sampler):
     model, params = masked("columns")
-    assert is_row(
-        zoo.COLUMNS["columns"], drawn(model, params, sampler=zoo.SAMPLERS[sampler])
-    ).all()
+    model = dataclasses.replace(model, steps=8)
+    x = drawn(model, params, sampler=zoo.SAMPLERS[sampler])
+    assert is_row(model.support, x).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -173,7 +173,8 @@ def test_what_masks_fill_in_is_possible_and_keeps_what_is_known(name):
 def multinomial(name, steps=3):
     kernel = kernels.uniform_within(schedules.cosine, zoo.COLUMNS[name].each(K))
     model = models.Diffusion(kernel, zoo.Table(K), steps, support=zoo.COLUMNS[name])
-    return model, zoo.parameters(model, length=LENGTH, scale=0.25)
+    params = zoo.parameters(model, length=LENGTH)
+    return model, jax.tree.map(lambda a: 0.4 * a, params)  # so that weights are light
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -214,13 +215,13 @@ def test_the_bound_of_noise_within_columns_is_the_exact_one(name):
 @pytest.mark.slow
 def test_endless_steps_within_columns_are_as_a_thousand():
     model, params = multinomial("digits", 1000)
-    x = jnp.tile(EVERY[is_row(model.support, EVERY)], (20_000, 1))
+    x = jnp.tile(EVERY[is_row(model.support, EVERY)], (60_000, 1))
     means, errors = [], []
     for steps in (1000, None):
         elbo = jax.jit(dataclasses.replace(model, steps=steps).elbo)
-        nats = np.asarray(elbo(params, jax.random.key(3), x), np.float64).reshape(20_000, -1)
+        nats = np.asarray(elbo(params, jax.random.key(3), x), np.float64).reshape(60_000, -1)
         means.append(nats.mean(axis=1).mean())
-        errors.append(nats.mean(axis=1).std() / 20_000**0.5)
+        errors.append(nats.mean(axis=1).std() / 60_000**0.5)
     error = np.hypot(*errors)
     assert error < 0.02
     assert abs(means[0] - means[1]) < 5 * error

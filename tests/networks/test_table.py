@@ -92,6 +92,18 @@ def test_fields_of_a_causal_table_have_outputs_of_their_own():
         assert (moved > 1e-3).tolist() == [n == place for n in range(3)]
 
 
+def test_a_causal_table_embeds_each_token_of_each_field_by_itself():
+    network = networks.CausalTable(K, SIZES, heads=2, **SMALL)
+    params = shaken(network, X)["params"]
+    run = jax.jit(network.apply)
+    before = run({"params": params}, X)
+    other = {**params, "embed": {"embedding": np.array(params["embed"]["embedding"])}}
+    assert len(other["embed"]["embedding"]) == sum(SIZES)
+    other["embed"]["embedding"][SIZES[0] + 2] += np.arange(8)  # the token 2 of the second field
+    moved = abs(run({"params": other}, X) - before).max(axis=-1) > 1e-3
+    assert moved.tolist() == [[False] * 3, [False] * 3, [False, False, True]]
+
+
 def test_context_of_fields_is_of_each_token_and_starts_at_zero():
     network = networks.FieldContext(SIZES, 6, width=8)
     out, params = jax.jit(network.init_with_output)(jax.random.key(0), X)
