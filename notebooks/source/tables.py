@@ -15,7 +15,7 @@
 # %% tags=["parameters"]
 SEED = 0
 ROWS = 20_000  # rows of the table
-STEPS = 500  # training steps
+STEPS = 1500  # training steps
 DRAWN = 4000  # rows to draw
 EVALUATED = 2000  # new rows for the bits
 SLIPS = 20  # rows in which one cell is replaced
@@ -156,7 +156,7 @@ for row, given in gaps[["season", "cough", "fever"]].iterrows():
 #
 # `score` also returns the bits of each cell given all others of its row. Here the fever is
 # replaced in some rows, as by a slip of the keyboard. Rows whose fever takes the most bits come
-# first; `slip` says which ones were replaced.
+# first; `slip` says which ones were replaced. A slip to a likely value cannot be found.
 
 # %%
 slipped = rng.choice(EVALUATED, SLIPS, replace=False)
