@@ -109,6 +109,7 @@ def test_the_list():
     assert re.search(r"^  wiki_text +Trained with own_text, 6,000 steps\.$", out, re.MULTILINE)
     groups = {part.splitlines()[0]: part for part in out.split("\n\n")}
     assert "  own_text_masked " in groups["Your own text (--config.data.path=book.txt):"]
+    assert "  own_table_argmax " in groups["Your own table (--config.data.path=people.csv):"]
     assert "  own_maps_ordinal " in groups["Your own maps (--config.data.path=my_maps/):"]
     assert "  text8_diffusion " in groups["The paper's data, and what it compares with:"]
 
