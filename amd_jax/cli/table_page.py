@@ -28,7 +28,8 @@ def shown(loaded: LoadedModel, facts: TableFacts, x: np.ndarray, seed: int) -> T
     if real is None or not len(some):
         return TableShown(rows, gaps, note=note)
     panels = table_shows.panels(facts, real, some)
-    return TableShown(rows, gaps, panels, table_shows.pairs(facts, real, some), note)
+    pairs = table_shows.pairs(facts, real, some)
+    return TableShown(rows, gaps, panels, pairs, note, table_shows.beyond(facts))
 
 
 def real_rows(loaded: LoadedModel) -> tuple[np.ndarray | None, str]:

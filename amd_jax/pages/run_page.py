@@ -147,7 +147,7 @@ def tiles(record: Record) -> list[Tile]:
     result = []
     for what, name in SHARES.items():
         if share := figures.best(record.figures, what):
-            unit = "cell" if record.facts.get("kind") == "table" else record.unit
+            unit = "field" if record.facts.get("kind") == "table" else record.unit
             result.append(_measured(name.format(unit=unit), share))
     if best := figures.best(record.figures):
         result.append(_measured(figures.what(best), best))

@@ -83,6 +83,7 @@ class TableShown(NamedTuple):
     panels: Sequence[Panel] = ()
     pairs: Pairs | None = None
     note: str = ""  # why there are no real rows
+    more: str = ""  # columns that are not drawn
 
 
 def rows(facts: TableFacts, real: Rows | None, drawn: Others) -> Cells:
@@ -109,6 +110,12 @@ def panels(facts: TableFacts, real: Rows, drawn: Others) -> list[Panel]:
     both, alike = (facts.codes(real), facts.codes(drawn)), similarity.shape(facts, real, drawn)
     shown = [i for i, column in enumerate(facts.columns) if column.size > 1][:PANELS]
     return [_panel(facts.columns[i], both[0][:, i], both[1][:, i], alike[i]) for i in shown]
+
+
+def beyond(facts: TableFacts) -> str:
+    """How many columns that vary are not drawn, in a sentence; empty if all are."""
+    left = sum(column.size > 1 for column in facts.columns) - PANELS
+    return f"The first {PANELS} columns are drawn; {left:,} more are not." if left > 0 else ""
 
 
 def _panel(

@@ -48,6 +48,11 @@ def test_panels_have_bars_and_words():
     assert age.caption.startswith("20 to 39, last: missing; shape 0.")
     assert max(max(bar.real, bar.drawn) for bar in age.bars) == pytest.approx(80)
     assert "bars are shares of real rows" in age.words
+    assert table_shows.beyond(TABLE) == ""
+    wide = TableFacts.of(
+        [Column(str(i), "categorical", values=("a", "b")) for i in range(table_shows.PANELS + 2)]
+    )
+    assert table_shows.beyond(wide) == "The first 24 columns are drawn; 2 more are not."
 
 
 def test_maps_of_pairs_have_a_pixel_for_each():
