@@ -18,7 +18,7 @@ from amd_jax.ops.columns import Columns
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=128, num_steps=6000, clip=1.0, ema_decay=0.999)
+    config = numbers(batch_size=128, num_steps=4000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=100)
     config.data = dict(path="", columns="", test="", max_classes=128, missing="")
     config.data.update(header="", delimiter="", encoding="")

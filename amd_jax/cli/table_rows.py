@@ -83,13 +83,10 @@ def _laws(
         for column, place in zip(facts.columns, facts.places, strict=True):
             if place.start == place.stop or tokens[place.start] >= 0:
                 continue
-            law, weight = np.exp(log_p[row, place.start, : column.bases[0]]), column.weights[0]
-            for token in np.argsort(-law, kind="stable")[:LIKELY]:
-                first, last = token * weight, min((token + 1) * weight, column.size) - 1
-                value = column.text(int(first))
-                if last > first:
-                    value += f"..{column.text(int(last))}"
-                yield row + 1, column.name, value, f"{law[token]:.6f}"
+            law = log_p[row, place.start]
+            for first, last, share in conditional.likeliest(column, law, LIKELY):
+                value = first if first == last else f"{first}..{last}"
+                yield row + 1, column.name, value, f"{share:.6f}"
 
 
 def score(session: Session, args: Score) -> None:

@@ -59,6 +59,7 @@ def filled(
     model: Model, params: Params, facts: TableFacts, x: Rows, number: int, seed: int
 ) -> Json:
     """A row (1, L) with its gaps drawn, several times, and the likeliest values of each gap."""
+    model = conditional.with_values(model, facts)
     drawn = conditional.filled(model, params, x.repeat(number, axis=0), seed)
     log_p, cells = conditional.laws(model, params, x)[0], facts.decode(drawn)
     lines = []

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 from PIL import Image
 
-from amd_jax.evaluation.tables import association, charts, features, similarity
+from amd_jax.evaluation.tables import association, charts, conditional, features, similarity
 from amd_jax.facts import Column, TableFacts
 from amd_jax.pages import shows
 
@@ -225,15 +225,13 @@ def likeliest(column: Column, log_p: Float[np.ndarray, "K"]) -> list[str]:
 
     Of a column of several fields they are ranges of values.
     """
-    law, weight = np.exp(log_p[: column.bases[0]]), column.weights[0]
     result: list[str] = []
-    for token in np.argsort(-law, kind="stable")[:LIKELY].tolist():
-        first, last = token * weight, min((token + 1) * weight, column.size) - 1
-        text = _cut(column.text(first), 20) or "(empty)"
-        if last > first:
-            text += f"..{_cut(column.text(last), 20)}"
-        if not result or law[token] >= RARE:
-            result.append(f"{text} {law[token]:.0%}")
+    for first, last, share in conditional.likeliest(column, log_p, LIKELY):
+        text = _cut(first, 20) or "(empty)"
+        if last != first:
+            text += f"..{_cut(last, 20)}"
+        if not result or share >= RARE:
+            result.append(f"{text} {share:.0%}")
     return result
 
 

@@ -89,6 +89,21 @@ def laws(model: Model, params: Params, x: Rows) -> Float[np.ndarray, "N L K"]:
     return _in_blocks(lambda part: np.asarray(network(params, part)), x)
 
 
+def likeliest(
+    column: Column, log_p: Float[np.ndarray, "K"], number: int
+) -> list[tuple[str, str, float]]:
+    """The likeliest values of a cell by the law of its first field: first, last, probability.
+
+    Of a column of one field the first value is the last, too; of several they are ranges.
+    """
+    law, weight = np.exp(log_p[: column.bases[0]]), column.weights[0]
+    result = []
+    for token in np.argsort(-law, kind="stable")[:number].tolist():
+        first, last = token * weight, min((token + 1) * weight, column.size) - 1
+        result.append((column.text(first), column.text(last), float(law[token])))
+    return result
+
+
 def cell_bits(
     model: Model, params: Params, facts: TableFacts, x: Rows
 ) -> Float[np.ndarray, "N C"]:
@@ -154,13 +169,14 @@ def draws(
     """
     network, rng = _network(check(model)), np.random.default_rng(seed)
     kept, tried = [np.zeros((0, len(facts.sizes)), np.int32)], 0
-    for i in range(ROUNDS):
-        begun = _begun(network, params, facts, conditions, rng)
+    while tried < ROUNDS * BLOCK and sum(map(len, kept)) < number:
+        rows = _begun(network, params, facts, conditions, rng)
+        if len(rows):
+            rows = filled(model, params, rows, seed + len(kept))
+            kept.append(rows[where(rows)] if where else rows)
         tried += BLOCK
-        rows = filled(model, params, begun, seed + i) if len(begun) else begun
-        kept.append(rows[where(rows)] if where and len(rows) else rows)
-        if sum(map(len, kept)) >= number:
-            return np.concatenate(kept)[:number], tried
+    if sum(map(len, kept)) >= number:
+        return np.concatenate(kept)[:number], tried
     raise ValueError(
         f"Conditions must be met by some rows; {sum(map(len, kept)):,} of {tried:,} draws meet "
         f"them, and {number:,} are asked for. Loosen one of {', '.join(conditions) or 'them'}."
