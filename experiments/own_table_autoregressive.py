@@ -43,6 +43,6 @@ def build(config: ConfigDict, facts: TableFacts) -> Parts:
     network = networks.CausalTable(
         facts.num_classes, facts.sizes, marginals=facts.marginals, **config.network
     )
-    model = models.Autoregressive(network, columns)
+    model = models.Autoregressive(network, support=columns)
     optimizer = optimizers.adam(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

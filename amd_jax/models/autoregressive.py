@@ -41,8 +41,8 @@ class Autoregressive:
     """
 
     network: Network
-    support: Columns | None = None  # what rows can be, as those of a table; all else has no mass
     bounds: tuple[Bound, ...] = (Likelihood(), LongMemory())  # of these, those for the network
+    support: Columns | None = None  # what rows can be, as those of a table; all else has no mass
 
     samplers = (LeftToRight(),)
 

@@ -59,7 +59,7 @@ def test_a_flow_of_text(tmp_path):
     assert "\ufffd" in once
     assert "\ufffd" not in again
     error = command(FLOW, workdir, "--mode=correct").error
-    assert "sample, infill, grid, report, export for a Flow; got correct" in error
+    assert "sample, infill, score, grid, report, export for a Flow; got correct" in error
     error = command(FLOW, workdir, "--mode=sample", "--chain").error
     assert "--chain shows noise becoming data; a Flow has no steps. Leave it out" in error
     error = command(FLOW, workdir, "--mode=grid").error

@@ -45,7 +45,7 @@ TABLES = {  # the models of experiments/own_table*.py
         support=COLUMNS,
     ),
     "table autoregressive": lambda: models.Autoregressive(
-        networks.CausalTable(3, SIZES, heads=2, **TABLE), COLUMNS
+        networks.CausalTable(3, SIZES, heads=2, **TABLE), support=COLUMNS
     ),
     "table argmax": table_flow,
 }
@@ -163,7 +163,7 @@ def supports(model):
 def test_columns_of_many_codes_come_back():
     """More than float32 tells apart; sizes are as small as those of any network."""
     columns = Columns((10_000,) * 3, (0,) * 3, (10**12,) * 3)
-    model = models.Autoregressive(networks.CausalTable(3, (3, 3), heads=2), columns)
+    model = models.Autoregressive(networks.CausalTable(3, (3, 3), heads=2), support=columns)
     assert back(model).support == columns
     described = description.describe(model, {})
     described["fields"]["support"]["fields"]["limits"] = [10**13] * 3

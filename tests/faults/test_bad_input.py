@@ -53,7 +53,10 @@ FLAGS = {
     (QUICK, "--config.num_steps"): "Missing value for flag --config.num_steps",
     (QUICK, "--num_smaples=3"): "Unknown flag --num_smaples. Did you mean --num_samples?",
     (QUICK, "train"): "Unknown argument 'train'",
-    (QUICK, "--mode=smaple"): "sample, infill, grid, report, export, correct, edit; got smaple",
+    (
+        QUICK,
+        "--mode=smaple",
+    ): "sample, infill, score, grid, report, export, correct, edit; got smaple",
     (QUICK, "--sampler=ancestrl"): "got 'ancestrl'. Did you mean ancestral",
     (QUICK, "--extend"): "There is no run in runs/quickstart",
     (QUICK, "--init_from=runs/none"): "There is no run in runs/none",

@@ -229,7 +229,7 @@ def test_endless_steps_within_columns_are_as_a_thousand():
 
 @functools.cache
 def autoregressive(name):
-    model = models.Autoregressive(zoo.CausalTable(K), zoo.COLUMNS[name])
+    model = models.Autoregressive(zoo.CausalTable(K), support=zoo.COLUMNS[name])
     return model, zoo.parameters(model, length=LENGTH)
 
 
@@ -293,7 +293,7 @@ def test_a_support_of_other_rows_is_refused_when_a_model_is_made(columns):
     kernel = kernels.absorbing(schedules.linear, K)
     for model in (
         models.Diffusion(kernel, zoo.Table(K + 1), 3, support=columns),
-        models.Autoregressive(zoo.CausalTable(K), columns),
+        models.Autoregressive(zoo.CausalTable(K), support=columns),
     ):
         with pytest.raises(ValueError, match=r"is for rows of as many.*got x of shape \(2, 3\)"):
             jax.eval_shape(model.init, jax.random.key(0), x)
