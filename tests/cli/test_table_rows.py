@@ -1,0 +1,140 @@
+"""Modes on rows of a table, and the same from Python: no model is trained."""
+
+import csv
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax import tables
+from amd_jax.cli import choices, table_rows
+from amd_jax.cli.mode_options import Infill, Sample, Score
+from amd_jax.cli.run_session import Session
+from amd_jax.data import table
+from amd_jax.experiment import LoadedModel
+from amd_jax.facts import Facts
+from experiments import own_table, own_table_autoregressive
+
+COLOURS, SIZES = ("red", "green", "blue"), ("S", "M", "L")
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """The file of a small table with gaps."""
+    rng, path = np.random.default_rng(0), tmp_path_factory.mktemp("table") / "people.csv"
+    rows = zip(
+        rng.choice(COLOURS, 200), rng.choice(SIZES, 200), rng.integers(20, 60, 200), strict=True
+    )
+    lines = [f"{c},{s},{'' if i % 9 == 0 else a}" for i, (c, s, a) in enumerate(rows)]
+    path.write_text("\n".join(["colour,size,age", *lines]) + "\n")
+    return path
+
+
+def loaded(people, experiment, folder, **network):
+    """A model of the table with the parameters that it starts from."""
+    config = experiment.get_config()
+    config.data.path = str(people)
+    config.network.update(network)
+    data = table.load(**config.data)
+    model = experiment.build(config, data.facts).model
+    params = model.init(jax.random.key(0), data.rows("train")[:2].astype(np.int32))
+    return LoadedModel(model, params, data.facts, config, {}, folder, 0, own_table.data, data)
+
+
+@pytest.fixture(scope="module")
+def masked(people, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return loaded(people, own_table, folder, width=16, blocks=1, embedding=4)
+
+
+def session(model, args):
+    return Session(model, choices.choose(args, [], model.model), seed=0)
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_samples_meet_what_is_given(masked, capsys):
+    asked = session(masked, Sample(mode="sample"))
+    table_rows.conditioned(asked, "age=30..40, colour=red|blue", 50, compare=False)
+    rows = read(masked.folder / "samples_seed0.csv")
+    assert len(rows) == 50
+    assert all(30 <= int(row["age"]) <= 40 and row["colour"] != "green" for row in rows)
+    assert "50 rows with age=30..40, colour=red|blue, of" in capsys.readouterr().out
+
+
+def test_gaps_are_filled_with_values_and_their_laws_sum_to_one(masked, tmp_path, capsys):
+    gaps = tmp_path / "gaps.csv"
+    gaps.write_text("colour,size,age\nred,,\n,M,30\n")
+    args = Infill(mode="infill", input=str(gaps), num_samples=20, explicit=frozenset({"input"}))
+    table_rows.fill(session(masked, args), args)
+    rows = read(masked.folder / "infill_seed0.csv")
+    assert [row["colour"] for row in rows[:20]] == ["red"] * 20
+    assert {(row["size"], row["age"]) for row in rows[20:]} == {("M", "30")}
+    assert all(row["age"] and row["size"] for row in rows)
+    assert len({row["age"] for row in rows}) > 3
+    laws = read(masked.folder / "infill_seed0_laws.csv")
+    sizes = [float(law["probability"]) for law in laws if law["column"] == "size"]
+    assert sum(sizes) == pytest.approx(1, abs=1e-4)
+    assert {law["value"] for law in laws if law["column"] == "colour"} == set(COLOURS)
+    assert "laws of the missing cells" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "explicit", "message"),
+    [
+        ("colour,size,age\nred,M,30\n", set(), "A cell must be missing"),
+        ("colour,size,age\nred,,30\n", {"hole"}, "--hole is for other data"),
+        ("colour,size,age\npink,,30\n", set(), "'pink'. Known are"),
+        ("colour,shape,age\nred,,30\n", set(), "has no 'size'"),
+    ],
+)
+def test_what_cannot_be_filled(masked, tmp_path, text, explicit, message):
+    gaps = tmp_path / "gaps.csv"
+    gaps.write_text(text)
+    args = Infill(mode="infill", input=str(gaps), explicit=frozenset(explicit))
+    with pytest.raises(ValueError, match=message):
+        table_rows.fill(session(masked, args), args)
+
+
+def test_rows_and_cells_are_scored(masked, capsys):
+    args = Score(mode="score", num_texts=10)
+    table_rows.score(session(masked, args), args)
+    rows = read(masked.folder / "scores_seed0.csv")
+    assert list(rows[0]) == ["row", "bits", "bits of colour", "bits of size", "bits of age"]
+    assert len(rows) == 10
+    assert all(float(row["bits"]) > 0 for row in rows)
+    assert "rows of most bits:" in capsys.readouterr().out
+    other = dataclasses.replace(masked, facts=Facts(3, (4,)))
+    with pytest.raises(ValueError, match="--mode=score is for a table"):
+        table_rows.score(session(other, args), args)
+
+
+def test_others_than_masks_score_rows_alone(people, tmp_path, capsys):
+    model = loaded(people, own_table_autoregressive, tmp_path, width=16, blocks=1, heads=2)
+    args = Score(mode="score", input=str(people), num_texts=5)
+    table_rows.score(session(model, args), args)
+    assert list(read(tmp_path / "scores_seed0.csv")[0]) == ["row", "bits"]
+    asked = session(model, Sample(mode="sample"))
+    with pytest.raises(ValueError, match="for masked diffusion"):
+        table_rows.conditioned(asked, "colour=red", 5, compare=False)
+
+
+def test_a_model_in_python(masked, people):
+    pandas = pytest.importorskip("pandas")
+    model = tables.TableModel(masked.model, masked.params, masked.facts)
+    drawn = model.sample(30, given="colour=red", where=lambda frame: frame["size"] == "M")
+    assert (drawn["colour"] == "red").all()
+    assert (drawn["size"] == "M").all()
+    assert len(model.sample(7)) == 7
+    frame = pandas.read_csv(people).head(20)
+    filled = model.fill(frame.drop(columns="size"), number=2)
+    assert len(filled) == 40
+    assert filled.notna().all(axis=None)
+    assert filled.index.tolist() == frame.index.repeat(2).tolist()
+    bits = model.score(frame)
+    assert list(bits) == ["bits", "bits of colour", "bits of size", "bits of age"]
+    assert (bits["bits"] > 0).all()
