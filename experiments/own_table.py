@@ -29,7 +29,7 @@ def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(batch_size=256, num_steps=4000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=100)
-    config.data = dict(path="", columns="", test="", max_classes=128, missing="")
+    config.data = dict(path="", columns="", test_path="", max_classes=128, missing="")
     config.data.update(header="", delimiter="", encoding="")
     config.network = dict(width=384, blocks=3, embedding=32, expansion=2, dropout=0.2)
     config.network.update(dtype="float32")

@@ -23,7 +23,7 @@ def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(batch_size=64, num_steps=4000, clip=1000.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=100)
-    config.data = dict(path="", columns="", test="", max_classes=8, missing="")
+    config.data = dict(path="", columns="", test_path="", max_classes=8, missing="")
     config.data.update(header="", delimiter="", encoding="")
     config.network = dict(features=192, layers=1, components=4)
     config.network.update(dtype="float32")

@@ -79,14 +79,14 @@ class Table:
 def load(
     path: str,
     columns: str = "",
-    test: str = "",
+    test_path: str = "",
     max_classes: int = MAX_CLASSES,
     missing: str = "",
     header: str = "",
     delimiter: str = "",
     encoding: str = "",
 ) -> Table:
-    """Your own table, split 90/5/5 after a permutation; the file `test` is the test split.
+    """Your own table, split 90/5/5 after a permutation; the file `test_path` is the test split.
 
     The kind of every column is found, and `facts.summary` says why; `columns` overrides it:
     "age:integer,zip:categorical,size:ordinal(small<medium<large),when:date(%d/%m/%Y),id:drop".
@@ -100,8 +100,8 @@ def load(
     """
     table_files = _reader("table_files")
     sources = [table_files.opened(path, delimiter, header, encoding)]
-    if test:
-        sources.append(table_files.opened(test, delimiter, header, encoding))
+    if test_path:
+        sources.append(table_files.opened(test_path, delimiter, header, encoding))
     return of_sources(sources, columns, max_classes, missing)
 
 

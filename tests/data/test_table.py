@@ -278,7 +278,7 @@ def test_a_header_that_is_given(tmp_path):
 def test_a_test_table_may_hold_other_values(write):
     test = [["city", "age", "name", "height", "born"]]  # in another order
     test += [["Rome", "99", "p1", "1.00", "2001-03-01"]]
-    data = table.load(write(PEOPLE), test=write(test, "test.csv"))
+    data = table.load(write(PEOPLE), test_path=write(test, "test.csv"))
     assert [len(data.rows(split)) for split in data.splits] == [57, 3, 1]
     assert data.facts.decode(data.rows("test"))["city"] == ["Rome"]
     assert data.facts.column("age").values[-1] == "99"

@@ -149,9 +149,9 @@ def test_what_is_no_file(place):
 def test_another_test_table():
     put(GOOD)
     refused(
-        "other.csv has no 'city'", "t.csv", test=put(GOOD.replace("city", "town"), "other.csv")
+        "other.csv has no 'city'", "t.csv", test_path=put(GOOD.replace("city", "town"), "other.csv")
     )
-    refused("other.csv is empty", "t.csv", test=put("", "other.csv"))
+    refused("other.csv is empty", "t.csv", test_path=put("", "other.csv"))
 
 
 def test_a_delimiter_of_a_file_that_has_none():
