@@ -63,7 +63,6 @@ def checkout(tmp_path_factory):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes((ROOT / name).read_bytes())
     (place / "book.txt").write_text(stdlib_docs.document()[:60_000])
-    (place / "people.csv").write_text(readme.people())
     (place / "my_maps").mkdir()
     for i, pixels in enumerate(scenes.streets().rows("test")[:40]):
         Image.fromarray(pixels).save(place / "my_maps" / f"{i:02}.png")
