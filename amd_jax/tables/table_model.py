@@ -49,7 +49,7 @@ class TableModel:
         where: Callable[[Any], Any] | None = None,
         seed: int = 0,
     ) -> Any:
-        """So many rows, as a data frame.
+        """`number` rows, as a data frame.
 
         Args:
             number: of rows.

@@ -148,9 +148,8 @@ def test_what_is_no_file(place):
 
 def test_another_test_table():
     put(GOOD)
-    refused(
-        "other.csv has no 'city'", "t.csv", test_path=put(GOOD.replace("city", "town"), "other.csv")
-    )
+    other = put(GOOD.replace("city", "town"), "other.csv")
+    refused("other.csv has no 'city'", "t.csv", test_path=other)
     refused("other.csv is empty", "t.csv", test_path=put("", "other.csv"))
 
 

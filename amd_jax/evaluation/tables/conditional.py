@@ -148,7 +148,7 @@ def draws(
     seed: int = 0,
     where: Callable[[Rows], Bool[np.ndarray, "N"]] | None = None,
 ) -> tuple[Rows, int]:
-    """So many rows that meet conditions, and how many draws that took.
+    """`number` rows that meet conditions, and how many draws it took.
 
     The columns with a condition are drawn first, of the codes that it allows; each draw is kept
     with the probability that its second, third, ... condition had, so that what is kept has the
