@@ -36,7 +36,7 @@ def series(column: Column, codes: Integer[np.ndarray, "N"]) -> Any:
         unit = "s" if "%H" in column.form or "%-H" in column.form else "D"
         moments = np.where(absent, 0, numbers).astype(np.int64).astype(f"M8[{unit}]")
         moments = moments.astype("M8[s]")
-        moments[absent] = np.datetime64("NaT")
+        moments[absent] = np.datetime64("NaT", "s")
         kind = column.dtype if column.dtype.startswith("datetime64[") else "datetime64[s]"
         naive = pandas.Series(moments, name=column.name)
         return (naive.dt.tz_localize("UTC") if "," in kind else naive).astype(kind)

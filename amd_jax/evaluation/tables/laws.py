@@ -4,7 +4,7 @@ A row is L tokens, token l in [0, sizes[l]).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
@@ -18,6 +18,7 @@ CELLS = 1 << 23  # numbers in memory at a time
 TRIES = 100  # rounds of draws, until all rows are possible
 
 
+@runtime_checkable
 class Law(Protocol):
     """A law of rows with exact probabilities.
 
