@@ -109,7 +109,7 @@ def masked_table(config: ConfigDict, facts: TableFacts) -> models.Diffusion:
     kernel = kernels.absorbing(schedules.linear, facts.num_classes)
     network = dict(width=4 * config.width, blocks=3, embedding=16, sees_time=False)
     denoiser = networks.TableNet(facts.num_classes + 1, facts.sizes, **network)
-    columns = Columns(facts.sizes, facts.owners, facts.limits)
+    columns = Columns.of(facts)
     return models.Diffusion(kernel, denoiser, None, (samplers.FirstHitting(),), columns)
 
 

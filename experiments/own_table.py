@@ -46,7 +46,7 @@ def data(config: ConfigDict) -> table.Table:
 
 def build(config: ConfigDict, facts: TableFacts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    columns = Columns(facts.sizes, facts.owners, facts.limits)
+    columns = Columns.of(facts)
     kernel = kernels.absorbing(schedules.linear, facts.num_classes)
     denoiser = networks.TableNet(
         facts.num_classes + 1,

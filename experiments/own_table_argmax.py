@@ -41,7 +41,7 @@ def data(config: ConfigDict) -> table.Table:
 
 def build(config: ConfigDict, facts: TableFacts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    columns, classes = Columns(facts.sizes, facts.owners, facts.limits), facts.num_classes
+    columns, classes = Columns.of(facts), facts.num_classes
     encoder = networks.FieldContext(facts.sizes, 2 * classes, **config.encoder)
     lift = argmax.Argmax(laws.Conditional(laws.NORMAL, encoder, event=(classes,)), columns)
     network = networks.AutoregressiveLSTM(**config.network)

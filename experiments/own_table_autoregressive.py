@@ -39,7 +39,7 @@ def data(config: ConfigDict) -> table.Table:
 
 def build(config: ConfigDict, facts: TableFacts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    columns = Columns(facts.sizes, facts.owners, facts.limits)
+    columns = Columns.of(facts)
     network = networks.CausalTable(
         facts.num_classes, facts.sizes, marginals=facts.marginals, **config.network
     )

@@ -40,7 +40,7 @@ def data(config: ConfigDict) -> table.Table:
 
 def build(config: ConfigDict, facts: TableFacts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    columns = Columns(facts.sizes, facts.owners, facts.limits)
+    columns = Columns.of(facts)
     kernel = kernels.uniform_within(schedules.cosine, columns.each(facts.num_classes))
     denoiser = networks.TableNet(
         facts.num_classes, facts.sizes, marginals=facts.marginals, **config.network

@@ -52,10 +52,10 @@ def do(session: Session, args: Options) -> None:
     match args:
         case Evaluate():
             evaluate(session, args)
+        case Sample(given=str(conditions)):
+            table_rows.conditioned(session, args, conditions)
         case Sample(chain=True):
             print("\n".join(chain(session)))
-        case Sample(given=str(conditions)):
-            table_rows.conditioned(session, conditions, args.num_samples, compare=args.compare)
         case Sample():
             sample(session, args.num_samples, compare=args.compare)
         case Infill():

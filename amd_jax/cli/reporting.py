@@ -129,12 +129,11 @@ def restored(
     """
     facts, (rows, whose) = loaded.facts, first(loaded, x)
     errors = max(1, round(editor.error_rate * rows[0].size))
-    unit = "field" if isinstance(facts, TableFacts) else facts.unit
     damaged = correction.damage(rows, facts.classes, seed, errors)
     fixed = correction.edited(editor, loaded.model, loaded.params, damaged, seed)
     triples = zip(damaged, fixed, rows, strict=True)
     return [shows.correction(*triple, facts) for triple in triples], (
-        f"The first {whose}, in each {errors:,} of {rows[0].size:,} {unit}s replaced at "
+        f"The first {whose}, in each {errors:,} of {rows[0].size:,} {facts.token}s replaced at "
         f"random, and what the model makes of them without knowing which."
     )
 

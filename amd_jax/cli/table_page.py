@@ -3,12 +3,11 @@
 import numpy as np
 
 from amd_jax.evaluation.reports.plain_report import held_out
-from amd_jax.evaluation.reports.table_report import MEASURED
 from amd_jax.evaluation.tables import conditional
+from amd_jax.evaluation.tables.baselines import MEASURED
 from amd_jax.experiment import LoadedModel
 from amd_jax.facts import TableFacts
 from amd_jax.host.printable import in_one_line
-from amd_jax.models import declared
 from amd_jax.pages import commands, table_shows
 from amd_jax.pages.table_shows import Cells, TableShown
 from amd_jax.types import Model
@@ -45,7 +44,7 @@ def real_rows(loaded: LoadedModel) -> tuple[np.ndarray | None, str]:
 def with_gaps(loaded: LoadedModel, facts: TableFacts, x: np.ndarray, seed: int) -> Cells | None:
     """A row x (1, L) with some columns hidden and filled; None without masks."""
     several = [c for c, column in enumerate(facts.columns) if column.bases]
-    if not fills(loaded.model) or len(several) < 2:
+    if not conditional.admits(loaded.model) or len(several) < 2:
         return None
     hidden = np.zeros(len(facts.columns), bool)
     hidden[several[-1::-HIDDEN][::-1]] = True
@@ -55,15 +54,10 @@ def with_gaps(loaded: LoadedModel, facts: TableFacts, x: np.ndarray, seed: int) 
     return table_shows.filled(facts, x, hidden, draws, log_p)
 
 
-def fills(model: Model) -> bool:
-    """Whether a model knows every conditional law of a row."""
-    return conditional.admits(model) and declared.fills_gaps(model)
-
-
 def lines(start: str, model: Model, facts: TableFacts) -> list[tuple[str, str]]:
     """The commands for a table: title and command; `start` is how the run is named."""
     scored = ("Score new rows", f"{start} --mode=score {commands.flag('input', 'new.csv')}")
-    if not fills(model):
+    if not conditional.admits(model):
         return [scored]
     result = []
     if condition := example(facts):

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from amd_jax.cli.flags import one
-from amd_jax.cli.mode_options import Infill, Score
+from amd_jax.cli.mode_options import Infill, Sample, Score
 from amd_jax.cli.run_session import Session
 from amd_jax.data import table
 from amd_jax.evaluation import means
 from amd_jax.evaluation.means import Rows
-from amd_jax.evaluation.reports.table_report import SHOWN, TableReport, aligned
-from amd_jax.evaluation.tables import conditional
+from amd_jax.evaluation.reports.table_report import SHOWN, TableReport
+from amd_jax.evaluation.tables import conditional, text_tables
 from amd_jax.facts import TableFacts
 from amd_jax.facts.table_csv import write_csv
 from amd_jax.host import filesystem
@@ -25,11 +25,16 @@ LIKELY = 5  # values of a missing cell that are listed with their probability
 UNLIKELY = 5  # rows that are shown
 
 
-def conditioned(session: Session, conditions: str, number: int | None, *, compare: bool) -> None:
+def conditioned(session: Session, args: Sample, conditions: str) -> None:
     """Draws rows that meet conditions, shows and keeps them; says how many draws that took."""
     loaded, facts = session.loaded, _facts(session, "--given")
+    if ignored := {"chain", "compare", "sampler"} & args.explicit:
+        raise ValueError(
+            f"--given reveals one cell after another; --{min(ignored)} is for samples of all "
+            "rows. Leave one of them out."
+        )
     allowed = facts.conditions(conditions)
-    number = number or facts.num_samples
+    number = args.num_samples or facts.num_samples
     session.announce(f"drawing {number:,} rows with {conditions}")
     rows, tried = conditional.draws(
         loaded.model, loaded.params, facts, allowed, number, session.seed
@@ -37,8 +42,6 @@ def conditioned(session: Session, conditions: str, number: int | None, *, compar
     lines = session.report.samples(rows, session.stem("samples"))
     print("\n".join(lines))
     print(f"{number:,} rows with {in_one_line(conditions)}, of {tried:,} draws")
-    if compare:
-        print("The measures compare with all rows: leave --compare or --given out for those.")
 
 
 def fill(session: Session, options: Infill) -> None:
@@ -48,22 +51,22 @@ def fill(session: Session, options: Infill) -> None:
     worked out for several.
     """
     loaded, facts = session.loaded, _facts(session, "--mode=infill of a table")
-    ignored = {"text", "hole", "hidden", "split", "num_texts", "gap"} & options.explicit
+    others = {"text", "hole", "hidden", "split", "num_texts", "gap", "sampler"}
+    ignored = others & options.explicit
     if options.input is None or ignored:
-        what = f"; --{min(ignored)} is for other data" if ignored else ""
+        what = f"; --{min(ignored)} has no effect on it" if ignored else ""
         raise ValueError(
             f"--mode=infill takes a table with missing cells: --input=gaps.csv{what}."
         )
     model = conditional.with_values(loaded.model, facts)
-    x, number = table.read(str(options.input), facts, gaps=True), options.num_samples or 1
-    missing = (x < 0).sum()
-    if not missing:
+    x, number = table.read(options.input, facts, gaps=True), options.num_samples or 1
+    if (x >= 0).all():
         raise ValueError(f"A cell must be missing; {options.input} has all of them. Empty some.")
     session.announce(f"filling {int((x < 0).any(axis=1).sum()):,} rows, {number} times each")
     filled = conditional.filled(model, loaded.params, np.repeat(x, number, axis=0), session.seed)
     report = session.report
     assert isinstance(report, TableReport)
-    print("\n".join(aligned(report.cells(filled[:SHOWN]))))
+    print("\n".join(text_tables.aligned(report.cells(filled[:SHOWN]))))
     if stem := session.stem("infill"):
         rows, laws = (stem.with_name(f"{stem.name}{end}.csv") for end in ("", "_laws"))
         write_csv(rows, facts, filled)
@@ -93,7 +96,9 @@ def score(session: Session, args: Score) -> None:
     """Writes the bits of rows, and with masks of each cell given the others, most bits first."""
     loaded, facts = session.loaded, _facts(session, "--mode=score")
     if args.input is not None:
-        name, x = str(args.input), table.read(str(args.input), facts)
+        if "split" in args.explicit:
+            raise ValueError("--input and --split are two ways to say which rows. Give one.")
+        name, x = args.input, table.read(args.input, facts)
     else:
         name, x = args.split, np.asarray(loaded.data.rows(args.split), np.int32)
     x = x[: args.num_texts]

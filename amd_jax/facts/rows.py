@@ -74,6 +74,11 @@ class Facts:
         """How many classes a token can be: one number for all tokens, or one for each."""
         return self.num_classes
 
+    @property
+    def token(self) -> str:
+        """What one token of a row is called, where bits are counted per another unit, too."""
+        return self.unit
+
     def lengths(self, x: np.ndarray) -> np.ndarray:
         """How many tokens of each row (N, ...) count: int64 (N,)."""
         return np.full(len(x), math.prod(self.event_shape))

@@ -99,6 +99,11 @@ class TableFacts(Facts):
         """How many classes each token can be: (L,)."""
         return self.sizes
 
+    @property
+    def token(self) -> str:
+        """A row is what bits are counted per; its tokens are fields."""
+        return "field"
+
     @functools.cached_property
     def owners(self) -> tuple[int, ...]:
         """The column of each field: (L,)."""

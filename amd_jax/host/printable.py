@@ -28,6 +28,11 @@ def in_one_line(text: object) -> str:
     return str(text).translate(ONE_LINE)
 
 
+def cut(text: str, length: int) -> str:
+    """A text of at most `length` characters, the last of them … if it was longer."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 class Printer:
     """A stream, such as sys.stdout, that writes text as `shown`; all else is the stream's own."""
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
+from amd_jax.facts import TableFacts
 from amd_jax.types import Array, Flags, Tokens
 
 
@@ -43,6 +44,11 @@ class Columns:
                     f"The fields of a column hold its codes; column {self.owners[fields[0]]} has "
                     f"fields for {most:,} codes, and the limit {min(limits):,}."
                 )
+
+    @classmethod
+    def of(cls, facts: TableFacts) -> "Columns":
+        """The columns of a table."""
+        return cls(facts.sizes, facts.owners, facts.limits)
 
     def of_columns(self) -> list[list[int]]:
         """The fields of each column."""

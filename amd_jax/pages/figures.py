@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from amd_jax.evaluation import means
 from amd_jax.evaluation.measurement import Measurement
+from amd_jax.evaluation.tables import measures
 from amd_jax.pages import commands
 
 SHARES = {
@@ -13,18 +14,6 @@ SHARES = {
     "spoiled": "right tokens that it changed",
     "filled": "hidden tokens that a filling restored",
 }
-MEASURES = {  # of samples of a table, and what real rows reach
-    "shape": "shape of the columns",
-    "trend": "trend of their pairs",
-    "detection_auc": "detection by trees, AUC",
-    "logistic_auc": "detection by a linear model, AUC",
-    "usefulness_auc": "usefulness for categories, AUC",
-    "usefulness_r2": "usefulness for numbers, R²",
-    "copies": "samples that are training rows",
-    "copies_floor": "held-out rows that are training rows",
-    "memory": "bits of held-out rows",
-}
-FLOOR = "_floor"  # ends what real rows reach
 DIFFERENCE = "_difference"  # ends what says that two figures were compared
 
 
@@ -83,10 +72,10 @@ def _what(figure: Measurement) -> str:
         return f"bits per {unit} (count model of order {figure.order})"
     if kind == "baseline":
         return f"bits per {unit} (baseline)"
-    if kind in MEASURES:
-        return MEASURES[kind]
-    if kind.removesuffix(FLOOR) in MEASURES:
-        return f"{MEASURES[kind.removesuffix(FLOOR)]}: training rows"
+    if kind in measures.NAMES:
+        return measures.NAMES[kind]
+    if kind.removesuffix(measures.FLOOR) in measures.NAMES:
+        return f"{measures.NAMES[kind.removesuffix(measures.FLOOR)]}: training rows"
     return SHARES.get(kind, kind.replace("_", " "))
 
 
@@ -102,7 +91,7 @@ def shown(what: str, value: float | None, error: float | None) -> str:
     """
     if value is None:
         return "–"
-    kind = what.removesuffix(DIFFERENCE).removesuffix(FLOOR)
+    kind = what.removesuffix(DIFFERENCE).removesuffix(measures.FLOOR)
     form = ".2%" if kind in SHARES or kind == "copies" else ".3f"
     written = means.signed if what.endswith(DIFFERENCE) else means.shown
     return written(value, math.nan if error is None else error, form)

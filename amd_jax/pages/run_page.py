@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import beside_counts
+from amd_jax.evaluation.tables.measures import FLOOR
 from amd_jax.facts import Json
 from amd_jax.pages import curve, figures, run_record, table_shows, templates
 from amd_jax.pages.curve import Panel
@@ -162,7 +163,7 @@ def measures(record: Record) -> list[Beside]:
     for name, words in BESIDE.items():
         ours = figures.best(record.figures, name)
         if ours is not None:
-            what, floor = figures.what(ours), figures.best(record.figures, name + figures.FLOOR)
+            what, floor = figures.what(ours), figures.best(record.figures, name + FLOOR)
             real = "–" if floor is None else figures.value(floor)
             title = f"{what[:1].upper()}{what[1:]}"
             result.append(Beside(title, figures.value(ours), real, words))

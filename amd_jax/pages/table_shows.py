@@ -9,6 +9,7 @@ from PIL import Image
 
 from amd_jax.evaluation.tables import association, charts, conditional, features, similarity
 from amd_jax.facts import Column, TableFacts
+from amd_jax.host.printable import cut
 from amd_jax.pages import shows
 
 ROWS, LINES = 3, 40  # rows of either kind beside each other, and columns of them, at most
@@ -99,7 +100,7 @@ def rows(facts: TableFacts, real: Rows | None, drawn: Others) -> Cells:
 def on_its_side(heads: list[str], columns: Mapping[str, Sequence[str]]) -> Cells:
     """A line for each column, of so many that fit."""
     lines = [
-        (_cut(name, NAME), [_cut(cell, CELL) for cell in cells]) for name, cells in columns.items()
+        (cut(name, NAME), [cut(cell, CELL) for cell in cells]) for name, cells in columns.items()
     ]
     left = len(lines) - LINES
     return Cells(heads, lines[:LINES], f"… and {left:,} more columns" if left > 0 else "")
@@ -129,7 +130,7 @@ def _panel(
         for i, (a, b) in enumerate(zip(*map(np.ndarray.tolist, heights), strict=True))
     ]
     span, score = _span(column, real), "none" if np.isnan(alike) else f"{alike:.2f}"
-    name = _cut(column.name, NAME)
+    name = cut(column.name, NAME)
     words = f"{name}, {span}: bars are shares of real rows, lines those of samples; shape {score}"
     return Panel(name, f"{span}; shape {score}", words, bars)
 
@@ -143,7 +144,7 @@ def _span(column: Column, codes: Integer[np.ndarray, "N"]) -> str:
         ends = f"{column.text(int(known.min()))} to {column.text(int(known.max()))}"
         return ends + (", last: missing" if column.missing is not None else "")
     common = np.bincount(codes).argsort(kind="stable")[::-1][: shows.COMMON]
-    texts = [_cut(column.text(int(code)), 20) or "(empty)" for code in common]
+    texts = [cut(column.text(int(code)), 20) or "(empty)" for code in common]
     return ", ".join(texts) + (", …" if column.size > len(texts) else "")
 
 
@@ -153,7 +154,7 @@ def pairs(facts: TableFacts, real: Rows, drawn: Others) -> Pairs | None:
     if len(shown) < 2:
         return None
     both = [v[np.ix_(shown, shown)] for v in association.of_pairs(facts, real, drawn)]
-    names = [_cut(facts.columns[i].name, 15) for i in shown]
+    names = [cut(facts.columns[i].name, 15) for i in shown]
     gap, upper = both[1] - both[0], np.triu_indices(len(shown), 1)
     order = np.argsort(-np.abs(gap[upper]), kind="stable")[:DIFFERENT]
     most = [
@@ -207,13 +208,13 @@ def filled(
     truth, drawn = facts.decode(x), facts.decode(filling)
     lines = []
     for c, column in enumerate(facts.columns):
-        name = _cut(column.name, NAME)
+        name = cut(column.name, NAME)
         if hidden[c]:
-            draws = " · ".join(_cut(cell, 20) for cell in drawn[column.name])
+            draws = " · ".join(cut(cell, 20) for cell in drawn[column.name])
             likely = " · ".join(likeliest(column, log_p[facts.places[c].start]))
-            lines.append((name, ["gap", draws, likely, _cut(truth[column.name][0], CELL)]))
+            lines.append((name, ["gap", draws, likely, cut(truth[column.name][0], CELL)]))
         else:
-            lines.append((name, [_cut(truth[column.name][0], CELL), "", "", ""]))
+            lines.append((name, [cut(truth[column.name][0], CELL), "", "", ""]))
     lines.sort(key=lambda line: line[1][0] != "gap" or not line[1][1])
     left = len(lines) - LINES
     heads = ["given", "draws", "likeliest values", "it was"]
@@ -227,9 +228,9 @@ def likeliest(column: Column, log_p: Float[np.ndarray, "K"]) -> list[str]:
     """
     result: list[str] = []
     for first, last, share in conditional.likeliest(column, log_p, LIKELY):
-        text = _cut(first, 20) or "(empty)"
+        text = cut(first, 20) or "(empty)"
         if last != first:
-            text += f"..{_cut(last, 20)}"
+            text += f"..{cut(last, 20)}"
         if not result or share >= RARE:
             result.append(f"{text} {share:.0%}")
     return result
@@ -238,7 +239,3 @@ def likeliest(column: Column, log_p: Float[np.ndarray, "K"]) -> list[str]:
 def missing_extra(measured: bool) -> str:
     """What to say where detection was not measured since scikit-learn is not installed."""
     return "" if measured or features.installed() else NO_TREES
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"

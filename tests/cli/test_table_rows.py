@@ -58,12 +58,19 @@ def read(path):
 
 
 def test_samples_meet_what_is_given(masked, capsys):
-    asked = session(masked, Sample(mode="sample"))
-    table_rows.conditioned(asked, "age=30..40, colour=red|blue", 50, compare=False)
+    args = Sample(mode="sample", num_samples=50)
+    table_rows.conditioned(session(masked, args), args, "age=30..40, colour=red|blue")
     rows = read(masked.folder / "samples_seed0.csv")
     assert len(rows) == 50
     assert all(30 <= int(row["age"]) <= 40 and row["colour"] != "green" for row in rows)
     assert "50 rows with age=30..40, colour=red|blue, of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flag", ["chain", "compare", "sampler"])
+def test_what_has_no_effect_on_samples_under_conditions(masked, flag):
+    args = Sample(mode="sample", explicit=frozenset({"given", flag}))
+    with pytest.raises(ValueError, match=f"--{flag} is for samples of all rows"):
+        table_rows.conditioned(session(masked, args), args, "colour=red")
 
 
 def test_gaps_are_filled_with_values_and_their_laws_sum_to_one(masked, tmp_path, capsys):
@@ -87,7 +94,7 @@ def test_gaps_are_filled_with_values_and_their_laws_sum_to_one(masked, tmp_path,
     ("text", "explicit", "message"),
     [
         ("colour,size,age\nred,M,30\n", set(), "A cell must be missing"),
-        ("colour,size,age\nred,,30\n", {"hole"}, "--hole is for other data"),
+        ("colour,size,age\nred,,30\n", {"hole"}, "--hole has no effect"),
         ("colour,size,age\npink,,30\n", set(), "'pink'. Known are"),
         ("colour,shape,age\nred,,30\n", set(), "has no 'size'"),
     ],
@@ -108,6 +115,9 @@ def test_rows_and_cells_are_scored(masked, capsys):
     assert len(rows) == 10
     assert all(float(row["bits"]) > 0 for row in rows)
     assert "rows of most bits:" in capsys.readouterr().out
+    twice = dataclasses.replace(args, input="new.csv", explicit=frozenset({"input", "split"}))
+    with pytest.raises(ValueError, match="Give one"):
+        table_rows.score(session(masked, twice), twice)
     other = dataclasses.replace(masked, facts=Facts(3, (4,)))
     with pytest.raises(ValueError, match="--mode=score is for a table"):
         table_rows.score(session(other, args), args)
@@ -118,9 +128,9 @@ def test_others_than_masks_score_rows_alone(people, tmp_path, capsys):
     args = Score(mode="score", input=str(people), num_texts=5)
     table_rows.score(session(model, args), args)
     assert list(read(tmp_path / "scores_seed0.csv")[0]) == ["row", "bits"]
-    asked = session(model, Sample(mode="sample"))
+    args = Sample(mode="sample", num_samples=5)
     with pytest.raises(ValueError, match="for masked diffusion"):
-        table_rows.conditioned(asked, "colour=red", 5, compare=False)
+        table_rows.conditioned(session(model, args), args, "colour=red")
 
 
 def test_a_model_in_python(masked, people):

@@ -97,6 +97,6 @@ def restoration(
     trial = correction.trial(edit, model, params, rows, facts.classes, seed)
     return trial, [
         f"correction of {len(rows)} {split} {facts.rows}, in each {trial.errors} of "
-        f"{rows[0].size} {facts.unit}s replaced at random:\n{trial}",
+        f"{rows[0].size} {facts.token}s replaced at random:\n{trial}",
         *of(facts).corrected(trial.damaged, trial.restored, rows, stem),
     ]

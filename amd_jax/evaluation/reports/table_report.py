@@ -1,7 +1,6 @@
 """Reports on a model of a table: rows as CSV, exact baselines, and samples beside real rows."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,17 +19,17 @@ from amd_jax.evaluation.reports.plain_report import (
     write_edit,
 )
 from amd_jax.evaluation.tables import (
+    baselines,
     charts,
-    chow_liu,
     copying,
     detection,
     features,
-    independent,
-    mixture,
+    measures,
     similarity,
+    text_tables,
     usefulness,
 )
-from amd_jax.evaluation.tables.laws import Law
+from amd_jax.evaluation.tables.baselines import subset
 from amd_jax.facts import UNUSED_SIGN, TableFacts
 from amd_jax.facts.table_csv import write_csv
 from amd_jax.host.printable import in_one_line
@@ -39,25 +38,15 @@ from amd_jax.types import Dataset, Model, Params
 
 SHOWN = 5  # rows on the console, beside each other
 PANELS = 6  # of a picture, beside each other
-LINES, CELL = 40, 12  # columns of a table there, and characters of a cell
-FITTED = 200_000  # training rows that baselines are fitted to, at most
-COMPONENTS, SECONDS = (30, 100, 300), 60.0  # of the mixture
-MEASURED = 20_000  # rows that samples are measured by, at most
 USED, TARGETS, WORST = 5_000, 20, 3  # rows and columns of usefulness; columns that are named
 SCORED = 1_000  # rows of each split whose bits are compared
 FEWEST = 20  # rows that a classifier is fitted to
 NO_TREES = "detection and usefulness: not run (pip install 'amd_jax[tables]')"
-NAMES = {
-    "shape": "shape of the columns",
-    "trend": "trend of their pairs",
-    "detection_auc": "detection by trees, AUC (0.5 is best)",
-    "logistic_auc": "detection by a linear model (a weak test)",
-}
+NOTES = {"detection_auc": " (0.5 is best)", "logistic_auc": " (a weak test)"}
 
 Others = Integer[np.ndarray, "M *event"]
-Line = tuple[str, list[str]]  # a column and its cells
 Measures = dict[str, tuple[float, float | None]]  # each with its standard error, if it has one
-FLOOR, MEMORY = "_floor", "memory_difference"  # end and are the names of figures
+MEMORY = "memory_difference"  # the name of a figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +59,10 @@ class TableReport(PlainReport):
         """Some samples on the console, all that are possible as a CSV, all as an array."""
         possible = self.facts.possible(drawn)
         rows = drawn[possible]
-        lines = [*aligned(self.cells(rows[:SHOWN])), *gallery.unused(drawn, UNUSED_SIGN)]
+        lines = [
+            *text_tables.aligned(self.cells(rows[:SHOWN])),
+            *gallery.unused(drawn, UNUSED_SIGN),
+        ]
         if len(rows) > SHOWN:
             lines.append(f"... and {len(rows) - SHOWN:,} more rows")
         if len(rows) < len(drawn):
@@ -93,7 +85,7 @@ class TableReport(PlainReport):
         lines = [names, ["---"] * len(names), *rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
-    def cells(self, rows: Rows) -> list[Line]:
+    def cells(self, rows: Rows) -> list[text_tables.Line]:
         """Columns of rows, each with its cells as they are written."""
         return [(in_one_line(name), cells) for name, cells in self.facts.decode(rows).items()]
 
@@ -102,10 +94,10 @@ class TableReport(PlainReport):
     ) -> tuple[str, list[Measurement]]:
         """Exact bits of independent fields, of a tree and of a mixture on the same rows."""
         rows, unit = data.rows(split)[:number], self.facts.unit
-        fitted = f"fitted to {min(FITTED, len(data.rows('train'))):,} {self.facts.rows}"
+        fitted = f"fitted to {min(baselines.FITTED, len(data.rows('train'))):,} {self.facts.rows}"
         lines, figures = [f"baselines with exact bits, {fitted}:"], []
         on = {"split": split, "examples": len(rows), "unit": unit}
-        fits = baselines(data, self.facts.sizes)  # type: ignore[arg-type]  # as in `likelihood`
+        fits = baselines.fitted(data, self.facts.sizes)  # type: ignore[arg-type]  # as in `likelihood`
         for name, law in fits.items():
             nats = law.log_prob(rows)
             counted = PerRow(-nats / np.log(2), self.facts.lengths(rows))
@@ -125,8 +117,8 @@ class TableReport(PlainReport):
         Samples are measured beside held-out rows. Rows of a split, which are not `independent`,
         are measured beside training rows: that is what samples can reach.
         """
-        real = _some(data.rows(held_out(data) if independent else "train"))
-        drawn = _some(drawn)
+        real = subset(data.rows(held_out(data) if independent else "train"))
+        drawn = subset(drawn)
         possible = self.facts.possible(drawn)
         result = self._beside(drawn[possible], real)
         if (~possible).any():
@@ -157,17 +149,18 @@ class TableReport(PlainReport):
         And a picture of the marginals, and of the pairs of both.
         """
         split, every = held_out(data), drawn
-        drawn = _some(drawn[self.facts.possible(drawn)])
+        drawn = subset(drawn[self.facts.possible(drawn)])
         if not len(drawn):
             return ["samples beside real rows: not measured, since none is possible"], []
-        real, train = _some(data.rows(split)), _some(data.rows("train"), len(drawn))
+        real, train = subset(data.rows(split)), subset(data.rows("train"), len(drawn))
         measured, floor = (self._beside(x, real) for x in (drawn, train))
         lines = [
             f"{len(drawn):,} samples beside {len(real):,} {split} rows; "
             f"in brackets as many training rows:"
         ]
         for name, figure in measured.items():
-            lines.append(f"  {NAMES[name]}: {_shown(figure)} ({_shown(floor[name])})")
+            title = measures.NAMES[name] + NOTES.get(name, "")
+            lines.append(f"  {title}: {_shown(figure)} ({_shown(floor[name])})")
         copies = copying.copies(drawn, data.rows("train"), real)
         lines.append(
             f"  samples that are training rows: {means.shown(*copies.drawn, '.2%')}; "
@@ -207,7 +200,7 @@ class TableReport(PlainReport):
         split, bound = held_out(data), bounds.of(model)[0]
         found = []
         for name in ("train", split):
-            rows, rng = _some(data.rows(name), SCORED), jax.random.key(0)
+            rows, rng = subset(data.rows(name), SCORED), jax.random.key(0)
             found.append(likelihood.bits(bound, model, params, rng, rows, self.facts))
         gap = copying.memorised(*(one.per_row for one in found))
         line = (
@@ -235,10 +228,10 @@ class TableReport(PlainReport):
         """
         if not features.installed():
             return [f"  {NO_TREES}"], {}, {}
-        drawn = _some(drawn[self.facts.possible(drawn)], USED)
+        drawn = subset(drawn[self.facts.possible(drawn)], USED)
         if len(drawn) < FEWEST:
             return [], {}, {}
-        real, test = _some(data.rows("train"), len(drawn)), _some(data.rows(held_out(data)))
+        real, test = subset(data.rows("train"), len(drawn)), subset(data.rows(held_out(data)))
         several = [c.name for c in self.facts.columns if c.size > 1][:TARGETS]
         found = usefulness.of_columns(self.facts, real, drawn, test, names or several)
         lines: list[str] = []
@@ -285,50 +278,13 @@ class TableReport(PlainReport):
         ]
 
 
-@functools.lru_cache(maxsize=1)
-def baselines(data: Dataset, sizes: tuple[int, ...]) -> dict[str, Law]:
-    """Laws fitted to the training rows, by name; kept, since a comparison reads them often."""
-    train = _some(data.rows("train"), FITTED)
-    if "validation" in data.splits:
-        fitted, others = train, data.rows("validation")[:MEASURED]
-    else:
-        parts = np.arange(len(train)) % 20 > 0
-        fitted, others = train[parts], train[~parts]
-    most = tuple(number for number in COMPONENTS if number <= len(fitted)) or 1
-    return {
-        "independent fields": independent.fit(train, sizes),
-        "Chow-Liu tree": chow_liu.fit(train, sizes),
-        "mixture of products": mixture.fit(
-            fitted, sizes, components=most, seconds=SECONDS, validation=others
-        ),
-    }
-
-
-def aligned(columns: Sequence[Line]) -> list[str]:
-    """Lines of a table on its side: a line for each column, of so many that fit."""
-    shown = columns[:LINES] if len(columns) > LINES + 1 else columns
-    width = min(30, max(len(name) for name, _ in shown))
-    lines = []
-    for name, cells in shown:
-        texts = [_cut(in_one_line(cell), CELL) for cell in cells]
-        lines.append("  ".join([_cut(name, width).ljust(width), *(t.ljust(CELL) for t in texts)]))
-    lines = [line.rstrip() for line in lines]
-    more = len(columns) - len(shown)
-    return [*lines, *([f"... and {more:,} more columns"] * (more > 0))]
-
-
-def _cut(text: str, width: int) -> str:
-    """A text of at most so many characters."""
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
 def _markdown(text: str) -> str:
     return in_one_line(text).replace("|", "\\|")
 
 
 def _figures(measured: Measures, floor: Measures, split: str, number: int) -> list[Measurement]:
     """Measures of so many samples, and what real rows reach, which is "shape_floor" and so on."""
-    kinds = {"": (measured, "samples"), FLOOR: (floor, "training rows")}
+    kinds = {"": (measured, "samples"), measures.FLOOR: (floor, "training rows")}
     return [
         Measurement(
             what=f"{name}{end}",
@@ -346,11 +302,3 @@ def _figures(measured: Measures, floor: Measures, split: str, number: int) -> li
 def _shown(figure: tuple[float, float | None]) -> str:
     value, error = figure
     return means.shown(value, float("nan") if error is None else error)
-
-
-def _some(rows: Rows, number: int = MEASURED) -> Others:
-    """So many rows at random, in their order, or all."""
-    if len(rows) <= number:
-        return rows
-    rng = np.random.default_rng(0)
-    return rows[np.sort(rng.choice(len(rows), number, replace=False))]

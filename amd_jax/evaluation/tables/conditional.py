@@ -7,7 +7,6 @@ cell given some others is one call of it; the law of several follows by the chai
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +25,7 @@ from amd_jax.ops import categorical
 from amd_jax.ops.columns import Columns
 from amd_jax.types import Bound, Logits, Model, Params, Tokens
 
-ORDERS: Any = CodeLength(order="random", orders=8)  # how rows are scored
+ORDERS: Bound = CodeLength(order="random", orders=8)  # type: ignore[assignment]  # of a Stepwise
 BLOCK = 1024  # rows that are computed together
 ROUNDS = 1000  # of draws that a condition may refuse
 

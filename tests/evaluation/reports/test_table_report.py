@@ -11,8 +11,8 @@ from PIL import Image
 from amd_jax.data import bayesian_networks
 from amd_jax.data.table import Table
 from amd_jax.evaluation.means import PerRow
-from amd_jax.evaluation.reports import run_report, table_report
-from amd_jax.evaluation.tables import charts, features
+from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.tables import baselines, charts, features, text_tables
 from amd_jax.facts import Column
 from amd_jax.models.bounds import Likelihood
 
@@ -61,8 +61,8 @@ def data():
 @pytest.fixture
 def report(data, monkeypatch):
     monkeypatch.setattr(features, "ITERATIONS", 8)
-    monkeypatch.setattr(table_report, "COMPONENTS", (2, 5))
-    table_report.baselines.cache_clear()
+    monkeypatch.setattr(baselines, "COMPONENTS", (2, 5))
+    baselines.fitted.cache_clear()
     return run_report.of(data.facts)
 
 
@@ -98,8 +98,8 @@ def test_nothing_possible_is_said(report, data):
 
 
 def test_many_columns_and_long_cells_are_cut():
-    lines = table_report.aligned([(f"name {i}", ["x" * 50]) for i in range(60)])
-    assert len(lines) == table_report.LINES + 1
+    lines = text_tables.aligned([(f"name {i}", ["x" * 50]) for i in range(60)])
+    assert len(lines) == text_tables.LINES + 1
     assert lines[-1] == "... and 20 more columns"
     assert lines[0] == f"name 0   {'x' * 11}…"
 
@@ -165,7 +165,10 @@ def test_samples_are_compared_with_real_rows(report, data, monkeypatch, tmp_path
         assert picture.width > 2 * charts.WIDTH
         assert picture.height > charts.HEIGHT + charts.SIDE - 20
     assert lines[0].endswith("samples beside 200 test rows; in brackets as many training rows:")
-    auc = [re.search(r"AUC \(.*\): ([\d.]+) ± \S+ \(([\d.]+) ±", line) for line in lines]
+    auc = [
+        re.search(r"by trees, AUC \(0.5 is best\): ([\d.]+) ± \S+ \(([\d.]+) ±", line)
+        for line in lines
+    ]
     (trees,) = filter(None, auc)
     assert float(trees[1]) > 0.7 > float(trees[2])
     assert any(line.startswith("  samples that are training rows: ") for line in lines)
