@@ -9,7 +9,7 @@ from jaxtyping import Integer
 
 from amd_jax import options
 from amd_jax.diffusion.samplers.base import Sharpened
-from amd_jax.models import checks
+from amd_jax.models import causal_checks, checks
 from amd_jax.models.bounds import Likelihood
 from amd_jax.models.checks import Network
 from amd_jax.models.long_memory import LongMemory
@@ -48,7 +48,7 @@ class Autoregressive:
 
     def __post_init__(self):
         """Raises ValueError for a network that cannot walk, or takes no `train`."""
-        checks.check_walks(self.network)
+        causal_checks.check_walks(self.network)
         object.__setattr__(self, "bounds", options.admitted(self.bounds, self.network))
 
     def init(self, rng: Key, x: Tokens) -> Params:
@@ -66,7 +66,7 @@ class Autoregressive:
     def check(self, params: Params, rng: Key, x: Tokens) -> None:
         """Raises ValueError if logits depend on later tokens, or walking gives other ones."""
         flat = x.reshape(x.shape[0], -1)
-        checks.check_causal(self.network, params["network"], rng, flat)
+        causal_checks.check_causal(self.network, params["network"], rng, flat)
 
     def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
         """log p(x) itself, in one network call."""

@@ -52,12 +52,12 @@ def check(model: Model) -> Diffusion:
 def with_values(model: Model, facts: TableFacts) -> Diffusion:
     """The same model, given that no cell is missing: every cell that it draws gets a value."""
     limits = tuple(facts.columns[owner].num_values for owner in facts.owners)
-    return _limited(check(model), facts.sizes, facts.owners, limits)
+    return _limited(check(model), dataclasses.replace(Columns.of(facts), limits=limits))
 
 
 @functools.lru_cache(maxsize=16)
-def _limited(model: Diffusion, *columns: tuple[int, ...]) -> Diffusion:
-    return dataclasses.replace(model, support=Columns(*columns))
+def _limited(model: Diffusion, columns: Columns) -> Diffusion:
+    return dataclasses.replace(model, support=columns)
 
 
 def row_bits(

@@ -165,11 +165,8 @@ def test_samples_are_compared_with_real_rows(report, data, monkeypatch, tmp_path
         assert picture.width > 2 * charts.WIDTH
         assert picture.height > charts.HEIGHT + charts.SIDE - 20
     assert lines[0].endswith("samples beside 200 test rows; in brackets as many training rows:")
-    auc = [
-        re.search(r"by trees, AUC \(0.5 is best\): ([\d.]+) ± \S+ \(([\d.]+) ±", line)
-        for line in lines
-    ]
-    (trees,) = filter(None, auc)
+    pattern = r"by trees, AUC \(0.5 is best\): ([\d.]+) ± \S+ \(([\d.]+) ±"
+    (trees,) = filter(None, (re.search(pattern, line) for line in lines))
     assert float(trees[1]) > 0.7 > float(trees[2])
     assert any(line.startswith("  samples that are training rows: ") for line in lines)
     (bits,) = [line for line in lines if line.startswith("  bits of training rows (likelihood)")]
