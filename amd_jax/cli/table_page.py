@@ -6,7 +6,7 @@ from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.evaluation.tables import conditional
 from amd_jax.evaluation.tables.baselines import MEASURED
 from amd_jax.experiment import LoadedModel
-from amd_jax.facts import TableFacts
+from amd_jax.facts import TableFacts, table_conditions
 from amd_jax.host.printable import in_one_line
 from amd_jax.pages import commands, table_shows
 from amd_jax.pages.table_shows import Cells, TableShown
@@ -73,7 +73,7 @@ def example(facts: TableFacts) -> str:
         if column.kind == "categorical" and column.size > 1:
             condition = f"{column.name}={column.text(0)}"
             try:
-                facts.conditions(condition)
+                table_conditions.parse(facts, condition)
             except ValueError:
                 continue
             if not NO_COMMA & {*column.name, *column.text(0)}:

@@ -16,7 +16,7 @@ from amd_jax.evaluation import means
 from amd_jax.evaluation.means import Rows
 from amd_jax.evaluation.reports.table_report import SHOWN, TableReport
 from amd_jax.evaluation.tables import conditional, text_tables
-from amd_jax.facts import TableFacts
+from amd_jax.facts import TableFacts, table_conditions
 from amd_jax.facts.table_csv import write_csv
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
@@ -33,7 +33,7 @@ def conditioned(session: Session, args: Sample, conditions: str) -> None:
             f"--given reveals one cell after another; --{min(ignored)} is for samples of all "
             "rows. Leave one of them out."
         )
-    allowed = facts.conditions(conditions)
+    allowed = table_conditions.parse(facts, conditions)
     number = args.num_samples or facts.num_samples
     session.announce(f"drawing {number:,} rows with {conditions}")
     rows, tried = conditional.draws(

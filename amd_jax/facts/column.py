@@ -9,20 +9,19 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from amd_jax.facts import dates, numerals
+from amd_jax.facts.formulas import unescaped
 from amd_jax.host.printable import in_one_line
 
 KINDS = ("categorical", "ordinal", "integer", "real", "date")
 MAX_CLASSES = 128  # codes of one field, unless another number is given
 MOST_CODES = 10**12  # of a column
-MISSING = (  # how tables write a missing cell; words that may be a category are in WORDS, too
+WORDS = ("NA", "None", "none", "null", "NULL", "Null", "nil")  # missing cells, or a category
+MISSING = (  # how tables write a missing cell
     *("", "?", "NaN", "nan", "NAN", "<NA>", "#N/A", "N/A", "n/a", "NaT"),
-    *("NA", "None", "none", "null", "NULL", "Null", "nil"),
+    *WORDS,
 )
-WORDS = ("NA", "None", "none", "null", "NULL", "Null", "nil")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would execute a text that begins so
 SHOWN = 10  # values, in a message
 
-Ranges = Integer[np.ndarray, "R 2"]  # codes from the first to the second, both included, ascending
 Codes = Integer[np.ndarray, "N"]
 
 
@@ -73,14 +72,12 @@ class Column:
     def __post_init__(self):
         """Fills in the fields. Raises ValueError for numbers that cannot be."""
         if self.kind not in KINDS:
-            raise ValueError(
-                f"A column is {', '.join(KINDS)}; {self._named} is {self.kind!r:.40}."
-            )
+            raise ValueError(f"A column is {', '.join(KINDS)}; {self.shown} is {self.kind!r:.40}.")
         if self.kind == "date":
             dates.check(self.form)
         elif self.form not in numerals.FORMS:
             raise ValueError(
-                f"Numbers are written in the form {numerals.FORMS}; {self._named} has "
+                f"Numbers are written in the form {numerals.FORMS}; {self.shown} has "
                 f"{self.form!r:.40}."
             )
         self._check_codes()
@@ -91,16 +88,16 @@ class Column:
     def _check_codes(self) -> None:
         grid = not self.values
         if grid and (self.kind in ("categorical", "ordinal") and self.count or self.count < 0):
-            raise ValueError(f"Only numbers and dates are a grid; {self._named} is one.")
+            raise ValueError(f"Only numbers and dates are a grid; {self.shown} is one.")
         last = self.first + self.step * (self.count - 1) if grid else 0
         if self.step < 1 or abs(self.decimals) > 300 or self.count > MOST_CODES:
-            raise ValueError(f"The grid of {self._named} cannot be: {self.count} points.")
+            raise ValueError(f"The grid of {self.shown} cannot be: {self.count} points.")
         if max(abs(self.first), abs(last)) > numerals.MOST:
-            raise ValueError(f"Points are at most {numerals.MOST}; {self._named} has more.")
+            raise ValueError(f"Points are at most {numerals.MOST}; {self.shown} has more.")
         if len(set(self.values)) < len(self.values) or self.missing in self.values:
-            raise ValueError(f"The values of a column differ; {self._named} has one twice.")
+            raise ValueError(f"The values of a column differ; {self.shown} has one twice.")
         if not self.size:
-            raise ValueError(f"A column has one value or more; {self._named} has none.")
+            raise ValueError(f"A column has one value or more; {self.shown} has none.")
         if self.kind == "date" and grid:
             self._check_years(last)
         elif self.values and self.kind in ("integer", "real", "date"):
@@ -110,29 +107,28 @@ class Column:
         try:
             self._written(self.first), self._written(last)
         except OverflowError as error:
-            raise ValueError(f"Dates end with the year 9999; {self._named} has later.") from error
+            raise ValueError(f"Dates end with the year 9999; {self.shown} has later.") from error
 
     def _check_listed(self) -> None:
         """Raise ValueError unless listed numbers or dates are such, and ascending."""
         listed = self._numbers[: len(self.values)]
         if np.isnan(listed).any():
             text = self.values[int(np.argmax(np.isnan(listed)))]
-            raise ValueError(
-                f"The values of {self._named} are {self.kind}s; {text!r:.40} is none."
-            )
+            raise ValueError(f"The values of {self.shown} are {self.kind}s; {text!r:.40} is none.")
         if (np.diff(listed) <= 0).any():
-            raise ValueError(f"Numbers and dates are ascending; those of {self._named} are not.")
+            raise ValueError(f"Numbers and dates are ascending; those of {self.shown} are not.")
 
     def _check_fields(self) -> None:
         size, held = self.size, math.prod(self.bases)
         if min(self.bases, default=2) < 2 or held < size or not self.bases and size > 1:
             raise ValueError(
-                f"The fields of a column hold its codes; {self._named} has {size} codes in "
+                f"The fields of a column hold its codes; {self.shown} has {size} codes in "
                 f"fields of {self.bases}."
             )
 
     @property
-    def _named(self) -> str:
+    def shown(self) -> str:
+        """The column, for messages."""
         return f"column {in_one_line(self.name)!r:.60}"
 
     @property
@@ -144,6 +140,12 @@ class Column:
     def num_values(self) -> int:
         """The number of values; the code after them is that of a missing cell."""
         return len(self.values) or self.count
+
+    @functools.cached_property
+    def all_marks(self) -> frozenset[str]:
+        """Texts that are read as missing unless they are values."""
+        own = () if self.missing is None else (self.missing,)
+        return frozenset((*own, *self.marks, *MISSING))
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -180,7 +182,7 @@ class Column:
         if self.values:
             result[:] = [self._places.get(text, -1) for text in texts]
         if self.missing is not None:
-            marks = {self.missing, *self.marks, *MISSING}
+            marks = self.all_marks
             absent = [code < 0 and text in marks for text, code in zip(texts, result, strict=True)]
             result[np.array(absent, bool)] = self.num_values
         left = np.flatnonzero(result < 0)
@@ -190,7 +192,7 @@ class Column:
 
     def absent(self, texts: Sequence[str], codes: Codes) -> Bool[np.ndarray, "N"]:
         """Whether each text, whose code is that of `lookup`, stands for a missing cell: (N,)."""
-        marks = [text.strip() in (*self.marks, *MISSING) for text in texts]
+        marks = [text.strip() in self.all_marks for text in texts]
         unknown = (codes < 0) & np.array(marks, bool)
         return unknown if self.missing is None else unknown | (codes == self.num_values)
 
@@ -234,7 +236,7 @@ class Column:
         beyond = np.flatnonzero((codes < 0) | (codes >= self.size))
         if len(beyond):
             raise ValueError(
-                f"The codes of {self._named} are 0 to {self.size - 1}; row {beyond[0] + 1} has "
+                f"The codes of {self.shown} are 0 to {self.size - 1}; row {beyond[0] + 1} has "
                 f"{codes[beyond[0]]}."
             )
         distinct, places = np.unique(codes, return_inverse=True)
@@ -285,99 +287,15 @@ class Column:
         weights, bases = np.array(self.weights, np.int64), np.array(self.bases, np.int64)
         return np.asarray(codes, np.int64)[:, None] // weights % bases
 
-    def allowed(self, condition: str) -> Ranges:
-        """Codes that a condition allows, as ranges int64 (R, 2), ascending and apart.
-
-        A condition is a value, `low..high` (both included, either may be left out) of numbers,
-        dates and ordinal values, `missing`, or several of these with | between.
-
-        Raises:
-            ValueError: for a value that the column does not have, or a range that holds none.
-        """
-        text = condition.strip()
-        parts = [text] if text in self._places else text.split("|")
-        ranges = sorted(self._part(part.strip()) for part in parts)
-        joined: list[tuple[int, int]] = []
-        for low, high in ranges:
-            if joined and low <= joined[-1][1] + 1:
-                joined[-1] = joined[-1][0], max(high, joined[-1][1])
-            else:
-                joined.append((low, high))
-        return np.array(joined, np.int64)
-
-    def _part(self, text: str) -> tuple[int, int]:
-        """The codes of a value or of a range."""
-        code = int(self.lookup([text])[0])
-        if code >= 0:
-            return code, code
-        if text == "missing" and self.missing is not None:
-            return self.num_values, self.num_values
-        low, dots, high = text.partition("..")
-        if not dots or self.kind == "categorical":
-            raise self.unknown(text, "the condition has")
-        return self.span(low.strip(), high.strip())
-
-    def span(self, low: str, high: str) -> tuple[int, int]:
-        """The first and the last code from one value to another, both included; "" is no end."""
-        count = self.num_values
-        first = self._bound(low, "left") if low else 0
-        last = self._bound(high, "right") - 1 if high else count - 1
-        if first > last:
-            raise ValueError(
-                f"A range holds a value or more; none of {self._named} lies in {low}..{high}. "
-                f"{self._known()}"
-            )
-        return first, last
-
-    def _bound(self, text: str, side: str) -> int:
-        """How many values lie before a bound: below it ("left"), or not above it ("right")."""
-        if self.kind == "ordinal":
-            if text not in self._places:
-                raise self.unknown(text, "a range has")
-            return self._places[text] + (side == "right")
-        if self.is_number:
-            number, fits = float(numerals.parse([text], self.form)[0]), True
-            fits = not math.isnan(number)
-        else:
-            moments, known = dates.read([text], self.form)
-            number, fits = float(moments[0]), bool(known[0])
-        if not fits:
-            raise self.unknown(text, "a range has")
-        if self.values:
-            known = self._numbers[: len(self.values)]
-            return int(np.searchsorted(known, number, side))  # type: ignore[call-overload]
-        scaled = (
-            number / 10.0**-self.decimals if self.decimals < 0 else number * 10.0**self.decimals
-        )
-        place = (scaled - self.first) / self.step
-        place = float(np.clip(place, -1, self.count + 1))
-        nearest = round(place)
-        if abs(place - nearest) < 1e-6:  # 0.3 * 10 is not 3
-            place = nearest
-        bound = math.ceil(place) if side == "left" else math.floor(place) + 1
-        return min(max(bound, 0), self.count)
-
-    def next_digits(self, ranges: Ranges, prefix: Sequence[int]) -> Bool[np.ndarray, "base"]:
-        """Which digits of the next field keep a code within some ranges, after a prefix of digits.
-
-        ranges int64 (R, 2), prefix of tokens of the fields before -> bool (base of the field,).
-        `[[0, size - 1]]` allows all codes there are.
-        """
-        place, weights = len(prefix), self.weights
-        before = sum(digit * weight for digit, weight in zip(prefix, weights, strict=False))
-        low = before + np.arange(self.bases[place]) * weights[place]
-        high = low + weights[place] - 1
-        overlap = (low[:, None] <= ranges[:, 1]) & (ranges[:, 0] <= high[:, None])
-        return np.any(overlap, axis=1)
-
     def unknown(self, text: str, found: str) -> ValueError:
         """The error for a text that is no value: the rule, what was found, and known values."""
         shown = in_one_line(text)
         return ValueError(
-            f"The cells of {self._named} are its values; {found} {shown!r:.60}. {self._known()}"
+            f"The cells of {self.shown} are its values; {found} {shown!r:.60}. {self.known}"
         )
 
-    def _known(self) -> str:
+    @property
+    def known(self) -> str:
         """The values in a sentence, or some of them."""
         absent = "" if self.missing is None else f", or missing ({self.missing!r})"
         if self.is_number or self.kind == "date":
@@ -394,26 +312,3 @@ class Column:
         if self.kind == "date":
             return f"{self.step} {'seconds' if dates.in_seconds(self.form) else 'days'}"
         return numerals.written(self.step, self.decimals, "trimmed")
-
-    def describe(self) -> str:
-        """The kind, the values and the fields in a line."""
-        what = self._known().removesuffix(".")
-        split = f", in fields of {' x '.join(map(str, self.bases))}" if len(self.bases) > 1 else ""
-        return f"{self.kind}, {self.size:,} classes{split}. {what}."
-
-
-def escaped(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe goes before one that it would.
-
-    Numbers and single signs stay. A text that has such an apostrophe gets one more, so
-    `unescaped` gives back every text.
-    """
-    body = text.lstrip("'")
-    harmless = len(body) < 2 or bool(numerals.NUMBER_ONLY.fullmatch(body))
-    return f"'{text}" if body.startswith(FORMULA) and not harmless else text
-
-
-def unescaped(text: str) -> str:
-    """The text that was escaped so, and any other as it is."""
-    rest = text.removeprefix("'")
-    return rest if escaped(rest) == text else text

@@ -35,7 +35,7 @@ def parse(texts: Sequence[str], form: str = "") -> Float[np.ndarray, "N"]:
 def points(numbers: Float[np.ndarray, "N"], decimals: int) -> Float[np.ndarray, "N"]:
     """The nearest points of the grid, as whole float64 (N,)."""
     with np.errstate(over="ignore"):
-        return np.rint(_times(numbers, decimals))
+        return np.rint(scaled(numbers, decimals))
 
 
 def written(point: int, decimals: int, form: str = "") -> str:
@@ -52,9 +52,9 @@ def written(point: int, decimals: int, form: str = "") -> str:
 
 def exact(points: Real[np.ndarray, "N"], decimals: int) -> Float[np.ndarray, "N"]:
     """The numbers of points (N,): float64 (N,)."""
-    return _times(points.astype(np.float64), -decimals)
+    return scaled(points.astype(np.float64), -decimals)
 
 
-def _times(numbers: Float[np.ndarray, "N"], power: int) -> Float[np.ndarray, "N"]:
+def scaled(numbers: Float[np.ndarray, "N"], power: int) -> Float[np.ndarray, "N"]:
     """Numbers times 10 ** power, rounded once: 10.0 ** -3 is not a float64, 10.0 ** 3 is."""
     return numbers * 10.0**power if power >= 0 else numbers / 10.0**-power

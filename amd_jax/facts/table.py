@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import functools
 import itertools
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -12,15 +11,14 @@ import numpy as np
 from jaxtyping import Bool, Integer
 from numpy.typing import ArrayLike
 
-from amd_jax.facts import field_types, table_frames
-from amd_jax.facts.column import KINDS, Column, Ranges, escaped, unescaped
+from amd_jax.facts import field_types, table_frames, table_schema
+from amd_jax.facts.column import Column
 from amd_jax.facts.field_types import Json
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, listed
 from amd_jax.host.printable import in_one_line
 
-__all__ = ["KINDS", "Column", "TableFacts", "escaped", "unescaped"]
+__all__ = ["Column", "TableFacts"]
 
-MOST_LINES = 60  # of a summary
 Rows = Integer[np.ndarray, "N L"]  # a token for each field
 Cells = Mapping[str, Sequence[str]]  # column -> its cells, as they are written
 
@@ -205,39 +203,6 @@ class TableFacts(Facts):
         ]
         return table_frames.joined(frames)
 
-    def conditions(self, text: str) -> dict[str, Ranges]:
-        """Column -> allowed codes, of a text such as "age=30..40, income=>50K".
-
-        What may stand after the = is said in `Column.allowed`.
-        """
-        names = sorted((re.escape(column.name) for column in self.columns), key=len, reverse=True)
-        starts = [*re.finditer(rf"(?:^|,)\s*({'|'.join(names)})\s*=", text)]
-        if not starts or text[: starts[0].start()].strip():
-            self.place(text.partition("=")[0].strip())
-            raise ValueError(
-                f"A condition is such as column=value; got {in_one_line(text)!r:.60}."
-            )
-        ends = [start.start() for start in starts[1:]] + [len(text)]
-        result: dict[str, Ranges] = {}
-        for start, end in zip(starts, ends, strict=True):
-            if start[1] in result:
-                raise ValueError(
-                    f"A column has one condition; {in_one_line(start[1])!r:.60} has two. Put | "
-                    "between the values."
-                )
-            result[start[1]] = self._allowed(start[1], text[start.end() : end])
-        return result
-
-    def _allowed(self, name: str, condition: str) -> Ranges:
-        """Codes that a condition allows; ValueError if a further column name seems to be in it."""
-        try:
-            return self.column(name).allowed(condition)
-        except ValueError:
-            further = re.search(r",\s*([^=,|]+?)\s*=", condition)
-            if further:
-                self.place(further[1])
-            raise
-
     def show(self, x: ArrayLike) -> str:
         """One row (L,) as "age=39, workclass=State-gov", whatever states it holds."""
         return "".join(self.pieces(x)).removesuffix(", ")
@@ -263,27 +228,6 @@ class TableFacts(Facts):
 
     def summary(self, sizes: Mapping[str, int]) -> str:
         """The name, the sizes of the splits, and the schema: a line for each column."""
-        lines = [("column", "kind", "classes", "fields", "missing", "why")]
-        for column in self.columns:
-            fields = " x ".join(map(str, column.bases)) if len(column.bases) > 1 else ""
-            name, why = in_one_line(column.name), in_one_line(column.reason)
-            missing = "" if column.missing is None else f"{column.missing_share:.1%}"
-            lines.append((name[:30], column.kind, f"{column.size:,}", fields, missing, why[:100]))
-        if len(lines) > MOST_LINES:
-            rest = len(lines) - MOST_LINES + 1
-            lines = [*lines[: MOST_LINES - 1], (f"... {rest} more", "", "", "", "", "")]
-        widths = [max(len(line[n]) for line in lines) for n in range(5)]
-        table = [_aligned(line, widths) for line in lines]
         columns = f"{len(self.columns)} columns in {len(self.sizes)} fields"
-        return "\n".join([f"{self.name}: {listed(sizes)} rows of {columns}", *table])
-
-
-def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
-    """A line of a printed table: numbers of classes to the right, all else to the left."""
-    *cells, last = line
-    padded = [
-        cell.rjust(width) if n in (2, 4) else cell.ljust(width)
-        for n, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        if width
-    ]
-    return "  ".join([*padded, last]).rstrip()
+        first = f"{self.name}: {listed(sizes)} rows of {columns}"
+        return "\n".join([first, *table_schema.lines(self.columns)])

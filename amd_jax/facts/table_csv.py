@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer
 
-from amd_jax.facts.column import Column, escaped
+from amd_jax.facts.column import Column
+from amd_jax.facts.formulas import escaped
 from amd_jax.facts.table import TableFacts
 from amd_jax.host import filesystem
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
+from amd_jax.facts import dates
 from amd_jax.facts.column import Column
 
 NO_PANDAS = (
@@ -33,7 +34,7 @@ def series(column: Column, codes: Integer[np.ndarray, "N"]) -> Any:
         kind = column.dtype or _number_kind(column)
         return pandas.Series(_numbers(numbers, absent, kind), name=column.name, dtype=kind)
     if column.kind == "date":
-        unit = "s" if "%H" in column.form or "%-H" in column.form else "D"
+        unit = "s" if dates.in_seconds(column.form) else "D"
         moments = np.where(absent, 0, numbers).astype(np.int64).astype(f"M8[{unit}]")
         moments = moments.astype("M8[s]")
         moments[absent] = np.datetime64("NaT", "s")

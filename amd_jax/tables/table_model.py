@@ -14,6 +14,7 @@ from amd_jax.data import table
 from amd_jax.evaluation import gallery
 from amd_jax.evaluation.tables import conditional
 from amd_jax.experiment import Experiment, load_run
+from amd_jax.facts import table_conditions
 from amd_jax.facts.table import TableFacts
 from amd_jax.types import Model, Params
 
@@ -70,7 +71,7 @@ class TableModel:
             assert where is not None
             return np.asarray(where(self.facts.to_pandas(rows)), bool)
 
-        conditions = self.facts.conditions(given) if given else {}
+        conditions = table_conditions.parse(self.facts, given) if given else {}
         rows, _ = conditional.draws(
             self.model,
             self.params,

@@ -7,7 +7,7 @@ import pytest
 
 from amd_jax.cli import reporting, table_page
 from amd_jax.experiment import Experiment, load_run
-from amd_jax.facts import Column, TableFacts
+from amd_jax.facts import Column, TableFacts, table_conditions
 from tests.cli.command import ROOT
 from tests.pages.written import Seen
 
@@ -70,5 +70,5 @@ def test_an_example_is_a_condition_that_can_be_read():
     ]
     facts = TableFacts.of(columns)
     assert table_page.example(facts) == "city=Bonn"
-    assert list(facts.conditions("city=Bonn")) == ["city"]
+    assert list(table_conditions.parse(facts, "city=Bonn")) == ["city"]
     assert table_page.example(TableFacts.of(columns[1:])) == ""

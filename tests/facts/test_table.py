@@ -1,4 +1,4 @@
-"""Rows of a table: tokens of every field, cells as they were written, conditions, and a schema."""
+"""Rows of a table: tokens of every field, cells as they were written, and a schema."""
 
 import csv
 import dataclasses
@@ -8,19 +8,9 @@ import numpy as np
 import pytest
 
 from amd_jax import facts
-from amd_jax.facts import Column, TableFacts, table_frames
+from amd_jax.facts import TableFacts, table_frames
 from amd_jax.facts.table_csv import write_csv
-
-COLUMNS = (
-    Column("city", "categorical", values=("Bonn", "=cmd", 'a,"b'), missing="", reason="3 texts"),
-    Column("wage", "integer", first=-5000, count=20_000, missing="NA", missing_share=0.25),
-    Column("k", "categorical", values=("one",)),
-    Column("age, in years", "integer", values=("-3", "20")),
-    Column("height", "real", first=150, count=300, decimals=2),
-    Column("born", "date", first=0, count=400, form="%d/%m/%Y"),
-    Column("size", "ordinal", values=("s", "m", "l")),
-)
-TABLE = TableFacts.of(COLUMNS, "people")
+from tests.facts.columns import TABLE
 
 
 def rows(number=200, seed=0):
@@ -37,7 +27,7 @@ def test_tokens_and_cells_come_back():
     assert TABLE.possible(x).all()
     np.testing.assert_array_equal(TABLE.fields(TABLE.codes(x)), x)
     cells = TABLE.decode(x)
-    assert [*cells] == [column.name for column in COLUMNS]
+    assert [*cells] == [column.name for column in TABLE.columns]
     np.testing.assert_array_equal(TABLE.encode(cells), x)
     assert TABLE.lengths(x).tolist() == [1] * len(x)
 
@@ -73,7 +63,7 @@ def test_codes_beyond_a_column_are_impossible():
 
 def test_facts_come_back_from_json():
     shares = [[1 / size] * size for size in TABLE.sizes]
-    whole = TableFacts.of(COLUMNS, "people", shares)
+    whole = TableFacts.of(TABLE.columns, "people", shares)
     result = facts.from_json(json.loads(json.dumps(whole.to_json())))
     assert result == whole
     assert hash(result) == hash(whole)
@@ -110,41 +100,13 @@ def test_gaps_and_columns_that_are_not_there():
         TABLE.encode({"town": ["Bonn"]}, gaps=True)
 
 
-def test_conditions_on_columns():
-    got = TABLE.conditions("city=Bonn|missing, wage=-4000..,age, in years=20,born=05/01/1970")
-    assert {name: ranges.tolist() for name, ranges in got.items()} == {
-        "city": [[0, 0], [3, 3]],
-        "wage": [[1000, 19_999]],
-        "age, in years": [[1, 1]],
-        "born": [[4, 4]],
-    }
-    assert TABLE.conditions('city=a,"b')["city"].tolist() == [[2, 2]]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("town=Bonn", "A column is one of city, wage, .*; got 'town'"),
-        ("city=Bonn,town=3", "got 'town'"),
-        ("city", "A condition is such as column=value; got 'city'"),
-        ("", "A column is one of"),
-        ("city=Bonn,city=Kiel", "'city' has two"),
-        ("city=Rome", "the condition has 'Rome'. Known are Bonn"),
-        ("wage=99999..", "none of column 'wage' lies in 99999"),
-    ],
-)
-def test_conditions_that_cannot_be(text, message):
-    with pytest.raises(ValueError, match=message):
-        TABLE.conditions(text)
-
-
 def test_the_summary_is_a_table():
     lines = TABLE.summary({"train": 1000, "test": 10}).splitlines()
     assert lines[0] == "people: train 1,000, test 10 rows of 7 columns in 10 fields"
     assert lines[1].split() == ["column", "kind", "classes", "fields", "missing", "why"]
     assert lines[2].split() == ["city", "categorical", "4", "0.0%", "3", "texts"]
     assert lines[3].split() == ["wage", "integer", "20,001", *"26 x 28 x 28".split(), "25.0%"]
-    many = [dataclasses.replace(COLUMNS[0], name=f"c{n}") for n in range(200)]
+    many = [dataclasses.replace(TABLE.columns[0], name=f"c{n}") for n in range(200)]
     lines = TableFacts.of(many).summary({"train": 1}).splitlines()
     assert len(lines) == 61
     assert lines[-1] == "... 142 more"
@@ -155,7 +117,7 @@ def test_rows_are_written_as_they_are_read(tmp_path):
     changed = write_csv(path, TABLE, x)
     with path.open(newline="", encoding="utf-8") as file:
         names, *lines = csv.reader(file)
-    assert names == [column.name for column in COLUMNS]
+    assert names == [column.name for column in TABLE.columns]
     cells = dict(zip(names, zip(*lines, strict=True), strict=True))
     assert changed == sum(text == "'=cmd" for text in cells["city"]) == (x[:, 0] == 1).sum()
     np.testing.assert_array_equal(TABLE.encode(cells), x)

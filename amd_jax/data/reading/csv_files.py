@@ -1,6 +1,5 @@
 """Reads CSV files in blocks: delimiter and header are found, and faults become one line."""
 
-import collections
 import contextlib
 import csv
 import functools
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from amd_jax.data.reading import files
-from amd_jax.data.reading.table_blocks import Block, Source, of_batches
+from amd_jax.data.reading.table_blocks import Block, Source, check_names, of_batches
 
 RULE = "A table is a CSV with a header, or a Parquet or Arrow file"
 DELIMITERS = ",;\t|"
@@ -61,18 +60,8 @@ def source(file: Path, delimiter: str = "", header: str = "", encoding: str = "u
 def _names(cells: Sequence[str], file: Path) -> tuple[str, ...]:
     """Names of the columns; one that has none, as an index of pandas, is called by its number."""
     names = [cell.strip() or f"column {n + 1}" for n, cell in enumerate(cells)]
-    counts = collections.Counter(names)
-    for name in names:
-        if counts[name] > 1:
-            raise ValueError(
-                f"Columns differ by name; {file} has {files.printable(name, 60)!r} twice. Rename "
-                "one of them, or give all names: header=a,b,c for a file without a header."
-            )
-        if not name.isprintable():
-            raise ValueError(
-                f"A name of a column is one line; {file} has {files.printable(name, 60)!r}. "
-                f"{RULE}."
-            )
+    twice = "Rename one of them, or give all names: header=a,b,c for a file without a header."
+    check_names(names, str(file), twice, f"{RULE}.")
     return tuple(names)
 
 

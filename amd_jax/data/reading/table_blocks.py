@@ -3,6 +3,7 @@
 A block holds some hundred thousand rows at most, so no table has to fit into memory as text.
 """
 
+import collections
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -32,6 +33,22 @@ class Source(NamedTuple):
     blocks: Callable[[Sequence[str]], Iterator[Block]]  # of some columns, by their names
     dtypes: Mapping[str, str] = {}  # of a data frame
     orders: Mapping[str, tuple[str, ...]] = {}  # of ordered categories, ascending
+
+
+def check_names(
+    names: Sequence[str], where: str, twice: str = "Rename one of them.", odd: str = "Rename it."
+) -> None:
+    """Raise ValueError unless the names of columns differ, and are a line each.
+
+    `twice` and `odd` say the way out of two columns of one name, and of a name that is no line.
+    """
+    counts = collections.Counter(names)
+    for name in names:
+        shown = files.printable(name, 60)
+        if counts[name] > 1:
+            raise ValueError(f"Columns differ by name; {where} has {shown!r} twice. {twice}")
+        if not name.isprintable() or not name.strip():
+            raise ValueError(f"A name of a column is one line; {where} has {shown!r}. {odd}")
 
 
 def cells(array: Any) -> Cells:

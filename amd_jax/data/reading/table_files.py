@@ -1,6 +1,5 @@
 """Opens tables: CSV (also packed), Parquet, Arrow, and data frames. Needs pyarrow."""
 
-import collections
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pyarrow.parquet
 
 from amd_jax.data.reading import csv_files, files
 from amd_jax.data.reading.csv_files import RULE
-from amd_jax.data.reading.table_blocks import Block, Source, of_batches
+from amd_jax.data.reading.table_blocks import Block, Source, check_names, of_batches
 from amd_jax.host import memory
 
 ROWS = 1 << 17  # of a block
@@ -54,7 +53,7 @@ def _columnar(file: Path, batches: Any) -> Source:
     """A file that has its schema."""
     with files.decoding(RULE, str(file), WAY_OUT):
         schema = next(batches(file, None))
-    _check_names(schema.names, str(file))
+    check_names(schema.names, str(file))
 
     def blocks(wanted: Sequence[str]) -> Iterator[Block]:
         stream = batches(file, list(wanted))
@@ -100,7 +99,7 @@ def _arrow(file: Path, names: list[str] | None) -> Iterator[Any]:
 def of_frame(frame: Any, name: str = "frame") -> Source:
     """The table in a data frame of pandas, without its index."""
     names = [str(column) for column in frame.columns]
-    _check_names(names, name)
+    check_names(names, name)
     dtypes = {str(column): str(kind) for column, kind in frame.dtypes.items()}
     orders = {
         str(column): tuple(map(str, kind.categories))
@@ -136,19 +135,3 @@ def _array(series: Any, days: bool = False) -> Any:
         missing = series.isna()
         array = pa.array([None if no else str(v) for v, no in zip(series, missing, strict=True)])
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _check_names(names: Sequence[str], where: str) -> None:
-    """Raise ValueError unless columns differ by name."""
-    counts = collections.Counter(names)
-    for name in names:
-        if counts[name] > 1:
-            raise ValueError(
-                f"Columns differ by name; {where} has {files.printable(name, 60)!r} twice. Rename "
-                "one of them."
-            )
-        if not name.isprintable() or not name.strip():
-            raise ValueError(
-                f"A name of a column is one line; {where} has {files.printable(name, 60)!r}. "
-                "Rename it."
-            )

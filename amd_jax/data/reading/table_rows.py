@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Integer
 
-from amd_jax.data.reading import column_choices, column_kinds, files, tallies
+from amd_jax.data.reading import column_choices, column_kinds, date_tallies, files, tallies
 from amd_jax.data.reading.column_choices import DROP, Choice
+from amd_jax.data.reading.number_tallies import ANY_NUMBER
 from amd_jax.data.reading.table_blocks import Cells, Source
-from amd_jax.data.reading.tallies import ANY_NUMBER, Tally
+from amd_jax.data.reading.tallies import Tally
 from amd_jax.facts import dates
-from amd_jax.facts.column import MISSING, Column
+from amd_jax.facts.column import Column
 from amd_jax.facts.numerals import COMMA
 from amd_jax.facts.table import TableFacts
 from amd_jax.host import memory
@@ -160,8 +161,7 @@ def _codes(column: Column, cells: Cells) -> Integer[np.ndarray, "K"]:
     """The code of each text of some cells; those on a grid without a loop over them."""
     if column.values or not (column.is_number or column.kind == "date"):
         return column.lookup(cells.texts.to_pylist())
-    marks = pa.array(list(dict.fromkeys([column.missing, *column.marks, *MISSING])), pa.string())
-    absent = pc.is_in(cells.texts, marks)
+    absent = pc.is_in(cells.texts, pa.array([*column.all_marks], pa.string()))
     codes = (
         _dates(column, cells.texts, absent)
         if column.kind == "date"
@@ -174,7 +174,7 @@ def _codes(column: Column, cells: Cells) -> Integer[np.ndarray, "K"]:
 def _dates(column: Column, texts: Any, absent: Any) -> Integer[np.ndarray, "K"]:
     """Codes of dates on a grid, -1 of other texts."""
     filled = pc.if_else(absent, pa.scalar(column.text(0)), texts)
-    points, fits = tallies.moments(filled, column.form)
+    points, fits = date_tallies.moments(filled, column.form)
     if not fits.all():
         points, fits = dates.read(filled.to_pylist(), column.form)
     codes = column.encode_points(points.astype(np.float64))

@@ -17,8 +17,9 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.samplers import unmasking
 from amd_jax.evaluation import likelihood
 from amd_jax.evaluation.means import PerRow
-from amd_jax.facts.column import Column, Ranges
+from amd_jax.facts.column import Column
 from amd_jax.facts.table import TableFacts
+from amd_jax.facts.table_conditions import Ranges, next_digits
 from amd_jax.models import Diffusion, bounds
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops import categorical
@@ -158,7 +159,7 @@ def draws(
         model: a masked diffusion.
         params: its parameters.
         facts: of the table.
-        conditions: column -> allowed codes, as `TableFacts.conditions` reads them.
+        conditions: column -> allowed codes, as `table_conditions.parse` reads them.
         number: of rows.
         seed: of all draws.
         where: rows (N, L) -> which of them to keep.
@@ -213,7 +214,7 @@ def _begun(
 def _allowed(column: Column, ranges: Ranges, before: Rows) -> Bool[np.ndarray, "N base"]:
     """Which tokens of the next field keep the codes of some rows within ranges."""
     prefixes, which = np.unique(before, axis=0, return_inverse=True)
-    each = [column.next_digits(ranges, prefix.tolist()) for prefix in prefixes]
+    each = [next_digits(column, ranges, prefix.tolist()) for prefix in prefixes]
     return np.stack(each)[which.reshape(-1)]
 
 

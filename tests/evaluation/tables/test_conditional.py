@@ -12,7 +12,7 @@ import pytest
 from amd_jax import models
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.evaluation.tables import conditional
-from amd_jax.facts import Column, TableFacts
+from amd_jax.facts import Column, TableFacts, table_conditions
 from amd_jax.ops.columns import Columns
 from tests import zoo
 from tests.variants import quick
@@ -163,7 +163,7 @@ CONDITIONS = {
 
 @pytest.mark.parametrize("text", quick(CONDITIONS, *list(CONDITIONS)[1:3]))
 def test_draws_have_the_exact_law_given_all_conditions(model, text):
-    conditions = FACTS.conditions(text) if text else {}
+    conditions = table_conditions.parse(FACTS, text) if text else {}
     x, tried = conditional.draws(*model, FACTS, conditions, 8000, seed=1)
     assert len(x) == 8000 <= tried
     p = np.where(CONDITIONS[text](EVERY), P, 0)
@@ -174,7 +174,8 @@ def test_draws_have_the_exact_law_given_all_conditions(model, text):
 def test_the_number_of_draws_tells_the_chance_of_the_later_conditions(model):
     """The first column is drawn of what is allowed; what is kept is the chance of the others."""
     number = 6000
-    _, tried = conditional.draws(*model, FACTS, FACTS.conditions("paid=no, age=21|26"), number)
+    conditions = table_conditions.parse(FACTS, "paid=no, age=21|26")
+    _, tried = conditional.draws(*model, FACTS, conditions, number)
     ages = FACTS.codes(EVERY)[:, 1]
     unpaid = EVERY[:, 3] == 1
     chance = P[unpaid & np.isin(ages, [1, 6])].sum() / P[unpaid].sum()
@@ -185,7 +186,7 @@ def test_where_keeps_the_rows_that_it_says(model):
     def where(rows):
         return rows[:, 0] <= rows[:, 3]
 
-    conditions = FACTS.conditions("age=20..23")
+    conditions = table_conditions.parse(FACTS, "age=20..23")
     x, tried = conditional.draws(*model, FACTS, conditions, 6000, where=where)
     p = np.where(where(EVERY) & (FACTS.codes(EVERY)[:, 1] <= 3), P, 0)
     assert_near(x, p / p.sum())
@@ -194,7 +195,7 @@ def test_where_keeps_the_rows_that_it_says(model):
 
 def test_conditions_that_no_row_meets_are_refused(model, monkeypatch):
     monkeypatch.setattr(conditional, "ROUNDS", 3)
-    conditions = FACTS.conditions("paid=no")
+    conditions = table_conditions.parse(FACTS, "paid=no")
     with pytest.raises(
         ValueError, match=r"0 of 3,072 draws meet them, and 5 are asked for. Loosen one"
     ):

@@ -1,0 +1,102 @@
+"""Conditions on columns are ranges of codes; those that cannot be are errors."""
+
+import numpy as np
+import pytest
+
+from amd_jax.facts import Column
+from amd_jax.facts.table_conditions import allowed, next_digits, parse
+from tests.facts.columns import COLUMNS, TABLE
+
+
+def test_conditions_on_columns():
+    got = parse(TABLE, "city=Bonn|missing, wage=-4000..,age, in years=20,born=05/01/1970")
+    assert {name: ranges.tolist() for name, ranges in got.items()} == {
+        "city": [[0, 0], [3, 3]],
+        "wage": [[1000, 19_999]],
+        "age, in years": [[1, 1]],
+        "born": [[4, 4]],
+    }
+    assert parse(TABLE, 'city=a,"b')["city"].tolist() == [[2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("town=Bonn", "A column is one of city, wage, .*; got 'town'"),
+        ("city=Bonn,town=3", "got 'town'"),
+        ("city", "A condition is such as column=value; got 'city'"),
+        ("", "A column is one of"),
+        ("city=Bonn,city=Kiel", "'city' has two"),
+        ("city=Rome", "the condition has 'Rome'. Known are Bonn"),
+        ("wage=99999..", "none of column 'wage' lies in 99999"),
+    ],
+)
+def test_conditions_that_cannot_be(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse(TABLE, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "ranges"),
+    [
+        ("categories", "Bonn", [[0, 0]]),
+        ("categories", "NA | missing|Bonn", [[0, 0], [2, 3]]),
+        ("sizes", "medium..", [[1, 2]]),
+        ("sizes", "..medium", [[0, 1]]),
+        ("integers", "0..18", [[1, 2]]),
+        ("integers", "-3..-3|20|missing", [[0, 0], [3, 4]]),
+        ("a grid", "0..12", [[1000, 1002]]),
+        ("a grid", "-1e9..1e9", [[0, 19_999]]),
+        ("a grid of reals", "0.1..0.3", [[160, 180]]),
+        ("a grid of reals", "0.105..0.3", [[161, 180]]),
+        ("few commas", "0..2,5", [[1, 2]]),
+        ("listed days", "01/01/2000..", [[1, 1]]),
+        ("listed days", "1999-02-01", [[0, 0]]),
+        ("days", "1970-01-01 00:00:00", [[800, 800]]),
+        ("moments", "2001-09-09 02:46:00..2001-09-09T02:48:00", [[60, 62]]),
+        ("moments", "2001-09-10..2001-09-10", [[1334, 1334]]),
+        ("days", "1970-01-01..1970-01-31", [[800, 830]]),
+        ("days", "missing", [[40_000, 40_000]]),
+    ],
+)
+def test_conditions_on_a_column(name, condition, ranges):
+    assert allowed(COLUMNS[name], condition).tolist() == ranges
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "message"),
+    [
+        ("categories", "Rome", "the condition has 'Rome'. Known are Bonn"),
+        ("categories", "Bonn..NA", "the condition has 'Bonn..NA'"),
+        ("sizes", "missing", "the condition has 'missing'"),
+        ("sizes", "tiny..large", "a range has 'tiny'"),
+        ("sizes", "large..small", "none of column 'size' lies in large..small"),
+        ("integers", "1..16", "none of column 'age' lies in 1..16. Known are -3"),
+        ("integers", "a..b", "a range has 'a'"),
+        ("days", "1970..", "a range has '1970'"),
+    ],
+)
+def test_conditions_on_a_column_that_cannot_be(name, condition, message):
+    with pytest.raises(ValueError, match="column") as caught:
+        allowed(COLUMNS[name], condition)
+    assert message in str(caught.value)
+
+
+def test_values_with_signs_of_conditions():
+    column = Column("k", "categorical", values=("a|b", "1..2", "missing", "a"), missing="")
+    assert allowed(column, "a|b").tolist() == [[0, 0]]
+    assert allowed(column, "1..2").tolist() == [[1, 1]]
+    assert allowed(column, "missing").tolist() == [[2, 2]]
+
+
+def test_digits_after_a_prefix():
+    column = Column("n", "integer", count=50, bases=(5, 11))
+    ranges = allowed(column, "12..23|49")
+    codes = {code for low, high in ranges for code in range(low, high + 1)}
+    for top in range(5):
+        below = {code - top * 11 for code in codes if code // 11 == top}
+        assert next_digits(column, ranges, [])[top] == bool(below)
+        got = np.flatnonzero(next_digits(column, ranges, [top])).tolist()
+        assert got == sorted(below)
+    every = np.array([[0, column.size - 1]])
+    assert np.flatnonzero(next_digits(column, every, [4])).tolist() == [0, 1, 2, 3, 4, 5]
