@@ -6,7 +6,7 @@ cell given some others is one call of it; the law of several follows by the chai
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -177,9 +177,13 @@ def draws(
         tried += BLOCK
     if sum(map(len, kept)) >= number:
         return np.concatenate(kept)[:number], tried
-    raise ValueError(
-        f"Conditions must be met by some rows; {sum(map(len, kept)):,} of {tried:,} draws meet "
-        f"them, and {number:,} are asked for. Loosen one of {', '.join(conditions) or 'them'}."
+    raise _too_few(sum(map(len, kept)), tried, number, conditions)
+
+
+def _too_few(met: int, tried: int, number: int, conditions: Iterable[str]) -> ValueError:
+    return ValueError(
+        f"Conditions must be met by some rows; {met:,} of {tried:,} draws meet them, and "
+        f"{number:,} are asked for. Loosen one of {', '.join(conditions) or 'them'}."
     )
 
 
