@@ -19,7 +19,7 @@ MOST_PIXELS = 1 << 25  # of a map; they take four bytes each in memory
 MOST_BYTES = 1 << 26  # of a file
 MOST_BESIDE = 1 << 22  # bytes of a file besides pixels: texts and colour profiles are copied
 MOST_CHUNKS = 1 << 16  # parts of a file
-STRIP = 1 << 20  # pixels that are converted at a time
+STRIP = 1 << 18  # pixels that are converted at a time
 
 Palette = Sequence[Sequence[int]] | np.ndarray  # RGB of every category, 0 to 255
 
