@@ -113,6 +113,15 @@ def masked_table(config: ConfigDict, facts: TableFacts) -> models.Diffusion:
     return models.Diffusion(kernel, denoiser, None, (samplers.FirstHitting(),), columns)
 
 
+def causal_table(config: ConfigDict, facts: TableFacts) -> models.Autoregressive:
+    """A Transformer over the columns of a table, each given those before it."""
+    network = dict(width=2 * config.width, blocks=2)
+    support = Columns.of(facts)
+    return models.Autoregressive(
+        networks.CausalTable(facts.num_classes, facts.sizes, **network), support=support
+    )
+
+
 def gaussian_diffusion(config: ConfigDict, facts: Facts) -> models.GaussianDiffusion:
     """Gaussian diffusion of one-hots in continuous time."""
     points, walk = gaussian.one_hots(facts.num_classes), (gaussian.samplers.Ancestral(STEPS),)
@@ -170,6 +179,7 @@ FAMILIES = {
     "argmax_flow": Family(argmax_flow, 3e-3),
     "diffusion": Family(diffusion, 3e-3),
     "masked_table": Family(masked_table, 3e-3, objectives.CrossEntropy),
+    "causal_table": Family(causal_table, 2e-3),
     "gaussian_diffusion": Family(gaussian_diffusion, 5e-3, objectives.CrossEntropy),
     "discrete_flow": Family(discrete_flow, 0.1),
     "integer_flow": Family(integer_flow, 0.01),

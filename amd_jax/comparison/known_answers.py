@@ -36,7 +36,7 @@ ROWS = {  # toy -> families that fit it, with numbers of their own
     "shuffling": SETS,
     "shuffling_16": SETS,
     "summation": SETS,
-    "network": (*GENERAL, "masked_table"),
+    "network": (*GENERAL, "masked_table", "causal_table"),
 }
 FAMILIES = tuple(dict.fromkeys(text.split()[0] for texts in ROWS.values() for text in texts))
 DRAWS = 128  # tokens that are drawn for a row by a bound, and 8 times the row or more
