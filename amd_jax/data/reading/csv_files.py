@@ -1,21 +1,21 @@
 """Reads CSV files in blocks: delimiter and header are found, and faults become one line."""
 
+import codecs
 import contextlib
 import csv
 import functools
 import io
 import itertools
-import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
 from amd_jax.data.reading import files
 from amd_jax.data.reading.table_blocks import Block, Source, check_names, of_batches
+from amd_jax.host import memory
 
 RULE = "A table is a CSV with a header, or a Parquet or Arrow file"
 DELIMITERS = ",;\t|"
@@ -88,7 +88,26 @@ def _delimiter(start: str, file: Path) -> str:
                 f"Cells are separated by one of {', '.join(map(repr, DELIMITERS))}; {file} has "
                 f"none of them, and {min(words)} words in each line. Give delimiter=' '."
             )
+        if sign := _other_delimiter(start):
+            raise ValueError(
+                f"Cells are separated by one of {', '.join(map(repr, DELIMITERS))}; {file} has "
+                f"none of them, and {sign!r} equally often in each line. Give delimiter={sign}, "
+                "or if it has one column only, delimiter=','."
+            )
     return best
+
+
+def _other_delimiter(start: str) -> str:
+    """A sign that is in the header and equally often in each of the first lines; or ""."""
+    lines = [line for line in start.splitlines()[:LINES] if line.strip()]
+    header = lines[0] if len(lines) > 1 else ""
+    signs = [
+        sign
+        for sign in header
+        if not (sign.isalnum() or sign.isspace() or sign in DELIMITERS + "\"'_")
+    ]
+    equal = (sign for sign in signs if all(x.count(sign) == header.count(sign) for x in lines))
+    return next(equal, "")
 
 
 def _cells_per_line(start: str, delimiter: str) -> tuple[int, int]:
@@ -106,8 +125,8 @@ def _cells_per_line(start: str, delimiter: str) -> tuple[int, int]:
 
 def _beginning(file: Path, encoding: str) -> str:
     """The first characters of a file, without a byte order mark."""
-    with files.decoding(RULE, str(file), "Save it anew."), _opened(file) as handle:
-        start = handle.read(BEGINNING)
+    with files.decoding(RULE, str(file), "Save it anew."), _opened(file) as stream:
+        start = stream.read(BEGINNING)
     if not start:
         raise ValueError(f"{RULE}; {file} is empty. Use another file.")
     found = MARKS.get(start[:2])
@@ -129,45 +148,53 @@ def _not_text(file: Path, encoding: str) -> ValueError:
     )
 
 
-class _Guarded(io.RawIOBase):
-    """The bytes of a file, the last of which are kept; ValueError for more than `most`.
-
-    A packed file of a few bytes may inflate to more than any disk holds.
-    """
-
-    def __init__(self, stream: Any, most: float, name: str):
-        self._stream, self._most, self._name = stream, most, name
-        self.last = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self._stream.read(len(buffer))
-        self._most -= len(piece)
-        if self._most < 0:
-            raise ValueError(
-                f"A packed CSV inflates to at most {INFLATION} times its size; {self._name} holds "
-                "more. If it is sound, unpack it first."
-            )
-        buffer[: len(piece)] = piece
-        self.last = bytes(piece[-LAST:]) or self.last
-        return len(piece)
-
-
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[_Guarded]:
-    """The bytes of a file, inflated if it is packed."""
+def _opened(file: Path) -> Iterator[pa.NativeFile]:
+    """The bytes of a file, inflated if it is packed.
+
+    Arrow reads ahead in threads of its own, which call no Python here: a program may end at once.
+    """
     with file.open("rb") as handle:
         start = handle.read(4)
-        kind = next((kind for mark, kind in PACKED.items() if start.startswith(mark)), None)
-        handle.seek(0)
+    kind = next((kind for mark, kind in PACKED.items() if start.startswith(mark)), None)
+    with pa.OSFile(str(file)) as stream:
         if kind is None:
-            yield _Guarded(handle, math.inf, str(file))
+            yield stream
             return
-        most = INFLATION * file.stat().st_size + ALWAYS
-        with pa.CompressedInputStream(handle, kind) as stream:
-            yield _Guarded(stream, most, str(file))
+        with pa.CompressedInputStream(stream, kind) as inflated:
+            yield inflated
+
+
+def _check_inflated(file: Path, size: int) -> None:
+    """Raise ValueError once a packed file of a few bytes inflates to more than any disk holds."""
+    if size > INFLATION * file.stat().st_size + ALWAYS:
+        raise ValueError(
+            f"A packed CSV inflates to at most {INFLATION} times its size; {file} holds more. If "
+            "it is sound, unpack it first."
+        )
+
+
+def _as_utf8(stream: pa.NativeFile, file: Path, encoding: str) -> pa.NativeFile:
+    """The text of a stream in utf-8; of another encoding all of it, in memory."""
+    if codecs.lookup(encoding).name == "utf-8":
+        return stream
+    decoder, pieces, size = codecs.getincrementaldecoder(encoding)(), [], 0
+    while piece := stream.read(BLOCK):
+        pieces.append(decoder.decode(piece).encode())
+        size += len(pieces[-1])
+        _check_inflated(file, size)
+        memory.check(size, f"The text of {file}", "Save it as utf-8.")
+    pieces.append(decoder.decode(b"", final=True).encode())
+    return pa.BufferReader(b"".join(pieces))
+
+
+def _end(file: Path) -> bytes:
+    """The last bytes of a file."""
+    result = b""
+    with _opened(file) as stream:
+        while piece := stream.read(BLOCK):
+            result = (result + piece)[-LAST:]
+    return result
 
 
 def _blocks(
@@ -180,12 +207,10 @@ def _blocks(
 ) -> Iterator[Block]:
     """Blocks of the wanted columns, from the first row on."""
     texts = pa.dictionary(pa.int32(), pa.string())
-    with _faults(file, delimiter, encoding), _opened(file) as handle:
+    with _faults(file, delimiter, encoding), _opened(file) as stream:
         reader = pyarrow.csv.open_csv(
-            pa.PythonFile(handle),
-            pyarrow.csv.ReadOptions(
-                column_names=names, skip_rows=skipped, block_size=BLOCK, encoding=encoding
-            ),
+            _as_utf8(stream, file, encoding),
+            pyarrow.csv.ReadOptions(column_names=names, skip_rows=skipped, block_size=BLOCK),
             pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, texts),
@@ -194,11 +219,11 @@ def _blocks(
             ),
         )
         batch = None
-        for batch in reader:
+        for number, batch in enumerate(reader):
+            _check_inflated(file, number * BLOCK)  # a block makes a batch
             yield from of_batches(iter([batch]), wanted, file.name)
-        ended = not handle.last.rstrip().endswith(b'"')
         last = batch and names[-1] in wanted and batch.num_rows and batch.column(names[-1])[-1]
-        if last and ended and "\n" in last.as_py():
+        if last and "\n" in last.as_py() and not _end(file).rstrip().endswith(b'"'):
             raise ValueError(
                 f"Quotes stand before and after a cell; the last one of {file} is open. Save "
                 "it anew."
@@ -230,8 +255,8 @@ def _faults(file: Path, delimiter: str, encoding: str) -> Iterator[None]:
 def _ragged(file: Path, delimiter: str, encoding: str, wanted: int, got: int) -> ValueError:
     """The error for a row of another number of cells; the row is found by reading again."""
     where = "a row"
-    with contextlib.suppress(csv.Error, ValueError, OSError), _opened(file) as handle:
-        text = io.TextIOWrapper(io.BufferedReader(handle), encoding, "replace", newline="")
+    with contextlib.suppress(csv.Error, ValueError, OSError), _opened(file) as stream:
+        text = io.TextIOWrapper(stream, encoding, "replace", newline="")
         rows = csv.reader(text, delimiter=delimiter)
         for number, row in enumerate(filter(None, rows)):
             if len(row) != wanted:
