@@ -18,7 +18,7 @@ from amd_jax.data import table
 from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, shuffled
 from amd_jax.data.reading import files, line_files, line_tokens
 from amd_jax.facts import UNKNOWN_SIGN, LineFacts
-from amd_jax.facts.lines import SHARE, smoothed, usual
+from amd_jax.facts.lines import NO_RDKIT, SHARE, smoothed, usual
 from amd_jax.host import memory
 from amd_jax.host.printable import cut, in_one_line
 
@@ -145,10 +145,7 @@ def _check(length: int, longer: str, validity: str) -> None:
     if longer == "window" and not length:
         raise ValueError("Windows have a length; got length=0. Give length=256.")
     if validity == "rdkit" and importlib.util.find_spec("rdkit") is None:
-        raise ValueError(
-            "validity=rdkit needs RDKit, which is not installed. Install it (pip install rdkit), "
-            "or give validity=smiles, which checks the syntax alone."
-        )
+        raise ValueError(NO_RDKIT)
     LineFacts.of("a", (1.0,), validity=validity)  # is it a rule?
 
 

@@ -15,6 +15,10 @@ from amd_jax.facts.text import TextFacts
 from amd_jax.host.printable import cut, in_one_line
 
 RULES = ("", "smiles", "rdkit", "protein")  # of validity: see `evaluation.lines.validity`
+NO_RDKIT = (
+    "validity=rdkit needs RDKit, which is not installed. Install it (pip install rdkit), or give "
+    "validity=smiles, which checks the syntax alone."
+)
 END = "\n"  # stands for padding in an alphabet; no line holds it
 LABEL_SIGNS = range(0xE000, 0xF900)  # stand for labels in an alphabet: private use
 SHARE = 0.999  # of lines, that are of the usual length
