@@ -129,15 +129,15 @@ def brush(facts: Facts) -> tuple[int, int]:
 
 def symbols(facts: Facts) -> str:
     """The symbols of an alphabet in words, such as "a–z and space"; empty where it has all."""
-    if not isinstance(facts, TextFacts) or facts.alphabet is None:
+    if not isinstance(facts, TextFacts) or facts.symbols is None:
         return ""
-    codes = sorted(ord(sign) for sign in facts.alphabet if sign not in CALLED)
+    codes = sorted(ord(sign) for sign in facts.symbols if sign not in CALLED)
     result = []
     while codes:
         run = next((n for n in range(1, len(codes)) if codes[n] != codes[0] + n), len(codes))
         first, last = chr(codes[0]), chr(codes[run - 1])
         result += [f"{first}–{last}"] if run > 2 else list(map(chr, codes[:run]))
         codes = codes[run:]
-    result += [word for sign, word in CALLED.items() if sign in facts.alphabet]
+    result += [word for sign, word in CALLED.items() if sign in facts.symbols]
     words = " ".join(result[:-1]) + f" and {result[-1]}" if result[1:] else result[0]
-    return words if len(words) <= SYMBOLS else f"{len(facts.alphabet)} characters"
+    return words if len(words) <= SYMBOLS else f"{len(facts.symbols)} characters"

@@ -18,7 +18,7 @@ def edited(facts: TextFacts, text: str, before: np.ndarray, after: np.ndarray) -
     lacks, or "". `before` and `after` are tokens (L,).
     """
     given, pieces = facts.pieces(before), facts.pieces(after)
-    known = [True] * len(pieces) if facts.alphabet is None else facts.known(text)
+    known = [True] * len(pieces) if facts.symbols is None else facts.known(text)
     for i in range(len(pieces)):
         if not known[i]:
             given[i] = pieces[i] = text[i]
@@ -63,7 +63,7 @@ def runs(values: np.ndarray, part: slice) -> Iterator[slice]:
 def damaged(facts: TextFacts, text: str, rate: float, seed: int) -> str:
     """A text in which a share of the characters that have a token are replaced at random."""
     rng = np.random.default_rng(seed)
-    signs = PRINTABLE if facts.alphabet is None else facts.alphabet
+    signs = PRINTABLE if facts.symbols is None else facts.symbols
     signs = "".join(sign for sign in signs if sign.isprintable() and sign != UNKNOWN_SIGN)
     places = [i for i, character in enumerate(text) if character in signs]
     if not places or len(signs) < 2:
