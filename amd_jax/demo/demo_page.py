@@ -7,7 +7,7 @@ import jinja2
 
 from amd_jax.demo import controls, frames, request_parsing, table_form
 from amd_jax.demo.session import Work
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TableFacts, TextFacts
+from amd_jax.facts import Facts, LineFacts, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.pages import shows, texts
 
 EXAMPLE = (  # what it should be: the words below are misspelt in a text to correct
@@ -74,12 +74,15 @@ def sentence(shown: Work) -> str:
     units = "characters" if isinstance(facts, TextFacts) else f"{facts.unit}s"
     if isinstance(facts, TableFacts):
         size, units = str(len(facts.columns)), "columns"
+    if isinstance(facts, LineFacts):
+        size = f"1 to {facts.longest}"
     what = f"A {type(shown.model).__name__.lower()} over {facts.rows} of {size} {units}."
     did = " or ".join(editor.done for editor in shown.editors)
     ways = [f"have a text {did}"] if did else []
     if shown.fills:
         kinds = {TextFacts: "fill gaps in a text", TableFacts: "fill in the rest of a row"}
-        ways.append(kinds.get(type(facts), "fill a hole in a map"))
+        filled = (way for kind, way in kinds.items() if isinstance(facts, kind))
+        ways.append(next(filled, "fill a hole in a map"))
     ways.append(
         f"watch noise become {noun(facts)}" if shown.walks else f"draw {facts.rows} from it"
     )

@@ -117,12 +117,17 @@ class LineReport(TextReport):
         return lines, figures
 
     def tokens(self, text: str) -> Stream:
-        """A line as tokens, with its label in front; ValueError for unknown characters.
+        """A line as tokens, with its label in front; the commonest character for unknown ones.
 
-        With labels the text is as `LineFacts.show` writes it: "label: line".
+        With labels the text is as `LineFacts.show` writes it: "label: line". ValueError for
+        another label, and a line that is empty or too long.
         """
-        label, line = self.facts.read(text.strip("\r\n"))
-        return self.facts.row(line, label)[: self.facts.start + len(line)]
+        facts, (label, line) = self.facts, self.facts.read(text.strip("\r\n"))
+        shares = facts.frequencies[: len(facts.symbols)]
+        common = facts.symbols[int(np.argmax(shares)) if shares else 0]
+        known = zip(line, facts.known(line), strict=True)
+        row = facts.row("".join(sign if is_known else common for sign, is_known in known), label)
+        return row[: facts.start + len(line)]
 
 
 def _figure(what: str, figure: Figure, split: str, number: int) -> Measurement:

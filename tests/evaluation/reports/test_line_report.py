@@ -1,6 +1,7 @@
 """What is told of a model of lines: samples, measures beside real lines, and count models."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -109,8 +110,14 @@ def test_a_line_becomes_tokens_with_its_label():
     assert run_report.of(LABELLED).tokens("ring: CO").tolist() == [5, 1, 2]
     with pytest.raises(ValueError, match="A label of lines is one of chain, ring"):
         run_report.of(LABELLED).tokens("CO")
-    with pytest.raises(ValueError, match="got 'N' at position 1"):
-        run_report.of(PLAIN).tokens("CN")
+    with pytest.raises(ValueError, match="1 to 7 characters; got 0"):
+        run_report.of(PLAIN).tokens("\n")
+
+
+def test_an_unknown_character_is_given_as_the_commonest_one():
+    """Which is none of padding and labels, even if these are more frequent."""
+    facts = dataclasses.replace(LABELLED, frequencies=(0.1, 0.1, 0.2, 0.5, 0.0, 0.1))
+    assert run_report.of(facts).tokens("ring: CN").tolist() == [5, 1, 2]
 
 
 def test_the_uniform_law_is_of_characters_and_ends():
