@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Integer
 from numpy.typing import ArrayLike
 
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, listed
@@ -39,9 +40,14 @@ class TextFacts(Facts):
                 f"The symbols of an alphabet differ; {self.name} has {self.alphabet!r}."
             )
 
+    @property
+    def symbols(self) -> str | None:
+        """The characters that have tokens, in their order; none if bytes have."""
+        return self.alphabet
+
     def known(self, text: str) -> list[bool]:
         """Whether each character of a text has a token."""
-        return [self.alphabet is None or character in self.alphabet for character in text]
+        return [self.symbols is None or character in self.symbols for character in text]
 
     def encode(self, text: str, unknown: int | None = None) -> np.ndarray:
         """Tokens of a text, int32 (L,).
@@ -49,14 +55,14 @@ class TextFacts(Facts):
         A character without one becomes the alphabet's sign for rare ones, if it has that, or the
         token `unknown`. Raises ValueError, naming it and its place, where there is neither.
         """
-        if self.alphabet is None:
+        if self.symbols is None:
             return np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int32)
-        place = {character: k for k, character in enumerate(self.alphabet)}
+        place = {character: k for k, character in enumerate(self.symbols)}
         unknown = place.get(UNKNOWN_SIGN, unknown)
         for position, character in enumerate(text):
             if character not in place and unknown is None:
                 raise ValueError(
-                    f"Every character must be in the alphabet {self.alphabet!r}; "
+                    f"Every character must be in the alphabet {self.symbols!r}; "
                     f"got {character!r} at position {position}."
                 )
         return np.array([place.get(character, unknown) for character in text], np.int32)
@@ -79,6 +85,16 @@ class TextFacts(Facts):
         if result:
             result[-1] += decoder.decode(b"", final=True)
         return result
+
+    def filled_up(self, x: Integer[np.ndarray, "L"]) -> Integer[np.ndarray, "M"]:
+        """The tokens of a text, and padding up to a whole row, if these data have any.
+
+        Such rows end with their padding, and a model was trained on all of it.
+        """
+        missing = self.event_shape[0] - len(x)
+        if self.padding is None or missing <= 0:
+            return x
+        return np.pad(x, (0, missing), constant_values=self.padding)
 
     def decode(self, x: ArrayLike) -> str:
         """The text of tokens (L,), whatever states they are; with padding, up to it."""

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from amd_jax.data import table
-from amd_jax.data.reading import csv_files, tallies
+from amd_jax.data.reading import csv_files, packed, tallies
 from amd_jax.host import memory
 
 GOOD = "age,city\n" + "".join(f"{20 + n % 9},{'Bonn' if n % 3 else 'Kiel'}\n" for n in range(60))
@@ -171,7 +171,7 @@ def test_no_pyarrow(monkeypatch):
 
 
 def test_a_bomb_is_not_inflated(monkeypatch):
-    monkeypatch.setattr(csv_files, "ALWAYS", 1 << 20)
+    monkeypatch.setattr(packed, "ALWAYS", 1 << 20)
     refused(
         "at most 200 times its size; t.csv holds more. If it is sound, unpack it first",
         put(gzip.compress(b"a,b\n" + b"1,2\n" * (1 << 24))),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from amd_jax.data.reading import files
+from amd_jax.data.reading import files, packed
 from amd_jax.data.reading.table_blocks import Block, Source, check_names, of_batches
 from amd_jax.host import memory
 
@@ -21,11 +21,9 @@ RULE = "A table is a CSV with a header, or a Parquet or Arrow file"
 DELIMITERS = ",;\t|"
 BEGINNING = 1 << 20  # bytes in which delimiter and header are found
 BLOCK = 1 << 24  # bytes of a block; no row is longer
-LAST = 64  # bytes at the end that are kept
+LAST = 64  # bytes at the end that are looked at
 LINES = 50  # that the delimiter is found in
-INFLATION, ALWAYS = 200, 1 << 30  # how many times its size a file may inflate to, and bytes
 SAID = re.compile(r"sep=(.)\r?\n")
-PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # that a text of this encoding begins with
 
 
@@ -125,8 +123,8 @@ def _cells_per_line(start: str, delimiter: str) -> tuple[int, int]:
 
 def _beginning(file: Path, encoding: str) -> str:
     """The first characters of a file, without a byte order mark."""
-    with files.decoding(RULE, str(file), "Save it anew."), _opened(file) as stream:
-        start = stream.read(BEGINNING)
+    with files.decoding(RULE, str(file), "Save it anew."), packed.opened(file) as handle:
+        start = handle.read(BEGINNING)
     if not start:
         raise ValueError(f"{RULE}; {file} is empty. Use another file.")
     found = MARKS.get(start[:2])
@@ -154,24 +152,13 @@ def _opened(file: Path) -> Iterator[pa.NativeFile]:
 
     Arrow reads ahead in threads of its own, which call no Python here: a program may end at once.
     """
-    with file.open("rb") as handle:
-        start = handle.read(4)
-    kind = next((kind for mark, kind in PACKED.items() if start.startswith(mark)), None)
+    kind = packed.kind(file)
     with pa.OSFile(str(file)) as stream:
         if kind is None:
             yield stream
             return
         with pa.CompressedInputStream(stream, kind) as inflated:
             yield inflated
-
-
-def _check_inflated(file: Path, size: int) -> None:
-    """Raise ValueError once a packed file of a few bytes inflates to more than any disk holds."""
-    if size > INFLATION * file.stat().st_size + ALWAYS:
-        raise ValueError(
-            f"A packed CSV inflates to at most {INFLATION} times its size; {file} holds more. If "
-            "it is sound, unpack it first."
-        )
 
 
 def _as_utf8(stream: pa.NativeFile, file: Path, encoding: str) -> pa.NativeFile:
@@ -182,19 +169,19 @@ def _as_utf8(stream: pa.NativeFile, file: Path, encoding: str) -> pa.NativeFile:
     while piece := stream.read(BLOCK):
         pieces.append(decoder.decode(piece).encode())
         size += len(pieces[-1])
-        _check_inflated(file, size)
+        packed.check(file, size)
         memory.check(size, f"The text of {file}", "Save it as utf-8.")
     pieces.append(decoder.decode(b"", final=True).encode())
     return pa.BufferReader(b"".join(pieces))
 
 
 def _end(file: Path) -> bytes:
-    """The last bytes of a file."""
+    """The last signs of a file, without white space and what utf-16 has between letters."""
     result = b""
-    with _opened(file) as stream:
+    with packed.opened(file) as stream:
         while piece := stream.read(BLOCK):
             result = (result + piece)[-LAST:]
-    return result
+    return result.replace(b"\0", b"").rstrip()
 
 
 def _blocks(
@@ -220,10 +207,10 @@ def _blocks(
         )
         batch = None
         for number, batch in enumerate(reader):
-            _check_inflated(file, number * BLOCK)  # a block makes a batch
+            packed.check(file, number * BLOCK)  # a block makes a batch
             yield from of_batches(iter([batch]), wanted, file.name)
         last = batch and names[-1] in wanted and batch.num_rows and batch.column(names[-1])[-1]
-        if last and "\n" in last.as_py() and not _end(file).rstrip().endswith(b'"'):
+        if last and "\n" in last.as_py() and not _end(file).endswith(b'"'):
             raise ValueError(
                 f"Quotes stand before and after a cell; the last one of {file} is open. Save "
                 "it anew."
@@ -255,8 +242,8 @@ def _faults(file: Path, delimiter: str, encoding: str) -> Iterator[None]:
 def _ragged(file: Path, delimiter: str, encoding: str, wanted: int, got: int) -> ValueError:
     """The error for a row of another number of cells; the row is found by reading again."""
     where = "a row"
-    with contextlib.suppress(csv.Error, ValueError, OSError), _opened(file) as stream:
-        text = io.TextIOWrapper(stream, encoding, "replace", newline="")
+    with contextlib.suppress(csv.Error, ValueError, OSError), packed.opened(file) as handle:
+        text = io.TextIOWrapper(handle, encoding, "replace", newline="")
         rows = csv.reader(text, delimiter=delimiter)
         for number, row in enumerate(filter(None, rows)):
             if len(row) != wanted:
