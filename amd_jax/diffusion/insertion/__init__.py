@@ -1,5 +1,8 @@
-"""Diffusion that drops and inserts tokens: lines of any length without a canvas of noise."""
+"""Diffusion that drops and inserts tokens: lines of any length, without a canvas of noise."""
 
 from amd_jax.diffusion.insertion.alignments import Alignments, align
+from amd_jax.diffusion.insertion.process import Guess, Process, compacted, shares
 
-__all__ = ["Alignments", "align"]
+from amd_jax.diffusion.insertion import bounds  # isort: skip
+
+__all__ = ["Alignments", "Guess", "Process", "align", "bounds", "compacted", "shares"]
