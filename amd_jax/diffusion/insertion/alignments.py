@@ -19,14 +19,14 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array, Nats
 
 Rows = Integer[Array, "B L"]
-Prefixes = Float[Array, "B L+1"]  # a number for each number of tokens of x_t, from 0 to L
+Gaps = Float[Array, "B G"]  # a number for each gap: before, between and after tokens, G = L + 1
 
 
 class Alignments(NamedTuple):
     """What x and x_t say of the tokens to come, as the mean over all alignments."""
 
     log_count: Nats  # of alignments; about `categorical.NEVER` if there is none
-    gaps: Prefixes  # tokens dropped after the first i of x_t; 0 for i > |x_t|
+    gaps: Gaps  # tokens dropped after the first i of x_t; 0 for i > |x_t|
     tokens: Float[Array, "B L K"]  # the law of each mask's token; 0 where there is no mask
 
 
@@ -52,9 +52,7 @@ def align(x: Rows, x_t: Rows, padding: int) -> Alignments:
     return Alignments(total, left_out.sum(axis=0), tokens * is_mask[..., None])
 
 
-def _counts(
-    first: Float[Array, "B N"], log_match: Float[Array, "L B L"]
-) -> Float[Array, "L+1 B N"]:
+def _counts(first: Float[Array, "B G"], log_match: Float[Array, "L B L"]) -> Float[Array, "G B G"]:
     """Log-counts by how many tokens of x_t are mapped: before each token of x, and at the end.
 
     Each token of x is left out, or the next one of x_t is mapped to it.

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
-from amd_jax.diffusion.insertion.alignments import Prefixes, Rows
+from amd_jax.diffusion.insertion.alignments import Gaps, Rows
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Floats, Key, Times
 
@@ -28,7 +28,7 @@ from amd_jax.types import Array, Floats, Key, Times
 class Guess(NamedTuple):
     """What is guessed at x_t."""
 
-    log_gaps: Prefixes  # log of the mean number of tokens still to come after the first i of x_t
+    log_gaps: Gaps  # log of the mean number of tokens still to come after the first i of x_t
     log_law: Float[Array, "B L K"]  # of the token behind each mask
 
 
