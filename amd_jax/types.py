@@ -113,6 +113,46 @@ class LearnedKernel(Protocol):
 
 
 @runtime_checkable
+class Support(Protocol):
+    """What rows of tokens (L,) can be; a model gives all other rows no mass.
+
+    To add one: a frozen dataclass with these members, in the experiment file or in `ops/`. Some
+    tokens may be drawn before all others, as the padding of lines is with their length. They are
+    never noise, so every state of a row shows them.
+    """
+
+    @property
+    def length(self) -> int:
+        """L: tokens of a row."""
+
+    @property
+    def num_classes(self) -> int:
+        """Tokens are in [0, num_classes)."""
+
+    @property
+    def depth(self) -> int:
+        """How many times `possible_next` has to be applied until a row is decoded."""
+
+    def each(self, num_classes: int) -> Bool[np.ndarray, "L K"]:
+        """Which of K tokens each position can be, where nothing is known of the others."""
+
+    def possible(self, x: Tokens, known: Flags, num_classes: int) -> Bool[Array, "B *event K"]:
+        """Which of K tokens each position of x can be, given the others that are known."""
+
+    def possible_next(self, x: Tokens, num_classes: int) -> Bool[Array, "B *event K"]:
+        """Which of K tokens each position of x can be, given those before it."""
+
+    def known(self, x: Tokens) -> Flags:
+        """Which tokens of x are of those that are drawn first."""
+
+    def log_prob(self, x: Tokens) -> Nats:
+        """Log-probability of what is drawn first; `categorical.NEVER` if no row has it."""
+
+    def draw(self, rng: Key, shape: tuple[int, ...]) -> Tokens:
+        """What is drawn first, for rows of a shape (B, L); -1 elsewhere."""
+
+
+@runtime_checkable
 class Transform(Protocol):
     """A map x -> z with its contribution to the log-likelihood, and the way back.
 

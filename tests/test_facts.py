@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from amd_jax import facts
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TextFacts, field_types
+from amd_jax.facts import Facts, LineFacts, MapFacts, PlaneFacts, TextFacts, field_types
 
 KINDS = {
     "arrays": Facts(3, (2, 4), frequencies=(0.1, 0.2, 0.7), statistics={"mean": [1.5, 2.0]}),
     "text": TextFacts(2, (7,), name="a", alphabet="é☃", padding=1),
+    "lines": LineFacts.of(
+        "CNO", (0.5, 0.25, 0.25), ("no", "yes"), "smiles", frequencies=[1 / 6] * 6
+    ),
     "bytes": TextFacts(256, (7,), unit="byte"),
     "maps": MapFacts(2, (3, 4), palette=((0, 0, 0), (1, 2, 3)), names=("sky", "sea")),
     "points": PlaneFacts(9, (2,)),
@@ -44,7 +47,10 @@ def test_a_kind_of_ones_own_comes_back():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"kind": "sounds"}, "of the kind arrays, .*maps, .*points, .*text; got 'sounds'"),
+        (
+            {"kind": "sounds"},
+            "of the kind arrays, .*lines, .*maps, .*points, .*text; got 'sounds'",
+        ),
         ({"kind": "text", "pitch": 3}, "not the facts of text: .*'pitch'"),
         ({"kind": "text", "num_classes": 3, "event_shape": [2], "alphabet": "ab"}, "2 symbols"),
         ({"kind": "arrays", "num_classes": 1, "event_shape": [2]}, "2 classes or more"),

@@ -20,6 +20,7 @@ from amd_jax.facts import TextFacts
 from amd_jax.models.gaussian import Classes, Noise
 from amd_jax.ops import categorical, integers, modular, nlsq, rounding, scalars
 from amd_jax.ops.columns import Columns
+from amd_jax.ops.lines import Lines
 from amd_jax.transforms import (
     argmax,
     conditional,
@@ -90,6 +91,12 @@ def walk() -> Kernel:
 COLUMNS = {  # supports of rows of three tokens of up to four classes
     "columns": Columns((2, 3, 4), (0, 1, 2), (2, 3, 4)),
     "digits": Columns((3, 2, 4), (0, 1, 1), (3, 7, 7)),  # 7 of 8 codes, in two fields
+}
+
+LINES = {  # supports of rows of up to three tokens
+    "lines": Lines(2, (0.5, 0.2, 0.3)),
+    "three": Lines(3, (0.3, 0.7)),
+    "labels": Lines(2, (0.4, 0.6), num_labels=2),
 }
 
 SCHEDULES = {

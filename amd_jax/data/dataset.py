@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
+ORDER = 1 << 41  # seed, which no training has, of the permutation before a split
 Source = np.ndarray | Callable[[], np.ndarray]  # of a split: the data, or what reads them
 
 
@@ -48,6 +49,11 @@ def permutation(seed: int, epoch: int, num_rows: int) -> np.ndarray:
     order = generator(seed, epoch).permutation(num_rows)
     order.flags.writeable = False  # shared by every caller, through the cache
     return order
+
+
+def shuffled(num_rows: int) -> np.ndarray:
+    """The permutation of rows before they are split, int64 (num_rows,): the same at all times."""
+    return generator(ORDER, 0).permutation(num_rows)
 
 
 def epoch_rows(

@@ -13,14 +13,13 @@ import numpy as np
 from jaxtyping import Integer
 
 from amd_jax.data import reading
-from amd_jax.data.dataset import Source, Splits, epoch_rows, generator
+from amd_jax.data.dataset import Source, Splits, epoch_rows, shuffled
 from amd_jax.facts.column import MAX_CLASSES, Column
 from amd_jax.facts.table import TableFacts
 from amd_jax.host.printable import in_one_line
 
 FEWEST = 20  # rows: one of each split, 90/5/5
 MOST_CLASSES = 1 << 16  # of one field
-ORDER = 1 << 41  # seed, which no training has, of the permutation before the split
 NO_ARROW = (
     "Tables are read by pyarrow, which is not installed. Install it: "
     "pip install 'amd_jax[tables]', or in a checkout pip install -e '.[tables]'."
@@ -98,7 +97,7 @@ def load(
     Raises:
         ValueError: in one line, for a file that is no table, or a column that cannot be learnt.
     """
-    table_files = _reader("table_files")
+    table_files = reader("table_files")
     sources = [table_files.opened(path, delimiter, header, encoding)]
     if test_path:
         sources.append(table_files.opened(test_path, delimiter, header, encoding))
@@ -117,7 +116,7 @@ def from_pandas(
 
     Categories that have an order are ordinal, and rows come back with its dtypes.
     """
-    table_files = _reader("table_files")
+    table_files = reader("table_files")
     sources = [table_files.of_frame(frame, name)]
     if test is not None:
         sources.append(table_files.of_frame(test, f"test of {name}"))
@@ -135,14 +134,14 @@ def read(
     Raises:
         ValueError: for a missing column, and for an unknown value, naming its row.
     """
-    source = _reader("table_files").opened(path, delimiter, "", encoding)
-    return _reader("table_rows").given(source, facts, gaps)
+    source = reader("table_files").opened(path, delimiter, "", encoding)
+    return reader("table_rows").given(source, facts, gaps)
 
 
 def encode_pandas(frame: Any, facts: TableFacts, gaps: bool = False) -> Integer[np.ndarray, "N L"]:
     """The same of a data frame of pandas."""
-    source = _reader("table_files").of_frame(frame)
-    return _reader("table_rows").given(source, facts, gaps)
+    source = reader("table_files").of_frame(frame)
+    return reader("table_rows").given(source, facts, gaps)
 
 
 def of_sources(
@@ -153,7 +152,7 @@ def of_sources(
         raise ValueError(
             f"A field has 2 to {MOST_CLASSES:,} classes; got max_classes={max_classes}."
         )
-    table_rows = _reader("table_rows")
+    table_rows = reader("table_rows")
     schema, numbers = table_rows.schema(sources, columns, max_classes, missing)
     tokens = [table_rows.tokens(s, schema, n) for s, n in zip(sources, numbers, strict=True)]
     name = in_one_line(sources[0].name)
@@ -167,7 +166,7 @@ def _split(tokens: Sequence[np.ndarray], name: str) -> dict[str, np.ndarray]:
         raise ValueError(
             f"A table is split 90/5/5, so it needs {FEWEST} rows; {name} has {len(x)}. Use more."
         )
-    x = x[generator(ORDER, 0).permutation(len(x))]
+    x = x[shuffled(len(x))]
     if len(tokens) > 1:
         train = len(x) * 95 // 100
         return {"train": x[:train], "validation": x[train:], "test": tokens[1]}
@@ -175,7 +174,7 @@ def _split(tokens: Sequence[np.ndarray], name: str) -> dict[str, np.ndarray]:
     return {"train": x[:train], "validation": x[train:validation], "test": x[validation:]}
 
 
-def _reader(name: str) -> Any:
+def reader(name: str) -> Any:
     """A module of `reading` that needs pyarrow. ValueError if that is not installed."""
     if importlib.util.find_spec("pyarrow") is None:
         raise ValueError(NO_ARROW)

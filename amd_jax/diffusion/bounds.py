@@ -22,7 +22,19 @@ from amd_jax.diffusion.bound_terms import (
 )
 from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Floats, Grid, Kernel, Key, Logits, Nats, PerToken, Times, Tokens
+from amd_jax.types import (
+    Array,
+    Flags,
+    Floats,
+    Grid,
+    Kernel,
+    Key,
+    Logits,
+    Nats,
+    PerToken,
+    Times,
+    Tokens,
+)
 
 __all__ = [
     "continuous",
@@ -30,6 +42,7 @@ __all__ = [
     "divergence",
     "elbo",
     "elbo_of_all_steps",
+    "end_term",
     "ends",
     "leave_one_out",
     "leave_one_out_rate",
@@ -77,11 +90,16 @@ def rate_of(process: Process, rng: Key, x: Tokens, x_t: Tokens, t: Times) -> Nat
     return categorical.sum_event(rate(process.kernel, *guess, x_t, t, log_p))
 
 
-def prior_kl(kernel: Kernel, x: Tokens, given: Integer[Array, "..."] | None = None) -> Nats:
-    """KL(q(x_1 | x) || prior), what of x survives all noise, but for what is given."""
+def prior_kl(kernel: Kernel, x: Tokens, known: Flags | None = None) -> Nats:
+    """KL(q(x_1 | x) || prior), what of x survives all noise, but for what is known."""
     start = jnp.zeros(x.shape[0])
     p_1 = kernel.push(categorical.one_hot(x, kernel.prior.shape[-1]), start, jnp.ones_like(start))
-    return _sum_unknown(categorical.kl(p_1, kernel.prior), given)
+    return _sum_unknown(categorical.kl(p_1, kernel.prior), known)
+
+
+def end_term(process: Process, x: Tokens) -> Nats:
+    """The bound's term of time 1: `prior_kl`, and -log p of what a support draws first."""
+    return prior_kl(process.kernel, x, process.known(x)) - process.log_first(x)
 
 
 def step_term(process: Process, rng: Key, x: Tokens, i: Integer[Array, "B"], steps: int) -> Nats:
@@ -90,15 +108,14 @@ def step_term(process: Process, rng: Key, x: Tokens, i: Integer[Array, "B"], ste
 
 
 def elbo(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
-    """-(T L_i + prior_kl), i stratified over the batch, with E[elbo] <= log p(x)."""
+    """-(T L_i + end_term), i stratified over the batch, with E[elbo] <= log p(x)."""
     rng_time, rng = jax.random.split(rng)
     i = steps_at(stratified(rng_time, x.shape[0]), steps)
-    prior = prior_kl(process.kernel, x, process.given)
-    return -steps * step_term(process, rng, x, i, steps) - prior
+    return -steps * step_term(process, rng, x, i, steps) - end_term(process, x)
 
 
 def elbo_of_all_steps(process: Process, rng: Key, x: Tokens, times: Grid) -> Nats:
-    """-(Σ_i L_i + prior_kl) over the steps of a grid, each with an x_t of its own.
+    """-(Σ_i L_i + end_term) over the steps of a grid, each with an x_t of its own.
 
     As many network calls as there are steps.
     """
@@ -108,7 +125,7 @@ def elbo_of_all_steps(process: Process, rng: Key, x: Tokens, times: Grid) -> Nat
         s, t = (jnp.full(x.shape[0], times[last - i]) for i in (j, j + 1))
         return total + term(process, jax.random.fold_in(rng, j), x, s, t)
 
-    return -jax.lax.fori_loop(0, last, add, prior_kl(process.kernel, x, process.given))
+    return -jax.lax.fori_loop(0, last, add, end_term(process, x))
 
 
 def continuous(process: Process, rng: Key, x: Tokens) -> Nats:
@@ -120,7 +137,7 @@ def continuous(process: Process, rng: Key, x: Tokens) -> Nats:
     rng_noise, rng_network = jax.random.split(rng)
     t, slope = kernels.paced(process.kernel, stratified(rng_time, x.shape[0]))
     result = rate_of(process, rng_network, x, process.corrupted(rng_noise, x, t), t)
-    return -slope * result - prior_kl(process.kernel, x, process.given)
+    return -slope * result - end_term(process, x)
 
 
 def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
@@ -134,13 +151,14 @@ def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
     clean = categorical.one_hot(x, kernel.prior.shape[-1])
 
     def log_at(log_p: Logits, x: Tokens) -> Nats:
-        return _sum_unknown(categorical.gather(log_p, x), process.given)
+        return _sum_unknown(categorical.gather(log_p, x), process.known(x))
 
     def step(j: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
         x_t, total = carry
         s, t = (jnp.full(x.shape[0], (steps - j - k) / steps) for k in (1, 0))
         log_p = process.log_predict(x_t, t)
-        x_s = process.held(kernels.step_back(kernel, jax.random.fold_in(rng, j), clean, x_t, s, t))
+        x_s = kernels.step_back(kernel, jax.random.fold_in(rng, j), clean, x_t, s, t)
+        x_s = process.held(x_s, x_t)
         for sign, guess in ((1, log_p), (-1, categorical.log_or_never(clean))):
             total += sign * log_at(kernels.log_posterior(kernel, guess, x_t, s, t), x_s)
         return x_s, total
@@ -148,12 +166,12 @@ def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
     p_end = kernel.push(clean, start, start + 1)
     prior = jnp.broadcast_to(kernel.prior, p_end.shape)
     total = log_at(categorical.log(prior), x_end) - log_at(categorical.log(p_end), x_end)
-    return jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
+    return process.log_first(x) + jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
 
 
-def _sum_unknown(nats: PerToken, given: Integer[Array, "..."] | None) -> Nats:
-    """The sum of the nats of all tokens that are not given."""
-    return categorical.sum_event(nats if given is None else jnp.where(given >= 0, 0.0, nats))
+def _sum_unknown(nats: PerToken, known: Flags | None) -> Nats:
+    """The sum of the nats of all tokens that are not known."""
+    return categorical.sum_event(nats if known is None else jnp.where(known, 0.0, nats))
 
 
 def steps_at(u: Floats, steps: int) -> Integer[Array, "*shape"]:

@@ -4,13 +4,25 @@ import dataclasses
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Integer
 
 from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
-from amd_jax.ops.columns import Columns
-from amd_jax.types import Array, Kernel, Key, Logits, Params, Probs, Times, Tokens
+from amd_jax.types import (
+    Array,
+    Flags,
+    Kernel,
+    Key,
+    Logits,
+    Nats,
+    Params,
+    Probs,
+    Support,
+    Times,
+    Tokens,
+)
 
 Predict = Callable[..., Probs]  # (x_t: Tokens, t: Times, rng=None, …)
 
@@ -31,6 +43,7 @@ class Process:
     leave_one_out: bool = False
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
     given: Integer[Array, "..."] | None = None  # what is known of the data, else -1
+    support: Support | None = None  # what rows can be, and which tokens are never noise
     log_predict: Predict = None  # type: ignore[assignment]  # made of `predict` unless given
 
     def __post_init__(self):
@@ -66,13 +79,36 @@ class Process:
             given=given,
         )
 
-    def held(self, x: Tokens) -> Tokens:
-        """x with what is given in its place."""
-        return x if self.given is None else jnp.where(self.given >= 0, self.given, x)
+    def drawn_first(self, x: Tokens) -> Flags:
+        """Which tokens of a state the support draws before all others, so that they are data."""
+        return jnp.zeros(x.shape, bool) if self.support is None else self.support.known(x)
+
+    def known(self, x: Tokens) -> Flags:
+        """Which tokens of a state are clean at all times: those given, and those drawn first."""
+        first = self.drawn_first(x)
+        return first if self.given is None else first | (self.given >= 0)
+
+    def held(self, x: Tokens, of: Tokens) -> Tokens:
+        """x with what is known of another state of its rows in its place."""
+        return jnp.where(self.known(of), of, x)
+
+    def draw_prior(self, rng: Key, shape: tuple[int, ...]) -> Integer[Array, "..."]:
+        """Draws of x_1, of the given shape: noise, but for what the support draws first."""
+        noise = kernels.draw_prior(self.kernel, rng, shape)
+        if self.support is None:
+            return noise
+        first = self.support.draw(jax.random.fold_in(rng, 1), shape)
+        return jnp.where(first >= 0, first, noise)
+
+    def log_first(self, x: Tokens) -> Nats:
+        """Log p of what the support draws first; 0 given some tokens, for then it is known."""
+        if self.support is None or self.given is not None:
+            return jnp.zeros(len(x))
+        return self.support.log_prob(x)
 
     def corrupted(self, rng: Key, x_0: Tokens, t: Times) -> Tokens:
-        """A draw of x_t ~ q(x_t | x_0), but for what is given."""
-        return self.held(kernels.corrupt(self.kernel, rng, x_0, t))
+        """A draw of x_t ~ q(x_t | x_0), but for what is known."""
+        return self.held(kernels.corrupt(self.kernel, rng, x_0, t), x_0)
 
     def denoised(self, x_t: Tokens, t: Times, rng: Key | None = None) -> kernels.Denoised:
         """p(x_0 | x_t), the own token's evidence included."""
@@ -104,7 +140,7 @@ def of_logits(
     denoises: bool = False,
     leave_one_out: bool = False,
     sees_known: bool = False,
-    support: Columns | None = None,
+    support: Support | None = None,
 ) -> Process:
     """The process of a kernel and any function of logits, wherever its parameters live.
 
@@ -119,7 +155,7 @@ def of_logits(
             both are the same.
         leave_one_out: The logits at n do not depend on x_t[n], by construction.
         sees_known: `logits` takes `known`, bool (B, ...), too.
-        support: What data can be, as rows of a table; all else gets no mass.
+        support: What data can be, as rows of a table or lines; all else gets no mass.
     """
 
     def log_predict(
@@ -139,4 +175,6 @@ def of_logits(
     ) -> Probs:
         return jnp.exp(log_predict(x_t, t, rng, **known))
 
-    return Process(kernel, predict, leave_one_out, sees_known, log_predict=log_predict)
+    return Process(
+        kernel, predict, leave_one_out, sees_known, support=support, log_predict=log_predict
+    )

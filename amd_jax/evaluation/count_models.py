@@ -9,7 +9,7 @@ down to the uniform law below order 0; a context never seen has p(x | h) = p(x |
 """
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from amd_jax.evaluation.means import PerRow
 
@@ -56,11 +56,16 @@ def corrected(
 
 
 def probabilities(
-    train: Stream, test: Integer[np.ndarray, "M"], num_classes: int, order: int
+    train: Stream,
+    test: Integer[np.ndarray, "M"],
+    num_classes: int,
+    order: int,
+    counted: Bool[np.ndarray, "T"] | None = None,
 ) -> Float[np.ndarray, "M"]:
     """Probability of each test token given the `order` before it: float64.
 
-    The first few test tokens are given as many as there are.
+    The first few test tokens are given as many as there are. Of the training text those that are
+    not `counted` are contexts alone, and never what follows one.
     """
     if order < 0 or not len(train):
         raise ValueError(
@@ -71,11 +76,10 @@ def probabilities(
     test_context = np.zeros(len(test), dtype=np.int64)  # the same numbers; -1 if never seen
     for n in range(min(order, len(train) - 1, len(test)) + 1):
         # numbering contexts anew at each order keeps context * K + token small: no overflow
-        grams, renumbered, counts = np.unique(
-            context * num_classes + train[n:], return_inverse=True, return_counts=True
-        )
+        grams, renumbered = np.unique(context * num_classes + train[n:], return_inverse=True)
+        counts = np.bincount(renumbered, None if counted is None else counted[n:])
         seen = np.bincount(grams // num_classes, counts, minlength=context.max() + 1)
-        distinct = np.bincount(grams // num_classes, minlength=context.max() + 1)
+        distinct = np.bincount(grams // num_classes, counts > 0, minlength=context.max() + 1)
 
         gram = test_context * num_classes + test[n:]
         place = np.searchsorted(grams, gram).clip(max=len(grams) - 1)

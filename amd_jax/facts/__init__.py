@@ -1,14 +1,15 @@
 """Facts: what a model, its samples and its reports need to know of data, as values.
 
 A run keeps the facts of its data, so that it can be sampled from, and its samples be shown,
-without them. `Facts` will do for rows of any shape; text, maps, points of a plane and tables have
-more.
+without them. `Facts` will do for rows of any shape; text, lines, maps, points of a plane and
+tables have more.
 """
 
 from typing import Any
 
 from amd_jax.facts import field_types
 from amd_jax.facts.field_types import Json
+from amd_jax.facts.lines import LineFacts
 from amd_jax.facts.maps import MapFacts
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, PlaneFacts
 from amd_jax.facts.table import Column, TableFacts
@@ -21,6 +22,7 @@ __all__ = [
     "Column",
     "Facts",
     "Json",
+    "LineFacts",
     "MapFacts",
     "PlaneFacts",
     "TableFacts",

@@ -39,9 +39,14 @@ class TextFacts(Facts):
                 f"The symbols of an alphabet differ; {self.name} has {self.alphabet!r}."
             )
 
+    @property
+    def symbols(self) -> str | None:
+        """The characters that have tokens, in their order; none if bytes have."""
+        return self.alphabet
+
     def known(self, text: str) -> list[bool]:
         """Whether each character of a text has a token."""
-        return [self.alphabet is None or character in self.alphabet for character in text]
+        return [self.symbols is None or character in self.symbols for character in text]
 
     def encode(self, text: str, unknown: int | None = None) -> np.ndarray:
         """Tokens of a text, int32 (L,).
@@ -49,14 +54,14 @@ class TextFacts(Facts):
         A character without one becomes the alphabet's sign for rare ones, if it has that, or the
         token `unknown`. Raises ValueError, naming it and its place, where there is neither.
         """
-        if self.alphabet is None:
+        if self.symbols is None:
             return np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int32)
-        place = {character: k for k, character in enumerate(self.alphabet)}
+        place = {character: k for k, character in enumerate(self.symbols)}
         unknown = place.get(UNKNOWN_SIGN, unknown)
         for position, character in enumerate(text):
             if character not in place and unknown is None:
                 raise ValueError(
-                    f"Every character must be in the alphabet {self.alphabet!r}; "
+                    f"Every character must be in the alphabet {self.symbols!r}; "
                     f"got {character!r} at position {position}."
                 )
         return np.array([place.get(character, unknown) for character in text], np.int32)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Integer
 
-from amd_jax.diffusion import bounds, gaussian, kernels
+from amd_jax.diffusion import bounds, gaussian
 from amd_jax.diffusion.gaussian import noise_schedules
 from amd_jax.diffusion.kernels.learned_schedule import LearnedSchedule
 from amd_jax.diffusion.process import Process
@@ -47,9 +47,9 @@ class LeaveOneOutReinforce(Memoryless):
         steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
         process = self.model.open(params, train=True)
         s, t, slope = drawn_step(process.kernel, u, steps)
-        x_t = kernels.corrupt(process.kernel, rng_noise, _twice(x), _twice(t))
+        x_t = process.corrupted(rng_noise, _twice(x), _twice(t))
         nats = slope * reinforced(process, rng_network, x, x_t, s, t, steps)
-        return nats + bounds.prior_kl(process.kernel, x), ()
+        return nats + bounds.end_term(process, x), ()
 
 
 def reinforced(
@@ -123,7 +123,7 @@ class LeastVariance(_MeanSquare):
         still = params | {"kernel": jax.lax.stop_gradient(params["kernel"])}
         process = self.model.open(still, train=True)
         t = bounds.stratified(rng_time, x.shape[0])
-        x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+        x_t = process.corrupted(rng_noise, x, t)
         terms = negative_term(process, rng_network, x, x_t, t, t, None)
         square = jax.lax.stop_gradient(terms) ** 2
         evidence = {"square": square.sum(), "count": jnp.full((), x.shape[0], jnp.float32)}
@@ -131,7 +131,7 @@ class LeastVariance(_MeanSquare):
         assert isinstance(kernel, LearnedSchedule)  # or `__post_init__` had refused
         schedule = kernel.warped(params["kernel"])
         fall = -square * schedule.log_density(t) * self._scale(memory)
-        return terms + bounds.prior_kl(process.kernel, x) + gradient_only(fall), evidence
+        return terms + bounds.end_term(process, x) + gradient_only(fall), evidence
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

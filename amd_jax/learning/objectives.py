@@ -70,7 +70,7 @@ class ImportanceSampledElbo:
         return jnp.where(warm, categorical.normalize(root), 1 / steps)
 
     def loss(self, params: Params, memory: Means, rng: Key, x: Tokens) -> tuple[Nats, Means]:
-        """L_i / q(i) + prior_kl per example; the evidence is L_i² by step."""
+        """L_i / q(i) + end_term per example; the evidence is L_i² by step."""
         rng_time, rng = jax.random.split(rng)
         law, steps = self.probabilities(memory), self.model.number_of_steps()
         u = bounds.stratified(rng_time, x.shape[0])
@@ -80,7 +80,7 @@ class ImportanceSampledElbo:
         empty = jnp.zeros(steps)
         square = jax.lax.stop_gradient(nats) ** 2
         evidence = {"square": empty.at[i].add(square), "count": empty.at[i].add(1.0)}
-        return nats / law[i] + bounds.prior_kl(process.kernel, x), evidence
+        return nats / law[i] + bounds.end_term(process, x), evidence
 
     def update(self, memory: Means, evidence: Means) -> Means:
         """The decayed means; n losses of one step count as n updates with their mean."""
@@ -165,9 +165,9 @@ class HybridElbo(NegativeElbo):
         steps, u = self.model.steps, bounds.stratified(rng_time, x.shape[0])
         process = self.model.open(params, train=True)
         s, t, slope = drawn_step(process.kernel, u, steps)
-        x_t = kernels.corrupt(process.kernel, rng_noise, x, t)
+        x_t = process.corrupted(rng_noise, x, t)
         nats, clean = hybrid_terms(process, rng_network, x, x_t, s, t, steps)
-        prior = bounds.prior_kl(process.kernel, x)
+        prior = bounds.end_term(process, x)
         return slope * nats + prior + gradient_only(self.weight * slope * clean), ()
 
 
@@ -196,7 +196,7 @@ def hybrid_terms(
 def negative_term(
     process: Process, rng: Key, x: Tokens, x_t: Tokens, s: Times, t: Times, steps: int | None
 ) -> Nats:
-    """The term of -elbo for x_t at time t, without `prior_kl`.
+    """The term of -elbo for x_t at time t, without `end_term`.
 
     T L_i of the step from t to s; with steps=None the limit of many steps, where s is not read.
     If the network does not see the own token, its mean over that token.

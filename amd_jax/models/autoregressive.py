@@ -14,8 +14,7 @@ from amd_jax.models.bounds import Likelihood
 from amd_jax.models.checks import Network
 from amd_jax.models.long_memory import LongMemory
 from amd_jax.ops import categorical
-from amd_jax.ops.columns import Columns
-from amd_jax.types import Array, Bound, Key, Nats, Params, PyTree, Tokens
+from amd_jax.types import Array, Bound, Key, Nats, Params, PyTree, Support, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Autoregressive:
 
     network: Network
     bounds: tuple[Bound, ...] = (Likelihood(), LongMemory())  # of these, those for the network
-    support: Columns | None = None  # what rows can be, as those of a table; all else has no mass
+    support: Support | None = None  # what rows can be, as of a table; all else has no mass
 
     samplers = (LeftToRight(),)
 

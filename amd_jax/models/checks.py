@@ -13,8 +13,18 @@ from jaxtyping import Float
 
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.models.declared import Walkable
-from amd_jax.ops.columns import Columns
-from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, PyTree, Schedule, Tokens
+from amd_jax.ops import categorical
+from amd_jax.types import (
+    Array,
+    Kernel,
+    Key,
+    LearnedKernel,
+    Params,
+    PyTree,
+    Schedule,
+    Support,
+    Tokens,
+)
 
 T = TypeVar("T")
 MOST_STEPS = 2**24
@@ -195,15 +205,34 @@ def shaken(params: Params, rng: Key) -> Params:
     return restore(flat + 0.1 * jax.random.normal(rng, flat.shape))
 
 
-def check_support(support: Columns | None, shape: tuple[int, ...], classes: int) -> None:
+def check_support(support: Support | None, shape: tuple[int, ...], classes: int) -> None:
     """Raises ValueError unless x of a shape are rows of a support, of so many classes."""
     if support is None:
         return
-    fields, most = len(support.sizes), max(support.sizes)
-    if shape[1:] != (fields,) or most > classes:
+    length, most = support.length, support.num_classes
+    if shape[1:] != (length,) or most > classes:
         raise ValueError(
-            f"A support of {fields} fields of up to {most} tokens is for rows of as many, and "
+            f"A support of {length} fields of up to {most} tokens is for rows of as many, and "
             f"{most} classes or more; got x of shape {shape}, and {classes} classes."
+        )
+
+
+def check_noise(support: Support | None, kernel: Kernel) -> None:
+    """Raises ValueError if noise takes tokens that a support draws first; traced kernels pass."""
+    if support is None:
+        return
+    with jax.ensure_compile_time_eval():
+        classes, states = kernel.num_classes, kernel.prior.shape[-1]
+        tokens = jnp.broadcast_to(jnp.arange(classes)[:, None], (classes, support.length))
+        first = support.known(tokens)  # of a row of each token
+        start = jnp.zeros(classes)
+        law = kernel.push(categorical.one_hot(tokens, states), start, start + 0.5)
+        taken = (law[..., :classes] > 0) & first.T & ~first[..., None]
+    if not isinstance(taken, jax.core.Tracer) and np.asarray(taken).any():
+        raise ValueError(
+            "Noise never takes what a support draws first, such as the padding of lines; this "
+            f"{type(kernel).__name__} does. Use kernels.absorbing, or kernels.uniform_within("
+            "schedule, support.each(num_classes))."
         )
 
 

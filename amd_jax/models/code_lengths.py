@@ -67,13 +67,15 @@ class CodeLength:
         """In one order, of the tokens that are `wanted`, given those that are `given`.
 
         By default none are given and all are wanted. Tokens that are neither stay masked: nothing
-        is known of them.
+        is known of them. Given some tokens, so is what a support draws first, as a line's length.
         """
         process = model.open(params)
-        kernel, length = process.kernel, x[0].size
+        kernel = process.kernel
         assert isinstance(kernel, kernels.Mixing)  # masks alone are admitted
-        inside = categorical.inside(x, kernel.num_classes)
-        given = jnp.zeros(x.shape, bool) if given is None else given
+        total = categorical.inside(x, kernel.num_classes)
+        if given is None:
+            total += process.log_first(x)
+        given = process.known(x) if given is None else given | process.known(x)
         wanted = ~given if wanted is None else wanted & ~given
         start = jnp.where(given, x, kernel.num_classes)
         calls = categorical.sum_event(wanted).max()
@@ -81,10 +83,8 @@ class CodeLength:
         def reveal(i: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
             x_t, total = carry
             rng_order, rng_place = jax.random.split(jax.random.fold_in(rng, i))
-            masked = x_t == kernel.num_classes
-            t = unmasking.when(kernel, 1 - categorical.sum_event(masked) / length)
-            masked &= wanted
-            log_p = process.log_predict(x_t, t)
+            masked = (x_t == kernel.num_classes) & wanted
+            log_p = process.log_predict(x_t, unmasking.time_of(process, x_t))
             score = unmasking.scores(self.order, rng_order, jnp.exp(log_p))
             score = jnp.where(masked, score, -jnp.inf)
             best = score == score.max(axis=tuple(range(1, x.ndim)), keepdims=True)
@@ -92,5 +92,4 @@ class CodeLength:
             nats = jnp.where(now, categorical.gather(log_p, x), 0.0)
             return jnp.where(now, x, x_t), total + categorical.sum_event(nats)
 
-        carry = start, jnp.zeros(x.shape[0])
-        return inside + jax.lax.fori_loop(0, calls, reveal, carry)[1]
+        return jax.lax.fori_loop(0, calls, reveal, (start, total))[1]

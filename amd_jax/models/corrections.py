@@ -84,7 +84,7 @@ class Edit:
             grid, start = np.asarray(sampler.times(model.steps)), np.float32(self.strength)
         times = jnp.asarray([start, *grid[grid < start]])
         rng_noise, rng = jax.random.split(rng)
-        x_t = kernels.corrupt(process.kernel, rng_noise, x, jnp.full(x.shape[0], start))
+        x_t = process.corrupted(rng_noise, x, jnp.full(x.shape[0], start))
         return sampler(process, rng, x_t, times)
 
 

@@ -20,7 +20,6 @@ from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct, Edit
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from amd_jax.ops import categorical
-from amd_jax.ops.columns import Columns
 from amd_jax.types import (
     Flags,
     Grid,
@@ -31,6 +30,7 @@ from amd_jax.types import (
     Nats,
     Params,
     Sampler,
+    Support,
     Times,
     Tokens,
 )
@@ -54,14 +54,16 @@ class Diffusion:
     A `support` leaves no mass on impossible tokens, nor on impossible codes of several tokens if
     masks are lifted one at a time. Steps that reveal several at once, and other noise, which hides
     what is data, draw the digits of a code apart: what falls on codes beyond its limit is missing
-    in the sum over all rows, which is below 1, and shows among samples.
+    in the sum over all rows, which is below 1, and shows among samples. What a support draws
+    first, as the length of a line (`ops.lines.Lines`), is never noise: samples begin with it, its
+    log-probability is part of every bound, and fillings keep it.
     """
 
     kernel: Kernel | LearnedKernel
     denoiser: Network
     steps: int | None = 1000  # T
     samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
-    support: Columns | None = None  # what rows can be, as those of a table; all else has no mass
+    support: Support | None = None  # what rows can be, as of a table; all else has no mass
 
     bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), CodeLength())
     editors = (Correct(), Edit())
@@ -108,6 +110,7 @@ class Diffusion:
         kernel = self.open(params).kernel
         checks.check_logits(self.denoiser, kernel, x.shape, logits.shape)
         checks.check_support(self.support, x.shape, kernel.num_classes)
+        checks.check_noise(self.support, kernel)
         return params
 
     def open(self, params: Params, *, train: bool = False) -> Process:
@@ -162,7 +165,7 @@ class Diffusion:
         known: Flags | None = None,
         train: bool = False,
     ) -> Nats:
-        """-(T L_i + prior_kl) with i stratified over the batch; E[elbo] <= log p(x).
+        """-(T L_i + end_term) with i stratified over the batch; E[elbo] <= log p(x).
 
         With `known`, it is of the other tokens given those, as `infill` draws them.
         """
@@ -209,7 +212,7 @@ class Diffusion:
         """
         process, sampler = self.open(params), self._chosen(sampler, steps)
         rng_noise, rng = jax.random.split(rng)
-        x = kernels.draw_prior(process.kernel, rng_noise, shape)
+        x = process.draw_prior(rng_noise, shape)
         return sampler(process, rng, x, sampler.times(self.steps))
 
     def infill(
@@ -230,8 +233,9 @@ class Diffusion:
         process, sampler = self._given(self.open(params), x, known), self._chosen(sampler, steps)
         categorical.inside(jnp.where(known, x, 0), process.kernel.num_classes)
         rng_noise, rng = jax.random.split(rng)
-        start = process.held(kernels.draw_prior(process.kernel, rng_noise, x.shape))
-        return sampler(process, rng, start.astype(jnp.int32), sampler.times(self.steps))
+        noise = kernels.draw_prior(process.kernel, rng_noise, x.shape)
+        start = process.held(noise, x).astype(jnp.int32)
+        return sampler(process, rng, start, sampler.times(self.steps))
 
     def _given(self, process: Process, x: Tokens, known: Flags | None) -> Process:
         """The process of x given what is known of it; or ValueError."""
@@ -267,6 +271,6 @@ class Diffusion:
         """States of one walk, `frames` or less, as they come: pairs (t, x), t falling."""
         sampler = self._chosen(sampler, None)
         rng_noise, rng = jax.random.split(rng)
-        start = kernels.draw_prior(self.open(params).kernel, rng_noise, shape)
+        start = self.open(params).draw_prior(rng_noise, shape)
         for t, x in trajectories.states(self, sampler, params, rng, start, frames):
             yield t, np.asarray(x)

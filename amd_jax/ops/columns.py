@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from amd_jax.facts import TableFacts
-from amd_jax.types import Array, Flags, Tokens
+from amd_jax.types import Array, Flags, Key, Nats, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,16 @@ class Columns:
         return [list(group) for _, group in itertools.groupby(fields, key=self.owners.__getitem__)]
 
     @property
+    def length(self) -> int:
+        """The number of fields."""
+        return len(self.sizes)
+
+    @property
+    def num_classes(self) -> int:
+        """The most tokens that a field has."""
+        return max(self.sizes)
+
+    @property
     def depth(self) -> int:
         """The most fields that a column has."""
         return max(map(len, self.of_columns()))
@@ -77,6 +87,18 @@ class Columns:
     def possible_next(self, x: Tokens, num_classes: int) -> Bool[Array, "B *event K"]:
         """Which of K tokens each field of x (B, L) can be, given those before it."""
         return self._within(x, jnp.zeros_like(x), num_classes)
+
+    def known(self, x: Tokens) -> Flags:
+        """No field is drawn before the others."""
+        return jnp.zeros(x.shape, bool)
+
+    def log_prob(self, x: Tokens) -> Nats:
+        """0: nothing is drawn first."""
+        return jnp.zeros(len(x))
+
+    def draw(self, rng: Key, shape: tuple[int, ...]) -> Tokens:
+        """-1: nothing is drawn first."""
+        return jnp.full(shape, -1)
 
     def _within(
         self, before: Tokens, after: Tokens, num_classes: int

@@ -12,11 +12,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Integer
 
 from amd_jax.ops import categorical, gumbel, integers
-from amd_jax.ops.columns import Columns
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.conditioner import Conditioner
 from amd_jax.transforms.laws import Encoder
-from amd_jax.types import Array, Key, Latents, Nats, Params, PerToken, Tokens
+from amd_jax.types import Array, Key, Latents, Nats, Params, PerToken, Support, Tokens
 
 Codes = Integer[Array, "B *event D"]
 Possible = Bool[Array, "B *event K"]  # classes of each token
@@ -31,7 +30,7 @@ class Argmax:
     """
 
     encoder: Encoder  # q(u | x), u (B, ..., K): event=(K,)
-    support: Columns | None = None  # what rows can be, as those of a table
+    support: Support | None = None  # what rows can be, as those of a table
 
     def init(self, rng: Key, x: Tokens) -> Params:
         return self.encoder.init(rng, x)

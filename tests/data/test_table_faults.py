@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from amd_jax.data import table
-from amd_jax.data.reading import csv_files, tallies
+from amd_jax.data.reading import csv_files, packed, tallies
 from amd_jax.host import memory
 
 GOOD = "age,city\n" + "".join(f"{20 + n % 9},{'Bonn' if n % 3 else 'Kiel'}\n" for n in range(60))
@@ -167,12 +167,12 @@ def test_no_pyarrow(monkeypatch):
 
 def test_a_bomb_is_not_inflated(monkeypatch):
     packer, block = zlib.compressobj(9, wbits=31), b"1,2\n" * (1 << 18)
-    packed = packer.compress(b"a,b\n") + packer.flush(zlib.Z_FULL_FLUSH)
+    start = packer.compress(b"a,b\n") + packer.flush(zlib.Z_FULL_FLUSH)
     piece = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
-    monkeypatch.setattr(csv_files, "ALWAYS", 1 << 20)
+    monkeypatch.setattr(packed, "ALWAYS", 1 << 20)
     refused(
         "at most 200 times its size; t.csv holds more. If it is sound, unpack it first",
-        put(packed + piece * 40 + packer.flush()),
+        put(start + piece * 40 + packer.flush()),
     )
 
 

@@ -27,7 +27,7 @@ def check_alphabet(alphabet: str, owner: str) -> None:
 
 def encode(text: str, alphabet: str) -> np.ndarray:
     """Tokens of a text of this alphabet, uint8 (L,): token k stands for `alphabet[k]`."""
-    return _table(alphabet)[_code_points(text)]
+    return token_table(alphabet)[code_points(text)]
 
 
 def read_file(file: Path, min_count: int = 1) -> tuple[str, np.ndarray]:
@@ -46,7 +46,7 @@ def read_file(file: Path, min_count: int = 1) -> tuple[str, np.ndarray]:
     )
     counts, size = np.zeros(CODE_POINTS, np.int64), 0
     for block in _blocks(file):
-        counts += np.bincount(_code_points(block), minlength=CODE_POINTS)
+        counts += np.bincount(code_points(block), minlength=CODE_POINTS)
         size += len(block)
     kept = np.flatnonzero(counts >= max(1, min_count))
     symbols = set(map(chr, kept))
@@ -54,10 +54,10 @@ def read_file(file: Path, min_count: int = 1) -> tuple[str, np.ndarray]:
         symbols.add(UNKNOWN_SIGN)
     alphabet = "".join(sorted(symbols))
     check_alphabet(alphabet, str(file))
-    table = _table(alphabet, default=max(0, alphabet.find(UNKNOWN_SIGN)))
+    table = token_table(alphabet, default=max(0, alphabet.find(UNKNOWN_SIGN)))
     tokens, filled = np.empty(size, dtype=np.uint8), 0
     for block in _blocks(file):
-        tokens[filled : filled + len(block)] = table[_code_points(block)]
+        tokens[filled : filled + len(block)] = table[code_points(block)]
         filled += len(block)
     return alphabet, tokens
 
@@ -95,13 +95,13 @@ def _blocks(file: Path) -> Iterator[str]:
             ) from error
 
 
-def _code_points(text: str) -> np.ndarray:
+def code_points(text: str) -> np.ndarray:
     """Unicode code points of a text, uint32 (L,)."""
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _table(alphabet: str, default: int = 0) -> np.ndarray:
+def token_table(alphabet: str, default: int = 0) -> np.ndarray:
     """Token of every code point, uint8 (CODE_POINTS,); `default` outside the alphabet."""
     table = np.full(CODE_POINTS, default, dtype=np.uint8)
-    table[_code_points(alphabet)] = np.arange(len(alphabet))
+    table[code_points(alphabet)] = np.arange(len(alphabet))
     return table

@@ -5,27 +5,22 @@ import csv
 import functools
 import io
 import itertools
-import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
-from amd_jax.data.reading import files
+from amd_jax.data.reading import files, packed
 from amd_jax.data.reading.table_blocks import Block, Source, check_names, of_batches
 
 RULE = "A table is a CSV with a header, or a Parquet or Arrow file"
 DELIMITERS = ",;\t|"
 BEGINNING = 1 << 20  # bytes in which delimiter and header are found
 BLOCK = 1 << 24  # bytes of a block; no row is longer
-LAST = 64  # bytes at the end that are kept
 LINES = 50  # that the delimiter is found in
-INFLATION, ALWAYS = 200, 1 << 30  # how many times its size a file may inflate to, and bytes
 SAID = re.compile(r"sep=(.)\r?\n")
-PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # that a text of this encoding begins with
 
 
@@ -106,7 +101,7 @@ def _cells_per_line(start: str, delimiter: str) -> tuple[int, int]:
 
 def _beginning(file: Path, encoding: str) -> str:
     """The first characters of a file, without a byte order mark."""
-    with files.decoding(RULE, str(file), "Save it anew."), _opened(file) as handle:
+    with files.decoding(RULE, str(file), "Save it anew."), packed.opened(file) as handle:
         start = handle.read(BEGINNING)
     if not start:
         raise ValueError(f"{RULE}; {file} is empty. Use another file.")
@@ -129,47 +124,6 @@ def _not_text(file: Path, encoding: str) -> ValueError:
     )
 
 
-class _Guarded(io.RawIOBase):
-    """The bytes of a file, the last of which are kept; ValueError for more than `most`.
-
-    A packed file of a few bytes may inflate to more than any disk holds.
-    """
-
-    def __init__(self, stream: Any, most: float, name: str):
-        self._stream, self._most, self._name = stream, most, name
-        self.last = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self._stream.read(len(buffer))
-        self._most -= len(piece)
-        if self._most < 0:
-            raise ValueError(
-                f"A packed CSV inflates to at most {INFLATION} times its size; {self._name} holds "
-                "more. If it is sound, unpack it first."
-            )
-        buffer[: len(piece)] = piece
-        self.last = bytes(piece[-LAST:]) or self.last
-        return len(piece)
-
-
-@contextlib.contextmanager
-def _opened(file: Path) -> Iterator[_Guarded]:
-    """The bytes of a file, inflated if it is packed."""
-    with file.open("rb") as handle:
-        start = handle.read(4)
-        kind = next((kind for mark, kind in PACKED.items() if start.startswith(mark)), None)
-        handle.seek(0)
-        if kind is None:
-            yield _Guarded(handle, math.inf, str(file))
-            return
-        most = INFLATION * file.stat().st_size + ALWAYS
-        with pa.CompressedInputStream(handle, kind) as stream:
-            yield _Guarded(stream, most, str(file))
-
-
 def _blocks(
     file: Path,
     names: tuple[str, ...],
@@ -180,7 +134,7 @@ def _blocks(
 ) -> Iterator[Block]:
     """Blocks of the wanted columns, from the first row on."""
     texts = pa.dictionary(pa.int32(), pa.string())
-    with _faults(file, delimiter, encoding), _opened(file) as handle:
+    with _faults(file, delimiter, encoding), packed.opened(file) as handle:
         reader = pyarrow.csv.open_csv(
             pa.PythonFile(handle),
             pyarrow.csv.ReadOptions(
@@ -230,7 +184,7 @@ def _faults(file: Path, delimiter: str, encoding: str) -> Iterator[None]:
 def _ragged(file: Path, delimiter: str, encoding: str, wanted: int, got: int) -> ValueError:
     """The error for a row of another number of cells; the row is found by reading again."""
     where = "a row"
-    with contextlib.suppress(csv.Error, ValueError, OSError), _opened(file) as handle:
+    with contextlib.suppress(csv.Error, ValueError, OSError), packed.opened(file) as handle:
         text = io.TextIOWrapper(io.BufferedReader(handle), encoding, "replace", newline="")
         rows = csv.reader(text, delimiter=delimiter)
         for number, row in enumerate(filter(None, rows)):

@@ -123,7 +123,7 @@ def remasked(sampler: Remasking, process: Process, length: int, times: Grid) -> 
 
 def revealed(sampler: unmasking.Reveal, process: Process, length: int) -> Float[Array, "N"]:
     """The law when all masks are revealed."""
-    kernel, mask = kernels.mixing(process.kernel), process.kernel.num_classes
+    mask = kernels.mixing(process.kernel).num_classes
     every = sequences(mask + 1, length)
     masked = jnp.asarray(every == mask)
     several = isinstance(sampler, unmasking.Confidence) and sampler.count(length) > 1
@@ -134,8 +134,8 @@ def revealed(sampler: unmasking.Reveal, process: Process, length: int) -> Float[
     @jax.jit
     def call(now: Array) -> Array:
         count = masked.sum(axis=1)
-        t = unmasking.when(kernel, 1 - count / length)
-        p_0 = sampler.sharpened(process, jnp.asarray(every), t)
+        tokens = jnp.asarray(every)
+        p_0 = sampler.sharpened(process, tokens, unmasking.time_of(process, tokens))
         if sampler.at_random:  # one at a time, all places alike
             drawn = jnp.zeros(len(every))
             for place in range(length):

@@ -112,12 +112,12 @@ class Steps(Sharpened):
             likeliest = clean.law.argmax(axis=-1)
             going_on = categorical.expand(s, x_s.ndim) > 0
             x_s = jnp.where(going_on, x_s, likeliest.astype(x_s.dtype))
-        x_s = process.held(x_s)
+        x_s = process.held(x_s, x_t)
         if not self.corrections:
             return x_s
 
         def corrected(j: Array, x: Tokens) -> Tokens:
-            return process.held(self.correct(process, jax.random.fold_in(rng, j), x, s))
+            return process.held(self.correct(process, jax.random.fold_in(rng, j), x, s), x)
 
         return jax.lax.fori_loop(0, self.corrections, corrected, x_s)
 

@@ -57,7 +57,7 @@ class Remasking(base.Steps):
         step = kernels.posterior(kernel, p_0, x_t, s, t)
         alpha_s, alpha_t = (kernel.keep(start, u, x_t.ndim) for u in (s, t))
         most = jnp.minimum(1.0, (1 - alpha_s) / jnp.maximum(alpha_t, categorical.FLOOR))
-        revealed = (process.held(jnp.full_like(x_t, -1)) < 0) & (x_t != kernel.num_classes)
+        revealed = ~process.known(x_t) & (x_t != kernel.num_classes)
         weight = jnp.where(revealed, jnp.exp(-sure), 0.0)
         total = categorical.expand(categorical.sum_event(weight), weight.ndim)
         back = self.eta * most * weight / jnp.maximum(total, categorical.FLOOR)

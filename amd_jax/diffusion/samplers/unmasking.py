@@ -57,8 +57,8 @@ class Reveal(base.Sharpened):
     def __call__(self, process: Process, rng: Key, x: Tokens, times: Grid) -> Tokens:
         """Reveals until no more are masked than there are at times[-1], on average."""
         kernel, mask = kernels.mixing(process.kernel), process.kernel.num_classes
-        length, end = x[0].size, jnp.full(1, times[-1])
-        left = jnp.round(length * (1 - kernel.keep(jnp.zeros(1), end, 1)))
+        length = categorical.sum_event(~process.drawn_first(x))
+        left = jnp.round(length * (1 - kernel.keep(jnp.zeros(1), jnp.full(1, times[-1]), 1)))
 
         def most(x: Tokens) -> Array:
             return categorical.sum_event(x == mask) - left
@@ -67,8 +67,7 @@ class Reveal(base.Sharpened):
             i, x = carry
             rng_place, rng_token = jax.random.split(jax.random.fold_in(rng, i))
             masked = x == mask
-            t = when(kernel, 1 - categorical.sum_event(masked) / length)
-            p_0 = self.sharpened(process, x, t)
+            p_0 = self.sharpened(process, x, time_of(process, x))
             now = self.chosen(rng_place, p_0, masked, most(x)) & masked
             return i + 1, jnp.where(now, categorical.sample(rng_token, p_0), x)
 
@@ -208,7 +207,7 @@ class DNDM(base.Sharpened):
             p_0 = self.sharpened(process, x, t)
             now = (tau == categorical.expand(t, x.ndim)) & (tau > 0)
             drawn = categorical.sample(jax.random.fold_in(rng, i), p_0)
-            x = process.held(jnp.where(now, drawn, x))
+            x = process.held(jnp.where(now, drawn, x), x)
             return i + 1, jnp.where(now, 0.0, tau), x
 
         start = (jnp.array(0), tau, x)
@@ -240,6 +239,17 @@ def ranks(a: PerToken) -> Integer[Array, "B *event"]:
     """The place of each number among those of its row, from the smallest, 0."""
     flat = a.reshape(a.shape[0], -1)
     return jnp.argsort(jnp.argsort(flat, axis=1), axis=1).reshape(a.shape)
+
+
+def time_of(process: Process, x_t: Tokens) -> Times:
+    """The time at which as many tokens are masks, on average, as in each row of x_t.
+
+    Of those that can be masks: of a line the padding never is.
+    """
+    kernel = kernels.mixing(process.kernel)
+    masked = categorical.sum_event(x_t == kernel.num_classes)
+    size = jnp.maximum(categorical.sum_event(~process.drawn_first(x_t)), 1)
+    return when(kernel, 1 - masked / size)
 
 
 def when(kernel: kernels.Mixing, alpha: Float[Array, "N"]) -> Float[Array, "N"]:

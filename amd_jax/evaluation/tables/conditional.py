@@ -22,7 +22,6 @@ from amd_jax.facts.table import TableFacts
 from amd_jax.facts.table_conditions import Ranges, next_digits
 from amd_jax.models import Diffusion, bounds
 from amd_jax.models.code_lengths import CodeLength
-from amd_jax.ops import categorical
 from amd_jax.ops.columns import Columns
 from amd_jax.types import Bound, Logits, Model, Params, Tokens
 
@@ -229,11 +228,8 @@ def _network(model: Diffusion) -> Callable[[Params, Rows], Logits]:
     @jax.jit
     def log_p(params: Params, x: Tokens) -> Logits:
         process = model.open(params)
-        kernel = kernels.mixing(process.kernel)
-        known = x >= 0
-        x_t = jnp.where(known, x, kernel.num_classes)
-        share = categorical.sum_event(known) / x[0].size
-        return process.log_denoised(x_t, unmasking.when(kernel, share))
+        x_t = jnp.where(x >= 0, x, process.kernel.num_classes)
+        return process.log_denoised(x_t, unmasking.time_of(process, x_t))
 
     return log_p
 

@@ -1,0 +1,287 @@
+"""Your own lines as a data set: molecules, proteins, names, each of its own length.
+
+`load(path)` reads plain lines, .smi and FASTA (also packed), and a column of a CSV.
+"""
+
+import collections
+import dataclasses
+import functools
+import importlib.util
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Integer
+
+from amd_jax.data import table
+from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, shuffled
+from amd_jax.data.reading import files, line_files, line_tokens
+from amd_jax.facts import UNKNOWN_SIGN, LineFacts
+from amd_jax.facts.lines import NO_RDKIT, SHARE, smoothed, usual
+from amd_jax.host import memory
+from amd_jax.host.printable import cut, in_one_line
+
+Pairs = Sequence[tuple[str, str]]  # a line and its label, which is empty where there are none
+
+FEWEST = 20  # distinct lines: one of each split, 90/5/5
+MOST_CLASSES = 256  # characters, padding and labels
+LONGER = ("drop", "cut", "window")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Lines:
+    """Rows of a line each, padded to the longest one: those of `LineFacts`."""
+
+    symbols: str  # (K,), the characters: token k is symbols[k]
+    tokens: Mapping[str, Source]  # split -> (N, L), or a function that reads them
+    labels: tuple[str, ...] = ()
+    validity: str = ""
+    name: str = "lines"
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)  # reason -> lines
+
+    @functools.cached_property
+    def facts(self) -> LineFacts:
+        """What a model needs to know of the lines; shares are those of training lines."""
+        x = self.rows("train")
+        line = x[:, 1:] if self.labels else x
+        lengths = np.sum(line != len(self.symbols), axis=1)
+        counts = np.bincount(lengths, minlength=line.shape[1] + 1)
+        return LineFacts.of(
+            self.symbols,
+            smoothed(counts[1:]),
+            self.labels,
+            self.validity,
+            self.name,
+            frequencies(x, len(self.symbols) + 1 + len(self.labels)),
+            {"left_out": dict(self.left_out), "usual_length": usual(lengths)},
+        )
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits."""
+        return self._splits.names
+
+    def rows(self, split: str) -> np.ndarray:
+        """Every row of a split, in order: uint8 (N, L)."""
+
+        def check(x: np.ndarray) -> None:
+            if x.ndim != 2 or not len(x):
+                raise ValueError(f"A split is rows of lines; {split} of {self.name} is {x.shape}.")
+
+        return self._splits(split, check)
+
+    def batch(
+        self, seed: int, step: int, batch_size: int, part: slice = slice(None)
+    ) -> np.ndarray:
+        """Training rows, uint8 (B, L): see `Dataset`."""
+        x = self.rows("train")
+        return x[epoch_rows(seed, step, batch_size, len(x), part)]
+
+    @functools.cached_property
+    def _splits(self) -> Splits:
+        return Splits(self.tokens, self.name)
+
+
+def load(
+    path: str,
+    length: int = 0,
+    column: str = "",
+    label: str = "",
+    longer: str = "drop",
+    min_count: int = 1,
+    validity: str = "",
+    test_path: str = "",
+) -> Lines:
+    """Your own lines, split 90/5/5 after a permutation; `test_path` is the test split.
+
+    A line that occurs again does not count again: no two splits share a line, and lines of the
+    test file leave training. The alphabet is every character of the lines, sorted; those that
+    occur less often than `min_count` share one symbol, U+FFFD.
+
+    Args:
+        path: plain lines, .smi or FASTA, also packed; or a CSV, Parquet or Arrow file.
+        length: the most characters of a line; 0 is the longest line.
+        column: of a CSV, that of the lines.
+        label: of a CSV, a column of labels.
+        longer: what is done with longer lines: "drop", "cut" them there, or "window": go on in
+            a new line.
+        min_count: how often a character occurs that has a symbol of its own.
+        validity: the rule that says which lines are valid: "smiles", "rdkit", "protein".
+        test_path: the file of test lines, of the same format.
+
+    Raises:
+        ValueError: in one line, for a file that holds no lines, or other lines than are told.
+    """
+    _check(length, longer, validity)
+    pairs = _read(path, column, label)
+    test = _read(test_path, column, label) if test_path else []
+    length = length or max(len(line) for line, _ in pairs)
+    counts: collections.Counter[str] = collections.Counter()
+    pairs, test = (_kept(each, length, longer, counts) for each in (pairs, test))
+    in_test = {line for line, _ in test}
+    counts["also in the test file"] = sum(line in in_test for line, _ in pairs)
+    pairs = [pair for pair in pairs if pair[0] not in in_test]
+    name = in_one_line(Path(path).name)
+    order, ends = _split([line for line, _ in pairs], bool(test_path), name)
+    _check_memory(pairs, length, path)
+    symbols = line_tokens.symbols([line for line, _ in pairs], min_count)
+    labels = tuple(sorted({text for _, text in pairs})) if label else ()
+    _check_classes(symbols, labels, label, path)
+    x = _tokens(pairs, symbols, labels, length)[order]
+    tokens = dict(zip(("train", "validation", "test"), np.split(x, ends), strict=False))
+    if test_path:
+        _check_test(test, symbols, labels, test_path)
+        tokens["test"] = _tokens(test, symbols, labels, length)
+    return Lines(symbols, tokens, labels, validity, name, dict(counts))
+
+
+def _check(length: int, longer: str, validity: str) -> None:
+    """Raise ValueError for what can be known without the data."""
+    if length < 0:
+        raise ValueError(f"length is 1 or more, or 0 for the longest line; got {length}.")
+    if longer not in LONGER:
+        raise ValueError(f"longer is one of {', '.join(LONGER)}; got {longer!r:.60}.")
+    if longer == "window" and not length:
+        raise ValueError("Windows have a length; got length=0. Give length=256.")
+    if validity == "rdkit" and importlib.util.find_spec("rdkit") is None:
+        raise ValueError(NO_RDKIT)
+    LineFacts.of("a", (1.0,), validity=validity)  # is it a rule?
+
+
+def _read(path: str, column: str, label: str) -> Pairs:
+    """The lines of a file with their labels. ValueError if none has a character."""
+    file = files.expanded(path)
+    files.check_file(file, "Lines must be a file")
+    if column or label or line_files.suffix(file) in line_files.TABLES:
+        pairs = _of_table(path, column, label)
+    else:
+        pairs = [(line, "") for line in line_files.read(file)]
+    if not any(line for line, _ in pairs):
+        raise ValueError(f"A line has a character or more; {path} has no such line.")
+    return pairs
+
+
+def _of_table(path: str, column: str, label: str) -> Pairs:
+    """Two columns of a table, or one."""
+    source = table.reader("table_files").opened(path)
+    known = cut(", ".join(map(in_one_line, source.names)), 200)
+    if not column and len(source.names) - bool(label) == 1:
+        column = next(name for name in source.names if name != label)
+    if not column:
+        raise ValueError(f"Lines are one column of {path}: give column=. It has {known}.")
+    for name in filter(None, (column, label)):
+        if name not in source.names:
+            raise ValueError(
+                f"A column of {path} is one of {known}; got {cut(in_one_line(name), 60)!r}."
+            )
+    pairs: list[tuple[str, str]] = []
+    for block in source.blocks([*dict.fromkeys(filter(None, (column, label)))]):
+        cells = {name: _cells(block[name]) for name in block}
+        pairs += zip(cells[column], cells.get(label) or [""] * len(cells[column]), strict=True)
+    return pairs
+
+
+def _cells(cells: Any) -> list[str]:
+    """The text of each cell."""
+    texts = cells.texts.to_pylist()
+    return [texts[place] for place in cells.places.tolist()]
+
+
+def _kept(
+    pairs: Pairs, length: int, longer: str, counts: collections.Counter[str]
+) -> list[tuple[str, str]]:
+    """The distinct lines of 1 to `length` characters; what is left out is added to the counts."""
+    full = [pair for pair in pairs if pair[0]]
+    counts["empty"] += len(pairs) - len(full)
+    most = sum(len(line) > length for line, _ in full)
+    if most and longer == "drop":
+        counts[f"longer than {length}"] += most
+        full = [pair for pair in full if len(pair[0]) <= length]
+    elif most and longer == "cut":
+        counts[f"ends beyond {length} (cut)"] += most
+        full = [(line[:length], label) for line, label in full]
+    elif most:
+        starts = [range(0, len(line), length) for line, _ in full]
+        full = [
+            (line[n : n + length], label)
+            for (line, label), places in zip(full, starts, strict=True)
+            for n in places
+        ]
+    distinct = list(dict.fromkeys(full))
+    counts["duplicates"] += len(full) - len(distinct)
+    return distinct
+
+
+def _split(
+    lines: Sequence[str], own_test: bool, name: str
+) -> tuple[Integer[np.ndarray, "N"], Integer[np.ndarray, "_"]]:
+    """An order of the lines, and where splits end in it; equal lines stay together."""
+    places: dict[str, int] = {}
+    ids = np.fromiter((places.setdefault(line, len(places)) for line in lines), np.int64)
+    if len(places) < FEWEST:
+        raise ValueError(
+            f"Lines are split 90/5/5, so {FEWEST} different ones are needed; {name} has "
+            f"{len(places)} that are used. Use more, or a greater length."
+        )
+    ranks = np.argsort(shuffled(len(places)))[ids]
+    order = np.argsort(ranks, kind="stable")
+    shares = np.array([95] if own_test else [90, 95])
+    return order, np.searchsorted(ranks[order], len(places) * shares // 100)
+
+
+def _check_classes(symbols: str, labels: Sequence[str], label: str, path: str) -> None:
+    """Raise ValueError for a column that is no label, and for too many classes."""
+    if label and not 2 <= len(labels) <= MOST_CLASSES // 2:
+        raise ValueError(
+            f"A label has 2 to {MOST_CLASSES // 2} values; {in_one_line(label)} of {path} has "
+            f"{len(labels):,}. Use another column, or join values."
+        )
+    if len(symbols) + 1 + len(labels) > MOST_CLASSES:
+        raise ValueError(
+            f"Characters and labels are {MOST_CLASSES - 1} at most; {path} has {len(symbols)} and "
+            f"{len(labels)}. Let rare characters share one symbol: min_count=10."
+        )
+
+
+def _check_test(test: Pairs, symbols: str, labels: Sequence[str], path: str) -> None:
+    """Raise ValueError for test lines of unknown characters or labels, or for none at all."""
+    if not test:
+        raise ValueError(f"A split has a line; those of {path} are all too long.")
+    known = {*symbols}
+    odd = {c for line, _ in test for c in line} - known
+    if odd and UNKNOWN_SIGN not in known:
+        sign = min(odd)
+        line = next(line for line, _ in test if sign in line)
+        raise ValueError(
+            f"The characters of test lines are those of training lines; {path} has {sign!r} in "
+            f"{cut(in_one_line(line), 60)!r}. Leave that line out, or let rare characters share "
+            "one symbol: min_count=10."
+        )
+    for text in sorted({text for _, text in test} - {*labels} if labels else ()):
+        raise ValueError(
+            f"The labels of test lines are those of training lines; {path} has "
+            f"{cut(in_one_line(text), 60)!r}. Leave such lines out."
+        )
+
+
+def _check_memory(pairs: Pairs, length: int, path: str) -> None:
+    """Raise ValueError for rows that do not fit into memory, for a few long lines perhaps."""
+    most = usual(np.fromiter((len(line) for line, _ in pairs), np.int64))
+    memory.check(
+        2 * len(pairs) * (length + 1),
+        f"Rows of {length:,} tokens for the {len(pairs):,} lines of {path}",
+        f"{SHARE:.1%} of them have at most {most:,} characters: give length={most}.",
+    )
+
+
+def _tokens(
+    pairs: Pairs, symbols: str, labels: Sequence[str], length: int
+) -> Integer[np.ndarray, "N L"]:
+    """The rows of lines: see `LineFacts`."""
+    x = line_tokens.encode([line for line, _ in pairs], symbols, length)
+    if not labels:
+        return x
+    places = {label: len(symbols) + 1 + place for place, label in enumerate(labels)}
+    first = np.fromiter((places[label] for _, label in pairs), x.dtype)
+    return np.concatenate([first[:, None], x], axis=1)

@@ -1,0 +1,46 @@
+"""Count models of lines: `count_models` in which no line knows another, and the end counts."""
+
+import numpy as np
+from jaxtyping import Bool, Integer
+
+from amd_jax.evaluation import count_models
+from amd_jax.evaluation.count_models import Stream
+from amd_jax.evaluation.means import PerRow, Rows
+from amd_jax.facts import LineFacts
+
+Train = Integer[np.ndarray, "T *event"]
+
+LIMIT = 20_000_000  # characters of training lines that a model is fitted to
+
+
+def bits_of_rows(facts: LineFacts, train: Train, rows: Rows, order: int) -> PerRow:
+    """Bits of lines (M, L), their ends and labels included, over characters and ends.
+
+    Each token of a line, and its end, is given the `order` tokens before it: the label, if there
+    are any, and padding before the line begins. So probabilities of all lines sum to one.
+    """
+    stream, counted, _ = _text(facts, train, order)
+    test, measured, owners = _text(facts, rows, order)
+    p = count_models.probabilities(stream, test, facts.num_classes, order, counted)
+    bits = np.bincount(owners, np.where(measured, -np.log2(p), 0.0), minlength=len(rows))
+    return PerRow(bits, facts.lengths(rows))
+
+
+def fitted(facts: LineFacts, train: Train) -> Rows:
+    """The first training lines, of `LIMIT` characters in all at most."""
+    lengths = np.cumsum(facts.lengths(train))
+    return train[: int(np.searchsorted(lengths, LIMIT, side="right"))]
+
+
+def _text(
+    facts: LineFacts, x: Rows, order: int
+) -> tuple[Stream, Bool[np.ndarray, "T"], Integer[np.ndarray, "T"]]:
+    """Lines one after the other: `order` times padding, the line, and padding once.
+
+    Beside it, which tokens are of a line or its end, and whose line they are of.
+    """
+    wide = np.pad(np.asarray(x), ((0, 0), (order, 1)), constant_values=len(facts.symbols))
+    places = np.arange(wide.shape[1])
+    inside = places < (order + facts.start + facts.lengths(x))[:, None]
+    owners, places = np.nonzero(inside)
+    return wide[inside].astype(np.int64), places >= order, owners

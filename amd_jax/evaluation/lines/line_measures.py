@@ -1,0 +1,73 @@
+"""Measures of drawn lines: valid, distinct and new ones, and the law of their lengths.
+
+Lines of training that are repeated are valid, and of the right lengths: only `novel` sees them.
+One good line, drawn again and again, is valid and may be new: only `unique` sees it. So none of
+the measures is a score by itself.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Integer
+
+from amd_jax.evaluation import means
+from amd_jax.evaluation.lines import validity
+
+NAMES = {
+    "valid": "lines that are valid",
+    "unique": "valid lines that differ",
+    "novel": "different ones that are no training lines",
+    "line_lengths": "lengths, total variation",
+    "line_labels": "labels, total variation",
+}
+SHARES = ("valid", "unique", "novel")  # in percent
+
+Figure = tuple[float, float]  # with its standard error
+Drawn = Integer[np.ndarray, "N"]
+Real = Integer[np.ndarray, "M"]
+
+
+def valid(lines: Sequence[str], rule: str, *, independent: bool = True) -> Figure:
+    """The share of lines that are valid by a rule: see `validity`."""
+    return means.of(validity.of(lines, rule), independent=independent)
+
+
+def unique(lines: Sequence[str]) -> Figure:
+    """The share of different ones among lines: how many there are over how many were drawn.
+
+    It falls with the number of lines, so compare the same numbers. With f_k the number of lines
+    that occur k times among N, the variance of the number of different ones is about
+
+        f_1 - f_2 + f_3 - ... - f_1² / N,
+
+    what as many draws again would bring (Good and Toulmin, 1956), and less since N is fixed.
+    """
+    number = len(lines)
+    if not number:
+        return float("nan"), float("nan")
+    _, counts = np.unique(np.array(lines, object), return_counts=True)
+    more = np.where(counts % 2, 1, -1).sum() - (counts == 1).sum() ** 2 / number
+    return len(counts) / number, float(max(more, 0.0) ** 0.5) / number
+
+
+def novel(lines: Sequence[str], train: Sequence[str]) -> Figure:
+    """The share of the different ones among lines that are none of the training lines."""
+    different = sorted({*lines})
+    if not different:
+        return float("nan"), float("nan")
+    known = {*different}.intersection(train)
+    return means.of(np.array([line not in known for line in different]), independent=True)
+
+
+def variation(drawn: Drawn, real: Real) -> Figure:
+    """Total variation of two laws by draws of each, such as lengths: ½ Σ_n |p̂(n) - q̂(n)|.
+
+    0 is best, 1 is worst. Both laws are counted, so two samples of one law are at a distance,
+    too: compare it with that of as many real lines. The error is of first order: that of the mean
+    of ½ sign(p̂(n) - q̂(n)) over the draws of each.
+    """
+    size = int(max(drawn.max(), real.max())) + 1
+    p, q = (np.bincount(x, minlength=size) / len(x) for x in (drawn, real))
+    signs = np.sign(p - q) / 2
+    error = np.hypot(*(float(signs[x].std()) / len(x) ** 0.5 for x in (drawn, real)))
+    return float(np.abs(p - q).sum() / 2), float(error)

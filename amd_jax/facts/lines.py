@@ -1,0 +1,198 @@
+"""Lines of any length: rows of characters, padded to the longest one, perhaps with a label."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Integer
+from numpy.typing import ArrayLike
+
+from amd_jax.facts.field_types import Json
+from amd_jax.facts.rows import listed
+from amd_jax.facts.text import TextFacts
+from amd_jax.host.printable import cut, in_one_line
+
+RULES = ("", "smiles", "rdkit", "protein")  # of validity: see `evaluation.lines.validity`
+NO_RDKIT = (
+    "validity=rdkit needs RDKit, which is not installed. Install it (pip install rdkit), or give "
+    "validity=smiles, which checks the syntax alone."
+)
+END = "\n"  # stands for padding in an alphabet; no line holds it
+LABEL_SIGNS = range(0xE000, 0xF900)  # stand for labels in an alphabet: private use
+SHARE = 0.999  # of lines, that are of the usual length
+
+
+@dataclasses.dataclass(frozen=True)
+class LineFacts(TextFacts):
+    """Lines of 1 to L characters: K characters, then padding, then C labels are the classes.
+
+    Token k < K is a character, K is padding, which fills a row up to L tokens, and K + 1 + c is
+    label c. With labels a row has L + 1 tokens, the label first. `LineFacts.of` fills in what
+    follows from the characters, the lengths and the labels. The statistics may hold `left_out`,
+    lines by the reason why they are none of the data's, and `usual_length`, see `usual`.
+    """
+
+    length_frequencies: tuple[float, ...] = ()  # (L,), share of lines of 1, 2, ... L tokens
+    labels: tuple[str, ...] = ()  # (C,)
+    validity: str = ""  # the rule that says which lines are valid: one of RULES
+
+    kind: ClassVar[str] = "lines"
+    rows: ClassVar[str] = "lines"
+    num_samples: ClassVar[int] = 1000
+
+    def __post_init__(self):
+        """Raises ValueError unless classes and shape are those of the lines."""
+        super().__post_init__()
+        shares = tuple(float(p) for p in self.length_frequencies)
+        object.__setattr__(self, "length_frequencies", shares)
+        shape, size = (len(shares) + self.start,), len(self.symbols) + 1 + len(self.labels)
+        if not self.symbols or self.event_shape != shape or self.num_classes != size:
+            raise ValueError(
+                f"{self.name} has {len(self.symbols)} characters, padding and {len(self.labels)} "
+                f"labels, in rows of {shape[0]}; got {self.num_classes} classes and the shape "
+                f"{self.event_shape}. Use LineFacts.of."
+            )
+        if not abs(sum(shares) - 1) < 1e-6 or min(shares) <= 0:
+            raise ValueError(
+                f"The shares of lengths 1 to {len(shares)} are positive and sum to one; those of "
+                f"{self.name} sum to {sum(shares):.6g}."
+            )
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"Labels differ; {self.name} has {self.labels!r:.200}.")
+        if self.validity not in RULES:
+            raise ValueError(
+                f"validity is one of {', '.join(RULES[1:])}, or empty; got {self.validity!r:.60}."
+            )
+
+    @classmethod
+    def of(
+        cls,
+        symbols: str,
+        length_frequencies: Sequence[float],
+        labels: Sequence[str] = (),
+        validity: str = "",
+        name: str = "lines",
+        frequencies: Sequence[float] = (),
+        statistics: Json | None = None,
+    ) -> "LineFacts":
+        """The facts of lines of these K characters, L lengths and C labels.
+
+        Raises:
+            ValueError: for characters that hold a line feed, or are there twice.
+        """
+        if END in symbols:
+            raise ValueError(
+                f"A line holds no line feed; {name} has one among its characters. Join them."
+            )
+        free = (chr(code) for code in LABEL_SIGNS if chr(code) not in symbols)
+        signs = [sign for _, sign in zip(labels, free, strict=False)]
+        return cls(
+            num_classes=len(symbols) + 1 + len(labels),
+            event_shape=(len(length_frequencies) + bool(labels),),
+            name=name,
+            frequencies=tuple(frequencies),
+            statistics=statistics or {},
+            alphabet="".join([symbols, END, *signs]),
+            padding=len(symbols),
+            length_frequencies=tuple(length_frequencies),
+            labels=tuple(labels),
+            validity=validity,
+        )
+
+    @functools.cached_property
+    def symbols(self) -> str:
+        """The characters that a line may hold: (K,)."""
+        return (self.alphabet or "")[: self.padding]
+
+    @property
+    def longest(self) -> int:
+        """L, the characters of the longest line."""
+        return len(self.length_frequencies)
+
+    @property
+    def start(self) -> int:
+        """Where the line begins in its row: after the label, if there are labels."""
+        return int(bool(self.labels))
+
+    def lengths(self, x: np.ndarray) -> Integer[np.ndarray, "N"]:
+        """Characters of each line of rows (N, ...), plus one for its end: int64 (N,)."""
+        ended = np.asarray(x)[:, self.start :] == self.padding
+        return np.where(ended.any(axis=1), ended.argmax(axis=1), ended.shape[1]) + 1
+
+    def row(self, line: str, label: str = "") -> Integer[np.ndarray, "L"]:
+        """The tokens of a line, and of its label, padded: int32, of the shape of an event.
+
+        Raises:
+            ValueError: for an unknown character or label, and a line that is empty or too long.
+        """
+        tokens = self.encode(line)
+        if not 1 <= len(tokens) <= self.longest:
+            raise ValueError(
+                f"A line of {self.name} has 1 to {self.longest} characters; got {len(tokens)}: "
+                f"{cut(in_one_line(line), 40)!r}."
+            )
+        result = np.full(self.event_shape, self.padding, np.int32)
+        result[self.start : self.start + len(tokens)] = tokens
+        if self.labels:
+            result[0] = self.label_token(label)
+        return result
+
+    def label_token(self, label: str) -> int:
+        """The token of a label. ValueError, with the labels there are, for another one."""
+        if label not in self.labels:
+            known = cut(in_one_line(", ".join(self.labels)), 200)
+            raise ValueError(
+                f"A label of {self.name} is one of {known or 'none'}; got "
+                f"{cut(in_one_line(label), 60)!r}."
+            )
+        return len(self.symbols) + 1 + self.labels.index(label)
+
+    def label(self, x: ArrayLike) -> str:
+        """The label of a row of tokens; empty without labels, and in place of a mask."""
+        place = int(np.asarray(x)[0]) - len(self.symbols) - 1 if self.labels else -1
+        return self.labels[place] if 0 <= place < len(self.labels) else ""
+
+    def pieces(self, x: ArrayLike) -> list[str]:
+        """What each token of a row adds to it: padding nothing, a label its name and a colon."""
+        tokens = np.asarray(x)
+        texts = super().pieces(tokens)
+        for place in np.flatnonzero((tokens >= len(self.symbols)) & (tokens < self.num_classes)):
+            named = int(tokens[place]) - len(self.symbols) - 1
+            texts[place] = "" if named < 0 else f"{in_one_line(self.labels[named])}: "
+        return texts
+
+    def decode(self, x: ArrayLike) -> str:
+        """The line of a row of tokens, whatever states they are, without label and padding."""
+        return super().decode(np.asarray(x)[self.start :])
+
+    def show(self, x: ArrayLike) -> str:
+        """The line of a row of tokens, after its label."""
+        return "".join(self.pieces(np.asarray(x)[: self.start])) + self.decode(x)
+
+    def summary(self, sizes: Mapping[str, int]) -> str:
+        """The name, sizes of splits, lengths, lines that are left out, characters and labels."""
+        result = [f"{self.name}: {listed(sizes)} lines of 1 to {self.longest} {self.unit}s"]
+        most = self.statistics.get("usual_length", self.longest)
+        if 2 * most < self.longest:
+            result[0] += f"; {SHARE:.1%} have at most {most}: length={most} is much faster"
+        left_out = self.statistics.get("left_out", {}).items()
+        if counts := [f"{number:,} {what}" for what, number in left_out if number]:
+            result.append(f"left out: {', '.join(counts)}")
+        result.append(f"alphabet of {len(self.symbols)}: {self.symbols!r}")
+        if self.labels:
+            shown = cut(in_one_line(", ".join(self.labels)), 200)
+            result.append(f"{len(self.labels)} labels: {shown}")
+        return "\n".join(result)
+
+
+def usual(lengths: Integer[np.ndarray, "N"]) -> int:
+    """The least length that 99.9 % of lines do not exceed."""
+    return int(np.quantile(lengths, SHARE, method="inverted_cdf"))
+
+
+def smoothed(counts: Integer[np.ndarray, "L"]) -> tuple[float, ...]:
+    """Shares of lines of 1 to L tokens by their counts, add-half smoothed: (L,), sum one."""
+    shares = counts + 0.5
+    return tuple((shares / shares.sum()).tolist())

@@ -1,0 +1,260 @@
+"""Lines of a file as rows: formats, splits, lengths and labels; and files that hold no lines."""
+
+import bz2
+import gzip
+import itertools
+import os
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from amd_jax.data import lines
+from amd_jax.data.reading import line_tokens
+from amd_jax.facts import LineFacts
+from amd_jax.host import memory
+
+WORDS = ["".join(letters) for n in (2, 3) for letters in itertools.product("abcd", repeat=n)]
+PLAIN = "\n".join(WORDS) + "\n"  # 80 lines
+TABLE = "id,smiles,active\n" + "".join(f"{n},{w},{n % 2}\n" for n, w in enumerate(WORDS))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def put(content, name="t.txt"):
+    with open(name, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    return name
+
+
+def read(data, split):
+    return [data.facts.show(row) for row in data.rows(split)]
+
+
+def everything(data):
+    return [line for split in data.splits for line in read(data, split)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.txt", PLAIN),
+        ("t.txt", "\ufeff" + PLAIN.replace("\n", "\r\n")),
+        ("t.txt", PLAIN.replace("\n", " \n").removesuffix("\n")),
+        ("t.gz", gzip.compress(PLAIN.encode())),
+        ("t.bz2", bz2.compress(PLAIN.encode())),
+        ("t.zst", pa.compress(PLAIN.encode(), "zstd", asbytes=True)),
+        ("t.smi", PLAIN.replace("\n", "\tname of it\n")),
+        ("t.smi.gz", gzip.compress(PLAIN.replace("\n", " 7\n").encode())),
+        ("t.fasta", "".join(f"> {w} of a\n{w[:2]}\n{w[2:]}\n" for w in WORDS)),
+        ("t.txt", "\n" + "".join(f">\n{w}\n\n" for w in WORDS)),
+        ("t.csv", "word\n" + PLAIN),
+    ],
+)
+def test_formats(name, content):
+    data = lines.load(put(content, name))
+    assert sorted(everything(data)) == sorted(WORDS)
+    assert data.symbols == "abcd"
+    assert data.name == name
+
+
+def test_rows_are_padded_to_the_longest_line():
+    data = lines.load(put(PLAIN))
+    assert isinstance(data.facts, LineFacts)
+    assert [len(data.rows(split)) for split in data.splits] == [72, 4, 4]
+    x = data.rows("train")
+    assert (x.dtype, x.shape) == (np.uint8, (72, 3))
+    short = (x[:, 2] == data.facts.padding).sum()
+    assert 0 < short <= 16
+    counts = np.array([0.5, short + 0.5, 72 - short + 0.5])
+    np.testing.assert_allclose(data.facts.length_frequencies, counts / counts.sum())
+    tallied = np.bincount(x.ravel(), minlength=5) + 1
+    np.testing.assert_allclose(data.facts.frequencies, tallied / tallied.sum())
+
+
+def test_a_batch_is_a_pure_function_of_seed_and_step():
+    first, second = lines.load(put(PLAIN)), lines.load("t.txt")
+    want = first.batch(seed=3, step=7, batch_size=16)
+    assert want.shape == (16, 3)
+    np.testing.assert_array_equal(second.batch(seed=3, step=7, batch_size=16), want)
+    part = second.batch(seed=3, step=7, batch_size=16, part=slice(4, 8))
+    np.testing.assert_array_equal(part, want[4:8])
+    assert (first.batch(seed=3, step=8, batch_size=16) != want).any()
+
+
+def test_no_two_splits_share_a_line():
+    data = lines.load(put(PLAIN * 3 + "\n\n" + PLAIN))
+    assert sorted(everything(data)) == sorted(WORDS)
+    assert data.left_out["duplicates"] == 3 * 80
+    assert data.left_out["empty"] == 2
+    assert "left out: 2 empty, 240 duplicates" in data.facts.summary({"train": 1})
+
+
+def test_longer_lines():
+    put(PLAIN + "abcdabcd\n" + "dddddab\n" * 2)
+    assert lines.load("t.txt").facts.longest == 8
+    dropped = lines.load("t.txt", length=3)
+    assert sorted(everything(dropped)) == sorted(WORDS)
+    assert dropped.left_out["longer than 3"] == 3
+    cut = lines.load("t.txt", length=5, longer="cut")
+    assert sorted(everything(cut)) == sorted([*WORDS, "abcda", "ddddd"])
+    windows = lines.load("t.txt", length=4, longer="window")
+    assert sorted(everything(windows)) == sorted([*WORDS, "abcd", "dddd"])  # and dab, which is one
+
+
+def test_labels_stand_before_their_lines():
+    again = "80,aa,0\n81,aa,1\n82,aa,1\n"
+    data = lines.load(put(TABLE + again, "t.csv"), column="smiles", label="active")
+    assert data.labels == ("0", "1")
+    assert data.facts.num_classes == 7
+    assert data.rows("train").shape[1] == 4
+    want = [f"{n % 2}: {w}" for n, w in enumerate(WORDS)]
+    assert sorted(everything(data)) == sorted([*want, "1: aa"])
+    assert data.left_out["duplicates"] == 2
+    of_both = [s for s in data.splits if {"0: aa", "1: aa"} & {*read(data, s)}]
+    assert len(of_both) == 1  # one line of two labels is in one split
+    assert 0 < data.facts.length_frequencies[1] < 0.4  # the label does not count
+
+
+def test_one_column_of_a_table():
+    data = lines.load(put(TABLE, "t.csv"), column="smiles")
+    assert sorted(everything(data)) == sorted(WORDS)
+    put("w,active\n" + "".join(f"{w},{w[0]}\n" for w in WORDS), "u.csv")
+    assert lines.load("u.csv", label="active").labels == ("a", "b", "c", "d")
+
+
+def test_an_own_test_file():
+    put("\n".join(["aa", "ddd", "bbb", "bbb", "", "abcd"]), "test.txt")
+    data = lines.load(put(PLAIN), test_path="test.txt")
+    assert read(data, "test") == ["aa", "ddd", "bbb"]
+    assert not {*read(data, "train"), *read(data, "validation")} & {"aa", "ddd", "bbb"}
+    assert [len(data.rows(split)) for split in data.splits] == [73, 4, 3]
+    assert data.left_out["also in the test file"] == 3
+    assert data.left_out["longer than 3"] == 1
+
+
+def test_rare_characters_share_a_symbol():
+    data = lines.load(put(PLAIN + "éa\nca\u2603\n"), min_count=2)
+    assert data.symbols == "abcd\ufffd"
+    assert {"\ufffda", "ca\ufffd"} < {*everything(data)}
+    put("zz\n", "test.txt")
+    assert read(lines.load("t.txt", min_count=2, test_path="test.txt"), "test") == ["\ufffd" * 2]
+
+
+def test_many_lines_are_encoded_a_block_at_a_time(monkeypatch):
+    monkeypatch.setattr(line_tokens, "BLOCK", 7)
+    assert line_tokens.symbols(WORDS) == "abcd"
+    x = line_tokens.encode(WORDS, "abcd", 5)
+    want = [["abcd".index(c) for c in word] + [4] * (5 - len(word)) for word in WORDS]
+    assert x.tolist() == want
+
+
+FAULTS = {  # what is in the file and what is said; arguments of load, and a name of the file
+    "empty": ("", "A line has a character or more; t.txt has no such line"),
+    "empty lines alone": ("\n \n\n", "A line has a character or more; t.txt has no such line"),
+    "few lines": ("ab\nba\nab\n", "so 20 different ones are needed; t.txt has 2 that are used"),
+    "all too long": (PLAIN, "t.txt has 0 that are used. Use more, or a greater", {"length": 1}),
+    "latin-1": (
+        (PLAIN + "Köln\n").encode("latin-1"),
+        "Lines must be utf-8; line 81 of t.txt holds the byte 0xf6 where",
+    ),
+    "zero bytes": (b"ab\n" + bytes(40), "holds zero bytes, as no text does. Save it as text."),
+    "gz cut short": (gzip.compress(os.urandom(9999))[:-99], "t.txt cannot be read"),
+    "FASTA without >": (
+        PLAIN,
+        "Each record of FASTA begins with >; t.fasta begins with 'aa'. Rename it to .txt",
+        {},
+        "t.fasta",
+    ),
+    "no column": (TABLE, "give column=. It has id, smiles, active.", {}, "t.csv"),
+    "no such column": (
+        TABLE,
+        "A column of t.csv is one of id, smiles, active; got 'smile'.",
+        {"column": "smile"},
+        "t.csv",
+    ),
+    "no such label": (
+        TABLE,
+        "A column of t.csv is one of id, smiles, active; got 'weight'.",
+        {"column": "smiles", "label": "weight"},
+        "t.csv",
+    ),
+    "a label of one value": (
+        "w,k\n" + PLAIN.replace("\n", ",1\n"),
+        "A label has 2 to 128 values; k of t.csv has 1. Use another column",
+        {"label": "k"},
+        "t.csv",
+    ),
+    "a label of too many values": (
+        "w,k\n" + "".join(f"{n}a,{n}\n" for n in range(200)),
+        "A label has 2 to 128 values; k of t.csv has 200.",
+        {"label": "k"},
+        "t.csv",
+    ),
+    "too many characters": (
+        "".join(f"{chr(0x4E00 + n)}\n" for n in range(300)),
+        "at most; t.txt has 300 and 0. Let rare characters share one symbol: min_count=10",
+    ),
+    "a cell of two lines": (
+        'w\n"a\nb"\n' + PLAIN,
+        "A line holds no line feed; t.csv has one among its characters. Join them",
+        {},
+        "t.csv",
+    ),
+    "no such rule": (PLAIN, "one of smiles, rdkit, protein", {"validity": "selfies"}),
+    "no such way": (PLAIN, "longer is one of drop, cut, window; got 'keep'", {"longer": "keep"}),
+    "windows of any length": (PLAIN, "Give length=256", {"longer": "window"}),
+    "a negative length": (PLAIN, "or 0 for the longest line; got -1", {"length": -1}),
+}
+
+
+def refused(expected, path, **arguments):
+    with pytest.raises(ValueError, match=re.escape(expected)) as caught:
+        lines.load(path, **arguments).facts  # noqa: B018
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def fault_of(content, expected, arguments=None, name="t.txt"):
+    return content, expected, arguments or {}, name
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_bad_input_has_one_line(fault):
+    content, expected, arguments, name = fault_of(*FAULTS[fault])
+    refused(expected, put(content, name), **arguments)
+
+
+def test_what_is_no_file():
+    refused("Lines must be a file; found nothing at t.txt", "t.txt")
+
+
+def test_test_lines_of_other_characters_or_labels():
+    put(PLAIN)
+    refused("test.txt has 'x' in 'bx'", "t.txt", test_path=put("ab\nbx\n", "test.txt"))
+    refused("A split has a line; those of test.txt", "t.txt", test_path=put("a" * 9, "test.txt"))
+    put(TABLE, "t.csv")
+    put("id,smiles,active\n1,ab,2\n", "test.csv")
+    refused("test.csv has '2'. Leave", "t.csv", column="smiles", label="active",
+            test_path="test.csv")  # fmt: skip
+
+
+def test_one_line_that_is_far_longer_than_all_others(monkeypatch):
+    put(PLAIN + "".join(f"{n}\n" for n in range(1000, 3000)) + "1" * 5000)
+    summary = lines.load("t.txt").facts.summary({"train": 1})
+    assert "1 to 5000 chars; 99.9% have at most 4: length=4 is much faster" in summary
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10**6)
+    refused("99.9% of them have at most 4 characters: give length=4.", "t.txt")
+    assert lines.load("t.txt", length=4).facts.longest == 4
+
+
+def test_rules_and_formats_that_need_a_package(monkeypatch):
+    monkeypatch.setattr(lines.importlib.util, "find_spec", lambda name: None)
+    put(PLAIN)
+    refused("Install it (pip install rdkit), or give validity=smiles", "t.txt", validity="rdkit")
+    refused("pip install 'amd_jax[tables]'", put(TABLE, "t.csv"), column="smiles")
+    refused("or unpack the file", put(gzip.compress(PLAIN.encode()), "t.gz"))

@@ -1,0 +1,140 @@
+"""Which lines are valid: by the syntax of SMILES, by RDKit, by the letters of amino acids."""
+
+import importlib.util
+import sys
+import types
+
+import pytest
+
+from amd_jax.evaluation.lines import validity
+from amd_jax.facts.lines import RULES
+
+GOOD = [
+    "C",
+    "CCO",
+    "[Na+].[Cl-]",
+    "c1ccccc1",
+    "C1CC1",
+    "CC(=O)Oc1ccccc1C(=O)O",
+    "CN1C=NC2=C1C(=O)N(C(=O)N2C)C",
+    "C(C)(C)C",
+    "C(.O)C",
+    "C1.C1",  # a bond across a dot
+    "F/C=C/F",
+    "C/1CCC\\1",
+    "N[C@@H](C)C(=O)O",
+    "[13CH4]",
+    "[nH]1cccc1",
+    "[Fe+2]",
+    "[Cu--]",
+    "[OH-:3]",
+    "[se]1cccc1",
+    "*C",
+    "C%12CCCCC%12",
+    "C1CC%01",
+    "C=1CCCCC=1",
+    "C=1CCCCC1",
+    "BrCCl",
+    "[2H]O[2H]",
+    "C12CC1C2",
+    "C1CC1C1CC1",  # a digit is free again
+]
+BAD = [
+    "",
+    "c1ccccc",
+    "C1CC2",
+    "C11",
+    "C1C1",  # already bound
+    "C1CC1C1",
+    "CC(",
+    "CC)",
+    "C()C",
+    "(C)C",
+    "C(C",
+    "C=",
+    "C==C",
+    "=C",
+    "C.",
+    ".C",
+    "C..C",
+    "C(C=)C",
+    "C(1CC)1",
+    "1CC1",
+    "[C",
+    "C]",
+    "[]",
+    "[Xx]",
+    "[CH4+",
+    "C-1CCC=1",
+    "Q",
+    "C C",
+    "C%1CC%1",
+    "C\ufffd",
+    "l",
+]
+
+
+@pytest.mark.parametrize("line", GOOD)
+def test_smiles(line):
+    assert validity.of([line], "smiles").tolist() == [True]
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_what_is_no_smiles(line):
+    assert validity.of([line], "smiles").tolist() == [False]
+
+
+def test_syntax_knows_no_valences():
+    assert validity.of(["CC(C)(C)(C)C"], "smiles").all()
+
+
+def test_proteins():
+    lines = ["MKV", "ACDEFGHIKLMNPQRSTVWYUO", "MKX", "mkv", "", "M K"]
+    assert validity.of(lines, "protein").tolist() == [True, True, False, False, False, False]
+
+
+def test_without_a_rule_every_line_is_valid():
+    assert validity.of(["", "C("], "").tolist() == [True, True]
+    assert validity.of([], "smiles").shape == (0,)
+
+
+def test_the_rules_are_those_of_the_facts():
+    assert tuple(validity.RULES) == RULES
+    with pytest.raises(
+        ValueError, match="is one of .*smiles, rdkit, protein, or empty; got 'selfies'"
+    ):
+        validity.of(["C"], "selfies")
+
+
+def test_rdkit_decides_where_it_is_installed(monkeypatch):
+    """A module in its place, which knows one molecule."""
+    blocked = []
+
+    class BlockLogs:
+        def __enter__(self):
+            blocked.append(True)
+
+        def __exit__(self, *error):
+            blocked.append(False)
+
+    molecules = {"CCO": object()}
+    chem = types.SimpleNamespace(MolFromSmiles=molecules.get)
+    monkeypatch.setitem(sys.modules, "rdkit", types.ModuleType("rdkit"))
+    monkeypatch.setitem(sys.modules, "rdkit.Chem", chem)
+    monkeypatch.setitem(sys.modules, "rdkit.rdBase", types.SimpleNamespace(BlockLogs=BlockLogs))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "rdkit")
+    assert validity.of(["CCO", "C(", ""], "rdkit").tolist() == [True, False, False]
+    assert blocked == [True, False]
+
+
+def test_without_rdkit_there_is_one_line(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="validity=rdkit needs RDKit, which is not installed"):
+        validity.of(["CCO"], "rdkit")
+
+
+def test_rdkit_agrees_where_valences_do_not_matter():
+    pytest.importorskip("rdkit")
+    apart = {"C(.O)C", "C1CC%01", "C-1CCC=1", "C C", "C\ufffd"}  # of OpenSMILES and RDKit
+    lines = [line for line in [*GOOD, *BAD] if line not in apart]
+    assert validity.of(lines, "rdkit").tolist() == validity.of(lines, "smiles").tolist()

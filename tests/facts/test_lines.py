@@ -1,0 +1,107 @@
+"""Lines of any length: rows of tokens, shown and counted without what fills them up."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from amd_jax.facts import LineFacts
+from amd_jax.facts.lines import smoothed, usual
+
+PLAIN = LineFacts.of("CNO", (0.25, 0.25, 0.25, 0.25), name="m")
+LABELLED = LineFacts.of("CNO", (0.5, 0.5), ("no", "yes"), name="m")
+
+
+def test_classes_are_characters_padding_and_labels():
+    assert (PLAIN.num_classes, PLAIN.padding, PLAIN.event_shape) == (4, 3, (4,))
+    assert (LABELLED.num_classes, LABELLED.padding, LABELLED.event_shape) == (6, 3, (3,))
+    assert len({*LABELLED.alphabet}) == 6
+    assert PLAIN.symbols == LABELLED.symbols == "CNO"
+    assert (PLAIN.longest, LABELLED.longest) == (4, 2)
+
+
+def test_lines_become_rows_and_come_back():
+    assert PLAIN.row("CON").tolist() == [0, 2, 1, 3]
+    assert PLAIN.row("CONN").tolist() == [0, 2, 1, 1]
+    assert PLAIN.decode(PLAIN.row("CON")) == PLAIN.show(PLAIN.row("CON")) == "CON"
+    row = LABELLED.row("O", "yes")
+    assert row.tolist() == [5, 2, 3]
+    assert (LABELLED.decode(row), LABELLED.label(row)) == ("O", "yes")
+    assert LABELLED.show(row) == "yes: O"
+    assert LABELLED.pieces(row) == ["yes: ", "O", ""]
+
+
+def test_noise_is_shown_and_padding_is_not():
+    assert PLAIN.show([0, 4, -1, 3]) == "C░\ufffd"
+    assert LABELLED.show([6, 0, 6]) == "░C░"
+    assert LABELLED.label([6, 0, 6]) == LABELLED.label([-1, 0, 6]) == ""
+
+
+def test_the_end_of_a_line_counts_once_and_its_label_does_not():
+    x = np.stack([PLAIN.row(line) for line in ("C", "CC", "CCCC")])
+    assert PLAIN.lengths(x).tolist() == [2, 3, 5]
+    x = np.stack([LABELLED.row(line, "no") for line in ("C", "CC")])
+    assert LABELLED.lengths(x).tolist() == [2, 3]
+
+
+def test_what_is_no_line_is_refused():
+    for line in ("", "CCCCC"):
+        with pytest.raises(ValueError, match=f"1 to 4 characters; got {len(line)}"):
+            PLAIN.row(line)
+    with pytest.raises(ValueError, match="in the alphabet 'CNO'; got 'F' at position 1"):
+        PLAIN.row("CF")
+    with pytest.raises(ValueError, match="is one of no, yes; got 'maybe'"):
+        LABELLED.row("C", "maybe")
+    assert PLAIN.known("C\nF") == [True, False, False]  # padding is no character
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_classes": 5, "alphabet": "CNO\nx"}, "3 characters, padding and 0 labels"),
+        ({"event_shape": (5,)}, "in rows of 4; got 4 classes and the shape"),
+        ({"length_frequencies": (0.5, 0.5, 0.5, 0.5)}, "sum to one; those of m sum to 2"),
+        ({"length_frequencies": (0.5, 0.5, 0.0, 0.0)}, "are positive"),
+        ({"validity": "grammar"}, "one of smiles, rdkit, protein, or empty; got 'grammar'"),
+    ],
+)
+def test_facts_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(PLAIN, **changes)
+
+
+def test_characters_and_labels_differ():
+    with pytest.raises(ValueError, match="holds no line feed"):
+        LineFacts.of("C\n", (1.0,))
+    with pytest.raises(ValueError, match="Labels differ"):
+        LineFacts.of("C", (1.0,), ("a", "a"))
+    assert LineFacts.of("\ue000C", (1.0,), ("a",)).decode([3, 0]) == "\ue000"
+
+
+def test_the_usual_length_is_that_of_all_but_a_few_lines():
+    lengths = np.array([5] * 998 + [7, 900])
+    assert (usual(lengths), usual(lengths[:2]), usual(lengths[-1:])) == (7, 5, 900)
+
+
+def test_shares_of_lengths_are_smoothed():
+    np.testing.assert_allclose(smoothed(np.array([3, 0, 1])), np.array([7, 1, 3]) / 11)
+
+
+def test_a_summary_says_what_was_left_out_and_when_rows_are_mostly_padding():
+    long = LineFacts.of(
+        "ab", smoothed(np.array([10**5, 10**5, 0, 0, 0, 0, 1])), ("x", "y"),
+        statistics={
+            "left_out": {"empty": 0, "duplicates": 1200, "longer than 7": 3}, "usual_length": 2
+        },
+    )  # fmt: skip
+    assert long.summary({"train": 2000, "test": 1}).splitlines() == [
+        "lines: train 2,000, test 1 lines of 1 to 7 chars; 99.9% have at most 2: "
+        "length=2 is much faster",
+        "left out: 1,200 duplicates, 3 longer than 7",
+        "alphabet of 2: 'ab'",
+        "2 labels: x, y",
+    ]
+    assert PLAIN.summary({"train": 2}).splitlines() == [
+        "m: train 2 lines of 1 to 4 chars",
+        "alphabet of 3: 'CNO'",
+    ]

@@ -1,0 +1,485 @@
+"""Models of lines: all mass is on lines, whose lengths have their law, by enumeration."""
+
+import dataclasses
+import functools
+import itertools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.exact import certificates
+from amd_jax.diffusion.process import Process
+from amd_jax.diffusion.samplers import unmasking
+from amd_jax.learning import learned_objectives, objectives
+from amd_jax.models.autoregressive import LeftToRight
+from amd_jax.models.code_lengths import CodeLength
+from amd_jax.models.corrections import Edit
+from amd_jax.ops import categorical
+from tests import enumeration, zoo
+from tests.models.means import assert_mean
+from tests.variants import quick
+
+NAMES = quick(zoo.LINES, "labels")
+
+
+@functools.cache
+def every(name):
+    """Every row of tokens, lines or not."""
+    lines = zoo.LINES[name]
+    return enumeration.sequences(lines.num_classes, lines.length)
+
+
+@functools.cache
+def possible(name):
+    """Which of these are lines: a label, if there are any, then tokens, then padding alone."""
+    lines = zoo.LINES[name]
+    labels = range(lines.num_tokens + 1, lines.num_classes)
+    fronts = [(label,) for label in labels] or [()]
+    longest = len(lines.lengths)
+    bodies = [
+        (*body, *[lines.num_tokens] * (longest - n))
+        for n in range(1, longest + 1)
+        for body in itertools.product(range(lines.num_tokens), repeat=n)
+    ]
+    all_lines = {front + body for front in fronts for body in bodies}
+    return np.array([tuple(row) in all_lines for row in every(name).tolist()])
+
+
+def sizes(lines, x):
+    """The tokens of each line (N, L): (N,)."""
+    return (x[:, lines.start :] != lines.padding).sum(axis=1)
+
+
+def assert_lines_of_the_law(name, x):
+    """Rows drawn are lines, and their lengths have the law of lengths."""
+    lines = zoo.LINES[name]
+    assert possible(name)[enumeration.number(x, lines.num_classes)].all()
+    enumeration.assert_drawn_from(sizes(lines, x) - 1, np.array(lines.lengths))
+
+
+def compiled(f, **static):
+    return jax.jit(f, compiler_options=zoo.HASTE, **static)
+
+
+def drawn(model, params, number=4000, **how):
+    draw = functools.partial(model.sample, shape=(number, model.support.length), **how)
+    return np.asarray(compiled(draw)(params, jax.random.key(7)))
+
+
+@functools.cache
+def masked(name):
+    """A masked diffusion, of a network that does not look at the time."""
+    lines = zoo.LINES[name]
+    kernel = kernels.absorbing(schedules.linear, lines.num_classes)
+    model = models.Diffusion(kernel, zoo.Table(lines.num_classes + 1), 3, support=lines)
+    network = zoo.parameters(model, length=lines.length, scale=1.0)["network"]
+    return model, {"network": {**network, "b": 0 * network["b"]}}
+
+
+@functools.cache
+def conditionals(name):
+    """p of every token of every partly masked row: (state -> (L, K))."""
+    model, params = masked(name)
+    states = enumeration.sequences(model.support.num_classes + 1, model.support.length)
+    p = enumeration.guesses(model, params, states, 0.5)
+    return {tuple(row): law for row, law in zip(states.tolist(), p, strict=True)}
+
+
+@functools.cache
+def in_order(name, order):
+    """p(x) of every row: its length, then its tokens by the chain rule in one order."""
+    lines = zoo.LINES[name]
+    result = np.zeros(len(every(name)))
+    for n in np.flatnonzero(possible(name)):
+        row = every(name)[n]
+        state = np.where(row == lines.padding, row, lines.num_classes)
+        result[n] = lines.lengths[sizes(lines, row[None])[0] - 1]
+        for i in order:
+            if row[i] != lines.padding:
+                result[n] *= conditionals(name)[tuple(state)][i, row[i]]
+                state[i] = row[i]
+    return result
+
+
+@functools.cache
+def in_any_order(name):
+    """p(x) of every row, the mean over the orders: what is drawn one after the other."""
+    orders = itertools.permutations(range(zoo.LINES[name].length))
+    return np.mean([in_order(name, order) for order in orders], axis=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_lengths_of_masks_sum_to_one_over_lines(name):
+    model, params = masked(name)
+    for option in (CodeLength(order="left"), CodeLength(order="probability")):
+        one = compiled(
+            jax.vmap(lambda x, o=option: o(model, params, jax.random.key(0), x[None])[0])
+        )
+        p = np.exp(np.asarray(one(jnp.asarray(every(name))), np.float64))
+        assert p.sum() == pytest.approx(1, abs=1e-5)
+        assert (p[~possible(name)] == 0).all()
+        assert (p[possible(name)] > 0).all()
+        if option.order == "left":
+            order = tuple(range(model.support.length))
+            np.testing.assert_allclose(p, in_order(name, order), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_orders_of_masks_sum_to_one_over_lines(name):
+    model, params = masked(name)
+    code = compiled(functools.partial(CodeLength(), model))
+    nats = code(params, jax.random.key(1), jnp.tile(every(name), (1000, 1)))
+    p = np.exp(np.asarray(nats, np.float64)).reshape(1000, -1)
+    assert (p[:, ~possible(name)] == 0).all()
+    assert_mean(p.sum(axis=1), 1.0, 0.02)
+    assert_mean(p, in_any_order(name), 0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_of_masks_sum_to_one_over_lines(name):
+    """Each line's mean is its mass in the chain of three steps, which ends in no other row."""
+    model, params = masked(name)
+    nats = compiled(model.log_weight)(params, jax.random.key(1), jnp.tile(every(name), (1500, 1)))
+    p = np.exp(np.asarray(nats, np.float64)).reshape(1500, -1)
+    assert (p[:, ~possible(name)] == 0).all()
+    assert_mean(p.sum(axis=1), 1.0, 0.02)
+    assert_mean(p, law(model, params)[possible_among_states(name)], 0.02)
+
+
+def possible_among_states(name):
+    """The index of each row among the rows of states, which have masks, too."""
+    lines = zoo.LINES[name]
+    return enumeration.number(every(name), lines.num_classes + 1)
+
+
+def law(model, params, steps=None):
+    """The law of what a walk of a number of steps draws, over all rows of states."""
+    lines, prior = model.support, np.asarray(model.kernel.prior, np.float64)
+    each = np.broadcast_to(prior, (lines.length, prior.shape[-1]))
+    states = enumeration.sequences(prior.shape[-1], lines.length)
+    start = np.zeros(len(states))
+    for n, share in enumerate(lines.lengths, start=1):
+        noisy = np.arange(lines.length) < lines.start + n
+        chances = each[np.arange(lines.length), states]
+        start += share * np.prod(np.where(noisy, chances, states == lines.padding), axis=1)
+    times = np.linspace(1, 0, (steps or model.steps) + 1)
+    return enumeration.chain(model, params, start, times, lines.length)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bound_of_masks_on_lines_is_below(name):
+    """In continuous time it is the mean over orders, by any of its estimates."""
+    model, params = masked(name)
+    x, steps = every(name)[possible(name)], 64
+    orders = itertools.permutations(range(model.support.length))
+    p = in_any_order(name)[possible(name)]
+    exact = np.mean([np.log(in_order(name, o)[possible(name)]) for o in orders], axis=0)
+    assert (exact <= np.log(p) + 1e-9).all()
+    endless = dataclasses.replace(model, steps=None)
+    rows = jnp.tile(x, (5000, 1))
+    for elbo in (
+        endless.elbo,
+        functools.partial(model.elbo_of_all_steps, times=jnp.linspace(1.0, 0.0, steps + 1)),
+    ):
+        nats = compiled(elbo)(params, jax.random.key(2), rows)
+        nats = np.asarray(nats, np.float64).reshape(5000, -1)
+        assert_mean(nats @ p, exact @ p, 0.1)
+
+
+ONE_BY_ONE = samplers.FirstHitting(), samplers.Confidence(by="random"), samplers.DNDM()
+
+
+@pytest.mark.parametrize("sampler", quick(ONE_BY_ONE, ONE_BY_ONE[0]), ids=lambda s: s.name)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_masks_draw_one_by_one_are_lines_of_the_law(name, sampler):
+    model, params = masked(name)
+    x = drawn(model, params, sampler=sampler)
+    assert_lines_of_the_law(name, x)
+    enumeration.assert_drawn_from(
+        enumeration.number(x, model.support.num_classes), in_any_order(name)
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_steps_of_masks_draw_are_lines_of_the_law(name):
+    model, params = masked(name)
+    x = drawn(model, params, sampler=samplers.Ancestral(steps=2))
+    assert_lines_of_the_law(name, x)
+    states = enumeration.number(x, model.support.num_classes + 1)
+    enumeration.assert_drawn_from(states, law(model, params, 2))
+
+
+EVERY_WAY = [n for n in zoo.SAMPLERS if n.startswith(("ancestral", "remasking", "confidence"))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", [*EVERY_WAY, "tau_leaping", "euler", "entropy_bound-loose"])
+def test_every_sampler_of_masks_draws_lines(sampler):
+    model, params = masked("labels")
+    model = dataclasses.replace(model, steps=20)
+    assert_lines_of_the_law("labels", drawn(model, params, sampler=zoo.SAMPLERS[sampler]))
+
+
+def test_fillings_keep_the_length_and_follow_the_law_given_a_label():
+    """Rows of one length and one label: the tokens have the law of the model given both."""
+    model, params = masked("labels")
+    lines, first = model.support, zoo.LINES["labels"].num_tokens + 1
+    x = jnp.tile(jnp.array([first, 0, lines.padding]), (4000, 1))
+    known = jnp.arange(3) == 0
+    fill = functools.partial(model.infill, sampler=samplers.FirstHitting())
+    y = np.asarray(compiled(fill)(params, jax.random.key(3), x, jnp.tile(known, (4000, 1))))
+    assert (y[:, 0] == first).all()
+    assert (y[:, 2] == lines.padding).all()
+    given = conditionals("labels")[first, lines.num_classes, lines.padding]
+    enumeration.assert_drawn_from(y[:, 1], given[1, : lines.num_tokens])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bits_of_some_tokens_given_others_leave_the_length_out(name):
+    """They sum to one over lines of one length and one first token."""
+    model, params = masked(name)
+    lines = model.support
+    rows = every(name)[possible(name)]
+    rows = rows[(sizes(lines, rows) == len(lines.lengths)) & (rows[:, 0] == rows[-1, 0])]
+    known = jnp.broadcast_to(jnp.arange(lines.length) == 0, rows.shape)
+    code = compiled(
+        lambda x, known: CodeLength("left").one(model, params, jax.random.key(0), x, known)
+    )
+    p = np.exp(np.asarray(code(jnp.asarray(rows), known), np.float64))
+    assert p.sum() == pytest.approx(1, abs=1e-5)
+    tiled = jnp.tile(rows, (1500, 1)), jnp.tile(known, (1500, 1))
+    weigh = compiled(lambda x, known: model.log_weight(params, jax.random.key(1), x, known=known))
+    weights = np.exp(np.asarray(weigh(*tiled), np.float64)).reshape(1500, -1)
+    assert_mean(weights.sum(axis=1), 1.0, 0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_state_of_a_walk_has_the_same_padding(name):
+    model, params = masked(name)
+    shape = (50, model.support.length)
+    for sampler in (samplers.Ancestral(steps=3, corrections=2), samplers.FirstHitting()):
+        frames = [x for _, x in model.walk(params, jax.random.key(0), shape, 4, sampler)]
+        assert_lines_of_the_law(name, frames[-1])
+        for x in frames:
+            np.testing.assert_array_equal(model.support.known(x), model.support.known(frames[0]))
+
+
+def test_an_edit_keeps_the_length():
+    model, params = masked("labels")
+    x = jnp.tile(every("labels")[possible("labels")], (50, 1))
+    edit = compiled(lambda x: Edit(strength=1.0)(model, params, jax.random.key(0), x))
+    y = np.asarray(edit(x))
+    assert possible("labels")[enumeration.number(y, model.support.num_classes)].all()
+    np.testing.assert_array_equal(model.support.known(y), model.support.known(x))
+    assert (y != x).any()
+
+
+def test_the_time_of_a_masked_line_does_not_depend_on_its_length():
+    model, params = masked("lines")
+    mask, padding = model.support.num_classes, model.support.padding
+    x_t = jnp.array([[mask, padding, padding], [mask, mask, mask], [mask, 0, padding]])
+    times = unmasking.time_of(model.open(params), x_t)
+    np.testing.assert_allclose(times, [1.0, 1.0, 0.5], atol=1e-5)
+
+
+class PaddingOnly(nn.Module):
+    """Numbers as long as all positions but the first show padding; NaN of noise in its place."""
+
+    num_states: int
+    padding: int
+
+    @nn.compact
+    def __call__(self, x_t, t, *, train=False):
+        level = self.param("level", nn.initializers.zeros, (self.num_states,))
+        clean = (x_t[:, 1:] == self.padding).all(axis=1)
+        return jnp.where(clean[:, None, None], level + jnp.zeros((*x_t.shape, 1)), jnp.nan)
+
+
+OBJECTIVES = {
+    "negative_elbo": objectives.NegativeElbo,
+    "importance_sampled": objectives.ImportanceSampledElbo,
+    "cross_entropy": objectives.CrossEntropy,
+    "hybrid": objectives.HybridElbo,
+    "reinforce": learned_objectives.LeaveOneOutReinforce,
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_no_objective_makes_noise_of_padding(name):
+    lines = zoo.LINES["lines"]
+    kernel = kernels.absorbing(schedules.linear, lines.num_classes)
+    if name == "reinforce":
+        kernel = kernels.class_masking.PerClassMasking(lines.num_classes)
+    model = models.Diffusion(kernel, PaddingOnly(4, lines.padding), 10, support=lines)
+    objective = OBJECTIVES[name](model)
+    x = jnp.tile(jnp.array([[0, 2, 2], [1, 2, 2]]), (32, 1))
+    params = model.init(jax.random.key(0), x)
+    loss, _ = compiled(objective.loss)(params, objective.init(), jax.random.key(1), x)
+    assert np.isfinite(loss).all()
+    if name != "cross_entropy":  # which is of the tokens that are noise
+        assert np.mean(loss) == pytest.approx(-np.log(0.5) - np.log(0.5), rel=0.1)
+
+
+TAKES_PADDING = {
+    "uniform": lambda lines: kernels.uniform(schedules.cosine, lines.num_classes),
+    "uniform on the way to masks": lambda lines: kernels.masks_and_uniform(lines.num_classes),
+}
+
+
+@pytest.mark.parametrize("kind", TAKES_PADDING)
+def test_noise_that_takes_padding_is_refused(kind):
+    lines = zoo.LINES["lines"]
+    kernel = TAKES_PADDING[kind](lines)
+    model = models.Diffusion(kernel, zoo.Table(len(kernel.prior)), 3, support=lines)
+    x = jax.ShapeDtypeStruct((2, 3), np.int32)
+    with pytest.raises(ValueError, match="Noise never takes .* the padding of lines"):
+        jax.eval_shape(model.init, jax.random.key(0), x)
+
+
+@functools.cache
+def autoregressive(name):
+    lines = zoo.LINES[name]
+    model = models.Autoregressive(zoo.CausalTable(lines.num_classes), support=lines)
+    return model, zoo.parameters(model, length=lines.length)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_left_to_right_sums_to_one_over_lines(name):
+    """The first padding ends a line: what follows has probability one, and lengths are learnt."""
+    lines, (model, params) = zoo.LINES[name], autoregressive(name)
+    x = jnp.asarray(every(name))
+    weigh = compiled(model.log_weight)
+    p = np.exp(np.asarray(weigh(params, jax.random.key(0), x), np.float64))
+    assert p.sum() == pytest.approx(1, abs=1e-6)
+    assert (p[~possible(name)] == 0).all()
+    assert (p[possible(name)] > 0).all()
+    rows = drawn(model, params)
+    enumeration.assert_drawn_from(enumeration.number(rows, lines.num_classes), p)
+    colder = drawn(model, params, sampler=LeftToRight(temperature=0.5, top_p=0.8))
+    assert possible(name)[enumeration.number(colder, lines.num_classes)].all()
+
+
+def test_after_the_end_of_a_line_nothing_counts():
+    """Whatever a network says of the positions after the first padding."""
+    model, params = autoregressive("lines")
+    table = params["network"]["table"]
+    number = 0
+    for token in (0, 2):  # a line of one token, and its end
+        number = number * 4 + token + 1
+    other = {"network": {"table": table.at[number].set(jnp.array([9.0, -3.0, -50.0]))}}
+    x = jnp.array([[0, 2, 2]])
+    before, after = (compiled(model.elbo)(p, jax.random.key(0), x) for p in (params, other))
+    np.testing.assert_array_equal(before, after)
+    assert (drawn(model, other)[:, 1:] == 2).any()
+
+
+@functools.cache
+def multinomial(name, steps=3):
+    lines = zoo.LINES[name]
+    kernel = kernels.uniform_within(schedules.cosine, lines.each(lines.num_classes))
+    model = models.Diffusion(kernel, zoo.Table(lines.num_classes), steps, support=lines)
+    params = zoo.parameters(model, length=lines.length)
+    return model, jax.tree.map(lambda a: 0.4 * a, params)  # so that weights are light
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_noise_within_lines_sums_to_one(name):
+    """Noise never takes padding, so that it is held clean without a network that is told."""
+    model, params = multinomial(name)
+    assert not model.sees_known
+    exact = law(model, params)
+    assert exact.sum() == pytest.approx(1, abs=1e-5)
+    assert (exact[~possible(name)] == 0).all()
+    x = jnp.tile(every(name), (1500, 1))
+    nats = compiled(model.log_weight)(params, jax.random.key(1), x)
+    p = np.exp(np.asarray(nats, np.float64)).reshape(1500, -1)
+    assert (p[:, ~possible(name)] == 0).all()
+    assert_mean(p.sum(axis=1), 1.0, 0.02)
+    assert_mean(p, exact, 0.02)
+    x = drawn(model, params, 20_000)
+    assert_lines_of_the_law(name, x)
+    enumeration.assert_drawn_from(enumeration.number(x, model.support.num_classes), exact)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Kept:
+    """Another kernel's noise, but for one state, which stays: what is held is not needed."""
+
+    kernel: kernels.Mixing
+    state: int
+
+    prior = property(lambda self: self.kernel.prior)
+    num_classes = property(lambda self: self.kernel.num_classes)
+
+    def push(self, p, s, t):
+        stays = p * (jnp.arange(p.shape[-1]) == self.state)
+        noisy = self.kernel.push(p, s, t) - self.kernel.push(stays, s, t)
+        left = self.kernel.push(jnp.zeros_like(p), s, t)  # a mixture pushes 0 to its noise
+        return noisy + left * (1 - stays.sum(axis=-1, keepdims=True)) + stays
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """What `enumeration` asks of a model: another kernel, with the guess of a process."""
+
+    kernel: object
+    process: object
+    predict = property(lambda self: self.process.predict)
+
+    def open(self, params):
+        return self
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bound_of_noise_within_lines_is_the_exact_one(name):
+    model, params = multinomial(name)
+    x = every(name)[possible(name)]
+    kept = Opened(Kept(model.kernel, model.support.padding), model.open(params))
+    exact = np.log(np.array(model.support.lengths))[sizes(model.support, x) - 1]
+    times = np.arange(model.steps, -1, -1) / model.steps
+    for t, s in itertools.pairwise(times):
+        exact = exact - enumeration.term(kept, {}, x, s, t)
+    assert (exact <= np.log(law(model, params)[possible(name)]) + 1e-5).all()
+    rows = jnp.tile(x, (3000, 1))
+    for elbo in (model.elbo, functools.partial(model.elbo_of_all_steps, times=jnp.asarray(times))):
+        nats = compiled(elbo)(params, jax.random.key(2), rows)
+        assert_mean(np.asarray(nats, np.float64).reshape(3000, -1), exact, 0.12)
+
+
+class Exact(models.Diffusion):
+    """A diffusion over lines of two positions with the guess that a perfect network would make."""
+
+    def open(self, params, *, train=False):
+        lines, data = self.support, jnp.asarray(params["data"])
+
+        def predict(x_t, t, rng=None):
+            evidence = self.kernel.likelihood(x_t, jnp.zeros_like(t), t)
+            padding = jnp.arange(lines.num_classes) == lines.padding
+            shown = lines.known(x_t)[..., None]  # noise is no padding, and padding no noise
+            evidence = jnp.where(shown, padding, jnp.where(padding, 0.0, evidence))
+            others = jnp.stack([evidence[:, 1] @ data.T, evidence[:, 0] @ data], axis=1)
+            return categorical.normalize(others * evidence.astype(bool))
+
+        return Process(self.kernel, predict, support=lines)
+
+
+def test_more_steps_with_the_exact_guess_are_nearer_to_the_law_of_lines():
+    """Uniform noise with padding held clean is exact: no bias is left as steps get short."""
+    lines = zoo.LINES["three"]
+    kernel = kernels.uniform_within(schedules.cosine, lines.each(lines.num_classes))
+    data = np.zeros((4, 4))
+    data[:3, :3] = np.random.default_rng(0).dirichlet(np.full(9, 0.3)).reshape(3, 3)
+    data *= lines.lengths[1]
+    data[:3, 3] = lines.lengths[0] * np.array([0.7, 0.1, 0.2])
+    model = Exact(kernel, zoo.Table(4), 8, support=lines)
+    far = [
+        certificates.distance(law(model, {"data": data}, steps), data.ravel())
+        for steps in (8, 32, 128)
+    ]
+    assert far[2] < 0.01
+    assert far[0] > 2 * far[1] > 4 * far[2]

@@ -1,0 +1,106 @@
+"""Lines: which rows are lines, and what each position can be, by enumeration of every row."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.ops import categorical
+from amd_jax.ops.lines import Lines
+from amd_jax.types import Support
+from tests import enumeration, zoo
+
+
+def size(lines, row):
+    """The tokens of a line, or None of a row that is no line."""
+    label, line = row[: lines.start], row[lines.start :]
+    if any(token <= lines.num_tokens for token in label):
+        return None
+    tokens = [token for token in line if token < lines.num_tokens]
+    whole = tokens + [lines.num_tokens] * (len(line) - len(tokens))
+    return len(tokens) if tokens and list(line) == whole else None
+
+
+def every(lines):
+    return enumeration.sequences(lines.num_classes, lines.length)
+
+
+def is_line(lines, x):
+    return np.array([size(lines, row.tolist()) is not None for row in x])
+
+
+@pytest.mark.parametrize("name", zoo.LINES)
+def test_a_line_has_the_probability_of_its_length(name):
+    """And no row with padding in its middle, or in front, has any."""
+    lines = zoo.LINES[name]
+    x = every(lines)
+    nats = np.asarray(lines.log_prob(jnp.asarray(x)))
+    for row, result in zip(x.tolist(), nats, strict=True):
+        padded = row[lines.start :]
+        n = sum(token != lines.padding for token in padded)
+        rest = [token == lines.padding for token in row]
+        if n and rest == sorted(rest):
+            assert result == pytest.approx(np.log(lines.lengths[n - 1]), rel=1e-6)
+        else:
+            assert result == categorical.NEVER
+
+
+@pytest.mark.parametrize("name", zoo.LINES)
+def test_from_left_to_right_all_lines_are_possible_and_nothing_else_is(name):
+    lines = zoo.LINES[name]
+    x, classes = every(lines), lines.num_classes + 2  # two states beyond the classes
+    possible = np.asarray(lines.possible_next(jnp.asarray(x), classes))
+    own = np.take_along_axis(possible, x[..., None], axis=-1)[..., 0]
+    np.testing.assert_array_equal(own.all(axis=1), is_line(lines, x))
+    assert possible.any(axis=-1).all()
+    assert not possible[..., lines.num_classes :].any()
+    changed = x.copy()
+    changed[:, -1] = 0  # what comes after a position is not looked at
+    np.testing.assert_array_equal(lines.possible_next(jnp.asarray(changed), classes), possible)
+
+
+@pytest.mark.parametrize("name", zoo.LINES)
+def test_padding_is_known_and_no_other_position_can_be_it(name):
+    lines = zoo.LINES[name]
+    x = jnp.asarray(every(lines))
+    known = lines.known(x)
+    np.testing.assert_array_equal(known, np.asarray(x) == lines.num_tokens)
+    possible = np.asarray(lines.possible(x, jnp.zeros_like(known), lines.num_classes + 1))
+    assert (possible[known].argmax(axis=-1) == lines.padding).all()
+    assert (possible[known].sum(axis=-1) == 1).all()
+    assert not possible[~known][:, lines.padding].any()
+    for position, tokens in enumerate(lines.each(lines.num_classes + 1)):
+        free = ~np.asarray(known)[:, position]
+        assert (possible[free, position] == tokens).all()
+        count = lines.num_labels if position < lines.start else lines.num_tokens
+        assert tokens.sum() == count
+
+
+@pytest.mark.parametrize("name", zoo.LINES)
+def test_lengths_are_drawn_by_their_law(name):
+    lines = zoo.LINES[name]
+    first = np.asarray(lines.draw(jax.random.key(0), (5000, lines.length)))
+    assert set(np.unique(first)) <= {-1, lines.padding}
+    assert (np.diff(first, axis=1) >= 0).all()  # padding at the end only
+    sizes = (first == -1).sum(axis=1) - lines.start
+    enumeration.assert_drawn_from(sizes - 1, np.array(lines.lengths))
+
+
+def test_supports_fulfil_the_protocol():
+    for support in (*zoo.COLUMNS.values(), *zoo.LINES.values()):
+        assert isinstance(support, Support)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ((0, (1.0,)), "1 token or more"),
+        ((2, (1.0,), -1), "0 labels or more"),
+        ((2, ()), "got 0 numbers"),
+        ((2, (0.5, 0.4)), "sum 0.9"),
+        ((2, (1.5, -0.5)), "sums to 1"),
+    ],
+)
+def test_what_is_no_law_of_lines_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Lines(*fields)
