@@ -11,6 +11,7 @@ GROUPS = {  # title -> names; a name belongs to the first group that fits
     "Quick, with data of their own": r".*quickstart|eight_gaussians|digits_idf|set_shuffling",
     "Your own text (--config.data.path=book.txt)": "own_text.*",
     "Your own maps (--config.data.path=my_maps/)": "own_maps.*",
+    "Your own lines (--config.data.path=molecules.smi)": "own_lines.*",
     "Your own table (--config.data.path=people.csv)": "own_table.*",
     "The paper's data, and what it compares with": "text8.*|cityscapes.*",
     "Rows of the tables of known-answers and table4": ".*_row",

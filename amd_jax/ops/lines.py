@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
+from amd_jax.facts import LineFacts
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Flags, Key, Nats, Tokens
 
@@ -40,6 +41,11 @@ class Lines:
                 "The law of the length has a probability for each of 1, ..., N tokens, and sums "
                 f"to 1; got {len(self.lengths)} numbers, sum {total:.6g}."
             )
+
+    @classmethod
+    def of(cls, facts: LineFacts) -> "Lines":
+        """The lines of some data, with the law of length of those to train on."""
+        return cls(len(facts.symbols), facts.length_frequencies, len(facts.labels))
 
     @property
     def padding(self) -> int:

@@ -26,6 +26,7 @@ FILES = {
     if "def build(" in path.read_text()
 }
 HOLLOW = {"network.width": 8, "network.join_width": 8, "network.blocks": 1}
+HOLLOW_LINES = {"network.heads": 2, **HOLLOW}
 TRANSFORMER = {"network.width": 8, "network.blocks": 1, "network.heads": 2}
 XL = {**TRANSFORMER, "network.inner": 8, "network.segment": 8, "network.memory": 8}
 XL["optimizer.warmup_steps"] = 6
@@ -49,6 +50,9 @@ HOLLOW_MAP = {"network.width": 8, "network.join_width": 8, "network.dilations": 
 UNET = {"network.dim": 8, "network.multipliers": (1, 2), "network.groups": 4, "network.heads": 1}
 TABLE = {"network.width": 8, "network.blocks": 1, "optimizer.warmup_steps": 6}
 SHRUNK = {
+    "own_lines": HOLLOW_LINES,
+    "own_lines_multinomial": HOLLOW_LINES,
+    "own_lines_autoregressive": TRANSFORMER,
     "own_table": {"network.embedding": 4, **TABLE},
     "own_table_multinomial": {"network.embedding": 4, **TABLE},
     "own_table_autoregressive": {"network.heads": 2, **TABLE},
@@ -130,6 +134,7 @@ TRAINED = (  # one of each kind; other tests train some of the others, as do com
     *("text8_diffusion", "own_text_cnf"),
     *("own_text_argmax:coupling", "own_text_latent_flow", "cityscapes_argmax variational"),
     *("own_text_discrete_flow:autoregressive", "digits_idf"),
+    *("own_lines", "own_lines_multinomial", "own_lines_autoregressive"),
     *("own_table", "own_table_multinomial", "own_table_autoregressive", "own_table_argmax"),
 )
 
@@ -170,7 +175,7 @@ def files(tmp_path):
     """How the names of experiments begin that read a file -> one: maps, digits, text, a table."""
     rng = np.random.default_rng(0)
     result = {"own_maps": "maps.npy", "digits": "digits.csv.gz", "own_text": "book.txt"}
-    result["own_table"] = "people.csv"
+    result.update(own_table="people.csv", own_lines="names.txt")
     result = {start: tmp_path / name for start, name in result.items()}
     np.save(result["own_maps"], rng.integers(3, size=(60, 8, 8)).astype(np.uint8))
     table = "\n".join(",".join(map(str, row)) for row in rng.integers(17, size=(800, 65)))
@@ -179,6 +184,8 @@ def files(tmp_path):
     wages = rng.integers(900, 90_000, 200)  # a number of several fields
     rows = [f"{a},{t},{w}" for a, t, w in zip(ages, towns, wages, strict=True)]
     result["own_table"].write_text("\n".join(["age,town,wage", *rows]) + "\n")
+    names = {"".join(rng.choice([*"abc"], size)) for size in rng.integers(1, 9, size=200)}
+    result["own_lines"].write_text("\n".join(sorted(names)) + "\n")
     result["own_text"].write_text("the quick brown fox jumps over the lazy dog\n" * 40)
     return result
 

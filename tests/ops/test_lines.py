@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from amd_jax.facts import LineFacts
 from amd_jax.ops import categorical
 from amd_jax.ops.lines import Lines
 from amd_jax.types import Support
@@ -89,6 +90,17 @@ def test_lengths_are_drawn_by_their_law(name):
 def test_supports_fulfil_the_protocol():
     for support in (*zoo.COLUMNS.values(), *zoo.LINES.values()):
         assert isinstance(support, Support)
+
+
+def test_lines_of_facts_have_their_padding_lengths_and_labels():
+    facts = LineFacts.of("CNO", (0.2, 0.3, 0.5), ("acid", "base"))
+    lines = Lines.of(facts)
+    assert lines == Lines(3, (0.2, 0.3, 0.5), 2)
+    assert (lines.length,) == facts.event_shape
+    assert (lines.padding, lines.num_classes) == (facts.padding, facts.num_classes)
+    row = facts.row("CO", "base")
+    assert lines.log_prob(row[None])[0] == pytest.approx(np.log(0.3))
+    assert lines.possible_next(row[None], 6)[0, np.arange(4), row].all()
 
 
 @pytest.mark.parametrize(
