@@ -19,6 +19,7 @@ MODELS = {  # whose tokens are in [0, 2)
     "gumbel": lambda: zoo.flow("gumbel", 2, 2, "coupling"),
     "modular": lambda: zoo.EXACT["modular-ar"](2),
     "integer": lambda: zoo.EXACT["integer"](2),
+    "insertion": lambda: zoo.insertion(2),
     **{
         name: lambda name=name: models.Autoregressive(zoo.CAUSAL[name](2))
         for name in ("table", "transformer", "xl")
@@ -60,8 +61,8 @@ def answers(model, params, rng, x):
         np.testing.assert_array_equal(np.where(KNOWN, filled, X), X)
         assert np.isin(filled, (0, 1)).all()
         yield filled
-    if getattr(model, "steps", 1) is None:
-        return
+    if getattr(model, "steps", 1) is None or isinstance(model, models.Insertion):
+        return  # neither has importance weights
     yield model.log_weight(params, rng, x)
     for editor in declared.editors(model):
         yield editor(model, params, rng, x)

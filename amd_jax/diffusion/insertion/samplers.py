@@ -30,7 +30,9 @@ class TauLeaping(Sharpened):
     steps, since no gap expects any where a row is full.
     """
 
-    steps: int | None = options.number(None, "network calls", kind=int, least=1)
+    steps: int | None = options.number(
+        None, "network calls; the model's number of steps unless given", kind=int, least=1
+    )
     spacing: time_grids.Spacing = time_grids.spacing()
     name = "tau_leaping"
 
