@@ -1,14 +1,15 @@
 """Insertion: lines of any length, by tokens that are inserted and revealed."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from amd_jax.diffusion import insertion
-from amd_jax.models import checks
+from amd_jax.models import checks, trajectories
 from amd_jax.models.bounds import DrawnTimes
 from amd_jax.models.checks import Network
 from amd_jax.ops import categorical
@@ -36,6 +37,8 @@ class Insertion:
     padding: int  # K
     samplers: tuple[Sampler, ...] = insertion.samplers.ALL  # the default first
     bounds: tuple[Bound, ...] = (DrawnTimes(),)
+
+    steps = None  # continuous time
 
     def __post_init__(self):
         """Raises ValueError for a network that takes no `train`, or no token beside padding."""
@@ -101,8 +104,23 @@ class Insertion:
     ) -> Tokens:
         """Lines, int32 of `shape` (B, L), by a sampler; the default is the first declared."""
         sampler = self.samplers[0] if sampler is None else sampler
-        empty = jnp.full(shape, self.padding, jnp.int32)
-        return sampler(self.open(params), rng, empty, sampler.times(None))
+        return sampler(self.open(params), rng, self._empty(shape), sampler.times(self.steps))
+
+    def walk(
+        self,
+        params: Params,
+        rng: Key,
+        shape: tuple[int, ...],
+        frames: int = 9,
+        sampler: Sampler | None = None,
+    ) -> Iterator[tuple[float, Integer[np.ndarray, "B L"]]]:
+        """What there is of the lines on one walk, `frames` or less: pairs (t, x), t falling."""
+        sampler = self.samplers[0] if sampler is None else sampler
+        for t, x in trajectories.states(self, sampler, params, rng, self._empty(shape), frames):
+            yield t, np.asarray(x, np.int32)
+
+    def _empty(self, shape: tuple[int, ...]) -> Tokens:
+        return jnp.full(shape, self.padding, jnp.int32)
 
     def _inside(self, x: Tokens) -> Nats:
         """0, or NaN for a row that is no line, which is a ValueError outside of jit."""

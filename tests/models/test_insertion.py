@@ -53,6 +53,17 @@ def test_samples_are_lines():
     assert {sum(k < K for k in row) for row in drawn} == {0, 1, 2, 3}
 
 
+def test_lines_grow_on_a_walk():
+    """From nothing, by masks which are tokens in the end."""
+    sampler = dataclasses.replace(MODEL.samplers[0], steps=16)
+    states = list(MODEL.walk(params(), jax.random.key(0), (256, LENGTH), 5, sampler))
+    assert [t for t, _ in states] == [1, 0.75, 0.5, 0.25, 0]
+    sizes = np.array([(x != K).sum(axis=1) for _, x in states])
+    assert not sizes[0].any()
+    assert (np.diff(sizes, axis=0) >= 0).all()
+    assert [bool((x == K + 1).any()) for _, x in states] == [False, True, True, True, False]
+
+
 def test_gradients_are_finite_for_every_line_at_all_times():
     def loss(params):
         return -MODEL.elbo(params, jax.random.key(1), jnp.tile(LINES, (64, 1))).mean()

@@ -61,8 +61,8 @@ def answers(model, params, rng, x):
         np.testing.assert_array_equal(np.where(KNOWN, filled, X), X)
         assert np.isin(filled, (0, 1)).all()
         yield filled
-    if getattr(model, "steps", 1) is None or isinstance(model, models.Insertion):
-        return  # neither has importance weights
+    if getattr(model, "steps", 1) is None:
+        return
     yield model.log_weight(params, rng, x)
     for editor in declared.editors(model):
         yield editor(model, params, rng, x)
