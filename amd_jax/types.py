@@ -129,10 +129,6 @@ class Support(Protocol):
     def num_classes(self) -> int:
         """Tokens are in [0, num_classes)."""
 
-    @property
-    def depth(self) -> int:
-        """How many times `possible_next` has to be applied until a row is decoded."""
-
     def each(self, num_classes: int) -> Bool[np.ndarray, "L K"]:
         """Which of K tokens each position can be, where nothing is known of the others."""
 
@@ -141,6 +137,12 @@ class Support(Protocol):
 
     def possible_next(self, x: Tokens, num_classes: int) -> Bool[Array, "B *event K"]:
         """Which of K tokens each position of x can be, given those before it."""
+
+    def decode(self, z: Latents) -> Tokens:
+        """The row of z (B, L, K): the argmax of what each position can be, given those before."""
+
+    def ended(self, x: Tokens) -> Flags:
+        """Which tokens of x are certain given those before them, as are all that follow."""
 
     def known(self, x: Tokens) -> Flags:
         """Which tokens of x are of those that are drawn first."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from amd_jax.facts import TableFacts
-from amd_jax.types import Array, Flags, Key, Nats, Tokens
+from amd_jax.types import Array, Flags, Key, Latents, Nats, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +87,18 @@ class Columns:
     def possible_next(self, x: Tokens, num_classes: int) -> Bool[Array, "B *event K"]:
         """Which of K tokens each field of x (B, L) can be, given those before it."""
         return self._within(x, jnp.zeros_like(x), num_classes)
+
+    def decode(self, z: Latents) -> Tokens:
+        """The row of z (B, L, K): the argmax of what each field can be, given those before."""
+        x = jnp.argmax(z, axis=-1)
+        for _ in range(self.depth):  # digit after digit
+            possible = self.possible_next(x, z.shape[-1])
+            x = jnp.argmax(jnp.where(possible, z, -jnp.inf), axis=-1)
+        return x
+
+    def ended(self, x: Tokens) -> Flags:
+        """No row ends before its last field."""
+        return jnp.zeros(x.shape, bool)
 
     def known(self, x: Tokens) -> Flags:
         """No field is drawn before the others."""

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 
 from amd_jax.facts import LineFacts
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Flags, Key, Nats, Tokens
+from amd_jax.types import Array, Flags, Key, Latents, Nats, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +67,6 @@ class Lines:
         """K + 1 + C."""
         return self.num_tokens + 1 + self.num_labels
 
-    @property
-    def depth(self) -> int:
-        """The positions of a row, since each may be the first of its padding."""
-        return self.length
-
     def each(self, num_classes: int) -> Bool[np.ndarray, "L K"]:
         """Which of K tokens each position can be, of those that are not padding."""
         tokens, positions = np.arange(num_classes), np.arange(self.length)[:, None]
@@ -90,8 +85,19 @@ class Lines:
         """
         padding = jnp.arange(num_classes) == self.padding
         may_end = (jnp.arange(self.length) > self.start)[:, None]
-        ended = jnp.pad(x[:, :-1] == self.padding, ((0, 0), (1, 0)))[..., None]
-        return jnp.where(ended, padding, self.each(num_classes) | (may_end & padding))
+        unended = self.each(num_classes) | (may_end & padding)
+        return jnp.where(self.ended(x)[..., None], padding, unended)
+
+    def decode(self, z: Latents) -> Tokens:
+        """The line of z (B, L, K): the argmax of what each position can be, up to its end."""
+        x = jnp.zeros(z.shape[:-1], jnp.int32)  # without an end
+        x = jnp.argmax(jnp.where(self.possible_next(x, z.shape[-1]), z, -jnp.inf), axis=-1)
+        ended = jnp.cumsum(x == self.padding, axis=1) > 0
+        return jnp.where(ended, self.padding, x)
+
+    def ended(self, x: Tokens) -> Flags:
+        """Which positions of x (B, L) follow padding."""
+        return jnp.pad(x[:, :-1] == self.padding, ((0, 0), (1, 0)))
 
     def known(self, x: Tokens) -> Flags:
         """Which tokens of x are padding."""

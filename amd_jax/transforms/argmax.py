@@ -30,7 +30,7 @@ class Argmax:
     """
 
     encoder: Encoder  # q(u | x), u (B, ..., K): event=(K,)
-    support: Support | None = None  # what rows can be, as those of a table
+    support: Support | None = None  # what rows can be, as of a table
 
     def init(self, rng: Key, x: Tokens) -> Params:
         return self.encoder.init(rng, x)
@@ -45,12 +45,7 @@ class Argmax:
         return _press(u, x, log_q, self.support.possible_next(x, u.shape[-1]))
 
     def inverse(self, params: Params, rng: Key, z: Latents) -> Tokens:
-        x = jnp.argmax(z, axis=-1)
-        if self.support is not None:
-            for _ in range(self.support.depth):  # digit after digit
-                possible = self.support.possible_next(x, z.shape[-1])
-                x = jnp.argmax(jnp.where(possible, z, -jnp.inf), axis=-1)
-        return x
+        return jnp.argmax(z, axis=-1) if self.support is None else self.support.decode(z)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

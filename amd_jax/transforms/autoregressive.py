@@ -1,4 +1,4 @@
-"""Autoregressive layers: every number is mapped given all before it."""
+"""Autoregressive layers, every number mapped given all before it; and a law that ends with one."""
 
 import dataclasses
 
@@ -9,7 +9,8 @@ from amd_jax.ops import categorical
 from amd_jax.ops.scalars import Bijection
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.conditioner import Conditioner
-from amd_jax.types import Array, Key, Nats, Params, PyTree, Series
+from amd_jax.transforms.laws import Family
+from amd_jax.types import Array, Key, Nats, Params, PyTree, Series, Support
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,8 +38,7 @@ class Autoregressive:
         self, params: Params, rng: Key, x: Series, *, train: bool = False
     ) -> tuple[Series, Nats]:
         """z and the log-determinant, in one network call."""
-        theta = conditioner.apply(self.network, params, rng, x, self._shape(x), train=train)
-        z, log_slope = self.bijection.forward(x, theta)
+        z, log_slope = self.forward_each(params, rng, x, train=train)
         return z, categorical.sum_event(log_slope)
 
     def inverse(self, params: Params, rng: Key, z: Series) -> Series:
@@ -61,5 +61,42 @@ class Autoregressive:
         positions = jnp.arange(z.shape[1]), jnp.moveaxis(z, 1, 0)
         return jnp.moveaxis(jax.lax.scan(position, start, positions)[1], 0, 1)
 
+    def forward_each(
+        self, params: Params, rng: Key | None, x: Series, *, train: bool = False
+    ) -> tuple[Series, Series]:
+        """z, and the log-slope of each number."""
+        theta = conditioner.apply(self.network, params, rng, x, self._shape(x), train=train)
+        return self.bijection.forward(x, theta)
+
     def _shape(self, x: Series) -> tuple[int, ...]:
         return (*x.shape, self.bijection.num_parameters)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class UpToEnd:
+    """A law of latents (B, L, K) whose argmax is a row that may end before its last position.
+
+    The numbers that a layer maps are independent, of a standard law. Those after the end of a row
+    do not change which row it is, and none before depends on them, so that their density
+    integrates to one: `log_prob` is of the numbers up to the end. With an `argmax.Argmax` whose
+    encoder leaves them out, too, they cost exactly nothing.
+    """
+
+    layer: Autoregressive
+    family: Family
+    support: Support  # of the rows
+
+    def init(self, rng: Key, z: Series) -> Params:
+        return self.layer.init(rng, jnp.zeros(z.shape, z.dtype))
+
+    def log_prob(self, params: Params, z: Series) -> Nats:
+        e, log_slope = self.layer.forward_each(params, None, z)
+        log_p = log_slope + self.family.log_prob(self._standard(z.shape), e)
+        ended = self.support.ended(self.support.decode(z))
+        return categorical.sum_event(jnp.where(ended[..., None], 0.0, log_p))
+
+    def sample(self, params: Params, rng: Key, shape: tuple[int, ...]) -> Series:
+        return self.layer.inverse(params, rng, self.family.sample(rng, self._standard(shape)))
+
+    def _standard(self, shape: tuple[int, ...]) -> Array:
+        return jnp.zeros((*shape, self.family.num_parameters))

@@ -19,7 +19,7 @@ from amd_jax.ops import categorical, gumbel
 from amd_jax.ops.scalars import Theta
 from amd_jax.transforms import conditioner
 from amd_jax.transforms.conditioner import Conditioner
-from amd_jax.types import Array, Batch, Floats, Key, Nats, Params
+from amd_jax.types import Array, Batch, Floats, Key, Nats, Params, Support
 
 Draws = Real[Array, "*#shape"]
 
@@ -233,12 +233,14 @@ class Conditional:
     """Independent entries given a context x, with theta read off x by a network.
 
     z has the shape of x, with the axes `event` added: an argmax over K classes asks for
-    event=(K,).
+    event=(K,). With a `support` whose rows end, numbers after the end of x do not count: see
+    `autoregressive.UpToEnd`.
     """
 
     family: Family
     network: Conditioner  # x -> theta (B, ..., *event, P)
     event: tuple[int, ...] = ()
+    support: Support | None = None  # what rows x can be
 
     def init(self, rng: Key, x: Batch) -> Params:
         """Parameters for contexts like `x`; ValueError if the network's output does not fit."""
@@ -257,7 +259,10 @@ class Conditional:
         shape = self._shape(x)
         theta = conditioner.apply(self.network, params, rng_dropout, x, shape, train=train)
         z = self.family.sample(rng, theta)
-        return z, categorical.sum_event(self.family.log_prob(theta, z))
+        log_p = self.family.log_prob(theta, z)
+        if self.support is not None:
+            log_p = jnp.where(self.support.ended(x)[..., None], 0.0, log_p)
+        return z, categorical.sum_event(log_p)
 
     def _shape(self, x: Batch) -> tuple[int, ...]:
         return (*x.shape, *self.event, self.family.num_parameters)

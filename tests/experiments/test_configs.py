@@ -52,6 +52,7 @@ TABLE = {"network.width": 8, "network.blocks": 1, "optimizer.warmup_steps": 6}
 SHRUNK = {
     "own_lines": HOLLOW_LINES,
     "own_lines_multinomial": HOLLOW_LINES,
+    "own_lines_argmax": FLOW,
     "own_lines_autoregressive": TRANSFORMER,
     "own_lines_insertion": TRANSFORMER,
     "own_table": {"network.embedding": 4, **TABLE},
@@ -135,7 +136,8 @@ TRAINED = (  # one of each kind; other tests train some of the others, as do com
     *("text8_diffusion", "own_text_cnf"),
     *("own_text_argmax:coupling", "own_text_latent_flow", "cityscapes_argmax variational"),
     *("own_text_discrete_flow:autoregressive", "digits_idf"),
-    *("own_lines", "own_lines_multinomial", "own_lines_autoregressive", "own_lines_insertion"),
+    *("own_lines", "own_lines_multinomial", "own_lines_argmax", "own_lines_autoregressive"),
+    "own_lines_insertion",
     *("own_table", "own_table_multinomial", "own_table_autoregressive", "own_table_argmax"),
 )
 

@@ -1,5 +1,6 @@
 """Models as descriptions: the same model comes back, and nothing but parts of the library does."""
 
+import dataclasses
 import json
 
 import jax
@@ -13,6 +14,7 @@ from amd_jax.exports import description, export_folder
 from amd_jax.facts import Facts, MapFacts
 from amd_jax.ops import scalars
 from amd_jax.ops.columns import Columns
+from amd_jax.ops.lines import Lines
 from amd_jax.transforms import argmax, autoregressive, laws
 from tests import zoo
 from tests.variants import quick
@@ -54,7 +56,7 @@ MAPS = MapFacts(3, (4, 4), frequencies=(0.5, 0.25, 0.25), palette=((0, 0, 0),) *
 
 
 def hollow(kernel):
-    states = len(kernel.prior)
+    states = kernel.prior.shape[-1]
     return models.Diffusion(kernel, networks.Hollow(states, width=8, blocks=1), steps=5)
 
 
@@ -159,6 +161,41 @@ def test_what_rows_can_be_comes_back_with_the_numbers(name, tmp_path):
 def supports(model):
     """The support of a model, or of its first part."""
     return [getattr(part, "support", None) for part in (model, *getattr(model, "transforms", ()))]
+
+
+LINES = Lines(3, (0.25, 0.25, 0.5), num_labels=2)
+
+
+def line_flow():
+    encoder = networks.ContextLSTM(6, 12, width=4, context=4)
+    encoder = laws.Conditional(laws.NORMAL, encoder, event=(6,), support=LINES)
+    network = networks.AutoregressiveLSTM(features=8, layers=1, components=2)
+    layer = autoregressive.Autoregressive(network, scalars.LogisticMixture(2))
+    end = autoregressive.UpToEnd(layer, laws.NORMAL, LINES)
+    return models.Flow((argmax.Argmax(encoder, LINES),), end)
+
+
+OF_LINES = {  # the models of experiments/own_lines*.py
+    "lines masked": lambda: dataclasses.replace(
+        hollow(kernels.absorbing(schedules.linear, 6)), support=LINES
+    ),
+    "lines multinomial": lambda: dataclasses.replace(
+        hollow(kernels.uniform_within(schedules.cosine, LINES.each(6))), support=LINES
+    ),
+    "lines autoregressive": lambda: models.Autoregressive(
+        networks.CausalTransformer(6, width=8, blocks=1, heads=2), support=LINES
+    ),
+    "lines argmax": line_flow,
+}
+
+
+@pytest.mark.parametrize("name", quick(OF_LINES, "lines argmax"))
+def test_models_of_lines_come_back(name):
+    model, x = OF_LINES[name](), jnp.array([[4, 0, 1, 3], [5, 2, 3, 3]])
+    params = zoo.drawn(model, x, 0.1)
+    nats = [jax.jit(m.elbo)(params, jax.random.key(1), x) for m in (model, back(model))]
+    np.testing.assert_array_equal(*nats)
+    assert np.isfinite(nats[0]).all()
 
 
 def test_columns_of_many_codes_come_back():

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import models
+from amd_jax import models, networks
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.diffusion.exact import certificates
 from amd_jax.diffusion.process import Process
@@ -19,7 +19,9 @@ from amd_jax.learning import learned_objectives, objectives
 from amd_jax.models.autoregressive import LeftToRight
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Edit
-from amd_jax.ops import categorical
+from amd_jax.ops import categorical, scalars
+from amd_jax.transforms import argmax, laws
+from amd_jax.transforms.autoregressive import Autoregressive, UpToEnd
 from tests import enumeration, zoo
 from tests.models.means import assert_mean
 from tests.variants import quick
@@ -379,10 +381,11 @@ def test_after_the_end_of_a_line_nothing_counts():
 
 
 @functools.cache
-def multinomial(name, steps=3):
+def multinomial(name, denoiser="table"):
     lines = zoo.LINES[name]
     kernel = kernels.uniform_within(schedules.cosine, lines.each(lines.num_classes))
-    model = models.Diffusion(kernel, zoo.Table(lines.num_classes), steps, support=lines)
+    denoiser = zoo.DENOISERS[denoiser](lines.num_classes)
+    model = models.Diffusion(kernel, denoiser, 3, support=lines)
     params = zoo.parameters(model, length=lines.length)
     return model, jax.tree.map(lambda a: 0.4 * a, params)  # so that weights are light
 
@@ -435,9 +438,11 @@ class Opened:
         return self
 
 
+@pytest.mark.parametrize("denoiser", quick(("table", "hollow_table"), "hollow_table"))
 @pytest.mark.parametrize("name", NAMES)
-def test_the_bound_of_noise_within_lines_is_the_exact_one(name):
-    model, params = multinomial(name)
+def test_the_bound_of_noise_within_lines_is_the_exact_one(name, denoiser):
+    """For a network that sees its own token, and by the mean over it for one that does not."""
+    model, params = multinomial(name, denoiser)
     x = every(name)[possible(name)]
     kept = Opened(Kept(model.kernel, model.support.padding), model.open(params))
     exact = np.log(np.array(model.support.lengths))[sizes(model.support, x) - 1]
@@ -483,3 +488,55 @@ def test_more_steps_with_the_exact_guess_are_nearer_to_the_law_of_lines():
     ]
     assert far[2] < 0.01
     assert far[0] > 2 * far[1] > 4 * far[2]
+
+
+@functools.cache
+def flow(name):
+    """An argmax flow of an autoregressive layer, whose latents end with the line."""
+    lines = zoo.LINES[name]
+    classes = lines.num_classes
+    context = zoo.Context(lines.length * classes * 2)
+    lift = argmax.Argmax(laws.Conditional(laws.LOGISTIC, context, (classes,), lines), lines)
+    network = networks.AutoregressiveLSTM(8, components=2)
+    layer = Autoregressive(network, scalars.LogisticMixture(2))
+    model = models.Flow((lift,), UpToEnd(layer, laws.LOGISTIC, lines))
+    return model, zoo.parameters(model, length=lines.length, scale=0.05)
+
+
+@pytest.mark.parametrize("name", quick(("lines", "three"), "three"))
+def test_an_argmax_up_to_the_end_sums_to_one_over_lines(name):
+    lines, (model, params) = zoo.LINES[name], flow(name)
+    keys = jax.random.split(jax.random.key(1), 4000)
+
+    @compiled
+    def draws(params, keys):
+        x = jnp.asarray(every(name))
+        return jax.lax.map(lambda rng: model.log_weight(params, rng, x), keys, batch_size=200)
+
+    nats = np.asarray(draws(params, keys), np.float64)
+    p = np.exp(nats)
+    assert (p[:, ~possible(name)] == 0).all()
+    assert_mean(p.sum(axis=1), 1.0, 0.02)
+    draw = functools.partial(model.sample, shape=(10_000, lines.length))
+    x = np.asarray(compiled(draw)(params, jax.random.key(7)))
+    number = enumeration.number(x, lines.num_classes)
+    assert possible(name)[number].all()
+    law, error = p.mean(axis=0), p.std(axis=0) / len(keys) ** 0.5
+    share = np.bincount(number, minlength=len(every(name))) / len(x)
+    assert (abs(share - law) <= 5 * np.hypot(error, (share / len(x)) ** 0.5)).all()
+    assert (nats[:, possible(name)].mean(axis=0) < np.log(law[possible(name)])).all()
+
+
+def test_latents_after_the_end_of_a_line_cost_nothing_and_change_nothing():
+    """Bit for bit; the row is the same, and the sum is that of the positions up to its end."""
+    model, params = flow("lines")
+    x = jnp.tile(jnp.array([[1, 2, 2]]), (50, 1))
+    z, _ = compiled(model.forward)(params, jax.random.key(2), x)
+    other = z.at[:, 2].set(9 * jax.random.normal(jax.random.key(3), z[:, 2].shape))
+    np.testing.assert_array_equal(model.inverse(params, jax.random.key(0), other), x)
+    log_prob = compiled(model.base.log_prob)
+    nats = log_prob(params["base"], z)
+    np.testing.assert_array_equal(log_prob(params["base"], other), nats)
+    e, log_slope = model.base.layer.forward_each(params["base"], None, z)
+    each = log_slope + laws.LOGISTIC.log_prob(jnp.zeros(2), e)
+    np.testing.assert_allclose(each[:, :2].sum(axis=(1, 2)), nats, rtol=1e-5)

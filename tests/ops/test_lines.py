@@ -61,6 +61,25 @@ def test_from_left_to_right_all_lines_are_possible_and_nothing_else_is(name):
 
 
 @pytest.mark.parametrize("name", zoo.LINES)
+def test_numbers_decode_to_lines(name):
+    """Position after position, the largest of what can be there; nothing after the end counts."""
+    lines = zoo.LINES[name]
+    z = jax.random.normal(jax.random.key(0), (500, lines.length, lines.num_classes))
+    x = np.asarray(lines.decode(z))
+    assert is_line(lines, x).all()
+    assert len(np.unique(x, axis=0)) == is_line(lines, every(lines)).sum()
+    expected = np.zeros_like(x)
+    for position in range(lines.length):
+        possible = lines.possible_next(jnp.asarray(expected), lines.num_classes)
+        best = jnp.where(possible, z, -jnp.inf).argmax(axis=-1)
+        expected[:, position] = best[:, position]
+    np.testing.assert_array_equal(x, expected)
+    after = np.asarray(lines.ended(jnp.asarray(x)))
+    np.testing.assert_array_equal(after[:, 1:], x[:, :-1] == lines.padding)
+    assert not after[:, 0].any()
+
+
+@pytest.mark.parametrize("name", zoo.LINES)
 def test_padding_is_known_and_no_other_position_can_be_it(name):
     lines = zoo.LINES[name]
     x = jnp.asarray(every(lines))
