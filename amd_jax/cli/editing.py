@@ -50,7 +50,6 @@ def _text(session: Session, editor: Editor, text: str) -> list[str]:
     assert isinstance(report, TextReport)  # or `inputs.text` had refused
     x = report.tokens(text)
     (length,) = loaded.facts.event_shape
-    fixed = correction.edited_text(
-        editor, loaded.model, loaded.params, x, length=length, seed=session.seed
-    )
-    return report.corrected_text(text, x, fixed, editor.done)
+    row, seed = report.facts.filled_up(x), session.seed
+    fixed = correction.edited_text(editor, loaded.model, loaded.params, row, length, seed)
+    return report.corrected_text(text, x, fixed[: len(x)], editor.done)

@@ -132,7 +132,8 @@ def tried(session: Session, options: Rows, hidden: int, number: int) -> list[str
     assert isinstance(sampler, Sampler)
     rows = np.asarray(loaded.data.rows(split)[:number], np.int32)
     session.announce(f"filling gaps in {len(rows)} {split} {facts.rows}")
-    result = filling.trial(model, loaded.params, rows, hidden, session.seed, sampler)
+    inside = facts.inside(rows)
+    result = filling.trial(model, loaded.params, rows, hidden, session.seed, sampler, inside)
     of_rows = result.restored_of_rows(rows)
     method = f"gaps of {hidden} {facts.unit}s, {', '.join([sampler.name, *settings(sampler)])}"
     on = {"split": split, "examples": len(rows), "unit": facts.unit}

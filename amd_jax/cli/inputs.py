@@ -7,8 +7,9 @@ import numpy as np
 
 from amd_jax.cli.mode_options import Infill
 from amd_jax.data.reading import characters, labels
+from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.facts import Facts, MapFacts, TextFacts
+from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts
 
 
 class Partly(NamedTuple):
@@ -37,8 +38,9 @@ def text(facts: Facts, given: str | None, file: str | None) -> str:
 def tokens(facts: Facts, given: str) -> np.ndarray:
     """A text as tokens (L,); ValueError where data are no text, or for one that is empty."""
     text(facts, given, None)  # or there are no tokens at all
-    assert isinstance(facts, TextFacts)
-    return TextReport(facts).tokens(given)
+    report = run_report.of(facts)
+    assert isinstance(report, TextReport)
+    return report.tokens(given)
 
 
 def a_map(facts: Facts, file: Path) -> np.ndarray:
@@ -88,12 +90,14 @@ def with_gaps(facts: TextFacts, written: str, gap: str) -> Partly:
 
     `gap` stands for one unknown character. Raises ValueError for a text that cannot be filled.
     """
-    if len(gap) != 1 or gap in (facts.alphabet or ""):
+    if len(gap) != 1 or gap in (facts.symbols or ""):
         raise ValueError(
             f"A gap is one character that the data do not have; got {gap!r}. Give another --gap."
         )
     if gap not in written:
         raise ValueError(f"The text has no gap. Write {gap} for every unknown character.")
+    if isinstance(facts, LineFacts):
+        return _line_with_gaps(facts, written, gap)
     whole = facts.decode([0]) if facts.alphabet else " "
     x = facts.encode(written.replace(gap, whole))
     (length,) = facts.event_shape
@@ -107,6 +111,21 @@ def with_gaps(facts: TextFacts, written: str, gap: str) -> Partly:
         )
     gaps = np.array([character == gap for character in written])
     return Partly(*(np.pad(part, (0, length - len(x))) for part in (x, ~gaps, gaps)))
+
+
+def _line_with_gaps(facts: LineFacts, written: str, gap: str) -> Partly:
+    """A line, its gaps asked for, and all else known but a label that is not given: (L,).
+
+    The label stands before the line, as in "yes: CC_O". The gaps have the length that they are
+    written with: the end of a line is known.
+    """
+    label, line = facts.read(written.strip("\r\n"))
+    x = facts.row(line.replace(gap, facts.symbols[0]), label or next(iter(facts.labels), ""))
+    wanted = np.zeros(len(x), bool)
+    wanted[facts.start : facts.start + len(line)] = [sign == gap for sign in line]
+    known = ~wanted
+    known[: facts.start] = bool(label)
+    return Partly(x, known, wanted)
 
 
 def hole(facts: MapFacts, top: int, left: int, rows: int, columns: int) -> np.ndarray:

@@ -11,7 +11,8 @@ from amd_jax.exports.export_folder import Exported
 from amd_jax.host.log import logger
 from amd_jax.types import Dataset
 
-FITTING = ("kind", "num_classes", "event_shape", "alphabet", "padding")  # what data must agree in
+# what data must agree in
+FITTING = ("kind", "num_classes", "event_shape", "alphabet", "padding", "labels")
 
 
 def opened(name: str, config: str | None) -> LoadedModel:

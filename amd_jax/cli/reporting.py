@@ -1,6 +1,7 @@
 """`--mode=report`: writes the page of a run."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -12,7 +13,15 @@ from amd_jax.devices import machine, parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.experiment import LoadedModel
-from amd_jax.facts import UNUSED_SIGN, Facts, MapFacts, PlaneFacts, TableFacts, TextFacts
+from amd_jax.facts import (
+    UNUSED_SIGN,
+    Facts,
+    LineFacts,
+    MapFacts,
+    PlaneFacts,
+    TableFacts,
+    TextFacts,
+)
 from amd_jax.host import filesystem
 from amd_jax.host.log import logger
 from amd_jax.models import Autoregressive, Diffusion, Flow, GaussianDiffusion, declared
@@ -25,7 +34,7 @@ from amd_jax.types import Key, Model
 NAME = "report.html"
 STEPS = 100  # of a chain, at most
 FRAMES = {True: 26, False: 51}  # of the film of a chain, at most: of maps or not
-SAMPLES = {True: 12, False: 4}  # that are drawn where they are a chain's
+SAMPLES = {MapFacts: 12, LineFacts: 24, Facts: 4}  # that are drawn where they are a chain's
 CORRECTED = 2  # rows
 GAP = {1: 8, 2: 3}  # which part of the side of a row is hidden: of texts, of maps
 EXAMPLE = "the quick brwwn fox"
@@ -91,7 +100,7 @@ def drawn(
     facts, is_maps = loaded.facts, isinstance(loaded.facts, MapFacts)
     rng, film = jax.random.key(seed), None
     if isinstance(loaded.model, Walkable) and not isinstance(facts, PlaneFacts | TableFacts):
-        shape = (SAMPLES[is_maps], *facts.event_shape)
+        shape = (chains(facts), *facts.event_shape)
         frames = list(loaded.model.walk(loaded.params, rng, shape, FRAMES[is_maps], sampler))
         film, x = films.of(frames, facts), frames[-1][1]
     else:
@@ -128,14 +137,30 @@ def restored(
     Test rows if the run holds its data, and else samples x (N, ...).
     """
     facts, (rows, whose) = loaded.facts, first(loaded, x)
-    errors = max(1, round(editor.error_rate * rows[0].size))
-    damaged = correction.damage(rows, facts.classes, seed, errors)
+    inside = facts.inside(rows)
+    errors, size = correction.number_of(editor.error_rate, inside), inside.sum() // len(rows)
+    damaged = correction.damage(rows, facts.classes, seed, errors, inside)
     fixed = correction.edited(editor, loaded.model, loaded.params, damaged, seed)
-    triples = zip(damaged, fixed, rows, strict=True)
-    return [shows.correction(*triple, facts) for triple in triples], (
-        f"The first {whose}, in each {errors:,} of {rows[0].size:,} {facts.token}s replaced at "
+    shown = []
+    for triple in zip(damaged, fixed, rows, strict=True):
+        before, after, truth = _content(triple, facts)
+        shown.append(shows.correction(before, after, truth, facts))
+    return shown, (
+        f"The first {whose}, in each {errors:,} of {size:,} {facts.token}s replaced at "
         f"random, and what the model makes of them without knowing which."
     )
+
+
+def chains(facts: Facts) -> int:
+    """How many samples are drawn where they are a chain's."""
+    return next(number for kind, number in SAMPLES.items() if isinstance(facts, kind))
+
+
+def _content(rows: Sequence[np.ndarray], facts: Facts) -> list[np.ndarray]:
+    """Rows (...) that are versions of the last one, of lines without padding and labels."""
+    if not isinstance(facts, LineFacts):
+        return [*rows]
+    return [row[facts.inside(rows[-1][None])[0]] for row in rows]
 
 
 def with_gap(
@@ -143,13 +168,18 @@ def with_gap(
 ) -> shows.Corrected:
     """The first row with a gap in its middle, filled: of test rows, or else samples x (N, ...)."""
     row = first(loaded, x)[0][:1]
-    hidden = np.zeros(row.shape, bool)
-    sizes = [(n, max(1, n // GAP[row.ndim - 1])) for n in row.shape[1:]]
-    middle = tuple(slice((n - size) // 2, (n + size) // 2) for n, size in sizes)
-    hidden[0][middle] = True
+    inside = loaded.facts.inside(row)
+    hidden, within = np.zeros(row.shape, bool), [np.unique(n) for n in np.nonzero(inside[0])]
+    sizes = [(len(places), max(1, len(places) // GAP[row.ndim - 1])) for places in within]
+    middle = [
+        places[(n - size) // 2 : (n + size) // 2]
+        for places, (n, size) in zip(within, sizes, strict=True)
+    ]
+    hidden[0][np.ix_(*middle)] = True
     parts = loaded.model, loaded.params, rng, row, ~hidden, hidden
-    result, _ = gallery.infilled(*parts, sampler=sampler)
-    return shows.filling(row[0], hidden[0], np.asarray(result)[0], loaded.facts)
+    filled, _ = gallery.infilled(*parts, sampler=sampler)
+    gap, after, truth = _content((hidden[0], np.asarray(filled)[0], row[0]), loaded.facts)
+    return shows.filling(truth, gap, after, loaded.facts)
 
 
 def first(loaded: LoadedModel, x: np.ndarray) -> tuple[np.ndarray, str]:

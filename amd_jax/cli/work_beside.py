@@ -13,7 +13,6 @@ from amd_jax.devices import program_cost
 from amd_jax.devices.machine import Beside
 from amd_jax.evaluation import correction
 from amd_jax.experiment import Run
-from amd_jax.facts import MapFacts
 from amd_jax.models import bounds
 from amd_jax.options import Named
 
@@ -53,7 +52,7 @@ def of(run: Run, choice: Choice, args: Train) -> Beside:
             parts["gaps"] = drawn(short, infilling.few(args.num_texts))
     parts["samples"] = drawn(choice.sampler, args.num_samples or run.facts.num_samples)
     if args.report:
-        parts["the page"] = drawn(short, reporting.SAMPLES[isinstance(run.facts, MapFacts)])
+        parts["the page"] = drawn(short, reporting.chains(run.facts))
     *names, last = (name for name, flop in parts.items() if flop or name == "samples")
     what = f"{', '.join(names)} and {last}" if names else last
     return Beside(what, sum(parts.values()))

@@ -152,8 +152,8 @@ class Row:
 
         def measure() -> dict[str, PerRow]:
             rows = self.run.data.rows(self.split)[: number or correction.ROWS]
-            classes = self.run.facts.classes
-            trial = correction.trial(editor, self.run.model, self.params, rows, classes, 0)
+            facts = self.run.facts
+            trial = correction.trial(editor, self.run.model, self.params, rows, facts, 0)
             return trial.by_posterior.per_row
 
         examples = min(number or correction.ROWS, self.examples(None))

@@ -20,6 +20,8 @@ NAMES = {
     "neighbour_distance": "neighbour distance",
     "detection_auc": "detection AUC",
     "logistic_auc": "logistic AUC",
+    "line_lengths": "lengths, variation",
+    "line_labels": "labels, variation",
     "seconds_a_sample": "seconds each",
 }
 LAST = ("steps", "minutes", "parameters")  # columns

@@ -7,7 +7,7 @@ import jinja2
 
 from amd_jax.demo import controls, frames, request_parsing, table_form
 from amd_jax.demo.session import Work
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TableFacts, TextFacts
+from amd_jax.facts import Facts, LineFacts, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.pages import shows, texts
 
 EXAMPLE = (  # what it should be: the words below are misspelt in a text to correct
@@ -74,12 +74,15 @@ def sentence(shown: Work) -> str:
     units = "characters" if isinstance(facts, TextFacts) else f"{facts.unit}s"
     if isinstance(facts, TableFacts):
         size, units = str(len(facts.columns)), "columns"
+    if isinstance(facts, LineFacts):
+        size = f"1 to {facts.longest}"
     what = f"A {type(shown.model).__name__.lower()} over {facts.rows} of {size} {units}."
     did = " or ".join(editor.done for editor in shown.editors)
     ways = [f"have a text {did}"] if did else []
     if shown.fills:
         kinds = {TextFacts: "fill gaps in a text", TableFacts: "fill in the rest of a row"}
-        ways.append(kinds.get(type(facts), "fill a hole in a map"))
+        filled = (way for kind, way in kinds.items() if isinstance(facts, kind))
+        ways.append(next(filled, "fill a hole in a map"))
     ways.append(
         f"watch noise become {noun(facts)}" if shown.walks else f"draw {facts.rows} from it"
     )
@@ -129,15 +132,15 @@ def brush(facts: Facts) -> tuple[int, int]:
 
 def symbols(facts: Facts) -> str:
     """The symbols of an alphabet in words, such as "a–z and space"; empty where it has all."""
-    if not isinstance(facts, TextFacts) or facts.alphabet is None:
+    if not isinstance(facts, TextFacts) or facts.symbols is None:
         return ""
-    codes = sorted(ord(sign) for sign in facts.alphabet if sign not in CALLED)
+    codes = sorted(ord(sign) for sign in facts.symbols if sign not in CALLED)
     result = []
     while codes:
         run = next((n for n in range(1, len(codes)) if codes[n] != codes[0] + n), len(codes))
         first, last = chr(codes[0]), chr(codes[run - 1])
         result += [f"{first}–{last}"] if run > 2 else list(map(chr, codes[:run]))
         codes = codes[run:]
-    result += [word for sign, word in CALLED.items() if sign in facts.alphabet]
+    result += [word for sign, word in CALLED.items() if sign in facts.symbols]
     words = " ".join(result[:-1]) + f" and {result[-1]}" if result[1:] else result[0]
-    return words if len(words) <= SYMBOLS else f"{len(facts.alphabet)} characters"
+    return words if len(words) <= SYMBOLS else f"{len(facts.symbols)} characters"

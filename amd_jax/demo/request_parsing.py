@@ -41,7 +41,7 @@ def gap_of(facts: Facts) -> str:
     One that a keyboard has, unless the data have all of these.
     """
     signs = f"{GAPS}{''.join(map(chr, range(0x2581, 0x2681)))}"  # more than an alphabet has
-    alphabet = facts.alphabet if isinstance(facts, TextFacts) else None
+    alphabet = facts.symbols if isinstance(facts, TextFacts) else None
     return next(sign for sign in signs if sign not in (alphabet or ""))
 
 

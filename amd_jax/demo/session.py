@@ -114,7 +114,9 @@ class Work:
             raise ValueError(f"{self.name} edits no texts: its model declares no editor of them.")
         editor = controls.chosen(self.editors, request, "editor")
         text, seed = request_parsing.text_of(request), request_parsing.seed_of(request)
-        x = TextReport(self.facts).tokens(text)
+        report = run_report.of(self.facts)
+        assert isinstance(report, TextReport)
+        x = report.tokens(text)
         return self._edited(self.facts, editor, text, x, seed)
 
     def fill(self, request: Json) -> Iterator[Json]:
@@ -166,7 +168,7 @@ class Work:
         self, facts: TextFacts, editor: Editor, text: str, x: np.ndarray, seed: int
     ) -> Iterator[Json]:
         """Window after window of the tokens of a text (L,); each is edited by itself."""
-        (length,), row = facts.event_shape, filled_up(facts, x)
+        (length,), row = facts.event_shape, facts.filled_up(x)
         result = np.empty_like(row)
         for seen, kept in windows(len(row), length):
             piece = row[None, seen]
@@ -243,17 +245,6 @@ class Work:
         if what not in self.done:
             yield {"kind": "compiling"}
         self.done.add(what)
-
-
-def filled_up(facts: TextFacts, x: np.ndarray) -> np.ndarray:
-    """The tokens of a text (L,), and the data's own padding up to a whole row, if they have any.
-
-    Such rows end with their padding, and the model was trained on all of it.
-    """
-    missing = facts.event_shape[0] - len(x)
-    if facts.padding is None or missing <= 0:
-        return x
-    return np.pad(x, (0, missing), constant_values=facts.padding)
 
 
 def states_of(steps: int) -> int:

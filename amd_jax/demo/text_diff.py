@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from amd_jax.facts import UNKNOWN_SIGN, Json, TextFacts
+from amd_jax.facts import UNKNOWN_SIGN, Json, LineFacts, TextFacts
 from amd_jax.pages import texts
 
 LONGEST_WORD = 40  # characters; of a longer one, as where there are no spaces, the changed parts
@@ -18,7 +18,7 @@ def edited(facts: TextFacts, text: str, before: np.ndarray, after: np.ndarray) -
     lacks, or "". `before` and `after` are tokens (L,).
     """
     given, pieces = facts.pieces(before), facts.pieces(after)
-    known = [True] * len(pieces) if facts.alphabet is None else facts.known(text)
+    known = facts.known(text) if len(text) == len(pieces) else [True] * len(pieces)
     for i in range(len(pieces)):
         if not known[i]:
             given[i] = pieces[i] = text[i]
@@ -63,9 +63,10 @@ def runs(values: np.ndarray, part: slice) -> Iterator[slice]:
 def damaged(facts: TextFacts, text: str, rate: float, seed: int) -> str:
     """A text in which a share of the characters that have a token are replaced at random."""
     rng = np.random.default_rng(seed)
-    signs = PRINTABLE if facts.alphabet is None else facts.alphabet
+    signs = PRINTABLE if facts.symbols is None else facts.symbols
     signs = "".join(sign for sign in signs if sign.isprintable() and sign != UNKNOWN_SIGN)
-    places = [i for i, character in enumerate(text) if character in signs]
+    start = len(text) - len(facts.read(text)[1]) if isinstance(facts, LineFacts) else 0
+    places = [i for i, sign in enumerate(text) if i >= start and sign in signs]
     if not places or len(signs) < 2:
         raise ValueError("The text has no character that could be replaced. Type some words.")
     result = list(text)

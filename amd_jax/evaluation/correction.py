@@ -6,16 +6,18 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Bool
 
 from amd_jax.evaluation import means
 from amd_jax.evaluation.means import PerRow, Row, Rows
 from amd_jax.evaluation.measurement import Measurement
-from amd_jax.facts import Json
+from amd_jax.facts import Facts, Json
 from amd_jax.models.corrections import Correct
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Key, Model, Params, Tokens
 
 Classes = int | tuple[int, ...]  # of every token, or of each
+Inside = Bool[np.ndarray, "N *event"]
 
 BATCH = 32
 ROWS = 256  # that a trial takes unless a number is given
@@ -102,37 +104,52 @@ def edited_text(
 
 
 def trial(
-    edit: Corrector, model: Model, params: Params, rows: Rows, classes: Classes, seed: int
+    edit: Corrector, model: Model, params: Params, rows: Rows, facts: Facts, seed: int
 ) -> Trial:
     """A correction where the truth is known: of rows with some tokens replaced."""
-    errors = max(1, round(edit.error_rate * rows[0].size))
-    damaged = damage(rows, classes, seed, errors)
+    inside = facts.inside(rows)
+    errors = number_of(edit.error_rate, inside)
+    damaged = damage(rows, facts.classes, seed, errors, inside)
     guess = Correct(edit.error_rate, raw=True)
     by_guess, restored = (edited(e, model, params, damaged) for e in (guess, edit))
-    result = (restoration(rows, damaged, fixed) for fixed in (by_guess, restored))
+    result = (restoration(rows, damaged, fixed, inside) for fixed in (by_guess, restored))
     return Trial(errors, damaged, restored, *result)
 
 
-def damage(rows: Rows, classes: Classes, seed: int, errors: int) -> Rows:
-    """Rows with exactly `errors` tokens of each replaced by another one at random.
+def number_of(error_rate: float, inside: Inside) -> int:
+    """How many tokens of each row are replaced, at a rate of those inside a row on average."""
+    return max(1, round(error_rate * float(inside.sum()) / len(inside)))
 
-    `classes` is how many a token can be, or how many each token of a row.
+
+def damage(
+    rows: Rows, classes: Classes, seed: int, errors: int, inside: Inside | None = None
+) -> Rows:
+    """Rows with `errors` tokens of each replaced by another one at random.
+
+    Of a row with fewer tokens `inside`, all of them are. `classes` is how many a token can be, or
+    how many each token of a row.
     """
     rng = np.random.default_rng(seed)
     damaged = np.array(rows, np.int32)
-    for row in damaged.reshape(len(rows), -1):  # views
-        places = rng.choice(len(row), errors, replace=False)
+    flat = damaged.reshape(len(rows), -1)  # a view
+    may = np.ones(flat.shape, bool) if inside is None else np.reshape(inside, flat.shape)
+    for row, some in zip(flat, may, strict=True):
+        among = np.flatnonzero(some)
+        places = rng.choice(among, min(errors, len(among)), replace=False)
         number = classes if isinstance(classes, int) else np.asarray(classes)[places]
-        row[places] = (row[places] + rng.integers(1, number, errors)) % number
+        row[places] = (row[places] + rng.integers(1, number, len(places))) % number
     return damaged
 
 
-def restoration(rows: Rows, damaged: Rows, restored: Rows) -> Restoration:
-    """How well `restored` undoes `damaged`. Of no tokens the share is 0."""
+def restoration(
+    rows: Rows, damaged: Rows, restored: Rows, inside: Inside | None = None
+) -> Restoration:
+    """How well `restored` undoes `damaged`, of the tokens `inside`. Of no tokens it is 0."""
     wrong, right = (np.reshape(x, (len(rows), -1)) for x in (rows != damaged, rows == restored))
+    counts = np.ones(wrong.shape, bool) if inside is None else np.reshape(inside, wrong.shape)
     per_row = {
-        "restored": PerRow((right & wrong).sum(axis=1), wrong.sum(axis=1)),
-        "spoiled": PerRow((~right & ~wrong).sum(axis=1), (~wrong).sum(axis=1)),
+        "restored": PerRow((right & wrong & counts).sum(axis=1), (wrong & counts).sum(axis=1)),
+        "spoiled": PerRow((~right & ~wrong & counts).sum(axis=1), (~wrong & counts).sum(axis=1)),
     }
     restored_share, spoiled = (of_rows.mean()[0] for of_rows in per_row.values())
     return Restoration(restored_share, spoiled, per_row)

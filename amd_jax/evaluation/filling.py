@@ -51,19 +51,23 @@ def trial(
     size: int,
     seed: int = 0,
     sampler: Sampler | None = None,
+    inside: Gaps | None = None,
 ) -> Trial:
     """Fills a gap of `size` tokens at a random place of each row, and gives the truth's bits.
 
-    Raises ValueError for a gap that is longer than a row.
+    Gaps lie `inside` rows, and are no longer than that. Raises ValueError for one that is longer
+    than all rows.
     """
-    hidden, x = gaps(rows.shape, size, seed), np.asarray(rows, np.int32)
+    inside = np.ones(rows.shape, bool) if inside is None else inside
+    hidden, x = gaps(inside, size, seed), np.asarray(rows, np.int32)
+    sizes = hidden.sum(axis=1)
     drawn, bits = [], []
     for i in range(0, len(x), BATCH):
         part = slice(i, i + BATCH)
         rng = jax.random.fold_in(jax.random.key(seed), i)
         filled, nats = _both(model, sampler, params, rng, x[part], hidden[part])
         drawn.append(np.asarray(filled))
-        bits.append(-np.asarray(nats, np.float64) / np.log(2) / size)
+        bits.append(-np.asarray(nats, np.float64) / np.log(2) / sizes[part])
     result = np.concatenate(drawn)
     restored = float((result == x)[hidden].mean())
     return Trial(hidden, result, np.concatenate(bits), is_exact(model), restored)
@@ -87,14 +91,18 @@ def _both(
     return drawn, bound.reshape(DRAWS, -1).mean(axis=0)
 
 
-def gaps(shape: tuple[int, int], size: int, seed: int) -> Gaps:
-    """A gap of `size` tokens, somewhere in each row."""
-    number, length = shape
-    if not 0 < size <= length:
-        raise ValueError(f"A gap has 1 to {length} tokens, those of a row; got {size}.")
-    start = np.random.default_rng(seed).integers(0, length - size + 1, (number, 1))
-    position = np.arange(length)
-    return (position >= start) & (position < start + size)
+def gaps(inside: Gaps, size: int, seed: int) -> Gaps:
+    """A gap of `size` tokens, or as many as there are, somewhere inside each row.
+
+    The tokens `inside` a row follow each other.
+    """
+    first, lengths = inside.argmax(axis=1)[:, None], inside.sum(axis=1)[:, None]
+    if not 0 < size <= lengths.max():
+        raise ValueError(f"A gap has 1 to {lengths.max()} tokens, those of a row; got {size}.")
+    sizes = np.minimum(size, lengths)
+    start = first + np.random.default_rng(seed).integers(0, lengths - sizes + 1)
+    position = np.arange(inside.shape[1])
+    return (position >= start) & (position < start + sizes)
 
 
 def words_restored(texts: list[str], filled: list[str], hidden: Gaps) -> tuple[float, float]:

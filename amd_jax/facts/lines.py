@@ -2,15 +2,15 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Bool, Integer
 from numpy.typing import ArrayLike
 
 from amd_jax.facts.field_types import Json
-from amd_jax.facts.rows import listed
+from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, listed
 from amd_jax.facts.text import TextFacts
 from amd_jax.host.printable import cut, in_one_line
 
@@ -21,6 +21,8 @@ NO_RDKIT = (
 )
 END = "\n"  # stands for padding in an alphabet; no line holds it
 LABEL_SIGNS = range(0xE000, 0xF900)  # stand for labels in an alphabet: private use
+SAMPLED = 1 << 16  # tokens that are drawn unless a number is given
+BLOCK = 1 << 15  # rows that are decoded at a time
 SHARE = 0.999  # of lines, that are of the usual length
 
 
@@ -40,7 +42,6 @@ class LineFacts(TextFacts):
 
     kind: ClassVar[str] = "lines"
     rows: ClassVar[str] = "lines"
-    num_samples: ClassVar[int] = 1000
 
     def __post_init__(self):
         """Raises ValueError unless classes and shape are those of the lines."""
@@ -107,6 +108,11 @@ class LineFacts(TextFacts):
         return (self.alphabet or "")[: self.padding]
 
     @property
+    def num_samples(self) -> int:  # type: ignore[override]  # a number for each data set
+        """How many lines are drawn unless a number is given: fewer of long ones."""
+        return min(1000, max(16, SAMPLED // self.longest))
+
+    @property
     def longest(self) -> int:
         """L, the characters of the longest line."""
         return len(self.length_frequencies)
@@ -115,6 +121,16 @@ class LineFacts(TextFacts):
     def start(self) -> int:
         """Where the line begins in its row: after the label, if there are labels."""
         return int(bool(self.labels))
+
+    @property
+    def classes(self) -> int:
+        """How many characters there are: what a token `inside` a line can be."""
+        return len(self.symbols)
+
+    def inside(self, x: np.ndarray) -> Bool[np.ndarray, "*shape"]:
+        """Which tokens of rows (N, ...) are of the line: neither its label nor after its end."""
+        places = np.arange(np.shape(x)[1]) - self.start
+        return (places >= 0) & (places < self.lengths(x)[:, None] - 1)
 
     def lengths(self, x: np.ndarray) -> Integer[np.ndarray, "N"]:
         """Characters of each line of rows (N, ...), plus one for its end: int64 (N,)."""
@@ -168,8 +184,25 @@ class LineFacts(TextFacts):
         return super().decode(np.asarray(x)[self.start :])
 
     def show(self, x: ArrayLike) -> str:
-        """The line of a row of tokens, after its label."""
+        """The line of a row of tokens, after its label and a colon."""
         return "".join(self.pieces(np.asarray(x)[: self.start])) + self.decode(x)
+
+    def read(self, text: str) -> tuple[str, str]:
+        """The label and the line of a text as `show` writes it; no label if none begins it."""
+        for label in sorted(self.labels, key=len, reverse=True):
+            if text.startswith(start := f"{in_one_line(label)}: "):
+                return label, text.removeprefix(start)
+        return "", text
+
+    def lines(self, x: np.ndarray) -> Iterator[str]:
+        """`decode` of many rows (N, ...), which is faster than one at a time."""
+        signs = np.array([*map(ord, [*self.symbols, NOISE_SIGN, UNUSED_SIGN])], np.uint32)
+        for start in range(0, len(x), BLOCK):
+            part = np.asarray(x[start : start + BLOCK], np.int64)
+            inside, part = self.inside(part)[:, self.start :], part[:, self.start :]
+            places = np.where(part < 0, len(signs) - 1, np.minimum(part, len(self.symbols)))
+            points = np.where(inside, signs[places], 0).astype("<u4")  # numpy drops zeros at ends
+            yield from points.view(f"<U{self.longest}").ravel().tolist()
 
     def summary(self, sizes: Mapping[str, int]) -> str:
         """The name, sizes of splits, lengths, lines that are left out, characters and labels."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Bool
 from numpy.typing import ArrayLike
 
 from amd_jax.facts.field_types import Json
@@ -82,6 +83,10 @@ class Facts:
     def lengths(self, x: np.ndarray) -> np.ndarray:
         """How many tokens of each row (N, ...) count: int64 (N,)."""
         return np.full(len(x), math.prod(self.event_shape))
+
+    def inside(self, x: np.ndarray) -> Bool[np.ndarray, "*shape"]:
+        """Which tokens of rows (N, ...) are content, and not padding: bool (N, ...)."""
+        return np.ones(np.shape(x), bool)
 
     def show(self, x: ArrayLike) -> str:
         """One row as text, whatever states it holds."""

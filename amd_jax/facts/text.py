@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Integer
 from numpy.typing import ArrayLike
 
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, listed
@@ -84,6 +85,16 @@ class TextFacts(Facts):
         if result:
             result[-1] += decoder.decode(b"", final=True)
         return result
+
+    def filled_up(self, x: Integer[np.ndarray, "L"]) -> Integer[np.ndarray, "M"]:
+        """The tokens of a text, and padding up to a whole row, if these data have any.
+
+        Such rows end with their padding, and a model was trained on all of it.
+        """
+        missing = self.event_shape[0] - len(x)
+        if self.padding is None or missing <= 0:
+            return x
+        return np.pad(x, (0, missing), constant_values=self.padding)
 
     def decode(self, x: ArrayLike) -> str:
         """The text of tokens (L,), whatever states they are; with padding, up to it."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from amd_jax.evaluation import means
+from amd_jax.evaluation.lines import line_measures
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.tables import measures
 from amd_jax.pages import commands
@@ -72,10 +73,10 @@ def _what(figure: Measurement) -> str:
         return f"bits per {unit} (count model of order {figure.order})"
     if kind == "baseline":
         return f"bits per {unit} (baseline)"
-    if kind in measures.NAMES:
-        return measures.NAMES[kind]
-    if kind.removesuffix(measures.FLOOR) in measures.NAMES:
-        return f"{measures.NAMES[kind.removesuffix(measures.FLOOR)]}: training rows"
+    floored = kind.removesuffix(measures.FLOOR)
+    for names, real in ((measures.NAMES, "training rows"), (line_measures.NAMES, "real lines")):
+        if floored in names:
+            return names[floored] if floored == kind else f"{names[floored]}: {real}"
     return SHARES.get(kind, kind.replace("_", " "))
 
 
@@ -92,7 +93,7 @@ def shown(what: str, value: float | None, error: float | None) -> str:
     if value is None:
         return "–"
     kind = what.removesuffix(DIFFERENCE).removesuffix(measures.FLOOR)
-    form = ".2%" if kind in SHARES or kind == "copies" else ".3f"
+    form = ".2%" if kind in {*SHARES, *line_measures.SHARES, "copies"} else ".3f"
     written = means.signed if what.endswith(DIFFERENCE) else means.shown
     return written(value, math.nan if error is None else error, form)
 

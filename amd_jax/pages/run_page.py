@@ -20,7 +20,8 @@ SHARES = {  # what a model does, as tiles
     "spoiled": "of right {unit}s spoiled",
     "filled": "of {unit}s in gaps restored",
 }
-NOUNS = {"text": "text", "maps": "maps", "points": "points", "table": "rows"}  # by kind of facts
+# by kind of facts
+NOUNS = {"text": "text", "maps": "maps", "points": "points", "table": "rows", "lines": "lines"}
 BESIDE = {  # a measure of samples, and what it says, in plain words
     "detection_auc": "How often trees that were trained to tell them apart give a sample a higher "
     "score than a real row. 0.5 is best: they cannot tell; 1: they always can.",
@@ -31,6 +32,12 @@ BESIDE = {  # a measure of samples, and what it says, in plain words
     "usefulness_auc": "Each category is predicted from the other columns by trees that were "
     "trained on samples, and tested on real rows. As much as real rows reach is best.",
     "usefulness_r2": "The same for each number: the share of its variance that is predicted.",
+    "valid": "Lines that pass the rule of validity. As many as of real lines is best.",
+    "unique": "Different lines among the valid ones; fewer if the model repeats itself.",
+    "novel": "Those of the different ones that are no line of the training split.",
+    "line_lengths": "How far the law of lengths is from that of training lines: half the sum of "
+    "all differences of shares. 0 is best, but two samples of one law differ, too.",
+    "line_labels": "The same of labels.",
     "copies": "Rows that are a training row, cell for cell: of the samples, and of held-out rows. "
     "No more than of held-out rows is best.",
 }
@@ -74,6 +81,7 @@ def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> s
     """The page of a run, complete; `commands` are a title and a command line each."""
     shared = {"record": record, "drawn": drawn, "commands": commands, "legend": drawn.legend}
     panels = curve.panels(curve.series(record.metrics), lambda unit: _levels(record, unit))
+    noun, beside = NOUNS.get(str(record.facts.get("kind")), "data"), measures(record)
     return templates.filled(
         "run.html.j2",
         title=record.name,
@@ -81,9 +89,9 @@ def page(record: Record, drawn: Drawn, commands: Sequence[tuple[str, str]]) -> s
         machine=machine(record),
         counts=counts(record),
         tiles=tiles(record),
-        sections=_sections(drawn, panels),
-        noun=NOUNS.get(str(record.facts.get("kind")), "data"),
-        beside=measures(record) if drawn.table else [],
+        sections=_sections(drawn, panels, noun, bool(beside)),
+        noun=noun,
+        beside=beside,
         memory=memory(record) if drawn.table else "",
         no_trees=table_shows.missing_extra(bool(figures.best(record.figures, "detection_auc"))),
         panels=panels,
@@ -101,6 +109,9 @@ def summary(record: Record, drawn: Drawn) -> str:
     data = f"{name}, rows of {shape} {record.unit}s of {facts.get('num_classes')} classes"
     if facts.get("kind") == "table":
         data = f"{name}, rows of {len(facts.get('columns', ()))} columns in {shape} fields"
+    if facts.get("kind") == "lines":
+        longest, characters = len(facts["length_frequencies"]), facts.get("padding")
+        data = f"{name}, lines of 1 to {longest} {record.unit}s, of {characters} characters"
     if record.step >= record.total:
         state = f"its training of {record.total:,} steps is finished"
     else:
@@ -158,7 +169,7 @@ def tiles(record: Record) -> list[Tile]:
 
 
 def measures(record: Record) -> list[Beside]:
-    """Measures of samples of a table beside what real rows reach, those there are."""
+    """Measures of samples of tables or lines beside what real rows reach, those there are."""
     result = []
     for name, words in BESIDE.items():
         ours = figures.best(record.figures, name)
@@ -208,7 +219,9 @@ def _levels(record: Record, unit: str) -> list[Level]:
     return [*curve.own_level(measured, unit), *curve.count_levels(measured, unit)]
 
 
-def _sections(drawn: Drawn, panels: Sequence[Panel]) -> list[tuple[str, str]]:
+def _sections(
+    drawn: Drawn, panels: Sequence[Panel], noun: str, measured: bool
+) -> list[tuple[str, str]]:
     """The id and the name of each section that the page has."""
     table = drawn.table
     there = {
@@ -216,7 +229,7 @@ def _sections(drawn: Drawn, panels: Sequence[Panel]) -> list[tuple[str, str]]:
         "filled": ("Gaps filled", bool(drawn.filled or (table and table.filled))),
         "chain": ("The chain", bool(drawn.film)),
         "samples": ("Samples", True),
-        "beside": ("Beside real rows", table is not None),
+        "beside": (f"Beside real {noun}", measured or table is not None),
         "marginals": ("Columns", bool(table and table.panels)),
         "pairs": ("Pairs of columns", bool(table and table.pairs)),
         "curve": ("Learning curve", bool(panels)),

@@ -11,13 +11,13 @@ from PIL import Image
 
 from amd_jax.evaluation import pictures
 from amd_jax.evaluation.reports import point_report
-from amd_jax.facts import Facts, MapFacts, PlaneFacts, TableFacts, TextFacts
+from amd_jax.facts import Facts, LineFacts, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.ops import integers
 from amd_jax.pages import texts
 from amd_jax.pages.texts import Piece
 
 COMMON = 3  # categories that the words for a picture name
-TEXTS, ROWS = 8, 8  # on a page
+TEXTS, ROWS, LINES = 8, 8, 24  # on a page
 SIDE = 320  # pixels of the longer side of a map on a page, at most
 CHANGED, SAME = (0, 0, 0), (235, 235, 235)
 
@@ -56,6 +56,8 @@ def samples(drawn: np.ndarray, facts: Facts) -> Shown:
         return Shown([], [of_points(drawn, facts)])
     if isinstance(facts, TableFacts):  # they stand beside real rows: see `table_shows`
         return Shown([], [])
+    if isinstance(facts, LineFacts):  # in one text
+        return Shown(["\n".join(texts.in_one_line(facts.show(x)) for x in drawn[:LINES])], [])
     return Shown([facts.show(x) for x in drawn[:TEXTS]], [])
 
 

@@ -551,6 +551,28 @@ def test_points_are_a_square_of_shades():
     assert shades.min() == 0  # where most of the points are
 
 
+def test_gaps_of_a_line_are_filled_and_its_label_stays():
+    page = client(works.lines(masks=True))
+    start = page.get("/").text
+    assert "A diffusion over lines of 1 to 5 characters." in start
+    assert "fill gaps in a text" in start
+    *_, result = messages(page.post("/fill", {"text": "yes: C_N", "number": 3}))
+    assert all(re.fullmatch("yes: C[CNO]N", one["text"]) for one in result["fillings"])
+    *_, state, drawn = messages(page.post("/draw", {"number": 3}))
+    assert all(re.fullmatch("(no|yes): [CNO]{1,5}", text) for text in drawn["texts"])
+    assert "\ue000" not in "".join(state["frame"]["pieces"])
+
+
+def test_a_line_is_damaged_and_corrected_and_its_label_stays():
+    page = client(works.lines(masks=False))
+    (damaged,) = messages(page.post("/damage", {"text": "no: CCCCC", "rate": 0.9}))
+    assert re.fullmatch("no: [CNO]{5}", damaged["text"])
+    assert damaged["text"].count("C") == 1
+    *_, result = messages(page.post("/edit", {"text": "yes: CNX", "numbers": {}}))
+    assert re.fullmatch("(no|yes): [CNO]{3}", result["text"])
+    assert "A label of molecules is one of no, yes" in error(page.post("/edit", {"text": "CNO"}))
+
+
 @pytest.mark.parametrize("alphabet", [works.TEXT.alphabet, None])
 def test_damages_so_many_characters_as_asked(alphabet):
     facts = works.TEXT if alphabet else type(works.TEXT)(256, (16,), "bytes")

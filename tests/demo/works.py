@@ -9,9 +9,10 @@ import numpy as np
 from amd_jax import models, networks, options
 from amd_jax.demo.session import Work
 from amd_jax.diffusion import kernels, samplers, schedules
-from amd_jax.facts import MapFacts, PlaneFacts, TextFacts
+from amd_jax.facts import LineFacts, MapFacts, PlaneFacts, TextFacts
 from amd_jax.ops import categorical
 from amd_jax.ops.columns import Columns
+from amd_jax.ops.lines import Lines
 from tests import zoo
 from tests.pages.written import TABLE
 
@@ -21,6 +22,7 @@ MAPS = MapFacts(
     3, (4, 6), "land", palette=((0, 0, 0), (200, 30, 30), (0, 158, 115)), names=("sea", "a", "b")
 )
 POINTS = PlaneFacts(3, (2,), "points")
+LINES = LineFacts.of("CNO", (0.2,) * 5, ("no", "yes"), name="molecules")
 
 
 class Near(nn.Module):
@@ -69,6 +71,17 @@ def masked(facts=TEXT):
     """With masks: gaps of texts and holes of maps are filled, and nothing is corrected."""
     kernel = kernels.absorbing(schedules.linear, facts.num_classes)
     return diffusion(facts, kernel=kernel, scale=0.5)  # of weak opinions: fillings differ
+
+
+def lines(masks):
+    """Lines with labels: with masks gaps are filled, with other noise errors are corrected."""
+    support = Lines.of(LINES)
+    noise = kernels.uniform_within(schedules.cosine, support.each(LINES.num_classes))
+    kernel = kernels.absorbing(schedules.linear, LINES.num_classes) if masks else noise
+    every = (samplers.Ancestral(),)
+    model = models.Diffusion(kernel, Near(kernel.prior.shape[-1]), 4, every, support)
+    params = zoo.parameters(model, scale=0.5, data=jnp.asarray(LINES.row("CNO", "yes"))[None])
+    return Work("molecules_tiny", model, params, LINES)
 
 
 def table():

@@ -6,6 +6,7 @@ import pytest
 from amd_jax import models
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.evaluation import correction
+from amd_jax.facts import Facts
 from amd_jax.models.corrections import Correct, time_of
 from tests import zoo
 
@@ -152,7 +153,7 @@ def test_correction_is_the_most_probable_under_a_known_table():
 def test_maps_are_damaged_and_corrected_alike():
     model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(0.99), steps=1000)
     rows = np.zeros((5, 4, 6), np.uint8)
-    result = correction.trial(Correct(0.1), model, {}, rows, 3, seed=0)
+    result = correction.trial(Correct(0.1), model, {}, rows, Facts(3, (4, 6)), seed=0)
     assert result.errors == 2  # of 24
     assert result.damaged.shape == rows.shape
     assert ((result.damaged != rows).sum(axis=(1, 2)) == 2).all()

@@ -41,12 +41,22 @@ def test_a_gap_fits_in_a_row(size):
 
 
 def test_every_place_of_a_gap_is_as_likely():
-    hidden = filling.gaps((4000, 6), 4, 0)
+    hidden = filling.gaps(np.ones((4000, 6), bool), 4, 0)
     assert (hidden.sum(axis=1) == 4).all()
     starts = hidden.argmax(axis=1)
     assert (hidden[np.arange(4000), starts + 3]).all()  # without a hole
     enumeration.assert_drawn_from(starts, np.full(3, 1 / 3))
-    assert filling.gaps((2, 4), 4, 0).all()
+    assert filling.gaps(np.ones((2, 4), bool), 4, 0).all()
+
+
+def test_gaps_lie_inside_rows():
+    inside = np.zeros((3000, 8), bool)
+    inside[:1000, 2:7] = inside[1000:2000, 1:3] = inside[2000:, 4] = True
+    hidden = filling.gaps(inside, 3, 0)
+    assert not (hidden & ~inside).any()
+    assert [set(hidden[n : n + 1000].sum(axis=1)) for n in (0, 1000, 2000)] == [{3}, {2}, {1}]
+    starts = hidden[:1000].argmax(axis=1) - 2
+    enumeration.assert_drawn_from(starts, np.full(3, 1 / 3))
 
 
 def test_words_are_restored_whole():
@@ -65,7 +75,7 @@ def test_words_are_restored_whole():
 def test_the_count_model_sees_the_left_side_only():
     rng = np.random.default_rng(0)
     train, rows = rng.integers(0, 3, 500), rng.integers(0, 3, (4, 10))
-    hidden = filling.gaps(rows.shape, 3, 0)
+    hidden = filling.gaps(np.ones(rows.shape, bool), 3, 0)
     result = filling.bits_by_counts(train, rows, hidden, 3, 2)
     p = count_models.probabilities(train, rows.ravel(), 3, 2).reshape(rows.shape)
     np.testing.assert_allclose(result.sums, -(np.log2(p) * hidden).sum(axis=1))

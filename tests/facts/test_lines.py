@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amd_jax.facts import LineFacts
+from amd_jax.facts import lines as facts_of_lines
 from amd_jax.facts.lines import smoothed, usual
 
 PLAIN = LineFacts.of("CNO", (0.25, 0.25, 0.25, 0.25), name="m")
@@ -42,6 +43,48 @@ def test_the_end_of_a_line_counts_once_and_its_label_does_not():
     assert PLAIN.lengths(x).tolist() == [2, 3, 5]
     x = np.stack([LABELLED.row(line, "no") for line in ("C", "CC")])
     assert LABELLED.lengths(x).tolist() == [2, 3]
+
+
+def test_what_is_inside_a_line():
+    x = np.stack([LABELLED.row("C", "no"), LABELLED.row("CO", "yes")])
+    assert LABELLED.inside(x).tolist() == [[False, True, False], [False, True, True]]
+    x = np.stack([PLAIN.row(line) for line in ("C", "CCCC")])
+    assert PLAIN.inside(x).sum(axis=1).tolist() == [1, 4]
+    assert PLAIN.classes == LABELLED.classes == 3  # of what is inside
+
+
+@pytest.mark.parametrize("facts", [PLAIN, LABELLED, LineFacts.of("\u2603é\0", (0.5, 0.5))])
+def test_many_lines_are_decoded_as_each_is(facts, monkeypatch):
+    monkeypatch.setattr(facts_of_lines, "BLOCK", 7)
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, len(facts.symbols), (40, facts.longest))
+    tokens[:5] = np.where(rng.random((5, facts.longest)) < 0.5, facts.num_classes, tokens[:5])
+    tokens[5:9] = np.where(rng.random((4, facts.longest)) < 0.5, -1, tokens[5:9])
+    lengths = rng.integers(1, facts.longest + 1, (40, 1))
+    x = np.where(np.arange(facts.longest) < lengths, tokens, facts.padding)
+    if facts.labels:
+        x = np.concatenate([np.full((40, 1), facts.num_classes - 1), x], axis=1)
+    want = [facts.decode(row) for row in x]
+    assert [*facts.lines(x)] == [line.rstrip("\0") for line in want]
+    assert [*facts.lines(x[:0])] == []
+
+
+def test_a_text_is_read_as_it_is_shown():
+    for label in ("no", "yes"):
+        assert LABELLED.read(LABELLED.show(LABELLED.row("CO", label))) == (label, "CO")
+    assert LABELLED.read("CO") == ("", "CO")
+    assert PLAIN.read("no: CO") == ("", "no: CO")
+
+
+def test_a_line_is_filled_up_to_its_row():
+    np.testing.assert_array_equal(PLAIN.filled_up(PLAIN.encode("CO")), PLAIN.row("CO"))
+    assert LABELLED.filled_up(np.array([4, 1])).tolist() == [4, 1, 3]
+
+
+def test_fewer_long_lines_are_drawn():
+    sizes = {1: 1000, 65: 1000, 256: 256, 100_000: 16}
+    for longest, number in sizes.items():
+        assert LineFacts.of("ab", (1 / longest,) * longest).num_samples == number
 
 
 def test_what_is_no_line_is_refused():

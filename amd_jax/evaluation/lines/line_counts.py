@@ -10,7 +10,7 @@ from amd_jax.facts import LineFacts
 
 Train = Integer[np.ndarray, "T *event"]
 
-LIMIT = 20_000_000  # characters of training lines that a model is fitted to
+LIMIT = 5_000_000  # characters of training lines that a model is fitted to
 
 
 def bits_of_rows(facts: LineFacts, train: Train, rows: Rows, order: int) -> PerRow:

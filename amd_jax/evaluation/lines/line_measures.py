@@ -5,13 +5,12 @@ One good line, drawn again and again, is valid and may be new: only `unique` see
 the measures is a score by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Integer
 
 from amd_jax.evaluation import means
-from amd_jax.evaluation.lines import validity
 
 NAMES = {
     "valid": "lines that are valid",
@@ -25,11 +24,6 @@ SHARES = ("valid", "unique", "novel")  # in percent
 Figure = tuple[float, float]  # with its standard error
 Drawn = Integer[np.ndarray, "N"]
 Real = Integer[np.ndarray, "M"]
-
-
-def valid(lines: Sequence[str], rule: str, *, independent: bool = True) -> Figure:
-    """The share of lines that are valid by a rule: see `validity`."""
-    return means.of(validity.of(lines, rule), independent=independent)
 
 
 def unique(lines: Sequence[str]) -> Figure:
@@ -50,7 +44,7 @@ def unique(lines: Sequence[str]) -> Figure:
     return len(counts) / number, float(max(more, 0.0) ** 0.5) / number
 
 
-def novel(lines: Sequence[str], train: Sequence[str]) -> Figure:
+def novel(lines: Sequence[str], train: Iterable[str]) -> Figure:
     """The share of the different ones among lines that are none of the training lines."""
     different = sorted({*lines})
     if not different:

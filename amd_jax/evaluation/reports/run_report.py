@@ -7,17 +7,19 @@ import jax
 import numpy as np
 
 from amd_jax.evaluation import correction, likelihood
+from amd_jax.evaluation.reports.line_report import LineReport
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.plain_report import PlainReport
 from amd_jax.evaluation.reports.point_report import PointReport
 from amd_jax.evaluation.reports.table_report import TableReport
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.facts import Facts, Json, MapFacts, PlaneFacts, TableFacts, TextFacts
+from amd_jax.facts import Facts, Json, LineFacts, MapFacts, PlaneFacts, TableFacts, TextFacts
 from amd_jax.models import bounds
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Bound, Dataset, Model, Params
 
 REPORTS = {
+    LineFacts: LineReport,
     TextFacts: TextReport,
     MapFacts: MapReport,
     PlaneFacts: PointReport,
@@ -69,6 +71,8 @@ def uniform_bits(facts: Facts) -> float:
     """What the uniform law needs, in bits per token; of a table, per row of possible values."""
     if isinstance(facts, TableFacts):
         return sum(math.log2(column.size) for column in facts.columns)
+    if isinstance(facts, LineFacts):
+        return math.log2(len(facts.symbols) + 1)
     return math.log2(facts.num_classes)
 
 
@@ -94,9 +98,10 @@ def restoration(
     By the denoising posterior, and by the raw guess beside it; then the first rows.
     """
     rows, facts = data.rows(split)[: number or correction.ROWS], data.facts
-    trial = correction.trial(edit, model, params, rows, facts.classes, seed)
+    trial = correction.trial(edit, model, params, rows, facts, seed)
+    size = round(float(facts.inside(rows).sum()) / len(rows))
     return trial, [
         f"correction of {len(rows)} {split} {facts.rows}, in each {trial.errors} of "
-        f"{rows[0].size} {facts.token}s replaced at random:\n{trial}",
+        f"{size} {facts.token}s replaced at random:\n{trial}",
         *of(facts).corrected(trial.damaged, trial.restored, rows, stem),
     ]

@@ -1,6 +1,7 @@
 """Reports on a model of text: samples and corrected text, in lines."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from amd_jax.facts import TextFacts
 from amd_jax.types import Dataset, Model, Params
 
 COUNT_LIMIT = 20_000_000  # characters of training text up to which count models are fitted
-HIGHEST = 6  # their highest order
+ORDERS = (0, 3, 6)
+HIGHEST = max(ORDERS)
 WORDS_LIMIT = 100_000_000
 CHANGED, KEPT = "^", "?"  # under a character
 
@@ -36,21 +38,29 @@ class TextReport(PlainReport):
         if len(train) > COUNT_LIMIT:
             size = f"training text of {len(train):,} is over {COUNT_LIMIT:,}"
             return f"count models: not run ({size})", []
-        rows, lines, figures = data.rows(split)[:number], ["count models of the same text:"], []
-        for order in (0, 3, HIGHEST):
-            counted = count_models.bits_of_rows(train, rows, self.facts.num_classes, order)
-            line = f"  order {order}: {means.shown(*counted.mean())} bits/{self.facts.unit}"
-            on = {"split": split, "examples": len(rows), "unit": self.facts.unit}
-            fitted = f"fitted to {len(train):,} {self.facts.unit}s"
+        rows, classes = data.rows(split)[:number], self.facts.num_classes
+        counted = {n: count_models.bits_of_rows(train, rows, classes, n) for n in ORDERS}
+        fitted = f"fitted to {len(train):,} {self.facts.unit}s"
+        lines, figures = self.beside_counts(counted, split, fitted, bits)
+        return "\n".join(["count models of the same text:", *lines]), figures
+
+    def beside_counts(
+        self, counted: Mapping[int, PerRow], split: str, fitted: str, bits: PerRow | None
+    ) -> tuple[list[str], list[Measurement]]:
+        """Bits of rows by count models of some orders, and how many more those of a model are."""
+        lines, figures = [], []
+        for order, of_rows in counted.items():
+            line = f"  order {order}: {means.shown(*of_rows.mean())} bits/{self.facts.unit}"
+            on = {"split": split, "examples": len(of_rows.sums), "unit": self.facts.unit}
             figures.append(
-                Measurement.mean("count_model", counted, order=order, method=fitted, **on)
+                Measurement.mean("count_model", of_rows, order=order, method=fitted, **on)
             )
             if bits is not None:
-                above, to = bits.minus(counted), f"{beside_counts.NAME}{order}"
+                above, to = bits.minus(of_rows), f"{beside_counts.NAME}{order}"
                 line += f"; the model minus it: {means.signed(*above.mean())}"
                 figures.append(Measurement.mean("bits_difference", above, to=to, **on))
             lines.append(line)
-        return "\n".join(lines), figures
+        return lines, figures
 
     def counted(self, data: Dataset, rows: Rows, hidden: filling.Gaps) -> PerRow | None:
         """Bits of the hidden tokens by the count model, given what is left of them."""

@@ -8,12 +8,6 @@ import pytest
 from amd_jax.evaluation.lines import line_measures
 
 
-def test_the_share_of_valid_lines():
-    share, error = line_measures.valid(["MK", "MV", "MX", "AA"], "protein")
-    assert share == 0.75
-    assert error == pytest.approx((0.75 * 0.25 / 3) ** 0.5)
-
-
 def test_different_lines():
     share, error = line_measures.unique(["a", "b", "b", "c", "c", "c", "d", "e"])
     assert share == 5 / 8

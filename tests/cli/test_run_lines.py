@@ -1,0 +1,110 @@
+"""The command line on lines of any length: from a file to samples, fillings and a page."""
+
+import csv
+import pathlib
+import re
+
+import pytest
+
+from tests.cli.command import ROOT, command
+from tests.pages.written import Seen
+
+pytestmark = pytest.mark.slow
+CHAINS = ["".join(word) for word in zip("CNO" * 40, "NOCC" * 30, strict=True)]
+LINES = sorted({a + b * n for a in CHAINS for b in ("C", "O", "CN") for n in range(6)})
+SMALL = ("num_steps=4", "batch_size=4", "evaluate_every=2", "evaluate_texts=8", "log_every=2")
+FEW = ("--num_texts=6", "--num_samples=12")
+
+
+def experiment(name):
+    return f"--config={ROOT / 'experiments' / f'{name}.py'}"
+
+
+def numbers(*given):
+    return [f"--config.{number}" for number in (*SMALL, *given)]
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory):
+    """A short training on lines with labels, what it printed, and the command that reads it."""
+    place = tmp_path_factory.mktemp("lines")
+    table = place / "molecules.csv"
+    rows = [f"{line},{'long' if len(line) > 5 else 'short'}" for line in LINES]
+    table.write_text("\n".join(["smiles,size", *rows]) + "\n")
+    network = ("network.width=8", "network.join_width=8", "network.blocks=1", "network.heads=0")
+    data = (f"data.path={table}", "data.column=smiles", "data.label=size", "data.validity=smiles")
+    start = (experiment("own_lines"), f"--workdir={place / 'run'}")
+    done = command(*start, *numbers(*network, *data), *FEW)
+    return done, place / "run", lambda *flags: command(start[1], *flags)
+
+
+def test_a_training_ends_with_measures_of_lines(masked):
+    done, folder, _ = masked
+    assert done.ending is None, done.ending
+    assert "2 labels: long, short" in done.out
+    assert "gaps of " in done.out
+    assert "count models of the same lines, ends included:" in done.out
+    assert re.search(r"lines that are valid: \d+\.\d% ± .* \(100\.0% ± 0\.0%\)", done.out)
+    assert "labels, total variation" in done.out
+    with (folder / "samples_seed0.csv").open() as file:
+        first, *samples = csv.reader(file)
+    assert first == ["label", "line"]
+    assert len(samples) == 12
+    for label, line in samples:
+        assert label in ("long", "short")
+        assert 1 <= len(line) <= max(map(len, LINES))
+        assert {*line} <= {*"CNO"}
+
+
+def test_gaps_of_a_line_are_filled_with_its_label_or_any(masked):
+    *_, run = masked
+    for text, shown in (("short: C_O", "short: C.O"), ("C__", "C..")):
+        done = run("--mode=infill", f"--text={text}", "--num_samples=3")
+        assert done.ending is None, done.ending
+        assert len(re.findall(rf"^    {shown}$", done.out, re.MULTILINE)) == 3
+    assert "got 'X' at position 1" in run("--mode=infill", "--text=CX_").error
+    assert "The text has no gap" in run("--mode=infill", "--text=CCO").error
+    assert "1 to 12 characters; got 15" in run("--mode=infill", f"--text={'_' * 15}").error
+
+
+def test_a_page_has_lines_and_their_measures(masked, tmp_path):
+    *_, run = masked
+    done = run("--mode=report", f"--output={tmp_path}")
+    assert done.ending is None, done.ending
+    text = Seen((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert "lines of 1 to 12 chars, of 3 characters" in text
+    for told in ("Samples beside real lines", "Lines that are valid", "Gaps filled"):
+        assert told in text
+    assert "\ue000" not in text
+
+
+def test_other_modes_and_models(tmp_path):
+    path = tmp_path / "molecules.smi"
+    path.write_text("\n".join(LINES))
+    data = f"data.path={path}"
+    workdir = f"--workdir={tmp_path / 'multinomial'}"
+    small = ("network.width=8", "network.join_width=8", "network.blocks=1", "network.heads=0")
+    more = ("timesteps=6", "sampling_steps=6")
+    done = command(
+        experiment("own_lines_multinomial"), workdir, *numbers(data, *small, *more), *FEW
+    )
+    assert done.ending is None, done.ending
+    assert "correction of 6 test lines, in each 1 of " in done.out
+    fixed = command(workdir, "--mode=correct", "--text=CNOC")
+    assert re.search(r"corrected \(\d changed\):\n    [CNO]{4}\n?", fixed.out)
+    assert "1 to 12 characters; got 0" in command(workdir, "--mode=correct", "--text=\n").error
+    done = command(workdir, "--mode=sample", "--chain")
+    assert done.ending is None, done.ending
+    (last,) = re.findall(r"t = 0.00\n    (.*)", done.out)
+    assert {*last} <= {*"CNO"}
+
+    small = ("network.width=8", "network.heads=2", "network.blocks=1")
+    start = (experiment("own_lines_autoregressive"), f"--workdir={tmp_path / 'ar'}")
+    done = command(*start, *numbers(data, *small), *FEW)
+    assert done.ending is None, done.ending
+    samples = (tmp_path / "ar" / "samples_seed0.txt").read_text().splitlines()
+    assert len(samples) == 12
+    assert all(samples)
+    page = command(start[1], "--mode=report")
+    assert page.ending is None, page.ending
+    assert pathlib.Path(tmp_path / "ar" / "report.html").exists()
