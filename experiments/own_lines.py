@@ -6,7 +6,8 @@ Plain lines, .smi, FASTA or a column of a CSV (also packed); --config.data.label
 label beside each line. The length of a line is drawn first; then a token becomes a mask, and is
 revealed given all that is known (Shi et al., 2024). --bound=code_length gives exact bits.
 
-The same lines by other models: own_lines_multinomial, own_lines_argmax, own_lines_autoregressive.
+The same lines by other models: own_lines_multinomial, own_lines_argmax, own_lines_autoregressive,
+own_lines_insertion.
 """
 
 from ml_collections import ConfigDict

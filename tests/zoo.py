@@ -326,6 +326,12 @@ def gaussian_diffusion(kind: str, steps: int | None) -> models.GaussianDiffusion
     return models.GaussianDiffusion(points, denoiser, chosen, steps, output, variance)
 
 
+def insertion(num_tokens: int) -> models.Insertion:
+    """A model of lines of so many tokens, which are followed by padding."""
+    network = networks.InsertionTransformer(num_tokens, width=8, blocks=1, heads=2)
+    return models.Insertion(network, num_tokens)
+
+
 class Context(nn.Module):
     """A conditioner that reads its whole input at every place: (B, ...) -> (B, num_outputs)."""
 

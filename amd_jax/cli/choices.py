@@ -18,7 +18,8 @@ from amd_jax.runs import run_folder
 from amd_jax.types import Bound, Model, Sampler
 
 T = TypeVar("T", bound=Named | None)
-MODELS = (models.Diffusion, models.Flow, models.Autoregressive)  # whose flags are known
+# Whose flags are known
+MODELS = (models.Diffusion, models.Flow, models.Autoregressive, models.Insertion)
 Grid = Callable[[int], tuple[float, ...]]  # from a number of steps to times
 
 

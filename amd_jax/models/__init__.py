@@ -4,6 +4,15 @@ from amd_jax.models.autoregressive import Autoregressive
 from amd_jax.models.diffusion import Diffusion
 from amd_jax.models.flow import Flow, Inverse
 from amd_jax.models.gaussian import GaussianDiffusion
+from amd_jax.models.insertion import Insertion
 from amd_jax.models.long_memory import LongMemory
 
-__all__ = ["Autoregressive", "Diffusion", "Flow", "GaussianDiffusion", "Inverse", "LongMemory"]
+__all__ = [
+    "Autoregressive",
+    "Diffusion",
+    "Flow",
+    "GaussianDiffusion",
+    "Insertion",
+    "Inverse",
+    "LongMemory",
+]

@@ -31,6 +31,27 @@ class Elbo:
 
 
 @dataclasses.dataclass(frozen=True)
+class DrawnTimes:
+    """The bound in continuous time by some times of each row, drawn stratified."""
+
+    draws: int = options.number(8, "times drawn for each row", least=1)
+    name = "elbo"
+    exact = False
+
+    def __post_init__(self):
+        """Raises ValueError for less than one draw."""
+        options.check(self)
+
+    def describe(self, model: Model) -> str:
+        return f"continuous time, {self.draws} times drawn each"
+
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
+        """A row's draws stand side by side in the batch, which times are stratified over."""
+        tiled = jnp.tile(x, (self.draws,) + (1,) * (x.ndim - 1))
+        return model.elbo(params, rng, tiled).reshape(self.draws, -1).mean(axis=0)
+
+
+@dataclasses.dataclass(frozen=True)
 class Likelihood:
     """log p(x) itself, of models whose elbo is that."""
 

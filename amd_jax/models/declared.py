@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Integer
 
-from amd_jax.diffusion import gaussian
+from amd_jax.diffusion import gaussian, insertion
 from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.options import Named
 from amd_jax.types import Grid, Key, Model, Nats, Params, Tokens
@@ -78,17 +78,25 @@ class Walkable(Protocol):
 
 
 @runtime_checkable
-class Stepped(Model, Walkable, Protocol):
+class Opened(Walkable, Protocol):
+    """A model whose samplers walk a process.
+
+    To add one: a `Model` with this member, and those of `Walkable`, beside its own.
+    """
+
+    def open(self, params: Params) -> Process | gaussian.Process | insertion.Process:
+        """The process with these parameters in place."""
+
+
+@runtime_checkable
+class Stepped(Model, Opened, Protocol):
     """A diffusion, whose bound is a sum over its steps.
 
-    To add one: a `Model` with these members, and those of `Walkable`, beside its own.
+    To add one: a `Model` with these members, and those of `Opened`, beside its own.
     """
 
     def number_of_steps(self) -> int:
         """T; ValueError in continuous time."""
-
-    def open(self, params: Params) -> Process | gaussian.Process:
-        """The process with these parameters in place."""
 
     def elbo_of_all_steps(self, params: Params, rng: Key, x: Tokens, times: Grid) -> Nats:
         """The bound by every step of a grid of S + 1 times."""

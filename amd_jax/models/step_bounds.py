@@ -2,10 +2,9 @@
 
 import dataclasses
 
-import jax.numpy as jnp
-
 from amd_jax import options
 from amd_jax.diffusion.samplers import time_grids
+from amd_jax.models.bounds import DrawnTimes
 from amd_jax.models.declared import Stepped
 from amd_jax.types import Key, Model, Nats, Params, Tokens
 
@@ -27,15 +26,13 @@ class DrawnSteps:
 
     def describe(self, model: Model) -> str:
         if _stepped(model).steps is None and self.grid is None:
-            return f"continuous time, {self.draws} times drawn each"
+            return DrawnTimes(self.draws).describe(model)
         return f"{_on_grid(model, self.grid)} steps, {self.draws} drawn each"
 
     def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
-        """A row's draws stand side by side in the batch, which times are stratified over."""
-        tiled = jnp.tile(x, (self.draws,) + (1,) * (x.ndim - 1))
         if self.grid is not None:
             model = options.replaced(model, {"steps": _on_grid(model, self.grid)})
-        return model.elbo(params, rng, tiled).reshape(self.draws, -1).mean(axis=0)
+        return DrawnTimes(self.draws)(model, params, rng, x)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from amd_jax.models.declared import Stepped
+from amd_jax.models.declared import Opened
 from amd_jax.types import Batch, Grid, Key, Params, Sampler
 
 
 def states(
-    model: Stepped, sampler: Sampler, params: Params, rng: Key, start: Batch, frames: int
+    model: Opened, sampler: Sampler, params: Params, rng: Key, start: Batch, frames: int
 ) -> Iterator[tuple[float, Batch]]:
     """Pairs (t, state), `frames` or less, of a walk of a sampler from `start`, t falling."""
     times = np.asarray(sampler.times(model.steps))
@@ -26,7 +26,7 @@ def states(
 
 @functools.partial(jax.jit, static_argnums=(0, 1))  # compiled once, however often one walks
 def _walked(
-    model: Stepped, sampler: Sampler, params: Params, rng: Key, state: Batch, times: Grid
+    model: Opened, sampler: Sampler, params: Params, rng: Key, state: Batch, times: Grid
 ) -> Batch:
     """A state walked from times[0] to times[-1]."""
     return sampler(model.open(params), rng, state, times)

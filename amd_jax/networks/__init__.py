@@ -1,7 +1,8 @@
 """Networks, as linen modules; the only folder that imports linen.
 
-Denoisers `(x_t, t, *, train) -> logits`, conditioners of flows `(x, *, train) -> numbers`, and
-causal networks `(x, *, train) -> logits`, which also walk (`models.Autoregressive`).
+Denoisers `(x_t, t, *, train) -> logits`, with log_gaps before these for `models.Insertion`,
+conditioners of flows `(x, *, train) -> numbers`, and causal networks `(x, *, train) -> logits`,
+which also walk (`models.Autoregressive`).
 """
 
 from amd_jax.networks.autoregressive_transformer import AutoregressiveTransformer
@@ -11,6 +12,7 @@ from amd_jax.networks.context import ClassTable, ContextLSTM, MapContext, Pointw
 from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
 from amd_jax.networks.hollow_map import HollowMap
+from amd_jax.networks.insertion_transformer import InsertionTransformer
 from amd_jax.networks.latent import LatentDecoder, LatentEncoder, LatentLSTM
 from amd_jax.networks.linear_transformer import LinearTransformer
 from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
@@ -38,6 +40,7 @@ __all__ = [
     "FieldContext",
     "Hollow",
     "HollowMap",
+    "InsertionTransformer",
     "LatentDecoder",
     "LatentEncoder",
     "LatentLSTM",

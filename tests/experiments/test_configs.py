@@ -54,6 +54,7 @@ SHRUNK = {
     "own_lines_multinomial": HOLLOW_LINES,
     "own_lines_argmax": FLOW,
     "own_lines_autoregressive": TRANSFORMER,
+    "own_lines_insertion": TRANSFORMER,
     "own_table": {"network.embedding": 4, **TABLE},
     "own_table_multinomial": {"network.embedding": 4, **TABLE},
     "own_table_autoregressive": {"network.heads": 2, **TABLE},
@@ -136,6 +137,7 @@ TRAINED = (  # one of each kind; other tests train some of the others, as do com
     *("own_text_argmax:coupling", "own_text_latent_flow", "cityscapes_argmax variational"),
     *("own_text_discrete_flow:autoregressive", "digits_idf"),
     *("own_lines", "own_lines_multinomial", "own_lines_argmax", "own_lines_autoregressive"),
+    "own_lines_insertion",
     *("own_table", "own_table_multinomial", "own_table_autoregressive", "own_table_argmax"),
 )
 

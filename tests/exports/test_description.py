@@ -88,12 +88,13 @@ TEXTS = {
     "digits of base 3": lambda: text_flow(0, base=3),
     "coupling": lambda: text_flow(2),
 }
-QUICK = (*zoo.FAMILIES, "autoregressive", "coupling")
+QUICK = (*zoo.FAMILIES, "autoregressive", "coupling", "insertion")
 MODELS = {
     **{name: (make, (2, 6)) for name, make in TEXTS.items()},
     **{lift: (lambda lift=lift: map_flow(lift), (2, 4, 4)) for lift in recipes.LIFTS},
     **{kind: (lambda kind=kind: latent_flow(kind), (2, 6)) for kind in recipes.LATENT_FLOWS},
     **{name: (make, (2, 4)) for name, make in TABLES.items()},
+    "insertion": (lambda: zoo.insertion(3), (2, 6)),
 }
 
 

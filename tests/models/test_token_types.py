@@ -19,6 +19,7 @@ MODELS = {  # whose tokens are in [0, 2)
     "gumbel": lambda: zoo.flow("gumbel", 2, 2, "coupling"),
     "modular": lambda: zoo.EXACT["modular-ar"](2),
     "integer": lambda: zoo.EXACT["integer"](2),
+    "insertion": lambda: zoo.insertion(2),
     **{
         name: lambda name=name: models.Autoregressive(zoo.CAUSAL[name](2))
         for name in ("table", "transformer", "xl")

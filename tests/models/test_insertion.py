@@ -1,0 +1,145 @@
+"""A model of lines that inserts tokens: its bound is one, and it learns and samples."""
+
+import dataclasses
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from amd_jax import models, networks
+from amd_jax.diffusion.exact import certificates, insertions
+from amd_jax.models import declared
+from amd_jax.models.bounds import DrawnTimes
+from amd_jax.types import Model
+from tests import zoo
+
+K, LENGTH = 2, 3
+LINES = insertions.lines(K, LENGTH)
+STEPS = 800  # of a training
+NETWORK = networks.InsertionTransformer(K, width=16, blocks=1, heads=2)
+MODEL = models.Insertion(NETWORK, K)
+
+
+@functools.cache
+def params():
+    return zoo.parameters(MODEL, scale=0.3, data=jnp.asarray(LINES))
+
+
+def test_it_is_a_model_with_samplers_and_bounds():
+    assert isinstance(MODEL, Model)
+    assert [sampler.name for sampler in declared.samplers(MODEL)] == ["tau_leaping"]
+    assert models.Insertion.bounds == (DrawnTimes(),)
+
+
+def test_bounds_leave_no_more_than_all_probability():
+    """Of a random network, by the mean of many times; some of it is left for no line at all."""
+    bound = jax.jit(functools.partial(DrawnTimes(3000), MODEL))
+    nats = bound(params(), jax.random.key(0), jnp.asarray(LINES))
+    assert 0.01 < np.exp(np.asarray(nats, np.float64)).sum() < 1
+
+
+def test_samples_are_lines():
+    sampler = dataclasses.replace(MODEL.samplers[0], steps=8)
+    sample = jax.jit(functools.partial(MODEL.sample, sampler=sampler), static_argnums=2)
+    x = sample(params(), jax.random.key(0), (512, LENGTH))
+    assert x.dtype == jnp.int32
+    every = {tuple(line) for line in LINES.tolist()}
+    drawn = {tuple(row) for row in x.tolist()}
+    assert drawn <= every
+    assert {sum(k < K for k in row) for row in drawn} == {0, 1, 2, 3}
+
+
+def test_lines_grow_on_a_walk():
+    """From nothing, by masks which are tokens in the end."""
+    sampler = dataclasses.replace(MODEL.samplers[0], steps=16)
+    states = list(MODEL.walk(params(), jax.random.key(0), (256, LENGTH), 5, sampler))
+    assert [t for t, _ in states] == [1, 0.75, 0.5, 0.25, 0]
+    sizes = np.array([(x != K).sum(axis=1) for _, x in states])
+    assert not sizes[0].any()
+    assert (np.diff(sizes, axis=0) >= 0).all()
+    assert [bool((x == K + 1).any()) for _, x in states] == [False, True, True, True, False]
+
+
+def test_gradients_are_finite_for_every_line_at_all_times():
+    def loss(params):
+        return -MODEL.elbo(params, jax.random.key(1), jnp.tile(LINES, (64, 1))).mean()
+
+    for leaf in jax.tree.leaves(jax.jit(jax.grad(loss))(params())):
+        assert jnp.isfinite(leaf).all()
+        assert jnp.abs(leaf).max() > 0
+
+
+@pytest.mark.slow
+def test_it_learns_a_law_of_lines():
+    """The bound comes within 0.15 nats of the entropy, and samples near the law."""
+    p = np.random.default_rng(1).dirichlet(0.3 * np.ones(len(LINES)))
+    entropy = -(p * np.log(p)).sum()
+    model = models.Insertion(networks.InsertionTransformer(K, width=32, blocks=2, heads=2), K)
+    optimizer = optax.adam(optax.cosine_decay_schedule(3e-3, STEPS))
+
+    @jax.jit
+    def step(carry, i):
+        params, state = carry
+        rng_data, rng = jax.random.split(jax.random.fold_in(jax.random.key(2), i))
+        x = jnp.asarray(LINES)[jax.random.choice(rng_data, len(LINES), (128,), p=jnp.asarray(p))]
+        grad = jax.grad(lambda params: -model.elbo(params, rng, x, train=True).mean())(params)
+        updates, state = optimizer.update(grad, state)
+        return (optax.apply_updates(params, updates), state), None
+
+    start = model.init(jax.random.key(0), jnp.asarray(LINES))
+    carry = (start, optimizer.init(start))
+    (trained, _), _ = jax.lax.scan(step, carry, jnp.arange(STEPS))
+    bound = jax.jit(functools.partial(DrawnTimes(4000), model))
+    nats = -p @ np.asarray(bound(trained, jax.random.key(3), jnp.asarray(LINES)), np.float64)
+    assert -0.03 < nats - entropy < 0.15
+    sampler = dataclasses.replace(model.samplers[0], steps=64)
+    law = insertions.law(sampler, model.open(trained), LENGTH)
+    assert certificates.distance(law, p) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("rows", "match"),
+    [([[2, 0, 2]], "row 0 has tokens"), ([[0, 3, 2]], "Tokens must be in"), ([[-1, 2, 2]], "-1")],
+)
+def test_what_is_no_line_has_no_bound(rows, match):
+    with pytest.raises(ValueError, match=match):
+        MODEL.elbo(params(), jax.random.key(0), jnp.array(rows))
+    nats = jax.jit(MODEL.elbo)(params(), jax.random.key(0), jnp.array([*rows, [0, 1, 2]]))
+    assert jnp.isnan(nats).tolist() == [True, False]
+
+
+def test_there_are_no_importance_weights():
+    with pytest.raises(ValueError, match="no importance weights"):
+        MODEL.log_weight(params(), jax.random.key(0), jnp.asarray(LINES))
+
+
+class Endless(nn.Module):
+    """Expects a token in each gap whatever the time."""
+
+    @nn.compact
+    def __call__(self, x_t, t, *, train=False):
+        gaps = self.param("gaps", nn.initializers.zeros, x_t.shape[1] + 1)
+        return jnp.broadcast_to(gaps, (len(x_t), len(gaps))), jnp.zeros((*x_t.shape, K))
+
+
+def test_a_network_whose_gaps_do_not_die_out_is_refused():
+    MODEL.check(params(), jax.random.key(0), jnp.asarray(LINES))
+    model = models.Insertion(Endless(), K)
+    endless = model.init(jax.random.key(0), jnp.asarray(LINES))
+    with pytest.raises(ValueError, match="insertions never stop"):
+        model.check(endless, jax.random.key(0), jnp.asarray(LINES))
+
+
+def test_a_network_of_another_number_of_tokens_is_refused():
+    model, rng = models.Insertion(NETWORK, 3), jax.random.key(0)
+    init = functools.partial(jax.eval_shape, model.init)
+    with pytest.raises(ValueError, match=r"gaps \(15, 4\) and logits \(15, 3, 3\)"):
+        init(rng, jnp.asarray(LINES))
+    with pytest.raises(ValueError, match="rows"):
+        init(rng, jnp.zeros((2, 3, 3), jnp.int32))
+    with pytest.raises(ValueError, match="at least 1"):
+        models.Insertion(NETWORK, 0)
