@@ -32,6 +32,7 @@ class Process:
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
     given: Integer[Array, "..."] | None = None  # what is known of the data, else -1
     log_predict: Predict = None  # type: ignore[assignment]  # made of `predict` unless given
+    unconditional: "Process | None" = None  # the same where nothing is given
 
     def __post_init__(self):
         """Fills in `log_predict`."""
@@ -64,6 +65,7 @@ class Process:
             predict=holding(self.predict, lambda clean: clean),
             log_predict=holding(self.log_predict, categorical.log_or_never),
             given=given,
+            unconditional=self.unconditional or self,
         )
 
     def held(self, x: Tokens) -> Tokens:
