@@ -4,6 +4,7 @@ The second is a mean over runs of the sampler, since all weights of N particles 
 enumerate; what is known of them by enumeration leaves little noise in it.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,15 @@ from amd_jax.diffusion.samplers.guided import Guided
 from amd_jax.types import Kernel, Key
 
 Law = Float[np.ndarray, "..."]  # (K,) * L
+
+
+GIVEN = (1, -1, -1)  # of `example`
+
+
+@functools.cache
+def example() -> Law:
+    """A law of three tokens of three classes, drawn once, of which the first is then known."""
+    return np.random.default_rng(14).dirichlet(np.ones(27)).reshape(3, 3, 3)
 
 
 class Estimate(NamedTuple):

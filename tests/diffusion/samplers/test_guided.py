@@ -14,8 +14,7 @@ from amd_jax.diffusion.samplers import particles
 from tests import enumeration, zoo
 from tests.variants import quick
 
-DATA = np.random.default_rng(14).dirichlet(np.ones(27)).reshape(3, 3, 3)
-GIVEN = (1, -1, -1)
+DATA, GIVEN = guided_laws.example(), guided_laws.GIVEN
 KERNEL = kernels.absorbing(schedules.linear, 3)
 
 
