@@ -2,7 +2,8 @@
 
 Two tokens of three classes that depend on each other, every kernel, every sampler that is for it,
 in 4 to 256 steps: total variation between the two laws, in float64. Beside it the p-value of χ² of
-what the sampler draws in 16 steps, in float32, against its own enumerated law.
+what the sampler draws in 16 steps, in float32, against its own enumerated law. Then guidance, with
+weights and without, beside the law that it stands for.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from amd_jax.diffusion import kernels, samplers, schedules
-from amd_jax.diffusion.exact import certificates
+from amd_jax.diffusion.exact import certificates, guided_laws
 from amd_jax.diffusion.kernels import rate_matrices, tables
 from amd_jax.diffusion.process import Process
 from amd_jax.types import Kernel
@@ -24,6 +25,8 @@ from benchmarks.results import Row, spread
 STEPS = (4, 16, 64, 256)
 DRAWN_IN = 16  # steps
 DRAWS = 20_000
+GUIDANCE = (1.0, 2.0, 4.0)
+PARTICLES = {1: 100_000, 8: 20_000, 64: 5000, 512: 1000}  # of a row -> how many rows
 ROUND = np.array([[-1.5, 1.5, 0.0], [0.5, -1.5, 1.0], [2.0, 0.0, -2.0]])
 
 
@@ -84,6 +87,34 @@ def measure(steps: tuple[int, ...] = STEPS, draws: int = DRAWS) -> Iterator[Row]
                     yield spread("certificates, draws", parameters, [p], "p-value")
             cells = "".join(f"{x:11.2g}" for x in result)
             print(f"{kind:19}{name:27}{cells}{p:8.2g}", flush=True)
+    yield from guided()
+
+
+def guided(
+    strengths: tuple[float, ...] = GUIDANCE, counts: dict[int, int] = PARTICLES
+) -> Iterator[Row]:
+    """A row for each strength of guidance and number of particles.
+
+    One of three tokens is known, with masks; the distance is to p(x) p(y | x)^γ / Z.
+    """
+    data, kernel = guided_laws.example(), kernels.absorbing(schedules.linear, 3)
+    print(
+        f"\nTotal variation from the guided law, with its error\n{'':12}"
+        + "".join(f"{f'N = {n}':>20}" for n in counts),
+        flush=True,
+    )
+    for strength in strengths:
+        cells = ""
+        for count, runs in counts.items():
+            sampler = samplers.Guided(strength, count)
+            about = sampler, kernel, data, guided_laws.GIVEN
+            law, error = guided_laws.law(*about, jax.random.key(0), runs)
+            target, _ = guided_laws.target(sampler, data, guided_laws.GIVEN)
+            distance = certificates.distance(law, target)
+            parameters = {"guidance": strength, "particles": count}
+            yield spread("certificates, guided", parameters, [distance], "total variation")
+            cells += f"{f'{distance:.2g} ± {error.sum() / 2:.1g}':>20}"
+        print(f"{f'γ = {strength:g}':12}{cells}", flush=True)
 
 
 def fit(process: Process, sampler: Any, law: np.ndarray, draws: int) -> float:

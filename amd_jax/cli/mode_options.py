@@ -135,6 +135,12 @@ class Sample(Samples, Weights, Options):
     given: str | None = number(
         None, 'Conditions on columns of a table: "age=30..40,income=>50K".', kind=str
     )
+    guidance: float | None = number(
+        None, "Power of p(given | rest of the row); without it 1.", kind=float, least=0
+    )
+    particles: int | None = number(
+        None, "Weighted draws of each row with --guidance; 64.", kind=int, least=1
+    )
     compare: bool = number(False, "Compare the samples with the data, which are read.")
 
 

@@ -52,6 +52,11 @@ def do(session: Session, args: Options) -> None:
     match args:
         case Evaluate():
             evaluate(session, args)
+        case Sample(given=None) if ignored := {"guidance", "particles"} & args.explicit:
+            raise ValueError(
+                f"--{min(ignored)} is for rows with values that are given. Give --given, as "
+                "--given=column=value, or leave it out."
+            )
         case Sample(given=str(conditions)):
             table_rows.conditioned(session, args, conditions)
         case Sample(chain=True):

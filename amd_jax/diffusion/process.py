@@ -45,6 +45,7 @@ class Process:
     given: Integer[Array, "..."] | None = None  # what is known of the data, else -1
     support: Support | None = None  # what rows can be, and which tokens are never noise
     log_predict: Predict = None  # type: ignore[assignment]  # made of `predict` unless given
+    unconditional: "Process | None" = None  # the same where nothing is given
 
     def __post_init__(self):
         """Fills in `log_predict`."""
@@ -77,6 +78,7 @@ class Process:
             predict=holding(self.predict, lambda clean: clean),
             log_predict=holding(self.log_predict, categorical.log_or_never),
             given=given,
+            unconditional=self.unconditional or self,
         )
 
     def drawn_first(self, x: Tokens) -> Flags:

@@ -11,8 +11,9 @@ import numpy as np
 from amd_jax import pretrained
 from amd_jax.cli import experiment_files
 from amd_jax.data import table
+from amd_jax.diffusion.samplers import Guided
 from amd_jax.evaluation import gallery
-from amd_jax.evaluation.tables import conditional
+from amd_jax.evaluation.tables import conditional, guidance
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.facts import table_conditions
 from amd_jax.facts.table import TableFacts
@@ -49,6 +50,8 @@ class TableModel:
         given: str = "",
         where: Callable[[Any], Any] | None = None,
         seed: int = 0,
+        guidance: float | None = None,
+        particles: int | None = None,
     ) -> Any:
         """`number` rows, as a data frame.
 
@@ -58,10 +61,17 @@ class TableModel:
                 conditional law (`conditional.draws`).
             where: data frame -> which of its rows to keep; others are drawn anew.
             seed: of the draws.
+            guidance: power of p(given | rest of the row), of values that are given. 1 is the
+                conditional law, and more makes rows more typical of what is given.
+            particles: of each row, for guidance, 64 unless given: the more, the nearer to its
+                law. One is plain classifier-free guidance, which is biased.
 
         Raises:
-            ValueError: for an unknown column or value, or conditions that hardly any row meets.
+            ValueError: for an unknown column or value, conditions that hardly any row meets, or
+                guidance towards nothing or several values.
         """
+        if guidance is not None or particles is not None:
+            return self._guided(number, given, where, seed, guidance, particles)
         if not given and where is None:
             shape = (number, *self.facts.event_shape)
             rng = jax.random.key(seed)
@@ -82,6 +92,25 @@ class TableModel:
             keep if where else None,
         )
         return self.facts.to_pandas(rows)
+
+    def _guided(
+        self,
+        number: int,
+        given: str,
+        where: Callable[[Any], Any] | None,
+        seed: int,
+        strength: float | None,
+        particles: int | None,
+    ) -> Any:
+        if strength is None or not given or where is not None:
+            raise ValueError(
+                "Guidance has a strength, and values that are given, and no `where`: "
+                'sample(100, given="column=value", guidance=2.0, particles=64).'
+            )
+        sampler = Guided(strength, Guided.particles if particles is None else particles)
+        conditions = table_conditions.parse(self.facts, given)
+        about = self.model, self.params, self.facts, conditions
+        return self.facts.to_pandas(guidance.draws(*about, number, sampler, seed).rows)
 
     def fill(self, frame: Any, number: int = 1, seed: int = 0) -> Any:
         """A data frame with values drawn for its missing cells; each row `number` times.

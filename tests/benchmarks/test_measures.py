@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import growth, machine, memory, overhead, processes, sized
+from benchmarks import certificates, growth, machine, memory, overhead, processes, sized
 from benchmarks.processes import Failure
 
 NETWORK = {"dim": 8, "depth": 1, "heads": 2, "local_heads": 1}
@@ -106,3 +106,10 @@ def test_overhead_is_against_the_bare_turns_around():
     bare = [{"wall": wall} for wall in (1.0, 3.0, 5.0)]
     loop = [{"wall": wall} for wall in (3.0, 2.0)]
     assert overhead.percent(bare, loop, "wall") == [50.0, -50.0]
+
+
+def test_guided_laws_near_the_target_as_particles_grow(capsys):
+    rows = [*certificates.guided((2.0,), {1: 400, 16: 200})]
+    assert [row.parameters["particles"] for row in rows] == [1, 16]
+    assert rows[1].median < rows[0].median / 5
+    assert "γ = 2" in capsys.readouterr().out

@@ -2,19 +2,21 @@
 
 import csv
 import dataclasses
+import re
 
 import jax
 import numpy as np
 import pytest
 
 from amd_jax import tables
-from amd_jax.cli import choices, table_rows
+from amd_jax.cli import choices, modes, table_rows
 from amd_jax.cli.mode_options import Infill, Sample, Score
 from amd_jax.cli.run_session import Session
 from amd_jax.data import table
 from amd_jax.experiment import LoadedModel
 from amd_jax.facts import Facts
 from experiments import own_table, own_table_autoregressive
+from tests.cli.command import command
 
 COLOURS, SIZES = ("red", "green", "blue"), ("S", "M", "L")
 
@@ -73,6 +75,45 @@ def test_what_has_no_effect_on_samples_under_conditions(masked, flag):
         table_rows.conditioned(session(masked, args), args, "colour=red")
 
 
+@pytest.mark.parametrize(
+    ("particles", "says"),
+    [(None, "of 64 particles at its lowest"), (1, "samples another law.*--particles=64 corrects")],
+)
+def test_guided_samples_hold_what_is_given(masked, capsys, particles, says):
+    args = Sample(mode="sample", num_samples=20, guidance=2.0, particles=particles)
+    table_rows.conditioned(session(masked, args), args, "age=33, colour=red")
+    printed = capsys.readouterr().out
+    path = printed.partition("table: ")[2].splitlines()[0]
+    assert {(row["age"], row["colour"]) for row in read(path)} == {("33", "red")}
+    assert "20 rows guided towards age=33, colour=red, p(row) p(given | row)^2" in printed
+    assert re.search(says, printed)
+    assert "total variation to that law: about " in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "given", "says"),
+    [
+        ({"particles": 8}, "colour=red", "--particles is for guidance. Give --guidance"),
+        ({"guidance": 2.0}, "colour=red|blue", "one value of a column; the condition on colour"),
+        ({"guidance": 2.0}, None, "--guidance is for rows with values that are given"),
+        ({"particles": 8}, None, "--particles is for rows with values that are given"),
+    ],
+)
+def test_what_guidance_needs(masked, flags, given, says):
+    args = Sample(mode="sample", given=given, explicit=frozenset(flags), **flags)
+    with pytest.raises(ValueError, match=says):
+        modes.do(session(masked, args), args)
+
+
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [("--guidance=-1", "guidance=-1: -1.0 is not"), ("--particles=0", "particles=0: 0 is not")],
+)
+def test_numbers_of_guidance_out_of_range(flag, says):
+    result = command("--pretrained=adult", "--mode=sample", "--given=sex=Male", flag)
+    assert says in result.error
+
+
 def test_gaps_are_filled_with_values_and_their_laws_sum_to_one(masked, tmp_path, capsys):
     gaps = tmp_path / "gaps.csv"
     gaps.write_text("colour,size,age\nred,,\n,M,30\n")
@@ -128,9 +169,10 @@ def test_others_than_masks_score_rows_alone(people, tmp_path, capsys):
     args = Score(mode="score", input=str(people), num_texts=5)
     table_rows.score(session(model, args), args)
     assert list(read(tmp_path / "scores_seed0.csv")[0]) == ["row", "bits"]
-    args = Sample(mode="sample", num_samples=5)
-    with pytest.raises(ValueError, match="for masked diffusion"):
-        table_rows.conditioned(session(model, args), args, "colour=red")
+    for guidance in (None, 2.0):
+        args = Sample(mode="sample", num_samples=5, guidance=guidance)
+        with pytest.raises(ValueError, match="for masked diffusion"):
+            table_rows.conditioned(session(model, args), args, "colour=red")
 
 
 def test_a_model_in_python(masked, people):
@@ -140,6 +182,18 @@ def test_a_model_in_python(masked, people):
     assert (drawn["colour"] == "red").all()
     assert (drawn["size"] == "M").all()
     assert len(model.sample(7)) == 7
+    guided = model.sample(30, given="colour=red, age=33", guidance=2.0, particles=4)
+    assert guided.shape == (30, 3)
+    assert set(zip(guided["colour"], guided["age"], strict=True)) == {("red", 33)}
+    for options in (
+        {"guidance": 2.0},
+        {"particles": 4, "given": "colour=red"},
+        {"guidance": 2.0, "given": "colour=red", "where": lambda frame: frame["age"] > 30},
+    ):
+        with pytest.raises(ValueError, match="Guidance has a strength, and values"):
+            model.sample(5, **options)
+    with pytest.raises(ValueError, match="guidance must be at least 0"):
+        model.sample(5, given="colour=red", guidance=-1.0)
     frame = pandas.read_csv(people).head(20)
     filled = model.fill(frame.drop(columns="size"), number=2)
     assert len(filled) == 40

@@ -17,6 +17,7 @@ from amd_jax.diffusion.samplers.ancestral import (
     of,
 )
 from amd_jax.diffusion.samplers.base import Steps
+from amd_jax.diffusion.samplers.guided import Guided
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.diffusion.samplers.time_grids import best_grid, grid
 from amd_jax.diffusion.samplers.unmasking import DNDM, Confidence, EntropyBound, FirstHitting
@@ -29,6 +30,7 @@ __all__ = [
     "EntropyBound",
     "Euler",
     "FirstHitting",
+    "Guided",
     "PredictorCorrector",
     "Remasking",
     "Steps",

@@ -1,0 +1,77 @@
+"""The law that guidance stands for, by enumeration, and that of what N particles draw.
+
+The second is a mean over runs of the sampler, since all weights of N particles are too many to
+enumerate; what is known of them by enumeration leaves little noise in it.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from amd_jax.diffusion.exact import certificates, enumeration
+from amd_jax.diffusion.samplers.guided import Guided
+from amd_jax.types import Kernel, Key
+
+Law = Float[np.ndarray, "..."]  # (K,) * L
+
+
+GIVEN = (1, -1, -1)  # of `example`
+
+
+@functools.cache
+def example() -> Law:
+    """A law of three tokens of three classes, drawn once, of which the first is then known."""
+    return np.random.default_rng(14).dirichlet(np.ones(27)).reshape(3, 3, 3)
+
+
+class Estimate(NamedTuple):
+    """A law as a mean over runs, and the standard error of each of its numbers."""
+
+    law: Law
+    error: Law
+
+
+def target(sampler: Guided, data: Law, given: Sequence[int]) -> tuple[Law, float]:
+    """The law p(x | y)^γ p(x)^(1 - γ) exp(reward(x)) / Z over rows that hold y, and Z.
+
+    data (K,) * L is the law of rows; given (L,) is what is known of them, else -1.
+    """
+    places = tuple(i for i, token in enumerate(given) if token >= 0)
+    held = np.zeros(data.shape)
+    held[tuple(slice(None) if token < 0 else token for token in given)] = 1
+    free = data.sum(axis=places, keepdims=True) * held
+    conditional = data * held / (data * held).sum()
+    log_ratio = np.log(np.where(held > 0, conditional, 1)) - np.log(np.where(held > 0, free, 1))
+    result = free * np.exp(sampler.guidance * log_ratio)
+    if sampler.reward is not None:
+        every = enumeration.sequences(len(data), data.ndim)
+        reward = np.asarray(sampler.reward(jnp.asarray(every)), float)
+        result = result * np.exp(reward).reshape(data.shape)
+    return result / result.sum(), float(result.sum())
+
+
+def law(
+    sampler: Guided, kernel: Kernel, data: Law, given: Sequence[int], rng: Key, runs: int
+) -> Estimate:
+    """The law of one particle drawn by weight, with the exact guess.
+
+    With w the share of the weights on each row and Ẑ their mean, E[Ẑ w] / Z is the target π and
+    E[Ẑ] is Z. So E[w] = π + E[(w - π)(1 - Ẑ / Z)]: both factors are of order N^(-1/2), and a run
+    tells of the distance to π, of order 1 / N, with an error that is no larger.
+    """
+    pi, z = target(sampler, data, given)
+    process = certificates.exact(kernel, data).holding(jnp.tile(jnp.asarray(given), (runs, 1)))
+    start = process.held(jnp.full((runs, data.ndim), kernel.num_classes))
+    result = jax.jit(lambda rng: sampler.weighted(process, rng, start))(rng)
+    weights = np.exp(np.asarray(result.log_weights, np.float64))  # (N, runs)
+    places = np.ravel_multi_index(tuple(np.moveaxis(np.asarray(result.x), -1, 0)), data.shape)
+    shares = np.zeros((runs, data.size))
+    np.add.at(shares, (np.arange(runs), places), weights / weights.sum(axis=0))
+    each = (shares - pi.ravel()) * (1 - weights.mean(axis=0) / z)[:, None]
+    error = each.std(axis=0) / runs**0.5
+    return Estimate(pi + each.mean(axis=0).reshape(pi.shape), error.reshape(pi.shape))

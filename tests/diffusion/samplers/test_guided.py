@@ -1,0 +1,278 @@
+"""Guidance against the law that it stands for, by enumeration: two unknown tokens, one known."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.exact import certificates, guided_laws
+from amd_jax.diffusion.samplers import particles
+from tests import enumeration, zoo
+from tests.variants import quick
+
+DATA, GIVEN = guided_laws.example(), guided_laws.GIVEN
+KERNEL = kernels.absorbing(schedules.linear, 3)
+
+
+def one_by_one(guidance):
+    """Plain guidance, written out: laws of the two unknown tokens (3, 3), and E[(∏ Z)²]."""
+    conditional, free = DATA[1] / DATA[1].sum(), DATA.sum(axis=0)
+
+    def step(axis, known):
+        """The guided law of a token given the other one, or before that is known, and its Z."""
+        laws = []
+        for p in (conditional, free):
+            p = np.moveaxis(p, axis, 0)
+            p = p.sum(axis=1) if known is None else p[:, known]
+            laws.append(p / p.sum())
+        a = laws[0] ** guidance * laws[1] ** (1 - guidance)
+        return a / a.sum(), a.sum()
+
+    law, weighted, squares = np.zeros((3, 3)), np.zeros((3, 3)), np.zeros((3, 3))
+    for first in (0, 1):
+        p, z = step(first, None)
+        for k in range(3):
+            q, z_next = step(1 - first, k)
+            place = (k, slice(None)) if first == 0 else (slice(None), k)
+            law[place] += p[k] * q / 2
+            weighted[place] += p[k] * q * z * z_next / 2
+            squares[place] += p[k] * q * (z * z_next) ** 2 / 2
+    return law, weighted, squares
+
+
+def target(guidance):
+    """p(x) p(y | x)^γ / Z of the two tokens, and Z where p(y)^γ is left out."""
+    conditional, free = DATA[1] / DATA[1].sum(), DATA.sum(axis=0)
+    law = free * (conditional / free) ** guidance
+    return law / law.sum(), law.sum()
+
+
+def weighted(sampler, rows, seed=0, given=GIVEN):
+    """The particles of some rows, with the exact guess."""
+    process = certificates.exact(KERNEL, DATA).holding(jnp.tile(jnp.array(given), (rows, 1)))
+    start = process.held(jnp.full((rows, 3), 3))
+    return jax.jit(functools.partial(sampler.weighted, process))(jax.random.key(seed), start)
+
+
+def numbers(x):
+    """Rows (N, 3) as numbers of their unknown tokens."""
+    return enumeration.number(np.asarray(x)[:, 1:], 3)
+
+
+@pytest.mark.parametrize("guidance", [2.0, 4.0])
+def test_plain_guidance_draws_another_law(guidance):
+    law, corrected, _ = one_by_one(guidance)
+    pi, z = target(guidance)
+    assert certificates.distance(law, pi) > 0.05
+    np.testing.assert_allclose(corrected, pi * z, rtol=1e-12)  # the weights mend all of it
+    result = weighted(samplers.Guided(guidance, particles=1), 20_000)
+    assert (result.x[..., 0] == 1).all()
+    enumeration.assert_drawn_from(numbers(result.x[0]), law.ravel())
+    np.testing.assert_array_equal(result.fewest, 1)
+
+
+@pytest.mark.parametrize("guidance", quick([0.0, 0.5, 2.0, 4.0], 2.0))
+@pytest.mark.parametrize("count", [1, 4])
+def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(guidance, count):
+    result = weighted(samplers.Guided(guidance, particles=count), 10_000)
+    ratio = np.exp(np.asarray(result.log_normalizer, np.float64)) / target(guidance)[1]
+    error = ratio.std() / len(ratio) ** 0.5
+    assert error < 0.02, f"standard error {error:.3f}: too loose to mean anything"
+    assert abs(ratio.mean() - 1) < 5 * error + 1e-6
+
+
+def test_the_weight_of_one_unknown_token_is_its_normaliser():
+    result = weighted(samplers.Guided(3.0, particles=2), 5, given=(1, 2, -1))
+    conditional, free = DATA[1, 2] / DATA[1, 2].sum(), DATA.sum(axis=(0, 1))
+    z = (conditional**3 / free**2).sum()
+    np.testing.assert_allclose(result.log_weights, np.log(z), rtol=1e-4)
+
+
+def distances(guidance, counts, runs):
+    """Total variation between the law of N particles and the target, and its error."""
+    pi = np.zeros((3, 3, 3))
+    pi[1] = target(guidance)[0]
+    result = []
+    for count, number in zip(counts, runs, strict=True):
+        sampler = samplers.Guided(guidance, particles=count)
+        law, error = guided_laws.law(sampler, KERNEL, DATA, GIVEN, jax.random.key(0), number)
+        result.append((certificates.distance(law, pi), error.sum() / 2))
+    return np.array(result).T
+
+
+@pytest.mark.parametrize("guidance", quick([2.0, 4.0], 2.0))
+def test_the_error_falls_as_one_over_the_number_of_particles(guidance):
+    """To what the enumerated second moment of the weights says: E[w²] (π - its law) / Z² / N."""
+    counts = np.array([8, 64, 512])
+    distance, error = distances(guidance, counts, [8000, 2000, 500])
+    pi, z = target(guidance)
+    squares = one_by_one(guidance)[2]
+    first_order = abs(pi * squares.sum() - squares).sum() / 2 / z**2
+    assert (error < 0.15 * first_order / counts).all(), "too loose to mean anything"
+    np.testing.assert_allclose(counts * distance, first_order, rtol=0.3)
+    assert distance[2] < 0.001
+
+
+@pytest.mark.parametrize(("guidance", "law"), [(1.0, DATA[1]), (0.0, DATA.sum(axis=0))])
+def test_one_is_the_conditional_law_and_zero_ignores_what_is_given(guidance, law):
+    sampler = samplers.Guided(guidance, particles=3)
+    process = certificates.exact(KERNEL, DATA).holding(jnp.tile(jnp.array(GIVEN), (20_000, 1)))
+    start = process.held(jnp.full((20_000, 3), 3))
+    draw = jax.jit(lambda rng: sampler(process, rng, start, sampler.times(None)))
+    enumeration.assert_drawn_from(numbers(draw(jax.random.key(1))), law.ravel() / law.sum())
+    np.testing.assert_allclose(weighted(sampler, 50).log_weights, 0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_draws_by_weight_follow_the_law():
+    sampler = samplers.Guided(4.0, particles=64)
+    result = weighted(sampler, 20_000)
+    x = jax.jit(lambda rng: result.drawn(rng))(jax.random.key(5))
+    enumeration.assert_drawn_from(numbers(x), target(4.0)[0].ravel())
+
+
+def nats(x):
+    """A reward: for a sum of the tokens, and one row never."""
+    never = (x == jnp.array([1, 2, 0])).all(axis=-1)
+    return jnp.where(never, -jnp.inf, 0.7 * x.sum(axis=-1))
+
+
+@pytest.mark.few(1, slow=3)
+@pytest.mark.parametrize("given", [GIVEN, (-1, -1, 0)])
+@pytest.mark.parametrize("guidance", [2.0, 1.0])
+def test_rewards_tilt_the_law(given, guidance):
+    """A law of rows p(x) exp(r): what is left of 1 / N, and none of what must not be."""
+    sampler = samplers.Guided(guidance, 64, nats)
+    pi, z = guided_laws.target(sampler, DATA, given)
+    held = [slice(None) if token < 0 else token for token in given]
+    rest = tuple(n for n, token in enumerate(given) if token >= 0)
+    every = enumeration.sequences(3, 3).reshape(3, 3, 3, 3)
+    tilt = np.exp(0.7 * every.sum(axis=-1))
+    tilt[1, 2, 0] = 0
+    free = DATA.sum(axis=rest)
+    conditional = DATA[tuple(held)] / DATA[tuple(held)].sum()
+    expected = free * (conditional / free) ** guidance * tilt[tuple(held)]
+    np.testing.assert_allclose(z, expected.sum(), rtol=1e-6)
+    np.testing.assert_allclose(pi[tuple(held)], expected / expected.sum(), rtol=1e-5)
+    law, error = guided_laws.law(sampler, KERNEL, DATA, given, jax.random.key(0), 2000)
+    plain, _ = guided_laws.target(dataclasses.replace(sampler, reward=None), DATA, given)
+    assert error.sum() / 2 < 0.005, "too loose to mean anything"
+    assert certificates.distance(law, pi) < 0.02 < 0.1 < certificates.distance(plain, pi)
+    assert law[1, 2, 0] == 0
+    estimates = np.exp(np.asarray(weighted(sampler, 4000, given=given).log_normalizer)) / z
+    error = estimates.std() / len(estimates) ** 0.5
+    assert abs(estimates.mean() - 1) < 5 * error < 0.05
+
+
+def test_a_reward_needs_nothing_that_is_given():
+    sampler = samplers.Guided(reward=lambda x: jnp.where(x[:, 0] == 1, 0.0, -jnp.inf))
+    model = zoo.diffusion("absorbing-linear", "table", 5)
+    params = zoo.parameters(model)
+    x = model.sample(params, jax.random.key(0), (50, zoo.LENGTH), sampler=sampler)
+    assert (x[:, 0] == 1).all()
+    assert len(np.unique(x[:, 1])) > 1
+
+
+@pytest.mark.parametrize(
+    ("reward", "says"),
+    [
+        (lambda x: x * 1.0, r"for each row; got the shape \(20, 2\) for rows \(20, 2\)"),
+        (lambda x: 1.0, r"got the shape \(\)"),
+        (lambda x: jnp.where(x[:, 0] == 1, jnp.nan, 0.0), "NaN or inf among its 4 particles"),
+        (lambda x: jnp.where(x[:, 0] == 1, jnp.inf, 0.0), "NaN or inf among its 4 particles"),
+        (lambda x: jnp.full(len(x), -jnp.inf), "or nothing but -inf"),
+    ],
+)
+def test_what_is_no_reward(reward, says):
+    model, sampler = zoo.diffusion("absorbing-linear", "table", 5), samplers.Guided(1.0, 4, reward)
+    draw = functools.partial(model.sample, zoo.parameters(model), shape=(5, zoo.LENGTH))
+    with pytest.raises(ValueError, match=says) as error:
+        draw(jax.random.key(0), sampler=sampler)
+    assert "\n" not in str(error.value)
+    if "shape" not in says:
+        x = np.asarray(jax.jit(lambda rng: draw(rng, sampler=sampler))(jax.random.key(0)))
+        assert (x == -1).any()  # under jit nothing can be raised
+        assert ((x == -1).all(axis=1) | (x >= 0).all(axis=1)).all()
+
+
+def test_rows_may_know_different_tokens():
+    """Each row is guided towards its own, and keeps it."""
+    model = zoo.diffusion("absorbing-linear", "table", 5)
+    params, x = zoo.parameters(model), jnp.array([[0, 1], [1, 1], [1, 0]])
+    known = jnp.array([[True, False], [False, True], [True, True]])
+    y = model.infill(params, jax.random.key(0), x, known, sampler=samplers.Guided(2.0, 8))
+    np.testing.assert_array_equal(np.where(known, y, 0), np.where(known, x, 0))
+    assert ((y >= 0) & (y < 2)).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: samplers.Guided(-1.0), "guidance must be at least 0; got guidance=-1"),
+        (lambda: samplers.Guided(float("nan")), "guidance must be finite"),
+        (lambda: samplers.Guided(particles=0), "particles must be at least 1; got particles=0"),
+    ],
+)
+def test_numbers_out_of_range(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+
+
+def test_guidance_is_for_masks_and_for_what_is_given():
+    masks, uniform = (zoo.diffusion(k, "table", 5) for k in ("absorbing-linear", "uniform-cosine"))
+    x, rng = jnp.zeros((1, 2), jnp.int32), jax.random.key(0)
+    with pytest.raises(ValueError, match="none known. Use `infill`, or guidance=1"):
+        masks.sample(zoo.parameters(masks), rng, (1, 2), sampler=samplers.Guided(2.0))
+    with pytest.raises(ValueError, match="guided is not for"):
+        uniform.sample(zoo.parameters(uniform), rng, (1, 2), sampler=samplers.Guided(1.0))
+    with pytest.raises(ValueError, match="guided takes no steps"):
+        masks.infill(zoo.parameters(masks), rng, x, x == 1, 4, samplers.Guided(1.0))
+
+
+def test_what_the_condition_excludes_is_never_drawn():
+    """Of a token that one of the laws excludes nothing is left, whatever γ makes of it."""
+    held = certificates.exact(KERNEL, DATA).holding(jnp.array([GIVEN]))
+    free, log = held.unconditional, jnp.log(jnp.full((1, 3, 4), 1 / 3))
+    out = log.at[:, 1, 0].set(-1e6)
+
+    def laws(conditional, unconditional):
+        return dataclasses.replace(
+            held,
+            log_predict=lambda x, t: conditional,
+            unconditional=dataclasses.replace(free, log_predict=lambda x, t: unconditional),
+        )
+
+    for process in (laws(out, log), laws(log, out), laws(out, out)):
+        for guidance in (0.01, 0.5, 2.0):
+            log_a = samplers.Guided(guidance).log_law(process, jnp.array([[1, 3, 3]]))
+            assert log_a[0, 1, 0] < -5000
+            assert (log_a[0, 1, 1:3] > -5).all()
+
+
+def test_resampling_keeps_the_mean_weight_and_draws_in_proportion():
+    w = np.random.default_rng(0).dirichlet(np.full(16, 0.3), 400).T
+    w[3] = 0
+    few = np.asarray(particles.effective(jnp.log(w))) < 8
+    assert 0 < few.mean()
+    chosen = np.asarray(particles.systematic(jax.random.key(0), jnp.log(w)))
+    counts = np.stack([np.bincount(column, minlength=16) for column in chosen.T], axis=1)
+    expected = 16 * w / w.sum(axis=0)
+    assert (abs(counts - expected) < 1 + 1e-4).all()
+    assert (counts[3] == 0).all()
+    assert abs((counts - expected).mean(axis=1)).max() < 0.1
+    after, (which,) = particles.resampled(
+        jax.random.key(0), jnp.log(w), (jnp.tile(jnp.arange(16)[:, None], (1, 400)),)
+    )
+    np.testing.assert_array_equal(np.asarray(which)[:, few], chosen[:, few])
+    mean = np.broadcast_to(np.log(w.mean(axis=0)), w.shape)
+    np.testing.assert_allclose(np.asarray(after)[:, few], mean[:, few], rtol=1e-4)
+    assert (np.asarray(which)[:, ~few] == np.arange(16)[:, None]).all()
+
+
+def test_the_effective_number_of_particles():
+    w = jnp.log(jnp.array([[1.0, 1.0, 1.0], [1.0, 0.0, 3.0]]))
+    np.testing.assert_allclose(particles.effective(w), [2, 1, 16 / 10], rtol=1e-6)

@@ -1,0 +1,86 @@
+"""Guided rows of a table of known law: what they hold, their law, and how far it may be off."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.diffusion.samplers import Guided
+from amd_jax.evaluation.tables import guidance
+from amd_jax.facts import table_conditions
+from amd_jax.ops.columns import Columns
+from tests.evaluation.tables.test_conditional import EVERY, FACTS, K, Knows, P, assert_near
+
+CONDITION = "age=26, country=here"  # of two fields, and of none
+
+
+@pytest.fixture(scope="module")
+def model():
+    kernel = kernels.absorbing(schedules.linear, K)
+    result = models.Diffusion(kernel, Knows(), None, support=Columns.of(FACTS))
+    return result, result.init(jax.random.key(0), jnp.zeros((2, 4), jnp.int32))
+
+
+def drawn(model, number, sampler, text=CONDITION):
+    return guidance.draws(
+        *model, FACTS, table_conditions.parse(FACTS, text), number, sampler, seed=3
+    )
+
+
+def target(strength):
+    """p(rest) p(age | rest)^γ / Z over EVERY."""
+    fits = FACTS.codes(EVERY)[:, 1] == 6
+    rest = [((EVERY[:, [0, 3]] == row[[0, 3]]).all(axis=1) * P).sum() for row in EVERY]
+    law = np.where(fits, rest * (P / rest) ** strength, 0)
+    return law / law.sum()
+
+
+def test_rows_have_the_guided_law(model):
+    result = drawn(model, 4000, Guided(2.0, 32))
+    assert result.rows.shape == (4000, 4)
+    assert (FACTS.codes(result.rows)[:, 1] == 6).all()
+    assert_near(result.rows, target(2.0))
+    assert abs(target(2.0) - target(1.0)).sum() / 2 > 0.1, "nothing is told apart"
+    assert 16 < result.effective < 32
+    again = drawn(model, 7, Guided(2.0, 32))
+    np.testing.assert_array_equal(again.rows, drawn(model, 7, Guided(2.0, 32)).rows)
+
+
+def spread_of_one_particle(strength):
+    """E|∏ Z_i / Z - 1| / 2 of plain guidance, over both orders of colour and paid."""
+    fits = FACTS.codes(EVERY)[:, 1] == 6
+
+    def step(field, known):
+        """The law of a field given another one, and its normaliser."""
+        agree = np.ones(len(EVERY), bool) if known is None else EVERY[:, known[0]] == known[1]
+        both = [np.bincount(EVERY[:, field], P * agree * given) for given in (fits, 1)]
+        conditional, free = (p / p.sum() for p in both)
+        a = free * (conditional / free) ** strength
+        return a / a.sum(), a.sum()
+
+    chances, weights = [], []
+    for first, second in ((0, 3), (3, 0)):
+        p, z = step(first, None)
+        for token, chance in enumerate(p):
+            chances.append(chance / 2)
+            weights.append(z * step(second, (first, token))[1])
+    chances, weights = np.array(chances), np.array(weights)
+    return chances @ abs(weights / (chances @ weights) - 1) / 2
+
+
+def test_how_far_the_law_may_be_off(model):
+    """Not at all for the conditional law; with particles less; unknown of one row."""
+    plain, some = (drawn(model, 2000, Guided(4.0, count)).off for count in (1, 64))
+    assert plain == pytest.approx(spread_of_one_particle(4.0), rel=0.1)
+    assert plain > 0.05
+    assert some < plain / 3
+    assert drawn(model, 50, Guided(1.0, 4)).off < 1e-5
+    assert np.isnan(drawn(model, 1, Guided(2.0, 4)).off)
+
+
+@pytest.mark.parametrize("text", ["age=22..23", "colour=red|blue"])
+def test_guidance_is_towards_one_value(model, text):
+    with pytest.raises(ValueError, match="one value of a column; the condition on (age|colour)"):
+        drawn(model, 5, Guided(2.0), text)
