@@ -65,8 +65,9 @@ def law(
     tells of the distance to π, of order 1 / N, with an error that is no larger.
     """
     pi, z = target(sampler, data, given)
-    process = certificates.exact(kernel, data).holding(jnp.tile(jnp.asarray(given), (runs, 1)))
-    start = process.held(jnp.full((runs, data.ndim), kernel.num_classes))
+    held = jnp.tile(jnp.asarray(given), (runs, 1))
+    process = certificates.exact(kernel, data).holding(held)
+    start = process.held(jnp.full(held.shape, kernel.num_classes), held)
     result = jax.jit(lambda rng: sampler.weighted(process, rng, start))(rng)
     weights = np.exp(np.asarray(result.log_weights, np.float64))  # (N, runs)
     places = np.ravel_multi_index(tuple(np.moveaxis(np.asarray(result.x), -1, 0)), data.shape)

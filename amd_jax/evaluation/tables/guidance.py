@@ -95,7 +95,7 @@ def _draw(model: Diffusion, sampler: Guided) -> Callable[..., tuple[Tokens, Nats
         rng_noise, rng_walk, rng_choice = jax.random.split(rng, 3)
         process = model.open(params).holding(given)
         noise = kernels.draw_prior(process.kernel, rng_noise, given.shape)
-        result = sampler.weighted(process, rng_walk, process.held(noise).astype(jnp.int32))
+        result = sampler.weighted(process, rng_walk, process.held(noise, given).astype(jnp.int32))
         return result.drawn(rng_choice), result.fewest, result.log_normalizer
 
     return draw
