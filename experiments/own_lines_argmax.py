@@ -21,7 +21,7 @@ from amd_jax.transforms import argmax, autoregressive, laws
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=64, num_steps=4000, clip=1000.0, ema_decay=0.999)
+    config = numbers(batch_size=32, num_steps=4000, clip=1000.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=50)
     config.data = dict(path="", length=0, column="", label="", longer="drop", min_count=1)
     config.data.update(validity="", test_path="")
