@@ -45,7 +45,7 @@ class Process:
     given: Integer[Array, "..."] | None = None  # what is known of the data, else -1
     support: Support | None = None  # what rows can be, and which tokens are never noise
     log_predict: Predict = None  # type: ignore[assignment]  # made of `predict` unless given
-    unconditional: "Process | None" = None  # the same where nothing is given
+    unconditional: "Process | None" = None  # the one before the last `holding`
 
     def __post_init__(self):
         """Fills in `log_predict`."""
@@ -60,16 +60,21 @@ class Process:
 
         What is given is clean at all times, and guessed as it is, so that it adds nothing to a
         bound. A guess that sees what is known is told; for others than that, and masks, what is
-        held clean counts as noisy, and the rest is biased.
+        held clean counts as noisy, and the rest is biased. Of a process that holds some already it
+        is the process given those, too.
         """
+        if self.given is not None:
+            given = jnp.where(given >= 0, given, self.given)
         known = given >= 0
-        seen = {"known": known} if self.sees_known else {}
 
         def holding(predict: Predict, certain: Callable[[Probs], Probs]) -> Predict:
-            def predict_rest(x_t: Tokens, t: Times, rng: Key | None = None) -> Probs:
+            def predict_rest(
+                x_t: Tokens, t: Times, rng: Key | None = None, known: Bool[Array, "..."] = known
+            ) -> Probs:
+                seen = {"known": known} if self.sees_known else {}
                 p_0 = predict(x_t, t, rng, **seen)
                 clean = certain(categorical.one_hot(given, p_0.shape[-1]))
-                return jnp.where(known[..., None], clean, p_0)
+                return jnp.where(given[..., None] >= 0, clean, p_0)
 
             return predict_rest
 
@@ -78,7 +83,7 @@ class Process:
             predict=holding(self.predict, lambda clean: clean),
             log_predict=holding(self.log_predict, categorical.log_or_never),
             given=given,
-            unconditional=self.unconditional or self,
+            unconditional=self,
         )
 
     def drawn_first(self, x: Tokens) -> Flags:

@@ -33,7 +33,8 @@ class Guided:
     same network with y masked. The weight of a particle is ∏ Z_i, Z_i = Σ_k a(k), and exp(reward):
     of N particles one is drawn by weight, which is exact up to an error of order 1 / N, for a
     perfect network. With N = 1 it is plain classifier-free guidance: biased, however good the
-    network. γ = 1 is the conditional law, γ = 0 ignores y, and without y it has to be 1.
+    network. γ = 1 is the conditional law, γ = 0 ignores y, and without y it has to be 1. Of a
+    process that holds some tokens, and then others (`Process.holding`), y are the others.
 
     On the way, particles are resampled where fewer than half are effective. For a reward they are
     weighted by that of a guess of all tokens, more and more, which does not change the law. A
@@ -140,7 +141,8 @@ class Guided:
         if self.guidance == 1 or free is None:
             return conditional
         if process.given is not None:
-            x = jnp.where(process.given >= 0, process.kernel.num_classes, x)
+            y = process.given >= 0 if free.given is None else process.given != free.given
+            x = jnp.where(y, process.kernel.num_classes, x)
         unconditional = _log_predict(free, x)
         mixed = self.guidance * conditional + (1 - self.guidance) * unconditional
         return jnp.where(unconditional > categorical.NEVER / 2, mixed, categorical.NEVER)

@@ -92,6 +92,20 @@ def test_the_weight_of_one_unknown_token_is_its_normaliser():
     np.testing.assert_allclose(result.log_weights, np.log(z), rtol=1e-4)
 
 
+def test_what_was_held_before_is_in_both_laws():
+    """With x_2 = 0 held first, guidance is towards y: p(x_1 | y, x_2)^γ p(x_1 | x_2)^(1 - γ)."""
+    process = certificates.exact(KERNEL, DATA)
+    for given in ((-1, -1, 0), (1, -1, -1)):
+        process = process.holding(jnp.tile(jnp.array(given), (5, 1)))
+    np.testing.assert_array_equal(process.held(jnp.full((5, 3), 3))[0], [1, 3, 0])
+    start = process.held(jnp.full((5, 3), 3))
+    result = samplers.Guided(3.0, particles=2).weighted(process, jax.random.key(0), start)
+    conditional, free = DATA[1, :, 0], DATA[:, :, 0].sum(axis=0)
+    conditional, free = conditional / conditional.sum(), free / free.sum()
+    np.testing.assert_allclose(result.log_weights, np.log((conditional**3 / free**2).sum()), 1e-4)
+    assert (result.x[..., [0, 2]] == jnp.array([1, 0])).all()
+
+
 def distances(guidance, counts, runs):
     """Total variation between the law of N particles and the target, and its error."""
     pi = np.zeros((3, 3, 3))
