@@ -54,7 +54,7 @@ def target(guidance):
 def weighted(sampler, rows, seed=0, given=GIVEN):
     """The particles of some rows, with the exact guess."""
     process = certificates.exact(KERNEL, DATA).holding(jnp.tile(jnp.array(given), (rows, 1)))
-    start = process.held(jnp.full((rows, 3), 3))
+    start = process.held(jnp.full((rows, 3), 3), process.given)
     return jax.jit(functools.partial(sampler.weighted, process))(jax.random.key(seed), start)
 
 
@@ -97,8 +97,8 @@ def test_what_was_held_before_is_in_both_laws():
     process = certificates.exact(KERNEL, DATA)
     for given in ((-1, -1, 0), (1, -1, -1)):
         process = process.holding(jnp.tile(jnp.array(given), (5, 1)))
-    np.testing.assert_array_equal(process.held(jnp.full((5, 3), 3))[0], [1, 3, 0])
-    start = process.held(jnp.full((5, 3), 3))
+    np.testing.assert_array_equal(process.held(jnp.full((5, 3), 3), process.given)[0], [1, 3, 0])
+    start = process.held(jnp.full((5, 3), 3), process.given)
     result = samplers.Guided(3.0, particles=2).weighted(process, jax.random.key(0), start)
     conditional, free = DATA[1, :, 0], DATA[:, :, 0].sum(axis=0)
     conditional, free = conditional / conditional.sum(), free / free.sum()
@@ -135,7 +135,7 @@ def test_the_error_falls_as_one_over_the_number_of_particles(guidance):
 def test_one_is_the_conditional_law_and_zero_ignores_what_is_given(guidance, law):
     sampler = samplers.Guided(guidance, particles=3)
     process = certificates.exact(KERNEL, DATA).holding(jnp.tile(jnp.array(GIVEN), (20_000, 1)))
-    start = process.held(jnp.full((20_000, 3), 3))
+    start = process.held(jnp.full((20_000, 3), 3), process.given)
     draw = jax.jit(lambda rng: sampler(process, rng, start, sampler.times(None)))
     enumeration.assert_drawn_from(numbers(draw(jax.random.key(1))), law.ravel() / law.sum())
     np.testing.assert_allclose(weighted(sampler, 50).log_weights, 0, atol=1e-5)
