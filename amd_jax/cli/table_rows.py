@@ -59,7 +59,7 @@ def conditioned(session: Session, args: Sample, conditions: str) -> None:
 def _guided(result: GuidedRows, sampler: Guided, conditions: str) -> list[str]:
     """Lines on rows that were guided: their weights, and how far their law may be off."""
     number, strength = len(result.rows), f"{sampler.guidance:g}"
-    lines = [f"{number:,} rows guided towards {conditions}, p(row) p(given | row)^{strength}"]
+    lines = [f"{number:,} rows guided towards {conditions}, p(rest) p(given | rest)^{strength}"]
     off = "" if number == 1 else f"; total variation to that law: about {result.off:.2g} or less"
     if sampler.particles > 1:
         effective = f"effective sample size: {result.effective:.1f} of {sampler.particles}"

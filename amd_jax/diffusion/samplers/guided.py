@@ -42,7 +42,9 @@ class Guided:
     it is the average over random orders that is sampled.
     """
 
-    guidance: float = options.number(1.0, "power of p(given | row): 1 is the conditional", least=0)
+    guidance: float = options.number(
+        1.0, "power of p(given | rest): 1 is the conditional", least=0
+    )
     particles: int = options.number(64, "draws of each row, of which weights choose one", least=1)
     reward: Reward | None = None
     name = "guided"
