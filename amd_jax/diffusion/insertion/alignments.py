@@ -49,7 +49,9 @@ def align(x: Rows, x_t: Rows, padding: int) -> Alignments:
     mapped = jnp.exp(forward[:-1, :, :-1] + log_match + backward[1:, :, 1:] - total[:, None])
     left_out = jnp.exp(forward[:-1] + backward[1:] - total[:, None]) * real.T[..., None]
     tokens = jnp.einsum("jbi,bjk->bik", mapped, categorical.one_hot(x, padding))
-    return Alignments(total, left_out.sum(axis=0), tokens * is_mask[..., None])
+    # Rounding of large counts scales a law, which would cost as much in its KL divergence.
+    laws = categorical.normalize(tokens * is_mask[..., None])
+    return Alignments(total, left_out.sum(axis=0), laws)
 
 
 def _counts(first: Float[Array, "B G"], log_match: Float[Array, "L B L"]) -> Float[Array, "G B G"]:
