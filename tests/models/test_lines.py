@@ -540,3 +540,16 @@ def test_latents_after_the_end_of_a_line_cost_nothing_and_change_nothing():
     e, log_slope = model.base.layer.forward_each(params["base"], None, z)
     each = log_slope + laws.LOGISTIC.log_prob(jnp.zeros(2), e)
     np.testing.assert_allclose(each[:, :2].sum(axis=(1, 2)), nats, rtol=1e-5)
+
+
+def test_guidance_towards_a_label_leaves_the_padding_in_its_place():
+    model, params = masked("labels")
+    lines, mask = model.support, model.support.num_classes
+    x = jnp.array([[lines.padding + 1, mask, lines.padding]])
+    free = model.open(params)
+    process = free.holding(jnp.where(x == mask, -1, x))
+    law = samplers.Guided(2.0).log_law(process, x)
+    unlabelled = x.at[:, 0].set(mask)
+    expected = 2 * process.log_predict(x, unmasking.time_of(process, x))
+    expected -= free.log_predict(unlabelled, unmasking.time_of(free, unlabelled))
+    np.testing.assert_allclose(law[0, 1, :2], expected[0, 1, :2], atol=1e-5)

@@ -144,7 +144,7 @@ class Guided:
             return conditional
         if process.given is not None:
             y = process.given >= 0 if free.given is None else process.given != free.given
-            x = jnp.where(y, process.kernel.num_classes, x)
+            x = jnp.where(y & ~process.drawn_first(x), process.kernel.num_classes, x)
         unconditional = _log_predict(free, x)
         mixed = self.guidance * conditional + (1 - self.guidance) * unconditional
         return jnp.where(unconditional > categorical.NEVER / 2, mixed, categorical.NEVER)
@@ -178,6 +178,4 @@ def check_weights(result: Particles) -> None:
 
 def _log_predict(process: Process, x: Tokens) -> Logits:
     """The guess of x_0 as a logarithm, at the time at which so many tokens are masked."""
-    kernel = kernels.mixing(process.kernel)
-    masked = categorical.sum_event(x == kernel.num_classes)
-    return process.log_predict(x, unmasking.when(kernel, 1 - masked / x[0].size))
+    return process.log_predict(x, unmasking.time_of(process, x))
