@@ -103,11 +103,16 @@ def few(number: int | None) -> int:
 
 def measured(session: Session, rows: Rows) -> None:
     """Prints what the model fills in for gaps in some test rows, at the end of a training."""
-    choice, (length,) = session.choice, session.loaded.facts.event_shape
-    sampler = reporting.shorter(choice.sampler, session.loaded.model)
+    choice, loaded, number = session.choice, session.loaded, few(rows.num_texts)
+    sampler = reporting.shorter(choice.sampler, loaded.model)
     short = dataclasses.replace(session, choice=choice._replace(sampler=sampler))
-    hidden = max(1, length // reporting.GAP[1])
-    print("\n".join(tried(short, rows, hidden, few(rows.num_texts))))
+    hidden = usual_gap(loaded.facts, loaded.data.rows(rows.split)[:number])
+    print("\n".join(tried(short, rows, hidden, number)))
+
+
+def usual_gap(facts: Facts, rows: np.ndarray) -> int:
+    """How many tokens are hidden of rows (N, L): an eighth of what is inside one, on average."""
+    return max(1, int(facts.inside(rows).sum()) // len(rows) // reporting.GAP[1])
 
 
 def _check_trial(loaded: LoadedModel, options: Infill) -> None:

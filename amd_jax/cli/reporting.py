@@ -246,6 +246,8 @@ def given(facts: Facts) -> list[str]:
     """The flag that gives something to correct, where there is one for such data."""
     if isinstance(facts, MapFacts):
         return [commands.flag("input", "map.png")]
+    if isinstance(facts, LineFacts):  # which may be shorter, or have a label
+        return []
     if isinstance(facts, TextFacts) and all(facts.known(EXAMPLE)):
         return [commands.flag("text", EXAMPLE)]
     return []

@@ -100,6 +100,8 @@ def summary(shown: Work) -> str:
 
 def example(facts: Facts) -> str:
     """A text to begin with, if the model could know it; else nothing."""
+    if isinstance(facts, LineFacts):  # which may be shorter, or have a label
+        return ""
     if not isinstance(facts, TextFacts) or not all(facts.known(EXAMPLE)):
         return ""
     return EXAMPLE

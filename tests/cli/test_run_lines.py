@@ -4,8 +4,11 @@ import csv
 import pathlib
 import re
 
+import numpy as np
 import pytest
 
+from amd_jax.cli import infilling
+from amd_jax.facts import LineFacts, TextFacts
 from tests.cli.command import ROOT, command
 from tests.pages.written import Seen
 
@@ -108,3 +111,11 @@ def test_other_modes_and_models(tmp_path):
     page = command(start[1], "--mode=report")
     assert page.ending is None, page.ending
     assert pathlib.Path(tmp_path / "ar" / "report.html").exists()
+
+
+def test_gaps_are_a_part_of_lines_and_not_of_rows():
+    """A row is as long as the longest line; a gap of an eighth of it would fit in no other."""
+    facts = LineFacts.of("CNO", (1 / 400,) * 400)
+    rows = np.stack([facts.row("C" * n) for n in (15, 16, 17)])
+    assert infilling.usual_gap(facts, rows) == 2
+    assert infilling.usual_gap(TextFacts(3, (400,)), rows) == 50
