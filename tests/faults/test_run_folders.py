@@ -69,7 +69,7 @@ FIELDS = {  # file, field -> what it holds instead; what is said
     ("config.json", "batch_size"): ("2", "config.json must fit experiment.py"),
     ("config.json", "network"): (7, "config.json must fit experiment.py"),
     ("config.json", "unknown"): (1, "config.json must fit experiment.py"),
-    ("facts.json", "kind"): ("sounds", "Facts are of the kind arrays, maps"),
+    ("facts.json", "kind"): ("sounds", "Facts are of the kind arrays, lines"),
     ("facts.json", "num_classes"): ("27", "facts.json must be as the run wrote it"),
     ("facts.json", "alphabet"): ("ab", "an alphabet of 2 symbols"),
     ("facts.json", "event_shape"): (5, "facts.json must be as the run wrote it"),
