@@ -133,7 +133,7 @@ class Sample(Samples, Weights, Options):
 
     chain: bool = number(False, "Show samples on their way from noise to data.")
     given: str | None = number(
-        None, 'Conditions on columns of a table: "age=30..40,income=>50K".', kind=str
+        None, 'Columns of a table: "age=30..40,income=>50K"; of a line "label=yes".', kind=str
     )
     guidance: float | None = number(
         None, "Power of p(given | rest of the row); without it 1.", kind=float, least=0

@@ -59,6 +59,18 @@ def test_a_training_ends_with_measures_of_lines(masked):
         assert {*line} <= {*"CNO"}
 
 
+def test_lines_with_a_label_are_drawn(masked, tmp_path):
+    *_, run = masked
+    done = run("--mode=sample", "--given=label=short", "--num_samples=5", f"--output={tmp_path}")
+    assert done.ending is None, done.ending
+    with (tmp_path / "samples_seed0.csv").open() as file:
+        assert [row[0] for row in csv.reader(file)] == ["label", *["short"] * 5]
+    assert "one of long, short; got 'wide'" in run("--mode=sample", "--given=label=wide").error
+    assert "as label=yes; got 'size=short'" in run("--mode=sample", "--given=size=short").error
+    error = run("--mode=sample", "--given=label=short", "--guidance=2").error
+    assert "--guidance has no effect on that" in error
+
+
 def test_gaps_of_a_line_are_filled_with_its_label_or_any(masked):
     *_, run = masked
     for text, shown in (("short: C_O", "short: C.O"), ("C__", "C..")):
