@@ -7,13 +7,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from amd_jax import Experiment
-from amd_jax.data import cityscapes, corpora, digits
-from amd_jax.facts import Facts, MapFacts, TextFacts
+from amd_jax.data import bayesian_networks, cityscapes, corpora, digits
+from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts
 from amd_jax.learning import training_step
 from amd_jax.learning.loop import Parts
 from benchmarks.processes import ROOT
 
 OWN_MAPS = (8, (32, 64))  # classes and sides of maps that a user would give
+OWN_LINES = (26, 57)  # characters, and those of the longest line, of molecules
 
 
 def opened(name: str) -> Experiment:
@@ -28,6 +29,13 @@ def stand_in(experiment: Experiment, config: ConfigDict) -> Facts:
     Those that are made up on the spot are asked themselves.
     """
     asked = config.get("data", {})
+    if "longer" in asked:
+        number, longest = OWN_LINES
+        symbols = "".join(map(chr, range(ord("a"), ord("a") + number)))
+        shares = (1 / (number + 1),) * (number + 1)
+        return LineFacts.of(symbols, (1 / longest,) * longest, frequencies=shares)
+    if "columns" in asked:
+        return bayesian_networks.clinic().facts
     if "length" in asked:
         number = corpora.named(asked.get("corpus", "text8")).NUM_CLASSES
         return TextFacts(number, (asked.length,), frequencies=(1 / number,) * number)
