@@ -138,7 +138,7 @@ plotting.map_chain(facts, states, number=8)
 from amd_jax.evaluation import correction
 from amd_jax.models.corrections import Correct
 
-trial = correction.trial(Correct(ERROR_RATE), run.model, params, test, k, SEED)
+trial = correction.trial(Correct(ERROR_RATE), run.model, params, test, facts, SEED)
 print(f"{trial.errors} of {test[0].size} pixels replaced in each of {len(test)} maps:\n{trial}")
 panels = {"damaged": trial.damaged[:4], "repaired": trial.restored[:4], "original": test[:4]}
 plotting.map_grid(facts, panels)

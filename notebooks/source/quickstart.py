@@ -184,7 +184,7 @@ from amd_jax.evaluation import correction
 from amd_jax.models.corrections import Correct
 
 edit = Correct(error_rate=ERROR_RATE)
-trial = correction.trial(edit, run.model, params, test, facts.num_classes, SEED)
+trial = correction.trial(edit, run.model, params, test, facts, SEED)
 print(f"{trial.errors} of 256 characters replaced in each of {len(test)} texts:\n{trial}")
 
 truth, damaged, restored = test[2], trial.damaged[2], trial.restored[2]
