@@ -40,11 +40,10 @@ def data(config: ConfigDict) -> lines.Lines:
 
 def build(config: ConfigDict, facts: LineFacts) -> Parts:
     """Plain composition: to change a part, change its line."""
-    frequencies = facts.log_frequencies[: facts.padding]
-    network = networks.InsertionTransformer(
-        facts.padding, log_frequencies=frequencies, **config.network
-    )
+    tokens = len(facts.symbols)
+    frequencies = (*facts.log_frequencies[:tokens], *(0.0,) * 3)  # others are never guessed
+    denoiser = networks.Transformer(tokens + 3, log_frequencies=frequencies, **config.network)
     sampler = samplers.TauLeaping(steps=config.sampling_steps)
-    model = models.Insertion(network, facts.padding, (sampler,))
+    model = models.Insertion(networks.InsertionNet(denoiser, tokens), tokens, (sampler,))
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objectives.NegativeElbo(model), optimizer)

@@ -328,7 +328,8 @@ def gaussian_diffusion(kind: str, steps: int | None) -> models.GaussianDiffusion
 
 def insertion(num_tokens: int) -> models.Insertion:
     """A model of lines of so many tokens, which are followed by padding."""
-    network = networks.InsertionTransformer(num_tokens, width=8, blocks=1, heads=2)
+    denoiser = networks.Transformer(num_tokens + 3, width=8, blocks=1, heads=2)
+    network = networks.InsertionNet(denoiser, num_tokens)
     return models.Insertion(network, num_tokens)
 
 

@@ -138,7 +138,7 @@ def tried(session: Session, options: Rows, hidden: int, number: int) -> list[str
     rows = np.asarray(loaded.data.rows(split)[:number], np.int32)
     session.announce(f"filling gaps in {len(rows)} {split} {facts.rows}")
     inside = facts.inside(rows)
-    result = filling.trial(model, loaded.params, rows, hidden, session.seed, sampler, inside)
+    result = filling.trial(model, loaded.params, rows, hidden, inside, session.seed, sampler)
     of_rows = result.restored_of_rows(rows)
     method = f"gaps of {hidden} {facts.unit}s, {', '.join([sampler.name, *settings(sampler)])}"
     on = {"split": split, "examples": len(rows), "unit": facts.unit}

@@ -37,6 +37,40 @@ class Splits:
         return self._read[split]
 
 
+class SplitRows:
+    """Rows (N, L) by split: what data sets that are tables of tokens have in common.
+
+    To use it: a frozen dataclass with the fields `tokens` and `name`, and a method `check`.
+    """
+
+    tokens: Mapping[str, Source]  # split -> rows (N, L), or a function that reads them
+    name: str
+
+    def check(self, split: str, x: np.ndarray) -> None:
+        """Raises ValueError for rows that are none of these data."""
+        raise NotImplementedError
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits."""
+        return self._splits.names
+
+    def rows(self, split: str) -> np.ndarray:
+        """Every row of a split, in order: unsigned integers (N, L)."""
+        return self._splits(split, functools.partial(self.check, split))
+
+    def batch(
+        self, seed: int, step: int, batch_size: int, part: slice = slice(None)
+    ) -> np.ndarray:
+        """Training rows, unsigned integers (B, L): see `Dataset`."""
+        x = self.rows("train")
+        return x[epoch_rows(seed, step, batch_size, len(x), part)]
+
+    @functools.cached_property
+    def _splits(self) -> Splits:
+        return Splits(self.tokens, self.name)
+
+
 def generator(seed: int, index: int) -> np.random.Generator:
     """Counter-based random numbers, a pure function of (seed, index)."""
     key = np.array([seed % 2**64, index % 2**64], dtype=np.uint64)

@@ -9,20 +9,17 @@ import functools
 import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Integer
 
-from amd_jax.data import table
-from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, shuffled
-from amd_jax.data.reading import files, line_files, line_tokens
+from amd_jax.data.dataset import Source, SplitRows, frequencies, shuffled
+from amd_jax.data.reading import line_pairs, line_tokens
+from amd_jax.data.reading.line_pairs import Pairs
 from amd_jax.facts import UNKNOWN_SIGN, LineFacts
 from amd_jax.facts.lines import NO_RDKIT, SHARE, smoothed, usual
 from amd_jax.host import memory
 from amd_jax.host.printable import cut, in_one_line
-
-Pairs = Sequence[tuple[str, str]]  # a line and its label, which is empty where there are none
 
 FEWEST = 20  # distinct lines: one of each split, 90/5/5
 MOST_CLASSES = 256  # characters, padding and labels
@@ -30,7 +27,7 @@ LONGER = ("drop", "cut", "window")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Lines:
+class Lines(SplitRows):
     """Rows of a line each, padded to the longest one: those of `LineFacts`."""
 
     symbols: str  # (K,), the characters: token k is symbols[k]
@@ -57,30 +54,10 @@ class Lines:
             {"left_out": dict(self.left_out), "usual_length": usual(lengths)},
         )
 
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits."""
-        return self._splits.names
-
-    def rows(self, split: str) -> np.ndarray:
-        """Every row of a split, in order: uint8 (N, L)."""
-
-        def check(x: np.ndarray) -> None:
-            if x.ndim != 2 or not len(x):
-                raise ValueError(f"A split is rows of lines; {split} of {self.name} is {x.shape}.")
-
-        return self._splits(split, check)
-
-    def batch(
-        self, seed: int, step: int, batch_size: int, part: slice = slice(None)
-    ) -> np.ndarray:
-        """Training rows, uint8 (B, L): see `Dataset`."""
-        x = self.rows("train")
-        return x[epoch_rows(seed, step, batch_size, len(x), part)]
-
-    @functools.cached_property
-    def _splits(self) -> Splits:
-        return Splits(self.tokens, self.name)
+    def check(self, split: str, x: np.ndarray) -> None:
+        """Raises ValueError for what are no rows of lines."""
+        if x.ndim != 2 or not len(x):
+            raise ValueError(f"A split is rows of lines; {split} of {self.name} is {x.shape}.")
 
 
 def load(
@@ -114,11 +91,11 @@ def load(
         ValueError: in one line, for a file that holds no lines, or other lines than are told.
     """
     _check(length, longer, validity)
-    pairs = _read(path, column, label)
-    test = _read(test_path, column, label) if test_path else []
+    pairs = line_pairs.read(path, column, label)
+    test = line_pairs.read(test_path, column, label) if test_path else []
     length = length or max(len(line) for line, _ in pairs)
     counts: collections.Counter[str] = collections.Counter()
-    pairs, test = (_kept(each, length, longer, counts) for each in (pairs, test))
+    pairs, test = (line_pairs.distinct(each, length, longer, counts) for each in (pairs, test))
     in_test = {line for line, _ in test}
     counts["also in the test file"] = sum(line in in_test for line, _ in pairs)
     pairs = [pair for pair in pairs if pair[0] not in in_test]
@@ -147,70 +124,6 @@ def _check(length: int, longer: str, validity: str) -> None:
     if validity == "rdkit" and importlib.util.find_spec("rdkit") is None:
         raise ValueError(NO_RDKIT)
     LineFacts.of("a", (1.0,), validity=validity)  # is it a rule?
-
-
-def _read(path: str, column: str, label: str) -> Pairs:
-    """The lines of a file with their labels. ValueError if none has a character."""
-    file = files.expanded(path)
-    files.check_file(file, "Lines must be a file")
-    if column or label or line_files.suffix(file) in line_files.TABLES:
-        pairs = _of_table(path, column, label)
-    else:
-        pairs = [(line, "") for line in line_files.read(file)]
-    if not any(line for line, _ in pairs):
-        raise ValueError(f"A line has a character or more; {path} has no such line.")
-    return pairs
-
-
-def _of_table(path: str, column: str, label: str) -> Pairs:
-    """Two columns of a table, or one."""
-    source = table.reader("table_files").opened(path)
-    known = cut(", ".join(map(in_one_line, source.names)), 200)
-    if not column and len(source.names) - bool(label) == 1:
-        column = next(name for name in source.names if name != label)
-    if not column:
-        raise ValueError(f"Lines are one column of {path}: give column=. It has {known}.")
-    for name in filter(None, (column, label)):
-        if name not in source.names:
-            raise ValueError(
-                f"A column of {path} is one of {known}; got {cut(in_one_line(name), 60)!r}."
-            )
-    pairs: list[tuple[str, str]] = []
-    for block in source.blocks([*dict.fromkeys(filter(None, (column, label)))]):
-        cells = {name: _cells(block[name]) for name in block}
-        pairs += zip(cells[column], cells.get(label) or [""] * len(cells[column]), strict=True)
-    return pairs
-
-
-def _cells(cells: Any) -> list[str]:
-    """The text of each cell."""
-    texts = cells.texts.to_pylist()
-    return [texts[place] for place in cells.places.tolist()]
-
-
-def _kept(
-    pairs: Pairs, length: int, longer: str, counts: collections.Counter[str]
-) -> list[tuple[str, str]]:
-    """The distinct lines of 1 to `length` characters; what is left out is added to the counts."""
-    full = [pair for pair in pairs if pair[0]]
-    counts["empty"] += len(pairs) - len(full)
-    most = sum(len(line) > length for line, _ in full)
-    if most and longer == "drop":
-        counts[f"longer than {length}"] += most
-        full = [pair for pair in full if len(pair[0]) <= length]
-    elif most and longer == "cut":
-        counts[f"ends beyond {length} (cut)"] += most
-        full = [(line[:length], label) for line, label in full]
-    elif most:
-        starts = [range(0, len(line), length) for line, _ in full]
-        full = [
-            (line[n : n + length], label)
-            for (line, label), places in zip(full, starts, strict=True)
-            for n in places
-        ]
-    distinct = list(dict.fromkeys(full))
-    counts["duplicates"] += len(full) - len(distinct)
-    return distinct
 
 
 def _split(

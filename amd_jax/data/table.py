@@ -5,29 +5,24 @@
 
 import dataclasses
 import functools
-import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Integer
 
-from amd_jax.data import reading
-from amd_jax.data.dataset import Source, Splits, epoch_rows, shuffled
+from amd_jax.data.dataset import Source, SplitRows, shuffled
+from amd_jax.data.reading import arrow
 from amd_jax.facts.column import MAX_CLASSES, Column
 from amd_jax.facts.table import TableFacts
 from amd_jax.host.printable import in_one_line
 
 FEWEST = 20  # rows: one of each split, 90/5/5
 MOST_CLASSES = 1 << 16  # of one field
-NO_ARROW = (
-    "Tables are read by pyarrow, which is not installed. Install it: "
-    "pip install 'amd_jax[tables]', or in a checkout pip install -e '.[tables]'."
-)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Table:
+class Table(SplitRows):
     """Rows of a table as tokens (L,), those of `facts.columns` in order."""
 
     columns: tuple[Column, ...]
@@ -46,33 +41,13 @@ class Table:
         shares = [_shares(x[:, n], size) for n, size in enumerate(bare.sizes)]
         return TableFacts.of(self.columns, self.name, shares)
 
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits."""
-        return self._splits.names
-
-    def rows(self, split: str) -> np.ndarray:
-        """Every row of a split, in order: unsigned integers (N, L)."""
+    def check(self, split: str, x: np.ndarray) -> None:
+        """Raises ValueError for rows of another width than that of the columns."""
         width = sum(len(column.bases) for column in self.columns)
-
-        def check(x: np.ndarray) -> None:
-            if x.ndim != 2 or x.shape[1] != width or not len(x):
-                raise ValueError(
-                    f"A split is rows of {width} tokens; {split} of {self.name} is {x.shape}."
-                )
-
-        return self._splits(split, check)
-
-    def batch(
-        self, seed: int, step: int, batch_size: int, part: slice = slice(None)
-    ) -> np.ndarray:
-        """Training rows, unsigned integers (B, L): see `Dataset`."""
-        x = self.rows("train")
-        return x[epoch_rows(seed, step, batch_size, len(x), part)]
-
-    @functools.cached_property
-    def _splits(self) -> Splits:
-        return Splits(self.tokens, self.name)
+        if x.ndim != 2 or x.shape[1] != width or not len(x):
+            raise ValueError(
+                f"A split is rows of {width} tokens; {split} of {self.name} is {x.shape}."
+            )
 
 
 def load(
@@ -97,7 +72,7 @@ def load(
     Raises:
         ValueError: in one line, for a file that is no table, or a column that cannot be learnt.
     """
-    table_files = reader("table_files")
+    table_files = arrow.reader("table_files")
     sources = [table_files.opened(path, delimiter, header, encoding)]
     if test_path:
         sources.append(table_files.opened(test_path, delimiter, header, encoding))
@@ -116,7 +91,7 @@ def from_pandas(
 
     Categories that have an order are ordinal, and rows come back with its dtypes.
     """
-    table_files = reader("table_files")
+    table_files = arrow.reader("table_files")
     sources = [table_files.of_frame(frame, name)]
     if test is not None:
         sources.append(table_files.of_frame(test, f"test of {name}"))
@@ -134,14 +109,14 @@ def read(
     Raises:
         ValueError: for a missing column, and for an unknown value, naming its row.
     """
-    source = reader("table_files").opened(path, delimiter, "", encoding)
-    return reader("table_rows").given(source, facts, gaps)
+    source = arrow.reader("table_files").opened(path, delimiter, "", encoding)
+    return arrow.reader("table_rows").given(source, facts, gaps)
 
 
 def encode_pandas(frame: Any, facts: TableFacts, gaps: bool = False) -> Integer[np.ndarray, "N L"]:
     """The same of a data frame of pandas."""
-    source = reader("table_files").of_frame(frame)
-    return reader("table_rows").given(source, facts, gaps)
+    source = arrow.reader("table_files").of_frame(frame)
+    return arrow.reader("table_rows").given(source, facts, gaps)
 
 
 def of_sources(
@@ -152,7 +127,7 @@ def of_sources(
         raise ValueError(
             f"A field has 2 to {MOST_CLASSES:,} classes; got max_classes={max_classes}."
         )
-    table_rows = reader("table_rows")
+    table_rows = arrow.reader("table_rows")
     schema, numbers = table_rows.schema(sources, columns, max_classes, missing)
     tokens = [table_rows.tokens(s, schema, n) for s, n in zip(sources, numbers, strict=True)]
     name = in_one_line(sources[0].name)
@@ -172,13 +147,6 @@ def _split(tokens: Sequence[np.ndarray], name: str) -> dict[str, np.ndarray]:
         return {"train": x[:train], "validation": x[train:], "test": tokens[1]}
     train, validation = len(x) * 90 // 100, len(x) * 95 // 100
     return {"train": x[:train], "validation": x[train:validation], "test": x[validation:]}
-
-
-def reader(name: str) -> Any:
-    """A module of `reading` that needs pyarrow. ValueError if that is not installed."""
-    if importlib.util.find_spec("pyarrow") is None:
-        raise ValueError(NO_ARROW)
-    return getattr(reading, name)
 
 
 def _shares(tokens: Integer[np.ndarray, "N"], size: int) -> list[float]:

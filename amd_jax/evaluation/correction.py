@@ -121,9 +121,7 @@ def number_of(error_rate: float, inside: Inside) -> int:
     return max(1, round(error_rate * float(inside.sum()) / len(inside)))
 
 
-def damage(
-    rows: Rows, classes: Classes, seed: int, errors: int, inside: Inside | None = None
-) -> Rows:
+def damage(rows: Rows, classes: Classes, seed: int, errors: int, inside: Inside) -> Rows:
     """Rows with `errors` tokens of each replaced by another one at random.
 
     Of a row with fewer tokens `inside`, all of them are. `classes` is how many a token can be, or
@@ -132,8 +130,7 @@ def damage(
     rng = np.random.default_rng(seed)
     damaged = np.array(rows, np.int32)
     flat = damaged.reshape(len(rows), -1)  # a view
-    may = np.ones(flat.shape, bool) if inside is None else np.reshape(inside, flat.shape)
-    for row, some in zip(flat, may, strict=True):
+    for row, some in zip(flat, np.reshape(inside, flat.shape), strict=True):
         among = np.flatnonzero(some)
         places = rng.choice(among, min(errors, len(among)), replace=False)
         number = classes if isinstance(classes, int) else np.asarray(classes)[places]
@@ -141,12 +138,10 @@ def damage(
     return damaged
 
 
-def restoration(
-    rows: Rows, damaged: Rows, restored: Rows, inside: Inside | None = None
-) -> Restoration:
+def restoration(rows: Rows, damaged: Rows, restored: Rows, inside: Inside) -> Restoration:
     """How well `restored` undoes `damaged`, of the tokens `inside`. Of no tokens it is 0."""
     wrong, right = (np.reshape(x, (len(rows), -1)) for x in (rows != damaged, rows == restored))
-    counts = np.ones(wrong.shape, bool) if inside is None else np.reshape(inside, wrong.shape)
+    counts = np.reshape(inside, wrong.shape)
     per_row = {
         "restored": PerRow((right & wrong & counts).sum(axis=1), (wrong & counts).sum(axis=1)),
         "spoiled": PerRow((~right & ~wrong & counts).sum(axis=1), (~wrong & counts).sum(axis=1)),

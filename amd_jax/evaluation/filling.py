@@ -49,16 +49,15 @@ def trial(
     params: Params,
     rows: Rows,
     size: int,
+    inside: Gaps,
     seed: int = 0,
     sampler: Sampler | None = None,
-    inside: Gaps | None = None,
 ) -> Trial:
     """Fills a gap of `size` tokens at a random place of each row, and gives the truth's bits.
 
     Gaps lie `inside` rows, and are no longer than that. Raises ValueError for one that is longer
     than all rows.
     """
-    inside = np.ones(rows.shape, bool) if inside is None else inside
     hidden, x = gaps(inside, size, seed), np.asarray(rows, np.int32)
     sizes = hidden.sum(axis=1)
     drawn, bits = [], []

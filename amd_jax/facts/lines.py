@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -126,6 +127,11 @@ class LineFacts(TextFacts):
     def classes(self) -> int:
         """How many characters there are: what a token `inside` a line can be."""
         return len(self.symbols)
+
+    @property
+    def uniform_bits(self) -> float:
+        """Bits of a character, or of the end, if all of them are alike."""
+        return math.log2(len(self.symbols) + 1)
 
     def inside(self, x: np.ndarray) -> Bool[np.ndarray, "*shape"]:
         """Which tokens of rows (N, ...) are of the line: neither its label nor after its end."""

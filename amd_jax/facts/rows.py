@@ -76,6 +76,11 @@ class Facts:
         return self.num_classes
 
     @property
+    def uniform_bits(self) -> float:
+        """Bits by the law that is uniform over what a token can be, for each `unit`."""
+        return math.log2(self.num_classes)
+
+    @property
     def token(self) -> str:
         """What one token of a row is called, where bits are counted per another unit, too."""
         return self.unit

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -96,6 +97,11 @@ class TableFacts(Facts):
     def classes(self) -> tuple[int, ...]:
         """How many classes each token can be: (L,)."""
         return self.sizes
+
+    @property
+    def uniform_bits(self) -> float:
+        """Bits of a row, if all rows of possible values are alike."""
+        return sum(math.log2(column.size) for column in self.columns)
 
     @property
     def token(self) -> str:

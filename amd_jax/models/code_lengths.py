@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Stepwise
-from amd_jax.diffusion.samplers import base, unmasking
+from amd_jax.diffusion.samplers import base, mask_times, unmasking
 from amd_jax.models import bounds
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Flags, Kernel, Key, LearnedKernel, Model, Nats, Params, Tokens
@@ -84,7 +84,7 @@ class CodeLength:
             x_t, total = carry
             rng_order, rng_place = jax.random.split(jax.random.fold_in(rng, i))
             masked = (x_t == kernel.num_classes) & wanted
-            log_p = process.log_predict(x_t, unmasking.time_of(process, x_t))
+            log_p = process.log_predict(x_t, mask_times.time_of(process, x_t))
             score = unmasking.scores(self.order, rng_order, jnp.exp(log_p))
             score = jnp.where(masked, score, -jnp.inf)
             best = score == score.max(axis=tuple(range(1, x.ndim)), keepdims=True)

@@ -30,7 +30,7 @@ class Insertion:
     The network is a linen module `(x_t (B, L), t (B,), *, train) -> log_gaps (B, L + 1), logits
     (B, L, K)`: the logarithm of the mean number of tokens still to come in each gap, and logits of
     the token behind each mask. Its gaps have to fall like t² near t = 0, or insertions never stop:
-    `check` tests that. `networks.InsertionTransformer` is one.
+    `check` tests that. `networks.InsertionNet` is one.
     """
 
     network: Network

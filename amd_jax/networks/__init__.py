@@ -12,7 +12,7 @@ from amd_jax.networks.context import ClassTable, ContextLSTM, MapContext, Pointw
 from amd_jax.networks.densenet import DenseNet
 from amd_jax.networks.hollow import Hollow
 from amd_jax.networks.hollow_map import HollowMap
-from amd_jax.networks.insertion_transformer import InsertionTransformer
+from amd_jax.networks.insertion_net import InsertionNet
 from amd_jax.networks.latent import LatentDecoder, LatentEncoder, LatentLSTM
 from amd_jax.networks.linear_transformer import LinearTransformer
 from amd_jax.networks.lstm import AutoregressiveLSTM, BidirectionalLSTM
@@ -40,7 +40,7 @@ __all__ = [
     "FieldContext",
     "Hollow",
     "HollowMap",
-    "InsertionTransformer",
+    "InsertionNet",
     "LatentDecoder",
     "LatentEncoder",
     "LatentLSTM",

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from amd_jax.data import table
-from amd_jax.data.reading import csv_files, packed, tallies
+from amd_jax.data.reading import arrow, csv_files, packed, tallies
 from amd_jax.host import memory
 
 GOOD = "age,city\n" + "".join(f"{20 + n % 9},{'Bonn' if n % 3 else 'Kiel'}\n" for n in range(60))
@@ -166,7 +166,7 @@ def test_a_delimiter_of_a_file_that_has_none():
 
 
 def test_no_pyarrow(monkeypatch):
-    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(arrow.importlib.util, "find_spec", lambda name: None)
     refused("not installed. Install it: pip install 'amd_jax[tables]'", put(GOOD))
 
 

@@ -28,9 +28,14 @@ def test_rates_outside_are_refused(rate):
         Correct(rate)
 
 
+def everywhere(rows):
+    """All tokens of rows are content."""
+    return np.ones(rows.shape, bool)
+
+
 def test_damage_is_exact_and_random():
     rows = np.tile(np.arange(20, dtype=np.uint8) % 5, (300, 1))
-    damaged = correction.damage(rows, 5, seed=0, errors=3)
+    damaged = correction.damage(rows, 5, 0, 3, everywhere(rows))
     wrong = damaged != rows
     assert (wrong.sum(axis=1) == 3).all()
     assert damaged.min() >= 0
@@ -38,14 +43,14 @@ def test_damage_is_exact_and_random():
     assert wrong.any(axis=0).all()  # every place
     shift = (damaged - rows.astype(int))[wrong] % 5
     assert (np.bincount(shift, minlength=5)[1:] > 150).all()  # every other token
-    np.testing.assert_array_equal(damaged, correction.damage(rows, 5, seed=0, errors=3))
+    np.testing.assert_array_equal(damaged, correction.damage(rows, 5, 0, 3, everywhere(rows)))
     assert (rows == np.arange(20) % 5).all()
 
 
 def test_damage_stays_within_what_each_token_can_be():
     classes = (2, 3, 5, 4)
     rows = np.stack([np.arange(600) % number for number in classes], axis=1).astype(np.uint8)
-    damaged = correction.damage(rows, classes, seed=0, errors=2)
+    damaged = correction.damage(rows, classes, 0, 2, everywhere(rows))
     wrong = damaged != rows
     assert (wrong.sum(axis=1) == 2).all()
     assert damaged.min() >= 0
@@ -55,15 +60,15 @@ def test_damage_stays_within_what_each_token_can_be():
         assert len(counts) == number
         assert (counts[1:] > 200 / number).all()  # every other class of this token
         assert damaged[:, place].max() == number - 1
-    alike = correction.damage(rows % 2, (2,) * 4, seed=1, errors=2)
-    np.testing.assert_array_equal(alike, correction.damage(rows % 2, 2, seed=1, errors=2))
+    alike, one = (correction.damage(rows % 2, k, 1, 2, everywhere(rows)) for k in ((2,) * 4, 2))
+    np.testing.assert_array_equal(alike, one)
 
 
 def test_restoration_counts():
     rows = np.array([[0, 1, 2, 3, 4]])
     damaged = np.array([[9, 9, 2, 3, 4]])
     restored = np.array([[0, 8, 7, 3, 4]])
-    result = correction.restoration(rows, damaged, restored)
+    result = correction.restoration(rows, damaged, restored, everywhere(rows))
     assert result.restored == 0.5
     assert result.spoiled == pytest.approx(1 / 3)
     assert {name: (*sums, *counts) for name, (sums, counts) in result.per_row.items()} == {
@@ -74,7 +79,7 @@ def test_restoration_counts():
 
 def test_of_rows_that_are_right_nothing_is_restored():
     rows = np.array([[0, 1], [1, 0]])
-    result = correction.restoration(rows, rows, rows)
+    result = correction.restoration(rows, rows, rows, everywhere(rows))
     assert (result.restored, result.spoiled) == (0, 0)
     assert str(result) == "restores 0.0% of errors, spoils 0.00% ± 0.00% of the rest"
 
@@ -88,7 +93,9 @@ def test_two_ways_to_correct_are_compared_by_pairs_of_rows():
     guess[:32, :3] = 0  # of half of the text three, of the other none
     better[:, :4] = guess[:, :4]
     better[::2, 3] = 0
-    by_guess, by_posterior = (correction.restoration(rows, damaged, x) for x in (guess, better))
+    by_guess, by_posterior = (
+        correction.restoration(rows, damaged, x, everywhere(rows)) for x in (guess, better)
+    )
     result = correction.Trial(4, damaged, better, by_guess, by_posterior)
     gain, error = result.gain["restored"].mean()
     assert gain == pytest.approx(1 / 8)

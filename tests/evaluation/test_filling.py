@@ -18,7 +18,7 @@ def rows_of(number):
 @pytest.mark.slow
 def test_the_truth_is_weighed_exactly_and_found_as_often_as_it_is_likely():
     rows, size = rows_of(2000), 2
-    result = filling.trial(MODEL, {}, rows, size)
+    result = filling.trial(MODEL, {}, rows, size, np.ones(rows.shape, bool))
     assert (result.hidden.sum(axis=1) == size).all()
     left = result.hidden[:, 0]  # the gap is at places 0 and 1, or at 1 and 2
     assert 0.4 < left.mean() < 0.6
@@ -37,7 +37,7 @@ def test_the_truth_is_weighed_exactly_and_found_as_often_as_it_is_likely():
 @pytest.mark.parametrize("size", [0, 4])
 def test_a_gap_fits_in_a_row(size):
     with pytest.raises(ValueError, match=f"A gap has 1 to 3 tokens, those of a row; got {size}"):
-        filling.trial(MODEL, {}, rows_of(2), size)
+        filling.trial(MODEL, {}, rows_of(2), size, np.ones((2, 3), bool))
 
 
 def test_every_place_of_a_gap_is_as_likely():

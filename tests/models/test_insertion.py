@@ -20,7 +20,7 @@ from tests import zoo
 K, LENGTH = 2, 3
 LINES = insertions.lines(K, LENGTH)
 STEPS = 800  # of a training
-NETWORK = networks.InsertionTransformer(K, width=16, blocks=1, heads=2)
+NETWORK = networks.InsertionNet(networks.Transformer(K + 3, width=16, blocks=1, heads=2), K)
 MODEL = models.Insertion(NETWORK, K)
 
 
@@ -78,7 +78,8 @@ def test_it_learns_a_law_of_lines():
     """The bound comes within 0.15 nats of the entropy, and samples near the law."""
     p = np.random.default_rng(1).dirichlet(0.3 * np.ones(len(LINES)))
     entropy = -(p * np.log(p)).sum()
-    model = models.Insertion(networks.InsertionTransformer(K, width=32, blocks=2, heads=2), K)
+    denoiser = networks.Transformer(K + 3, width=32, blocks=2, heads=2)
+    model = models.Insertion(networks.InsertionNet(denoiser, K), K)
     optimizer = optax.adam(optax.cosine_decay_schedule(3e-3, STEPS))
 
     @jax.jit

@@ -14,7 +14,7 @@ from amd_jax import models, networks
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.diffusion.exact import certificates
 from amd_jax.diffusion.process import Process
-from amd_jax.diffusion.samplers import unmasking
+from amd_jax.diffusion.samplers import mask_times
 from amd_jax.learning import learned_objectives, objectives
 from amd_jax.models.autoregressive import LeftToRight
 from amd_jax.models.code_lengths import CodeLength
@@ -285,7 +285,7 @@ def test_the_time_of_a_masked_line_does_not_depend_on_its_length():
     model, params = masked("lines")
     mask, padding = model.support.num_classes, model.support.padding
     x_t = jnp.array([[mask, padding, padding], [mask, mask, mask], [mask, 0, padding]])
-    times = unmasking.time_of(model.open(params), x_t)
+    times = mask_times.time_of(model.open(params), x_t)
     np.testing.assert_allclose(times, [1.0, 1.0, 0.5], atol=1e-5)
 
 
@@ -550,6 +550,6 @@ def test_guidance_towards_a_label_leaves_the_padding_in_its_place():
     process = free.holding(jnp.where(x == mask, -1, x))
     law = samplers.Guided(2.0).log_law(process, x)
     unlabelled = x.at[:, 0].set(mask)
-    expected = 2 * process.log_predict(x, unmasking.time_of(process, x))
-    expected -= free.log_predict(unlabelled, unmasking.time_of(free, unlabelled))
+    expected = 2 * process.log_predict(x, mask_times.time_of(process, x))
+    expected -= free.log_predict(unlabelled, mask_times.time_of(free, unlabelled))
     np.testing.assert_allclose(law[0, 1, :2], expected[0, 1, :2], atol=1e-5)

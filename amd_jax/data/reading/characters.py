@@ -25,6 +25,15 @@ def check_alphabet(alphabet: str, owner: str) -> None:
         raise ValueError(f"The symbols of an alphabet differ; {owner} has {alphabet!r}.")
 
 
+def alphabet_of(counts: np.ndarray, min_count: int) -> str:
+    """The characters counted (CODE_POINTS,) `min_count` times, sorted; U+FFFD if others occur."""
+    kept = np.flatnonzero(counts >= max(1, min_count))
+    symbols = {*map(chr, kept.tolist())}
+    if counts[kept].sum() < counts.sum():
+        symbols.add(UNKNOWN_SIGN)
+    return "".join(sorted(symbols))
+
+
 def encode(text: str, alphabet: str) -> np.ndarray:
     """Tokens of a text of this alphabet, uint8 (L,): token k stands for `alphabet[k]`."""
     return token_table(alphabet)[code_points(text)]
@@ -48,11 +57,7 @@ def read_file(file: Path, min_count: int = 1) -> tuple[str, np.ndarray]:
     for block in _blocks(file):
         counts += np.bincount(code_points(block), minlength=CODE_POINTS)
         size += len(block)
-    kept = np.flatnonzero(counts >= max(1, min_count))
-    symbols = set(map(chr, kept))
-    if counts[kept].sum() < size:
-        symbols.add(UNKNOWN_SIGN)
-    alphabet = "".join(sorted(symbols))
+    alphabet = alphabet_of(counts, min_count)
     check_alphabet(alphabet, str(file))
     table = token_table(alphabet, default=max(0, alphabet.find(UNKNOWN_SIGN)))
     tokens, filled = np.empty(size, dtype=np.uint8), 0

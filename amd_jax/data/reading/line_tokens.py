@@ -17,11 +17,7 @@ def symbols(lines: Sequence[str], min_count: int = 1) -> str:
     for block in _blocks(lines):
         found = np.bincount(characters.code_points("".join(block)))
         counts[: len(found)] += found
-    kept = np.flatnonzero(counts >= max(1, min_count))
-    result = {*map(chr, kept.tolist())}
-    if counts[kept].sum() < counts.sum():
-        result.add(UNKNOWN_SIGN)
-    return "".join(sorted(result))
+    return characters.alphabet_of(counts, min_count)
 
 
 def encode(lines: Sequence[str], symbols: str, length: int) -> Integer[np.ndarray, "N L"]:

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int32
 
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
-from amd_jax.diffusion.samplers import base, unmasking
+from amd_jax.diffusion.samplers import base, mask_times, unmasking
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Grid
@@ -135,7 +135,7 @@ def revealed(sampler: unmasking.Reveal, process: Process, length: int) -> Float[
     def call(now: Array) -> Array:
         count = masked.sum(axis=1)
         tokens = jnp.asarray(every)
-        p_0 = sampler.sharpened(process, tokens, unmasking.time_of(process, tokens))
+        p_0 = sampler.sharpened(process, tokens, mask_times.time_of(process, tokens))
         if sampler.at_random:  # one at a time, all places alike
             drawn = jnp.zeros(len(every))
             for place in range(length):

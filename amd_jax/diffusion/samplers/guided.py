@@ -16,7 +16,7 @@ from jaxtyping import Integer
 from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
-from amd_jax.diffusion.samplers import base, particles, time_grids, unmasking
+from amd_jax.diffusion.samplers import base, mask_times, particles, time_grids
 from amd_jax.diffusion.samplers.particles import Particles, PerParticle
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Grid, Kernel, Key, LearnedKernel, Logits, Nats, Tokens
@@ -178,4 +178,4 @@ def check_weights(result: Particles) -> None:
 
 def _log_predict(process: Process, x: Tokens) -> Logits:
     """The guess of x_0 as a logarithm, at the time at which so many tokens are masked."""
-    return process.log_predict(x, unmasking.time_of(process, x))
+    return process.log_predict(x, mask_times.time_of(process, x))

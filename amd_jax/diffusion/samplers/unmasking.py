@@ -14,7 +14,7 @@ from jaxtyping import Float, Integer, Real
 from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
-from amd_jax.diffusion.samplers import base, time_grids
+from amd_jax.diffusion.samplers import base, mask_times, time_grids
 from amd_jax.ops import categorical
 from amd_jax.types import (
     Array,
@@ -67,7 +67,7 @@ class Reveal(base.Sharpened):
             i, x = carry
             rng_place, rng_token = jax.random.split(jax.random.fold_in(rng, i))
             masked = x == mask
-            p_0 = self.sharpened(process, x, time_of(process, x))
+            p_0 = self.sharpened(process, x, mask_times.time_of(process, x))
             now = self.chosen(rng_place, p_0, masked, most(x)) & masked
             return i + 1, jnp.where(now, categorical.sample(rng_token, p_0), x)
 
@@ -158,7 +158,7 @@ class FirstHitting(Reveal):
             count = jnp.maximum(categorical.sum_event(masked), 1)
             noise = 1 - kernel.keep(jnp.zeros(batch), t, 1)
             u = jax.random.uniform(rng_time, (batch,), minval=1e-7)
-            s = when(kernel, 1 - noise * u ** (1 / count))
+            s = mask_times.when(kernel, 1 - noise * u ** (1 / count))
             p_0 = self.sharpened(process, x, s)
             place = base.random_place(rng_place, x.shape, among=masked)
             now = place & categorical.expand(active(t, x) & (s > times[-1]), x.ndim)
@@ -215,7 +215,7 @@ class DNDM(base.Sharpened):
 
     def times_of_change(self, kernel: kernels.Mixing, u: Float[Array, "N"]) -> Float[Array, "N"]:
         """The times τ at which α is u, at the end of their steps."""
-        tau = when(kernel, u)
+        tau = mask_times.when(kernel, u)
         return tau if self.steps is None else jnp.ceil(tau * self.steps) / self.steps
 
 
@@ -239,27 +239,3 @@ def ranks(a: PerToken) -> Integer[Array, "B *event"]:
     """The place of each number among those of its row, from the smallest, 0."""
     flat = a.reshape(a.shape[0], -1)
     return jnp.argsort(jnp.argsort(flat, axis=1), axis=1).reshape(a.shape)
-
-
-def time_of(process: Process, x_t: Tokens) -> Times:
-    """The time at which as many tokens are masks, on average, as in each row of x_t.
-
-    Of those that can be masks: of a line the padding never is.
-    """
-    kernel = kernels.mixing(process.kernel)
-    masked = categorical.sum_event(x_t == kernel.num_classes)
-    size = jnp.maximum(categorical.sum_event(~process.drawn_first(x_t)), 1)
-    return when(kernel, 1 - masked / size)
-
-
-def when(kernel: kernels.Mixing, alpha: Float[Array, "N"]) -> Float[Array, "N"]:
-    """The time at which tokens are kept with a probability, by halving."""
-    low, high = jnp.zeros_like(alpha), jnp.ones_like(alpha)
-
-    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
-        early = jnp.exp(kernel.schedule(middle)) > alpha
-        return jnp.where(early, middle, low), jnp.where(early, high, middle)
-
-    return jax.lax.fori_loop(0, 30, halve, (low, high))[1]

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int32
 
-from amd_jax.diffusion.samplers import unmasking
+from amd_jax.diffusion.samplers import mask_times
 from amd_jax.evaluation.tables import conditional
 from amd_jax.facts import LineFacts
 from amd_jax.models import Diffusion
@@ -36,7 +36,7 @@ def lengths(model: Model, params: Params, facts: LineFacts, label: str) -> Float
     token, n = facts.label_token(label), np.arange(1, facts.longest + 1)
     places = np.arange(facts.longest + 1)
     x = jnp.asarray(np.where(places <= n[:, None], process.kernel.num_classes, len(facts.symbols)))
-    log_p = process.log_predict(x, unmasking.time_of(process, x))[:, 0, token]
+    log_p = process.log_predict(x, mask_times.time_of(process, x))[:, 0, token]
     law = np.asarray(facts.length_frequencies) * np.exp(np.asarray(log_p, np.float64))
     return law / law.sum()
 

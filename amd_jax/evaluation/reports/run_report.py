@@ -1,6 +1,5 @@
 """Reports on a trained model, in lines: bits, and what fits the kind of its data."""
 
-import math
 from pathlib import Path
 
 import jax
@@ -58,22 +57,13 @@ def bits(
     result = likelihood.bits(bound, model, params, jax.random.key(seed), rows, facts)
     rows_and_bound = f"{result.examples} {facts.rows} ({bound.describe(model)})"
     line = f"{split}: {result} bits/{facts.unit} on {rows_and_bound}"
-    uniform = uniform_bits(facts)
+    uniform = facts.uniform_bits
     if not result.bits < uniform + 3 * np.nan_to_num(result.error):
         line += (
             f"\nThat is worse than the uniform law ({uniform:.3f} bits/{facts.unit}): this has "
             "not learnt. Train longer, or with a smaller learning rate."
         )
     return result, line
-
-
-def uniform_bits(facts: Facts) -> float:
-    """What the uniform law needs, in bits per token; of a table, per row of possible values."""
-    if isinstance(facts, TableFacts):
-        return sum(math.log2(column.size) for column in facts.columns)
-    if isinstance(facts, LineFacts):
-        return math.log2(len(facts.symbols) + 1)
-    return math.log2(facts.num_classes)
 
 
 def question(bound: Bound, model: Model, facts: Facts) -> Json:

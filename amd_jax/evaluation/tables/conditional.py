@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from amd_jax.diffusion import kernels
-from amd_jax.diffusion.samplers import unmasking
+from amd_jax.diffusion.samplers import mask_times, unmasking
 from amd_jax.evaluation import likelihood
 from amd_jax.evaluation.means import PerRow
 from amd_jax.facts.column import Column
@@ -229,7 +229,7 @@ def _network(model: Diffusion) -> Callable[[Params, Rows], Logits]:
     def log_p(params: Params, x: Tokens) -> Logits:
         process = model.open(params)
         x_t = jnp.where(x >= 0, x, process.kernel.num_classes)
-        return process.log_denoised(x_t, unmasking.time_of(process, x_t))
+        return process.log_denoised(x_t, mask_times.time_of(process, x_t))
 
     return log_p
 

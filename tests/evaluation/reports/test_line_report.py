@@ -121,4 +121,4 @@ def test_an_unknown_character_is_given_as_the_commonest_one():
 
 
 def test_the_uniform_law_is_of_characters_and_ends():
-    assert run_report.uniform_bits(LABELLED) == 2.0
+    assert LABELLED.uniform_bits == 2.0

@@ -199,4 +199,4 @@ def test_rows_of_a_network_have_a_report(monkeypatch):
     lines = report.samples(data.rows("test")[:3], None)
     assert lines[0].startswith("season     ")
     uniform = np.log2([4, 3, 2, 3, 2, 3, 2, 3]).sum()
-    assert run_report.uniform_bits(data.facts) == pytest.approx(uniform)
+    assert data.facts.uniform_bits == pytest.approx(uniform)

@@ -9,7 +9,7 @@ import numpy as np
 from amd_jax import networks
 
 K, LENGTH = 3, 5
-NETWORK = networks.InsertionTransformer(K, width=8, blocks=1, heads=2)
+NETWORK = networks.InsertionNet(networks.Transformer(K + 3, width=8, blocks=1, heads=2), K)
 X = jnp.array([[0, 4, 2, 3, 3]])  # K is the padding, K + 1 a mask
 
 
