@@ -173,6 +173,7 @@ def law(model, params, steps=None):
     return enumeration.chain(model, params, start, times, lines.length)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_of_masks_on_lines_is_below(name):
     """In continuous time it is the mean over orders, by any of its estimates."""
@@ -473,6 +474,7 @@ class Exact(models.Diffusion):
         return Process(self.kernel, predict, support=lines)
 
 
+@pytest.mark.slow
 def test_more_steps_with_the_exact_guess_are_nearer_to_the_law_of_lines():
     """Uniform noise with padding held clean is exact: no bias is left as steps get short."""
     lines = zoo.LINES["three"]

@@ -70,6 +70,7 @@ def spread_of_one_particle(strength):
     return chances @ abs(weights / (chances @ weights) - 1) / 2
 
 
+@pytest.mark.slow
 def test_how_far_the_law_may_be_off(model):
     """Not at all for the conditional law; with particles less; unknown of one row."""
     plain, some = (drawn(model, 2000, Guided(4.0, count)).off for count in (1, 64))
