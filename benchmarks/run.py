@@ -20,6 +20,7 @@ from typing import Any
 import amd_jax
 from benchmarks import (
     certificates,
+    chains,
     compiling,
     differential,
     growth,
@@ -83,6 +84,11 @@ BENCHMARKS = {
         "how far every sampler is from the law of the data, for the exact guess, by enumeration",
         lambda flags, machine: certificates.measure(),
         "to be named: it measures laws, not this machine",
+    ),
+    "chains": Benchmark(
+        "how far every sampler is from chains of 1024 tokens, for the exact guess",
+        lambda flags, machine: chains.measure(),
+        "to be named: it measures samplers, not this machine",
     ),
     "soak": Benchmark(
         "whether a run that trains, evaluates and saves for long holds on to ever more",
