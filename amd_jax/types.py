@@ -271,6 +271,17 @@ class Bound(Named, Protocol):
 
 
 @runtime_checkable
+class Weighted(Bound, Protocol):
+    """A bound by weighted draws, from below and from above.
+
+    To add one: a `Bound` with this method beside its members.
+    """
+
+    def weighted(self, model: Model, params: Params, rng: Key, x: Tokens) -> Float[Array, "B 3"]:
+        """Of each row nats from below and from above, and the effective number of draws."""
+
+
+@runtime_checkable
 class Objective(Protocol):
     """What the optimiser minimises, with a memory that is fed by additive evidence.
 

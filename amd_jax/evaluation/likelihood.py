@@ -12,7 +12,7 @@ from amd_jax.evaluation.means import Figures, PerRow, Rows
 from amd_jax.facts import Facts
 from amd_jax.models.bounds import in_order
 from amd_jax.ops import categorical
-from amd_jax.types import Bound, Key, Model, Nats, Params, Tokens
+from amd_jax.types import Array, Bound, Key, Model, Params, Tokens, Weighted
 
 
 class Estimate(NamedTuple):
@@ -22,6 +22,8 @@ class Estimate(NamedTuple):
     error: float  # its standard error, by blocks of rows; it holds the noise of the draws too
     examples: int
     per_row: PerRow  # bits and tokens of each
+    least: PerRow | None = None  # of a bound from both sides: at least so many bits,
+    effective: float = 0.0  # from so many effective draws of a row
 
     def __str__(self) -> str:
         """Such as "1.972 ± 0.031"; without an error where one example tells of none."""
@@ -37,8 +39,12 @@ def bits(
     facts: Facts,
 ) -> Estimate:
     """An estimate of -log p of rows, in bits per token that counts."""
-    nats = nats_of_rows(bound, model, params, rng, rows, facts.num_classes)
-    return mean_bits(nats, facts.lengths(rows))
+    nats, *others = _of_rows(bound, model, params, rng, rows, facts.num_classes).T
+    result = mean_bits(nats, lengths := facts.lengths(rows))
+    if not others:
+        return result
+    above, effective = others
+    return result._replace(least=mean_bits(above, lengths).per_row, effective=effective.mean())
 
 
 def nats_of_rows(
@@ -54,6 +60,18 @@ def nats_of_rows(
     The numbers are the same on any number of devices. The last group is filled up with copies of
     its first row, which are not counted. Raises ValueError for a token outside [0, num_classes).
     """
+    return _of_rows(bound, model, params, rng, rows, num_classes)[:, 0]
+
+
+def _of_rows(
+    bound: Bound,
+    model: Model,
+    params: Params,
+    rng: Key,
+    rows: Rows,
+    num_classes: int,
+) -> Float[np.ndarray, "N _"]:
+    """What a bound says of every row: nats, and what a `Weighted` one says beside them."""
     categorical.check_tokens(rows, num_classes)
     size = len(rows) if in_order(bound) else groups.size(len(rows), rows.shape[1:], bound.draws)
     count = -(-len(rows) // size)
@@ -61,16 +79,18 @@ def nats_of_rows(
     start = (count - 1) * size
     x = np.concatenate([x, np.repeat(x[start : start + 1], count * size - len(x), axis=0)])
     estimate = _on_devices(bound, model)  # type: ignore[arg-type]  # mypy: Protocols have no hash
-    nats = groups.run(estimate, params, rng, count, size, x)
-    return nats[: len(rows)].astype(np.float64)
+    result = groups.run(estimate, params, rng, count, size, x)
+    return result[: len(rows)].astype(np.float64)
 
 
 @functools.lru_cache(maxsize=16)
 def _on_devices(bound: Bound, model: Model) -> parallel.Compilable:
     """The estimate on every device; kept, since each one made anew would compile anew."""
 
-    def estimate(params: Params, rng: Key, x: Tokens) -> Nats:
-        return bound(model, params, rng, x)
+    def estimate(params: Params, rng: Key, x: Tokens) -> Float[Array, "B _"]:
+        if isinstance(bound, Weighted):
+            return bound.weighted(model, params, rng, x)
+        return bound(model, params, rng, x)[:, None]
 
     return parallel.over_devices(estimate)
 

@@ -14,6 +14,7 @@ from amd_jax.diffusion.kernels import learned_schedule
 from amd_jax.diffusion.process import Process, of_logits
 from amd_jax.diffusion.samplers.time_grids import BestGrid
 from amd_jax.models import checks, trajectories
+from amd_jax.models.both_sides import BothSides
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.checks import Network
 from amd_jax.models.code_lengths import CodeLength
@@ -65,7 +66,7 @@ class Diffusion:
     samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
     support: Support | None = None  # what rows can be, as of a table; all else has no mass
 
-    bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), CodeLength())
+    bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), CodeLength(), BothSides())
     editors = (Correct(), Edit())
     grids = (BestGrid(),)
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from amd_jax import options
+from amd_jax.models.both_sides import BothSides
 from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
 from amd_jax.ops import integers
 from amd_jax.transforms.chain import Chain
@@ -47,7 +48,12 @@ class Flow:
     base: Law
 
     samplers = (Inverse(),)
-    bounds = (Elbo(), ImportanceWeighted(), Likelihood())  # an instance has those that fit it
+    bounds = (
+        Elbo(),
+        ImportanceWeighted(),
+        BothSides(),
+        Likelihood(),
+    )  # an instance has those that fit it
 
     def __post_init__(self):
         """Keeps the likelihood itself if every part is exact, else the bounds."""

@@ -14,6 +14,7 @@ from amd_jax.diffusion import gaussian, kernels
 from amd_jax.diffusion.gaussian import noise_schedules
 from amd_jax.diffusion.gaussian.process import Points
 from amd_jax.models import checks, trajectories
+from amd_jax.models.both_sides import BothSides
 from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.checks import Network
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
@@ -100,7 +101,7 @@ class GaussianDiffusion:
     variance: str = "small"  # of a step back: small, large, or said by the network: range, learned
     samplers: tuple[Sampler, ...] = gaussian.samplers.ALL  # the default first
 
-    bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted())
+    bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), BothSides())
     sees_known = False
 
     def __post_init__(self):

@@ -26,7 +26,7 @@ def test_what_only_a_diffusion_has_is_refused(flag, tmp_path):
 
 def test_a_bound_that_a_flow_has_not_is_refused(tmp_path):
     error = command(FLOW, "--bound=all_steps", f"--workdir={tmp_path / 'run'}").error
-    assert "The bound must be one of elbo, iwbo; got 'all_steps'" in error
+    assert "The bound must be one of elbo, iwbo, both; got 'all_steps'" in error
 
 
 def bits(out):

@@ -1,4 +1,5 @@
 import dataclasses
+import types
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +8,7 @@ import pytest
 
 from amd_jax import models
 from amd_jax.evaluation import groups, likelihood, means
+from amd_jax.evaluation.reports import run_report
 from amd_jax.facts import Facts, TextFacts
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
@@ -222,3 +224,43 @@ def test_neighbours_that_are_alike_make_the_error_larger():
 def test_bits_per_token():
     nats = np.log(2) * np.array([-6.0, -3.0])
     assert likelihood.mean_bits(nats, np.array([3, 3])).bits == pytest.approx(1.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A bound from both sides: -(token + 1) nats from below, one more from above."""
+
+    effective: float
+    name = "both"
+    exact = False
+    draws = 1
+
+    def describe(self, model):
+        return "of a test"
+
+    def __call__(self, model, params, rng, x):
+        return self.weighted(model, params, rng, x)[:, 0]
+
+    def weighted(self, model, params, rng, x):
+        nats = -(x[:, 0] + 1.0) * params
+        return jnp.stack([nats, nats + 1, jnp.full(len(x), self.effective)], axis=1)
+
+
+@pytest.mark.usefixtures("any_types")
+@pytest.mark.parametrize("effective", [12.0, 2.0])
+def test_the_other_side_is_not_printed_for_few_effective_draws(effective):
+    rows = np.arange(6)[:, None].repeat(2, axis=1)
+    data = types.SimpleNamespace(facts=FACTS, rows=lambda split: rows)
+    result, line = run_report.bits(None, 1.0, data, split="test", bound=Interval(effective))
+    expected = np.mean(np.arange(6) + 1) / np.log(2) / 2
+    assert result.bits == pytest.approx(expected)
+    first, second = line.splitlines()
+    assert first.startswith(f"test: {expected:.3f} ± ")
+    assert f"with {effective} effective draws of each" in second
+    if effective > 5:
+        least = expected - 1 / np.log(2) / 2
+        assert result.least.mean()[0] == pytest.approx(least)
+        assert f": at least {least:.3f} ± " in second
+    else:
+        assert result.least is None
+        assert "no figure, as that needs 5" in second

@@ -5,7 +5,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from amd_jax.evaluation import correction, likelihood
+from amd_jax.evaluation import correction, likelihood, means
 from amd_jax.evaluation.reports.line_report import LineReport
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.plain_report import PlainReport
@@ -17,6 +17,7 @@ from amd_jax.models import bounds
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Bound, Dataset, Model, Params
 
+EFFECTIVE = 5.0  # draws of a row, on average, below which they are few for a bound from above
 REPORTS = {
     LineFacts: LineReport,
     TextFacts: TextReport,
@@ -50,7 +51,8 @@ def bits(
     """An estimate of -log p on a split with its standard error, by itself and as a line.
 
     Of the first `number` rows, or all; by the default of the model unless a bound is given. A
-    second line says so if the model is worse than the uniform law.
+    second line says so if the model is worse than the uniform law. Of a bound from both sides a
+    line has the other one, unless the draws of a row are worth fewer than `EFFECTIVE`.
     """
     bound = bounds.of(model)[0] if bound is None else bound
     facts, rows = data.facts, data.rows(split)[:number]
@@ -63,6 +65,14 @@ def bits(
             f"\nThat is worse than the uniform law ({uniform:.3f} bits/{facts.unit}): this has "
             "not learnt. Train longer, or with a smaller learning rate."
         )
+    if (least := result.least) is None:
+        return result, line
+    if result.effective < EFFECTIVE:
+        said = f"no figure, as that needs {EFFECTIVE:g}: take more draws, or shorter rows"
+        result = result._replace(least=None)
+    else:
+        said = f"at least {means.shown(*least.mean())} bits/{facts.unit}"
+    line += f"\nfrom the other side, with {result.effective:.1f} effective draws of each: {said}"
     return result, line
 
 

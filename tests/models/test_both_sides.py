@@ -1,0 +1,111 @@
+"""Bounds on log p(x) from below and from above, beside the truth."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.models.both_sides import BothSides
+from tests import enumeration, zoo
+from tests.variants import quick
+
+pytestmark = pytest.mark.usefixtures("any_types")  # models of a test have one method
+REPEATS = 2000
+X = enumeration.sequences(3, zoo.LENGTH)
+
+
+class Lognormal:
+    """A model whose weights have the mean 1, and a logarithm of variance `params` ** 2."""
+
+    def log_weight(self, params, rng, x):
+        return params * jax.random.normal(rng, (len(x),)) - params**2 / 2
+
+
+def drawn(number, model, params, x=X, repeats=REPEATS):
+    """Of every row nats from below and above, and effective draws: three times (repeats, N)."""
+    rows = jnp.tile(x, (repeats, 1))
+    one = jax.jit(lambda rng: BothSides(number).weighted(model, params, rng, rows))
+    return np.asarray(one(jax.random.key(5)), np.float64).T.reshape(3, repeats, len(x))
+
+
+def masks(steps):
+    return models.Diffusion(kernels.absorbing(schedules.linear, 3), zoo.Table(4), steps=steps)
+
+
+def in_both_orders(model, params):
+    """Log p of every two tokens, revealed in a random order."""
+    predict = jax.jit(model.open(params).predict)
+    total = np.zeros(len(X))
+    for first in (0, 1):
+        one = np.arange(2) == first
+        none = np.asarray(predict(jnp.full(X.shape, 3), jnp.ones(len(X))))
+        other = np.asarray(predict(jnp.where(one, X, 3), jnp.full(len(X), 0.5)))
+        rows = np.arange(len(X))
+        total += none[rows, first, X[:, first]] * other[rows, 1 - first, X[:, 1 - first]] / 2
+    return np.log(total)
+
+
+def law_of(model, params):
+    """Log p of every two tokens."""
+    if getattr(model, "steps", 0) is None:
+        return in_both_orders(model, params)
+    law = enumeration.law(model, params, zoo.LENGTH)
+    return np.log(law[enumeration.number(X, len(model.open(params).kernel.prior))])
+
+
+MODELS = {
+    "masks-T3": masks(3),
+    "masks": masks(None),
+    "uniform-T3": zoo.diffusion("uniform-cosine", "table", 3),
+}
+
+
+@pytest.mark.parametrize("name", quick(MODELS, "masks"))
+def test_the_truth_is_between_the_two_and_more_draws_bring_them_together(name):
+    model, widths = MODELS[name], []
+    params = zoo.parameters(model, scale=0.5)
+    truth = law_of(model, params)
+    for number in (2, 16):
+        below, above, _ = drawn(number, model, params)
+        for each, sign in ((above, 1), (below, -1)):
+            error = each.std(axis=0) / REPEATS**0.5
+            gap = sign * (each.mean(axis=0) - truth)
+            assert (gap > -4 * error - 1e-5).all(), (number, gap)
+        widths.append((above.mean(axis=0) - below.mean(axis=0)).mean())
+    assert widths[0] > 4 * widths[1] > 0
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0])
+def test_it_is_what_two_halves_of_the_draws_say(spread):
+    """E[log a] of one draw each is -σ²/2, and E[cosh(a - b)] is exp(σ²)."""
+    x = np.zeros((2000, 1))
+    result = drawn(2, Lognormal(), spread, x, repeats=100)[1].ravel()
+    error = result.std() / len(result) ** 0.5
+    expected = -(spread**2) / 2 + np.exp(spread**2) - 1
+    assert abs(result.mean() - expected) < 5 * error < 0.2 * expected
+
+
+@pytest.mark.parametrize(("spread", "share"), [(0.0, 1.0), (1.0, np.exp(-1.0))])
+def test_how_many_draws_are_effective(spread, share):
+    effective = drawn(4096, Lognormal(), spread, np.zeros((8, 1)), repeats=1)[2] / 4096
+    assert effective.mean() == pytest.approx(share, rel=0.1)
+
+
+def test_a_half_without_weight_says_nothing():
+    class Never:
+        def log_weight(self, params, rng, x):
+            return jnp.full(len(x), -jnp.inf)
+
+    below, above, _ = drawn(4, Never(), {}, np.zeros((3, 1)), repeats=1)
+    assert np.isneginf(below).all()
+    assert np.isposinf(above).all()
+
+
+def test_a_model_without_weights_is_refused():
+    model = models.Diffusion(kernels.uniform(schedules.cosine, 3), zoo.Table(3), steps=None)
+    with pytest.raises(ValueError, match="continuous time has none"):
+        BothSides().describe(model)
+    with pytest.raises(ValueError, match="weighted_draws"):
+        BothSides(1)
