@@ -17,6 +17,8 @@ def test_figures_stand_with_the_command_that_gives_them():
     assert first.rows[1].what == "bits per char (count model of order 3)"
     tree = Measurement(what="baseline", value=41.2, method="a tree", unit="row")
     assert figures.row(tree)[:3] == ("bits per row (baseline)", "", "a tree")
+    least = Measurement(what="least_bits", value=39.672, bound="both", unit="row")
+    assert figures.what(least) == "bits per row, at least (both)"
     assert (second.command, second.rows[0].value) == ("amd-jax 'a b'", "84.00%")
 
 
