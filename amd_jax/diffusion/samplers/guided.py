@@ -7,7 +7,6 @@ These normalisers are the weights that correct it.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +15,11 @@ from jaxtyping import Integer
 from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
-from amd_jax.diffusion.samplers import base, mask_times, particles, time_grids
+from amd_jax.diffusion.samplers import base, mask_times, particles, rewards, time_grids
 from amd_jax.diffusion.samplers.particles import Particles, PerParticle
+from amd_jax.diffusion.samplers.rewards import Reward
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Grid, Kernel, Key, LearnedKernel, Logits, Nats, Tokens
-
-Reward = Callable[[Tokens], Nats]  # rows (B, ...) -> nats (B,), in JAX
+from amd_jax.types import Array, Grid, Kernel, Key, LearnedKernel, Logits, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,74 +65,72 @@ class Guided:
         Raises ValueError for a reward that is no law; under `jit` such a row is -1 instead.
         """
         rng_walk, rng_choice = jax.random.split(rng)
-        result = self.weighted(process, rng_walk, x)
-        valid = jnp.isfinite(result.log_normalizer)
-        if not isinstance(valid, jax.core.Tracer):
-            check_weights(result)
-        return jnp.where(categorical.expand(valid, x.ndim), result.drawn(rng_choice), -1)
+        return rewards.choose(rng_choice, self.weighted(process, rng_walk, x))
 
     def weighted(self, process: Process, rng: Key, x: Tokens) -> Particles:
         """All particles of each row of x, with their weights.
 
         Where y is known, exp(log_normalizer) has the mean Σ_x p(x | y)^γ p(x)^(1 - γ) exp(reward).
+        Where nothing is held, every particle draws its own length of a line.
+        """
+        rng_start, rng_walk = jax.random.split(rng)
+        start = particles.begin(process, rng_start, x, self.particles)
+        revealed = (x != process.kernel.num_classes) & ~process.drawn_first(x)
+        return self.walked(process, rng_walk, jnp.where(revealed, x, start))
+
+    def walked(
+        self, process: Process, rng: Key, x: Integer[Array, "N B *event"]
+    ) -> Particles:
+        """Particles x of equal weight, with their masks revealed, and their weights then.
+
+        Particles of one row may differ in what is drawn before all masks, as the length of a line.
         """
         if self.guidance != 1 and process.unconditional is None:
             raise ValueError(
                 f"Guidance is towards known tokens; got guidance={self.guidance} and none known. "
                 "Use `infill`, or guidance=1."
             )
-        mask, count = process.kernel.num_classes, self.particles
-        total = jnp.maximum(categorical.sum_event(x == mask), 1)
-        even = jnp.zeros((count, len(x)))
-        start = Particles(
-            jnp.broadcast_to(x, (count, *x.shape)), even, jnp.full(len(x), float(count))
-        )
+        mask, even = process.kernel.num_classes, jnp.zeros(x.shape[:2])
+        start = Particles(x, even, jnp.full(x.shape[1], float(len(x))))
 
         def reveal(carry: tuple[Array, Particles, PerParticle]) -> tuple:
             i, now, before = carry
-            return i + 1, *self._reveal(process, jax.random.fold_in(rng, i), now, before, total)
+            return i + 1, *self._reveal(process, jax.random.fold_in(rng, i), now, before)
 
         _, result, before = jax.lax.while_loop(
-            lambda carry: (carry[1].x[0] == mask).any(), reveal, (jnp.array(0), start, even)
+            lambda carry: (carry[1].x == mask).any(), reveal, (jnp.array(0), start, even)
         )
         if self.reward is None:
             return result
-        log_weights = result.log_weights + self.rewards(result.x) - before
-        fewest = jnp.minimum(result.fewest, particles.effective(log_weights))
-        return Particles(result.x, log_weights, fewest)
+        return result.reweighted(rewards.of(self.reward, result.x) - before)
 
     def _reveal(
-        self,
-        process: Process,
-        rng: Key,
-        now: Particles,
-        before: PerParticle,
-        total: Integer[Array, "B"],
+        self, process: Process, rng: Key, now: Particles, before: PerParticle
     ) -> tuple[Particles, PerParticle]:
         """The particles with one more token, and what of their reward is in the weights.
 
         A weight does not depend on the token that is drawn next: they are resampled before that,
-        so that children of one parent differ.
+        so that children of one parent differ. Particles of a row reveal their places in one order.
         """
         rng_place, rng_parent, rng_token = jax.random.split(rng, 3)
-        (x, log_weights, fewest), mask = now, process.kernel.num_classes
-        masked = x[0] == mask  # at the same places in all particles
-        place = masked & base.random_place(rng_place, masked.shape, among=masked)
+        x, mask = now.x, process.kernel.num_classes
+        masked = x == mask
+        place = jax.vmap(lambda among: base.random_place(rng_place, among.shape, among))(masked)
         log_a = jax.vmap(lambda x: self.log_law(process, x))(x)
-        log_z = jnp.where(place, jax.nn.logsumexp(log_a, axis=-1), 0.0)
-        log_weights += jax.vmap(categorical.sum_event)(log_z)
-        fewest = jnp.minimum(fewest, particles.effective(log_weights))
-        log_weights, (x, log_a, before) = particles.resampled(
-            rng_parent, log_weights, (x, log_a, before)
+        log_z = jnp.where(place & masked, jax.nn.logsumexp(log_a, axis=-1), 0.0)
+        now = now.reweighted(jax.vmap(categorical.sum_event)(log_z))
+        log_weights, (x, log_a, before, place) = particles.resampled(
+            rng_parent, now.log_weights, (x, log_a, before, place)
         )
         drawn = categorical.sample(rng_token, jax.nn.softmax(log_a, axis=-1)).astype(x.dtype)
-        x = jnp.where(place, drawn, x)
+        guess = jnp.where(x == mask, drawn, x)
+        x = jnp.where(place & (x == mask), drawn, x)
         if self.reward is not None:
-            share = 1 - categorical.sum_event(x[0] == mask) / total
-            guess = self.rewards(jnp.where(x == mask, drawn, x))
-            after = share * jnp.clip(guess, -BOUND, BOUND)
+            hidden, noisy = x == mask, ~process.known(x)
+            left, total = (jax.vmap(categorical.sum_event)(a) for a in (hidden, noisy))
+            after = rewards.of_guess(self.reward, guess, 1 - left / jnp.maximum(total, 1))
             log_weights, before = log_weights + after - before, after
-        return Particles(x, log_weights, fewest), before
+        return Particles(x, log_weights, now.fewest), before
 
     def log_law(self, process: Process, x: Tokens) -> Logits:
         """log a of every token of x, γ log p(. | known, y) + (1 - γ) log p(. | known)."""
@@ -148,32 +144,6 @@ class Guided:
         unconditional = _log_predict(free, x)
         mixed = self.guidance * conditional + (1 - self.guidance) * unconditional
         return jnp.where(unconditional > categorical.NEVER / 2, mixed, categorical.NEVER)
-
-    def rewards(self, x: Integer[Array, "N B *event"]) -> PerParticle:
-        """The reward of every particle; NaN for what is no weight. ValueError for its shape."""
-        assert self.reward is not None
-        rows = x.reshape(-1, *x.shape[2:])
-        result = jnp.asarray(self.reward(rows))
-        if result.shape != rows.shape[:1]:
-            raise ValueError(
-                f"A reward is a number of nats for each row; got the shape {result.shape} for "
-                f"rows {rows.shape}. Return ({len(rows)},)."
-            )
-        return jnp.where(result < jnp.inf, result, jnp.nan).reshape(x.shape[:2])
-
-
-BOUND = 20.0  # nats of a guess's reward that count on the way; a guess must not rule a row out
-
-
-def check_weights(result: Particles) -> None:
-    """ValueError unless every row has a particle of positive weight."""
-    bad = ~jnp.isfinite(result.log_normalizer)
-    if bad.any():
-        raise ValueError(
-            "A reward is a number of nats, or -inf for what must not be; row "
-            f"{int(bad.argmax())} has NaN or inf among its {len(result.x)} particles, or nothing "
-            "but -inf. Correct the reward, or take more particles."
-        )
 
 
 def _log_predict(process: Process, x: Tokens) -> Logits:

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Integer
 
+from amd_jax.diffusion import kernels
+from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Key, Nats, Tokens
 
@@ -29,10 +31,31 @@ class Particles(NamedTuple):
         """Log of the mean weight."""
         return jax.nn.logsumexp(self.log_weights, axis=0) - jnp.log(len(self.log_weights))
 
+    def reweighted(self, log_factor: PerParticle) -> "Particles":
+        """The particles with their weights multiplied by factors."""
+        log_weights = self.log_weights + log_factor
+        fewest = jnp.minimum(self.fewest, effective(log_weights))
+        return Particles(self.x, log_weights, fewest)
+
     def drawn(self, rng: Key) -> Tokens:
         """One particle of each row, drawn by weight."""
         shares = shares_of(self.log_weights)
         return picked(self.x, categorical.sample(rng, shares.T)[None])[0]
+
+
+def begin(
+    process: Process, rng: Key, x: Tokens, number: int
+) -> Integer[Array, "{number} B *event"]:
+    """`number` particles of each row of x, each with noise of its own.
+
+    Tokens that are given stay. If there are none, each particle draws anew what the support draws
+    first, as the length of a line: one length for all would leave it out of the weights.
+    """
+    shape = (number * len(x), *x.shape[1:])
+    if process.given is None:
+        return process.draw_prior(rng, shape).reshape(number, *x.shape)
+    noise = kernels.draw_prior(process.kernel, rng, shape).reshape(number, *x.shape)
+    return jax.vmap(lambda noise: process.held(noise, x))(noise)
 
 
 def shares_of(log_weights: PerParticle) -> PerParticle:
