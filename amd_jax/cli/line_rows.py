@@ -1,29 +1,40 @@
-"""`--mode=sample --given="label=yes"`: lines with a label."""
+"""`--mode=sample --given="label=yes"`: lines with a label, or guided towards it."""
 
 from amd_jax.cli.mode_options import Sample
 from amd_jax.cli.run_session import Session
+from amd_jax.diffusion.samplers import Guided
+from amd_jax.evaluation import guided_rows
 from amd_jax.evaluation.lines import labelled
 from amd_jax.facts import LineFacts
 from amd_jax.host.printable import cut, in_one_line
 
 
 def labelled_lines(session: Session, args: Sample, condition: str) -> None:
-    """Draws lines with a label, shows and keeps them."""
+    """Draws lines with a label, shows and keeps them; of guided ones it says how far they are."""
     loaded, facts = session.loaded, session.loaded.facts
     assert isinstance(facts, LineFacts)
-    if ignored := {"chain", "compare", "sampler", "guidance", "particles"} & args.explicit:
+    if ignored := {"chain", "compare", "sampler"} & args.explicit:
         raise ValueError(
             f"--given draws lines with a label; --{min(ignored)} has no effect on that. Leave one "
             "of them out."
         )
+    if args.guidance is None and args.particles is not None:
+        raise ValueError("--particles is for guidance. Give --guidance, or leave it out.")
     name, equals, label = condition.partition("=")
     if (name.strip(), equals) != ("label", "="):
         raise ValueError(
             f"Lines are given a label, as label=yes; got {cut(in_one_line(condition), 60)!r}. To "
             'give characters, fill gaps: --mode=infill --text="CC__".'
         )
-    number = args.num_samples or facts.num_samples
-    labelled.check(loaded.model, facts)
-    session.announce(f"drawing {number:,} lines with the label {in_one_line(label.strip())}")
-    x = labelled.draws(loaded.model, loaded.params, facts, label.strip(), number, session.seed)
-    print("\n".join(session.report.samples(x, session.stem("samples"))))
+    number, label = args.num_samples or facts.num_samples, label.strip()
+    about = labelled.check(loaded.model, facts), loaded.params, facts, label, number
+    session.announce(f"drawing {number:,} lines with the label {in_one_line(label)}")
+    if args.guidance is None:
+        x = labelled.draws(*about, session.seed)
+        print("\n".join(session.report.samples(x, session.stem("samples"))))
+        return
+    sampler = Guided(args.guidance, args.particles or Guided.particles)
+    result = labelled.guided(*about, sampler, session.seed)
+    target = f"lines guided towards label={in_one_line(label)}, p(line) p(label | line)"
+    print("\n".join(session.report.samples(result.rows, session.stem("samples"))))
+    print("\n".join(guided_rows.describe(result, sampler, target)))

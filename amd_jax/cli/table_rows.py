@@ -13,11 +13,10 @@ from amd_jax.cli.mode_options import Infill, Sample, Score
 from amd_jax.cli.run_session import Session
 from amd_jax.data import table
 from amd_jax.diffusion.samplers import Guided
-from amd_jax.evaluation import means
+from amd_jax.evaluation import guided_rows, means
 from amd_jax.evaluation.means import Rows
 from amd_jax.evaluation.reports.table_report import SHOWN, TableReport
 from amd_jax.evaluation.tables import conditional, guidance, text_tables
-from amd_jax.evaluation.tables.guidance import GuidedRows
 from amd_jax.facts import TableFacts, table_conditions
 from amd_jax.facts.table_csv import write_csv
 from amd_jax.host import filesystem
@@ -46,7 +45,8 @@ def conditioned(session: Session, args: Sample, conditions: str) -> None:
             loaded.model, loaded.params, facts, allowed, number, sampler, session.seed
         )
         print("\n".join(session.report.samples(guided.rows, session.stem("samples"))))
-        print("\n".join(_guided(guided, sampler, in_one_line(conditions))))
+        target = f"rows guided towards {in_one_line(conditions)}, p(rest) p(given | rest)"
+        print("\n".join(guided_rows.describe(guided, sampler, target)))
         return
     rows, tried = conditional.draws(
         loaded.model, loaded.params, facts, allowed, number, session.seed
@@ -54,21 +54,6 @@ def conditioned(session: Session, args: Sample, conditions: str) -> None:
     lines = session.report.samples(rows, session.stem("samples"))
     print("\n".join(lines))
     print(f"{number:,} rows with {in_one_line(conditions)}, of {tried:,} draws")
-
-
-def _guided(result: GuidedRows, sampler: Guided, conditions: str) -> list[str]:
-    """Lines on rows that were guided: their weights, and how far their law may be off."""
-    number, strength = len(result.rows), f"{sampler.guidance:g}"
-    lines = [f"{number:,} rows guided towards {conditions}, p(rest) p(given | rest)^{strength}"]
-    off = "" if number == 1 else f"; total variation to that law: about {result.off:.2g} or less"
-    if sampler.particles > 1:
-        effective = f"effective sample size: {result.effective:.1f} of {sampler.particles}"
-        return [*lines, f"{effective} particles at its lowest, on average{off}"]
-    return [
-        *lines,
-        f"plain guidance, as of one particle, samples another law, whatever the network{off}; "
-        "--particles=64 corrects it",
-    ]
 
 
 def fill(session: Session, options: Infill) -> None:

@@ -12,18 +12,32 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
+from amd_jax.diffusion import kernels
 from amd_jax.diffusion.exact import enumeration
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base, unmasking
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Floats, Kernel, Key, Probs, Sampler, Times, Tokens
+from amd_jax.types import (
+    Array,
+    Floats,
+    Kernel,
+    Key,
+    Probs,
+    Sampler,
+    Support,
+    Times,
+    Tokens,
+)
 
 
-def exact(kernel: Kernel, data: Float[np.ndarray, "..."]) -> Process:
+def exact(
+    kernel: Kernel, data: Float[np.ndarray, "..."], support: Support | None = None
+) -> Process:
     """The process whose guess is p(x_0[n] | x_t without n) for data of a known law.
 
-    It sees which tokens are known, and takes these for the data that they are.
+    It sees which tokens are known, and takes these for the data that they are. With a support,
+    as that of lines, what is drawn first is never noise, so that noise hides nothing of it.
 
     data (K, …, K) is the law of L tokens. Raises ValueError unless it is one, of the kernel's
     classes.
@@ -35,6 +49,7 @@ def exact(kernel: Kernel, data: Float[np.ndarray, "..."]) -> Process:
             f"({kernel.num_classes},) * L that sums to 1; got {data.shape}, sum {data.sum():.3g}."
         )
     length, noise_only = data.ndim, kernel.prior.shape[-1] - kernel.num_classes
+    rows, p = np.argwhere(data > 0), data[data > 0]
 
     def predict(
         x_t: Tokens, t: Times, rng: Key | None = None, known: Bool[Array, "..."] | None = None
@@ -43,18 +58,21 @@ def exact(kernel: Kernel, data: Float[np.ndarray, "..."]) -> Process:
         if known is not None:
             clean = categorical.one_hot(x_t, kernel.num_classes, evidence.dtype)
             evidence = jnp.where(known[..., None], clean, evidence)
+        possible = jnp.ones((), bool)
+        if support is not None:
+            clean = kernels.is_clean(kernel, x_t)
+            possible = support.possible(x_t, clean, kernel.num_classes)
+            evidence = jnp.where(possible, evidence, 0.0)
+        each = evidence[:, np.arange(length), rows]  # of every row that there can be
         guesses = []
         for place in range(length):
-            joint = jnp.asarray(data, evidence.dtype)[None]
-            for other in range(length):
-                if other != place:
-                    shape = [-1, *(kernel.num_classes if i == other else 1 for i in range(length))]
-                    joint = joint * evidence[:, other].reshape(shape)
-            axes = tuple(i + 1 for i in range(length) if i != place)
-            guesses.append(categorical.normalize(joint.sum(axis=axes)))
-        return jnp.pad(jnp.stack(guesses, axis=1), ((0, 0), (0, 0), (0, noise_only)))
+            others = jnp.delete(each, place, axis=2).prod(axis=2) * jnp.asarray(p, each.dtype)
+            is_token = categorical.one_hot(rows[:, place], kernel.num_classes, each.dtype)
+            guesses.append(jnp.matmul(others, is_token, precision="highest"))
+        law = categorical.normalize(jnp.stack(guesses, axis=1) * possible)
+        return jnp.pad(law, ((0, 0), (0, 0), (0, noise_only)))
 
-    return Process(kernel, predict, leave_one_out=True, sees_known=True)
+    return Process(kernel, predict, leave_one_out=True, sees_known=True, support=support)
 
 
 def distance(p: Floats, q: Floats) -> float:

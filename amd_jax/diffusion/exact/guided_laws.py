@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from amd_jax.diffusion.exact import certificates, enumeration
 from amd_jax.diffusion.samplers.guided import Guided
+from amd_jax.diffusion.samplers.particles import Particles
 from amd_jax.types import Kernel, Key
 
 Law = Float[np.ndarray, "..."]  # (K,) * L
@@ -46,8 +47,8 @@ def target(sampler: Guided, data: Law, given: Sequence[int]) -> tuple[Law, float
     held[tuple(slice(None) if token < 0 else token for token in given)] = 1
     free = data.sum(axis=places, keepdims=True) * held
     conditional = data * held / (data * held).sum()
-    log_ratio = np.log(np.where(held > 0, conditional, 1)) - np.log(np.where(held > 0, free, 1))
-    result = free * np.exp(sampler.guidance * log_ratio)
+    ratio = np.divide(conditional, free, out=np.zeros(data.shape), where=free > 0)
+    result = free * ratio**sampler.guidance
     if sampler.reward is not None:
         every = enumeration.sequences(len(data), data.ndim)
         reward = np.asarray(sampler.reward(jnp.asarray(every)), float)
@@ -58,20 +59,25 @@ def target(sampler: Guided, data: Law, given: Sequence[int]) -> tuple[Law, float
 def law(
     sampler: Guided, kernel: Kernel, data: Law, given: Sequence[int], rng: Key, runs: int
 ) -> Estimate:
-    """The law of one particle drawn by weight, with the exact guess.
+    """The law of one particle drawn by weight, with the exact guess."""
+    held = jnp.tile(jnp.asarray(given), (runs, 1))
+    process = certificates.exact(kernel, data).holding(held)
+    start = process.held(jnp.full(held.shape, kernel.num_classes), held)
+    result = jax.jit(lambda rng: sampler.weighted(process, rng, start))(rng)
+    return estimate(result, *target(sampler, data, given))
+
+
+def estimate(result: Particles, pi: Law, z: float) -> Estimate:
+    """The law of one particle drawn by weight, by a run for each row of particles.
 
     With w the share of the weights on each row and Ẑ their mean, E[Ẑ w] / Z is the target π and
     E[Ẑ] is Z. So E[w] = π + E[(w - π)(1 - Ẑ / Z)]: both factors are of order N^(-1/2), and a run
     tells of the distance to π, of order 1 / N, with an error that is no larger.
     """
-    pi, z = target(sampler, data, given)
-    held = jnp.tile(jnp.asarray(given), (runs, 1))
-    process = certificates.exact(kernel, data).holding(held)
-    start = process.held(jnp.full(held.shape, kernel.num_classes), held)
-    result = jax.jit(lambda rng: sampler.weighted(process, rng, start))(rng)
     weights = np.exp(np.asarray(result.log_weights, np.float64))  # (N, runs)
-    places = np.ravel_multi_index(tuple(np.moveaxis(np.asarray(result.x), -1, 0)), data.shape)
-    shares = np.zeros((runs, data.size))
+    runs = weights.shape[1]
+    places = np.ravel_multi_index(tuple(np.moveaxis(np.asarray(result.x), -1, 0)), pi.shape)
+    shares = np.zeros((runs, pi.size))
     np.add.at(shares, (np.arange(runs), places), weights / weights.sum(axis=0))
     each = (shares - pi.ravel()) * (1 - weights.mean(axis=0) / z)[:, None]
     error = each.std(axis=0) / runs**0.5

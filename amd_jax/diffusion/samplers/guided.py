@@ -78,9 +78,7 @@ class Guided:
         revealed = (x != process.kernel.num_classes) & ~process.drawn_first(x)
         return self.walked(process, rng_walk, jnp.where(revealed, x, start))
 
-    def walked(
-        self, process: Process, rng: Key, x: Integer[Array, "N B *event"]
-    ) -> Particles:
+    def walked(self, process: Process, rng: Key, x: Integer[Array, "N B *event"]) -> Particles:
         """Particles x of equal weight, with their masks revealed, and their weights then.
 
         Particles of one row may differ in what is drawn before all masks, as the length of a line.

@@ -5,7 +5,6 @@ The target is p(rest) p(values | rest)^γ / Z: guidance of strength γ, with exa
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,21 +13,14 @@ from jaxtyping import Int32
 
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.samplers import Guided
+from amd_jax.evaluation import guided_rows
+from amd_jax.evaluation.guided_rows import GuidedRows
 from amd_jax.evaluation.tables import conditional
-from amd_jax.evaluation.tables.conditional import Rows
 from amd_jax.facts.table import TableFacts
 from amd_jax.facts.table_conditions import Ranges
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import Diffusion
 from amd_jax.types import Key, Model, Nats, Params, Tokens
-
-
-class GuidedRows(NamedTuple):
-    """Rows, and how much their weights vary."""
-
-    rows: Rows
-    effective: float  # the smallest effective number of particles of a row, on average
-    off: float  # at most so far from the target, in total variation; NaN of one row alone
 
 
 def draws(
@@ -42,10 +34,6 @@ def draws(
 ) -> GuidedRows:
     """`number` rows that hold the values of the conditions, by guidance towards them.
 
-    How far their law may be from the target follows from the spread of the normalisers Ẑ of the
-    rows: E|Ẑ / Z - 1| / 2 is the total variation between the particles as they are drawn and as
-    they should be, of which what is picked cannot make more.
-
     Args:
         model: a masked diffusion.
         params: its parameters.
@@ -56,20 +44,12 @@ def draws(
         seed: of all draws.
 
     Raises:
-        ValueError: for a condition that allows several values.
+        ValueError: for a condition that allows several values, or a reward that is no law.
     """
     known = values(facts, conditions)
     draw = _draw(conditional.check(model), sampler)
-    size = min(max(1, conditional.BLOCK // sampler.particles), number)
-    given, rng = jnp.tile(jnp.asarray(known), (size, 1)), jax.random.key(seed)
-    parts = [
-        jax.tree.map(np.asarray, draw(params, jax.random.fold_in(rng, start), given))
-        for start in range(0, number, size)
-    ]
-    rows, fewest, log_z = (np.concatenate(part)[:number] for part in zip(*parts, strict=True))
-    z = np.exp(np.float64(log_z) - log_z.max())
-    off = float(abs(z / z.mean() - 1).mean() / 2) if number > 1 else float("nan")
-    return GuidedRows(rows, float(fewest.mean()), off)
+    given = jnp.tile(jnp.asarray(known), (guided_rows.block(number, sampler), 1))
+    return guided_rows.collect(lambda rng: draw(params, rng, given), number, sampler, seed)
 
 
 def values(facts: TableFacts, conditions: Mapping[str, Ranges]) -> Int32[np.ndarray, "L"]:
