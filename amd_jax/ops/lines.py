@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
@@ -116,6 +117,7 @@ class Lines:
 
     def draw(self, rng: Key, shape: tuple[int, ...]) -> Tokens:
         """The padding of rows (B, L) whose lengths are drawn; -1 elsewhere."""
-        law = jnp.broadcast_to(jnp.array(self.lengths), (shape[0], len(self.lengths)))
-        size = self.start + 1 + categorical.sample(rng, law)
+        cdf = jnp.cumsum(jnp.array(self.lengths))  # one for all rows
+        u = jax.random.uniform(rng, (shape[0], 1)) * cdf[-1]
+        size = self.start + 1 + (cdf <= u).sum(axis=1).clip(0, len(self.lengths) - 1)
         return jnp.where(jnp.arange(self.length) < size[:, None], -1, self.padding)

@@ -14,8 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from amd_jax.diffusion.exact import certificates, enumeration
+from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers.guided import Guided
 from amd_jax.diffusion.samplers.particles import Particles
+from amd_jax.diffusion.samplers.twisted import Twisted
 from amd_jax.types import Kernel, Key
 
 Law = Float[np.ndarray, "..."]  # (K,) * L
@@ -65,6 +67,29 @@ def law(
     start = process.held(jnp.full(held.shape, kernel.num_classes), held)
     result = jax.jit(lambda rng: sampler.weighted(process, rng, start))(rng)
     return estimate(result, *target(sampler, data, given))
+
+
+def reweighted(
+    sampler: Twisted, process: Process, length: int, steps: int | None
+) -> tuple[Law, float]:
+    """The law p(x) exp(reward(x)) / Z over `length` tokens, and Z.
+
+    p is the enumerated law of the walk in a model of so many steps: nothing is drawn.
+    """
+    law = certificates.law(sampler.walk, process, length, steps)
+    every = enumeration.sequences(len(law), length)
+    reward = np.asarray(sampler.reward(jnp.asarray(every)), float).reshape(law.shape)
+    result = np.asarray(law, float) * np.exp(reward)
+    return result / result.sum(), float(result.sum())
+
+
+def twisted(
+    sampler: Twisted, process: Process, length: int, steps: int | None, rng: Key, runs: int
+) -> Estimate:
+    """The law of one particle drawn by weight, of a process of any guess."""
+    noise, times = process.draw_prior(rng, (runs, length)), sampler.times(steps)
+    result = jax.jit(lambda rng: sampler.weighted(process, rng, noise, times))(rng)
+    return estimate(result, *reweighted(sampler, process, length, steps))
 
 
 def estimate(result: Particles, pi: Law, z: float) -> Estimate:

@@ -20,6 +20,7 @@ from amd_jax.diffusion.samplers.base import Steps
 from amd_jax.diffusion.samplers.guided import Guided
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.diffusion.samplers.time_grids import best_grid, grid
+from amd_jax.diffusion.samplers.twisted import Twisted
 from amd_jax.diffusion.samplers.unmasking import DNDM, Confidence, EntropyBound, FirstHitting
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Remasking",
     "Steps",
     "TauLeaping",
+    "Twisted",
     "best_grid",
     "check",
     "grid",

@@ -97,11 +97,17 @@ class Steps(Sharpened):
 
         def step(i: Array, x: Tokens) -> Tokens:
             t, s = (jnp.full(x.shape[0], times[j]) for j in (i, i + 1))
-            rng_step, p_0 = jax.random.fold_in(rng, i), self.guess(process, x, t)
-            moved = self.step(process, rng_step, p_0, x, s, t)
-            return self.settled(process, rng_step, p_0, x, moved, s, t)
+            p_0 = self.guess(process, x, t)
+            return self.walk_on(process, jax.random.fold_in(rng, i), p_0, x, s, t)
 
         return jax.lax.fori_loop(0, len(times) - 1, step, x)
+
+    def walk_on(
+        self, process: Process, rng: Key, p_0: Probs, x_t: Tokens, s: Times, t: Times
+    ) -> Tokens:
+        """x_s after a step of the walk, given the guess p_0 at t."""
+        moved = self.step(process, rng, p_0, x_t, s, t)
+        return self.settled(process, rng, p_0, x_t, moved, s, t)
 
     def settled(
         self, process: Process, rng: Key, p_0: Probs, x_t: Tokens, x_s: Tokens, s: Times, t: Times

@@ -1,4 +1,4 @@
-"""Rewards: functions of rows that weigh particles, by a guess on the way and by itself at the end."""
+"""Rewards of rows, which weigh particles: on the way that of a guess, at the end their own."""
 
 from collections.abc import Callable
 
