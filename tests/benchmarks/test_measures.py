@@ -113,3 +113,10 @@ def test_guided_laws_near_the_target_as_particles_grow(capsys):
     assert [row.parameters["particles"] for row in rows] == [1, 16]
     assert rows[1].median < rows[0].median / 5
     assert "γ = 2" in capsys.readouterr().out
+
+
+def test_twisted_laws_near_the_target_as_particles_grow(capsys):
+    rows = [*certificates.twisted((4,), {1: 2000, 32: 500})]
+    assert [row.parameters["particles"] for row in rows] == [1, 32]
+    assert rows[1].median < rows[0].median / 5
+    assert "S = 4" in capsys.readouterr().out

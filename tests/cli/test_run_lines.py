@@ -67,8 +67,9 @@ def test_lines_with_a_label_are_drawn(masked, tmp_path):
         assert [row[0] for row in csv.reader(file)] == ["label", *["short"] * 5]
     assert "one of long, short; got 'wide'" in run("--mode=sample", "--given=label=wide").error
     assert "as label=yes; got 'size=short'" in run("--mode=sample", "--given=size=short").error
-    error = run("--mode=sample", "--given=label=short", "--guidance=2").error
-    assert "--guidance has no effect on that" in error
+    guided = run("--mode=sample", "--given=label=short", "--guidance=2", "--num_samples=3")
+    assert guided.ending is None, guided.ending
+    assert "3 lines guided towards label=short, p(line) p(label | line)^2" in guided.out
 
 
 def test_gaps_of_a_line_are_filled_with_its_label_or_any(masked):

@@ -1,6 +1,6 @@
-"""The law that guidance stands for, by enumeration, and that of what N particles draw.
+"""The laws that guidance and rewards stand for, by enumeration, and those of N particles.
 
-The second is a mean over runs of the sampler, since all weights of N particles are too many to
+The latter are means over runs of the sampler, since all weights of N particles are too many to
 enumerate; what is known of them by enumeration leaves little noise in it.
 """
 
@@ -18,7 +18,7 @@ from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers.guided import Guided
 from amd_jax.diffusion.samplers.particles import Particles
 from amd_jax.diffusion.samplers.twisted import Twisted
-from amd_jax.types import Kernel, Key
+from amd_jax.types import Kernel, Key, Nats, Tokens
 
 Law = Float[np.ndarray, "..."]  # (K,) * L
 
@@ -30,6 +30,11 @@ GIVEN = (1, -1, -1)  # of `example`
 def example() -> Law:
     """A law of three tokens of three classes, drawn once, of which the first is then known."""
     return np.random.default_rng(14).dirichlet(np.ones(27)).reshape(3, 3, 3)
+
+
+def reward(x: Tokens) -> Nats:
+    """A reward for an example: of the sum of a row's tokens."""
+    return 0.5 * x.sum(axis=-1)
 
 
 class Estimate(NamedTuple):
@@ -53,8 +58,8 @@ def target(sampler: Guided, data: Law, given: Sequence[int]) -> tuple[Law, float
     result = free * ratio**sampler.guidance
     if sampler.reward is not None:
         every = enumeration.sequences(len(data), data.ndim)
-        reward = np.asarray(sampler.reward(jnp.asarray(every)), float)
-        result = result * np.exp(reward).reshape(data.shape)
+        nats = np.asarray(sampler.reward(jnp.asarray(every)), float)
+        result = result * np.exp(nats).reshape(data.shape)
     return result / result.sum(), float(result.sum())
 
 
@@ -78,8 +83,8 @@ def reweighted(
     """
     law = certificates.law(sampler.walk, process, length, steps)
     every = enumeration.sequences(len(law), length)
-    reward = np.asarray(sampler.reward(jnp.asarray(every)), float).reshape(law.shape)
-    result = np.asarray(law, float) * np.exp(reward)
+    nats = np.asarray(sampler.reward(jnp.asarray(every)), float).reshape(law.shape)
+    result = np.asarray(law, float) * np.exp(nats)
     return result / result.sum(), float(result.sum())
 
 

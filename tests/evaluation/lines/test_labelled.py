@@ -173,7 +173,8 @@ def of_text(rows):
     return jax.pure_callback(nats, jax.ShapeDtypeStruct(rows.shape[:1], jnp.float32), rows)
 
 
-@pytest.mark.parametrize("reward", quick([runs_of_a, of_text], of_text))
+@pytest.mark.slow
+@pytest.mark.parametrize("reward", [runs_of_a, of_text])
 def test_a_reward_tilts_guided_lines(reward):
     sampler = samplers.Guided(2.0, 32, reward)
     tilted, _ = guided_laws.target(samplers.Guided(2.0, 32, runs_of_a), DATA, YES)
