@@ -32,6 +32,22 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def line_runs(tmp_path_factory):
+    """A folder with a run of lines with labels, as small as it gets."""
+    folder = tmp_path_factory.mktemp("reader_of_lines")
+    table = folder / "assay.csv"
+    rows = [f"{'C' * n}O{'N' * m},{'yes' if n > m else 'no'}" for n in range(5) for m in range(5)]
+    table.write_text("\n".join(["smiles,active", *rows]) + "\n")
+    experiment = Experiment.open(ROOT / "experiments" / "own_lines.py")
+    config = experiment.config()
+    config.update(num_steps=2, batch_size=2, evaluate_every=0)
+    config.data.update(path=str(table), column="smiles", label="active")
+    config.network.update(width=8, blocks=1, join_width=8, heads=0)
+    experiment.fit(folder / "runs" / "own_lines", config)
+    return folder / "runs"
+
+
 @pytest.fixture
 def few_steps(monkeypatch):
     """`tables.fit` trains for three steps, whatever is said."""
@@ -50,6 +66,8 @@ def test_a_page_runs_as_printed(path, request, tmp_path, monkeypatch):
         sources = [source for source in sources if not readme.on_runs(source)]
     if "runs/quickstart" in "".join(sources):
         shutil.copytree(request.getfixturevalue("runs"), tmp_path / "runs")
+    if "runs/own_lines" in "".join(sources):
+        shutil.copytree(request.getfixturevalue("line_runs"), tmp_path / "runs")
     if "people.csv" in "".join(sources):
         pytest.importorskip("pyarrow", reason="pip install -e '.[tables]'")
         pytest.importorskip("pandas", reason="pip install -e '.[tables]'")

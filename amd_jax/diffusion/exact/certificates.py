@@ -49,7 +49,7 @@ def exact(
             f"({kernel.num_classes},) * L that sums to 1; got {data.shape}, sum {data.sum():.3g}."
         )
     length, noise_only = data.ndim, kernel.prior.shape[-1] - kernel.num_classes
-    rows, p = np.argwhere(data > 0), data[data > 0]
+    rows, p = np.argwhere(data > 0), data[data > 0]  # (M, L), (M,)
 
     def predict(
         x_t: Tokens, t: Times, rng: Key | None = None, known: Bool[Array, "..."] | None = None
@@ -67,7 +67,9 @@ def exact(
         guesses = []
         for place in range(length):
             others = jnp.delete(each, place, axis=2).prod(axis=2) * jnp.asarray(p, each.dtype)
-            is_token = categorical.one_hot(rows[:, place], kernel.num_classes, each.dtype)
+            is_token = categorical.one_hot(
+                jnp.asarray(rows[:, place]), kernel.num_classes, each.dtype
+            )
             guesses.append(jnp.matmul(others, is_token, precision="highest"))
         law = categorical.normalize(jnp.stack(guesses, axis=1) * possible)
         return jnp.pad(law, ((0, 0), (0, 0), (0, noise_only)))

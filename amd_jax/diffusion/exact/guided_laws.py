@@ -18,7 +18,7 @@ from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers.guided import Guided
 from amd_jax.diffusion.samplers.particles import Particles
 from amd_jax.diffusion.samplers.twisted import Twisted
-from amd_jax.types import Kernel, Key, Nats, Tokens
+from amd_jax.types import Kernel, Key, Nats, Sampler, Tokens
 
 Law = Float[np.ndarray, "..."]  # (K,) * L
 
@@ -81,7 +81,8 @@ def reweighted(
 
     p is the enumerated law of the walk in a model of so many steps: nothing is drawn.
     """
-    law = certificates.law(sampler.walk, process, length, steps)
+    walk: Sampler = sampler.walk  # type: ignore[assignment]  # whose name its kind has
+    law = certificates.law(walk, process, length, steps)
     every = enumeration.sequences(len(law), length)
     nats = np.asarray(sampler.reward(jnp.asarray(every)), float).reshape(law.shape)
     result = np.asarray(law, float) * np.exp(nats)

@@ -95,17 +95,19 @@ class Twisted:
         between the two, so that children of one parent differ.
         """
         rng_guess, rng_parent, rng_step = jax.random.split(rng, 3)
+        number, guess, walk_on = len(now.x), self._guess, self.walk.walk_on
         p_0 = jax.vmap(lambda x: self.walk.guess(process, x, t))(now.x)
-        guess = jax.vmap(lambda *each: self._guess(process, *each, t))(
-            jax.random.split(rng_guess, len(now.x)), p_0, now.x
+        x_0 = jax.vmap(lambda rng, p_0, x: guess(process, rng, p_0, x, t))(
+            jax.random.split(rng_guess, number), p_0, now.x
         )
-        twist = rewards.of_guess(self.reward, guess, 1 - t)
+        twist = rewards.of_guess(self.reward, x_0, 1 - t)
         now = now.reweighted(twist - before)
         log_weights, (x, p_0, twist) = particles.resampled(
             rng_parent, now.log_weights, (now.x, p_0, twist)
         )
-        onward = jax.vmap(lambda *each: self.walk.walk_on(process, *each, s, t))
-        x = onward(jax.random.split(rng_step, len(x)), p_0, x)
+        x = jax.vmap(lambda rng, p_0, x: walk_on(process, rng, p_0, x, s, t))(
+            jax.random.split(rng_step, number), p_0, x
+        )
         return Particles(x, log_weights, now.fewest), twist
 
     def _guess(self, process: Process, rng: Key, p_0: Probs, x: Tokens, t: Times) -> Tokens:
