@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from amd_jax import options
-from amd_jax.cli import table_page
+from amd_jax.cli import line_page, table_page
 from amd_jax.devices import machine, parallel
 from amd_jax.evaluation import correction, gallery, pictures
 from amd_jax.evaluation.reports.plain_report import held_out
@@ -34,7 +34,7 @@ from amd_jax.types import Key, Model
 NAME = "report.html"
 STEPS = 100  # of a chain, at most
 FRAMES = {True: 26, False: 51}  # of the film of a chain, at most: of maps or not
-SAMPLES = {MapFacts: 12, LineFacts: 24, Facts: 4}  # that are drawn where they are a chain's
+SAMPLES = {MapFacts: 12, LineFacts: 200, Facts: 4}  # that are drawn where they are a chain's
 CORRECTED = 2  # rows
 GAP = {1: 8, 2: 3}  # which part of the side of a row is hidden: of texts, of maps
 EXAMPLE = "the quick brwwn fox"
@@ -50,10 +50,10 @@ def write(
 ) -> Path:
     """Writes report.html on a loaded model into a folder; where it is.
 
-    Its data are not read, but for a table, whose rows stand beside samples: what is corrected are
-    test rows where it holds its data, as after a training, and else samples of the model. Raises
-    ValueError if the page cannot be written; one that was there before is then as it was. Every
-    process of a run calls it, and the first one writes.
+    Its data are not read, but for tables and lines, which stand beside samples: what is corrected
+    are test rows where it holds its data, as after a training, and else samples of the model.
+    Raises ValueError if the page cannot be written; one that was there before is then as it was.
+    Every process of a run calls it, and the first one writes.
     """
     model = loaded.model
     sampler = shorter(sampler or next(iter(declared.samplers(model)), None), model)
@@ -126,6 +126,7 @@ def drawn(
         legend=shows.legend(facts),
         filled=filled,
         table=table_page.shown(loaded, facts, x, seed) if isinstance(facts, TableFacts) else None,
+        lines=line_page.shown(loaded, facts, x) if isinstance(facts, LineFacts) else None,
     )
 
 
@@ -152,8 +153,9 @@ def restored(
 
 
 def chains(facts: Facts) -> int:
-    """How many samples are drawn where they are a chain's."""
-    return next(number for kind, number in SAMPLES.items() if isinstance(facts, kind))
+    """How many samples are drawn where they are a chain's; of lines, properties are measured."""
+    number = next(number for kind, number in SAMPLES.items() if isinstance(facts, kind))
+    return min(number, facts.num_samples) if isinstance(facts, LineFacts) else number
 
 
 def _content(rows: Sequence[np.ndarray], facts: Facts) -> list[np.ndarray]:

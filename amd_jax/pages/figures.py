@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from amd_jax.evaluation import means
-from amd_jax.evaluation.lines import line_measures
+from amd_jax.evaluation.lines import line_measures, property_measures
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.tables import measures
 from amd_jax.pages import commands
@@ -76,7 +76,8 @@ def _what(figure: Measurement) -> str:
     if kind == "baseline":
         return f"bits per {unit} (baseline)"
     floored = kind.removesuffix(measures.FLOOR)
-    for names, real in ((measures.NAMES, "training rows"), (line_measures.NAMES, "real lines")):
+    of_lines = line_measures.NAMES | property_measures.NAMES
+    for names, real in ((measures.NAMES, "training rows"), (of_lines, "real lines")):
         if floored in names:
             return names[floored] if floored == kind else f"{names[floored]}: {real}"
     return SHARES.get(kind, kind.replace("_", " "))

@@ -9,6 +9,7 @@ from amd_jax.evaluation.tables.measures import FLOOR
 from amd_jax.facts import Json
 from amd_jax.pages import curve, figures, run_record, table_shows, templates
 from amd_jax.pages.curve import Panel
+from amd_jax.pages.line_shows import LinesShown
 from amd_jax.pages.plot import Level
 from amd_jax.pages.run_record import Record
 from amd_jax.pages.shows import Corrected, Shown
@@ -58,6 +59,7 @@ class Drawn(NamedTuple):
     legend: list[tuple[str, str]]  # name and colour of each category
     filled: Sequence[Corrected] = ()  # rows with a gap
     table: TableShown | None = None
+    lines: LinesShown | None = None
 
 
 class Tile(NamedTuple):
@@ -223,7 +225,7 @@ def _sections(
     drawn: Drawn, panels: Sequence[Panel], noun: str, measured: bool
 ) -> list[tuple[str, str]]:
     """The id and the name of each section that the page has."""
-    table = drawn.table
+    table, lines = drawn.table, drawn.lines
     there = {
         "corrected": ("Corrections", bool(drawn.corrected)),
         "filled": ("Gaps filled", bool(drawn.filled or (table and table.filled))),
@@ -231,6 +233,7 @@ def _sections(
         "samples": ("Samples", True),
         "beside": (f"Beside real {noun}", measured or table is not None),
         "marginals": ("Columns", bool(table and table.panels)),
+        "properties": ("Properties", bool(lines and (lines.panels or lines.note))),
         "pairs": ("Pairs of columns", bool(table and table.pairs)),
         "curve": ("Learning curve", bool(panels)),
         "figures": ("Figures", True),

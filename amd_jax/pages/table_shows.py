@@ -113,6 +113,16 @@ def panels(facts: TableFacts, real: Rows, drawn: Others) -> list[Panel]:
     return [_panel(facts.columns[i], both[0][:, i], both[1][:, i], alike[i]) for i in shown]
 
 
+def of_shares(real: Float[np.ndarray, "bars"], drawn: Float[np.ndarray, "bars"]) -> list[Bar]:
+    """The bars of a panel, as high as the highest share of either."""
+    top, width = max(1e-9, real.max(), drawn.max()), PANEL[0] / len(real)
+    heights = [((PANEL[1] - 4) * share / top).tolist() for share in (real, drawn)]
+    return [
+        Bar(round(i * width, 1), round(width - 1.5, 1), round(a, 1), round(b, 1))
+        for i, (a, b) in enumerate(zip(*heights, strict=True))
+    ]
+
+
 def beyond(facts: TableFacts) -> str:
     """How many columns that vary are not drawn, in a sentence; empty if all are."""
     left = sum(column.size > 1 for column in facts.columns) - PANELS
@@ -122,13 +132,7 @@ def beyond(facts: TableFacts) -> str:
 def _panel(
     column: Column, real: Integer[np.ndarray, "N"], drawn: Integer[np.ndarray, "M"], alike: float
 ) -> Panel:
-    shares = charts.shares(column, real, drawn)
-    top, width = max(1e-9, *map(np.max, shares)), PANEL[0] / len(shares[0])
-    heights = [(PANEL[1] - 4) * share / top for share in shares]
-    bars = [
-        Bar(round(i * width, 1), round(width - 1.5, 1), round(a, 1), round(b, 1))
-        for i, (a, b) in enumerate(zip(*map(np.ndarray.tolist, heights), strict=True))
-    ]
+    bars = of_shares(*charts.shares(column, real, drawn))
     span, score = _span(column, real), "none" if np.isnan(alike) else f"{alike:.2f}"
     name = cut(column.name, NAME)
     words = f"{name}, {span}: bars are shares of real rows, lines those of samples; shape {score}"

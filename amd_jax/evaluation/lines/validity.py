@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from amd_jax.evaluation.lines import smiles
+from amd_jax.facts import smiles
 from amd_jax.facts.lines import NO_RDKIT
 
 AMINO_ACIDS = frozenset("ACDEFGHIKLMNPQRSTVWYUO")  # the 20, selenocysteine and pyrrolysine

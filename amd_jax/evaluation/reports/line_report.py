@@ -9,14 +9,14 @@ import numpy as np
 
 from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.count_models import Stream
-from amd_jax.evaluation.lines import line_counts, line_measures, validity
+from amd_jax.evaluation.lines import line_counts, line_measures, property_measures, validity
 from amd_jax.evaluation.lines.line_measures import NAMES, SHARES, Figure
 from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.plain_report import held_out, write_arrays
 from amd_jax.evaluation.reports.text_report import ORDERS, TextReport
 from amd_jax.evaluation.tables.measures import FLOOR
-from amd_jax.facts import UNUSED_SIGN, LineFacts
+from amd_jax.facts import UNUSED_SIGN, LineFacts, line_properties
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 from amd_jax.types import Dataset, Model, Params
@@ -101,7 +101,7 @@ class LineReport(TextReport):
     def compared(
         self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
     ) -> tuple[list[str], list[Measurement]]:
-        """Measures of samples, and of as many held-out lines in their place."""
+        """Measures and properties of samples, and of as many held-out lines in their place."""
         split = held_out(data)
         real = data.rows(split)[: len(drawn)]
         ours, floor = self._measured(drawn, data), self._measured(real, data)
@@ -114,6 +114,29 @@ class LineReport(TextReport):
                 lines.append(f"  {title}: {shown} ({real_shown})")
                 figures.append(_figure(name, ours[name], split, len(drawn)))
                 figures.append(_figure(f"{name}{FLOOR}", floor[name], split, len(real)))
+        properties, more = self._properties(drawn, real, data, split)
+        return [*lines, *properties], [*figures, *more]
+
+    def _properties(
+        self, drawn: Rows, real: Rows, data: Dataset, split: str
+    ) -> tuple[list[str], list[Measurement]]:
+        """A line for each property of samples, and of held-out lines in brackets."""
+        ours, floor, train = (
+            property_measures.values(self.facts, x) for x in (drawn, real, data.rows("train"))
+        )
+        lines = [
+            "properties of valid lines: their mean, and the Wasserstein distance from training "
+            "lines;",
+            f"in brackets those of {split} lines:",
+        ]
+        figures, floors = [], property_measures.measured(floor, train)
+        for name, mine in property_measures.measured(ours, train).items():
+            pairs = [*zip(mine._fields, mine, floors[name], strict=True)]
+            shown = [f"{means.shown(*a)} ({means.shown(*b)})" for _, a, b in pairs]
+            lines.append(f"  {line_properties.PROPERTIES[name].title}: {'; '.join(shown)}")
+            for end, a, b in pairs:
+                figures.append(_figure(f"{name}_{end}", a, split, len(drawn)))
+                figures.append(_figure(f"{name}_{end}{FLOOR}", b, split, len(real)))
         return lines, figures
 
     def tokens(self, text: str) -> Stream:

@@ -51,3 +51,26 @@ def test_errors_are_those_of_repetition():
     for figures in zip(*found, strict=True):
         values, errors = np.array(figures).T
         assert errors.mean() == pytest.approx(values.std(), rel=0.2)
+
+
+def test_the_wasserstein_distance_is_how_far_a_law_moves():
+    distance = line_measures.wasserstein
+    x = np.array([1.0, 2.0, 4.0])
+    assert distance(x, x + 3)[0] == 3
+    assert distance(x, np.repeat(x, 5)) == (0.0, 0.0)
+    assert distance(np.array([0.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0]))[0] == 0.25
+    assert all(map(math.isnan, distance(x[:0], x)))
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=70), rng.integers(-2, 3, 90).astype(float)
+    stats = pytest.importorskip("scipy.stats")
+    assert distance(a, b)[0] == pytest.approx(stats.wasserstein_distance(a, b))
+
+
+@pytest.mark.parametrize("law", ["normal", "poisson"])
+def test_the_error_of_the_wasserstein_distance_is_that_of_repetition(law):
+    rng, found = np.random.default_rng(0), []
+    for _ in range(400):
+        a, b = getattr(rng, law)(5, size=300), getattr(rng, law)(6, size=200)
+        found.append(line_measures.wasserstein(a * 1.0, b * 1.0))
+    values, errors = np.array(found).T
+    assert errors.mean() == pytest.approx(values.std(), rel=0.15)

@@ -4,6 +4,7 @@ Valences, aromaticity and stereochemistry are not checked: CC(C)(C)(C)C has five
 carbon, and passes.
 """
 
+import collections
 import re
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ ELEMENTS = (
 AROMATIC = ["se", "as", "te", "b", "c", "n", "o", "p", "s"]
 _SYMBOLS = "|".join([*sorted(ELEMENTS, key=len, reverse=True), *AROMATIC, r"\*"])
 _TOKEN = re.compile(
-    rf"(?P<atom>\[\d{{0,3}}(?:{_SYMBOLS})(?:@(?:@|[A-Z]{{2}}\d{{1,2}})?)?(?:H\d?)?"
+    rf"(?P<atom>\[\d{{0,3}}(?P<symbol>{_SYMBOLS})(?:@(?:@|[A-Z]{{2}}\d{{1,2}})?)?(?:H\d?)?"
     r"(?:[+-]\d{1,2}|\++|-+)?(?::\d+)?\]|Br|Cl|[BCNOPSFI]|[bcnops]|\*)"
     r"|(?P<ring>\d|%\d\d)|(?P<bond>[-=#$:/\\])|(?P<open>\()|(?P<close>\))|(?P<dot>\.)"
 )
@@ -37,6 +38,17 @@ class _Ring(NamedTuple):
 
     atom: int
     bond: str
+
+
+def elements(line: str) -> collections.Counter[str]:
+    """How often each element is written among the atoms of a valid line: "C", "N", "Cl", "*"."""
+    atoms = (match for match in _TOKEN.finditer(line) if match["atom"])
+    return collections.Counter((match["symbol"] or match["atom"]).capitalize() for match in atoms)
+
+
+def kinds(line: str) -> collections.Counter[str]:
+    """How many tokens of each kind of `MAY_FOLLOW` a valid line has."""
+    return collections.Counter(match.lastgroup or "" for match in _TOKEN.finditer(line))
 
 
 def is_valid(line: str) -> bool:
