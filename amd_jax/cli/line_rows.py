@@ -4,7 +4,7 @@ from amd_jax.cli.mode_options import Sample
 from amd_jax.cli.run_session import Session
 from amd_jax.diffusion.samplers import Guided
 from amd_jax.evaluation import guided_rows
-from amd_jax.evaluation.lines import labelled
+from amd_jax.evaluation.lines import label_success, labelled
 from amd_jax.facts import LineFacts
 from amd_jax.host.printable import cut, in_one_line
 
@@ -30,11 +30,15 @@ def labelled_lines(session: Session, args: Sample, condition: str) -> None:
     about = labelled.check(loaded.model, facts), loaded.params, facts, label, number
     session.announce(f"drawing {number:,} lines with the label {in_one_line(label)}")
     if args.guidance is None:
-        x = labelled.draws(*about, session.seed)
-        print("\n".join(session.report.samples(x, session.stem("samples"))))
-        return
-    sampler = Guided(args.guidance, args.particles or Guided.particles)
-    result = labelled.guided(*about, sampler, session.seed)
-    target = f"lines guided towards label={in_one_line(label)}, p(line) p(label | line)"
-    print("\n".join(session.report.samples(result.rows, session.stem("samples"))))
-    print("\n".join(guided_rows.describe(result, sampler, target)))
+        x, said = labelled.draws(*about, session.seed), []
+    else:
+        sampler = Guided(args.guidance, args.particles or Guided.particles)
+        result = labelled.guided(*about, sampler, session.seed)
+        target = f"lines guided towards label={in_one_line(label)}, p(line) p(label | line)"
+        x, said = result.rows, guided_rows.describe(result, sampler, target)
+    lines = session.report.samples(x, session.stem("samples"))
+    if facts.label_rule:
+        shown, figures = label_success.by_label(facts, x)
+        session.record(*figures)
+        lines += shown
+    print("\n".join([*lines, *said]))

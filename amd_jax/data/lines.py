@@ -36,6 +36,7 @@ class Lines(SplitRows):
     validity: str = ""
     name: str = "lines"
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)  # reason -> lines
+    label_rule: str = ""  # that computes the labels, if one does
 
     @functools.cached_property
     def facts(self) -> LineFacts:
@@ -52,6 +53,7 @@ class Lines(SplitRows):
             self.name,
             frequencies(x, len(self.symbols) + 1 + len(self.labels)),
             {"left_out": dict(self.left_out), "usual_length": usual(lengths)},
+            self.label_rule,
         )
 
     def check(self, split: str, x: np.ndarray) -> None:
@@ -80,7 +82,8 @@ def load(
         path: plain lines, .smi or FASTA, also packed; or a CSV, Parquet or Arrow file.
         length: the most characters of a line; 0 is the longest line.
         column: of a CSV, that of the lines.
-        label: of a CSV, a column of labels.
+        label: of a CSV, a column of labels; or a rule that computes them of SMILES: "rings",
+            "branches", "heteroatoms".
         longer: what is done with longer lines: "drop", "cut" them there, or "window": go on in
             a new line.
         min_count: how often a character occurs that has a symbol of its own.
@@ -91,11 +94,15 @@ def load(
         ValueError: in one line, for a file that holds no lines, or other lines than are told.
     """
     _check(length, longer, validity)
-    pairs = line_pairs.read(path, column, label)
-    test = line_pairs.read(test_path, column, label) if test_path else []
+    rule = line_pairs.label_rule(path, column, label)
+    of_column = "" if rule else label
+    pairs = line_pairs.read(path, column, of_column)
+    test = line_pairs.read(test_path, column, of_column) if test_path else []
     length = length or max(len(line) for line, _ in pairs)
     counts: collections.Counter[str] = collections.Counter()
     pairs, test = (line_pairs.distinct(each, length, longer, counts) for each in (pairs, test))
+    if rule:
+        pairs, test = (line_pairs.labelled(each, rule, counts) for each in (pairs, test))
     in_test = {line for line, _ in test}
     counts["also in the test file"] = sum(line in in_test for line, _ in pairs)
     pairs = [pair for pair in pairs if pair[0] not in in_test]
@@ -103,14 +110,15 @@ def load(
     order, ends = _split([line for line, _ in pairs], bool(test_path), name)
     _check_memory(pairs, length, path)
     symbols = line_tokens.symbols([line for line, _ in pairs], min_count)
-    labels = tuple(sorted({text for _, text in pairs})) if label else ()
+    by_size = (lambda text: (len(text), text)) if rule else None  # 9 before 10
+    labels = tuple(sorted({text for _, text in pairs}, key=by_size)) if label else ()
     _check_classes(symbols, labels, label, path)
     x = _tokens(pairs, symbols, labels, length)[order]
     tokens = dict(zip(("train", "validation", "test"), np.split(x, ends), strict=False))
     if test_path:
         _check_test(test, symbols, labels, test_path)
         tokens["test"] = _tokens(test, symbols, labels, length)
-    return Lines(symbols, tokens, labels, validity, name, dict(counts))
+    return Lines(symbols, tokens, labels, validity, name, dict(counts), rule)
 
 
 def _check(length: int, longer: str, validity: str) -> None:

@@ -47,6 +47,11 @@ def of_rule(validity: str) -> tuple[str, ...]:
     return OF_RULE[validity]
 
 
+def label(line: str, rule: str) -> str | None:
+    """The label of a line by a rule of `LABELS`: its number as text; None if it is no SMILES."""
+    return f"{PROPERTIES[rule].of(line):.0f}" if smiles.is_valid(line) else None
+
+
 def rings(line: str) -> int:
     """Bonds that close a ring, which is the number of independent rings: 2 of naphthalene."""
     return smiles.kinds(line)["ring"] // 2
@@ -112,6 +117,7 @@ PROPERTIES = {
     "charge": Property("net charge at pH 7", charge),
     "hydropathy": Property("mean hydropathy", hydropathy),
 }
+LABELS = ("rings", "branches", "heteroatoms")  # whole numbers of molecules, which may be labels
 _SMILES = (
     "length",
     "rings",

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Integer
 from numpy.typing import ArrayLike
 
+from amd_jax.facts import line_properties
 from amd_jax.facts.field_types import Json
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, listed
 from amd_jax.facts.text import TextFacts
@@ -40,6 +41,7 @@ class LineFacts(TextFacts):
     length_frequencies: tuple[float, ...] = ()  # (L,), share of lines of 1, 2, ... L tokens
     labels: tuple[str, ...] = ()  # (C,)
     validity: str = ""  # the rule that says which lines are valid: one of RULES
+    label_rule: str = ""  # that computes a line's label: one of `line_properties.LABELS`
 
     kind: ClassVar[str] = "lines"
     rows: ClassVar[str] = "lines"
@@ -67,6 +69,11 @@ class LineFacts(TextFacts):
             raise ValueError(
                 f"validity is one of {', '.join(RULES[1:])}, or empty; got {self.validity!r:.60}."
             )
+        if self.label_rule not in ("", *line_properties.LABELS):
+            raise ValueError(
+                f"label_rule is one of {', '.join(line_properties.LABELS)}, or empty; got "
+                f"{self.label_rule!r:.60}."
+            )
 
     @classmethod
     def of(
@@ -78,6 +85,7 @@ class LineFacts(TextFacts):
         name: str = "lines",
         frequencies: Sequence[float] = (),
         statistics: Json | None = None,
+        label_rule: str = "",
     ) -> "LineFacts":
         """The facts of lines of these K characters, L lengths and C labels.
 
@@ -101,6 +109,7 @@ class LineFacts(TextFacts):
             length_frequencies=tuple(length_frequencies),
             labels=tuple(labels),
             validity=validity,
+            label_rule=label_rule,
         )
 
     @functools.cached_property
@@ -176,6 +185,11 @@ class LineFacts(TextFacts):
         place = int(np.asarray(x)[0]) - len(self.symbols) - 1 if self.labels else -1
         return self.labels[place] if 0 <= place < len(self.labels) else ""
 
+    def label_share(self, label: str) -> float:
+        """The share of training lines with a label; not a number where no line was counted."""
+        shares = self.frequencies[len(self.symbols) + 1 :]
+        return shares[self.labels.index(label)] / sum(shares) if any(shares) else math.nan
+
     def pieces(self, x: ArrayLike) -> list[str]:
         """What each token of a row adds to it: padding nothing, a label its name and a colon."""
         tokens = np.asarray(x)
@@ -222,7 +236,8 @@ class LineFacts(TextFacts):
         result.append(f"alphabet of {len(self.symbols)}: {self.symbols!r}")
         if self.labels:
             shown = cut(in_one_line(", ".join(self.labels)), 200)
-            result.append(f"{len(self.labels)} labels: {shown}")
+            by = f", {self.label_rule} by rule" if self.label_rule else ""
+            result.append(f"{len(self.labels)} labels{by}: {shown}")
         return "\n".join(result)
 
 

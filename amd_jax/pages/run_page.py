@@ -39,6 +39,7 @@ BESIDE = {  # a measure of samples, and what it says, in plain words
     "line_lengths": "How far the law of lengths is from that of training lines: half the sum of "
     "all differences of shares. 0 is best, but two samples of one law differ, too.",
     "line_labels": "The same of labels.",
+    "label_success": "Lines whose label is what the rule computes of them. 100 % is best.",
     "copies": "Rows that are a training row, cell for cell: of the samples, and of held-out rows. "
     "No more than of held-out rows is best.",
 }

@@ -72,6 +72,22 @@ def test_lines_with_a_label_are_drawn(masked, tmp_path):
     assert "3 lines guided towards label=short, p(line) p(label | line)^2" in guided.out
 
 
+def test_labels_by_a_rule(tmp_path):
+    """A text file without labels, molecules of so many hetero atoms."""
+    path = tmp_path / "molecules.smi"
+    path.write_text("\n".join(LINES))
+    network = ("network.width=8", "network.join_width=8", "network.blocks=1", "network.heads=0")
+    start = (experiment("own_lines"), f"--workdir={tmp_path / 'run'}")
+    data = (f"data.path={path}", "data.label=heteroatoms", "data.validity=smiles")
+    done = command(*start, *numbers(*network, *data), *FEW)
+    assert done.ending is None, done.ending
+    assert "labels, heteroatoms by rule: 0, 1, 2, 3" in done.out
+    assert "lines that have their label by its rule" in done.out
+    done = command(start[1], "--mode=sample", "--given=label=2", "--num_samples=7")
+    assert re.search(r"rule heteroatoms; .*\n  2: \d+\.\d% ± .* of 7 \(", done.out)
+    assert '"label 2"' in (tmp_path / "run" / "results.json").read_text()
+
+
 def test_gaps_of_a_line_are_filled_with_its_label_or_any(masked):
     *_, run = masked
     for text, shown in (("short: C_O", "short: C.O"), ("C__", "C..")):

@@ -120,6 +120,35 @@ def test_labels_stand_before_their_lines():
     assert 0 < data.facts.length_frequencies[1] < 0.4  # the label does not count
 
 
+MOLECULES = ["C" * n for n in range(1, 9)] + [f"C1{'C' * n}C1" for n in range(1, 9)]
+MOLECULES += [f"C1CC1{'C' * n}C2CC2" for n in range(8)]
+
+
+def test_a_rule_computes_labels():
+    data = lines.load(put("\n".join([*MOLECULES, "C1", "C("])), label="rings")
+    assert data.labels == ("0", "1", "2")
+    assert data.facts.label_rule == "rings"
+    assert data.left_out["without rings, being no SMILES"] == 2
+    want = [f"{line.count('1') // 2 + line.count('2') // 2}: {line}" for line in MOLECULES]
+    assert sorted(everything(data)) == sorted(want)
+    assert "3 labels, rings by rule: 0, 1, 2" in data.facts.summary({"train": 1})
+    long = "\n".join("CO" * n for n in range(1, 21))
+    assert lines.load(put(long), label="heteroatoms").labels == tuple(map(str, range(1, 21)))
+    assert lines.load(put(PLAIN.replace("a", "C")), label="").facts.label_rule == ""
+
+
+def test_a_column_goes_before_a_rule():
+    put("smiles,rings\n" + "".join(f"{m},{n % 2}\n" for n, m in enumerate(MOLECULES)), "t.csv")
+    data = lines.load("t.csv", column="smiles", label="rings")
+    assert (data.labels, data.facts.label_rule) == (("0", "1"), "")
+    put("smiles,id\n" + "".join(f"{m},{n}\n" for n, m in enumerate(MOLECULES)), "u.csv")
+    data = lines.load("u.csv", column="smiles", label="rings")
+    assert (data.labels, data.facts.label_rule) == (("0", "1", "2"), "rings")
+    put("C1CC1OO\nC\n", "test.txt")
+    data = lines.load(put("\n".join([*MOLECULES, "COO"])), label="rings", test_path="test.txt")
+    assert read(data, "test") == ["1: C1CC1OO", "0: C"]
+
+
 def test_one_column_of_a_table():
     data = lines.load(put(TABLE, "t.csv"), column="smiles")
     assert sorted(everything(data)) == sorted(WORDS)
@@ -206,6 +235,11 @@ FAULTS = {  # what is in the file and what is said; arguments of load, and a nam
         "t.csv",
     ),
     "no such rule": (PLAIN, "one of smiles, rdkit, protein", {"validity": "selfies"}),
+    "molecules without rings": (
+        "\n".join("C" * n for n in range(1, 30)),
+        "A label has 2 to 128 values; rings of t.txt has 1.",
+        {"label": "rings"},
+    ),
     "no such way": (PLAIN, "longer is one of drop, cut, window; got 'keep'", {"longer": "keep"}),
     "windows of any length": (PLAIN, "Give length=256", {"longer": "window"}),
     "a negative length": (PLAIN, "or 0 for the longest line; got -1", {"length": -1}),

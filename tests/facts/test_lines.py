@@ -32,6 +32,14 @@ def test_lines_become_rows_and_come_back():
     assert LABELLED.pieces(row) == ["yes: ", "O", ""]
 
 
+def test_the_share_of_a_label_is_that_of_training_lines():
+    facts = dataclasses.replace(LABELLED, frequencies=(0.3, 0.2, 0.1, 0.1, 0.25, 0.05))
+    assert facts.label_share("no") == pytest.approx(5 / 6)
+    assert np.isnan(LABELLED.label_share("no"))
+    with pytest.raises(ValueError, match="label_rule is one of rings, .*got 'size'"):
+        dataclasses.replace(LABELLED, label_rule="size")
+
+
 def test_noise_is_shown_and_padding_is_not():
     assert PLAIN.show([0, 4, -1, 3]) == "C░\ufffd"
     assert LABELLED.show([6, 0, 6]) == "░C░"

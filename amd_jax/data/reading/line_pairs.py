@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from amd_jax.data.reading import arrow, files, line_files
+from amd_jax.facts import line_properties
 from amd_jax.host.printable import cut, in_one_line
 
 Pairs = Sequence[tuple[str, str]]  # a line and its label, which is empty where there are none
@@ -21,6 +22,27 @@ def read(path: str, column: str, label: str) -> Pairs:
     if not any(line for line, _ in pairs):
         raise ValueError(f"A line has a character or more; {path} has no such line.")
     return pairs
+
+
+def label_rule(path: str, column: str, label: str) -> str:
+    """The label, if it is the name of a rule and of no column of the file; else empty."""
+    file = files.expanded(path)
+    files.check_file(file, "Lines must be a file")
+    if label not in line_properties.LABELS:
+        return ""
+    is_table = column or line_files.suffix(file) in line_files.TABLES
+    return "" if is_table and label in arrow.reader("table_files").opened(path).names else label
+
+
+def labelled(pairs: Pairs, rule: str, counts: collections.Counter[str]) -> list[tuple[str, str]]:
+    """The lines with their labels by a rule; those without one are left out, and counted."""
+    result = [
+        (line, label)
+        for line, _ in pairs
+        if (label := line_properties.label(line, rule)) is not None
+    ]
+    counts[f"without {rule}, being no SMILES"] += len(pairs) - len(result)
+    return result
 
 
 def _of_table(path: str, column: str, label: str) -> Pairs:

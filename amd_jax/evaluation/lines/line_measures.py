@@ -18,8 +18,10 @@ NAMES = {
     "novel": "different ones that are no training lines",
     "line_lengths": "lengths, total variation",
     "line_labels": "labels, total variation",
+    "label_success": "lines that have their label by its rule",
+    "given_label": "lines given a label that have it by its rule",
 }
-SHARES = ("valid", "unique", "novel")  # in percent
+SHARES = ("valid", "unique", "novel", "label_success", "given_label")  # in percent
 
 Figure = tuple[float, float]  # with its standard error
 Drawn = Integer[np.ndarray, "N"]

@@ -9,7 +9,13 @@ import numpy as np
 
 from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.count_models import Stream
-from amd_jax.evaluation.lines import line_counts, line_measures, property_measures, validity
+from amd_jax.evaluation.lines import (
+    label_success,
+    line_counts,
+    line_measures,
+    property_measures,
+    validity,
+)
 from amd_jax.evaluation.lines.line_measures import NAMES, SHARES, Figure
 from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.evaluation.measurement import Measurement
@@ -96,6 +102,9 @@ class LineReport(TextReport):
         if facts.labels:
             labels = (np.asarray(x)[:, 0] for x in (drawn, train))
             result["line_labels"] = line_measures.variation(*labels)
+        if facts.label_rule:
+            fits = label_success.have_label(facts, drawn)
+            result["label_success"] = means.of(fits, independent=independent)
         return result
 
     def compared(
@@ -114,6 +123,10 @@ class LineReport(TextReport):
                 lines.append(f"  {title}: {shown} ({real_shown})")
                 figures.append(_figure(name, ours[name], split, len(drawn)))
                 figures.append(_figure(f"{name}{FLOOR}", floor[name], split, len(real)))
+        if self.facts.label_rule:
+            shown, of_labels = label_success.by_label(self.facts, drawn)
+            lines += shown
+            figures += [dataclasses.replace(figure, split=split) for figure in of_labels]
         properties, more = self._properties(drawn, real, data, split)
         return [*lines, *properties], [*figures, *more]
 

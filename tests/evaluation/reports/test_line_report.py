@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from amd_jax.data.lines import Lines
-from amd_jax.evaluation.lines import line_counts
+from amd_jax.evaluation.lines import label_success, line_counts
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.line_report import LineReport
 from amd_jax.facts import LineFacts
@@ -108,6 +108,29 @@ def test_properties_are_those_of_valid_lines(data):
     assert (kept["length_mean"], kept["length_mean_floor"]) == (2, 5.5)
     assert kept["length_distance"] == 37 / 8 - 2
     assert kept["heteroatoms_mean"] == 1
+
+
+COUNTED = dataclasses.replace(
+    LineFacts.of("1CO", (1 / 7,) * 7, ("0", "1")), frequencies=(0.2, 0.2, 0.2, 0, 0.1, 0.3)
+)
+COUNTED = dataclasses.replace(COUNTED, label_rule="rings")
+
+
+@pytest.mark.usefixtures("any_types")  # no model is needed
+def test_lines_have_the_label_that_they_are_given():
+    """Two of three are rings, and one of two is a chain: C1 is neither."""
+    tokens = {"train": rows(COUNTED, ["CO", "C1CC1"] * 2, ["0", "1"] * 2)}
+    data = Lines("1CO", tokens, labels=("0", "1"), label_rule="rings")
+    drawn = rows(COUNTED, ["C1CC1", "CO", "C1OC1", "CCO", "C1"], ["1", "1", "1", "0", "0"])
+    assert run_report.of(COUNTED).measures(drawn, data)["label_success"][0] == 3 / 5
+    lines, figures = run_report.of(COUNTED).compared(drawn, None, None, {}, data)
+    assert "  0: 50.0% ± 50.0% of 2 (25.0%)" in lines
+    assert "  1: 66.7% ± 33.3% of 3 (75.0%)" in lines
+    kept = {(figure.what, figure.method): figure.value for figure in figures}
+    assert kept["given_label", "label 1"] == pytest.approx(2 / 3)
+    assert kept["label_success_floor", None] == 1
+    _, alone = label_success.by_label(COUNTED, drawn[:3])
+    assert [figure.method for figure in alone] == ["label 1"]
 
 
 def test_count_models_stand_beside_a_model(data):
