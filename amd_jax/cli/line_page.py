@@ -11,12 +11,17 @@ from amd_jax.pages.line_shows import LinesShown
 
 
 def shown(loaded: LoadedModel, facts: LineFacts, x: np.ndarray) -> LinesShown:
-    """Properties of samples x (N, L) beside those of real lines, if the file is where it was."""
+    """Molecules of samples x (N, L), and properties beside those of real lines.
+
+    Without these if the file is not where it was.
+    """
+    drawings = line_shows.drawings(facts, x)
     try:
         data = loaded.data
         split = held_out(data)
         train, others = data.rows("train"), data.rows(split)[: len(x)]
     except (OSError, ValueError) as error:
         cause = in_one_line(error)[:300]
-        return LinesShown(note=f"Lines are not read, so no real ones stand beside: {cause}")
-    return LinesShown(line_shows.panels(facts, x, train, others, split))
+        note = f"Lines are not read, so no real ones stand beside the samples: {cause}"
+        return LinesShown((), note, *drawings)
+    return LinesShown(*line_shows.panels(facts, x, train, others, split), *drawings)

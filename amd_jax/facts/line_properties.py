@@ -106,7 +106,7 @@ PROPERTIES = {
     "length": Property("characters", len),
     "rings": Property("rings", rings),
     "branches": Property("branches", lambda line: smiles.kinds(line)["open"]),
-    "heteroatoms": Property("hetero atoms", heteroatoms),
+    "heteroatoms": Property("heteroatoms", heteroatoms),
     "nitrogen": Property("share of nitrogen", lambda line: share(line, ("N",))),
     "oxygen": Property("share of oxygen", lambda line: share(line, ("O",))),
     "sulfur": Property("share of sulfur", lambda line: share(line, ("S",))),

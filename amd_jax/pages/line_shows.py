@@ -1,4 +1,4 @@
-"""Lines prepared for a page: properties of samples beside those of real lines."""
+"""Lines prepared for a page: molecules, and properties of samples beside those of real lines."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,10 +10,12 @@ from amd_jax.evaluation import means
 from amd_jax.evaluation.lines import property_measures
 from amd_jax.evaluation.means import Rows
 from amd_jax.facts import LineFacts, line_properties
-from amd_jax.pages import table_shows
+from amd_jax.pages import molecules, table_shows
+from amd_jax.pages.molecules import Molecule
 from amd_jax.pages.table_shows import Panel
 
 BARS = 20  # of a panel, at most
+OUTER = (0.005, 0.995)  # quantiles that the bars reach from and to
 
 Train = Integer[np.ndarray, "T *event"]
 Others = Integer[np.ndarray, "M *event"]
@@ -23,11 +25,25 @@ class LinesShown(NamedTuple):
     """What a page shows of lines."""
 
     panels: Sequence[Panel] = ()  # one for each property
-    note: str = ""  # why there are none
+    note: str = ""  # what they say, or why there are none
+    molecules: Sequence[Molecule] = ()
+    no_molecules: str = ""  # why there are none
 
 
-def panels(facts: LineFacts, drawn: Rows, train: Train, others: Others, split: str) -> list[Panel]:
-    """The law of each property in training lines and in samples.
+def drawings(facts: LineFacts, drawn: Rows) -> tuple[list[Molecule], str]:
+    """Pictures of samples that are molecules; or none, and why, unless lines are no molecules."""
+    if facts.validity not in ("smiles", "rdkit"):
+        return [], ""
+    if not molecules.installed():
+        return [], molecules.NO_RDKIT
+    found = molecules.of([*facts.lines(drawn)])
+    return found, "" if found else molecules.NONE
+
+
+def panels(
+    facts: LineFacts, drawn: Rows, train: Train, others: Others, split: str
+) -> tuple[list[Panel], str]:
+    """The law of each property in training lines and in samples; and what captions say.
 
     Captions have the means, and the distance of samples from training lines beside that of
     `others`, held-out lines.
@@ -39,25 +55,32 @@ def panels(facts: LineFacts, drawn: Rows, train: Train, others: Others, split: s
         if not len(values) or not len(real[name]):
             continue
         title = line_properties.PROPERTIES[name].title
+        distances = (means.shown(*x[name].distance, ".2g") for x in (mine, theirs))
         caption = (
-            f"mean {mine[name].mean[0]:.4g}, of training lines {real[name].mean():.4g}; distance "
-            f"{means.shown(*mine[name].distance, '.2g')} ({split} lines: "
-            f"{means.shown(*theirs[name].distance, '.2g')})"
+            f"{span(real[name])}; mean {values.mean():.4g} ({real[name].mean():.4g}), distance "
+            "{} ({})".format(*distances)
         )
-        words = f"{title}: bars are shares of training lines, lines those of samples; {caption}"
-        bars = table_shows.of_shares(*shares(real[name], values))
-        result.append(Panel(title, f"{span(real[name])}; {caption}", words, bars))
-    return result
+        words = f"{title}, {caption}: bars are shares of training lines, lines those of samples"
+        result.append(
+            Panel(title, caption, words, table_shows.of_shares(*shares(real[name], values)))
+        )
+    valid = len(ours["length"])
+    note = (
+        f"Of valid lines: {valid:,} of {len(drawn):,} samples, {len(real['length']):,} training "
+        "lines. In brackets stand the mean of training lines, and the Wasserstein distance of "
+        f"{split} lines from them. The first and the last bar have all that lies beyond."
+    )
+    return result, note if result else "None of the samples is valid, so none has properties."
 
 
 def shares(
     real: Float[np.ndarray, "N"], drawn: Float[np.ndarray, "M"]
 ) -> tuple[Float[np.ndarray, "bars"], Float[np.ndarray, "bars"]]:
-    """The shares of both in equal parts of the real range; the ends have what lies beyond.
+    """The shares of both in equal parts of the range; the ends have what lies beyond.
 
     Of whole numbers each has a part of its own, or some together.
     """
-    low, high = float(real.min()), float(real.max())
+    low, high = extent(real)
     if np.all(real % 1 == 0):
         width = -(-(high - low + 1) // BARS)
         edges = np.arange(low, high + width + 0.5, width) - 0.5
@@ -69,6 +92,12 @@ def shares(
     return first, second
 
 
+def extent(real: Float[np.ndarray, "N"]) -> tuple[float, float]:
+    """The range of most values: 1 % are beyond."""
+    low, high = np.quantile(real, OUTER, method="inverted_cdf")
+    return float(low), float(high)
+
+
 def span(real: Float[np.ndarray, "N"]) -> str:
-    """The range that the bars stand for."""
-    return f"{real.min():.4g} to {real.max():.4g}"
+    """The range in words."""
+    return "{:.4g} to {:.4g}".format(*extent(real))

@@ -11,14 +11,16 @@ from tests.pages import written
 from tests.pages.written import ODD
 
 pytestmark = pytest.mark.slow
-CASES = ["text", "maps", "table", "several", "odd"]
+CASES = ["text", "maps", "table", "lines", "several", "odd"]
 
 
 @pytest.fixture(scope="module", params=CASES)
 def page(request, tmp_path_factory):
     """The file of a page of each kind."""
     folder = tmp_path_factory.mktemp(request.param)
-    facts = {"maps": written.MAPS, "table": written.TABLE}.get(request.param, written.TEXT)
+    facts = {"maps": written.MAPS, "table": written.TABLE, "lines": written.LINES}.get(
+        request.param, written.TEXT
+    )
     run = written.folder(folder / "run", facts=facts)
     if request.param == "several":
         other = written.folder(folder / "another", seed=1)

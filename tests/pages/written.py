@@ -6,8 +6,9 @@ import json
 import numpy as np
 
 from amd_jax.evaluation.measurement import Measurement
-from amd_jax.facts import Column, MapFacts, TableFacts, TextFacts
-from amd_jax.pages import films, run_page, run_record, shows, table_shows
+from amd_jax.facts import Column, LineFacts, MapFacts, TableFacts, TextFacts
+from amd_jax.pages import films, line_shows, run_page, run_record, shows, table_shows
+from amd_jax.pages.molecules import Molecule
 
 ODD = (
     "<script>alert(1)</script> \x00\x1b[31m \u202eabc\u202c \ud800 שלום مرحبا"
@@ -24,6 +25,7 @@ TABLE = TableFacts.of(
     ),
     "people",
 )
+LINES = LineFacts.of("1CNO", (1 / 8,) * 8, validity="smiles")
 SOURCE = '"""A sentence of the experiment.\n\nMore.\n"""\nraise SystemExit("executed")\n'
 COMMAND = ["/home/me/experiments/run.py", "--config=experiments/quickstart.py"]
 
@@ -92,6 +94,15 @@ def table():
     )
 
 
+def lines_shown():
+    """What a page shows of `LINES`: properties, and a molecule, drawn as a stroke and an area."""
+    real = np.stack([LINES.row(line) for line in ("C1CC1", "CO", "CCO", "C1CN1", "CCCCN")])
+    molecules = [Molecule("CO <b>", "M 10,60 L 150,60", "M 20,20 L 40,20 L 40,40 Z")] * 12
+    return line_shows.LinesShown(
+        *line_shows.panels(LINES, real[1:], real, real[:2], "test"), molecules
+    )
+
+
 def drawn(facts=TEXT, seed=0):
     """What a model would have drawn: states at random."""
     if isinstance(facts, TableFacts):
@@ -119,6 +130,7 @@ def drawn(facts=TEXT, seed=0):
         damaged="Some of its tokens were replaced.",
         legend=shows.legend(facts),
         filled=[shows.filling(x[0], x[0] == x[0].max(), after[0], facts)],
+        lines=lines_shown() if isinstance(facts, LineFacts) else None,
     )
 
 

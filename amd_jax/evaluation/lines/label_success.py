@@ -34,6 +34,13 @@ def by_label(facts: LineFacts, x: Rows) -> tuple[list[str], list[Measurement]]:
             f"  {label}: {means.shown(value, error, '.1%')} of {len(some):,} "
             f"({facts.label_share(label):.1%})"
         )
-        on = {"method": f"label {label}", "examples": len(some)}
-        figures.append(Measurement(what="given_label", value=value, error=error, **on))
+        figures.append(
+            Measurement(
+                what="given_label",
+                value=value,
+                error=error,
+                method=f"label {label}",
+                examples=len(some),
+            )
+        )
     return lines, figures

@@ -124,8 +124,8 @@ class LineReport(TextReport):
                 figures.append(_figure(name, ours[name], split, len(drawn)))
                 figures.append(_figure(f"{name}{FLOOR}", floor[name], split, len(real)))
         if self.facts.label_rule:
-            shown, of_labels = label_success.by_label(self.facts, drawn)
-            lines += shown
+            table, of_labels = label_success.by_label(self.facts, drawn)
+            lines += table
             figures += [dataclasses.replace(figure, split=split) for figure in of_labels]
         properties, more = self._properties(drawn, real, data, split)
         return [*lines, *properties], [*figures, *more]
