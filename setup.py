@@ -24,6 +24,7 @@ DIGITS = ["scikit-learn>=1.5"]  # a file of it: digits of 8 x 8 pixels
 TABLES = [  # CSV, Parquet and Arrow in blocks; the tests by trees; data frames in and out
     *("pyarrow>=18", "scikit-learn>=1.5", "pandas>=3"),
 ]
+LINES = ["tokenizers>=0.20", "selfies>=2.1"]  # tokens of several characters
 EXAMPLES = ["equinox>=0.11"]  # a page of the documentation runs it
 TYPES = ["beartype>=0.20"]  # with jaxtyping, checks annotations at every call in the tests
 TEST = [
@@ -100,6 +101,7 @@ setuptools.setup(
         "corpora": FETCHING,
         "demo": DEMO,
         "digits": DIGITS,
+        "lines": LINES,
         "tables": TABLES,
         "notebooks": NOTEBOOKS,
         "test": [*TEST, *FETCHING, *TABLES],
@@ -110,6 +112,7 @@ setuptools.setup(
                 *TEST,
                 *FETCHING,
                 *TABLES,
+                *LINES,
                 *DEMO,
                 *NOTEBOOKS,
                 *DOCS,

@@ -26,7 +26,7 @@ def get_config() -> ConfigDict:
     config = numbers(batch_size=32, num_steps=4000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=50)
     config.data = dict(path="", length=0, column="", label="", longer="drop", min_count=1)
-    config.data.update(validity="", test_path="")
+    config.data.update(validity="", test_path="", tokens="")
     config.network = dict(width=128, blocks=3, dilations=(1, 2, 4), heads=4, join_width=160)
     config.network.update(dropout=0.0, dtype="float32", remat=False)
     config.optimizer = dict(matrices=0.02, others=4e-3, warmup_steps=50)

@@ -24,7 +24,7 @@ def get_config() -> ConfigDict:
     config = numbers(batch_size=32, num_steps=4000, clip=1000.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=50)
     config.data = dict(path="", length=0, column="", label="", longer="drop", min_count=1)
-    config.data.update(validity="", test_path="")
+    config.data.update(validity="", test_path="", tokens="")
     config.network = dict(features=192, layers=1, components=4)
     config.network.update(dtype="float32")
     config.encoder = dict(width=64, context=64)

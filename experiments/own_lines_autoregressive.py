@@ -21,7 +21,7 @@ def get_config() -> ConfigDict:
     config = numbers(batch_size=32, num_steps=4000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=50)
     config.data = dict(path="", length=0, column="", label="", longer="drop", min_count=1)
-    config.data.update(validity="", test_path="")
+    config.data.update(validity="", test_path="", tokens="")
     config.network = dict(width=160, blocks=3, heads=4, taps=4, dropout=0.0)
     config.network.update(dtype="float32", remat=False)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)

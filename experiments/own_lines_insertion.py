@@ -23,7 +23,7 @@ def get_config() -> ConfigDict:
     config = numbers(batch_size=64, num_steps=5000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=50)
     config.data = dict(path="", length=0, column="", longer="drop", min_count=1)
-    config.data.update(validity="", test_path="")
+    config.data.update(validity="", test_path="", tokens="")
     config.sampling_steps = 128
     config.network = dict(width=160, blocks=3, heads=4, taps=3, dropout=0.0)
     config.network.update(dtype="float32", remat=False)

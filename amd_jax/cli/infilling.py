@@ -140,22 +140,23 @@ def tried(session: Session, options: Rows, hidden: int, number: int) -> list[str
     inside = facts.inside(rows)
     result = filling.trial(model, loaded.params, rows, hidden, inside, session.seed, sampler)
     of_rows = result.restored_of_rows(rows)
-    method = f"gaps of {hidden} {facts.unit}s, {', '.join([sampler.name, *settings(sampler)])}"
-    on = {"split": split, "examples": len(rows), "unit": facts.unit}
+    method = f"gaps of {hidden} {facts.token}s, {', '.join([sampler.name, *settings(sampler)])}"
+    on = {"split": split, "examples": len(rows), "unit": facts.token}
     session.record(Measurement.mean("filled", of_rows, method=method, **on))
     bits, kind = result.bits_of_rows, "exact" if result.exact else "a bound"
     lines = [
-        f"gaps of {hidden} {facts.unit}s in {len(rows)} {split} {facts.rows}:",
-        f"true filling: {means.shown(*bits.mean())} bits/{facts.unit} ({kind}), given both sides",
+        f"gaps of {hidden} {facts.token}s in {len(rows)} {split} {facts.rows}:",
+        f"true filling: {means.shown(*bits.mean())} bits/{facts.token} ({kind}), given both sides",
     ]
     if counted := TextReport(facts).counted(loaded.data, rows, result.hidden):
         above = means.signed(*bits.minus(counted).mean())
         lines += [
-            f"count model:  {means.shown(*counted.mean())} bits/{facts.unit}, given the left side",
-            f"true filling minus count model: {above} bits/{facts.unit}",
+            f"count model:  {means.shown(*counted.mean())} bits/{facts.token}, "
+            "given the left side",
+            f"true filling minus count model: {above} bits/{facts.token}",
         ]
     restored = means.shown(*of_rows.mean(), ".1%")
-    lines.append(f"{facts.unit}s restored by a draw: {restored}")
+    lines.append(f"{facts.token}s restored by a draw: {restored}")
     texts, filled = (["".join(facts.pieces(x)) for x in part] for part in (rows, result.drawn))
     if all(len(text) == rows.shape[1] for text in texts + filled):
         share = means.shown(*filling.words_restored(texts, filled, result.hidden), ".1%")

@@ -76,6 +76,7 @@ def sentence(shown: Work) -> str:
         size, units = str(len(facts.columns)), "columns"
     if isinstance(facts, LineFacts):
         size = f"1 to {facts.longest}"
+        units = "tokens" if facts.texts else units
     what = f"A {type(shown.model).__name__.lower()} over {facts.rows} of {size} {units}."
     did = " or ".join(editor.done for editor in shown.editors)
     ways = [f"have a text {did}"] if did else []
@@ -136,6 +137,8 @@ def symbols(facts: Facts) -> str:
     """The symbols of an alphabet in words, such as "a–z and space"; empty where it has all."""
     if not isinstance(facts, TextFacts) or facts.symbols is None:
         return ""
+    if isinstance(facts, LineFacts) and facts.texts:
+        return f"{len(facts.symbols)} tokens"
     codes = sorted(ord(sign) for sign in facts.symbols if sign not in CALLED)
     result = []
     while codes:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import importlib
+import importlib.util
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
@@ -21,6 +23,11 @@ NO_RDKIT = (
     "validity=rdkit needs RDKit, which is not installed. Install it (pip install rdkit), or give "
     "validity=smiles, which checks the syntax alone."
 )
+SELFIES = "selfies"
+NO_SELFIES = (
+    "SELFIES are read and written by the package selfies, which is not installed. Install it: "
+    "pip install 'amd_jax[lines]'."
+)
 END = "\n"  # stands for padding in an alphabet; no line holds it
 LABEL_SIGNS = range(0xE000, 0xF900)  # stand for labels in an alphabet: private use
 SAMPLED = 1 << 16  # tokens that are drawn unless a number is given
@@ -36,11 +43,16 @@ class LineFacts(TextFacts):
     label c. With labels a row has L + 1 tokens, the label first. `LineFacts.of` fills in what
     follows from the characters, the lengths and the labels. The statistics may hold `left_out`,
     lines by the reason why they are none of the data's, and `usual_length`, see `usual`.
+
+    Tokens of several characters have a sign each for their character, and the text that they add
+    to a line. Bits count per character of the lines even so.
     """
 
     length_frequencies: tuple[float, ...] = ()  # (L,), share of lines of 1, 2, ... L tokens
     labels: tuple[str, ...] = ()  # (C,)
     validity: str = ""  # the rule that says which lines are valid: one of RULES
+    texts: tuple[str, ...] = ()  # (K,), of tokens of several characters
+    writing: str = ""  # what such texts make up: "" is the line itself, SELFIES one in SELFIES
     label_rule: str = ""  # that computes a line's label: one of `line_properties.LABELS`
 
     kind: ClassVar[str] = "lines"
@@ -69,6 +81,13 @@ class LineFacts(TextFacts):
             raise ValueError(
                 f"validity is one of {', '.join(RULES[1:])}, or empty; got {self.validity!r:.60}."
             )
+        if self.texts and len(self.texts) != len(self.symbols):
+            raise ValueError(
+                f"Each token has a text; {self.name} has {len(self.symbols)} and "
+                f"{len(self.texts)} texts."
+            )
+        if self.writing not in ("", SELFIES):
+            raise ValueError(f"writing is {SELFIES}, or empty; got {self.writing!r:.60}.")
         if self.label_rule not in ("", *line_properties.LABELS):
             raise ValueError(
                 f"label_rule is one of {', '.join(line_properties.LABELS)}, or empty; got "
@@ -86,6 +105,8 @@ class LineFacts(TextFacts):
         frequencies: Sequence[float] = (),
         statistics: Json | None = None,
         label_rule: str = "",
+        texts: Sequence[str] = (),
+        writing: str = "",
     ) -> "LineFacts":
         """The facts of lines of these K characters, L lengths and C labels.
 
@@ -110,6 +131,8 @@ class LineFacts(TextFacts):
             labels=tuple(labels),
             validity=validity,
             label_rule=label_rule,
+            texts=tuple(texts),
+            writing=writing,
         )
 
     @functools.cached_property
@@ -124,7 +147,7 @@ class LineFacts(TextFacts):
 
     @property
     def longest(self) -> int:
-        """L, the characters of the longest line."""
+        """L, the tokens of the longest line."""
         return len(self.length_frequencies)
 
     @property
@@ -138,17 +161,28 @@ class LineFacts(TextFacts):
         return len(self.symbols)
 
     @property
+    def token(self) -> str:
+        """What a token is called: a character, unless it has a text."""
+        return "token" if self.texts else self.unit
+
+    @property
     def uniform_bits(self) -> float:
-        """Bits of a character, or of the end, if all of them are alike."""
+        """Bits of a token, or of the end, if all of them are alike."""
         return math.log2(len(self.symbols) + 1)
 
     def inside(self, x: np.ndarray) -> Bool[np.ndarray, "*shape"]:
         """Which tokens of rows (N, ...) are of the line: neither its label nor after its end."""
         places = np.arange(np.shape(x)[1]) - self.start
-        return (places >= 0) & (places < self.lengths(x)[:, None] - 1)
+        return (places >= 0) & (places < self.sizes(x)[:, None] - 1)
 
     def lengths(self, x: np.ndarray) -> Integer[np.ndarray, "N"]:
         """Characters of each line of rows (N, ...), plus one for its end: int64 (N,)."""
+        if not self.texts:
+            return self.sizes(x)
+        return 1 + np.fromiter(map(len, self.lines(x)), np.int64, count=len(x))
+
+    def sizes(self, x: np.ndarray) -> Integer[np.ndarray, "N"]:
+        """Tokens of each line of rows (N, ...), plus one for its end: int64 (N,)."""
         ended = np.asarray(x)[:, self.start :] == self.padding
         return np.where(ended.any(axis=1), ended.argmax(axis=1), ended.shape[1]) + 1
 
@@ -156,8 +190,14 @@ class LineFacts(TextFacts):
         """The tokens of a line, and of its label, padded: int32, of the shape of an event.
 
         Raises:
-            ValueError: for an unknown character or label, and a line that is empty or too long.
+            ValueError: for an unknown character or label, and a line that is empty or too long;
+                for any line if tokens have several characters.
         """
+        if self.texts:
+            raise ValueError(
+                f"A tokenizer has made the tokens of {self.name}, and no typed line is cut into "
+                "such tokens. Train on characters: tokens=''."
+            )
         tokens = self.encode(line)
         if not 1 <= len(tokens) <= self.longest:
             raise ValueError(
@@ -194,6 +234,9 @@ class LineFacts(TextFacts):
         """What each token of a row adds to it: padding nothing, a label its name and a colon."""
         tokens = np.asarray(x)
         texts = super().pieces(tokens)
+        if self.texts:
+            known = dict(enumerate(self.texts))
+            texts = [known.get(k, text) for k, text in zip(tokens.tolist(), texts, strict=True)]
         for place in np.flatnonzero((tokens >= len(self.symbols)) & (tokens < self.num_classes)):
             named = int(tokens[place]) - len(self.symbols) - 1
             texts[place] = "" if named < 0 else f"{in_one_line(self.labels[named])}: "
@@ -201,7 +244,15 @@ class LineFacts(TextFacts):
 
     def decode(self, x: ArrayLike) -> str:
         """The line of a row of tokens, whatever states they are, without label and padding."""
-        return super().decode(np.asarray(x)[self.start :])
+        return self._written(super().decode(np.asarray(x)[self.start :]))
+
+    def _written(self, text: str) -> str:
+        """The line that the texts of tokens make up; of SELFIES with noise these themselves."""
+        if self.writing != SELFIES or {NOISE_SIGN, UNUSED_SIGN} & {*text}:
+            return text
+        if importlib.util.find_spec("selfies") is None:
+            raise ValueError(NO_SELFIES)
+        return importlib.import_module("selfies").decoder(text)
 
     def show(self, x: ArrayLike) -> str:
         """The line of a row of tokens, after its label and a colon."""
@@ -216,6 +267,9 @@ class LineFacts(TextFacts):
 
     def lines(self, x: np.ndarray) -> Iterator[str]:
         """`decode` of many rows (N, ...), which is faster than one at a time."""
+        if self.texts:
+            yield from map(self.decode, x)
+            return
         signs = np.array([*map(ord, [*self.symbols, NOISE_SIGN, UNUSED_SIGN])], np.uint32)
         for start in range(0, len(x), BLOCK):
             part = np.asarray(x[start : start + BLOCK], np.int64)
@@ -226,14 +280,18 @@ class LineFacts(TextFacts):
 
     def summary(self, sizes: Mapping[str, int]) -> str:
         """The name, sizes of splits, lengths, lines that are left out, characters and labels."""
-        result = [f"{self.name}: {listed(sizes)} lines of 1 to {self.longest} {self.unit}s"]
+        result = [f"{self.name}: {listed(sizes)} lines of 1 to {self.longest} {self.token}s"]
         most = self.statistics.get("usual_length", self.longest)
         if 2 * most < self.longest:
             result[0] += f"; {SHARE:.1%} have at most {most}: length={most} is much faster"
         left_out = self.statistics.get("left_out", {}).items()
         if counts := [f"{number:,} {what}" for what, number in left_out if number]:
             result.append(f"left out: {', '.join(counts)}")
-        result.append(f"alphabet of {len(self.symbols)}: {self.symbols!r}")
+        if self.texts:
+            shown = cut(in_one_line(" ".join(self.texts)), 200)
+            result.append(f"{len(self.texts):,} tokens: {shown}")
+        else:
+            result.append(f"alphabet of {len(self.symbols)}: {self.symbols!r}")
         if self.labels:
             shown = cut(in_one_line(", ".join(self.labels)), 200)
             by = f", {self.label_rule} by rule" if self.label_rule else ""

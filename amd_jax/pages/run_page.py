@@ -115,6 +115,8 @@ def summary(record: Record, drawn: Drawn) -> str:
     if facts.get("kind") == "lines":
         longest, characters = len(facts["length_frequencies"]), facts.get("padding")
         data = f"{name}, lines of 1 to {longest} {record.unit}s, of {characters} characters"
+        if facts.get("texts"):
+            data = f"{name}, lines of 1 to {longest} tokens, of {characters:,}"
     if record.step >= record.total:
         state = f"its training of {record.total:,} steps is finished"
     else:

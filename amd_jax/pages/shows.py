@@ -72,7 +72,7 @@ def correction(
     else:
         given, made = np.ravel(before), np.ravel(after)
         wanted = None if truth is None else np.ravel(truth)
-        caption = counted(before, after, truth, facts.unit)
+        caption = counted(before, after, truth, facts.token)
     if isinstance(facts, MapFacts):
         return Corrected([], [], of_changes(before, after, truth, facts), caption)
     pieces = [_pieces(x, facts) for x in (before, after)]
@@ -85,7 +85,7 @@ def filling(x: np.ndarray, hidden: np.ndarray, filled: np.ndarray, facts: Facts)
     """One row (...) without what is `hidden`, bool (...), and with that filled in by a model."""
     right, gap = (x == filled) & hidden, np.where(hidden, facts.num_classes, x)
     caption = (
-        f"{hidden.sum():,} of {x.size:,} {facts.unit}s were hidden, and filled from what is "
+        f"{hidden.sum():,} of {x.size:,} {facts.token}s were hidden, and filled from what is "
         f"around them; {right.sum():,} became what they were."
     )
     if isinstance(facts, MapFacts):

@@ -88,6 +88,31 @@ def test_labels_by_a_rule(tmp_path):
     assert '"label 2"' in (tmp_path / "run" / "results.json").read_text()
 
 
+def test_tokens_of_several_characters(tmp_path):
+    """A run keeps the texts of its tokens: samples need no tokenizer."""
+    tokenizers = pytest.importorskip("tokenizers")
+    path, vocabulary = tmp_path / "molecules.smi", tmp_path / "tokenizer.json"
+    path.write_text("\n".join(LINES))
+    pairs = tokenizers.models.BPE(
+        {"C": 0, "N": 1, "O": 2, "CN": 3, "CC": 4}, [("C", "N"), ("C", "C")]
+    )
+    tokenizers.Tokenizer(pairs).save(str(vocabulary))
+    network = ("network.width=8", "network.join_width=8", "network.blocks=1", "network.heads=0")
+    start = (experiment("own_lines"), f"--workdir={tmp_path / 'run'}")
+    data = (f"data.path={path}", f"data.tokens={vocabulary}")
+    done = command(*start, *numbers(*network, *data), *FEW)
+    assert done.ending is None, done.ending
+    assert re.search(r"5 tokens: [CNO ]+\n", done.out)
+    assert "bits/token" in done.out
+    assert re.search(r"test: \d\.\d+ ± .* bits/char", done.out)
+    path.unlink()
+    vocabulary.unlink()
+    done = command(start[1], "--mode=sample", "--num_samples=6")
+    assert done.ending is None, done.ending
+    assert all(re.fullmatch("  [CNO]+", line) for line in done.out.splitlines()[-8:-2])
+    assert "no typed line is cut into" in command(start[1], "--mode=infill", "--text=C_").error
+
+
 def test_gaps_of_a_line_are_filled_with_its_label_or_any(masked):
     *_, run = masked
     for text, shown in (("short: C_O", "short: C.O"), ("C__", "C..")):

@@ -149,6 +149,14 @@ def test_a_column_goes_before_a_rule():
     assert read(data, "test") == ["1: C1CC1OO", "0: C"]
 
 
+def test_more_than_255_characters_take_two_bytes_each():
+    many = [chr(0x4E00 + n) + chr(0x4E00 + n + 1) for n in range(300)]
+    data = lines.load(put("\n".join(many)))
+    assert data.rows("train").dtype == np.uint16
+    assert sorted(everything(data)) == many
+    assert data.facts.num_classes == 302
+
+
 def test_one_column_of_a_table():
     data = lines.load(put(TABLE, "t.csv"), column="smiles")
     assert sorted(everything(data)) == sorted(WORDS)
@@ -225,8 +233,8 @@ FAULTS = {  # what is in the file and what is said; arguments of load, and a nam
         "t.csv",
     ),
     "too many characters": (
-        "".join(f"{chr(0x4E00 + n)}\n" for n in range(300)),
-        "at most; t.txt has 300 and 0. Let rare characters share one symbol: min_count=10",
+        "".join(f"{chr(0x10000 + n)}\n" for n in range(1 << 16)),
+        "65,535 at most; t.txt has 65,536 and 0. Let rare characters share one symbol",
     ),
     "a cell of two lines": (
         'w\n"a\nb"\n' + PLAIN,
@@ -239,6 +247,11 @@ FAULTS = {  # what is in the file and what is said; arguments of load, and a nam
         "\n".join("C" * n for n in range(1, 30)),
         "A label has 2 to 128 values; rings of t.txt has 1.",
         {"label": "rings"},
+    ),
+    "a rule of parts of lines": (
+        "\n".join(MOLECULES),
+        "rings is a label of whole lines; got longer='cut'. Use 'drop'.",
+        {"label": "rings", "longer": "cut"},
     ),
     "no such way": (PLAIN, "longer is one of drop, cut, window; got 'keep'", {"longer": "keep"}),
     "windows of any length": (PLAIN, "Give length=256", {"longer": "window"}),

@@ -11,6 +11,7 @@ from amd_jax.host import memory
 
 BLOCK = 1 << 22  # characters read at a time, so that a large file needs no large temporaries
 CODE_POINTS = 0x110000  # of Unicode
+BYTE = np.dtype(np.uint8)
 MOST_EDITED = 1 << 24  # bytes of a text that is edited: it is in memory several times
 
 
@@ -105,8 +106,8 @@ def code_points(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def token_table(alphabet: str, default: int = 0) -> np.ndarray:
-    """Token of every code point, uint8 (CODE_POINTS,); `default` outside the alphabet."""
-    table = np.full(CODE_POINTS, default, dtype=np.uint8)
+def token_table(alphabet: str, default: int = 0, kind: np.dtype = BYTE) -> np.ndarray:
+    """Token of every code point, (CODE_POINTS,) of a type; `default` outside the alphabet."""
+    table = np.full(CODE_POINTS, default, kind)
     table[code_points(alphabet)] = np.arange(len(alphabet))
     return table

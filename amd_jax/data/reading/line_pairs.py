@@ -39,7 +39,7 @@ def labelled(pairs: Pairs, rule: str, counts: collections.Counter[str]) -> list[
     result = [
         (line, label)
         for line, _ in pairs
-        if (label := line_properties.label(line, rule)) is not None
+        if (label := line_properties.label(line, rule) if line else "") is not None
     ]
     counts[f"without {rule}, being no SMILES"] += len(pairs) - len(result)
     return result

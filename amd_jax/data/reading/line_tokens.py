@@ -20,14 +20,16 @@ def symbols(lines: Sequence[str], min_count: int = 1) -> str:
     return characters.alphabet_of(counts, min_count)
 
 
-def encode(lines: Sequence[str], symbols: str, length: int) -> Integer[np.ndarray, "N L"]:
-    """Tokens of lines, uint8 (N, length): of a character its place among `symbols`.
+def encode(
+    lines: Sequence[str], symbols: str, length: int, kind: np.dtype = characters.BYTE
+) -> Integer[np.ndarray, "N L"]:
+    """Tokens of lines, (N, length) of a type: of a character its place among `symbols`.
 
     After the last one stands padding, len(symbols). A character that is none of the symbols
     becomes U+FFFD, which has to be one of them then.
     """
-    table = characters.token_table(symbols, default=max(0, symbols.find(UNKNOWN_SIGN)))
-    x = np.full((len(lines), length), len(symbols), np.uint8)
+    table = characters.token_table(symbols, max(0, symbols.find(UNKNOWN_SIGN)), kind)
+    x = np.full((len(lines), length), len(symbols), kind)
     done = 0
     for block in _blocks(lines):
         lengths = np.fromiter(map(len, block), np.int64)

@@ -10,7 +10,7 @@ from amd_jax.facts import LineFacts
 
 Train = Integer[np.ndarray, "T *event"]
 
-LIMIT = 5_000_000  # characters of training lines that a model is fitted to
+LIMIT = 5_000_000  # tokens of training lines that a model is fitted to
 
 
 def bits_of_rows(facts: LineFacts, train: Train, rows: Rows, order: int) -> PerRow:
@@ -27,8 +27,8 @@ def bits_of_rows(facts: LineFacts, train: Train, rows: Rows, order: int) -> PerR
 
 
 def fitted(facts: LineFacts, train: Train) -> Rows:
-    """The first training lines, of `LIMIT` characters in all at most."""
-    lengths = np.cumsum(facts.lengths(train))
+    """The first training lines, of `LIMIT` tokens in all at most."""
+    lengths = np.cumsum(facts.sizes(train))
     return train[: int(np.searchsorted(lengths, LIMIT, side="right"))]
 
 
@@ -41,6 +41,6 @@ def _text(
     """
     wide = np.pad(np.asarray(x), ((0, 0), (order, 1)), constant_values=len(facts.symbols))
     places = np.arange(wide.shape[1])
-    inside = places < (order + facts.start + facts.lengths(x))[:, None]
+    inside = places < (order + facts.start + facts.sizes(x))[:, None]
     owners, places = np.nonzero(inside)
     return wide[inside].astype(np.int64), places >= order, owners

@@ -97,7 +97,7 @@ class LineReport(TextReport):
         good = [line for line, valid in zip(lines, fits, strict=True) if valid]
         result["unique"] = line_measures.unique(good)
         result["novel"] = line_measures.novel(good, facts.lines(train))
-        lengths = (facts.lengths(x) for x in (drawn, train))
+        lengths = (facts.sizes(x) for x in (drawn, train))
         result["line_lengths"] = line_measures.variation(*lengths)
         if facts.labels:
             labels = (np.asarray(x)[:, 0] for x in (drawn, train))

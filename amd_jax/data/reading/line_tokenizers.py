@@ -1,0 +1,132 @@
+"""Cuts lines into tokens of several characters: by a file of `tokenizers`, or as SELFIES.
+
+Each token becomes a sign, one character of a private area of Unicode. So a line of tokens is again
+a text of one character for each token, and is read, split and encoded as any other line.
+"""
+
+import collections
+import importlib
+import importlib.util
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from amd_jax.data.reading import files
+from amd_jax.data.reading.line_pairs import Pairs
+from amd_jax.facts.lines import NO_SELFIES, SELFIES
+from amd_jax.host.printable import cut, in_one_line
+
+SIGNS = range(0xF0000, 0xFFFFE)  # a private area
+BLOCK = 1 << 14  # lines that are cut at a time
+
+Piece = tuple[object, str]  # a token by the name that it has in its vocabulary, and its text
+
+
+class Tokenizer:
+    """Cuts lines; it remembers the sign of each token that it has met, and the sign's text."""
+
+    def __init__(self, tokens: str):
+        """By "selfies", or a file of `tokenizers`; ValueError without the extra."""
+        self._signs: dict[object, str] = {}
+        self.texts: dict[str, str] = {}  # of each sign
+        self._is_lossless = tokens != SELFIES  # else a line is written anew
+        self._name = tokens
+        self._cut = _selfies() if tokens == SELFIES else _by_file(tokens)
+
+    def pairs(self, pairs: Pairs, counts: collections.Counter[str]) -> list[tuple[str, str]]:
+        """Lines as signs, with their labels; those without tokens are left out, and counted.
+
+        Raises:
+            ValueError: for a line that its tokens do not give back, or too many tokens.
+        """
+        cut_up = self._cut([line for line, _ in pairs])
+        result = [
+            (self._line(line, pieces), label)
+            for (line, label), pieces in zip(pairs, cut_up, strict=True)
+            if pieces is not None
+        ]
+        counts["that have no SELFIES"] += len(pairs) - len(result)
+        return result
+
+    def written(self, signs: str) -> str:
+        """The texts of signs."""
+        return "".join(self.texts.get(sign, sign) for sign in signs)
+
+    def _line(self, line: str, pieces: Sequence[Piece]) -> str:
+        """The signs of a line."""
+        signs = "".join(self._sign(*piece) for piece in pieces)
+        if self._is_lossless and (written := self.written(signs)) != line:
+            raise ValueError(
+                f"Tokens give back each line, and each has one text; those of {self._name} make "
+                f"{cut(in_one_line(written), 60)!r} of {cut(in_one_line(line), 60)!r}. Give a "
+                "tokenizer that knows every character, and changes none."
+            )
+        return signs
+
+    def _sign(self, name: object, text: str) -> str:
+        """The sign of a token, which has the text that it was first met with."""
+        if name not in self._signs:
+            if len(self._signs) == len(SIGNS):
+                raise ValueError(
+                    f"Tokens are {len(SIGNS):,} at most; {self._name} has more. Give a smaller "
+                    "vocabulary."
+                )
+            sign = self._signs[name] = chr(SIGNS[len(self._signs)])
+            self.texts[sign] = text
+        return self._signs[name]
+
+
+def _by_file(path: str) -> Any:
+    """Cuts lines by a tokenizer that a file describes."""
+    if importlib.util.find_spec("tokenizers") is None:
+        raise ValueError(
+            "A tokenizer is read by the package tokenizers, which is not installed. Install it: "
+            "pip install 'amd_jax[lines]'."
+        )
+    file = files.expanded(path)
+    files.check_file(file, "tokens is selfies, or the tokenizer.json of `tokenizers`")
+    try:
+        tokenizer = importlib.import_module("tokenizers").Tokenizer.from_file(str(file))
+    except Exception as error:  # it raises no other kind
+        raise ValueError(
+            f"tokens is selfies, or the tokenizer.json of `tokenizers`; {file} is neither: "
+            f"{in_one_line(error)[:100]}."
+        ) from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+
+    def result(lines: Sequence[str]) -> Iterator[list[Piece]]:
+        for start in range(0, len(lines), BLOCK):
+            block = lines[start : start + BLOCK]
+            found = tokenizer.encode_batch(block, add_special_tokens=False)
+            yield from map(_pieces, block, found)
+
+    return result
+
+
+def _pieces(line: str, encoding: Any) -> list[Piece]:
+    """Each token with what it stands for in the line; spaces before it are its own."""
+    result: list[Piece] = []
+    done = 0
+    for name, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+        first = done if line[done:start].isspace() else max(start, done)
+        result.append((name, line[first:end]))
+        done = max(end, done)
+    return result
+
+
+def _selfies() -> Any:
+    """Writes SMILES as SELFIES, whose symbols are tokens."""
+    if importlib.util.find_spec("selfies") is None:
+        raise ValueError(NO_SELFIES)
+    selfies = importlib.import_module("selfies")
+
+    def result(lines: Iterable[str]) -> Iterator[list[Piece] | None]:
+        for line in lines:
+            try:
+                text = selfies.encoder(line) if line else ""
+            except selfies.EncoderError:
+                yield None
+            else:
+                yield [(symbol, symbol) for symbol in selfies.split_selfies(text)]
+
+    return result
