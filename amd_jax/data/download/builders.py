@@ -22,6 +22,16 @@ _FETCH_ERRORS = (
 )
 
 
+class _Info(tfds.core.DatasetInfo):
+    """Of a corpus that TFDS has not published: nothing of it lies in its bucket.
+
+    TFDS would make a temporary folder for what it copies from there, and leave it behind.
+    """
+
+    def initialize_from_bucket(self):
+        pass
+
+
 class _CorpusBuilder(  # type: ignore[call-arg]  # TFDS has no types, nor the argument for mypy
     tfds.core.GeneratorBasedBuilder, skip_registration=True
 ):
@@ -39,7 +49,7 @@ class _CorpusBuilder(  # type: ignore[call-arg]  # TFDS has no types, nor the ar
 
     def _info(self):
         features = {"text": tfds.features.Tensor(shape=(None,), dtype=np.uint8)}
-        return tfds.core.DatasetInfo(
+        return _Info(
             builder=self,
             description=f"{self.corpus.name}: the bytes of the text, {STRETCH} at a time.",
             features=tfds.features.FeaturesDict(features),

@@ -7,6 +7,7 @@ import http.server
 import os
 import shutil
 import sys
+import tempfile
 import threading
 import zipfile
 
@@ -103,6 +104,16 @@ def test_tfds_reads_what_was_built(archive, tmp_path):
     source = builders.tfds.builder_from_directory(folder).as_data_source("train")
     got = np.concatenate([example["text"] for example in source])
     assert got.tobytes() == text[: SPLITS["train"]]
+
+
+def test_no_temporary_folder_is_left(archive, tmp_path, monkeypatch):
+    module, path, _ = archive
+    place(path, tmp_path)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    module.load(data_dir=str(tmp_path)).rows("test")
+    assert list(temporary.iterdir()) == []
 
 
 def test_nothing_happens_before_the_first_row(archive, tmp_path):
