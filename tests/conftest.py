@@ -62,6 +62,7 @@ def pytest_collection_modifyitems(items):
                 item.add_marker("slow")
         if "slow" in few.kwargs:
             slow = [item for item in every if item.get_closest_marker("slow")]
+            slow = [item for item in slow if not item.get_closest_marker("exhaustive")]
             start = zlib.crc32(name.encode())  # other cases in other tests
             for item in _others(slow, few.kwargs["slow"], start):
                 item.add_marker("exhaustive")

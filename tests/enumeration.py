@@ -24,8 +24,20 @@ def matrix(kernel, s: float, t: float) -> np.ndarray:
     if event:
         eye = jnp.broadcast_to(eye[0, :, None], (states, *event, states))
     times = (jnp.full(len(eye), time) for time in (s, t))
-    result = np.asarray(jax.jit(kernel.push)(eye, *times), np.float64)
+    result = np.asarray(_compiled_push(kernel)(eye, *times), np.float64)
     return result.swapaxes(0, 1) if event else result[0]
+
+
+_pushes = {}  # id of a kernel -> the kernel, which so keeps its id, and its push
+
+
+def _compiled_push(kernel):
+    """`kernel.push`, compiled once for a kernel; the last 32 are remembered."""
+    if id(kernel) not in _pushes:
+        if len(_pushes) == 32:
+            del _pushes[next(iter(_pushes))]
+        _pushes[id(kernel)] = kernel, jax.jit(kernel.push)
+    return _pushes[id(kernel)][1]
 
 
 def of_rows(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Every command of the README, in order, as a reader would: relative paths, default workdirs.
+"""Every command of the README, experiment by experiment: relative paths, default workdirs.
 
 In a copy of the checkout, with an empty HOME. Trainings and evaluations are short, networks small;
 what installs, needs several machines, a reference checkout or an archive is left out, and counted.
@@ -16,13 +16,15 @@ from PIL import Image
 
 from amd_jax.data import scenes, stdlib_docs
 from tests import readme
+from tests.variants import quick
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHORT = "--config.num_steps=4 --config.evaluate_every=0 --num_texts=4 --num_samples=2".split()
 HOLLOW = ["--config.network.width=8", "--config.network.join_width=8"]
+HOLLOW_TEXT = [*HOLLOW, "--config.network.blocks=1", "--config.timesteps=100"]
 SMALL = {  # what makes a network small, and a chain as long as the README's --steps=100
-    "quickstart.py": [*HOLLOW, "--config.timesteps=100"],
-    "own_text.py": [*HOLLOW, "--config.timesteps=100"],
+    "quickstart.py": HOLLOW_TEXT,
+    "own_text.py": HOLLOW_TEXT,
     "argmax_quickstart.py": ["--config.network.features=16"],
     "maps_quickstart.py": [*HOLLOW, "--config.data.height=16", "--config.data.width=16"],
     "own_maps.py": HOLLOW,
@@ -69,40 +71,72 @@ def checkout(tmp_path_factory):
     return place
 
 
-@pytest.mark.slow
-def test_every_command_runs_as_printed(checkout, tmp_path):
-    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(checkout)}
-    run, left_out = [], []
-    for line in readme.lines():
-        words = short(line)
-        if words is None:
-            left_out.append(line)
-            continue
-        done = subprocess.run(
-            words, cwd=checkout, env=environment, capture_output=True, text=True, timeout=900
-        )
-        assert done.returncode == 0, (line, done.stderr[-2000:])
-        assert "Traceback" not in done.stderr, (line, done.stderr[-2000:])
-        run.append(line)
+def experiment(words):
+    """What a command is of; what is sampled of `adult` is the table of `own_table`."""
+    if "experiments.table4" in words:
+        return "table4"
+    if "--pretrained=adult" in words:
+        return "own_table"
+    config = next(word for word in words if word.startswith("--config="))
+    return pathlib.Path(config).stem
+
+
+COMMANDS = [(line, short(line)) for line in readme.lines()]
+NAMES = list(dict.fromkeys(experiment(words) for _, words in COMMANDS if words))
+
+
+def test_few_commands_are_left_out():
+    run = [line for line, words in COMMANDS if words]
     assert len(run) >= 12, run
-    assert len(left_out) <= 4, left_out
+    assert len(COMMANDS) - len(run) <= 4, [line for line, words in COMMANDS if not words]
+
+
+@pytest.fixture
+def execute(checkout, tmp_path):
+    """Runs a command in the checkout."""
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(checkout)}
+
+    def run(words):
+        options = dict(cwd=checkout, env=environment, capture_output=True, text=True)
+        done = subprocess.run(words, timeout=900, **options)
+        assert done.returncode == 0, (words, done.stderr[-2000:])
+        assert "Traceback" not in done.stderr, (words, done.stderr[-2000:])
+
+    return run
+
+
+@pytest.mark.parametrize("name", quick(NAMES, slow=("quickstart", "own_table")))
+def test_the_commands_run_as_printed(name, checkout, execute):
+    """Exhaustively those that have tests of their own in tests/cli and tests/experiments, too."""
+    for _, words in COMMANDS:
+        if words and experiment(words) == name:
+            execute(words)
+    CHECKS.get(name, lambda *_: None)(checkout, execute)
+
+
+def a_run_is_read_and_made(checkout, execute):
+    """By the snippets that do so."""
+    snippets = [snippet for snippet in readme.blocks("python") if readme.on_runs(snippet)]
+    assert len(snippets) == 2
+    for snippet in snippets:
+        execute([sys.executable, "-c", snippet])
+
+
+def a_chain_is_kept(checkout, execute):
+    states = np.load(checkout / "runs/own_text/chain_seed0.npz")["states"]
+    assert states.shape[1:] == (1, 256)
+
+
+def a_page_is_written(checkout, execute):
     assert "</html>" in (checkout / "runs/maps_quickstart/report.html").read_text()
+
+
+def a_table_is_written(checkout, execute):
     table = (checkout / "runs/table4/compare.md").read_text().splitlines()
     assert " (0.305) | " in next(x for x in table if x.startswith("| Multinomial diffusion |"))
-    assert np.load(checkout / "runs/own_text/chain_seed0.npz")["states"].shape[1:] == (1, 256)
-    for snippet in on_runs():
-        done = subprocess.run(
-            [sys.executable, "-c", snippet],
-            cwd=checkout,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, (snippet, done.stderr[-2000:])
 
 
-def on_runs():
-    """The snippets that read or make a run, to follow the commands."""
-    result = [snippet for snippet in readme.blocks("python") if readme.on_runs(snippet)]
-    assert len(result) == 2
-    return result
+CHECKS = {
+    **{"quickstart": a_run_is_read_and_made, "own_text": a_chain_is_kept},
+    **{"maps_quickstart": a_page_is_written, "table4": a_table_is_written},
+}

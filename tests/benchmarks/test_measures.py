@@ -38,6 +38,7 @@ def test_machine(capsys):
     assert result["date"] in capsys.readouterr().out
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("work", ["train", "sample"])
 def test_sizes_run(work):
@@ -79,6 +80,7 @@ def test_memory_has_both_sides(asked):
     assert [(row.parameters["remat"], row.repeats) for row in rows] == [(False, 3), (True, 3)]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_overhead_in_a_process():
     check_overhead(turns=2, changes=QUICK)

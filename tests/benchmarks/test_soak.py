@@ -68,6 +68,7 @@ def test_a_short_soak_counts_its_second_half(monkeypatch):
     assert asked == [processes.PATIENCE + 180]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_soak_in_a_process():
     often = {"evaluate_every": 8, "checkpoint_every": 4}

@@ -49,6 +49,7 @@ def test_training_fills_gaps_whose_content_is_known_first(run):
     assert figure.method == "gaps of 2 chars, ancestral, steps 8"
 
 
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize(
     "flags",
     [
@@ -171,6 +172,7 @@ def test_what_cannot_be_filled_is_one_line(run, flags, says):
     assert re.search(says, command("--mode=infill", *flags).error)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_uniform_noise_is_filled_by_a_network_that_sees_what_is_known(run, tmp_path):
     """In as many steps as one says; how probable a filling is, is not known."""

@@ -81,7 +81,7 @@ LATER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def test_samples_and_corrections_need_no_data(run):
     config, file = run
     before, arrays = without_data(config)
-    for change in (edit, replace, pathlib.Path.unlink):
+    for change in (replace, pathlib.Path.unlink):
         change(file)
         after, again = without_data(config)
         assert after == before
@@ -91,6 +91,7 @@ def test_samples_and_corrections_need_no_data(run):
                 np.testing.assert_array_equal(array, again[name][part])
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [edit, replace])
 def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
@@ -108,6 +109,7 @@ def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
     assert after == before
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_data_may_move_and_so_may_the_run(run, tmp_path, monkeypatch):
     config, file = run

@@ -25,6 +25,7 @@ WORKS = {
     **{"gaps": works.masked, "holes": lambda: works.masked(works.MAPS)},
     "table": works.table,
 }
+LOOKS = [browser.DESK, browser.PHONE | {"dark": True}]
 
 
 @contextlib.contextmanager
@@ -63,8 +64,9 @@ def tab_to(page, selector):
     raise AssertionError(f"the tab key does not reach {selector}")
 
 
-@pytest.mark.parametrize("look", [browser.DESK, browser.PHONE | {"dark": True}], ids=str)
-@pytest.mark.parametrize("kind", WORKS)
+@pytest.mark.few(slow=4)
+@pytest.mark.parametrize("kind", [*WORKS])
+@pytest.mark.parametrize("look", LOOKS, ids=str)
 def test_is_quiet_narrow_and_accessible_before_and_after(kind, look):
     with opened(WORKS[kind](), **look) as visit:
         page = visit.page
@@ -331,7 +333,8 @@ FOCUSED = f"""() => {{
 }}"""
 
 
-@pytest.mark.parametrize("look", [browser.DESK, browser.PHONE | {"dark": True}], ids=str)
+@pytest.mark.few(slow=3)
+@pytest.mark.parametrize("look", LOOKS, ids=str)
 @pytest.mark.parametrize("kind", ["text", "gaps", "holes"])
 def test_every_control_is_reached_by_keyboard_and_seen_to_be(kind, look):
     with opened(WORKS[kind](), **look) as visit:

@@ -73,7 +73,8 @@ def test_the_second_start_of_a_run_compiles_nothing_anew(tmp_path):
     def start(workdir):
         environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
         environment.pop("JAX_COMPILATION_CACHE_DIR")
-        numbers = ["--config.num_steps=2", "--config.length=16", "--config.network.width=8"]
+        numbers = ["num_steps=2", "length=16", "timesteps=8", "network.width=8"]
+        numbers = [f"--config.{n}" for n in (*numbers, "network.blocks=1", "network.join_width=8")]
         command = [sys.executable, "-c", PROGRAM, "--config=quickstart", *numbers]
         command += [f"--workdir={tmp_path / workdir}", "--num_samples=1", "--num_texts=2"]
         out = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=-1).stdout

@@ -68,6 +68,7 @@ def test_the_longest_axis_that_can_be_is_divided(shape, axis):
     assert Shards(1).layout(np.zeros((4, 6))).is_fully_replicated
 
 
+@pytest.mark.exhaustive  # the next test has groups of two as well
 @pytest.mark.slow
 def test_parameters_and_optimiser_are_divided():
     (whole, one), (divided, half) = compared()[1], compared()[2]

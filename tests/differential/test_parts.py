@@ -156,7 +156,7 @@ def check(f, *inputs, rtol=1e-4, digits=0.0):
         assert (abs(a - b) <= rtol * size + digits).all()
 
 
-@pytest.mark.few(1, slow=16)
+@pytest.mark.few(1, slow=8)
 @pytest.mark.parametrize("size", quick(SIZES, *QUICK), ids=str)
 @pytest.mark.parametrize("name", PARTS)
 def test_of_laws(name, size):
@@ -164,7 +164,7 @@ def test_of_laws(name, size):
     check(PARTS[name], inputs.p(), inputs.p(), inputs.x())
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("size", FEW, ids=str)
 @pytest.mark.parametrize("make", KERNELS)
 @pytest.mark.slow
@@ -182,7 +182,7 @@ def test_of_kernels(make, size):
         check(functools.partial(part, kernel), *given, rtol=1e-3, digits=digits)
 
 
-@pytest.mark.few(1, slow=12)
+@pytest.mark.few(1, slow=6)
 @pytest.mark.parametrize("rows", quick(sorted({n for n, _ in SIZES}), 32769))
 @pytest.mark.parametrize("name", ON_NUMBERS)
 def test_of_numbers(name, rows):

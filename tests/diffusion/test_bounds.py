@@ -50,7 +50,7 @@ def exact(kernel, x_0, p_0, x_t, s, t):
     )
 
 
-@pytest.mark.few(1, slow=48)
+@pytest.mark.few(1, slow=24)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     """Both the registered and the general form; both finite where x_t is impossible, too."""
@@ -65,7 +65,7 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
         np.testing.assert_allclose(result[possible], expected[possible], rtol=5e-5, atol=5e-6)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(2, slow=12)
 @pytest.mark.parametrize("t", [0.1, 1.0])
 def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     x_0, x_t, weight = pairs(kernel, t)
@@ -79,7 +79,7 @@ def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     )
 
 
-@pytest.mark.few(1, slow=48)
+@pytest.mark.few(1, slow=24)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     """One guess for all x_t, as of a network that does not see it."""
@@ -95,7 +95,7 @@ def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     np.testing.assert_allclose(result[0], expected, rtol=1e-4, atol=3e-6)
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=3)
 @pytest.mark.parametrize("name", ["uniform-cosine", "absorbing-linear", "uneven-cosine"])
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_gradients_agree_and_are_finite(name, s, t):
@@ -149,7 +149,7 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
     np.testing.assert_allclose(result[0], expected, rtol=5e-3, atol=3e-7)
 
 
-@pytest.mark.few(1, slow=12)
+@pytest.mark.few(1, slow=6)
 @pytest.mark.parametrize(("s", "t"), [(0.001, 0.002), (0.5, 0.501), (0.9, 0.901)])
 def test_a_small_step_without_the_own_token_keeps_its_digits(kernel, s, t):
     """In the form for any kernel, beside the same in float64."""
@@ -179,7 +179,7 @@ def test_a_perfect_guess_costs_nothing(name):
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
 
 
-@pytest.mark.few(1, slow=8)
+@pytest.mark.few(1, slow=5)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.2))
 def test_rate_is_the_limit_of_discrete(name, t):
@@ -211,7 +211,7 @@ def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     np.testing.assert_allclose(result[3:], 0, atol=1e-6)
 
 
-@pytest.mark.few(1, slow=8)
+@pytest.mark.few(1, slow=5)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.7))
 def test_the_divergence_falls_by_the_expected_rate(name, t):
@@ -249,7 +249,7 @@ def expected_terms(model, params, x, s, t, steps):
     return terms.reshape(-1, len(x), len(every)).sum(axis=-1)
 
 
-@pytest.mark.few(slow=6)
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize(
     ("name", "denoiser"),
     [(name, "hollow_table") for name in SMOOTH]
@@ -349,6 +349,7 @@ def telescoped(kernel, p_0, x):
     return np.log(p_0[x]) + left - enumeration.kl(end[x], np.asarray(kernel.prior, np.float64))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "given"),
     [("uneven-unfinished", None), ("uneven-unfinished", GIVEN), ("walk", GIVEN)],
@@ -379,6 +380,7 @@ def test_the_bound_of_a_constant_guess_telescopes(name, given):
     np.testing.assert_allclose(all_steps, exact, rtol=2e-4)
 
 
+@pytest.mark.slow
 def test_weights_of_a_constant_guess_have_the_mean_of_its_chain():
     """Token by token, from the prior by Bayes' rule; of what is given there is nothing."""
     kernel, steps = zoo.KERNELS["uneven-unfinished"], 2
@@ -395,6 +397,7 @@ def test_weights_of_a_constant_guess_have_the_mean_of_its_chain():
     assert abs(p.mean() - exact) < 5 * error
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "given"),
     [("walk", GIVEN), ("masks_and_uniform", None)],

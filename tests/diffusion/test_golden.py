@@ -75,7 +75,7 @@ def test_posteriors(golden):
     golden.assert_probabilities(model, "p_pred")
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=4)
 @pytest.mark.parametrize("form", [bounds.discrete, bounds.discrete.dispatch(object)])
 def test_losses(golden, form):
     terms = form(golden.kernel, golden.x_0, golden.p_0, golden.x_t, golden.s, golden.t)

@@ -28,6 +28,7 @@ def bayes(kernel):
     return logits
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", KERNELS)
 def test_the_law_of_a_lone_token_does_not_depend_on_it(name):
     kernel = KERNELS[name]
@@ -39,6 +40,7 @@ def test_the_law_of_a_lone_token_does_not_depend_on_it(name):
     np.testing.assert_allclose(result, want, atol=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", KERNELS)
 def test_the_bound_of_the_exact_guess_is_the_entropy(name):
     process = of_logits(KERNELS[name], bayes(KERNELS[name]), denoises=True)

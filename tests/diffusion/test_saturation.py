@@ -155,7 +155,7 @@ def first_end(name):
     return int(name == "generator-reversible")
 
 
-@pytest.mark.few(1, slow=5)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("name", "kind"), cases(zoo.KERNELS))
 def test_the_kl_of_a_step(name, kind):
     kernel, form = zoo.KERNELS[name], bounds.discrete.dispatch(kind)
@@ -169,7 +169,7 @@ def test_the_kl_of_a_step(name, kind):
     )
 
 
-@pytest.mark.few(1, slow=4)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("name", "kind"), cases(SMOOTH))
 def test_the_rate(name, kind):
     kernel, form = zoo.KERNELS[name], bounds.rate.dispatch(kind)
@@ -182,7 +182,7 @@ def test_the_rate(name, kind):
     )
 
 
-@pytest.mark.few(1, slow=5)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("name", "kind"), cases(zoo.KERNELS))
 def test_the_kl_without_the_own_token(name, kind):
     kernel, form = zoo.KERNELS[name], bounds.leave_one_out.dispatch(kind)
@@ -197,7 +197,7 @@ def test_the_kl_without_the_own_token(name, kind):
     )
 
 
-@pytest.mark.few(1, slow=4)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("name", "kind"), cases(SMOOTH))
 def test_the_rate_without_the_own_token(name, kind):
     kernel, form = zoo.KERNELS[name], bounds.leave_one_out_rate.dispatch(kind)

@@ -1,5 +1,6 @@
 """Every Python snippet of the README and of docs/ runs as printed, page by page."""
 
+import copy
 import os
 import re
 import shutil
@@ -12,12 +13,17 @@ from amd_jax import tables
 from amd_jax.experiment import Experiment
 from tests import readme
 from tests.readme import ROOT
+from tests.variants import quick
 
 PAGES = [
     path
     for path in (ROOT / "README.md", *readme.PAGES)
     if "```python" in path.read_text() and path != readme.CHANGES  # tests/test_readme.py runs it
 ]
+ALIKE = {  # what they do is done on other pages: the README, and the next tutorials
+    ROOT / "docs" / name
+    for name in ("index.md", "how_to/command_line.md", "tutorials/first_run.md")
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +56,22 @@ def line_runs(tmp_path_factory):
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    """`tables.fit` trains for three steps, whatever is said."""
-    fit = tables.fit
+    """A fiftieth of the steps that a page trains for, or three, and so in its own loops."""
+    fit, train = tables.fit, Experiment.fit
     monkeypatch.setattr(tables, "fit", lambda *given, **named: fit(*given, **named | {"steps": 3}))
 
+    def train_shortly(experiment, workdir, config, **named):
+        config = copy.deepcopy(config)
+        config.num_steps = min(config.num_steps, max(3, config.num_steps // 50))
+        return train(experiment, workdir, config, **named)
 
-@pytest.mark.slow
+    monkeypatch.setattr(Experiment, "fit", train_shortly)
+
+
 @pytest.mark.usefixtures("few_steps")
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", quick(PAGES, slow={*PAGES} - ALIKE), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_a_page_runs_as_printed(path, request, tmp_path, monkeypatch):
     sources = readme.blocks("python", path.read_text(encoding="utf-8"))
     if "import equinox" in "".join(sources):
@@ -74,6 +88,7 @@ def test_a_page_runs_as_printed(path, request, tmp_path, monkeypatch):
         (tmp_path / "people.csv").write_text(readme.people())
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     monkeypatch.chdir(tmp_path)
+    sources = [source.replace("range(400)", "range(8)") for source in sources]
     readme.executed(sources, path.name)
     jax.clear_caches()
     assert {*os.listdir(tmp_path)} <= {"experiments", "runs", "book.txt", "people.csv"}
@@ -88,6 +103,7 @@ def test_weights_in_the_box_are_named_on_their_page():
     assert {*amd_jax.pretrained.names()} <= {*WEIGHTS}
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_weights_that_are_named_are_in_the_box(name):

@@ -94,7 +94,7 @@ def test_sums_to_one_over_all_maps(row):
     assert_mean(np.exp(nats).sum(axis=1), 1 - outside, 0.05, slack=5 * error)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_samples_follow_the_weights(row):

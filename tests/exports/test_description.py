@@ -119,6 +119,7 @@ def test_the_same_model_comes_back(name):
     assert shapes[0] == shapes[1]
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize(
     "name", quick(["uniform-tabulated", "autoregressive"], "uniform-tabulated")
 )
@@ -134,6 +135,8 @@ def test_it_gives_the_same_numbers(name):
     assert np.isfinite(nats[0]).all()
 
 
+@pytest.mark.few(slow=2)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(TABLES, "table multinomial"))
 def test_what_rows_can_be_comes_back_with_the_numbers(name, tmp_path):
     """From a folder, in halves too: the support, the priors, and so every bit."""
@@ -189,6 +192,8 @@ OF_LINES = {  # the models of experiments/own_lines*.py
 }
 
 
+@pytest.mark.few(slow=2)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(OF_LINES, "lines argmax"))
 def test_models_of_lines_come_back(name):
     model, x = OF_LINES[name](), jnp.array([[4, 0, 1, 3], [5, 2, 3, 3]])

@@ -72,6 +72,7 @@ def test_halves_are_half_the_size_and_near(tmp_path, parts):
         assert (kept != given).any()
 
 
+@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("number", [-1e5, 1e5])
 def test_halves_refuse_what_they_cannot_hold(tmp_path, parts, number):

@@ -378,6 +378,7 @@ def run_of_maps(tmp_path_factory):
     return workdir
 
 
+@pytest.mark.few(slow=11)
 @pytest.mark.parametrize("fault", [*PNG, *PLACES])
 @pytest.mark.slow
 def test_a_map_to_correct(fault, run_of_maps, place, report):
@@ -652,6 +653,7 @@ def at_rest(tmp_path_factory):
         return measured(OWN_MAPS, "--config.data.path=nowhere")[0]
 
 
+@pytest.mark.few(slow=5)
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", BOMBS)
 def test_a_bomb_takes_little_memory(fault, place, report, at_rest):

@@ -106,7 +106,7 @@ def sent(place, name, value, *arguments, module="experiments.run"):
     return one_line(error)
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=5)
 @pytest.mark.parametrize(("name", "value"), IMPORTED)
 def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
     seen = sent(tmp_path, name, value, QUICK)
@@ -146,7 +146,7 @@ def test_a_compiler_with_known_faults_that_are_not_avoided(place, report):
     assert f"set XLA_FLAGS={compiler.NO_SUMS}" in seen
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
 @pytest.mark.parametrize(("name", "value"), [*DEVICES][:3] + SLOWLY)
 def test_devices_that_are_not_there(name, value, place, report):

@@ -1,6 +1,6 @@
 """A signal, a kill, a pause, a moved folder: at moments that are likely to hurt.
 
-AMD_JAX_KILLS=25 sends 25 kills at each of the moments, and from 10 on every signal at each.
+AMD_JAX_KILLS=25 sends 25 kills at each of the moments.
 """
 
 import os
@@ -17,6 +17,7 @@ from amd_jax.runs import checkpoint_files
 from tests.cli.command import ROOT
 from tests.faults.sending import QUICK, RUN, SMALL, command, finished, start
 from tests.runs.runs import ending, identity, metrics, step_logged
+from tests.variants import quick
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("AMD_JAX_KILLS", 1))
@@ -77,11 +78,12 @@ MOMENTS = {
 
 
 SIGNALS = [(name, moment) for name in ("SIGTERM", "SIGINT", "SIGHUP") for moment in MOMENTS]
-FEW = [("SIGTERM", moment) for moment in MOMENTS] + [("SIGINT", "steps"), ("SIGHUP", "evaluation")]
+FEW = [("SIGINT", "steps"), ("SIGTERM", "evaluation")]  # a fresh compilation takes long
 
 
-@pytest.mark.parametrize(("name", "moment"), SIGNALS if KILLS >= 10 else FEW)
-def test_a_signal(moment, name, place, unbroken, report):
+@pytest.mark.parametrize("sent", quick(SIGNALS, slow=FEW), ids="-".join)
+def test_a_signal(sent, place, unbroken, report):
+    name, moment = sent
     fresh = {"JAX_COMPILATION_CACHE_DIR": str(place / "compiled")}
     running = start(*TRAIN, cwd=place, **(fresh if moment == "compilation" else {}))
     MOMENTS[moment](running)
@@ -109,6 +111,7 @@ def test_a_closed_pipe(place, unbroken, report):
     check_unbroken(unbroken)
 
 
+@pytest.mark.exhaustive  # test_two_processes.py pauses one of two
 def test_a_pause(place, unbroken, report):
     running = start(*TRAIN, cwd=place)
     wait(running, lambda: step_logged(RUN) >= 20)
@@ -133,6 +136,7 @@ time.time = back
 """
 
 
+@pytest.mark.exhaustive
 def test_a_clock_that_is_set_back(place, unbroken, report):
     """By a day, in the midst of the run."""
     (place / "clock").mkdir()
@@ -145,6 +149,7 @@ def test_a_clock_that_is_set_back(place, unbroken, report):
     check_unbroken(unbroken)
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("what", ["deleted", "moved", "replaced"])
 def test_the_workdir_is_taken_away(what, place, unbroken, report):
     running = start(*TRAIN, "--config.num_steps=100000", cwd=place)
@@ -199,6 +204,7 @@ def deletion(running):
     wait(running, lambda: len(list((RUN / "checkpoints").glob("*/record.json"))) > 2)
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("moment", [claim, first_save, deletion])
 def test_kills(moment, place, unbroken, report):
     chance, seen = random.Random(moment.__name__), []

@@ -15,6 +15,7 @@ from amd_jax.runs import results
 from tests.faults.sending import QUICK, RUN, SMALL, command
 from tests.runs.damages import damage
 from tests.runs.runs import CLOCK, metrics
+from tests.variants import quick
 
 SAMPLE = (QUICK, "--mode=sample", "--steps=1", "--num_samples=1")
 TRAIN = (QUICK, *SMALL)
@@ -117,6 +118,7 @@ def sealed(text: str) -> bytes:
     return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n".encode()
 
 
+@pytest.mark.few(slow=6)
 @pytest.mark.slow
 @pytest.mark.parametrize("change", RECORDS)
 def test_a_record(change, trained, report, capsys):
@@ -132,6 +134,7 @@ def test_a_record(change, trained, report, capsys):
     assert "samples" in ended.out
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_record_that_is_none(text, trained, report, capsys):
@@ -158,6 +161,7 @@ def test_arrays_of_another_model_under_a_sound_record(trained, report):
     assert "is not the one that was saved" in seen
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["removed", "middle byte"])
 def test_every_file_of_a_checkpoint(how, trained, report, capsys):
@@ -185,15 +189,21 @@ NAMES = {  # of what lies beside the checkpoints
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_something_beside_the_checkpoints(name, trained, report, capsys):
-    path = trained / "checkpoints" / name
-    {"folder": path.mkdir, "file": path.touch}.get(NAMES[name], lambda: path.symlink_to(path))()
+@pytest.mark.parametrize(
+    "names", quick([[*NAMES], *([name] for name in NAMES)], slow=[[*NAMES]]), ids=" ".join
+)
+def test_something_beside_the_checkpoints(names, trained, report, capsys):
+    """All of it at once; exhaustively each by itself."""
+    for name in names:
+        path = trained / "checkpoints" / name
+        put_there = {"folder": path.mkdir, "file": path.touch}
+        put_there.get(NAMES[name], lambda path=path: path.symlink_to(path))()
     sampled = command(*SAMPLE)
     shutil.rmtree(trained / "checkpoints" / "6")
     continued = command(*TRAIN)
     seen = sampled.ending, continued.ending, capsys.readouterr().err
-    report(f"checkpoints/{name}, a {NAMES[name]}", "the run is read, and continues", seen)
+    for name in names:
+        report(f"checkpoints/{name}, a {NAMES[name]}", "the run is read, and continues", seen)
     assert (sampled.ending, continued.ending) == (None, None)
     assert "step 6/6" in continued.out
     assert load_run(RUN)[0].step == 6
@@ -235,6 +245,7 @@ LINES = {
 }
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_of_metrics(line, trained, report):
@@ -248,6 +259,7 @@ def test_a_line_of_metrics(line, trained, report):
     assert (ended.ending, result) == (None, expected)
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["gone", "cut in half", "nested", "a list"])
 @pytest.mark.parametrize("name", ["results.json", "per_row.npz"])
@@ -280,14 +292,16 @@ def test_a_folder_or_a_file_in_the_way(name, trained, report):
 
 # Where a run is.
 
+ODD = "runs/with space/ünï 漢/a[b]*?/back\\slash/%41#x$HOME/a\nb/'q\"{x}/-dash"
 PLACES = [
+    ODD,
     *("runs/with space", "runs/ünï 漢", "runs/a[b]*?", "runs/back\\slash", "gs:", "~", "."),
     *("runs/%41#x$HOME", "runs/a\nb", "runs/'q\"{x}", "runs/" + "n" * 250, "a/b/-dash/"),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", quick(PLACES, slow=(ODD, "gs:", ".")))
 def test_the_name_of_a_workdir(name, place, report):
     """Trains, continues, is read from a relative path, and keeps its arrays."""
     ended = command(*SHORT, f"--workdir={name}")

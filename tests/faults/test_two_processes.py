@@ -195,6 +195,7 @@ def test_configs_that_differ(place, report):
         assert 'process 1 has \'"seed": 1' in result.lines[0]
 
 
+@pytest.mark.exhaustive
 def test_a_third_that_says_it_is_one_of_the_two(place, unbroken, report):
     """The run goes on; and it listens nowhere but where it was told."""
     port = free_port()
@@ -212,6 +213,7 @@ def test_a_third_that_says_it_is_one_of_the_two(place, unbroken, report):
     assert places in ([f"[::ffff:{HOST}]:{port}"], [f"{HOST}:{port}"])
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("victim", [0, 1])
 def test_kills_at_random_moments(victim, tmp_path, unbroken, report):
     """Moments from the first to the last of a run: joining, compilation, training, evaluation."""
@@ -240,6 +242,7 @@ def test_kills_at_random_moments(victim, tmp_path, unbroken, report):
             place = fresh(tmp_path)
 
 
+@pytest.mark.exhaustive
 def test_divided_between_the_two_and_killed(place, unbroken, report):
     """Parameters and optimiser shared by two processes: the run of two that have all of it."""
     flags = ["--config.shards=2"]
@@ -304,6 +307,7 @@ def test_one_that_stops_for_good(victim, place, unbroken, report):
     assert_same(place, unbroken)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("first", [0, pytest.param(1, marks=BY_HAND)])
 def test_one_that_comes_late(first, place, unbroken, report):
     port, seconds = free_port(), 60 if KILLS >= 10 else 5

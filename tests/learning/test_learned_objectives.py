@@ -172,7 +172,7 @@ def test_the_expected_gradient_in_continuous_time(case):
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
 @pytest.mark.parametrize("steps", [None, 3])
 @pytest.mark.slow
@@ -199,6 +199,7 @@ def test_its_terms_are_those_of_the_bound(case, steps):
     np.testing.assert_allclose(result, exact, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("case", quick(CASES[:2], CASES[0]))
 @pytest.mark.slow
 def test_the_objective_draws_what_the_proof_enumerates(case):
@@ -226,6 +227,7 @@ def test_the_objective_draws_what_the_proof_enumerates(case):
     assert abs(np.mean(values) - bound) < 5 * error
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("case", quick(CASES[:2], CASES[1]))
 @pytest.mark.slow
 def test_gradients_of_masks_are_finite_in_float32(case):
@@ -357,6 +359,7 @@ def test_the_schedules_gradient_is_that_of_the_logarithm_of_the_mean_square():
     assert evidence[0]["count"] == len(rows)
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("denoiser", quick(["hollow_table", "table"], "hollow_table"))
 @pytest.mark.slow
 def test_loss_and_network_gradients_are_those_of_the_bound(denoiser):
@@ -434,6 +437,7 @@ def test_one_call_of_the_network(name):
     assert calls == [12 if name == "LeaveOneOutReinforce" else 6]
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("name", quick(["LeastVariance", "LeaveOneOutReinforce"], "LeastVariance"))
 @pytest.mark.slow
 def test_they_train_on_two_devices(name):

@@ -60,6 +60,7 @@ def learning(ends=(-5.0, 7.0)):
     return model, {"levels": model.levels.init(jax.random.key(0))}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_pace_comes_near_the_best():
     """Of mean squares: the least is (∫ sqrt E[f²] dγ)², f the bound's integrand over γ."""

@@ -43,6 +43,7 @@ def draws(name, **how):
     return enumeration.number(np.asarray(compiled(sample)(params, jax.random.key(5))), K)
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_sums_to_one_and_draws_what_it_says(name):
     p = law(name)
@@ -99,6 +100,7 @@ def test_temperature_and_top_p_sharpen_every_step():
 LONGER = [name for name in zoo.CAUSAL if name != "table"]  # which is for two tokens
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(LONGER, "lstm"))
 def test_keeps_its_promises(name):
@@ -220,6 +222,7 @@ def test_the_protocol_is_told_and_a_memory_beyond_the_text_refused():
         bound.describe(made("lstm")[0])
 
 
+@pytest.mark.exhaustive  # test_learning.py trains causal networks
 @pytest.mark.slow
 def test_learns_the_potts_model():
     """Nine cells, every state of which is weighed: within 0.03 of 7.8909 nats, and not below."""

@@ -34,7 +34,7 @@ def lengths(model, option, seed=0):
         return np.asarray(one(jnp.asarray(EVERY)), np.float64)
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=5)
 @pytest.mark.parametrize("by", unmasking.BY)
 @pytest.mark.parametrize("seed", quick([0, 1], 0))
 def test_probabilities_in_one_order_sum_to_one(model, by, seed):

@@ -25,6 +25,7 @@ def named(request):
     return request.param, model, params, x, model.elbo(params, jax.random.key(0), x)
 
 
+@pytest.mark.few(1, slow=2)
 def test_it_sums_to_one_and_says_that_it_is_exact(named):
     _, model, params, x, log_p = named
     np.testing.assert_allclose(np.exp(np.asarray(log_p, np.float64)).sum(), 1, atol=1e-5)
@@ -54,7 +55,7 @@ def test_inverse_undoes_forward(named):
     np.testing.assert_array_equal(model.inverse(params, jax.random.key(5), z), x)
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_one_hots_stay_exact_and_gradients_reach_every_parameter(named):
     name, model, params, x, _ = named
@@ -100,7 +101,7 @@ def test_a_part_that_says_nothing_is_not_taken_for_exact():
     assert not bounds.of(model)[0].exact
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(zoo.EXACT, "integer"))
 def test_tokens_outside_are_refused(name):

@@ -31,6 +31,12 @@ CASES += [
     for lift in ("binary", "auto_encoder")
     for layers in ("recurrent", "recurrent_of_latents")
 ]
+SLOW = [  # every lift, and every kind of layers
+    *(("argmax", 3, "none"), ("gumbel", K, "coupling"), ("gumbel_threshold", 3, "none")),
+    *(("uniform", 2, "none"), ("mixture", 2, "attention"), ("linear_flow", 2, "none")),
+    *(("joint", 2, "none"), ("auto_encoder", 2, "recurrent"), ("variational", 3, "none")),
+    *(("binary", 2, "autoregressive"), ("binary", 2, "recurrent_of_latents")),
+]
 
 
 def named(case):
@@ -50,7 +56,7 @@ def parameters(model, num_classes):
     return zoo.parameters(model, scale=0.1, data=jnp.tile(x, (50, 1)))
 
 
-@pytest.fixture(scope="module", params=quick(CASES, *QUICK), ids=named)
+@pytest.fixture(scope="module", params=quick(CASES, *QUICK, slow=SLOW), ids=named)
 def case(request):
     """Lift, base and layers; tests of one case follow each other, and share what is measured."""
     return request.param
@@ -73,7 +79,7 @@ def measure(lift, base, layers, num_classes):
     return Measured(np.asarray(nats, np.float64), np.asarray(samples))
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.few(1)
 def test_sums_to_one_over_all_codes(case):
     """With as many classes as codes, so that nothing is lost; dequantised, the rest is outside."""
     lift, base, layers = case
@@ -86,7 +92,6 @@ def test_sums_to_one_over_all_codes(case):
     assert_mean(total, 1 - outside, 0.02, slack=5 * error)
 
 
-@pytest.mark.few(slow=12)
 def test_samples_follow_the_weights_and_never_leave_the_classes(case):
     result = measure(*case, K)
     p = np.exp(result.log_weight).mean(axis=0)
@@ -113,7 +118,7 @@ def test_the_mean_elbo_is_a_bound(case):
 KEPT = [case for case in CASES if case[0] not in zoo.DECODED]
 
 
-@pytest.mark.few(1, slow=8)
+@pytest.mark.few(1, slow=6)
 @pytest.mark.parametrize("kept", quick(KEPT, *QUICK), ids=named)
 def test_inverse_undoes_forward(kept):
     lift, base, layers = kept

@@ -101,7 +101,9 @@ class Half:
 
 
 @pytest.fixture(
-    scope="module", params=quick(CASES, *CASES[:2]), ids=lambda c: f"{c[0]}-{c[1].__name__}"
+    scope="module",
+    params=quick(CASES, slow=(CASES[2], CASES[4])),
+    ids=lambda c: f"{c[0]}-{c[1].__name__}",
 )
 def half(request):
     family, table = request.param
@@ -137,7 +139,6 @@ def measured(half, verb, draws):
     return np.asarray(result, np.float64).reshape(draws, -1)
 
 
-@pytest.mark.few(slow=2)
 def test_the_bound_of_the_rest_by_enumeration(half):
     elbo = measured(half, half.model.elbo, 8000)
     error = elbo.std(axis=0) / 8000**0.5
@@ -146,7 +147,6 @@ def test_the_bound_of_the_rest_by_enumeration(half):
     assert (half.bound < half.log_p + 1e-6).all()
 
 
-@pytest.mark.few(slow=2)
 def test_weights_of_the_rest_sum_to_its_probability(half):
     p = np.exp(measured(half, half.model.log_weight, 8000))
     error = p.std(axis=0) / 8000**0.5

@@ -64,6 +64,7 @@ def test_lines_grow_on_a_walk():
     assert [bool((x == K + 1).any()) for _, x in states] == [False, True, True, True, False]
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_for_every_line_at_all_times():
     def loss(params):
         return -MODEL.elbo(params, jax.random.key(1), jnp.tile(LINES, (64, 1))).mean()
@@ -73,6 +74,7 @@ def test_gradients_are_finite_for_every_line_at_all_times():
         assert jnp.abs(leaf).max() > 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_it_learns_a_law_of_lines():
     """The bound comes within 0.15 nats of the entropy, and samples near the law."""

@@ -135,7 +135,7 @@ def measured(name, precision):
 CASES = [f"{name} {precision}" for name in ("afaf", "afscf", "iafscf") for precision in PRECISIONS]
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("case", quick(CASES, "afaf float64"))
 @pytest.mark.slow
 def test_bounds_and_their_parts_are_theirs(case):

@@ -26,7 +26,7 @@ from tests import enumeration, zoo
 from tests.models.means import assert_mean
 from tests.variants import quick
 
-NAMES = quick(zoo.LINES, "labels")
+NAMES = quick(zoo.LINES, "labels", slow=("three",))
 
 
 @functools.cache
@@ -115,6 +115,8 @@ def in_any_order(name):
     return np.mean([in_order(name, order) for order in orders], axis=0)
 
 
+@pytest.mark.few(slow=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_code_lengths_of_masks_sum_to_one_over_lines(name):
     model, params = masked(name)
@@ -220,6 +222,7 @@ def test_what_steps_of_masks_draw_are_lines_of_the_law(name):
 EVERY_WAY = [n for n in zoo.SAMPLERS if n.startswith(("ancestral", "remasking", "confidence"))]
 
 
+@pytest.mark.few(slow=8)
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", [*EVERY_WAY, "tau_leaping", "euler", "entropy_bound-loose"])
 def test_every_sampler_of_masks_draws_lines(sampler):
@@ -242,6 +245,8 @@ def test_fillings_keep_the_length_and_follow_the_law_given_a_label():
     enumeration.assert_drawn_from(y[:, 1], given[1, : lines.num_tokens])
 
 
+@pytest.mark.few(slow=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_bits_of_some_tokens_given_others_leave_the_length_out(name):
     """They sum to one over lines of one length and one first token."""
@@ -261,6 +266,8 @@ def test_bits_of_some_tokens_given_others_leave_the_length_out(name):
     assert_mean(weights.sum(axis=1), 1.0, 0.02)
 
 
+@pytest.mark.few(slow=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_state_of_a_walk_has_the_same_padding(name):
     model, params = masked(name)
@@ -312,6 +319,7 @@ OBJECTIVES = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_no_objective_makes_noise_of_padding(name):
     lines = zoo.LINES["lines"]
@@ -391,6 +399,8 @@ def multinomial(name, denoiser="table"):
     return model, jax.tree.map(lambda a: 0.4 * a, params)  # so that weights are light
 
 
+@pytest.mark.few(slow=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_noise_within_lines_sums_to_one(name):
     """Noise never takes padding, so that it is held clean without a network that is told."""
@@ -505,6 +515,7 @@ def flow(name):
     return model, zoo.parameters(model, length=lines.length, scale=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(("lines", "three"), "lines"))
 def test_an_argmax_up_to_the_end_sums_to_one_over_lines(name):
     lines, (model, params) = zoo.LINES[name], flow(name)
@@ -529,6 +540,7 @@ def test_an_argmax_up_to_the_end_sums_to_one_over_lines(name):
     assert (nats[:, possible(name)].mean(axis=0) < np.log(law[possible(name)])).all()
 
 
+@pytest.mark.slow
 def test_latents_after_the_end_of_a_line_cost_nothing_and_change_nothing():
     """Bit for bit; the row is the same, and the sum is that of the positions up to its end."""
     model, params = flow("lines")

@@ -80,6 +80,8 @@ def in_any_order(name):
     return np.mean([in_order(name, o) for o in itertools.permutations(range(LENGTH))], axis=0)
 
 
+@pytest.mark.few(slow=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_code_lengths_of_masks_sum_to_one_over_rows(name):
     model, params = masked(name)
@@ -177,6 +179,8 @@ def multinomial(name, steps=3):
     return model, jax.tree.map(lambda a: 0.4 * a, params)  # so that weights are light
 
 
+@pytest.mark.few(slow=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_noise_within_columns_sums_to_one(name):
     """Over all tokens of the fields; digits apart may make codes that no value has."""
@@ -253,6 +257,7 @@ def flow(name):
     return model, zoo.parameters(model, length=LENGTH, scale=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_argmax_over_possible_classes_sums_to_one_over_rows(name):
     columns, (model, params) = zoo.COLUMNS[name], flow(name)

@@ -43,6 +43,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.few(5, slow=4)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_numbers_are_drawn_in_training_and_only_then(name):
     """By the program; without a key a network that draws in evaluation fails."""

@@ -159,7 +159,7 @@ def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(a)
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPILED)
 def test_bfloat16_is_near_float32_and_not_the_same(name):
@@ -173,7 +173,7 @@ def test_bfloat16_is_near_float32_and_not_the_same(name):
         assert 0 < distance(grad, other) < 0.15, jax.tree_util.keystr(path)
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=9)
 @pytest.mark.parametrize("name", TRACED)
 def test_in_bfloat16_all_large_products_are_and_no_sum(name):
     def float32_share(**changes):
@@ -188,7 +188,7 @@ def test_in_bfloat16_all_large_products_are_and_no_sum(name):
             assert equation.outvars[0].aval.dtype == jnp.float32
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(6, slow=6)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_are_float32_and_other_dtypes_are_refused(name):
     network, inputs = NETWORKS[name]
@@ -199,7 +199,8 @@ def test_parameters_are_float32_and_other_dtypes_are_refused(name):
         jax.eval_shape(network.clone(dtype="float16").init, jax.random.key(0), *inputs)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.slow
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("name", deep(COMPILED))
 def test_recomputed_blocks_give_the_same(name):
     """The masks of dropout included."""
@@ -209,7 +210,7 @@ def test_recomputed_blocks_give_the_same(name):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5 * np.abs(one).max())
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(2, slow=4)
 @pytest.mark.parametrize("name", deep(TRACED))
 def test_recomputed_blocks_keep_less_and_have_the_same_parameters(name):
     network, inputs = NETWORKS[name]
@@ -237,7 +238,7 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=3)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_written_out_gradients_have_the_dtypes_of_the_arguments(name):
     function, shapes = FUNCTIONS[name]
@@ -284,6 +285,7 @@ def test_a_cell_remembers_in_bfloat16():
     assert distance(h, rounded) < 0.01
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "carried", "near"),

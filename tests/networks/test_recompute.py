@@ -28,6 +28,7 @@ def gradients(f, scale):
     return jax.value_and_grad(loss, argnums=(0, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("scale", [np.float32(2), np.int32(3)])
 def test_values_and_gradients_stay_the_same(scale):

@@ -36,6 +36,7 @@ def test_the_recurrence_and_its_gradient_are_those_of_the_plain_twin(reverse, le
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_start_and_its_gradient_are_those_of_the_plain_twin(reverse):

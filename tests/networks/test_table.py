@@ -22,6 +22,7 @@ def shaken(network, *inputs, scale=0.5):
     return jax.tree.map(lambda a: scale * rng.normal(size=a.shape).astype(a.dtype), shapes)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("network", "inputs"),
     [
@@ -64,6 +65,7 @@ def test_all_that_is_beyond_a_field_is_one_mask():
     np.testing.assert_array_equal(*masks)
 
 
+@pytest.mark.slow
 def test_a_causal_table_reads_what_is_before_and_walks_as_it_reads():
     """By the check of models, for parameters far from the first ones; and beyond the support."""
     model = models.Autoregressive(networks.CausalTable(K, SIZES, heads=2, **SMALL))

@@ -16,6 +16,7 @@ for needed in ("jupytext", "nbclient", "ipykernel", "matplotlib"):
 import nbformat  # noqa: E402
 
 from notebooks import build  # noqa: E402
+from tests.variants import quick  # noqa: E402
 
 MAX_BYTES = 600_000
 FIRST_LINES = 6  # of code, at most
@@ -165,14 +166,7 @@ def test_where_pip_fails_the_first_cell_ends_with_what_is_missing(first_cell, mo
         first_cell()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [  # the code of one is that of a page, which tests/test_readme.py runs
-        pytest.param(name, marks=pytest.mark.exhaustive) if name == "change_one_thing" else name
-        for name in build.NAMES
-    ],
-)
+@pytest.mark.parametrize("name", quick(build.NAMES, slow=("quickstart",)))
 def test_a_notebook_executes_from_a_clean_kernel(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     notebook = build.build(name)

@@ -199,6 +199,7 @@ def test_exclusive_or():
     np.testing.assert_allclose(trained(alone, x, p, 300, 0.1), 1.2519, atol=0.002)
 
 
+@pytest.mark.exhaustive  # six trainings; the next is another
 @pytest.mark.slow
 def test_ring_of_gaussians_and_the_temperature_at_which_it_sticks():
     """Such a layer is at best at 6.7033 nats, and independent cells at 7.3522.
@@ -237,6 +238,7 @@ class Wave(nn.Module):
         return nn.Dense(1)(nn.gelu(nn.Dense(128)(h)))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_one_rounded_coupling_undoes_a_rounded_wave():
     """5.4008 nats, and 6.4682 if independent."""

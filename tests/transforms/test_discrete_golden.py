@@ -116,7 +116,7 @@ def flow(k, kind, scaled):
     return model, params | {"base": {"logits": jnp.asarray(GOLDEN[f"K{k}_base_logits"])}}
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("scaled", [False, True], ids=["loc", "affine"])
 @pytest.mark.parametrize("kind", ["ar", "bi"])
 @pytest.mark.parametrize("k", quick(SIZES, 5))

@@ -235,7 +235,7 @@ def near(result, want, rtol=1e-9):
     np.testing.assert_allclose(result, want, rtol=rtol, atol=1e-12)
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("name", quick(ENCODERS, "mixture_b"))
 def test_encodings_are_those_of_the_authors(name):
     """Draws, bound, decoder and densities; with a decoder's weight of 1.7, as they anneal it."""

@@ -255,6 +255,7 @@ def test_nats_and_gradients_with_their_epsilons():
         close(grad[name]["1.bias"], want, rtol=1e-8)  # in tails their logarithm cancels
 
 
+@pytest.mark.exhaustive
 def test_without_the_epsilons_it_is_less_likely():
     """By up to 0.8 nats in 1200: they give their model more mass than one."""
     model, params, _ = flow(laws.DiscretizedLogistic, laws.Mixture)

@@ -155,7 +155,7 @@ def family_of(name):
     return FAMILIES[name][0]
 
 
-@pytest.mark.few(1, slow=10)
+@pytest.mark.few(1, slow=5)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("kind", quick(["fixed", "learned", "conditional"], "conditional"))
 def test_laws_sum_their_family_over_the_event(kind, name):

@@ -36,7 +36,7 @@ def test_rows_sum_to_one(kernel):
         np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.few(1, slow=10)
+@pytest.mark.few(1, slow=6)
 def test_likelihood_is_the_transposed_push(kernel):
     every = jnp.arange(len(kernel.prior))[None]
     for s, t in GRID:
@@ -44,7 +44,7 @@ def test_likelihood_is_the_transposed_push(kernel):
         np.testing.assert_allclose(columns.T, enumeration.matrix(kernel, s, t), rtol=1e-5)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(2, slow=8)
 def test_chapman_kolmogorov(kernel):
     for r, s, t in [(0.0, 0.1, 0.2), (0.0, 0.3, 1.0), (0.2, 0.5, 0.6), (0.5, 0.9, 1.0)]:
         product = enumeration.matrix(kernel, r, s) @ enumeration.matrix(kernel, s, t)
@@ -80,7 +80,7 @@ def test_mixing_ends_where_its_schedule_says(name):
     np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=left + 1e-6)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(3, slow=4)
 @pytest.mark.parametrize("name", MIXING)
 def test_mixing_by_hand(name):
     kernel = zoo.KERNELS[name]
@@ -135,7 +135,7 @@ def test_one_class_is_refused(make):
         make(schedules.cosine, 1)
 
 
-@pytest.mark.few(1, slow=10)
+@pytest.mark.few(1, slow=6)
 def test_posterior_is_bayes_rule(kernel):
     """Enumerate q(x_s, x_t | x_0) for every (x_0, x_s, x_t) and normalise by hand."""
     states = len(kernel.prior)

@@ -113,6 +113,7 @@ TERMS = {
 }
 
 
+@pytest.mark.few(slow=6)
 @pytest.mark.parametrize("name", quick(TERMS, "discrete", "rate"))
 def test_terms_of_the_bound_are_those_of_each_token(kernel, name):
     """The registered forms and the general ones."""
@@ -181,7 +182,7 @@ def test_a_learnt_pace_keeps_the_priors():
     np.testing.assert_allclose(enumeration.matrix(opened, 0.0, 0.5).sum(axis=-1), 1, rtol=1e-6)
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(
     "name", ["ancestral", "tau_leaping", "euler", "predictor_corrector-cap", "dndm"]
 )

@@ -34,6 +34,7 @@ def test_schedules_in_this_file_are_theirs(duo, name, factor):
     duo.assert_near(result, factor * duo.exact(f"{name}_dalpha"), single=(1e-4, 1e-6))
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.parametrize("form", [bounds.rate, bounds.rate.dispatch(object)])
 def test_continuous_loss(duo, form):
     kernel = kernels.uniform(golden.almost_linear, duo.num_classes)

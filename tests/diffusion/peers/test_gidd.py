@@ -58,6 +58,7 @@ def test_weights(gidd, path):
     gidd.assert_near(result, f"{path}_elbo_weights", single=(1e-4, 0))
 
 
+@pytest.mark.few(slow=8)
 @pytest.mark.parametrize("form", [bounds.rate, bounds.rate.dispatch(object)])
 def test_bound(gidd, path, form):
     p_0 = golden.without_mask(gidd["logits"])

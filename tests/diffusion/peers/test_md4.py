@@ -39,6 +39,7 @@ def masking(md4, name):
     return kernels.absorbing(theirs(name), md4.num_classes)
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.parametrize("name", NOISE)
 def test_schedules_in_this_file_are_theirs(md4, name):
     t, schedule = md4["t_sched"][1:], theirs(name)
@@ -67,6 +68,7 @@ def test_discrete_loss(md4, name):
     md4.assert_near(steps * categorical.sum_event(terms), f"{name}_loss_disc", single=(1e-4, 0))
 
 
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize("name", ["linear", "cosine"])
 @pytest.mark.parametrize("grid", ["uniform", "cosine"])
 def test_ancestral_step_from_a_mask(md4, name, grid):

@@ -34,6 +34,7 @@ def test_schedules_in_this_file_are_theirs(mdlm, name):
     mdlm.assert_near(result, f"{name}_dsigma", rtol=1e-6, single=(1e-4, 0))
 
 
+@pytest.mark.few(slow=6)
 @pytest.mark.parametrize("name", ["loglinear", "cosine", "linear"])
 def test_continuous_loss(mdlm, name):
     kernel = kernels.absorbing(THEIRS[name], mdlm.num_classes)

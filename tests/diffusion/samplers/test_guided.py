@@ -63,6 +63,7 @@ def numbers(x):
     return enumeration.number(np.asarray(x)[:, 1:], 3)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("guidance", [2.0, 4.0])
 def test_plain_guidance_draws_another_law(guidance):
     law, corrected, _ = one_by_one(guidance)
@@ -75,6 +76,7 @@ def test_plain_guidance_draws_another_law(guidance):
     np.testing.assert_array_equal(result.fewest, 1)
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("guidance", quick([0.0, 0.5, 2.0, 4.0], 2.0))
 @pytest.mark.parametrize("count", [1, 4])
 def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(guidance, count):
@@ -118,6 +120,7 @@ def distances(guidance, counts, runs):
     return np.array(result).T
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("guidance", [2.0, 4.0])
 def test_the_error_falls_as_one_over_the_number_of_particles(guidance):
@@ -132,6 +135,7 @@ def test_the_error_falls_as_one_over_the_number_of_particles(guidance):
     assert distance[2] < 0.001
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("guidance", "law"), [(1.0, DATA[1]), (0.0, DATA.sum(axis=0))])
 def test_one_is_the_conditional_law_and_zero_ignores_what_is_given(guidance, law):
     sampler = samplers.Guided(guidance, particles=3)
@@ -156,7 +160,7 @@ def nats(x):
     return jnp.where(never, -jnp.inf, 0.7 * x.sum(axis=-1))
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1, slow=1)
 @pytest.mark.parametrize("given", [GIVEN, (-1, -1, 0)])
 @pytest.mark.parametrize("guidance", [2.0, 1.0])
 def test_rewards_tilt_the_law(given, guidance):
@@ -192,6 +196,7 @@ def test_a_reward_needs_nothing_that_is_given():
     assert len(np.unique(x[:, 1])) > 1
 
 
+@pytest.mark.few(2, slow=3)
 @pytest.mark.parametrize(
     ("reward", "says"),
     [

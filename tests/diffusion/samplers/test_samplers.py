@@ -141,7 +141,7 @@ def draw(sampler, kernel, seed=0):
     return x
 
 
-@pytest.mark.few(1, slow=18)
+@pytest.mark.few(1, slow=12)
 @pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
 def test_draws_follow_the_enumerated_law(sampler, kernel):
     x = draw(sampler, kernel)

@@ -61,14 +61,13 @@ def falling(n: int) -> np.ndarray:
     return np.arange(n, -1, -1) / n
 
 
-@pytest.fixture(scope="module", params=quick(KERNELS, "uniform", "absorbing"))
+@pytest.fixture(scope="module", params=quick(KERNELS, slow=("uniform", "round")))
 def perfect(request):
     """A model that knows the data's law, and its table by enumeration."""
     model = Opened(certificates.exact(KERNELS[request.param], DATA))
     return model, enumerated(model, None, falling(FINE), EVERY, DATA.ravel())
 
 
-@pytest.mark.few(slow=4)
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, FINE])
 @pytest.mark.slow
 def test_no_grid_of_as_many_steps_is_better(perfect, steps):
@@ -126,6 +125,7 @@ def unseeing(kernel, leave_one_out):
     return Opened(Process(kernel, predict, leave_one_out))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("kernel", "leave_one_out"), [("uniform", True), ("absorbing", False)])
 def test_the_table_of_a_guess_that_sees_nothing(kernel, leave_one_out):
     """Exactly so where the own token is left out; else but for the masks that are drawn."""
@@ -148,7 +148,7 @@ def test_the_best_grid_is_that_of_its_table():
     assert times == tuple(falling(FINE)[list(path)])
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize(
     ("kernel", "denoiser"),
     [
@@ -222,7 +222,7 @@ def test_groups_of_rows_are_one_mean(monkeypatch):
     assert not np.allclose(table(rows[:4]), whole, rtol=1e-2)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("steps", [1, 3, 6])
 @pytest.mark.slow
 def test_the_best_grid_of_a_model_is_that_of_its_table(steps):

@@ -149,6 +149,7 @@ def test_measures_and_their_floor(report, data):
     assert floor["shape"][0] > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_types")
 def test_samples_are_compared_with_real_rows(report, data, monkeypatch, tmp_path):
     rng = np.random.default_rng(0)

@@ -120,6 +120,7 @@ def test_numbers_of_a_row_do_not_depend_on_the_block(model, monkeypatch, block):
     assert FACTS.possible(y).all()
 
 
+@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("row", [(-1, 1, -1, 0), (-1, -1, -1, -1), (2, -1, 0, -1)])
 def test_what_is_filled_in_has_the_law_given_the_rest(model, row):
@@ -161,6 +162,7 @@ CONDITIONS = {
 }
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("text", quick(CONDITIONS, *list(CONDITIONS)[1:3]))
 def test_draws_have_the_exact_law_given_all_conditions(model, text):
     conditions = table_conditions.parse(FACTS, text) if text else {}

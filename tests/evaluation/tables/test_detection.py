@@ -15,6 +15,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(features, "ITERATIONS", 15)
 
 
+@pytest.mark.slow
 def test_trees_tell_independent_columns_and_a_linear_model_does_not(facts, draw):
     real, same, apart = draw(600, 0), draw(600, 1), draw(700, 2, independent=True)
     score = detection.by_trees(facts, real, same, seeds=1, folds=3)

@@ -37,6 +37,7 @@ def target(strength):
     return law / law.sum()
 
 
+@pytest.mark.slow
 def test_rows_have_the_guided_law(model):
     result = drawn(model, 4000, Guided(2.0, 32))
     assert result.rows.shape == (4000, 4)
