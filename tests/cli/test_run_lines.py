@@ -135,10 +135,14 @@ def test_a_page_has_lines_and_their_measures(masked, tmp_path):
     assert "\ue000" not in text
 
 
-def test_other_modes_and_models(tmp_path):
+@pytest.fixture
+def data(tmp_path):
     path = tmp_path / "molecules.smi"
     path.write_text("\n".join(LINES))
-    data = f"data.path={path}"
+    return f"data.path={path}"
+
+
+def test_other_modes_of_multinomial_noise(data, tmp_path):
     workdir = f"--workdir={tmp_path / 'multinomial'}"
     small = ("network.width=8", "network.join_width=8", "network.blocks=1", "network.heads=0")
     more = ("timesteps=6", "sampling_steps=6")
@@ -155,6 +159,9 @@ def test_other_modes_and_models(tmp_path):
     (last,) = re.findall(r"t = 0.00\n    (.*)", done.out)
     assert {*last} <= {*"CNO"}
 
+
+@pytest.mark.exhaustive  # test_configs.py trains one
+def test_an_autoregressive_model(data, tmp_path):
     small = ("network.width=8", "network.heads=2", "network.blocks=1")
     start = (experiment("own_lines_autoregressive"), f"--workdir={tmp_path / 'ar'}")
     done = command(*start, *numbers(data, *small), *FEW)

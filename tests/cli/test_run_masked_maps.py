@@ -46,6 +46,7 @@ def pixels_of(path):
         return np.asarray(picture)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_hole_is_filled(run):
     workdir, x, command = run

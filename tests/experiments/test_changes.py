@@ -8,9 +8,11 @@ import pytest
 
 from amd_jax.experiment import Experiment, load_run
 from tests.cli.command import command
+from tests.variants import quick
 
 FILES = pathlib.Path(__file__).parent / "changes"
 NAMES = sorted(path.stem for path in FILES.glob("*.py"))
+OTHERS = [name for name in NAMES if name not in ("sampler", "schedule")]  # which have tests below
 SMILES = "CCO\nC1=CC=CC=C1\nCC(=O)O\nN\n" * 20
 
 
@@ -32,7 +34,7 @@ def run(name, *flags):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", quick(NAMES, slow=OTHERS))
 def test_it_trains_evaluates_and_samples(name, place):
     out = run(name, "--num_texts=4", "--num_samples=2")
     assert "sample 2:" in out

@@ -21,7 +21,7 @@ NUMBERS = ["--steps=4", "--config.batch_size=4", "--config.log_every=2", "--conf
 PAIRS = [(toy, text.split()[0]) for toy, texts in ROWS.items() for text in texts]
 
 
-@pytest.mark.few(slow=16)
+@pytest.mark.few(slow=8)
 @pytest.mark.parametrize("pair", quick(dict.fromkeys(PAIRS), ("xor", "latent_flow")), ids=" ".join)
 def test_a_family_fits_its_toy(pair):
     toy, family = pair
@@ -53,6 +53,7 @@ def test_a_family_can_be_exported(family):
     assert type(again) is type(model)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_table_and_a_picture(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(known_answers, "POINTS", 400)

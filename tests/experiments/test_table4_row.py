@@ -94,6 +94,7 @@ def test_sums_to_one_over_all_maps(row):
     assert_mean(np.exp(nats).sum(axis=1), 1 - outside, 0.05, slack=5 * error)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)

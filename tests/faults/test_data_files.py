@@ -653,7 +653,7 @@ def at_rest(tmp_path_factory):
         return measured(OWN_MAPS, "--config.data.path=nowhere")[0]
 
 
-@pytest.mark.few(slow=5)
+@pytest.mark.few(slow=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", BOMBS)
 def test_a_bomb_takes_little_memory(fault, place, report, at_rest):

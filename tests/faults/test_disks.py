@@ -56,6 +56,7 @@ def filled_in_training(place, rest):
     return finished(running, 60)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.few(slow=1)
 @pytest.mark.parametrize(("what", "rest"), {"all": 0, "the checkpoints": 30_000}.items())
 def test_full_in_training(what, rest, place, disk, report):

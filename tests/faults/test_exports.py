@@ -68,6 +68,7 @@ def write(name, content):
     (OUT / "checksums.json").write_text(json.dumps(sums))
 
 
+@pytest.mark.few(slow=3)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "expected"),

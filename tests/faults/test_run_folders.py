@@ -271,7 +271,7 @@ def test_results(name, text, trained, report):
     assert len(results.read(trained)[-1].rows.sums) == 2
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(
     "name", ["metrics.jsonl", "results.json", "per_row.npz", "lock", "checkpoints"]
 )

@@ -275,6 +275,7 @@ def assert_same(place, unbroken):
     assert result[1] == expected[1]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("victim", [0, pytest.param(1, marks=BY_HAND)])
 def test_one_that_pauses(victim, place, unbroken, report):
     seconds = 30 if KILLS >= 10 else 5

@@ -46,6 +46,7 @@ def test_fillings_have_the_law_of_the_data_given_what_is_known(name):
     enumeration.assert_drawn_from(enumeration.number(drawn[:, ::2], 3), law.ravel())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_noise_in_sight_admits_fillings_too():
     model = Exact(kernels.AugmentedUniform(schedules.cosine, 3), zoo.Table(6), steps=64)

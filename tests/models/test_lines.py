@@ -199,6 +199,7 @@ def test_the_bound_of_masks_on_lines_is_below(name):
 ONE_BY_ONE = samplers.FirstHitting(), samplers.Confidence(by="random"), samplers.DNDM()
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("sampler", quick(ONE_BY_ONE, ONE_BY_ONE[0]), ids=lambda s: s.name)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_masks_draw_one_by_one_are_lines_of_the_law(name, sampler):
@@ -449,6 +450,7 @@ class Opened:
         return self
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("denoiser", quick(("table", "hollow_table"), "hollow_table"))
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_of_noise_within_lines_is_the_exact_one(name, denoiser):
@@ -515,6 +517,7 @@ def flow(name):
     return model, zoo.parameters(model, length=lines.length, scale=0.05)
 
 
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(("lines", "three"), "lines"))
 def test_an_argmax_up_to_the_end_sums_to_one_over_lines(name):

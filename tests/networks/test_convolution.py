@@ -7,7 +7,7 @@ from amd_jax.networks.primitives import convolution
 from tests.planned import scratch
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=3)
 @pytest.mark.parametrize(
     "shape",
     [

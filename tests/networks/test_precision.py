@@ -173,7 +173,7 @@ def test_bfloat16_is_near_float32_and_not_the_same(name):
         assert 0 < distance(grad, other) < 0.15, jax.tree_util.keystr(path)
 
 
-@pytest.mark.few(1, slow=9)
+@pytest.mark.few(1, slow=6)
 @pytest.mark.parametrize("name", TRACED)
 def test_in_bfloat16_all_large_products_are_and_no_sum(name):
     def float32_share(**changes):

@@ -104,7 +104,7 @@ def test_a_learned_law_starts_where_it_is_told():
         assert law.sample(params, jax.random.key(1), (3, 4, 2)).shape == (3, 4, 2)
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.slow
 def test_gradients_are_finite_far_out(name):

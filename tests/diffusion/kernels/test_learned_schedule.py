@@ -130,6 +130,7 @@ def guess(x_t, u):
     return jnp.stack([p, 1 - p], axis=-1)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_mean_of_the_bound_does_not_depend_on_the_pace():
     """If the network is told the level; one that is told the time is another network."""
@@ -387,6 +388,7 @@ def test_the_rate_is_the_closed_form():
     np.testing.assert_allclose(unmasked, 0, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_many_steps_approach_the_rate():
     steps = 2000

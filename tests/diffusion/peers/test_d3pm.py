@@ -177,7 +177,7 @@ def test_terms_of_the_bound(situation):
     situation.later(result, situation.exact("vb_bpd"), rtol=rtol, single=(rtol, 1e-6))
 
 
-@pytest.mark.few(slow=6)
+@pytest.mark.few(slow=4)
 def test_first_term_of_the_bound(situation):
     """Departure 11: p(x_0 | x_1) is the guess itself there; ours has q(x_1 | x_0) as a factor."""
     s, t, x_0, x_t = (a[:1] for a in (situation.s, situation.t, situation.x_0, situation.x_t))
@@ -243,6 +243,7 @@ def pictures(request):
         yield peer
 
 
+@pytest.mark.exhaustive
 @pytest.mark.few(slow=1)
 def test_gaussian_of_256_classes(pictures):
     """Where departure 12 is none: the paper's. Its posterior again has 1e-6 more."""

@@ -47,6 +47,7 @@ def test_forward(gidd, path):
     gidd.assert_near(result, f"{path}_q_t")
 
 
+@pytest.mark.few(slow=4)
 def test_weights(gidd, path):
     """(n' - (log α)' n)[x_t] / q_t(x_t | x_0), of which the bound's form is made."""
     kernel = theirs(gidd, path)

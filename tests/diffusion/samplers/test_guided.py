@@ -120,6 +120,7 @@ def distances(guidance, counts, runs):
     return np.array(result).T
 
 
+@pytest.mark.exhaustive
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("guidance", [2.0, 4.0])
@@ -146,6 +147,7 @@ def test_one_is_the_conditional_law_and_zero_ignores_what_is_given(guidance, law
     np.testing.assert_allclose(weighted(sampler, 50).log_weights, 0, atol=1e-5)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_draws_by_weight_follow_the_law():
     sampler = samplers.Guided(4.0, particles=64)

@@ -46,7 +46,7 @@ def noise(model, rng):
     return kernels.draw_prior(model.kernel, rng, (DRAWS, zoo.LENGTH))
 
 
-@pytest.mark.few(1, slow=4)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("grid", quick(GRIDS, "uneven"))
 def test_follows_the_law_of_the_chain(walk, grid):
     model, params, ancestral = walk
@@ -154,7 +154,7 @@ def test_draws_follow_the_enumerated_law(sampler, kernel):
 EXACT = ("first_hitting", "confidence", "confidence-random", "confidence-left", "entropy_bound")
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=4)
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("length", [2, 3])
 def test_exact_samplers_have_the_law_of_the_data(name, length):
@@ -165,7 +165,7 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
     assert certificates.distance(result, data) < 1e-6
 
 
-@pytest.mark.few(1, slow=5)
+@pytest.mark.few(1, slow=3)
 @pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
 @pytest.mark.parametrize(
     "kind",
