@@ -91,7 +91,7 @@ def test_samples_and_corrections_need_no_data(run):
                 np.testing.assert_array_equal(array, again[name][part])
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [edit, replace])
 def test_changed_data_are_refused_by_name_where_they_are_read(run, change):

@@ -50,7 +50,7 @@ def exact(kernel, x_0, p_0, x_t, s, t):
     )
 
 
-@pytest.mark.few(1, slow=24)
+@pytest.mark.few(1, slow=12)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     """Both the registered and the general form; both finite where x_t is impossible, too."""
@@ -79,7 +79,7 @@ def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     )
 
 
-@pytest.mark.few(1, slow=24)
+@pytest.mark.few(1, slow=12)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     """One guess for all x_t, as of a network that does not see it."""

@@ -136,6 +136,7 @@ def test_a_learning_rate_that_ruins_the_model(tmp_path, report):
     assert "That is worse than the uniform law (4.755 bits/char): this has not learnt" in seen
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_rows_of_one_token(tmp_path, report, capsys):
     ended = command(QUICK, *SMALL, "--config.length=1", f"--workdir={tmp_path / 'run'}")

@@ -100,6 +100,7 @@ def test_the_name_of_data(place, report):
     assert seen.out.startswith(f"{in_one_line(name)}: train ")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_names_of_data_and_of_a_comparison(place, report):
     """From the name of a text to the table, the picture and the page of a comparison."""

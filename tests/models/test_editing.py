@@ -39,7 +39,7 @@ def law(model, params, row, times):
     return enumeration.chain(model, params, start, times, zoo.LENGTH)
 
 
-@pytest.mark.few(1, slow=4)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(
     ("editor", "times"),
     [
@@ -57,7 +57,7 @@ def test_it_is_noise_and_the_way_back(model, editor, times):
     enumeration.assert_drawn_from(enumeration.number(x, states), expected)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_at_full_strength_the_data_are_forgotten(model):
     model, params, edited = model

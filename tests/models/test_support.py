@@ -216,6 +216,7 @@ def test_the_bound_of_noise_within_columns_is_the_exact_one(name):
     assert_mean(np.asarray(nats, np.float64).reshape(3000, -1), exact, 0.12)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_endless_steps_within_columns_are_as_a_thousand():
     model, params = multinomial("digits", 1000)

@@ -35,7 +35,7 @@ def network(request):
     return request.param, jax.jit(apply)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_every_token_but_the_own_one_is_seen(network):
     name, apply = network
@@ -61,7 +61,7 @@ def test_every_token_but_the_own_one_is_seen(network):
     assert (moved[far] == 0).all(), moved
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_time_moves_every_logit(network):
     _, apply = network
@@ -71,7 +71,7 @@ def test_time_moves_every_logit(network):
     assert all(np.isfinite(np.asarray(apply(x, jnp.array([t])))).all() for t in (0.0, 1.0))
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_rows_do_not_mix(network):
     _, apply = network

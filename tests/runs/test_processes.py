@@ -64,6 +64,7 @@ def test_one_device_with_parts_makes_the_run_of_eight(tmp_path):
     np.testing.assert_allclose(losses(tmp_path / "eight"), losses(tmp_path / "one"), rtol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
     deadly = {"DEADLY_STEP": "6", "DEADLY_SIGNAL": "SIGTERM"}
     result = ends(pair(tmp_path, environments=({}, deadly)))
