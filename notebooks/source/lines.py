@@ -123,8 +123,8 @@ print(*samples[:10], sep=", ")
 # ## Molecules
 #
 # The weights `molecules` are of the same kind of model, trained on 237,500 drug-like molecules of
-# MOSES ([Polykovskiy et al., 2020](https://doi.org/10.3389/fphar.2020.565644)) in SMILES, the usual
-# notation for molecules. Each line has a label, the number of its rings.
+# MOSES ([Polykovskiy et al., 2020](https://doi.org/10.3389/fphar.2020.565644)) in SMILES, the
+# usual notation for molecules. Each line has a label, the number of its rings.
 
 # %%
 import amd_jax
@@ -141,10 +141,10 @@ print(f"valid by the grammar of SMILES: {means.shown(*means.of(good, independent
 # ## Conditions, and guidance
 #
 # Molecules with four rings: the label is given, and the rest is drawn from the conditional
-# distribution. Guidance of strength $\gamma$ raises $p(\text{label} \mid \text{line})$ to the power
-# $\gamma$. It is usually applied step by step, which samples from something else; here each line is
-# chosen among weighted particles, so that the samples approach
-# $p(\text{line})\, p(\text{label} \mid \text{line})^\gamma$ as there are more of them.
+# distribution. Guidance of strength $\gamma$ raises $p(\text{label} \mid \text{line})$ to the
+# power $\gamma$. It is usually applied step by step, which samples from something else. Here each
+# line is chosen among weighted particles: the more of them, the nearer the samples are to
+# $p(\text{line})\, p(\text{label} \mid \text{line})^\gamma$.
 
 # %%
 from amd_jax.diffusion.samplers import Guided
@@ -154,9 +154,10 @@ LABEL = "4"
 
 
 def share_with_label(rows):
-    """The share of molecules whose rings, counted by their digits, are as many as asked for."""
-    rings = [smiles.rings(facts.decode(row)) for row in np.asarray(rows)]
-    return means.of(np.array(rings) == int(LABEL), independent=True)
+    """The share of lines that are molecules with as many rings as asked for, by their digits."""
+    lines = facts.lines(np.asarray(rows))
+    found = [smiles.is_valid(s) and smiles.kinds(s)["ring"] == 2 * int(LABEL) for s in lines]
+    return means.of(np.array(found), independent=True)
 
 
 kinds = {"any label": x, "given": labelled.draws(model, weights, facts, LABEL, MOLECULES, SEED)}
