@@ -198,7 +198,7 @@ def test_a_reward_needs_nothing_that_is_given():
     assert len(np.unique(x[:, 1])) > 1
 
 
-@pytest.mark.few(2, slow=3)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(
     ("reward", "says"),
     [
@@ -221,6 +221,7 @@ def test_what_is_no_reward(reward, says):
         assert ((x == -1).all(axis=1) | (x >= 0).all(axis=1)).all()
 
 
+@pytest.mark.slow
 def test_rows_may_know_different_tokens():
     """Each row is guided towards its own, and keeps it."""
     model = zoo.diffusion("absorbing-linear", "table", 5)

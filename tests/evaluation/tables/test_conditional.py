@@ -107,6 +107,8 @@ def test_bits_of_a_cell_are_those_given_all_others(model):
     assert (result[:, 2] == 0).all()
 
 
+@pytest.mark.few(slow=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("block", quick([1, 4, 1024], 4))
 def test_numbers_of_a_row_do_not_depend_on_the_block(model, monkeypatch, block):
     x = hidden(EVERY[:11])
@@ -139,6 +141,7 @@ def test_bits_of_a_row_are_those_of_the_law(model):
     np.testing.assert_allclose(bits.sums / bits.counts, -np.log2(P), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_with_values_no_cell_is_filled_with_a_gap(model):
     """Gaps that are known stay."""
     diffusion, params = model
