@@ -47,6 +47,7 @@ def test_new_kernel_forgets_and_new_schedule_is_one(result):
     np.testing.assert_array_equal(result["quadratic"](jnp.array([0.0, 1.0])), [0.0, -30.0])
 
 
+@pytest.mark.exhaustive
 def test_learned_schedules_have_parameters_that_are_trained(result):
     x, rng = result["x"], jax.random.key(1)
     params = result["in_time"].init(jax.random.key(0), x)

@@ -105,7 +105,7 @@ def execute(checkout, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("name", quick(NAMES, slow=("quickstart", "own_table")))
+@pytest.mark.parametrize("name", quick(NAMES, slow=("quickstart",)))
 def test_the_commands_run_as_printed(name, checkout, execute):
     """Exhaustively those that have tests of their own in tests/cli and tests/experiments, too."""
     for _, words in COMMANDS:

@@ -53,6 +53,7 @@ def test_a_table_stands_beside_samples_and_without_it_the_page_says_so(masked, t
     away.rename(path)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_other_models_have_no_gaps_and_are_scored(tmp_path):
     run, params, _ = trained(tmp_path, "own_table_autoregressive", width=16, blocks=1, heads=2)

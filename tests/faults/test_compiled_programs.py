@@ -275,6 +275,7 @@ def test_others_prune_at_the_same_time(kept, report):
     assert left == ["folder", "gone", program_cache.KEY]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_command_with_damaged_entries(place, report):
     """All of them: one line, where it were three for each."""

@@ -185,6 +185,7 @@ def test_a_second_training_in_the_same_workdir(place, unbroken, report):
     check_ending(unbroken)
 
 
+@pytest.mark.exhaustive
 def test_reading_beside_a_training_that_deletes(place, report):
     """Each time there is a newest sound checkpoint, and nothing else is said."""
     running = start(*SAVING, "--config.num_steps=100000", cwd=place)

@@ -199,7 +199,7 @@ def test_its_terms_are_those_of_the_bound(case, steps):
     np.testing.assert_allclose(result, exact, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("case", quick(CASES[:2], CASES[0]))
 @pytest.mark.slow
 def test_the_objective_draws_what_the_proof_enumerates(case):

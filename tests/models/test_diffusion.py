@@ -365,7 +365,7 @@ def test_a_network_without_train_is_refused():
         models.Diffusion(zoo.KERNELS["uniform-cosine"], Deaf(), steps=5)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", quick(zoo.LEARNED, "per_class_masking"))
 @pytest.mark.slow
 def test_every_parameter_moves_within_three_steps(name):

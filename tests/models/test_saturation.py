@@ -97,7 +97,7 @@ CASES += [(name, Sure, None) for name in ("absorbing-linear", "birth_death-cosin
 CASES += [(name, Hollow, None) for name in zoo.FAMILIES if name.split("-")[-1] not in zoo.ROUGH]
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "denoiser", "steps"), CASES)
 def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser, steps):

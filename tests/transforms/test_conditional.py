@@ -52,6 +52,7 @@ def test_densities_of_one_number_add_up_to_one_and_are_those_of_the_draws():
     assert np.ptp(on_grid.max(axis=0)) > 0.01  # the classes differ
 
 
+@pytest.mark.exhaustive  # test_encodings.py has some, too
 @pytest.mark.slow
 def test_density_is_that_of_the_draws():
     """log q(u | x) = log p(e) - log |du / de|, by the Jacobian of one draw as a map of e."""

@@ -108,16 +108,21 @@ HAS_ALPHA = ("uniform", "absorbing")
 
 
 def pairs():
-    """Each sampler with each kernel that it is for; some on masks are quick.
+    """Each sampler with each kernel that it is for: with one by default or as a slow test.
 
-    The other pairs are slow tests.
+    Some on masks are quick; the others have one kernel after the other.
     """
-    for name, sampler in zoo.SAMPLERS.items():
-        for kind, kernel in KERNELS.items():
-            needs_alpha = name.startswith("predictor_corrector-")
-            if sampler.admits(kernel) and (kind in HAS_ALPHA or not needs_alpha):
-                marks = () if kind == "absorbing" and name in QUICK else pytest.mark.slow
-                yield pytest.param(sampler, kernel, id=f"{name}-{kind}", marks=marks)
+    for i, (name, sampler) in enumerate(zoo.SAMPLERS.items()):
+        kinds = [kind for kind, kernel in KERNELS.items() if sampler.admits(kernel)]
+        if name.startswith("predictor_corrector-"):
+            kinds = [kind for kind in kinds if kind in HAS_ALPHA]
+        for kind in kinds:
+            marks = [pytest.mark.slow]
+            if name in QUICK:
+                marks = [] if kind == "absorbing" else [*marks, pytest.mark.exhaustive]
+            elif kind != kinds[i % len(kinds)]:
+                marks = [*marks, pytest.mark.exhaustive]
+            yield pytest.param(sampler, KERNELS[kind], id=f"{name}-{kind}", marks=marks)
 
 
 @functools.cache
@@ -141,7 +146,7 @@ def draw(sampler, kernel, seed=0):
     return x
 
 
-@pytest.mark.few(1, slow=12)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
 def test_draws_follow_the_enumerated_law(sampler, kernel):
     x = draw(sampler, kernel)
