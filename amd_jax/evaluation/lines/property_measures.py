@@ -12,7 +12,7 @@ from amd_jax.evaluation.lines.line_measures import Figure
 from amd_jax.evaluation.means import Rows
 from amd_jax.facts import LineFacts, line_properties
 
-MOST = 5000  # lines whose properties are computed
+MOST = 2000  # lines whose properties are computed
 NAMES = {
     f"{name}_{end}": f"{one.title}, {what}"
     for name, one in line_properties.PROPERTIES.items()

@@ -83,11 +83,11 @@ def test_a_tokenizer_that_loses_something_is_refused(tmp_path, line, made):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_tokenizer(tmp_path, monkeypatch):
+def test_what_is_no_tokenizer(tmp_path):
+    pytest.importorskip("tokenizers")
     path = file_of(tmp_path, WORDS)
     with pytest.raises(ValueError, match="tokens is selfies, or the tokenizer.json"):
         lines.load(path, tokens=str(tmp_path / "nothing.json"))
-    pytest.importorskip("tokenizers")
     with pytest.raises(ValueError, match="t.smi is neither: "):
         lines.load(path, tokens=path)
 

@@ -66,11 +66,16 @@ def test_the_wasserstein_distance_is_how_far_a_law_moves():
     assert distance(a, b)[0] == pytest.approx(stats.wasserstein_distance(a, b))
 
 
-@pytest.mark.parametrize("law", ["normal", "poisson"])
-def test_the_error_of_the_wasserstein_distance_is_that_of_repetition(law):
-    rng, found = np.random.default_rng(0), []
-    for _ in range(400):
-        a, b = getattr(rng, law)(5, size=300), getattr(rng, law)(6, size=200)
-        found.append(line_measures.wasserstein(a * 1.0, b * 1.0))
+PAIRS = {
+    "moved": (lambda rng: rng.normal(5, 1, 300), lambda rng: rng.normal(6, 1, 200)),
+    "wider": (lambda rng: rng.normal(5, 1, 300), lambda rng: rng.normal(5, 2, 200)),
+    "counts": (lambda rng: 1.0 * rng.poisson(5, 300), lambda rng: 1.0 * rng.poisson(6, 200)),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_error_of_the_wasserstein_distance_is_that_of_repetition(pair):
+    rng = np.random.default_rng(0)
+    found = [line_measures.wasserstein(*(draw(rng) for draw in PAIRS[pair])) for _ in range(400)]
     values, errors = np.array(found).T
     assert errors.mean() == pytest.approx(values.std(), rel=0.15)
