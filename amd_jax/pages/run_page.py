@@ -165,6 +165,7 @@ def tiles(record: Record) -> list[Tile]:
     for what, name in SHARES.items():
         if share := figures.best(record.figures, what):
             unit = "field" if record.facts.get("kind") == "table" else record.unit
+            unit = "token" if record.facts.get("texts") else unit
             result.append(_measured(name.format(unit=unit), share))
     if best := figures.best(record.figures):
         result.append(_measured(figures.what(best), best))

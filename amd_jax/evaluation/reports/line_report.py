@@ -137,8 +137,9 @@ class LineReport(TextReport):
         ours, floor, train = (
             property_measures.values(self.facts, x) for x in (drawn, real, data.rows("train"))
         )
+        valid = "valid " if self.facts.validity else ""
         lines = [
-            "properties of valid lines: their mean, and the Wasserstein distance from training "
+            f"properties of {valid}lines: their mean, and the Wasserstein distance from training "
             "lines;",
             f"in brackets those of {split} lines:",
         ]
