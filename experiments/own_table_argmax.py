@@ -21,7 +21,7 @@ from amd_jax.transforms import argmax, autoregressive, laws
 
 def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    config = numbers(batch_size=64, num_steps=4000, clip=1000.0, ema_decay=0.999)
+    config = numbers(batch_size=64, num_steps=9000, clip=1000.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=100)
     config.data = dict(path="", columns="", test_path="", max_classes=8, missing="")
     config.data.update(header="", delimiter="", encoding="")
