@@ -51,10 +51,8 @@ def panels(
     ours, real, floor = (property_measures.values(facts, x) for x in (drawn, train, others))
     mine, theirs = (property_measures.measured(x, real) for x in (ours, floor))
     result = []
-    for name, values in ours.items():
-        if not len(values) or not len(real[name]):
-            continue
-        title = line_properties.PROPERTIES[name].title
+    for name in (name for name in mine if name in theirs):
+        title, values = line_properties.PROPERTIES[name].title, ours[name]
         distances = (means.shown(*x[name].distance, ".2g") for x in (mine, theirs))
         caption = (
             f"{span(real[name])}; mean {values.mean():.4g} ({real[name].mean():.4g}), distance "

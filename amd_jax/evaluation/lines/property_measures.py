@@ -40,12 +40,9 @@ def values(facts: LineFacts, x: Rows) -> Values:
 
 
 def measured(drawn: Values, train: Values) -> dict[str, Measured]:
-    """Each property of drawn lines by its name, beside that of training lines."""
+    """Each property by its name that some of the drawn and of the training lines have."""
     return {
-        name: Measured(_mean(v), line_measures.wasserstein(v, train[name]))
+        name: Measured(means.of(v, independent=True), line_measures.wasserstein(v, train[name]))
         for name, v in drawn.items()
+        if len(v) and len(train[name])
     }
-
-
-def _mean(v: Float[np.ndarray, "_"]) -> Figure:
-    return means.of(v, independent=True) if len(v) else (float("nan"), float("nan"))

@@ -144,7 +144,11 @@ class LineReport(TextReport):
             f"in brackets those of {split} lines:",
         ]
         figures, floors = [], property_measures.measured(floor, train)
-        for name, mine in property_measures.measured(ours, train).items():
+        measured = property_measures.measured(ours, train)
+        if not measured or not floors:
+            return ["properties of lines: not measured, since no line is valid"], []
+        for name in (name for name in measured if name in floors):
+            mine = measured[name]
             pairs = [*zip(mine._fields, mine, floors[name], strict=True)]
             shown = [f"{means.shown(*a)} ({means.shown(*b)})" for _, a, b in pairs]
             lines.append(f"  {line_properties.PROPERTIES[name].title}: {'; '.join(shown)}")

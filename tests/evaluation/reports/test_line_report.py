@@ -110,6 +110,13 @@ def test_properties_are_those_of_valid_lines(data):
     assert kept["heteroatoms_mean"] == 1
 
 
+@pytest.mark.usefixtures("any_types")  # no model is needed
+def test_without_a_valid_sample_there_are_no_properties(data):
+    lines, figures = run_report.of(PLAIN).compared(rows(PLAIN, ["C1", "1"]), None, None, {}, data)
+    assert lines[-1] == "properties of lines: not measured, since no line is valid"
+    assert not any("_mean" in figure.what for figure in figures)
+
+
 COUNTED = dataclasses.replace(
     LineFacts.of("1CO", (1 / 7,) * 7, ("0", "1")), frequencies=(0.2, 0.2, 0.2, 0, 0.1, 0.3)
 )
