@@ -19,7 +19,8 @@ def have_label(facts: LineFacts, x: Rows) -> Bool[np.ndarray, "N"]:
 def by_label(facts: LineFacts, x: Rows) -> tuple[list[str], list[Measurement]]:
     """The share of rows given each label that have it: a line for each, and a figure.
 
-    A model that heeds no label would reach the share of training lines that have it.
+    A line that is no SMILES has none. A model that ignores labels, and writes SMILES only, would
+    reach the share of training lines that have the label.
     """
     fits, labels = have_label(facts, x), np.array([facts.label(row) for row in x])
     lines = [
