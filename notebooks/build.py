@@ -22,7 +22,7 @@ import amd_jax
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "source"
-NAMES = ("quickstart", "argmax_flows", "maps", "tables", "change_one_thing")
+NAMES = ("quickstart", "argmax_flows", "maps", "tables", "lines", "change_one_thing")
 COLAB = "https://colab.research.google.com"
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
