@@ -167,7 +167,9 @@ def test_where_pip_fails_the_first_cell_ends_with_what_is_missing(first_cell, mo
         first_cell()
 
 
-@pytest.mark.parametrize("name", quick(build.NAMES, slow=("quickstart",)))
+@pytest.mark.parametrize(
+    "name", quick(build.NAMES, slow=("quickstart", "maps", "tables", "lines"))
+)
 def test_a_notebook_executes_from_a_clean_kernel(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     notebook = build.build(name)
