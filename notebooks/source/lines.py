@@ -16,6 +16,7 @@
 SEED = 0
 STEPS = 1500  # training steps
 DRAWN = 400  # lines to draw, of each kind
+STRENGTHS = (1.0, 2.0, 4.0)  # of guidance
 PARTICLES = 32  # weighted draws of each guided line
 FILLED = 400  # fillings of a gap
 WORKDIR = "runs/numerals"  # folder of the run; the same settings continue it
@@ -150,7 +151,7 @@ def mean_number(rows):
 
 
 results = {}
-for strength in (1.0, 2.0, 4.0):
+for strength in STRENGTHS:
     weights = numbers**strength
     results[f"γ = {strength:g}, true"] = ((numbers * weights).sum() / weights.sum(), 0.0)
     for count in (1, PARTICLES):

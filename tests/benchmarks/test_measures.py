@@ -110,6 +110,7 @@ def test_overhead_is_against_the_bare_turns_around():
     assert overhead.percent(bare, loop, "wall") == [50.0, -50.0]
 
 
+@pytest.mark.slow
 def test_guided_laws_near_the_target_as_particles_grow(capsys):
     rows = [*certificates.guided((2.0,), {1: 400, 16: 200})]
     assert [row.parameters["particles"] for row in rows] == [1, 16]
@@ -117,6 +118,7 @@ def test_guided_laws_near_the_target_as_particles_grow(capsys):
     assert "γ = 2" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_twisted_laws_near_the_target_as_particles_grow(capsys):
     rows = [*certificates.twisted((4,), {1: 2000, 32: 500})]
     assert [row.parameters["particles"] for row in rows] == [1, 32]

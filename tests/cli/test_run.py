@@ -25,6 +25,7 @@ def metrics(workdir):
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_training_reports_all_of_itself(trained):
     workdir, result = trained
     assert result.ending is None

@@ -105,6 +105,7 @@ def prior_gradient(model, params, x):
     return kernels_part(jax.grad(kl)(params))
 
 
+@pytest.mark.slow
 def test_the_gradient_of_pairs_is_that_of_the_mean_over_them():
     """One token of two classes and a guess that sees nothing: four pairs of x_t for each x."""
     guess, t, rng = jnp.array([0.7, 0.3]), jnp.full(8, 0.6), jax.random.key(0)

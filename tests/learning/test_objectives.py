@@ -298,6 +298,7 @@ class Constant(nn.Module):
         return jnp.broadcast_to(jnp.array([0.5, -0.5, 0.0]), (*x_t.shape, 3))
 
 
+@pytest.mark.slow
 def test_a_hybrid_in_continuous_time_weighs_all_times_alike(monkeypatch):
     """Of a kernel at a pace of its own: by quadrature over t, every x_t enumerated."""
     monkeypatch.setattr(objectives, "gradient_only", lambda a: a)

@@ -35,6 +35,7 @@ def test_it_is_a_model_with_samplers_and_bounds():
     assert models.Insertion.bounds == (DrawnTimes(),)
 
 
+@pytest.mark.slow
 def test_bounds_leave_no_more_than_all_probability():
     """Of a random network, by the mean of many times; some of it is left for no line at all."""
     bound = jax.jit(functools.partial(DrawnTimes(3000), MODEL))

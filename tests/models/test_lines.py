@@ -144,6 +144,7 @@ def test_random_orders_of_masks_sum_to_one_over_lines(name):
     assert_mean(p, in_any_order(name), 0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_of_masks_sum_to_one_over_lines(name):
     """Each line's mean is its mass in the chain of three steps, which ends in no other row."""
@@ -450,6 +451,7 @@ class Opened:
         return self
 
 
+@pytest.mark.slow
 @pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("denoiser", quick(("table", "hollow_table"), "hollow_table"))
 @pytest.mark.parametrize("name", NAMES)

@@ -205,6 +205,7 @@ def test_noise_within_columns_sums_to_one(name):
     enumeration.assert_drawn_from(enumeration.number(x, K), law)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_of_noise_within_columns_is_the_exact_one(name):
     columns, (model, params) = zoo.COLUMNS[name], multinomial(name)

@@ -28,7 +28,7 @@ SMALL = {  # parameters where a notebook is executed here
     ),
     "maps": dict(STEPS=3, HEIGHT=16, WIDTH=16, EVALUATED=3, SAMPLES=2, FILMED=2, FRAMES=3),
     "tables": dict(ROWS=200, STEPS=3, DRAWN=20, EVALUATED=40, SLIPS=3),
-    "lines": dict(STEPS=3, DRAWN=8, PARTICLES=3, FILLED=8),
+    "lines": dict(STEPS=3, DRAWN=8, STRENGTHS=(2.0,), PARTICLES=3, FILLED=8),
     "change_one_thing": dict(LENGTH=32, STEPS=3, BATCH=3, EVALUATED=4, STOPPED_STEPS=12),
 }
 

@@ -12,6 +12,7 @@ from scipy import stats
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.diffusion.exact import certificates, chains, enumeration
 from benchmarks.chains import beyond
+from tests.variants import quick
 
 LENGTH = 4
 RNG = np.random.default_rng(3)
@@ -40,7 +41,7 @@ def table(chain, length=LENGTH):
 
 
 @pytest.mark.parametrize("kind", KERNELS)
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("name", quick(CHAINS, "hidden"))
 def test_its_guess_is_that_of_all_rows(name, kind):
     chain, kernel = CHAINS[name], KERNELS[kind]
     by_hand = certificates.exact(kernel, table(chain))
@@ -74,6 +75,7 @@ def test_a_markov_chain_is_stationary():
     np.testing.assert_allclose(chain.start @ chain.moves, chain.start, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_long_rows_have_finite_numbers():
     chain = chains.sticky()
     x = chain.draw(jax.random.key(1), (2, 4096))

@@ -183,6 +183,7 @@ def test_a_row_has_a_gap_after_each_of_its_tokens_but_none_when_it_is_full():
     )
 
 
+@pytest.mark.slow
 def test_times_are_drawn_from_all_of_them():
     """One in each of 64 parts of (0, 1]."""
     times = []

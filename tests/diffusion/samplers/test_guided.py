@@ -63,6 +63,7 @@ def numbers(x):
     return enumeration.number(np.asarray(x)[:, 1:], 3)
 
 
+@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("guidance", [2.0, 4.0])
 def test_plain_guidance_draws_another_law(guidance):
@@ -94,6 +95,7 @@ def test_the_weight_of_one_unknown_token_is_its_normaliser():
     np.testing.assert_allclose(result.log_weights, np.log(z), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_was_held_before_is_in_both_laws():
     """With x_2 = 0 held first, guidance is towards y: p(x_1 | y, x_2)^γ p(x_1 | x_2)^(1 - γ)."""
     process = certificates.exact(KERNEL, DATA)
@@ -162,6 +164,7 @@ def nats(x):
     return jnp.where(never, -jnp.inf, 0.7 * x.sum(axis=-1))
 
 
+@pytest.mark.slow
 @pytest.mark.few(1, slow=1)
 @pytest.mark.parametrize("given", [GIVEN, (-1, -1, 0)])
 @pytest.mark.parametrize("guidance", [2.0, 1.0])
@@ -189,6 +192,7 @@ def test_rewards_tilt_the_law(given, guidance):
     assert abs(estimates.mean() - 1) < 5 * error < 0.05
 
 
+@pytest.mark.slow
 def test_a_reward_needs_nothing_that_is_given():
     sampler = samplers.Guided(reward=lambda x: jnp.where(x[:, 0] == 1, 0.0, -jnp.inf))
     model = zoo.diffusion("absorbing-linear", "table", 5)

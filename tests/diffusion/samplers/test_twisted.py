@@ -133,6 +133,7 @@ def test_given_tokens_stay_and_the_rest_is_tilted():
     assert tilted > plain + 0.1
 
 
+@pytest.mark.slow
 def test_a_walk_in_parts_ends_in_rows_that_there_are():
     model = zoo.diffusion("absorbing-linear", "table", 5)
     *_, (t, x) = model.walk(

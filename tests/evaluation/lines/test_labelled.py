@@ -139,6 +139,7 @@ def assert_near(x, law):
     enumeration.assert_drawn_from(enumeration.number(np.asarray(x), 5), law.ravel())
 
 
+@pytest.mark.slow
 def test_guided_lines_have_the_guided_law():
     sampler = samplers.Guided(4.0, 32)
     result, (pi, _) = drawn(1000, sampler), guided_laws.target(sampler, DATA, YES)
@@ -185,6 +186,7 @@ def test_a_reward_tilts_guided_lines(reward):
     assert_near(drawn(1000, sampler).rows, tilted)
 
 
+@pytest.mark.slow
 def test_a_reward_tilts_lines_of_any_label_and_length():
     model, params = perfect()
     sampler = samplers.Guided(particles=32, reward=runs_of_a)
