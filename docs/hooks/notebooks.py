@@ -13,7 +13,7 @@ import re
 from mkdocs.structure.files import File
 
 ROOT = pathlib.Path(__file__).parents[2]
-ORDER = ("quickstart", "argmax_flows", "maps", "tables", "change_one_thing")
+ORDER = ("quickstart", "argmax_flows", "maps", "tables", "lines", "change_one_thing")
 PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
 BADGE = re.compile(r"\[!\[(Open in Colab)\]\([^)]+\)\]")  # its picture is on another server
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours of a terminal
