@@ -1,8 +1,8 @@
 """`--mode=sample --given="label=yes"`: lines with a label, or guided towards it."""
 
+from amd_jax.cli import guided_samples
 from amd_jax.cli.mode_options import Sample
 from amd_jax.cli.run_session import Session
-from amd_jax.diffusion.samplers import Guided
 from amd_jax.evaluation import guided_rows
 from amd_jax.evaluation.lines import label_success, labelled
 from amd_jax.facts import LineFacts
@@ -18,8 +18,7 @@ def labelled_lines(session: Session, args: Sample, condition: str) -> None:
             f"--given draws lines with a label; --{min(ignored)} has no effect on that. Leave one "
             "of them out."
         )
-    if args.guidance is None and args.particles is not None:
-        raise ValueError("--particles is for guidance. Give --guidance, or leave it out.")
+    sampler = guided_samples.sampler(args)
     name, equals, label = condition.partition("=")
     if (name.strip(), equals) != ("label", "="):
         raise ValueError(
@@ -29,10 +28,9 @@ def labelled_lines(session: Session, args: Sample, condition: str) -> None:
     number, label = args.num_samples or facts.num_samples, label.strip()
     about = labelled.check(loaded.model, facts), loaded.params, facts, label, number
     session.announce(f"drawing {number:,} lines with the label {in_one_line(label)}")
-    if args.guidance is None:
+    if sampler is None:
         x, said = labelled.draws(*about, session.seed), []
     else:
-        sampler = Guided(args.guidance, args.particles or Guided.particles)
         result = labelled.guided(*about, sampler, session.seed)
         target = f"lines guided towards label={in_one_line(label)}, p(line) p(label | line)"
         x, said = result.rows, guided_rows.describe(result, sampler, target)

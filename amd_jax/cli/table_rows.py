@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from amd_jax.cli import guided_samples
 from amd_jax.cli.flags import one
 from amd_jax.cli.mode_options import Infill, Sample, Score
 from amd_jax.cli.run_session import Session
 from amd_jax.data import table
-from amd_jax.diffusion.samplers import Guided
 from amd_jax.evaluation import guided_rows, means
 from amd_jax.evaluation.means import Rows
 from amd_jax.evaluation.reports.table_report import SHOWN, TableReport
@@ -34,13 +34,11 @@ def conditioned(session: Session, args: Sample, conditions: str) -> None:
             f"--given reveals one cell after another; --{min(ignored)} is for samples of all "
             "rows. Leave one of them out."
         )
-    if args.guidance is None and args.particles is not None:
-        raise ValueError("--particles is for guidance. Give --guidance, or leave it out.")
+    sampler = guided_samples.sampler(args)
     allowed = table_conditions.parse(facts, conditions)
     number = args.num_samples or facts.num_samples
     session.announce(f"drawing {number:,} rows with {conditions}")
-    if args.guidance is not None:
-        sampler = Guided(args.guidance, args.particles or Guided.particles)
+    if sampler is not None:
         guided = guidance.draws(
             loaded.model, loaded.params, facts, allowed, number, sampler, session.seed
         )

@@ -54,10 +54,7 @@ def exact(
     def predict(
         x_t: Tokens, t: Times, rng: Key | None = None, known: Bool[Array, "..."] | None = None
     ) -> Probs:
-        evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)[..., : kernel.num_classes]
-        if known is not None:
-            clean = categorical.one_hot(x_t, kernel.num_classes, evidence.dtype)
-            evidence = jnp.where(known[..., None], clean, evidence)
+        evidence = evidence_of(kernel, x_t, t, known)
         possible = jnp.ones((), bool)
         if support is not None:
             clean = kernels.is_clean(kernel, x_t)
@@ -75,6 +72,20 @@ def exact(
         return jnp.pad(law, ((0, 0), (0, 0), (0, noise_only)))
 
     return Process(kernel, predict, leave_one_out=True, sees_known=True, support=support)
+
+
+def evidence_of(
+    kernel: Kernel, x_t: Tokens, t: Times, known: Bool[Array, "..."] | None = None
+) -> Probs:
+    """How likely each token of x_t is, given each class of its own at time 0: (B, *event, K).
+
+    Of tokens that are `known` only their own class is possible.
+    """
+    evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)[..., : kernel.num_classes]
+    if known is None:
+        return evidence
+    clean = categorical.one_hot(x_t, kernel.num_classes, evidence.dtype)
+    return jnp.where(known[..., None], clean, evidence)
 
 
 def distance(p: Floats, q: Floats) -> float:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
+from amd_jax.diffusion.exact import certificates
 from amd_jax.diffusion.process import Process
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, Nats, Probs, Times, Tokens
@@ -84,16 +85,12 @@ class Chain:
                 f"A kernel on the classes of the chain, {self.num_classes}, is needed; got one "
                 f"on {kernel.num_classes}."
             )
-        classes, noise_only = self.num_classes, kernel.prior.shape[-1] - self.num_classes
+        noise_only = kernel.prior.shape[-1] - self.num_classes
 
         def predict(
             x_t: Tokens, t: Times, rng: Key | None = None, known: Bool[Array, "..."] | None = None
         ) -> Probs:
-            evidence = kernel.likelihood(x_t, jnp.zeros_like(t), t)[..., :classes]
-            if known is not None:
-                clean = categorical.one_hot(x_t, classes, evidence.dtype)
-                evidence = jnp.where(known[..., None], clean, evidence)
-            seen = self._of_states(evidence)
+            seen = self._of_states(certificates.evidence_of(kernel, x_t, t, known))
             others = self._forward(seen)[0] * self._backward(seen)
             p_0 = categorical.normalize(others @ jnp.asarray(self.emits, others.dtype))
             return jnp.pad(p_0, ((0, 0), (0, 0), (0, noise_only)))
