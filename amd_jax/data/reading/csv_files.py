@@ -162,17 +162,19 @@ def _opened(file: Path) -> Iterator[pa.NativeFile]:
 
 
 def _as_utf8(stream: pa.NativeFile, file: Path, encoding: str) -> pa.NativeFile:
-    """The text of a stream in utf-8; of another encoding all of it, in memory."""
+    """The text of a stream in utf-8; of another encoding all of it, in Arrow's memory.
+
+    Bytes of Python would be given back by Arrow's threads, which call Python for that.
+    """
     if codecs.lookup(encoding).name == "utf-8":
         return stream
-    decoder, pieces, size = codecs.getincrementaldecoder(encoding)(), [], 0
+    decoder, text = codecs.getincrementaldecoder(encoding)(), pa.BufferOutputStream()
     while piece := stream.read(BLOCK):
-        pieces.append(decoder.decode(piece).encode())
-        size += len(pieces[-1])
-        packed.check(file, size)
-        memory.check(size, f"The text of {file}", "Save it as utf-8.")
-    pieces.append(decoder.decode(b"", final=True).encode())
-    return pa.BufferReader(b"".join(pieces))
+        text.write(decoder.decode(piece).encode())
+        packed.check(file, text.tell())
+        memory.check(text.tell(), f"The text of {file}", "Save it as utf-8.")
+    text.write(decoder.decode(b"", final=True).encode())
+    return pa.BufferReader(text.getvalue())
 
 
 def _end(file: Path) -> bytes:
