@@ -12,11 +12,13 @@ from amd_jax.cli.inputs import Partly
 from amd_jax.cli.mode_options import Infill, Rows
 from amd_jax.cli.run_session import Session
 from amd_jax.evaluation import filling, gallery, means
+from amd_jax.evaluation.lines import validity
+from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.experiment import LoadedModel
-from amd_jax.facts import Facts, TableFacts, TextFacts
+from amd_jax.facts import Facts, LineFacts, TableFacts, TextFacts
 from amd_jax.models import Diffusion
 from amd_jax.options import Named, settings
 from amd_jax.types import Model, Params, Sampler
@@ -50,7 +52,7 @@ def infill(session: Session, options: Infill) -> None:
         loaded.model,
         loaded.params,
         row,
-        loaded.facts.unit,
+        loaded.facts,
         number=options.num_samples or FILLINGS,
         seed=options.seed,
         sampler=sampler,
@@ -71,7 +73,7 @@ def fillings(
     model: Model,
     params: Params,
     row: Partly,
-    unit: str,
+    facts: Facts,
     *,
     number: int,
     seed: int = 0,
@@ -81,14 +83,16 @@ def fillings(
     rows, rng = (np.stack([part] * number) for part in row), jax.random.key(seed)
     drawn, nats = gallery.infilled(model, params, rng, *rows, sampler=sampler)
     drawn, captions = np.asarray(drawn), [f"filling {i + 1}" for i in range(number)]
-    if nats is None:
-        return Fillings(drawn, captions)
-    bits, size = -np.asarray(nats) / np.log(2), row.wanted.sum()
-    likely = np.argsort(bits, kind="stable")
-    sure = [f"{b:z.1f} bits, {b / size:z.2f} a {unit}" for b in bits[likely]]
-    return Fillings(
-        drawn[likely], [f"{name}: {line}" for name, line in zip(captions, sure, strict=True)]
-    )
+    if nats is not None:
+        bits, size = -np.asarray(nats) / np.log(2), row.wanted.sum()
+        likely = np.argsort(bits, kind="stable")
+        drawn, bits = drawn[likely], bits[likely]
+        sure = [f"{b:z.1f} bits, {b / size:z.2f} a {facts.token}" for b in bits]
+        captions = [f"{name}: {line}" for name, line in zip(captions, sure, strict=True)]
+    if isinstance(facts, LineFacts) and facts.writing:
+        written = map(facts.decode, drawn)
+        captions = [f"{name}, {line}" for name, line in zip(captions, written, strict=True)]
+    return Fillings(drawn, captions)
 
 
 def is_measured(facts: Facts, model: Model) -> bool:
@@ -161,4 +165,9 @@ def tried(session: Session, options: Rows, hidden: int, number: int) -> list[str
     if all(len(text) == rows.shape[1] for text in texts + filled):
         share = means.shown(*filling.words_restored(texts, filled, result.hidden), ".1%")
         lines.append(f"words in the gaps restored whole: {share}")
+    if isinstance(facts, LineFacts) and facts.validity:
+        is_valid = validity.of([*facts.lines(result.drawn)], facts.validity)
+        of_rows = PerRow(is_valid, np.ones(len(is_valid)))
+        session.record(Measurement.mean("filled_valid", of_rows, method=method, **on))
+        lines.append(f"filled lines that are valid: {means.shown(*of_rows.mean(), '.1%')}")
     return lines

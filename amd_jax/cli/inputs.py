@@ -120,9 +120,11 @@ def _line_with_gaps(facts: LineFacts, written: str, gap: str) -> Partly:
     written with: the end of a line is known.
     """
     label, line = facts.read(written.strip("\r\n"))
-    x = facts.row(line.replace(gap, facts.symbols[0]), label or next(iter(facts.labels), ""))
+    any_token = facts.texts[0] if facts.texts else facts.symbols[0]
+    x = facts.row(line.replace(gap, any_token), label or next(iter(facts.labels), ""))
     wanted = np.zeros(len(x), bool)
-    wanted[facts.start : facts.start + len(line)] = [sign == gap for sign in line]
+    signs = facts.signs(line, gap)
+    wanted[facts.start : facts.start + len(signs)] = [sign == gap for sign in signs]
     known = ~wanted
     known[: facts.start] = bool(label)
     return Partly(x, known, wanted)

@@ -186,7 +186,7 @@ class Work:
         yield from self._first_time("fill", sampler, number)
         facts = self.facts
         drawn, captions = infilling.fillings(
-            self.model, self.params, row, facts.unit, number=number, seed=seed, sampler=sampler
+            self.model, self.params, row, facts, number=number, seed=seed, sampler=sampler
         )
         if isinstance(facts, TextFacts):
             part = facts, row.known | row.wanted, row.wanted

@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import importlib
-import importlib.util
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
@@ -12,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Integer
 from numpy.typing import ArrayLike
 
-from amd_jax.facts import line_properties
+from amd_jax.facts import line_properties, selfies
 from amd_jax.facts.field_types import Json
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, listed
 from amd_jax.facts.text import TextFacts
@@ -24,10 +22,6 @@ NO_RDKIT = (
     "validity=smiles, which checks the syntax alone."
 )
 SELFIES = "selfies"
-NO_SELFIES = (
-    "SELFIES are read and written by the package selfies, which is not installed. Install it: "
-    "pip install 'amd_jax[lines]'."
-)
 END = "\n"  # stands for padding in an alphabet; no line holds it
 LABEL_SIGNS = range(0xE000, 0xF900)  # stand for labels in an alphabet: private use
 SAMPLED = 1 << 16  # tokens that are drawn unless a number is given
@@ -189,19 +183,16 @@ class LineFacts(TextFacts):
     def row(self, line: str, label: str = "") -> Integer[np.ndarray, "L"]:
         """The tokens of a line, and of its label, padded: int32, of the shape of an event.
 
+        A molecule whose tokens are SELFIES is written in them, as [C][C][O].
+
         Raises:
             ValueError: for an unknown character or label, and a line that is empty or too long;
-                for any line if tokens have several characters.
+                for any line if a tokenizer has made the tokens.
         """
-        if self.texts:
-            raise ValueError(
-                f"A tokenizer has made the tokens of {self.name}, and no typed line is cut into "
-                "such tokens. Train on characters: tokens=''."
-            )
-        tokens = self.encode(line)
+        tokens = self.encode(self.signs(line))
         if not 1 <= len(tokens) <= self.longest:
             raise ValueError(
-                f"A line of {self.name} has 1 to {self.longest} characters; got {len(tokens)}: "
+                f"A line of {self.name} has 1 to {self.longest} {self.token}s; got {len(tokens)}: "
                 f"{cut(in_one_line(line), 40)!r}."
             )
         result = np.full(self.event_shape, self.padding, np.int32)
@@ -209,6 +200,29 @@ class LineFacts(TextFacts):
         if self.labels:
             result[0] = self.label_token(label)
         return result
+
+    def signs(self, line: str, gap: str = "") -> str:
+        """A character for each token of a typed line, and for each `gap` that it holds.
+
+        Raises:
+            ValueError: for what is no symbol of SELFIES; and if a tokenizer has made the tokens.
+        """
+        if not self.texts:
+            return line
+        if self.writing != SELFIES:
+            raise ValueError(
+                f"A tokenizer has made the tokens of {self.name}, and no typed line is cut into "
+                "such tokens. Train on characters: tokens=''."
+            )
+        signs = dict(zip((*self.texts, *self.symbols, gap), (*self.symbols * 2, gap), strict=True))
+        pieces = selfies.pieces(line)
+        if odd := next((piece for piece in pieces if piece not in signs), ""):
+            raise ValueError(
+                f"Molecules of {self.name} are typed in SELFIES, as in {''.join(self.texts[:3])}; "
+                f"{cut(in_one_line(odd), 40)!r} is none of its {len(self.texts)} symbols: "
+                f"{cut(' '.join(self.texts), 200)}."
+            )
+        return "".join(map(signs.__getitem__, pieces))
 
     def label_token(self, label: str) -> int:
         """The token of a label. ValueError, with the labels there are, for another one."""
@@ -250,9 +264,7 @@ class LineFacts(TextFacts):
         """The line that the texts of tokens make up; of SELFIES with noise these themselves."""
         if self.writing != SELFIES or {NOISE_SIGN, UNUSED_SIGN} & {*text}:
             return text
-        if importlib.util.find_spec("selfies") is None:
-            raise ValueError(NO_SELFIES)
-        return importlib.import_module("selfies").decoder(text)
+        return selfies.smiles(text)
 
     def show(self, x: ArrayLike) -> str:
         """The line of a row of tokens, after its label and a colon."""

@@ -223,7 +223,7 @@ def test_gaps_are_filled_as_the_command_does(masked):
     *_, result = messages(page.post("/fill", {"text": "the ____k f_x", "number": 3, "seed": 2}))
     row = inputs.with_gaps(shown.facts, "the ____k f_x", "_")
     how = {"number": 3, "seed": 2, "sampler": shown.samplers[0]}
-    drawn, told = infilling.fillings(shown.model, shown.params, row, "char", **how)
+    drawn, told = infilling.fillings(shown.model, shown.params, row, shown.facts, **how)
     assert [one["text"] for one in result["fillings"]] == [
         shown.facts.decode(x[:13]) for x in drawn
     ]

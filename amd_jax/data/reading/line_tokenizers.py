@@ -7,12 +7,13 @@ a text of one character for each token, and is read, split and encoded as any ot
 import collections
 import importlib
 import importlib.util
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from amd_jax.data.reading import files
 from amd_jax.data.reading.line_pairs import Pairs
-from amd_jax.facts.lines import NO_SELFIES, SELFIES
+from amd_jax.facts import selfies
+from amd_jax.facts.lines import SELFIES
 from amd_jax.host.printable import cut, in_one_line
 
 SIGNS = range(0xF0000, 0xFFFFE)  # a private area
@@ -26,11 +27,13 @@ class Tokenizer:
 
     def __init__(self, tokens: str):
         """By "selfies", or a file of `tokenizers`; ValueError without the extra."""
+        if tokens == SELFIES:
+            selfies.package()
         self._signs: dict[object, str] = {}
         self.texts: dict[str, str] = {}  # of each sign
         self._is_lossless = tokens != SELFIES  # else a line is written anew
         self._name = tokens
-        self._cut = _selfies() if tokens == SELFIES else _by_file(tokens)
+        self._cut = _as_selfies if tokens == SELFIES else _by_file(tokens)
 
     def pairs(self, pairs: Pairs, counts: collections.Counter[str]) -> list[tuple[str, str]]:
         """Lines as signs, with their labels; those without tokens are left out, and counted.
@@ -114,19 +117,8 @@ def _pieces(line: str, encoding: Any) -> list[Piece]:
     return result
 
 
-def _selfies() -> Any:
+def _as_selfies(lines: Sequence[str]) -> Iterator[list[Piece] | None]:
     """Writes SMILES as SELFIES, whose symbols are tokens."""
-    if importlib.util.find_spec("selfies") is None:
-        raise ValueError(NO_SELFIES)
-    selfies = importlib.import_module("selfies")
-
-    def result(lines: Iterable[str]) -> Iterator[list[Piece] | None]:
-        for line in lines:
-            try:
-                text = selfies.encoder(line) if line else ""
-            except selfies.EncoderError:
-                yield None
-            else:
-                yield [(symbol, symbol) for symbol in selfies.split_selfies(text)]
-
-    return result
+    for line in lines:
+        symbols = selfies.symbols(line)
+        yield None if symbols is None else [(symbol, symbol) for symbol in symbols]

@@ -166,9 +166,10 @@ class LineReport(TextReport):
         facts, (label, line) = self.facts, self.facts.read(text.strip("\r\n"))
         shares = facts.frequencies[: len(facts.symbols)]
         common = facts.symbols[int(np.argmax(shares)) if shares else 0]
-        known = zip(line, facts.known(line), strict=True)
+        signs = facts.signs(line)
+        known = zip(signs, facts.known(signs), strict=True)
         row = facts.row("".join(sign if is_known else common for sign, is_known in known), label)
-        return row[: facts.start + len(line)]
+        return row[: facts.start + len(signs)]
 
 
 def _figure(what: str, figure: Figure, split: str, number: int) -> Measurement:

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from amd_jax.cli import inputs
 from amd_jax.data import lines
 from amd_jax.data.reading import line_tokenizers
 from amd_jax.data.reading.line_tokenizers import Tokenizer
@@ -119,6 +120,21 @@ def test_molecules_become_selfies_and_come_back(tmp_path):
     assert facts.lengths(row[None]).tolist() == facts.sizes(row[None]).tolist() == [4]
     noise = np.where(np.arange(len(row)) == 1, facts.num_classes, row)
     assert facts.decode(noise) == "░[C][O]"
+
+
+def test_selfies_are_typed_with_gaps_between_them():
+    facts = LineFacts.of(
+        "\U000f0000\U000f0001", (0.5, 0.5), texts=("[C]", "[=O]"), writing="selfies"
+    )
+    assert facts.row("[=O][C]").tolist() == [1, 0]
+    assert facts.row("\U000f0001").tolist() == [1, 2]  # a sign is a token, too
+    x, known, wanted = inputs.with_gaps(facts, "_[=O]", "_")
+    assert (x[1], known.tolist(), wanted.tolist()) == (1, [False, True], [True, False])
+    for line, says in (("CO", "'C' is none of its 2 symbols: "), ("[N]", r"'\[N\]' is none")):
+        with pytest.raises(ValueError, match=f"typed in SELFIES, as in .*; {says}"):
+            facts.row(line)
+    with pytest.raises(ValueError, match="1 to 2 tokens; got 3"):
+        facts.row("[C][C][C]")
 
 
 def test_texts_are_as_many_as_tokens():
