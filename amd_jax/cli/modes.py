@@ -181,8 +181,8 @@ def _bits(session: Session, args: Evaluation, bound: Bound) -> Measurement:
     question = run_report.question(bound, loaded.model, loaded.facts)
     figure = Measurement.mean("bits", result.per_row, **question, **on)
     session.record(figure)
-    if result.least is not None:
-        session.record(Measurement.mean("least_bits", result.least, **question, **on))
+    if (other := result.other_side) is not None:
+        session.record(Measurement.mean("least_bits", other.per_row, **question, **on))
     return figure
 
 

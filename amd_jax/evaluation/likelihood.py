@@ -15,6 +15,13 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array, Bound, Key, Model, Params, Tokens, Weighted
 
 
+class OtherSide(NamedTuple):
+    """What a bound from both sides says from below."""
+
+    per_row: PerRow  # at least so many bits
+    effective: float  # draws of a row that count, on average
+
+
 class Estimate(NamedTuple):
     """A mean over examples."""
 
@@ -22,8 +29,7 @@ class Estimate(NamedTuple):
     error: float  # its standard error, by blocks of rows; it holds the noise of the draws too
     examples: int
     per_row: PerRow  # bits and tokens of each
-    least: PerRow | None = None  # of a bound from both sides: at least so many bits,
-    effective: float = 0.0  # from so many effective draws of a row
+    other_side: OtherSide | None = None  # if the bound has one
 
     def __str__(self) -> str:
         """Such as "1.972 ± 0.031"; without an error where one example tells of none."""
@@ -44,7 +50,8 @@ def bits(
     if not others:
         return result
     above, effective = others
-    return result._replace(least=mean_bits(above, lengths).per_row, effective=effective.mean())
+    at_least = mean_bits(above, lengths).per_row
+    return result._replace(other_side=OtherSide(at_least, float(effective.mean())))
 
 
 def nats_of_rows(

@@ -101,13 +101,14 @@ p = numbers / 4000
 of_label = -(p * np.log2(p) + (1 - p) * np.log2(1 - p)).mean()
 bound, test = BothSides(weighted_draws=32), data.rows("test")
 estimate = likelihood.bits(bound, run.model, params, jax.random.key(SEED), test, facts)
+below = estimate.other_side
 at_most, at_least = (
-    means.of(of_rows.sums, independent=True) for of_rows in (estimate.per_row, estimate.least)
+    means.of(of_rows.sums, independent=True) for of_rows in (estimate.per_row, below.per_row)
 )
 print(f"at most  {means.shown(*at_most)} bits per line")
 print(f"at least {means.shown(*at_least)} bits per line")
 print(f"true distribution: {np.log2(len(numbers)) + of_label:.3f} bits per line")
-print(f"{estimate.effective:.1f} of {bound.weighted_draws} draws are effective")
+print(f"{below.effective:.1f} of {bound.weighted_draws} draws are effective")
 
 # %% [markdown]
 # ## Samples

@@ -260,8 +260,8 @@ def test_the_other_side_is_not_printed_for_few_effective_draws(effective):
     assert f"with {effective} effective draws of each" in second
     if effective > 5:
         least = expected - 1 / np.log(2) / 2
-        assert result.least.mean()[0] == pytest.approx(least)
+        assert result.other_side.per_row.mean()[0] == pytest.approx(least)
         assert f": at least {least:.3f} ± " in second
     else:
-        assert result.least is None
+        assert result.other_side is None
         assert "no figure, as that needs 5" in second

@@ -65,14 +65,14 @@ def bits(
             f"\nThat is worse than the uniform law ({uniform:.3f} bits/{facts.unit}): this has "
             "not learnt. Train longer, or with a smaller learning rate."
         )
-    if (least := result.least) is None:
+    if (other := result.other_side) is None:
         return result, line
-    if result.effective < EFFECTIVE:
+    if other.effective < EFFECTIVE:
         said = f"no figure, as that needs {EFFECTIVE:g}: take more draws, or shorter rows"
-        result = result._replace(least=None)
+        result = result._replace(other_side=None)
     else:
-        said = f"at least {means.shown(*least.mean())} bits/{facts.unit}"
-    line += f"\nfrom the other side, with {result.effective:.1f} effective draws of each: {said}"
+        said = f"at least {means.shown(*other.per_row.mean())} bits/{facts.unit}"
+    line += f"\nfrom the other side, with {other.effective:.1f} effective draws of each: {said}"
     return result, line
 
 
