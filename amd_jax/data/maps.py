@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, generator
-from amd_jax.data.reading import files, label_pngs, labels
+from amd_jax.data.reading import files, label_pngs, labels, map_labels
 from amd_jax.data.reading.label_pngs import Palette
 from amd_jax.facts import MapFacts, map_rules
-from amd_jax.host.printable import in_one_line
+from amd_jax.host.printable import cut, in_one_line
 
 MOST_LABELS = 128
 PADDING = 0.07  # of each side, for the random crop
@@ -187,6 +187,28 @@ def by_rule(data: Maps, label: str) -> Maps:
     return result
 
 
+def with_labels(data: Maps, texts: Mapping[str, Sequence[str]]) -> Maps:
+    """The same maps, each with the label that is given for its split and place.
+
+    Raises:
+        ValueError: unless each map has one, and there are 2 to 128.
+    """
+    found = {text for split in texts.values() for text in split}
+    is_number = all(text.isdecimal() for text in found)
+    names = sorted(found, key=lambda text: (len(text) if is_number else 0, text))
+    if not 2 <= len(names) <= MOST_LABELS:
+        raise ValueError(
+            f"Maps have 2 to {MOST_LABELS} labels; {data.name} has {len(names):,}. Use others, or "
+            "join some."
+        )
+    places = {name: n for n, name in enumerate(names)}
+    of_maps = {split: np.array([places[text] for text in texts.get(split, ())]) for split in texts}
+    result = dataclasses.replace(data, labels=tuple(names), of_maps=of_maps)
+    for split in result.splits:
+        result.rows(split)  # or ValueError
+    return result
+
+
 def augmented(
     x: np.ndarray, seed: int, step: int, batch_size: int, part: slice = slice(None)
 ) -> np.ndarray:
@@ -237,8 +259,8 @@ def load(
     category per pixel, as an index (whose palette gives the colours) or as a grey; RGB needs a
     `palette`, the colour of every category. `num_classes` of 0 is read off the maps. The label
     `void`, often 255, becomes one category more, the last. With a `size` (H, W) maps are resized
-    to it, each pixel the nearest one. A `label` is a category, by its number: a map is "with" or
-    "without" it; "3>=20" is with 20 pixels of it or more.
+    to it, each pixel the nearest one. A `label` is a column of labels.csv beside the PNGs, or an
+    array of the `.npz`, such as `train_label`; else a rule: see `by_rule`.
 
     Raises:
         ValueError: for other files, maps that differ in size, or unknown categories.
@@ -246,18 +268,31 @@ def load(
     _check(num_classes, palette)
     check_size(size)
     file = files.expanded(path).absolute()
+    own = map_labels.names(file) if label else []
+    is_array = label in own and not file.is_dir()
     splits, known, result = labels.read(
-        file, num_classes or len(palette), palette, void=void, size=tuple(size)
+        file,
+        num_classes or len(palette),
+        palette,
+        void=void,
+        size=tuple(size),
+        without=[*map_labels.arrays_of(file, label).values()] if is_array else (),
     )
     given = np.array(palette, np.uint8) if len(palette) else result[:known]
-    own = np.concatenate([given, colours(known)[len(given) :]])
+    palette = np.concatenate([given, colours(known)[len(given) :]])
     if void >= 0:
-        own[-1] = 0  # void is black
+        palette[-1] = 0  # void is black
     shape = next(iter(splits.values())).shape[1:]
-    data = Maps(known, shape, splits, own, name=in_one_line(file.name), augment=augment)
+    data = Maps(known, shape, splits, palette, name=in_one_line(file.name), augment=augment)
     for split in data.splits:
         data.rows(split)  # so that a mistake is reported now
-    return by_rule(data, label) if label else data
+    if label in own:
+        return with_labels(data, map_labels.read(file, label))
+    try:
+        return by_rule(data, label) if label else data
+    except ValueError as error:
+        listed = cut(in_one_line(", ".join(own)), 100)
+        raise ValueError(f"{error} Labels of {data.name} are {listed or 'none'}.") from error
 
 
 def _check(num_classes: int, palette: Palette) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
-from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.means import Row, Rows
 from amd_jax.host import memory
 from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
@@ -46,7 +46,7 @@ def samples(
 def given(
     model: Diffusion,
     params: Params,
-    row: Rows,
+    row: Row,
     number: int,
     seed: int = 0,
     sampler: Named | None = None,

@@ -48,8 +48,8 @@ def draws(
     Raises:
         ValueError: for an unknown label, maps without labels, or a model without masks.
     """
-    row = given(facts, label)
-    return gallery.given(check(model, facts), params, row, number, seed, sampler)
+    model, row = check(model, facts), given(facts, label)
+    return gallery.given(model, params, row, number, seed, sampler)
 
 
 def guided(
@@ -76,5 +76,5 @@ def guided(
         ValueError: for an unknown label, maps without labels, a model without masks, or a reward
             that is no law.
     """
-    row = given(facts, label)
-    return guided_rows.towards(check(model, facts), params, row, number, sampler, seed)
+    model, row = check(model, facts), given(facts, label)
+    return guided_rows.towards(model, params, row, number, sampler, seed)
