@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +64,7 @@ def test_maps_given_a_label_have_it(loaded, capsys, guidance):
 
 @pytest.mark.slow
 def test_a_hole_is_filled_given_a_label(loaded, capsys):
-    flags = {"input": loaded.folder / "map.png", "hole": "0,0,2,2", "num_samples": 3}
+    flags = {"input": str(loaded.folder / "map.png"), "hole": "0,0,2,2", "num_samples": 3}
     do(loaded, Infill, "infill", given="label=with", **flags)
     printed = capsys.readouterr().out
     assert re.search(r"filling 1: [\d.]+ bits, [\d.]+ a pixel", printed)
@@ -106,7 +105,7 @@ def test_maps_without_labels_are_given_none(loaded):
     unlabelled = dataclasses.replace(loaded, facts=plain.facts)
     with pytest.raises(ValueError, match="The maps of maps.npy have no labels. Train with some"):
         do(unlabelled, given="label=with")
-    flags = {"input": Path("map.png"), "hole": "0,0,2,2", "given": "label=with"}
+    flags = {"input": "map.png", "hole": "0,0,2,2", "given": "label=with"}
     with pytest.raises(ValueError, match="--given is for the label of maps; maps.npy has none"):
         do(unlabelled, Infill, "infill", **flags)
 
