@@ -104,7 +104,7 @@ setuptools.setup(
         "lines": LINES,
         "tables": TABLES,
         "notebooks": NOTEBOOKS,
-        "test": [*TEST, *FETCHING, *TABLES],
+        "test": [*TEST, *FETCHING, *TABLES, *LINES],
         "docs": DOCS,
         "tpu-check": TPU_CHECK,
         "dev": [

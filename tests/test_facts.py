@@ -19,6 +19,9 @@ KINDS = {
     ),
     "bytes": TextFacts(256, (7,), unit="byte"),
     "maps": MapFacts(2, (3, 4), palette=((0, 0, 0), (1, 2, 3)), names=("sky", "sea")),
+    "labelled maps": MapFacts(
+        4, (7,), palette=((0, 0, 0), (1, 2, 3)), labels=("no", "yes"), size=(2, 3)
+    ),
     "points": PlaneFacts(9, (2,)),
 }
 

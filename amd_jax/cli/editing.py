@@ -36,7 +36,7 @@ def edit(
         session.record(*trial.measurements(editor.error_rate, on))
     else:
         if file is not None:
-            x = inputs.a_map(facts, Path(file))[None]
+            x = inputs.a_map_row(facts, Path(file))[None]
         else:
             x = loaded.data.rows(rows.split)[: rows.num_texts or correction.BATCH]
         fixed = correction.edited(editor, loaded.model, loaded.params, x, session.seed)

@@ -59,7 +59,7 @@ def _samples(loaded: LoadedModel, folder: Path, sampler: Named | None, seed: int
     rng = jax.random.key(seed)
     drawn = gallery.samples(loaded.model, loaded.params, rng, shape, sampler)
     if isinstance(facts, MapFacts):
-        picture = pictures.grid(drawn, MapReport(facts).palette)
+        picture = MapReport(facts).preview(drawn)
         pictures.write(picture, folder / "samples.png")
         return f"![{SAMPLES} samples](samples.png)"
     return "\n\n".join(gallery.wrapped(facts.show(x)) for x in drawn)

@@ -39,6 +39,8 @@ def infill(session: Session, options: Infill) -> None:
         raise ValueError(f"--mode=infill is for a diffusion; this experiment has {kind}.")
     assert isinstance(sampler, Sampler)  # a diffusion has some
     if options.hidden is not None:
+        if options.given is not None:
+            raise ValueError("--given is for a hole in a map; --hidden makes gaps. Give one.")
         _check_trial(loaded, options)
         print("\n".join(tried(session, options, options.hidden, options.num_texts or ROWS)))
         return

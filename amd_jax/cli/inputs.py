@@ -10,6 +10,7 @@ from amd_jax.data.reading import characters, labels
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts
+from amd_jax.host.printable import cut, in_one_line
 
 
 class Partly(NamedTuple):
@@ -48,19 +49,50 @@ def a_map(facts: Facts, file: Path) -> np.ndarray:
     if not isinstance(facts, MapFacts):
         raise ValueError(f"--input is a text or a map; this experiment has {facts.rows}.")
     pixels = labels.picture(file, facts.palette)
-    if pixels.shape != facts.event_shape:
-        result, wanted = (
-            " x ".join(map(str, shape)) for shape in (pixels.shape, facts.event_shape)
-        )
+    if pixels.shape != facts.map_shape:
+        result, wanted = (" x ".join(map(str, shape)) for shape in (pixels.shape, facts.map_shape))
         raise ValueError(
             f"The model is of maps of {wanted} pixels; {file} has {result}. Resize it."
         )
-    labels.check(pixels[None], facts.num_classes, lambda n: str(file))
+    labels.check(pixels[None], facts.categories, lambda n: str(file))
     return pixels.astype(np.int32)
+
+
+def a_map_row(facts: Facts, file: Path) -> np.ndarray:
+    """A map in a PNG, and its label by rule if there are labels, as a row: int32.
+
+    Raises:
+        ValueError: unless it fits the data; and for labels that no rule computes.
+    """
+    pixels = a_map(facts, file)
+    assert isinstance(facts, MapFacts)  # or `a_map` had refused
+    if facts.labels and not facts.label_rule:
+        raise ValueError(
+            f"The maps of {facts.name} have labels, and a PNG has none. Edit maps of the data: "
+            "leave --input out."
+        )
+    by_rule = facts.labels[int(facts.rule.holds(pixels[None])[0])] if facts.labels else ""
+    return facts.row(pixels, by_rule)
+
+
+def label(condition: str, rows: str, instead: str) -> str:
+    """The label of a condition such as "label=yes"; ValueError, with what else to do, if none."""
+    name, equals, result = (part.strip() for part in condition.partition("="))
+    if (name, equals) != ("label", "="):
+        raise ValueError(
+            f"{rows.capitalize()} are given a label, as label=yes; got "
+            f"{cut(in_one_line(condition), 60)!r}. {instead}"
+        )
+    return result
 
 
 def partly(facts: Facts, options: Infill) -> Partly:
     """A text with gaps, or a map with a hole; ValueError where one of them is missing."""
+    if options.given is not None and not (isinstance(facts, MapFacts) and facts.labels):
+        raise ValueError(
+            f"--given is for the label of maps; {facts.name} has none beside its {facts.rows}, or "
+            "takes it in --text. Leave it out."
+        )
     if not isinstance(facts, MapFacts):
         nothing = options.text is None and options.input is None
         if nothing or options.hole is not None or not isinstance(facts, TextFacts):
@@ -82,7 +114,21 @@ def partly(facts: Facts, options: Infill) -> Partly:
             f"got {options.hole!r}."
         ) from None
     unknown = hole(facts, top, left, rows, columns)
-    return Partly(a_map(facts, Path(options.input)), ~unknown, unknown)
+    of_map = "" if options.given is None else label(options.given, facts.rows, "Leave it out.")
+    return with_hole(facts, a_map(facts, Path(options.input)), unknown, of_map)
+
+
+def with_hole(
+    facts: MapFacts, pixels: np.ndarray, unknown: np.ndarray, of_map: str = ""
+) -> Partly:
+    """A map (H, W) whose unknown pixels are asked for, given its label if there is one.
+
+    Raises:
+        ValueError: for an unknown label.
+    """
+    x = facts.row(pixels, of_map or next(iter(facts.labels), ""))
+    known = facts.joined(np.array([bool(of_map)]), ~unknown[None])[0]
+    return Partly(x, known, facts.joined(np.zeros(1), unknown[None])[0])
 
 
 def with_gaps(facts: TextFacts, written: str, gap: str) -> Partly:
@@ -119,25 +165,26 @@ def _line_with_gaps(facts: LineFacts, written: str, gap: str) -> Partly:
     The label stands before the line, as in "yes: CC_O". The gaps have the length that they are
     written with: the end of a line is known.
     """
-    label, line = facts.read(written.strip("\r\n"))
+    of_line, line = facts.read(written.strip("
+"))
     any_token = facts.texts[0] if facts.texts else facts.symbols[0]
-    x = facts.row(line.replace(gap, any_token), label or next(iter(facts.labels), ""))
+    x = facts.row(line.replace(gap, any_token), of_line or next(iter(facts.labels), ""))
     wanted = np.zeros(len(x), bool)
     signs = facts.signs(line, gap)
     wanted[facts.start : facts.start + len(signs)] = [sign == gap for sign in signs]
     known = ~wanted
-    known[: facts.start] = bool(label)
+    known[: facts.start] = bool(of_line)
     return Partly(x, known, wanted)
 
 
 def hole(facts: MapFacts, top: int, left: int, rows: int, columns: int) -> np.ndarray:
     """A rectangle of a map, bool (H, W); ValueError for one that does not lie in it."""
-    height, width = facts.event_shape
+    height, width = facts.map_shape
     if not (0 <= top < top + rows <= height and 0 <= left < left + columns <= width):
         raise ValueError(
             f"A hole lies in the map, which has {height} x {width} pixels; {rows} x {columns} "
             f"pixels from row {top} and column {left}, counted from 0, do not."
         )
-    result = np.zeros(facts.event_shape, bool)
+    result = np.zeros(facts.map_shape, bool)
     result[top : top + rows, left : left + columns] = True
     return result

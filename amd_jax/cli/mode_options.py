@@ -128,13 +128,21 @@ class Evaluate(Evaluation, Weights, Options):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sample(Samples, Weights, Options):
+class Given:
+    """What is known of a row."""
+
+    given: str | None = number(
+        None,
+        'Columns of a table: "age=30..40,income=>50K"; of a line or map "label=yes".',
+        kind=str,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sample(Given, Samples, Weights, Options):
     """Draws samples."""
 
     chain: bool = number(False, "Show samples on their way from noise to data.")
-    given: str | None = number(
-        None, 'Columns of a table: "age=30..40,income=>50K"; of a line "label=yes".', kind=str
-    )
     guidance: float | None = number(
         None, "Power of p(given | rest of the row); without it 1.", kind=float, least=0
     )
@@ -145,7 +153,7 @@ class Sample(Samples, Weights, Options):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Infill(Input, Samples, Rows, Weights, Options):
+class Infill(Given, Input, Samples, Rows, Weights, Options):
     """Fills gaps of a text, or a hole in a map."""
 
     gap: str = number("_", "Sign that stands for one unknown character of --text.")

@@ -15,7 +15,7 @@ from amd_jax.cli import (
     grid_search,
     infilling,
     inputs,
-    line_rows,
+    label_rows,
     reporting,
     table_rows,
 )
@@ -40,7 +40,7 @@ from amd_jax.evaluation import gallery, means
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import beside_counts, run_report
 from amd_jax.experiment import Run
-from amd_jax.facts import LineFacts
+from amd_jax.facts import LineFacts, MapFacts
 from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
 from amd_jax.models.bounds import in_order
@@ -59,8 +59,10 @@ def do(session: Session, args: Options) -> None:
                 f"--{min(ignored)} is for rows with values that are given. Give --given, as "
                 "--given=column=value, or leave it out."
             )
-        case Sample(given=str(condition)) if isinstance(session.loaded.facts, LineFacts):
-            line_rows.labelled_lines(session, args, condition)
+        case Sample(given=str(condition)) if isinstance(
+            session.loaded.facts, LineFacts | MapFacts
+        ):
+            label_rows.draw(session, args, condition)
         case Sample(given=str(conditions)):
             table_rows.conditioned(session, args, conditions)
         case Sample(chain=True):

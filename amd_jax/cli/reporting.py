@@ -159,7 +159,9 @@ def chains(facts: Facts) -> int:
 
 
 def _content(rows: Sequence[np.ndarray], facts: Facts) -> list[np.ndarray]:
-    """Rows (...) that are versions of the last one, of lines without padding and labels."""
+    """Rows (...) that are versions of the last one, without padding and labels."""
+    if isinstance(facts, MapFacts):
+        return [facts.maps(row[None])[0] for row in rows]
     if not isinstance(facts, LineFacts):
         return [*rows]
     return [row[facts.inside(rows[-1][None])[0]] for row in rows]
@@ -169,19 +171,23 @@ def with_gap(
     loaded: LoadedModel, rng: Key, sampler: Named | None, x: np.ndarray
 ) -> shows.Corrected:
     """The first row with a gap in its middle, filled: of test rows, or else samples x (N, ...)."""
-    row = first(loaded, x)[0][:1]
-    inside = loaded.facts.inside(row)
-    hidden, within = np.zeros(row.shape, bool), [np.unique(n) for n in np.nonzero(inside[0])]
-    sizes = [(len(places), max(1, len(places) // GAP[row.ndim - 1])) for places in within]
+    row, facts = first(loaded, x)[0][:1], loaded.facts
+    inside = facts.inside(row)
+    if isinstance(facts, MapFacts):
+        inside = facts.maps(inside)
+    hidden, within = np.zeros(inside.shape, bool), [np.unique(n) for n in np.nonzero(inside[0])]
+    sizes = [(len(places), max(1, len(places) // GAP[inside.ndim - 1])) for places in within]
     middle = [
         places[(n - size) // 2 : (n + size) // 2]
         for places, (n, size) in zip(within, sizes, strict=True)
     ]
     hidden[0][np.ix_(*middle)] = True
+    if isinstance(facts, MapFacts):
+        hidden = facts.joined(np.zeros(1), hidden)
     parts = loaded.model, loaded.params, rng, row, ~hidden, hidden
     filled, _ = gallery.infilled(*parts, sampler=sampler)
-    gap, after, truth = _content((hidden[0], np.asarray(filled)[0], row[0]), loaded.facts)
-    return shows.filling(truth, gap, after, loaded.facts)
+    gap, after, truth = _content((hidden[0], np.asarray(filled)[0], row[0]), facts)
+    return shows.filling(truth, gap, after, facts)
 
 
 def first(loaded: LoadedModel, x: np.ndarray) -> tuple[np.ndarray, str]:

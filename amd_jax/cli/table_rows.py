@@ -61,7 +61,7 @@ def fill(session: Session, options: Infill) -> None:
     worked out for several.
     """
     loaded, facts = session.loaded, _facts(session, "--mode=infill of a table")
-    others = {"text", "hole", "hidden", "split", "num_texts", "gap", "sampler"}
+    others = {"text", "hole", "given", "hidden", "split", "num_texts", "gap", "sampler"}
     ignored = others & options.explicit
     if options.input is None or ignored:
         what = f"; --{min(ignored)} has no effect on it" if ignored else ""

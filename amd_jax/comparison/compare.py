@@ -201,6 +201,7 @@ def panels(done: Sequence[Row], workdir: Path) -> list[str]:
     shown = {f"{done[0].split} maps": np.asarray(done[0].run.data.rows(done[0].split)[:MAPS])}
     for row in done:
         shown[row.title] = row.first_samples(MAPS)
+    shown = {title: facts.maps(x) for title, x in shown.items()}
     path = workdir / "samples.png"
     pictures.write_panels(shown, pictures.Palette.of(facts.colours), path, columns=1)
     return [f"samples: {in_one_line(path)}"]

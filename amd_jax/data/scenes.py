@@ -1,17 +1,36 @@
 """Embedded maps, drawn from a seed, so that a first run needs no files."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from amd_jax.data import cityscapes
+from amd_jax.data import cityscapes, maps
 from amd_jax.data.dataset import SPLITS, Source, generator
 from amd_jax.data.maps import Maps, colours
 from amd_jax.host import memory
 
 ROWS = {"train": 2000, "validation": 200, "test": 200}
 VOID, FLAT, CONSTRUCTION, OBJECT, NATURE, SKY, HUMAN, VEHICLE = range(cityscapes.NUM_CLASSES)
+
+
+def load(scene: str, size: Sequence[int] = (), label: str = "", augment: bool = True) -> Maps:
+    """Scenes by their name, "streets" or "squares", drawn at a `size` (H, W), () for the usual.
+
+    `augment` is of streets; a `label` is by rule: see `maps.by_rule`.
+
+    Raises:
+        ValueError: for another name, or a size that is too small.
+    """
+    if scene not in SCENES:
+        raise ValueError(f"A scene is one of {', '.join(SCENES)}; got {scene!r:.60}.")
+    maps.check_size(size)
+    kwargs: dict[str, Any] = dict(zip(("height", "width"), size, strict=False))
+    if scene == "streets":
+        kwargs["augment"] = augment
+    data = SCENES[scene](**kwargs)
+    return maps.by_rule(data, label) if label else data
 
 
 def squares(height: int = 32, width: int = 32, num_classes: int = 4) -> Maps:
@@ -173,3 +192,6 @@ class _Street:
         across = (self.column - width * self.rng.uniform(0.45, 0.55)) / (0.48 * width)
         along = (height - self.row) / (height * self.rng.uniform(0.06, 0.16))
         self.image[across**2 + along**2 < 1] = VOID
+
+
+SCENES: dict[str, Callable[..., Maps]] = {"streets": streets, "squares": squares}

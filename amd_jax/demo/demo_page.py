@@ -72,6 +72,8 @@ def sentence(shown: Work) -> str:
     facts = shown.facts
     size = " × ".join(map(str, facts.event_shape))
     units = "characters" if isinstance(facts, TextFacts) else f"{facts.unit}s"
+    if isinstance(facts, MapFacts):
+        size = " × ".join(map(str, facts.map_shape))
     if isinstance(facts, TableFacts):
         size, units = str(len(facts.columns)), "columns"
     if isinstance(facts, LineFacts):
@@ -119,9 +121,9 @@ def hole(facts: Facts) -> dict[str, tuple[int, int]]:
     """The numbers of the first hole in a map, a rectangle, each with the largest possible."""
     if not isinstance(facts, MapFacts):
         return {}
-    size = [max(1, side // HOLE) for side in facts.event_shape]
-    start = [(side - part) // 2 for side, part in zip(facts.event_shape, size, strict=True)]
-    most = [*(side - 1 for side in facts.event_shape), *facts.event_shape]
+    size = [max(1, side // HOLE) for side in facts.map_shape]
+    start = [(side - part) // 2 for side, part in zip(facts.map_shape, size, strict=True)]
+    most = [*(side - 1 for side in facts.map_shape), *facts.map_shape]
     return dict(zip(SIDES, zip([*start, *size], most, strict=True), strict=True))
 
 
@@ -129,7 +131,7 @@ def brush(facts: Facts) -> tuple[int, int]:
     """How wide a brush for holes in maps is at first, and at most: pixels."""
     if not isinstance(facts, MapFacts):
         return 0, 0
-    smaller = min(facts.event_shape)
+    smaller = min(facts.map_shape)
     return max(1, smaller // BRUSH), smaller
 
 

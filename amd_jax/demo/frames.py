@@ -12,7 +12,7 @@ SHADES = 256
 def of(t: float, x: np.ndarray, facts: Facts) -> Json:
     """States (N, ...) as a frame: maps in a square, texts one below the other."""
     if isinstance(facts, MapFacts):
-        return {"t": t, "map": films.tiled(x)}
+        return {"t": t, "map": films.tiled(facts.maps(x))}
     if isinstance(facts, PlaneFacts):
         return {"t": t, "map": shaded(x, facts.num_classes)}
     rows = [films.pieces(np.ravel(row), facts) for row in x]

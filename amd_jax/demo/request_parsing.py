@@ -53,22 +53,22 @@ def partly_of(facts: TextFacts | MapFacts, request: Json) -> Partly:
     unknown = x == UNKNOWN
     if not unknown.any():
         raise ValueError("The map has no hole. Paint over a part of it, or hide a rectangle.")
-    return Partly(np.where(unknown, 0, x), ~unknown, unknown)
+    return inputs.with_hole(facts, np.where(unknown, 0, x), unknown)
 
 
 def map_of(facts: MapFacts, request: Json) -> np.ndarray:
     """The map of a request, int32 (H, W), `UNKNOWN` where it is null; ValueError for any other."""
-    (height, width), rows = facts.event_shape, request.get("map")
+    (height, width), rows = facts.map_shape, request.get("map")
     if rows is None:
         raise ValueError("There is no map yet. Open one, or draw samples and take the first.")
     shaped = isinstance(rows, list) and len(rows) == height
     shaped = shaped and all(isinstance(row, list) and len(row) == width for row in rows)
     pixels = [k for row in rows for k in row] if shaped else [-1]
     if any(
-        k is not None and (type(k) is not int or not 0 <= k < facts.num_classes) for k in pixels
+        k is not None and (type(k) is not int or not 0 <= k < facts.categories) for k in pixels
     ):
         raise ValueError(
-            f"A map is {height} x {width} categories in [0, {facts.num_classes}), or null where "
+            f"A map is {height} x {width} categories in [0, {facts.categories}), or null where "
             "it is unknown; this is none."
         )
     tokens = [UNKNOWN if k is None else k for k in pixels]

@@ -6,10 +6,12 @@ import unicodedata
 from collections.abc import Iterable
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
-from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.means import Row, Rows
 from amd_jax.host import memory
 from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
@@ -39,6 +41,33 @@ def samples(
     count = -(-number // size)
     draw = _on_devices(model, sampler, (size, *event))  # type: ignore[arg-type]  # as in `likelihood`
     return groups.run(draw, params, rng, count, size)[:number]
+
+
+def given(
+    model: Diffusion,
+    params: Params,
+    row: Row,
+    number: int,
+    seed: int = 0,
+    sampler: Named | None = None,
+) -> Rows:
+    """`number` draws of what is unknown of a row (...), -1, given the rest of it: int32."""
+    memory.check(4 * number * row.size, f"{number:,} samples", "Draw fewer.")
+    size = groups.size(number, row.shape)
+    count = -(-number // size)
+    rows = np.broadcast_to(np.asarray(row, np.int32), (count * size, *row.shape))
+    fill = _filling(model, sampler)  # type: ignore[arg-type]  # as in `likelihood`
+    return groups.run(fill, params, jax.random.key(seed), count, size, rows)[:number]
+
+
+@functools.lru_cache(maxsize=16)
+def _filling(model: Diffusion, sampler: Sampler | None) -> parallel.Compilable:
+    """Filling on every device what is -1 in rows."""
+
+    def fill(params: Params, rng: Key, x: Tokens) -> Tokens:
+        return model.infill(params, rng, jnp.maximum(x, 0), x >= 0, sampler=sampler)
+
+    return parallel.over_devices(fill)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "sampler"))

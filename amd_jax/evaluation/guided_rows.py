@@ -1,17 +1,22 @@
 """Rows drawn by guidance, block by block, and how near their law is to the target."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int32
 
+from amd_jax.diffusion import kernels
 from amd_jax.diffusion.samplers import Guided, rewards
 from amd_jax.evaluation.means import Rows
-from amd_jax.types import Key, Nats, Tokens
+from amd_jax.models import Diffusion
+from amd_jax.types import Key, Nats, Params, Tokens
 
 BLOCK = 1024  # particles that are computed together
+TOKENS = 1 << 16  # of them, about
 Draw = Callable[[Key], tuple[Tokens, Nats, Nats]]  # rows, effective numbers, log-normalisers
 
 
@@ -23,13 +28,43 @@ class GuidedRows(NamedTuple):
     off: float  # at most so far from the target, in total variation; NaN of one row alone
 
 
-def block(number: int, sampler: Guided) -> int:
-    """How many of `number` rows are drawn together."""
-    return min(max(1, BLOCK // sampler.particles), number)
+def block(number: int, sampler: Guided, length: int = 1) -> int:
+    """How many of `number` rows of a length are drawn together."""
+    particles = min(BLOCK, TOKENS // length)
+    return min(max(1, particles // sampler.particles), number)
 
 
-def collect(draw: Draw, number: int, sampler: Guided, seed: int) -> GuidedRows:
-    """`number` rows with one target, drawn `block(number, sampler)` at a time.
+def towards(
+    model: Diffusion,
+    params: Params,
+    row: Int32[np.ndarray, "*event"],
+    number: int,
+    sampler: Guided,
+    seed: int = 0,
+) -> GuidedRows:
+    """`number` rows guided towards the tokens of a row that are known, the others being -1."""
+    given = jnp.stack([jnp.asarray(row)] * block(number, sampler, row.size))
+    draw = _draw(model, sampler)
+    return collect(lambda rng: draw(params, rng, given), number, sampler, seed, row.size)
+
+
+@functools.lru_cache(maxsize=16)
+def _draw(model: Diffusion, sampler: Guided) -> Callable[..., tuple[Tokens, Nats, Nats]]:
+    """Rows, their effective number of particles, and their log-normalisers; compiled once."""
+
+    @jax.jit
+    def draw(params: Params, rng: Key, given: Tokens) -> tuple[Tokens, Nats, Nats]:
+        rng_noise, rng_walk, rng_choice = jax.random.split(rng, 3)
+        process = model.open(params).holding(given)
+        noise = kernels.draw_prior(process.kernel, rng_noise, given.shape)
+        result = sampler.weighted(process, rng_walk, process.held(noise, given).astype(jnp.int32))
+        return result.drawn(rng_choice), result.fewest, result.log_normalizer
+
+    return draw
+
+
+def collect(draw: Draw, number: int, sampler: Guided, seed: int, length: int = 1) -> GuidedRows:
+    """`number` rows with one target, drawn `block(number, sampler, length)` at a time.
 
     How far their law may be from the target follows from the spread of the normalisers Ẑ of the
     rows: E|Ẑ / Z - 1| / 2 is the total variation between the particles as they are drawn and as
@@ -38,7 +73,7 @@ def collect(draw: Draw, number: int, sampler: Guided, seed: int) -> GuidedRows:
     Raises:
         ValueError: for a reward that is NaN or inf, or -inf of all particles of a row.
     """
-    rng, size = jax.random.key(seed), block(number, sampler)
+    rng, size = jax.random.key(seed), block(number, sampler, length)
     parts = [
         jax.tree.map(np.asarray, draw(jax.random.fold_in(rng, start)))
         for start in range(0, number, size)

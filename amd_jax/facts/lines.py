@@ -244,6 +244,11 @@ class LineFacts(TextFacts):
         shares = self.frequencies[len(self.symbols) + 1 :]
         return shares[self.labels.index(label)] / sum(shares) if any(shares) else math.nan
 
+    def have_label(self, x: np.ndarray) -> Bool[np.ndarray, "N"]:
+        """Whether the rule computes the label of a row of its line, of each of rows (N, L + 1)."""
+        found = (line_properties.label(line, self.label_rule) for line in self.lines(x))
+        return np.array([self.label(row) == b for row, b in zip(x, found, strict=True)], bool)
+
     def pieces(self, x: ArrayLike) -> list[str]:
         """What each token of a row adds to it: padding nothing, a label its name and a colon."""
         tokens = np.asarray(x)

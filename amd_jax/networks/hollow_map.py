@@ -1,6 +1,7 @@
 """HollowMap: a denoiser of label maps that cannot see the pixel it predicts."""
 
 import functools
+import math
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -23,7 +24,7 @@ from amd_jax.networks.blocks import (
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.depthwise import shift
 from amd_jax.networks.primitives.recompute import recomputed
-from amd_jax.networks.shapes import Read, Vectors
+from amd_jax.networks.shapes import Features, Read, Vectors
 from amd_jax.types import Array, Flags, Latents, Logits, Times
 
 WIDEST = 32  # window: of each of its pixels the program has a shifted map
@@ -33,6 +34,7 @@ ABOVE = (  # own place first, then the own row and the last, five columns
     *((0, column) for column in (-2, -1, 1, 2)),
     *((1, column) for column in range(-2, 3)),
 )
+AROUND = ((0, 0), *((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)))
 
 
 class HollowMap(nn.Module):
@@ -43,6 +45,10 @@ class HollowMap(nn.Module):
     logits at a pixel depend on every pixel in reach but its own (Sun et al., 2023, sec. 4.2): so
     the network learns from plain cross-entropy, and the bound's expectation over the own pixel is
     exact.
+
+    With a `size` (H, W) rows have a label before the pixels: (B, 1 + H W) -> (B, 1 + H W, K). The
+    label's state, a mask or not, goes to every block of the two towers beside the time. Its own
+    logits are those of a third tower, which sees all pixels and no label, pooled over the map.
     """
 
     num_classes: int  # K
@@ -56,6 +62,7 @@ class HollowMap(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
     sees_known: bool = False  # whether it is told which tokens are data, and not noisy
+    size: tuple[int, ...] = ()  # (H, W) of maps with a label; () without labels
 
     leave_one_out = True
 
@@ -77,11 +84,40 @@ class HollowMap(nn.Module):
         tokens = embeddings.one_hots(x_t, self.num_classes, compute_dtype(self.dtype))
         if self.sees_known:
             tokens = marked(tokens, known_mask(x_t, known))
+        if self.size:
+            label, tokens = tokens[:, 0], self.unfolded(tokens)
+            of_label = self.whole(tokens, time, block)  # before the time knows the label
+            time += Linear(time.shape[-1], name="label_in")(label)
         before = self.tower("before", tokens, time, block)
         turned = jnp.flip(tokens, (1, 2))
         after = jnp.flip(self.tower("after", turned, time, block), (1, 2))
         h = joined([before, after], time, self.join_width, self.join_blocks, block)
+        if self.size:
+            h = jnp.concatenate([of_label, h.reshape(len(h), -1, h.shape[-1])], axis=1)
         return logits(h, self.num_classes, self.log_frequencies)
+
+    def unfolded(self, tokens: Features) -> Float[Array, "B H W C"]:
+        """The pixels of rows (B, 1 + H W, C) as maps."""
+        if tokens.ndim != 3 or tokens.shape[1] != 1 + math.prod(self.size):
+            raise ValueError(
+                f"HollowMap with size={self.size} is for rows of a label and "
+                f"{math.prod(self.size)} pixels; got x of shape {tokens.shape[:-1]}."
+            )
+        return tokens[:, 1:].reshape(len(tokens), *self.size, -1)
+
+    def whole(
+        self, tokens: Latents, time: Vectors, block: Callable[..., nn.Module]
+    ) -> Float[Array, "B 1 D"]:
+        """Features of whole maps (B, H, W, C): means and maxima of those of all pixels."""
+        h = Linear(self.width, name="label_pixels")(tokens)
+        for i, dilation in enumerate(self.dilations):
+            far = tuple((dilation * row, dilation * column) for row, column in AROUND)
+            h = block(offsets=far, name=f"label_{i}")(h, time)
+        h = nn.relu(Linear(2 * self.width, name="label_features")(rms_norm(h)))
+        wide = h.astype(jnp.float32)
+        pooled = jnp.concatenate([wide.mean((1, 2)), h.max((1, 2))], axis=-1)[:, None]
+        h = Linear(self.join_width, name="label_join")(pooled.astype(h.dtype))
+        return rms_norm(block(name="label_joint")(h, time))
 
     def tower(
         self, name: str, tokens: Latents, time: Vectors, block: Callable[..., nn.Module]

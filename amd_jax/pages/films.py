@@ -45,7 +45,7 @@ def of_maps(frames: Sequence[Frame], facts: MapFacts) -> Json:
     number = max(1, min(MAPS, room))
     return {
         "kind": "map",
-        "frames": [{"t": float(t), "map": tiled(x[:number])} for t, x in frames],
+        "frames": [{"t": float(t), "map": tiled(facts.maps(x[:number]))} for t, x in frames],
         "palette": palette.categories.tolist(),
         "unused": palette.unused.tolist(),
         "noise": palette.noise.tolist(),

@@ -51,7 +51,12 @@ class Corrected(NamedTuple):
 def samples(drawn: np.ndarray, facts: Facts) -> Shown:
     """Samples (N, ...): texts, a picture of each map, one picture of all points."""
     if isinstance(facts, MapFacts):
-        return Shown([], [of_map(x, facts, f"Sample {i + 1}") for i, x in enumerate(drawn)])
+        titles = [
+            f"Sample {i + 1}" + (f", {label}" if (label := facts.label(x)) else "")
+            for i, x in enumerate(drawn)
+        ]
+        maps = zip(facts.maps(drawn), titles, strict=True)
+        return Shown([], [of_map(x, facts, title) for x, title in maps])
     if isinstance(facts, PlaneFacts):
         return Shown([], [of_points(drawn, facts)])
     if isinstance(facts, TableFacts):  # they stand beside real rows: see `table_shows`
@@ -150,7 +155,7 @@ def category(state: int, facts: MapFacts) -> str:
     """What a state of a pixel is called."""
     if state == integers.UNUSED:
         return "codes of no class"
-    if state >= facts.num_classes:
+    if state >= facts.categories:
         return "noise"
     return facts.names[state] if facts.names else f"category {state}"
 

@@ -29,9 +29,9 @@ def map_grid(
     tiles = [
         (title if i == 0 else "", pixels)
         for title, maps in panels.items()
-        for i, pixels in enumerate(pictures.coloured(np.asarray(maps), palette))
+        for i, pixels in enumerate(pictures.coloured(facts.maps(maps), palette))
     ]
-    rows, (height, width) = math.ceil(len(tiles) / columns), facts.event_shape
+    rows, (height, width) = math.ceil(len(tiles) / columns), facts.map_shape
     size = (TILE * columns, rows * (TILE * height / width + 0.25) + 0.35 * legend)
     figure, axes = subplots(rows, columns, size=size)
     for panel in axes.flat:
@@ -71,7 +71,7 @@ def map_film(
     `states` are as in `map_chain`; all N maps are in the film.
     """
     path, palette = Path(path), pictures.Palette.of(facts.colours)
-    frames = [pictures.grid(np.asarray(x), palette, columns=columns, side=128) for _, x in states]
+    frames = [pictures.grid(facts.maps(x), palette, columns=columns, side=128) for _, x in states]
     pictures.write_gif(frames, path)
     encoded = base64.b64encode(path.read_bytes()).decode()
     description = f"{len(frames)} frames of maps, from noise to samples"
@@ -85,12 +85,12 @@ def map_film(
 def _add_legend(figure: Figure, facts: MapFacts, panels: Mapping[str, Maps]) -> None:
     """Names the categories that occur, below the maps."""
     patches = import_matplotlib("matplotlib.patches")
-    occurring = np.unique(np.concatenate([np.ravel(maps) for maps in panels.values()]))
-    names = facts.names or tuple(map(str, range(facts.num_classes)))
+    occurring = np.unique(np.concatenate([np.ravel(facts.maps(maps)) for maps in panels.values()]))
+    names = facts.names or tuple(map(str, range(facts.categories)))
     handles = [
         patches.Patch(color=facts.colours[k] / 255, label=names[k])
         for k in occurring.tolist()
-        if 0 <= k < facts.num_classes
+        if 0 <= k < facts.categories
     ]
     figure.legend(
         handles=handles, ncol=8, loc="outside lower center", frameon=False, columnspacing=1

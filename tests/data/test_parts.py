@@ -13,6 +13,7 @@ DATA = {
     "docs": stdlib_docs.load,
     "maps": lambda: maps.Maps(40, (2, 3), {"train": ROWS.reshape(-1, 2, 3)}, maps.colours(40)),
     "augmented": lambda: scenes.streets(16, 16),
+    "labelled": lambda: maps.by_rule(scenes.streets(16, 16), "human"),
     "toy": lambda: toy.eight_gaussians(12),
     "sets": lambda: sets.shuffling(4),
 }

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,18 +71,20 @@ def read(
     *,
     void: int = -1,
     size: tuple[int, ...] = (),
+    without: Collection[str] = (),
 ) -> tuple[dict[str, np.ndarray], int, np.ndarray]:
     """Split -> its maps, uint8 (N, H, W); K; and the colours in the files, uint8 (k, 3), k >= 0.
 
     Files come in order of their names. A `.npy` of uint8 stays on disk, mapped into memory.
-    `num_classes` of 0 is read off the maps; void ones are the last of K.
+    `num_classes` of 0 is read off the maps; void ones are the last of K. Arrays of a `.npz` that
+    are `without` are no maps.
 
     Raises:
         ValueError: if that cannot be; it names the file, and the row and column of a pixel.
     """
     most = 256 if void < 0 else VOID
     reading = Reading(min(num_classes or most, most), palette, void, size)
-    splits, result = _read(path, reading)
+    splits, result = _read(path, reading, without)
     if void < 0:
         return splits, num_classes or max(2, _counted(splits, path)), result
     classes = num_classes or 1 + max(
@@ -113,7 +115,9 @@ def _counted(splits: dict[str, np.ndarray], path: Path) -> int:
     return int(last) + 1
 
 
-def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _read(
+    path: Path, reading: Reading, without: Collection[str] = ()
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Split -> its maps, and the colours in the files."""
     none = np.empty((0, 3), np.uint8)
     if path.is_dir():
@@ -123,7 +127,7 @@ def _read(path: Path, reading: Reading) -> tuple[dict[str, np.ndarray], np.ndarr
         parts = np.split(_stack(everything, path, reading), ends[:-1])
         return dict(zip(pngs, parts, strict=True)), label_pngs.colours(everything[0])
     files.check_file(path, "Maps are a folder or a file")
-    stored = _stored(path)
+    stored = _stored(path, without)
     where = {split: f"{split} in {path}" if split else str(path) for split in stored}
     for split, array in stored.items():
         _check_kind(array, where[split])
@@ -179,11 +183,11 @@ def _stack(pngs: Sequence[Path], folder: Path, reading: Reading) -> np.ndarray:
     return maps
 
 
-def _stored(path: Path) -> dict[str, arrays.Stored]:
+def _stored(path: Path, without: Collection[str] = ()) -> dict[str, arrays.Stored]:
     """Split -> its array in a `.npz`; "" -> the only one, or that of a `.npy`."""
     if not arrays.is_archive(path):
         return {"": arrays.single(path)}
-    names = arrays.names(path)
+    names = [name for name in arrays.names(path) if name not in without]
     chosen = {"": names[0]} if len(names) == 1 else splitting.named(names, path)
     return dict(zip(chosen, arrays.several(path, list(chosen.values())), strict=True))
 

@@ -14,6 +14,11 @@ NAMES: dict[str, tuple[str, ...]] = {split: (split,) for split in SPLITS} | {
 }
 
 
+def starts() -> list[str]:
+    """The names of folders and arrays that stand for splits."""
+    return [name for names in NAMES.values() for name in names]
+
+
 def files(folder: Path) -> dict[str, list[Path]]:
     """Split -> its PNGs: those of its subfolder, or a share of those in the folder itself."""
     subfolders = {

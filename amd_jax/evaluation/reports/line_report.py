@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from amd_jax.evaluation import gallery, means
+from amd_jax.evaluation import gallery, label_success, means
 from amd_jax.evaluation.count_models import Stream
 from amd_jax.evaluation.lines import (
-    label_success,
     line_counts,
     line_measures,
     property_measures,
@@ -103,7 +102,7 @@ class LineReport(TextReport):
             labels = (np.asarray(x)[:, 0] for x in (drawn, train))
             result["line_labels"] = line_measures.variation(*labels)
         if facts.label_rule:
-            fits = label_success.have_label(facts, drawn)
+            fits = facts.have_label(drawn)
             result["label_success"] = means.of(fits, independent=independent)
         return result
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Integer
 from PIL import Image
 
-from amd_jax.evaluation import gallery, pictures
+from amd_jax.evaluation import gallery, label_success, means, pictures
 from amd_jax.evaluation.means import Row, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.plain_report import (
@@ -30,7 +30,10 @@ CORRECTED = 4  # maps in the picture of an edit
 
 @dataclasses.dataclass(frozen=True)
 class MapReport(PlainReport):
-    """The report on maps (N, H, W) of categories that have colours."""
+    """The report on maps (H, W) of categories that have colours, in rows with or without labels.
+
+    Pictures and measures are of the maps, arrays of whole rows.
+    """
 
     facts: MapFacts
 
@@ -48,19 +51,30 @@ class MapReport(PlainReport):
         lines = gallery.unused(drawn, unused)
         if stem is None:
             return [*lines, f"{len(drawn)} samples; no place for a picture of them was given"]
-        return lines + self.kept({"samples": drawn[:SHOWN]}, {"samples": drawn}, stem)
+        return lines + self.kept({self.title(drawn): drawn[:SHOWN]}, {"samples": drawn}, stem)
+
+    def title(self, drawn: Rows) -> str:
+        """What is written over samples: their label, if all have one."""
+        label = self.facts.label(drawn[0])
+        if not label or any(self.facts.label(x) != label for x in drawn):
+            return "samples"
+        return f"samples with the label {in_one_line(label)}"
 
     def preview(self, drawn: Rows) -> Image.Image:
         """A picture of some samples."""
-        return pictures.grid(drawn[:SHOWN], self.palette)
+        return pictures.grid(self.facts.maps(drawn[:SHOWN]), self.palette)
 
     def measures(
         self, drawn: Rows, data: Dataset, *, independent: bool = True
     ) -> dict[str, tuple[float, float | None]]:
         """The distance of their neighbourhoods to those of held-out maps."""
-        real = data.rows(held_out(data))
-        distance = pictures.neighbour_distance(drawn, real, self.facts.num_classes)
-        return {"neighbour_distance": (distance, None)}
+        maps, real = (self.facts.maps(x) for x in (drawn, data.rows(held_out(data))))
+        distance = pictures.neighbour_distance(maps, real, self.facts.categories)
+        result: dict[str, tuple[float, float | None]] = {"neighbour_distance": (distance, None)}
+        if self.facts.label_rule:
+            fits = self.facts.have_label(drawn)
+            result["label_success"] = means.of(fits, independent=independent)
+        return result
 
     def compared(
         self, drawn: Rows, stem: Path | None, model: Model, params: Params, data: Dataset
@@ -76,11 +90,15 @@ class MapReport(PlainReport):
         if stem:
             stem = stem_of(stem, samples=drawn)
             panels = {"samples": drawn[:SHOWN], f"{split} maps": real[:SHOWN]}
-            pictures.write_panels(panels, self.palette, stem.with_name(f"{stem.name}.png"))
-        return [
+            self.write(panels, stem.with_name(f"{stem.name}.png"))
+        lines = [
             f"neighbour distance to the {split} maps: {number} samples {sampled:.3f}, "
             f"{len(train)} training maps {yardstick:.3f}"
-        ], []
+        ]
+        if not self.facts.label_rule:
+            return lines, []
+        more, figures = label_success.by_label(self.facts, drawn)
+        return lines + more, [dataclasses.replace(figure, split=split) for figure in figures]
 
     def chain(self, frames: list[tuple[float, Rows]], stem: Path | None) -> list[str]:
         """A film of samples on their way from noise to maps, stills of it, and its states."""
@@ -89,7 +107,7 @@ class MapReport(PlainReport):
         times, states = (np.array(part) for part in zip(*frames, strict=True))
         stem = write_arrays(stem, times=times, states=states)
         film, stills, array = (stem.with_name(f"{stem.name}.{end}") for end in FILM)
-        titled = [(f"t = {t:.2f}", x) for t, x in frames]
+        titled = [(f"t = {t:.2f}", self.facts.maps(x)) for t, x in frames]
         grids = [{title: pictures.grid(x, self.palette)} for title, x in titled]
         pictures.write_gif([pictures.side_by_side(grid) for grid in grids], film)
         places = np.linspace(0, len(titled) - 1, STILLS).round().astype(int)
@@ -127,13 +145,13 @@ class MapReport(PlainReport):
         """A picture of a map with its hole, and of its fillings beside it."""
         if stem is None:
             return [*captions, "no place for a picture was given"]
-        holed = np.where(known, x, self.facts.num_classes)[None]  # in the colour of noise
+        holed = np.where(known, x, self.facts.num_classes)[None]  # masks, in the colour of noise
         panels = {"given": holed, "fillings": drawn[:SHOWN]}
         return [*captions, *self.kept(panels, {"given": holed[0], "fillings": drawn}, stem)]
 
     def kept(
         self,
-        panels: dict[str, pictures.Maps],
+        panels: dict[str, Rows],
         arrays: dict[str, Integer[np.ndarray, "..."]],
         stem: Path,
         columns: int | None = None,
@@ -141,8 +159,13 @@ class MapReport(PlainReport):
         """Writes panels of maps as one picture, and arrays; lines that name both."""
         stem = write_arrays(stem, **arrays)
         array, path = (stem.with_name(f"{stem.name}.{end}") for end in ("npz", "png"))
-        pictures.write_panels(panels, self.palette, path, columns)
+        self.write(panels, path, columns)
         return [f"picture: {in_one_line(path)}", f"array: {in_one_line(array)}"]
+
+    def write(self, panels: dict[str, Rows], path: Path, columns: int | None = None) -> None:
+        """Writes the maps of panels of rows as one picture."""
+        maps = {title: self.facts.maps(x) for title, x in panels.items()}
+        pictures.write_panels(maps, self.palette, path, columns)
 
 
 def _some(rows: Rows, number: int) -> Integer[np.ndarray, "M *event"]:

@@ -3,15 +3,11 @@
 The target is p(rest) p(values | rest)^γ / Z: guidance of strength γ, with exact weights.
 """
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int32
 
-from amd_jax.diffusion import kernels
 from amd_jax.diffusion.samplers import Guided
 from amd_jax.evaluation import guided_rows
 from amd_jax.evaluation.guided_rows import GuidedRows
@@ -19,8 +15,7 @@ from amd_jax.evaluation.tables import conditional
 from amd_jax.facts.table import TableFacts
 from amd_jax.facts.table_conditions import Ranges
 from amd_jax.host.printable import in_one_line
-from amd_jax.models import Diffusion
-from amd_jax.types import Key, Model, Nats, Params, Tokens
+from amd_jax.types import Model, Params
 
 
 def draws(
@@ -47,9 +42,7 @@ def draws(
         ValueError: for a condition that allows several values, or a reward that is no law.
     """
     known = values(facts, conditions)
-    draw = _draw(conditional.check(model), sampler)
-    given = jnp.tile(jnp.asarray(known), (guided_rows.block(number, sampler), 1))
-    return guided_rows.collect(lambda rng: draw(params, rng, given), number, sampler, seed)
+    return guided_rows.towards(conditional.check(model), params, known, number, sampler, seed)
 
 
 def values(facts: TableFacts, conditions: Mapping[str, Ranges]) -> Int32[np.ndarray, "L"]:
@@ -64,18 +57,3 @@ def values(facts: TableFacts, conditions: Mapping[str, Ranges]) -> Int32[np.ndar
             )
         result[facts.places[facts.place(name)]] = facts.column(name).digits(codes)[0]
     return result
-
-
-@functools.lru_cache(maxsize=16)
-def _draw(model: Diffusion, sampler: Guided) -> Callable[..., tuple[Tokens, Nats, Nats]]:
-    """Rows, their effective number of particles, and their log-normalisers; compiled once."""
-
-    @jax.jit
-    def draw(params: Params, rng: Key, given: Tokens) -> tuple[Tokens, Nats, Nats]:
-        rng_noise, rng_walk, rng_choice = jax.random.split(rng, 3)
-        process = model.open(params).holding(given)
-        noise = kernels.draw_prior(process.kernel, rng_noise, given.shape)
-        result = sampler.weighted(process, rng_walk, process.held(noise, given).astype(jnp.int32))
-        return result.drawn(rng_choice), result.fewest, result.log_normalizer
-
-    return draw

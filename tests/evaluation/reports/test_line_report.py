@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from amd_jax.data.lines import Lines
-from amd_jax.evaluation.lines import label_success, line_counts
+from amd_jax.evaluation import label_success
+from amd_jax.evaluation.lines import line_counts
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.line_report import LineReport
 from amd_jax.facts import LineFacts
