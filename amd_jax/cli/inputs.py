@@ -165,8 +165,7 @@ def _line_with_gaps(facts: LineFacts, written: str, gap: str) -> Partly:
     The label stands before the line, as in "yes: CC_O". The gaps have the length that they are
     written with: the end of a line is known.
     """
-    of_line, line = facts.read(written.strip("
-"))
+    of_line, line = facts.read(written.strip("\r\n"))
     any_token = facts.texts[0] if facts.texts else facts.symbols[0]
     x = facts.row(line.replace(gap, any_token), of_line or next(iter(facts.labels), ""))
     wanted = np.zeros(len(x), bool)
