@@ -191,8 +191,9 @@ class LineFacts(TextFacts):
         """
         tokens = self.encode(self.signs(line))
         if not 1 <= len(tokens) <= self.longest:
+            units = "tokens" if self.texts else "characters"
             raise ValueError(
-                f"A line of {self.name} has 1 to {self.longest} {self.token}s; got {len(tokens)}: "
+                f"A line of {self.name} has 1 to {self.longest} {units}; got {len(tokens)}: "
                 f"{cut(in_one_line(line), 40)!r}."
             )
         result = np.full(self.event_shape, self.padding, np.int32)
