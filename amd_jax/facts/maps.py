@@ -39,9 +39,9 @@ class MapFacts(Facts):
         object.__setattr__(self, "size", tuple(int(n) for n in self.size))
         colours = tuple(tuple(int(part) for part in colour) for colour in self.palette)
         object.__setattr__(self, "palette", colours)
+        self._check_labels()
         if len(self.map_shape) != 2:
             raise ValueError(f"A map has a height and a width; got {self.map_shape}.")
-        self._check_labels()
         if len(colours) != self.categories or not all(
             len(colour) == 3 and all(0 <= part <= 255 for part in colour) for colour in colours
         ):
