@@ -8,6 +8,7 @@ import jinja2
 from amd_jax.demo import controls, frames, request_parsing, table_form
 from amd_jax.demo.session import Work
 from amd_jax.facts import Facts, LineFacts, MapFacts, PlaneFacts, TableFacts, TextFacts
+from amd_jax.models import declared
 from amd_jax.pages import shows, texts
 
 EXAMPLE = (  # what it should be: the words below are misspelt in a text to correct
@@ -79,7 +80,8 @@ def sentence(shown: Work) -> str:
     if isinstance(facts, LineFacts):
         size = f"1 to {facts.longest}"
         units = "tokens" if facts.texts else units
-    what = f"A {type(shown.model).__name__.lower()} over {facts.rows} of {size} {units}."
+    model = declared.kind(shown.model).capitalize()
+    what = f"{model} over {facts.rows} of {size} {units}."
     did = " or ".join(editor.done for editor in shown.editors)
     ways = [f"have a text {did}"] if did else []
     if shown.fills:

@@ -9,6 +9,7 @@ import jax
 import jinja2
 
 from amd_jax.facts import Facts, Json
+from amd_jax.models import declared
 from amd_jax.types import Model, Params
 
 
@@ -30,7 +31,8 @@ def text(
     template = jinja2.Template(source, undefined=jinja2.StrictUndefined)
     result = template.render(
         name=name,
-        kind=type(model).__name__.lower(),
+        tag=type(model).__name__.lower(),
+        kind=declared.kind(model).capitalize(),
         facts=facts,
         shape=" x ".join(map(str, facts.event_shape)),
         parameters=sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params)),

@@ -1,5 +1,6 @@
 """What a model declares beside its five methods: see `types.Model`; `bounds.of` has its bounds."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +11,13 @@ from amd_jax.diffusion import gaussian, insertion
 from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.options import Named
 from amd_jax.types import Grid, Key, Model, Nats, Params, Tokens
+
+
+def kind(model: Model) -> str:
+    """What a model is, in words: "a gaussian diffusion", "an autoregressive model"."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(model).__name__).lower()
+    noun = f"{words} model" if words in ("autoregressive", "insertion") else words
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 @runtime_checkable
