@@ -61,12 +61,13 @@ def remarks(rows: Sequence[Row], columns: Columns) -> list[str]:
     """Which nonsense is better than a row of the model or of the data, score by score.
 
     Beyond `SURE` standard errors of the difference. A score on which it is better than the data
-    says nothing on so few samples.
+    says nothing on so few samples; of one that nonsense may win only the data are compared.
     """
     result = []
     nonsense = [row for row in rows if row.kind == "nonsense"]
     for name, column in columns.items():
-        for row in (row for row in rows if row.kind != "nonsense" and name in row.scores):
+        of = ("data", "model") if column.safe else ("data",)
+        for row in (row for row in rows if row.kind in of and name in row.scores):
             above = [
                 other.label
                 for other in nonsense
