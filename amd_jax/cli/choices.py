@@ -3,6 +3,7 @@
 Their numbers (`amd_jax.options`) become flags, help and refusals, whatever they are.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,7 +11,7 @@ from ml_collections import ConfigDict
 
 from amd_jax import models, options
 from amd_jax.cli import console, flags, mode_options
-from amd_jax.cli.mode_options import MODES, Evaluation, Options, Report, Sampling, Train
+from amd_jax.cli.mode_options import MODES, Evaluate, Evaluation, Options, Report, Sampling, Train
 from amd_jax.models import bounds, declared
 from amd_jax.models.declared import Corrector, Editor, GridSearch, Walkable
 from amd_jax.options import N, Named
@@ -18,6 +19,7 @@ from amd_jax.runs import run_folder
 from amd_jax.types import Bound, Model, Sampler
 
 T = TypeVar("T", bound=Named | None)
+CURVE = {"steps": (8, 32), "temperature": (0.7, 1.0)}  # samples are scored at, unless given
 # Whose flags are known
 MODELS = (models.Diffusion, models.Flow, models.Autoregressive, models.Insertion)
 Grid = Callable[[int], tuple[float, ...]]  # from a number of steps to times
@@ -30,6 +32,7 @@ class Choice(NamedTuple):
     sampler: Named | None  # None if the model has only its own way
     editors: tuple[Editor, ...]
     way: Editor | GridSearch | None  # the one that is the mode, if one is
+    curve: tuple[Named | None, ...] = ()  # samplers whose samples are scored
 
     @property
     def correctors(self) -> tuple[Corrector, ...]:
@@ -49,6 +52,9 @@ def choose(
     known = ModelOptions(model)
     mode = known.mode(args.mode)
     mode_options.check_heeded(args)
+    if isinstance(args, Evaluate) and args.of_samples:
+        points = curve(args.sampler, rest, known)
+        return Choice((), points[0], (), None, points)
     numbers, of = known.read(rest)
     names = args.bound if isinstance(args, Evaluation) else None
     bounds = _bounds(names, known.bounds, [of[name] for name in numbers])
@@ -87,6 +93,53 @@ def choose(
     )
 
 
+def curve(
+    name: str | None, arguments: Sequence[str], known: "ModelOptions"
+) -> tuple[Named | None, ...]:
+    """A sampler at each combination of numbers: those given, with commas, or some of `CURVE`.
+
+    None stands for the only way of a model without samplers. Raises ValueError for a flag that the
+    sampler does not have, or a number that does not fit the model.
+    """
+    if not known.samplers:
+        known.read(arguments)
+        for argument in arguments:
+            raise ValueError(
+                f"--{flags.name_in(argument)} is a number of a sampler, and {known.owner} samples "
+                "in one way. Leave it out."
+            )
+        return (None,)
+    start = known.samplers[0]
+    if name is not None:
+        start = options.named(known.samplers, name, "sampler")
+    given = {flags.name_in(argument) for argument in arguments}
+    steps = known.model.steps if isinstance(known.model, Walkable) else None
+    more = [
+        f"--{number}=" + ",".join(f"{value:g}" for value in _at_most(values, number, steps))
+        for number, values in CURVE.items()
+        if number in options.values(start) and number not in given
+    ]
+    points = combined(start, [*arguments, *more])
+    for point in points:
+        if isinstance(point, Sampler):
+            point.times(steps)
+    return tuple(points)
+
+
+def _at_most(values: Sequence[float], number: str, steps: int | None) -> list[float]:
+    """Values of a number; of steps no more than the model has."""
+    if number != "steps" or steps is None:
+        return [*values]
+    return sorted({min(value, steps) for value in values})
+
+
+def combined(start: N, arguments: Sequence[str]) -> list[N]:
+    """An option with each combination of numbers, as of --steps=16,64 --temperature=0.7,1."""
+    several = [argument.partition("=") for argument in arguments]
+    values = [[f"{flag}{sign}{value}" for value in row.split(",")] for flag, sign, row in several]
+    return [with_numbers(start, given) for given in itertools.product(*values)]
+
+
 def _bounds(names: str | None, known: list[Bound], having: list[list[str]]) -> list[Bound]:
     """The bounds that are named; else those that alone have a number given, or the first.
 
@@ -114,7 +167,7 @@ class ModelOptions:
 
     def __init__(self, model: Model | type[Model]):
         """Of a model, or of a class of them."""
-        self.owner = flags.one(model)
+        self.model, self.owner = model, flags.one(model)
         self.samplers = list(declared.samplers(model))
         self.bounds = list(bounds.of(model))
         self.editors = list(declared.editors(model))

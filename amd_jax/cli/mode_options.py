@@ -12,6 +12,7 @@ from amd_jax import options
 from amd_jax.cli import flags
 from amd_jax.options import Number, number
 
+EVALUATED = ("bits", "samples")
 EDITORS = "editors"  # stands for the modes that are editors of a model
 
 
@@ -83,17 +84,27 @@ class Output:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sampling(Output):
+class Way:
     """A way to sample."""
 
     sampler: str | None = number(None, "Way to sample; the first that the model has.", kind=str)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Samples(Sampling):
+class SampleCount:
     """How many samples."""
 
     num_samples: int | None = number(None, "How many to draw.", kind=int, least=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sampling(Way, Output):
+    """A way to sample, and where samples go."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Samples(SampleCount, Sampling):
+    """Samples."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,8 +134,16 @@ class Train(Text, Samples, Evaluation, Options):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluate(Evaluation, Weights, Options):
-    """Prints bounds on a split."""
+class Evaluate(SampleCount, Way, Evaluation, Weights, Options):
+    """Prints bounds on a split, or scores of samples."""
+
+    what: str = number("bits", f"What to evaluate: {' or '.join(EVALUATED)}.")
+    repeats: int = number(4, "Draws of samples, which tell of errors (--what=samples).", least=2)
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether samples are scored."""
+        return self.what == "samples"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -228,6 +247,21 @@ def check_heeded(args: Options) -> None:
                 f"--{name} is for {' and '.join(modes)}; --mode={args.mode} does not heed it. "
                 "Leave it out."
             )
+    if isinstance(args, Evaluate):
+        _check_evaluated(args)
+
+
+def _check_evaluated(args: Evaluate) -> None:
+    """ValueError for a --what that is none, or a flag that it does not heed."""
+    if args.what not in EVALUATED:
+        raise ValueError(f"--what is {' or '.join(EVALUATED)}; got {args.what!r}.")
+    ignored = {"bound"} if args.of_samples else {"sampler", "num_samples", "repeats"}
+    if found := sorted(ignored & args.explicit):
+        other = next(what for what in EVALUATED if what != args.what)
+        raise ValueError(
+            f"--{found[0]} is for --what={other}; --what={args.what} does not heed it. "
+            "Leave it out."
+        )
 
 
 def usage() -> list[str]:

@@ -17,6 +17,7 @@ from amd_jax.cli import (
     inputs,
     label_rows,
     reporting,
+    sample_scores,
     table_rows,
 )
 from amd_jax.cli.choices import Choice
@@ -52,6 +53,8 @@ from amd_jax.types import Bound
 def do(session: Session, args: Options) -> None:
     """What the mode says, with a loaded model."""
     match args:
+        case Evaluate(what="samples"):
+            sample_scores.evaluate(session, args)
         case Evaluate():
             evaluate(session, args)
         case Sample(given=None) if ignored := {"guidance", "particles"} & args.explicit:

@@ -1,7 +1,6 @@
 """`experiments.compare`: trains experiments for equal time on the same data."""
 
 import dataclasses
-import itertools
 import re
 import shlex
 from collections.abc import Collection, Sequence
@@ -102,10 +101,7 @@ def samplers_of(text: str, model: Model | type[Model]) -> list[Named]:
     if name not in {option.name for option in known}:
         options.named(choices.samplers(), name, "sampler")  # or nobody knows it
         return []
-    several = [argument.partition("=") for argument in arguments]
-    values = [[f"{flag}{sign}{value}" for value in row.split(",")] for flag, sign, row in several]
-    start = options.named(known, name, "sampler")
-    return [choices.with_numbers(start, given) for given in itertools.product(*values)]
+    return choices.combined(options.named(known, name, "sampler"), arguments)
 
 
 def words(text: str, what: str) -> list[str]:

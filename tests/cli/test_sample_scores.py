@@ -1,0 +1,107 @@
+"""`--mode=evaluate --what=samples`: a table of scores, and what is refused."""
+
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from amd_jax.evaluation import gallery
+from amd_jax.evaluation.samples import model_fillings
+from amd_jax.facts import TextFacts
+from amd_jax.runs import results
+from tests.cli.command import ROOT, command
+
+SCORED = ("--mode=evaluate", "--what=samples")
+FEW = ("--num_samples=40", "--repeats=2")
+WORDS = "the quick brown fox jumps over a lazy dog".split()
+
+
+@pytest.fixture
+def evaluated(tmp_path, monkeypatch):
+    """Evaluates weights, whose samples are the text's own rows, and fillings at random."""
+    rng, book = np.random.default_rng(0), tmp_path / "book.txt"
+    book.write_text(" ".join(rng.choice(WORDS, 60_000)))
+    facts = TextFacts(27, (256,), alphabet=" abcdefghijklmnopqrstuvwxyz")
+    real = facts.encode(book.read_text()[: 256 * 200]).reshape(-1, 256)
+
+    def samples(model, params, key, shape, sampler):
+        return real[rng.choice(len(real), shape[0], replace=False)]
+
+    def fillings(model, params, key, x, hidden, sampler):
+        return np.where(hidden, rng.integers(0, 27, x.shape), x).astype(np.int32)
+
+    monkeypatch.setattr(gallery, "samples", samples)
+    monkeypatch.setattr(model_fillings, "fillings", fillings)
+    monkeypatch.chdir(tmp_path)
+
+    def evaluate(weights, config, *flags):
+        config = f"--config={ROOT / 'experiments' / config}.py"
+        where = (f"--pretrained={weights}", config, f"--config.data.path={book}")
+        return command(*where, *SCORED, *FEW, *flags)
+
+    return evaluate
+
+
+@pytest.mark.slow
+def test_the_table_holds_the_curve_the_data_and_nonsense(evaluated):
+    numbers = ("--steps=2,4", "--temperature=0.7,1")
+    done = evaluated("wiki_masked", "own_text_masked", *numbers)
+    assert done.ending is None
+    lines = done.out.splitlines()
+    assert lines[0].startswith("40 samples in 2 draws of 20; ")
+    for title in ("reverse bits (order 6)", "two-sample AUC", "Brier of 3-grams", "known words"):
+        assert title in lines[1]
+    rows = [re.split(r" {2,}", line)[0] for line in lines[2:12]]
+    assert rows == [
+        *(f"ancestral, steps {s}, temperature {t}" for s in (2, 4) for t in (0.7, 1.0)),
+        *("training text", "held-out text", "independent characters (nonsense)"),
+        *("counts of order 3 (nonsense)", "shuffled words (nonsense)", "pasted pieces (nonsense)"),
+    ]
+    figures = results.read(pathlib.Path("runs/wiki_masked"))
+    kept = [f for f in figures if f.what == "reverse_bits"]
+    assert len(kept) == 10
+    method = "ancestral, steps 2, temperature 0.7, 40 samples in 2 draws"
+    (figure,) = [f for f in kept if f.method == method]
+    assert f"{figure.value:.3f} ± {figure.error:.3f}" in lines[2]
+    assert (figure.order, figure.split) == (6, "test")
+    assert len([f for f in figures if f.what == "brier"]) == 8  # the data fill no gaps
+
+
+@pytest.mark.slow
+def test_a_model_that_fills_no_gaps_has_no_brier_score(evaluated):
+    done = evaluated("wiki_text", "own_text", "--steps=2", "--temperature=1")
+    assert done.ending is None
+    said = "Brier of fillings: not measured; a Diffusion as this one fills no gaps."
+    assert said in done.out.splitlines()
+    assert "Brier of 3-grams" not in done.out
+
+
+def test_more_samples_than_rows_are_refused(evaluated):
+    error = evaluated("wiki_masked", "own_text_masked", "--num_samples=2000").error
+    assert "2000 samples are compared with 4000 rows of the second half of the training" in error
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--what=words",), "--what is bits or samples; got 'words'."),
+        (("--repeats=3",), "--repeats is for --what=samples; --what=bits does not heed it."),
+        (("--num_samples=3",), "--num_samples is for --what=samples; --what=bits does not"),
+        (("--what=samples", "--bound=elbo"), "--bound is for --what=bits; --what=samples does"),
+        (("--what=samples", "--repeats=1"), "--repeats=1: 1 is not integer >= 2"),
+        ((*SCORED, "--num_samples=30"), "4 repeats needs 20 samples or more; got 30 in all"),
+        ((*SCORED, "--sampler=nothing"), "The sampler must be one of ancestral, "),
+        ((*SCORED, "--etaa=0.5"), "Unknown flag --etaa"),
+        ((*SCORED, "--temperature=0.7,none"), "could not convert string to float: 'none'"),
+        ((*SCORED, "--steps=0,4"), "steps must be at least 1; got steps=0"),
+        ((*SCORED, "--spacing=best"), "spacing is one of uniform, cosine"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_in_a_line(flags, says):
+    assert says in command("--pretrained=wiki_masked", "--mode=evaluate", *flags).error
+
+
+def test_samples_of_tables_have_no_such_scores():
+    error = command("--pretrained=adult", *SCORED).error
+    assert "--what=samples scores samples of texts; this experiment has rows" in error
