@@ -46,6 +46,7 @@ def test_a_training_ends_with_measures_of_lines(masked):
     assert done.ending is None, done.ending
     assert "2 labels: long, short" in done.out
     assert "gaps of " in done.out
+    assert re.search(r"filled lines that are valid: \d+\.\d%", done.out)
     assert "count models of the same lines, ends included:" in done.out
     assert re.search(r"lines that are valid: \d+\.\d% ± .* \(100\.0% ± 0\.0%\)", done.out)
     assert "labels, total variation" in done.out

@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from amd_jax.cli import inputs
+from amd_jax.cli import infilling, inputs
 from amd_jax.data import lines
 from amd_jax.data.reading import line_tokenizers
 from amd_jax.data.reading.line_tokenizers import Tokenizer
+from amd_jax.evaluation import gallery
 from amd_jax.facts import LineFacts, from_json
 
 WORDS = [a + b * n for a in ("CCO", "c1ccccc1", "CN") for b in ("C", "=O", "N") for n in range(6)]
@@ -135,6 +136,22 @@ def test_selfies_are_typed_with_gaps_between_them():
             facts.row(line)
     with pytest.raises(ValueError, match="1 to 2 tokens; got 3"):
         facts.row("[C][C][C]")
+
+
+@pytest.mark.usefixtures("any_types")
+def test_a_filling_of_selfies_is_shown_as_smiles_too(monkeypatch):
+    pytest.importorskip("selfies")
+    facts = LineFacts.of(
+        "\U000f0000\U000f0001", (0.5, 0.5), texts=("[C]", "[=O]"), writing="selfies"
+    )
+    drawn = np.array([[0, 1], [0, 0]], np.int32)
+    monkeypatch.setattr(gallery, "infilled", lambda *args, **kwargs: (drawn, np.log([0.25, 0.5])))
+    row = inputs.with_gaps(facts, "[C]_", "_")
+    found = infilling.fillings(None, None, row, facts, number=2)
+    assert found.captions == [
+        "filling 1: 1.0 bits, 1.00 a token, CC",
+        "filling 2: 2.0 bits, 2.00 a token, C=O",
+    ]
 
 
 def test_texts_are_as_many_as_tokens():
