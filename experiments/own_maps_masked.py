@@ -5,7 +5,7 @@
 As `own_maps` in all but the noise: a pixel becomes a mask, and is revealed for good. A hole in a
 map is then filled exactly: --mode=infill --input=map.png --hole=top,left,height,width. With
 --config.p_uniform=0.1 some noise on the way is uniform (GIDD, von Rütte et al., 2025): what was
-revealed may be corrected, and holes are not filled. This file: not run.
+revealed may be corrected, and holes are not filled. The weights `land_cover_masked` are from here.
 
 --config.data.scene=streets in the place of a path takes streets that are drawn from a seed, of
 --config.data.size=16,32; --config.data.label=human learns a label beside each map: with or
@@ -15,12 +15,13 @@ without that category.
 from ml_collections import ConfigDict
 
 from amd_jax import models, networks
-from amd_jax.data import maps, scenes
+from amd_jax.data import labelled_maps, scenes
 from amd_jax.diffusion import kernels, samplers
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import MapFacts
 from amd_jax.learning import objectives, optimizers
 from amd_jax.ops.maps import LabelledMaps
+from amd_jax.types import Dataset
 
 
 def get_config() -> ConfigDict:
@@ -36,7 +37,7 @@ def get_config() -> ConfigDict:
     return config
 
 
-def data(config: ConfigDict) -> maps.Maps:
+def data(config: ConfigDict) -> Dataset:
     """What is learnt from; sampling does without."""
     kwargs = dict(config.data)
     scene = kwargs.pop("scene")
@@ -47,7 +48,7 @@ def data(config: ConfigDict) -> maps.Maps:
         )
     if scene:
         return scenes.load(scene, config.data.size, config.data.label, config.data.augment)
-    return maps.load(**kwargs)
+    return labelled_maps.load(**kwargs)
 
 
 def build(config: ConfigDict, facts: MapFacts) -> Parts:

@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from amd_jax.data.dataset import Source, Splits, epoch_rows, frequencies, generator
-from amd_jax.data.reading import files, label_pngs, labels, map_labels
+from amd_jax.data.reading import files, label_pngs, labels
 from amd_jax.data.reading.label_pngs import Palette
-from amd_jax.facts import MapFacts, map_rules
-from amd_jax.host.printable import cut, in_one_line
+from amd_jax.facts import MapFacts
+from amd_jax.host.printable import in_one_line
 
-MOST_LABELS = 128
 PADDING = 0.07  # of each side, for the random crop
 AUGMENTATION = 1 << 40  # no seed gets there, so this key never equals that of a permutation
 # fmt: off
@@ -34,11 +33,7 @@ SHADES = ((1, 1), (0.6, 1), (1, 0.75), (1, 0.5))  # saturation and value of 64 h
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Maps:
-    """Maps of H x W pixels, category 0, ..., K - 1 each; only what is trained on is augmented.
-
-    Labels make rows of 1 + H W tokens: see `MapFacts`. They are given by split, or a rule computes
-    them: of a map that is augmented from what has become of it.
-    """
+    """Maps of H x W pixels, category 0, ..., K - 1 each; only what is trained on is augmented."""
 
     num_classes: int  # K
     event_shape: tuple[int, int]  # (H, W)
@@ -47,35 +42,28 @@ class Maps:
     name: str = "maps"
     names: tuple[str, ...] = ()  # of the categories; none, or K
     augment: bool = False
-    labels: tuple[str, ...] = ()  # (C,)
-    label_rule: str = ""  # that computes them, if one does
-    of_maps: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    # split -> the label of each map, integers (N,) in [0, C), unless a rule computes them
 
     def __post_init__(self):
         """Raises ValueError for what can be known without the data."""
         if not 2 <= self.num_classes <= 256:
             raise ValueError(f"Maps have 2 to 256 categories; got {self.num_classes}.")
-        self._facts(())
+        _ = self.bare_facts
 
     @functools.cached_property
     def facts(self) -> MapFacts:
         """What a model needs to know of the maps; the frequencies are read off them."""
-        num_classes = self.num_classes + len(self.labels)
-        return self._facts(frequencies(self.rows("train"), num_classes))
+        shares = frequencies(self.rows("train"), self.num_classes)
+        return dataclasses.replace(self.bare_facts, frequencies=shares)
 
-    def _facts(self, shares: tuple[float, ...]) -> MapFacts:
-        shape = tuple(self.event_shape)
+    @property
+    def bare_facts(self) -> MapFacts:
+        """The facts without frequencies, which the data are not needed for."""
         return MapFacts(
-            num_classes=self.num_classes + len(self.labels),
-            event_shape=(1 + math.prod(shape),) if self.labels else shape,
+            num_classes=self.num_classes,
+            event_shape=self.event_shape,
             name=self.name,
-            frequencies=shares,
             palette=tuple(map(tuple, np.asarray(self.palette).tolist())),
             names=self.names,
-            labels=self.labels,
-            label_rule=self.label_rule,
-            size=shape if self.labels else (),
         )
 
     @property
@@ -84,20 +72,7 @@ class Maps:
         return self._splits.names
 
     def rows(self, split: str) -> np.ndarray:
-        """Every row of a split, in order and never augmented: maps, perhaps with a label.
-
-        Raises:
-            ValueError: the first time, unless the split holds such maps, and labels of them.
-        """
-        if not self.labels:
-            return self.unlabelled(split)
-        if split not in self._labelled:
-            maps = self.unlabelled(split)
-            self._labelled[split] = self._rows(maps, self._given(split))
-        return self._labelled[split]
-
-    def unlabelled(self, split: str) -> np.ndarray:
-        """The maps of a split without labels: uint8 (N, H, W).
+        """Every map of a split, in order and never augmented: uint8 (N, H, W).
 
         Raises:
             ValueError: the first time, unless the split holds such maps of categories in [0, K).
@@ -117,96 +92,19 @@ class Maps:
     def batch(
         self, seed: int, step: int, batch_size: int, part: slice = slice(None)
     ) -> np.ndarray:
-        """Training rows, maps (B, H, W) or (B, 1 + H W) with labels: see `Dataset`."""
-        maps = self.unlabelled("train")
+        """Training maps, uint8 (B, H, W): see `Dataset`."""
+        maps = self.rows("train")
         if len(maps) < batch_size:
             raise ValueError(
                 f"A batch needs as many training maps; {self.name} has {len(maps)}, fewer than "
                 f"{batch_size}. Use batch_size={len(maps)} or less."
             )
-        places = epoch_rows(seed, step, batch_size, len(maps), part)
-        x = maps[places]
-        x = augmented(x, seed, step, batch_size, part) if self.augment else x
-        if not self.labels:
-            return x
-        given = self._given("train")
-        return self._rows(x, None if given is None else given[places])
-
-    def _rows(self, maps: np.ndarray, given: np.ndarray | None) -> np.ndarray:
-        """Rows (N, 1 + H W) of maps with the labels that are given, or that the rule computes."""
-        if given is None:
-            given = self._rule.holds(maps)
-        flat = maps.reshape(len(maps), -1).astype(self._kind)
-        return np.concatenate([(self.num_classes + given).astype(self._kind)[:, None], flat], 1)
-
-    def _given(self, split: str) -> np.ndarray | None:
-        """The labels of the maps of a split, integers (N,); None if a rule computes them."""
-        if self.label_rule:
-            return None
-        result, maps = np.asarray(self.of_maps.get(split, ())), self.unlabelled(split)
-        if result.shape != (len(maps),) or not all(0 <= c < len(self.labels) for c in {*result}):
-            raise ValueError(
-                f"Each map of {split} of {self.name} has one of {len(self.labels)} labels; got "
-                f"labels of shape {result.shape} for {len(maps):,} maps."
-            )
-        return result.astype(int)
-
-    @functools.cached_property
-    def _rule(self) -> map_rules.Rule:
-        return self._facts(()).rule
-
-    @property
-    def _kind(self) -> type[np.unsignedinteger]:
-        """What holds a token."""
-        return np.uint8 if self.num_classes + len(self.labels) <= 256 else np.uint16
-
-    @functools.cached_property
-    def _labelled(self) -> dict[str, np.ndarray]:
-        """Rows with labels by split, as they are asked for."""
-        return {}
+        x = maps[epoch_rows(seed, step, batch_size, len(maps), part)]
+        return augmented(x, seed, step, batch_size, part) if self.augment else x
 
     @functools.cached_property
     def _splits(self) -> Splits:
         return Splits(self.maps, self.name)
-
-
-def by_rule(data: Maps, label: str) -> Maps:
-    """The same maps with a label that a rule computes: "with" a category, or "without".
-
-    Raises:
-        ValueError: for an unknown category, or if all training maps have one label.
-    """
-    result = dataclasses.replace(data, labels=map_rules.LABELS, label_rule=label)
-    holds = result._rule.holds(data.unlabelled("train"))
-    if holds.all() or not holds.any():
-        raise ValueError(
-            f"A label differs from map to map; all training maps of {data.name} are "
-            f"{map_rules.LABELS[int(holds.all())]!r} by the rule {in_one_line(label)!r:.60}. Give "
-            "another category, or a number of pixels, as human>=20."
-        )
-    return result
-
-
-def with_labels(data: Maps, texts: Mapping[str, Sequence[str]]) -> Maps:
-    """The same maps, each with the label that is given for its split and place.
-
-    Raises:
-        ValueError: unless each map has one, and there are 2 to 128.
-    """
-    found = {text for split in texts.values() for text in split}
-    is_number = all(text.isdecimal() for text in found)
-    names = sorted(found, key=lambda text: (len(text) if is_number else 0, text))
-    if not 2 <= len(names) <= MOST_LABELS:
-        raise ValueError(
-            f"Maps have 2 to {MOST_LABELS} labels; {data.name} has {len(names):,}. Use others, or "
-            "join some."
-        )
-    places = {name: n for n, name in enumerate(names)}
-    of_maps = {split: np.array([places[text] for text in texts.get(split, ())]) for split in texts}
-    result = dataclasses.replace(data, labels=tuple(names), of_maps=of_maps)
-    for split in result.splits:
-        result.rows(split)  # or ValueError
-    return result
 
 
 def augmented(
@@ -250,7 +148,7 @@ def load(
     palette: Palette = (),
     void: int = -1,
     size: Sequence[int] = (),
-    label: str = "",
+    without: Sequence[str] = (),
 ) -> Maps:
     """Your own maps: a folder of PNGs, or an array (N, H, W) of integers, `.npy` or `.npz`.
 
@@ -259,8 +157,7 @@ def load(
     category per pixel, as an index (whose palette gives the colours) or as a grey; RGB needs a
     `palette`, the colour of every category. `num_classes` of 0 is read off the maps. The label
     `void`, often 255, becomes one category more, the last. With a `size` (H, W) maps are resized
-    to it, each pixel the nearest one. A `label` is a column of labels.csv beside the PNGs, or an
-    array of the `.npz`, such as `train_label`; else a rule: see `by_rule`.
+    to it, each pixel the nearest one. Arrays of a `.npz` that are `without` are no maps.
 
     Raises:
         ValueError: for other files, maps that differ in size, or unknown categories.
@@ -268,31 +165,23 @@ def load(
     _check(num_classes, palette)
     check_size(size)
     file = files.expanded(path).absolute()
-    own = map_labels.names(file) if label else []
-    is_array = label in own and not file.is_dir()
     splits, known, result = labels.read(
         file,
         num_classes or len(palette),
         palette,
         void=void,
         size=tuple(size),
-        without=[*map_labels.arrays_of(file, label).values()] if is_array else (),
+        without=without,
     )
     given = np.array(palette, np.uint8) if len(palette) else result[:known]
-    palette = np.concatenate([given, colours(known)[len(given) :]])
+    own = np.concatenate([given, colours(known)[len(given) :]])
     if void >= 0:
-        palette[-1] = 0  # void is black
+        own[-1] = 0  # void is black
     shape = next(iter(splits.values())).shape[1:]
-    data = Maps(known, shape, splits, palette, name=in_one_line(file.name), augment=augment)
+    data = Maps(known, shape, splits, own, name=in_one_line(file.name), augment=augment)
     for split in data.splits:
         data.rows(split)  # so that a mistake is reported now
-    if label in own:
-        return with_labels(data, map_labels.read(file, label))
-    try:
-        return by_rule(data, label) if label else data
-    except ValueError as error:
-        listed = cut(in_one_line(", ".join(own)), 100)
-        raise ValueError(f"{error} Labels of {data.name} are {listed or 'none'}.") from error
+    return data
 
 
 def _check(num_classes: int, palette: Palette) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from amd_jax.data import cityscapes, maps
+from amd_jax.data import cityscapes, labelled_maps, maps
 from amd_jax.data.dataset import SPLITS, Source, generator
+from amd_jax.data.labelled_maps import LabelledMaps
 from amd_jax.data.maps import Maps, colours
 from amd_jax.host import memory
 
@@ -15,10 +16,12 @@ ROWS = {"train": 2000, "validation": 200, "test": 200}
 VOID, FLAT, CONSTRUCTION, OBJECT, NATURE, SKY, HUMAN, VEHICLE = range(cityscapes.NUM_CLASSES)
 
 
-def load(scene: str, size: Sequence[int] = (), label: str = "", augment: bool = True) -> Maps:
+def load(
+    scene: str, size: Sequence[int] = (), label: str = "", augment: bool = True
+) -> Maps | LabelledMaps:
     """Scenes by their name, "streets" or "squares", drawn at a `size` (H, W), () for the usual.
 
-    `augment` is of streets; a `label` is by rule: see `maps.by_rule`.
+    `augment` is of streets; a `label` is by rule: see `labelled_maps.by_rule`.
 
     Raises:
         ValueError: for another name, or a size that is too small.
@@ -30,7 +33,7 @@ def load(scene: str, size: Sequence[int] = (), label: str = "", augment: bool = 
     if scene == "streets":
         kwargs["augment"] = augment
     data = SCENES[scene](**kwargs)
-    return maps.by_rule(data, label) if label else data
+    return labelled_maps.by_rule(data, label) if label else data
 
 
 def squares(height: int = 32, width: int = 32, num_classes: int = 4) -> Maps:

@@ -11,7 +11,7 @@ import numpy as np
 
 from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
-from amd_jax.evaluation.means import Row, Rows
+from amd_jax.evaluation.means import Rows
 from amd_jax.host import memory
 from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
@@ -43,21 +43,23 @@ def samples(
     return groups.run(draw, params, rng, count, size)[:number]
 
 
-def given(
+def filled(
     model: Diffusion,
     params: Params,
-    row: Row,
-    number: int,
-    seed: int = 0,
+    rng: Key,
+    x: Rows,
     sampler: Named | None = None,
 ) -> Rows:
-    """`number` draws of what is unknown of a row (...), -1, given the rest of it: int32."""
-    memory.check(4 * number * row.size, f"{number:,} samples", "Draw fewer.")
-    size = groups.size(number, row.shape)
-    count = -(-number // size)
-    rows = np.broadcast_to(np.asarray(row, np.int32), (count * size, *row.shape))
+    """Rows (N, ...) with what is unknown, -1, drawn given the rest of the row: int32.
+
+    In groups on all devices, as `samples` are.
+    """
+    memory.check(4 * x.size, f"{len(x):,} samples", "Draw fewer.")
+    size = groups.size(len(x), x.shape[1:])
+    count = -(-len(x) // size)
+    rows = np.concatenate([x, np.repeat(x[:1], count * size - len(x), axis=0)]).astype(np.int32)
     fill = _filling(model, sampler)  # type: ignore[arg-type]  # as in `likelihood`
-    return groups.run(fill, params, jax.random.key(seed), count, size, rows)[:number]
+    return groups.run(fill, params, rng, count, size, rows)[: len(x)]
 
 
 @functools.lru_cache(maxsize=16)

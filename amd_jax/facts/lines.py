@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from amd_jax.facts import line_properties, selfies
 from amd_jax.facts.field_types import Json
+from amd_jax.facts.labels import Labelled
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, listed
 from amd_jax.facts.text import TextFacts
 from amd_jax.host.printable import cut, in_one_line
@@ -30,7 +31,7 @@ SHARE = 0.999  # of lines, that are of the usual length
 
 
 @dataclasses.dataclass(frozen=True)
-class LineFacts(TextFacts):
+class LineFacts(Labelled, TextFacts):
     """Lines of 1 to L characters: K characters, then padding, then C labels are the classes.
 
     Token k < K is a character, K is padding, which fills a row up to L tokens, and K + 1 + c is
@@ -69,8 +70,7 @@ class LineFacts(TextFacts):
                 f"The shares of lengths 1 to {len(shares)} are positive and sum to one; those of "
                 f"{self.name} sum to {sum(shares):.6g}."
             )
-        if len(set(self.labels)) < len(self.labels):
-            raise ValueError(f"Labels differ; {self.name} has {self.labels!r:.200}.")
+        self.check_labels()
         if self.validity not in RULES:
             raise ValueError(
                 f"validity is one of {', '.join(RULES[1:])}, or empty; got {self.validity!r:.60}."
@@ -150,6 +150,11 @@ class LineFacts(TextFacts):
         return int(bool(self.labels))
 
     @property
+    def first_label(self) -> int:
+        """The token of label 0, after the characters and padding."""
+        return len(self.symbols) + 1
+
+    @property
     def classes(self) -> int:
         """How many characters there are: what a token `inside` a line can be."""
         return len(self.symbols)
@@ -210,40 +215,12 @@ class LineFacts(TextFacts):
         """
         if not self.texts:
             return line
-        if self.writing != SELFIES:
-            raise ValueError(
-                f"A tokenizer has made the tokens of {self.name}, and no typed line is cut into "
-                "such tokens. Train on characters: tokens=''."
-            )
-        signs = dict(zip((*self.texts, *self.symbols, gap), (*self.symbols * 2, gap), strict=True))
-        pieces = selfies.pieces(line)
-        if odd := next((piece for piece in pieces if piece not in signs), ""):
-            raise ValueError(
-                f"Molecules of {self.name} are typed in SELFIES, as in {''.join(self.texts[:3])}; "
-                f"{cut(in_one_line(odd), 40)!r} is none of its {len(self.texts)} symbols: "
-                f"{cut(' '.join(self.texts), 200)}."
-            )
-        return "".join(map(signs.__getitem__, pieces))
-
-    def label_token(self, label: str) -> int:
-        """The token of a label. ValueError, with the labels there are, for another one."""
-        if label not in self.labels:
-            known = cut(in_one_line(", ".join(self.labels)), 200)
-            raise ValueError(
-                f"A label of {self.name} is one of {known or 'none'}; got "
-                f"{cut(in_one_line(label), 60)!r}."
-            )
-        return len(self.symbols) + 1 + self.labels.index(label)
-
-    def label(self, x: ArrayLike) -> str:
-        """The label of a row of tokens; empty without labels, and in place of a mask."""
-        place = int(np.asarray(x)[0]) - len(self.symbols) - 1 if self.labels else -1
-        return self.labels[place] if 0 <= place < len(self.labels) else ""
-
-    def label_share(self, label: str) -> float:
-        """The share of training lines with a label; not a number where no line was counted."""
-        shares = self.frequencies[len(self.symbols) + 1 :]
-        return shares[self.labels.index(label)] / sum(shares) if any(shares) else math.nan
+        if self.writing == SELFIES:
+            return selfies.signs(line, self.texts, self.symbols, gap)
+        raise ValueError(
+            f"A tokenizer has made the tokens of {self.name}, and no typed line is cut into "
+            "such tokens. Train on characters: tokens=''."
+        )
 
     def have_label(self, x: np.ndarray) -> Bool[np.ndarray, "N"]:
         """Whether the rule computes the label of a row of its line, of each of rows (N, L + 1)."""
@@ -258,7 +235,7 @@ class LineFacts(TextFacts):
             known = dict(enumerate(self.texts))
             texts = [known.get(k, text) for k, text in zip(tokens.tolist(), texts, strict=True)]
         for place in np.flatnonzero((tokens >= len(self.symbols)) & (tokens < self.num_classes)):
-            named = int(tokens[place]) - len(self.symbols) - 1
+            named = int(tokens[place]) - self.first_label
             texts[place] = "" if named < 0 else f"{in_one_line(self.labels[named])}: "
         return texts
 

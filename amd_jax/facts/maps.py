@@ -10,12 +10,13 @@ from jaxtyping import Bool, Int32, Integer, Shaped
 from numpy.typing import ArrayLike
 
 from amd_jax.facts import map_rules
+from amd_jax.facts.labels import Labelled
 from amd_jax.facts.rows import Facts, listed
 from amd_jax.host.printable import cut, in_one_line
 
 
 @dataclasses.dataclass(frozen=True)
-class MapFacts(Facts):
+class MapFacts(Labelled, Facts):
     """Maps of H x W pixels, one of K categories each, perhaps with one of C labels.
 
     Without labels a row is a map (H, W) of tokens k < K. With labels it has 1 + H W tokens: the
@@ -60,8 +61,7 @@ class MapFacts(Facts):
 
     def _check_labels(self) -> None:
         """Raise ValueError unless labels differ, and rows have a place for one."""
-        if len({*self.labels}) < len(self.labels):
-            raise ValueError(f"Labels differ; {self.name} has {self.labels!r:.200}.")
+        self.check_labels()
         if self.label_rule and self.labels != map_rules.LABELS:
             raise ValueError(
                 f"A rule computes the labels {', '.join(map_rules.LABELS)}; {self.name} has "
@@ -82,6 +82,11 @@ class MapFacts(Facts):
     def categories(self) -> int:
         """K, of pixels; the other classes are labels."""
         return self.num_classes - len(self.labels)
+
+    @property
+    def first_label(self) -> int:
+        """The token of label 0, after the categories."""
+        return self.categories
 
     @property
     def map_shape(self) -> tuple[int, ...]:
@@ -127,26 +132,6 @@ class MapFacts(Facts):
             return maps
         flat = maps.reshape(len(maps), -1)
         return np.concatenate([first[:, None].astype(flat.dtype), flat], axis=1)
-
-    def label_token(self, label: str) -> int:
-        """The token of a label. ValueError, with the labels there are, for another one."""
-        if label not in self.labels:
-            known = cut(in_one_line(", ".join(self.labels)), 200)
-            raise ValueError(
-                f"A label of {self.name} is one of {known or 'none'}; got "
-                f"{cut(in_one_line(label), 60)!r}."
-            )
-        return self.categories + self.labels.index(label)
-
-    def label(self, x: ArrayLike) -> str:
-        """The label of a row of tokens; empty without labels, and in place of a mask."""
-        place = int(np.ravel(x)[0]) - self.categories if self.labels else -1
-        return self.labels[place] if 0 <= place < len(self.labels) else ""
-
-    def label_share(self, label: str) -> float:
-        """The share of training maps with a label; not a number where no map was counted."""
-        shares = self.frequencies[self.categories :]
-        return shares[self.labels.index(label)] / sum(shares) if any(shares) else math.nan
 
     def have_label(self, x: np.ndarray) -> Bool[np.ndarray, "N"]:
         """Whether the rule computes the label of a row of its map, of each of rows (N, ...)."""

@@ -6,9 +6,12 @@ Symbols are in brackets, as in [C][=O]. They are written and read by the package
 import importlib
 import importlib.util
 import re
+from collections.abc import Sequence
 from typing import Any
 
-SYMBOL = re.compile(r"\[[^\[\]]*\]")
+from amd_jax.host.printable import cut, in_one_line
+
+PIECE = re.compile(r"\[[^\[\]]*\]|.", re.DOTALL)  # a symbol, or a character between symbols
 
 
 def package() -> Any:
@@ -37,6 +40,17 @@ def symbols(line: str) -> list[str] | None:
         return None
 
 
-def pieces(text: str) -> list[str]:
-    """The symbols of a text in SELFIES, and each character between them: [C]__ is [C], _, _."""
-    return re.findall(rf"{SYMBOL.pattern}|.", text, re.DOTALL)
+def signs(line: str, texts: Sequence[str], own: str, gap: str = "") -> str:
+    """The sign of each symbol of a typed molecule, of those with these texts, and of each `gap`.
+
+    Symbol k has the text texts[k] and the sign own[k], by which it may be typed as well.
+    """
+    known = {**dict(zip(texts, own, strict=True)), **dict(zip(own, own, strict=True)), gap: gap}
+    pieces = PIECE.findall(line)
+    if odd := next((piece for piece in pieces if piece not in known), ""):
+        raise ValueError(
+            f"A molecule is typed in SELFIES, as in {''.join(texts[:3])}; "
+            f"{cut(in_one_line(odd), 40)!r} is none of the {len(texts)} symbols: "
+            f"{cut(' '.join(texts), 200)}."
+        )
+    return "".join(map(known.__getitem__, pieces))

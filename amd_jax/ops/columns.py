@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Bool
 
 from amd_jax.facts import TableFacts
-from amd_jax.types import Array, Flags, Key, Latents, Nats, Tokens
+from amd_jax.ops.nothing_first import NothingFirst
+from amd_jax.types import Array, Flags, Latents, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
-class Columns:
+class Columns(NothingFirst):
     """Which rows of tokens (L,) are rows of a table: its support.
 
     Field l has tokens in [0, sizes[l]) and is of column owners[l]. The fields of one column follow
@@ -95,22 +96,6 @@ class Columns:
             possible = self.possible_next(x, z.shape[-1])
             x = jnp.argmax(jnp.where(possible, z, -jnp.inf), axis=-1)
         return x
-
-    def ended(self, x: Tokens) -> Flags:
-        """No row ends before its last field."""
-        return jnp.zeros(x.shape, bool)
-
-    def known(self, x: Tokens) -> Flags:
-        """No field is drawn before the others."""
-        return jnp.zeros(x.shape, bool)
-
-    def log_prob(self, x: Tokens) -> Nats:
-        """0: nothing is drawn first."""
-        return jnp.zeros(len(x))
-
-    def draw(self, rng: Key, shape: tuple[int, ...]) -> Tokens:
-        """-1: nothing is drawn first."""
-        return jnp.full(shape, -1)
 
     def _within(
         self, before: Tokens, after: Tokens, num_classes: int

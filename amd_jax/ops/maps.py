@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Bool
 
 from amd_jax.facts import MapFacts
-from amd_jax.types import Array, Flags, Key, Latents, Nats, Tokens
+from amd_jax.ops.nothing_first import NothingFirst
+from amd_jax.types import Array, Flags, Latents, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelledMaps:
+class LabelledMaps(NothingFirst):
     """Which rows of tokens are maps with a label: their support.
 
     A row has 1 + P tokens: the label c in [0, C) as the token K + c, then P pixels in [0, K).
@@ -66,19 +67,3 @@ class LabelledMaps:
     def decode(self, z: Latents) -> Tokens:
         """The row of z (B, L, K): the argmax of what each token can be."""
         return jnp.argmax(jnp.where(self.each(z.shape[-1]), z, -jnp.inf), axis=-1)
-
-    def ended(self, x: Tokens) -> Flags:
-        """No row ends before its last pixel."""
-        return jnp.zeros(x.shape, bool)
-
-    def known(self, x: Tokens) -> Flags:
-        """No token is drawn before the others."""
-        return jnp.zeros(x.shape, bool)
-
-    def log_prob(self, x: Tokens) -> Nats:
-        """0: nothing is drawn first."""
-        return jnp.zeros(len(x))
-
-    def draw(self, rng: Key, shape: tuple[int, ...]) -> Tokens:
-        """-1: nothing is drawn first."""
-        return jnp.full(shape, -1)

@@ -91,8 +91,11 @@ def test_what_guidance_of_lines_needs(masked, given, flags, says):
 def test_guidance_of_models_without_a_label_to_mask(masked, table):
     unlabelled = LineFacts.of("abc", masked.facts.length_frequencies)
     for model, says in (
-        (dataclasses.replace(masked, facts=unlabelled), "have no labels. Train with a column"),
-        (loaded(table, own_lines_multinomial), "by masked diffusion.* this model is a Diffusion"),
+        (dataclasses.replace(masked, facts=unlabelled), "have no labels. Train with some"),
+        (
+            loaded(table, own_lines_multinomial),
+            "by masked diffusion.* this is a diffusion without masks",
+        ),
     ):
         with pytest.raises(ValueError, match=says) as error:
             do(model, guidance=2.0)

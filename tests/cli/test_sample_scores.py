@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from amd_jax.evaluation import gallery
-from amd_jax.evaluation.samples import model_fillings
 from amd_jax.facts import TextFacts
 from amd_jax.runs import results
 from tests.cli.command import ROOT, command
@@ -28,11 +27,11 @@ def evaluated(tmp_path, monkeypatch):
     def samples(model, params, key, shape, sampler):
         return real[rng.choice(len(real), shape[0], replace=False)]
 
-    def fillings(model, params, key, x, hidden, sampler):
-        return np.where(hidden, rng.integers(0, 27, x.shape), x).astype(np.int32)
+    def filled(model, params, key, x, sampler):
+        return np.where(x < 0, rng.integers(0, 27, x.shape), x).astype(np.int32)
 
     monkeypatch.setattr(gallery, "samples", samples)
-    monkeypatch.setattr(model_fillings, "fillings", fillings)
+    monkeypatch.setattr(gallery, "filled", filled)
     monkeypatch.chdir(tmp_path)
 
     def evaluate(weights, config, *flags):

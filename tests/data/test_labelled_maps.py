@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from amd_jax.data import maps, scenes
+from amd_jax.data import labelled_maps, scenes
 from tests.data.test_maps import draw, make, save
 
 LABELS = [f"{'rain' if n % 3 else 'sun'}" for n in range(20)]
@@ -18,7 +18,7 @@ def sparse(count=20):
 
 def test_a_row_is_the_label_by_rule_and_the_map():
     whole = sparse()
-    data = maps.by_rule(make({"train": whole, "test": whole[:3]}), "2")
+    data = labelled_maps.by_rule(make({"train": whole, "test": whole[:3]}), "2")
     assert (data.facts.labels, data.facts.label_rule) == (("without", "with"), "2")
     assert (data.facts.num_classes, data.facts.event_shape, data.facts.map_shape) == (
         *(5, (25,)),
@@ -35,7 +35,7 @@ def test_a_row_is_the_label_by_rule_and_the_map():
 @pytest.mark.parametrize("augment", [False, True])
 def test_batches_have_the_maps_of_unlabelled_ones_and_the_rule_holds_of_them(augment):
     plain = make({"train": sparse()}, augment=augment)
-    data = maps.by_rule(plain, "2>=1")
+    data = labelled_maps.by_rule(plain, "2>=1")
     for step in range(5):
         x = data.batch(3, step, 8)
         np.testing.assert_array_equal(data.facts.maps(x), plain.batch(3, step, 8))
@@ -53,7 +53,7 @@ def test_batches_have_the_maps_of_unlabelled_ones_and_the_rule_holds_of_them(aug
 )
 def test_rules_that_make_no_labels(label, says):
     with pytest.raises(ValueError, match=says) as error:
-        maps.by_rule(make({"train": sparse()}), label)
+        labelled_maps.by_rule(make({"train": sparse()}), label)
     assert "\n" not in str(error.value)
 
 
@@ -78,10 +78,10 @@ def test_labels_of_a_folder_are_a_column_of_a_table(tmp_path):
     save(tmp_path, whole)
     rows = [f"{n:02}.png,{n},{label}" for n, label in enumerate(LABELS)]
     table(tmp_path, ["file,day, weather", *reversed(rows)])
-    assert_labelled(maps.load(tmp_path, label="weather", augment=False), whole)
-    by_rule = maps.load(tmp_path, label="1>=9")
+    assert_labelled(labelled_maps.load(tmp_path, label="weather", augment=False), whole)
+    by_rule = labelled_maps.load(tmp_path, label="1>=9")
     assert by_rule.facts.label_rule == "1>=9"
-    assert maps.load(tmp_path).facts.labels == ()
+    assert labelled_maps.load(tmp_path).facts.labels == ()
 
 
 def test_labels_of_subfolders(tmp_path):
@@ -89,7 +89,7 @@ def test_labels_of_subfolders(tmp_path):
     save(tmp_path / "val", draw(2))
     names = [f"train/{n:02}.png,{n % 2}" for n in range(3)] + ["val/00.png,10", "val/01.png,9"]
     table(tmp_path, ["file,year", *names])
-    data = maps.load(tmp_path, label="year")
+    data = labelled_maps.load(tmp_path, label="year")
     assert data.facts.labels == ("0", "1", "9", "10")
     assert [data.facts.label(x) for x in data.rows("validation")] == ["10", "9"]
 
@@ -110,24 +110,26 @@ def test_tables_that_hold_no_labels(tmp_path, lines, says):
     save(tmp_path, draw(20))
     table(tmp_path, lines)
     with pytest.raises(ValueError, match=says) as error:
-        maps.load(tmp_path, label="weather")
+        labelled_maps.load(tmp_path, label="weather")
     assert "\n" not in str(error.value)
 
 
 def test_labels_of_one_array(tmp_path):
     whole = draw(20)
     np.savez(tmp_path / "land.npz", maps=whole, labels=np.array(LABELS))
-    assert_labelled(maps.load(tmp_path / "land.npz", label="labels", augment=False), whole)
+    assert_labelled(
+        labelled_maps.load(tmp_path / "land.npz", label="labels", augment=False), whole
+    )
 
 
 def test_labels_of_several_arrays(tmp_path):
     whole = draw(20)
     arrays = {"train": whole[:15], "val": whole[15:], "train_labels": np.arange(15) % 2}
     np.savez(tmp_path / "land.npz", **arrays, val_labels=np.ones(5, int))
-    data = maps.load(tmp_path / "land.npz", label="labels")
+    data = labelled_maps.load(tmp_path / "land.npz", label="labels")
     assert data.facts.labels == ("0", "1")
     assert {data.facts.label(x) for x in data.rows("validation")} == {"1"}
-    assert maps.load(tmp_path / "land.npz", label="2>=9").facts.label_rule == "2>=9"
+    assert labelled_maps.load(tmp_path / "land.npz", label="2>=9").facts.label_rule == "2>=9"
 
 
 @pytest.mark.parametrize(
@@ -142,14 +144,14 @@ def test_arrays_that_hold_no_labels(tmp_path, given, says):
     whole = draw(20)
     np.savez(tmp_path / "land.npz", train=whole[:15], val=whole[15:], **given)
     with pytest.raises(ValueError, match=says) as error:
-        maps.load(tmp_path / "land.npz", label="labels")
+        labelled_maps.load(tmp_path / "land.npz", label="labels")
     assert "\n" not in str(error.value)
 
 
 def test_scenes_by_name(monkeypatch):
     monkeypatch.setattr(scenes, "ROWS", dict.fromkeys(scenes.ROWS, 30))
     data = scenes.load("streets", (16, 24), "human", augment=False)
-    assert (data.facts.map_shape, data.facts.label_rule, data.augment) == (
+    assert (data.facts.map_shape, data.facts.label_rule, data.maps.augment) == (
         (16, 24),
         "human",
         False,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from amd_jax.data import maps, scenes, sets, stdlib_docs, text, toy
+from amd_jax.data import labelled_maps, maps, scenes, sets, stdlib_docs, text, toy
 
 ROWS = np.arange(40, dtype=np.uint8).repeat(6)
 DATA = {
@@ -13,7 +13,7 @@ DATA = {
     "docs": stdlib_docs.load,
     "maps": lambda: maps.Maps(40, (2, 3), {"train": ROWS.reshape(-1, 2, 3)}, maps.colours(40)),
     "augmented": lambda: scenes.streets(16, 16),
-    "labelled": lambda: maps.by_rule(scenes.streets(16, 16), "human"),
+    "labelled": lambda: labelled_maps.by_rule(scenes.streets(16, 16), "human"),
     "toy": lambda: toy.eight_gaussians(12),
     "sets": lambda: sets.shuffling(4),
 }

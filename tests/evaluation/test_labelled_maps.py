@@ -76,7 +76,7 @@ def test_what_has_no_such_law_is_refused():
     for about, says in (
         ((model, params, FACTS, "maybe"), "A label of grey is one of no, yes; got 'maybe'"),
         ((model, params, plain, "yes"), "have no labels. Train with some: --config.data.label="),
-        ((uniform, params, FACTS, "yes"), "a Diffusion of other noise. Train own_maps_masked"),
+        ((uniform, params, FACTS, "yes"), "a diffusion without masks. Train own_maps_masked"),
     ):
         with pytest.raises(ValueError, match=says) as error:
             labelled_maps.draws(*about, 3)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int32
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import Guided, mask_times
 from amd_jax.diffusion.samplers.particles import Particles
-from amd_jax.evaluation import guided_rows
+from amd_jax.evaluation import given_label, guided_rows
 from amd_jax.evaluation.guided_rows import GuidedRows
 from amd_jax.evaluation.tables import conditional
 from amd_jax.facts import LineFacts
@@ -21,22 +21,6 @@ from amd_jax.ops.lines import Lines
 from amd_jax.types import Array, Key, Model, Nats, Params, Tokens
 
 
-def check(model: Model, facts: LineFacts) -> Diffusion:
-    """The model, if it is a masked diffusion of lines with labels; else ValueError."""
-    if not facts.labels:
-        raise ValueError(
-            f"The lines of {facts.name} have no labels. Train with a column of them: "
-            "--config.data.label=class."
-        )
-    if not conditional.admits(model):
-        raise ValueError(
-            "Lines with a label are drawn by masked diffusion, which may know the label first, "
-            f"and this model is a {type(model).__name__}. Train own_lines."
-        )
-    assert isinstance(model, Diffusion)
-    return model
-
-
 def lengths(
     model: Model, params: Params, facts: LineFacts, label: str, guidance: float = 1.0
 ) -> Float[np.ndarray, "L"]:
@@ -44,7 +28,7 @@ def lengths(
 
     p(label | n) is what the network says of the label while the whole line is masked.
     """
-    process = check(model, facts).open(params)
+    process = given_label.check(model, facts).open(params)
     token, n = facts.label_token(label), np.arange(1, facts.longest + 1)
     places = np.arange(facts.longest + 1)
     x = jnp.asarray(np.where(places <= n[:, None], process.kernel.num_classes, len(facts.symbols)))
@@ -94,7 +78,7 @@ def guided(
             that is no law.
     """
     law = lengths(model, params, facts, label, sampler.guidance)
-    draw = _draw(check(model, facts), sampler, guided_rows.block(number, sampler))
+    draw = _draw(given_label.check(model, facts), sampler, guided_rows.block(number, sampler))
     about = params, jnp.asarray(law, jnp.float32), facts.label_token(label)
     return guided_rows.collect(lambda rng: draw(*about, rng), number, sampler, seed)
 

@@ -131,7 +131,7 @@ def test_selfies_are_typed_with_gaps_between_them():
     assert facts.row("\U000f0001").tolist() == [1, 2]  # a sign is a token, too
     x, known, wanted = inputs.with_gaps(facts, "_[=O]", "_")
     assert (x[1], known.tolist(), wanted.tolist()) == (1, [False, True], [True, False])
-    for line, says in (("CO", "'C' is none of its 2 symbols: "), ("[N]", r"'\[N\]' is none")):
+    for line, says in (("CO", "'C' is none of the 2 symbols: "), ("[N]", r"'\[N\]' is none")):
         with pytest.raises(ValueError, match=f"typed in SELFIES, as in .*; {says}"):
             facts.row(line)
     with pytest.raises(ValueError, match="1 to 2 tokens; got 3"):

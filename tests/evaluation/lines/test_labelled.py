@@ -69,11 +69,13 @@ def test_what_has_no_such_law_is_refused():
     model, params = masked()
     with pytest.raises(ValueError, match="A label of lines is one of no, yes; got 'maybe'"):
         labelled.draws(model, params, FACTS, "maybe", 3)
-    with pytest.raises(ValueError, match="have no labels. Train with a column of them"):
+    with pytest.raises(ValueError, match="have no labels. Train with some"):
         labelled.draws(model, params, LineFacts.of("ab", (0.4, 0.6)), "yes", 3)
     network = networks.CausalTransformer(5, width=8, blocks=1, heads=1)
     other = models.Autoregressive(network, support=model.support)
-    with pytest.raises(ValueError, match="and this model is an? Autoregressive. Train own_lines"):
+    with pytest.raises(
+        ValueError, match="this is an autoregressive model without masks. Train own_lines"
+    ):
         labelled.draws(other, params, FACTS, "yes", 3)
 
 
@@ -215,7 +217,7 @@ def test_guidance_towards_what_has_no_law_is_refused():
     (model, params), sampler = perfect(), samplers.Guided(2.0)
     with pytest.raises(ValueError, match="A label of lines is one of no, yes; got 'maybe'"):
         labelled.guided(model, params, OF_DATA, "maybe", 3, sampler)
-    with pytest.raises(ValueError, match="have no labels. Train with a column of them"):
+    with pytest.raises(ValueError, match="have no labels. Train with some"):
         labelled.guided(model, params, LineFacts.of("ab", LENGTHS), "yes", 3, sampler)
     uniform = kernels.uniform_within(schedules.cosine, model.support.each(5))
     other = models.Diffusion(uniform, zoo.Table(5), 3, support=model.support)

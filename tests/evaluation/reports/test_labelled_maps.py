@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from amd_jax.data import maps
+from amd_jax.data import labelled_maps
 from amd_jax.evaluation.reports import run_report
 from amd_jax.pages import films, shows
 from tests import zoo
@@ -16,7 +16,7 @@ MODEL = zoo.diffusion("absorbing-linear", "table", None)
 def data():
     x = draw(40, k=2)
     x[::2, 0, 0] = 2
-    return maps.by_rule(make({"train": x, "test": x[:10]}), "2")
+    return labelled_maps.by_rule(make({"train": x, "test": x[:10]}), "2")
 
 
 def wrong(data):
