@@ -119,9 +119,9 @@ def overview(names: Sequence[str]) -> str:
 
 def unknown(word: str, names: Sequence[str]) -> str:
     """What to say of a command that there is not, with the nearest of what one may have meant."""
-    choices = importlib.import_module("amd_jax.cli.choices")  # which imports JAX
+    declared_options = importlib.import_module("amd_jax.cli.declared_options")  # which imports JAX
     known = {name: f"run --config={name}" for name in experiment_files.names()}
-    known |= {mode: f"run --mode={mode}" for mode in choices.modes()}
+    known |= {mode: f"run --mode={mode}" for mode in declared_options.modes()}
     known |= {_hyphened(name): name for name in names}
     near = difflib.get_close_matches(word, known, n=1)
     hint = f"Did you mean {as_started(f'python -m experiments.{known[near[0]]}')}?" if near else ""

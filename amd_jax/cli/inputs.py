@@ -71,7 +71,7 @@ def a_map_row(facts: Facts, file: Path) -> np.ndarray:
             f"The maps of {facts.name} have labels, and a PNG has none. Edit maps of the data: "
             "leave --input out."
         )
-    by_rule = facts.labels[int(facts.rule.holds(pixels[None])[0])] if facts.labels else ""
+    by_rule = str(facts.labels_by_rule(pixels[None])[0]) if facts.labels else ""
     return facts.row(pixels, by_rule)
 
 

@@ -14,8 +14,10 @@ from amd_jax.cli import (
     choices,
     command_line,
     console,
+    declared_options,
     experiment_files,
     flags,
+    help_text,
     mode_options,
     modes,
     pretrained_runs,
@@ -74,7 +76,7 @@ def use(args: Options, rest: Sequence[str], workdir: Path | str) -> None:
     try:
         opened = pretrained_runs.opened(weights, args.config) if weights else open_run(workdir)
     except ValueError:
-        choices.check_mode(args.mode)
+        declared_options.check_mode(args.mode)
         raise
     if isinstance(opened, Run):
         _warn_of_other_file(args, opened)
@@ -201,7 +203,7 @@ def help_on(arguments: Sequence[str]) -> str:
             config, _ = flags.override(rest, config)
             model = experiment.at(config, experiment.open_data(config)).model
         # or data are not there, say: what every model offers is listed
-    lines = choices.usage() if full or not args.config else []
+    lines = help_text.usage() if full or not args.config else []
     if full or args.config:
-        return "\n".join([*lines, *[""] * bool(lines), *choices.offers(config, model, name)])
+        return "\n".join([*lines, *[""] * bool(lines), *help_text.offers(config, model, name)])
     return "\n".join([*lines, "", MORE])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from amd_jax import options
-from amd_jax.cli import choices, command_line, experiment_files, flags
+from amd_jax.cli import choices, command_line, declared_options, experiment_files, flags
 from amd_jax.comparison import charts, tables, training
 from amd_jax.comparison.rows import Figure, Row
 from amd_jax.evaluation import pictures
@@ -99,9 +99,9 @@ def samplers_of(text: str, model: Model | type[Model]) -> list[Named]:
     name, *arguments = words(text, "sampler")
     known = declared.samplers(model)
     if name not in {option.name for option in known}:
-        options.named(choices.samplers(), name, "sampler")  # or nobody knows it
+        options.named(declared_options.samplers(), name, "sampler")  # or nobody knows it
         return []
-    return choices.combined(options.named(known, name, "sampler"), arguments)
+    return declared_options.combined(options.named(known, name, "sampler"), arguments)
 
 
 def words(text: str, what: str) -> list[str]:

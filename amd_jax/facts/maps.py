@@ -135,8 +135,11 @@ class MapFacts(Labelled, Facts):
 
     def have_label(self, x: np.ndarray) -> Bool[np.ndarray, "N"]:
         """Whether the rule computes the label of a row of its map, of each of rows (N, ...)."""
-        found = np.array(self.labels)[self.rule.holds(self.maps(x)).astype(int)]
-        return np.array([self.label(row) for row in x]) == found
+        return np.array([self.label(row) for row in x]) == self.labels_by_rule(self.maps(x))
+
+    def labels_by_rule(self, maps: Integer[np.ndarray, "N H W"]) -> Shaped[np.ndarray, "N"]:
+        """The label that the rule computes of each map. ValueError without a rule."""
+        return np.array(self.labels)[self.rule.holds(maps).astype(int)]
 
     def row(self, pixels: Integer[np.ndarray, "H W"], label: str = "") -> Int32[np.ndarray, "..."]:
         """The tokens of a map, and of its label, in the shape of an event."""

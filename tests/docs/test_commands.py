@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from amd_jax import models
-from amd_jax.cli import choices, experiment_files, flags, mode_options
+from amd_jax.cli import choices, declared_options, experiment_files, flags, mode_options
 from amd_jax.comparison import compare, known_answers, run_comparison, table4
 from amd_jax.demo import command as demo
 from amd_jax.diffusion import samplers
@@ -84,12 +84,12 @@ def check_run(arguments):
         _, rest = flags.override(rest, config)
     elif asked.mode == "train":
         assert asked.workdir, "a command that trains names an experiment, or a run"
-    for kind in choices.MODELS:
+    for kind in declared_options.MODELS:
         try:
             choices.choose(asked, rest, kind, lambda steps: tuple(samplers.grid(steps).tolist()))
         except ValueError as error:
             errors.append(error)
-    if len(errors) == len(choices.MODELS):
+    if len(errors) == len(declared_options.MODELS):
         raise errors[0]
 
 

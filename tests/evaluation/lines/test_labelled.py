@@ -221,7 +221,7 @@ def test_guidance_towards_what_has_no_law_is_refused():
         labelled.guided(model, params, LineFacts.of("ab", LENGTHS), "yes", 3, sampler)
     uniform = kernels.uniform_within(schedules.cosine, model.support.each(5))
     other = models.Diffusion(uniform, zoo.Table(5), 3, support=model.support)
-    with pytest.raises(ValueError, match="and this model is a Diffusion"):
+    with pytest.raises(ValueError, match="this is a diffusion without masks"):
         labelled.guided(other, params, OF_DATA, "yes", 3, sampler)
 
 
