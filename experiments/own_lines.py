@@ -25,10 +25,13 @@ def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(batch_size=32, num_steps=4000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=50)
+    config.in_order = 0.5  # the share of a batch that is learnt from left to right
     config.data = dict(path="", length=0, column="", label="", longer="drop", min_count=1)
     config.data.update(validity="", test_path="", tokens="")
     config.network = dict(width=128, blocks=3, dilations=(1, 2, 4), heads=4, join_width=160)
-    config.network.update(dropout=0.0, dtype="float32", remat=False)
+    config.network.update(
+        attend=(0, 1, 2), sees_time=False, dropout=0.0, dtype="float32", remat=False
+    )
     config.optimizer = dict(matrices=0.02, others=4e-3, warmup_steps=50)
     return config
 
@@ -49,4 +52,5 @@ def build(config: ConfigDict, facts: LineFacts) -> Parts:
     one_by_one = (samplers.FirstHitting(),)
     model = models.Diffusion(kernel, denoiser, None, one_by_one, support)
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
-    return Parts(model, objectives.CrossEntropy(model), optimizer)
+    objective = objectives.CrossEntropy(model, in_order=config.in_order)
+    return Parts(model, objective, optimizer)

@@ -42,6 +42,7 @@ class Process:
     predict: Predict
     leave_one_out: bool = False
     sees_known: bool = False  # whether `predict` takes `known`, bool (B, ...), too
+    two_sided: bool = False  # whether it takes `after`, the tokens after each position, too
     given: Integer[Array, "..."] | None = None  # what is known of the data, else -1
     support: Support | None = None  # what rows can be, and which tokens are never noise
     log_predict: Predict = None  # type: ignore[assignment]  # made of `predict` unless given
@@ -82,6 +83,7 @@ class Process:
             self,
             predict=holding(self.predict, lambda clean: clean),
             log_predict=holding(self.log_predict, categorical.log_or_never),
+            two_sided=False,
             given=given,
             unconditional=self,
         )
@@ -106,6 +108,18 @@ class Process:
             return noise
         first = self.support.draw(jax.random.fold_in(rng, 1), shape)
         return jnp.where(first >= 0, first, noise)
+
+    def log_predict_next(self, x: Tokens, rng: Key | None = None) -> Logits:
+        """Log p(x_0[n] | x[:n]) of masks revealed from left to right, (B, L, K), by one call.
+
+        What is known stands after each position as well, and all else there is masked. For a
+        `two_sided` guess alone.
+        """
+        return self.log_predict(x, jnp.ones(len(x)), rng, after=self.masked(x))
+
+    def masked(self, x: Tokens) -> Tokens:
+        """x with masks in the place of all that is not known of it; for masks alone."""
+        return self.held(jnp.full_like(x, self.kernel.num_classes), x)
 
     def log_first(self, x: Tokens) -> Nats:
         """Log p of what the support draws first; 0 given some tokens, for then it is known."""
@@ -147,6 +161,7 @@ def of_logits(
     denoises: bool = False,
     leave_one_out: bool = False,
     sees_known: bool = False,
+    two_sided: bool = False,
     support: Support | None = None,
 ) -> Process:
     """The process of a kernel and any function of logits, wherever its parameters live.
@@ -162,13 +177,12 @@ def of_logits(
             both are the same.
         leave_one_out: The logits at n do not depend on x_t[n], by construction.
         sees_known: `logits` takes `known`, bool (B, ...), too.
+        two_sided: `logits` takes `after`, (B, L) int, too: the tokens after each position.
         support: What data can be, as rows of a table or lines; all else gets no mass.
     """
 
-    def log_predict(
-        x_t: Tokens, t: Times, rng: Key | None = None, **known: Bool[Array, "..."]
-    ) -> Logits:
-        result = logits(x_t, t, rng, **known)
+    def log_predict(x_t: Tokens, t: Times, rng: Key | None = None, **more: Array) -> Logits:
+        result = logits(x_t, t, rng, **more)
         possible = jnp.arange(result.shape[-1]) < kernel.num_classes
         if support is not None:
             clean = kernels.is_clean(kernel, x_t)
@@ -177,11 +191,15 @@ def of_logits(
         log_p = categorical.log_softmax(result.astype(wide), possible)
         return kernels.log_leave_own_out(kernel, log_p, x_t, t) if denoises else log_p
 
-    def predict(
-        x_t: Tokens, t: Times, rng: Key | None = None, **known: Bool[Array, "..."]
-    ) -> Probs:
-        return jnp.exp(log_predict(x_t, t, rng, **known))
+    def predict(x_t: Tokens, t: Times, rng: Key | None = None, **more: Array) -> Probs:
+        return jnp.exp(log_predict(x_t, t, rng, **more))
 
     return Process(
-        kernel, predict, leave_one_out, sees_known, support=support, log_predict=log_predict
+        kernel,
+        predict,
+        leave_one_out,
+        sees_known,
+        two_sided,
+        support=support,
+        log_predict=log_predict,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from amd_jax.diffusion import bounds, kernels
 from amd_jax.diffusion.process import Process
@@ -102,12 +102,17 @@ class CrossEntropy(Memoryless):
 
     With `known`, such as `random_known`, some tokens of each row are given: they stay clean, a
     denoiser that `sees_known` is told which, and the loss is of the others.
+
+    With `in_order` that share of each batch is learnt from left to right instead, each token from
+    those before it, by a model of masks that is `two_sided`: in that order the same network then
+    needs about the bits of an autoregressive one (`models.code_lengths`).
     """
 
     model: Diffusion | GaussianDiffusion
     posterior: bool | None = None
     warp: Callable[[Times], Times] = lambda u: u  # u uniform in [0, 1) -> t: which times to train
     known: Callable[[Key, tuple[int, ...]], Flags] | None = None  # of rng, (B, ...)
+    in_order: float = 0.0
 
     def __post_init__(self):
         """Raises ValueError where a guess has seen the answer, or does not see what is known."""
@@ -122,6 +127,20 @@ class CrossEntropy(Memoryless):
                 "Tokens are known to a denoiser that sees which; "
                 f"{type(self.model.denoiser).__name__} does not. Build it with sees_known=True."
             )
+        if not 0 <= self.in_order <= 1:
+            raise ValueError(f"in_order is a share in [0, 1]; got {self.in_order}. Try 0.5.")
+        if not self.in_order:
+            return
+        if not (isinstance(self.model, Diffusion) and self.model.two_sided):
+            raise ValueError(
+                f"in_order={self.in_order} needs masks, and a network that takes what stands "
+                "after a position apart. Use networks.Hollow(sees_time=False), or in_order=0."
+            )
+        if self.posterior or self.known is not None:
+            raise ValueError(
+                f"in_order={self.in_order} is for the guess of all tokens: without "
+                "posterior=True, and without known. Use in_order=0 for those."
+            )
 
     def loss(self, params: Params, memory: tuple, rng: Key, x: Tokens) -> tuple[Nats, tuple]:
         """Cross-entropy per example at one time; no evidence."""
@@ -132,9 +151,14 @@ class CrossEntropy(Memoryless):
             assert isinstance(process, Process)  # no other model `sees_known`
             process = process.holding(jnp.where(self.known(rng_known, x.shape), x, -1))
         x_t = process.corrupted(rng_noise, x, t)
+        more = {}
+        if self.in_order:
+            assert isinstance(process, Process)  # no other model is `two_sided`
+            rows = spread(jax.random.fold_in(rng, 4), len(x), self.in_order)[:, None]
+            x_t, more["after"] = (jnp.where(rows, a, x_t) for a in (x, process.masked(x)))
         posterior = not self.model.leave_one_out if self.posterior is None else self.posterior
         log_law = process.log_denoised if posterior else process.log_predict
-        log_p = log_law(x_t, t, rng_dropout)
+        log_p = log_law(x_t, t, rng_dropout, **more)
         return -categorical.sum_event(categorical.gather(log_p, x)), ()
 
 
@@ -222,6 +246,16 @@ def mostly_before(limit: float) -> Callable[[Times], Times]:
 
 
 mostly_early = mostly_before(0.8)
+
+
+def spread(rng: Key, number: int, share: float) -> Bool[Array, "{number}"]:
+    """Which of a number of rows are among a share of them: any row as likely as another.
+
+    Neighbours in a batch differ, by steps of the golden ratio, so that they, whose times are near
+    each other, are not all on one side.
+    """
+    place = jax.random.uniform(rng) + jnp.arange(number) * (5**0.5 - 1) / 2
+    return place % 1 < share
 
 
 def random_known(rng: Key, shape: tuple[int, ...]) -> Flags:

@@ -125,6 +125,11 @@ def sees_known(denoiser: Network) -> bool:
     return getattr(denoiser, "sees_known", False)
 
 
+def two_sided(denoiser: Network) -> bool:
+    """Whether a denoiser takes `after`: what stands after each position."""
+    return getattr(denoiser, "two_sided", False)
+
+
 def denoises(denoiser: Network) -> bool:
     """Whether a denoiser puts out p(x_0 | x_t), and not the guess from the other tokens."""
     return getattr(denoiser, "denoises", False)

@@ -70,6 +70,11 @@ class CodeLength:
         is known of them. Given some tokens, so is what a support draws first, as a line's length.
         """
         process = model.open(params)
+        if self.order == "left" and process.two_sided and given is None and wanted is None:
+            x = jnp.asarray(x, jnp.int32)
+            nats = categorical.gather(process.log_predict_next(x), x)
+            inside = categorical.inside(x, process.kernel.num_classes)
+            return inside + process.log_first(x) + categorical.sum_event(nats)
         kernel = process.kernel
         assert isinstance(kernel, kernels.Mixing)  # masks alone are admitted
         total = categorical.inside(x, kernel.num_classes)

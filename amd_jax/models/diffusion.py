@@ -21,6 +21,7 @@ from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct, Edit
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
 from amd_jax.ops import categorical
+from amd_jax.ops.lines import Lines
 from amd_jax.types import (
     Flags,
     Grid,
@@ -92,6 +93,13 @@ class Diffusion:
         return checks.sees_known(self.denoiser)
 
     @property
+    def two_sided(self) -> bool:
+        """Whether one call predicts each token from those before it, all others being masks."""
+        apart = self.support is None or isinstance(self.support, Lines)  # codes look around
+        masks = kernels.is_masking(kernels.plain(self.kernel))
+        return masks and apart and checks.two_sided(self.denoiser)
+
+    @property
     def fills_gaps(self) -> bool:
         """Whether `infill` is exact: noise that shows, or a denoiser that sees what is known."""
         return self.sees_known or kernels.shows_noise(kernels.plain(self.kernel))
@@ -120,10 +128,14 @@ class Diffusion:
         weights = {"params": params.get("network", {})}
 
         def logits(
-            x_t: Tokens, t: Times, rng: Key | None = None, known: Flags | None = None
+            x_t: Tokens,
+            t: Times,
+            rng: Key | None = None,
+            known: Flags | None = None,
+            **after: Tokens,
         ) -> Logits:
             rngs = {"dropout": rng} if train else None
-            more = {"known": known} if self.sees_known else {}
+            more = {**after, "known": known} if self.sees_known else after
             time = learned_schedule.network_time(kernel, t)
             return self.denoiser.apply(weights, x_t, time, train=train, rngs=rngs, **more)
 
@@ -133,6 +145,7 @@ class Diffusion:
             denoises=checks.denoises(self.denoiser),
             leave_one_out=self.leave_one_out,
             sees_known=self.sees_known,
+            two_sided=self.two_sided,
             support=self.support,
         )
 

@@ -153,7 +153,11 @@ def marked(tokens: Latents, known: Flags) -> Float[Array, "B *event 2*C"]:
 
 
 def joined(
-    sides: list[Batch], time: Vectors, width: int, blocks: int, block: Callable[..., nn.Module]
+    sides: list[Batch],
+    time: Vectors | None,
+    width: int,
+    blocks: int,
+    block: Callable[..., nn.Module],
 ) -> Latents:
     """Features of all sides, each (B, ..., D), joined per place; call in compact."""
     h = Linear(width, name="join")(jnp.concatenate(sides, axis=-1))

@@ -63,26 +63,46 @@ class Hollow(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
     sees_known: bool = False  # whether it is told which tokens are data, and not noisy
+    sees_time: bool = True  # or not, as masks tell it by their number
 
     leave_one_out = True
 
+    @property
+    def two_sided(self) -> bool:
+        """Whether the tokens before a position may be of another state than those after it."""
+        return not (self.sees_time or self.table_width)
+
     @nn.compact
     def __call__(
-        self, x_t: Read, t: Times, *, train: bool = False, known: Flags | None = None
+        self,
+        x_t: Read,
+        t: Times,
+        *,
+        train: bool = False,
+        known: Flags | None = None,
+        after: Read | None = None,
     ) -> Logits:
         """Logits, float32.
 
-        `known` has an effect with `sees_known` only; by default nothing is known.
+        `known` has an effect with `sees_known` only; by default nothing is known. `after` is what
+        stands after each position, x_t unless given: with masks there, and data before, one call
+        predicts each token from those before it. ValueError for `after` unless `two_sided`.
         """
         check_sizes(width=self.width, blocks=self.blocks, join_width=self.join_width)
         check_sizes(taps=self.taps, dilations=min(self.dilations, default=0))
         check_counts(blocks=self.blocks, join_blocks=self.join_blocks, taps=self.taps)
-        time = time_features(t)
+        if after is not None and not self.two_sided:
+            raise ValueError(
+                "Tokens after a position are given apart to a network that sees neither the time "
+                "nor contexts around it. Build it with sees_time=False and table_width=0."
+            )
+        time = time_features(t) if self.sees_time else None
         dropout = dropout_of(self.dropout, train)
         block = functools.partial(recomputed(Block, self.remat), dropout=dropout)
         known = known_mask(x_t, known) if self.sees_known else None
         past = self.tower("past", x_t, known, time, block)
-        turned, its_known = jax.tree.map(lambda side: side[:, ::-1], (x_t, known))
+        read = x_t if after is None else after
+        turned, its_known = jax.tree.map(lambda side: side[:, ::-1], (read, known))
         future = self.tower("future", turned, its_known, time, block)[:, ::-1]
         contexts = self.contexts(embeddings.likeliest(x_t))
         sides = [past, future, *(c.astype(past.dtype) for c in contexts)]
@@ -114,7 +134,7 @@ class Hollow(nn.Module):
         name: str,
         x_t: Read,
         known: Flags | None,
-        time: Vectors,
+        time: Vectors | None,
         block: Callable[..., nn.Module],
     ) -> Float[Array, "B L E"]:
         """Features of the tokens before each position, by `block`s."""

@@ -1,0 +1,113 @@
+"""Masks from left to right by one call of a network whose two sides are apart."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models, networks
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.learning import objectives
+from amd_jax.models.code_lengths import CodeLength
+from amd_jax.ops.lines import Lines
+from tests import enumeration, zoo
+from tests.variants import quick
+
+SUPPORTS = {
+    "texts": (None, 3, 3),
+    "lines": (Lines(2, (0.5, 0.2, 0.3)), 3, 3),
+    "labelled lines": (Lines(2, (0.3, 0.7), 2), 5, 3),
+}
+SIZES = dict(width=8, join_width=8, blocks=1, taps=2, heads=2, join_blocks=1)
+
+
+@functools.cache
+def opened(name):
+    """A model, its parameters moved from where they start, and every row."""
+    support, classes, length = SUPPORTS[name]
+    network = networks.Hollow(classes + 1, sees_time=False, **SIZES)
+    kernel = kernels.absorbing(schedules.linear, classes)
+    model = models.Diffusion(kernel, network, None, support=support)
+    x = enumeration.sequences(classes, length)
+    return model, zoo.parameters(model, length=length), x
+
+
+def left(model, params, x, **more):
+    option = CodeLength("left")
+    one = jax.jit(lambda x: option.one(model, params, jax.random.key(0), x, **more))
+    return np.asarray(one(x), np.float64)
+
+
+@pytest.mark.parametrize("name", quick(SUPPORTS, "labelled lines"))
+def test_one_call_is_as_many_as_there_are_tokens(name):
+    model, params, x = opened(name)
+    assert model.two_sided
+    many = left(model, params, x, wanted=jnp.ones(x.shape, bool))  # one after the other
+    once = left(model, params, x)
+    sure = many > -50  # else no row of the support
+    np.testing.assert_allclose(once[sure], many[sure], atol=1e-4)
+    assert (once[~sure] < -50).all()
+    assert np.exp(once).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_token_is_predicted_from_those_before_it():
+    model, params, x = opened("texts")
+    log_p = np.asarray(jax.jit(model.open(params).log_predict_next)(x))
+    seen = x[:, 0], 3 * x[:, 0] + x[:, 1]
+    for n, before in ((0, 0 * x[:, 0]), (1, seen[0]), (2, seen[1])):
+        _, index = np.unique(before, return_index=True)
+        np.testing.assert_allclose(log_p[:, n], log_p[index, n][before], atol=1e-6)
+        assert n == 0 or np.ptp(log_p[index, n], axis=0).max() > 0.1
+
+
+@pytest.mark.parametrize("name", quick(SUPPORTS, "labelled lines"))
+def test_the_loss_in_order_is_the_code_length(name):
+    model, params, x = opened(name)
+    objective = objectives.CrossEntropy(model, in_order=1.0)
+    nats, _ = jax.jit(objective.loss)(params, (), jax.random.key(0), x)
+    first = model.open(params).log_first(x)
+    exact, real = left(model, params, x) - first, np.asarray(first) > -50
+    np.testing.assert_allclose(-np.asarray(nats)[real], exact[real], atol=1e-4)
+
+
+def test_a_share_of_the_rows_is_in_order():
+    model, params, x = opened("texts")
+    rng = jax.random.key(3)
+    loss = {
+        share: np.asarray(
+            jax.jit(objectives.CrossEntropy(model, in_order=share).loss)(params, (), rng, x)[0]
+        )
+        for share in (0.0, 1 / 3, 1.0)
+    }
+    ordered, other = (np.isclose(loss[1 / 3], loss[share], atol=1e-5) for share in (1.0, 0.0))
+    assert (ordered | other).all()
+    assert 8 <= (ordered & ~other).sum() <= 10  # of 27
+    assert (other & ~ordered).sum() >= 16
+
+
+def test_rows_in_order_are_spread_over_the_batch():
+    rows = np.array([objectives.spread(jax.random.key(s), 40, 0.25) for s in range(400)])
+    assert set(rows.sum(axis=1)) <= {8, 9, 10, 11, 12}
+    assert set(rows.reshape(400, 4, 10).sum(axis=2).ravel()) <= {1, 2, 3, 4}
+    assert (abs(rows.mean(axis=0) - 0.25) < 5 * (0.25 * 0.75 / 400) ** 0.5).all()
+
+
+def test_what_is_not_for_it():
+    model, params, x = opened("texts")
+    table = zoo.diffusion("absorbing-linear", "hollow_table", None)
+    uniform = models.Diffusion(kernels.uniform(schedules.linear, 4), model.denoiser, None)
+    for other in (table, uniform):
+        with pytest.raises(ValueError, match=r"in_order=0.5 needs masks, .*\(sees_time=False\)"):
+            objectives.CrossEntropy(other, in_order=0.5)
+    with pytest.raises(ValueError, match=r"in_order is a share in \[0, 1\]; got 2"):
+        objectives.CrossEntropy(model, in_order=2)
+    with pytest.raises(ValueError, match="without posterior=True"):
+        objectives.CrossEntropy(model, posterior=True, in_order=0.5)
+    for seeing in (dict(sees_time=True), dict(sees_time=False, table_width=4)):
+        network = networks.Hollow(4, **SIZES, **seeing)
+        with pytest.raises(ValueError, match="sees_time=False and table_width=0"):
+            network.init(jax.random.key(0), x, jnp.ones(len(x)), after=x)
+    given = model.open(params).holding(jnp.where(jnp.arange(3) == 1, x, -1))
+    assert not given.two_sided
