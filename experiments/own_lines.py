@@ -4,7 +4,8 @@
 
 Plain lines, .smi, FASTA or a column of a CSV (also packed); --config.data.label=class learns a
 label beside each line. The length of a line is drawn first; then a token becomes a mask, and is
-revealed given all that is known (Shi et al., 2024). --bound=code_length gives exact bits.
+revealed given all that is known (Shi et al., 2024). Half of a batch is learnt from left to right:
+--order=left gives exact bits in that order, and --sampler=confidence --by=left samples in it.
 
 The same lines by other models: own_lines_multinomial, own_lines_argmax, own_lines_autoregressive,
 own_lines_insertion.

@@ -32,9 +32,10 @@ def get_config() -> ConfigDict:
     config.data = dict(path="", length=256, raw_bytes=False, min_count=1)
     config.p_uniform = 0.0  # share of uniform noise at t = 1/2
     config.mostly_before = 0.6  # of training times, nine in ten
+    config.in_order = 0.0  # the share of a batch that is learnt from left to right
     config.sampling_steps = 256
     config.network = dict(width=160, blocks=3, dilations=(1, 2, 4), heads=0, join_width=192)
-    config.network.update(table_width=0, dtype="float32", remat=False)
+    config.network.update(sees_time=True, table_width=0, dtype="float32", remat=False)
     config.optimizer = dict(matrices=0.02, others=4e-3, warmup_steps=50)
     return config
 
@@ -54,6 +55,6 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     sampler = samplers.Ancestral(steps=config.sampling_steps)
     model = models.Diffusion(kernel, denoiser, steps=None, samplers=(sampler,))
     warp = objectives.mostly_before(config.mostly_before)
-    objective = objectives.CrossEntropy(model, warp=warp)
+    objective = objectives.CrossEntropy(model, warp=warp, in_order=config.in_order)
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objective, optimizer)
