@@ -173,6 +173,8 @@ SAMPLERS = {
     "confidence-left": samplers.Confidence(by="left"),
     "entropy_bound": samplers.EntropyBound(gamma=0.0),
     "entropy_bound-loose": samplers.EntropyBound(gamma=5.0),
+    "dilated": samplers.Dilated(),
+    "dilated-once": samplers.Dilated(steps=1),
     "dndm": samplers.DNDM(steps=4),
     "dndm-endless": samplers.DNDM(top_p=0.9),
 }

@@ -27,6 +27,7 @@ OPTIONS: Mapping[str, str] = {
     "remasking": "Hides unlikely choices again, and makes them anew.",
     "first_hitting": "Fills in one place at a time, at random.",
     "confidence": "Fills in first what the model is surest of.",
+    "dilated": "Fills in places that lie far apart together, then those between them.",
     "entropy_bound": "Fills in as many places at once as is safe.",
     "dndm": "Decides first when each place changes. Fast.",
     "ddim": "Removes noise with little or no chance on the way.",

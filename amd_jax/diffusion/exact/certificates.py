@@ -16,6 +16,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.exact import enumeration
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base, unmasking
+from amd_jax.diffusion.samplers.dilated import Dilated
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.ops import categorical
 from amd_jax.types import (
@@ -115,6 +116,8 @@ def law(
         result = enumeration.stepped(sampler, process, length, sampler.times(steps))
     elif isinstance(sampler, unmasking.Reveal) and given is None:
         result = enumeration.revealed(sampler, process, length)
+    elif isinstance(sampler, Dilated) and given is None:
+        result = enumeration.dilated(sampler, process, length)
     elif isinstance(sampler, unmasking.DNDM) and given is None:
         result = enumeration.at_transitions(sampler, process, length)
     else:

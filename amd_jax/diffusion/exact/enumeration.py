@@ -17,6 +17,7 @@ from jaxtyping import Float, Int32
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base, mask_times, unmasking
+from amd_jax.diffusion.samplers.dilated import Dilated, bits_of
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Grid
@@ -151,6 +152,28 @@ def revealed(sampler: unmasking.Reveal, process: Process, length: int) -> Float[
     for _ in range(length):
         now = call(now)
     return now
+
+
+def dilated(sampler: Dilated, process: Process, length: int) -> Float[Array, "N"]:
+    """The law when all masks are revealed, over every start."""
+    mask = process.kernel.num_classes
+    every = sequences(mask + 1, length)
+    masked = jnp.asarray(every == mask)
+    tokens, stay = jnp.asarray(every), jax.nn.one_hot(every, mask + 1)
+
+    @jax.jit
+    def walk(start: Array, now: Array) -> Array:
+        calls = sampler.calls(start[None, None], jnp.ones((1, length), bool))[0]
+
+        def call(i: Array, now: Array) -> Array:
+            p_0 = sampler.sharpened(process, tokens, mask_times.time_of(process, tokens))
+            chosen = (calls == i) & masked
+            return now @ _moves(jnp.where(chosen[..., None], p_0, stay), every)
+
+        return jax.lax.fori_loop(0, length, call, now)
+
+    starts, noise = range(2 ** bits_of(length)), _noise(process, every)
+    return sum((walk(jnp.array(s), noise) for s in starts), 0 * noise) / len(starts)
 
 
 def at_transitions(sampler: unmasking.DNDM, process: Process, length: int) -> Float[Array, "N"]:

@@ -17,6 +17,7 @@ from amd_jax.diffusion.samplers.ancestral import (
     of,
 )
 from amd_jax.diffusion.samplers.base import Steps
+from amd_jax.diffusion.samplers.dilated import Dilated
 from amd_jax.diffusion.samplers.guided import Guided
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.diffusion.samplers.time_grids import best_grid, grid
@@ -28,6 +29,7 @@ __all__ = [
     "DNDM",
     "Ancestral",
     "Confidence",
+    "Dilated",
     "EntropyBound",
     "Euler",
     "FirstHitting",

@@ -9,6 +9,7 @@ from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers.base import Steps
+from amd_jax.diffusion.samplers.dilated import Dilated
 from amd_jax.diffusion.samplers.remasking import Remasking
 from amd_jax.diffusion.samplers.time_grids import grid
 from amd_jax.diffusion.samplers.unmasking import DNDM, Confidence, EntropyBound, FirstHitting
@@ -168,6 +169,7 @@ ALL: tuple[Sampler, ...] = (
     FirstHitting(),
     Confidence(),
     EntropyBound(),
+    Dilated(),
     DNDM(),
 )
 

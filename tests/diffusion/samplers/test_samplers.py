@@ -103,7 +103,7 @@ KERNELS = {
     "gaussian": zoo.KERNELS["table-gaussian"],
 }
 QUICK = ("ancestral", "ancestral-corrected", "tau_leaping", "predictor_corrector-cap", "dndm")
-QUICK += ("first_hitting", "confidence-entropy", "entropy_bound-loose")
+QUICK += ("dilated-once", "first_hitting", "confidence-entropy", "entropy_bound-loose")
 HAS_ALPHA = ("uniform", "absorbing")
 
 
@@ -157,6 +157,7 @@ def test_draws_follow_the_enumerated_law(sampler, kernel):
 
 
 EXACT = ("first_hitting", "confidence", "confidence-random", "confidence-left", "entropy_bound")
+EXACT += ("dilated",)
 
 
 @pytest.mark.few(1, slow=4)
@@ -451,6 +452,7 @@ def test_a_loop_stays_in_the_midst():
         (lambda: samplers.PredictorCorrector(kind="flat"), "one of constant, .*; got kind=flat"),
         (lambda: samplers.PredictorCorrector(eta=1.5), r"eta must be in \[0, 1\]"),
         (lambda: samplers.Remasking(eta=-0.1), r"eta must be in \[0, 1\]; got eta=-0.1"),
+        (lambda: samplers.Dilated(steps=0), "steps must be at least 1"),
         (lambda: samplers.EntropyBound(gamma=-1.0), "gamma must be at least 0"),
         (lambda: samplers.TauLeaping(steps=0), "steps must be at least 1"),
         (lambda: samplers.Ancestral(corrections=-1), "corrections must be at least 0"),
