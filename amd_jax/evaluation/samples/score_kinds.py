@@ -6,6 +6,7 @@ import numpy as np
 
 from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.evaluation.samples.draws import Draws, Figure
+from amd_jax.evaluation.samples.real_rows import RealRows
 from amd_jax.evaluation.samples.score_table import Columns, Row
 from amd_jax.evaluation.samples.text_scores import TextScores
 from amd_jax.facts import Facts, LineFacts, TextFacts
@@ -65,5 +66,8 @@ def of(
         others = np.asarray(data.rows("validation"))
     elif split != "train":
         others, test = test[: len(test) // 2], test[len(test) // 2 :]
-    about = np.asarray(data.rows("train")), test[:num_texts], others
-    return TextScores.of_data(facts, *about, number=number, repeats=repeats, seed=seed)
+    train = np.asarray(data.rows("train"))
+    rows = RealRows.of(
+        train, test[:num_texts], others, number=number, repeats=repeats, name="text", seed=seed
+    )
+    return TextScores(facts, rows)

@@ -4,20 +4,20 @@ Each takes rows (N, L) of real text and gives as many back. What they know is wh
 rows, so a score that prefers one of them to the rows themselves prefers less to more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Integer
 
 from amd_jax.evaluation.count_models import Stream
 from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.samples.real_rows import Nonsense
 
 ORDER = 3
 WORDS = 3  # of a pasted piece
 PIECE = 12  # tokens of one, in a text without words
 
 Context = Integer[np.ndarray, "N C"]
-Nonsense = Callable[[Rows, np.random.Generator], Rows]
 
 
 def independent(rows: Rows, rng: np.random.Generator) -> Rows:

@@ -15,6 +15,7 @@ from amd_jax.evaluation.samples import (
     text_scores,
     two_sample,
 )
+from amd_jax.evaluation.samples.real_rows import RealRows
 from amd_jax.facts import TextFacts
 
 ALPHABET = " abcdefgh"
@@ -38,9 +39,9 @@ def corpus(number, seed):
 
 @pytest.fixture(scope="module")
 def scores():
-    return text_scores.TextScores.of_data(
-        FACTS, corpus(800, 1), corpus(100, 2), corpus(160, 3), number=120, repeats=3
-    )
+    numbers = {"number": 120, "repeats": 3, "name": "text"}
+    rows = RealRows.of(corpus(800, 1), corpus(100, 2), corpus(160, 3), **numbers)
+    return text_scores.TextScores(FACTS, rows)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +88,8 @@ def test_real_rows_are_not_told_from_real_rows(scores, table):
 
 def test_reverse_bits_of_the_law_itself_are_lower_than_of_any_nonsense(scores):
     """In every draw, since nonsense is made from its rows."""
-    for name, drawn in scores.nonsense.items():
-        for real, other in zip(scores.train, drawn, strict=True):
+    for name, drawn in scores.rows.nonsense(scores.samplers).items():
+        for real, other in zip(scores.rows.train, drawn, strict=True):
             mine, theirs = (reverse_bits.of(x, scores.test, K) for x in (real, other))
             assert mine < theirs, name
 
@@ -100,10 +101,10 @@ def test_reverse_bits_fit_to_samples_and_score_test_rows():
 
 
 def test_nonsense_has_the_tokens_that_it_is_made_of(scores):
-    rows, rng = scores.train[0], np.random.default_rng(0)
+    rows, rng = scores.rows.train[0], np.random.default_rng(0)
     counted = np.bincount(rows.ravel(), minlength=K)
     for name in ("shuffled words", "pasted pieces"):
-        x = text_nonsense.samplers(scores.separators)[name](rows, rng)
+        x = scores.samplers[name](rows, rng)
         np.testing.assert_array_equal(np.bincount(x.ravel(), minlength=K), counted)
     x = text_nonsense.pasted(rows, rng)
     np.testing.assert_array_equal(np.bincount(x.ravel(), minlength=K), counted)
@@ -128,7 +129,7 @@ def test_fillings_keep_what_is_known(scores):
     np.testing.assert_array_equal(filled[~hidden], rows[~hidden])
     figures = scores.fillings(rows, hidden)
     assert figures["counts of order 3"].value > figures["independent characters"].value
-    assert set(figures) == set(scores.nonsense)
+    assert set(figures) == set(scores.samplers)
 
 
 def test_distinct_pieces_of_a_row():
@@ -173,4 +174,10 @@ def test_errors_are_those_of_repeated_draws():
 def test_too_few_rows_are_refused(number, repeats, says):
     rows = itertools.repeat(np.zeros((800, L), int), 3)
     with pytest.raises(ValueError, match=says):
-        text_scores.TextScores.of_data(FACTS, *rows, number=number, repeats=repeats)
+        RealRows.of(*rows, number=number, repeats=repeats)
+
+
+def test_padded_texts_are_refused(scores):
+    padded = TextFacts(K, (L,), "toy", alphabet=ALPHABET, padding=0)
+    with pytest.raises(ValueError, match="is for texts whose rows are full; these are padded"):
+        text_scores.TextScores(padded, scores.rows)
