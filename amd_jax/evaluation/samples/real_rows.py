@@ -1,4 +1,4 @@
-"""Real rows that samples are scored against, and the rows of data and nonsense beside them."""
+"""Real rows that samples are scored against, and nonsense made from them."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -8,8 +8,7 @@ from jaxtyping import Integer
 
 from amd_jax.evaluation.means import Rows
 from amd_jax.evaluation.samples import draws
-from amd_jax.evaluation.samples.draws import Draws, Figure
-from amd_jax.evaluation.samples.score_table import Row
+from amd_jax.evaluation.samples.draws import Draws
 
 Nonsense = Callable[[Rows, np.random.Generator], Rows]  # from N real rows as many others
 Seen = Integer[np.ndarray, "T *event"]
@@ -29,7 +28,6 @@ class RealRows:
     train: Draws  # (R, N, *event)
     held_out: Draws | None  # (R, N, *event)
     test: Integer[np.ndarray, "M *event"]  # to score samples on
-    name: str = "rows"  # what they are called
     seed: int = 0
 
     @classmethod
@@ -55,7 +53,7 @@ class RealRows:
         if len(rest) < 2 * number:
             raise ValueError(
                 f"{number} samples are compared with {2 * number} rows of the second half of the "
-                f"training {name}, which has {len(rest)}. Draw {len(rest) // 2} or fewer."
+                f"training {name}, and there are {len(rest)}. Draw {len(rest) // 2} or fewer."
             )
         places = rng.permutation(len(rest))[: 2 * number]
         real, own = (draws.divided(rest[part], repeats) for part in np.split(places, 2))
@@ -63,7 +61,7 @@ class RealRows:
         if held_out is not None and len(held_out) >= number:
             chosen = rng.permutation(len(held_out))[:number]
             others = draws.divided(held_out[chosen], repeats)
-        return cls(train[:half], real, own, others, test, name, seed)
+        return cls(train[:half], real, own, others, test, seed)
 
     def nonsense(self, samplers: Mapping[str, Nonsense]) -> dict[str, Draws]:
         """Nonsense of each sampler made from `train`, draw by draw."""
@@ -72,13 +70,3 @@ class RealRows:
             rng = np.random.default_rng((self.seed, i))
             result[name] = np.stack([make(rows, rng) for rows in self.train])
         return result
-
-    def beside(
-        self, nonsense: Mapping[str, Draws], score: Callable[[Draws], dict[str, Figure]]
-    ) -> list[Row]:
-        """Scored rows of the data, and of nonsense."""
-        data = {f"training {self.name}": self.train}
-        if self.held_out is not None:
-            data[f"held-out {self.name}"] = self.held_out
-        scored = [Row(name, "data", score(x)) for name, x in data.items()]
-        return scored + [Row(name, "nonsense", score(x)) for name, x in nonsense.items()]

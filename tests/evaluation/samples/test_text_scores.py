@@ -9,6 +9,7 @@ from amd_jax.evaluation import count_models
 from amd_jax.evaluation.samples import (
     draws,
     reverse_bits,
+    score_kinds,
     score_table,
     text_features,
     text_nonsense,
@@ -39,7 +40,7 @@ def corpus(number, seed):
 
 @pytest.fixture(scope="module")
 def scores():
-    numbers = {"number": 120, "repeats": 3, "name": "text"}
+    numbers = {"number": 120, "repeats": 3}
     rows = RealRows.of(corpus(800, 1), corpus(100, 2), corpus(160, 3), **numbers)
     return text_scores.TextScores(FACTS, rows)
 
@@ -52,8 +53,8 @@ def table(scores):
 def test_the_table_holds_data_and_nonsense(table):
     kinds = {label: row.kind for label, row in table.items()}
     assert kinds == {
-        "training text": "data",
-        "held-out text": "data",
+        "training texts": "data",
+        "held-out texts": "data",
         "independent characters": "nonsense",
         "counts of order 3": "nonsense",
         "shuffled words": "nonsense",
@@ -71,16 +72,16 @@ def test_no_nonsense_is_above_the_data(table, name):
 
 
 def test_the_share_of_known_words_prefers_pasted_pieces_to_the_data(table):
-    pasted, real = (table[n].scores["known_words"] for n in ("pasted pieces", "held-out text"))
+    pasted, real = (table[n].scores["known_words"] for n in ("pasted pieces", "held-out texts"))
     assert pasted.value > real.value + 5 * real.error
     columns = {name: text_scores.COLUMNS[name] for name in ("known_words", "reverse_bits")}
     remarks = score_table.remarks([*table.values()], columns)
-    assert any("pasted pieces above held-out text: no score of quality" in r for r in remarks)
+    assert any("pasted pieces above held-out texts: no score of quality" in r for r in remarks)
     assert not any(r.startswith("reverse bits") for r in remarks)
 
 
 def test_real_rows_are_not_told_from_real_rows(scores, table):
-    auc = table["training text"].scores["two_sample_auc"]
+    auc = table["training texts"].scores["two_sample_auc"]
     assert auc.error < 0.1
     assert abs(auc.value - 0.5) < 3 * max(auc.error, 0.03)
     assert table["independent characters"].scores["two_sample_auc"].value > 0.95
@@ -168,7 +169,11 @@ def test_errors_are_those_of_repeated_draws():
     [
         (59, 3, "Each of 3 repeats needs 20 samples or more; got 59 in all. Draw 60"),
         (60, 1, "An error needs 2 repeats or more; got 1"),
-        (420, 3, "420 samples are compared with 840 rows of .* has 400. Draw 200 or fewer"),
+        (
+            420,
+            3,
+            "420 samples are .* 840 rows of .*, and there are 400. Draw 200 or fewer",
+        ),
     ],
 )
 def test_too_few_rows_are_refused(number, repeats, says):
@@ -177,7 +182,7 @@ def test_too_few_rows_are_refused(number, repeats, says):
         RealRows.of(*rows, number=number, repeats=repeats)
 
 
-def test_padded_texts_are_refused(scores):
+def test_padded_texts_are_refused():
     padded = TextFacts(K, (L,), "toy", alphabet=ALPHABET, padding=0)
     with pytest.raises(ValueError, match="is for texts whose rows are full; these are padded"):
-        text_scores.TextScores(padded, scores.rows)
+        score_kinds.check(padded)
