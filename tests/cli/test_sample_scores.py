@@ -124,4 +124,6 @@ def test_samples_of_maps_are_scored_too(monkeypatch, tmp_path):
 
 def test_samples_of_tables_have_no_such_scores():
     error = command("--pretrained=adult", *SCORED).error
-    assert "--what=samples scores samples of texts and maps; this experiment has rows" in error
+    assert (
+        "--what=samples scores samples of texts, lines and maps; this experiment has rows" in error
+    )

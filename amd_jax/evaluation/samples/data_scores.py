@@ -30,6 +30,7 @@ class Scores:
     rows: RealRows  # (R, N, *event)
 
     columns: ClassVar[Columns]  # the scores by their names
+    in_order: ClassVar[bool] = False  # whether a row goes on in the next one
 
     @property
     def samplers(self) -> Mapping[str, Nonsense]:

@@ -18,12 +18,12 @@ Seen = Integer[np.ndarray, "T *event"]
 class RealRows:
     """Real rows that no score sees twice, in draws of as many as samples have.
 
-    Of the training rows the first half is `fitted`, for what a score has to know of the data. From
+    The first half of the training rows is `fitted`, for what a score has to know of the data. From
     the rest come `real`, which samples are to be told from, and `train`, other rows in the place
     of samples. Nonsense is made from `train`.
     """
 
-    fitted: Seen
+    training: Seen  # all of them
     real: Draws  # (R, N, *event)
     train: Draws  # (R, N, *event)
     held_out: Draws | None  # (R, N, *event)
@@ -61,7 +61,12 @@ class RealRows:
         if held_out is not None and len(held_out) >= number:
             chosen = rng.permutation(len(held_out))[:number]
             others = draws.divided(held_out[chosen], repeats)
-        return cls(train[:half], real, own, others, test, seed)
+        return cls(train, real, own, others, test, seed)
+
+    @property
+    def fitted(self) -> Seen:
+        """The first half of the training rows."""
+        return self.training[: len(self.training) // 2]
 
     def nonsense(self, samplers: Mapping[str, Nonsense]) -> dict[str, Draws]:
         """Nonsense of each sampler made from `train`, draw by draw."""

@@ -4,21 +4,23 @@ import numpy as np
 
 from amd_jax.evaluation.reports.plain_report import held_out
 from amd_jax.evaluation.samples.data_scores import Scores
+from amd_jax.evaluation.samples.line_scores import LineScores
 from amd_jax.evaluation.samples.map_scores import MapScores
 from amd_jax.evaluation.samples.real_rows import RealRows
 from amd_jax.evaluation.samples.text_scores import TextScores
 from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts
 from amd_jax.types import Dataset
 
-SCORED = {TextFacts: TextScores, MapFacts: MapScores}  # by the facts, those of a subclass first
+# By the facts: those of a subclass first.
+SCORED = {LineFacts: LineScores, TextFacts: TextScores, MapFacts: MapScores}
 
 
 def check(facts: Facts) -> None:
     """ValueError for a kind of data whose samples have no scores."""
-    if not isinstance(facts, tuple(SCORED)) or isinstance(facts, LineFacts):
+    if not isinstance(facts, tuple(SCORED)):
         raise ValueError(
-            f"--what=samples scores samples of texts and maps; this experiment has {facts.rows}. "
-            "--mode=sample --compare compares them with the data."
+            "--what=samples scores samples of texts, lines and maps; this experiment has "
+            f"{facts.rows}. --mode=sample --compare compares them with the data."
         )
     if type(facts) is TextFacts and facts.padding is not None:
         raise ValueError(
@@ -48,8 +50,12 @@ def of(
         others = np.asarray(data.rows("validation"))
     elif split != "train":
         others, test = test[: len(test) // 2], test[len(test) // 2 :]
+    kind = next(kind for known, kind in SCORED.items() if isinstance(facts, known))
+    train = np.asarray(data.rows("train"))
+    if not kind.in_order:
+        train = np.random.default_rng(seed).permutation(train)
     rows = RealRows.of(
-        np.asarray(data.rows("train")),
+        train,
         test[:num_texts],
         others,
         number=number,
@@ -57,5 +63,4 @@ def of(
         name=facts.rows,
         seed=seed,
     )
-    kind = next(kind for known, kind in SCORED.items() if isinstance(facts, known))
     return kind(facts, rows)

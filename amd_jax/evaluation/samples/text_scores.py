@@ -13,10 +13,11 @@ from amd_jax.evaluation.filling import Gaps
 from amd_jax.evaluation.means import Rows
 from amd_jax.evaluation.samples import brier, reverse_bits, text_features, text_nonsense
 from amd_jax.evaluation.samples.data_scores import Scores
-from amd_jax.evaluation.samples.draws import Figure
+from amd_jax.evaluation.samples.draws import Draws, Figure
 from amd_jax.evaluation.samples.real_rows import Nonsense
 from amd_jax.evaluation.samples.score_table import Column
 from amd_jax.facts import TextFacts
+from amd_jax.ops import integers
 
 FITTED = 300_000  # training tokens that counts of the two-sample test are fitted to, at most
 COLUMNS = {
@@ -34,6 +35,7 @@ class TextScores(Scores):
     facts: TextFacts
 
     columns = COLUMNS
+    in_order = True
 
     @property
     def samplers(self) -> dict[str, Nonsense]:
@@ -59,34 +61,47 @@ class TextScores(Scores):
         """The text that counts of the two-sample test are fitted to, `FITTED` tokens at most."""
         return self.rows.fitted.ravel()[:FITTED]
 
+    def of(self, drawn: Draws) -> dict[str, Figure]:
+        """The scores of samples (R, N, L). ValueError for codes that stand for no class."""
+        if (drawn == integers.UNUSED).any():
+            raise ValueError(
+                f"Samples are scored that are tokens; of these {(drawn < 0).mean():.2%} are codes "
+                "of no class. Draw them anew: --redraws=20."
+            )
+        return super().of(drawn)
+
     def fillings(self, rows: Rows, hidden: Gaps) -> dict[str, Figure]:
         """The Brier scores of what nonsense fills into gaps of rows (N, L)."""
-        stream, result = self.rows.train.ravel(), {}
-        source = self.rows.train.reshape(-1, rows.shape[1])
+        result = {}
         for i, (name, make) in enumerate(self.samplers.items()):
             rng = np.random.default_rng((self.rows.seed, i, 1))
-
-            def fill(name: str, make: Nonsense, rng: np.random.Generator) -> Rows:
-                if name.startswith("counts"):
-                    return text_nonsense.filled(rows, hidden, stream, rng)
-                chosen = source[rng.integers(len(source), size=len(rows))]
-                return np.where(hidden, make(chosen, rng), rows)
-
-            first, second = (fill(name, make, rng) for _ in range(2))
+            first, second = (self._filled(name, make, rows, hidden, rng) for _ in range(2))
             result[name] = Figure(*brier.of_rows(rows, first, second, hidden).mean())
         return result
 
+    def _filled(
+        self, name: str, make: Nonsense, rows: Rows, hidden: Gaps, rng: np.random.Generator
+    ) -> Rows:
+        """Rows whose gaps are filled by nonsense; by counts, given what is left of them."""
+        source = self.rows.train.reshape(-1, rows.shape[1])
+        if name.startswith("counts"):
+            return text_nonsense.filled(rows, hidden, source.ravel(), rng)
+        chosen = source[rng.integers(len(source), size=len(rows))]
+        return np.where(hidden, make(chosen, rng), rows)
+
     @functools.cached_property
-    def known(self) -> str:
+    def known_text(self) -> str:
         """The training text of the share of known words."""
         return "".join(self.facts.pieces(np.append(self.fitted, self.rows.train.ravel())))
 
     def _known_words(self, rows: Rows) -> float:
-        return spelling.share_of_known_words([self.facts.decode(x) for x in rows], self.known)[0]
+        return spelling.share_of_known_words(
+            [self.facts.decode(x) for x in rows], self.known_text
+        )[0]
 
 
 def gaps(facts: TextFacts, rows: Rows, seed: int) -> Gaps:
-    """A gap of `brier.GAP` tokens in each row, or of as many as a quarter of it."""
+    """A gap of `brier.GAP` tokens in each row, or of as many as a quarter of their mean length."""
     inside = facts.inside(rows)
-    size = min(brier.GAP, max(brier.GRAM, rows.shape[1] // 4))
+    size = min(brier.GAP, max(brier.GRAM, int(inside.sum(axis=1).mean()) // 4))
     return filling.gaps(inside, size, seed)
