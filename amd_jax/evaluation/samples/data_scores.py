@@ -59,7 +59,11 @@ class Scores:
         return result
 
     def beside(self) -> list[Row]:
-        """Rows of the data, and of nonsense."""
+        """Rows of the data, and of nonsense; they are scored once."""
+        return [*self._beside]
+
+    @functools.cached_property
+    def _beside(self) -> list[Row]:
         data = {f"training {self.facts.rows}": self.rows.train}
         if self.rows.held_out is not None:
             data[f"held-out {self.facts.rows}"] = self.rows.held_out

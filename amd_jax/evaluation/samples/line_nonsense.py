@@ -28,7 +28,7 @@ def counts(facts: LineFacts, rows: Rows, rng: np.random.Generator) -> Rows:
     """Draws from the counts of lines: each token or end as after the `ORDER` tokens before it."""
     x = text_nonsense.continued(stream(facts, rows), begin(facts, rows), rows.shape[1], rng)
     inside = np.arange(x.shape[1]) < (facts.start + facts.sizes(x) - 1)[:, None]
-    return np.where(inside, x, facts.padding).astype(rows.dtype)
+    return np.where(inside, x, len(facts.symbols)).astype(rows.dtype)
 
 
 def shuffled(facts: LineFacts, rows: Rows, rng: np.random.Generator) -> Rows:
@@ -63,7 +63,7 @@ def stream(facts: LineFacts, rows: Rows) -> Stream:
 
 def begin(facts: LineFacts, rows: Rows) -> Integer[np.ndarray, "N C"]:
     """What is before each line: `ORDER` times padding."""
-    return np.full((len(rows), ORDER), facts.padding, rows.dtype)
+    return np.full((len(rows), ORDER), len(facts.symbols), rows.dtype)
 
 
 def filled(

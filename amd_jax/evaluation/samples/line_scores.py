@@ -59,7 +59,7 @@ class LineScores(TextScores):
         return float(np.mean([line in self.known_lines for line in self._tokens(rows)]))
 
     def _tokens(self, rows: Rows) -> list[bytes]:
-        x = np.where(self.facts.inside(rows), rows, self.facts.padding).astype(np.int32)
+        x = np.where(self.facts.inside(rows), rows, len(self.facts.symbols)).astype(np.int32)
         return [row.tobytes() for row in x[:, self.facts.start :]]
 
     def _filled(

@@ -12,7 +12,11 @@ from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts
 from amd_jax.types import Dataset
 
 # By the facts: those of a subclass first.
-SCORED = {LineFacts: LineScores, TextFacts: TextScores, MapFacts: MapScores}
+SCORED: dict[type[Facts], type[Scores]] = {
+    LineFacts: LineScores,
+    TextFacts: TextScores,
+    MapFacts: MapScores,
+}
 
 
 def check(facts: Facts) -> None:
