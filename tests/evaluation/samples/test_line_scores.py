@@ -151,6 +151,18 @@ def test_fillings_keep_what_is_known_and_hold_tokens(scores):
     assert found["counts of order 3"].value > found["independent chars"].value
 
 
+def test_a_gap_holds_a_run_of_other_lines_from_a_place_at_random():
+    rows, source = (np.stack([FACTS.row(line)]) for line in ("aaaaaa", "bcdefgh"))
+    hidden = np.zeros(rows.shape, bool)
+    hidden[0, 2:5] = True
+    found = {
+        FACTS.decode(line_nonsense.filled(FACTS, rows, hidden, source, rng)[0])
+        for rng in map(np.random.default_rng, range(100))
+    }
+    runs = ("bcdefghbcdefgh"[i : i + 3] for i in range(7))
+    assert found == {f"aa{run}a" for run in runs}
+
+
 def test_features_are_of_each_line_alone(scores):
     facts, rows, fitted = scores.facts, scores.test[:30], scores.rows.fitted
     whole = line_features.of(facts, rows, fitted)
