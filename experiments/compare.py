@@ -10,6 +10,8 @@ them. Each is trained for --minutes, or for --steps, in a folder of its own unde
 --sampler that its kernel admits, measures of the samples. Of a sampler's number several values may
 be given, with commas: all are tried.
 
+With --scores=4 samples of all rows stand in one table beside data and nonsense, scored in 4 draws.
+
 The same command again continues: what is trained and measured stays. Writes compare.md,
 compare.svg (with matplotlib) and compare.html, and for maps samples.png.
 """

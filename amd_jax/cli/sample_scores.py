@@ -24,8 +24,8 @@ from amd_jax.evaluation.samples import (
     score_table,
     text_scores,
 )
+from amd_jax.evaluation.samples.data_scores import Scores
 from amd_jax.evaluation.samples.draws import Figure
-from amd_jax.evaluation.samples.score_kinds import Scores
 from amd_jax.evaluation.samples.score_table import Row
 from amd_jax.evaluation.samples.text_scores import TextScores
 from amd_jax.evaluation.tables import features

@@ -11,9 +11,11 @@ import numpy as np
 from amd_jax import options
 from amd_jax.cli import choices, command_line, declared_options, experiment_files, flags
 from amd_jax.comparison import charts, tables, training
-from amd_jax.comparison.rows import Figure, Row
+from amd_jax.comparison.rows import Figure, Row, label
 from amd_jax.evaluation import pictures
 from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.samples import draws, score_kinds, score_table
+from amd_jax.evaluation.samples.data_scores import Scores
 from amd_jax.experiment import Experiment, Run
 from amd_jax.experiment.source_file import split_variant
 from amd_jax.facts import MapFacts
@@ -42,6 +44,9 @@ class Table:
         (), "A sampler with its numbers, in quotes; may be given again.", kind=list
     )
     num_samples: int = number(64, "Samples of each sampler.", least=2)
+    scores: int | None = number(
+        None, "Score them in this many draws, beside data and nonsense.", kind=int, least=2
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -142,14 +147,31 @@ def compare(wanted: Sequence[Row], args: Table) -> None:
         for text in args.sampler:
             for sampler in samplers_of(text, row.run.model):  # mistakes are reported now
                 choices.check_fit(row.run.model, (), sampler)
-    done = []
+    done, scores = [], scores_of(wanted[0], args)
     for row in wanted:
         done.append(training.trained(row, workdir / row.folder, args.minutes, args.steps))
-        lines = written(done, workdir, args)  # of the rows so far: a comparison takes hours
+        lines = written(
+            done, workdir, args, scores
+        )  # of the rows so far: a comparison takes hours
     print("\n".join(lines))
 
 
-def written(done: Sequence[Row], workdir: Path, args: Table) -> list[str]:
+def scores_of(row: Row, args: Table) -> Scores | None:
+    """What samples are scored by, if they are; ValueError for data without scores, or too few."""
+    if args.scores is None:
+        return None
+    return score_kinds.of(
+        row.run.data,
+        row.split,
+        number=args.num_samples,
+        repeats=args.scores,
+        num_texts=args.num_texts,
+    )
+
+
+def written(
+    done: Sequence[Row], workdir: Path, args: Table, scores: Scores | None = None
+) -> list[str]:
     """Writes table, picture and page of the rows; lines that name them."""
     facts, split = done[0].run.facts, done[0].split
     number, kind = done[0].examples(args.num_texts), f"{split} {facts.rows}"
@@ -166,6 +188,8 @@ def written(done: Sequence[Row], workdir: Path, args: Table) -> list[str]:
         lines += ["", f"{args.num_samples} samples each, and as many {kind}:", ""]
         measured = [tables.samples(row, s, args.num_samples) for row, s, _ in drawn]
         lines += tables.markdown([*measured, tables.real(done[0], args.num_samples)])
+    if scores is not None:
+        lines += ["", *scored(done, args, scores)]
     files = {"table": ("compare.md", "\n".join([*lines, ""]).encode())}
     bits = [row.bits(row.bounds[0], args.num_texts) for row in done]
     drawing = charts.picture(done, bits, drawn)
@@ -178,6 +202,30 @@ def written(done: Sequence[Row], workdir: Path, args: Table) -> list[str]:
     named = [f"{what}: {in_one_line(workdir / name)}" for what, (name, _) in files.items()]
     summary = ["", *lines, "", *named]
     return [*summary, *([charts.MISSING] if drawing is None else []), *panels(done, workdir)]
+
+
+def scored(done: Sequence[Row], args: Table, scores: Scores) -> list[str]:
+    """The table of scores: samples of each row beside data and nonsense.
+
+    Without samplers, or of a row that has none of them, samples are drawn in the model's own way.
+    """
+    rows: list[score_table.Row] = []
+    for row in done:
+        asked: list[Named | None] = []
+        for text in args.sampler:
+            asked += samplers_of(text, row.run.model)
+        for sampler in asked or [None]:
+            found = row.scores(sampler, scores).items()
+            figures = {name: draws.Figure(x.value, x.error or 0.0) for name, x in found}
+            title = f"{row.title}, {label(sampler)}"
+            rows.append(score_table.Row(title, "model", figures))
+    rows += scores.beside()
+    repeats, size = scores.rows.real.shape[:2]
+    of = f"{repeats * size} samples each in {repeats} draws"
+    lines = [f"Scores of {of}, on {len(scores.test):,} {done[0].split} {scores.facts.rows}:", ""]
+    lines += tables.markdown(score_table.cells(rows, scores.columns))
+    remarks = [f"- {line}" for line in score_table.remarks(rows, scores.columns)]
+    return [*lines, *([""] if remarks else []), *remarks]
 
 
 def samples(row: Row, args: Table) -> list[tuple[Named, dict[str, Figure]]]:

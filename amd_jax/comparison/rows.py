@@ -24,6 +24,9 @@ from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.plain_report import held_out
+from amd_jax.evaluation.samples import draws
+from amd_jax.evaluation.samples.data_scores import Scores
+from amd_jax.evaluation.tables import features
 from amd_jax.experiment import Run
 from amd_jax.facts import Json
 from amd_jax.host import filesystem
@@ -127,6 +130,22 @@ class Row:
         question = {"method": label(sampler), "examples": number}
         return self.figures(measure, "seconds_a_sample", question)
 
+    def scores(self, sampler: Named | None, scores: Scores) -> dict[str, Figure]:
+        """Scores of as many samples as stand beside them: docs/how_to/sample_scores.md."""
+        repeats, size, *event = scores.rows.real.shape
+        shape = (repeats * size, *event)
+
+        def measure() -> dict[str, Figure]:
+            x = gallery.samples(self.run.model, self.params, jax.random.key(0), shape, sampler)
+            print(f"{self.title}, {label(sampler)}: {shape[0]} samples are scored", flush=True)
+            found = scores.of(draws.divided(x, repeats))
+            return {name: Figure(*figure) for name, figure in found.items()}
+
+        method = f"{label(sampler)}, {shape[0]} samples in {repeats} draws"
+        question = {"method": method, "split": self.split, "examples": len(scores.test)}
+        last = "two_sample_auc" if features.installed() else [*scores.measures][-1]
+        return self.figures(measure, last, question)
+
     def first_samples(self, number: int) -> np.ndarray:
         """So many samples by the model's own way, kept beside the run: (N, ...)."""
         path = self.workdir / f"first_{number}_at_{self.run.step}.npy"
@@ -208,6 +227,8 @@ class Row:
         ]
 
 
-def label(option: Named) -> str:
+def label(option: Named | None) -> str:
     """An option in words: its name, and the numbers that were chosen."""
+    if option is None:
+        return "the model"
     return ", ".join([option.name, *options.settings(option)])

@@ -100,13 +100,13 @@ def bits_of_maps(train: Maps, test: Integer[np.ndarray, "M H W"], num_classes: i
     plus one; beyond the border lies one more category.
     """
     counts = np.ones((num_classes + 1, num_classes + 1, num_classes))
-    np.add.at(counts, _with_neighbours(train, num_classes), 1)
+    np.add.at(counts, with_neighbours(train, num_classes), 1)
     p = counts / counts.sum(axis=-1, keepdims=True)
-    bits = -np.log2(p[_with_neighbours(test, num_classes)])
+    bits = -np.log2(p[with_neighbours(test, num_classes)])
     return PerRow(bits.sum(axis=(1, 2)), np.full(len(test), bits[0].size))
 
 
-def _with_neighbours(maps: Maps, border: int) -> tuple[Maps, Maps, Maps]:
-    """The left neighbours of pixels, the upper ones, and the pixels."""
+def with_neighbours(maps: Maps, border: int) -> tuple[Maps, Maps, Maps]:
+    """The left neighbours of pixels, the upper ones, and the pixels; `border` is beyond them."""
     padded = np.pad(maps.astype(int), ((0, 0), (1, 0), (1, 0)), constant_values=border)
     return padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, 1:, 1:]

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from amd_jax.data import scenes
 from amd_jax.evaluation import gallery
 from amd_jax.facts import TextFacts
 from amd_jax.runs import results
@@ -54,7 +55,7 @@ def test_the_table_holds_the_curve_the_data_and_nonsense(evaluated):
     rows = [re.split(r" {2,}", line)[0] for line in lines[2:12]]
     assert rows == [
         *(f"ancestral, steps {s}, temperature {t}" for s in (2, 4) for t in (0.7, 1.0)),
-        *("training text", "held-out text", "independent characters (nonsense)"),
+        *("training texts", "held-out texts", "independent characters (nonsense)"),
         *("counts of order 3 (nonsense)", "shuffled words (nonsense)", "pasted pieces (nonsense)"),
     ]
     figures = results.read(pathlib.Path("runs/wiki_masked"))
@@ -101,6 +102,28 @@ def test_what_cannot_be_scored_is_refused_in_a_line(flags, says):
     assert says in command("--pretrained=wiki_masked", "--mode=evaluate", *flags).error
 
 
+@pytest.mark.slow
+def test_samples_of_maps_are_scored_too(monkeypatch, tmp_path):
+    real = scenes.streets(32, 64).rows("validation")
+    monkeypatch.setattr(gallery, "samples", lambda *args: real[-40:])
+    monkeypatch.chdir(tmp_path)
+    config = f"--config={ROOT / 'experiments' / 'maps_quickstart'}.py"
+    done = command("--pretrained=streets", config, *SCORED, *FEW, "--steps=2", "--temperature=1")
+    assert done.ending is None
+    lines = done.out.splitlines()
+    for title in ("neighbour distance", "component sizes", "boundary lengths", "two-sample AUC"):
+        assert title in lines[1]
+    assert [re.split(r" {2,}", line)[0] for line in lines[2:]] == [
+        *("ancestral, steps 2, temperature 1.0", "training maps", "held-out maps"),
+        *("independent pixels (nonsense)", "pixels by place (nonsense)"),
+        *("counts of neighbours (nonsense)", "pasted pieces (nonsense)"),
+    ]
+    kept = [f for f in results.read(pathlib.Path("runs/streets")) if f.what == "boundaries"]
+    assert [(f.unit, f.split, f.examples) for f in kept] == [("pixel", "test", 200)] * 7
+
+
 def test_samples_of_tables_have_no_such_scores():
     error = command("--pretrained=adult", *SCORED).error
-    assert "--what=samples scores samples of texts; this experiment has rows" in error
+    assert (
+        "--what=samples scores samples of texts, lines and maps; this experiment has rows" in error
+    )

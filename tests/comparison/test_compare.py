@@ -115,6 +115,35 @@ def test_a_new_sampler_is_all_that_is_measured(argv, workdir, monkeypatch):
     compare.main(argv)
 
 
+def test_scores_of_all_rows_stand_in_one_table(argv, workdir, monkeypatch):
+    monkeypatch.setattr(Run, "fit", None)
+    fewer = [argument for argument in argv if not argument.startswith("--num_samples")]
+    again = [*fewer, "--num_samples=40", "--scores=2"]
+    compare.main(again)
+    text = (workdir / "compare.md").read_text()
+    lines = text.splitlines()
+    place = lines.index("Scores of 40 samples each in 2 draws, on 4 test texts:")
+    titles = "|  | reverse bits (order 6) | two-sample AUC | known words |"
+    assert lines[place + 2] == titles
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in lines[place + 4 : place + 14]]
+    assert rows == [
+        "own_text_masked p_uniform=0.2, ancestral, temperature 0.5, steps 2",
+        "own_text_masked p_uniform=0.2, ancestral, steps 2",
+        "own_text_masked, ancestral, temperature 0.5, steps 2",
+        "own_text_masked, ancestral, steps 2",
+        "own_text_masked, first_hitting",
+        "training texts",  # of held-out ones there are too few
+        "independent characters (nonsense)",
+        "counts of order 3 (nonsense)",
+        "shuffled words (nonsense)",
+        "pasted pieces (nonsense)",
+    ]
+    assert lines[place + 15].startswith("- reverse bits (order 6): ")
+    monkeypatch.setattr(gallery, "samples", None)
+    compare.main(again)
+    assert (workdir / "compare.md").read_text() == text
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -126,6 +155,7 @@ def test_a_new_sampler_is_all_that_is_measured(argv, workdir, monkeypatch):
         (["--sampler=ancestral --temperature=0"], "temperature must be above 0"),
         (["--sampler=ancestral --steps=many"], "steps.*many"),
         (["--bound=iwbound"], "The bound must be one of .* got 'iwbound'"),
+        (["--scores=4"], "Each of 4 repeats needs 20 samples or more; got 4 in all"),
         (["--minute=3"], "Unknown flag --minute. Did you mean --minutes?"),
         (["own_text_masked"], "Every row is given once; got own_text_masked twice"),
         (["quickstart"], "--config.data.path is not a number of this experiment"),

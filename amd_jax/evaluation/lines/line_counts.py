@@ -1,7 +1,7 @@
 """Count models of lines: `count_models` in which no line knows another, and the end counts."""
 
 import numpy as np
-from jaxtyping import Bool, Integer
+from jaxtyping import Bool, Float, Integer
 
 from amd_jax.evaluation import count_models
 from amd_jax.evaluation.count_models import Stream
@@ -19,17 +19,24 @@ def bits_of_rows(facts: LineFacts, train: Train, rows: Rows, order: int) -> PerR
     Each token of a line, and its end, is given the `order` tokens before it: the label, if there
     are any, and padding before the line begins. So probabilities of all lines sum to one.
     """
+    bits, owners = bits_of_tokens(facts, train, rows, order)
+    return PerRow(np.bincount(owners, bits, minlength=len(rows)), facts.lengths(rows))
+
+
+def bits_of_tokens(
+    facts: LineFacts, train: Train, rows: Rows, order: int
+) -> tuple[Float[np.ndarray, "S"], Integer[np.ndarray, "S"]]:
+    """Bits of each token and end of lines (M, L), one line after the other, and whose they are."""
     stream, counted, _ = _text(facts, train, order)
     test, measured, owners = _text(facts, rows, order)
     p = count_models.probabilities(stream, test, facts.num_classes, order, counted)
-    bits = np.bincount(owners, np.where(measured, -np.log2(p), 0.0), minlength=len(rows))
-    return PerRow(bits, facts.lengths(rows))
+    return -np.log2(p[measured]), owners[measured]
 
 
-def fitted(facts: LineFacts, train: Train) -> Rows:
-    """The first training lines, of `LIMIT` tokens in all at most."""
+def fitted(facts: LineFacts, train: Train, limit: int | None = None) -> Rows:
+    """The first training lines, of `limit` or `LIMIT` tokens in all at most."""
     lengths = np.cumsum(facts.sizes(train))
-    return train[: int(np.searchsorted(lengths, LIMIT, side="right"))]
+    return train[: int(np.searchsorted(lengths, limit or LIMIT, side="right"))]
 
 
 def _text(

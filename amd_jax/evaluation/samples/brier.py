@@ -25,15 +25,15 @@ def of_rows(truth: Rows, first: Rows, second: Rows, hidden: Gaps, gram: int = GR
     Pieces are all runs of `gram` hidden tokens, each taken as one symbol: a filling whose single
     tokens are right, but not together, scores less. Raises ValueError where no gap has a piece.
     """
-    whole = _together(hidden, gram)
+    whole = together(hidden, gram)
     if not whole.any():
         raise ValueError(f"A piece of {gram} tokens needs a gap of as many; all are shorter.")
     pairs = ((first, truth), (second, truth), (first, second))
-    right, again, alike = (_together(a == b, gram).astype(int) for a, b in pairs)
+    right, again, alike = (together(a == b, gram).astype(int) for a, b in pairs)
     return PerRow(((right + again - alike) * whole).sum(axis=1), whole.sum(axis=1))
 
 
-def _together(flags: Gaps, gram: int) -> Bool[np.ndarray, "N _"]:
+def together(flags: Gaps, gram: int) -> Bool[np.ndarray, "N _"]:
     """Where `gram` tokens in a row are all True: (N, L) -> (N, L - gram + 1)."""
     if flags.shape[1] < gram:
         return np.zeros((len(flags), 0), bool)

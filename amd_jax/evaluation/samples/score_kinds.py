@@ -1,44 +1,34 @@
-"""What samples of a kind of data are scored by."""
-
-from typing import Protocol
+"""The scores of each kind of data."""
 
 import numpy as np
 
 from amd_jax.evaluation.reports.plain_report import held_out
-from amd_jax.evaluation.samples.draws import Draws, Figure
-from amd_jax.evaluation.samples.score_table import Columns, Row
+from amd_jax.evaluation.samples.data_scores import Scores
+from amd_jax.evaluation.samples.line_scores import LineScores
+from amd_jax.evaluation.samples.map_scores import MapScores
+from amd_jax.evaluation.samples.real_rows import RealRows
 from amd_jax.evaluation.samples.text_scores import TextScores
-from amd_jax.facts import Facts, LineFacts, TextFacts
+from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts
 from amd_jax.types import Dataset
 
-
-class Scores(Protocol):
-    """Scores of samples, and the rows that stand beside them.
-
-    To add a kind of data: a class with these members, and a line in `of`.
-    """
-
-    @property
-    def columns(self) -> Columns:
-        """The scores by their names."""
-
-    @property
-    def test(self) -> np.ndarray:
-        """Rows that samples are scored on: (M, *event)."""
-
-    def of(self, drawn: Draws) -> dict[str, Figure]:
-        """The scores of samples (R, N, *event)."""
-
-    def beside(self) -> list[Row]:
-        """Rows of the data, and of nonsense."""
+# By the facts: those of a subclass first.
+SCORED: dict[type[Facts], type[Scores]] = {
+    LineFacts: LineScores,
+    TextFacts: TextScores,
+    MapFacts: MapScores,
+}
 
 
 def check(facts: Facts) -> None:
     """ValueError for a kind of data whose samples have no scores."""
-    if not isinstance(facts, TextFacts) or isinstance(facts, LineFacts):
+    if not isinstance(facts, tuple(SCORED)):
         raise ValueError(
-            f"--what=samples scores samples of texts; this experiment has {facts.rows}. "
-            "--mode=sample --compare compares them with the data."
+            "--what=samples scores samples of texts, lines and maps; this experiment has "
+            f"{facts.rows}. --mode=sample --compare compares them with the data."
+        )
+    if type(facts) is TextFacts and facts.padding is not None:
+        raise ValueError(
+            "--what=samples is for texts whose rows are full; these are padded. Leave it out."
         )
 
 
@@ -58,12 +48,23 @@ def of(
     """
     facts = data.facts
     check(facts)
-    assert isinstance(facts, TextFacts)
     split = split or held_out(data)
     test, others = np.asarray(data.rows(split)), None
     if "validation" in data.splits and split != "validation":
         others = np.asarray(data.rows("validation"))
     elif split != "train":
         others, test = test[: len(test) // 2], test[len(test) // 2 :]
-    about = np.asarray(data.rows("train")), test[:num_texts], others
-    return TextScores.of_data(facts, *about, number=number, repeats=repeats, seed=seed)
+    kind = next(kind for known, kind in SCORED.items() if isinstance(facts, known))
+    train = np.asarray(data.rows("train"))
+    if not kind.in_order:
+        train = np.random.default_rng(seed).permutation(train)
+    rows = RealRows.of(
+        train,
+        test[:num_texts],
+        others,
+        number=number,
+        repeats=repeats,
+        name=facts.rows,
+        seed=seed,
+    )
+    return kind(facts, rows)

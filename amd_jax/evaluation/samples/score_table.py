@@ -36,24 +36,34 @@ class Row:
     scores: Mapping[str, Figure]
 
 
+def cells(rows: Sequence[Row], columns: Columns) -> list[dict[str, str]]:
+    """The scores of each row in words by their titles, after its label; the model first."""
+    return [
+        {"": f"{row.label}{' (nonsense)' * (row.kind == 'nonsense')}"}
+        | {
+            column.title: means.shown(*row.scores[name], column.form)
+            for name, column in columns.items()
+            if name in row.scores
+        }
+        for kind in KINDS
+        for row in rows
+        if row.kind == kind
+    ]
+
+
 def lines(rows: Sequence[Row], columns: Columns) -> list[str]:
-    """The table as text, the model first; a dash where a score is not measured."""
-    used = {name: c for name, c in columns.items() if any(name in row.scores for row in rows)}
-    cells = [["", *(column.title for column in used.values())]]
-    for kind in KINDS:
-        for row in (row for row in rows if row.kind == kind):
-            shown = [
-                means.shown(*row.scores[name], column.form) if name in row.scores else "-"
-                for name, column in used.items()
-            ]
-            cells.append([f"{row.label}{' (nonsense)' * (kind == 'nonsense')}", *shown])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    """The table as text; a dash where a score is not measured."""
+    shown = cells(rows, columns)
+    titles = [column.title for column in columns.values()]
+    head = ["", *(title for title in titles if any(title in row for row in shown))]
+    table = [head, *([row.get(title, "-") for title in head] for row in shown)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(
             cell.rjust(width) if i else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
-        for line in cells
+        for line in table
     ]
 
 

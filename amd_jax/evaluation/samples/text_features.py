@@ -6,11 +6,12 @@ text give it, order by order, and by what it repeats of itself.
 """
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from amd_jax.evaluation import count_models
 from amd_jax.evaluation.count_models import Stream
 from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.samples import brier
 
 ORDERS = (0, 1, 2, 3, 4, 6)
 GRAMS = (2, 3, 4, 6, 8)
@@ -33,13 +34,20 @@ def of(rows: Rows, fitted: Stream, num_classes: int) -> Float[np.ndarray, "N F"]
     return np.stack(result, axis=1)
 
 
-def distinct(rows: Integer[np.ndarray, "N L"], gram: int) -> Float[np.ndarray, "N"]:
-    """The share of different ones among the n-grams of each row."""
+def distinct(
+    rows: Integer[np.ndarray, "N L"], gram: int, inside: Bool[np.ndarray, "N L"] | None = None
+) -> Float[np.ndarray, "N"]:
+    """The share of different ones among the n-grams of each row, or of those `inside` it.
+
+    1 where there are none.
+    """
     wide = rows.astype(np.int64)
     codes = wide
     for n in range(1, gram):
         _, numbers = np.unique(codes, return_inverse=True)  # anew each time: no overflow
         numbers = numbers.reshape(codes.shape)[:, :-1]
         codes = numbers * (wide.max() + 1) + wide[:, n:]
-    ordered = np.sort(codes, axis=1)
-    return (1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)) / ordered.shape[1]
+    whole = brier.together(np.ones(rows.shape, bool) if inside is None else inside, gram)
+    ordered, outside = np.sort(np.where(whole, codes, codes.max() + 1), axis=1), ~whole.all(axis=1)
+    kinds = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1) - outside
+    return np.where(whole.any(axis=1), kinds / np.maximum(whole.sum(axis=1), 1), 1.0)

@@ -4,20 +4,20 @@ Each takes rows (N, L) of real text and gives as many back. What they know is wh
 rows, so a score that prefers one of them to the rows themselves prefers less to more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Integer
 
 from amd_jax.evaluation.count_models import Stream
 from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.samples.real_rows import Nonsense
 
 ORDER = 3
 WORDS = 3  # of a pasted piece
 PIECE = 12  # tokens of one, in a text without words
 
 Context = Integer[np.ndarray, "N C"]
-Nonsense = Callable[[Rows, np.random.Generator], Rows]
 
 
 def independent(rows: Rows, rng: np.random.Generator) -> Rows:
@@ -95,13 +95,19 @@ def samplers(separators: Sequence[int]) -> dict[str, Nonsense]:
 
 
 def filled(
-    rows: Rows, hidden: Bool[np.ndarray, "N L"], stream: Stream, rng: np.random.Generator
+    rows: Rows,
+    hidden: Bool[np.ndarray, "N L"],
+    stream: Stream,
+    rng: np.random.Generator,
+    before: Context | None = None,
 ) -> Rows:
     """Rows whose gaps are filled by counts of a text, given what is left of each gap.
 
-    A gap that begins with the row is given the first tokens of another row in their place.
+    What is `before` a row are the `ORDER` last tokens of another row, unless given.
     """
-    result = np.concatenate([np.roll(rows, 1, axis=0)[:, -ORDER:], rows], axis=1)
+    if before is None:
+        before = np.roll(rows, 1, axis=0)[:, -ORDER:]
+    result = np.concatenate([before, rows], axis=1)
     first, sizes = hidden.argmax(axis=1), hidden.sum(axis=1)
     places = first[:, None] + np.arange(ORDER)
     drawn = continued(stream, np.take_along_axis(result, places, axis=1), sizes.max(), rng)

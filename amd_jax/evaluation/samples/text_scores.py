@@ -1,29 +1,23 @@
-"""Scores of samples of texts, beside those of the data and of nonsense."""
+"""Scores of samples of texts."""
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
-from amd_jax.evaluation import count_models, filling, spelling
+from amd_jax.evaluation import filling, spelling
 from amd_jax.evaluation.count_models import Stream
 from amd_jax.evaluation.filling import Gaps
 from amd_jax.evaluation.means import Rows
-from amd_jax.evaluation.samples import (
-    brier,
-    draws,
-    reverse_bits,
-    text_features,
-    text_nonsense,
-    two_sample,
-)
+from amd_jax.evaluation.samples import brier, reverse_bits, text_features, text_nonsense
+from amd_jax.evaluation.samples.data_scores import Scores
 from amd_jax.evaluation.samples.draws import Draws, Figure
-from amd_jax.evaluation.samples.score_table import Column, Row
-from amd_jax.evaluation.samples.text_nonsense import Nonsense
-from amd_jax.evaluation.tables import features
+from amd_jax.evaluation.samples.real_rows import Nonsense
+from amd_jax.evaluation.samples.score_table import Column
 from amd_jax.facts import TextFacts
+from amd_jax.ops import integers
 
 FITTED = 300_000  # training tokens that counts of the two-sample test are fitted to, at most
 COLUMNS = {
@@ -35,139 +29,79 @@ COLUMNS = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TextScores:
-    """What samples of texts are scored against: real rows that no score has seen twice.
-
-    Of the training text the first half, `FITTED` tokens at most, is what the counts of the
-    two-sample test are fitted to; from the rest come `real`, which samples are to be told from,
-    and `train`, other rows in their place. Nonsense is made from `train`.
-    """
+class TextScores(Scores):
+    """What samples of texts are scored against, all from the data."""
 
     facts: TextFacts
-    fitted: Stream
-    real: Draws  # (R, N, L)
-    train: Draws  # (R, N, L)
-    held_out: Draws | None  # (R, N, L)
-    test: count_models.Test  # (M, L), to score reverse bits on
-    seed: int = 0
 
     columns = COLUMNS
-
-    @classmethod
-    def of_data(
-        cls,
-        facts: TextFacts,
-        train: Integer[np.ndarray, "N L"],
-        test: count_models.Test,
-        held_out: Integer[np.ndarray, "V L"] | None,
-        *,
-        number: int,
-        repeats: int,
-        seed: int = 0,
-    ) -> "TextScores":
-        """For `number` samples in `repeats` draws. ValueError for too few rows of any kind.
-
-        `held_out` rows are none of the test rows; where there are too few, they are left out.
-        """
-        draws.check(number, repeats)
-        if facts.padding is not None:
-            raise ValueError(
-                "--what=samples is for texts whose rows are full; these are padded. Leave it out."
-            )
-        number -= number % repeats
-        half, rng = len(train) // 2, np.random.default_rng(seed)
-        rest = train[half:]
-        if len(rest) < 2 * number:
-            raise ValueError(
-                f"{number} samples are compared with {2 * number} rows of the second half of the "
-                f"training text, which has {len(rest)}. Draw {len(rest) // 2} or fewer."
-            )
-        places = rng.permutation(len(rest))[: 2 * number]
-        real, own = (rest[part] for part in np.split(places, 2))
-        others = None
-        if held_out is not None and len(held_out) >= number:
-            chosen = rng.permutation(len(held_out))[:number]
-            others = draws.divided(held_out[chosen], repeats)
-        fitted = train[:half].ravel()[:FITTED]
-        real, own = (draws.divided(x, repeats) for x in (real, own))
-        return cls(facts, fitted, real, own, others, test, seed)
+    in_order = True
 
     @property
-    def separators(self) -> Sequence[int]:
-        """The tokens that end a word."""
+    def samplers(self) -> dict[str, Nonsense]:
+        """Nonsense by name; of words, where whitespace ends them."""
         signs = self.facts.alphabet or [chr(k) for k in range(128)]
-        return [k for k, sign in enumerate(signs) if sign.isspace()]
+        return text_nonsense.samplers([k for k, sign in enumerate(signs) if sign.isspace()])
+
+    @property
+    def measures(self) -> dict[str, Callable[[Rows], float]]:
+        """Reverse bits, and the share of known words, of draws (N, L)."""
+        k = self.facts.num_classes
+        return {
+            "reverse_bits": lambda rows: reverse_bits.of(rows, self.test, k),
+            "known_words": self._known_words,
+        }
+
+    def features(self, rows: Rows) -> Float[np.ndarray, "N F"]:
+        """`text_features`, by counts of training text that is not compared."""
+        return text_features.of(rows, self.fitted, self.facts.num_classes)
 
     @functools.cached_property
-    def nonsense(self) -> dict[str, Draws]:
-        """Nonsense made from `train`, draw by draw."""
-        result = {}
-        for i, (name, make) in enumerate(text_nonsense.samplers(self.separators).items()):
-            rng = np.random.default_rng((self.seed, i))
-            result[name] = np.stack([make(rows, rng) for rows in self.train])
-        return result
+    def fitted(self) -> Stream:
+        """The text that counts of the two-sample test are fitted to, `FITTED` tokens at most."""
+        return self.rows.fitted.ravel()[:FITTED]
 
     def of(self, drawn: Draws) -> dict[str, Figure]:
-        """The scores of samples (R, N, L); without scikit-learn no two-sample test."""
-        classes = self.facts.num_classes
-        result = {
-            "reverse_bits": draws.over(
-                drawn, lambda rows: reverse_bits.of(rows, self.test, classes)
-            ),
-            "known_words": draws.over(drawn, self._known_words),
-        }
-        if features.installed():
-            pairs = zip(self._real_features, self._features(drawn), strict=True)
-            result["two_sample_auc"] = draws.of(
-                [two_sample.auc(a, b, self.seed) for a, b in pairs]
+        """The scores of samples (R, N, L). ValueError for codes that stand for no class."""
+        if (drawn == integers.UNUSED).any():
+            raise ValueError(
+                f"Samples are scored that are tokens; of these {(drawn < 0).mean():.2%} are codes "
+                "of no class. Draw them anew: --redraws=20."
             )
-        return result
-
-    def beside(self) -> list[Row]:
-        """Rows of the data, and of nonsense."""
-        data = {"training text": self.train}
-        if self.held_out is not None:
-            data["held-out text"] = self.held_out
-        rows = [Row(name, "data", self.of(x)) for name, x in data.items()]
-        return rows + [Row(name, "nonsense", self.of(x)) for name, x in self.nonsense.items()]
+        return super().of(drawn)
 
     def fillings(self, rows: Rows, hidden: Gaps) -> dict[str, Figure]:
         """The Brier scores of what nonsense fills into gaps of rows (N, L)."""
-        stream, result = self.train.ravel(), {}
-        source = self.train.reshape(-1, self.train.shape[-1])
-        for i, (name, make) in enumerate(text_nonsense.samplers(self.separators).items()):
-            rng = np.random.default_rng((self.seed, i, 1))
-
-            def fill(name: str, make: Nonsense, rng: np.random.Generator) -> Rows:
-                if name.startswith("counts"):
-                    return text_nonsense.filled(rows, hidden, stream, rng)
-                chosen = source[rng.integers(len(source), size=len(rows))]
-                return np.where(hidden, make(chosen, rng), rows)
-
-            first, second = (fill(name, make, rng) for _ in range(2))
+        result = {}
+        for i, (name, make) in enumerate(self.samplers.items()):
+            rng = np.random.default_rng((self.rows.seed, i, 1))
+            first, second = (self._filled(name, make, rows, hidden, rng) for _ in range(2))
             result[name] = Figure(*brier.of_rows(rows, first, second, hidden).mean())
         return result
 
+    def _filled(
+        self, name: str, make: Nonsense, rows: Rows, hidden: Gaps, rng: np.random.Generator
+    ) -> Rows:
+        """Rows whose gaps are filled by nonsense; by counts, given what is left of them."""
+        source = self.rows.train.reshape(-1, rows.shape[1])
+        if name.startswith("counts"):
+            return text_nonsense.filled(rows, hidden, source.ravel(), rng)
+        chosen = source[rng.integers(len(source), size=len(rows))]
+        return np.where(hidden, make(chosen, rng), rows)
+
     @functools.cached_property
-    def known(self) -> str:
+    def known_text(self) -> str:
         """The training text of the share of known words."""
-        return "".join(self.facts.pieces(np.append(self.fitted, self.train.ravel())))
+        return "".join(self.facts.pieces(np.append(self.fitted, self.rows.train.ravel())))
 
     def _known_words(self, rows: Rows) -> float:
-        return spelling.share_of_known_words([self.facts.decode(x) for x in rows], self.known)[0]
-
-    @functools.cached_property
-    def _real_features(self) -> Float[np.ndarray, "R N F"]:
-        return self._features(self.real)
-
-    def _features(self, drawn: Draws) -> Float[np.ndarray, "R N F"]:
-        flat = drawn.reshape(-1, drawn.shape[-1])
-        result = text_features.of(flat, self.fitted, self.facts.num_classes)
-        return result.reshape(*drawn.shape[:2], -1)
+        return spelling.share_of_known_words(
+            [self.facts.decode(x) for x in rows], self.known_text
+        )[0]
 
 
 def gaps(facts: TextFacts, rows: Rows, seed: int) -> Gaps:
-    """A gap of `brier.GAP` tokens in each row, or of as many as a quarter of it."""
+    """A gap of `brier.GAP` tokens in each row, or of as many as a quarter of their mean length."""
     inside = facts.inside(rows)
-    size = min(brier.GAP, max(brier.GRAM, rows.shape[1] // 4))
+    size = min(brier.GAP, max(brier.GRAM, int(inside.sum(axis=1).mean()) // 4))
     return filling.gaps(inside, size, seed)

@@ -5,14 +5,43 @@ classifier that was fitted without it: 0.5 is chance, and 1 is told apart always
 scikit-learn, the extra "tables".
 """
 
+import dataclasses
+import functools
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 
+from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.samples import draws
+from amd_jax.evaluation.samples.draws import Draws, Figure
 from amd_jax.evaluation.tables import features, scores
 
 FOLDS = 5
 
 Features = Float[np.ndarray, "N F"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TwoSample:
+    """The test of samples against real rows, draw by draw, by features of rows (N, *event)."""
+
+    real: Draws  # (R, N, *event)
+    features: Callable[[Rows], Features]
+    seed: int = 0
+
+    def of(self, drawn: Draws) -> Figure:
+        """The AUC of samples (R, N, *event)."""
+        pairs = zip(self._real, self._of_draws(drawn), strict=True)
+        return draws.of([auc(real, own, self.seed) for real, own in pairs])
+
+    @functools.cached_property
+    def _real(self) -> Float[np.ndarray, "R N F"]:
+        return self._of_draws(self.real)
+
+    def _of_draws(self, drawn: Draws) -> Float[np.ndarray, "R N F"]:
+        flat = self.features(drawn.reshape(-1, *drawn.shape[2:]))
+        return flat.reshape(*drawn.shape[:2], -1)
 
 
 def auc(real: Features, drawn: Float[np.ndarray, "M F"], seed: int = 0) -> float:

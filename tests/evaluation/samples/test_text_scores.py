@@ -9,12 +9,14 @@ from amd_jax.evaluation import count_models
 from amd_jax.evaluation.samples import (
     draws,
     reverse_bits,
+    score_kinds,
     score_table,
     text_features,
     text_nonsense,
     text_scores,
     two_sample,
 )
+from amd_jax.evaluation.samples.real_rows import RealRows
 from amd_jax.facts import TextFacts
 
 ALPHABET = " abcdefgh"
@@ -38,9 +40,9 @@ def corpus(number, seed):
 
 @pytest.fixture(scope="module")
 def scores():
-    return text_scores.TextScores.of_data(
-        FACTS, corpus(800, 1), corpus(100, 2), corpus(160, 3), number=120, repeats=3
-    )
+    numbers = {"number": 120, "repeats": 3}
+    rows = RealRows.of(corpus(800, 1), corpus(100, 2), corpus(160, 3), **numbers)
+    return text_scores.TextScores(FACTS, rows)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +53,8 @@ def table(scores):
 def test_the_table_holds_data_and_nonsense(table):
     kinds = {label: row.kind for label, row in table.items()}
     assert kinds == {
-        "training text": "data",
-        "held-out text": "data",
+        "training texts": "data",
+        "held-out texts": "data",
         "independent characters": "nonsense",
         "counts of order 3": "nonsense",
         "shuffled words": "nonsense",
@@ -70,16 +72,16 @@ def test_no_nonsense_is_above_the_data(table, name):
 
 
 def test_the_share_of_known_words_prefers_pasted_pieces_to_the_data(table):
-    pasted, real = (table[n].scores["known_words"] for n in ("pasted pieces", "held-out text"))
+    pasted, real = (table[n].scores["known_words"] for n in ("pasted pieces", "held-out texts"))
     assert pasted.value > real.value + 5 * real.error
     columns = {name: text_scores.COLUMNS[name] for name in ("known_words", "reverse_bits")}
     remarks = score_table.remarks([*table.values()], columns)
-    assert any("pasted pieces above held-out text: no score of quality" in r for r in remarks)
+    assert any("pasted pieces above held-out texts: no score of quality" in r for r in remarks)
     assert not any(r.startswith("reverse bits") for r in remarks)
 
 
 def test_real_rows_are_not_told_from_real_rows(scores, table):
-    auc = table["training text"].scores["two_sample_auc"]
+    auc = table["training texts"].scores["two_sample_auc"]
     assert auc.error < 0.1
     assert abs(auc.value - 0.5) < 3 * max(auc.error, 0.03)
     assert table["independent characters"].scores["two_sample_auc"].value > 0.95
@@ -87,8 +89,8 @@ def test_real_rows_are_not_told_from_real_rows(scores, table):
 
 def test_reverse_bits_of_the_law_itself_are_lower_than_of_any_nonsense(scores):
     """In every draw, since nonsense is made from its rows."""
-    for name, drawn in scores.nonsense.items():
-        for real, other in zip(scores.train, drawn, strict=True):
+    for name, drawn in scores.rows.nonsense(scores.samplers).items():
+        for real, other in zip(scores.rows.train, drawn, strict=True):
             mine, theirs = (reverse_bits.of(x, scores.test, K) for x in (real, other))
             assert mine < theirs, name
 
@@ -100,10 +102,10 @@ def test_reverse_bits_fit_to_samples_and_score_test_rows():
 
 
 def test_nonsense_has_the_tokens_that_it_is_made_of(scores):
-    rows, rng = scores.train[0], np.random.default_rng(0)
+    rows, rng = scores.rows.train[0], np.random.default_rng(0)
     counted = np.bincount(rows.ravel(), minlength=K)
     for name in ("shuffled words", "pasted pieces"):
-        x = text_nonsense.samplers(scores.separators)[name](rows, rng)
+        x = scores.samplers[name](rows, rng)
         np.testing.assert_array_equal(np.bincount(x.ravel(), minlength=K), counted)
     x = text_nonsense.pasted(rows, rng)
     np.testing.assert_array_equal(np.bincount(x.ravel(), minlength=K), counted)
@@ -128,7 +130,7 @@ def test_fillings_keep_what_is_known(scores):
     np.testing.assert_array_equal(filled[~hidden], rows[~hidden])
     figures = scores.fillings(rows, hidden)
     assert figures["counts of order 3"].value > figures["independent characters"].value
-    assert set(figures) == set(scores.nonsense)
+    assert set(figures) == set(scores.samplers)
 
 
 def test_distinct_pieces_of_a_row():
@@ -167,10 +169,20 @@ def test_errors_are_those_of_repeated_draws():
     [
         (59, 3, "Each of 3 repeats needs 20 samples or more; got 59 in all. Draw 60"),
         (60, 1, "An error needs 2 repeats or more; got 1"),
-        (420, 3, "420 samples are compared with 840 rows of .* has 400. Draw 200 or fewer"),
+        (
+            420,
+            3,
+            "420 samples are .* 840 rows of .*, and there are 400. Draw 200 or fewer",
+        ),
     ],
 )
 def test_too_few_rows_are_refused(number, repeats, says):
     rows = itertools.repeat(np.zeros((800, L), int), 3)
     with pytest.raises(ValueError, match=says):
-        text_scores.TextScores.of_data(FACTS, *rows, number=number, repeats=repeats)
+        RealRows.of(*rows, number=number, repeats=repeats)
+
+
+def test_padded_texts_are_refused():
+    padded = TextFacts(K, (L,), "toy", alphabet=ALPHABET, padding=0)
+    with pytest.raises(ValueError, match="is for texts whose rows are full; these are padded"):
+        score_kinds.check(padded)
