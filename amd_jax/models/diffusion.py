@@ -157,7 +157,8 @@ class Diffusion:
         checks.check_learned(self.kernel, params.get("kernel", {}))
         if self.leave_one_out:
             classes = self.open(params).kernel.num_classes
-            checks.check_leaves_out(self.denoiser, params["network"], rng, x, classes)
+            network = params.get("network", {})  # an oracle has no parameters
+            checks.check_leaves_out(self.denoiser, network, rng, x, classes)
 
     def describe(self, params: Params) -> list[str]:
         """Lines on what a kernel has learnt, and whether it has collapsed; [] for a fixed one."""

@@ -8,6 +8,7 @@ known.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -70,6 +71,31 @@ class Chain:
         _, states = jax.lax.scan(step, first, keys)
         return categorical.sample(rng_token, emits[states.T])
 
+    def mean_state(self, length: int) -> Float[np.ndarray, "H"]:
+        """The law of the hidden state at one of the first `length` places, all alike; float64."""
+        now, total = np.asarray(self.start, np.float64), np.zeros(len(self.start))
+        for _ in range(length):
+            total, now = total + now, now @ self.moves
+        return total / max(length, 1)
+
+    def law(self, offsets: Sequence[int], length: int) -> Float[np.ndarray, "W"]:
+        """The law of the tokens at n + offsets, for n drawn from all that fit into a row.
+
+        W = K ** len(offsets), the first token changes slowest. Raises ValueError unless offsets
+        begin with 0, rise, and end within the `length` of a row.
+        """
+        gaps = np.diff(offsets)
+        if len(offsets) == 0 or offsets[0] != 0 or (gaps < 1).any() or offsets[-1] >= length:
+            raise ValueError(
+                f"Offsets begin with 0, rise, and are less than the length, {length}; got "
+                f"{tuple(offsets)}."
+            )
+        joint = self.mean_state(length - offsets[-1])[None]  # [tokens so far, hidden state]
+        for gap in (*gaps, 0):
+            joint = (joint[:, None] * self.emits.T).reshape(-1, len(self.start))
+            joint = joint @ np.linalg.matrix_power(self.moves, int(gap))
+        return joint.sum(axis=1)
+
     def log_prob(self, x: Tokens) -> Nats:
         """Log-probability of rows (B, L)."""
         seen = categorical.one_hot(x, self.num_classes, jnp.asarray(0.0).dtype)
@@ -92,37 +118,40 @@ class Chain:
         ) -> Probs:
             seen = self._of_states(certificates.evidence_of(kernel, x_t, t, known))
             others = self._forward(seen)[0] * self._backward(seen)
-            p_0 = categorical.normalize(others @ jnp.asarray(self.emits, others.dtype))
+            p_0 = categorical.normalize(_times(others, self.emits))
             return jnp.pad(p_0, ((0, 0), (0, 0), (0, noise_only)))
 
         return Process(kernel, predict, leave_one_out=True, sees_known=True)
 
     def _of_states(self, evidence: Float[Array, "B L K"]) -> Float[Array, "B L H"]:
         """What is seen at each place, given each hidden state there."""
-        return evidence @ jnp.asarray(self.emits, evidence.dtype).T
+        return _times(evidence, self.emits.T)
 
     def _forward(self, seen: Float[Array, "B L H"]) -> tuple[Float[Array, "B L H"], Nats]:
         """The law of each hidden state given what is seen before it, and log p of all of it."""
-        moves = jnp.asarray(self.moves, seen.dtype)
         start = jnp.broadcast_to(jnp.asarray(self.start, seen.dtype), seen[:, 0].shape)
 
         def step(now: Law, here: Law) -> tuple[Law, tuple[Law, Nats]]:
             joint = now * here
-            return categorical.normalize(joint) @ moves, (now, joint.sum(axis=-1))
+            return _times(categorical.normalize(joint), self.moves), (now, joint.sum(axis=-1))
 
         _, (laws, shares) = jax.lax.scan(step, start, jnp.swapaxes(seen, 0, 1))
         return jnp.swapaxes(laws, 0, 1), categorical.log(shares).sum(axis=0)
 
     def _backward(self, seen: Float[Array, "B L H"]) -> Float[Array, "B L H"]:
         """How likely is what is seen after each place, up to a factor, given its hidden state."""
-        moves = jnp.asarray(self.moves, seen.dtype)
 
         def step(after: Law, here: Law) -> tuple[Law, Law]:
-            return categorical.normalize((after * here) @ moves.T), after
+            return categorical.normalize(_times(after * here, self.moves.T)), after
 
         ends = jnp.ones_like(seen[:, 0])
         _, result = jax.lax.scan(step, ends, jnp.swapaxes(seen, 0, 1), reverse=True)
         return jnp.swapaxes(result, 0, 1)
+
+
+def _times(p: Float[Array, "... H"], matrix: np.ndarray) -> Float[Array, "... J"]:
+    """p @ matrix without the short mantissas that accelerators multiply by."""
+    return jnp.matmul(p, jnp.asarray(matrix, p.dtype), precision="highest")
 
 
 def sticky(num_classes: int = 4, stay: float = 0.9) -> Chain:

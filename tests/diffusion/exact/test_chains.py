@@ -11,7 +11,7 @@ from scipy import stats
 
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.diffusion.exact import certificates, chains, enumeration
-from benchmarks.chains import beyond
+from benchmarks import chains as benchmark
 from tests.variants import quick
 
 LENGTH = 4
@@ -90,13 +90,16 @@ def test_long_rows_have_finite_numbers():
 def test_fewer_steps_are_farther_from_the_data():
     """Of a sampler that draws many tokens a step, and of one that draws them one by one."""
     chain, kernel = chains.sticky(), kernels.absorbing(schedules.linear, 4)
-    few, more = (
-        beyond(chain, kernel, samplers.Ancestral(steps=steps), rows=128, length=64)
-        for steps in (4, 16)
+    few, more, one_by_one = (
+        benchmark.errors(chain, benchmark.drawn(chain, kernel, sampler, rows=128, length=64))
+        for sampler in (
+            *(samplers.Ancestral(steps=steps) for steps in (4, 16)),
+            samplers.FirstHitting(),
+        )
     )
-    one_by_one = beyond(chain, kernel, samplers.FirstHitting(), rows=128, length=64)
-    assert few[0] > 2 * more[0] > 8 * more[1]
-    assert abs(one_by_one[0]) < 4 * one_by_one[1] < more[0]
+    for at_four, at_sixteen, (bits, error) in zip(few, more, one_by_one, strict=True):
+        assert at_four.bits > 2 * at_sixteen.bits > 0
+        assert abs(bits) < 4 * error < at_sixteen.bits
 
 
 @pytest.mark.parametrize(

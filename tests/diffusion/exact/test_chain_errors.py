@@ -1,0 +1,152 @@
+"""Errors of rows against laws written down, and that wrong samplers show."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from amd_jax import models
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.diffusion.exact import chain_errors, chains
+from amd_jax.diffusion.exact.oracle import Oracle
+from tests.diffusion.exact.test_chains import CHAINS, HIDDEN, LENGTH, table
+
+RNG = jax.random.key(0)
+MARKOV = chains.sticky()
+
+
+def every_window(law, offsets):
+    """The mean, over all n, of the law of the tokens at n + offsets."""
+    number = law.ndim - offsets[-1]
+    windows = []
+    for n in range(number):
+        others = tuple(set(range(law.ndim)) - {n + offset for offset in offsets})
+        windows.append(law.sum(axis=others).ravel())
+    return np.mean(windows, axis=0)
+
+
+@pytest.mark.parametrize("offsets", [(0,), (0, 1), (0, 2), (0, 1, 3)])
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_law_of_windows_is_that_of_all_rows(name, offsets):
+    law = CHAINS[name].law(offsets, LENGTH)
+    np.testing.assert_allclose(law, every_window(table(CHAINS[name]), offsets), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_entropy_is_that_of_all_rows(name):
+    p = table(CHAINS[name])
+    expected = -(p * np.log2(p)).sum() / LENGTH
+    bits, error = chain_errors.entropy(CHAINS[name], LENGTH, RNG)
+    assert abs(bits - expected) <= 4 * error + 1e-12
+    assert error < 0.01
+    assert (error == 0) == (name == "markov")
+
+
+def test_a_start_that_is_not_stationary_counts():
+    chain = chains.Chain(np.array([0.9, 0.1]), np.array([[0.5, 0.5], [0.2, 0.8]]), np.eye(2))
+    p = table(chain)
+    expected = -(p * np.log2(p)).sum() / LENGTH
+    assert chain_errors.entropy(chain, LENGTH, RNG).bits == pytest.approx(expected, abs=1e-12)
+    assert chain_errors.entropy(chain, 1, RNG).bits == pytest.approx(0.469, abs=1e-3)
+    np.testing.assert_allclose(chain.law((0, 1), LENGTH), every_window(p, (0, 1)), atol=1e-12)
+
+
+def test_divergence_is_that_of_the_laws_without_the_bias_of_counting():
+    """Of rows of another chain, in expectation: exact KL, where plain counts are above it."""
+    chain, other = chains.sticky(3, 0.6), chains.sticky(3, 0.45)
+    p, q = (each.law((0, 1, 2), 16) for each in (chain, other))
+    exact = (q * np.log2(q / p)).sum()
+    rows = np.asarray(other.draw(RNG, (64 * 24, 16))).reshape(64, 24, 16)
+    each = [chain_errors.divergence(chain, jnp.asarray(x), (0, 1, 2)) for x in rows]
+    bits, errors = np.array(each).T
+    error = bits.std() / 8
+    assert error < exact / 12
+    assert abs(bits.mean() - exact) < 4 * error
+    assert errors.mean() == pytest.approx(bits.std(), rel=0.5)
+
+
+def floor_and(x, chain=MARKOV):
+    """Whether rows are farther from a chain than chance allows: by likelihood, by law."""
+    pairs = chain_errors.excess_bits(chain, x, RNG), chain_errors.divergence(chain, x)
+    return [bits / error for bits, error in pairs]
+
+
+@pytest.mark.parametrize("chain", [chains.sticky(), chains.segments()], ids=["markov", "hidden"])
+def test_rows_of_the_chain_are_at_the_floor(chain):
+    assert np.abs(floor_and(chain.draw(RNG, (128, 128)), chain)).max() < 4
+
+
+def test_rows_that_are_too_regular_score_below_zero_and_are_told_by_their_law():
+    cold = floor_and(chains.sticky(stay=0.95).draw(RNG, (128, 128)))
+    assert cold[0] < -4
+    assert cold[1] > 4
+
+
+def sampled(sampler, kernel):
+    model = models.Diffusion(kernel, Oracle(MARKOV.exact(kernel)), steps=None)
+    draw = jax.jit(lambda rng: model.sample({}, rng, (128, 128), sampler=sampler))
+    return draw(jax.random.key(7))
+
+
+def test_an_exact_sampler_is_at_the_floor_and_a_wrong_one_is_not():
+    masks = kernels.absorbing(schedules.linear, 4)
+    right = sampled(samplers.FirstHitting(), masks)
+    assert np.abs(floor_and(right)).max() < 4
+    wrong = floor_and(sampled(samplers.FirstHitting(temperature=0.7), masks))
+    assert wrong[0] < -4 < 4 < wrong[1]
+
+
+@pytest.mark.slow
+def test_many_ancestral_steps_are_at_the_floor_with_r_and_never_with_d():
+    """M15: plugged in for r, the law given all of x_t never converges."""
+    kernel, chain = kernels.uniform(schedules.cosine, 4), chains.sticky()
+    assert np.abs(floor_and(sampled(samplers.Ancestral(steps=2048), kernel))).max() < 4
+    process = chain.exact(kernel)
+
+    class Plugged(Oracle):
+        def __call__(self, x_t, t, *, train=False, known=None):
+            p_0 = self.process.predict(x_t, t, known=known)
+            return jnp.log(kernels.denoising_posterior(kernel, p_0, x_t, t).law + 1e-30)
+
+    model = models.Diffusion(kernel, Plugged(process), steps=None)
+    for steps in (64, 512):
+        few = samplers.Ancestral(steps=steps)
+        x = jax.jit(lambda rng, few=few: model.sample({}, rng, (128, 128), sampler=few))(RNG)
+        assert max(floor_and(x)) > 10
+
+
+@pytest.mark.slow
+def test_errors_are_as_large_as_they_say_for_rows_of_the_chain():
+    """Over many draws: no bias, and a spread no larger than the error."""
+    for chain in (chains.sticky(), chains.segments()):
+        each = [
+            (chain_errors.excess_bits(chain, x, RNG), chain_errors.divergence(chain, x))
+            for x in (chain.draw(key, (64, 128)) for key in jax.random.split(RNG, 40))
+        ]
+        bits, errors = np.moveaxis(np.array(each), -1, 0)
+        assert (np.abs(bits.mean(axis=0)) < errors.mean(axis=0)).all()
+        assert (bits.std(axis=0) < 1.5 * errors.mean(axis=0)).all()
+
+
+def test_what_cannot_be_counted_is_refused():
+    x = HIDDEN.draw(RNG, (2, 8))
+    with pytest.raises(ValueError, match="as many windows; got 10 in 2 rows"):
+        chain_errors.divergence(HIDDEN, x)
+    with pytest.raises(ValueError, match="two rows or more"):
+        chain_errors.divergence(HIDDEN, x[:1], (0,))
+    for offsets in ((), (1, 2), (0, 2, 1), (0, 8)):
+        with pytest.raises(ValueError, match="less than the length, 8"):
+            chain_errors.divergence(HIDDEN, x, offsets)
+    for measured in (chain_errors.divergence, lambda *a: chain_errors.excess_bits(*a, RNG)):
+        with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\)"):
+            measured(HIDDEN, x.at[0, 0].set(3))
+
+
+def test_a_transition_that_cannot_be_is_very_far():
+    chain = chains.Chain.markov(np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5]]))
+    x = chain.draw(RNG, (16, 32))
+    for rows, farther in ((x, False), (x.at[:, :2].set(jnp.array([0, 2])), True)):
+        excess = chain_errors.excess_bits(chain, rows, RNG)
+        for bits, error in (excess, chain_errors.divergence(chain, rows, (0, 1))):
+            assert np.isfinite([bits, error]).all()
+            assert (bits > 1) == farther
