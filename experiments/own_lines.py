@@ -4,7 +4,7 @@
 
 Plain lines, .smi, FASTA or a column of a CSV (also packed); --config.data.label=class learns a
 label beside each line. The length of a line is drawn first; then a token becomes a mask, and is
-revealed given all that is known (Shi et al., 2024). Half of a batch is learnt from left to right:
+revealed given all that is known (Shi et al., 2024). Most of a batch is learnt from left to right:
 --order=left gives exact bits in that order, and --sampler=confidence --by=left samples in it.
 
 The same lines by other models: own_lines_multinomial, own_lines_argmax, own_lines_autoregressive,
@@ -26,7 +26,7 @@ def get_config() -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
     config = numbers(batch_size=32, num_steps=4000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=50)
-    config.in_order = 0.5  # the share of a batch that is learnt from left to right
+    config.in_order = 0.7  # the share of a batch that is learnt from left to right
     config.data = dict(path="", length=0, column="", label="", longer="drop", min_count=1)
     config.data.update(validity="", test_path="", tokens="")
     config.network = dict(width=128, blocks=3, dilations=(1, 2, 4), heads=4, join_width=160)
