@@ -220,9 +220,9 @@ def test_a_single_block_has_the_bound_of_a_diffusion(noise):
     peer = models.Diffusion(model.kernel, OneBlock(model.network), steps=None)
     mine, error = draws(model, params)
     theirs, other = draws(peer, {"network": {"network": params["network"]}})
-    assert (error + other).max() < 0.3
+    assert (error + other).max() < 0.6
     assert (abs(mine - theirs) < 5 * (error + other)).all()
-    assert np.ptp(mine) > 0.3
+    assert np.ptp(mine) > 1 or noise != "masks"
 
 
 @pytest.mark.slow
@@ -231,8 +231,9 @@ def test_a_single_block_has_the_bound_of_a_diffusion(noise):
 def test_bounds_of_other_noise_leave_no_more_than_all_probability(noise, size):
     model, params = made(size, noise)
     nats, error = draws(model, params)
-    assert error.max() < 0.3
-    assert 0.01 < np.exp(nats).sum() < 1
+    total, slack = np.exp(nats).sum(), ((np.exp(nats) * error) ** 2).sum() ** 0.5
+    assert slack < 0.1
+    assert 0.5 < total < 1 + 5 * slack
     assert [bound.name for bound in model.bounds] == ["elbo"]
 
 
