@@ -67,6 +67,7 @@ class BlockTransformer(nn.Module):
         train: bool = False,
     ) -> Logits:
         """The logits of x_t, float32; t is read with `sees_time` only."""
+        check_sizes(taps=self.taps)
         length = x_t.shape[1]
         start = starts(block_size, length)
         mask = two_streams(start, self.context)
@@ -125,7 +126,7 @@ class BlockTransformer(nn.Module):
         train: bool = False,
     ) -> tuple[Logits, tuple[Cache, ...]]:
         """Logits of the first of the streams, and the caches with the N positions in them."""
-        check_sizes(width=self.width, blocks=self.blocks, heads=self.heads, taps=self.taps)
+        check_sizes(width=self.width, blocks=self.blocks, heads=self.heads)
         check_counts(blocks=self.blocks, taps=self.taps)
         if self.context < 0:
             raise ValueError(f"context must be at least 0, for all; got context={self.context}.")
