@@ -335,6 +335,23 @@ def insertion(num_tokens: int) -> models.Insertion:
     return models.Insertion(network, num_tokens)
 
 
+BLOCK_KERNELS = {  # number of classes -> noise within blocks
+    "masks": lambda k: kernels.absorbing(schedules.linear, k),
+    "uniform": lambda k: kernels.uniform(schedules.linear, k),
+    "masks_and_uniform": lambda k: kernels.masks_and_uniform(k, p_uniform=0.4),
+}
+
+
+def block_diffusion(
+    noise: str, num_classes: int, block_size: int, **numbers
+) -> models.BlockDiffusion:
+    """A model of texts by blocks, its network with other numbers where given."""
+    kernel = BLOCK_KERNELS[noise](num_classes)
+    small = dict(width=8, blocks=2, heads=2, sees_time=noise != "masks") | numbers
+    network = networks.BlockTransformer(kernel.prior.shape[-1], **small)
+    return models.BlockDiffusion(kernel, network, block_size)
+
+
 class Context(nn.Module):
     """A conditioner that reads its whole input at every place: (B, ...) -> (B, num_outputs)."""
 

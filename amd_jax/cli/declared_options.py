@@ -16,7 +16,10 @@ from amd_jax.options import N, Named
 from amd_jax.types import Model
 
 # Whose flags are known
-MODELS = (models.Diffusion, models.Flow, models.Autoregressive, models.Insertion)
+MODELS = (
+    *(models.Diffusion, models.BlockDiffusion, models.Flow, models.Autoregressive),
+    models.Insertion,
+)
 
 
 class ModelOptions:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from amd_jax.networks import embeddings
 from amd_jax.networks.precision import Dense, Dropout
-from amd_jax.networks.primitives.attention import attention
+from amd_jax.networks.primitives.attention import Mask, attention
 from amd_jax.networks.primitives.depthwise import depthwise
 from amd_jax.networks.primitives.matmul import at_least_single, dense_dot_general
 from amd_jax.networks.primitives.recompute import anew
@@ -65,10 +65,12 @@ class Block(nn.Module):
     normalisation; Peebles and Xie, 2023, sec. 3.2); without a time they are parameters.
 
     A causal block without taps can walk: with the `cache` of keys and values so far it takes h of
-    the positions from p () on, and gives the cache with theirs beside the result.
+    the positions from p () on, and gives the cache with theirs beside the result. A `mask` says
+    what attends to what instead: see `rotary_attention`.
     """
 
     causal: bool = False  # position n attends to positions up to n only
+    streams: int = 1  # texts side by side along L, the positions of each counted anew
     offsets: tuple[tuple[int, ...], ...] = ()  # how far before the own place, first, taps are
     heads: int = 0  # 0 for no attention
     expansion: int = 4  # hidden units of the MLP, in D
@@ -82,6 +84,7 @@ class Block(nn.Module):
         time: Vectors | None = None,
         cache: Cache | None = None,
         p: Place = 0,
+        mask: Mask | None = None,
     ) -> Latents | tuple[Latents, Cache]:
         """The block applied to h; with attention, to texts."""
         width = h.shape[-1]
@@ -106,7 +109,9 @@ class Block(nn.Module):
         qkv, wide = jnp.split(wide, [inputs], axis=-1)
         wide = self.activation(wide)
         if self.heads:
-            attended, cache = rotary_attention(qkv, self.heads, self.causal, cache, p)
+            attended, cache = rotary_attention(
+                qkv, self.heads, self.causal, cache, p, mask, self.streams
+            )
             wide = jnp.concatenate([attended, wide], axis=-1)
         wide = Dropout(self.dropout, deterministic=False)(wide)
         back = Linear(width, kernel_init=zeros, name="back")(wide)
@@ -115,24 +120,37 @@ class Block(nn.Module):
 
 
 def rotary_attention(
-    qkv: Series, heads: int, causal: bool, cache: Cache | None = None, p: Place = 0
+    qkv: Series,
+    heads: int,
+    causal: bool,
+    cache: Cache | None = None,
+    p: Place = 0,
+    mask: Mask | None = None,
+    streams: int = 1,
 ) -> tuple[Float[Array, "B L D"], Cache | None]:
     """Attention with rotary positions, queries and keys normalised; C = 3 D.
 
-    With a cache of M places the L positions count from p (), and see the keys before them as well;
-    the cache with theirs comes second, None without one.
+    The L positions are those of texts side by side, `streams` of them, each counted from p (). A
+    mask says which keys a query sees. With a cache of M places they see the keys before them as
+    well; the cache with theirs comes second, None without one. With a cache and a mask, which is
+    of the M places then, the cache is a ring: position n is kept at place n mod M.
     """
     batch, length, width = qkv.shape
-    q, k, v = (z.reshape(batch, length, heads, -1) for z in jnp.split(qkv, 3, axis=-1))
+    per_head = (batch * streams, -1, heads, width // 3 // heads)
+    q, k, v = (z.reshape(per_head) for z in jnp.split(qkv, 3, axis=-1))
     q, k = (embeddings.rotary(rms_norm(z), p) for z in (q, k))
+    q, k, v = (z.reshape(batch, length, heads, -1) for z in (q, k, v))
     if cache is None:
-        return attention(q, k, v, causal=causal).reshape(batch, length, width // 3), None
+        out = attention(q, k, v, mask=mask, causal=causal)
+        return out.reshape(batch, length, width // 3), None
+    place = p if mask is None else p % cache[0].shape[1]
     k, v = (
-        jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), p, axis=1)
+        jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), place, axis=1)
         for old, new in zip(cache, (k, v), strict=True)
     )
-    own = p + jnp.arange(length)[:, None]
-    out = attention(q, k, v, mask=jnp.arange(k.shape[1]) <= own)
+    if mask is None:
+        mask = jnp.arange(k.shape[1]) <= p + jnp.arange(length)[:, None]
+    out = attention(q, k, v, mask=mask)
     return out.reshape(batch, length, width // 3), (k, v)
 
 

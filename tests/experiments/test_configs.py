@@ -100,6 +100,8 @@ SHRUNK = {
         f"own_text_kernels:{row}": {"data.length": 32, **HOLLOW}
         for row in ("augmented", "gidd", "learned")  # the others are as own_text, own_text_masked
     },
+    "own_text_blocks": {"data.length": 32, "network.context": 16, **TRANSFORMER},
+    "own_text_blocks:uniform": {"data.length": 32, **TRANSFORMER},
     "text8_diffusion": LINEAR,
     "text8_diffusion:enwik8": LINEAR,
     "text8_gaussian_diffusion": LINEAR,
@@ -136,7 +138,7 @@ SHRUNK = {
 TRAINED = (  # one of each kind; other tests train some of the others, as do commands of the README
     *("text8_diffusion", "digits_idf"),
     *("own_text_discrete_flow:autoregressive", "own_lines_autoregressive"),
-    *("own_lines_insertion", "own_table"),
+    *("own_lines_insertion", "own_table", "own_text_blocks"),
 )
 TRAINED_TOO = (  # exhaustively; by default the next test is of them
     *("own_text_argmax:coupling", "own_text_cnf", "own_text_latent_flow"),

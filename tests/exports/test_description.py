@@ -95,6 +95,7 @@ MODELS = {
     **{kind: (lambda kind=kind: latent_flow(kind), (2, 6)) for kind in recipes.LATENT_FLOWS},
     **{name: (make, (2, 4)) for name, make in TABLES.items()},
     "insertion": (lambda: zoo.insertion(3), (2, 6)),
+    "blocks": (lambda: zoo.block_diffusion("masks", 3, 2), (2, 6)),
 }
 
 

@@ -69,6 +69,13 @@ CONFIGS = {  # experiment -> a number of its config -> what is said
     "own_text_transformer": {
         **{"network.taps=0": "taps must be at least 1", "network.dropout=2": "dropout must be in"},
     },
+    "own_text_blocks": {
+        **{"block_size=0": "A block has at least 1 token", "network.taps=0": "taps must be at le"},
+        **{
+            "block_sizes=(0,)": "block_sizes are one or more",
+            "network.context=-1": "context must",
+        },
+    },
     "own_text_transformer_xl": {"network.inner=0": "inner must be at least 1; got inner=0"},
     "own_text_latent_flow": {"network.latents=0": "one latent or more; got latents=0"},
 }

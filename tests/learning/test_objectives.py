@@ -53,6 +53,20 @@ def test_importance_sampling_is_unbiased(model, params, heated):
     np.testing.assert_allclose(evidence["count"], expected, atol=2 * STEPS + 2)  # stratified
 
 
+def test_mixed_blocks_are_bounds_of_every_size_alike_often():
+    """Each loss is the bound of one of the sizes; without masks to draw there is no noise."""
+    model = zoo.block_diffusion("masks", 3, 1)
+    params, rows = zoo.parameters(model), jnp.tile(X[5], (300, 1))
+    objective = objectives.MixedBlocks(model, (1, 2))
+    nats, evidence = jax.jit(objective.loss)(params, (), jax.random.key(0), rows)
+    assert evidence == objective.init() == ()
+    one = jax.jit(model.elbo)(params, jax.random.key(0), rows)[0]
+    assert (abs(nats + one) < 1e-5).sum() == 150
+    for sizes in ((), (0, 4)):
+        with pytest.raises(ValueError, match="block_sizes are one or more, each at least 1"):
+            objectives.MixedBlocks(model, sizes)
+
+
 def test_negative_elbo_is_the_bound(model, params):
     objective = objectives.NegativeElbo(model)
     assert objective.update(objective.init(), ()) == ()

@@ -20,6 +20,7 @@ MODELS = {  # whose tokens are in [0, 2)
     "modular": lambda: zoo.EXACT["modular-ar"](2),
     "integer": lambda: zoo.EXACT["integer"](2),
     "insertion": lambda: zoo.insertion(2),
+    "blocks": lambda: zoo.block_diffusion("masks", 2, 1),
     **{
         name: lambda name=name: models.Autoregressive(zoo.CAUSAL[name](2))
         for name in ("table", "transformer", "xl")
