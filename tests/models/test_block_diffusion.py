@@ -102,6 +102,7 @@ def test_importance_weights_average_to_the_law(size):
     assert (abs(weights.mean(axis=0) - law(size)) < 5 * error + 1e-6).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_samples_are_drawn_from_the_law(size):
     """By a cache, block by block, the last one shorter; one token a call is exact."""
@@ -167,7 +168,8 @@ class Uncached(nn.Module):
         return jax.lax.dynamic_slice_in_dim(out, p, x_t.shape[1], axis=1)
 
 
-@pytest.mark.parametrize("noise", quick(("masks", "uniform"), "masks", slow=("uniform",)))
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", ["masks", "uniform"])
 def test_a_cache_changes_neither_bits_nor_samples(noise):
     """Long texts, beyond the context: a ring of keys that is written over again and again."""
     model, params = made(4, noise, k=5, context=8)
@@ -358,6 +360,7 @@ SMALL = dict(width=8, blocks=1, heads=2)
         (Forgets, "those of Forgets are .* apart"),
     ],
 )
+@pytest.mark.slow
 def test_a_broken_promise_is_named(network, message):
     model = models.BlockDiffusion(
         kernels.absorbing(schedules.linear, K), network(K + 1, **SMALL), 2

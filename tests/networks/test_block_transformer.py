@@ -101,6 +101,7 @@ def test_rows_may_have_blocks_of_different_sizes():
     assert abs(each - apply(x_t, x_0, 4, t))[::2].max() > 1e-3
 
 
+@pytest.mark.slow
 def test_time_is_read_where_it_is_asked_for():
     x_t, x_0, t = draws()
     for name, reads in (("time", True), ("plain", False)):
@@ -109,6 +110,7 @@ def test_time_is_read_where_it_is_asked_for():
         assert (moved > 1e-3) == reads
 
 
+@pytest.mark.slow
 def test_every_parameter_gets_a_gradient():
     network, params = made("time")
     x_t, x_0, t = draws()
