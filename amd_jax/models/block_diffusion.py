@@ -96,9 +96,9 @@ class BlockDiffusion:
     kernel: Kernel
     network: Network
     block_size: int = 16
-    samplers: tuple[Sampler, ...] = (  # the default first, then the library's others that fit
-        *(samplers.FirstHitting(), samplers.Ancestral(steps=16)),
-    )
+    samplers: tuple[Sampler, ...] = (
+        samplers.FirstHitting(),
+    )  # first; the library's others follow
     bounds: tuple[Bound, ...] = (  # of these, those that fit
         *(Likelihood(), BlockBound(), ImportanceWeighted()),
     )

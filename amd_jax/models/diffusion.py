@@ -49,7 +49,8 @@ class Diffusion:
     `denoises = True` puts out the law of the clean token given all of x_t, as cross-entropy
     teaches a network that sees its own token; the guess from the others is then worked out from
     it. One with `sees_known = True` takes `known`, bool (B, ...) or None, as well: which tokens
-    are data, and not noisy. Hoogeboom et al., 2021, sec. 4.
+    are data, and not noisy. One with `two_sided = True` takes `after`, int (B, L) or None: what
+    stands after each position, if not x_t. Hoogeboom et al., 2021, sec. 4.
 
     Time is discrete, with T steps, or with steps=None continuous (Campbell et al., 2022).
 

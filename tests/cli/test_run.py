@@ -212,7 +212,7 @@ def test_the_full_help_describes_each_number_once():
         assert out.count(f"  {name} ") == 1 + out.count(f"      {name} "), name
     steps = [line for line in out.splitlines() if line.startswith("  --steps ")]
     assert len(steps) == 5  # each of them means something else, and says of what
-    assert any(line.endswith("(confidence)") for line in steps)
+    assert any(line.endswith("(confidence, dilated)") for line in steps)
 
 
 def test_an_interrupted_evaluation_keeps_the_run(trained, monkeypatch):

@@ -488,6 +488,6 @@ def test_a_model_offers_what_it_declares_first_and_then_the_librarys():
     model = models.Diffusion(kernel, zoo.Table(3), 5, samplers=(quick,))
     assert model.samplers[0] is quick
     names = [sampler.name for sampler in model.samplers]
-    assert len(names) == len(set(names)) == 9
+    assert len(names) == len(set(names)) == 10
     assert [s.name for s in dataclasses.replace(model, steps=4).samplers] == names
     assert model.samplers[2] == samplers.Euler(steps=2)  # as many as the first
