@@ -19,7 +19,7 @@ from amd_jax.data import text
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
-from amd_jax.learning import objectives, optimizers
+from amd_jax.learning import block_objectives, optimizers
 
 NOISE = {"": kernels.absorbing, "uniform": kernels.uniform}
 
@@ -57,6 +57,6 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     )
     ways = samplers.FirstHitting(), samplers.Ancestral(steps=config.sampling_steps)
     model = models.BlockDiffusion(kernel, network, config.block_size, ways)
-    objective = objectives.MixedBlocks(model, config.block_sizes)
+    objective = block_objectives.MixedBlocks(model, config.block_sizes)
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objective, optimizer)

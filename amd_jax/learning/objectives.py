@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from amd_jax.diffusion import bounds, kernels
 from amd_jax.diffusion.process import Process
-from amd_jax.models import BlockDiffusion, Diffusion, GaussianDiffusion
+from amd_jax.models import Diffusion, GaussianDiffusion
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Flags, Floats, Kernel, Key, Model, Nats, Params, Times, Tokens
 
@@ -37,31 +37,6 @@ class NegativeElbo(Memoryless):
     def loss(self, params: Params, memory: tuple, rng: Key, x: Tokens) -> tuple[Nats, tuple]:
         """-elbo per example; no evidence."""
         return -self.model.elbo(params, rng, x, train=True), ()
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class MixedBlocks(Memoryless):
-    """-elbo of a block diffusion with blocks of several sizes, one drawn for each row.
-
-    One network then serves all of them. Sizes are stratified over the batch, all alike likely.
-    """
-
-    model: BlockDiffusion
-    sizes: tuple[int, ...]
-
-    def __post_init__(self):
-        """Raises ValueError for no size, or one below 1."""
-        if not self.sizes or min(self.sizes) < 1:
-            raise ValueError(
-                f"block_sizes are one or more, each at least 1; got {self.sizes}. Try (1, 4, 16)."
-            )
-
-    def loss(self, params: Params, memory: tuple, rng: Key, x: Tokens) -> tuple[Nats, tuple]:
-        """-elbo per example; no evidence."""
-        rng_size, rng_order, rng = jax.random.split(rng, 3)
-        u = jax.random.permutation(rng_order, bounds.stratified(rng_size, len(x)))
-        size = jnp.asarray(self.sizes)[(u * len(self.sizes)).astype(jnp.int32)]
-        return -self.model.elbo(params, rng, x, train=True, block_size=size), ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ from amd_jax import options
 from amd_jax.diffusion import bounds, kernels, samplers
 from amd_jax.diffusion.process import Process, of_logits
 from amd_jax.models import block_checks, checks
+from amd_jax.models.block_layout import Blocks, Sizes, blocks_of, ranks, stratified
 from amd_jax.models.bounds import DrawnTimes, ImportanceWeighted, Likelihood
 from amd_jax.models.checks import Network
 from amd_jax.ops import categorical
@@ -30,7 +30,9 @@ from amd_jax.types import (
     Tokens,
 )
 
-Sizes = Integer[Array, "#B"] | Integer[Array, ""] | int  # tokens of a block, one for all or each
+Keys = tuple[Key, Key]  # of the noise, and of the network
+Texts = Integer[Array, "B L"]
+Uniform = Float[Array, "B L"]  # in [0, 1), the same in all of a block
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +87,7 @@ class BlockDiffusion:
     - `guess(carry, x_t (B, S), t (B,), p) -> logits (B, S, K)`: of the noisy block at p.
 
     `check` tests both promises. A network has no size of its own: with others the same parameters
-    give other laws, which `objectives.MixedBlocks` trains together.
+    give other laws, which `block_objectives.MixedBlocks` trains together.
 
     With masks the network does not read t. Then the bound of a block of S tokens is that of
     a random order, E_n[S / n Σ log p] over the n masked tokens, n uniform in 1 … S (Hoogeboom et
@@ -168,10 +170,12 @@ class BlockDiffusion:
         blocks = blocks_of(self.block_size if block_size is None else block_size, *flat.shape)
         rng_time, rng_noise, rng_network = jax.random.split(rng, 3)
         process = self._of_tokens(params, flat, blocks, train)
-        u = _stratified(rng_time, blocks)
+        u = stratified(rng_time, blocks)
         inside = categorical.inside(x, self.kernel.num_classes)
-        of = self._by_counts if self.masks else self._by_times
-        return inside + of(process, rng_noise, rng_network, flat, u, blocks)
+        rngs = rng_noise, rng_network
+        if self.masks:
+            return inside + self._by_counts(process, rngs, flat, u, blocks)
+        return inside + self._by_times(process, rngs, flat, u)
 
     def log_weight(self, params: Params, rng: Key, x: Tokens) -> Nats:
         """Log p(x) in one random order of each block: E[exp(log_weight)] = p(x).
@@ -232,7 +236,7 @@ class BlockDiffusion:
         return x.reshape(shape)
 
     def _of_tokens(
-        self, params: Params, x: Integer[Array, "B L"], blocks: "Blocks", train: bool = False
+        self, params: Params, x: Integer[Array, "B L"], blocks: Blocks, train: bool = False
     ) -> Process:
         """The process of all tokens given the clean blocks before theirs, each a row (B L, 1)."""
 
@@ -256,61 +260,24 @@ class BlockDiffusion:
         return of_logits(self.kernel, logits)
 
     def _by_counts(
-        self,
-        process: Process,
-        rng_noise: Key,
-        rng_network: Key,
-        x: Integer[Array, "B L"],
-        u: Float[Array, "B L"],
-        blocks: "Blocks",
+        self, process: Process, rngs: Keys, x: Texts, u: Uniform, blocks: Blocks
     ) -> Nats:
         """S / n Σ log p over the n masked tokens of each block, n in 1 … S by u in [0, 1)."""
+        rng_noise, rng_network = rngs
         n = jnp.minimum(jnp.floor(u * blocks.size) + 1, blocks.size)
         masked = ranks(rng_noise, blocks) < n
         x_t = jnp.where(masked, self.kernel.num_classes, x)
         nats = categorical.gather(_log_predict(process, x_t, rng_network), x)
         return jnp.where(masked, blocks.size / n * nats, 0.0).sum(axis=1)
 
-    def _by_times(
-        self,
-        process: Process,
-        rng_noise: Key,
-        rng_network: Key,
-        x: Integer[Array, "B L"],
-        u: Float[Array, "B L"],
-        blocks: "Blocks",
-    ) -> Nats:
+    def _by_times(self, process: Process, rngs: Keys, x: Texts, u: Uniform) -> Nats:
         """The rate of each token at the time of its block."""
-        del blocks
+        rng_noise, rng_network = rngs
         rows = x.reshape(-1, 1)
         t, slope = kernels.paced(self.kernel, u.reshape(-1))
         x_t = process.corrupted(rng_noise, rows, t)
         nats = slope * bounds.rate_of(process, rng_network, rows, x_t, t)
         return -(nats + bounds.end_term(process, rows)).reshape(x.shape).sum(axis=1)
-
-
-class Blocks(NamedTuple):
-    """The blocks that positions of texts (B, L) are in."""
-
-    each: Integer[Array, "B"]  # tokens of a block that is not cut off
-    number: Integer[Array, "B L"]  # 0, 1, …
-    start: Integer[Array, "B L"]  # where it begins
-    size: Integer[Array, "B L"]  # tokens in it
-
-
-def blocks_of(block_size: Sizes, batch: int, length: int) -> Blocks:
-    """The blocks of texts (B, L), the last of each what is left."""
-    each = jnp.broadcast_to(jnp.reshape(jnp.asarray(block_size), (-1, 1)), (batch, 1))
-    number = jnp.arange(length) // each
-    start = number * each
-    return Blocks(each[:, 0], number, start, jnp.minimum(start + each, length) - start)
-
-
-def ranks(rng: Key, blocks: Blocks) -> Integer[Array, "B L"]:
-    """The places, from 0, of the tokens of each block in a random order of their own."""
-    noise = jax.random.uniform(rng, blocks.number.shape)
-    order = jnp.lexsort((noise, blocks.number), axis=-1)
-    return jnp.argsort(order, axis=-1) - blocks.start
 
 
 def _flat(x: Tokens) -> Integer[Array, "B L"]:
@@ -323,9 +290,3 @@ def _log_predict(
     """Of masks, at no time in particular."""
     rows = x_t.reshape(-1, 1)
     return process.log_predict(rows, jnp.zeros(len(rows)), rng).reshape(*x_t.shape, -1)
-
-
-def _stratified(rng: Key, blocks: Blocks) -> Float[Array, "B L"]:
-    """A number in [0, 1) for each block: even over its row, and over all rows."""
-    total, row = blocks.number[:, -1:] + 1, jnp.arange(len(blocks.number))[:, None]
-    return (jax.random.uniform(rng) + blocks.number / total + row / len(row)) % 1.0

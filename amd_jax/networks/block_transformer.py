@@ -15,6 +15,7 @@ from amd_jax.networks.blocks import (
     gelu,
     logits,
     rms_norm,
+    stacked,
     time_features,
 )
 from amd_jax.networks.causal_transformer import shifted
@@ -142,15 +143,9 @@ class BlockTransformer(nn.Module):
             activation=gelu(self.exact_gelu),
             dropout=dropout_of(self.dropout, train),
         )
-        kept = []
-        for i in range(self.blocks):
-            if caches is None:
-                h = block(name=f"block_{i}")(h, None, None, 0, mask)
-            else:
-                h, cache = block(name=f"block_{i}")(h, None, caches[i], p, mask)
-                kept.append(cache)
+        h, caches = stacked(block, self.blocks, h, caches, p, mask)
         h = rms_norm(h[:, : h.shape[1] // streams])
-        return logits(h, self.num_classes, self.log_frequencies), tuple(kept)
+        return logits(h, self.num_classes, self.log_frequencies), caches
 
 
 def starts(block_size: Sizes, length: int) -> Integer[Array, "#B L"]:

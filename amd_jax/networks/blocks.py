@@ -119,6 +119,26 @@ class Block(nn.Module):
         return h if cache is None else (h, cache)
 
 
+def stacked(
+    block: Callable[..., nn.Module],
+    number: int,
+    h: Latents,
+    caches: tuple[Cache, ...] | None = None,
+    p: Place = 0,
+    mask: Mask | None = None,
+) -> tuple[Latents, tuple[Cache, ...]]:
+    """H after so many blocks without a time, and their caches if they have any; in compact."""
+    if caches is None:
+        for i in range(number):
+            h = block(name=f"block_{i}")(h, None, None, 0, mask)
+        return h, ()
+    kept = []
+    for i, before in enumerate(caches):
+        h, cache = block(name=f"block_{i}")(h, None, before, p, mask)
+        kept.append(cache)
+    return h, tuple(kept)
+
+
 def rotary_attention(
     qkv: Series,
     heads: int,

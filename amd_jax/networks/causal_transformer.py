@@ -6,7 +6,16 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Integer
 
-from amd_jax.networks.blocks import Block, Cache, check_counts, check_sizes, gelu, logits, rms_norm
+from amd_jax.networks.blocks import (
+    Block,
+    Cache,
+    check_counts,
+    check_sizes,
+    gelu,
+    logits,
+    rms_norm,
+    stacked,
+)
 from amd_jax.networks.precision import compute_dtype, dropout_of
 from amd_jax.networks.primitives.recompute import recomputed
 from amd_jax.networks.shapes import Place
@@ -78,14 +87,8 @@ class CausalTransformer(nn.Module):
             activation=gelu(self.exact_gelu),
             dropout=dropout_of(self.dropout, train),
         )
-        kept = []
-        for i in range(self.blocks):
-            if caches is None:
-                h = block(name=f"block_{i}")(h)
-            else:
-                h, cache = block(name=f"block_{i}")(h, None, caches[i], p)
-                kept.append(cache)
-        return logits(rms_norm(h), self.num_classes, self.log_frequencies), tuple(kept)
+        h, caches = stacked(block, self.blocks, h, caches, p)
+        return logits(rms_norm(h), self.num_classes, self.log_frequencies), caches
 
 
 def shifted(x: Integer[Array, "B L"], steps: int, start: int) -> Integer[Array, "B L"]:

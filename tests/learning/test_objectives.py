@@ -8,7 +8,7 @@ import pytest
 
 from amd_jax import models
 from amd_jax.diffusion import bounds
-from amd_jax.learning import objectives
+from amd_jax.learning import block_objectives, objectives
 from tests import enumeration, zoo
 from tests.variants import quick
 
@@ -57,14 +57,14 @@ def test_mixed_blocks_are_bounds_of_every_size_alike_often():
     """Each loss is the bound of one of the sizes; without masks to draw there is no noise."""
     model = zoo.block_diffusion("masks", 3, 1)
     params, rows = zoo.parameters(model), jnp.tile(X[5], (300, 1))
-    objective = objectives.MixedBlocks(model, (1, 2))
+    objective = block_objectives.MixedBlocks(model, (1, 2))
     nats, evidence = jax.jit(objective.loss)(params, (), jax.random.key(0), rows)
     assert evidence == objective.init() == ()
     one = jax.jit(model.elbo)(params, jax.random.key(0), rows)[0]
     assert (abs(nats + one) < 1e-5).sum() == 150
     for sizes in ((), (0, 4)):
         with pytest.raises(ValueError, match="block_sizes are one or more, each at least 1"):
-            objectives.MixedBlocks(model, sizes)
+            block_objectives.MixedBlocks(model, sizes)
 
 
 def test_negative_elbo_is_the_bound(model, params):

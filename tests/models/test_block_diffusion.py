@@ -14,7 +14,7 @@ import pytest
 
 from amd_jax import models, networks
 from amd_jax.diffusion import kernels, samplers, schedules
-from amd_jax.models import block_diffusion, bounds
+from amd_jax.models import block_diffusion, block_layout, bounds
 from amd_jax.types import Model
 from tests import enumeration, zoo
 from tests.variants import quick
@@ -290,8 +290,8 @@ def test_rows_may_have_blocks_of_different_sizes():
 
 
 def test_random_orders_are_of_each_block_and_uniform():
-    blocks = block_diffusion.blocks_of(jnp.array([2, 3] * 3000), 6000, 5)
-    ranks = np.asarray(compiled(block_diffusion.ranks)(RNG, blocks))
+    blocks = block_layout.blocks_of(jnp.array([2, 3] * 3000), 6000, 5)
+    ranks = np.asarray(compiled(block_layout.ranks)(RNG, blocks))
     assert (np.sort(ranks[0::2, :2], axis=1) == [0, 1]).all()
     assert (np.sort(ranks[1::2, 3:], axis=1) == [0, 1]).all()
     assert (ranks[0::2, 4] == 0).all()

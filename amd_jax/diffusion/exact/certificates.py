@@ -89,6 +89,13 @@ def evidence_of(
     return jnp.where(known[..., None], clean, evidence)
 
 
+def entropy(
+    p: Float[np.ndarray, "..."], axes: int | tuple[int, ...] = -1, *, keepdims: bool = False
+) -> Float[np.ndarray, "..."]:
+    """-Σ p log p over some axes, in nats."""
+    return np.asarray(-(p * np.log(np.where(p > 0, p, 1))).sum(axis=axes, keepdims=keepdims))
+
+
 def distance(p: Floats, q: Floats) -> float:
     """The total variation between two laws."""
     return float(abs(np.asarray(p) - np.asarray(q)).sum() / 2)

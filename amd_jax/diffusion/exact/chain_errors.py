@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from amd_jax.diffusion.exact import certificates
 from amd_jax.diffusion.exact.chains import Chain
 from amd_jax.ops import categorical
 from amd_jax.types import Key, Tokens
@@ -31,8 +32,9 @@ def entropy(chain: Chain, length: int, rng: Key, draws: int = DRAWS) -> Estimate
     """Bits a token of rows of a chain: exact if tokens show the state, else from `draws` rows."""
     if np.array_equal(chain.emits, np.eye(chain.num_classes)):
         before = chain.mean_state(length - 1)
-        steps = (length - 1) * before @ _entropies(chain.moves) if length > 1 else 0.0
-        return Estimate(float(_entropies(chain.start) + steps) / length, 0.0)
+        first, moved = map(certificates.entropy, (chain.start, chain.moves))
+        nats = float(first + (length - 1) * (before @ moved))  # no step, if the length is 1
+        return Estimate(nats / (length * np.log(2)), 0.0)
     return _mean_bits(chain, chain.draw(rng, (draws, length)))
 
 
@@ -80,11 +82,6 @@ def _mean_bits(chain: Chain, x: Tokens) -> Estimate:
     """Mean of -log2 p(x) a token."""
     bits = -np.asarray(jax.jit(chain.log_prob)(x), np.float64) / (x.shape[1] * np.log(2))
     return Estimate(float(bits.mean()), float(bits.std(ddof=1) / len(bits) ** 0.5))
-
-
-def _entropies(p: np.ndarray) -> np.ndarray:
-    """Bits of laws: (..., K) -> (...)."""
-    return np.asarray(-(p * np.log2(np.where(p > 0, p, 1))).sum(axis=-1))
 
 
 def _counts(chain: Chain, x: np.ndarray, offsets: Sequence[int]) -> Float[np.ndarray, "B W"]:

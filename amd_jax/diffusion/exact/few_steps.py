@@ -17,6 +17,8 @@ import itertools
 import numpy as np
 from jaxtyping import Float
 
+from amd_jax.diffusion.exact import certificates
+
 Law = Float[np.ndarray, "..."]  # of L tokens, each of K classes or of a number of its own
 
 
@@ -55,6 +57,12 @@ def _of(data: Law, places: set[int]) -> Law:
     return data.sum(axis=others, keepdims=True)
 
 
+def _given(data: Law, known: set[int], places: set[int]) -> Law:
+    """The law of the tokens at places given each value of the `known` ones; 0 without mass."""
+    joint, own = _of(data, known | places), _of(data, known)
+    return np.divide(joint, own, out=np.zeros_like(joint), where=own > 0)
+
+
 def _loss(data: Law, known: set[int], now: set[int]) -> Law:
     """The total correlation of the tokens `now` given each value of the `known` ones."""
     apart = sum(_entropy(data, known, {i}) for i in now)
@@ -63,14 +71,10 @@ def _loss(data: Law, known: set[int], now: set[int]) -> Law:
 
 def _entropy(data: Law, known: set[int], places: set[int]) -> Law:
     """H(X at places | x_known) at each x_known; 0 where that has no mass."""
-    joint, own = _of(data, known | places), _of(data, known)
-    p = np.divide(joint, own, out=np.zeros_like(joint), where=own > 0)
-    return -(p * np.log(np.where(p > 0, p, 1))).sum(axis=tuple(places), keepdims=True)
+    return certificates.entropy(_given(data, known, places), tuple(places), keepdims=True)
 
 
 def _mean(data: Law, known: set[int], values: Law) -> Law:
     """The mean of values of more tokens, given each value of the `known` ones."""
     more = {i for i in range(data.ndim) if values.shape[i] > 1} - known
-    joint, own = _of(data, known | more), _of(data, known)
-    p = np.divide(joint, own, out=np.zeros_like(joint), where=own > 0)
-    return (p * values).sum(axis=tuple(more), keepdims=True)
+    return (_given(data, known, more) * values).sum(axis=tuple(more), keepdims=True)

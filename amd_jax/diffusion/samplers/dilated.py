@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 
 import jax
 import jax.numpy as jnp
@@ -81,4 +80,4 @@ def order(starts: Starts, shape: tuple[int, ...]) -> Integer[Array, "B *event"]:
 
 def bits_of(size: int) -> int:
     """The bits of the places 0, ..., size - 1."""
-    return math.ceil(math.log2(size)) if size > 1 else 0
+    return (size - 1).bit_length()

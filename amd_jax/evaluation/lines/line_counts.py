@@ -33,10 +33,10 @@ def bits_of_tokens(
     return -np.log2(p[measured]), owners[measured]
 
 
-def fitted(facts: LineFacts, train: Train, limit: int | None = None) -> Rows:
-    """The first training lines, of `limit` or `LIMIT` tokens in all at most."""
+def fitted(facts: LineFacts, train: Train, limit: int = LIMIT) -> Rows:
+    """The first training lines, of `limit` tokens in all at most."""
     lengths = np.cumsum(facts.sizes(train))
-    return train[: int(np.searchsorted(lengths, limit or LIMIT, side="right"))]
+    return train[: int(np.searchsorted(lengths, limit, side="right"))]
 
 
 def _text(

@@ -64,11 +64,10 @@ def test_labels_are_counted_and_are_contexts():
     assert one.counts.tolist() == [3, 3]
 
 
-def test_a_part_of_the_lines_is_fitted(monkeypatch):
+def test_a_part_of_the_lines_is_fitted():
     train = rows(PLAIN, TRAIN)
     assert len(line_counts.fitted(PLAIN, train)) == 6
-    monkeypatch.setattr(line_counts, "LIMIT", 9)
-    assert len(line_counts.fitted(PLAIN, train)) == 3  # of 2, 3 and 4
+    assert len(line_counts.fitted(PLAIN, train, 9)) == 3  # of 2, 3 and 4
 
 
 def test_tokens_that_are_no_outcomes_change_no_count():
