@@ -39,7 +39,8 @@ MAY_IMPORT = {  # besides itself and those
     "learning": MATHEMATICS | {"models", "devices"},
     "evaluation": MATHEMATICS | {"models", "devices"},
     "runs": {"devices", "evaluation"},
-    "experiment": MATHEMATICS | {"models", "devices", "learning", "evaluation", "runs"},
+    "experiment": MATHEMATICS
+    | {"models", "devices", "learning", "evaluation", "runs", "pretrained"},
     "exports": MATHEMATICS | {"models", "networks", "evaluation", "runs"},
     "pretrained": {"exports"},
     "pages": MATHEMATICS | {"models", "devices", "evaluation", "runs"},

@@ -17,9 +17,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from amd_jax import pretrained
 from amd_jax.devices import jax_settings
 from amd_jax.evaluation.reports.plain_report import content
-from amd_jax.experiment import contract, source_file, training
+from amd_jax.experiment import contract, source_file, starting, training
 from amd_jax.experiment.loaded_model import LoadedModel
 from amd_jax.facts import Facts, Json, from_json
 from amd_jax.host.log import logger
@@ -70,8 +71,8 @@ class Run:
         self, workdir: str | Path, *, init_from: str | Path | None = None, **kwargs: Any
     ) -> tuple["Run", Params]:
         """Trains it in a folder, or goes on with what is there: see `Experiment.fit`."""
-        begun = None if init_from is None else load_run(init_from)
-        params = training.train(self, workdir, begun, **kwargs)
+        start = None if init_from is None else _start(str(init_from))
+        params = training.train(self, workdir, start, **kwargs)
         trained = {"workdir": Path(workdir), "step": self.config.num_steps}
         return dataclasses.replace(self, **trained), params
 
@@ -197,10 +198,11 @@ class Experiment:
         """Trains in a folder, or goes on with what is there; the run, and its averaged parameters.
 
         The numbers are those of `get_config()` unless given. `extend` goes beyond the number of
-        steps that a finished run has; `init_from` is a run whose parameters a new one starts
-        from; `profile` writes a trace of some steps. Every config.evaluate_every steps the
-        averaged parameters are evaluated: by the bound on some of the validation split, or by
-        `evaluate`, whose first number is a score, lower is better. `load_run(workdir)` reads
+        steps that a finished run has; `init_from` is a run, or weights of the package, whose
+        parameters a new one starts from, also on other characters; `profile` writes a trace of
+        some steps. Every config.evaluate_every steps the averaged parameters are evaluated: by
+        the bound on some of the validation split, or by `evaluate`, whose first number is a
+        score, lower is better. `load_run(workdir)` reads
         the run again.
         """
         config = self.config() if config is None else config
@@ -266,3 +268,12 @@ def digests(data: Dataset) -> dict[str, str]:
 def _json(facts: Facts) -> Json:
     """Facts as they come back from a file."""
     return json.loads(json.dumps(facts.to_json()))
+
+
+def _start(place: str) -> starting.Start:
+    """The parameters of weights that the package brings, or of the run in a folder."""
+    if place in pretrained.names():
+        weights = pretrained.read(place)
+        return starting.Start(place, weights.params, weights.facts)
+    run, params = load_run(place)
+    return starting.Start(place, params, run.facts)

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from amd_jax.devices import jax_settings, parallel
 from amd_jax.devices.machine import Beside
 from amd_jax.evaluation.reports import run_report
+from amd_jax.experiment import starting
 from amd_jax.host import memory
 from amd_jax.host.log import logger
 from amd_jax.learning import loop
@@ -30,18 +30,12 @@ if TYPE_CHECKING:
     from amd_jax.experiment.experiment import Run
 
 COUNTED = 10_000  # training rows whose lengths make loss a number per unit
-SAME = (
-    "kind",
-    "num_classes",
-    "alphabet",
-    "texts",
-)  # facts of data on which one run may follow another
 
 
 def train(
     run: "Run",
     workdir: str | Path,
-    begun: "tuple[Run, Params] | None" = None,
+    start: starting.Start | None = None,
     *,
     extend: bool = False,
     profile: bool = False,
@@ -50,7 +44,7 @@ def train(
 ) -> Params:
     """Trains a run in a folder, or goes on with it: its averaged parameters.
 
-    A new one starts from the parameters of the run `begun`, if there is one; `beside` is that of
+    A new one starts from the parameters of `start`, if there are some; `beside` is that of
     `loop.train`, and the others are those of `Experiment.fit`.
     """
     check_numbers(run.config)
@@ -59,8 +53,8 @@ def train(
     memory.check(size, "The rows of a batch", "Use a smaller batch_size.")
     lock.check_local(workdir)
     workdir, contents = Path(workdir), run.contents()
-    fresh = _fresh_parameters(run)
-    params = None if begun is None else _fitting(*begun, run, fresh)
+    starting.fresh(run)  # of data that do not fit it says so
+    params = None if start is None else starting.fitted(start, run)
     parallel.check_same("config, experiment file and data", json.dumps(contents, indent=0))
     identity = ""
     if parallel.is_first():
@@ -95,33 +89,3 @@ def _validation(run: "Run") -> loop.Evaluate | None:
         return {name: result.bits, **error}
 
     return evaluate
-
-
-def _fresh_parameters(run: "Run") -> Params:
-    """Shapes of fresh parameters; what does not fit the data raises ValueError."""
-    rows = min(run.config.batch_size, 8)
-    x = jax.ShapeDtypeStruct((rows, *run.facts.event_shape), np.int32)
-    return jax.eval_shape(run.model.init, jax.random.key(0), x)
-
-
-def _fitting(other: "Run", params: Params, run: "Run", fresh: Params) -> Params:
-    """The parameters of another run; ValueError unless they fit this one."""
-    for name in SAME:
-        theirs, mine = (result.contents().facts.get(name) for result in (other, run))
-        if theirs != mine:
-            raise ValueError(
-                f"A run starts from one on the same tokens; {name} is {theirs!r} in "
-                f"{other.workdir}, and {mine!r} here."
-            )
-    shapes = [
-        {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
-        for tree in (params, fresh)
-    ]
-    if shapes[0] != shapes[1]:
-        name = sorted(dict(shapes[0].items() ^ shapes[1].items()))[0]
-        theirs, mine = (result.get(name, "missing") for result in shapes)
-        raise ValueError(
-            f"A run starts from one of the same model; {name} is {theirs} in {other.workdir}, and "
-            f"{mine} here. Use the same numbers of the network."
-        )
-    return params

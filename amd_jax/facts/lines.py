@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Integer
@@ -133,6 +133,16 @@ class LineFacts(Labelled, TextFacts):
     def symbols(self) -> str:
         """The characters that a line may hold: (K,)."""
         return (self.alphabet or "")[: self.padding]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The tokens' texts or characters, the end of a line, and the labels after line ends."""
+        return (*(self.texts or self.symbols), END, *(END + label for label in self.labels))
+
+    def with_another_class(self, **changes: Any) -> TextFacts:
+        """The facts with one more character."""
+        texts = self.texts and (*self.texts, "another")
+        return super().with_another_class(texts=texts, **changes)
 
     @property
     def num_samples(self) -> int:  # type: ignore[override]  # a number for each data set

@@ -76,6 +76,14 @@ class Facts:
         return self.num_classes
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """What each class is called, (K,), for runs that start from one on other classes.
+
+        Empty for classes that are only numbered.
+        """
+        return ()
+
+    @property
     def uniform_bits(self) -> float:
         """Bits by the law that is uniform over what a token can be, for each `unit`."""
         return math.log2(self.num_classes)

@@ -3,7 +3,7 @@
 import codecs
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Integer
@@ -44,6 +44,24 @@ class TextFacts(Facts):
     def symbols(self) -> str | None:
         """The characters that have tokens, in their order; none if bytes have."""
         return self.alphabet
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The characters; none of bytes."""
+        return tuple(self.alphabet or "")
+
+    def with_another_class(self, **changes: Any) -> "TextFacts":
+        """The facts with one more character, the last of them: for what depends on how many."""
+        alphabet, at = self.alphabet or "", len(self.symbols or "")
+        free = next(filter(lambda sign: sign not in alphabet, map(chr, range(0xF0000, 0x10FFFF))))
+        return dataclasses.replace(
+            self,
+            num_classes=self.num_classes + 1,
+            alphabet=alphabet[:at] + free + alphabet[at:],
+            padding=None if self.padding is None else self.padding + 1,
+            frequencies=(*self.frequencies[:1], *self.frequencies),
+            **changes,
+        )
 
     def known(self, text: str) -> list[bool]:
         """Whether each character of a text has a token."""
