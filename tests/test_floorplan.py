@@ -39,9 +39,10 @@ MAY_IMPORT = {  # besides itself and those
     "learning": MATHEMATICS | {"models", "devices"},
     "evaluation": MATHEMATICS | {"models", "devices"},
     "runs": {"devices", "evaluation"},
-    "experiment": MATHEMATICS | {"models", "devices", "learning", "evaluation", "runs"},
+    "experiment": MATHEMATICS
+    | {"models", "devices", "learning", "evaluation", "runs", "pretrained"},
     "exports": MATHEMATICS | {"models", "networks", "evaluation", "runs"},
-    "pretrained": {"exports"},
+    "pretrained": {"exports", "runs"},
     "pages": MATHEMATICS | {"models", "devices", "evaluation", "runs"},
     "plotting": MATHEMATICS | {"models", "devices", "evaluation", "runs", "pages"},
     "cli": EVERYTHING,

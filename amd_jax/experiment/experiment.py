@@ -17,6 +17,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from amd_jax import pretrained
 from amd_jax.devices import jax_settings
 from amd_jax.evaluation.reports.plain_report import content
 from amd_jax.experiment import contract, source_file, training
@@ -70,8 +71,8 @@ class Run:
         self, workdir: str | Path, *, init_from: str | Path | None = None, **kwargs: Any
     ) -> tuple["Run", Params]:
         """Trains it in a folder, or goes on with what is there: see `Experiment.fit`."""
-        begun = None if init_from is None else load_run(init_from)
-        params = training.train(self, workdir, begun, **kwargs)
+        start = None if init_from is None else _start(init_from)
+        params = training.train(self, workdir, start, **kwargs)
         trained = {"workdir": Path(workdir), "step": self.config.num_steps}
         return dataclasses.replace(self, **trained), params
 
@@ -197,11 +198,12 @@ class Experiment:
         """Trains in a folder, or goes on with what is there; the run, and its averaged parameters.
 
         The numbers are those of `get_config()` unless given. `extend` goes beyond the number of
-        steps that a finished run has; `init_from` is a run whose parameters a new one starts
-        from; `profile` writes a trace of some steps. Every config.evaluate_every steps the
-        averaged parameters are evaluated: by the bound on some of the validation split, or by
-        `evaluate`, whose first number is a score, lower is better. `load_run(workdir)` reads
-        the run again.
+        steps that a finished run has; `init_from` is a run, or weights of `amd_jax.pretrained`,
+        whose parameters a new one starts from, and learns from if its objective is a
+        `Distillation`; `profile` writes a trace of some steps. Every config.evaluate_every steps
+        the averaged parameters are evaluated: by the bound on some of the validation split, or by
+        `evaluate`, whose first number is a score, lower is better. `load_run(workdir)` reads the
+        run again.
         """
         config = self.config() if config is None else config
         self.check(config)
@@ -256,6 +258,15 @@ def load_run(
     sound checkpoint.
     """
     return open_run(workdir, experiment).load(best=best)
+
+
+def _start(source: str | Path) -> training.Start:
+    """What a run starts from: the averaged parameters of a run, or exported weights."""
+    if pretrained.is_weights(source):
+        weights = pretrained.read(source)
+        return training.Start(source, weights.params, _json(weights.facts), weights.model)
+    run, params = load_run(source)
+    return training.Start(source, params, run.contents().facts, run.model)
 
 
 def digests(data: Dataset) -> dict[str, str]:

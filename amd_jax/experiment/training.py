@@ -3,12 +3,13 @@
 A run is an `experiment.Run`: the numbers of an experiment, data, and what is composed of both.
 """
 
+import dataclasses
 import functools
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
@@ -16,15 +17,17 @@ import numpy as np
 from amd_jax.devices import jax_settings, parallel
 from amd_jax.devices.machine import Beside
 from amd_jax.evaluation.reports import run_report
+from amd_jax.facts import Json
 from amd_jax.host import memory
 from amd_jax.host.log import logger
 from amd_jax.learning import loop
 from amd_jax.learning.config_values import check_numbers
+from amd_jax.learning.distillation import Distillation
 from amd_jax.learning.profile import traced
 from amd_jax.models import bounds
 from amd_jax.runs import lock, run_folder
 from amd_jax.runs.run_callbacks import Keeper
-from amd_jax.types import Params
+from amd_jax.types import Model, Params
 
 if TYPE_CHECKING:
     from amd_jax.experiment.experiment import Run
@@ -38,10 +41,19 @@ SAME = (
 )  # facts of data on which one run may follow another
 
 
+class Start(NamedTuple):
+    """What a run starts from: the parameters of another one, or of exported weights."""
+
+    name: str | Path
+    params: Params
+    facts: Json  # of its data
+    model: Model
+
+
 def train(
     run: "Run",
     workdir: str | Path,
-    begun: "tuple[Run, Params] | None" = None,
+    start: Start | None = None,
     *,
     extend: bool = False,
     profile: bool = False,
@@ -50,8 +62,9 @@ def train(
 ) -> Params:
     """Trains a run in a folder, or goes on with it: its averaged parameters.
 
-    A new one starts from the parameters of the run `begun`, if there is one; `beside` is that of
-    `loop.train`, and the others are those of `Experiment.fit`.
+    A new one starts from the parameters of `start`, if there is one, which teach it, too, where
+    its objective is a `Distillation`; `beside` is that of `loop.train`, and the others are those
+    of `Experiment.fit`.
     """
     check_numbers(run.config)
     jax_settings.check_float32()
@@ -60,7 +73,8 @@ def train(
     lock.check_local(workdir)
     workdir, contents = Path(workdir), run.contents()
     fresh = _fresh_parameters(run)
-    params = None if begun is None else _fitting(*begun, run, fresh)
+    params = None if start is None else _fitting(start, run, fresh)
+    parts = _taught(run, workdir, start, fresh)
     parallel.check_same("config, experiment file and data", json.dumps(contents, indent=0))
     identity = ""
     if parallel.is_first():
@@ -69,7 +83,7 @@ def train(
     nats_per_bit = np.log(2) * run.facts.lengths(rows).mean()
     with Keeper(workdir, identity, nats_per_bit, run.facts.unit) as keeper:
         return loop.train(
-            run.parts,
+            parts,
             run.data,
             run.config,
             keeper,
@@ -104,24 +118,46 @@ def _fresh_parameters(run: "Run") -> Params:
     return jax.eval_shape(run.model.init, jax.random.key(0), x)
 
 
-def _fitting(other: "Run", params: Params, run: "Run", fresh: Params) -> Params:
-    """The parameters of another run; ValueError unless they fit this one."""
+def _fitting(start: Start, run: "Run", fresh: Params) -> Params:
+    """The parameters to start from; ValueError unless they fit this run."""
+    facts = run.contents().facts
     for name in SAME:
-        theirs, mine = (result.contents().facts.get(name) for result in (other, run))
+        theirs, mine = start.facts.get(name), facts.get(name)
         if theirs != mine:
             raise ValueError(
                 f"A run starts from one on the same tokens; {name} is {theirs!r} in "
-                f"{other.workdir}, and {mine!r} here."
+                f"{start.name}, and {mine!r} here."
             )
     shapes = [
         {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
-        for tree in (params, fresh)
+        for tree in (start.params, fresh)
     ]
     if shapes[0] != shapes[1]:
         name = sorted(dict(shapes[0].items() ^ shapes[1].items()))[0]
         theirs, mine = (result.get(name, "missing") for result in shapes)
         raise ValueError(
-            f"A run starts from one of the same model; {name} is {theirs} in {other.workdir}, and "
+            f"A run starts from one of the same model; {name} is {theirs} in {start.name}, and "
             f"{mine} here. Use the same numbers of the network."
         )
-    return params
+    return start.params
+
+
+def _taught(run: "Run", workdir: Path, start: Start | None, fresh: Params) -> loop.Parts:
+    """The parts of a run, with its teacher where the objective needs one: what it starts from.
+
+    A run that goes on has its teacher in its checkpoints. Raises ValueError for a run without a
+    start, and for one of other noise.
+    """
+    parts = run.parts
+    if not isinstance(parts.objective, Distillation):
+        return parts
+    if start is not None:
+        parts.objective.check_teacher(start.model, start.name)
+        teacher = start.params
+    elif run_folder.has_checkpoint(workdir):
+        teacher = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), fresh)  # read over
+    else:
+        raise ValueError(
+            "A student starts from its teacher. Give --init_from=RUN, or the name of weights."
+        )
+    return parts._replace(objective=dataclasses.replace(parts.objective, teacher=teacher))
