@@ -16,7 +16,7 @@ from amd_jax.data import text
 from amd_jax.diffusion import kernels, samplers
 from amd_jax.experiment import Parts, numbers
 from amd_jax.facts import Facts
-from amd_jax.learning import objectives, optimizers
+from amd_jax.learning import distillation, objectives, optimizers
 
 
 def get_config() -> ConfigDict:
@@ -33,6 +33,7 @@ def get_config() -> ConfigDict:
     config.p_uniform = 0.0  # share of uniform noise at t = 1/2
     config.mostly_before = 0.6  # of training times, nine in ten
     config.in_order = 0.0  # the share of a batch that is learnt from left to right
+    config.distill_steps = 0  # a student of --init_from, which sees the time 1 / so many before
     config.sampling_steps = 256
     config.network = dict(width=160, blocks=3, dilations=(1, 2, 4), heads=0, join_width=192)
     config.network.update(sees_time=True, table_width=0, dtype="float32", remat=False)
@@ -56,5 +57,9 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     model = models.Diffusion(kernel, denoiser, steps=None, samplers=(sampler,))
     warp = objectives.mostly_before(config.mostly_before)
     objective = objectives.CrossEntropy(model, warp=warp, in_order=config.in_order)
+    if config.distill_steps:
+        objective = distillation.Distillation(model, steps=config.distill_steps, warp=warp)
+    if config.distill_steps and config.in_order:
+        raise ValueError("A student is not taught in order: leave in_order or distill_steps out.")
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
     return Parts(model, objective, optimizer)

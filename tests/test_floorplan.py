@@ -42,7 +42,7 @@ MAY_IMPORT = {  # besides itself and those
     "experiment": MATHEMATICS
     | {"models", "devices", "learning", "evaluation", "runs", "pretrained"},
     "exports": MATHEMATICS | {"models", "networks", "evaluation", "runs"},
-    "pretrained": {"exports"},
+    "pretrained": {"exports", "runs"},
     "pages": MATHEMATICS | {"models", "devices", "evaluation", "runs"},
     "plotting": MATHEMATICS | {"models", "devices", "evaluation", "runs", "pages"},
     "cli": EVERYTHING,

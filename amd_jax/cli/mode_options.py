@@ -128,9 +128,7 @@ class Train(Text, Samples, Evaluation, Options):
     """Trains, or goes on; then evaluates, samples and corrects."""
 
     extend: bool = number(False, "Go on beyond the number of steps that a run has.")
-    init_from: str | None = number(
-        None, "Run, or weights of the package, whose parameters a new run starts from.", kind=str
-    )
+    init_from: str | None = number(None, "Run or weights that a new run starts from.", kind=str)
     profile: bool = number(False, "Write a trace of some steps for Perfetto.")
     report: bool = number(True, "Write report.html at the end; --mode=report does so later.")
 

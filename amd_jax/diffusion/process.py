@@ -127,9 +127,9 @@ class Process:
             return jnp.zeros(len(x))
         return self.support.log_prob(x)
 
-    def corrupted(self, rng: Key, x_0: Tokens, t: Times) -> Tokens:
-        """A draw of x_t ~ q(x_t | x_0), but for what is known."""
-        return self.held(kernels.corrupt(self.kernel, rng, x_0, t), x_0)
+    def corrupted(self, rng: Key, x_s: Tokens, t: Times, s: Times | None = None) -> Tokens:
+        """A draw of x_t ~ q(x_t | x_s), but for what is known; s = 0 unless given."""
+        return self.held(kernels.corrupt(self.kernel, rng, x_s, t, s), x_s)
 
     def denoised(self, x_t: Tokens, t: Times, rng: Key | None = None) -> kernels.Denoised:
         """p(x_0 | x_t), the own token's evidence included."""

@@ -198,12 +198,12 @@ class Experiment:
         """Trains in a folder, or goes on with what is there; the run, and its averaged parameters.
 
         The numbers are those of `get_config()` unless given. `extend` goes beyond the number of
-        steps that a finished run has; `init_from` is a run, or weights of the package, whose
-        parameters a new one starts from, also on other characters; `profile` writes a trace of
-        some steps. Every config.evaluate_every steps the averaged parameters are evaluated: by
-        the bound on some of the validation split, or by `evaluate`, whose first number is a
-        score, lower is better. `load_run(workdir)` reads
-        the run again.
+        steps that a finished run has; `init_from` is a run, or weights of `amd_jax.pretrained`,
+        whose parameters a new one starts from, on other characters too, and learns from if its
+        objective is a `Distillation`; `profile` writes a trace of some steps. Every
+        config.evaluate_every steps the averaged parameters are evaluated: by the bound on some of
+        the validation split, or by `evaluate`, whose first number is a score, lower is better.
+        `load_run(workdir)` reads the run again.
         """
         config = self.config() if config is None else config
         self.check(config)
@@ -271,9 +271,9 @@ def _json(facts: Facts) -> Json:
 
 
 def _start(place: str) -> starting.Start:
-    """The parameters of weights that the package brings, or of the run in a folder."""
-    if place in pretrained.names():
+    """The averaged parameters of the run in a folder, or exported weights."""
+    if pretrained.is_weights(place):
         weights = pretrained.read(place)
-        return starting.Start(place, weights.params, weights.facts)
+        return starting.Start(place, weights.params, weights.facts, weights.model)
     run, params = load_run(place)
-    return starting.Start(place, params, run.facts)
+    return starting.Start(place, params, run.facts, run.model)

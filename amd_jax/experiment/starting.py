@@ -1,5 +1,6 @@
-"""Where a run starts: from the parameters of another run, or of weights, as far as they fit."""
+"""What a run starts from: parameters of another run or of weights, as far as they fit."""
 
+import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
@@ -11,6 +12,8 @@ from amd_jax.facts import Facts
 from amd_jax.facts.text import TextFacts
 from amd_jax.host.log import logger
 from amd_jax.host.printable import cut
+from amd_jax.learning.distillation import Distillation
+from amd_jax.learning.loop import Parts
 from amd_jax.models import Flow
 from amd_jax.types import Array, Model, Params
 
@@ -28,6 +31,7 @@ class Start(NamedTuple):
     name: str  # for messages
     params: Params
     facts: Facts
+    model: Model
 
 
 def fresh(run: "Run", model: Model | None = None) -> Params:
@@ -59,6 +63,27 @@ def fitted(start: Start, run: "Run") -> Params:
         _check(start, _shapes(fresh(run)))
         return start.params
     return _carried(start, run)
+
+
+def taught(start: Start | None, run: "Run", *, goes_on: bool) -> Parts:
+    """The parts of a run, with its teacher where the objective needs one: what it starts from.
+
+    A run that goes on has its teacher in its checkpoints. Raises ValueError for a run without a
+    start, and for one of other noise.
+    """
+    objective = run.parts.objective
+    if not isinstance(objective, Distillation):
+        return run.parts
+    if start is not None:
+        objective.check_teacher(start.model, start.name)
+        teacher = start.params
+    elif goes_on:
+        teacher = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), fresh(run))  # read over
+    else:
+        raise ValueError(
+            "A student starts from its teacher. Give --init_from=RUN, or the name of weights."
+        )
+    return run.parts._replace(objective=dataclasses.replace(objective, teacher=teacher))
 
 
 def _carried(start: Start, run: "Run") -> Params:

@@ -44,8 +44,9 @@ def train(
 ) -> Params:
     """Trains a run in a folder, or goes on with it: its averaged parameters.
 
-    A new one starts from the parameters of `start`, if there are some; `beside` is that of
-    `loop.train`, and the others are those of `Experiment.fit`.
+    A new one starts from the parameters of `start`, if there are some, which teach it, too, where
+    its objective is a `Distillation`; `beside` is that of `loop.train`, and the others are those
+    of `Experiment.fit`.
     """
     check_numbers(run.config)
     jax_settings.check_float32()
@@ -54,6 +55,7 @@ def train(
     lock.check_local(workdir)
     workdir, contents = Path(workdir), run.contents()
     starting.fresh(run)  # of data that do not fit it says so
+    parts = starting.taught(start, run, goes_on=run_folder.has_checkpoint(workdir))
     params = None if start is None else starting.fitted(start, run)
     parallel.check_same("config, experiment file and data", json.dumps(contents, indent=0))
     identity = ""
@@ -63,7 +65,7 @@ def train(
     nats_per_bit = np.log(2) * run.facts.lengths(rows).mean()
     with Keeper(workdir, identity, nats_per_bit, run.facts.unit) as keeper:
         return loop.train(
-            run.parts,
+            parts,
             run.data,
             run.config,
             keeper,

@@ -15,6 +15,7 @@ from pathlib import Path
 from amd_jax.exports import export_folder
 from amd_jax.exports.export_folder import Exported
 from amd_jax.facts import Facts
+from amd_jax.runs import run_files
 from amd_jax.types import Model, Params
 
 HERE = Path(__file__).parent
@@ -23,6 +24,11 @@ HERE = Path(__file__).parent
 def names() -> tuple[str, ...]:
     """What the package brings."""
     return tuple(sorted(path.parent.name for path in HERE.glob(f"*/{export_folder.CONFIG}")))
+
+
+def is_weights(name: str | Path) -> bool:
+    """Whether this is one of `names()`, or a folder (or address) of exported weights."""
+    return str(name) in names() or (run_files.at(name) / export_folder.CHECKSUMS).is_file()
 
 
 def load(name: str | Path) -> tuple[Model, Params, Facts]:

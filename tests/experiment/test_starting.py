@@ -51,6 +51,10 @@ def predictions(run, params):
     return np.asarray(logits)[..., order]
 
 
+def start(run, params, **changes):
+    return starting.Start("old", params, run.facts, run.model)._replace(**changes)
+
+
 def name_of(run):
     return run.experiment.name.removesuffix(".py")
 
@@ -62,10 +66,10 @@ def test_parameters_follow_their_characters(name):
     old = run_of(name, LETTERS, NETWORKS[name])
     new = run_of(name, "hg fedcba", NETWORKS[name])
     params = parameters(old)
-    carried = starting.fitted(starting.Start("old", params, old.facts), new)
+    carried = starting.fitted(start(old, params), new)
     pairs = zip(*map(jax.tree.leaves, (params, carried)), strict=True)
     assert any((a != b).any() for a, b in pairs)
-    back = starting.fitted(starting.Start("new", carried, new.facts), old)
+    back = starting.fitted(start(new, carried), old)
     jax.tree.map(np.testing.assert_array_equal, back, params)
     if name in ("own_text", "own_text_masked"):
         expected = predictions(old, params)
@@ -81,7 +85,7 @@ def test_what_is_new_is_fresh_and_said(caplog):
     old = run_of("own_text_transformer", LETTERS, NETWORKS["own_text_transformer"])
     new = run_of("own_text_transformer", "xhgfedcb yz", NETWORKS["own_text_transformer"])
     params = parameters(old)
-    carried = starting.fitted(starting.Start("old", params, old.facts), new)
+    carried = starting.fitted(start(old, params), new)
     assert "starts from old, which knows 8 of 11 classes; new are 'x', 'y', 'z'" in caplog.text
     before, after = (tree["network"]["out"]["kernel"] for tree in (params, carried))
     for k, letter in enumerate("xhgfedcb yz"):
@@ -108,10 +112,10 @@ def test_bad_input():
     params = parameters(run)
     narrow = run_of("own_text_transformer", "abcd", {"width": 8, "heads": 2})
     with pytest.raises(ValueError, match="of the same model; .* Use the same numbers"):
-        starting.fitted(starting.Start("old", params, run.facts), narrow)
+        starting.fitted(start(run, params), narrow)
     as_bytes = dataclasses.replace(run.facts, alphabet=None)
     with pytest.raises(ValueError, match=r"on the same tokens; class_names is \(\) in old"):
-        starting.fitted(starting.Start("old", params, as_bytes), run)
+        starting.fitted(start(run, params, facts=as_bytes), run)
     flow = run_of("own_text_argmax", "abcd", {})
     with pytest.raises(ValueError, match="A flow writes classes as codes"):
-        starting.fitted(starting.Start("old", params, run.facts), flow)
+        starting.fitted(start(run, params), flow)

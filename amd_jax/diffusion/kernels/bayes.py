@@ -195,10 +195,11 @@ def reverse_rates(kernel: Kernel, p_0: Probs, x_t: Tokens, t: Times) -> Float[Ar
 
 
 @functools.singledispatch
-def corrupt(kernel: Kernel, rng: Key, x_0: Tokens, t: Times) -> Tokens:
-    """A draw of x_t ~ q(x_t | x_0)."""
-    start = categorical.one_hot(x_0, kernel.prior.shape[-1])
-    return categorical.sample(rng, kernel.push(start, jnp.zeros_like(t), t))
+def corrupt(kernel: Kernel, rng: Key, x_s: Tokens, t: Times, s: Times | None = None) -> Tokens:
+    """A draw of x_t ~ q(x_t | x_s), s <= t; of data, s = 0, unless s is given."""
+    s = jnp.zeros_like(t) if s is None else s
+    start = categorical.one_hot(x_s, kernel.prior.shape[-1])
+    return categorical.sample(rng, kernel.push(start, s, t))
 
 
 @functools.singledispatch
@@ -208,12 +209,12 @@ def step_back(kernel: Kernel, rng: Key, p_0: Probs, x_t: Tokens, s: Times, t: Ti
 
 
 @corrupt.register
-def _(kernel: Mixing, rng: Key, x_0: Tokens, t: Times) -> Tokens:
+def _(kernel: Mixing, rng: Key, x_s: Tokens, t: Times, s: Times | None = None) -> Tokens:
     """Keep or redraw: no (B, ..., K) array is needed."""
     rng_keep, rng_noise = jax.random.split(rng)
-    keep = kernel.keep(jnp.zeros_like(t), t, x_0.ndim)
-    noise = draw_prior(kernel, rng_noise, x_0.shape)
-    return jnp.where(jax.random.uniform(rng_keep, x_0.shape) < keep, x_0, noise)
+    keep = kernel.keep(jnp.zeros_like(t) if s is None else s, t, x_s.ndim)
+    noise = draw_prior(kernel, rng_noise, x_s.shape)
+    return jnp.where(jax.random.uniform(rng_keep, x_s.shape) < keep, x_s, noise)
 
 
 @step_back.register
