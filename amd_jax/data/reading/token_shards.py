@@ -36,7 +36,7 @@ class Shard(NamedTuple):
         Raises:
             ValueError: if the file has become shorter since it was found.
         """
-        rest = memoryview(into).cast("B")
+        rest = into.view(np.uint8).data
         with self.file.open("rb", buffering=0) as handle:
             handle.seek(self.start + begin * self.dtype.itemsize)
             while rest:
