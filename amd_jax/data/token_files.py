@@ -127,7 +127,7 @@ class TokenFiles:
 
         The sample is `PIECES` x `PIECE` tokens at fixed places of the training split.
         """
-        sample, classes = self._windows("train").sample(), self.num_classes
+        sample, classes = self.rows("train").sample(), self.num_classes
         return TokenFacts(
             num_classes=classes,
             event_shape=(self.length,),
@@ -140,11 +140,11 @@ class TokenFiles:
     def num_classes(self) -> int:
         """K: what was given, else the number of texts, or the largest token of the sample + 1."""
         known = self.vocab_size or len(self.texts)
-        return known or max(2, 1 + int(self._windows("train", None).sample().max()))
+        return known or max(2, 1 + int(self._windows("train").sample().max()))
 
     def rows(self, split: str) -> Windows:
         """Every row of a split, in order: read by slices, which are int32 (n, length)."""
-        return self._windows(split)
+        return dataclasses.replace(self._windows(split), num_classes=self.num_classes)
 
     def batch(
         self, seed: int, step: int, batch_size: int, part: slice = slice(None)
@@ -160,27 +160,26 @@ class TokenFiles:
         A split of up to `PIECES` x `PIECE` tokens is read whole. The type of the files, and how
         the tokens are divided among them, do not matter.
         """
-        rows = self._windows(split, None)
+        rows = self._windows(split)
         result = hashlib.sha256(f"{len(rows)} {self.length}".encode())
         result.update(rows.sample().astype("<i4").tobytes())
         return result.hexdigest()
 
-    def _windows(self, split: str, num_classes: int | None = -1) -> Windows:
-        """The rows of a split; unless told otherwise their tokens are checked."""
+    def _windows(self, split: str) -> Windows:
+        """The rows of a split, whose tokens may be beyond the vocabulary."""
         if split not in self.splits:
             raise ValueError(
                 f"{self.name} has no split {split!r}; it has {', '.join(self.splits)}."
             )
-        classes = self.num_classes if num_classes == -1 else num_classes
         if split == "test" and self.test is not None:
-            return Windows(self.test, self.length, 0, len(self.test) // self.length, classes)
+            return Windows(self.test, self.length, 0, len(self.test) // self.length)
         number = len(self.stream) // self.length
         held = min(HELD_OUT, max(1, number // 20))
         ends = {"train": number - 2 * held, "validation": number - held, "test": number}
         if self.test is not None:
             ends = {"train": number - held, "validation": number}
         first = 0 if split == "train" else ends[split] - held
-        return Windows(self.stream, self.length, first, ends[split], classes)
+        return Windows(self.stream, self.length, first, ends[split])
 
 
 def load(

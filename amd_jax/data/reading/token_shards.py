@@ -34,20 +34,22 @@ class Shard(NamedTuple):
         """Fills an array (n,) of `dtype` with the tokens from `begin` on.
 
         Raises:
-            ValueError: if the file has become shorter since it was found.
+            ValueError: if the file is gone, or has become shorter, since it was found.
         """
-        rest = into.view(np.uint8).data
-        with self.file.open("rb", buffering=0) as handle:
-            handle.seek(self.start + begin * self.dtype.itemsize)
-            while rest:
-                count = handle.readinto(rest)
-                if not count:
-                    raise ValueError(
-                        f"Files of tokens stay as they are during a run; {self.file} had "
-                        f"{self.size:,} tokens, and ends now before token {begin + len(into):,}. "
-                        "Restore it, and continue the run."
-                    )
-                rest = rest[count:]
+        rest, found = into.view(np.uint8).data, ""
+        try:
+            with self.file.open("rb", buffering=0) as handle:
+                handle.seek(self.start + begin * self.dtype.itemsize)
+                while rest and (count := handle.readinto(rest)):
+                    rest = rest[count:]
+        except OSError as error:
+            found = f"cannot be read ({files.reason(error)})"
+        if rest:
+            found = found or f"ends now before token {begin + len(into):,}"
+            raise ValueError(
+                f"Files of tokens stay as they are during a run; {self.file} had {self.size:,} "
+                f"tokens, and {found}. Restore it, and continue the run."
+            )
 
 
 def find(path: str, dtype: str = "uint16") -> tuple[Shard, ...]:

@@ -157,3 +157,6 @@ def test_a_file_that_becomes_shorter_is_an_error_of_one_line(tmp_path):
     (tmp_path / "tokens.bin").write_bytes(TOKENS[:500].tobytes())
     with pytest.raises(ValueError, match="had 1,000 tokens, and ends now before token 505"):
         stream.windows(np.array([495]), 10)
+    (tmp_path / "tokens.bin").unlink()
+    with pytest.raises(ValueError, match=r"cannot be read \(.*No such file"):
+        stream.windows(np.array([0]), 10)
