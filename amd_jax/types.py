@@ -47,7 +47,9 @@ class Dataset(Protocol):
 
     To add one: a class with these members, in the experiment file or in `data/`. Nothing slow
     happens before one of them is asked for. A data set whose rows leave some of its data out has
-    `content(split)` beside them, all of it as one array: by that a run knows its data again.
+    `content(split)` beside them, all of it as one array: by that a run knows its data again. One
+    that is too large to be read whole has `digest(split)`, a checksum, in its place; its rows need
+    not be an array, but have `len`, and slices that are arrays.
     """
 
     @property

@@ -52,7 +52,7 @@ def test_a_kind_of_ones_own_comes_back():
     [
         (
             {"kind": "sounds"},
-            "of the kind arrays, .*lines, .*maps, .*points, .*text; got 'sounds'",
+            "of the kind arrays, .*lines, .*maps, .*points, .*text, tokens; got 'sounds'",
         ),
         ({"kind": "text", "pitch": 3}, "not the facts of text: .*'pitch'"),
         ({"kind": "text", "num_classes": 3, "event_shape": [2], "alphabet": "ab"}, "2 symbols"),

@@ -12,6 +12,7 @@ GROUPS = {  # title -> names; a name belongs to the first group that fits
     "Your own text (--config.data.path=book.txt)": "own_text.*",
     "Your own maps (--config.data.path=my_maps/)": "own_maps.*",
     "Your own lines (--config.data.path=molecules.smi)": "own_lines.*",
+    "Your own tokens (--config.data.path=train.bin)": "own_tokens.*",
     "Your own table (--config.data.path=people.csv)": "own_table.*",
     "The paper's data, and what it compares with": "text8.*|cityscapes.*",
     "Rows of the tables of known-answers and table4": ".*_row",

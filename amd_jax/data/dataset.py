@@ -5,8 +5,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from amd_jax.data import feistel
+
 SPLITS = ("train", "validation", "test")
 ORDER = 1 << 41  # seed, which no training has, of the permutation before a split
+MOST_LISTED = 1 << 24  # rows up to which the permutation of an epoch is an array, of 128 MiB
 Source = np.ndarray | Callable[[], np.ndarray]  # of a split: the data, or what reads them
 
 
@@ -91,19 +94,35 @@ def shuffled(num_rows: int) -> np.ndarray:
 
 
 def epoch_rows(
-    seed: int, step: int, batch_size: int, num_rows: int, part: slice = slice(None)
+    seed: int,
+    step: int,
+    batch_size: int,
+    num_rows: int,
+    part: slice = slice(None),
+    most_listed: int = MOST_LISTED,
 ) -> np.ndarray:
     """Indices of the rows of a batch, (B,), or of a part: every epoch permutes all rows anew.
 
     Epochs follow each other without a gap, so a batch may hold the end of one and the start of
-    the next, and no row is left out when `batch_size` does not divide `num_rows`.
+    the next, and no row is left out when `batch_size` does not divide `num_rows`. The permutation
+    of more than `most_listed` rows is not an array, but `feistel.permuted`.
     """
     epochs, places = np.divmod(step * batch_size + np.arange(batch_size)[part], num_rows)
     picked = np.empty(len(places), dtype=np.int64)
     for epoch in np.unique(epochs):
         here = epochs == epoch
-        picked[here] = permutation(seed, int(epoch), num_rows)[places[here]]
+        if num_rows > most_listed:
+            keys = _keys(seed, int(epoch))
+            picked[here] = feistel.permuted(places[here], num_rows, keys)
+        else:
+            picked[here] = permutation(seed, int(epoch), num_rows)[places[here]]
     return picked
+
+
+@functools.lru_cache(maxsize=4)
+def _keys(seed: int, epoch: int) -> np.ndarray:
+    """Those of the permutation of an epoch: uint64 (rounds,)."""
+    return generator(seed, epoch).integers(1 << 64, size=feistel.ROUNDS, dtype=np.uint64)
 
 
 def crop_rows(

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Integer
 
 from amd_jax.facts import Facts
-from amd_jax.facts.text import TextFacts
 from amd_jax.host.log import logger
 from amd_jax.host.printable import cut
 from amd_jax.learning.distillation import Distillation
@@ -138,7 +137,6 @@ def _axis(
 
 def _with_another_class(run: "Run") -> Model:
     """The model of a run whose data had one more class: parameters of classes are larger in it."""
-    assert isinstance(run.facts, TextFacts)  # or classes had no names
     return run.experiment.compose(run.config, run.facts.with_another_class()).model
 
 

@@ -1,8 +1,8 @@
 """Facts: what a model, its samples and its reports need to know of data, as values.
 
 A run keeps the facts of its data, so that it can be sampled from, and its samples be shown,
-without them. `Facts` will do for rows of any shape; text, lines, maps, points of a plane and
-tables have more.
+without them. `Facts` will do for rows of any shape; text, lines, tokens, maps, points of a
+plane and tables have more.
 """
 
 from typing import Any
@@ -14,6 +14,7 @@ from amd_jax.facts.maps import MapFacts
 from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, PlaneFacts
 from amd_jax.facts.table import Column, TableFacts
 from amd_jax.facts.text import UNKNOWN_SIGN, TextFacts
+from amd_jax.facts.tokens import TokenFacts
 
 __all__ = [
     "NOISE_SIGN",
@@ -27,6 +28,7 @@ __all__ = [
     "PlaneFacts",
     "TableFacts",
     "TextFacts",
+    "TokenFacts",
     "from_json",
     "tuples",
 ]

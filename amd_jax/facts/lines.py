@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from amd_jax.facts import line_properties, selfies
 from amd_jax.facts.field_types import Json
 from amd_jax.facts.labels import Labelled
-from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, listed
+from amd_jax.facts.rows import NOISE_SIGN, UNUSED_SIGN, Facts, listed
 from amd_jax.facts.text import TextFacts
 from amd_jax.host.printable import cut, in_one_line
 
@@ -139,7 +139,7 @@ class LineFacts(Labelled, TextFacts):
         """The tokens' texts or characters, the end of a line, and the labels after line ends."""
         return (*(self.texts or self.symbols), END, *(END + label for label in self.labels))
 
-    def with_another_class(self, **changes: Any) -> TextFacts:
+    def with_another_class(self, **changes: Any) -> Facts:
         """The facts with one more character."""
         texts = self.texts and (*self.texts, "another")
         return super().with_another_class(texts=texts, **changes)

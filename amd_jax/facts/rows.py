@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool
@@ -82,6 +82,12 @@ class Facts:
         Empty for classes that are only numbered.
         """
         return ()
+
+    def with_another_class(self, **changes: Any) -> "Facts":
+        """The facts with one more class: for what depends on how many there are."""
+        frequencies = (*self.frequencies, *self.frequencies[:1])
+        number = self.num_classes + 1
+        return dataclasses.replace(self, num_classes=number, frequencies=frequencies, **changes)
 
     @property
     def uniform_bits(self) -> float:

@@ -50,16 +50,13 @@ class TextFacts(Facts):
         """The characters; none of bytes."""
         return tuple(self.alphabet or "")
 
-    def with_another_class(self, **changes: Any) -> "TextFacts":
-        """The facts with one more character, the last of them: for what depends on how many."""
+    def with_another_class(self, **changes: Any) -> Facts:
+        """The facts with one more character, the last of them."""
         alphabet, at = self.alphabet or "", len(self.symbols or "")
         free = next(filter(lambda sign: sign not in alphabet, map(chr, range(0xF0000, 0x10FFFF))))
-        return dataclasses.replace(
-            self,
-            num_classes=self.num_classes + 1,
+        return super().with_another_class(
             alphabet=alphabet[:at] + free + alphabet[at:],
             padding=None if self.padding is None else self.padding + 1,
-            frequencies=(*self.frequencies[:1], *self.frequencies),
             **changes,
         )
 

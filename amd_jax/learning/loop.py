@@ -5,7 +5,6 @@ Where its numbers go, and where its states are kept, is the business of a `callb
 
 import contextlib
 import dataclasses
-import functools
 import inspect
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from amd_jax.learning import signals, training_step
 from amd_jax.learning.callbacks import Keeper, Nobody
 from amd_jax.learning.config_values import check_numbers
 from amd_jax.learning.optimizers import Scheduled
+from amd_jax.learning.prefetch import Prefetch
 from amd_jax.learning.training_step import TrainState
 from amd_jax.ops import categorical
 from amd_jax.types import Dataset, Key, Model, Objective, Params, Tokens
@@ -58,11 +58,11 @@ def train(
     """Trains up to config.num_steps and returns the averaged parameters.
 
     Continues from what the keeper has; batch and noise are functions of the seed and the step, so
-    that a continued run ends with the same bits as an unbroken one. On SIGINT, SIGTERM or SIGHUP
-    it saves and raises Interrupted; on a second one it stops at once. A new run starts from
-    `params`, if given, else from fresh ones. `traced(start)` is a context around all steps; what
-    it yields is called before each step. What the caller does `beside` the steps is part of the
-    time that is printed after the first of them.
+    that a continued run ends with the same bits as an unbroken one. A thread makes the next batch
+    while a step runs. On SIGINT, SIGTERM or SIGHUP it saves and raises Interrupted; on a second
+    one it stops at once. A new run starts from `params`, if given, else from fresh ones.
+    `traced(start)` is a context around all steps; what it yields is called before each step. What
+    the caller does `beside` the steps is part of the time that is printed after the first of them.
     """
     began = time.monotonic()
     check_numbers(config)
@@ -77,23 +77,23 @@ def train(
     size = machine.parameters(state.params)
     state = devices.put(state)
     allocator.release()  # of what compiling leaves behind, before the largest program is compiled
-    batch = _batches(data, config)
-    example = batch(start + 1)
-    keeper.print_line("compiling the training step")
-    train_step, flops = _compiled(parts, config, devices, state, rng, example)
-    line, rates = machine.expectations(flops, config, size)
-    keeper.print_line(line)
-    keeper.begun(start, config.num_steps)
-    clock = machine.Clock(start, rates)
-    forecast = machine.Forecast(time.monotonic() - began, flops, beside)
-    run = _Run(parts, batch, config, rng, keeper, evaluate, devices, clock, forecast)
-    context = traced(start) if traced else contextlib.nullcontext(lambda step: None)
-    with context as before, signals.heard() as received:
-        for step in range(start + 1, config.num_steps + 1):
-            before(step)
-            state = train_step(state, rng, batch(step))
-            parallel.settled(state.step)
-            run.conclude(step, state, stopped=received())
+    with Prefetch(_batches(data, config), config.num_steps) as batch:
+        example = batch(start + 1)
+        keeper.print_line("compiling the training step")
+        train_step, flops = _compiled(parts, config, devices, state, rng, example)
+        line, rates = machine.expectations(flops, config, size)
+        keeper.print_line(line)
+        keeper.begun(start, config.num_steps)
+        clock = machine.Clock(start, rates)
+        forecast = machine.Forecast(time.monotonic() - began, flops, beside)
+        run = _Run(parts, batch, config, rng, keeper, evaluate, devices, clock, forecast)
+        context = traced(start) if traced else contextlib.nullcontext(lambda step: None)
+        with context as before, signals.heard() as received:
+            for step in range(start + 1, config.num_steps + 1):
+                before(step)
+                state = train_step(state, rng, batch(step))
+                parallel.settled(state.step)
+                run.conclude(step, state, stopped=received())
     return devices.get(state.ema)
 
 
@@ -225,13 +225,12 @@ class _Run:
 def _batches(data: Dataset, config: ConfigDict) -> Callable[[int], Rows]:
     """A function of the step: the rows of this process.
 
-    It raises ValueError for what is no token, and keeps its last batch. A data set whose `batch`
-    has no `part` makes all rows.
+    It raises ValueError for what is no token. A data set whose `batch` has no `part` makes all
+    rows.
     """
     part = parallel.own_rows(config.batch_size)
     makes_parts = "part" in inspect.signature(data.batch).parameters
 
-    @functools.lru_cache(maxsize=1)  # the first is compiled for, and then used
     def batch(step: int) -> Rows:
         what = config.seed, step - 1, config.batch_size
         x = data.batch(*what, part) if makes_parts else data.batch(*what)[part]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from amd_jax.evaluation import pictures
-from amd_jax.facts import Facts, Json, MapFacts, TableFacts, TextFacts
+from amd_jax.facts import Facts, Json, MapFacts, TableFacts, TextFacts, TokenFacts
 from amd_jax.pages import texts
 
 CELLS = 600_000  # of the maps in a film, all frames together; a cell is two bytes or three
@@ -31,9 +31,7 @@ def of_rows(frames: Sequence[Frame], facts: Facts) -> Json:
 
 def pieces(x: np.ndarray, facts: Facts) -> list[str]:
     """What each token of a row (L,) shows, without line ends."""
-    if isinstance(facts, TextFacts):
-        return list(map(texts.in_one_line, facts.pieces(x)))
-    if isinstance(facts, TableFacts):
+    if isinstance(facts, TextFacts | TokenFacts | TableFacts):
         return list(map(texts.in_one_line, facts.pieces(x)))
     return [f"{facts.show([token])} " for token in x]
 

@@ -11,7 +11,15 @@ from PIL import Image
 
 from amd_jax.evaluation import pictures
 from amd_jax.evaluation.reports import point_report
-from amd_jax.facts import Facts, LineFacts, MapFacts, PlaneFacts, TableFacts, TextFacts
+from amd_jax.facts import (
+    Facts,
+    LineFacts,
+    MapFacts,
+    PlaneFacts,
+    TableFacts,
+    TextFacts,
+    TokenFacts,
+)
 from amd_jax.ops import integers
 from amd_jax.pages import texts
 from amd_jax.pages.texts import Piece
@@ -184,7 +192,7 @@ def _pieces(x: np.ndarray, facts: Facts) -> Sequence[str]:
     """What each token of a row shows, or each cell of a row of a table."""
     if isinstance(facts, TableFacts):
         return facts.pieces(x)
-    if isinstance(facts, TextFacts):
+    if isinstance(facts, TextFacts | TokenFacts):
         return list(map(texts.shown, facts.pieces(x)))
     return [f"{facts.show([token])} " for token in np.ravel(x)]
 

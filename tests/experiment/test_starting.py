@@ -9,7 +9,7 @@ import pytest
 
 from amd_jax.data.text import Text
 from amd_jax.experiment import Experiment, starting
-from amd_jax.facts import LineFacts
+from amd_jax.facts import LineFacts, TokenFacts
 
 EXPERIMENTS = pathlib.Path(__file__).parents[2] / "experiments"
 LETTERS = "abcdefgh "
@@ -102,6 +102,8 @@ def test_lines_are_matched_by_tokens_and_labels():
     assert more.class_names[:3] == ("a", "b", "c")
     assert more.class_names[4:] == old.class_names[3:]
     assert (more.padding, len(more.frequencies)) == (4, 7)
+    tokens = TokenFacts(2, (4,), texts=("an", "be"), frequencies=(0.5, 0.5))
+    assert tokens.with_another_class().class_names == ("an", "be", "")
     texts = LineFacts.of("ab", (1.0,), texts=("an", "be"))
     assert texts.class_names == ("an", "be", "\n")
     assert texts.with_another_class().num_classes == 4

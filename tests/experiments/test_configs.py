@@ -102,6 +102,9 @@ SHRUNK = {
     },
     "own_text_blocks": {"data.length": 32, "network.context": 16, **TRANSFORMER},
     "own_text_blocks:uniform": {"data.length": 32, **TRANSFORMER},
+    "own_tokens": {"data.length": 16, **TRANSFORMER},
+    "own_tokens:uniform": {"data.length": 16, **TRANSFORMER},
+    "own_tokens:autoregressive": {"data.length": 16, **TRANSFORMER},
     "text8_diffusion": LINEAR,
     "text8_diffusion:enwik8": LINEAR,
     "text8_gaussian_diffusion": LINEAR,
@@ -138,7 +141,7 @@ SHRUNK = {
 TRAINED = (  # one of each kind; other tests train some of the others, as do commands of the README
     *("text8_diffusion", "digits_idf"),
     *("own_text_discrete_flow:autoregressive", "own_lines_autoregressive"),
-    *("own_lines_insertion", "own_table", "own_text_blocks"),
+    *("own_lines_insertion", "own_table", "own_text_blocks", "own_tokens"),
 )
 TRAINED_TOO = (  # exhaustively; by default the next test is of them
     *("own_text_argmax:coupling", "own_text_cnf", "own_text_latent_flow"),
@@ -187,7 +190,7 @@ def files(tmp_path):
     """How the names of experiments begin that read a file -> one: maps, digits, text, a table."""
     rng = np.random.default_rng(0)
     result = {"own_maps": "maps.npy", "digits": "digits.csv.gz", "own_text": "book.txt"}
-    result.update(own_table="people.csv", own_lines="names.txt")
+    result.update(own_table="people.csv", own_lines="names.txt", own_tokens="tokens.bin")
     result = {start: tmp_path / name for start, name in result.items()}
     np.save(result["own_maps"], rng.integers(3, size=(60, 8, 8)).astype(np.uint8))
     table = "\n".join(",".join(map(str, row)) for row in rng.integers(17, size=(800, 65)))
@@ -198,6 +201,7 @@ def files(tmp_path):
     result["own_table"].write_text("\n".join(["age,town,wage", *rows]) + "\n")
     names = {"".join(rng.choice([*"abc"], size)) for size in rng.integers(1, 9, size=200)}
     result["own_lines"].write_text("\n".join(sorted(names)) + "\n")
+    rng.integers(40, size=2000).astype("<u2").tofile(result["own_tokens"])
     result["own_text"].write_text("the quick brown fox jumps over the lazy dog\n" * 40)
     return result
 
@@ -295,6 +299,8 @@ def test_an_unknown_variant_is_refused():
         Experiment.open(f"{FILES['text8_diffusion']}:text9").config()
     with pytest.raises(ValueError, match="Noise is one of absorbing, uniform, nearest; got 'ba"):
         Experiment.open(f"{FILES['text8_d3pm']}:band").config()
+    with pytest.raises(ValueError, match="A model of tokens is one of masks, .*; got 'gidd'"):
+        Experiment.open(f"{FILES['own_tokens']}:gidd").config()
     with pytest.raises(ValueError, match="quickstart.py has no variants; got 'big'"):
         Experiment.open(f"{FILES['quickstart']}:big").config()
 

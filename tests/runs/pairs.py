@@ -20,7 +20,7 @@ def get_config() -> ConfigDict:
 
 
 class Deadly(zoo.Pairs):
-    """Sends this process the signal DEADLY_SIGNAL when batch DEADLY_STEP is asked for."""
+    """Sends this process the signal DEADLY_SIGNAL when batch DEADLY_STEP is made."""
 
     def batch(self, seed, step, batch_size):
         if step == int(os.environ.get("DEADLY_STEP", -1)):

@@ -46,14 +46,17 @@ def is_archive(file: Path) -> bool:
         return handle.read(4) in (b"PK\x03\x04", b"PK\x05\x06")  # full or empty
 
 
-def single(file: Path) -> Stored:
-    """The array of a `.npy`. ValueError unless it is one, whole, and without Python objects."""
+def single(file: Path, rule: str = RULE, way_out: str = WAY_OUT) -> Stored:
+    """The array of a `.npy`. ValueError unless it is one, whole, and without Python objects.
+
+    The message begins with a rule, and ends with a way out.
+    """
 
     def mapped(stored: Stored) -> np.ndarray:
         shape, dtype, order, start, _ = stored
         return np.memmap(file, dtype, "r", start, shape, order)
 
-    with files.decoding(RULE, str(file), WAY_OUT), file.open("rb") as handle:
+    with files.decoding(rule, str(file), way_out), file.open("rb") as handle:
         return _stored(handle.read(BEGINNING), file.stat().st_size, mapped)
 
 

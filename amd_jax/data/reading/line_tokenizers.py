@@ -16,6 +16,7 @@ from amd_jax.facts import selfies
 from amd_jax.facts.lines import SELFIES
 from amd_jax.host.printable import cut, in_one_line
 
+RULE = "tokens is selfies, or the tokenizer.json of `tokenizers`"
 SIGNS = range(0xF0000, 0xFFFFE)  # a private area
 BLOCK = 1 << 14  # lines that are cut at a time
 
@@ -78,22 +79,24 @@ class Tokenizer:
         return self._signs[name]
 
 
-def _by_file(path: str) -> Any:
-    """Cuts lines by a tokenizer that a file describes."""
+def open_file(path: str, rule: str) -> Any:
+    """The tokenizer that a file describes; ValueError, beginning with a rule, if it is none."""
     if importlib.util.find_spec("tokenizers") is None:
         raise ValueError(
             "A tokenizer is read by the package tokenizers, which is not installed. Install it: "
             "pip install 'amd_jax[lines]'."
         )
     file = files.expanded(path)
-    files.check_file(file, "tokens is selfies, or the tokenizer.json of `tokenizers`")
+    files.check_file(file, rule)
     try:
-        tokenizer = importlib.import_module("tokenizers").Tokenizer.from_file(str(file))
+        return importlib.import_module("tokenizers").Tokenizer.from_file(str(file))
     except Exception as error:  # it raises no other kind
-        raise ValueError(
-            f"tokens is selfies, or the tokenizer.json of `tokenizers`; {file} is neither: "
-            f"{in_one_line(error)[:100]}."
-        ) from error
+        raise ValueError(f"{rule}; {file} is none: {in_one_line(error)[:100]}.") from error
+
+
+def _by_file(path: str) -> Any:
+    """Cuts lines by a tokenizer that a file describes."""
+    tokenizer = open_file(path, RULE)
     tokenizer.no_truncation()
     tokenizer.no_padding()
 

@@ -90,7 +90,7 @@ def test_what_is_no_tokenizer(tmp_path):
     path = file_of(tmp_path, WORDS)
     with pytest.raises(ValueError, match="tokens is selfies, or the tokenizer.json"):
         lines.load(path, tokens=str(tmp_path / "nothing.json"))
-    with pytest.raises(ValueError, match="t.smi is neither: "):
+    with pytest.raises(ValueError, match="t.smi is none: "):
         lines.load(path, tokens=path)
 
 

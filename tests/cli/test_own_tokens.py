@@ -1,0 +1,126 @@
+"""Files of tokens through the command line: a run from training to its page, and bad files."""
+
+import json
+import struct
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax.experiment import Experiment
+from tests.cli.command import ROOT, command
+
+CONFIG = f"--config={ROOT / 'experiments' / 'own_tokens.py'}"
+SMALL = (
+    *("--config.network.width=8", "--config.network.blocks=1", "--config.network.heads=2"),
+    *("--config.data.length=16", "--config.batch_size=2", "--config.sampling_steps=3"),
+    *("--config.num_steps=6", "--config.log_every=1", "--config.checkpoint_every=2"),
+    *("--config.evaluate_every=3", "--config.evaluate_texts=2", "--num_texts=4"),
+    "--num_samples=2",
+)
+WORDS = ["the ", "cat ", "sat ", "on ", "a ", "mat. "]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with two shards of tokens, and a tokenizer whose tokens are words."""
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        rng.integers(len(WORDS), size=1001).astype("<u2").tofile(tmp_path / f"{name}.bin")
+    vocab = {word: k for k, word in enumerate(WORDS)}
+    model = {"type": "WordLevel", "vocab": vocab, "unk_token": "the "}
+    decoder = {"type": "Fuse"}
+    content = {"version": "1.0", "model": model, "decoder": decoder}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+@pytest.mark.few(slow=1)
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["", ":uniform", ":autoregressive"])
+def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):
+    pytest.importorskip("tokenizers")
+    run = f"--workdir={folder / 'run'}"
+    data = f"--config.data.path={folder}", f"--config.data.tokens={folder / 'tokenizer.json'}"
+    trained = command(CONFIG + model, *data, run, *SMALL)
+    assert trained.ending is None, trained
+    assert "train 113, validation 6, test 6 rows of 16 tokens\nvocabulary of 6: 't" in trained.out
+    assert "bits/token on 4 rows" in trained.out
+    again = command(CONFIG + model, *data, run, *SMALL)  # nothing is left to train
+    assert "bits/token on 4 rows" in again.out
+    assert "validation: " in command(run, "--mode=evaluate", "--split=validation").out
+
+    for file in folder.glob("*.bin"):
+        file.unlink()
+    (folder / "tokenizer.json").unlink()
+    drawn = command(run, "--mode=sample", "--num_samples=2")
+    written = (folder / "run" / "samples_seed0.txt").read_text()
+    assert {word + " " for word in written.split()} <= {*WORDS}
+    assert drawn.ending is None
+    assert command(run, "--mode=report").ending is None
+    page = (folder / "run" / "report.html").read_text()
+    assert "bits/token" in page
+    assert written.split("\n")[0][:20] in page
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_ends_bit_for_bit_as_an_unbroken_one(folder):
+    experiment = Experiment.open(f"{CONFIG.removeprefix('--config=')}:autoregressive")
+    config = experiment.config()
+    small = dict(flag.split("=") for flag in SMALL if flag.startswith("--config."))
+    numbers = {name.removeprefix("--config."): int(value) for name, value in small.items()}
+    config.update_from_flattened_dict({**numbers, "data.path": str(folder)})
+
+    def fail(params):
+        raise RuntimeError("out of luck")
+
+    _, whole = experiment.fit(folder / "whole", config)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        experiment.fit(folder / "half", config, evaluate=fail)  # at step 3
+    _, half = experiment.fit(folder / "half", config)
+    jax.tree.map(np.testing.assert_array_equal, half, whole)
+
+
+def files(folder):
+    """Files that are none, by what is said of them."""
+    np.save(folder / "real.npy", np.zeros(10))
+    (folder / "odd.bin").write_bytes(b"abc")
+    (folder / "short.bin").write_bytes(b"ab" * 20)
+    (folder / "wrong.bin").write_bytes(b"ab")
+    (folder / "wrong.idx").write_bytes(b"no index" + struct.pack("<Q", 1))
+    (folder / "empty").mkdir()
+    (folder / "mixed").mkdir()
+    np.save(folder / "mixed" / "a.npy", np.zeros(100, np.int64))
+    (folder / "mixed" / "b.bin").write_bytes(b"ab" * 100)
+    return {
+        "": "own_tokens needs a file. Give --config.data.path=train.bin",
+        "no.bin": "found nothing at",
+        "real.npy": "are integers of one axis; ",
+        "odd.bin": "has 3 bytes, which is no whole number of tokens. Check its type",
+        "short.bin": "so there are 48 or more; ",
+        "wrong.bin": "An .idx begins with b'MMIDIDX",
+        "empty": "has no such file. Check the path.",
+        "mixed": "a.npy is int64, and b.bin is uint16. Give a pattern",
+    }
+
+
+def test_bad_files_are_refused_in_a_line_before_any_work(folder):
+    for name, message in files(folder).items():
+        path = str(folder / name) if name else ""
+        run = f"--workdir={folder / 'run'}"
+        error = command(CONFIG, f"--config.data.path={path}", *SMALL, run).error
+        assert message in error, name
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--config.data.vocab_size=4", "K being vocab_size=4; got "),
+        ("--config.data.dtype=int8", "dtype is one of uint16, uint32; got 'int8'"),
+        ("--config.data.tokens=none.json", "tokens is the tokenizer.json of "),
+    ],
+)
+def test_bad_numbers_are_refused_in_a_line(folder, flag, message):
+    run = f"--workdir={folder / 'run'}"
+    assert message in command(CONFIG, f"--config.data.path={folder}", flag, *SMALL, run).error
