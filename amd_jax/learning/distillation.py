@@ -12,7 +12,7 @@ from amd_jax.diffusion import bounds
 from amd_jax.diffusion.process import Process
 from amd_jax.models import Diffusion
 from amd_jax.ops import categorical
-from amd_jax.types import Key, LearnedKernel, Model, Nats, Params, Probs, Times, Tokens
+from amd_jax.types import Kernel, Key, LearnedKernel, Model, Nats, Params, Probs, Times, Tokens
 
 TIMES = (0.25, 0.5, 0.75)  # at which two kernels are compared
 
@@ -79,7 +79,7 @@ class Distillation:
 
     def check_teacher(self, other: Model, name: str | Path) -> None:
         """Raises ValueError unless another model, of this name, is a diffusion of this noise."""
-        if not (isinstance(other, Diffusion) and _same_noise(other, self.model)):
+        if not (isinstance(other, Diffusion) and _same_noise(other.kernel, self.model.kernel)):
             raise ValueError(
                 f"A teacher is a diffusion of the student's noise; {name} is a "
                 f"{type(other).__name__} of another. Give one that was trained with it."
@@ -91,13 +91,15 @@ def target(teacher: Process, x_s: Tokens, s: Times) -> Probs:
     return jnp.exp(teacher.log_denoised(x_s, s))
 
 
-def _same_noise(one: Diffusion, other: Diffusion) -> bool:
-    """Whether two kernels push every state alike, at some times."""
-    shape = np.shape(one.kernel.prior)
-    if isinstance(one.kernel, LearnedKernel) or shape != np.shape(other.kernel.prior):
+def _same_noise(one: Kernel | LearnedKernel, other: Kernel | LearnedKernel) -> bool:
+    """Whether two kernels push every state alike, at some times; learned ones do not."""
+    if isinstance(one, LearnedKernel) or isinstance(other, LearnedKernel):
+        return False
+    shape = np.shape(one.prior)
+    if shape != np.shape(other.prior):
         return False
     eye = jnp.eye(shape[-1]).reshape(shape[-1], *[1] * (len(shape) - 1), shape[-1])
     eye = jnp.broadcast_to(eye, (len(eye), *shape))
     start = jnp.zeros(len(eye))
-    pushes = [[m.kernel.push(eye, start, start + t) for t in TIMES] for m in (one, other)]
-    return np.allclose(*pushes, atol=1e-5)
+    a, b = ([kernel.push(eye, start, start + t) for t in TIMES] for kernel in (one, other))
+    return np.allclose(a, b, atol=1e-5)
