@@ -48,6 +48,7 @@ def teacher(tmp_path, monkeypatch):
     return Experiment.open(SOURCE).fit("teacher", config(3))[1]
 
 
+@pytest.mark.slow
 def test_a_student_goes_on_bit_for_bit_without_its_teacher(teacher):
     _, whole = experiment().fit("whole", config(8), init_from="teacher")
     assert any(
