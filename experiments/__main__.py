@@ -10,7 +10,7 @@ import sys
 from amd_jax.cli import console
 from amd_jax.pages import commands
 
-COMMANDS = ("run", "compare", "report", "demo", "known_answers", "table4", "list")
+COMMANDS = ("run", "compare", "report", "demo", "known_answers", "table4", "to_tokens", "list")
 
 
 def start() -> None:

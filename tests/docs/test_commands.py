@@ -8,7 +8,14 @@ import shlex
 import pytest
 
 from amd_jax import models
-from amd_jax.cli import choices, declared_options, experiment_files, flags, mode_options
+from amd_jax.cli import (
+    choices,
+    declared_options,
+    experiment_files,
+    flags,
+    mode_options,
+    to_tokens,
+)
 from amd_jax.comparison import compare, known_answers, run_comparison, table4
 from amd_jax.demo import command as demo
 from amd_jax.diffusion import samplers
@@ -27,7 +34,7 @@ PROGRAMS = ("experiments.", "benchmarks.")
 BEHIND = {  # a command that has flags -> the module of its options
     **{"experiments.compare": compare, "experiments.table4": table4},
     **{"experiments.known_answers": known_answers, "experiments.report": run_comparison},
-    "experiments.demo": demo,
+    **{"experiments.demo": demo, "experiments.to_tokens": to_tokens},
 }
 
 

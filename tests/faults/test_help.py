@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from amd_jax.cli import console, run
+from amd_jax.cli import console, run, to_tokens
 from amd_jax.comparison import compare, known_answers, run_comparison, table4
 from amd_jax.demo import command as demo
 from experiments import __main__ as commands
@@ -16,10 +16,11 @@ from tests.faults.sending import QUICK, ended
 MAINS = {
     **{"run": run.main, "compare": compare.main, "table4": table4.main},
     **{"known_answers": known_answers.main, "demo": demo.main, "report": run_comparison.main},
+    "to_tokens": to_tokens.main,
 }
 FLAG = {  # that the help of a command lists
     **{"run": "--num_samples", "compare": "--minutes", "table4": "--rows", "report": "--output"},
-    **{"known_answers": "--families", "demo": "--port"},
+    **{"known_answers": "--families", "demo": "--port", "to_tokens": "--field"},
 }
 BESIDE = {  # what stands beside --help or --version
     **{"nothing": [], "a word": ["runs/a"], "a number": ["--config.num_steps=3"]},

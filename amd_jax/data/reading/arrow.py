@@ -13,6 +13,11 @@ MISSING = (
 
 def reader(name: str) -> Any:
     """A module of `reading` that needs pyarrow. ValueError if that is not installed."""
+    check()
+    return getattr(reading, name)
+
+
+def check() -> None:
+    """Raises ValueError unless pyarrow is installed."""
     if importlib.util.find_spec("pyarrow") is None:
         raise ValueError(MISSING)
-    return getattr(reading, name)
