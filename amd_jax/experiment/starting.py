@@ -40,6 +40,29 @@ def fresh(run: "Run", model: Model | None = None) -> Params:
     return jax.eval_shape((model or run.model).init, jax.random.key(0), x)
 
 
+def begun(start: Start | None, run: "Run", *, goes_on: bool) -> tuple[Params | None, Parts]:
+    """The parameters to start from, if there are some, and the parts of the run.
+
+    They teach a run whose objective is a `Distillation`; one that goes on has its teacher in its
+    checkpoints. Raises ValueError for what does not fit, and for a student without a teacher.
+    """
+    fresh(run)  # of data that do not fit it says so
+    objective = run.parts.objective
+    if not isinstance(objective, Distillation):
+        return None if start is None else fitted(start, run), run.parts
+    params = None
+    if start is not None:
+        objective.check_teacher(start.model, start.name)
+        params = teacher = fitted(start, run)
+    elif goes_on:
+        teacher = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), fresh(run))  # read over
+    else:
+        raise ValueError(
+            "A student starts from its teacher. Give --init_from=RUN, or the name of weights."
+        )
+    return params, run.parts._replace(objective=dataclasses.replace(objective, teacher=teacher))
+
+
 def fitted(start: Start, run: "Run") -> Params:
     """The parameters to start a run from.
 
@@ -62,27 +85,6 @@ def fitted(start: Start, run: "Run") -> Params:
         _check(start, _shapes(fresh(run)))
         return start.params
     return _carried(start, run)
-
-
-def taught(start: Start | None, run: "Run", *, goes_on: bool) -> Parts:
-    """The parts of a run, with its teacher where the objective needs one: what it starts from.
-
-    A run that goes on has its teacher in its checkpoints. Raises ValueError for a run without a
-    start, and for one of other noise.
-    """
-    objective = run.parts.objective
-    if not isinstance(objective, Distillation):
-        return run.parts
-    if start is not None:
-        objective.check_teacher(start.model, start.name)
-        teacher = start.params
-    elif goes_on:
-        teacher = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), fresh(run))  # read over
-    else:
-        raise ValueError(
-            "A student starts from its teacher. Give --init_from=RUN, or the name of weights."
-        )
-    return run.parts._replace(objective=dataclasses.replace(objective, teacher=teacher))
 
 
 def _carried(start: Start, run: "Run") -> Params:

@@ -54,9 +54,8 @@ def train(
     memory.check(size, "The rows of a batch", "Use a smaller batch_size.")
     lock.check_local(workdir)
     workdir, contents = Path(workdir), run.contents()
-    starting.fresh(run)  # of data that do not fit it says so
-    parts = starting.taught(start, run, goes_on=run_folder.has_checkpoint(workdir))
-    params = None if start is None else starting.fitted(start, run)
+    goes_on = run_folder.has_checkpoint(workdir)
+    params, parts = starting.begun(start, run, goes_on=goes_on)
     parallel.check_same("config, experiment file and data", json.dumps(contents, indent=0))
     identity = ""
     if parallel.is_first():

@@ -86,7 +86,9 @@ def test_every_command_has_a_file_that_starts_it():
 )
 def test_an_unknown_command(word, hint):
     error = amd_jax_(word, "--config=quickstart").error
-    assert error.startswith("Commands are run, compare, report, demo, known-answers, table4, to-tokens, list")
+    assert error.startswith(
+        "Commands are run, compare, report, demo, known-answers, table4, to-tokens, list"
+    )
     assert error.endswith(f"got {word!r}. {hint}")
 
 

@@ -10,6 +10,7 @@ import pytest
 from amd_jax.data.text import Text
 from amd_jax.experiment import Experiment, starting
 from amd_jax.facts import LineFacts, TokenFacts
+from amd_jax.learning.distillation import Distillation
 
 EXPERIMENTS = pathlib.Path(__file__).parents[2] / "experiments"
 LETTERS = "abcdefgh "
@@ -93,6 +94,19 @@ def test_what_is_new_is_fresh_and_said(caplog):
             np.testing.assert_array_equal(after[:, k], before[:, LETTERS.index(letter)])
     fresh = new.model.init(jax.random.key(0), new.data.batch(0, 0, 4).astype(np.int32))
     np.testing.assert_array_equal(after[:, 0], fresh["network"]["out"]["kernel"][:, 0])
+
+
+def test_a_teacher_knows_the_characters_by_their_names():
+    """One of the same letters in another order teaches with them in the order of the student."""
+    old = run_of("own_text_masked", LETTERS, NETWORKS["own_text_masked"])
+    new = run_of("own_text_masked", "hg fedcba", NETWORKS["own_text_masked"])
+    params = parameters(old)
+    model = new.model
+    student = dataclasses.replace(new, parts=new.parts._replace(objective=Distillation(model)))
+    carried, parts = starting.begun(start(old, params), student, goes_on=False)
+    assert parts.objective.teacher is carried
+    back = starting.fitted(start(new, carried), old)
+    jax.tree.map(np.testing.assert_array_equal, back, params)
 
 
 def test_lines_are_matched_by_tokens_and_labels():
