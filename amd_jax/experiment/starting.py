@@ -1,6 +1,7 @@
 """What a run starts from: parameters of another run or of weights, as far as they fit."""
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ from amd_jax.host.printable import cut
 from amd_jax.learning.distillation import Distillation
 from amd_jax.learning.loop import Parts
 from amd_jax.models import Flow
+from amd_jax.runs import run_folder
 from amd_jax.types import Array, Model, Params
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def fresh(run: "Run", model: Model | None = None) -> Params:
     return jax.eval_shape((model or run.model).init, jax.random.key(0), x)
 
 
-def begun(start: Start | None, run: "Run", *, goes_on: bool) -> tuple[Params | None, Parts]:
+def begun(start: Start | None, run: "Run", workdir: Path) -> tuple[Params | None, Parts]:
     """The parameters to start from, if there are some, and the parts of the run.
 
     They teach a run whose objective is a `Distillation`; one that goes on has its teacher in its
@@ -54,7 +56,7 @@ def begun(start: Start | None, run: "Run", *, goes_on: bool) -> tuple[Params | N
     if start is not None:
         objective.check_teacher(start.model, start.name)
         params = teacher = fitted(start, run)
-    elif goes_on:
+    elif run_folder.has_checkpoint(workdir):
         teacher = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), fresh(run))  # read over
     else:
         raise ValueError(

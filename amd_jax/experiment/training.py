@@ -54,8 +54,7 @@ def train(
     memory.check(size, "The rows of a batch", "Use a smaller batch_size.")
     lock.check_local(workdir)
     workdir, contents = Path(workdir), run.contents()
-    goes_on = run_folder.has_checkpoint(workdir)
-    params, parts = starting.begun(start, run, goes_on=goes_on)
+    params, parts = starting.begun(start, run, workdir)
     parallel.check_same("config, experiment file and data", json.dumps(contents, indent=0))
     identity = ""
     if parallel.is_first():

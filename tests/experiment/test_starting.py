@@ -103,7 +103,7 @@ def test_a_teacher_knows_the_characters_by_their_names():
     params = parameters(old)
     model = new.model
     student = dataclasses.replace(new, parts=new.parts._replace(objective=Distillation(model)))
-    carried, parts = starting.begun(start(old, params), student, goes_on=False)
+    carried, parts = starting.begun(start(old, params), student, pathlib.Path("nowhere"))
     assert parts.objective.teacher is carried
     back = starting.fitted(start(new, carried), old)
     jax.tree.map(np.testing.assert_array_equal, back, params)

@@ -113,7 +113,7 @@ def test_tokens_that_the_teacher_sees_are_themselves():
     model, _, _, teacher = prepared("masks", False)
     x_s = jnp.array([[0, 2, 1]])
     law = distillation.target(model.open(teacher), x_s, jnp.array([0.5]))[0]
-    np.testing.assert_allclose(law[[0, 2]], [[1, 0, 0], [0, 1, 0]], atol=1e-6)
+    np.testing.assert_allclose(law[::2], [[1, 0, 0], [0, 1, 0]], atol=1e-6)
     assert 0.01 < law[1, 0] < 0.99
     assert law[1, 2] == 0
 
@@ -131,7 +131,7 @@ def test_training_does_not_move_the_teacher():
     for i in range(150):
         updates, state = optimizer.update(step(params, jax.random.key(i)), state)
         params = optax.apply_updates(params, updates)
-    assert enumeration_of_error(model, params) < before / 4
+    assert enumeration_of_error(model, params) < before / 3
 
 
 def enumeration_of_error(model, params):
@@ -151,7 +151,7 @@ def test_bad_input_is_refused():
         Distillation(model, exact, 0)
     with pytest.raises(ValueError, match="needs the parameters of a teacher"):
         Distillation(model).init()
-    learned = zoo.diffusion("warped", "hollow_table", None)
+    learned = models.Diffusion(zoo.LEARNED["learned_schedule"], zoo.HollowTable(3), None)
     with pytest.raises(ValueError, match="one kernel of teacher and student; LearnedSchedule"):
         Distillation(learned, exact)
     objective = Distillation(model, exact)
