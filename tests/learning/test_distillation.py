@@ -162,5 +162,5 @@ def test_bad_input_is_refused():
         learned,
         zoo.block_diffusion("masks", 3, 1),
     ):
-        with pytest.raises(ValueError, match="a diffusion of the student's noise; runs/other is"):
+        with pytest.raises(ValueError, match="on the same classes; runs/other is"):
             objective.check_teacher(other, "runs/other")
