@@ -51,6 +51,7 @@ def do(model, given="label=yes", **flags):
     modes.do(Session(model, choices.choose(args, [], model.model), seed=0), args)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("particles", "says"),
     [

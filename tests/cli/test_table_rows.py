@@ -75,6 +75,7 @@ def test_what_has_no_effect_on_samples_under_conditions(masked, flag):
         table_rows.conditioned(session(masked, args), args, "colour=red")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("particles", "says"),
     [(None, "of 64 particles at its lowest"), (1, "samples another law.*--particles=64 corrects")],
@@ -164,6 +165,7 @@ def test_rows_and_cells_are_scored(masked, capsys):
         table_rows.score(session(other, args), args)
 
 
+@pytest.mark.slow
 def test_others_than_masks_score_rows_alone(people, tmp_path, capsys):
     model = loaded(people, own_table_autoregressive, tmp_path, width=16, blocks=1, heads=2)
     args = Score(mode="score", input=str(people), num_texts=5)
@@ -175,6 +177,7 @@ def test_others_than_masks_score_rows_alone(people, tmp_path, capsys):
             table_rows.conditioned(session(model, args), args, "colour=red")
 
 
+@pytest.mark.slow
 def test_a_model_in_python(masked, people):
     pandas = pytest.importorskip("pandas")
     model = tables.TableModel(masked.model, masked.params, masked.facts)

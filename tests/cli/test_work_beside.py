@@ -20,6 +20,7 @@ def counted(*flags, name="quickstart", **numbers):
     return work_beside.of(run, choices.choose(args, rest, run.model), args)
 
 
+@pytest.mark.slow
 def test_samples_are_counted_by_their_steps_and_evaluations_by_their_rows():
     usual = counted()
     assert usual.what == "corrections, evaluation and samples"
@@ -31,6 +32,7 @@ def test_samples_are_counted_by_their_steps_and_evaluations_by_their_rows():
     assert 0 < rows == pytest.approx((counted("--num_texts=12").flop - usual.flop) / 2)
 
 
+@pytest.mark.slow
 def test_evaluations_on_the_way_and_the_page_are_counted():
     usual = counted().flop
     once = counted(evaluate_every=40, evaluate_texts=4).flop - usual

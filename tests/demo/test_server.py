@@ -551,6 +551,7 @@ def test_points_are_a_square_of_shades():
     assert shades.min() == 0  # where most of the points are
 
 
+@pytest.mark.slow
 def test_gaps_of_a_line_are_filled_and_its_label_stays():
     page = client(works.lines(masks=True))
     start = page.get("/").text

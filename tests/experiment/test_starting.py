@@ -60,7 +60,8 @@ def name_of(run):
     return run.experiment.name.removesuffix(".py")
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_follow_their_characters(name):
     """The same letters in another order: the model of the same text is the same."""

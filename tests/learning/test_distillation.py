@@ -95,7 +95,8 @@ def test_the_loss_by_enumeration(name, seen):
     assert (abs(nats.mean(axis=0) - expected(model, teacher, params)) < 5 * error).all()
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize(("name", "seen"), CASES)
 def test_of_one_step_it_is_cross_entropy_whatever_the_teacher(name, seen):
     """The same draws, so the same numbers."""
@@ -118,6 +119,7 @@ def test_tokens_that_the_teacher_sees_are_themselves():
     assert law[1, 2] == 0
 
 
+@pytest.mark.slow
 def test_training_does_not_move_the_teacher():
     model, exact, params, teacher = prepared("masks", False)
     objective = Distillation(model, teacher, STEPS)

@@ -53,6 +53,7 @@ def test_importance_sampling_is_unbiased(model, params, heated):
     np.testing.assert_allclose(evidence["count"], expected, atol=2 * STEPS + 2)  # stratified
 
 
+@pytest.mark.slow
 def test_mixed_blocks_are_bounds_of_every_size_alike_often():
     """Each loss is the bound of one of the sizes; without masks to draw there is no noise."""
     model = zoo.block_diffusion("masks", 3, 1)

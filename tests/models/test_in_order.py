@@ -40,6 +40,7 @@ def left(model, params, x, **more):
     return np.asarray(one(x), np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(SUPPORTS, "labelled lines"))
 def test_one_call_is_as_many_as_there_are_tokens(name):
     model, params, x = opened(name)
@@ -72,6 +73,7 @@ def test_the_loss_in_order_is_the_code_length(name):
     np.testing.assert_allclose(-np.asarray(nats)[real], exact[real], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_share_of_the_rows_is_in_order():
     model, params, x = opened("texts")
     rng = jax.random.key(3)

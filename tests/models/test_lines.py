@@ -133,6 +133,7 @@ def test_code_lengths_of_masks_sum_to_one_over_lines(name):
             np.testing.assert_allclose(p, in_order(name, order), rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_random_orders_of_masks_sum_to_one_over_lines(name):
     model, params = masked(name)

@@ -30,7 +30,8 @@ X = np.array([[0, 1], [1, 1], [1, 0]])
 KNOWN = np.array([[True, False], [False, True], [True, True]])
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.slow
+@pytest.mark.few(slow=6)
 @pytest.mark.parametrize(
     "kind",
     [np.uint8, *(pytest.param(k, marks=pytest.mark.slow) for k in (np.uint16, np.int64))],

@@ -88,6 +88,7 @@ def sampled(sampler, kernel):
     return draw(jax.random.key(7))
 
 
+@pytest.mark.slow
 def test_an_exact_sampler_is_at_the_floor_and_a_wrong_one_is_not():
     masks = kernels.absorbing(schedules.linear, 4)
     right = sampled(samplers.FirstHitting(), masks)

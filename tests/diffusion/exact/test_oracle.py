@@ -71,6 +71,7 @@ def test_the_bound_on_masks_is_the_probability_itself(name):
         assert abs(mean) < 4 * error if steps is None else mean < -4 * error
 
 
+@pytest.mark.slow
 def test_every_part_of_a_model_takes_it():
     """Parameters, checks, samples by any sampler and fillings, which are those of all rows."""
     kernel = KERNELS["absorbing"]
