@@ -72,7 +72,7 @@ def slope(model, teacher, params):
     return max(abs(leaf).max() for leaf in jax.tree.leaves(mean))
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("name", "seen"), CASES)
 def test_an_exact_teacher_leaves_the_exact_student_as_it_is(name, seen):
     model, exact, other, wrong = prepared(name, seen)
@@ -81,7 +81,7 @@ def test_an_exact_teacher_leaves_the_exact_student_as_it_is(name, seen):
     assert slope(model, wrong, exact) > 1e-3
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("name", "seen"), CASES)
 def test_the_loss_by_enumeration(name, seen):
     model, _, params, teacher = prepared(name, seen)
