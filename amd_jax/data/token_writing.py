@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from amd_jax.data.reading import documents, files, line_tokenizers
+from amd_jax.data.reading import documents, files, line_tokenizers, token_texts
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 
-RULE = "tokens is the tokenizer.json of `tokenizers`"
 ABOUT = "tokens.json"  # in the folder, what its files are made with
 BLOCK = 1 << 22  # characters that are cut at a time, by all cores
 UINT16 = 1 << 16  # classes that two bytes tell apart
@@ -22,7 +21,6 @@ class Written(NamedTuple):
     """A folder of tokens."""
 
     folder: Path
-    vocab_size: int
     dtype: str
     tokens: dict[str, int]  # of each file
 
@@ -60,19 +58,18 @@ def write(
         raise ValueError(
             f"Each source has a file of its name; {twice[0]} is that of two. Rename one of them."
         )
-    tokenizer = line_tokenizers.open_file(tokens, RULE)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = line_tokenizers.open_file(tokens, token_texts.RULE)
     last = tokenizer.token_to_id(end) if end else None
     if end and last is None:
         raise ValueError(
             f"The end of a document is a token of the tokenizer; {tokens} has no {end!r:.60}."
         )
-    classes = 1 + max(tokenizer.get_vocab().values())
+    classes = line_tokenizers.vocab_size(tokenizer)
+    dtype = "uint16" if classes <= UINT16 else "uint32"
     about = {
         "tokenizer": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
         "vocab_size": classes,
-        "dtype": "uint16" if classes <= UINT16 else "uint32",
+        "dtype": dtype,
         "field": field,
         "end": end,
     }
@@ -84,16 +81,16 @@ def write(
         if (place / name).is_file() and made.get(name, {}).get("source_bytes") == size:
             progress(source.name, 1.0)
             continue
+        count = 0
         with filesystem.draft(place / name) as draft:
             for block, share in _blocks(documents.read(source, field), tokenizer, last):
-                block.astype(f"<u{np.dtype(about['dtype']).itemsize}").tofile(draft)
+                draft.write(block.astype(np.dtype(dtype).newbyteorder("<")).tobytes())
+                count += len(block)
                 progress(source.name, share)
-            count = draft.tell() // np.dtype(about["dtype"]).itemsize
         made[name] = {"source": source.name, "source_bytes": size, "tokens": count}
-        with filesystem.draft(place / ABOUT) as draft:
-            draft.write(json.dumps({**about, "files": made}, indent=1).encode())
-    counts = {name: made[name]["tokens"] for name in names}
-    return Written(place, classes, str(about["dtype"]), counts)
+        content = json.dumps({**about, "files": made}, indent=1)
+        filesystem.write(place / ABOUT, content.encode())
+    return Written(place, dtype, {name: made[name]["tokens"] for name in names})
 
 
 def _made(folder: Path, about: dict[str, Any]) -> dict[str, dict[str, Any]]:

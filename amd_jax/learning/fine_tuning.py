@@ -88,7 +88,7 @@ def product(factors: Factors) -> Array:
 def only(optimizer: optax.GradientTransformation, pattern: str) -> optax.GradientTransformation:
     """Learns the parameters whose names the regular expression finds; the others stay.
 
-    A name is such as "params/joint_0/hidden/kernel". Raises ValueError for an expression that is
+    A name is such as "network/joint_0/hidden/kernel". Raises ValueError for an expression that is
     none, and at initialisation for one that finds no parameter.
     """
     try:

@@ -80,7 +80,7 @@ class Tokenizer:
 
 
 def open_file(path: str, rule: str) -> Any:
-    """The tokenizer that a file describes; ValueError, beginning with a rule, if it is none."""
+    """The tokenizer of a file, which cuts texts whole; ValueError, with a rule, if it is none."""
     if importlib.util.find_spec("tokenizers") is None:
         raise ValueError(
             "A tokenizer is read by the package tokenizers, which is not installed. Install it: "
@@ -89,16 +89,22 @@ def open_file(path: str, rule: str) -> Any:
     file = files.expanded(path)
     files.check_file(file, rule)
     try:
-        return importlib.import_module("tokenizers").Tokenizer.from_file(str(file))
+        tokenizer = importlib.import_module("tokenizers").Tokenizer.from_file(str(file))
     except Exception as error:  # it raises no other kind
         raise ValueError(f"{rule}; {file} is none: {in_one_line(error)[:100]}.") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def vocab_size(tokenizer: Any) -> int:
+    """K: one more than the largest token, as numbers may be left out."""
+    return 1 + max(tokenizer.get_vocab().values())
 
 
 def _by_file(path: str) -> Any:
     """Cuts lines by a tokenizer that a file describes."""
     tokenizer = open_file(path, RULE)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
 
     def result(lines: Sequence[str]) -> Iterator[list[Piece]]:
         for start in range(0, len(lines), BLOCK):

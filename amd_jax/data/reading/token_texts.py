@@ -23,7 +23,7 @@ def read(path: str) -> tuple[str, ...]:
     """
     tokenizer = line_tokenizers.open_file(path, RULE)
     kinds = _kinds(json.loads(tokenizer.to_str()).get("decoder"))
-    names = [tokenizer.id_to_token(k) for k in range(1 + max(tokenizer.get_vocab().values()))]
+    names = [tokenizer.id_to_token(k) for k in range(line_tokenizers.vocab_size(tokenizer))]
     if "ByteLevel" in kinds:
         texts = [None if name is None else _bytes(name) for name in names]
     else:
