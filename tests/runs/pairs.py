@@ -2,6 +2,9 @@
 
 import os
 import signal
+import sys
+import threading
+import time
 
 import optax
 from ml_collections import ConfigDict
@@ -20,12 +23,22 @@ def get_config() -> ConfigDict:
 
 
 class Deadly(zoo.Pairs):
-    """Sends this process the signal DEADLY_SIGNAL when batch DEADLY_STEP is made."""
+    """Sends this process the signal DEADLY_SIGNAL when batch DEADLY_STEP is waited for."""
 
     def batch(self, seed, step, batch_size):
         if step == int(os.environ.get("DEADLY_STEP", -1)):
+            while threading.current_thread() is not threading.main_thread() and not waits():
+                time.sleep(0.01)  # the batch is made ahead
             os.kill(os.getpid(), getattr(signal, os.environ["DEADLY_SIGNAL"]))
         return super().batch(seed, step, batch_size)
+
+
+def waits():
+    """Whether the main thread waits for what another one makes."""
+    frame = sys._current_frames()[threading.main_thread().ident]
+    while frame is not None and frame.f_code.co_name != "wait":
+        frame = frame.f_back
+    return frame is not None
 
 
 def data(config: ConfigDict) -> Deadly:

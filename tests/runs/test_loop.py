@@ -68,12 +68,12 @@ def test_a_signal_saves_and_the_run_continues(tmp_path, monkeypatch, unbroken, n
     before = signal.getsignal(number)
     monkeypatch.setenv("DEADLY_STEP", "6")
     monkeypatch.setenv("DEADLY_SIGNAL", number.name)
-    with pytest.raises(loop.Interrupted, match=r"Stopped at step [67] of 12") as caught:
-        train(tmp_path)  # the batch is made ahead, so the signal comes in one of two steps
+    with pytest.raises(loop.Interrupted, match="Stopped at step 7 of 12"):
+        train(tmp_path)
     assert signal.getsignal(number) is before
     monkeypatch.delenv("DEADLY_STEP")
     with Checkpoints(tmp_path, identity(tmp_path)) as result:
-        assert f"step {result.latest()} of" in str(caught.value)
+        assert result.latest() == 7
     assert_same(tmp_path, train(tmp_path), unbroken)
 
 
