@@ -35,6 +35,13 @@ def read(argv: Sequence[str], kind: type[T]) -> tuple[T, list[str]]:
     return kind(**values), rest
 
 
+def read_with_names(argv: Sequence[str], kind: type[T]) -> tuple[T, list[str]]:
+    """The options of a kind, and the words that are no flags; ValueError for another flag."""
+    args, rest = read(argv, kind)
+    finish([argument for argument in rest if argument.startswith("-")], kind)
+    return args, [argument for argument in rest if not argument.startswith("-")]
+
+
 def parsed(
     argv: Sequence[str], table: Sequence[Number]
 ) -> tuple[dict[str, Any], set[str], list[str]]:

@@ -28,9 +28,7 @@ def main(argv: Sequence[str]) -> None:
     """Writes the tokens of some files into a folder."""
     if flags.answers(argv[1:], lambda: flags.usage("to_tokens", Options)):
         return
-    args, rest = flags.read(argv[1:], Options)
-    sources = [argument for argument in rest if not argument.startswith("-")]
-    flags.finish([argument for argument in rest if argument.startswith("-")], Options)
+    args, sources = flags.read_with_names(argv[1:], Options)
     example = "python -m experiments.to_tokens book.txt --tokens=tokenizer.json"
     if not sources:
         raise ValueError(f"The files of the corpus are missing. Try: {example}")
@@ -53,9 +51,5 @@ def main(argv: Sequence[str]) -> None:
     if written.dtype != "uint16":
         places["config.data.dtype"] = written.dtype
     start = console.as_started("python -m experiments.run")
-    print("\nTrain a model of them by")
-    print(
-        " ".join(
-            [f"    {start} --config=own_tokens", *itertools.starmap(commands.flag, places.items())]
-        )
-    )
+    data = " ".join(itertools.starmap(commands.flag, places.items()))
+    print(f"\nTrain a model of them by\n    {start} --config=own_tokens {data}")

@@ -22,9 +22,7 @@ def main(argv: Sequence[str]) -> None:
     """Writes the comparison of the runs in some folders."""
     if flags.answers(argv[1:], lambda: flags.usage("report", Options)):
         return
-    args, rest = flags.read(argv[1:], Options)
-    places = [argument for argument in rest if not argument.startswith("-")]
-    flags.finish([argument for argument in rest if argument.startswith("-")], Options)
+    args, places = flags.read_with_names(argv[1:], Options)
     if not places:
         raise ValueError(
             "The folders of runs are missing. Try: python -m experiments.report runs/a runs/b"
