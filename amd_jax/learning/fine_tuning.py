@@ -1,5 +1,6 @@
 """What fine-tuning changes: matrices by changes of low rank, or some of the parameters alone."""
 
+import functools
 import re
 import zlib
 from collections.abc import Callable
@@ -38,31 +39,16 @@ def low_rank(
     if rank < 1:
         raise ValueError(f"The rank of a change is at least 1; got rank={rank}.")
 
-    def begin(path: tuple, parameter: Array, hidden: object) -> Factors | None:
-        if hidden is None:
-            return None
-        rng = jax.random.key(zlib.crc32(jax.tree_util.keystr(path).encode()))
-        n, m = parameter.shape
-        left = jax.random.normal(rng, (n, rank), parameter.dtype) / n**0.5
-        return {"left": left, "right": jnp.zeros((rank, m), parameter.dtype)}
-
     def init(params: Params) -> LowRank:
+        begin = functools.partial(_begun, rank=rank)
         factors = jax.tree_util.tree_map_with_path(begin, params, hidden_matrices(params))
-        return LowRank(factors, optimizer.init(learnt(params, factors)))
-
-    def learnt(params: Params, factors: PyTree) -> PyTree:
-        return jax.tree.map(lambda a, f: a if f is None else f, params, factors)
-
-    def chain(gradient: Array, f: Factors | None) -> Array | Factors:
-        if f is None:
-            return gradient
-        return {"left": scale * gradient @ f["right"].T, "right": scale * f["left"].T @ gradient}
+        return LowRank(factors, optimizer.init(_learnt(params, factors)))
 
     def update(grads: Params, state: LowRank, params: Params | None = None):
-        of_learnt = None if params is None else learnt(params, state.factors)
-        gradients = jax.tree.map(chain, grads, state.factors)
+        of_learnt = None if params is None else _learnt(params, state.factors)
+        gradients = jax.tree.map(lambda g, f: _chain(g, f, scale), grads, state.factors)
         changes, opt = optimizer.update(gradients, state.learnt, of_learnt)
-        factors = jax.tree.map(
+        changed = jax.tree.map(
             lambda _, f, change: None if f is None else jax.tree.map(jnp.add, f, change),
             grads,
             state.factors,
@@ -72,12 +58,34 @@ def low_rank(
             lambda _, f, new, change: change if f is None else scale * (product(new) - product(f)),
             grads,
             state.factors,
-            factors,
+            changed,
             changes,
         )
-        return updates, LowRank(factors, opt)
+        return updates, LowRank(changed, opt)
 
     return _as(optimizer, init, update)
+
+
+def _begun(path: tuple, parameter: Array, hidden: object, *, rank: int) -> Factors | None:
+    """The factors of a hidden matrix, whose product is zero; None for another parameter."""
+    if hidden is None:
+        return None
+    rng = jax.random.key(zlib.crc32(jax.tree_util.keystr(path).encode()))
+    n, m = parameter.shape
+    left = jax.random.normal(rng, (n, rank), parameter.dtype) / n**0.5
+    return {"left": left, "right": jnp.zeros((rank, m), parameter.dtype)}
+
+
+def _learnt(params: Params, factors: PyTree) -> PyTree:
+    """The parameters, with factors in the place of the matrices that have some."""
+    return jax.tree.map(lambda a, f: a if f is None else f, params, factors)
+
+
+def _chain(gradient: Array, f: Factors | None, scale: float) -> Array | Factors:
+    """The gradient of a matrix as one of its factors."""
+    if f is None:
+        return gradient
+    return {"left": scale * gradient @ f["right"].T, "right": scale * f["left"].T @ gradient}
 
 
 def product(factors: Factors) -> Array:
