@@ -14,7 +14,7 @@ from amd_jax.comparison import charts, tables, training
 from amd_jax.comparison.rows import Figure, Row, label
 from amd_jax.evaluation import pictures
 from amd_jax.evaluation.reports import run_report
-from amd_jax.evaluation.samples import draws, score_kinds, score_table
+from amd_jax.evaluation.samples import draws, model_scores, score_kinds, score_table
 from amd_jax.evaluation.samples.data_scores import Scores
 from amd_jax.experiment import Experiment, Run
 from amd_jax.experiment.source_file import split_variant
@@ -219,7 +219,7 @@ def scored(done: Sequence[Row], args: Table, scores: Scores) -> list[str]:
             figures = {name: draws.Figure(x.value, x.error or 0.0) for name, x in found}
             title = f"{row.title}, {label(sampler)}"
             rows.append(score_table.Row(title, "model", figures))
-    rows += scores.beside()
+    rows += scores.beside(any(model_scores.fills(scores, row.run.model) for row in done))
     repeats, size = scores.rows.real.shape[:2]
     of = f"{repeats * size} samples each in {repeats} draws"
     lines = [f"Scores of {of}, on {len(scores.test):,} {done[0].split} {scores.facts.rows}:", ""]

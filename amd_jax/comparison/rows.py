@@ -24,9 +24,8 @@ from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.plain_report import held_out
-from amd_jax.evaluation.samples import draws
+from amd_jax.evaluation.samples import model_scores
 from amd_jax.evaluation.samples.data_scores import Scores
-from amd_jax.evaluation.tables import features
 from amd_jax.experiment import Run
 from amd_jax.facts import Json
 from amd_jax.host import filesystem
@@ -132,19 +131,18 @@ class Row:
 
     def scores(self, sampler: Named | None, scores: Scores) -> dict[str, Figure]:
         """Scores of as many samples as stand beside them: docs/how_to/sample_scores.md."""
-        repeats, size, *event = scores.rows.real.shape
-        shape = (repeats * size, *event)
+        repeats, size = scores.rows.real.shape[:2]
+        drawn = f"{label(sampler)}, {repeats * size} samples"
 
         def measure() -> dict[str, Figure]:
-            x = gallery.samples(self.run.model, self.params, jax.random.key(0), shape, sampler)
-            print(f"{self.title}, {label(sampler)}: {shape[0]} samples are scored", flush=True)
-            found = scores.of(draws.divided(x, repeats))
+            print(f"{self.title}, {drawn} are scored", flush=True)
+            about = self.run.model, self.params, jax.random.key(0), sampler
+            found = model_scores.of(scores, *about)
             return {name: Figure(*figure) for name, figure in found.items()}
 
-        method = f"{label(sampler)}, {shape[0]} samples in {repeats} draws"
+        method = f"{drawn} in {repeats} draws"
         question = {"method": method, "split": self.split, "examples": len(scores.test)}
-        last = "two_sample_auc" if features.installed() else [*scores.measures][-1]
-        return self.figures(measure, last, question)
+        return self.figures(measure, model_scores.names(scores, self.run.model)[-1], question)
 
     def first_samples(self, number: int) -> np.ndarray:
         """So many samples by the model's own way, kept beside the run: (N, ...)."""

@@ -123,8 +123,10 @@ def test_scores_of_all_rows_stand_in_one_table(argv, workdir, monkeypatch):
     text = (workdir / "compare.md").read_text()
     lines = text.splitlines()
     place = lines.index("Scores of 40 samples each in 2 draws, on 4 test texts:")
-    titles = "|  | reverse bits (order 6) | two-sample AUC | known words |"
+    titles = "|  | reverse bits (order 6) | two-sample AUC | Brier of 3-grams | known words |"
     assert lines[place + 2] == titles
+    filled = [line.split(" | ")[3] != "–" for line in lines[place + 4 : place + 14]]
+    assert filled == [False] * 2 + [True] * 3 + [False] + [True] * 4  # p_uniform fills none
     rows = [line.split(" | ")[0].removeprefix("| ") for line in lines[place + 4 : place + 14]]
     assert rows == [
         "own_text_masked p_uniform=0.2, ancestral, temperature 0.5, steps 2",

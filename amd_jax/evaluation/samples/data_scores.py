@@ -3,11 +3,12 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from amd_jax.evaluation.filling import Gaps
 from amd_jax.evaluation.means import Rows
 from amd_jax.evaluation.samples import draws
 from amd_jax.evaluation.samples.draws import Draws, Figure
@@ -16,6 +17,13 @@ from amd_jax.evaluation.samples.score_table import Columns, Row
 from amd_jax.evaluation.samples.two_sample import TwoSample
 from amd_jax.evaluation.tables import features
 from amd_jax.facts import Facts
+
+
+class Trial(NamedTuple):
+    """Rows (N, L), and a gap in each that is to be filled."""
+
+    rows: Rows
+    hidden: Gaps
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,6 +59,16 @@ class Scores:
         """Rows that samples are scored on: (M, *event)."""
         return self.rows.test
 
+    @property
+    def trial(self) -> Trial | None:
+        """Gaps whose fillings are scored, where that makes sense."""
+        return None
+
+    @property
+    def names(self) -> list[str]:
+        """What `of` has."""
+        return [*self.measures, *(["two_sample_auc"] if features.installed() else [])]
+
     def of(self, drawn: Draws) -> dict[str, Figure]:
         """The scores of samples (R, N, *event); without scikit-learn no two-sample test."""
         result = {name: draws.over(drawn, measure) for name, measure in self.measures.items()}
@@ -58,8 +76,11 @@ class Scores:
             result["two_sample_auc"] = self._two_sample.of(drawn)
         return result
 
-    def beside(self) -> list[Row]:
-        """Rows of the data, and of nonsense; they are scored once."""
+    def beside(self, filled: bool = False) -> list[Row]:
+        """Rows of the data, and of nonsense; they are scored once.
+
+        With `filled`, the fillings of gaps by nonsense are scored, too, where there is a `trial`.
+        """
         return [*self._beside]
 
     @functools.cached_property

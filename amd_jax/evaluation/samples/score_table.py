@@ -35,15 +35,26 @@ class Row:
     kind: Kind
     scores: Mapping[str, Figure]
 
+    def having(self, name: str, figure: Figure | None) -> "Row":
+        """The row with one more score, where there is one."""
+        if figure is None:
+            return self
+        return dataclasses.replace(self, scores={**self.scores, name: figure})
+
 
 def cells(rows: Sequence[Row], columns: Columns) -> list[dict[str, str]]:
-    """The scores of each row in words by their titles, after its label; the model first."""
+    """The scores of each row in words by their titles, after its label; the model first.
+
+    Of the scores that a row has at all; a dash where this one has none.
+    """
+    measured = {name: c for name, c in columns.items() if any(name in row.scores for row in rows)}
     return [
         {"": f"{row.label}{' (nonsense)' * (row.kind == 'nonsense')}"}
         | {
             column.title: means.shown(*row.scores[name], column.form)
-            for name, column in columns.items()
             if name in row.scores
+            else "–"
+            for name, column in measured.items()
         }
         for kind in KINDS
         for row in rows
@@ -52,11 +63,9 @@ def cells(rows: Sequence[Row], columns: Columns) -> list[dict[str, str]]:
 
 
 def lines(rows: Sequence[Row], columns: Columns) -> list[str]:
-    """The table as text; a dash where a score is not measured."""
+    """The table as text."""
     shown = cells(rows, columns)
-    titles = [column.title for column in columns.values()]
-    head = ["", *(title for title in titles if any(title in row for row in shown))]
-    table = [head, *([row.get(title, "-") for title in head] for row in shown)]
+    table = [[*shown[0]], *([*row.values()] for row in shown)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(

@@ -12,14 +12,15 @@ from amd_jax.evaluation.count_models import Stream
 from amd_jax.evaluation.filling import Gaps
 from amd_jax.evaluation.means import Rows
 from amd_jax.evaluation.samples import brier, reverse_bits, text_features, text_nonsense
-from amd_jax.evaluation.samples.data_scores import Scores
+from amd_jax.evaluation.samples.data_scores import Scores, Trial
 from amd_jax.evaluation.samples.draws import Draws, Figure
 from amd_jax.evaluation.samples.real_rows import Nonsense
-from amd_jax.evaluation.samples.score_table import Column
+from amd_jax.evaluation.samples.score_table import Column, Row
 from amd_jax.facts import TextFacts
 from amd_jax.ops import integers
 
 FITTED = 300_000  # training tokens that counts of the two-sample test are fitted to, at most
+GAPS = 64  # rows with a gap, at most
 COLUMNS = {
     "reverse_bits": Column(f"reverse bits (order {reverse_bits.ORDER})"),
     "two_sample_auc": Column("two-sample AUC"),
@@ -69,6 +70,22 @@ class TextScores(Scores):
                 "of no class. Draw them anew: --redraws=20."
             )
         return super().of(drawn)
+
+    @functools.cached_property
+    def trial(self) -> Trial:
+        """A gap in each of the first test rows."""
+        rows = np.asarray(self.test[:GAPS], np.int32)
+        return Trial(rows, gaps(self.facts, rows, self.rows.seed))
+
+    def beside(self, filled: bool = False) -> list[Row]:
+        """As `Scores.beside`: the Brier score of each nonsense that fills gaps."""
+        if not filled:
+            return super().beside()
+        return [row.having("brier", self._briers.get(row.label)) for row in super().beside()]
+
+    @functools.cached_property
+    def _briers(self) -> dict[str, Figure]:
+        return self.fillings(*self.trial)
 
     def fillings(self, rows: Rows, hidden: Gaps) -> dict[str, Figure]:
         """The Brier scores of what nonsense fills into gaps of rows (N, L)."""

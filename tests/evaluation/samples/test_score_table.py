@@ -12,14 +12,14 @@ ROWS = [
 
 def test_the_table_as_text_and_as_cells():
     assert score_table.cells(ROWS, COLUMNS) == [
-        {"": "mine", "bits": "1.500"},
-        {"": "real", "bits": "1.000 ± 0.100"},
+        {"": "mine", "bits": "1.500", "right": "–"},
+        {"": "real", "bits": "1.000 ± 0.100", "right": "–"},
         {"": "pasted (nonsense)", "bits": "0.750 ± 0.000", "right": "50.0% ± 0.0%"},
     ]
     assert score_table.lines(ROWS, COLUMNS) == [
         "                            bits         right",
-        "mine                       1.500             -",
-        "real               1.000 ± 0.100             -",
+        "mine                       1.500             –",
+        "real               1.000 ± 0.100             –",
         "pasted (nonsense)  0.750 ± 0.000  50.0% ± 0.0%",
     ]
     assert score_table.lines(ROWS[:1], COLUMNS)[0].split() == ["bits"]
