@@ -9,7 +9,8 @@ bits are exact. Samples have blocks of --config.block_size; --mode=evaluate --bo
 that sampling needs the same memory and time for every block, however long the text; 0 for all. On
 3 MB of Wikipedia text, 1000 steps: 2.410 ± 0.026 bits/char in blocks of 1, 2.650 ± 0.022 of 4.
 
---config=experiments/own_text_blocks.py:uniform has uniform noise in the blocks.
+--config=experiments/own_text_blocks.py:uniform has uniform noise in the blocks, :lstm carries the
+state of an LSTM from block to block in place of keys and values, and :lstm,uniform does both.
 """
 
 from ml_collections import ConfigDict
@@ -22,20 +23,24 @@ from amd_jax.facts import Facts
 from amd_jax.learning import block_objectives, optimizers
 
 NOISE = {"": kernels.absorbing, "uniform": kernels.uniform}
+CARRIED = {"attention": networks.BlockTransformer, "lstm": networks.BlockLSTM}
 
 
-def get_config(noise: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> ConfigDict:
     """Numbers only: everything here can be overridden from the command line."""
-    if noise not in NOISE:
-        raise ValueError(f"Noise within blocks is masks, or uniform; got {noise!r}.")
+    chosen = set(filter(None, variant.split(",")))
+    if not chosen <= {"uniform", "lstm"}:
+        raise ValueError(f"Variants are :uniform, :lstm and :lstm,uniform; got :{variant}.")
     config = numbers(batch_size=8, num_steps=5000, clip=300.0, evaluate_every=500, log_every=50)
     config.data = dict(path="", length=256, raw_bytes=False, min_count=1)
-    config.noise = noise
+    config.noise = "uniform" if "uniform" in chosen else ""
+    config.carried = "lstm" if "lstm" in chosen else "attention"
     config.block_size = 4  # of what is reported and drawn
     config.block_sizes = (1, 4, 16, 64)  # trained
     config.sampling_steps = 16  # of a block, where they are not one a token
-    config.network = dict(width=192, blocks=3, heads=6, taps=4, context=128, dropout=0.0)
-    config.network.update(dtype="float32", remat=False)
+    config.network = dict(width=192, blocks=3, heads=6, dropout=0.0, dtype="float32", remat=False)
+    of_carried = dict(layers=1) if "lstm" in chosen else dict(taps=4, context=128)
+    config.network.update(of_carried)
     config.optimizer = dict(matrices=0.02, others=6e-3, warmup_steps=50)
     return config
 
@@ -52,7 +57,7 @@ def build(config: ConfigDict, facts: Facts) -> Parts:
     kernel = NOISE[config.noise](schedules.linear, facts.num_classes)
     states = len(kernel.prior)
     frequencies = (*facts.log_frequencies, 0.0)[:states]  # that of a mask is never guessed
-    network = networks.BlockTransformer(
+    network = CARRIED[config.carried](
         states, log_frequencies=frequencies, sees_time=config.noise != "", **config.network
     )
     ways = samplers.FirstHitting(), samplers.Ancestral(steps=config.sampling_steps)

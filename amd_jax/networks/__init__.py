@@ -6,6 +6,7 @@ which also walk (`models.Autoregressive`).
 """
 
 from amd_jax.networks.autoregressive_transformer import AutoregressiveTransformer
+from amd_jax.networks.block_lstm import BlockLSTM
 from amd_jax.networks.block_transformer import BlockTransformer
 from amd_jax.networks.causal_lstm import CausalLSTM
 from amd_jax.networks.causal_transformer import CausalTransformer
@@ -31,6 +32,7 @@ __all__ = [
     "AutoregressiveLSTM",
     "AutoregressiveTransformer",
     "BidirectionalLSTM",
+    "BlockLSTM",
     "BlockTransformer",
     "CausalLSTM",
     "CausalTable",

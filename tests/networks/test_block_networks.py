@@ -1,4 +1,4 @@
-"""BlockTransformer: what a block sees, in one call for all blocks and by a cache."""
+"""Networks of blocks: what a block sees, in one call for all blocks and by what is carried."""
 
 import functools
 
@@ -20,6 +20,8 @@ CASES = {
     "context": dict(taps=2, context=3),
     "time": dict(sees_time=True, context=4),
     "remat": dict(remat=True, taps=2),
+    "lstm": {},
+    "lstm_time": dict(layers=2, sees_time=True, remat=True),
 }
 SIZES = quick((1, 3, 4, 5, 12), 3, 5)  # 5 does not divide 12
 
@@ -27,7 +29,8 @@ SIZES = quick((1, 3, 4, 5, 12), 3, 5)  # 5 does not divide 12
 @functools.cache
 def made(name):
     """A network and random parameters: no zero at initialisation hides a path."""
-    network = networks.BlockTransformer(K, **SMALL | CASES[name])
+    kind = networks.BlockLSTM if name.startswith("lstm") else networks.BlockTransformer
+    network = kind(K, **SMALL | CASES[name])
     params = jax.jit(network.init)(RNG, *draws()[:2], 4, draws()[2])
     leaves, tree = jax.tree.flatten(params)
     noise = [jax.random.normal(jax.random.key(i), a.shape) for i, a in enumerate(leaves)]
@@ -48,9 +51,9 @@ def compiled(name):
     return jax.jit(functools.partial(network.apply, params))
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", quick(CASES, "context", slow=CASES))
+@pytest.mark.parametrize("name", quick(CASES, "context", "lstm", slow=CASES))
 def test_a_block_sees_its_noise_and_what_is_clean_before_it(name, size):
     """And all of that, but for what is beyond its context; nothing else."""
     x_t, x_0, t = draws()
@@ -72,9 +75,9 @@ def test_a_block_sees_its_noise_and_what_is_clean_before_it(name, size):
         assert (moved[far] == 0).all()
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", quick(CASES, "context", slow=CASES))
+@pytest.mark.parametrize("name", quick(CASES, "context", "lstm", slow=CASES))
 def test_a_cache_gives_the_logits_of_one_call(name, size):
     """Block by block, the last one shorter, with a ring of keys that is written over."""
     network, params = made(name)
@@ -83,7 +86,7 @@ def test_a_cache_gives_the_logits_of_one_call(name, size):
     want = compiled(name)(x_t, x_0, size, jnp.broadcast_to(t[:, None], x_t.shape))
     call = functools.partial(jax.jit(network.apply, static_argnames="method"), params)
     carry = network.start(3, LENGTH, size)
-    if network.context:
+    if CASES[name].get("context"):
         assert carry[1][0][0].shape[1] <= network.context + 2 * size - 1
     for p in range(0, LENGTH, size):
         block = slice(p, min(p + size, LENGTH))
@@ -104,15 +107,16 @@ def test_rows_may_have_blocks_of_different_sizes():
 @pytest.mark.slow
 def test_time_is_read_where_it_is_asked_for():
     x_t, x_0, t = draws()
-    for name, reads in (("time", True), ("plain", False)):
+    for name, reads in (("time", True), ("plain", False), ("lstm_time", True), ("lstm", False)):
         apply = compiled(name)
         moved = abs(apply(x_t, x_0, 4, t) - apply(x_t, x_0, 4, 1 - t)).max()
         assert (moved > 1e-3) == reads
 
 
 @pytest.mark.slow
-def test_every_parameter_gets_a_gradient():
-    network, params = made("time")
+@pytest.mark.parametrize("name", ["time", "lstm_time"])
+def test_every_parameter_gets_a_gradient(name):
+    network, params = made(name)
     x_t, x_0, t = draws()
 
     def loss(params):
@@ -132,12 +136,16 @@ def test_a_ring_holds_the_context_and_the_block():
     np.testing.assert_array_equal(seen, [True] * 3 + [False] + [True] * 2)
 
 
-def test_what_is_no_size_is_refused():
-    network = networks.BlockTransformer(K, **SMALL)
+@pytest.mark.parametrize("kind", [networks.BlockTransformer, networks.BlockLSTM])
+def test_what_is_no_size_is_refused(kind):
+    network = kind(K, **SMALL)
     with pytest.raises(ValueError, match="block_size must be at least 1; got block_size=0"):
         network.init(RNG, *draws()[:2], 0)
     with pytest.raises(ValueError, match="block_size must be at least 1; got block_size=0"):
         network.start(1, 4, 0)
+
+
+def test_what_is_no_context_is_refused():
     network = networks.BlockTransformer(K, **SMALL, context=-1)
     with pytest.raises(ValueError, match="context must be at least 0, for all; got context=-1"):
         jax.eval_shape(functools.partial(network.init, block_size=4), RNG, *draws()[:2])
