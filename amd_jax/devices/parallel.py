@@ -84,6 +84,20 @@ class Copies:
         """A part of the state, as host arrays."""
         return unreplicate(part)
 
+    local = get  # a part of the state that this process computes with, beside the steps
+
+    @property
+    def width(self) -> int:
+        """How many groups of rows this process computes at once."""
+        return jax.local_device_count()
+
+    def each(self, f: Callable) -> Compilable:
+        """f(parameters, key, rows) for groups of rows: all but the first have an axis of them.
+
+        The parameters are as `put` has them. Results have that axis, of length `width`, too.
+        """
+        return over_devices(f)
+
     def over(self, f: Callable) -> Compilable:
         """f(state, same for all, own rows) -> state, for all devices; the old state is given up.
 

@@ -1,5 +1,7 @@
 """Divides parameters and optimiser state among devices, instead of replicating them."""
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 
 import jax
@@ -8,12 +10,40 @@ from jax.extend.core import ClosedJaxpr
 
 from amd_jax.devices import parallel
 from amd_jax.devices.parallel import Copies
-from amd_jax.types import Array, PyTree
+from amd_jax.types import Array, Params, PyTree
+
+AXES = ("groups", "shards")  # of devices: groups of as many as there are shards
+COPIES = Copies()
 
 
 def carried(shards: int, devices: Sequence[jax.Device] | None = None) -> "Copies | Shards":
     """`Shards` of that number; for 1 `parallel.Copies`."""
     return Shards(shards, devices) if shards > 1 else Copies(devices)
+
+
+def divided(params: Params, shards: int) -> Params:
+    """Parameters to evaluate and sample with, divided among the devices of this process.
+
+    Into `shards` parts, or the most that its devices allow; as they are if that is one. No device
+    ever has all of host arrays. A process has all parameters on its devices, as evaluation takes
+    a fraction of what training does: no gradient, and no state of an optimiser.
+    """
+    parts = math.gcd(shards, jax.local_device_count())
+    return Shards(parts, jax.local_devices()).put(params) if parts > 1 else params
+
+
+def of(params: Params) -> "Copies | Shards":
+    """How parameters lie: as `divided` has laid them out, or not."""
+    layouts = (getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(params))
+    named = (at.mesh for at in layouts if isinstance(at, jax.sharding.NamedSharding))
+    mesh = next((mesh for mesh in named if mesh.axis_names == AXES), None)
+    return COPIES if mesh is None else _on(mesh)
+
+
+@functools.cache  # what is compiled for one serves again
+def _on(mesh: jax.sharding.Mesh) -> "Shards":
+    """The layout on the devices of a mesh."""
+    return Shards(mesh.shape["shards"], [*mesh.devices.flat])
 
 
 class Shards:
@@ -31,7 +61,7 @@ class Shards:
                 f"The state is divided among groups of devices; {len(every)} are no multiple of "
                 f"shards={shards}."
             )
-        self.mesh = jax.sharding.Mesh(every.reshape(-1, shards), ("groups", "shards"))
+        self.mesh = jax.sharding.Mesh(every.reshape(-1, shards), AXES)
         self.shards = shards
         self._gathered = jax.jit(lambda part: part, out_shardings=self.copied())
 
@@ -61,11 +91,38 @@ class Shards:
         return jax.device_put(state, self.layout(state))
 
     def get(self, part: PyTree) -> PyTree:
-        """A part of the state, as host arrays."""
-        whole = self._gathered(part) if jax.process_count() > 1 else part
-        return jax.device_get(parallel.settled(whole))
+        """A part of the state, as host arrays: one at a time, where processes share them."""
+
+        def whole(a: Array) -> np.ndarray:
+            return np.asarray(a if a.is_fully_addressable else self._gathered(a))
+
+        return jax.tree.map(whole, parallel.settled(part))
 
     whole = get  # of what was `made`, too
+
+    def local(self, part: PyTree) -> PyTree:
+        """As `parallel.Copies.local`; by way of the host, `divided`."""
+        return divided(self.get(part), self.shards)
+
+    @property
+    def width(self) -> int:
+        """As `parallel.Copies.width`: a group of devices computes a group of rows."""
+        return self.mesh.shape["groups"]
+
+    def each(self, f: Callable) -> parallel.Compilable:
+        """As `parallel.Copies.each`, for parameters and devices of this process.
+
+        All devices of a group have its rows, and parts of parameters, so XLA divides the products
+        among them as parameters are (Shoeybi et al., 2019, "tensor parallelism"). With the output
+        layer's classes it divides logits and what is made of them.
+        """
+
+        def every(params: Params, *rows: PyTree) -> PyTree:
+            rows = jax.lax.with_sharding_constraint(rows, self._sharding("groups"))
+            in_axes = (None, *[0] * len(rows))
+            return jax.vmap(f, in_axes, axis_name=parallel.AXIS)(self._used(params), *rows)
+
+        return jax.jit(every)
 
     def over(self, f: Callable) -> parallel.Compilable:
         """As `parallel.Copies.over` has it."""
@@ -76,13 +133,27 @@ class Shards:
         assert isinstance(step, _Divided)
         return step.trace(*arguments).jaxpr
 
+    def _used(self, params: Params) -> Params:
+        """Parameters, each divided along its longest axis, also where parts are not equal.
+
+        Arrays that lie on devices have equal parts, those inside a program need not.
+        """
+
+        def moved(a: Array) -> Array:
+            if max(a.shape, default=0) < self.shards:
+                return a
+            spec = ["shards" if i == np.argmax(a.shape) else None for i in range(a.ndim)]
+            return jax.lax.with_sharding_constraint(a, self._sharding(*spec))
+
+        return jax.tree.map(moved, params)
+
     def copied(self) -> jax.sharding.NamedSharding:
         """How what is the same for all lies."""
         return self._sharding()
 
     def rows(self) -> jax.sharding.NamedSharding:
         """How rows of a batch lie: (devices, B / devices, ...)."""
-        return self._sharding(("groups", "shards"))
+        return self._sharding(AXES)
 
     def _sharding(self, *spec: tuple[str, str] | str | None) -> jax.sharding.NamedSharding:
         return jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec(*spec))

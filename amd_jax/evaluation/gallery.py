@@ -3,13 +3,12 @@
 import functools
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
 from amd_jax.evaluation.means import Rows
 from amd_jax.host import memory
@@ -39,7 +38,7 @@ def samples(
     memory.check(4 * math.prod(shape), f"{number:,} samples", "Draw fewer.")
     size = groups.size(number, event)
     count = -(-number // size)
-    draw = _on_devices(model, sampler, (size, *event))  # type: ignore[arg-type]  # as in `likelihood`
+    draw = _drawing(model, sampler, (size, *event))  # type: ignore[arg-type]  # as in `likelihood`
     return groups.run(draw, params, rng, count, size)[:number]
 
 
@@ -63,13 +62,13 @@ def filled(
 
 
 @functools.lru_cache(maxsize=16)
-def _filling(model: Diffusion, sampler: Sampler | None) -> parallel.Compilable:
-    """Filling on every device what is -1 in rows."""
+def _filling(model: Diffusion, sampler: Sampler | None) -> Callable:
+    """Filling what is -1 in a group of rows; kept, as in `likelihood`."""
 
     def fill(params: Params, rng: Key, x: Tokens) -> Tokens:
         return model.infill(params, rng, jnp.maximum(x, 0), x >= 0, sampler=sampler)
 
-    return parallel.over_devices(fill)
+    return fill
 
 
 @functools.partial(jax.jit, static_argnames=("model", "sampler"))
@@ -93,12 +92,10 @@ def infilled(
 
 
 @functools.lru_cache(maxsize=16)
-def _on_devices(
-    model: Model, sampler: Named | None, shape: tuple[int, ...]
-) -> parallel.Compilable:
-    """Sampling on every device."""
+def _drawing(model: Model, sampler: Named | None, shape: tuple[int, ...]) -> Callable:
+    """Sampling of a group; kept, as in `likelihood`."""
     chosen = {} if sampler is None else {"sampler": sampler}
-    return parallel.over_devices(lambda params, rng: model.sample(params, rng, shape, **chosen))
+    return lambda params, rng: model.sample(params, rng, shape, **chosen)
 
 
 def unused(drawn: Rows, shown: str) -> list[str]:

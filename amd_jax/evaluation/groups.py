@@ -1,16 +1,17 @@
-"""Maps a function over groups of rows: each on one device, with a key of its own."""
+"""Maps a function over groups of rows: each on a device or several, with a key of its own."""
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 from jaxtyping import Shaped
 
-from amd_jax.devices import parallel
+from amd_jax.devices import parallel, shards
 from amd_jax.evaluation.means import Rows
 from amd_jax.host import memory
-from amd_jax.types import Array, Key, Params
+from amd_jax.types import Key, Params, PyTree
 
 TOKENS = 1 << 15  # of a group, about
 WHAT = "The numbers of a group of rows, beside the parameters,"
@@ -23,7 +24,7 @@ def size(number: int, event: Sequence[int], copies: int = 1) -> int:
 
 
 def run(
-    f: parallel.Compilable,
+    f: Callable,
     params: Params,
     rng: Key,
     count: int,
@@ -32,26 +33,33 @@ def run(
 ) -> Shaped[np.ndarray, "..."]:
     """f(params, key, rows of the group) of each of `count` groups, joined.
 
-    `f` is a function made by `parallel.over_devices`. Of `rows` (count * rows_each, ...) every
-    group gets its share; without any, f is called with parameters and key alone. The key of a
-    group depends on the number of its first row only.
+    Of `rows` (count * rows_each, ...) every group gets its share; without any, f is called with
+    parameters and key alone. The key of a group depends on the number of its first row only. A
+    device computes a group; several do if they share the parameters (`shards.divided`). Keep f:
+    one made anew would compile anew.
     """
     memory.check_compiler()
-    devices, result = jax.device_count(), []
-    params = parallel.settled(parallel.replicate(params))
-    for first in range(0, count, devices):
-        places = [min(i, count - 1) for i in range(first, first + devices)]  # the last may repeat
-        keys = jax.numpy.stack([_key(rng, i * rows_each) for i in places])
-        given: list[Array | np.ndarray] = [parallel.own(keys)[:, 0]]
+    devices, result = shards.of(params), []
+    params, each = devices.put(params), _each(devices, f)
+    at_once = devices.width * jax.process_count()
+    for first in range(0, count, at_once):
+        begin = first + devices.width * jax.process_index()
+        places = [min(i, count - 1) for i in range(begin, begin + devices.width)]  # may repeat
+        given: list[PyTree] = [jax.numpy.stack([_key(rng, i * rows_each) for i in places])]
         if rows is not None:
-            groups = rows.reshape(count, rows_each, *rows.shape[1:])[places]
-            given.append(parallel.own(groups.reshape(-1, *rows.shape[1:])))
+            given.append(rows.reshape(count, rows_each, *rows.shape[1:])[places])
         if not first:
-            parallel.check_memory(f.lower(params, *given).compile(), WHAT, SMALLER)
-        drawn = parallel.gather(f(params, *given))
-        share = len(drawn) // devices
-        result.append(drawn[: share * min(devices, count - first)])
+            parallel.check_memory(each.lower(params, *given).compile(), WHAT, SMALLER)
+        drawn = parallel.gather(each(params, *given))
+        share = len(drawn) // at_once
+        result.append(drawn[: share * min(at_once, count - first)])
     return np.concatenate(result)
+
+
+@functools.lru_cache(maxsize=32)
+def _each(devices: parallel.Copies | shards.Shards, f: Callable) -> parallel.Compilable:
+    """The function of groups for all devices."""
+    return devices.each(f)
 
 
 def _key(rng: Key, row: int) -> Key:

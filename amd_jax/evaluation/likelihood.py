@@ -1,12 +1,12 @@
 """Estimates of log p(x) over a whole split, in bits, with standard errors."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from amd_jax.devices import parallel
 from amd_jax.evaluation import groups
 from amd_jax.evaluation.means import Figures, PerRow, Rows
 from amd_jax.facts import Facts
@@ -85,21 +85,21 @@ def _of_rows(
     x = np.asarray(rows, np.int32)
     start = (count - 1) * size
     x = np.concatenate([x, np.repeat(x[start : start + 1], count * size - len(x), axis=0)])
-    estimate = _on_devices(bound, model)  # type: ignore[arg-type]  # mypy: Protocols have no hash
+    estimate = _estimate(bound, model)  # type: ignore[arg-type]  # mypy: Protocols have no hash
     result = groups.run(estimate, params, rng, count, size, x)
     return result[: len(rows)].astype(np.float64)
 
 
 @functools.lru_cache(maxsize=16)
-def _on_devices(bound: Bound, model: Model) -> parallel.Compilable:
-    """The estimate on every device; kept, since each one made anew would compile anew."""
+def _estimate(bound: Bound, model: Model) -> Callable:
+    """The estimate of a group of rows; kept, since each one made anew would compile anew."""
 
     def estimate(params: Params, rng: Key, x: Tokens) -> Float[Array, "B _"]:
         if isinstance(bound, Weighted):
             return bound.weighted(model, params, rng, x)
         return bound(model, params, rng, x)[:, None]
 
-    return parallel.over_devices(estimate)
+    return estimate
 
 
 def mean_bits(nats: Float[np.ndarray, "N"], lengths: Figures) -> Estimate:

@@ -15,10 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax
 from ml_collections import ConfigDict
 
 from amd_jax import pretrained
-from amd_jax.devices import jax_settings
+from amd_jax.devices import jax_settings, shards
 from amd_jax.evaluation.reports.plain_report import content
 from amd_jax.experiment import contract, source_file, starting, training
 from amd_jax.experiment.loaded_model import LoadedModel
@@ -79,11 +80,13 @@ class Run:
     def load(self, *, best: bool = False) -> tuple["Run", Params]:
         """The run at the step of its newest sound checkpoint, or of its best, and its parameters.
 
-        They are the averaged ones. Raises ValueError if there is no such checkpoint.
+        They are the averaged ones, by way of the host; if devices have shared them in training,
+        they do so again (`shards.divided`). Raises ValueError if there is no such checkpoint.
         """
         folder = self.folder
         identity = run_folder.read_notes(folder)["run"]
         step, params = checkpoints.parameters(folder, identity, best=best)
+        params = jax.tree.map(jax.numpy.asarray, shards.divided(params, self.config.shards))
         return dataclasses.replace(self, step=step), params
 
     def grid(self, steps: int) -> tuple[float, ...]:

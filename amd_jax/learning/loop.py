@@ -73,7 +73,7 @@ def train(
     state = _start(parts, data, config, rng_init, keeper, params, devices)
     start = int(state.step)
     if start >= config.num_steps:
-        return state.ema
+        return shards.divided(state.ema, config.shards)
     size = machine.parameters(state.params)
     state = devices.put(state)
     allocator.release()  # of what compiling leaves behind, before the largest program is compiled
@@ -94,7 +94,7 @@ def train(
                 state = train_step(state, rng, batch(step))
                 parallel.settled(state.step)
                 run.conclude(step, state, stopped=received())
-    return devices.get(state.ema)
+    return devices.local(state.ema)
 
 
 def _compiled(
@@ -186,7 +186,7 @@ class _Run:
     def score(self, step: int, state: TrainState, evaluate: Evaluate) -> float:
         """The first number of an evaluation, which is logged."""
         self.keeper.print_line(f"step {step}: evaluating")
-        result = evaluate(self.devices.get(state.ema))
+        result = evaluate(self.devices.local(state.ema))
         self.keeper.evaluated(step, result)
         self.clock.restart(step)  # what it took is not the steps'
         return next(iter(result.values()))

@@ -162,7 +162,7 @@ class Checkpoints:
 def parameters(workdir: str | Path, run: str, *, best: bool = False) -> tuple[int, Params]:
     """The step and the averaged parameters of a run's newest sound checkpoint, or of its best.
 
-    The best is that of the least bits on the validation split. One that a training deletes while
+    Host arrays. The best is that of the least bits on the validation split. One that a training deletes while
     it is read is passed over. Raises ValueError if there is none.
     """
     folder = run_files.at(workdir) / run_folder.CHECKPOINTS
@@ -171,7 +171,7 @@ def parameters(workdir: str | Path, run: str, *, best: bool = False) -> tuple[in
         try:
             with checkpoint_files.local(folder / str(step), record_) as local:
                 (params,) = checkpoint_files.restored(local, record_, {"ema": None})
-            return step, jax.tree.map(jax.numpy.asarray, params)
+            return step, params
         except (ValueError, OSError):
             if (
                 step in checkpoint_files.inspected(folder, run)[0]

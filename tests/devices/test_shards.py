@@ -11,7 +11,7 @@ import pytest
 
 from amd_jax import Experiment
 from amd_jax.devices import parallel
-from amd_jax.devices.shards import Shards, carried
+from amd_jax.devices.shards import COPIES, Shards, carried, divided, of
 from amd_jax.learning import training_step
 from tests.cli.command import ROOT
 
@@ -130,3 +130,23 @@ def test_a_state_in_one_part_is_copied():
 def test_groups_of_another_size_are_refused():
     with pytest.raises(ValueError, match="2 are no multiple of shards=3"):
         Shards(3)
+
+
+@pytest.mark.parametrize(("shards", "parts"), [(2, 2), (8, 2), (3, 1), (1, 1)])
+def test_parameters_are_divided_as_far_as_devices_allow(shards, parts):
+    params = {"w": np.ones((4, 6), np.float32), "b": np.ones(3, np.float32)}
+    result = divided(params, shards)
+    if parts == 1:
+        assert result is params
+        assert of(result) is COPIES
+    else:
+        assert of(result).shards == parts
+        assert result["w"].addressable_data(0).shape == (4, 3)
+        assert result["b"].addressable_data(0).shape == (3,)
+
+
+def test_arrays_of_another_mesh_are_copied():
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("x",))
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    assert of(jax.device_put({"w": np.ones(4)}, whole)) is COPIES
+    assert of(()) is COPIES

@@ -1,0 +1,98 @@
+"""Parameters that devices share say what copies of them do: bits, samples and fillings."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from amd_jax import Experiment, load_run, models, networks
+from amd_jax.devices import shards
+from amd_jax.diffusion import kernels, samplers, schedules
+from amd_jax.evaluation import gallery, groups, likelihood
+from tests.cli.command import ROOT
+from tests.devices.test_shards import composed
+
+K, LENGTH = 31, 8  # a prime: no number of devices divides it
+SCORE = "validation_elbo_bits_per_char"
+
+
+def masked():
+    """A masked diffusion, parameters at random as host arrays, and rows."""
+    network = networks.Transformer(K + 1, width=16, blocks=1, heads=2)
+    kernel = kernels.absorbing(schedules.linear, K)
+    ancestral = samplers.Ancestral(steps=4)
+    model = models.Diffusion(kernel, network, steps=None, samplers=(ancestral,))
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, K, (10, LENGTH)).astype(np.int32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), rows)
+    params = jax.tree.map(lambda a: rng.normal(size=a.shape).astype(a.dtype) / 2, shapes)
+    return model, params, rows
+
+
+def measured(model, params, rows):
+    """Nats of rows, samples and fillings, in groups of four rows."""
+    bound, rng, gaps = model.bounds[0], jax.random.key(1), rows.copy()
+    gaps[:, 2:6] = -1
+    nats = likelihood.nats_of_rows(bound, model, params, rng, rows, K)
+    drawn = gallery.samples(model, params, rng, (10, LENGTH))
+    return nats, drawn, gallery.filled(model, params, rng, gaps)
+
+
+def compared(*counts):
+    """How far nats are from those of copies, how many tokens differ, and the share of a device."""
+    groups.TOKENS = 4 * LENGTH
+    model, params, rows = masked()
+    want, result = measured(model, params, rows), {}
+    assert len(np.unique(want[1])) > 10
+    for count in counts:
+        parts = shards.divided(params, count)
+        nats, *tokens = measured(model, parts, rows)
+        leaves = jax.tree.leaves(parts)
+        share = sum(a.addressable_data(0).size for a in leaves) / sum(a.size for a in leaves)
+        apart = float(abs(nats - want[0]).max())
+        result[count] = apart, [int((a != b).sum()) for a, b in zip(tokens, want[1:])], share
+    return result
+
+
+@pytest.mark.slow
+def test_on_two_devices(monkeypatch):
+    monkeypatch.setattr(groups, "TOKENS", groups.TOKENS)
+    apart, differing, share = compared(2)[2]
+    assert apart < 1e-4
+    assert differing == [0, 0]
+    assert 0.5 <= share < 0.55
+
+
+@pytest.mark.slow
+def test_on_eight_devices():
+    program = (
+        "import json; from tests.evaluation import test_groups as t; "
+        "print(json.dumps(t.compared(2, 8)))"
+    )
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8"}
+    out = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, stdout=-1, check=True
+    ).stdout
+    for count, (apart, differing, share) in json.loads(out).items():
+        assert apart < 1e-4
+        assert differing == [0, 0]
+        assert share < 1 / int(count) + 0.05
+
+
+@pytest.mark.slow
+def test_a_run_that_shares_is_evaluated_and_read_so(tmp_path):
+    """In training, at its end and from its folder; the bits are those of copies."""
+    experiment, scores, layouts = Experiment.open(ROOT / "experiments" / "quickstart.py"), [], []
+    for count in (1, 2):
+        config = composed(shards=count, evaluate_every=3, evaluate_texts=4).config
+        _, params = experiment.fit(tmp_path / str(count), config)
+        layouts += [shards.of(params), shards.of(load_run(tmp_path / str(count))[1])]
+        lines = (tmp_path / str(count) / "metrics.jsonl").read_text().splitlines()
+        scores += [json.loads(line)[SCORE] for line in lines if SCORE in line]
+    assert [type(layout) for layout in layouts] == [type(shards.COPIES)] * 2 + [shards.Shards] * 2
+    copied, divided = scores
+    assert divided == pytest.approx(copied, abs=1e-5)
