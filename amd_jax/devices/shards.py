@@ -120,7 +120,8 @@ class Shards:
         def every(params: Params, *rows: PyTree) -> PyTree:
             rows = jax.lax.with_sharding_constraint(rows, self._sharding("groups"))
             in_axes = (None, *[0] * len(rows))
-            return jax.vmap(f, in_axes, axis_name=parallel.AXIS)(self._used(params), *rows)
+            with jax.sharding.use_abstract_mesh(self.mesh.abstract_mesh):  # `categorical.shared`
+                return jax.vmap(f, in_axes, axis_name=parallel.AXIS)(self._used(params), *rows)
 
         return jax.jit(every)
 

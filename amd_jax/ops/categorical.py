@@ -9,6 +9,9 @@ from jaxtyping import Bool, Float, Integer, Real, Shaped
 from amd_jax.types import Array, Batch, Floats, Key, Nats
 
 FLOOR = 1e-30  # the smallest probability that `log` tells from zero
+MANY = 1024  # so many states are drawn from in two stages
+BLOCKS = 64  # of the first stage
+CLASSES = "shards"  # the axis of a mesh whose devices share the states
 NEVER = -1e6  # the log-probability of what cannot be: finite, so that 0 * NEVER is 0
 
 
@@ -16,7 +19,18 @@ def one_hot(
     x: Integer[Array, "*shape"], num_classes: int, dtype: DTypeLike = jnp.float32
 ) -> Shaped[Array, "*shape K"]:
     """Indicator of each token."""
-    return (x[..., None] == jnp.arange(num_classes)).astype(dtype)
+    return shared(x[..., None] == jnp.arange(num_classes)).astype(dtype)
+
+
+def shared(a: Shaped[Array, "*shape K"]) -> Shaped[Array, "*shape K"]:
+    """The array itself, in a mesh with the axis `CLASSES` divided among the devices of that.
+
+    So no device holds all states, whether or not their number is a multiple of the devices'.
+    """
+    if CLASSES not in jax.sharding.get_abstract_mesh().axis_names:
+        return a
+    anyhow = [jax.sharding.PartitionSpec.UNCONSTRAINED] * (a.ndim - 1)
+    return jax.lax.with_sharding_constraint(a, jax.sharding.PartitionSpec(*anyhow, CLASSES))
 
 
 def log(p: Floats) -> Floats:
@@ -35,7 +49,7 @@ def log_softmax(
     logits: Float[Array, "*shape K"], possible: Bool[Array, "*#shape K"]
 ) -> Float[Array, "*shape K"]:
     """Log of the softmax over the possible states, `NEVER` elsewhere."""
-    result = jax.nn.log_softmax(logits, axis=-1, where=possible)
+    result = jax.nn.log_softmax(shared(logits), axis=-1, where=possible)
     return jnp.where(possible, result, NEVER)
 
 
@@ -72,11 +86,24 @@ def sample(rng: Key, p: Float[Array, "*shape K"]) -> Integer[Array, "*shape"]:
     """One draw per row by the inverse CDF; p need not be normalised.
 
     Exact to float32's resolution of u, 2^-23: draw events rarer than that in two parts, as
-    `kernels.step_back` does.
+    `kernels.step_back` does. Of `MANY` states and more it draws a block of them first, by the
+    blocks' sums, so that no cumulative sum runs over all.
     """
-    cdf = jnp.cumsum(p, axis=-1)
+    if p.shape[-1] < MANY:
+        cdf = jnp.cumsum(p, axis=-1)
+        u = jax.random.uniform(rng, p.shape[:-1] + (1,)) * cdf[..., -1:]
+        return (cdf <= u).sum(axis=-1, dtype=jnp.int32).clip(0, p.shape[-1] - 1)
+    size = -(-p.shape[-1] // BLOCKS)
+    padding = [(0, 0)] * (p.ndim - 1) + [(0, size * BLOCKS - p.shape[-1])]
+    states = jnp.pad(p, padding).reshape(*p.shape[:-1], BLOCKS, size)
+    cdf = jnp.cumsum(states.sum(axis=-1), axis=-1)
     u = jax.random.uniform(rng, p.shape[:-1] + (1,)) * cdf[..., -1:]
-    return (cdf <= u).sum(axis=-1, dtype=jnp.int32).clip(0, p.shape[-1] - 1)
+    block = (cdf <= u).sum(axis=-1, dtype=jnp.int32)
+    own = block[..., None, None] == jnp.arange(BLOCKS)[:, None]
+    inner = jnp.cumsum(jnp.where(own, states, 0).sum(axis=-2), axis=-1)
+    rest = u - jnp.where(cdf <= u, cdf, 0).max(axis=-1, keepdims=True)
+    below = jnp.nextafter(inner[..., -1:], 0)  # where the two sums differ in rounding
+    return block * size + (inner <= jnp.minimum(rest, below)).sum(axis=-1, dtype=jnp.int32)
 
 
 def expand(a: Shaped[Array, "B"], ndim: int) -> Shaped[Array, "B ..."]:

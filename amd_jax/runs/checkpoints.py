@@ -162,8 +162,8 @@ class Checkpoints:
 def parameters(workdir: str | Path, run: str, *, best: bool = False) -> tuple[int, Params]:
     """The step and the averaged parameters of a run's newest sound checkpoint, or of its best.
 
-    Host arrays. The best is that of the least bits on the validation split. One that a training deletes while
-    it is read is passed over. Raises ValueError if there is none.
+    They are host arrays. The best is that of the least bits on the validation split. One that a
+    training deletes while it is read is passed over. Raises ValueError if there is none.
     """
     folder = run_files.at(workdir) / run_folder.CHECKPOINTS
     while True:

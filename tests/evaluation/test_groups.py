@@ -1,7 +1,9 @@
 """Parameters that devices share say what copies of them do: bits, samples and fillings."""
 
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 
@@ -16,7 +18,7 @@ from amd_jax.evaluation import gallery, groups, likelihood
 from tests.cli.command import ROOT
 from tests.devices.test_shards import composed
 
-K, LENGTH = 31, 8  # a prime: no number of devices divides it
+K, LENGTH = 1031, 8  # a prime: no number of devices divides it
 SCORE = "validation_elbo_bits_per_char"
 
 
@@ -42,8 +44,19 @@ def measured(model, params, rows):
     return nats, drawn, gallery.filled(model, params, rng, gaps)
 
 
+def largest(layout, params, f, *rows):
+    """Of the arrays in the program of a group of four rows, numbers per logit of these rows."""
+    keys = jax.random.split(jax.random.key(0), layout.width)
+    program = layout.each(f).lower(layout.put(params), keys, *rows).compile().as_text()
+    shapes = re.findall(r"[fs]32\[([\d,]+)\]", program)
+    return max(math.prod(map(int, shape.split(","))) for shape in shapes) / (4 * LENGTH * K)
+
+
 def compared(*counts):
-    """How far nats are from those of copies, how many tokens differ, and the share of a device."""
+    """By the number of parts: how far nats are from those of copies, and how many tokens differ.
+
+    Then the share of all parameters that a device has, and the largest array of bound and sampler.
+    """
     groups.TOKENS = 4 * LENGTH
     model, params, rows = masked()
     want, result = measured(model, params, rows), {}
@@ -54,33 +67,41 @@ def compared(*counts):
         leaves = jax.tree.leaves(parts)
         share = sum(a.addressable_data(0).size for a in leaves) / sum(a.size for a in leaves)
         apart = float(abs(nats - want[0]).max())
-        result[count] = apart, [int((a != b).sum()) for a, b in zip(tokens, want[1:])], share
+        differing = [int((a != b).sum()) for a, b in zip(tokens, want[1:], strict=True)]
+        layout, example = shards.of(parts), np.zeros((jax.device_count() // count, 4, LENGTH), int)
+        bound = largest(layout, parts, likelihood._estimate(model.bounds[0], model), example)
+        draw = largest(layout, parts, gallery._drawing(model, None, (4, LENGTH)))
+        result[count] = apart, differing, share, bound, draw
     return result
+
+
+def check(count, apart, differing, share, bound, draw):
+    assert apart < 1e-4
+    assert differing == [0, 0]
+    assert 1 / count <= share < 1 / count + 0.05
+    draws = 8  # of a row, for the bound
+    assert bound < 0.8 * draws  # no device has the logits of all states
+    assert draw < 0.8
 
 
 @pytest.mark.slow
 def test_on_two_devices(monkeypatch):
     monkeypatch.setattr(groups, "TOKENS", groups.TOKENS)
-    apart, differing, share = compared(2)[2]
-    assert apart < 1e-4
-    assert differing == [0, 0]
-    assert 0.5 <= share < 0.55
+    check(2, *compared(2)[2])
 
 
 @pytest.mark.slow
-def test_on_eight_devices():
+def test_on_eight_devices_in_two_groups():
     program = (
         "import json; from tests.evaluation import test_groups as t; "
-        "print(json.dumps(t.compared(2, 8)))"
+        "print(json.dumps(t.compared(4)))"
     )
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8"}
     out = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=environment, stdout=-1, check=True
     ).stdout
-    for count, (apart, differing, share) in json.loads(out).items():
-        assert apart < 1e-4
-        assert differing == [0, 0]
-        assert share < 1 / int(count) + 0.05
+    for count, result in json.loads(out).items():
+        check(int(count), *result)
 
 
 @pytest.mark.slow

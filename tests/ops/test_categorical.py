@@ -70,6 +70,28 @@ def test_sample_stays_inside_when_the_sum_rounds(monkeypatch):
     assert int(x.max()) <= 36
 
 
+@pytest.mark.parametrize("states", [1024, 1031, 5000])
+def test_of_many_states_it_is_the_inverse_of_their_cdf(states, rng):
+    """But for draws at a border, where sums of another order round otherwise."""
+    p = np.where(rng.random((200, states)) < 0.1, rng.random((200, states)), 0)
+    p = p.astype(np.float32)
+    x = np.asarray(jax.jit(categorical.sample)(jax.random.key(1), jnp.asarray(p)))
+    cdf = p.astype(np.float64).cumsum(axis=1)
+    u = np.asarray(jax.random.uniform(jax.random.key(1), (200, 1))) * cdf[:, -1:]
+    assert ((cdf <= u).sum(axis=1) == x).mean() > 0.98
+    assert (np.take_along_axis(p, x[:, None], axis=1) > 0).all()
+
+
+def test_of_many_states_none_is_drawn_that_cannot_be(monkeypatch):
+    """Even for the largest u, and where sums round: a few states of each block are possible."""
+    largest = np.float32(1 - 2**-24)
+    monkeypatch.setattr(jax.random, "uniform", lambda _, shape: jnp.full(shape, largest))
+    p = np.random.default_rng(0).random((500, 1500)).astype(np.float32)
+    p[:, ::3] = p[:, -40:] = 0
+    x = np.asarray(categorical.sample(jax.random.key(0), jnp.asarray(p)))
+    assert (np.take_along_axis(p, x[:, None], axis=1) > 0).all()
+
+
 def test_expand_and_sum_event(rng):
     a = jnp.arange(3.0)
     assert categorical.expand(a, 4).shape == (3, 1, 1, 1)

@@ -236,4 +236,4 @@ def draw_prior(kernel: Kernel, rng: Key, shape: tuple[int, ...]) -> Integer[Arra
     """Independent draws from the kernel's prior, of the given shape."""
     cdf = jnp.cumsum(kernel.prior, axis=-1)
     u = jax.random.uniform(rng, shape) * cdf[..., -1]
-    return (cdf <= u[..., None]).sum(axis=-1, dtype=jnp.int32)
+    return categorical.shared(cdf <= u[..., None]).sum(axis=-1, dtype=jnp.int32)
