@@ -177,8 +177,11 @@ def gather(x: Array) -> np.ndarray:
 
 
 def from_first(tree: PyTree) -> PyTree:
-    """The first process's arrays, in place of everybody's of the same shapes."""
-    return multihost_utils.broadcast_one_to_all(settled(tree))
+    """The first process's arrays, in place of everybody's of the same shapes; on the host.
+
+    One at a time, so that no device ever has all of them.
+    """
+    return jax.tree.map(multihost_utils.broadcast_one_to_all, settled(tree))
 
 
 def wait(name: str) -> None:

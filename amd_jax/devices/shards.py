@@ -12,7 +12,7 @@ from amd_jax.devices import parallel
 from amd_jax.devices.parallel import Copies
 from amd_jax.types import Array, Params, PyTree
 
-AXES = ("groups", "shards")  # of devices: groups of as many as there are shards
+AXES = ("groups", "shards")  # of devices; the second is `ops.categorical.CLASSES`
 COPIES = Copies()
 
 
@@ -43,7 +43,7 @@ def of(params: Params) -> "Copies | Shards":
 @functools.cache  # what is compiled for one serves again
 def _on(mesh: jax.sharding.Mesh) -> "Shards":
     """The layout on the devices of a mesh."""
-    return Shards(mesh.shape["shards"], [*mesh.devices.flat])
+    return Shards(mesh.shape[AXES[1]], [*mesh.devices.flat])
 
 
 class Shards:
@@ -72,7 +72,7 @@ class Shards:
             sizes = [n if n % self.shards == 0 else 0 for n in np.shape(a)]
             spec: list[str | None] = [None] * len(sizes)
             if self.shards > 1 and any(sizes):
-                spec[int(np.argmax(sizes))] = "shards"
+                spec[int(np.argmax(sizes))] = AXES[1]
             return self._sharding(*spec)
 
         return jax.tree.map(divided, state)
@@ -107,7 +107,7 @@ class Shards:
     @property
     def width(self) -> int:
         """As `parallel.Copies.width`: a group of devices computes a group of rows."""
-        return self.mesh.shape["groups"]
+        return self.mesh.shape[AXES[0]]
 
     def each(self, f: Callable) -> parallel.Compilable:
         """As `parallel.Copies.each`, for parameters and devices of this process.
@@ -118,7 +118,7 @@ class Shards:
         """
 
         def every(params: Params, *rows: PyTree) -> PyTree:
-            rows = jax.lax.with_sharding_constraint(rows, self._sharding("groups"))
+            rows = jax.lax.with_sharding_constraint(rows, self._sharding(AXES[0]))
             in_axes = (None, *[0] * len(rows))
             with jax.sharding.use_abstract_mesh(self.mesh.abstract_mesh):  # `categorical.shared`
                 return jax.vmap(f, in_axes, axis_name=parallel.AXIS)(self._used(params), *rows)
@@ -143,7 +143,7 @@ class Shards:
         def moved(a: Array) -> Array:
             if max(a.shape, default=0) < self.shards:
                 return a
-            spec = ["shards" if i == np.argmax(a.shape) else None for i in range(a.ndim)]
+            spec = [AXES[1] if i == np.argmax(a.shape) else None for i in range(a.ndim)]
             return jax.lax.with_sharding_constraint(a, self._sharding(*spec))
 
         return jax.tree.map(moved, params)

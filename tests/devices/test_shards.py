@@ -11,8 +11,9 @@ import pytest
 
 from amd_jax import Experiment
 from amd_jax.devices import parallel
-from amd_jax.devices.shards import COPIES, Shards, carried, divided, of
+from amd_jax.devices.shards import AXES, COPIES, Shards, carried, divided, of
 from amd_jax.learning import training_step
+from amd_jax.ops import categorical
 from tests.cli.command import ROOT
 
 SMALL = {"batch_size": 8, "num_steps": 3, "length": 32, "network.width": 16}
@@ -143,6 +144,10 @@ def test_parameters_are_divided_as_far_as_devices_allow(shards, parts):
         assert of(result).shards == parts
         assert result["w"].addressable_data(0).shape == (4, 3)
         assert result["b"].addressable_data(0).shape == (3,)
+
+
+def test_classes_are_divided_among_the_devices_of_a_group():
+    assert AXES[1] == categorical.CLASSES
 
 
 def test_arrays_of_another_mesh_are_copied():
