@@ -8,12 +8,13 @@ from ml_collections import ConfigDict
 
 from amd_jax import Experiment
 from amd_jax.data import bayesian_networks, cityscapes, corpora, digits
-from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts
+from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts, TokenFacts
 from amd_jax.learning import training_step
 from amd_jax.learning.loop import Parts
 from benchmarks.processes import ROOT
 
 OWN_MAPS = (8, (32, 64))  # classes and sides of maps that a user would give
+OWN_TOKENS = 50_257  # classes of tokens that a user would give: GPT-2's
 OWN_LINES = (26, 57)  # characters, and those of the longest line, of molecules
 
 
@@ -36,6 +37,9 @@ def stand_in(experiment: Experiment, config: ConfigDict) -> Facts:
         return LineFacts.of(symbols, (1 / longest,) * longest, frequencies=shares)
     if "columns" in asked:
         return bayesian_networks.clinic().facts
+    if "vocab_size" in asked:
+        number = asked.vocab_size or OWN_TOKENS
+        return TokenFacts(number, (asked.length,), frequencies=(1 / number,) * number)
     if "length" in asked:
         number = corpora.named(asked.get("corpus", "text8")).NUM_CLASSES
         return TextFacts(number, (asked.length,), frequencies=(1 / number,) * number)

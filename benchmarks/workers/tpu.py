@@ -43,7 +43,8 @@ def main() -> None:
     rows = max(config.batch_size // len(chips), 1)  # of a chip
     config.batch_size = rows * len(chips)
     step = shapes.train_step(parts, config, devices)
-    batch = jax.ShapeDtypeStruct((rows, *facts.event_shape), np.uint8)
+    kind = np.uint8 if facts.num_classes <= 256 else np.int32
+    batch = jax.ShapeDtypeStruct((rows, *facts.event_shape), kind)
     copied = isinstance(devices, parallel.Copies)
     arguments = (each(state, chips) if copied else state, rng, each(batch, chips))
     in_full = program_cost.flops(devices.traced(step, *arguments)) / len(

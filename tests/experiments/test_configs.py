@@ -32,6 +32,7 @@ TRANSFORMER = {"network.width": 8, "network.blocks": 1, "network.heads": 2}
 XL = {**TRANSFORMER, "network.inner": 8, "network.segment": 8, "network.memory": 8}
 XL["optimizer.warmup_steps"] = 6
 D3PM = {**TRANSFORMER, "optimizer.warmup_steps": 6}
+OWT = {**TRANSFORMER, "data.test_path": "", "optimizer.warmup_steps": 6}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
@@ -106,6 +107,11 @@ SHRUNK = {
     "own_tokens": {"data.length": 16, **TRANSFORMER},
     "own_tokens:uniform": {"data.length": 16, **TRANSFORMER},
     "own_tokens:autoregressive": {"data.length": 16, **TRANSFORMER},
+    **{
+        f"owt_{model}{corpus}": {"data.length": 16, "data.vocab_size": 40, **OWT}
+        for model in ("masked", "uniform", "autoregressive")
+        for corpus in ("", ":lm1b")
+    },
     "text8_diffusion": LINEAR,
     "text8_diffusion:enwik8": LINEAR,
     "text8_gaussian_diffusion": LINEAR,
@@ -192,6 +198,7 @@ def files(tmp_path):
     rng = np.random.default_rng(0)
     result = {"own_maps": "maps.npy", "digits": "digits.csv.gz", "own_text": "book.txt"}
     result.update(own_table="people.csv", own_lines="names.txt", own_tokens="tokens.bin")
+    result.update(owt="tokens.bin")
     result = {start: tmp_path / name for start, name in result.items()}
     np.save(result["own_maps"], rng.integers(3, size=(60, 8, 8)).astype(np.uint8))
     table = "\n".join(",".join(map(str, row)) for row in rng.integers(17, size=(800, 65)))
@@ -274,7 +281,7 @@ def test_trains_saves_restores_and_samples(name, files, tmp_path):
         assert all(line["learning_rate"] >= 0 for line in lines)
 
     for file in files.values():
-        file.unlink()  # a run needs no data to be sampled from
+        file.unlink(missing_ok=True)  # a run needs no data to be sampled from
     result, restored = load_run(workdir)
     assert result.facts == run.facts
     jax.tree.map(np.testing.assert_array_equal, restored, params)
@@ -302,6 +309,8 @@ def test_an_unknown_variant_is_refused():
         Experiment.open(f"{FILES['text8_d3pm']}:band").config()
     with pytest.raises(ValueError, match="A model of tokens is one of masks, .*; got 'gidd'"):
         Experiment.open(f"{FILES['own_tokens']}:gidd").config()
+    with pytest.raises(ValueError, match="A corpus of tokens is one of owt, lm1b; got 'c4'"):
+        Experiment.open(f"{FILES['owt_masked']}:c4").config()
     with pytest.raises(ValueError, match="quickstart.py has no variants; got 'big'"):
         Experiment.open(f"{FILES['quickstart']}:big").config()
 
