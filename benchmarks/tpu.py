@@ -5,8 +5,10 @@
 Every training step is compiled by `jit` with shardings, its batch divided among the chips (one row
 each at least), and a sampler for one chip; XLA says what they need, and the data sheet how fast
 they can be at most.
-`--only=text8_diffusion_1b --chips=64` is a network of 1.0 B parameters, divided among all chips,
-`--only=cityscapes_argmax_remat` the flow that keeps no blocks for its gradient.
+`--only=owt_masked` is a network of GPT-2's size and vocabulary, `owt_masked_in_8` the same with
+--config.accumulate=8. `--only=text8_diffusion_1b,owt_masked_1b --chips=64` are networks of 1.0 B
+parameters, divided among all chips, `--only=cityscapes_argmax_remat` the flow that keeps no blocks
+for its gradient.
 Programs are compiled with XLA's least effort, in a quarter of the time or less; they take up to a
 seventh more memory so. JAX_OPTIMIZATION_LEVEL=O2 before the command is the effort of a run.
 """
@@ -28,12 +30,18 @@ EXPERIMENTS = (
     *("cityscapes_diffusion", "cityscapes_argmax"),
 )
 ALL = "all"  # chips
-VARIED = {  # experiments with other numbers; the first has 1.0 B parameters
+VARIED = {  # experiments with other numbers; those named 1b have 1.0 B parameters
     "text8_diffusion_1b": (
         "text8_diffusion",
         {"network.dim": 2048, "network.depth": 15, "network.remat": True}
         | {"batch_size": 512, "shards": ALL},
     ),
+    "owt_masked_1b": (
+        "owt_masked",
+        {"network.width": 2048, "network.blocks": 16, "network.heads": 16}
+        | {"network.remat": True, "shards": ALL},
+    ),
+    "owt_masked_in_8": ("owt_masked", {"accumulate": 8}),
     "cityscapes_argmax_remat": ("cityscapes_argmax", {"network.remat": True}),
 }
 SHEETS = {  # bfloat16 FLOP/s, bytes of memory, bytes/s of it; cloud.google.com/tpu/docs

@@ -5,7 +5,6 @@ import sys
 import time
 
 import jax
-import numpy as np
 
 from amd_jax.devices import parallel, program_cache
 from benchmarks import workers
@@ -22,10 +21,10 @@ def main() -> None:
     state, rng = shapes.state(parts, facts)
     number = jax.local_device_count()
     state = jax.tree.map(lambda a: jax.ShapeDtypeStruct((number, *a.shape), a.dtype), state)
-    rows = (number, config.batch_size // number, *facts.event_shape)
+    batch = shapes.batch(facts, number, config.batch_size // number)
     step = shapes.train_step(parts, config, parallel.Copies())
     times = [time.perf_counter()]
-    lowered = step.lower(state, rng, jax.ShapeDtypeStruct(rows, np.uint8))
+    lowered = step.lower(state, rng, batch)
     times.append(time.perf_counter())
     lowered.compile()
     times.append(time.perf_counter())

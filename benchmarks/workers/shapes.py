@@ -67,6 +67,12 @@ def state(parts: Parts, facts: Facts) -> tuple[Any, Any]:
     return jax.eval_shape(init, rng, x), rng
 
 
+def batch(facts: Facts, *rows: int) -> jax.ShapeDtypeStruct:
+    """Rows (*rows, *event_shape), in the type in which a data set gives them."""
+    kind = np.uint8 if facts.num_classes <= 256 else np.int32
+    return jax.ShapeDtypeStruct((*rows, *facts.event_shape), kind)
+
+
 def train_step(parts: Parts, config: ConfigDict, devices: Any) -> Any:
     """The step that `experiments.run` would take."""
     numbers = config.ema_decay, config.accumulate, config.clip, config.log_every

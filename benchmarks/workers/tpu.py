@@ -12,7 +12,6 @@ os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"  # there is no chip to quarrel ov
 os.environ.setdefault("JAX_OPTIMIZATION_LEVEL", "O0")
 
 import jax  # noqa: E402  with the variables above
-import numpy as np  # noqa: E402
 from jax.experimental import topologies  # noqa: E402
 
 from amd_jax.devices import (
@@ -43,8 +42,7 @@ def main() -> None:
     rows = max(config.batch_size // len(chips), 1)  # of a chip
     config.batch_size = rows * len(chips)
     step = shapes.train_step(parts, config, devices)
-    kind = np.uint8 if facts.num_classes <= 256 else np.int32
-    batch = jax.ShapeDtypeStruct((rows, *facts.event_shape), kind)
+    batch = shapes.batch(facts, rows)
     copied = isinstance(devices, parallel.Copies)
     arguments = (each(state, chips) if copied else state, rng, each(batch, chips))
     in_full = program_cost.flops(devices.traced(step, *arguments)) / len(
