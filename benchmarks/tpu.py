@@ -39,7 +39,8 @@ VARIED = {  # experiments with other numbers; those named 1b have 1.0 B paramete
     "owt_masked_1b": (
         "owt_masked",
         {"network.width": 2048, "network.blocks": 16, "network.heads": 16}
-        | {"network.remat": True, "shards": ALL},
+        | {"network.remat": True, "shards": ALL}
+        | {"data.vocab_size": 50_303},  # with the mask 50,304 states, which 64 chips divide
     ),
     "owt_masked_in_8": ("owt_masked", {"accumulate": 8}),
     "cityscapes_argmax_remat": ("cityscapes_argmax", {"network.remat": True}),
