@@ -32,7 +32,7 @@ TRANSFORMER = {"network.width": 8, "network.blocks": 1, "network.heads": 2}
 XL = {**TRANSFORMER, "network.inner": 8, "network.segment": 8, "network.memory": 8}
 XL["optimizer.warmup_steps"] = 6
 D3PM = {**TRANSFORMER, "optimizer.warmup_steps": 6}
-OWT = {**TRANSFORMER, "data.test_path": "", "optimizer.warmup_steps": 6}
+OWT = {**TRANSFORMER, "data.test_path": "", "optimizer.warmup_steps": 6, "ema_decay": 0.9}
 LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
 LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
 FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
@@ -155,6 +155,7 @@ TRAINED_TOO = (  # exhaustively; by default the next test is of them
     "cityscapes_argmax variational",
     *("own_lines", "own_lines_multinomial", "own_lines_argmax"),
     *("own_table_multinomial", "own_table_autoregressive", "own_table_argmax"),
+    *("owt_masked", "owt_uniform", "owt_autoregressive"),
 )
 UNTRAINED = [name for name in SHRUNK if name not in TRAINED]
 FIRST = {name.split()[0].partition(":")[0]: name for name in reversed(UNTRAINED)}.values()
