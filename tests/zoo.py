@@ -127,6 +127,8 @@ KERNELS = {
     "masks_and_uniform": kernels.masks_and_uniform(2, p_uniform=0.4),
     "masks_and_uniform-late": kernels.masks_and_uniform(2, p_uniform=0.3, gamma=2.0),
     "augmented": kernels.AugmentedUniform(schedules.cosine, 2),
+    "random_masks": kernels.RandomMasks(kernels.absorbing(schedules.linear, 2), symbols=2),
+    "random_masks_and_uniform": kernels.RandomMasks(kernels.masks_and_uniform(2, 0.4), 2),
     "generator-reversible": kernels.Generator(BirthDeath.rates, schedules.cosine),
     "generator-round": kernels.Generator(ROUND, schedules.linear),
     "table-banded": kernels.Tabulated(tables.banded(np.linspace(0.7, 1.4, 10), 3, width=1)),
@@ -147,6 +149,7 @@ FAMILIES = (  # some of them, for the quick tests
 )
 UNFINISHED = ("uneven-unfinished", "walk")  # whose x_1 still knows x_0
 ROUGH = ("tabulated", "reference_cosine", "unfinished", "banded", "gaussian")  # no derivative
+ROUGH += ("random_masks", "random_masks_and_uniform")
 
 
 SAMPLERS = {

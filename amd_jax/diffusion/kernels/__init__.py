@@ -33,6 +33,7 @@ from amd_jax.diffusion.kernels.mixtures import (
     uniform,
     uniform_within,
 )
+from amd_jax.diffusion.kernels.random_masks import RandomMasks, random_masks
 from amd_jax.diffusion.kernels.rate_matrices import Generator
 from amd_jax.diffusion.kernels.tables import Tabulated
 from amd_jax.diffusion.schedules import differentiable
@@ -44,6 +45,7 @@ __all__ = [
     "MasksAndUniform",
     "Mixing",
     "Mixture",
+    "RandomMasks",
     "Tabulated",
     "absorbing",
     "corrupt",
@@ -64,6 +66,7 @@ __all__ = [
     "paced",
     "plain",
     "posterior",
+    "random_masks",
     "rates",
     "reverse_rates",
     "shows_noise",
