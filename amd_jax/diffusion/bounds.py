@@ -5,6 +5,8 @@ Of a process (`Process`) and data x (B, ...): `elbo` and `elbo_of_all_steps` in 
 All are nats, summed over the event.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Integer
@@ -47,6 +49,7 @@ __all__ = [
     "leave_one_out",
     "leave_one_out_rate",
     "log_weight",
+    "multi_sample_term",
     "prior_kl",
     "rate",
     "rate_of",
@@ -75,6 +78,33 @@ def term_of(process: Process, rng: Key, x: Tokens, x_t: Tokens, s: Times, t: Tim
     if process.leave_one_out:
         return categorical.sum_event(leave_one_out(process.kernel, *guess, s, t, log_p))
     return categorical.sum_event(discrete(process.kernel, *guess, x_t, s, t, log_p))
+
+
+def multi_sample_term(
+    process: Process, rng: Key, x: Tokens, s: Times, t: Times, draws: int
+) -> Nats:
+    """`term` for masks with random symbols z: the step's law is a mean over z, drawn N times.
+
+    -log (1/N) Σ_n p(x_s | x_t, z_n) / q(x_s | x_t, x_0) of drawn x_t and x_s. Its mean is at least
+    that with E_z p(x_s | x_t, z), the law of the step, and nears it with more draws (Burda et al.,
+    2016, sec. 3). With N = 1 it is `term`, of which the best network ignores z; its gradient is
+    that of the draws by the softmax of their weights, so different z may learn different modes.
+    For `kernels.RandomMasks`, whose x_t and x_s keep their symbols apart from the data.
+    """
+    kernel = process.kernel
+    assert isinstance(kernel, kernels.RandomMasks)
+    rng_noise, rng_step, rng_network, rng = jax.random.split(rng, 4)
+    clean = categorical.one_hot(x, kernel.prior.shape[-1])
+    x_t = process.corrupted(rng_noise, x, t)
+    x_s = process.held(kernels.step_back(kernel, rng_step, clean, x_t, s, t), x_t)
+
+    def log_weight(rng: Key) -> Nats:
+        z = kernel.redrawn(rng, x_t)
+        log_p = process.log_predict(z, t, rng_network)
+        return _log_ratio(process, log_p, x, z, x_s, s, t)
+
+    log_weights = jax.vmap(log_weight)(jax.random.split(rng, draws))
+    return jnp.log(draws) - jax.nn.logsumexp(log_weights, axis=0)
 
 
 def rate_of(process: Process, rng: Key, x: Tokens, x_t: Tokens, t: Times) -> Nats:
@@ -114,10 +144,16 @@ def elbo(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
     return -steps * step_term(process, rng, x, i, steps) - end_term(process, x)
 
 
-def elbo_of_all_steps(process: Process, rng: Key, x: Tokens, times: Grid) -> Nats:
+def elbo_of_all_steps(
+    process: Process,
+    rng: Key,
+    x: Tokens,
+    times: Grid,
+    term: Callable[[Process, Key, Tokens, Times, Times], Nats] = term,
+) -> Nats:
     """-(Σ_i L_i + end_term) over the steps of a grid, each with an x_t of its own.
 
-    As many network calls as there are steps.
+    As many network calls as there are steps, for the usual `term`.
     """
     last = len(times) - 1
 
@@ -150,23 +186,31 @@ def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
     x_end = process.corrupted(rng_end, x, start + 1)
     clean = categorical.one_hot(x, kernel.prior.shape[-1])
 
-    def log_at(log_p: Logits, x: Tokens) -> Nats:
-        return _sum_unknown(categorical.gather(log_p, x), process.known(x))
-
     def step(j: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
         x_t, total = carry
         s, t = (jnp.full(x.shape[0], (steps - j - k) / steps) for k in (1, 0))
         log_p = process.log_predict(x_t, t)
         x_s = kernels.step_back(kernel, jax.random.fold_in(rng, j), clean, x_t, s, t)
         x_s = process.held(x_s, x_t)
-        for sign, guess in ((1, log_p), (-1, categorical.log_or_never(clean))):
-            total += sign * log_at(kernels.log_posterior(kernel, guess, x_t, s, t), x_s)
-        return x_s, total
+        return x_s, total + _log_ratio(process, log_p, x, x_t, x_s, s, t)
 
     p_end = kernel.push(clean, start, start + 1)
     prior = jnp.broadcast_to(kernel.prior, p_end.shape)
-    total = log_at(categorical.log(prior), x_end) - log_at(categorical.log(p_end), x_end)
+    nats = categorical.gather(categorical.log(prior) - categorical.log(p_end), x_end)
+    total = _sum_unknown(nats, process.known(x_end))
     return process.log_first(x) + jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
+
+
+def _log_ratio(
+    process: Process, log_p: Logits, x: Tokens, x_t: Tokens, x_s: Tokens, s: Times, t: Times
+) -> Nats:
+    """Log p(x_s | x_t) - log q(x_s | x_t, x), log_p the log of the guess."""
+    true = categorical.log_or_never(categorical.one_hot(x, log_p.shape[-1]))
+    guessed, known = (
+        categorical.gather(kernels.log_posterior(process.kernel, a, x_t, s, t), x_s)
+        for a in (log_p, true)
+    )
+    return _sum_unknown(guessed - known, process.known(x_s))
 
 
 def _sum_unknown(nats: PerToken, known: Flags | None) -> Nats:

@@ -19,7 +19,7 @@ from amd_jax.models.bounds import ImportanceWeighted
 from amd_jax.models.checks import Network
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Correct, Edit
-from amd_jax.models.step_bounds import AllSteps, DrawnSteps
+from amd_jax.models.step_bounds import AllSteps, DrawnSteps, MultiSample
 from amd_jax.ops import categorical
 from amd_jax.ops.lines import Lines
 from amd_jax.types import (
@@ -68,7 +68,8 @@ class Diffusion:
     samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
     support: Support | None = None  # what rows can be, as of a table; all else has no mass
 
-    bounds = (DrawnSteps(), AllSteps(), ImportanceWeighted(), CodeLength(), BothSides())
+    bounds = (MultiSample(), DrawnSteps(), AllSteps())  # the default is the first that fits
+    bounds += (ImportanceWeighted(), CodeLength(), BothSides())
     editors = (Correct(), Edit())
     grids = (BestGrid(),)
 

@@ -1,12 +1,16 @@
 """Bounds of a diffusion: from some of its steps, or from all of them."""
 
 import dataclasses
+import functools
 
 from amd_jax import options
+from amd_jax.diffusion import bounds, kernels
+from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import time_grids
 from amd_jax.models.bounds import DrawnTimes
 from amd_jax.models.declared import Stepped
-from amd_jax.types import Key, Model, Nats, Params, Tokens
+from amd_jax.ops import categorical
+from amd_jax.types import Kernel, Key, LearnedKernel, Model, Nats, Params, Tokens
 
 GRID = "steps of the bound's grid; the model's own"
 
@@ -58,6 +62,38 @@ class AllSteps:
     def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
         times = time_grids.grid(_on_grid(model, self.grid), self.spacing)
         return _stepped(model).elbo_of_all_steps(params, rng, x, times)
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiSample(AllSteps):
+    """The bound of masks with random symbols: in every step the mean over draws of them.
+
+    Of the chain that `samplers.Ancestral` walks on the same grid. Lower with more draws
+    (`bounds.multi_sample_term`).
+    """
+
+    symbol_draws: int = options.number(16, "draws of the masks' symbols in every step", least=1)
+    name = "multi_sample"
+
+    @property
+    def draws(self) -> int:  # type: ignore[override]  # one of others
+        """Copies of a row that stand side by side."""
+        return self.symbol_draws
+
+    def admits(self, kernel: Kernel | LearnedKernel) -> bool:
+        """For masks with symbols."""
+        return isinstance(kernel, kernels.RandomMasks)
+
+    def describe(self, model: Model) -> str:
+        return f"{super().describe(model)}, {self.symbol_draws} draws of symbols each"
+
+    def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
+        times = time_grids.grid(_on_grid(model, self.grid), self.spacing)
+        process = _stepped(model).open(params)
+        assert isinstance(process, Process)  # that kernel is admitted alone
+        term = functools.partial(bounds.multi_sample_term, draws=self.symbol_draws)
+        inside = categorical.inside(x, process.kernel.num_classes)
+        return inside + bounds.elbo_of_all_steps(process, rng, x, times, term)
 
 
 def _on_grid(model: Model, steps: int | None) -> int:
