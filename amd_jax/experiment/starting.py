@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Integer
 
+from amd_jax.diffusion import kernels
 from amd_jax.facts import Facts
 from amd_jax.host.log import logger
 from amd_jax.host.printable import cut
@@ -69,7 +70,8 @@ def fitted(start: Start, run: "Run") -> Params:
     """The parameters to start a run from.
 
     If the alphabets differ, what belongs to a character, a token or a label that both have is
-    carried over by its name; what belongs to others is fresh, and the log says which.
+    carried over by its name; what belongs to others is fresh, and the log says which. Of masks
+    with more symbols than there are, further ones begin as the last of them.
 
     Raises:
         ValueError: for another kind of data, for another model, and for other classes that have
@@ -83,24 +85,32 @@ def fitted(start: Start, run: "Run") -> Params:
                 f"A run starts from one on the same tokens; {name} is {theirs!r:.60} in "
                 f"{start.name}, and {mine!r:.60} here."
             )
-    if start.facts.class_names == run.facts.class_names:
+    symbols = _symbols(run.model) - _symbols(start.model)
+    if start.facts.class_names == run.facts.class_names and not symbols:
         _check(start, _shapes(fresh(run)))
         return start.params
-    return _carried(start, run)
+    return _carried(start, run, symbols)
 
 
-def _carried(start: Start, run: "Run") -> Params:
-    """The parameters for other classes, which are matched by their names."""
+def _symbols(model: Model) -> int:
+    """How many states a mask of the model may be, where it has masks."""
+    kernel = getattr(model, "kernel", None)
+    return kernel.symbols if isinstance(kernel, kernels.RandomMasks) else 1
+
+
+def _carried(start: Start, run: "Run", symbols: int) -> Params:
+    """The parameters for other classes, matched by their names, and for so many more masks."""
     if isinstance(run.model, Flow):
         raise ValueError(
             "A flow writes classes as codes, which other alphabets have other ones of; that of "
             f"{start.name} is not the alphabet here. Use a diffusion, or the same alphabet."
         )
-    places = {name: k for k, name in enumerate(start.facts.class_names)}
-    source = np.array([places.get(name, -1) for name in run.facts.class_names])
+    names = [facts.class_names or range(facts.num_classes) for facts in (start.facts, run.facts)]
+    places = {name: k for k, name in enumerate(names[0])}
+    source = np.array([places.get(name, -1) for name in names[1]])
     here, grown = _shapes(fresh(run)), _shapes(fresh(run, _with_another_class(run)))
     copies = {name: np.subtract(grown[name], here[name]) for name in here}  # of classes, by axis
-    further = len(source) - len(places)
+    further = len(source) - len(places) + symbols
     _check(start, {name: tuple(here[name] - further * copies[name]) for name in here})
 
     def carry(path: tuple, mine: Array, theirs: Array) -> Array:
@@ -113,7 +123,7 @@ def _carried(start: Start, run: "Run") -> Params:
 
     x = run.data.batch(run.config.seed, 0, min(run.config.batch_size, ROWS))
     begun = jax.jit(run.model.init)(jax.random.key(run.config.seed), jnp.asarray(x, jnp.int32))
-    new = [name for name, k in zip(run.facts.class_names, source, strict=True) if k < 0]
+    new = [name for name, k in zip(names[1], source, strict=True) if k < 0]
     logger.warning(
         f"starts from {start.name}, which knows {len(source) - len(new)} of {len(source)} classes"
         + (f"; new are {cut(repr(new)[1:-1], 80)}" if new else "")
@@ -127,12 +137,14 @@ def _axis(
     """Where to write along an axis, and where what is written stands in the other parameter.
 
     An axis that grows with the classes is `copies` blocks, one after the other: of the classes,
-    whose places there are `source`, or -1, and of further states, as masks.
+    whose places there are `source`, or -1, and of further states, as masks, of which there may be
+    fewer there: the last of them stands for the others.
     """
     if not copies:
         return np.arange(size), np.arange(size)
     block, block_there = size // copies, size_there // copies
     states = classes_there + np.arange(max(0, block - len(source)))
+    states = np.minimum(states, block_there - 1)
     rows = np.append(source, states)[:block]
     known = np.flatnonzero((rows >= 0) & (rows < block_there))
     blocks = np.arange(copies)[:, None]

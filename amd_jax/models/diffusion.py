@@ -68,8 +68,14 @@ class Diffusion:
     samplers: tuple[Sampler, ...] = samplers.ALL  # the default first; the library's others follow
     support: Support | None = None  # what rows can be, as of a table; all else has no mass
 
-    bounds = (MultiSample(), DrawnSteps(), AllSteps())  # the default is the first that fits
-    bounds += (ImportanceWeighted(), CodeLength(), BothSides())
+    bounds = (  # the default is the first that is for the kernel
+        MultiSample(),
+        DrawnSteps(),
+        AllSteps(),
+        ImportanceWeighted(),
+        CodeLength(),
+        BothSides(),
+    )
     editors = (Correct(), Edit())
     grids = (BestGrid(),)
 

@@ -23,10 +23,11 @@ NETWORKS = {
 }
 
 
-def run_of(name, alphabet, numbers):
+def run_of(name, alphabet, numbers, **others):
     """A run on random letters, in the order of an alphabet that may hold others as well."""
     experiment = Experiment.open(EXPERIMENTS / f"{name}.py")
     config = experiment.config()
+    config.update(others)
     config.network.update(numbers)
     config.batch_size = 4
     written = np.random.default_rng(0).choice(list(LETTERS), 640)
@@ -81,6 +82,26 @@ def test_parameters_follow_their_characters(name):
         rows = [run.data.rows("test")[:4].astype(np.int32) for run in (old, new)]
         expected = old.model.elbo(params, rng, rows[0])
         np.testing.assert_allclose(new.model.elbo(carried, rng, rows[1]), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("letters", [LETTERS, "hg fedcba"])
+def test_symbols_of_masks_begin_as_the_mask(letters):
+    """Which of them a mask is makes no difference then, and the guesses are those of one mask."""
+    old = run_of("own_text_masked", LETTERS, NETWORKS["own_text_masked"])
+    few = {"mask_symbols": 3, "few_steps": 4}
+    new = run_of("own_text_masked", letters, NETWORKS["own_text_masked"], **few)
+    params = parameters(old)
+    carried = starting.fitted(start(old, params), new)
+    process, expected = new.model.open(carried), predictions(old, params)
+    classes = len(letters)
+    x = new.data.rows("test")[:4].astype(np.int32)
+    masks = classes + np.arange(16) % 3
+    x_t = np.where(np.arange(16) % 2 == 0, x, masks)
+    log_p = process.log_denoised(x_t, np.full(4, 0.5, np.float32))
+    order = [letters.index(letter) for letter in LETTERS]
+    np.testing.assert_allclose(np.asarray(log_p)[..., order], expected, rtol=1e-4, atol=1e-5)
+    back = starting.fitted(start(new, carried), old)
+    jax.tree.map(np.testing.assert_array_equal, back, params)
 
 
 def test_what_is_new_is_fresh_and_said(caplog):

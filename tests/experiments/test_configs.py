@@ -97,6 +97,7 @@ SHRUNK = {
     "own_text_infilling": {"data.length": 32, **HOLLOW},
     "own_text_masked": {"data.length": 32, **HOLLOW},
     "own_text_masked gidd": {"p_uniform": 0.1, "data.length": 32, **HOLLOW},
+    "own_text_masked symbols": {"mask_symbols": 3, "few_steps": 4, "data.length": 32, **HOLLOW},
     **{
         f"own_text_kernels:{row}": {"data.length": 32, **HOLLOW}
         for row in ("augmented", "gidd", "learned")  # the others are as own_text, own_text_masked

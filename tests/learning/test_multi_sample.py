@@ -1,4 +1,4 @@
-"""Masks with random symbols by enumeration: the law of their steps, bounds on it, and the floor."""
+"""Masks with random symbols by enumeration: the law of their steps, bounds, and the floor."""
 
 import functools
 import itertools

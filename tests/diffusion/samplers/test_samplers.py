@@ -98,6 +98,7 @@ KERNELS = {
     "uniform": kernels.uniform(schedules.cosine, 3),
     "augmented": kernels.AugmentedUniform(schedules.cosine, 3),
     "absorbing": kernels.absorbing(schedules.linear, 3),
+    "random_masks": kernels.random_masks(kernels.absorbing(schedules.linear, 3), 2),
     "masks_and_uniform": kernels.masks_and_uniform(3, 0.2),
     "round": kernels.Generator(zoo.ROUND, schedules.linear),
     "gaussian": zoo.KERNELS["table-gaussian"],
