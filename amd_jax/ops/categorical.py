@@ -89,21 +89,26 @@ def sample(rng: Key, p: Float[Array, "*shape K"]) -> Integer[Array, "*shape"]:
     `kernels.step_back` does. Of `MANY` states and more it draws a block of them first, by the
     blocks' sums, so that no cumulative sum runs over all.
     """
-    if p.shape[-1] < MANY:
+    number = p.shape[-1]
+    if number < MANY:
         cdf = jnp.cumsum(p, axis=-1)
         u = jax.random.uniform(rng, p.shape[:-1] + (1,)) * cdf[..., -1:]
-        return (cdf <= u).sum(axis=-1, dtype=jnp.int32).clip(0, p.shape[-1] - 1)
-    size = -(-p.shape[-1] // BLOCKS)
-    padding = [(0, 0)] * (p.ndim - 1) + [(0, size * BLOCKS - p.shape[-1])]
-    states = jnp.pad(p, padding).reshape(*p.shape[:-1], BLOCKS, size)
-    cdf = jnp.cumsum(states.sum(axis=-1), axis=-1)
+        return (cdf <= u).sum(axis=-1, dtype=jnp.int32).clip(0, number - 1)
+    size = -(-number // BLOCKS)
+    padding = [(0, 0)] * (p.ndim - 1) + [(0, BLOCKS * size - number)]
+
+    def in_blocks(a: Float[Array, "*shape K"]) -> Float[Array, "*shape blocks size"]:
+        return jnp.pad(a, padding).reshape(*p.shape[:-1], BLOCKS, size)
+
+    cdf = jnp.cumsum(in_blocks(p).sum(axis=-1), axis=-1)
     u = jax.random.uniform(rng, p.shape[:-1] + (1,)) * cdf[..., -1:]
-    block = (cdf <= u).sum(axis=-1, dtype=jnp.int32)
-    own = block[..., None, None] == jnp.arange(BLOCKS)[:, None]
-    inner = jnp.cumsum(jnp.where(own, states, 0).sum(axis=-2), axis=-1)
+    block = (cdf <= u).sum(axis=-1, dtype=jnp.int32).clip(0, BLOCKS - 1)
+    own = jnp.where(jnp.arange(number) // size == block[..., None], p, 0)
+    inner = jnp.cumsum(in_blocks(own).sum(axis=-2), axis=-1)
     rest = u - jnp.where(cdf <= u, cdf, 0).max(axis=-1, keepdims=True)
     below = jnp.nextafter(inner[..., -1:], 0)  # where the two sums differ in rounding
-    return block * size + (inner <= jnp.minimum(rest, below)).sum(axis=-1, dtype=jnp.int32)
+    place = (inner <= jnp.minimum(rest, below)).sum(axis=-1, dtype=jnp.int32)
+    return (block * size + place).clip(0, number - 1)
 
 
 def expand(a: Shaped[Array, "B"], ndim: int) -> Shaped[Array, "B ..."]:
