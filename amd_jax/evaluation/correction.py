@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool
 
-from amd_jax.evaluation import means
+from amd_jax.evaluation import groups, means
 from amd_jax.evaluation.means import PerRow, Row, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.facts import Facts, Json
@@ -80,9 +80,10 @@ def edited(
     `first` is the index of the first row, where x is a part of more.
     """
     x, result = np.asarray(x, np.int32), []
-    for i in range(0, len(x), BATCH):
+    size = groups.size(BATCH, x.shape[1:], classes=groups.classes(model))
+    for i in range(0, len(x), size):
         rng = jax.random.fold_in(jax.random.key(seed), first + i)
-        result.append(np.asarray(_edited(edit, model, params, rng, x[i : i + BATCH])))
+        result.append(np.asarray(_edited(edit, model, params, rng, x[i : i + size])))
     return np.concatenate(result)
 
 

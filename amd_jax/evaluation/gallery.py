@@ -36,7 +36,7 @@ def samples(
     """
     number, *event = shape
     memory.check(4 * math.prod(shape), f"{number:,} samples", "Draw fewer.")
-    size = groups.size(number, event)
+    size = groups.size(number, event, classes=groups.classes(model))
     count = -(-number // size)
     draw = _drawing(model, sampler, (size, *event))  # type: ignore[arg-type]  # as in `likelihood`
     return groups.run(draw, params, rng, count, size)[:number]
@@ -54,7 +54,7 @@ def filled(
     In groups on all devices, as `samples` are.
     """
     memory.check(4 * x.size, f"{len(x):,} samples", "Draw fewer.")
-    size = groups.size(len(x), x.shape[1:])
+    size = groups.size(len(x), x.shape[1:], classes=groups.classes(model))
     count = -(-len(x) // size)
     rows = np.concatenate([x, np.repeat(x[:1], count * size - len(x), axis=0)]).astype(np.int32)
     fill = _filling(model, sampler)  # type: ignore[arg-type]  # as in `likelihood`

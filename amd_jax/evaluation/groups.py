@@ -14,13 +14,24 @@ from amd_jax.host import memory
 from amd_jax.types import Key, Params, PyTree
 
 TOKENS = 1 << 15  # of a group, about
+PROBABILITIES = 1 << 27  # of all classes of its tokens: half a gigabyte
 WHAT = "The numbers of a group of rows, beside the parameters,"
 SMALLER = "Take fewer rows or draws, shorter ones, or a machine with more."
 
 
-def size(number: int, event: Sequence[int], copies: int = 1) -> int:
-    """How many of `number` rows are computed together, where each takes `copies` copies."""
-    return max(1, min(number, TOKENS // (copies * math.prod(event))))
+def size(number: int, event: Sequence[int], copies: int = 1, classes: int = 1) -> int:
+    """How many of `number` rows are computed together, where each takes `copies` copies.
+
+    Of many classes they are fewer: a network gives logits of each.
+    """
+    tokens = min(TOKENS, PROBABILITIES // classes)
+    return max(1, min(number, tokens // (copies * math.prod(event))))
+
+
+def classes(model: object) -> int:
+    """How many classes the network of a model, or its noise, says that it has; 1 if none does."""
+    parts = (getattr(model, name, None) for name in ("kernel", "network"))
+    return max(getattr(part, "num_classes", 1) for part in parts)
 
 
 def run(

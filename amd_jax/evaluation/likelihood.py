@@ -80,7 +80,9 @@ def _of_rows(
 ) -> Float[np.ndarray, "N _"]:
     """What a bound says of every row: nats, and what a `Weighted` one says beside them."""
     categorical.check_tokens(rows, num_classes)
-    size = len(rows) if in_order(bound) else groups.size(len(rows), rows.shape[1:], bound.draws)
+    size = len(rows)
+    if not in_order(bound):
+        size = groups.size(len(rows), rows.shape[1:], bound.draws, num_classes)
     count = -(-len(rows) // size)
     x = np.asarray(rows, np.int32)
     start = (count - 1) * size

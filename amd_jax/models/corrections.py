@@ -16,6 +16,8 @@ from amd_jax.models import declared
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Tokens
 
+CLASSES = 512  # that stand for all in a mean over more
+
 
 @dataclasses.dataclass(frozen=True)
 class Correct:
@@ -91,15 +93,17 @@ class Edit:
 def time_of(process: Process, steps: int, error_rate: float) -> Float[Array, ""]:
     """The time, of 1/T, …, 1, at which the share of changed tokens is nearest to a rate.
 
-    By halving, since that share grows with time.
+    By halving, since that share grows with time. It is a mean over all classes, or over `CLASSES`
+    of them and some, at equal distances, so that no array is as large as K x K.
     """
     kernel = process.kernel
     *event, states = kernel.prior.shape
-    clean = jnp.arange(kernel.num_classes).reshape(-1, *(1,) * len(event))
-    clean = jnp.broadcast_to(clean, (kernel.num_classes, *event))  # rows of one class each
+    clean = jnp.arange(0, kernel.num_classes, max(1, kernel.num_classes // CLASSES))
+    clean = clean.reshape(-1, *(1,) * len(event))
+    clean = jnp.broadcast_to(clean, (len(clean), *event))  # rows of one class each
     own = categorical.gather(jnp.broadcast_to(kernel.prior, (*clean.shape, states)), clean) > 0
     counts = own if event else None  # a class that a token cannot be does not count
-    start = jnp.zeros(kernel.num_classes)
+    start = jnp.zeros(len(clean))
 
     def changed(i: Array) -> Array:
         law = kernel.push(categorical.one_hot(clean, states), start, start + i / steps)

@@ -1,4 +1,5 @@
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,6 +21,19 @@ def test_time_of_finds_the_rate(rate):
     assert t * 1000 == pytest.approx(round(t * 1000), abs=1e-3)
     masks = zoo.diffusion("absorbing-linear", "table", 1000)
     assert float(time_of(masks.open({}), 1000, rate)) == pytest.approx(rate, abs=6e-4)
+
+
+def test_time_of_many_classes_takes_no_array_of_all_their_pairs():
+    kernel = kernels.uniform(schedules.linear, 3000)
+    process = models.Diffusion(kernel, zoo.DENOISERS["table"](3000), steps=1000).open({})
+
+    def t():
+        return time_of(process, 1000, 0.05)
+
+    assert float(jax.jit(t)()) == pytest.approx(0.05, abs=6e-4)
+    program = str(jax.make_jaxpr(t)())
+    assert "f32[600,3000]" in program
+    assert "[3000,3000]" not in program
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])

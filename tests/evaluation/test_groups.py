@@ -35,6 +35,15 @@ def masked():
     return model, params, rows
 
 
+def test_many_classes_make_smaller_groups():
+    assert groups.size(1000, (256,)) == groups.size(1000, (256,), classes=4096) == 128
+    assert groups.size(1000, (256,), classes=50_257) == 10
+    assert groups.size(1000, (1024,), 8, 50_257) == 1
+    model, _, _ = masked()
+    assert groups.classes(model) == K
+    assert groups.classes(models.Autoregressive(networks.CausalTransformer(27))) == 27
+
+
 def measured(model, params, rows):
     """Nats of rows, samples and fillings, in groups of four rows."""
     bound, rng, gaps = model.bounds[0], jax.random.key(1), rows.copy()
