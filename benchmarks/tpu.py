@@ -5,8 +5,8 @@
 Every training step is compiled by `jit` with shardings, its batch divided among the chips (one row
 each at least), and a sampler for one chip; XLA says what they need, and the data sheet how fast
 they can be at most.
-`--only=owt_masked` is a network of GPT-2's size and vocabulary, `owt_masked_in_8` the same with
---config.accumulate=8. `--only=text8_diffusion_1b,owt_masked_1b --chips=64` are networks of 1.0 B
+`--only=owt` is a network of GPT-2's size and vocabulary, `owt_in_8` the same with
+--config.accumulate=8. `--only=text8_diffusion_1b,owt_1b --chips=64` are networks of 1.0 B
 parameters, divided among all chips, `--only=cityscapes_argmax_remat` the flow that keeps no blocks
 for its gradient.
 Programs are compiled with XLA's least effort, in a quarter of the time or less; they take up to a
@@ -36,13 +36,13 @@ VARIED = {  # experiments with other numbers; those named 1b have 1.0 B paramete
         {"network.dim": 2048, "network.depth": 15, "network.remat": True}
         | {"batch_size": 512, "shards": ALL},
     ),
-    "owt_masked_1b": (
-        "owt_masked",
+    "owt_1b": (
+        "owt",
         {"network.width": 2048, "network.blocks": 16, "network.heads": 16}
         | {"network.remat": True, "shards": ALL}
         | {"data.vocab_size": 50_303},  # with the mask 50,304 states, which 64 chips divide
     ),
-    "owt_masked_in_8": ("owt_masked", {"accumulate": 8}),
+    "owt_in_8": ("owt", {"accumulate": 8}),
     "cityscapes_argmax_remat": ("cityscapes_argmax", {"network.remat": True}),
 }
 SHEETS = {  # bfloat16 FLOP/s, bytes of memory, bytes/s of it; cloud.google.com/tpu/docs

@@ -14,7 +14,7 @@ GROUPS = {  # title -> names; a name belongs to the first group that fits
     "Your own lines (--config.data.path=molecules.smi)": "own_lines.*",
     "Your own tokens (--config.data.path=train.bin)": "own_tokens.*",
     "Your own table (--config.data.path=people.csv)": "own_table.*",
-    "OpenWebText and LM1B (--config.data.path=owt/train)": "owt_.*",
+    "OpenWebText and LM1B (--config.data.path=owt/train)": "owt.*",
     "The paper's data, and what it compares with": "text8.*|cityscapes.*",
     "Rows of the tables of known-answers and table4": ".*_row",
     "Others": ".*",

@@ -109,9 +109,8 @@ SHRUNK = {
     "own_tokens:uniform": {"data.length": 16, **TRANSFORMER},
     "own_tokens:autoregressive": {"data.length": 16, **TRANSFORMER},
     **{
-        f"owt_{model}{corpus}": {"data.length": 16, "data.vocab_size": 40, **OWT}
-        for model in ("masked", "uniform", "autoregressive")
-        for corpus in ("", ":lm1b")
+        f"owt{variant}": {"data.length": 16, "data.vocab_size": 40, **OWT}
+        for variant in ("", ":uniform", ":autoregressive", ":masked,lm1b", ":uniform,lm1b")
     },
     "text8_diffusion": LINEAR,
     "text8_diffusion:enwik8": LINEAR,
@@ -156,7 +155,7 @@ TRAINED_TOO = (  # exhaustively; by default the next test is of them
     "cityscapes_argmax variational",
     *("own_lines", "own_lines_multinomial", "own_lines_argmax"),
     *("own_table_multinomial", "own_table_autoregressive", "own_table_argmax"),
-    *("owt_masked", "owt_uniform", "owt_autoregressive"),
+    *("owt", "owt:uniform", "owt:autoregressive"),
 )
 UNTRAINED = [name for name in SHRUNK if name not in TRAINED]
 FIRST = {name.split()[0].partition(":")[0]: name for name in reversed(UNTRAINED)}.values()
@@ -311,8 +310,8 @@ def test_an_unknown_variant_is_refused():
         Experiment.open(f"{FILES['text8_d3pm']}:band").config()
     with pytest.raises(ValueError, match="A model of tokens is one of masks, .*; got 'gidd'"):
         Experiment.open(f"{FILES['own_tokens']}:gidd").config()
-    with pytest.raises(ValueError, match="A corpus of tokens is one of owt, lm1b; got 'c4'"):
-        Experiment.open(f"{FILES['owt_masked']}:c4").config()
+    with pytest.raises(ValueError, match="as in masked,lm1b, one of owt, lm1b; got 'masked,c4'"):
+        Experiment.open(f"{FILES['owt']}:masked,c4").config()
     with pytest.raises(ValueError, match="quickstart.py has no variants; got 'big'"):
         Experiment.open(f"{FILES['quickstart']}:big").config()
 
