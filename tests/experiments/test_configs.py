@@ -105,6 +105,7 @@ SHRUNK = {
     "own_text_blocks": {"data.length": 32, "network.context": 16, **TRANSFORMER},
     "own_text_blocks:uniform": {"data.length": 32, **TRANSFORMER},
     "own_text_blocks:lstm": {"data.length": 32, **TRANSFORMER},
+    "own_text_blocks:lstm,uniform": {"data.length": 32, **TRANSFORMER},
     "own_tokens": {"data.length": 16, **TRANSFORMER},
     "own_tokens:uniform": {"data.length": 16, **TRANSFORMER},
     "own_tokens:autoregressive": {"data.length": 16, **TRANSFORMER},
