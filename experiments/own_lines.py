@@ -27,6 +27,7 @@ def get_config() -> ConfigDict:
     config = numbers(batch_size=32, num_steps=4000, clip=1.0, ema_decay=0.999)
     config.update(checkpoint_every=1000, evaluate_every=500, evaluate_texts=1000, log_every=50)
     config.in_order = 0.7  # the share of a batch that is learnt from left to right
+    config.label_dropout = 0.2  # of those, the share whose label is hidden: for --guidance
     config.data = dict(path="", length=0, column="", label="", longer="drop", min_count=1)
     config.data.update(validity="", test_path="", tokens="")
     config.network = dict(width=128, blocks=3, dilations=(1, 2, 4), heads=4, join_width=160)
@@ -53,5 +54,8 @@ def build(config: ConfigDict, facts: LineFacts) -> Parts:
     one_by_one = (samplers.FirstHitting(),)
     model = models.Diffusion(kernel, denoiser, None, one_by_one, support)
     optimizer = optimizers.muon(**config.optimizer, num_steps=config.num_steps)
-    objective = objectives.CrossEntropy(model, in_order=config.in_order)
+    hidden = None
+    if facts.labels and config.in_order:
+        hidden = objectives.first_hidden(config.label_dropout)
+    objective = objectives.CrossEntropy(model, in_order=config.in_order, hidden=hidden)
     return Parts(model, objective, optimizer)

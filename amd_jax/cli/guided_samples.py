@@ -1,13 +1,17 @@
-"""`--guidance` and `--particles`, of tables and of lines."""
+"""`--guidance`, `--particles` and `--order`, of tables, lines and maps."""
 
 from amd_jax.cli.mode_options import Sample
 from amd_jax.diffusion.samplers import Guided
 
+FLAGS = {"guidance", "particles", "order"}
+
 
 def sampler(args: Sample) -> Guided | None:
     """The sampler that a command asks for; None without guidance. ValueError for half of it."""
+    numbers = {"particles": args.particles, "order": args.order}
+    given = {name: value for name, value in numbers.items() if value is not None}
     if args.guidance is not None:
-        return Guided(args.guidance, args.particles or Guided.particles)
-    if args.particles is not None:
-        raise ValueError("--particles is for guidance. Give --guidance, or leave it out.")
+        return Guided(args.guidance, **given)
+    if given:
+        raise ValueError(f"--{min(given)} is for guidance. Give --guidance, or leave it out.")
     return None

@@ -13,6 +13,7 @@ from amd_jax.cli import (
     editing,
     exporting,
     grid_search,
+    guided_samples,
     infilling,
     inputs,
     label_rows,
@@ -57,7 +58,7 @@ def do(session: Session, args: Options) -> None:
             sample_scores.evaluate(session, args)
         case Evaluate():
             evaluate(session, args)
-        case Sample(given=None) if ignored := {"guidance", "particles"} & args.explicit:
+        case Sample(given=None) if ignored := guided_samples.FLAGS & args.explicit:
             raise ValueError(
                 f"--{min(ignored)} is for rows with values that are given. Give --given, as "
                 "--given=column=value, or leave it out."

@@ -105,7 +105,8 @@ class CrossEntropy(Memoryless):
 
     With `in_order` that share of each batch is learnt from left to right instead, each token from
     those before it, by a model of masks that is `two_sided`: in that order the same network then
-    needs about the bits of an autoregressive one (`models.code_lengths`).
+    needs about the bits of an autoregressive one (`models.code_lengths`). There, tokens that
+    `hidden` picks, such as `first_hidden`, are masks for those after them, too.
     """
 
     model: Diffusion | GaussianDiffusion
@@ -113,6 +114,7 @@ class CrossEntropy(Memoryless):
     warp: Callable[[Times], Times] = lambda u: u  # u uniform in [0, 1) -> t: which times to train
     known: Callable[[Key, tuple[int, ...]], Flags] | None = None  # of rng, (B, ...)
     in_order: float = 0.0
+    hidden: Callable[[Key, tuple[int, ...]], Flags] | None = None  # of rng, (B, L)
 
     def __post_init__(self):
         """Raises ValueError where a guess has seen the answer, or does not see what is known."""
@@ -130,6 +132,8 @@ class CrossEntropy(Memoryless):
         if not 0 <= self.in_order <= 1:
             raise ValueError(f"in_order is a share in [0, 1]; got {self.in_order}. Try 0.5.")
         if not self.in_order:
+            if self.hidden is not None:
+                raise ValueError("Tokens are hidden from those after them in order: set in_order.")
             return
         if not (isinstance(self.model, Diffusion) and self.model.two_sided):
             raise ValueError(
@@ -155,7 +159,11 @@ class CrossEntropy(Memoryless):
         if self.in_order:
             assert isinstance(process, Process)  # no other model is `two_sided`
             rows = spread(jax.random.fold_in(rng, 4), len(x), self.in_order)[:, None]
-            x_t, more["after"] = (jnp.where(rows, a, x_t) for a in (x, process.masked(x)))
+            before, masked = x, process.masked(x)
+            if self.hidden is not None:
+                hidden = self.hidden(jax.random.fold_in(rng, 5), x.shape)
+                before = jnp.where(hidden, masked, x)
+            x_t, more["after"] = (jnp.where(rows, a, x_t) for a in (before, masked))
         posterior = not self.model.leave_one_out if self.posterior is None else self.posterior
         log_law = process.log_denoised if posterior else process.log_predict
         log_p = log_law(x_t, t, rng_dropout, **more)
@@ -266,3 +274,18 @@ def random_known(rng: Key, shape: tuple[int, ...]) -> Flags:
     rng_share, rng_token = jax.random.split(rng)
     share = 4 / 3 * jax.random.uniform(rng_share, shape[:1]) - 1 / 3
     return jax.random.uniform(rng_token, shape) < categorical.expand(share, len(shape))
+
+
+def first_hidden(share: float) -> Callable[[Key, tuple[int, int]], Flags]:
+    """The first token of a share of the rows: a label that is dropped at random.
+
+    So the network learns the rest without it, too, as guidance needs (Ho and Salimans, 2021, sec.
+    3.2). ValueError for a share outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"label_dropout is a share in [0, 1]; got {share}. Try 0.2.")
+
+    def hidden(rng: Key, shape: tuple[int, int]) -> Flags:
+        return spread(rng, shape[0], share)[:, None] & (jnp.arange(shape[1]) == 0)
+
+    return hidden

@@ -73,6 +73,32 @@ def test_the_loss_in_order_is_the_code_length(name):
     np.testing.assert_allclose(-np.asarray(nats)[real], exact[real], atol=1e-4)
 
 
+def test_a_hidden_label_is_a_mask_for_the_tokens_after_it():
+    model, params, x = opened("labelled lines")
+    x = x[np.asarray(model.open(params).log_first(x)) > -50]  # rows of the support
+    x = x[x[:, 0] > 2]  # with a label in front
+    free = {}
+    for share in (0.0, 1.0):
+        hidden = objectives.first_hidden(share)
+        loss = jax.jit(objectives.CrossEntropy(model, in_order=1.0, hidden=hidden).loss)
+        free[share] = np.asarray(loss(params, (), jax.random.key(0), x)[0])
+    process = model.open(params)
+    masked = jnp.where(jnp.arange(3) == 0, model.kernel.num_classes, x)
+    log_p = process.log_predict(masked, jnp.zeros(len(x)), after=process.masked(x))
+    expected = -np.take_along_axis(np.asarray(log_p), x[..., None], axis=2).sum(axis=(1, 2))
+    np.testing.assert_allclose(free[1.0], expected, atol=1e-4)
+    assert np.ptp(free[1.0] - free[0.0]) > 0.01, "the label changes nothing"
+    np.testing.assert_allclose(free[0.0], -left(model, params, x) + process.log_first(x), 1e-4)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.2])
+def test_labels_are_hidden_in_a_share_of_the_rows(share):
+    hidden = objectives.first_hidden(share)
+    rows = np.array([hidden(jax.random.key(s), (40, 3)) for s in range(200)])
+    assert not rows[..., 1:].any()
+    assert set(rows[..., 0].sum(axis=1)) <= {40 * share + d for d in range(-2, 3)}
+
+
 @pytest.mark.slow
 def test_a_share_of_the_rows_is_in_order():
     model, params, x = opened("texts")
@@ -105,6 +131,10 @@ def test_what_is_not_for_it():
             objectives.CrossEntropy(other, in_order=0.5)
     with pytest.raises(ValueError, match=r"in_order is a share in \[0, 1\]; got 2"):
         objectives.CrossEntropy(model, in_order=2)
+    with pytest.raises(ValueError, match="label_dropout is a share in .* got 2"):
+        objectives.first_hidden(2)
+    with pytest.raises(ValueError, match="hidden from those after them in order: set in_order"):
+        objectives.CrossEntropy(model, hidden=objectives.first_hidden(0.2))
     with pytest.raises(ValueError, match="without posterior=True"):
         objectives.CrossEntropy(model, posterior=True, in_order=0.5)
     for seeing in (dict(sees_time=True), dict(sees_time=False, table_width=4)):

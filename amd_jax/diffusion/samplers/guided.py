@@ -7,6 +7,7 @@ These normalisers are the weights that correct it.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -19,25 +20,25 @@ from amd_jax.diffusion.samplers import base, mask_times, particles, rewards, tim
 from amd_jax.diffusion.samplers.particles import Particles, PerParticle
 from amd_jax.diffusion.samplers.rewards import Reward
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Grid, Kernel, Key, LearnedKernel, Logits, Tokens
+from amd_jax.types import Array, Flags, Grid, Kernel, Key, LearnedKernel, Logits, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
 class Guided:
     """Samples p(x) p(y | x)^γ exp(reward(x)) / Z with masks, where y are the tokens that are held.
 
-    Each call reveals one token, at a random place i, from a(k) = p(x_i = k | known, y)^γ
-    p(x_i = k | known)^(1 - γ), normalised. A masked diffusion gives both laws: the second is the
-    same network with y masked. The weight of a particle is ∏ Z_i, Z_i = Σ_k a(k), and exp(reward):
-    of N particles one is drawn by weight, which is exact up to an error of order 1 / N, for a
-    perfect network. With N = 1 it is plain classifier-free guidance: biased, however good the
-    network. γ = 1 is the conditional law, γ = 0 ignores y, and without y it has to be 1. Of a
-    process that holds some tokens, and then others (`Process.holding`), y are the others.
+    Each call reveals one token, at a random place i or the leftmost one, from a(k) = p(x_i = k |
+    known, y)^γ p(x_i = k | known)^(1 - γ), normalised. A masked diffusion gives both laws: the
+    second is the same network with y masked. The weight of a particle is ∏ Z_i, Z_i = Σ_k a(k),
+    and exp(reward): of N particles one is drawn by weight, which is exact up to an error of order
+    1 / N, for a perfect network. With N = 1 it is plain classifier-free guidance: biased, however
+    good the network. γ = 1 is the conditional law, γ = 0 ignores y, and without y it has to be 1.
+    Of a process that holds some tokens, and then others (`Process.holding`), y are the others.
 
     On the way, particles are resampled where fewer than half are effective. For a reward they are
     weighted by that of a guess of all tokens, more and more, which does not change the law. A
     network whose conditionals do not fit each other has a law for each order of revealing; then
-    it is the average over random orders that is sampled.
+    it is the one from left to right that is sampled, or the average over random orders.
     """
 
     guidance: float = options.number(
@@ -45,6 +46,7 @@ class Guided:
     )
     particles: int = options.number(64, "draws of each row, of which weights choose one", least=1)
     reward: Reward | None = None
+    order: str = options.number("random", "which first", among=("random", "left"))
     name = "guided"
 
     def __post_init__(self):
@@ -113,7 +115,7 @@ class Guided:
         rng_place, rng_parent, rng_token = jax.random.split(rng, 3)
         x, mask = now.x, process.kernel.num_classes
         masked = x == mask
-        place = jax.vmap(lambda among: base.random_place(rng_place, among.shape, among))(masked)
+        place = jax.vmap(functools.partial(self._place, rng_place))(masked)
         log_a = jax.vmap(lambda x: self.log_law(process, x))(x)
         log_z = jnp.where(place & masked, jax.nn.logsumexp(log_a, axis=-1), 0.0)
         now = now.reweighted(jax.vmap(categorical.sum_event)(log_z))
@@ -129,6 +131,13 @@ class Guided:
             after = rewards.of_guess(self.reward, guess, 1 - left / jnp.maximum(total, 1))
             log_weights, before = log_weights + after - before, after
         return Particles(x, log_weights, now.fewest), before
+
+    def _place(self, rng: Key, masked: Flags) -> Flags:
+        """One of the masked places of each row."""
+        if self.order == "random":
+            return base.random_place(rng, masked.shape, masked)
+        flat = masked.reshape(len(masked), -1)
+        return (flat & (jnp.cumsum(flat, axis=1) == 1)).reshape(masked.shape)
 
     def log_law(self, process: Process, x: Tokens) -> Logits:
         """log a of every token of x, γ log p(. | known, y) + (1 - γ) log p(. | known)."""

@@ -77,6 +77,23 @@ def test_plain_guidance_draws_another_law(guidance):
     np.testing.assert_array_equal(result.fewest, 1)
 
 
+def test_from_left_to_right_the_first_unknown_token_is_drawn_first():
+    """By plain guidance, which shows it: its law is another one for each order."""
+    conditional, free = DATA[1] / DATA[1].sum(), DATA.sum(axis=0)
+    laws = [p.sum(axis=1, keepdims=True) for p in (conditional, free)]
+    first = laws[0] ** 3 / laws[1] ** 2
+    then = (conditional / laws[0]) ** 3 / (free / laws[1]) ** 2
+    law = first / first.sum() * then / then.sum(axis=1, keepdims=True)
+    assert certificates.distance(law, one_by_one(3.0)[0]) > 0.02, "nothing is told apart"
+    result = weighted(samplers.Guided(3.0, particles=1, order="left"), 20_000)
+    enumeration.assert_drawn_from(numbers(result.x[0]), law.ravel())
+    np.testing.assert_allclose(
+        np.exp(result.log_weights[0]),
+        np.repeat(first.sum() * then.sum(axis=1), 3)[numbers(result.x[0])],
+        rtol=1e-3,
+    )
+
+
 @pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("guidance", quick([0.0, 0.5, 2.0, 4.0], 2.0))
 @pytest.mark.parametrize("count", [1, 4])
@@ -241,6 +258,7 @@ def test_rows_may_know_different_tokens():
     [
         (lambda: samplers.Guided(-1.0), "guidance must be at least 0; got guidance=-1"),
         (lambda: samplers.Guided(float("nan")), "guidance must be finite"),
+        (lambda: samplers.Guided(order="right"), "order is one of random, left; got order=right"),
         (lambda: samplers.Guided(particles=0), "particles must be at least 1; got particles=0"),
     ],
 )
