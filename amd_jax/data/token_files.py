@@ -10,135 +10,83 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32, Integer
+from jaxtyping import Int32
 
+from amd_jax.data import token_rows
 from amd_jax.data.dataset import SPLITS, epoch_rows, frequencies
 from amd_jax.data.reading import token_shards, token_texts
 from amd_jax.data.reading.token_shards import Stream
+from amd_jax.data.token_rows import Cuts, Windows
 from amd_jax.facts import TokenFacts
+from amd_jax.facts.lines import smoothed
 from amd_jax.facts.rows import MOST_CLASSES
-from amd_jax.host import memory
 from amd_jax.host.printable import in_one_line
 
-HELD_OUT = 1000  # windows of validation and of the test, at most
-PIECES, PIECE = 256, 4096  # of the sample: how many, and tokens of each
-
-
-@dataclasses.dataclass(frozen=True)
-class Windows:
-    """Windows of a stream as rows: those numbered from `first` to `end`, without overlap.
-
-    A slice, or an array of indices, gives the rows themselves, read at that moment.
-    """
-
-    stream: Stream
-    length: int
-    first: int
-    end: int
-    num_classes: int | None = None  # K, and tokens are below it; None: not known yet
-
-    def __len__(self) -> int:
-        """N."""
-        return self.end - self.first
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(N, length)."""
-        return len(self), self.length
-
-    def __getitem__(self, index: slice | Integer[np.ndarray, "n"]) -> Int32[np.ndarray, "n L"]:
-        """Rows, int32 (n, length).
-
-        Raises:
-            ValueError: for more than memory holds, and for a token that is none.
-        """
-        if isinstance(index, slice):
-            index = np.arange(*index.indices(len(self)))
-        memory.check(
-            4 * len(index) * self.length, f"{len(index):,} rows", "Take fewer: --num_texts=1000."
-        )
-        starts = (index + self.first) * self.length
-        x = self.stream.windows(starts, self.length)
-        self._check(x, starts)
-        return x.astype(np.int32)
-
-    def _check(self, x: Integer[np.ndarray, "n L"], starts: Integer[np.ndarray, "n"]) -> None:
-        """Raises ValueError for a token that is none."""
-        classes = self.num_classes or MOST_CLASSES
-        if not x.size or 0 <= x.min() <= x.max() < classes:
-            return
-        row, place = np.argwhere((x < 0) | (x >= classes))[0]
-        token, limit = int(x[row, place]), f"vocab_size={classes}"
-        way_out = f"Give --config.data.vocab_size={token + 1} or more, in another workdir."
-        if not 0 <= token < MOST_CLASSES:
-            limit = f"{MOST_CLASSES:,} at most"
-            way_out = "Is it a file of tokens, and of this dtype (uint16 or uint32)?"
-        where = self.stream.place(int(starts[row] + place))
-        raise ValueError(f"Tokens are in [0, K), K being {limit}; got {token}: {where}. {way_out}")
-
-    def sample(self) -> Int32[np.ndarray, "n"]:
-        """`PIECES` pieces at equal distances, the first and the last among them; all if few."""
-        begin, count = self.first * self.length, len(self) * self.length
-        if count <= PIECES * PIECE:
-            return self[:].reshape(-1)
-        starts = begin + np.arange(PIECES) * (count - PIECE) // (PIECES - 1)
-        x = self.stream.windows(starts, PIECE)
-        self._check(x, starts)
-        return x.reshape(-1).astype(np.int32)
+HELD_OUT = 1000  # rows of validation and of the test, at most
+DOCUMENTS = {"cross": token_rows.Even, "apart": token_rows.OfDocuments}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TokenFiles:
-    """Rows of `length` tokens of a stream, without overlap; one may cross documents and shards.
+    """Rows of a stream, without overlap: of `length` tokens, or of one document each.
 
-    The last windows are those of validation and test: 5 % each as of a text, but `HELD_OUT` at
-    most. With a `test` stream its windows are the test, and those before the end validation.
+    The last rows are those of validation and test: 5 % each as of a text, but `HELD_OUT` at most.
+    With a `test` stream its rows are the test, and those before the end validation.
     """
 
-    stream: Stream
-    length: int
+    cuts: Cuts
     vocab_size: int = 0  # K; 0 for the largest token of the sample, plus one
     texts: tuple[str, ...] = ()  # of the tokens: see `TokenFacts`
-    test: Stream | None = None
+    test: Cuts | None = None
     name: str = "tokens"
 
     splits = SPLITS
 
     def __post_init__(self):
         """Raises ValueError for what can be known without reading tokens."""
-        if self.length < 1:
-            raise ValueError(f"Rows need a length of at least 1; got {self.length}.")
         if not 0 <= self.vocab_size <= MOST_CLASSES or self.vocab_size == 1:
             raise ValueError(
                 f"vocab_size is 2 to {MOST_CLASSES:,}, or 0 for the largest token of a sample; "
                 f"got {self.vocab_size}."
             )
-        for stream, least in ((self.stream, 3 - bool(self.test)), (self.test, 1)):
-            if stream is not None and len(stream) // self.length < least:
+        for cuts, least in ((self.cuts, 3 - bool(self.test)), (self.test, 1)):
+            if cuts is not None and len(cuts) < least:
                 raise ValueError(
-                    f"Each split has a row of {self.length:,} tokens, so there are "
-                    f"{least * self.length:,} or more; {in_one_line(stream.shards[0].file)} has "
-                    f"{len(stream):,}. Use a longer file or a smaller length."
+                    f"Each split has a row, so there are {least} or more; "
+                    f"{in_one_line(cuts.stream.shards[0].file)} has {len(cuts.stream):,} tokens, "
+                    f"{len(cuts)} rows of {cuts.length:,}. Use a longer file or a smaller length."
                 )
 
     @functools.cached_property
     def facts(self) -> TokenFacts:
         """What a model needs to know of the tokens; frequencies are those of a sample of them.
 
-        The sample is `PIECES` x `PIECE` tokens at fixed places of the training split.
+        The sample is `PIECES` x `PIECE` tokens at fixed places of the training split. Rows of one
+        document each have one more class, the padding, and a law of their sizes, of all of them.
         """
-        sample, classes = self.rows("train").sample(), self.num_classes
+        rows, classes = self.rows("train"), self.num_classes
+        shares, sizes = frequencies(rows.sample(), classes), ()
+        if isinstance(self.cuts, token_rows.OfDocuments):
+            sizes = smoothed(self.cuts.sizes(rows.first, rows.end))
+            content = np.dot(sizes, np.arange(1, self.length + 1)) / self.length
+            shares = (*(content * p for p in shares), 1 - content)
         return TokenFacts(
-            num_classes=classes,
+            num_classes=classes + bool(sizes),
             event_shape=(self.length,),
             name=self.name,
-            frequencies=frequencies(sample, classes),
+            frequencies=shares,
             texts=token_texts.filled_up(self.texts, classes) if self.texts else (),
+            length_frequencies=sizes,
         )
+
+    @property
+    def length(self) -> int:
+        """L, the tokens of a row, at most."""
+        return self.cuts.length
 
     @functools.cached_property
     def num_classes(self) -> int:
-        """K: what was given, else the number of texts, or the largest token of the sample + 1."""
+        """K without padding: as given, or as many as texts, or the sample's largest token + 1."""
         known = self.vocab_size or len(self.texts)
         return known or max(2, 1 + int(self._windows("train").sample().max()))
 
@@ -158,10 +106,12 @@ class TokenFiles:
 
         A change between the `PIECES` places of the sample is not noticed, unless the size changes.
         A split of up to `PIECES` x `PIECE` tokens is read whole. The type of the files, and how
-        the tokens are divided among them, do not matter.
+        the tokens are divided among them, do not matter. Of documents, the sizes of rows do.
         """
         rows = self._windows(split)
         result = hashlib.sha256(f"{len(rows)} {self.length}".encode())
+        if isinstance(rows.cuts, token_rows.OfDocuments):
+            result.update(rows.cuts.sizes(rows.first, rows.end).astype("<i8").tobytes())
         result.update(rows.sample().astype("<i4").tobytes())
         return result.hexdigest()
 
@@ -172,14 +122,14 @@ class TokenFiles:
                 f"{self.name} has no split {split!r}; it has {', '.join(self.splits)}."
             )
         if split == "test" and self.test is not None:
-            return Windows(self.test, self.length, 0, len(self.test) // self.length)
-        number = len(self.stream) // self.length
+            return Windows(self.test, 0, len(self.test))
+        number = len(self.cuts)
         held = min(HELD_OUT, max(1, number // 20))
         ends = {"train": number - 2 * held, "validation": number - held, "test": number}
         if self.test is not None:
             ends = {"train": number - held, "validation": number}
         first = 0 if split == "train" else ends[split] - held
-        return Windows(self.stream, self.length, first, ends[split])
+        return Windows(self.cuts, first, ends[split])
 
 
 def load(
@@ -189,8 +139,9 @@ def load(
     vocab_size: int = 0,
     tokens: str = "",
     test_path: str = "",
+    documents: str = "cross",
 ) -> TokenFiles:
-    """Your own files of tokens; nothing but their sizes is read.
+    """Your own files of tokens; nothing but their sizes is read, and where documents end.
 
     Args:
         path: a `.bin`, a `.npy`, Megatron's `.bin` or `.idx`, a folder of them, or a pattern such
@@ -200,11 +151,19 @@ def load(
         vocab_size: K; 0 for that of the tokenizer, or else the largest token of a sample + 1.
         tokens: the tokenizer.json of the package `tokenizers`, to show tokens as text.
         test_path: the test split, of the same kind.
+        documents: "cross" for rows of `length` tokens, which cross ends of documents; "apart" for
+            rows of one document each, filled up with one more class.
 
     Raises:
         ValueError: in one line, for what is no file of tokens, or not one of these.
     """
-    stream = Stream(token_shards.find(path, dtype))
-    test = Stream(token_shards.find(test_path, dtype)) if test_path else None
+    if length < 1:
+        raise ValueError(f"Rows need a length of at least 1; got {length}.")
+    if documents not in DOCUMENTS:
+        raise ValueError(f"documents is one of {', '.join(DOCUMENTS)}; got {documents!r:.60}.")
+    cuts, test = (
+        DOCUMENTS[documents](Stream(token_shards.find(place, dtype)), length) if place else None
+        for place in (path, test_path)
+    )
     texts = token_texts.read(tokens) if tokens else ()
-    return TokenFiles(stream, length, vocab_size, texts, test, in_one_line(Path(path).name))
+    return TokenFiles(cuts, vocab_size, texts, test, in_one_line(Path(path).name))

@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from amd_jax.data.reading import documents, files, line_tokenizers, token_texts
+from amd_jax.data.reading import (
+    document_ends,
+    documents,
+    files,
+    line_tokenizers,
+    token_texts,
+)
 from amd_jax.host import filesystem
 from amd_jax.host.printable import in_one_line
 
@@ -35,8 +41,9 @@ def write(
 ) -> Written:
     """Writes a `.bin` for each source, and what they are made with into `tokens.json`.
 
-    A file is there only once it is whole. So the same call goes on after a kill: it leaves out
-    the sources whose files are there, unless their sizes have changed.
+    The `.ends` beside it says where documents end (`reading.document_ends`). A file is there only
+    once it is whole. So the same call goes on after a kill: it leaves out the sources whose files
+    are there, unless their sizes have changed.
 
     Args:
         sources: .txt, each one document; .jsonl and .parquet, documents in `field`.
@@ -78,13 +85,16 @@ def write(
     made = _made(place, about)
     for source, name in zip(places, names, strict=True):
         size = source.stat().st_size
-        if (place / name).is_file() and made.get(name, {}).get("source_bytes") == size:
+        index = (place / name).with_suffix(document_ends.SUFFIX)
+        whole = (place / name).is_file() and index.is_file()
+        if whole and made.get(name, {}).get("source_bytes") == size:
             progress(source.name, 1.0)
             continue
         count = 0
-        with filesystem.draft(place / name) as draft:
-            for block, share in _blocks(documents.read(source, field), tokenizer, last):
+        with filesystem.draft(place / name) as draft, filesystem.draft(index) as ends:
+            for block, of, share in _blocks(documents.read(source, field), tokenizer, last):
                 draft.write(block.astype(np.dtype(dtype).newbyteorder("<")).tobytes())
+                ends.write((of + count).astype(document_ends.TYPE).tobytes())
                 count += len(block)
                 progress(source.name, share)
         made[name] = {"source": source.name, "source_bytes": size, "tokens": count}
@@ -113,25 +123,30 @@ def _made(folder: Path, about: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _blocks(
     pieces: Iterator[documents.Piece], tokenizer: Any, end: int | None
-) -> Iterator[tuple[np.ndarray, float]]:
-    """The tokens of some pieces at a time, and the share of the file that is done."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """The tokens of some pieces at a time, their ends, and the share of the file that is done."""
     batch: list[documents.Piece] = []
     size = 0
     for piece in pieces:
         batch.append(piece)
         size += len(piece.text)
         if size >= BLOCK:
-            yield _cut(batch, tokenizer, end), piece.done
+            yield *_cut(batch, tokenizer, end), piece.done
             batch, size = [], 0
-    yield _cut(batch, tokenizer, end), 1.0
+    yield *_cut(batch, tokenizer, end), 1.0
 
 
-def _cut(batch: list[documents.Piece], tokenizer: Any, end: int | None) -> np.ndarray:
-    """The tokens of some pieces, int64 (n,), with the end after each document."""
+def _cut(
+    batch: list[documents.Piece], tokenizer: Any, end: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of some pieces, int64 (n,), and how many there are up to each document's end."""
     found = tokenizer.encode_batch([piece.text for piece in batch], add_special_tokens=False)
     result: list[int] = []
+    ends: list[int] = []
     for piece, encoding in zip(batch, found, strict=True):
         result += encoding.ids
         if piece.ends and end is not None:
             result.append(end)
-    return np.array(result, np.int64)
+        if piece.ends:
+            ends.append(len(result))
+    return np.array(result, np.int64), np.array(ends, np.int64)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -70,14 +71,18 @@ class Lines:
 
     def each(self, num_classes: int) -> Bool[np.ndarray, "L K"]:
         """Which of K tokens each position can be, of those that are not padding."""
-        tokens, positions = np.arange(num_classes), np.arange(self.length)[:, None]
+        return self._each(num_classes, np)
+
+    def _each(self, num_classes: int, xp: ModuleType) -> Bool[Array | np.ndarray, "L K"]:
+        """The same by numpy, or by jax.numpy, where it is computed on the device."""
+        tokens, positions = xp.arange(num_classes), xp.arange(self.length)[:, None]
         is_label = (tokens > self.padding) & (tokens < self.num_classes)
-        return np.where(positions < self.start, is_label, tokens < self.num_tokens)
+        return xp.where(positions < self.start, is_label, tokens < self.num_tokens)
 
     def possible(self, x: Tokens, known: Flags, num_classes: int) -> Bool[Array, "B *event K"]:
         """Which of K tokens each position of x (B, L) can be: padding where x has it, only."""
         padding = jnp.arange(num_classes) == self.padding
-        return jnp.where((x == self.padding)[..., None], padding, self.each(num_classes))
+        return jnp.where((x == self.padding)[..., None], padding, self._each(num_classes, jnp))
 
     def possible_next(self, x: Tokens, num_classes: int) -> Bool[Array, "B *event K"]:
         """Which of K tokens each position of x (B, L) can be, given those before it.
@@ -86,7 +91,7 @@ class Lines:
         """
         padding = jnp.arange(num_classes) == self.padding
         may_end = (jnp.arange(self.length) > self.start)[:, None]
-        unended = self.each(num_classes) | (may_end & padding)
+        unended = self._each(num_classes, jnp) | (may_end & padding)
         return jnp.where(self.ended(x)[..., None], padding, unended)
 
     def decode(self, z: Latents) -> Tokens:

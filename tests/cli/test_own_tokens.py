@@ -65,6 +65,25 @@ def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):
 
 
 @pytest.mark.slow
+def test_documents_are_kept_apart(folder):
+    pytest.importorskip("tokenizers")
+    ends = np.append(np.arange(1, 1001, 7), 1001).astype("<i8")
+    for name in ("a", "b"):
+        ends.tofile(folder / f"{name}.ends")
+    run = f"--workdir={folder / 'run'}"
+    data = f"--config.data.path={folder}", f"--config.data.tokens={folder / 'tokenizer.json'}"
+    trained = command(CONFIG, *data, run, *SMALL, "--config.data.documents=apart")
+    assert trained.ending is None, trained
+    assert "train 260, validation 14, test 14 rows of 1 to 16 tokens, 7 on average" in trained.out
+    assert "bits/token on 4 rows" in trained.out
+    command(run, "--mode=sample", "--num_samples=20", "--seed=1")
+    texts = (folder / "run" / "samples_seed1.txt").read_text()
+    x = np.load(folder / "run" / "samples_seed1.npz")["samples"]
+    assert x.max() == len(WORDS)
+    assert len(re.findall(r"\w+", texts)) == (x < len(WORDS)).sum(), texts
+
+
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_bit_for_bit_as_an_unbroken_one(folder):
     experiment = Experiment.open(f"{CONFIG.removeprefix('--config=')}:autoregressive")
     config = experiment.config()
@@ -98,7 +117,7 @@ def files(folder):
         "no.bin": "found nothing at",
         "real.npy": "are integers of one axis; ",
         "odd.bin": "has 3 bytes, which is no whole number of tokens. Check its type",
-        "short.bin": "so there are 48 or more; ",
+        "short.bin": "so there are 3 or more; ",
         "wrong.bin": "An .idx begins with b'MMIDIDX",
         "empty": "has no such file. Check the path.",
         "mixed": "a.npy is int64, and b.bin is uint16. Give a pattern",

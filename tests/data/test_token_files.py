@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amd_jax import types
-from amd_jax.data import token_files
+from amd_jax.data import token_files, token_rows
 from amd_jax.experiment import digests
 from amd_jax.facts import from_json
 from tests.cli.command import ROOT
@@ -65,8 +65,8 @@ def test_frequencies_are_those_of_the_sample(path, monkeypatch):
     data = token_files.load(str(path), length=10, vocab_size=400)
     counts = np.bincount(TOKENS[:45_000], minlength=400) + 1  # all of so few
     np.testing.assert_allclose(data.facts.frequencies, counts / counts.sum())
-    monkeypatch.setattr(token_files, "PIECES", 4)
-    monkeypatch.setattr(token_files, "PIECE", 30)
+    monkeypatch.setattr(token_rows, "PIECES", 4)
+    monkeypatch.setattr(token_rows, "PIECE", 30)
     sample = token_files.load(str(path), length=10).rows("train").sample()
     starts = [0, 14_990, 29_980, 44_970]
     np.testing.assert_array_equal(sample, np.concatenate([TOKENS[n : n + 30] for n in starts]))
@@ -84,8 +84,8 @@ def test_the_digest_is_of_content_and_size_and_of_no_type(path, tmp_path, monkey
     changed.tofile(path)
     got = digests(token_files.load(str(path), length=10))
     assert {split for split in want if got[split] != want[split]} == {"train"}
-    monkeypatch.setattr(token_files, "PIECES", 4)
-    monkeypatch.setattr(token_files, "PIECE", 30)
+    monkeypatch.setattr(token_rows, "PIECES", 4)
+    monkeypatch.setattr(token_rows, "PIECE", 30)
     np.zeros(50_000, np.uint16).tofile(path)  # of which all samples are alike
     before = digests(token_files.load(str(path), length=10))
     np.zeros(49_990, np.uint16).tofile(path)
@@ -123,7 +123,10 @@ def test_what_no_vocabulary_has_is_refused(tmp_path, token):
     ("numbers", "message"),
     [
         ({"length": 0}, "length of at least 1; got 0"),
-        ({"length": 20_000}, "so there are 60,000 or more; .*train.bin has 50,000"),
+        (
+            {"length": 20_000},
+            "so there are 3 or more; .*train.bin has 50,000 tokens, 2 rows of 20,000",
+        ),
         ({"vocab_size": 1}, "vocab_size is 2 to 16,777,216"),
         ({"vocab_size": 2**24 + 1}, "vocab_size is 2 to 16,777,216"),
     ],
@@ -148,7 +151,7 @@ def test_facts_come_back_from_json(path):
 
 MEASURED = """
 import resource, sys, time
-from amd_jax.data import token_files
+from amd_jax.data import token_files, token_rows
 from amd_jax.experiment import digests
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before, began = peak(), time.process_time()

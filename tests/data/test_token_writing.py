@@ -43,6 +43,8 @@ def test_every_document_is_cut_and_ended(corpus):
     result = write(corpus, "a.txt", "b.jsonl", end="<end>")
     assert written(corpus, "a.bin") == ids("the cat sat\nthe cat\n", end=True)
     assert written(corpus, "b.bin") == ids("cat sat", end=True) + ids("sat the", end=True)
+    ends = [np.fromfile(corpus / "out" / f"{name}.ends", "<i8").tolist() for name in "ab"]
+    assert ends == [[11], [4, 8]]
     assert result.dtype == "uint16"
     assert result.tokens == {"a.bin": 11, "b.bin": 8}
     data = token_files.load(str(corpus / "out"), 5, tokens=str(corpus / "tokenizer.json"))
@@ -62,6 +64,7 @@ def test_a_long_text_comes_in_pieces_that_end_with_a_line(corpus, monkeypatch):
     assert pieces[-1].done == 1
     write(corpus, "a.txt", end="<end>")
     assert written(corpus, "a.bin") == ids(text, end=True)
+    assert np.fromfile(corpus / "out" / "a.ends", "<i8").tolist() == [len(ids(text)) + 1]
 
 
 def test_goes_on_after_a_kill_with_what_is_missing(corpus):
@@ -74,7 +77,11 @@ def test_goes_on_after_a_kill_with_what_is_missing(corpus):
 
     with pytest.raises(KeyboardInterrupt):
         write(corpus, "a.txt", "b.jsonl", progress=killed)
-    assert sorted(path.name for path in (corpus / "out").iterdir()) == ["a.bin", "tokens.json"]
+    assert sorted(path.name for path in (corpus / "out").iterdir()) == [
+        "a.bin",
+        "a.ends",
+        "tokens.json",
+    ]
     before = (corpus / "out" / "a.bin").stat().st_mtime_ns
     result = write(corpus, "a.txt", "b.jsonl")
     assert (corpus / "out" / "a.bin").stat().st_mtime_ns == before
@@ -139,3 +146,22 @@ def test_what_does_not_go_together_is_refused(corpus):
     (corpus / "out" / "tokens.json").write_text("[")
     with pytest.raises(ValueError, match=r"tokens.json is as it was written; .* cannot be read"):
         write(corpus, "b.jsonl")
+
+
+def test_rows_of_documents_are_those_that_were_cut(corpus, monkeypatch):
+    monkeypatch.setattr(token_writing, "BLOCK", 12)
+    texts = ["cat sat", "the", "sat the cat", "cat"] * 5
+    (corpus / "c.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    write(corpus, "a.txt", "c.jsonl")
+    data = token_files.load(str(corpus / "out"), 9, documents="apart")
+    rows = np.concatenate([data.rows(split)[:] for split in data.splits])
+    pieces = ids("the cat sat\nthe cat\n")
+    want = [pieces[:9], pieces[9:], *map(ids, texts)]
+    assert [row[row < 6].tolist() for row in rows] == want
+
+
+def test_a_folder_without_ends_is_cut_again(corpus):
+    write(corpus, "a.txt")
+    (corpus / "out" / "a.ends").unlink()
+    write(corpus, "a.txt")
+    assert (corpus / "out" / "a.ends").is_file()

@@ -1,10 +1,11 @@
-"""Reads the header of Megatron's `.idx`, which says what lies in the `.bin` beside it."""
+"""Reads Megatron's `.idx`, which says what lies in the `.bin` beside it."""
 
 import struct
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int64
 
 MAGIC = b"MMIDIDX\x00\x00"
 VERSION = 1
@@ -18,6 +19,8 @@ class Index(NamedTuple):
 
     dtype: np.dtype
     size: int  # bytes of the .bin, up to the end of the last sequence
+    sequences: int
+    documents: int  # beginnings of documents in the list, the end of the last one among them
 
 
 def read(file: Path) -> Index:
@@ -56,9 +59,27 @@ def read(file: Path) -> Index:
             )
         dtype = np.dtype(TYPES[code])
         if not sequences:
-            return Index(dtype, 0)
+            return Index(dtype, 0, 0, documents)
         handle.seek(start + 4 * (sequences - 1))
         (length,) = struct.unpack("<i", handle.read(4))
         handle.seek(start + 12 * sequences - 8)
         (begin,) = struct.unpack("<q", handle.read(8))
-    return Index(dtype, begin + length * dtype.itemsize)
+    return Index(dtype, begin + length * dtype.itemsize, sequences, documents)
+
+
+def ends(file: Path) -> Int64[np.ndarray, "n"]:
+    """The tokens up to the end of each document.
+
+    Raises:
+        ValueError: as `read`, and for documents that begin in no sequence.
+    """
+    index, start = read(file), len(MAGIC) + HEADER.size
+    begins = np.fromfile(file, "<i8", index.sequences, offset=start + 4 * index.sequences)
+    bounds = np.append(begins, index.size) // index.dtype.itemsize  # of the sequences
+    first = np.fromfile(file, "<i8", index.documents, offset=start + 12 * index.sequences)
+    if len(first) and not 0 <= first.min() <= first.max() <= index.sequences:
+        raise ValueError(
+            f"Documents begin in one of {index.sequences:,} sequences; {file} has one that begins "
+            f"in number {first.max():,}. {WAY_OUT}"
+        )
+    return bounds[first[1:]]

@@ -6,6 +6,7 @@ error of one line, and no bus error.
 """
 
 import glob
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,7 +101,7 @@ def _shard(file: Path, dtype: str) -> Shard:
     size, index = file.stat().st_size, file.with_suffix(".idx")
     kind = np.dtype(dtype).newbyteorder("<")
     if index.is_file():
-        kind, declared = megatron_index.read(index)
+        kind, declared, *_ = megatron_index.read(index)
         if declared != size:
             raise ValueError(
                 f"An .idx is of the .bin beside it; {index} tells of {declared:,} bytes, and "
@@ -145,17 +146,26 @@ class Stream:
         self, starts: Integer[np.ndarray, "n"], length: int
     ) -> Integer[np.ndarray, "n length"]:
         """The `length` tokens from each of `starts` on, of the type of the files."""
-        result = np.empty((len(starts), length), self.shards[0].dtype)
+        result = np.empty((len(starts), length), self.dtype)
+        self.read(starts, result)
+        return result
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the tokens: that of every shard."""
+        return self.shards[0].dtype
+
+    def read(self, starts: Integer[np.ndarray, "n"], into: Iterable[np.ndarray]) -> None:
+        """Fills arrays of `dtype` with the tokens from each of `starts` on."""
         first = np.searchsorted(self._ends, starts, side="right")
-        for row, start, place in zip(result, starts.tolist(), first.tolist(), strict=True):
+        for row, start, place in zip(into, starts.tolist(), first.tolist(), strict=True):
             done = 0
-            while done < length:
+            while done < len(row):
                 shard, end = self.shards[place], int(self._ends[place])
-                count = min(length - done, end - start)
+                count = min(len(row) - done, end - start)
                 if count:
                     shard.read(shard.size - (end - start), row[done : done + count])
                 done, start, place = done + count, start + count, place + 1
-        return result
 
     def place(self, token: int) -> str:
         """Where a token of the stream is: its file, and its number there."""
