@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import re
 
+import jax
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from amd_jax.cli import choices, modes
 from amd_jax.cli.mode_options import Sample
 from amd_jax.cli.run_session import Session
 from amd_jax.data import lines
+from amd_jax.diffusion import samplers
 from amd_jax.experiment import LoadedModel
 from amd_jax.facts import LineFacts
 from experiments import own_lines, own_lines_multinomial
@@ -73,12 +75,34 @@ def test_guided_lines_have_the_label(masked, capsys, particles, says):
     assert "total variation to that law: about " in printed
 
 
+def test_guided_lines_are_drawn_from_left_to_right(masked, monkeypatch):
+    """As the sampler says of each state on the way: what is known is in front of all masks."""
+    seen, log_law = [], samplers.Guided.log_law
+
+    def watched(self, process, x):
+        jax.debug.callback(lambda x: seen.append(np.asarray(x)), x)
+        return log_law(self, process, x)
+
+    monkeypatch.setattr(samplers.Guided, "log_law", watched)
+    do(masked, guidance=2.0, particles=3, order="left")
+    jax.effects_barrier()
+    masks = np.concatenate(seen).reshape(-1, 5) == masked.model.kernel.num_classes
+    assert masks.any()
+    inside = masks.any(axis=1)
+    first, count = masks.argmax(axis=1), masks.sum(axis=1)
+    runs = [row[f : f + n].all() for row, f, n in zip(masks, first, count, strict=True)]
+    assert all(np.array(runs)[inside])
+
+
 @pytest.mark.parametrize(
     ("given", "flags", "says"),
     [
         ("label=maybe", {"guidance": 2.0}, "A label of lines.csv is one of no, yes; got 'maybe'"),
         ("kind=yes", {"guidance": 2.0}, "given a label, as label=yes; got 'kind=yes'"),
         ("label=yes", {"particles": 8}, "--particles is for guidance. Give --guidance"),
+        ("label=yes", {"order": "left"}, "--order is for guidance. Give --guidance"),
+        ("label=yes", {"guidance": 1.0, "order": "up"}, "order is one of random, left; got order"),
+        (None, {"order": "left"}, "--order is for rows with values that are given"),
         (None, {"guidance": 2.0}, "--guidance is for rows with values that are given"),
         ("label=yes", {"guidance": 2.0, "chain": True}, "--chain has no effect on that"),
     ],

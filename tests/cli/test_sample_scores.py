@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from amd_jax.data import scenes
+from amd_jax.data import lines, scenes
 from amd_jax.evaluation import gallery
 from amd_jax.facts import TextFacts
 from amd_jax.runs import results
@@ -14,6 +14,7 @@ from tests.cli.command import ROOT, command
 
 SCORED = ("--mode=evaluate", "--what=samples")
 FEW = ("--num_samples=40", "--repeats=2")
+RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 WORDS = "the quick brown fox jumps over a lazy dog".split()
 
 
@@ -120,6 +121,35 @@ def test_samples_of_maps_are_scored_too(monkeypatch, tmp_path):
     ]
     kept = [f for f in results.read(pathlib.Path("runs/streets")) if f.what == "boundaries"]
     assert [(f.unit, f.split, f.examples) for f in kept] == [("pixel", "test", 200)] * 7
+
+
+@pytest.mark.slow
+def test_samples_of_lines_are_scored_too(monkeypatch, tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "peptides.csv"
+    rows = {"".join(rng.choice([*RESIDUES], rng.integers(8, 40))) for _ in range(900)}
+    kinds = ("AMP", "other")
+    written = [f"{row},{kinds[i % 2]}" for i, row in enumerate(sorted(rows))]
+    path.write_text("\n".join(["sequence,label", *written]))
+    data = lines.load(str(path), column="sequence", label="label", length=50)
+    monkeypatch.setattr(gallery, "samples", lambda *args: data.rows("train")[:40])
+    monkeypatch.chdir(tmp_path)
+    config = f"--config={ROOT / 'experiments' / 'own_lines.py'}"
+    where = (
+        f"--config.data.path={path}",
+        "--config.data.column=sequence",
+        "--config.data.length=50",
+    )
+    run = "--pretrained=peptides", config, *where, "--config.data.label=label"
+    done = command(*run, *SCORED, *FEW, "--temperature=1")
+    assert done.ending is None, done
+    shown = done.out.splitlines()
+    assert shown[0].startswith("40 samples in 2 draws of 20; 45 test lines")
+    for title in ("reverse bits", "two-sample AUC"):
+        assert title in shown[1]
+    assert [re.split(r" {2,}", line)[0] for line in shown[2:7]] == [
+        *("first_hitting, temperature 1.0", "training lines", "held-out lines"),
+        *("independent chars (nonsense)", "counts of order 3 (nonsense)"),
+    ]
 
 
 def test_samples_of_tables_have_no_such_scores():
