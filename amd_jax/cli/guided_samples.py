@@ -1,14 +1,14 @@
-"""`--guidance`, `--particles` and `--order`, of tables, lines and maps."""
+"""`--guidance`, `--particles` and `--reveal`, of tables, lines and maps."""
 
 from amd_jax.cli.mode_options import Sample
 from amd_jax.diffusion.samplers import Guided
 
-FLAGS = {"guidance", "particles", "order"}
+FLAGS = {"guidance", "particles", "reveal"}
 
 
 def sampler(args: Sample) -> Guided | None:
     """The sampler that a command asks for; None without guidance. ValueError for half of it."""
-    numbers = {"particles": args.particles, "order": args.order}
+    numbers = {"particles": args.particles, "reveal": args.reveal}
     given = {name: value for name, value in numbers.items() if value is not None}
     if args.guidance is not None:
         return Guided(args.guidance, **given)

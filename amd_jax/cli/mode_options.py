@@ -168,7 +168,7 @@ class Sample(Given, Samples, Weights, Options):
     particles: int | None = number(
         None, "Weighted draws of each row with --guidance; 64.", kind=int, least=1
     )
-    order: str | None = number(
+    reveal: str | None = number(
         None, "Order of revealing with --guidance: random, or left.", kind=str
     )
     compare: bool = number(False, "Compare the samples with the data, which are read.")

@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 from jax.extend.core import ClosedJaxpr
 
 from amd_jax.host import memory
-from amd_jax.types import Array, Key, Keys, PyTree
+from amd_jax.types import Array, Key, Keys, Params, PyTree
 
 A = TypeVar("A", Array, np.ndarray)
 AXIS = "batch"  # the axis of all devices of all processes, for pmean and psum
@@ -104,6 +104,10 @@ class Copies:
         Inside, `AXIS` names all devices, and the new state has to be the same on all of them.
         """
         return over_devices(f, (0, None, 0), donate_argnums=0, devices=self._devices)
+
+    def used(self, params: Params) -> Params:
+        """Parameters inside such a program: as they are."""
+        return params
 
     def traced(self, step: Callable, *arguments: PyTree) -> ClosedJaxpr:
         """The program of what `over` made, before it is compiled."""

@@ -121,7 +121,7 @@ class Shards:
             rows = jax.lax.with_sharding_constraint(rows, self._sharding(AXES[0]))
             in_axes = (None, *[0] * len(rows))
             with jax.sharding.use_abstract_mesh(self.mesh.abstract_mesh):  # `categorical.shared`
-                return jax.vmap(f, in_axes, axis_name=parallel.AXIS)(self._used(params), *rows)
+                return jax.vmap(f, in_axes, axis_name=parallel.AXIS)(self.used(params), *rows)
 
         return jax.jit(every)
 
@@ -134,10 +134,12 @@ class Shards:
         assert isinstance(step, _Divided)
         return step.trace(*arguments).jaxpr
 
-    def _used(self, params: Params) -> Params:
-        """Parameters, each divided along its longest axis, also where parts are not equal.
+    def used(self, params: Params) -> Params:
+        """Parameters inside a program: divided along the longest axis, in parts that may differ.
 
-        Arrays that lie on devices have equal parts, those inside a program need not.
+        Arrays that lie on devices have equal parts. Where the longest axis has none, as that of an
+        odd vocabulary, another one is divided, and XLA would bring together the logits of all rows
+        for it.
         """
 
         def moved(a: Array) -> Array:

@@ -73,7 +73,7 @@ def make_train_step(
             return nats.mean(), evidence
 
         grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
-        (loss, evidence), grads = _sum(grad_fn, state.params, _parts(x, accumulate))
+        (loss, evidence), grads = _sum(grad_fn, devices.used(state.params), _parts(x, accumulate))
         loss, grads = jax.tree.map(lambda a: a / accumulate, (loss, grads))
         loss, grads = jax.lax.pmean((loss, grads), parallel.AXIS)
         memory = objective.update(state.memory, jax.lax.psum(evidence, parallel.AXIS))

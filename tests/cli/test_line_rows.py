@@ -84,7 +84,7 @@ def test_guided_lines_are_drawn_from_left_to_right(masked, monkeypatch):
         return log_law(self, process, x)
 
     monkeypatch.setattr(samplers.Guided, "log_law", watched)
-    do(masked, guidance=2.0, particles=3, order="left")
+    do(masked, guidance=2.0, particles=3, reveal="left")
     jax.effects_barrier()
     masks = np.concatenate(seen).reshape(-1, 5) == masked.model.kernel.num_classes
     assert masks.any()
@@ -100,9 +100,13 @@ def test_guided_lines_are_drawn_from_left_to_right(masked, monkeypatch):
         ("label=maybe", {"guidance": 2.0}, "A label of lines.csv is one of no, yes; got 'maybe'"),
         ("kind=yes", {"guidance": 2.0}, "given a label, as label=yes; got 'kind=yes'"),
         ("label=yes", {"particles": 8}, "--particles is for guidance. Give --guidance"),
-        ("label=yes", {"order": "left"}, "--order is for guidance. Give --guidance"),
-        ("label=yes", {"guidance": 1.0, "order": "up"}, "order is one of random, left; got order"),
-        (None, {"order": "left"}, "--order is for rows with values that are given"),
+        ("label=yes", {"reveal": "left"}, "--reveal is for guidance. Give --guidance"),
+        (
+            "label=yes",
+            {"guidance": 1.0, "reveal": "up"},
+            "reveal is one of random, left; got reveal=up",
+        ),
+        (None, {"reveal": "left"}, "--reveal is for rows with values that are given"),
         (None, {"guidance": 2.0}, "--guidance is for rows with values that are given"),
         ("label=yes", {"guidance": 2.0, "chain": True}, "--chain has no effect on that"),
     ],

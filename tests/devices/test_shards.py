@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -12,8 +13,10 @@ import pytest
 from amd_jax import Experiment
 from amd_jax.devices import parallel
 from amd_jax.devices.shards import AXES, COPIES, Shards, carried, divided, of
+from amd_jax.facts import TokenFacts
 from amd_jax.learning import training_step
 from amd_jax.ops import categorical
+from experiments import own_tokens
 from tests.cli.command import ROOT
 
 SMALL = {"batch_size": 8, "num_steps": 3, "length": 32, "network.width": 16}
@@ -93,6 +96,33 @@ def test_on_eight_devices():
     assert rows["2"][0] < 1e-6
     assert rows["8"][0] < 1e-6
     assert rows["8"][1] < 0.15
+
+
+@pytest.mark.slow
+def test_a_vocabulary_without_equal_parts_takes_little_more_than_one_with():
+    """Else its kernels are divided along another axis, and all rows are brought together."""
+    whole = {classes: collectives(classes) for classes in (1006, 1007)}  # and a mask
+    assert whole[1007] == 0
+    assert whole[1006] <= 1  # of tokens; before they were divided it was four, logits among them
+
+
+def collectives(classes):
+    """How many arrays (devices, B L, K) of the rows of all devices a training step exchanges."""
+    config = own_tokens.get_config("masks")
+    config.network.update(width=64, blocks=2, heads=4)
+    facts = TokenFacts(classes, (64,), frequencies=(1 / classes,) * classes)
+    parts, devices = own_tokens.build(config, facts), Shards(2)
+    step = training_step.make_train_step(parts.objective, parts.optimizer, 0.5, devices=devices)
+    x = jax.ShapeDtypeStruct((2, 4, 64), np.int32)
+
+    def init(rng):
+        params = parts.model.init(rng, np.zeros((4, 64), np.int32))
+        return training_step.init_state(parts.objective, parts.optimizer, params)
+
+    state = jax.eval_shape(init, jax.random.key(0))
+    text = step.lower(state, jax.random.key(0), x).compile().as_text()
+    shape = rf"f32\[2,256,{classes + 1}\]|f32\[2,256,{classes + 2}\]"  # filled up, if it is odd
+    return len(re.findall(rf"= \(?(?:{shape})\S* (?:all-gather|all-reduce)\(", text))
 
 
 @pytest.mark.few(slow=1)

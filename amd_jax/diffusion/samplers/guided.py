@@ -46,7 +46,7 @@ class Guided:
     )
     particles: int = options.number(64, "draws of each row, of which weights choose one", least=1)
     reward: Reward | None = None
-    order: str = options.number("random", "which first", among=("random", "left"))
+    reveal: str = options.number("random", "which first", among=("random", "left"))
     name = "guided"
 
     def __post_init__(self):
@@ -134,7 +134,7 @@ class Guided:
 
     def _place(self, rng: Key, masked: Flags) -> Flags:
         """One of the masked places of each row."""
-        if self.order == "random":
+        if self.reveal == "random":
             return base.random_place(rng, masked.shape, masked)
         flat = masked.reshape(len(masked), -1)
         return (flat & (jnp.cumsum(flat, axis=1) == 1)).reshape(masked.shape)

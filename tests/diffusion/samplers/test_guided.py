@@ -85,7 +85,7 @@ def test_from_left_to_right_the_first_unknown_token_is_drawn_first():
     then = (conditional / laws[0]) ** 3 / (free / laws[1]) ** 2
     law = first / first.sum() * then / then.sum(axis=1, keepdims=True)
     assert certificates.distance(law, one_by_one(3.0)[0]) > 0.02, "nothing is told apart"
-    result = weighted(samplers.Guided(3.0, particles=1, order="left"), 20_000)
+    result = weighted(samplers.Guided(3.0, particles=1, reveal="left"), 20_000)
     enumeration.assert_drawn_from(numbers(result.x[0]), law.ravel())
     np.testing.assert_allclose(
         np.exp(result.log_weights[0]),
@@ -258,7 +258,7 @@ def test_rows_may_know_different_tokens():
     [
         (lambda: samplers.Guided(-1.0), "guidance must be at least 0; got guidance=-1"),
         (lambda: samplers.Guided(float("nan")), "guidance must be finite"),
-        (lambda: samplers.Guided(order="right"), "order is one of random, left; got order=right"),
+        (lambda: samplers.Guided(reveal="right"), "reveal is one of random, left; got"),
         (lambda: samplers.Guided(particles=0), "particles must be at least 1; got particles=0"),
     ],
 )
