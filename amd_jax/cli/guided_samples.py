@@ -1,5 +1,6 @@
 """`--guidance`, `--particles` and `--reveal`, of tables, lines and maps."""
 
+from amd_jax import options
 from amd_jax.cli.mode_options import Sample
 from amd_jax.diffusion.samplers import Guided
 
@@ -11,7 +12,7 @@ def sampler(args: Sample) -> Guided | None:
     numbers = {"particles": args.particles, "reveal": args.reveal}
     given = {name: value for name, value in numbers.items() if value is not None}
     if args.guidance is not None:
-        return Guided(args.guidance, **given)
+        return options.replaced(Guided(args.guidance), given)
     if given:
         raise ValueError(f"--{min(given)} is for guidance. Give --guidance, or leave it out.")
     return None

@@ -7,6 +7,7 @@ has it, and what is to be known of all tokens comes from a sample of fixed place
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,10 @@ from amd_jax.facts.rows import MOST_CLASSES
 from amd_jax.host.printable import in_one_line
 
 HELD_OUT = 1000  # rows of validation and of the test, at most
-DOCUMENTS = {"cross": token_rows.Even, "apart": token_rows.OfDocuments}
+DOCUMENTS: dict[str, Callable[[Stream, int], Cuts]] = {
+    "cross": token_rows.Even,
+    "apart": token_rows.OfDocuments,
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +69,8 @@ class TokenFiles:
         document each have one more class, the padding, and a law of their sizes, of all of them.
         """
         rows, classes = self.rows("train"), self.num_classes
-        shares, sizes = frequencies(rows.sample(), classes), ()
+        shares = frequencies(rows.sample(), classes)
+        sizes: tuple[float, ...] = ()
         if isinstance(self.cuts, token_rows.OfDocuments):
             sizes = smoothed(self.cuts.sizes(rows.first, rows.end))
             content = np.dot(sizes, np.arange(1, self.length + 1)) / self.length
@@ -161,9 +166,10 @@ def load(
         raise ValueError(f"Rows need a length of at least 1; got {length}.")
     if documents not in DOCUMENTS:
         raise ValueError(f"documents is one of {', '.join(DOCUMENTS)}; got {documents!r:.60}.")
-    cuts, test = (
-        DOCUMENTS[documents](Stream(token_shards.find(place, dtype)), length) if place else None
-        for place in (path, test_path)
-    )
+
+    def cut(path: str) -> Cuts:
+        return DOCUMENTS[documents](Stream(token_shards.find(path, dtype)), length)
+
+    cuts, test = cut(path), cut(test_path) if test_path else None
     texts = token_texts.read(tokens) if tokens else ()
     return TokenFiles(cuts, vocab_size, texts, test, in_one_line(Path(path).name))

@@ -71,7 +71,7 @@ class Lines:
 
     def each(self, num_classes: int) -> Bool[np.ndarray, "L K"]:
         """Which of K tokens each position can be, of those that are not padding."""
-        return self._each(num_classes, np)
+        return np.asarray(self._each(num_classes, np))
 
     def _each(self, num_classes: int, xp: ModuleType) -> Bool[Array | np.ndarray, "L K"]:
         """The same by numpy, or by jax.numpy, where it is computed on the device."""
