@@ -77,7 +77,7 @@ class OfDocuments:
 
     def __len__(self) -> int:
         """The number of rows of all documents."""
-        return int(self._rows[-1])
+        return int(self._rows.max(initial=0))
 
     def places(self, index: Index) -> tuple[Index, Index]:
         """Where rows begin in the stream, and their sizes."""

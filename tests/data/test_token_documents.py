@@ -94,6 +94,17 @@ def test_the_padding_of_65536_tokens_is_no_uint16(folder):
     assert data.facts.num_classes == (1 << 16) + 1
 
 
+def test_shards_may_be_empty(folder):
+    for name in ("c", "d"):
+        (folder / f"{name}.bin").touch()
+    (folder / "c.ends").touch()
+    np.zeros(2, "<i8").tofile(folder / "d.ends")  # two documents without a token
+    data = token_files.load(str(folder), 4, vocab_size=6, documents="apart")
+    assert len(data.cuts) == len(by_hand(4))
+    with pytest.raises(ValueError, match="has 0 tokens, 0 rows of 4. Use a longer file"):
+        token_files.load(str(folder / "d.bin"), 4, documents="apart")
+
+
 @pytest.mark.parametrize(
     ("ends", "says"),
     [

@@ -29,7 +29,8 @@ def read(shard: Shard) -> Int64[np.ndarray, "n"]:
             f"no {index.name} beside {shard.file}. Cut the corpus by experiments.to_tokens, which "
             "writes it, or use documents=cross."
         )
-    if not len(ends) or ends[0] < 0 or (np.diff(ends) < 0).any() or ends[-1] != shard.size:
+    sizes = np.diff(ends, prepend=0)
+    if (sizes < 0).any() or sizes.sum() != shard.size:
         raise ValueError(
             f"Ends of documents rise up to that of the file; those of {file} do not, or are of "
             f"other than its {shard.size:,} tokens. Write both anew."
