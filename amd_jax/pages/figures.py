@@ -69,6 +69,8 @@ def _what(figure: Measurement) -> str:
         bound = figure.bound or figure.of or "bound"
         name = "exact likelihood" if figure.exact and bound == "likelihood" else bound
         return f"bits per {unit} ({name})"
+    if kind == "bits_of_text":
+        return f"bits per {unit} of the text"
     if kind == "least_bits":
         return f"bits per {unit}, at least ({figure.bound})"
     if kind == "count_model":

@@ -47,6 +47,12 @@ def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):
     assert trained.ending is None, trained
     assert "train 113, validation 6, test 6 rows of 16 tokens\nvocabulary of 6: 't" in trained.out
     assert "bits/token on 4 rows" in trained.out
+    bits, length = (
+        float(re.search(pattern, trained.out)[1])
+        for pattern in (r"test: ([\d.]+) .* bits/token", r"([\d.]+) bytes a token")
+    )
+    of_text = float(re.search(r"test: ([\d.]+) .* bits/byte of its text", trained.out)[1])
+    assert of_text == pytest.approx(bits / length, rel=5e-3)
     again = command(CONFIG + model, *data, run, *SMALL)  # nothing is left to train
     assert "bits/token on 4 rows" in again.out
     assert "validation: " in command(run, "--mode=evaluate", "--split=validation").out
@@ -61,6 +67,7 @@ def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):
     assert command(run, "--mode=report").ending is None
     page = (folder / "run" / "report.html").read_text()
     assert "bits per token" in page
+    assert "bits per byte of the text" in page
     assert re.search(r"(the|cat|sat|on|a|mat\.) (the|cat|sat|on|a|mat\.) (the|cat|sat|on|a)", page)
 
 

@@ -12,7 +12,17 @@ from amd_jax.evaluation.reports.plain_report import PlainReport
 from amd_jax.evaluation.reports.point_report import PointReport
 from amd_jax.evaluation.reports.table_report import TableReport
 from amd_jax.evaluation.reports.text_report import TextReport
-from amd_jax.facts import Facts, Json, LineFacts, MapFacts, PlaneFacts, TableFacts, TextFacts
+from amd_jax.evaluation.reports.token_report import TokenReport
+from amd_jax.facts import (
+    Facts,
+    Json,
+    LineFacts,
+    MapFacts,
+    PlaneFacts,
+    TableFacts,
+    TextFacts,
+    TokenFacts,
+)
 from amd_jax.models import bounds
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Bound, Dataset, Model, Params
@@ -24,6 +34,7 @@ REPORTS = {
     MapFacts: MapReport,
     PlaneFacts: PointReport,
     TableFacts: TableReport,
+    TokenFacts: TokenReport,
     Facts: PlainReport,
 }
 
