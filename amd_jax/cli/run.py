@@ -33,10 +33,7 @@ from amd_jax.runs import lock, run_folder
 from amd_jax.runs.event_file import EventFile
 from amd_jax.runs.run_callbacks import print_line
 
-MORE = (
-    "--helpfull lists samplers, bounds and editors too, with their numbers, as --temperature;\n"
-    "--help --config=NAME lists those of an experiment."
-)
+MORE = "--helpfull lists samplers, bounds and editors too, with their numbers, as --temperature."
 
 
 def train(args: Train, rest: Sequence[str], workdir: Path | str) -> None:
