@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int32, Int64, Integer
@@ -16,6 +16,7 @@ PIECES, PIECE = 256, 4096  # of the sample: how many, and tokens of each
 Index = Integer[np.ndarray, "n"]
 
 
+@runtime_checkable
 class Cuts(Protocol):
     """How a stream is cut into rows of up to `length` tokens."""
 
