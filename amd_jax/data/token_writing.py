@@ -1,5 +1,6 @@
 """Cuts a corpus into tokens once, and writes files of them as `token_files.load` reads them."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -90,17 +91,31 @@ def write(
         if whole and made.get(name, {}).get("source_bytes") == size:
             progress(source.name, 1.0)
             continue
-        count = 0
-        with filesystem.draft(place / name) as draft, filesystem.draft(index) as ends:
-            for block, of, share in _blocks(documents.read(source, field), tokenizer, last):
-                draft.write(block.astype(np.dtype(dtype).newbyteorder("<")).tobytes())
-                ends.write((of + count).astype(document_ends.TYPE).tobytes())
-                count += len(block)
-                progress(source.name, share)
+        blocks = _blocks(documents.read(source, field), tokenizer, last)
+        say = functools.partial(progress, source.name)
+        count = _write(place / name, index, blocks, np.dtype(dtype).newbyteorder("<"), say)
         made[name] = {"source": source.name, "source_bytes": size, "tokens": count}
         content = json.dumps({**about, "files": made}, indent=1)
         filesystem.write(place / ABOUT, content.encode())
     return Written(place, dtype, {name: made[name]["tokens"] for name in names})
+
+
+def _write(
+    file: Path,
+    index: Path,
+    blocks: Iterator[tuple[np.ndarray, np.ndarray, float]],
+    dtype: np.dtype,
+    progress: Callable[[float], None],
+) -> int:
+    """Writes the tokens of a source and where its documents end; how many tokens they are."""
+    count = 0
+    with filesystem.draft(file) as tokens, filesystem.draft(index) as ends:
+        for block, of_block, share in blocks:
+            tokens.write(block.astype(dtype).tobytes())
+            ends.write((of_block + count).astype(document_ends.TYPE).tobytes())
+            count += len(block)
+            progress(share)
+    return count
 
 
 def _made(folder: Path, about: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,18 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import time_grids
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Flags, Grid, Kernel, Key, LearnedKernel, Probs, Times, Tokens
+from amd_jax.types import (
+    Array,
+    Flags,
+    Grid,
+    Kernel,
+    Key,
+    LearnedKernel,
+    PerToken,
+    Probs,
+    Times,
+    Tokens,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,8 +169,13 @@ def tempered(p: Probs, temperature: float, top_p: float) -> Probs:
 
 def random_place(rng: Key, shape: tuple[int, ...], among: Flags | None = None) -> Flags:
     """One place of each row, of those in `among` where given."""
-    u = jax.random.uniform(rng, shape).reshape(shape[0], -1)
+    return best_place(jax.random.uniform(rng, shape), among)
+
+
+def best_place(score: PerToken, among: Flags | None = None) -> Flags:
+    """The place of each row with the highest score, of those in `among` where given."""
     if among is not None:
-        u = jnp.where(among.reshape(shape[0], -1), u, -1.0)
-    place = jnp.arange(u.shape[1]) == u.argmax(axis=1, keepdims=True)
-    return place.reshape(shape)
+        score = jnp.where(among, score, -jnp.inf)
+    flat = score.reshape(score.shape[0], -1)
+    place = jnp.arange(flat.shape[1]) == flat.argmax(axis=1, keepdims=True)
+    return place.reshape(score.shape)

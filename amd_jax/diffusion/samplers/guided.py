@@ -7,7 +7,6 @@ These normalisers are the weights that correct it.
 """
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +15,11 @@ from jaxtyping import Integer
 from amd_jax import options
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process
-from amd_jax.diffusion.samplers import base, mask_times, particles, rewards, time_grids
+from amd_jax.diffusion.samplers import base, mask_times, particles, rewards, time_grids, unmasking
 from amd_jax.diffusion.samplers.particles import Particles, PerParticle
 from amd_jax.diffusion.samplers.rewards import Reward
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Flags, Grid, Kernel, Key, LearnedKernel, Logits, Tokens
+from amd_jax.types import Array, Grid, Kernel, Key, LearnedKernel, Logits, Tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,8 +114,9 @@ class Guided:
         rng_place, rng_parent, rng_token = jax.random.split(rng, 3)
         x, mask = now.x, process.kernel.num_classes
         masked = x == mask
-        place = jax.vmap(functools.partial(self._place, rng_place))(masked)
         log_a = jax.vmap(lambda x: self.log_law(process, x))(x)
+        score = jax.vmap(lambda a: unmasking.scores(self.reveal, rng_place, a))(log_a)
+        place = jax.vmap(base.best_place)(score, masked)
         log_z = jnp.where(place & masked, jax.nn.logsumexp(log_a, axis=-1), 0.0)
         now = now.reweighted(jax.vmap(categorical.sum_event)(log_z))
         log_weights, (x, log_a, before, place) = particles.resampled(
@@ -131,13 +131,6 @@ class Guided:
             after = rewards.of_guess(self.reward, guess, 1 - left / jnp.maximum(total, 1))
             log_weights, before = log_weights + after - before, after
         return Particles(x, log_weights, now.fewest), before
-
-    def _place(self, rng: Key, masked: Flags) -> Flags:
-        """One of the masked places of each row."""
-        if self.reveal == "random":
-            return base.random_place(rng, masked.shape, masked)
-        flat = masked.reshape(len(masked), -1)
-        return (flat & (jnp.cumsum(flat, axis=1) == 1)).reshape(masked.shape)
 
     def log_law(self, process: Process, x: Tokens) -> Logits:
         """log a of every token of x, γ log p(. | known, y) + (1 - γ) log p(. | known)."""
