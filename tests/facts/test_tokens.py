@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from amd_jax.evaluation.reports import run_report
-from amd_jax.evaluation.reports.plain_report import PlainReport
+from amd_jax.evaluation.reports.token_report import TokenReport
 from amd_jax.facts import TokenFacts, from_json
 from amd_jax.pages import films, shows
 
@@ -36,7 +36,7 @@ def test_pages_show_pieces():
     assert shows.samples(np.array([[2, 0, 1]]), FACTS).texts == [" theé"]
     fixed = shows.correction(np.array([2, 2]), np.array([2, 3]), np.array([2, 3]), FACTS)
     assert fixed.caption.startswith("1 of 2 tokens were replaced")
-    assert type(run_report.of(FACTS)) is PlainReport
+    assert type(run_report.of(FACTS)) is TokenReport
 
 
 @pytest.mark.parametrize(
