@@ -28,11 +28,12 @@ def assert_same(one, other):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A finished run, and the parameters of its two checkpoints."""
-    workdir = tmp_path_factory.mktemp("run")
+    folder = tmp_path_factory.mktemp("runs")
+    workdir, eight = folder / "run", folder / "eight"
     last = train(workdir)
-    shutil.copytree(workdir, workdir.with_name("eight"))
-    shutil.rmtree(workdir.with_name("eight") / "checkpoints" / "12")
-    return workdir, last, load_run(workdir.with_name("eight"))[1]
+    shutil.copytree(workdir, eight)
+    shutil.rmtree(eight / "checkpoints" / "12")
+    return workdir, last, load_run(eight)[1]
 
 
 @pytest.fixture
