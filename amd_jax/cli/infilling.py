@@ -18,7 +18,7 @@ from amd_jax.evaluation.measurement import Measurement
 from amd_jax.evaluation.reports.map_report import MapReport
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.experiment import LoadedModel
-from amd_jax.facts import Facts, LineFacts, TableFacts, TextFacts
+from amd_jax.facts import Facts, LineFacts, TableFacts, TextFacts, TokenFacts
 from amd_jax.models import Diffusion
 from amd_jax.options import Named, settings
 from amd_jax.types import Model, Params, Sampler
@@ -122,12 +122,12 @@ def usual_gap(facts: Facts, rows: np.ndarray) -> int:
 
 
 def _check_trial(loaded: LoadedModel, options: Infill) -> None:
-    """ValueError unless gaps are made in rows of texts."""
+    """ValueError unless gaps are made in rows of texts or tokens."""
     given = options.text is not None or options.input is not None
-    if given or not isinstance(loaded.facts, TextFacts):
+    if given or not isinstance(loaded.facts, TextFacts | TokenFacts):
         raise ValueError(
-            "--hidden makes gaps in test rows of a model of texts, in the place of --text and "
-            f"--input; this experiment has {loaded.facts.rows}. Give one of them."
+            "--hidden makes gaps in test rows of a model of texts or tokens, in the place of "
+            f"--text and --input; this experiment has {loaded.facts.rows}. Give one of them."
         )
 
 
@@ -139,7 +139,7 @@ def tried(session: Session, options: Rows, hidden: int, number: int) -> list[str
     loaded, facts, split = session.loaded, session.loaded.facts, options.split
     model, sampler = loaded.model, session.choice.sampler
     assert isinstance(model, Diffusion)
-    assert isinstance(facts, TextFacts)
+    assert isinstance(facts, TextFacts | TokenFacts)
     assert isinstance(sampler, Sampler)
     rows = np.asarray(loaded.data.rows(split)[:number], np.int32)
     session.announce(f"filling gaps in {len(rows)} {split} {facts.rows}")
@@ -154,7 +154,7 @@ def tried(session: Session, options: Rows, hidden: int, number: int) -> list[str
         f"gaps of {hidden} {facts.token}s in {len(rows)} {split} {facts.rows}:",
         f"true filling: {means.shown(*bits.mean())} bits/{facts.token} ({kind}), given both sides",
     ]
-    if counted := TextReport(facts).counted(loaded.data, rows, result.hidden):
+    if counted := session.report.counted(loaded.data, rows, result.hidden):
         above = means.signed(*bits.minus(counted).mean())
         lines += [
             f"count model:  {means.shown(*counted.mean())} bits/{facts.token}, "

@@ -98,7 +98,8 @@ def partly(facts: Facts, options: Infill) -> Partly:
         if nothing or options.hole is not None or not isinstance(facts, TextFacts):
             raise ValueError(
                 "--mode=infill takes a text with gaps, for a model of texts: "
-                f'--text="the {4 * options.gap} of the".'
+                f'--text="the {4 * options.gap} of the". Of texts and tokens, --hidden=8 makes '
+                "gaps in test rows."
             )
         return with_gaps(facts, text(facts, options.text, options.input), options.gap)
     if options.input is None or options.hole is None:

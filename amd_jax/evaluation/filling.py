@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from amd_jax.diffusion import kernels
-from amd_jax.evaluation import count_models, means
+from amd_jax.evaluation import count_models, groups, means
 from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.models import Diffusion
 from amd_jax.models.code_lengths import CodeLength
@@ -61,8 +61,10 @@ def trial(
     hidden, x = gaps(inside, size, seed), np.asarray(rows, np.int32)
     sizes = hidden.sum(axis=1)
     drawn, bits = [], []
-    for i in range(0, len(x), BATCH):
-        part = slice(i, i + BATCH)
+    copies = 1 if is_exact(model) else DRAWS
+    together = groups.size(BATCH, x.shape[1:], copies, groups.classes(model))
+    for i in range(0, len(x), together):
+        part = slice(i, i + together)
         rng = jax.random.fold_in(jax.random.key(seed), i)
         filled, nats = _both(model, sampler, params, rng, x[part], hidden[part])
         drawn.append(np.asarray(filled))

@@ -55,7 +55,14 @@ def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):
     assert of_text == pytest.approx(bits / length, rel=5e-3)
     again = command(CONFIG + model, *data, run, *SMALL)  # nothing is left to train
     assert "bits/token on 4 rows" in again.out
-    assert "validation: " in command(run, "--mode=evaluate", "--split=validation").out
+    evaluated = command(run, "--mode=evaluate", "--split=validation").out
+    assert "validation: " in evaluated
+    assert "count models fitted to 1,808 tokens:\n  order 0: " in evaluated
+    if not model:  # masks
+        filled = command(run, "--mode=infill", "--hidden=3", "--num_texts=4").out
+        assert "gaps of 3 tokens in 4 test rows:" in filled
+        assert "tokens restored by a draw: " in filled
+        assert re.search(r"count model: .* bits/token, given the left side", filled)
 
     for file in folder.glob("*.bin"):
         file.unlink()

@@ -1,10 +1,29 @@
-"""Says where count models need fewer bits than a model, and why."""
+"""A model beside count models: the lines, the figures, and where the counts need fewer bits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from amd_jax.evaluation import means
+from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.measurement import Measurement
 
 NAME = "count model of order "  # begins what a model is compared with
+
+
+def compared(
+    counted: Mapping[int, PerRow], bits: PerRow | None, *, split: str, unit: str, fitted: str
+) -> tuple[list[str], list[Measurement]]:
+    """Bits of rows by count models of some orders, and how many more those of a model are."""
+    lines, figures = [], []
+    for order, of_rows in counted.items():
+        line = f"  order {order}: {means.shown(*of_rows.mean())} bits/{unit}"
+        on = {"split": split, "examples": len(of_rows.sums), "unit": unit}
+        figures.append(Measurement.mean("count_model", of_rows, order=order, method=fitted, **on))
+        if bits is not None:
+            above, to = bits.minus(of_rows), f"{NAME}{order}"
+            line += f"; the model minus it: {means.signed(*above.mean())}"
+            figures.append(Measurement.mean("bits_difference", above, to=to, **on))
+        lines.append(line)
+    return lines, figures
 
 
 def sentences(bits: Measurement, figures: Sequence[Measurement]) -> str:

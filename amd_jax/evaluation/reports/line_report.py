@@ -18,6 +18,7 @@ from amd_jax.evaluation.lines import (
 from amd_jax.evaluation.lines.line_measures import NAMES, SHARES, Figure
 from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.evaluation.measurement import Measurement
+from amd_jax.evaluation.reports import beside_counts
 from amd_jax.evaluation.reports.plain_report import held_out, write_arrays
 from amd_jax.evaluation.reports.text_report import ORDERS, TextReport
 from amd_jax.evaluation.tables.measures import FLOOR
@@ -71,9 +72,8 @@ class LineReport(TextReport):
         train = line_counts.fitted(self.facts, data.rows("train"))
         rows = data.rows(split)[:number]
         counted = {n: line_counts.bits_of_rows(self.facts, train, rows, n) for n in ORDERS}
-        lines, figures = self.beside_counts(
-            counted, split, f"fitted to {len(train):,} lines", bits
-        )
+        on = {"split": split, "unit": self.facts.unit, "fitted": f"fitted to {len(train):,} lines"}
+        lines, figures = beside_counts.compared(counted, bits, **on)
         return "\n".join(["count models of the same lines, ends included:", *lines]), figures
 
     def measures(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from PIL import Image
 
-from amd_jax.evaluation import gallery, means
+from amd_jax.evaluation import filling, gallery, means
 from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.facts import UNUSED_SIGN, Facts
@@ -83,6 +83,10 @@ class PlainReport:
         too.
         """
         return "", []
+
+    def counted(self, data: Dataset, rows: Rows, hidden: filling.Gaps) -> PerRow | None:
+        """Bits of the hidden tokens by a count model, given what is left of them; None if none."""
+        return None
 
     def chain(self, frames: list[tuple[float, Rows]], stem: Path | None) -> list[str]:
         """States (t, x) on their way from noise to data: the first row of each."""

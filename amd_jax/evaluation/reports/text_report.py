@@ -1,12 +1,11 @@
 """Reports on a model of text: samples and corrected text, in lines."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from amd_jax.evaluation import count_models, diversity, filling, gallery, means, spelling
+from amd_jax.evaluation import count_models, diversity, filling, gallery, spelling
 from amd_jax.evaluation.count_models import Stream
 from amd_jax.evaluation.means import PerRow, Row, Rows
 from amd_jax.evaluation.measurement import Measurement
@@ -41,26 +40,9 @@ class TextReport(PlainReport):
         rows, classes = data.rows(split)[:number], self.facts.num_classes
         counted = {n: count_models.bits_of_rows(train, rows, classes, n) for n in ORDERS}
         fitted = f"fitted to {len(train):,} {self.facts.unit}s"
-        lines, figures = self.beside_counts(counted, split, fitted, bits)
+        on = {"split": split, "unit": self.facts.unit}
+        lines, figures = beside_counts.compared(counted, bits, fitted=fitted, **on)
         return "\n".join(["count models of the same text:", *lines]), figures
-
-    def beside_counts(
-        self, counted: Mapping[int, PerRow], split: str, fitted: str, bits: PerRow | None
-    ) -> tuple[list[str], list[Measurement]]:
-        """Bits of rows by count models of some orders, and how many more those of a model are."""
-        lines, figures = [], []
-        for order, of_rows in counted.items():
-            line = f"  order {order}: {means.shown(*of_rows.mean())} bits/{self.facts.unit}"
-            on = {"split": split, "examples": len(of_rows.sums), "unit": self.facts.unit}
-            figures.append(
-                Measurement.mean("count_model", of_rows, order=order, method=fitted, **on)
-            )
-            if bits is not None:
-                above, to = bits.minus(of_rows), f"{beside_counts.NAME}{order}"
-                line += f"; the model minus it: {means.signed(*above.mean())}"
-                figures.append(Measurement.mean("bits_difference", above, to=to, **on))
-            lines.append(line)
-        return lines, figures
 
     def counted(self, data: Dataset, rows: Rows, hidden: filling.Gaps) -> PerRow | None:
         """Bits of the hidden tokens by the count model, given what is left of them."""

@@ -1,12 +1,13 @@
-"""Bits of tokens for each byte of their text."""
+"""Bits of tokens for each byte of their text, and beside count models."""
 
 import types
 
 import numpy as np
 import pytest
 
+from amd_jax.evaluation import count_models
 from amd_jax.evaluation.means import PerRow
-from amd_jax.evaluation.reports import run_report
+from amd_jax.evaluation.reports import run_report, token_report
 from amd_jax.facts import TokenFacts
 
 ROWS = np.array([[0, 1, 2, 3], [2, 2, 3, 3], [1, 0, 1, 3]])  # 3 is padding
@@ -27,7 +28,33 @@ def test_bits_are_counted_per_byte_without_padding(any_types):
     assert some.startswith(f"test: {42 / 12:.3f} ± ")
 
 
-def test_tokens_without_texts_have_no_bytes(any_types):
-    facts = TokenFacts(4, (4,))
+def test_count_models_stand_beside_the_model(monkeypatch, any_types):
+    """Fitted to the first training rows; without texts there are no bytes."""
+    rng = np.random.default_rng(0)
+    rows = {"train": rng.integers(3, size=(40, 4)), "test": rng.integers(3, size=(6, 4))}
+    data, report = types.SimpleNamespace(rows=rows.get), run_report.of(TokenFacts(3, (4,)))
+    bits = PerRow(np.full(6, 8.0), np.full(6, 4))
+    monkeypatch.setattr(token_report, "COUNTED", 80)
+    text, figures = report.yardsticks(data, "test", None, bits)
+    first, *lines = text.splitlines()
+    assert first == "count models fitted to 80 tokens:"
+    stream = rows["train"][:20].ravel()
+    for order, (line, counted, above) in enumerate(
+        zip(lines, figures[::2], figures[1::2], strict=True)
+    ):
+        of_rows = count_models.bits_of_rows(stream, rows["test"], 3, order)
+        assert line.startswith(f"  order {order}: {of_rows.mean()[0]:.3f} ± ")
+        assert (counted.what, counted.order) == ("count_model", order)
+        assert above.value == pytest.approx(2 - of_rows.mean()[0])
+    hidden = np.zeros((6, 4), bool)
+    hidden[:, 1:3] = True
+    of_gaps = report.counted(data, rows["test"], hidden)
+    p = count_models.probabilities(stream, rows["test"].ravel(), 3, 2).reshape(6, 4)
+    np.testing.assert_allclose(of_gaps.sums, -np.log2(p[:, 1:3]).sum(axis=1))
+
+
+def test_rows_of_documents_have_no_count_models(any_types):
+    facts = TokenFacts(4, (4,), length_frequencies=(0.25,) * 4)
     bits = PerRow(np.ones(3), facts.lengths(ROWS))
     assert run_report.of(facts).yardsticks(DATA, "test", None, bits) == ("", [])
+    assert run_report.of(facts).counted(DATA, ROWS, ROWS > 0) is None
