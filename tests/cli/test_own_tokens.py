@@ -57,7 +57,7 @@ def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):
     assert "bits/token on 4 rows" in again.out
     evaluated = command(run, "--mode=evaluate", "--split=validation").out
     assert "validation: " in evaluated
-    assert "count models fitted to 1,808 tokens:\n  order 0: " in evaluated
+    assert "count models fitted to 1,808 training tokens:\n  order 0: " in evaluated
     if not model:  # masks
         filled = command(run, "--mode=infill", "--hidden=3", "--num_texts=4").out
         assert "gaps of 3 tokens in 4 test rows:" in filled

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from amd_jax.evaluation import count_models, filling
+from amd_jax.evaluation import count_models, filling, groups
 from tests import enumeration
 from tests.models import test_infilling
 
@@ -32,6 +32,22 @@ def test_the_truth_is_weighed_exactly_and_found_as_often_as_it_is_likely():
     assert result.restored == (result.drawn == rows)[result.hidden].mean()
     assert result.restored_of_rows(rows).mean()[0] == pytest.approx(result.restored)
     assert result.bits_of_rows.mean()[0] == pytest.approx(result.bits.mean())
+
+
+def test_rows_of_many_classes_are_filled_a_few_at_a_time(monkeypatch):
+    rows, inside, sizes, both = rows_of(5), np.ones((5, 3), bool), [], filling._both
+
+    def spied(model, sampler, params, rng, x, hidden):
+        sizes.append(len(x))
+        return both(model, sampler, params, rng, x, hidden)
+
+    monkeypatch.setattr(filling, "_both", spied)
+    whole = filling.trial(MODEL, {}, rows, 2, inside)
+    monkeypatch.setattr(groups, "PROBABILITIES", 2 * 3 * groups.classes(MODEL))
+    parts = filling.trial(MODEL, {}, rows, 2, inside)
+    assert sizes == [5, 2, 2, 1]
+    np.testing.assert_allclose(parts.bits, whole.bits, rtol=1e-5)
+    np.testing.assert_array_equal(parts.drawn[~parts.hidden], rows[~parts.hidden])
 
 
 @pytest.mark.parametrize("size", [0, 4])

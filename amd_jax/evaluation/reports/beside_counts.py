@@ -2,11 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from amd_jax.evaluation import means
-from amd_jax.evaluation.means import PerRow
+from amd_jax.evaluation import count_models, means
+from amd_jax.evaluation.count_models import Stream
+from amd_jax.evaluation.means import PerRow, Rows
 from amd_jax.evaluation.measurement import Measurement
+from amd_jax.facts import Facts
 
 NAME = "count model of order "  # begins what a model is compared with
+
+
+def of_stream(
+    train: Stream, rows: Rows, facts: Facts, orders: Sequence[int], bits: PerRow | None, split: str
+) -> tuple[list[str], list[Measurement]]:
+    """`compared` with count models of a training stream, which see across the ends of rows."""
+    counted = {n: count_models.bits_of_rows(train, rows, facts.num_classes, n) for n in orders}
+    fitted = f"fitted to {len(train):,} {facts.unit}s"
+    return compared(counted, bits, split=split, unit=facts.unit, fitted=fitted)
 
 
 def compared(

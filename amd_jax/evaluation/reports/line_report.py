@@ -72,8 +72,10 @@ class LineReport(TextReport):
         train = line_counts.fitted(self.facts, data.rows("train"))
         rows = data.rows(split)[:number]
         counted = {n: line_counts.bits_of_rows(self.facts, train, rows, n) for n in ORDERS}
-        on = {"split": split, "unit": self.facts.unit, "fitted": f"fitted to {len(train):,} lines"}
-        lines, figures = beside_counts.compared(counted, bits, **on)
+        fitted = f"fitted to {len(train):,} lines"
+        lines, figures = beside_counts.compared(
+            counted, bits, split=split, unit=self.facts.unit, fitted=fitted
+        )
         return "\n".join(["count models of the same lines, ends included:", *lines]), figures
 
     def measures(

@@ -37,11 +37,8 @@ class TextReport(PlainReport):
         if len(train) > COUNT_LIMIT:
             size = f"training text of {len(train):,} is over {COUNT_LIMIT:,}"
             return f"count models: not run ({size})", []
-        rows, classes = data.rows(split)[:number], self.facts.num_classes
-        counted = {n: count_models.bits_of_rows(train, rows, classes, n) for n in ORDERS}
-        fitted = f"fitted to {len(train):,} {self.facts.unit}s"
-        on = {"split": split, "unit": self.facts.unit}
-        lines, figures = beside_counts.compared(counted, bits, fitted=fitted, **on)
+        rows = data.rows(split)[:number]
+        lines, figures = beside_counts.of_stream(train, rows, self.facts, ORDERS, bits, split)
         return "\n".join(["count models of the same text:", *lines]), figures
 
     def counted(self, data: Dataset, rows: Rows, hidden: filling.Gaps) -> PerRow | None:

@@ -37,7 +37,7 @@ def test_count_models_stand_beside_the_model(monkeypatch, any_types):
     monkeypatch.setattr(token_report, "COUNTED", 80)
     text, figures = report.yardsticks(data, "test", None, bits)
     first, *lines = text.splitlines()
-    assert first == "count models fitted to 80 tokens:"
+    assert first == "count models fitted to 80 training tokens:"
     stream = rows["train"][:20].ravel()
     for order, (line, counted, above) in enumerate(
         zip(lines, figures[::2], figures[1::2], strict=True)
