@@ -35,7 +35,7 @@ def get_config(model: str = "masks") -> ConfigDict:
     config.model = model
     config.sampling_steps = 256  # of a diffusion
     config.network = dict(width=256, blocks=4, heads=8, taps=1, dropout=0.0)
-    config.network.update(dtype="float32", remat=False)
+    config.network.update(dtype="float32", remat=False, tied=False)
     config.optimizer = dict(matrices=0.02, others=3e-3, warmup_steps=100)
     return config
 

@@ -58,7 +58,7 @@ def get_config(chosen: str = "masked") -> ConfigDict:
     config.model = model
     config.sampling_steps = 1000  # of a diffusion
     config.network = dict(width=768, blocks=12, heads=12, dropout=0.1)
-    config.network.update(dtype="bfloat16", remat=False)
+    config.network.update(dtype="bfloat16", remat=False, tied=False)
     config.optimizer = dict(learning_rate=3e-4, warmup_steps=2500)
     return config
 

@@ -12,7 +12,7 @@ from amd_jax.networks import embeddings
 from amd_jax.networks.precision import Dense, Dropout
 from amd_jax.networks.primitives.attention import Mask, attention
 from amd_jax.networks.primitives.depthwise import depthwise
-from amd_jax.networks.primitives.matmul import at_least_single, dense_dot_general
+from amd_jax.networks.primitives.matmul import at_least_single, dense_dot_general, matmul
 from amd_jax.networks.primitives.recompute import anew
 from amd_jax.networks.shapes import Features, PerHead, Place, Read, Vectors
 from amd_jax.types import Array, Batch, Flags, Floats, Key, Latents, Logits, Series, Times
@@ -204,14 +204,36 @@ def joined(
     return rms_norm(h)
 
 
-def logits(h: Latents, num_classes: int, log_frequencies: tuple[float, ...] | None) -> Logits:
-    """The last layer, in float32, which starts at the log-frequencies, or at 0; in compact."""
+def logits(
+    h: Latents,
+    num_classes: int,
+    log_frequencies: tuple[float, ...] | None,
+    embedding: Float[Array, "N C"] | None = None,
+) -> Logits:
+    """The last layer, in float32, which starts at the log-frequencies, or at 0; in compact.
+
+    With an embedding, of K classes or more, its rows are the matrix (Press and Wolf, 2017).
+    """
     bias = nn.initializers.zeros
     if log_frequencies is not None:
         bias = nn.initializers.constant(jnp.asarray(log_frequencies))
+    h = h.astype(jnp.float32)
+    if embedding is not None:
+        return Bias(bias, name="out")(matmul(h, embedding[:num_classes].T))
     zeros = nn.initializers.zeros
     out = Linear(num_classes, use_bias=True, kernel_init=zeros, bias_init=bias, name="out")
-    return out(h.astype(jnp.float32))
+    return out(h)
+
+
+class Bias(nn.Module):
+    """x plus a number for each place of its last axis."""
+
+    bias_init: nn.initializers.Initializer
+
+    @nn.compact
+    def __call__(self, x: Floats) -> Floats:
+        """The sum."""
+        return x + self.param("bias", self.bias_init, x.shape[-1:])
 
 
 def rms_norm(h: Floats) -> Floats:

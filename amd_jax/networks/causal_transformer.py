@@ -41,6 +41,7 @@ class CausalTransformer(nn.Module):
     log_frequencies: tuple[float, ...] | None = None  # (K,), where the output starts
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
+    tied: bool = False  # the embeddings of the input's tokens are the last layer's matrix, too
 
     def __call__(self, x: Tokens, *, train: bool = False) -> Logits:
         """The logits, float32."""
@@ -78,7 +79,8 @@ class CausalTransformer(nn.Module):
         """
         check_sizes(width=self.width, blocks=self.blocks, heads=self.heads)
         check_counts(blocks=self.blocks)
-        h = Rows(self.width, self.num_classes + 1, self.dtype, name="in")(before[..., None])
+        first = Rows(self.width, self.num_classes + 1, self.dtype, name="in")
+        h = first(before[..., None])
         block = functools.partial(
             recomputed(Block, self.remat),
             causal=True,
@@ -88,7 +90,8 @@ class CausalTransformer(nn.Module):
             dropout=dropout_of(self.dropout, train),
         )
         h, caches = stacked(block, self.blocks, h, caches, p)
-        return logits(rms_norm(h), self.num_classes, self.log_frequencies), caches
+        tied = first.embedding() if self.tied else None
+        return logits(rms_norm(h), self.num_classes, self.log_frequencies, tied), caches
 
 
 def shifted(x: Integer[Array, "B L"], steps: int, start: int) -> Integer[Array, "B L"]:

@@ -14,6 +14,7 @@ from amd_jax.networks.shapes import Features, Read
 from amd_jax.types import Array, Flags
 
 Index = Integer[Array, "B *event J E"]
+Embedding = Float[Array, "K F"]
 LOOKED_UP = 1024  # from so many classes on, one-hots would be the largest arrays of a network
 
 
@@ -47,6 +48,12 @@ class Taps(nn.Module):
         near = [shift(rows, *far) for far in self.offsets]
         return read(jnp.stack(near, axis=-2) - 1, kernel, dtype)
 
+    def embedding(self) -> Embedding:
+        """The kernel of the tokens at their own position, once the layer was called."""
+        kernel = self.get_variable("params", "kernel")
+        own = self.offsets.index((0,) * len(self.offsets[0]))
+        return kernel[own * len(kernel) // len(self.offsets) :][: self.num_classes]
+
 
 class Rows(nn.Module):
     """`read` with a kernel of its own: rows (B, ..., J, E) of `columns` -> (B, ..., features)."""
@@ -61,6 +68,10 @@ class Rows(nn.Module):
         size = (rows.shape[-2] * self.columns, self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), size)
         return read(rows, kernel, compute_dtype(self.dtype))
+
+    def embedding(self) -> Embedding:
+        """The first of the J kernels, once the layer was called."""
+        return self.get_variable("params", "kernel")[: self.columns]
 
 
 def read(rows: Index, kernel: Float[Array, "JC F"], dtype: jnp.dtype) -> Features:

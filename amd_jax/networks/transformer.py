@@ -39,6 +39,7 @@ class Transformer(nn.Module):
     dtype: str = "float32"  # of products and activations; or "bfloat16"
     remat: bool = False  # keep the inputs of blocks only, and compute them anew backwards
     sees_known: bool = False  # whether it is told which tokens are data, and not noisy
+    tied: bool = False  # the embeddings of the input's tokens are the last layer's matrix, too
 
     @nn.compact
     def __call__(
@@ -56,7 +57,8 @@ class Transformer(nn.Module):
         known = known_mask(x_t, known) if self.sees_known else None
         reach = self.taps // 2
         around = tuple((j,) for j in range(-reach, reach + 1))
-        h = Taps(self.width, self.num_classes, around, self.dtype, name="in")(x_t, known)
+        first = Taps(self.width, self.num_classes, around, self.dtype, name="in")
+        h = first(x_t, known)
         block = functools.partial(
             recomputed(Block, self.remat),
             heads=self.heads,
@@ -66,4 +68,5 @@ class Transformer(nn.Module):
         )
         for i in range(self.blocks):
             h = block(name=f"block_{i}")(h, time)
-        return logits(rms_norm(h), self.num_classes, self.log_frequencies)
+        tied = first.embedding() if self.tied else None
+        return logits(rms_norm(h), self.num_classes, self.log_frequencies, tied)
