@@ -20,7 +20,7 @@ from amd_jax.diffusion.bound_terms import (
     rate,
 )
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Floats, Logits, PerToken, Probs, Times, Tokens
+from amd_jax.types import Array, Floats, Logits, Numbers, PerToken, Probs, Times, Tokens
 
 
 @discrete.register
@@ -112,6 +112,8 @@ def _(
     E log(E / G) - Σ u.
     """
     _, noise, share, true, log_ratio = _mixed(kernel, x_0, p_0, t, log_p_0)
+    if kernels.is_masking(kernel):  # no class is noise: α times the cross-entropy is left
+        return true * log_ratio
     others = (share - noise * jnp.log1p(share * _inverse(noise))).sum(axis=-1)
     return others + (true * log_ratio - share.sum(axis=-1))
 
@@ -133,8 +135,12 @@ def _(
     """
     mixed = _mixed(kernel, x_0, p_0, t, log_p_0)
     _, into = _pace(kernel, t, p_0.ndim)
-    own = jnp.where(x_t == x_0, mixed.true, categorical.gather(mixed.noise, x_t))
-    known = divergence(kernel, x_0, p_0, t, log_p_0) + categorical.gather(_excess(mixed), x_t)
+    right, noise = x_t == x_0, kernel.into(x_t, jnp.zeros_like(t), t)
+    own = jnp.where(right, mixed.true, noise)
+    known = divergence(kernel, x_0, p_0, t, log_p_0)
+    if not kernels.is_masking(kernel):  # a mask says nothing of the guess: r = 1
+        share = categorical.gather(mixed.share, x_t)
+        known += _excess(right, noise, share, mixed.log_ratio)
     return categorical.gather(into, x_t) * _inverse(own) * known
 
 
@@ -148,8 +154,11 @@ def _(
     """
     mixed = _mixed(kernel, x_0, p_0, t, log_p_0)
     slope, into = _pace(kernel, t, p_0.ndim)
-    known = divergence(kernel, x_0, p_0, t, log_p_0)
-    return -slope[..., 0] * known + (into * _excess(mixed)).sum(axis=-1)
+    known = -slope[..., 0] * divergence(kernel, x_0, p_0, t, log_p_0)
+    if kernels.is_masking(kernel):
+        return known
+    clean, noise, share, _, log_ratio = mixed
+    return known + (into * _excess(clean, noise, share, log_ratio[..., None])).sum(axis=-1)
 
 
 def _pace(kernel: kernels.Mixture, t: Times, ndim: int) -> tuple[Array, Array]:
@@ -160,12 +169,14 @@ def _pace(kernel: kernels.Mixture, t: Times, ndim: int) -> tuple[Array, Array]:
     return categorical.expand(slope, ndim), into.reshape(shape)
 
 
-def _excess(mixed: _Mixed) -> Logits:
-    """r - log r - 1, r the true chance of each state over the guessed."""
-    grown = mixed.share * _inverse(mixed.noise)  # 1 / r - 1 but for x_0
+def _excess(
+    clean: Bool[Array, "*shape"], noise: Numbers, share: Numbers, log_ratio: Numbers
+) -> Floats:
+    """r - log r - 1, r the true chance of a state over the guessed; arguments as in `_Mixed`."""
+    grown = share * _inverse(noise)  # 1 / r - 1 but for x_0
     others = jnp.log1p(grown) - grown / (1 + grown)
-    own = jnp.expm1(jnp.minimum(mixed.log_ratio, LARGEST)) - mixed.log_ratio
-    return jnp.where(mixed.clean, own[..., None], others)
+    own = jnp.expm1(jnp.minimum(log_ratio, LARGEST)) - log_ratio
+    return jnp.where(clean, own, others)
 
 
 def _inverse(p: Floats) -> Floats:

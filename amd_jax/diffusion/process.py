@@ -18,6 +18,7 @@ from amd_jax.types import (
     Logits,
     Nats,
     Params,
+    PerToken,
     Probs,
     Support,
     Times,
@@ -140,6 +141,12 @@ class Process:
         """Log p(x_0 | x_t), exact where the law itself is too small for float32."""
         log_p = self.log_predict(x_t, t, rng)
         return kernels.log_posterior(self.kernel, log_p, x_t, jnp.zeros_like(t), t)
+
+    def log_denoised_of(
+        self, x: Tokens, x_t: Tokens, t: Times, rng: Key | None = None
+    ) -> PerToken:
+        """Log p(x_0 = x | x_t) of each token, one entry of `log_denoised`."""
+        return kernels.log_denoised_of(self.kernel, self.log_predict(x_t, t, rng), x, x_t, t)
 
 
 @runtime_checkable

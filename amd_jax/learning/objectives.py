@@ -165,8 +165,9 @@ class CrossEntropy(Memoryless):
                 before = jnp.where(hidden, masked, x)
             x_t, more["after"] = (jnp.where(rows, a, x_t) for a in (before, masked))
         posterior = not self.model.leave_one_out if self.posterior is None else self.posterior
-        log_law = process.log_denoised if posterior else process.log_predict
-        log_p = log_law(x_t, t, rng_dropout, **more)
+        if posterior:
+            return -categorical.sum_event(process.log_denoised_of(x, x_t, t, rng_dropout)), ()
+        log_p = process.log_predict(x_t, t, rng_dropout, **more)
         return -categorical.sum_event(categorical.gather(log_p, x)), ()
 
 
@@ -220,7 +221,7 @@ def hybrid_terms(
     """`negative_term`, and -log p(x_0 | x_t), of one guess."""
     log_p = process.log_predict(x_t, t, rng)
     guessed = dataclasses.replace(process, log_predict=lambda x_t, t, rng=None: log_p)
-    log_clean = categorical.gather(guessed.log_denoised(x_t, t), x)
+    log_clean = guessed.log_denoised_of(x, x_t, t)
     nats = negative_term(guessed, rng, x, x_t, s, t, steps)
     return nats, -categorical.sum_event(log_clean)
 

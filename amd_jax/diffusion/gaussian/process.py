@@ -16,7 +16,17 @@ from jaxtyping import Float
 
 from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
-from amd_jax.types import Array, Floats, Key, Logits, Numbers, Probs, Times, Tokens
+from amd_jax.types import (
+    Array,
+    Floats,
+    Key,
+    Logits,
+    Numbers,
+    PerToken,
+    Probs,
+    Times,
+    Tokens,
+)
 
 Points = Float[Array, "B *event D"]
 
@@ -90,6 +100,12 @@ class Process:
     def log_denoised(self, z_t: Points, t: Times, rng: Key | None = None) -> Logits:
         """Its logarithm."""
         return _told(self.guess(z_t, t, rng).log_law)
+
+    def log_denoised_of(
+        self, x: Tokens, z_t: Points, t: Times, rng: Key | None = None
+    ) -> PerToken:
+        """Log p(x | z_t) of each token."""
+        return categorical.gather(self.log_denoised(z_t, t, rng), x)
 
     def level(self, t: Times, ndim: int) -> Float[Array, "B ..."]:
         """γ_t, to broadcast against an event: (B, 1, …, 1)."""

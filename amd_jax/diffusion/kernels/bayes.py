@@ -22,6 +22,7 @@ from amd_jax.types import (
     LearnedKernel,
     Logits,
     Params,
+    PerToken,
     Probs,
     Schedule,
     Times,
@@ -105,6 +106,24 @@ def log_joint(kernel: Kernel, log_p_0: Logits, x_t: Tokens, s: Times, t: Times) 
 def log_posterior(kernel: Kernel, log_p_0: Logits, x_t: Tokens, s: Times, t: Times) -> Logits:
     """Log of `posterior` of exp(log_p_0), exact where float32 holds no such p."""
     return jax.nn.log_softmax(log_joint(kernel, log_p_0, x_t, s, t))
+
+
+@functools.singledispatch
+def log_denoised_of(kernel: Kernel, log_p_0: Logits, x: Tokens, x_t: Tokens, t: Times) -> PerToken:
+    """Log p(x_0 = x | x_t) of each token, where x_0 ~ exp(log_p_0) without its own evidence."""
+    return categorical.gather(log_posterior(kernel, log_p_0, x_t, jnp.zeros_like(t), t), x)
+
+
+@log_denoised_of.register
+def _(kernel: Mixture, log_p_0: Logits, x: Tokens, x_t: Tokens, t: Times) -> PerToken:
+    """The same from two of the K states: Σ_k p(k) q(x_t | k) is keep p(x_t) + noise."""
+    start = jnp.zeros_like(t)
+    log_keep = kernel.log_keep(start, t, x.ndim)
+    log_noise = categorical.log_or_never(kernel.into(x_t, start, t))
+    log_kept = jnp.where(x == x_t, log_keep, categorical.NEVER)
+    likelihood = jnp.logaddexp(log_kept, log_noise)
+    evidence = jnp.logaddexp(log_keep + categorical.gather(log_p_0, x_t), log_noise)
+    return categorical.gather(log_p_0, x) + likelihood - evidence
 
 
 @jax.tree_util.register_dataclass

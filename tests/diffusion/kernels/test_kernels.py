@@ -191,6 +191,24 @@ def test_leaving_the_own_token_out_is_its_inverse(each_family):
     np.testing.assert_allclose(result[0], expected, atol=1e-5)
 
 
+@pytest.mark.few(3)
+def test_the_log_law_of_one_clean_token_is_that_of_all(kernel):
+    states, classes = len(kernel.prior), kernel.num_classes
+    x, x_t = (jnp.ravel(a)[:, None] for a in jnp.indices((classes, states)))
+    logits = 5 * jax.random.normal(jax.random.key(0), (len(x), 1, states))
+    sure = jnp.where(jnp.arange(states) == 0, 60.0, logits)  # all others below float32's smallest
+    for guess in (logits, sure):
+        log_p = jax.nn.log_softmax(jnp.where(jnp.arange(states) < classes, guess, -1e6))
+        for t in (0.1, 0.5, 1.0):
+            start, t = times(0.0, t, len(x))
+            of_all = kernels.log_posterior(kernel, log_p, x_t, start, t)
+            want = np.take_along_axis(np.asarray(of_all), np.asarray(x)[..., None], -1)[..., 0]
+            got = kernels.log_denoised_of(kernel, log_p, x, x_t, t)
+            possible = want > -1e3  # x_t can be from x at all
+            np.testing.assert_array_equal(np.asarray(got) > -1e3, possible)
+            np.testing.assert_allclose(got[possible], want[possible], rtol=1e-5, atol=2e-5)
+
+
 @pytest.mark.slow
 def test_what_is_denoised_is_no_guess():
     kernel, t = kernels.uniform(schedules.cosine, 3), jnp.array([0.6])
