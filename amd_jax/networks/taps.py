@@ -50,7 +50,7 @@ class Taps(nn.Module):
 
     def embedding(self) -> Embedding:
         """The kernel of the tokens at their own position, once the layer was called."""
-        kernel = self.get_variable("params", "kernel")
+        kernel: Float[Array, "JC F"] = self.get_variable("params", "kernel")
         own = self.offsets.index((0,) * len(self.offsets[0]))
         return kernel[own * len(kernel) // len(self.offsets) :][: self.num_classes]
 
