@@ -112,8 +112,9 @@ def _(
     E log(E / G) - Σ u.
     """
     _, noise, share, true, log_ratio = _mixed(kernel, x_0, p_0, t, log_p_0)
-    if kernels.is_masking(kernel):  # no class is noise: α times the cross-entropy is left
-        return true * log_ratio
+    if kernels.is_masking(kernel):  # where no other state is noise, shares cancel
+        noise, share = noise[..., -1], share[..., -1]
+        return true * log_ratio - noise * jnp.log1p(share * _inverse(noise))
     others = (share - noise * jnp.log1p(share * _inverse(noise))).sum(axis=-1)
     return others + (true * log_ratio - share.sum(axis=-1))
 
@@ -137,10 +138,10 @@ def _(
     _, into = _pace(kernel, t, p_0.ndim)
     right, noise = x_t == x_0, kernel.into(x_t, jnp.zeros_like(t), t)
     own = jnp.where(right, mixed.true, noise)
-    known = divergence(kernel, x_0, p_0, t, log_p_0)
-    if not kernels.is_masking(kernel):  # a mask says nothing of the guess: r = 1
-        share = categorical.gather(mixed.share, x_t)
-        known += _excess(right, noise, share, mixed.log_ratio)
+    masks = kernels.is_masking(kernel)  # of which the others have no rate
+    share = mixed.share[..., -1] if masks else categorical.gather(mixed.share, x_t)
+    excess = _excess(right, noise, share, mixed.log_ratio)
+    known = divergence(kernel, x_0, p_0, t, log_p_0) + excess
     return categorical.gather(into, x_t) * _inverse(own) * known
 
 
@@ -154,11 +155,10 @@ def _(
     """
     mixed = _mixed(kernel, x_0, p_0, t, log_p_0)
     slope, into = _pace(kernel, t, p_0.ndim)
-    known = -slope[..., 0] * divergence(kernel, x_0, p_0, t, log_p_0)
-    if kernels.is_masking(kernel):
-        return known
+    known = divergence(kernel, x_0, p_0, t, log_p_0)
     clean, noise, share, _, log_ratio = mixed
-    return known + (into * _excess(clean, noise, share, log_ratio[..., None])).sum(axis=-1)
+    excess = _excess(clean, noise, share, log_ratio[..., None])
+    return -slope[..., 0] * known + (into * excess).sum(axis=-1)
 
 
 def _pace(kernel: kernels.Mixture, t: Times, ndim: int) -> tuple[Array, Array]:
