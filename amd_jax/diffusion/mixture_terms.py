@@ -112,9 +112,6 @@ def _(
     E log(E / G) - Σ u.
     """
     _, noise, share, true, log_ratio = _mixed(kernel, x_0, p_0, t, log_p_0)
-    if kernels.is_masking(kernel):  # where no other state is noise, shares cancel
-        noise, share = noise[..., -1], share[..., -1]
-        return true * log_ratio - noise * jnp.log1p(share * _inverse(noise))
     others = (share - noise * jnp.log1p(share * _inverse(noise))).sum(axis=-1)
     return others + (true * log_ratio - share.sum(axis=-1))
 
@@ -138,9 +135,7 @@ def _(
     _, into = _pace(kernel, t, p_0.ndim)
     right, noise = x_t == x_0, kernel.into(x_t, jnp.zeros_like(t), t)
     own = jnp.where(right, mixed.true, noise)
-    masks = kernels.is_masking(kernel)  # of which the others have no rate
-    share = mixed.share[..., -1] if masks else categorical.gather(mixed.share, x_t)
-    excess = _excess(right, noise, share, mixed.log_ratio)
+    excess = _excess(right, noise, categorical.gather(mixed.share, x_t), mixed.log_ratio)
     known = divergence(kernel, x_0, p_0, t, log_p_0) + excess
     return categorical.gather(into, x_t) * _inverse(own) * known
 
