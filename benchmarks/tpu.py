@@ -2,9 +2,9 @@
 
     python -m benchmarks.run tpu [--only=text8_diffusion,...] [--chips=1,8,64]
 
-Every training step is compiled by `jit` with shardings, its batch divided among the chips (one row
-each at least), and a sampler for one chip; XLA says what they need, and the data sheet how fast
-they can be at most.
+Every training step is compiled as a run compiles it: by `pmap`, or by `jit` with shardings where
+it has shards. Its batch is divided among the chips (one row each at least). A sampler is compiled
+for one chip. XLA says what they need, and the data sheet how fast they can be at most.
 `--only=owt` is a network of GPT-2's size and vocabulary, `owt_in_8` the same with
 --config.accumulate=8. `--only=text8_diffusion_1b,owt_1b --chips=64` are networks of 1.0 B
 parameters, divided among all chips, `--only=cityscapes_argmax_remat` the flow that keeps no blocks

@@ -14,11 +14,7 @@ os.environ.setdefault("JAX_OPTIMIZATION_LEVEL", "O0")
 import jax  # noqa: E402  with the variables above
 from jax.experimental import topologies  # noqa: E402
 
-from amd_jax.devices import (
-    parallel,  # noqa: E402
-    program_cost,  # noqa: E402
-    shards,  # noqa: E402
-)
+from amd_jax.devices import parallel, program_cost, shards  # noqa: E402
 from benchmarks.tpu import sent  # noqa: E402
 from benchmarks.workers import shapes  # noqa: E402
 
@@ -45,10 +41,8 @@ def main() -> None:
     batch = shapes.batch(facts, rows)
     copied = isinstance(devices, parallel.Copies)
     arguments = (each(state, chips) if copied else state, rng, each(batch, chips))
-    in_full = program_cost.flops(devices.traced(step, *arguments)) / len(
-        chips
-    )  # every turn of a loop
-    result = {"train": told(step.lower(*arguments), rows) | {"flops": in_full}}
+    flops = program_cost.flops(devices.traced(step, *arguments)) / len(chips)  # all turns of loops
+    result = {"train": told(step.lower(*arguments), rows) | {"flops": flops}}
     if len(chips) == 1:
         draw = jax.jit(
             lambda params, rng: parts.model.sample(params, rng, (SAMPLES, *facts.event_shape)),
