@@ -87,13 +87,10 @@ class CodeLength:
 
         def reveal(i: Array, carry: tuple[Array, Nats]) -> tuple[Array, Nats]:
             x_t, total = carry
-            rng_order, rng_place = jax.random.split(jax.random.fold_in(rng, i))
             masked = (x_t == kernel.num_classes) & wanted
             log_p = process.log_predict(x_t, mask_times.time_of(process, x_t))
-            score = unmasking.scores(self.order, rng_order, jnp.exp(log_p))
-            score = jnp.where(masked, score, -jnp.inf)
-            best = score == score.max(axis=tuple(range(1, x.ndim)), keepdims=True)
-            now = base.random_place(rng_place, x.shape, among=best) & masked
+            score = unmasking.scores(self.order, jax.random.fold_in(rng, i), jnp.exp(log_p))
+            now = base.best_place(score, among=masked) & masked  # the leftmost, as in sampling
             nats = jnp.where(now, categorical.gather(log_p, x), 0.0)
             return jnp.where(now, x, x_t), total + categorical.sum_event(nats)
 

@@ -41,6 +41,26 @@ def test_probabilities_in_one_order_sum_to_one(model, by, seed):
     assert np.exp(lengths(model, CodeLength(order=by), seed)).sum() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("by", ["probability", "margin", "entropy"])
+def test_equal_places_are_revealed_from_the_left_whatever_the_key(by):
+    """Of a batch, a network that takes all hidden places alike: every choice is a tie."""
+
+    class Counts(nn.Module):
+        @nn.compact
+        def __call__(self, x_t, t, *, train=False):
+            seen = jax.nn.one_hot(x_t, 4).sum(axis=1) @ self.param(
+                "w", nn.initializers.normal(2), (4, 4)
+            )
+            return jnp.broadcast_to(seen[:, None], (*x_t.shape, 4))
+
+    result = models.Diffusion(KERNEL, Counts(), steps=None)
+    params = result.init(jax.random.key(3), jnp.asarray(EVERY))
+    code = jax.jit(CodeLength(order=by), static_argnums=0)
+    first, second = (np.asarray(code(result, params, jax.random.key(i), EVERY)) for i in (0, 1))
+    np.testing.assert_array_equal(first, second)
+    assert np.exp(np.float64(first)).sum() == pytest.approx(1, abs=1e-5)
+
+
 def test_it_is_the_product_of_conditionals_from_left_to_right(model):
     result, params = model
     process = result.open(params)
