@@ -198,7 +198,7 @@ class LineFacts(Labelled, TextFacts):
     def row(self, line: str, label: str = "") -> Integer[np.ndarray, "L"]:
         """The tokens of a line, and of its label, padded: int32, of the shape of an event.
 
-        A molecule whose tokens are SELFIES is written in them, as [C][C][O].
+        A molecule whose tokens are SELFIES is written in them, as `[C][C][O]`.
 
         Raises:
             ValueError: for an unknown character or label, and a line that is empty or too long;

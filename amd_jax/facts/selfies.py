@@ -1,6 +1,6 @@
 """SELFIES, a notation of molecules in which every row of symbols is one (Krenn et al., 2020).
 
-Symbols are in brackets, as in [C][=O]. They are written and read by the package selfies.
+Symbols are in brackets, as in `[C][=O]`. They are written and read by the package selfies.
 """
 
 import importlib

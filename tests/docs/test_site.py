@@ -24,7 +24,7 @@ def refuse(*_, **__):
 
 socket.socket.connect = socket.getaddrinfo = refuse
 from mkdocs.__main__ import cli
-sys.exit(cli(["build", "--strict", "--quiet", "--site-dir", sys.argv[1]]))
+sys.exit(cli(["build", "--strict", "--site-dir", sys.argv[1]]))
 """
 EXTERNAL = re.compile(r"(https?:)?//")
 
