@@ -10,6 +10,8 @@ from amd_jax.ops.scalars import Theta, split
 from amd_jax.types import Array, Floats, Numbers
 
 LARGEST = 8 * math.sqrt(3) / 9 - 0.05  # of |r|: the slope stays above 3 % of b
+STEEPEST = 10.0  # of |log b| and |log d|: some layers of such slopes stay within float32
+FAR = 1e6  # of |u|: the bump is below float32's rounding of u from there on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,8 +19,8 @@ class NonlinearSquared:
     """y = a + b x + c / (1 + (d x + f)²): a line with a bump, its inverse the root of a cubic.
 
     θ = [a, log b / 0.4, atanh(c d / (b R)) / 0.3, log d / 0.4, f] with R = 8 √3 / 9 - 0.05: |c d|
-    below 8 √3 / 9 b is what makes it increase, and θ = 0 is the identity. Ziegler and Rush, 2019,
-    sec. 5.
+    below 8 √3 / 9 b is what makes it increase, and θ = 0 is the identity. log b and log d are
+    clipped to [-10, 10], a map still. Ziegler and Rush, 2019, sec. 5.
 
     In u = d x + f and r = c d / b it is d (y - a) / b + f = u + r / (1 + u²), with slope
     1 - 2 r u / (1 + u²)².
@@ -29,7 +31,7 @@ class NonlinearSquared:
     def forward(self, x: Numbers, theta: Theta) -> tuple[Floats, Floats]:
         """Y and log dy/dx."""
         a, log_b, r, log_d, f = _parts(theta)
-        u = jnp.exp(log_d) * x + f
+        u = jnp.clip(jnp.exp(log_d) * x + f, -FAR, FAR)
         square = 1 + u * u
         y = a + jnp.exp(log_b) * x + r * jnp.exp(log_b - log_d) / square
         return y, log_b + jnp.log1p(-2 * r * u / square**2)
@@ -44,7 +46,8 @@ class NonlinearSquared:
 def _parts(theta: Array) -> list[Array]:
     """a, log b, r, log d and f: (...) each."""
     a, log_b, r, log_d, f = (part[..., 0] for part in split(theta, *(1,) * 5))
-    return [a, 0.4 * log_b, LARGEST * jnp.tanh(0.3 * r), 0.4 * log_d, f]
+    log_b, log_d = (jnp.clip(0.4 * log, -STEEPEST, STEEPEST) for log in (log_b, log_d))
+    return [a, log_b, LARGEST * jnp.tanh(0.3 * r), log_d, f]
 
 
 @jax.custom_jvp

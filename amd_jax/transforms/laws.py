@@ -55,20 +55,32 @@ class Encoder(Protocol):
         """Draws given x, and their log-densities."""
 
 
+WIDEST = 20.0  # of |log_scale|, so that squares of what is drawn stay within float32
+
+
 @dataclasses.dataclass(frozen=True)
 class LocationScale:
-    """z = loc + exp(log_scale) e, with e of a standard law; theta = [loc, log_scale]."""
+    """z = loc + exp(log_scale) e, with e of a standard law; theta = [loc, log_scale].
+
+    log_scale is clipped to [-20, 20].
+    """
 
     log_density: Callable[[Floats], Floats]  # of e, in nats
     draw: Callable[[Key, tuple[int, ...]], Floats]  # of e
     num_parameters = 2
 
     def log_prob(self, theta: Theta, z: Draws) -> Floats:
-        loc, log_scale = theta[..., 0], theta[..., 1]
+        loc, log_scale = _parts(theta)
         return self.log_density((z - loc) * jnp.exp(-log_scale)) - log_scale
 
     def sample(self, rng: Key, theta: Theta) -> Draws:
-        return theta[..., 0] + jnp.exp(theta[..., 1]) * self.draw(rng, theta.shape[:-1])
+        loc, log_scale = _parts(theta)
+        return loc + jnp.exp(log_scale) * self.draw(rng, loc.shape)
+
+
+def _parts(theta: Theta) -> tuple[Floats, Floats]:
+    """loc and log_scale, (...) each."""
+    return theta[..., 0], jnp.clip(theta[..., 1], -WIDEST, WIDEST)
 
 
 NORMAL = LocationScale(lambda e: -0.5 * (e * e + math.log(2 * math.pi)), jax.random.normal)

@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import models
+from amd_jax import models, networks
 from amd_jax.diffusion import kernels, samplers
 from amd_jax.learning import learned_objectives, objectives
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
+from amd_jax.recipes import baselines
 from tests import zoo
+from tests.variants import quick
 
 GAPS = jnp.array([-1e4, -300.0, -50.0, 50.0, 104.0, 1e4])
 ROWS = 12
@@ -140,3 +142,20 @@ def test_samplers_give_tokens(name):
             drawn = jax.jit(jax.vmap(draw, (0, None)), compiler_options=zoo.HASTE)
             x = np.asarray(drawn(GAPS, jax.random.key(1)))
             assert 0 <= x.min() <= x.max() < kernel.num_classes, changed
+
+
+@pytest.mark.parametrize("kind", quick(["insertion", *baselines.LATENT_FLOWS], "insertion"))
+def test_parameters_far_from_their_start_have_a_bound_and_gradients(kind):
+    """100 standard deviations off: exponentials of what a network gives stay within float32."""
+    if kind == "insertion":
+        reader = networks.Transformer(4 + 3, width=8, blocks=1, heads=2)
+        model = models.Insertion(networks.InsertionNet(reader, 4), 4)
+    else:
+        sizes = {"latents": 4, "width": 8, "layers": 1, "flows": 2, "hidden": 8}
+        model = baselines.latent_flow(kind, 5, 6, sizes)
+    x = jnp.asarray(np.random.default_rng(0).integers(0, 4, (8, 6)))
+    slopes = jax.jit(jax.value_and_grad(lambda params, rng: model.elbo(params, rng, x).sum()))
+    for seed in range(3):
+        far = zoo.parameters(model, seed, scale=10.0, data=x)
+        result = slopes(far, jax.random.key(seed))
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result))

@@ -25,6 +25,9 @@ from amd_jax.ops import categorical
 from amd_jax.types import Array, Floats, Key, Times
 
 
+MOST = 20.0  # of the log of the tokens to come in a gap; more is no line's, nor float32's
+
+
 class Guess(NamedTuple):
     """What is guessed at x_t."""
 
@@ -56,7 +59,8 @@ class Process:
         log_gaps, logits = self.network(x_t, t, rng)
         size, length = (x_t != self.padding).sum(axis=1)[:, None], x_t.shape[1]
         exists = (jnp.arange(length + 1) <= size) & (size < length)
-        return Guess(jnp.where(exists, log_gaps, categorical.NEVER), jax.nn.log_softmax(logits))
+        log_gaps = jnp.where(exists, jnp.minimum(log_gaps, MOST), categorical.NEVER)
+        return Guess(log_gaps, jax.nn.log_softmax(logits))
 
 
 def shares(t: Floats) -> tuple[Floats, Floats]:
