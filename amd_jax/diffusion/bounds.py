@@ -2,7 +2,8 @@
 
 Of a process (`Process`) and data x (B, ...): `elbo` and `elbo_of_all_steps` in discrete time,
 `continuous` in the limit of many steps, and `log_weight`, on which importance weighting is sound.
-All are nats, summed over the event.
+All are nats, summed over the event; NaN for rows with a token outside [0, K), which outside of jit
+are a ValueError.
 """
 
 from collections.abc import Callable
@@ -128,8 +129,12 @@ def prior_kl(kernel: Kernel, x: Tokens, known: Flags | None = None) -> Nats:
 
 
 def end_term(process: Process, x: Tokens) -> Nats:
-    """The bound's term of time 1: `prior_kl`, and -log p of what a support draws first."""
-    return prior_kl(process.kernel, x, process.known(x)) - process.log_first(x)
+    """The bound's term of time 1: `prior_kl`, and -log p of what a support draws first.
+
+    NaN for rows with a token of no class.
+    """
+    inside = categorical.inside(x, process.kernel.num_classes)
+    return inside + prior_kl(process.kernel, x, process.known(x)) - process.log_first(x)
 
 
 def step_term(process: Process, rng: Key, x: Tokens, i: Integer[Array, "B"], steps: int) -> Nats:
@@ -198,7 +203,8 @@ def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
     prior = jnp.broadcast_to(kernel.prior, p_end.shape)
     nats = categorical.gather(categorical.log(prior) - categorical.log(p_end), x_end)
     total = _sum_unknown(nats, process.known(x_end))
-    return process.log_first(x) + jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
+    total += categorical.inside(x, kernel.num_classes) + process.log_first(x)
+    return jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
 
 
 def _log_ratio(

@@ -193,16 +193,13 @@ class Diffusion:
         With `known`, it is of the other tokens given those, as `infill` draws them.
         """
         process = self._given(self.open(params, train=train), x, known)
-        inside = categorical.inside(x, process.kernel.num_classes)
         if self.steps is None:
-            return inside + bounds.continuous(process, rng, x)
-        return inside + bounds.elbo(process, rng, x, self.steps)
+            return bounds.continuous(process, rng, x)
+        return bounds.elbo(process, rng, x, self.steps)
 
     def elbo_of_all_steps(self, params: Params, rng: Key, x: Tokens, times: Grid) -> Nats:
         """The same by every step of a grid."""
-        process = self.open(params)
-        inside = categorical.inside(x, process.kernel.num_classes)
-        return inside + bounds.elbo_of_all_steps(process, rng, x, times)
+        return bounds.elbo_of_all_steps(self.open(params), rng, x, times)
 
     def log_weight(
         self, params: Params, rng: Key, x: Tokens, *, known: Flags | None = None
@@ -213,8 +210,7 @@ class Diffusion:
         `known`, it is of the other tokens given those.
         """
         process, steps = self._given(self.open(params), x, known), self.number_of_steps()
-        inside = categorical.inside(x, process.kernel.num_classes)
-        return inside + bounds.log_weight(process, rng, x, steps)
+        return bounds.log_weight(process, rng, x, steps)
 
     def number_of_steps(self) -> int:
         """T; ValueError in continuous time."""

@@ -92,8 +92,7 @@ class MultiSample(AllSteps):
         process = _stepped(model).open(params)
         assert isinstance(process, Process)  # that kernel is admitted alone
         term = functools.partial(bounds.multi_sample_term, draws=self.symbol_draws)
-        inside = categorical.inside(x, process.kernel.num_classes)
-        return inside + bounds.elbo_of_all_steps(process, rng, x, times, term)
+        return bounds.elbo_of_all_steps(process, rng, x, times, term)
 
 
 def _on_grid(model: Model, steps: int | None) -> int:

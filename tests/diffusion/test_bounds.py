@@ -444,3 +444,22 @@ def test_continuous_time_needs_a_derivative():
     with pytest.raises(ValueError, match="in as many steps as you say"):
         model.sample(params, jax.random.key(0), (1, 2))
     assert model.sample(params, jax.random.key(0), (1, 2), steps=3).shape == (1, 2)
+
+
+@pytest.mark.parametrize("token", [-1, 3, 7])
+def test_bounds_used_alone_refuse_tokens_of_no_class(token):
+    process, _ = constant(zoo.KERNELS["uniform-linear"])
+    x = jnp.array([[0, token, 1, 2, 0], [0, 1, 2, 1, 1]])[:, : len(ROW)]
+    ways = {
+        "elbo": lambda x: bounds.elbo(process, jax.random.key(0), x, 10),
+        "all": lambda x: bounds.elbo_of_all_steps(
+            process, jax.random.key(0), x, jnp.linspace(1, 0, 4)
+        ),
+        "continuous": lambda x: bounds.continuous(process, jax.random.key(0), x),
+        "log_weight": lambda x: bounds.log_weight(process, jax.random.key(0), x, 10),
+    }
+    compiled = jax.jit(lambda x: {name: way(x) for name, way in ways.items()})(x)
+    for name, way in ways.items():
+        with pytest.raises(ValueError, match=rf"Tokens must be in \[0, 3\); got {token}"):
+            way(x)
+        assert np.isnan(compiled[name]).tolist() == [True, False]

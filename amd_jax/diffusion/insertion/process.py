@@ -24,7 +24,6 @@ from amd_jax.diffusion.insertion.alignments import Gaps, Rows
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Floats, Key, Times
 
-
 MOST = 20.0  # of the log of the tokens to come in a gap; more is no line's, nor float32's
 
 
