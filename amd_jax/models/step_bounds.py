@@ -9,7 +9,6 @@ from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import time_grids
 from amd_jax.models.bounds import DrawnTimes
 from amd_jax.models.declared import Stepped
-from amd_jax.ops import categorical
 from amd_jax.types import Kernel, Key, LearnedKernel, Model, Nats, Params, Tokens
 
 GRID = "steps of the bound's grid; the model's own"
