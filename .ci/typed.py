@@ -1,4 +1,4 @@
-"""What a type checker knows of the package, as its users import it: `mypy .ci/typed.py`."""
+"""Types that a checker infers for users of the package: `mypy .ci/typed.py`."""
 
 from typing import assert_type
 
@@ -15,7 +15,6 @@ assert_type(run.facts, Facts)
 
 model, weights, facts = amd_jax.pretrained.load("wiki_text")
 assert_type(facts, Facts)
-x = jax.jit(model.sample, static_argnums=2)(weights, jax.random.key(0), (4, 256))
 
 kernel = kernels.uniform(schedules.cosine, 27)
 assert_type(kernel, kernels.Mixing)
