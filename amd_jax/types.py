@@ -279,8 +279,8 @@ class Weighted(Bound, Protocol):
     To add one: a `Bound` with this method beside its members.
     """
 
-    def weighted(self, model: Model, params: Params, rng: Key, x: Tokens) -> Float[Array, "B 3"]:
-        """Of each row nats from below and from above, and the effective number of draws."""
+    def weighted(self, model: Model, params: Params, rng: Key, x: Tokens) -> Float[Array, "B 4"]:
+        """Of each row nats from below and above, effective draws, an end's squared error."""
 
 
 @runtime_checkable

@@ -188,7 +188,11 @@ def _bits(session: Session, args: Evaluation, bound: Bound) -> Measurement:
     figure = Measurement.mean("bits", result.per_row, **question, **on)
     session.record(figure)
     if (other := result.other_side) is not None:
-        session.record(Measurement.mean("least_bits", other.per_row, **question, **on))
+        session.record(
+            Measurement.mean("least_bits", other.per_row, **question, **on),
+            Measurement(what="lowest_bits", value=other.low, **question, **on),
+            Measurement(what="highest_bits", value=other.high, **question, **on),
+        )
     return figure
 
 

@@ -20,6 +20,8 @@ class OtherSide(NamedTuple):
 
     per_row: PerRow  # at least so many bits
     effective: float  # draws of a row that count, on average
+    low: float  # the bits of these rows are between both, with two errors of the draws beyond
+    high: float  # either end
 
 
 class Estimate(NamedTuple):
@@ -49,9 +51,12 @@ def bits(
     result = mean_bits(nats, lengths := facts.lengths(rows))
     if not others:
         return result
-    above, effective = others
-    at_least = mean_bits(above, lengths).per_row
-    return result._replace(other_side=OtherSide(at_least, float(effective.mean())))
+    above, effective, variance = others
+    at_least = mean_bits(above, lengths)
+    beyond = 2 * np.sqrt(variance.sum()) / np.log(2) / lengths.sum()  # rows are drawn apart
+    ends = at_least.bits - beyond, result.bits + beyond
+    other = OtherSide(at_least.per_row, float(effective.mean()), *map(float, ends))
+    return result._replace(other_side=other)
 
 
 def nats_of_rows(

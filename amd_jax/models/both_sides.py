@@ -26,9 +26,11 @@ class BothSides:
     other way round; with a and b the logarithms of the two means this is
     (a + b) / 2 + cosh(a - b) - 1, and its expectation is at least log p(x).
 
-    It holds in expectation. Where few draws have most of the weight a mean is far from its
-    expectation, so the effective number of draws is part of the result (`weighted`). As a bound
-    it is the one from below.
+    Both hold in expectation: each end is an estimate with an error of its own, and where the
+    effective draws are many the two are nearer to each other than to log p(x). Where few draws
+    have most of the weight a mean is far from its expectation. So the error of the ends and the
+    effective number of draws are part of the result (`weighted`). As a bound it is the one from
+    below.
     """
 
     weighted_draws: int = options.number(64, "draws of each row for bits from both sides", least=2)
@@ -48,25 +50,34 @@ class BothSides:
     def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
         return self.weighted(model, params, rng, x)[:, 0]
 
-    def weighted(self, model: Model, params: Params, rng: Key, x: Tokens) -> Float[Array, "B 3"]:
-        """Nats from below and from above, and how many draws are effective: (Σ w)² / Σ w²."""
-        draw, half = log_weight(model), self.weighted_draws // 2
+    def weighted(self, model: Model, params: Params, rng: Key, x: Tokens) -> Float[Array, "B 4"]:
+        """Nats from below and from above, effective draws (Σ w)² / Σ w², and a squared error.
 
-        def total(first: int) -> tuple[Nats, Nats]:
-            """Logarithms of Σ w and of Σ w² over half of the draws."""
+        With v = 1 / effective - 1 / draws, the squared relative error of the mean weight, that is
+        v for the logarithm to first order; 8 v² is the variance of cosh(a - b). Below 8 effective
+        draws of 64 it is too small.
+        """
+        draw, number = log_weight(model), self.weighted_draws
+        half = number // 2
+
+        def total(first: int, last: int) -> tuple[Nats, Nats]:
+            """Logarithms of Σ w and of Σ w² over some of the draws."""
 
             def add(i: Array, sums: tuple[Nats, Nats]) -> tuple[Nats, Nats]:
-                log_w = draw(params, jax.random.fold_in(rng, first + i), x)
+                log_w = draw(params, jax.random.fold_in(rng, i), x)
                 return jnp.logaddexp(sums[0], log_w), jnp.logaddexp(sums[1], 2 * log_w)
 
             none = jnp.full(len(x), -jnp.inf)
-            return jax.lax.fori_loop(0, half, add, (none, none))
+            return jax.lax.fori_loop(first, last, add, (none, none))
 
-        (a, a_squares), (b, b_squares) = total(0), total(half)
+        (a, a_squares), (b, b_squares) = total(0, half), total(half, number)
         sums, squares = jnp.logaddexp(a, b), jnp.logaddexp(a_squares, b_squares)
-        above = (a + b) / 2 - jnp.log(half) + jnp.cosh(a - b) - 1
+        a, b = a - jnp.log(half), b - jnp.log(number - half)
+        above = (a + b) / 2 + jnp.cosh(a - b) - 1
         above = jnp.where(jnp.isfinite(a - b), above, jnp.inf)  # a half without any weight
-        return jnp.stack([sums - jnp.log(2 * half), above, jnp.exp(2 * sums - squares)], axis=1)
+        effective = jnp.exp(2 * sums - squares)
+        v = jnp.maximum(1 / effective - 1 / number, 0.0) * number / (number - 1)
+        return jnp.stack([sums - jnp.log(number), above, effective, v + 8 * v**2], axis=1)
 
 
 def log_weight(model: Model) -> Callable[[Params, Key, Tokens], Nats]:

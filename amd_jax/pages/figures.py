@@ -15,6 +15,11 @@ SHARES = {
     "spoiled": "right tokens that it changed",
     "filled": "hidden tokens that a filling restored",
 }
+SIDES = {
+    "least_bits": "at least, in expectation",
+    "lowest_bits": "of these rows from, with two errors of the draws",
+    "highest_bits": "of these rows up to, with two errors of the draws",
+}
 DIFFERENCE = "_difference"  # ends what says that two figures were compared
 
 
@@ -71,8 +76,8 @@ def _what(figure: Measurement) -> str:
         return f"bits per {unit} ({name})"
     if kind == "bits_of_text":
         return f"bits per {unit} of the text"
-    if kind == "least_bits":
-        return f"bits per {unit}, at least ({figure.bound})"
+    if kind in SIDES:
+        return f"bits per {unit}, {SIDES[kind]} ({figure.bound})"
     if kind == "count_model":
         return f"bits per {unit} (count model of order {figure.order})"
     if kind == "baseline":

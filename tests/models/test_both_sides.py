@@ -24,10 +24,10 @@ class Lognormal:
 
 
 def drawn(number, model, params, x=X, repeats=REPEATS):
-    """Of every row nats from below and above, and effective draws: three times (repeats, N)."""
+    """Of every row nats below and above, effective draws, squared error: (4, repeats, N)."""
     rows = jnp.tile(x, (repeats, 1))
     one = jax.jit(lambda rng: BothSides(number).weighted(model, params, rng, rows))
-    return np.asarray(one(jax.random.key(5)), np.float64).T.reshape(3, repeats, len(x))
+    return np.asarray(one(jax.random.key(5)), np.float64).T.reshape(4, repeats, len(x))
 
 
 def masks(steps):
@@ -68,7 +68,7 @@ def test_the_truth_is_between_the_two_and_more_draws_bring_them_together(name):
     params = zoo.parameters(model, scale=0.5)
     truth = law_of(model, params)
     for number in (2, 16):
-        below, above, _ = drawn(number, model, params)
+        below, above, *_ = drawn(number, model, params)
         for each, sign in ((above, 1), (below, -1)):
             error = each.std(axis=0) / REPEATS**0.5
             gap = sign * (each.mean(axis=0) - truth)
@@ -93,12 +93,35 @@ def test_how_many_draws_are_effective(spread, share):
     assert effective.mean() == pytest.approx(share, rel=0.1)
 
 
+@pytest.mark.parametrize("effective", [8, 16, 50])
+def test_two_errors_beyond_both_ends_cover_the_truth(effective):
+    """Of eight rows whose truth is 0, in 200 repeats; between the ends it seldom is."""
+    spread = np.sqrt(np.log(64 / effective))
+    below, above, seen, variance = drawn(64, Lognormal(), spread, np.zeros((8, 1)), repeats=200)
+    beyond = 2 * variance.sum(axis=1) ** 0.5 / 8
+    low, high = below.mean(axis=1), above.mean(axis=1)
+    assert 8 < seen.mean() < 55
+    assert ((low - beyond <= 0) & (high + beyond >= 0)).mean() >= 0.93
+    assert ((low <= 0) & (high >= 0)).mean() < 0.5
+
+
+def test_no_draw_is_lost_of_an_odd_number():
+    class Counting:
+        def log_weight(self, params, rng, x):
+            return jnp.log(jax.random.uniform(rng, (len(x),)))
+
+    rng, model = jax.random.key(0), Counting()
+    weights = [model.log_weight({}, jax.random.fold_in(rng, i), jnp.zeros(1))[0] for i in range(5)]
+    below = BothSides(5).weighted(model, {}, rng, jnp.zeros((1, 1), jnp.int32))[0, 0]
+    assert below == pytest.approx(np.log(np.exp(weights).mean()), rel=1e-5)
+
+
 def test_a_half_without_weight_says_nothing():
     class Never:
         def log_weight(self, params, rng, x):
             return jnp.full(len(x), -jnp.inf)
 
-    below, above, _ = drawn(4, Never(), {}, np.zeros((3, 1)), repeats=1)
+    below, above, *_ = drawn(4, Never(), {}, np.zeros((3, 1)), repeats=1)
     assert np.isneginf(below).all()
     assert np.isposinf(above).all()
 

@@ -18,7 +18,7 @@ def test_figures_stand_with_the_command_that_gives_them():
     tree = Measurement(what="baseline", value=41.2, method="a tree", unit="row")
     assert figures.row(tree)[:3] == ("bits per row (baseline)", "", "a tree")
     least = Measurement(what="least_bits", value=39.672, bound="both", unit="row")
-    assert figures.what(least) == "bits per row, at least (both)"
+    assert figures.what(least) == "bits per row, at least, in expectation (both)"
     assert (second.command, second.rows[0].value) == ("amd-jax 'a b'", "84.00%")
 
 

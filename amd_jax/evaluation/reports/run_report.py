@@ -27,7 +27,7 @@ from amd_jax.models import bounds
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Bound, Dataset, Model, Params
 
-EFFECTIVE = 5.0  # draws of a row, on average, below which they are few for a bound from above
+EFFECTIVE = 8.0  # draws of a row, on average, below which two errors do not cover the truth
 REPORTS = {
     LineFacts: LineReport,
     TextFacts: TextReport,
@@ -82,7 +82,11 @@ def bits(
         said = f"no figure, as that needs {EFFECTIVE:g}: take more draws, or shorter rows"
         result = result._replace(other_side=None)
     else:
-        said = f"at least {means.shown(*other.per_row.mean())} bits/{facts.unit}"
+        said = (
+            f"at least {means.shown(*other.per_row.mean())} bits/{facts.unit}\n"
+            f"so these rows have {other.low:.3f} to {other.high:.3f} bits/{facts.unit}: each side "
+            "holds in expectation, and two standard errors of the draws are added to it"
+        )
     line += f"\nfrom the other side, with {other.effective:.1f} effective draws of each: {said}"
     return result, line
 
