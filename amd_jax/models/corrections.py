@@ -21,7 +21,7 @@ CLASSES = 512  # that stand for all in a mean over more
 
 @dataclasses.dataclass(frozen=True)
 class Correct:
-    """The most probable clean token at every position, in one pass of the network.
+    """Replaces each token by the most probable one, in one pass; inserts and deletes none.
 
     Takes x for a state of the diffusion in which `error_rate` of the tokens are wrong, and the
     argmax of normalise(guess ⊙ q(x_t | x_0 = ·)): a token is changed only where the context
