@@ -2,7 +2,7 @@
 
     model, params, facts = amd_jax.pretrained.load("wiki_text")
     sample = jax.jit(model.sample, static_argnums=2)
-    print(facts.decode(sample(params, jax.random.key(0), (4, 256))[0]))
+    print(facts.show(sample(params, jax.random.key(0), (4, 256))[0]))
 
 Each is a folder here, whose README.md is its card: data and their licence, cost, bits on test
 text, samples, limits.
