@@ -22,6 +22,7 @@ from amd_jax.host.printable import in_one_line
 ABOUT = "tokens.json"  # in the folder, what its files are made with
 BLOCK = 1 << 22  # characters that are cut at a time, by all cores
 UINT16 = 1 << 16  # classes that two bytes tell apart
+Cut = Callable[[Sequence[str]], Sequence[Any]]  # texts -> their encodings
 
 
 class Written(NamedTuple):
@@ -81,6 +82,7 @@ def write(
         "field": field,
         "end": end,
     }
+    cut = functools.partial(line_tokenizers.encoded, tokenizer, tokens)
     place = files.expanded(folder)
     place.mkdir(parents=True, exist_ok=True)
     made = _made(place, about)
@@ -91,7 +93,7 @@ def write(
         if whole and made.get(name, {}).get("source_bytes") == size:
             progress(source.name, 1.0)
             continue
-        blocks = _blocks(documents.read(source, field), tokenizer, last)
+        blocks = _blocks(documents.read(source, field), cut, last)
         say = functools.partial(progress, source.name)
         count = _write(place / name, index, blocks, np.dtype(dtype).newbyteorder("<"), say)
         made[name] = {"source": source.name, "source_bytes": size, "tokens": count}
@@ -137,7 +139,7 @@ def _made(folder: Path, about: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _blocks(
-    pieces: Iterator[documents.Piece], tokenizer: Any, end: int | None
+    pieces: Iterator[documents.Piece], cut: Cut, end: int | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
     """The tokens of some pieces at a time, their ends, and the share of the file that is done."""
     batch: list[documents.Piece] = []
@@ -146,16 +148,16 @@ def _blocks(
         batch.append(piece)
         size += len(piece.text)
         if size >= BLOCK:
-            yield *_cut(batch, tokenizer, end), piece.done
+            yield *_tokens(batch, cut, end), piece.done
             batch, size = [], 0
-    yield *_cut(batch, tokenizer, end), 1.0
+    yield *_tokens(batch, cut, end), 1.0
 
 
-def _cut(
-    batch: list[documents.Piece], tokenizer: Any, end: int | None
+def _tokens(
+    batch: list[documents.Piece], cut: Cut, end: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The tokens of some pieces, int64 (n,), and how many there are up to each document's end."""
-    found = tokenizer.encode_batch([piece.text for piece in batch], add_special_tokens=False)
+    found = cut([piece.text for piece in batch])
     result: list[int] = []
     ends: list[int] = []
     for piece, encoding in zip(batch, found, strict=True):

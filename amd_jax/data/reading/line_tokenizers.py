@@ -5,8 +5,11 @@ a text of one character for each token, and is read, split and encoded as any ot
 """
 
 import collections
+import contextlib
 import importlib
 import importlib.util
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +22,8 @@ from amd_jax.host.printable import cut, in_one_line
 RULE = "tokens is selfies, or the tokenizer.json of `tokenizers`"
 SIGNS = range(0xF0000, 0xFFFFE)  # a private area
 BLOCK = 1 << 14  # lines that are cut at a time
+MOST = 1 << 20  # tokens of a file: none known has more
+PANIC = "PanicException"  # of pyo3, which cannot be imported
 
 Piece = tuple[object, str]  # a token by the name that it has in its vocabulary, and its text
 
@@ -88,18 +93,68 @@ def open_file(path: str, rule: str) -> Any:
         )
     file = files.expanded(path)
     files.check_file(file, rule)
-    try:
+    with calling(rule, str(file), "is none"):
         tokenizer = importlib.import_module("tokenizers").Tokenizer.from_file(str(file))
-    except Exception as error:  # it raises no other kind
-        raise ValueError(f"{rule}; {file} is none: {in_one_line(error)[:100]}.") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        size = vocab_size(tokenizer)
+    if not 1 <= size <= MOST:
+        found = f"numbers one {size - 1:,}" if size else "has none"
+        raise ValueError(
+            f"{rule}, whose tokens are numbered from 0 to {MOST - 1:,} at most; {file} {found}. "
+            "Number them one after the other."
+        )
     return tokenizer
 
 
 def vocab_size(tokenizer: Any) -> int:
     """K: one more than the largest token, as numbers may be left out."""
-    return 1 + max(tokenizer.get_vocab().values())
+    return 1 + max(tokenizer.get_vocab().values(), default=-1)
+
+
+def encoded(tokenizer: Any, path: str, texts: Sequence[str]) -> Sequence[Any]:
+    """Texts as a tokenizer from a file cuts them, on all cores; ValueError if it cannot."""
+    with calling("A tokenizer cuts any text", path, "fails"):
+        return tokenizer.encode_batch(texts, add_special_tokens=False)
+
+
+@contextlib.contextmanager
+def calling(rule: str, name: str, what: str) -> Iterator[None]:
+    """Whatever the package `tokenizers` raises in here becomes one line: rule, file, `what`.
+
+    Where its Rust panics, that is no Exception, and it has written more to stderr: not shown.
+
+    Raises:
+        ValueError: for every error inside.
+    """
+    try:
+        with _panics_unsaid():
+            yield
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
+        reason = in_one_line(error)[:100].removesuffix(".")
+        raise ValueError(f"{rule}; {name} {what}: {reason}. Give another tokenizer.") from error
+
+
+@contextlib.contextmanager
+def _panics_unsaid() -> Iterator[None]:
+    """Holds back what is written to stderr, and drops it if Rust panics."""
+    with tempfile.TemporaryFile() as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException as error:
+            if type(error).__name__ == PANIC:
+                held.truncate(0)
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            if said := held.read():
+                os.write(2, said)
 
 
 def _by_file(path: str) -> Any:
@@ -109,8 +164,7 @@ def _by_file(path: str) -> Any:
     def result(lines: Sequence[str]) -> Iterator[list[Piece]]:
         for start in range(0, len(lines), BLOCK):
             block = lines[start : start + BLOCK]
-            found = tokenizer.encode_batch(block, add_special_tokens=False)
-            yield from map(_pieces, block, found)
+            yield from map(_pieces, block, encoded(tokenizer, path, block))
 
     return result
 

@@ -28,10 +28,11 @@ def read(path: str) -> tuple[str, ...]:
         texts = [None if name is None else _bytes(name) for name in names]
     else:
         before = next((k for k, n in enumerate(names) if n and n.isascii() and n.isalpha()), None)
-        texts = [
-            None if name is None else _added(tokenizer, k, name, before)
-            for k, name in enumerate(names)
-        ]
+        with line_tokenizers.calling(RULE, path, "cannot decode its tokens"):
+            texts = [
+                None if name is None else _added(tokenizer, k, name, before)
+                for k, name in enumerate(names)
+            ]
     result = (
         _number(k) if text is None else text.decode("latin-1") for k, text in enumerate(texts)
     )

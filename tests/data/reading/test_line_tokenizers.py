@@ -2,13 +2,15 @@
 
 import collections
 import json
+import os
 import re
+import shutil
 
 import numpy as np
 import pytest
 
 from amd_jax.cli import infilling, inputs
-from amd_jax.data import lines
+from amd_jax.data import lines, token_writing
 from amd_jax.data.reading import line_tokenizers
 from amd_jax.data.reading.line_tokenizers import Tokenizer
 from amd_jax.evaluation import gallery
@@ -92,6 +94,30 @@ def test_what_is_no_tokenizer(tmp_path):
         lines.load(path, tokens=str(tmp_path / "nothing.json"))
     with pytest.raises(ValueError, match="t.smi is none: "):
         lines.load(path, tokens=path)
+
+
+def test_a_tokenizer_that_fails_is_one_line(tmp_path, capfd):
+    file = file_of(tmp_path, WORDS)
+    path = vocabulary(tmp_path, ["C", "O"], type="WordLevel", unk_token="?")
+    with pytest.raises(ValueError, match="tokenizer.json fails: WordLevel error: Missing"):
+        lines.load(file, tokens=path)
+    described = json.loads((tmp_path / "tokenizer.json").read_text())
+    described["pre_tokenizer"] = {"type": "FixedLength", "length": 0}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(described))
+    text = shutil.copy(file, tmp_path / "t.txt")
+    for write in (token_writing.write, lambda *a: lines.load(file, tokens=path)):  # Rust panics
+        with pytest.raises(
+            ValueError, match="A tokenizer cuts any text; .* Give another"
+        ) as error:
+            write([text], path, tmp_path / "out")
+        assert "chunk size must be non-zero" in str(error.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_others_write_meanwhile_is_not_lost(capfd):
+    with line_tokenizers.calling("rule", "file", "fails"):
+        os.write(2, b"a warning")
+    assert capfd.readouterr().err == "a warning"
 
 
 def test_an_extra_that_is_missing_is_one_line(tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 """The text of each token of a tokenizer adds up to what the tokenizer itself decodes."""
 
+import json
+
 import numpy as np
 import pytest
 
-from amd_jax.data import token_files
+from amd_jax.data import token_files, token_writing
 from amd_jax.data.reading import token_texts
 from amd_jax.facts import TokenFacts
 
@@ -88,3 +90,26 @@ def test_what_is_no_tokenizer_is_refused(tmp_path):
     path.write_text("{}")
     with pytest.raises(ValueError, match=r"tokenizer.json is none: "):
         token_texts.read(str(path))
+
+
+@pytest.mark.parametrize("number", [None, 1 << 20, 20_000_000, 4_294_967_295])
+def test_tokens_have_numbers_that_a_vocabulary_reaches(number, tmp_path):
+    vocab = {"a": 0, "b": number} if number else {}
+    model = {"type": "WordLevel", "vocab": vocab, "unk_token": "a"}
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({"version": "1.0", "model": model}))
+    (tmp_path / "a.txt").write_text("a b")
+    found = f"numbers one {number:,}" if number else "has none"
+    for use in (
+        lambda: token_texts.read(str(path)),
+        lambda: token_writing.write([tmp_path / "a.txt"], str(path), tmp_path / "out"),
+    ):
+        with pytest.raises(ValueError, match=f"0 to 1,048,575 at most; .*json {found}. Number"):
+            use()
+
+
+def test_tokens_that_cannot_be_decoded_are_one_line(tmp_path):
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    tokenizer.decoder = decoders.Strip("a", 9, 9)  # Rust panics
+    with pytest.raises(ValueError, match="tokenizer.json cannot decode its tokens: index out of"):
+        token_texts.read(saved(tokenizer, tmp_path))
