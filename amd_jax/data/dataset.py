@@ -34,7 +34,7 @@ class Splits:
                     f"{self._name} has no split {split!r}; it has {', '.join(self.names)}."
                 )
             source = self._sources[split]
-            result = np.asarray(source() if callable(source) else source)
+            result = np.asanyarray(source() if callable(source) else source)  # it may be `Mapped`
             check(result)
             self._read[split] = result
         return self._read[split]

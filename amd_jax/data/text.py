@@ -18,6 +18,7 @@ from amd_jax.data.dataset import (
     split_90_5_5,
 )
 from amd_jax.data.reading import characters, files
+from amd_jax.data.reading.mapped import Mapped
 from amd_jax.facts import TextFacts
 from amd_jax.host.printable import in_one_line
 
@@ -114,7 +115,7 @@ def load(
         raise ValueError(f"The text must not be empty; {path} has 0 bytes. Use another file.")
     stream: np.ndarray
     if raw_bytes:
-        alphabet, stream = None, np.memmap(file, dtype=np.uint8, mode="r")
+        alphabet, stream = None, Mapped(file, np.uint8, "r")
     else:
         alphabet, stream = characters.read_file(file, min_count)
     splits = split_90_5_5(stream)

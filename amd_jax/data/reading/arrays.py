@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from amd_jax.data.reading import files, zips
+from amd_jax.data.reading.mapped import Mapped
 from amd_jax.host import memory
 
 RULE = "Maps are a folder of PNGs, a .npy or a .npz"
@@ -54,7 +55,7 @@ def single(file: Path, rule: str = RULE, way_out: str = WAY_OUT) -> Stored:
 
     def mapped(stored: Stored) -> np.ndarray:
         shape, dtype, order, start, _ = stored
-        return np.memmap(file, dtype, "r", start, shape, order)
+        return Mapped(file, dtype, "r", start, shape, order)
 
     with files.decoding(rule, str(file), way_out), file.open("rb") as handle:
         return _stored(handle.read(BEGINNING), file.stat().st_size, mapped)

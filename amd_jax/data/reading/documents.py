@@ -93,7 +93,8 @@ def _parquet(file: Path, field: str) -> Iterator[Piece]:
                 "--field."
             )
         done, rows = 0, max(1, table.metadata.num_rows)
-        for batch in table.iter_batches(ROWS, columns=[field]):
+        batches = table.iter_batches(ROWS, columns=[field])
+        for batch in arrow.reader("table_files").checked(batches, file, RULE, way_out):
             for text in batch.column(0).to_pylist():
                 done += 1
                 if text is None:

@@ -58,16 +58,21 @@ def _columnar(file: Path, batches: Any) -> Source:
     def blocks(wanted: Sequence[str]) -> Iterator[Block]:
         stream = batches(file, list(wanted))
         next(stream)
-        yield from of_batches(_guarded(stream, file), wanted, file.name)
+        yield from of_batches(checked(stream, file, RULE, WAY_OUT), wanted, file.name)
 
     return Source(file.name, tuple(schema.names), blocks)
 
 
-def _guarded(stream: Iterator[Any], file: Path) -> Iterator[Any]:
-    """A stream whose faults are one line."""
+def checked(stream: Iterator[Any], file: Path, rule: str, way_out: str) -> Iterator[Any]:
+    """The record batches of a stream from a file, whose faults are one line.
+
+    Arrow believes what it reads: an offset beyond its buffer is a segmentation fault at its use.
+    """
     while True:
-        with files.decoding(RULE, str(file), WAY_OUT):
+        with files.decoding(rule, str(file), way_out):
             batch = next(stream, None)
+            if batch is not None:
+                batch.validate(full=True)
         if batch is None:
             return
         yield batch
@@ -85,15 +90,23 @@ def _parquet(file: Path, names: list[str] | None) -> Iterator[Any]:
 
 def _arrow(file: Path, names: list[str] | None) -> Iterator[Any]:
     """The same of a file of Arrow, or of a stream."""
-    with pa.memory_map(str(file)) as handle:
+    with pa.OSFile(str(file)) as handle:  # mapped, one that becomes shorter is a bus error
         streaming = handle.read(4) == STREAM
         handle.seek(0)
         table = pa.ipc.open_stream(handle) if streaming else pa.ipc.open_file(handle)
         yield table.schema
-        several = table if streaming else map(table.get_batch, range(table.num_record_batches))
+        several = table if streaming else _batches_of_file(table, file)
         for batch in several:
             chosen = batch.select(names)
             yield from (chosen.slice(n, ROWS) for n in range(0, len(chosen), ROWS))
+
+
+def _batches_of_file(table: Any, file: Path) -> Iterator[Any]:
+    """The batches of a file of Arrow, each of which is read whole."""
+    number = table.num_record_batches
+    size = file.stat().st_size // max(1, number)
+    memory.check(size, f"A record batch of {file}", "Save it in smaller batches.")
+    return map(table.get_batch, range(number))
 
 
 def of_frame(frame: Any, name: str = "frame") -> Source:
