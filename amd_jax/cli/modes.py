@@ -183,15 +183,15 @@ def _bits(session: Session, args: Evaluation, bound: Bound) -> Measurement:
         seed=session.seed,
     )
     print(line, flush=True)
-    on = {"split": args.split, "examples": result.examples}
-    question = run_report.question(bound, loaded.model, loaded.facts)
-    figure = Measurement.mean("bits", result.per_row, **question, **on)
+    question: dict[str, Any] = run_report.question(bound, loaded.model, loaded.facts)
+    question |= {"split": args.split, "examples": result.examples}
+    figure = Measurement.mean("bits", result.per_row, **question)
     session.record(figure)
     if (other := result.other_side) is not None:
         session.record(
-            Measurement.mean("least_bits", other.per_row, **question, **on),
-            Measurement(what="lowest_bits", value=other.low, **question, **on),
-            Measurement(what="highest_bits", value=other.high, **question, **on),
+            Measurement.mean("least_bits", other.per_row, **question),
+            Measurement(what="lowest_bits", value=other.low, **question),
+            Measurement(what="highest_bits", value=other.high, **question),
         )
     return figure
 

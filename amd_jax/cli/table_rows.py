@@ -68,19 +68,21 @@ def fill(session: Session, options: Infill) -> None:
         raise ValueError(
             f"--mode=infill takes a table with missing cells: --input=gaps.csv{what}."
         )
-    model = conditional.with_values(loaded.model, facts)
+    model, params = conditional.check(loaded.model), loaded.params
     x, number = table.read(options.input, facts, gaps=True), options.num_samples or 1
     if (x >= 0).all():
         raise ValueError(f"A cell must be missing; {options.input} has all of them. Empty some.")
     session.announce(f"filling {int((x < 0).any(axis=1).sum()):,} rows, {number} times each")
-    filled = conditional.filled(model, loaded.params, np.repeat(x, number, axis=0), session.seed)
+    rows_of = np.repeat(x, number, axis=0)
+    filled = conditional.filled_with_values(model, params, facts, rows_of, session.seed)
     report = session.report
     assert isinstance(report, TableReport)
-    print("\n".join(text_tables.aligned(report.cells(filled[:SHOWN]))))
+    print("\n".join(text_tables.aligned(report.cells(filled.rows[:SHOWN]))))
+    print(filled.describe())
     if stem := session.stem("infill"):
         rows, laws = (stem.with_name(f"{stem.name}{end}.csv") for end in ("", "_laws"))
-        write_csv(rows, facts, filled)
-        log_p = conditional.laws(model, loaded.params, x)
+        write_csv(rows, facts, filled.rows)
+        log_p = conditional.laws(model, params, x, facts)
         _write(laws, ("row", "column", "value", "probability"), _laws(facts, x, log_p))
         print(f"rows: {in_one_line(rows)}\nlaws of the missing cells: {in_one_line(laws)}")
 
@@ -90,7 +92,8 @@ def _laws(
 ) -> Iterable[tuple[int, str, str, str]]:
     """The likeliest values of each missing cell given the known ones of its row, from 1 on.
 
-    Of a column of several fields, ranges of values: those of its first digit.
+    Of each cell by itself, given that it has a value; in a column of several fields, of ranges of
+    values: those of its first digit.
     """
     for row, tokens in enumerate(x):
         for column, place in zip(facts.columns, facts.places, strict=True):

@@ -79,7 +79,9 @@ function filling(form) {
     (message) => {
       if (message.kind !== "filled") return false;
       if (message.lines) {
-        place.replaceChildren(filledRow(message.lines));
+        const note = document.createElement("p");
+        note.textContent = message.note;
+        place.replaceChildren(filledRow(message.lines), note);
         return true;
       }
       texts = message.fillings.map((found) => found.text);

@@ -59,9 +59,8 @@ def filled(
     model: Model, params: Params, facts: TableFacts, x: Rows, number: int, seed: int
 ) -> Json:
     """A row (1, L) with its gaps drawn, several times, and the likeliest values of each gap."""
-    model = conditional.with_values(model, facts)
-    drawn = conditional.filled(model, params, x.repeat(number, axis=0), seed)
-    log_p, cells = conditional.laws(model, params, x)[0], facts.decode(drawn)
+    drawn = conditional.filled_with_values(model, params, facts, x.repeat(number, axis=0), seed)
+    log_p, cells = conditional.laws(model, params, x, facts)[0], facts.decode(drawn.rows)
     lines = []
     for column, place in zip(facts.columns, facts.places, strict=True):
         gap = place.start < place.stop and bool(x[0, place.start] < 0)
@@ -69,7 +68,7 @@ def filled(
         shown = cells[column.name] if gap else cells[column.name][:1]
         line = {"column": column.name, "gap": gap, "draws": shown, "likely": likely}
         lines.append(texts_of(line))
-    return {"kind": "filled", "lines": lines}
+    return {"kind": "filled", "lines": lines, "note": f"Rows {drawn.describe()}."}
 
 
 def texts_of(line: Json) -> Json:

@@ -1,6 +1,7 @@
 """A model of a table in Python: data frames in, data frames out."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,12 +116,15 @@ class TableModel:
     def fill(self, frame: Any, number: int = 1, seed: int = 0) -> Any:
         """A data frame with values drawn for its missing cells; each row `number` times.
 
-        A column that the frame does not have is missing as a whole.
+        Drawn given the known cells, and given that no cell is missing. Warns of rows for which
+        that is not exact. A column that the frame does not have is missing as a whole.
         """
         x = table.encode_pandas(frame, self.facts, gaps=True)
         x = np.repeat(x, number, axis=0)
-        model = conditional.with_values(self.model, self.facts)
-        result = self.facts.to_pandas(conditional.filled(model, self.params, x, seed))
+        filled = conditional.filled_with_values(self.model, self.params, self.facts, x, seed)
+        if filled.weighted:
+            warnings.warn(f"Rows {filled.describe()}.", stacklevel=2)
+        result = self.facts.to_pandas(filled.rows)
         result.index = frame.index.repeat(number)
         return result
 

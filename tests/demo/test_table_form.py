@@ -51,8 +51,11 @@ def test_the_rest_of_a_row_is_drawn_by_the_model(table):
     assert len(age["draws"]) == len(weight["draws"]) == 3
     assert age["likely"][0].endswith("%")
     x = table_form.row_of(TABLE, {"row": {"colour": "a, b|c"}})
-    drawn = conditional.filled(shown.model, shown.params, x.repeat(3, axis=0), 2)
-    assert TABLE.decode(drawn)["weight"] == weight["draws"]
+    drawn = conditional.filled_with_values(
+        shown.model, shown.params, TABLE, x.repeat(3, axis=0), 2
+    )
+    assert result["note"] == f"Rows {drawn.describe()}."
+    assert TABLE.decode(drawn.rows)["weight"] == weight["draws"]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ One network answers all of it, since it has learnt to reveal columns in any orde
 cell given some others is one call of it; the law of several follows by the chain rule.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,12 +22,12 @@ from amd_jax.facts.table import TableFacts
 from amd_jax.facts.table_conditions import Ranges, next_digits
 from amd_jax.models import Diffusion, bounds
 from amd_jax.models.code_lengths import CodeLength
-from amd_jax.ops.columns import Columns
-from amd_jax.types import Bound, Logits, Model, Params, Tokens
+from amd_jax.types import Bound, Key, Logits, Model, Params, Tokens
 
 ORDERS: Bound = CodeLength(order="random", orders=8)  # type: ignore[assignment]  # of a Stepwise
 BLOCK = 1024  # rows that are computed together
 ROUNDS = 1000  # of draws that a condition may refuse
+TRIES = 64  # of a row whose cells are to have values; then one is chosen by weight
 
 Rows = Integer[np.ndarray, "N L"]  # tokens; -1 where a cell is unknown
 
@@ -49,17 +49,6 @@ def check(model: Model) -> Diffusion:
     return model
 
 
-def with_values(model: Model, facts: TableFacts) -> Diffusion:
-    """The same model, given that no cell is missing: every cell that it draws gets a value."""
-    limits = tuple(facts.columns[owner].num_values for owner in facts.owners)
-    return _limited(check(model), dataclasses.replace(Columns.of(facts), limits=limits))
-
-
-@functools.lru_cache(maxsize=16)
-def _limited(model: Diffusion, columns: Columns) -> Diffusion:
-    return dataclasses.replace(model, support=columns)
-
-
 def row_bits(
     model: Model,
     params: Params,
@@ -79,13 +68,32 @@ def row_bits(
     return bound, likelihood.bits(bound, model, params, rng, x, facts).per_row
 
 
-def laws(model: Model, params: Params, x: Rows) -> Float[np.ndarray, "N L K"]:
+def laws(
+    model: Model, params: Params, x: Rows, facts: TableFacts | None = None
+) -> Float[np.ndarray, "N L K"]:
     """log p of every token of every field, given the others of its row that are known.
 
-    Of a known field, given the other known ones and itself: its own token for certain.
+    Of a known field, given the other known ones and itself: its own token for certain. With
+    `facts`, the first field of every unknown cell has the law given that this cell is not missing.
     """
     network = _network(check(model))
-    return _in_blocks(lambda part: np.asarray(network(params, part)), x)
+
+    def of_rows(part: Rows) -> Float[np.ndarray, "N L K"]:
+        result = np.array(network(params, part))
+        for column, place in _missable(facts) if facts else ():
+            digits = column.digits(np.array([column.num_values]))[0]
+            hidden, log_missing = part.copy(), np.zeros(len(part))
+            for field, digit in zip(range(place.start, place.stop), digits, strict=True):
+                log_missing += np.asarray(network(params, hidden)[:, field, digit])
+                hidden[:, field] = digit
+            unknown = part[:, place.start] < 0
+            p = np.exp(result[unknown, place.start].astype(np.float64))
+            p[:, digits[0]] = np.maximum(p[:, digits[0]] - np.exp(log_missing[unknown]), 0)
+            p = np.maximum(p, 1e-300)
+            result[unknown, place.start] = np.log(p / p.sum(axis=1, keepdims=True))
+        return result
+
+    return _in_blocks(of_rows, x)
 
 
 def likeliest(
@@ -128,14 +136,78 @@ def cell_bits(
 
 def filled(model: Model, params: Params, x: Rows, seed: int = 0) -> Rows:
     """Rows with the unknown tokens drawn given the others, each row by one draw: int32."""
+    return _filled(model, params, x, jax.random.key(seed))
+
+
+def _filled(model: Model, params: Params, x: Rows, rng: Key) -> Rows:
     draw = _filling(check(model))
 
     def of_rows(part: Rows, start: int) -> Rows:
-        rng = jax.random.fold_in(jax.random.key(seed), start)
-        return np.asarray(draw(params, rng, np.where(part < 0, 0, part), part >= 0))
+        known = part >= 0
+        return np.asarray(draw(params, jax.random.fold_in(rng, start), part * known, known))
 
     x = np.asarray(x, np.int32)
     return np.concatenate([of_rows(p, i) for i, p in _blocks(x)])[: len(x)]
+
+
+class Filled(NamedTuple):
+    """Rows whose unknown cells were filled with values."""
+
+    rows: Rows
+    weighted: int  # rows of which no draw was accepted, so that one was chosen by its weight
+    effective: float  # draws of such a row, (Σ w)² / Σ w², on average
+
+    def describe(self) -> str:
+        """How near the rows are to the conditional distribution, in a sentence."""
+        exact = "drawn from the distribution given the known cells and that none is missing"
+        if not self.weighted:
+            return exact
+        return (
+            f"{exact}, but for {self.weighted:,} of {len(self.rows):,} rows chosen by weight "
+            f"among {TRIES} draws ({self.effective:.1f} effective)"
+        )
+
+
+def filled_with_values(
+    model: Model, params: Params, facts: TableFacts, x: Rows, seed: int = 0
+) -> Filled:
+    """Rows with the unknown cells drawn given the others, and given that none is missing.
+
+    Cells that may be missing are drawn first, of their values only; the probability w of all the
+    values that were allowed is the weight of such a draw. It is accepted with the probability w,
+    so that the accepted draw has the conditional distribution. Of a row without an accepted one
+    among `TRIES`, one is chosen by weight. Cells that are known to be missing stay so.
+    """
+    network, rng = _network(check(model)), np.random.default_rng(seed)
+    values = {
+        column.name: np.array([[0, column.num_values - 1]]) for column, _ in _missable(facts)
+    }
+    x = np.asarray(x, np.int32)
+    result, sums, squares = x.copy(), np.zeros(len(x)), np.zeros(len(x))
+    left, tries, size = np.arange(len(x)), 0, _block_size(len(x))
+    while len(left) and tries < TRIES:
+        number = max(1, min(TRIES - tries, size // len(left)))
+        start = x[left].repeat(number, axis=0)
+        drawn, allowed = _begun(network, params, facts, values, rng, start, size)
+        w = allowed.prod(axis=1).reshape(len(left), number)
+        sums[left], squares[left] = sums[left] + w.sum(axis=1), squares[left] + (w**2).sum(axis=1)
+        accepted, one = rng.random(w.shape) < w, rng.random((len(left), 1))
+        by_weight = (np.cumsum(w, axis=1) <= one * w.sum(axis=1, keepdims=True)).sum(axis=1)
+        found = accepted.any(axis=1)
+        which = np.where(found, accepted.argmax(axis=1), np.minimum(by_weight, number - 1))
+        taken = found | (rng.random(len(left)) * sums[left] < w.sum(axis=1))
+        kept = drawn.reshape(len(left), number, -1)[np.arange(len(left)), which]
+        result[left[taken]] = kept[taken]
+        left, tries = left[~found], tries + number
+    effective = sums[left] ** 2 / np.maximum(squares[left], np.finfo(float).tiny)
+    rows = _filled(model, params, result, jax.random.key(seed))
+    return Filled(rows, len(left), float(effective.mean()) if len(left) else float("nan"))
+
+
+def _missable(facts: TableFacts) -> list[tuple[Column, slice]]:
+    """The columns whose cells may have a value or be missing, and the fields of each."""
+    pairs = zip(facts.columns, facts.places, strict=True)
+    return [(c, place) for c, place in pairs if c.missing is not None and c.num_values]
 
 
 def draws(
@@ -167,11 +239,21 @@ def draws(
         ValueError: if hardly any draw meets the conditions.
     """
     network, rng = _network(check(model)), np.random.default_rng(seed)
-    kept, tried = [np.zeros((0, len(facts.sizes)), np.int32)], 0
+    start = np.full((BLOCK, len(facts.sizes)), -1, np.int32)
+    kept, tried = [start[:0]], 0
     while tried < ROUNDS * BLOCK and sum(map(len, kept)) < number:
-        rows = _begun(network, params, facts, conditions, rng)
+        rows, allowed = _begun(network, params, facts, conditions, rng, start, BLOCK)
+        if allowed.shape[1] and not allowed[:, 0].max() > 0:
+            raise ValueError(
+                f"A condition must be possible; {next(iter(conditions))} has probability 0 there. "
+                "Loosen it."
+            )
+        rows = rows[
+            rng.random(BLOCK) < allowed[:, 1:].prod(axis=1)
+        ]  # the first is the same of all
         if len(rows):
-            rows = filled(model, params, rows, seed + len(kept))
+            rng_rest = jax.random.fold_in(jax.random.key(seed), tried)
+            rows = _filled(model, params, rows, rng_rest)
             kept.append(rows[where(rows)] if where else rows)
         tried += BLOCK
     if sum(map(len, kept)) >= number:
@@ -192,26 +274,36 @@ def _begun(
     facts: TableFacts,
     conditions: Mapping[str, Ranges],
     rng: np.random.Generator,
-) -> Rows:
-    """Rows of which the columns with a condition are drawn, and the rest is unknown."""
-    x, chance = np.full((BLOCK, len(facts.sizes)), -1, np.int32), np.ones(BLOCK)
-    for n, (name, ranges) in enumerate(conditions.items()):
+    x: Rows,
+    size: int,
+) -> tuple[Rows, Float[np.ndarray, "N fields"]]:
+    """Rows x with the unknown cells of columns with a condition drawn, of what it allows.
+
+    Beside them the probability of all that was allowed in each field: 1 where it was known.
+    """
+    x, totals = x.copy(), []
+    for name, ranges in conditions.items():
         column, place = facts.column(name), facts.places[facts.place(name)]
         for field in range(place.start, place.stop):
-            p = np.exp(np.asarray(network(params, x)[:, field], np.float64))
-            p = p[:, : column.bases[field - place.start]]
-            p *= _allowed(column, ranges, x[:, place.start : field])
-            total = p.sum(axis=1)
-            if n or field > place.start:
-                chance *= total
+            totals.append(np.ones(len(x)))
+            unknown = x[:, field] < 0
+            if not unknown.any():
+                continue
+            of_field = functools.partial(_of_field, network, params, field)
+            log_p = _in_blocks(of_field, x, size)[unknown]
+            p = np.exp(log_p[:, : column.bases[field - place.start]], dtype=np.float64)
+            p *= _allowed(column, ranges, x[unknown, place.start : field])
             ends = np.cumsum(p, axis=1)
-            u = rng.random(BLOCK) * total
-            x[:, field] = (ends <= u[:, None]).sum(axis=1).clip(max=p.shape[1] - 1)
-            if not n and field == place.start and not total.max() > 0:
-                raise ValueError(
-                    f"A condition must be possible; {name} has probability 0 there. Loosen it."
-                )
-    return x[rng.random(BLOCK) < chance]
+            totals[-1][unknown] = ends[:, -1]
+            u = rng.random(len(ends)) * ends[:, -1]
+            x[unknown, field] = (ends <= u[:, None]).sum(axis=1).clip(max=p.shape[1] - 1)
+    return x, np.stack(totals, axis=1) if totals else np.ones((len(x), 0))
+
+
+def _of_field(
+    network: Callable[..., Logits], params: Params, field: int, x: Rows
+) -> Float[np.ndarray, "N K"]:
+    return np.asarray(network(params, x)[:, field])
 
 
 def _allowed(column: Column, ranges: Ranges, before: Rows) -> Bool[np.ndarray, "N base"]:
@@ -240,9 +332,14 @@ def _filling(model: Diffusion) -> Callable[..., Tokens]:
     return jax.jit(functools.partial(model.infill, sampler=one_by_one))
 
 
-def _blocks(x: Rows) -> list[tuple[int, Integer[np.ndarray, "block L"]]]:
+def _block_size(number: int) -> int:
+    """Rows that are computed together, of so many: few sizes, for few compilations."""
+    return min(BLOCK, 1 << max(0, (number - 1).bit_length()))
+
+
+def _blocks(x: Rows, size: int | None = None) -> list[tuple[int, Integer[np.ndarray, "block L"]]]:
     """Rows in blocks of one size, the last filled up with its first row; and where each begins."""
-    size = min(BLOCK, 1 << max(0, (len(x) - 1).bit_length()))  # few sizes: few compilations
+    size = size or _block_size(len(x))
     result = []
     for start in range(0, len(x), size):
         part = x[start : start + size]
@@ -250,7 +347,7 @@ def _blocks(x: Rows) -> list[tuple[int, Integer[np.ndarray, "block L"]]]:
     return result
 
 
-def _in_blocks(f: Callable[[Rows], np.ndarray], x: Rows) -> np.ndarray:
+def _in_blocks(f: Callable[[Rows], np.ndarray], x: Rows, size: int | None = None) -> np.ndarray:
     """f of rows, block by block."""
     x = np.asarray(x, np.int32)
-    return np.concatenate([f(part) for _, part in _blocks(x)])[: len(x)]
+    return np.concatenate([f(part) for _, part in _blocks(x, size)])[: len(x)]

@@ -141,18 +141,73 @@ def test_bits_of_a_row_are_those_of_the_law(model):
     np.testing.assert_allclose(bits.sums / bits.counts, -np.log2(P), atol=2e-3)
 
 
-@pytest.mark.slow
-def test_with_values_no_cell_is_filled_with_a_gap(model):
-    """Gaps that are known stay."""
-    diffusion, params = model
-    limited = conditional.with_values(diffusion, FACTS)
-    assert limited is conditional.with_values(diffusion, FACTS)
-    x = np.tile(np.array([[-1, -1, -1, -1], [-1, 1, -1, 2]], np.int32), (500, 1))
-    assert (conditional.filled(diffusion, params, x)[::2, 3] == 2).any()
-    y = conditional.filled(limited, params, x)
-    assert (y[::2, 3] < 2).all()
-    assert (y[1::2, 3] == 2).all()
-    assert FACTS.possible(y).all()
+def with_values(row):
+    """The law given what is known of a row, and that none of its unknown cells is missing."""
+    p = np.where((np.asarray(row)[3] >= 0) | (EVERY[:, 3] < 2), given(row), 0)
+    return p / p.sum()
+
+
+@pytest.mark.parametrize(
+    "row",
+    quick([(-1, 1, -1, -1), (-1, -1, -1, -1), (2, -1, -1, -1), (-1, 1, -1, 2)], (-1, 1, -1, -1)),
+)
+def test_cells_that_are_filled_with_values_have_the_law_given_that_none_is_missing(model, row):
+    """Also those of columns without gaps, and of a row whose cell is known to be missing."""
+    x = np.tile(np.array(row, np.int32), (8000, 1))
+    result = conditional.filled_with_values(*model, FACTS, x, seed=3)
+    assert_near(result.rows, with_values(row))
+    assert result.weighted == 0
+    other = given(row)
+    assert row[3] == 2 or abs(other - with_values(row)).sum() / 2 > 0.1, "the two differ"
+
+
+def test_a_row_without_an_accepted_draw_is_chosen_by_weight(model, monkeypatch):
+    """Where one draw is accepted too seldom; that it is of few draws is said."""
+    monkeypatch.setattr(conditional, "TRIES", 2)
+    x = np.full((8000, 4), -1, np.int32)
+    result = conditional.filled_with_values(*model, FACTS, x, seed=3)
+    assert 0 < result.weighted < 4000
+    assert 1 <= result.effective <= 2
+    assert (
+        f"chosen by weight among 2 draws ({result.effective:.1f} effective)" in result.describe()
+    )
+    p = with_values((-1, -1, -1, -1))
+    assert abs(shares(result.rows) - p).sum() < abs(shares(result.rows) - given(x[0])).sum()
+
+
+AGES = TableFacts.of(
+    (Column("age", "integer", first=20, count=7, bases=(2, 4), missing="?"),), "few"
+)
+
+
+def test_the_law_of_a_missing_cell_leaves_out_the_code_of_a_gap(model):
+    """Also where that shares its first digit with values."""
+    x = hidden(EVERY)
+    p = np.exp(conditional.laws(*model, x, FACTS))
+    for row, law in zip(x, p, strict=True):
+        expected = np.bincount(
+            EVERY[:, 3], with_values([*row[:3], -1]) if row[3] < 0 else given(row)
+        )
+        np.testing.assert_allclose(law[3, :3], np.pad(expected, (0, 3 - len(expected))), atol=1e-5)
+
+
+def test_the_law_of_a_first_digit_leaves_out_the_code_of_a_gap():
+    codes = jnp.asarray(np.random.default_rng(1).dirichlet(np.ones(8)), jnp.float32).reshape(2, 4)
+
+    class Digits(nn.Module):
+        @nn.compact
+        def __call__(self, x_t, t, *, train=False):
+            first = jnp.pad(codes.sum(axis=1), (0, 3))
+            second = jnp.pad(codes[jnp.minimum(x_t[:, 0], 1)], ((0, 0), (0, 1)))
+            laws = jnp.stack([jnp.broadcast_to(first, second.shape), second], axis=1)
+            return jnp.log(jnp.maximum(laws, 1e-30))
+
+    kernel, columns = kernels.absorbing(schedules.linear, 4), Columns.of(AGES)
+    diffusion = models.Diffusion(kernel, Digits(), None, support=columns)
+    p = np.exp(conditional.laws(diffusion, {}, np.full((1, 2), -1), AGES))[0, 0, :2]
+    values = np.asarray(codes).ravel()[:7]
+    expected = np.array([values[:4].sum(), values[4:].sum()]) / values.sum()
+    np.testing.assert_allclose(p, expected, atol=1e-5)
 
 
 CONDITIONS = {
@@ -185,6 +240,20 @@ def test_the_number_of_draws_tells_the_chance_of_the_later_conditions(model):
     unpaid = EVERY[:, 3] == 1
     chance = P[unpaid & np.isin(ages, [1, 6])].sum() / P[unpaid].sum()
     assert number / tried == pytest.approx(chance, rel=0.15)
+
+
+@pytest.mark.parametrize("text", ["", "paid=no"])
+def test_another_seed_gives_other_rows(model, text):
+    """Those of seed 1 are none of seed 0, whatever number of blocks either takes."""
+    conditions = table_conditions.parse(FACTS, text) if text else {}
+    where = lambda rows: np.random.default_rng(0).random(len(rows)) < 0.9  # noqa: E731
+    first, second = (
+        conditional.draws(*model, FACTS, conditions, 1800, seed=seed, where=where)[0]
+        for seed in (0, 1)
+    )
+    assert not (first[900:1800] == second[:900]).all()
+    same = [(first[i : i + 900] == second[:900]).all(axis=1).mean() for i in range(0, 900, 1)]
+    assert max(same) < 0.5
 
 
 def test_where_keeps_the_rows_that_it_says(model):
