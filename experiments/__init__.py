@@ -1,1 +1,1 @@
-"""Experiments, one file each with get_config() and build(config); run.py runs them."""
+"""Experiments: files with get_config(), data(config) and build(config, facts)."""
