@@ -131,10 +131,10 @@ def prior_kl(kernel: Kernel, x: Tokens, known: Flags | None = None) -> Nats:
 def end_term(process: Process, x: Tokens) -> Nats:
     """The bound's term of time 1: `prior_kl`, and -log p of what a support draws first.
 
-    NaN for rows with a token of no class.
+    inf for rows that the support rules out, NaN for rows with a token of no class.
     """
-    inside = categorical.inside(x, process.kernel.num_classes)
-    return inside + prior_kl(process.kernel, x, process.known(x)) - process.log_first(x)
+    kl = prior_kl(process.kernel, x, process.known(x))
+    return kl - process.log_first(x) - process.inside(x)
 
 
 def step_term(process: Process, rng: Key, x: Tokens, i: Integer[Array, "B"], steps: int) -> Nats:
@@ -203,7 +203,7 @@ def log_weight(process: Process, rng: Key, x: Tokens, steps: int) -> Nats:
     prior = jnp.broadcast_to(kernel.prior, p_end.shape)
     nats = categorical.gather(categorical.log(prior) - categorical.log(p_end), x_end)
     total = _sum_unknown(nats, process.known(x_end))
-    total += categorical.inside(x, kernel.num_classes) + process.log_first(x)
+    total += process.inside(x, apart=True) + process.log_first(x)
     return jax.lax.fori_loop(0, steps, step, (x_end, total))[1]
 
 

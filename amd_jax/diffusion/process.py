@@ -102,6 +102,19 @@ class Process:
         """x with what is known of another state of its rows in its place."""
         return jnp.where(self.known(of), of, x)
 
+    def inside(self, x: Tokens, *, apart: bool = False) -> Nats:
+        """0; -inf for rows that the support rules out, NaN for a token of no class.
+
+        With `apart`, as steps draw tokens, only those that their position never has are ruled out.
+        """
+        classes, support = self.kernel.num_classes, self.support
+        if support is None:
+            return categorical.inside(x, classes)
+        if not apart:
+            return categorical.inside(x, classes, support.possible_next(x, classes))
+        possible = support.known(x)[..., None] | jnp.asarray(support.each(classes))
+        return categorical.inside(x, classes, possible)
+
     def draw_prior(self, rng: Key, shape: tuple[int, ...]) -> Integer[Array, "..."]:
         """Draws of x_1, of the given shape: noise, but for what the support draws first."""
         noise = kernels.draw_prior(self.kernel, rng, shape)

@@ -72,11 +72,12 @@ class Autoregressive:
         flat, rngs = x.reshape(x.shape[0], -1), {"dropout": rng} if train else None
         variables = {"params": params["network"]}
         logits = self.network.apply(variables, flat, train=train, rngs=rngs)
+        possible = None
         if self.support is not None:
             possible = self.support.possible_next(flat, logits.shape[-1])
             logits = jnp.where(possible, logits, categorical.NEVER)
         nats = categorical.gather(jax.nn.log_softmax(logits), flat).sum(axis=-1)
-        return nats + categorical.inside(x, logits.shape[-1])
+        return nats + categorical.inside(flat, logits.shape[-1], possible)
 
     def log_weight(self, params: Params, rng: Key, x: Tokens) -> Nats:
         """log p(x)."""

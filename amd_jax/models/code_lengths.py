@@ -73,11 +73,10 @@ class CodeLength:
         if self.order == "left" and process.two_sided and given is None and wanted is None:
             x = jnp.asarray(x, jnp.int32)
             nats = categorical.gather(process.log_predict_next(x), x)
-            inside = categorical.inside(x, process.kernel.num_classes)
-            return inside + process.log_first(x) + categorical.sum_event(nats)
+            return process.inside(x) + process.log_first(x) + categorical.sum_event(nats)
         kernel = process.kernel
         assert isinstance(kernel, kernels.Mixing)  # masks alone are admitted
-        total = categorical.inside(x, kernel.num_classes)
+        total = process.inside(x)
         if given is None:
             total += process.log_first(x)
         given = process.known(x) if given is None else given | process.known(x)

@@ -51,7 +51,7 @@ class Correct:
         t = time_of(process, model.steps or 1000, self.error_rate)
         t = jnp.broadcast_to(t, x.shape[:1])
         p = process.predict(x, t) if self.raw else process.denoised(x, t).law
-        return p.argmax(axis=-1).astype(jnp.int32)
+        return _valid(process, x, p.argmax(axis=-1).astype(jnp.int32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,13 @@ class Edit:
         times = jnp.asarray([start, *grid[grid < start]])
         rng_noise, rng = jax.random.split(rng)
         x_t = process.corrupted(rng_noise, x, jnp.full(x.shape[0], start))
-        return sampler(process, rng, x_t, times)
+        return _valid(process, x, sampler(process, rng, x_t, times))
+
+
+def _valid(process: Process, x: Tokens, result: Tokens) -> Tokens:
+    """The result for x, -1 in rows with a token of no class, which outside of jit is an error."""
+    nats = categorical.inside(x, process.kernel.num_classes)
+    return jnp.where(categorical.expand(jnp.isnan(nats), x.ndim), -1, result)
 
 
 def time_of(process: Process, steps: int, error_rate: float) -> Float[Array, ""]:

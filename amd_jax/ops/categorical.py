@@ -121,16 +121,21 @@ def sum_event(a: Shaped[Array, "B ..."]) -> Real[Array, "B"]:
     return a.reshape(a.shape[0], -1).sum(axis=-1)
 
 
-def inside(x: Batch, num_classes: int) -> Nats:
+def inside(x: Batch, num_classes: int, possible: Bool[Array, "#B L K"] | None = None) -> Nats:
     """What to add to the nats of x: 0, or NaN for rows that hold a token outside [0, K).
 
-    So such a row has no probability at all, where one-hots would make it a likely one.
-    Raises ValueError instead where the tokens are at hand, outside of jit.
+    So such a row has no probability at all, where one-hots would make it a likely one. Rows
+    (B, L) with a token that is not `possible` have -inf. Raises ValueError for a token outside
+    where the tokens are at hand, outside of jit.
     """
     if not isinstance(x, jax.core.Tracer):
         check_tokens(np.asarray(x), num_classes)
     outside = ((x < 0) | (x >= num_classes)).reshape(x.shape[0], -1).any(axis=1)
-    return jnp.where(outside, jnp.nan, 0.0)
+    nats = jnp.where(outside, jnp.nan, 0.0)
+    if possible is None:
+        return nats
+    possible &= one_hot(jnp.asarray(x), num_classes, dtype=bool)
+    return jnp.where(possible.any(axis=-1).all(axis=1), nats, nats - jnp.inf)
 
 
 def check_tokens(x: np.ndarray, num_classes: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from amd_jax.diffusion import samplers
 from amd_jax.evaluation import correction
-from amd_jax.models.corrections import Edit
+from amd_jax.models.corrections import Correct, Edit
 from amd_jax.models.declared import Corrector
 from tests import enumeration, zoo
 from tests.variants import quick
@@ -115,3 +115,14 @@ def test_pieces_of_a_text_have_noise_of_their_own():
     np.testing.assert_array_equal(result, again)
     other = correction.edited_text(Edit(0.7), model, params, text, 2, seed=4)
     assert (result != other).any()
+
+
+@pytest.mark.parametrize("editor", [Edit(0.4), Correct(), Correct(raw=True)])
+def test_tokens_of_no_class_are_not_edited(editor):
+    model = zoo.diffusion("uniform-cosine", "table", STEPS)
+    params, x = zoo.parameters(model), jnp.array([[0, 1], [7, 1]])
+    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 7"):
+        editor(model, params, jax.random.key(0), x)
+    edited = jax.jit(editor, static_argnums=0)(model, params, jax.random.key(0), x)
+    assert (edited[0] >= 0).all()
+    assert (edited[1] == -1).all()

@@ -22,6 +22,7 @@ from amd_jax.facts.table import TableFacts
 from amd_jax.facts.table_conditions import Ranges, next_digits
 from amd_jax.models import Diffusion, bounds
 from amd_jax.models.code_lengths import CodeLength
+from amd_jax.ops import categorical
 from amd_jax.types import Bound, Key, Logits, Model, Params, Tokens
 
 ORDERS: Bound = CodeLength(order="random", orders=8)  # type: ignore[assignment]  # of a Stepwise
@@ -47,6 +48,24 @@ def check(model: Model) -> Diffusion:
         )
     assert isinstance(model, Diffusion)
     return model
+
+
+def _checked(model: Model, x: Rows) -> Rows:
+    """Rows as int32. ValueError for a known token that its field does not have."""
+    diffusion, x = check(model), np.asarray(x, np.int32)
+    kernel = kernels.plain(diffusion.kernel)
+    assert isinstance(kernel, kernels.Mixing)  # masks
+    categorical.check_tokens(np.maximum(x, 0), classes := kernel.num_classes)
+    if diffusion.support is not None:
+        possible = diffusion.support.each(classes)[np.arange(x.shape[1]), np.maximum(x, 0)]
+        possible |= np.asarray(diffusion.support.known(jnp.asarray(x)))
+        if (bad := np.argwhere((x >= 0) & ~possible)).size:
+            row, field = bad[0]
+            raise ValueError(
+                f"A field holds tokens of its own; field {field} of row {row} holds "
+                f"{x[row, field]}. Encode rows by the facts of the table."
+            )
+    return x
 
 
 def row_bits(
@@ -76,7 +95,7 @@ def laws(
     Of a known field, given the other known ones and itself: its own token for certain. With
     `facts`, the first field of every unknown cell has the law given that this cell is not missing.
     """
-    network = _network(check(model))
+    network, x = _network(check(model)), _checked(model, x)
 
     def of_rows(part: Rows) -> Float[np.ndarray, "N L K"]:
         result = np.array(network(params, part))
@@ -118,7 +137,7 @@ def cell_bits(
 
     Digit by digit in columns of several fields. A cell of a column of one value has 0 bits.
     """
-    network = _network(check(model))
+    network, x = _network(check(model)), _checked(model, x)
 
     def of_rows(part: Rows) -> Float[np.ndarray, "N C"]:
         result = np.zeros((len(part), len(facts.columns)))
@@ -146,7 +165,7 @@ def _filled(model: Model, params: Params, x: Rows, rng: Key) -> Rows:
         known = part >= 0
         return np.asarray(draw(params, jax.random.fold_in(rng, start), part * known, known))
 
-    x = np.asarray(x, np.int32)
+    x = _checked(model, x)
     return np.concatenate([of_rows(p, i) for i, p in _blocks(x)])[: len(x)]
 
 
@@ -182,7 +201,7 @@ def filled_with_values(
     values = {
         column.name: np.array([[0, column.num_values - 1]]) for column, _ in _missable(facts)
     }
-    x = np.asarray(x, np.int32)
+    x = _checked(model, x)
     result, sums, squares = x.copy(), np.zeros(len(x)), np.zeros(len(x))
     left, tries, size = np.arange(len(x)), 0, _block_size(len(x))
     while len(left) and tries < TRIES:
@@ -349,5 +368,4 @@ def _blocks(x: Rows, size: int | None = None) -> list[tuple[int, Integer[np.ndar
 
 def _in_blocks(f: Callable[[Rows], np.ndarray], x: Rows, size: int | None = None) -> np.ndarray:
     """f of rows, block by block."""
-    x = np.asarray(x, np.int32)
     return np.concatenate([f(part) for _, part in _blocks(x, size)])[: len(x)]

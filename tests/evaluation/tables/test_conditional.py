@@ -13,6 +13,8 @@ from amd_jax import models
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.evaluation.tables import conditional
 from amd_jax.facts import Column, TableFacts, table_conditions
+from amd_jax.models.bounds import DrawnTimes
+from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops.columns import Columns
 from tests import zoo
 from tests.variants import quick
@@ -297,3 +299,26 @@ def test_models_without_masks_are_refused(other):
     ):
         with pytest.raises(ValueError, match="Train own_table"):
             call(other(), {})
+
+
+@pytest.mark.parametrize("token", [3, 4, 9])  # of another field, the mask, of nothing
+def test_tokens_that_a_field_does_not_have_are_refused(model, token):
+    x = np.array([[0, 1, 2, -1], [0, token, -1, 1]], np.int32)
+    whole = np.maximum(x, 0)
+    for call in (
+        functools.partial(conditional.laws, x=x),
+        functools.partial(conditional.filled, x=x),
+        functools.partial(conditional.filled_with_values, facts=FACTS, x=x),
+        functools.partial(conditional.cell_bits, facts=FACTS, x=whole),
+    ):
+        with pytest.raises(ValueError, match=rf"(field 1 of row 1 holds|got) {token}"):
+            call(*model)
+
+
+def test_a_code_beyond_its_column_has_no_probability(model):
+    diffusion, params = model
+    x = jnp.array([[0, 1, 2, 1], [0, 1, 3, 1]])  # the second code is the 8th of 7
+    for bound in (CodeLength(order="left"), CodeLength(), DrawnTimes()):
+        nats = jax.jit(bound, static_argnums=0)(diffusion, params, jax.random.key(0), x)
+        assert np.isfinite(nats).tolist() == [True, False]
+        assert np.isneginf(nats[1])
