@@ -7,6 +7,7 @@ Whoever shows them to a user (a command line, a page) reads here what there is t
 import dataclasses
 import difflib
 import math
+import numbers as number_types
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -97,9 +98,13 @@ def admitted(options: Iterable[T], kernel: object) -> tuple[T, ...]:
 def check(option: object) -> None:
     """Raises ValueError for a number beyond its bounds, or not among those that there are.
 
-    A float is finite, and an integer in int32.
+    A float is finite, and an integer a whole number in int32.
     """
-    for name, value, _, _, least, most, among, also in numbers(option):
+    for name, value, kind, _, least, most, among, also in numbers(option):
+        further = also is not None and isinstance(value, also)
+        whole = value is None or further or isinstance(value, number_types.Integral)
+        if kind is int and not whole:
+            raise ValueError(f"{name} must be a whole number; got {name}={value!r:.40}.")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} must be finite; got {name}={value}.")
         if isinstance(value, int) and abs(value) >= 2**31:
@@ -108,7 +113,6 @@ def check(option: object) -> None:
             raise ValueError(f"{name} must be at least {least}; got {name}={value}.")
         if most is not None and value is not None and value > most:
             raise ValueError(f"{name} must be at most {most}; got {name}={value}.")
-        further = also is not None and isinstance(value, also)
         if among is not None and value not in among and not further:
             raise ValueError(f"{name} is one of {', '.join(among)}; got {name}={value}.")
 

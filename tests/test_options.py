@@ -25,6 +25,7 @@ def test_what_is_within_its_bounds_passes():
         (Walk(0), "steps must be at least 1; got steps=0"),
         (Walk(9), "steps must be at most 8; got steps=9"),
         (Walk(2**31), r"steps must be below 2 \*\* 31"),
+        (Walk(2.5), "steps must be a whole number; got steps=2.5"),
         (Walk(order="up"), "order is one of left, right; got order=up"),
     ],
 )
