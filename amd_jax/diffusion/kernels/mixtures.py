@@ -112,7 +112,12 @@ def uniform_within(schedule: Schedule, possible: Bool[np.ndarray, "*event K"]) -
     """Noise that is uniform over what each token can be, as columns of a table differ in classes.
 
     Multinomial diffusion of each token by itself (Kotelnikov et al., 2023, sec. 3).
+
+    Raises:
+        ValueError: for a token that can be nothing.
     """
+    if not np.any(possible, axis=-1).all():
+        raise ValueError("A token can be of one class or more; got a row of none. Leave it out.")
     prior = jnp.asarray(possible / possible.sum(axis=-1, keepdims=True), jnp.float32)
     return Mixing(schedule, prior, prior.shape[-1])
 

@@ -247,3 +247,8 @@ def test_uniform_within_is_uniform_over_what_is_possible():
     prior = zoo.OF_EACH["within-cosine"].prior
     np.testing.assert_allclose(prior, [[1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
     assert prior.dtype == jnp.float32
+
+
+def test_a_token_that_can_be_nothing_is_refused():
+    with pytest.raises(ValueError, match="one class or more; got a row of none"):
+        kernels.uniform_within(schedules.linear, np.array([[True, True], [False, False]]))
