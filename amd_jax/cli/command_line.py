@@ -1,6 +1,7 @@
 """Runs a command and ends it: with its output, or with one clear line on what went wrong."""
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -21,6 +22,11 @@ from amd_jax.host.printable import Printer, in_one_line
 from amd_jax.learning import loop
 
 OURS = ("amd_jax.", "experiments.", "experiment_", "__main__")  # experiment_: a file, executed
+
+WAYS_OUT = {
+    errno.EEXIST: "A folder is made there: give another path, or move that file away.",
+    errno.EFBIG: "Raise the limit on the size of files (ulimit -f), or use another disk.",
+}
 
 
 def run(main: Callable[..., None], *arguments) -> None:
@@ -92,6 +98,9 @@ def leave(error: Exception) -> None:
 
 def error_line(error: Exception) -> str:
     """The message of an error, in one line and with a way out where there was no memory."""
+    if isinstance(error, OSError) and error.errno in WAYS_OUT:
+        place = "" if error.filename is None else f" at {error.filename}"
+        return in_one_line(f"{error.strerror}{place}. {WAYS_OUT[error.errno]}")
     if not out_of_memory(error):
         return in_one_line(str(error).strip())
     result = (str(error).splitlines() or [type(error).__name__])[0]

@@ -33,8 +33,10 @@ def draft(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())  # before its name: a machine may lose its power
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # a write does not say what it was to
         raise
 
 
