@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import amd_jax
 from amd_jax.cli import command_line, flags
 from amd_jax.demo.session import Work
-from amd_jax.host.printable import in_one_line
+from amd_jax.host.printable import cut, in_one_line
 from amd_jax.options import number
 
 EXTRA = (
@@ -111,20 +111,21 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label of over 63 characters
         if is_in_use(error):
             raise ValueError(
                 f"Port {port} is in use. Give another --port, or --port=0 for a free one."
             ) from error
         raise ValueError(
-            f"Cannot listen at --host={host} --port={port}: {error.strerror or error}. "
+            f"Cannot listen at --host={cut(in_one_line(host), 60)} --port={port}: "
+            f"{getattr(error, 'strerror', None) or error}. "
             "--host is an address of this machine."
         ) from error
 
 
-def is_in_use(error: OSError) -> bool:
+def is_in_use(error: Exception) -> bool:
     """Whether another program has the port."""
-    return error.errno == errno.EADDRINUSE
+    return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
 
 
 def is_local(host: str) -> bool:

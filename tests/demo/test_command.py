@@ -37,6 +37,7 @@ def ending(*arguments):
         (["--workdir=nowhere", "--port=x"], "invalid literal"),
         (["--workdir=nowhere", "--port=0"], "nowhere"),
         (["--pretrained=wiki_txt", "--port=0"], "got 'wiki_txt'"),
+        (["--workdir=nowhere", f"--host={'a' * 64}"], "--host is an address of this machine"),
         (["--workdir=nowhere", "--host=192.0.2.1"], "--host is an address of this machine"),
     ],
 )
