@@ -88,6 +88,9 @@ def override(arguments: Sequence[str], config: ConfigDict) -> tuple[ConfigDict, 
     rest = [_integer(argument, known) for argument in arguments]
     for argument in rest:
         match = re.match(r"--?(?:no)?config\.([^=]*)", argument)
+        name, equals, value = argument.partition("=")
+        if equals and name.lstrip("-").startswith("noconfig."):
+            raise ValueError(f"{name} takes no value; got {value:.60}. Leave the value out.")
         if match and (name := match[1]) not in known:
             near = difflib.get_close_matches(name, known, n=1)
             every = ", ".join(f"--config.{n}" for n in sorted(known))

@@ -70,6 +70,7 @@ FLAGS = {
 }
 NUMBERS = {  # of a run that is about to train
     "--config.batch_size=0": "batch_size must be at least 1; got batch_size=0",
+    "--noconfig.network.remat=3": "--noconfig.network.remat takes no value; got 3",
     "--config.batch_size=3": "the 2 devices; got 3. Use batch_size=2 or 4",
     "--config.num_steps=0": "num_steps must be at least 1",
     "--config.checkpoint_every=0": "checkpoint_every must be at least 1",
