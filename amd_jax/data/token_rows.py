@@ -13,6 +13,7 @@ from amd_jax.facts.rows import MOST_CLASSES
 from amd_jax.host import memory
 
 PIECES, PIECE = 256, 4096  # of the sample: how many, and tokens of each
+LONGEST = 1 << 20  # tokens of a row of a document: the share of each length is kept
 Index = Integer[np.ndarray, "n"]
 
 
@@ -60,6 +61,16 @@ class OfDocuments:
 
     stream: Stream
     length: int
+
+    def __post_init__(self):
+        """Raises ValueError for rows of more tokens than lengths can be counted of."""
+        if not 1 <= self.length <= LONGEST:
+            longest = int(np.diff(self._ends, prepend=0).max(initial=1))
+            raise ValueError(
+                f"Rows of one document have 1 to {LONGEST:,} tokens; got length={self.length:,}. "
+                f"The longest document has {longest:,}: give length={min(longest, LONGEST)} or "
+                "less."
+            )
 
     @functools.cached_property
     def _ends(self) -> Int64[np.ndarray, "d"]:

@@ -113,6 +113,7 @@ def test_shards_may_be_empty(folder):
         ([4, 3, 4, 15], r"Ends of documents rise"),
         ([-1, 15], r"Ends of documents rise"),
         ([], r"Ends of documents rise"),
+        ([2**63 - 1, -(2**63), -1, 15], r"Ends of documents rise"),
         (b"\0" * 9, r"An end of a document takes 8 bytes; .*a.ends has 9"),
     ],
 )
@@ -131,6 +132,11 @@ def test_an_index_of_documents_in_no_sequence_is_refused(folder):
     (folder / "b.idx").write_bytes(index[:-8] + np.array([99], "<i8").tobytes())
     with pytest.raises(ValueError, match="begins in number 99"):
         token_files.load(str(folder), 4, documents="apart")
+
+
+def test_rows_far_longer_than_documents_are_refused(folder):
+    with pytest.raises(ValueError, match="1 to 1,048,576 tokens; got length=1,000,0"):
+        token_files.load(str(folder), 10**9, documents="apart")
 
 
 def test_another_way_to_cut_is_refused(folder):

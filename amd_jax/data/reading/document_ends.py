@@ -29,8 +29,8 @@ def read(shard: Shard) -> Int64[np.ndarray, "n"]:
             f"no {index.name} beside {shard.file}. Cut the corpus by experiments.to_tokens, which "
             "writes it, or use documents=cross."
         )
-    sizes = np.diff(ends, prepend=0)
-    if (sizes < 0).any() or sizes.sum() != shard.size:
+    rising = np.append(0, ends)  # not by differences, which may overflow
+    if (rising[1:] < rising[:-1]).any() or rising[-1] != shard.size:
         raise ValueError(
             f"Ends of documents rise up to that of the file; those of {file} do not, or are of "
             f"other than its {shard.size:,} tokens. Write both anew."
