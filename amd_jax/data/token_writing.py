@@ -129,6 +129,8 @@ def _made(folder: Path, about: dict[str, Any]) -> dict[str, dict[str, Any]]:
     with files.decoding(f"{ABOUT} is as it was written", str(file), way_out):
         before = json.loads(file.read_text("utf-8"))
         made = dict(before["files"])
+        if not all(type(file_made["tokens"]) is int for file_made in made.values()):
+            raise ValueError("a number of tokens is none")
     for name, value in about.items():
         if before.get(name) != value:
             raise ValueError(

@@ -115,6 +115,9 @@ BAD = {
     "broken.jsonl": ('{"text": "cat"}\n{"text"', "line 2 of .* is none"),
     "other.jsonl": ('{"body": "cat"}', "line 1 of .* has none, but 'body'. Give another --field"),
     "number.jsonl": ("3", "line 1 of .* has none. Give another --field"),
+    "half.jsonl": ('{"text": "\\ud800"}', "line 1 of .* holds half a character"),
+    "deep.jsonl": ("[" * 99999, "line 1 of .* is none"),
+    "latin.jsonl": (b'{"text": "\xe9"}', "line 1 of .* is none"),
     "latin.txt": (b"\xe9", "A .txt is utf-8; .* Save it as utf-8"),
     "false.parquet": ("cat", "cannot be read .* Copy it anew"),
 }
@@ -143,9 +146,11 @@ def test_what_does_not_go_together_is_refused(corpus):
     write(corpus, "a.txt")
     with pytest.raises(ValueError, match="has another end: '', and now '<end>'. Give another"):
         write(corpus, "b.jsonl", end="<end>")
-    (corpus / "out" / "tokens.json").write_text("[")
-    with pytest.raises(ValueError, match=r"tokens.json is as it was written; .* cannot be read"):
-        write(corpus, "b.jsonl")
+    about = (corpus / "out" / "tokens.json").read_text()
+    for damaged in ("[", "[]", about.replace('"tokens": ', '"token": '), "[" * 99999):
+        (corpus / "out" / "tokens.json").write_text(damaged)
+        with pytest.raises(ValueError, match=r"tokens.json is as it was written; .* cannot be re"):
+            write(corpus, "a.txt")
 
 
 def test_rows_of_documents_are_those_that_were_cut(corpus, monkeypatch):

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ RULE = "Documents are .txt, .jsonl or .parquet"
 SUFFIXES = (".txt", ".jsonl", ".parquet")
 PIECE = 1 << 20  # bytes of a text that are read at a time, up to the end of a line
 ROWS = 1024  # of Parquet, at a time
+HALF = re.compile("[\ud800-\udfff]")  # of a pair of UTF-16, alone
 SHOWN = 6  # names of fields in a message
 
 
@@ -64,7 +66,7 @@ def _json_lines(file: Path, field: str) -> Iterator[Piece]:
                 continue
             try:
                 found = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(
                     f"Each line of a .jsonl is a JSON object; line {number:,} of {file} is none "
                     f"({files.reason(error)}). Correct it, or leave it out."
@@ -75,6 +77,11 @@ def _json_lines(file: Path, field: str) -> Iterator[Piece]:
                 raise ValueError(
                     f"Each line of a .jsonl has its text in --field={field}; line {number:,} of "
                     f"{file} has none{f', but {known}' if known else ''}. Give another --field."
+                )
+            if HALF.search(text):
+                raise ValueError(
+                    f"A text is Unicode; line {number:,} of {file} holds half a character, "
+                    "\\ud800 to \\udfff alone. Correct it, or leave it out."
                 )
             yield Piece(text, True, done / size)
 
