@@ -25,6 +25,8 @@ from amd_jax.host.printable import cut, in_one_line
 FEWEST = 20  # distinct lines: one of each split, 90/5/5
 MOST_CLASSES = 1 << 16  # characters, padding and labels: two bytes a token, one for 256
 MOST_LABELS = 128
+PADDED = 1 << 30  # bytes of rows that a few long lines may lead to without a word
+FAR = 10  # times as long as usual lines are those
 LONGER = ("drop", "cut", "window")
 
 
@@ -108,7 +110,7 @@ def load(
         raise ValueError(f"{rule} is a label of whole lines; got longer={longer!r}. Use 'drop'.")
     counts: collections.Counter[str] = collections.Counter()
     (pairs, test), texts = _read((path, test_path), column, label, rule, tokens, counts)
-    length = length or max((len(line) for line, _ in pairs), default=1)
+    given, length = length, length or max((len(line) for line, _ in pairs), default=1)
     pairs, test = (line_pairs.distinct(each, length, longer, counts) for each in (pairs, test))
     in_test = {line for line, _ in test}
     counts["also in the test file"] = sum(line in in_test for line, _ in pairs)
@@ -119,7 +121,7 @@ def load(
     by_size = (lambda text: (len(text), text)) if rule else None  # 9 before 10
     labels = tuple(sorted({text for _, text in pairs}, key=by_size)) if label else ()
     _check_classes(symbols, labels, label, path)
-    _check_memory(pairs, length, path, _kind(symbols, labels).itemsize)
+    _check_memory(pairs, length, path, _kind(symbols, labels).itemsize, bool(given))
     x = _tokens(pairs, symbols, labels, length)[order]
     splits = dict(zip(("train", "validation", "test"), np.split(x, ends), strict=False))
     if test_path:
@@ -231,14 +233,23 @@ def _kind(symbols: str, labels: Sequence[str]) -> np.dtype:
     return np.dtype(np.uint8 if len(symbols) + 1 + len(labels) <= 256 else np.uint16)
 
 
-def _check_memory(pairs: Pairs, length: int, path: str, size: int) -> None:
-    """Raise ValueError for rows that do not fit into memory, for a few long lines perhaps."""
+def _check_memory(pairs: Pairs, length: int, path: str, size: int, given: bool) -> None:
+    """Raise ValueError for rows that do not fit into memory, or are large for a few long lines.
+
+    A length that is `given` is taken at its word.
+    """
     most = usual(np.fromiter((len(line) for line, _ in pairs), np.int64))
     memory.check(
         2 * size * len(pairs) * (length + 1),
         f"Rows of {length:,} tokens for the {len(pairs):,} lines of {path}",
         f"{SHARE:.1%} of them have at most {most:,} characters: give length={most}.",
     )
+    if not given and length > FAR * most and size * len(pairs) * length > PADDED:
+        raise ValueError(
+            f"Lines are padded to the longest; {path} has lines of {most:,} characters, and one "
+            f"of {length:,}: padded to it, they take {size * len(pairs) * length:,} bytes. Give "
+            f"length={most}, or length={length} for all of that."
+        )
 
 
 def _tokens(

@@ -297,6 +297,10 @@ def test_one_line_that_is_far_longer_than_all_others(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 10**6)
     refused("99.9% of them have at most 4 characters: give length=4.", "t.txt")
     assert lines.load("t.txt", length=4).facts.longest == 4
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10**12)
+    monkeypatch.setattr(lines, "PADDED", 10**6)
+    refused("has lines of 4 characters, and one of 5,000: padded to it, they take 10,", "t.txt")
+    assert lines.load("t.txt", length=5000).facts.longest == 5000
 
 
 def test_rules_and_formats_that_need_a_package(monkeypatch):
