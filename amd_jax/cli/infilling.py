@@ -82,6 +82,7 @@ def fillings(
     sampler: Named | None = None,
 ) -> Fillings:
     """So many fillings of a row (...); with masks the likely ones first, each with its bits."""
+    inputs.check_fillings(row.x[None], number)
     rows, rng = (np.stack([part] * number) for part in row), jax.random.key(seed)
     drawn, nats = gallery.infilled(model, params, rng, *rows, sampler=sampler)
     drawn, captions = np.asarray(drawn), [f"filling {i + 1}" for i in range(number)]

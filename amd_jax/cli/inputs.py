@@ -10,6 +10,7 @@ from amd_jax.data.reading import characters, labels
 from amd_jax.evaluation.reports import run_report
 from amd_jax.evaluation.reports.text_report import TextReport
 from amd_jax.facts import Facts, LineFacts, MapFacts, TextFacts
+from amd_jax.host import memory
 from amd_jax.host.printable import cut, in_one_line
 
 
@@ -117,6 +118,12 @@ def partly(facts: Facts, options: Infill) -> Partly:
     unknown = hole(facts, top, left, rows, columns)
     of_map = "" if options.given is None else label(options.given, facts.rows, "Leave it out.")
     return with_hole(facts, a_map(facts, Path(options.input)), unknown, of_map)
+
+
+def check_fillings(x: np.ndarray, number: int) -> None:
+    """ValueError for more fillings of each row (N, ...) than fit into memory."""
+    size = number * (2 * x.nbytes + 24 * len(x))
+    memory.check(size, f"{number:,} fillings of {len(x):,} rows", "Give a smaller --num_samples.")
 
 
 def with_hole(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from amd_jax.cli import guided_samples
+from amd_jax.cli import guided_samples, inputs
 from amd_jax.cli.flags import one
 from amd_jax.cli.mode_options import Infill, Sample, Score
 from amd_jax.cli.run_session import Session
@@ -72,6 +72,7 @@ def fill(session: Session, options: Infill) -> None:
     x, number = table.read(options.input, facts, gaps=True), options.num_samples or 1
     if (x >= 0).all():
         raise ValueError(f"A cell must be missing; {options.input} has all of them. Empty some.")
+    inputs.check_fillings(x, number)
     session.announce(f"filling {int((x < 0).any(axis=1).sum()):,} rows, {number} times each")
     rows_of = np.repeat(x, number, axis=0)
     filled = conditional.filled_with_values(model, params, facts, rows_of, session.seed)

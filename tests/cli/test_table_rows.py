@@ -149,6 +149,13 @@ def test_what_cannot_be_filled(masked, tmp_path, text, explicit, message):
         table_rows.fill(session(masked, args), args)
 
 
+def test_more_fillings_than_fit(masked, tmp_path):
+    (tmp_path / "gaps.csv").write_text("colour,size,age\nred,,\n")
+    args = Infill(mode="infill", input=str(tmp_path / "gaps.csv"), num_samples=10**12)
+    with pytest.raises(ValueError, match="1,000,000,000,000 fillings .* a smaller --num_samples"):
+        table_rows.fill(session(masked, args), args)
+
+
 def test_rows_and_cells_are_scored(masked, capsys):
     args = Score(mode="score", num_texts=10)
     table_rows.score(session(masked, args), args)
