@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,12 +16,18 @@ from amd_jax.host.printable import in_one_line
 KINDS = ("categorical", "ordinal", "integer", "real", "date")
 MAX_CLASSES = 128  # codes of one field, unless another number is given
 MOST_CODES = 10**12  # of a column
+MOST_POWER = 300  # of ten, that points of a grid are counted in
 WORDS = ("NA", "None", "none", "null", "NULL", "Null", "nil")  # missing cells, or a category
 MISSING = (  # how tables write a missing cell
     *("", "?", "NaN", "nan", "NAN", "<NA>", "#N/A", "N/A", "n/a", "NaT"),
     *WORDS,
 )
 SHOWN = 10  # values, in a message
+DTYPES = re.compile(  # of a data frame of pandas, as it writes them
+    r"(object|str|string|category|bool|boolean|[uU]?[iI]nt(8|16|32|64)|[fF]loat(16|32|64)"
+    r"|(datetime64|timedelta64|period|interval|Sparse)\[[\w\[\], :/+.-]+\]"
+    r"|\w+(\[[\w, :/+-]+\]|\([\d, ]+\))?\[pyarrow\])(\[\w+\])?"
+)
 
 Codes = Integer[np.ndarray, "N"]
 
@@ -80,6 +87,11 @@ class Column:
                 f"Numbers are written in the form {numerals.FORMS}; {self.shown} has "
                 f"{self.form!r:.40}."
             )
+        if self.dtype and not DTYPES.fullmatch(self.dtype):
+            raise ValueError(
+                f"The dtype of a column is one of pandas; {self.shown} has {self.dtype!r:.40}. "
+                "Leave it empty."
+            )
         self._check_codes()
         if not self.bases:
             object.__setattr__(self, "bases", fields_for(self.size))
@@ -90,7 +102,7 @@ class Column:
         if grid and (self.kind in ("categorical", "ordinal") and self.count or self.count < 0):
             raise ValueError(f"Only numbers and dates are a grid; {self.shown} is one.")
         last = self.first + self.step * (self.count - 1) if grid else 0
-        if self.step < 1 or abs(self.decimals) > 300 or self.count > MOST_CODES:
+        if self.step < 1 or abs(self.decimals) > MOST_POWER or self.count > MOST_CODES:
             raise ValueError(f"The grid of {self.shown} cannot be: {self.count} points.")
         if max(abs(self.first), abs(last)) > numerals.MOST:
             raise ValueError(f"Points are at most {numerals.MOST}; {self.shown} has more.")
@@ -195,6 +207,20 @@ class Column:
         marks = [text.strip() in self.all_marks for text in texts]
         unknown = (codes < 0) & np.array(marks, bool)
         return unknown if self.missing is None else unknown | (codes == self.num_values)
+
+    def of_kind(self, texts: Sequence[str]) -> Bool[np.ndarray, "N"]:
+        """Whether each text is a number or date as those of the column, or a missing cell: (N,).
+
+        Of other columns every text is.
+        """
+        result = np.array([text.strip() in self.all_marks for text in texts], bool)
+        if self.kind == "date":
+            return result | dates.read(texts, self.form)[1]
+        if not self.is_number:
+            return np.ones(len(texts), bool)
+        numbers = numerals.parse(texts, self.form)
+        whole = self.kind == "real" or self.rounded or numbers == np.rint(numbers)
+        return result | (np.isfinite(numbers) & whole)
 
     def _further(self, texts: Sequence[str]) -> Codes:
         """Codes of texts that are no listed value as they stand."""

@@ -164,3 +164,9 @@ def test_dates_are_those_of_the_calendar(form):
     assert got.tolist() == numbers.tolist()
     bad = [texts[0] + "0", "x", "", texts[0].replace("1", "x").replace("2", "x")]
     assert not dates.parse([*bad, "0000-00-00"], form)[1].any()
+
+
+@pytest.mark.parametrize("dtype", ["os.system", "int65", "datetime64[", "os.system[pyarrow]"])
+def test_a_dtype_that_is_none_of_pandas_is_refused(dtype):
+    with pytest.raises(ValueError, match="dtype of a column is one of pandas; column 'a' has"):
+        Column("a", "categorical", ("x", "y"), dtype=dtype)

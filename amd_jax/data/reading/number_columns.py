@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -9,9 +10,9 @@ import numpy as np
 from amd_jax.data.reading import text_columns
 from amd_jax.data.reading.column_drafts import Draft
 from amd_jax.data.reading.number_tallies import Numbers
-from amd_jax.data.reading.tallies import ALL_DIFFERENT
+from amd_jax.data.reading.tallies import ALL_DIFFERENT, Tally
 from amd_jax.facts import numerals
-from amd_jax.facts.column import Column
+from amd_jax.facts.column import MOST_CODES, MOST_POWER, Column
 
 GRID = 10**9  # points that a column of numbers may have before it is rounded
 ROUNDED = 10**6  # points that it is rounded to
@@ -92,7 +93,7 @@ def _gridded(draft: Draft, kind: str, decimals: int | None) -> Column:
     """A column of many numbers, or of some decimals."""
     tally, numbers, marks = draft.tally, draft.tally.numbers, draft.marks(certain=False)
     rounded = _inexact(numbers, decimals)
-    grid = _rounded(numbers, decimals) if rounded else Grid(*numbers.spread.grid, numbers.decimals)
+    grid = _rounded(tally, decimals) if rounded else Grid(*numbers.spread.grid, numbers.decimals)
     form = _form(numbers)
     if rounded:
         form = numerals.COMMA if numbers.comma else ""
@@ -134,12 +135,25 @@ def _inexact(numbers: Numbers, decimals: int | None) -> bool:
     return spread.grid[2] > GRID
 
 
-def _rounded(numbers: Numbers, decimals: int | None) -> Grid:
-    """A grid of at most `ROUNDED` points or of some decimals, which the numbers are rounded to."""
-    low, high = numbers.low, numbers.high
+def _rounded(tally: Tally, decimals: int | None) -> Grid:
+    """A grid of at most `ROUNDED` points or of some decimals, which the numbers are rounded to.
+
+    Raises:
+        ValueError: for numbers that no such grid holds.
+    """
+    low, high = float(tally.numbers.low), float(tally.numbers.high)
     if decimals is None:
-        power = math.ceil(math.log10(max(high - low, 1e-300) / ROUNDED))
+        width = min(max(high - low, 1e-300), sys.float_info.max)
+        power = math.ceil(math.log10(width / ROUNDED))
         largest = math.ceil(math.log10(max(abs(low), abs(high), 1e-300))) - 15
         decimals = -max(power, largest)
-    first, last = map(int, numerals.points(np.array([low, high]), decimals))
+    ends = numerals.points(np.array([low, high]), decimals)
+    fits = np.abs(ends).max() <= numerals.MOST and ends[1] - ends[0] < MOST_CODES
+    if not fits or abs(decimals) > MOST_POWER:
+        raise ValueError(
+            f"Numbers are rounded to {MOST_CODES:,} points at most, from 1e-{MOST_POWER} to "
+            f"1e{MOST_POWER}; {tally.shown} goes from {low:g} to {high:g}, which are more. Use "
+            f'another unit or fewer decimals, or leave it out: columns="{tally.name[:60]}:drop".'
+        )
+    first, last = map(int, ends)
     return Grid(first, 1, last - first + 1, decimals)

@@ -10,6 +10,7 @@ import pyarrow.parquet
 from amd_jax.data.reading import csv_files, files
 from amd_jax.data.reading.csv_files import RULE
 from amd_jax.data.reading.table_blocks import Block, Source, check_names, of_batches
+from amd_jax.facts.column import DTYPES
 from amd_jax.host import memory
 
 ROWS = 1 << 17  # of a block
@@ -113,7 +114,11 @@ def of_frame(frame: Any, name: str = "frame") -> Source:
     """The table in a data frame of pandas, without its index."""
     names = [str(column) for column in frame.columns]
     check_names(names, name)
-    dtypes = {str(column): str(kind) for column, kind in frame.dtypes.items()}
+    dtypes = {
+        str(column): str(kind)
+        for column, kind in frame.dtypes.items()
+        if DTYPES.fullmatch(str(kind))  # others come back by kind
+    }
     orders = {
         str(column): tuple(map(str, kind.categories))
         for column, kind in frame.dtypes.items()
