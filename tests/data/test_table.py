@@ -12,6 +12,7 @@ import pytest
 from amd_jax import tables
 from amd_jax.data import table
 from amd_jax.data.reading import csv_files, tallies
+from amd_jax.facts.table_csv import write_csv
 
 CITIES = ["Bonn", "", "Kiel"]
 PEOPLE = [
@@ -274,6 +275,35 @@ def test_a_header_that_is_given(tmp_path):
     assert [column.name for column in data.facts.columns] == ["n", "k"]
     assert data.facts.column("k").values == ("a0", "a1")
     assert sum(len(data.rows(split)) for split in data.splits) == 40
+
+
+def test_a_utf_16_table_says_so_itself(tmp_path, write):
+    facts = table.load(write([["a", "b"], *[["1", "x"], ["2", "y"]] * 30])).facts
+    (tmp_path / "wide.csv").write_bytes("a,b\n2,x\n".encode("utf-16"))
+    assert facts.decode(table.read(str(tmp_path / "wide.csv"), facts)) == {"a": ["2"], "b": ["x"]}
+
+
+@pytest.mark.parametrize("names", [("=x", "b"), ("'=x", "+y"), ("=x", "'=x"), ("@b", "-z")])
+def test_a_run_reads_the_names_that_it_writes(names, tmp_path, write):
+    facts = table.load(write([names, *[["1", "x"], ["2", "y"]] * 30])).facts
+    x = np.array([[0, 1], [1, 0]], np.int32)
+    for escape in (True, False):
+        write_csv(tmp_path / "samples.csv", facts, x, escape)
+        np.testing.assert_array_equal(table.read(str(tmp_path / "samples.csv"), facts), x)
+
+
+def test_kinds_are_those_of_training_rows(write):
+    rows = [
+        ["n", "zip", "day", "x"],
+        *[["1", "01", "2020-02-05", "1,5"], ["2", "x", "", "2,25"]] * 30,
+    ]
+    test = [["n", "zip", "day", "x"], ["007", "2.5", "2021-12-31", "-3,125"], ["", "3", "", "4"]]
+    data = table.load(write(rows), test_path=write(test, "test.csv"))
+    assert [c.kind for c in data.columns] == ["integer", "categorical", "date", "real"]
+    cells = data.facts.decode(np.asarray(data.rows("test")))
+    assert cells["zip"] == ["2.5", "3"]
+    assert cells["day"] == ["2021-12-31", ""]
+    assert data.columns[1].values[-1] == "3"
 
 
 def test_a_test_table_may_hold_other_values(write):

@@ -40,8 +40,16 @@ FAULTS = {  # content -> what is said, and arguments of load
     ),
     "two characters between": (
         GOOD,
-        "A delimiter is one character; got '::'",
+        "A delimiter is one ASCII character; got '::'",
         {"delimiter": "::"},
+    ),
+    "a delimiter beyond ASCII": (GOOD, "one ASCII character; got 'é'", {"delimiter": "é"}),
+    "a line end in the names given": (GOOD, "header= is the names of", {"header": "a\rb,c"}),
+    "a name too long to read": (GOOD, "field limit", {"header": "a" * 140_000 + ",b"}),
+    "a long name": ("a" * 131_072 + ",b\n" + rows("1,2"), "one line of at most 4,096 characters"),
+    "a header too long": (
+        "a" * (1 << 20) + ",b\n" + rows("1,2"),
+        "at most 1,048,576 bytes; t.csv",
     ),
     "an unusual delimiter": (
         rows("a^b^c"),
@@ -53,7 +61,6 @@ FAULTS = {  # content -> what is said, and arguments of load
         ("a,b\n" + rows("1,2", 300_000) + "3,é\n").encode("latin-1"),
         "A CSV is utf-8; t.csv is not",
     ),
-    "utf-16": (GOOD.encode("utf-16"), "t.csv is utf-16. Give encoding=utf-16"),
     "no such encoding": (GOOD, "A CSV is klingon; t.csv is not.", {"encoding": "klingon"}),
     "zero bytes": (b"a,b\n" + bytes(400), "holds zero bytes, as no text does"),
     "no header": (
@@ -102,6 +109,17 @@ FAULTS = {  # content -> what is said, and arguments of load
         "A column of numbers holds numbers; column 'city' has 'Kiel'. Use city:categorical",
         {"columns": "city:integer"},
     ),
+    "numbers at both ends": (
+        "a,b\n" + rows("1.7e308,1\n-1.7e308,2"),
+        "'a' goes from -1.7e+308 to 1.7e+308, which are more. Use another unit",
+        {"columns": "a:real(2)"},
+    ),
+    "many numbers at both ends": (
+        "a,b\n" + "".join(f"{n}e306,1\n-{n}e306,1\n" for n in range(1, 170)),
+        "'a' goes from -1.69e+308 to 1.69e+308, which are more. Use another unit",
+        {"columns": "a:real"},
+    ),
+    "more decimals than fit": (GOOD + "1e308,Bonn\n", "to 1e+308", {"columns": "age:real(5)"}),
     "dates that are none": (
         GOOD,
         "column 'city' has 'Kiel'. Give the form",
@@ -156,6 +174,23 @@ def test_another_test_table():
     other = put(GOOD.replace("city", "town"), "other.csv")
     refused("other.csv has no 'city'", "t.csv", test_path=other)
     refused("other.csv is empty", "t.csv", test_path=put("", "other.csv"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "columns", "found"),
+    [
+        ("x,1", "", "row 2 of o.csv has 'x' in column 'n', whose kind is integer"),
+        ("1.5,1", "", "row 2 of o.csv has '1.5' in column 'n', whose kind is integer"),
+        ("1,x", "k:real", "row 2 of o.csv has 'x' in column 'k', whose kind is real"),
+        ("1,2020-13-01", "", "row 2 of o.csv has '2020-13-01' in column 'k', whose kind is date"),
+    ],
+)
+def test_a_cell_of_a_test_table_that_is_of_another_kind(cell, columns, found):
+    second = "1.5" if columns else "2020-01-05" if "-" in cell else "7"
+    first = second if second != "2020-01-05" else "2020-02-05"
+    put("n,k\n" + f"1,{first}\n2,{second}\n" * 40)
+    other = put(f"k,n\n{second},2\n{','.join(cell.split(',')[::-1])}\n", "o.csv")
+    refused(found, "t.csv", test_path=other, columns=columns)
 
 
 def test_a_delimiter_of_a_file_that_has_none():

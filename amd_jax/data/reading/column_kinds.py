@@ -30,8 +30,9 @@ def columns(
     orders: Mapping[str, tuple[str, ...]] | None = None,
     dtypes: Mapping[str, str] | None = None,
     marks: Sequence[str] = (),
+    kinds: Sequence[Column] = (),
 ) -> list[Column]:
-    """The schema of a table: a column for each tally.
+    """The schema of a table: a column for each tally, of the kinds of `kinds` if they are given.
 
     Raises:
         ValueError: for columns of texts that are all different, mixed ones, and choices that the
@@ -41,12 +42,15 @@ def columns(
     words = {*marks} | {  # NA is a missing cell where numbers have it, too
         word for tally in tallies if tally.numbers.fits for word in WORDS if tally.marks.get(word)
     }
+    known = {column.name: column for column in kinds}
     result, different = [], []
     for tally in tallies:
         choice = choices.get(tally.name)
         said = choice is not None
         if choice is None and tally.name in orders:
             choice = Choice("ordinal", orders[tally.name])
+        if choice is None and tally.name in known:
+            choice = Choice(known[tally.name].kind, form=known[tally.name].form)
         if choice is None:
             _check_mixed(tally, max_classes)
         if choice is None and _all_different(tally, max_classes):

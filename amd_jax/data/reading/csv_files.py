@@ -33,7 +33,7 @@ def source(file: Path, delimiter: str = "", header: str = "", encoding: str = "u
     Raises:
         ValueError: if it is empty, no text, or its header has an empty or a repeated name.
     """
-    start = _beginning(file, encoding)
+    start, encoding = _beginning(file, encoding)
     said = SAID.match(start)  # what Excel takes for the delimiter
     rest = start[said.end() :] if said else start
     delimiter = delimiter or (said[1] if said else "") or _delimiter(rest, file)
@@ -43,7 +43,9 @@ def source(file: Path, delimiter: str = "", header: str = "", encoding: str = "u
         first = next(filter(None, rows), None)
     if first is None:
         raise ValueError(f"{RULE}; {file} is empty. Use another file.")
-    given = [name.strip() for name in next(csv.reader([header]))] if header else []
+    rule = "header= is the names of columns, with commas between"
+    with files.decoding(rule, repr(header[:40]), "Give names of one line, and shorter ones."):
+        given = [name.strip() for name in next(csv.reader([header]))] if header else []
     if given and len(given) != len(first):
         raise ValueError(
             f"header= names every column; it has {len(given)} names, and {file} {len(first)} "
@@ -65,8 +67,8 @@ def _names(cells: Sequence[str], file: Path) -> tuple[str, ...]:
 
 def _check_delimiter(delimiter: str, start: str, file: Path) -> None:
     """Raise ValueError for a delimiter that cannot be, or is not there; one column has none."""
-    if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise ValueError(f"A delimiter is one character; got {delimiter!r:.40}.")
+    if len(delimiter) != 1 or delimiter in '"\r\n' or not delimiter.isascii():
+        raise ValueError(f"A delimiter is one ASCII character; got {delimiter!r:.40}.")
     line = start.partition("\n")[0].strip("\r")
     if delimiter not in line and delimiter not in DELIMITERS[:1]:
         raise ValueError(
@@ -121,28 +123,36 @@ def _cells_per_line(start: str, delimiter: str) -> tuple[int, int]:
     return (1, common) if agreed else (0, whole[0] if whole else 1)
 
 
-def _beginning(file: Path, encoding: str) -> str:
-    """The first characters of a file, without a byte order mark."""
+def _beginning(file: Path, encoding: str) -> tuple[str, str]:
+    """The first characters of a file, without a byte order mark, and its encoding.
+
+    A file that begins with the mark of utf-16 is read as such.
+    """
     with files.decoding(RULE, str(file), "Save it anew."), packed.opened(file) as handle:
         start = handle.read(BEGINNING)
     if not start:
         raise ValueError(f"{RULE}; {file} is empty. Use another file.")
     found = MARKS.get(start[:2])
-    if found and encoding == "utf-8":
-        raise ValueError(f"A CSV is utf-8; {file} is {found}. Give encoding={found}.")
+    encoding = found if found and encoding == "utf-8" else encoding
     if b"\0" in start and not found and encoding == "utf-8":
         raise ValueError(f"{RULE}; {file} holds zero bytes, as no text does. Save it as a CSV.")
     try:
         text = start.decode(encoding, errors="ignore" if len(start) == BEGINNING else "strict")
     except (UnicodeDecodeError, LookupError) as error:
         raise _not_text(file, encoding) from error
-    return text.removeprefix("\ufeff")
+    text = text.removeprefix("\ufeff")
+    if len(start) == BEGINNING and not re.search("[\r\n]", SAID.sub("", text, count=1)):
+        raise ValueError(
+            f"A header has at most {BEGINNING:,} bytes; {file} has a longer one. Shorten its "
+            "names, or leave columns out."
+        )
+    return text, encoding
 
 
 def _not_text(file: Path, encoding: str) -> ValueError:
     return ValueError(
-        f"A CSV is {encoding}; {file} is not. Save it as utf-8, or say what it is, such as "
-        "encoding=latin-1."
+        f"A CSV is {encoding}; {file} is not. Save it as utf-8, or, to learn from it, say what "
+        "it is, such as encoding=latin-1."
     )
 
 

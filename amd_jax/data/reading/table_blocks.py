@@ -14,6 +14,8 @@ from jaxtyping import Integer
 
 from amd_jax.data.reading import files
 
+LONGEST_NAME = 1 << 12  # characters
+
 
 class Cells(NamedTuple):
     """The cells of one column in a block: few texts, perhaps, and which of them each row has."""
@@ -47,8 +49,9 @@ def check_names(
         shown = files.printable(name, 60)
         if counts[name] > 1:
             raise ValueError(f"Columns differ by name; {where} has {shown!r} twice. {twice}")
-        if not name.isprintable() or not name.strip():
-            raise ValueError(f"A name of a column is one line; {where} has {shown!r}. {odd}")
+        if not name.isprintable() or not name.strip() or len(name) > LONGEST_NAME:
+            most = f" of at most {LONGEST_NAME:,} characters" if len(name) > LONGEST_NAME else ""
+            raise ValueError(f"A name of a column is one line{most}; {where} has {shown!r}. {odd}")
 
 
 def cells(array: Any) -> Cells:

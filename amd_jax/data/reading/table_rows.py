@@ -1,6 +1,6 @@
 """Reads a table in two passes: its schema, then its tokens. Needs pyarrow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from jaxtyping import Integer
 from amd_jax.data.reading import column_choices, column_kinds, date_tallies, files, tallies
 from amd_jax.data.reading.column_choices import DROP, Choice
 from amd_jax.data.reading.number_tallies import ANY_NUMBER
-from amd_jax.data.reading.table_blocks import Cells, Source
+from amd_jax.data.reading.table_blocks import Block, Cells, Source
 from amd_jax.data.reading.tallies import Tally
 from amd_jax.facts import dates
 from amd_jax.facts.column import Column
+from amd_jax.facts.formulas import unescaped
 from amd_jax.facts.numerals import COMMA
 from amd_jax.facts.table import TableFacts
 from amd_jax.host import memory
@@ -23,8 +24,12 @@ from amd_jax.host import memory
 def schema(
     sources: Sequence[Source], columns: str, max_classes: int, missing: str
 ) -> tuple[list[Column], list[int]]:
-    """The columns of one table or of several with the same columns, and the rows of each."""
-    first, *others = sources
+    """The columns of one table or of several with the same columns, and the rows of each.
+
+    The first table says what the kinds are; the others may have further values of these kinds.
+    """
+    first = sources[0]
+    others = [as_known(source, {*first.names}) for source in sources[1:]]
     for other in others:
         _check_same(first, other)
     choices = column_choices.parse(columns, first.names)
@@ -33,11 +38,22 @@ def schema(
         raise ValueError(f"A table has a column; all of {first.name} are left out. Keep one.")
     marks = tuple(dict.fromkeys(["", *missing.split("|")])) if missing else ()
     counted = [_tally(name, choices.get(name), marks) for name in names]
-    numbers = [tallies.tallied(source.blocks(names), counted) for source in sources]
+    numbers = [tallies.tallied(first.blocks(names), counted)]
+
+    def columns_of(kinds: Sequence[Column]) -> list[Column]:
+        about = first.orders, first.dtypes, marks, kinds
+        return column_kinds.columns(counted, choices, max_classes, *about)
+
+    found = columns_of(()) if all(numbers) else []
+    for other in others if found else ():
+        _check_kinds(other, found, marks)
+        for tally, column in zip(counted, found, strict=True):
+            tally.every = column.kind in ("categorical", "ordinal")
+        numbers.append(tallies.tallied(other.blocks(names), counted))
     if not all(numbers):
         empty = sources[numbers.index(0)].name
         raise ValueError(f"A table has rows after its header; {empty} has none. Use another file.")
-    found = column_kinds.columns(counted, choices, max_classes, first.orders, first.dtypes, marks)
+    found = columns_of(found) if others else found
     _check_header(found, first)
     return found, numbers
 
@@ -57,6 +73,26 @@ def _check_same(first: Source, other: Source) -> None:
                     f"{files.printable(name, 60)!r}, which {one.name} has. Give a test table "
                     "with these columns."
                 )
+
+
+def _check_kinds(source: Source, columns: Sequence[Column], marks: Sequence[str]) -> None:
+    """Raise ValueError for a cell of a test table that is not of the kind of its column."""
+    strict = [column for column in columns if column.is_number or column.kind == "date"]
+    start = 0
+    for block in source.blocks([column.name for column in strict]) if strict else ():
+        for column in strict:
+            texts, places = block[column.name].texts.to_pylist(), block[column.name].places
+            fits = column.of_kind(texts) | np.isin(texts, marks)
+            first = np.flatnonzero(~fits[places])
+            if len(first):
+                shown = files.printable(texts[int(places[first[0]])], 60)
+                raise ValueError(
+                    "Training rows say of what kinds columns are; row "
+                    f"{start + first[0] + 1} of {source.name} has {shown!r} in {column.shown}, "
+                    f"whose kind is {column.kind}. Correct it, or say what the column is: "
+                    f'columns="{files.printable(column.name, 60)}:categorical".'
+                )
+        start += len(block[strict[0].name].places)
 
 
 def _check_header(columns: Sequence[Column], source: Source) -> None:
@@ -110,8 +146,9 @@ def given(source: Source, facts: TableFacts, gaps: bool) -> Integer[np.ndarray, 
     Columns that are not known do not count. With `gaps` the tokens of missing cells and of missing
     columns are -1.
     """
-    absent = [column for column in facts.columns if column.name not in source.names]
     known = {column.name for column in facts.columns}
+    source = as_known(source, known)
+    absent = [column for column in facts.columns if column.name not in source.names]
     others = [name for name in source.names if name not in known]
     if absent and (not gaps or others or len(absent) == len(facts.columns)):
         what = f"; it has {files.printable(', '.join(others), 80)}" if others else ""
@@ -133,6 +170,19 @@ def given(source: Source, facts: TableFacts, gaps: bool) -> Integer[np.ndarray, 
     if not start:
         raise ValueError(f"A table has rows after its header; {source.name} has none.")
     return np.concatenate(pieces)
+
+
+def as_known(source: Source, known: Set[str]) -> Source:
+    """The table with the escapes of `write_csv` off its names, where more are known then."""
+    plain = {unescaped(name): name for name in source.names}
+    if len(plain.keys() & known) <= len({*source.names} & known):
+        return source
+
+    def blocks(wanted: Sequence[str]) -> Iterator[Block]:
+        for block in source.blocks([plain[name] for name in wanted]):
+            yield {name: block[plain[name]] for name in wanted}
+
+    return source._replace(names=tuple(plain), blocks=blocks)
 
 
 def _digits(
