@@ -62,6 +62,7 @@ def load(
 ) -> Table:
     """Your own table, split 90/5/5 after a permutation; the file `test_path` is the test split.
 
+    Training rows alone say of what kind a column is; test rows may have further values of it.
     The kind of every column is found, and `facts.summary` says why; `columns` overrides it:
     "age:integer,zip:categorical,size:ordinal(small<medium<large),when:date(%d/%m/%Y),id:drop".
     Spaces at the ends of cells do not count. Columns of more than `max_classes` codes become
