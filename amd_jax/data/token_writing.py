@@ -110,13 +110,14 @@ def _write(
     progress: Callable[[float], None],
 ) -> int:
     """Writes the tokens of a source and where its documents end; how many tokens they are."""
-    count = 0
-    with filesystem.draft(file) as tokens, filesystem.draft(index) as ends:
+    count, ends = 0, bytearray()
+    with filesystem.draft(file) as tokens:
         for block, of_block, share in blocks:
             tokens.write(block.astype(dtype).tobytes())
-            ends.write((of_block + count).astype(document_ends.TYPE).tobytes())
+            ends += (of_block + count).astype(document_ends.TYPE).tobytes()
             count += len(block)
             progress(share)
+        filesystem.write(index, bytes(ends))  # before the tokens have their name
     return count
 
 

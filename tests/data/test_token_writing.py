@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -170,3 +172,16 @@ def test_a_folder_without_ends_is_cut_again(corpus):
     (corpus / "out" / "a.ends").unlink()
     write(corpus, "a.txt")
     assert (corpus / "out" / "a.ends").is_file()
+
+
+def test_a_write_that_fails_names_its_file(corpus, monkeypatch):
+    monkeypatch.setattr(token_writing.documents, "read", failing)
+    with pytest.raises(OSError, match="File too large: '.*out/a.bin'"):
+        write(corpus, "a.txt")
+    assert not list(corpus.glob("out/*"))
+
+
+def failing(*_):
+    """As if a write of the second block failed."""
+    yield documents.Piece("cat", True, 0.5)
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
