@@ -5,7 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from amd_jax import models
+from amd_jax.diffusion import kernels, schedules
+from amd_jax.models.bounds import DrawnTimes
 from amd_jax.models.step_bounds import AllSteps, DrawnSteps
+from amd_jax.ops.lines import Lines
 from tests import zoo
 
 
@@ -25,6 +29,29 @@ def test_the_draws_of_a_row_are_averaged_and_rows_do_not_mix():
     noise = -100.0 * np.arange(50) - nats
     np.testing.assert_allclose(noise, 0.5, atol=6 * (1 / 12 / 400) ** 0.5)
     assert len(np.unique(noise)) > 40
+
+
+@pytest.mark.parametrize("scale", [0.2, 1.0])
+@pytest.mark.parametrize("kind", ["tokens", "lines"])
+def test_by_numbers_of_masks_the_bound_has_its_mean_and_less_noise(kind, scale):
+    """Of a network that looks at the time; of lines the padding is known."""
+    if kind == "tokens":
+        support, x = None, jnp.array([[0, 1, 2], [2, 2, 0]])
+        kernel, states = kernels.absorbing(schedules.cosine, 3), 4
+    else:
+        support, x = Lines(2, (0.5, 0.2, 0.3)), jnp.array([[0, 1, 2], [1, 2, 2]])  # 2 is padding
+        kernel, states = kernels.absorbing(schedules.linear, 3), 4
+    model = models.Diffusion(kernel, zoo.Table(states), None, support=support)
+    params, repeats = zoo.parameters(model, length=3), 4000
+    params = jax.tree.map(lambda a: scale * a, params)
+    tiled = jnp.tile(x, (repeats, 1))
+    drawn = jax.jit(DrawnSteps(draws=2), static_argnums=0)(model, params, jax.random.key(0), tiled)
+    times = jax.jit(DrawnTimes(draws=2), static_argnums=0)(model, params, jax.random.key(1), tiled)
+    drawn, times = (np.asarray(nats, np.float64).reshape(repeats, 2) for nats in (drawn, times))
+    error = np.hypot(drawn.std(axis=0), times.std(axis=0)) / repeats**0.5
+    assert (abs(drawn.mean(axis=0) - times.mean(axis=0)) < 4 * error + 1e-5).all()
+    if scale < 1:  # of a network that knows little from others
+        assert (drawn.std(axis=0) < 0.5 * times.std(axis=0)).all()
 
 
 @pytest.mark.parametrize("bound", [DrawnSteps(), AllSteps()])
