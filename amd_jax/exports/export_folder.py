@@ -72,7 +72,10 @@ def write(
     card: str,
     half: bool = False,
 ) -> int:
-    """Writes a folder; how many bytes it has. See `describe` for errors and `half`."""
+    """Writes a folder, and opens it again; returns its size in bytes. See `describe` for `half`.
+
+    Raises ValueError as `describe` does, and for a folder that cannot be read, left incomplete.
+    """
     described, tensors = describe(model, params, facts, half=half)
     config = {"format": FORMAT, **described, "run": run}
     config["results"] = [figure.to_json() for figure in results]
@@ -87,6 +90,11 @@ def write(
     (folder / CHECKSUMS).unlink(missing_ok=True)
     for name, content in files.items():
         filesystem.write(folder / name, content)
+    try:
+        read(folder)
+    except ValueError:
+        (folder / CHECKSUMS).unlink(missing_ok=True)
+        raise
     return sum(map(len, files.values()))
 
 
@@ -106,7 +114,8 @@ def describe(
             f"{type(facts).__name__}. Read the run itself with load_run."
         )
     weights = {f"{PARAMS}{key}": _kept(key, leaf, half) for key, leaf in manifest.leaves(params)}
-    tensors = {k: np.ascontiguousarray(v) for k, v in sorted({**arrays, **weights}.items())}
+    # np.ascontiguousarray would make a number () an array (1,).
+    tensors = {k: np.asarray(v, order="C") for k, v in sorted({**arrays, **weights}.items())}
     return {"model": described, "facts": facts.to_json()}, tensors
 
 

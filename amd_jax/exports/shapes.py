@@ -64,9 +64,13 @@ def _read_as(tensor: Tensor) -> np.dtype:
 
 
 def _check_classes(model: Model, facts: Facts) -> None:
-    """Raises ValueError for a model of another number of classes, where its parts say one."""
+    """Raises ValueError for a model of another number of classes, where its parts say one.
+
+    Beside a kernel the network's number is that of the states, which `init` compares.
+    """
     fields = vars(model)
-    parts = fields.get("kernel"), fields.get("network"), *fields.get("transforms", ())[:1]
+    part = fields.get("kernel", fields.get("network"))
+    parts = part, *fields.get("transforms", ())[:1]
     numbers = [getattr(part, "num_classes", None) for part in parts]
     numbers += [len(fields["points"])] if "points" in fields else []
     for number in numbers:

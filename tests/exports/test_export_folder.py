@@ -59,6 +59,32 @@ def test_it_comes_back(tmp_path, parts):
     assert pretrained.load(tmp_path / "out")[2] == facts
 
 
+def states_and_numbers():
+    """Block diffusion, whose network has a state more than classes; a parameter of shape ()."""
+    kernel = kernels.absorbing(schedules.linear, 3)
+    network = networks.BlockTransformer(4, width=8, blocks=1, heads=2, sees_time=False)
+    blocks = models.BlockDiffusion(kernel, network, 2)
+    kernel = kernels.uniform(schedules.linear, 3)
+    linear = networks.LinearTransformer(3, dim=8, depth=1, heads=2, local_heads=1, window=3)
+    return {"states": blocks, "numbers": models.Diffusion(kernel, linear, steps=4)}
+
+
+@pytest.mark.parametrize("name", ["states", "numbers"])
+def test_what_is_written_can_be_read(name, tmp_path):
+    model = states_and_numbers()[name]
+    shapes = jax.eval_shape(model.init, jax.random.key(0), np.zeros((1, 6), np.int32))
+    params = jax.tree.map(lambda a: np.full(a.shape, 0.1, a.dtype), shapes)
+    write(tmp_path, (model, params, FACTS))
+    jax.tree.map(np.testing.assert_array_equal, export_folder.read(tmp_path).params, params)
+
+
+def test_what_cannot_be_read_is_no_export(tmp_path, parts):
+    facts = dataclasses.replace(FACTS, num_classes=4, alphabet="abc ", frequencies=(0.25,) * 4)
+    with pytest.raises(ValueError, match="the model is of 3 classes, and its data, ab, of 4"):
+        write(tmp_path, (*parts[:2], facts))
+    assert not (tmp_path / export_folder.CHECKSUMS).exists()
+
+
 @pytest.mark.slow
 def test_halves_are_half_the_size_and_near(tmp_path, parts):
     whole, half = (write(tmp_path / name, parts, half=name == "half") for name in ("full", "half"))
