@@ -11,7 +11,7 @@ from jaxtyping import Int32
 
 from amd_jax.diffusion import kernels
 from amd_jax.diffusion.samplers import Guided, rewards
-from amd_jax.evaluation.means import Rows
+from amd_jax.evaluation.means import EFFECTIVE, Rows
 from amd_jax.models import Diffusion
 from amd_jax.types import Key, Nats, Params, Tokens
 
@@ -25,7 +25,8 @@ class GuidedRows(NamedTuple):
 
     rows: Rows
     effective: float  # the smallest effective number of particles of a row, on average
-    off: float  # at most so far from the target, in total variation; NaN of one row alone
+    off: float  # total variation of these rows to the target, at most; NaN where `worth` is small
+    worth: float  # rows of equal Ẑ that say as much: (Σ Ẑ)² / Σ Ẑ²
 
 
 def block(number: int, sampler: Guided, length: int = 1) -> int:
@@ -68,7 +69,13 @@ def collect(draw: Draw, number: int, sampler: Guided, seed: int, length: int = 1
 
     How far their law may be from the target follows from the spread of the normalisers Ẑ of the
     rows: E|Ẑ / Z - 1| / 2 is the total variation between the particles as they are drawn and as
-    they should be, of which what is picked cannot make more.
+    they should be, of which what is picked cannot make more. The target is Σ_o p_o(x) p_o(y | x)^γ
+    over the orders o of revealing, normalised as a whole, which is also what weighted means are
+    of. A network whose conditionals do not fit each other has a normaliser for each order; picked
+    rows have the mean of the normalised laws instead, and their distance is in the bound.
+
+    No bound is given where Ẑ of few rows outweigh all others, as extreme rewards make them: then
+    the largest Ẑ were not drawn, and the estimate is too small.
 
     Raises:
         ValueError: for a reward that is NaN or inf, or -inf of all particles of a row.
@@ -81,14 +88,24 @@ def collect(draw: Draw, number: int, sampler: Guided, seed: int, length: int = 1
     rows, fewest, log_z = (np.concatenate(part)[:number] for part in zip(*parts, strict=True))
     rewards.check(jnp.asarray(log_z), sampler.particles)
     z = np.exp(np.float64(log_z) - log_z.max())
-    off = float(abs(z / z.mean() - 1).mean() / 2) if number > 1 else float("nan")
-    return GuidedRows(rows, float(fewest.mean()), off)
+    worth = float(z.sum() ** 2 / (z**2).sum())
+    off = float(abs(z / z.mean() - 1).mean() / 2) if worth >= EFFECTIVE else float("nan")
+    return GuidedRows(rows, float(fewest.mean()), off, worth)
+
+
+def _distance(result: GuidedRows) -> str:
+    if np.isnan(result.off):
+        return (
+            "no bound on the total variation to that law: the normalisers of these rows are worth "
+            f"{result.worth:.1f}, and that needs {EFFECTIVE:g}"
+        )
+    return f"total variation of these rows to that law: about {result.off:.2g} or less"
 
 
 def describe(result: GuidedRows, sampler: Guided, target: str) -> list[str]:
     """Lines on rows that were guided: their target, their weights, and how far they may be off."""
     number, effective = len(result.rows), f"{result.effective:.1f} of {sampler.particles}"
-    off = "" if number == 1 else f"; total variation to that law: about {result.off:.2g} or less"
+    off = "" if number == 1 else f"; {_distance(result)}"
     if sampler.particles > 1:
         second = f"effective sample size: {effective} particles at its lowest, on average{off}"
     else:

@@ -18,6 +18,7 @@ from jaxtyping import Integer, Real, Shaped
 Rows = Integer[np.ndarray, "N *event"]  # of tokens
 Row = Integer[np.ndarray, "*event"]
 Figures = Real[np.ndarray, "N"]  # one for each row
+EFFECTIVE = 8.0  # draws of equal weight that a weighted mean needs before its error means much
 MINIMUM = 4  # blocks, or as many as there are rows: one block alone says nothing of an error
 
 

@@ -88,7 +88,7 @@ def test_guided_samples_hold_what_is_given(masked, capsys, particles, says):
     assert {(row["age"], row["colour"]) for row in read(path)} == {("33", "red")}
     assert "20 rows guided towards age=33, colour=red, p(rest) p(given | rest)^2" in printed
     assert re.search(says, printed)
-    assert "total variation to that law: about " in printed
+    assert "total variation of these rows to that law: about " in printed
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,9 @@ class Guided:
 
     On the way, particles are resampled where fewer than half are effective. For a reward they are
     weighted by that of a guess of all tokens, more and more, which does not change the law. A
-    network whose conditionals do not fit each other has a law for each order of revealing; then
-    it is the one from left to right that is sampled, or the average over random orders.
+    network whose conditionals do not fit each other has a law for each order of revealing, each
+    with a normaliser of its own. In random order, rows that are picked follow the mean of the
+    normalised laws; weighted means over particles follow the sum of all, normalised as a whole.
     """
 
     guidance: float = options.number(

@@ -27,7 +27,6 @@ from amd_jax.models import bounds
 from amd_jax.models.declared import Corrector
 from amd_jax.types import Bound, Dataset, Model, Params
 
-EFFECTIVE = 8.0  # draws of a row, on average, below which two errors do not cover the truth
 REPORTS = {
     LineFacts: LineReport,
     TextFacts: TextReport,
@@ -63,7 +62,7 @@ def bits(
 
     Of the first `number` rows, or all; by the default of the model unless a bound is given. A
     second line says so if the model is worse than the uniform law. Of a bound from both sides a
-    line has the other one, unless the draws of a row are worth fewer than `EFFECTIVE`.
+    line has the other one, unless the draws of a row are worth fewer than `means.EFFECTIVE`.
     """
     bound = bounds.of(model)[0] if bound is None else bound
     facts, rows = data.facts, data.rows(split)[:number]
@@ -78,8 +77,8 @@ def bits(
         )
     if (other := result.other_side) is None:
         return result, line
-    if other.effective < EFFECTIVE:
-        said = f"no figure, as that needs {EFFECTIVE:g}: take more draws, or shorter rows"
+    if other.effective < means.EFFECTIVE:
+        said = f"no figure, as that needs {means.EFFECTIVE:g}: take more draws, or shorter rows"
         result = result._replace(other_side=None)
     else:
         said = (

@@ -8,6 +8,7 @@ import pytest
 from amd_jax import models
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.diffusion.samplers import Guided
+from amd_jax.evaluation import guided_rows
 from amd_jax.evaluation.tables import guidance
 from amd_jax.facts import table_conditions
 from amd_jax.ops.columns import Columns
@@ -86,3 +87,26 @@ def test_how_far_the_law_may_be_off(model):
 def test_guidance_is_towards_one_value(model, text):
     with pytest.raises(ValueError, match="one value of a column; the condition on (age|colour)"):
         drawn(model, 5, Guided(2.0), text)
+
+
+@pytest.mark.parametrize("extreme", [False, True])
+def test_no_bound_where_the_normalisers_of_few_rows_outweigh_all(extreme):
+    """Of an extreme reward the largest normalisers are not among those drawn."""
+    log_z = np.zeros(40)
+    log_z[:2] = 20.0 if extreme else 0.5
+
+    def draw(rng):
+        return np.zeros((40, 3), np.int32), np.full(40, 4.0), log_z
+
+    result = guided_rows.collect(draw, 40, Guided(2.0, 1), 0)
+    (_, line) = guided_rows.describe(result, Guided(2.0, 8), "rows")
+    if extreme:
+        assert result.worth == pytest.approx(2.0)
+        assert np.isnan(result.off)
+        assert "no bound on the total variation" in line
+        assert "are worth 2.0, and that needs 8" in line
+    else:
+        assert result.off == pytest.approx(
+            abs(np.exp(log_z) / np.exp(log_z).mean() - 1).mean() / 2
+        )
+        assert f"total variation of these rows to that law: about {result.off:.2g} or less" in line
