@@ -3,7 +3,7 @@
 import numpy as np
 
 from amd_jax.evaluation.reports.plain_report import held_out
-from amd_jax.evaluation.tables import conditional
+from amd_jax.evaluation.tables import conditional, measures
 from amd_jax.evaluation.tables.baselines import MEASURED
 from amd_jax.experiment import LoadedModel
 from amd_jax.facts import TableFacts, table_conditions
@@ -23,12 +23,18 @@ def shown(loaded: LoadedModel, facts: TableFacts, x: np.ndarray, seed: int) -> T
     some = x[facts.possible(x)]
     rows = table_shows.rows(facts, real, some)
     first = some[:1] if real is None else real[:1]
-    gaps = with_gaps(loaded, facts, first, seed) if len(first) else None
-    if real is None or not len(some):
-        return TableShown(rows, gaps, note=note)
-    panels = table_shows.panels(facts, real, some)
-    pairs = table_shows.pairs(facts, real, some)
-    return TableShown(rows, gaps, panels, pairs, note, table_shows.beyond(facts))
+    failures: dict[str, str] = {}
+    result = TableShown(rows)
+    if len(first):
+        with measures.attempted("gaps filled", failures):
+            result = result._replace(filled=with_gaps(loaded, facts, first, seed))
+    if real is not None and len(some):
+        with measures.attempted("columns", failures):
+            panels, more = table_shows.panels(facts, real, some), table_shows.beyond(facts)
+            result = result._replace(panels=panels, more=more)
+        with measures.attempted("pairs of columns", failures):
+            result = result._replace(pairs=table_shows.pairs(facts, real, some))
+    return result._replace(note=". ".join(filter(None, [note, *measures.failed(failures)])))
 
 
 def real_rows(loaded: LoadedModel) -> tuple[np.ndarray | None, str]:

@@ -9,7 +9,7 @@ from amd_jax.facts import Json, field_types, tuples
 
 EARLIER = {"how": "method", "rows": "examples", "samples": "examples"}  # names in older files
 NUMBERS = ("value", "error")  # null where they are not finite
-ANSWER = (*NUMBERS, "command")  # what is not part of the question
+ANSWER = (*NUMBERS, "failure", "command")  # what is not part of the question
 LARGEST = 1e300
 
 
@@ -17,12 +17,13 @@ LARGEST = 1e300
 class Measurement:
     """One measured figure: an entry of results.json, without the fields that are None.
 
-    Two are of the same question if all fields agree but value, error and command.
+    Two are of the same question if all fields agree but value, error, failure and command.
     """
 
     what: str  # "bits", "baseline", "restored", ...; of two figures "bits_difference", ...
-    value: float | None  # None where it is not finite
+    value: float | None  # None where it is not finite, or was not measured
     error: float | None = None  # one standard error
+    failure: str | None = None  # why it was not measured
     of: str | None = None  # of a difference: the first of the two,
     to: str | None = None  # and the one that is subtracted
     bound: str | None = None  # its name

@@ -52,6 +52,7 @@ class Autoregressive:
 
     def init(self, rng: Key, x: Tokens) -> Params:
         """Parameters for data shaped like `x`; ValueError for logits of another shape."""
+        checks.check_call(rng, x)
         flat = x.reshape(x.shape[0], -1)
         logits, variables = self.network.init_with_output(rng, flat, train=False)
         if logits.shape[:-1] != flat.shape:
@@ -69,6 +70,7 @@ class Autoregressive:
 
     def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
         """log p(x) itself, in one network call."""
+        checks.check_call(rng, x)
         flat, rngs = x.reshape(x.shape[0], -1), {"dropout": rng} if train else None
         variables = {"params": params["network"]}
         logits = self.network.apply(variables, flat, train=train, rngs=rngs)
@@ -87,6 +89,7 @@ class Autoregressive:
         self, params: Params, rng: Key, shape: tuple[int, ...], sampler: LeftToRight = samplers[0]
     ) -> Tokens:
         """Samples of the given shape (B, ...), int32, one token after the other."""
+        checks.check_call(rng, shape=shape)
         batch, length = shape[0], math.prod(shape[1:])
         variables = {"params": params["network"]}
 

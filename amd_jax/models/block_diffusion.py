@@ -135,6 +135,7 @@ class BlockDiffusion:
 
     def init(self, rng: Key, x: Tokens) -> Params:
         """Parameters for data shaped like `x`; ValueError if logits do not fit the kernel."""
+        checks.check_call(rng, x)
         flat = _flat(x)
         t = jnp.full(flat.shape, 0.5)
         logits, variables = self.network.init_with_output(rng, flat, flat, self.block_size, t)
@@ -166,6 +167,7 @@ class BlockDiffusion:
         Draws are stratified over the blocks of a row and over the batch. With `block_size` () or
         (B,), rows have blocks of these sizes.
         """
+        checks.check_call(rng, x)
         flat = _flat(x)
         blocks = blocks_of(self.block_size if block_size is None else block_size, *flat.shape)
         rng_time, rng_noise, rng_network = jax.random.split(rng, 3)
@@ -188,6 +190,7 @@ class BlockDiffusion:
                 "Continuous time has no trajectory, and noise other than masks no order: there "
                 "are no importance weights. Use the elbo."
             )
+        checks.check_call(rng, x)
         flat = _flat(x)
         blocks = blocks_of(self.block_size, *flat.shape)
         process, rank = self._of_tokens(params, flat, blocks), ranks(rng, blocks)
@@ -208,6 +211,7 @@ class BlockDiffusion:
         A block is drawn by the sampler, the first declared unless given, given what the network
         carries of those before it; that is as much for every block if it has a `context`.
         """
+        checks.check_call(rng, shape=shape)
         batch, length = shape[0], math.prod(shape[1:])
         sampler = self.samplers[0] if sampler is None else sampler
         samplers.check(sampler, self.kernel)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from amd_jax import options
 from amd_jax.diffusion.process import Stepwise
 from amd_jax.models import bounds
+from amd_jax.models.checks import check_call
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.declared import Stepped
 from amd_jax.types import Array, Key, Model, Nats, Params, Tokens
@@ -57,6 +58,7 @@ class BothSides:
         v for the logarithm to first order; 8 v² is the variance of cosh(a - b). Below 8 effective
         draws of 64 it is too small.
         """
+        check_call(rng, x)
         draw, number = log_weight(model), self.weighted_draws
         half = number // 2
 

@@ -44,6 +44,38 @@ class Network(Protocol):
         """The same with other numbers."""
 
 
+def check_call(rng: Any, x: Any = None, *, shape: Any = None) -> None:
+    """Raises ValueError unless a model's arguments are a key, and rows of tokens or their shape.
+
+    Of kinds and shapes alone, so that it costs nothing in a compiled function. x is an array of
+    integers (B, ...), and `shape` such a tuple of whole numbers, both with a row or more.
+    """
+    dtype = getattr(rng, "dtype", None)
+    if dtype is None or not (dtype == jnp.uint32 or jnp.issubdtype(dtype, jax.dtypes.prng_key)):
+        raise ValueError(
+            f"rng is a key, as of jax.random.key(0); got {_kind(rng)}. A model takes "
+            "(params, rng, x) or (params, rng, shape)."
+        )
+    if shape is not None:
+        whole = isinstance(shape, tuple) and all(isinstance(n, int | np.integer) for n in shape)
+        if not whole or len(shape) < 2 or min(shape) < 1:
+            raise ValueError(
+                "The shape of samples is a tuple (B, ...) of whole numbers, at least 1; got "
+                f"{shape!r:.40}. Give (B, *facts.event_shape)."
+            )
+    elif not isinstance(x, Array | np.ndarray) or not jnp.issubdtype(x.dtype, jnp.integer):
+        raise ValueError(
+            f"x is an array of integers, tokens (B, ...); got {_kind(x)}. Give x.astype(int)."
+        )
+    elif x.ndim < 2 or not x.shape[0]:
+        raise ValueError(f"x is rows of tokens (B, ...), one or more; got the shape {x.shape}.")
+
+
+def _kind(value: object) -> str:
+    dtype = getattr(value, "dtype", None)
+    return type(value).__name__ if dtype is None else f"an array of {dtype}"
+
+
 def check_steps(kernel: Kernel | LearnedKernel | Schedule, steps: int | None) -> None:
     """Raises ValueError for steps, or continuous time, that a kernel does not support."""
     if steps is not None and steps < 1:

@@ -11,6 +11,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Stepwise
 from amd_jax.diffusion.samplers import base, mask_times, unmasking
 from amd_jax.models import bounds
+from amd_jax.models.checks import check_call
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Flags, Kernel, Key, LearnedKernel, Model, Nats, Params, Tokens
 
@@ -52,6 +53,7 @@ class CodeLength:
         return f"exact code length in order {self.order}{several}"
 
     def __call__(self, model: Stepwise, params: Params, rng: Key, x: Tokens) -> Nats:
+        check_call(rng, x)
         draw = functools.partial(self.one, model, params)
         return bounds.log_mean_exp(draw, rng, x, self.orders)
 

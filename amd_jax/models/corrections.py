@@ -13,6 +13,7 @@ from amd_jax.diffusion import kernels
 from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.diffusion.samplers import base
 from amd_jax.models import declared
+from amd_jax.models.checks import check_call
 from amd_jax.ops import categorical
 from amd_jax.types import Array, Kernel, Key, LearnedKernel, Params, Tokens
 
@@ -47,6 +48,7 @@ class Correct:
 
     def __call__(self, model: Stepwise, params: Params, rng: Key, x: Tokens) -> Tokens:
         """Clean tokens for x, int32; nothing is drawn."""
+        check_call(rng, x)
         process = model.open(params)
         t = time_of(process, model.steps or 1000, self.error_rate)
         t = jnp.broadcast_to(t, x.shape[:1])
@@ -78,6 +80,7 @@ class Edit:
 
     def __call__(self, model: Stepwise, params: Params, rng: Key, x: Tokens) -> Tokens:
         """A draw for x, int32."""
+        check_call(rng, x)
         process = model.open(params)
         sampler = next(s for s in declared.samplers(model) if isinstance(s, base.Steps))
         if self.steps is not None:

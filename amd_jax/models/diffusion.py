@@ -117,6 +117,7 @@ class Diffusion:
 
         Raises ValueError if the network's logits do not fit the kernel's states.
         """
+        checks.check_call(rng, x)
         t = jnp.full(x.shape[0], 0.5)
         logits, variables = self.denoiser.init_with_output(rng, x, t, train=False)
         params = {
@@ -192,6 +193,7 @@ class Diffusion:
 
         With `known`, it is of the other tokens given those, as `infill` draws them.
         """
+        checks.check_call(rng, x)
         process = self._given(self.open(params, train=train), x, known)
         if self.steps is None:
             return bounds.continuous(process, rng, x)
@@ -199,6 +201,7 @@ class Diffusion:
 
     def elbo_of_all_steps(self, params: Params, rng: Key, x: Tokens, times: Grid) -> Nats:
         """The same by every step of a grid."""
+        checks.check_call(rng, x)
         return bounds.elbo_of_all_steps(self.open(params), rng, x, times)
 
     def log_weight(
@@ -209,6 +212,7 @@ class Diffusion:
         E[exp(log_weight)] = p(x): the draw that importance-weighted bounds are sound on. With
         `known`, it is of the other tokens given those.
         """
+        checks.check_call(rng, x)
         process, steps = self._given(self.open(params), x, known), self.number_of_steps()
         return bounds.log_weight(process, rng, x, steps)
 
@@ -229,6 +233,7 @@ class Diffusion:
         `steps` are the sampler's network calls; fewer than T walk a coarser grid. Raises
         ValueError for more than T.
         """
+        checks.check_call(rng, shape=shape)
         process, sampler = self.open(params), self._chosen(sampler, steps)
         rng_noise, rng = jax.random.split(rng)
         x = process.draw_prior(rng_noise, shape)
@@ -249,6 +254,7 @@ class Diffusion:
         as exact as the sampler. Raises ValueError for other noise and denoisers, where it biases
         the rest by far.
         """
+        checks.check_call(rng, x)
         process, sampler = self._given(self.open(params), x, known), self._chosen(sampler, steps)
         categorical.inside(jnp.where(known, x, 0), process.kernel.num_classes)
         rng_noise, rng = jax.random.split(rng)

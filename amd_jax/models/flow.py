@@ -10,6 +10,7 @@ from jaxtyping import Bool
 from amd_jax import options
 from amd_jax.models.both_sides import BothSides
 from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
+from amd_jax.models.checks import check_call
 from amd_jax.ops import integers
 from amd_jax.transforms.chain import Chain
 from amd_jax.types import Array, Batch, Key, Law, Nats, Params, Tokens, Transform
@@ -67,6 +68,7 @@ class Flow:
 
     def init(self, rng: Key, x: Tokens) -> Params:
         """Parameters from a batch of data `x`, which data-dependent parts look at."""
+        check_call(rng, x)
         params = self.chain.init(rng, x)
         z, _ = jax.eval_shape(self.chain.forward, params, rng, x)
         base = self.base.init(jax.random.fold_in(rng, len(self.transforms)), z)
@@ -84,6 +86,7 @@ class Flow:
 
     def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
         """log p(z) + log p(x | z) - log q(z | x) of one z ~ q(z | x)."""
+        check_call(rng, x)
         z, nats = self.forward(params, rng, x, train=train)
         return nats + self.base.log_prob(params.get("base", {}), z)
 
@@ -98,6 +101,7 @@ class Flow:
 
         With `sampler=Inverse(redraws=n)` rows that hold such codes are drawn again.
         """
+        check_call(rng, shape=shape)
         x = jnp.full(shape, integers.UNUSED, jnp.int32)
         latents, _ = jax.eval_shape(self.forward, params, rng, x)
 

@@ -133,6 +133,7 @@ class GaussianDiffusion:
 
         Raises ValueError if the network's output does not fit.
         """
+        checks.check_call(rng, x)
         half, seen = jnp.full(x.shape[0], 0.5), self._read(jnp.zeros(x.shape, jnp.int32))
         out, variables = self.denoiser.init_with_output(rng, seen, half, train=False)
         wanted = (*x.shape, self._outputs() + self._said())
@@ -179,6 +180,7 @@ class GaussianDiffusion:
 
         In continuous time the pace of learnt levels gets no gradient.
         """
+        checks.check_call(rng, x)
         if self.steps is None and "levels" in params:
             params = {**params, "levels": noise_schedules.still(params["levels"])}
         process = self.open(params, train=train)
@@ -186,12 +188,14 @@ class GaussianDiffusion:
 
     def elbo_of_all_steps(self, params: Params, rng: Key, x: Tokens, times: Grid) -> Nats:
         """The same by every step of a grid."""
+        checks.check_call(rng, x)
         return self._inside(x) + gaussian.bounds.elbo_of_all_steps(
             self.open(params), rng, x, times
         )
 
     def log_weight(self, params: Params, rng: Key, x: Tokens) -> Nats:
         """log p - log q of x and one trajectory, by T calls; E[exp(log_weight)] = p(x)."""
+        checks.check_call(rng, x)
         steps = self.number_of_steps()
         return self._inside(x) + gaussian.bounds.log_weight(self.open(params), rng, x, steps)
 
@@ -212,6 +216,7 @@ class GaussianDiffusion:
         `steps` are the sampler's network calls; fewer than T walk a coarser grid. Raises
         ValueError for more than T.
         """
+        checks.check_call(rng, shape=shape)
         process, sampler = self.open(params), self._chosen(sampler, steps)
         rng_noise, rng_class, rng = jax.random.split(rng, 3)
         z = sampler(process, rng, self._noise(rng_noise, shape), sampler.times(self.steps))

@@ -50,6 +50,7 @@ class Insertion:
 
     def init(self, rng: Key, x: Tokens) -> Params:
         """Parameters for lines like `x`; ValueError if the network's outputs do not fit."""
+        checks.check_call(rng, x)
         if x.ndim != 2:
             raise ValueError(f"Lines are rows (B, L); got x of shape {x.shape}.")
         batch, length = x.shape
@@ -89,6 +90,7 @@ class Insertion:
 
     def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
         """The bound at one time of each row, stratified over the batch; E[elbo] <= log p(x)."""
+        checks.check_call(rng, x)
         inside, process = self._inside(x), self.open(params, train=train)
         return inside + insertion.bounds.elbo(process, rng, x.astype(jnp.int32))
 
@@ -103,6 +105,7 @@ class Insertion:
         self, params: Params, rng: Key, shape: tuple[int, ...], sampler: Sampler | None = None
     ) -> Tokens:
         """Lines, int32 of `shape` (B, L), by a sampler; the default is the first declared."""
+        checks.check_call(rng, shape=shape)
         sampler = self.samplers[0] if sampler is None else sampler
         return sampler(self.open(params), rng, self._empty(shape), sampler.times(self.steps))
 

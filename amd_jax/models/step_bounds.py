@@ -12,6 +12,7 @@ from amd_jax.diffusion.process import Process, Stepwise
 from amd_jax.diffusion.samplers import mask_times, time_grids
 from amd_jax.diffusion.samplers.unmasking import ranks
 from amd_jax.models.bounds import DrawnTimes
+from amd_jax.models.checks import check_call
 from amd_jax.models.declared import Stepped
 from amd_jax.ops import categorical
 from amd_jax.types import Kernel, Key, LearnedKernel, Model, Nats, Params, Tokens
@@ -42,6 +43,7 @@ class DrawnSteps:
         return f"{_on_grid(model, self.grid)} steps, {self.draws} drawn each"
 
     def __call__(self, model: Model, params: Params, rng: Key, x: Tokens) -> Nats:
+        check_call(rng, x)
         if self.grid is not None:
             model = options.replaced(model, {"steps": _on_grid(model, self.grid)})
         if isinstance(model, Stepwise) and model.steps is None:

@@ -57,6 +57,8 @@ def row(figure: Measurement) -> Row:
         method.append(f"error rate {figure.error_rate}")
     if figure.seed:
         method.append(f"seed {figure.seed}")
+    if figure.failure:
+        method.append(f"not measured: {figure.failure}")
     step = "" if figure.step is None else f"{figure.step:,}"
     return Row(what(figure), _listed(on), _listed(method), step, value(figure))
 

@@ -179,10 +179,13 @@ def measures(record: Record) -> list[Beside]:
     result = []
     for name, words in BESIDE.items():
         ours = figures.best(record.figures, name)
+        if ours is None:
+            ours = next((f for f in record.figures if f.what == name and f.failure), None)
         if ours is not None:
             what, floor = figures.what(ours), figures.best(record.figures, name + FLOOR)
             real = "–" if floor is None else figures.value(floor)
             title = f"{what[:1].upper()}{what[1:]}"
+            words = f"Not measured: {ours.failure}" if ours.failure else words
             result.append(Beside(title, figures.value(ours), real, words))
     return result
 

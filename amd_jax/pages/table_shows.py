@@ -83,7 +83,7 @@ class TableShown(NamedTuple):
     filled: Cells | None = None
     panels: Sequence[Panel] = ()
     pairs: Pairs | None = None
-    note: str = ""  # why there are no real rows
+    note: str = ""  # why there are no real rows, and what else failed
     more: str = ""  # columns that are not drawn
 
 

@@ -8,6 +8,7 @@ import pytest
 from amd_jax.cli import reporting, table_page
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.facts import Column, TableFacts, table_conditions
+from amd_jax.pages import table_shows
 from tests.cli.command import ROOT
 from tests.pages.written import Seen
 
@@ -51,6 +52,27 @@ def test_a_table_stands_beside_samples_and_without_it_the_page_says_so(masked, t
     assert "Pairs of columns" not in text
     assert "Gaps filled" in text  # of a sample
     away.rename(path)
+
+
+@pytest.mark.usefixtures("any_types")
+def test_what_fails_is_named_beside_the_rest(monkeypatch):
+    facts = TableFacts.of([Column(n, "categorical", values=("x", "y")) for n in "ab"])
+    x = np.random.default_rng(0).integers(0, 2, (50, 2)).astype(np.int32)
+    monkeypatch.setattr(table_page, "real_rows", lambda loaded: (x, ""))
+
+    def raises(*_):
+        raise ValueError("no\nlaw")
+
+    monkeypatch.setattr(table_page, "with_gaps", raises)
+    found = table_page.shown(None, facts, x, 0)
+    assert found.note == "gaps filled: not measured: no⏎law"
+    assert found.panels
+    assert found.pairs is not None
+    monkeypatch.setattr(table_shows, "pairs", raises)
+    monkeypatch.setattr(table_page, "with_gaps", lambda *_: None)
+    found = table_page.shown(None, facts, x, 0)
+    assert found.note == "pairs of columns: not measured: no⏎law"
+    assert found.panels
 
 
 @pytest.mark.exhaustive

@@ -116,6 +116,16 @@ def test_a_page_says_what_measures_mean(run):
     assert all(a.get("aria-label") for t, a in seen.elements if a.get("role") == "img")
 
 
+def test_a_page_says_why_a_measure_failed(run):
+    alike = {"split": "test", "step": 60, "examples": 300}
+    failed = {"what": "detection_auc", "value": None, "failure": "no <b> tree", **alike}
+    shape = {"what": "shape", "value": 0.987, **alike}
+    (run / "results.json").write_text(json.dumps([failed, shape]))
+    text = Seen(written.page(run, TABLE)).text
+    assert "Detection by trees, AUC Not measured: no <b> tree" in text
+    assert "0.987" in text
+
+
 def test_a_page_without_measures_and_without_the_table(run, monkeypatch):
     (run / "results.json").write_text("[]")
     monkeypatch.setattr(features, "installed", lambda: False)

@@ -1,7 +1,6 @@
 """Reports on a model of a table: rows as CSV, exact baselines, and samples beside real rows."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -32,6 +31,7 @@ from amd_jax.evaluation.tables import (
 from amd_jax.evaluation.tables.baselines import subset
 from amd_jax.facts import UNUSED_SIGN, TableFacts
 from amd_jax.facts.table_csv import write_csv
+from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
 from amd_jax.models import bounds
 from amd_jax.types import Dataset, Model, Params
@@ -120,25 +120,31 @@ class TableReport(PlainReport):
         real = subset(data.rows(held_out(data) if independent else "train"))
         drawn = subset(drawn)
         possible = self.facts.possible(drawn)
-        result = self._beside(drawn[possible], real)
+        failures: dict[str, str] = {}
+        result = self._beside(drawn[possible], real, failures)
+        for line in measures.failed(failures):
+            logger.warning(line)
         if (~possible).any():
             result["impossible"] = means.of(~possible, independent=independent)
         copied = copying.are_among(drawn, data.rows("train"))
         return {**result, "copies": means.of(copied, independent=independent)}
 
-    def _beside(self, drawn: Rows, real: Others) -> Measures:
-        """Measures of rows beside others."""
-        columns = similarity.shape(self.facts, real, drawn)
-        pairs = similarity.trend(self.facts, real, drawn)
-        result: Measures = {
-            "shape": (similarity.mean_shape(columns), None),
-            "trend": (similarity.mean_trend(pairs), None),
-        }
+    def _beside(self, drawn: Rows, real: Others, failures: dict[str, str]) -> Measures:
+        """Measures of rows beside others, without those that are added to the failures."""
+        result: Measures = {}
+        with measures.attempted("shape", failures):
+            columns = similarity.shape(self.facts, real, drawn)
+            result["shape"] = similarity.mean_shape(columns), None
+        with measures.attempted("trend", failures):
+            pairs = similarity.trend(self.facts, real, drawn)
+            result["trend"] = similarity.mean_trend(pairs), None
         if features.installed() and min(len(drawn), len(real)) >= FEWEST:
-            trees = detection.by_trees(self.facts, real, drawn, seeds=1)
-            linear = detection.by_logistic(self.facts, real, drawn)
-            result["detection_auc"] = trees.value, trees.error
-            result["logistic_auc"] = linear.value, linear.error
+            with measures.attempted("detection_auc", failures):
+                trees = detection.by_trees(self.facts, real, drawn, seeds=1)
+                result["detection_auc"] = trees.value, trees.error
+            with measures.attempted("logistic_auc", failures):
+                linear = detection.by_logistic(self.facts, real, drawn)
+                result["logistic_auc"] = linear.value, linear.error
         return result
 
     def compared(
@@ -153,29 +159,34 @@ class TableReport(PlainReport):
         if not len(drawn):
             return ["samples beside real rows: not measured, since none is possible"], []
         real, train = subset(data.rows(split)), subset(data.rows("train"), len(drawn))
-        measured, floor = (self._beside(x, real) for x in (drawn, train))
+        failures: dict[str, str] = {}
+        measured, floor = (self._beside(x, real, failures) for x in (drawn, train))
         lines = [
             f"{len(drawn):,} samples beside {len(real):,} {split} rows; "
             f"in brackets as many training rows:"
         ]
-        for name, figure in measured.items():
+        for name in [name for name in measured if name not in failures]:
             title = measures.NAMES[name] + NOTES.get(name, "")
-            lines.append(f"  {title}: {_shown(figure)} ({_shown(floor[name])})")
-        copies = copying.copies(drawn, data.rows("train"), real)
-        lines.append(
-            f"  samples that are training rows: {means.shown(*copies.drawn, '.2%')}; "
-            f"{split} rows that are: {means.shown(*copies.held_out, '.2%')}"
-        )
+            lines.append(f"  {title}: {_shown(measured[name])} ({_shown(floor[name])})")
+        with measures.attempted("copies", failures):
+            copies = copying.copies(drawn, data.rows("train"), real)
+            measured["copies"], floor["copies"] = copies
+            lines.append(
+                f"  samples that are training rows: {means.shown(*copies.drawn, '.2%')}; "
+                f"{split} rows that are: {means.shown(*copies.held_out, '.2%')}"
+            )
         memory, gap = self.memorised(model, params, data)
+        lines.append(memory)
         if stem:
             path = stem_of(stem, samples=every)
             path = path.with_name(f"{path.name}.png")
-            self.write_picture(drawn, real, train, path)
-            memory += f"\n  picture: {in_one_line(path)}"
-        measured["copies"], floor["copies"] = copies
-        used, uses, of_real = self.uses(drawn, data)
-        return [*lines, memory, *used], [
-            *_figures(measured | uses, floor | of_real, split, len(drawn)),
+            with measures.attempted("picture", failures):
+                self.write_picture(drawn, real, train, path)
+                lines.append(f"  picture: {in_one_line(path)}")
+        used, uses, of_real = self.uses(drawn, data, failures)
+        lines += [*used, *(f"  {line}" for line in measures.failed(failures))]
+        return lines, [
+            *_figures(measured | uses, floor | of_real, failures, split, len(drawn)),
             gap,
         ]
 
@@ -198,30 +209,33 @@ class TableReport(PlainReport):
     def memorised(self, model: Model, params: Params, data: Dataset) -> tuple[str, Measurement]:
         """Bits of some training rows beside those of held-out rows: a model may know the first."""
         split, bound = held_out(data), bounds.of(model)[0]
-        found = []
-        for name in ("train", split):
-            rows, rng = subset(data.rows(name), SCORED), jax.random.key(0)
-            found.append(likelihood.bits(bound, model, params, rng, rows, self.facts))
-        gap = copying.memorised(*(one.per_row for one in found))
-        line = (
-            f"  bits of training rows ({bound.name}): {found[0]}, of {split} rows {found[1]}; "
-            f"these take {means.signed(*gap)} more"
-        )
-        return line, Measurement(
+        both = [subset(data.rows(name), SCORED) for name in ("train", split)]
+        figure = Measurement(
             what=MEMORY,
-            value=gap[0],
-            error=gap[1],
+            value=None,
             bound=bound.name,
             to="training rows",
             unit=self.facts.unit,
             split=split,
-            examples=found[1].examples,
+            examples=len(both[1]),
         )
+        failures: dict[str, str] = {}
+        with measures.attempted(MEMORY, failures):
+            about = bound, model, params, jax.random.key(0)
+            found = [likelihood.bits(*about, rows, self.facts) for rows in both]
+            gap = copying.memorised(*(one.per_row for one in found))
+            line = (
+                f"  bits of training rows ({bound.name}): {found[0]}, of {split} rows {found[1]}; "
+                f"these take {means.signed(*gap)} more"
+            )
+            return line, dataclasses.replace(figure, value=gap[0], error=gap[1])
+        (line,) = measures.failed(failures)
+        return f"  {line}", dataclasses.replace(figure, failure=failures[MEMORY])
 
     def uses(
-        self, drawn: Rows, data: Dataset, names: Sequence[str] | None = None
+        self, drawn: Rows, data: Dataset, failures: dict[str, str]
     ) -> tuple[list[str], Measures, Measures]:
-        """How well trees fitted to samples predict columns of held-out rows, of all or of some.
+        """How well trees fitted to samples predict columns of held-out rows.
 
         As lines: beside trees fitted to as many training rows, and the columns that lose most. And
         the mean scores of samples, and of training rows.
@@ -232,24 +246,30 @@ class TableReport(PlainReport):
         if len(drawn) < FEWEST:
             return [], {}, {}
         real, test = subset(data.rows("train"), len(drawn)), subset(data.rows(held_out(data)))
-        several = [c.name for c in self.facts.columns if c.size > 1][:TARGETS]
-        found = usefulness.of_columns(self.facts, real, drawn, test, names or several)
+        several = [c for c in self.facts.columns if c.size > 1][:TARGETS]
         lines: list[str] = []
+        found: dict[str, usefulness.Use] = {}
         ours: Measures = {}
         theirs: Measures = {}
         for measure, shown in (("AUC", "AUC"), ("R2", "R²")):
-            some = [use for use in found.values() if use.measure == measure]
-            if some:
-                name = f"usefulness_{measure.lower()}"
-                ours[name] = float(np.mean([use.drawn.value for use in some])), None
-                theirs[name] = float(np.mean([use.real.value for use in some])), None
+            names = [c.name for c in several if usefulness.measure(c) == measure]
+            name = f"usefulness_{measure.lower()}"
+            if not names:
+                continue
+            with measures.attempted(name, failures):
+                uses = usefulness.of_columns(self.facts, real, drawn, test, names)
+                found |= uses
+                ours[name] = float(np.mean([use.drawn.value for use in uses.values()])), None
+                theirs[name] = float(np.mean([use.real.value for use in uses.values()])), None
                 lines.append(
-                    f"  usefulness, {shown} of {len(some)} columns predicted by trees fitted to "
+                    f"  usefulness, {shown} of {len(uses)} columns predicted by trees fitted to "
                     f"{len(drawn):,} samples: {ours[name][0]:.3f} ({theirs[name][0]:.3f})"
                 )
         worst = sorted(found.items(), key=lambda item: -item[1].loss[0])[:WORST]
         lost = [f"{in_one_line(name)} {means.signed(*use.loss)}" for name, use in worst]
-        return [*lines, f"  columns that lose most by that: {', '.join(lost)}"], ours, theirs
+        if lost:
+            lines.append(f"  columns that lose most by that: {', '.join(lost)}")
+        return lines, ours, theirs
 
     def corrected(
         self,
@@ -282,20 +302,24 @@ def _markdown(text: str) -> str:
     return in_one_line(text).replace("|", "\\|")
 
 
-def _figures(measured: Measures, floor: Measures, split: str, number: int) -> list[Measurement]:
+def _figures(
+    measured: Measures, floor: Measures, failures: dict[str, str], split: str, number: int
+) -> list[Measurement]:
     """Measures of so many samples, and what real rows reach, which is "shape_floor" and so on."""
     kinds = {"": (measured, "samples"), measures.FLOOR: (floor, "training rows")}
+    lost = {name: (None, None) for name in failures if name in measures.NAMES}
     return [
         Measurement(
             what=f"{name}{end}",
             value=value,
             error=error,
+            failure=failures.get(name),
             method=f"{number:,} {whose}" if name != "copies" else None,
             split=split,
             examples=number,
         )
         for end, (some, whose) in kinds.items()
-        for name, (value, error) in some.items()
+        for name, (value, error) in {**some, **lost}.items()
     ]
 
 

@@ -60,9 +60,14 @@ def trees(facts: TableFacts, used: list[int], classes: bool, seed: int) -> Any:
 
 
 def fitted(model: Any, x: Float[np.ndarray, "N F"], y: Shaped[np.ndarray, "N"]) -> Any:
-    """An estimator, fitted. Few rows by one thread: several would wait for each other."""
+    """An estimator, fitted. Few rows by one thread: several would wait for each other.
+
+    A feature without a known value is fitted as a constant, so that it has no effect: trees do not
+    take one that is all NaN.
+    """
     import threadpoolctl
 
+    x = np.where(np.isnan(x).all(axis=0), 0.0, x)
     with threadpoolctl.threadpool_limits(1 if x.size < ALONE else None):
         return model.fit(x, y)
 

@@ -15,7 +15,7 @@ from amd_jax.evaluation.tables import features, scores
 from amd_jax.evaluation.tables.laws import Rows
 from amd_jax.evaluation.tables.scores import Score
 from amd_jax.evaluation.tables.similarity import NUMERIC
-from amd_jax.facts import TableFacts
+from amd_jax.facts import Column, TableFacts
 
 CLASSES = 10  # of a target: its commonest values; all others are one more
 
@@ -49,10 +49,14 @@ def of_columns(
     places = [facts.place(name) for name in (several if names is None else names)]
     result = {}
     for place in places:
-        measure = "R2" if facts.columns[place].kind in NUMERIC else "AUC"
         fitted = [predicted(facts, x, test, place, seed) for x in (real, drawn)]
-        result[facts.columns[place].name] = Use(measure, *fitted)
+        result[facts.columns[place].name] = Use(measure(facts.columns[place]), *fitted)
     return result
+
+
+def measure(column: Column) -> str:
+    """What a prediction of a column is judged by."""
+    return "R2" if column.kind in NUMERIC else "AUC"
 
 
 def predicted(facts: TableFacts, x: Rows, test: Test, place: int, seed: int = 0) -> Score:

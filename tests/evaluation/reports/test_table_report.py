@@ -12,7 +12,16 @@ from amd_jax.data import bayesian_networks
 from amd_jax.data.table import Table
 from amd_jax.evaluation.means import PerRow
 from amd_jax.evaluation.reports import run_report
-from amd_jax.evaluation.tables import baselines, charts, features, text_tables
+from amd_jax.evaluation.tables import (
+    baselines,
+    charts,
+    copying,
+    detection,
+    features,
+    similarity,
+    text_tables,
+    usefulness,
+)
 from amd_jax.facts import Column
 from amd_jax.models.bounds import Likelihood
 
@@ -147,6 +156,48 @@ def test_measures_and_their_floor(report, data):
     assert report.measures(drawn, data)["impossible"][0] == 1 / 70
     floor = report.measures(data.rows("test"), data, independent=False)
     assert floor["shape"][0] > 0.8
+
+
+def raises(*_, **__):
+    raise ValueError("there are\ntwo lines")
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "lost"),
+    [
+        (detection, "by_trees", {"detection_auc": "detection by trees, AUC"}),
+        (similarity, "mean_trend", {"trend": "trend of their pairs"}),
+        (copying, "copies", {"copies": "samples that are training rows"}),
+        (copying, "memorised", {"memory_difference": "bits of held-out rows"}),
+        (charts, "marginals", {"picture": "picture"}),
+        (
+            usefulness,
+            "of_columns",
+            {
+                "usefulness_auc": "usefulness for categories, AUC",
+                "usefulness_r2": "usefulness for numbers, R²",
+            },
+        ),
+    ],
+)
+@pytest.mark.usefixtures("any_types")
+def test_a_measure_that_fails_is_named_beside_the_others(
+    report, data, monkeypatch, tmp_path, caplog, module, function, lost
+):
+    monkeypatch.setattr(features, "ITERATIONS", 1)
+    drawn, model = tokens(40, 6).astype(np.int32), Uniform(data.facts)
+    monkeypatch.setattr(module, function, raises)
+    lines, figures = report.compared(drawn, tmp_path / "samples", model, {}, data)
+    for title in lost.values():
+        assert f"  {title}: not measured: there are⏎two lines" in lines
+    reasons = {f.what.removesuffix("_floor"): f.failure for f in figures if f.failure}
+    assert reasons == dict.fromkeys(lost.keys() - {"picture"}, "there are⏎two lines")
+    measured = {f.what for f in figures if f.value is not None}
+    every = {"shape", "trend", "detection_auc", "logistic_auc", "copies", "memory_difference"}
+    assert (every | {"usefulness_auc", "usefulness_r2"}) - measured == lost.keys() - {"picture"}
+    report.measures(drawn, data)
+    named = {"detection_auc", "trend"} & lost.keys()
+    assert len(caplog.messages) == len(named)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amd_jax.evaluation.tables import detection, features, usefulness
+from amd_jax.facts import Column, TableFacts
 
 pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'amd_jax[tables]'")
 
@@ -50,6 +51,37 @@ def test_samples_of_one_class_are_of_no_use(facts, draw):
     x, test = draw(200, 0), draw(200, 1)
     one = x[x[:, 0] == 0]
     assert usefulness.predicted(facts, one, test, 0).value == 0.5
+
+
+def test_numbers_that_are_never_known_together():
+    """One number is known where the other is not, a third in one row, and a fourth in none."""
+    digits = tuple("0123456789")
+    columns = [Column("species", "categorical", values=("bird", "fish"))]
+    columns += [Column(n, "integer", values=digits, missing="") for n in ("wing", "fin", "a", "b")]
+    facts, rng = TableFacts.of(columns), np.random.default_rng(0)
+    species = np.arange(60) % 2
+    codes = np.stack([species, *rng.integers(0, 10, (2, 60)), *np.full((2, 60), 10)], axis=1)
+    codes[species == 1, 1] = codes[species == 0, 2] = 10
+    codes[0, 3] = 5
+    x = facts.fields(codes)
+    uses = usefulness.of_columns(facts, x, x, x)
+    assert uses["species"].real.value > 0.9
+    assert all(np.isfinite(use.drawn.value) for use in uses.values())
+    assert np.isfinite(detection.by_trees(facts, x, x, seeds=1).value)
+    assert np.isfinite(detection.by_logistic(facts, x, x).value)
+
+
+def test_a_feature_without_a_known_value_is_as_one_that_is_dropped(facts, draw):
+    x = features.columns(facts, draw(200, 0))
+    known, used = [0, 3, 4], [0, 1, 3, 4]
+    x[:, 1] = np.nan
+    predicted = []
+    for chosen in (known, used):
+        trees = features.fitted(features.trees(facts, chosen, False, 0), x[:, chosen], x[:, 2])
+        x[:100, 1] = 30.0  # in the rows that are predicted, it is known
+        predicted.append(trees.predict(x[:, chosen]))
+        x[:, 1] = np.nan
+    np.testing.assert_array_equal(*predicted)
 
 
 def test_without_scikit_learn_the_way_out_is_said(facts, draw, monkeypatch):
