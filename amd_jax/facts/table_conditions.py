@@ -1,8 +1,9 @@
 """Reads conditions on the columns of a table, such as "age=30..40, income=>50K"."""
 
 import math
+import numbers
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Integer
@@ -15,14 +16,17 @@ from amd_jax.host.printable import in_one_line
 Ranges = Integer[np.ndarray, "R 2"]  # codes from the first to the second, both included, ascending
 
 
-def parse(facts: TableFacts, text: str) -> dict[str, Ranges]:
-    """Column -> allowed codes, of a text such as "age=30..40, income=>50K".
+def parse(facts: TableFacts, given: str | Mapping[str, object]) -> dict[str, Ranges]:
+    """Column -> allowed codes, of a text such as "age=30..40, income=>50K", or of a mapping.
 
-    What may stand after the = is said in `allowed`.
+    What may stand after the = is said in `allowed`, what a mapping may have in `chosen`.
 
     Raises:
         ValueError: for an unknown column or value, and for two conditions on one column.
     """
+    if isinstance(given, Mapping):
+        return {name: chosen(facts.column(name), value) for name, value in given.items()}
+    text = given
     names = sorted((re.escape(column.name) for column in facts.columns), key=len, reverse=True)
     starts = [*re.finditer(rf"(?:^|,)\s*({'|'.join(names)})\s*=", text)]
     if not starts or text[: starts[0].start()].strip():
@@ -62,9 +66,76 @@ def allowed(column: Column, condition: str) -> Ranges:
     """
     text = condition.strip()
     parts = [text] if text in column.values else text.split("|")
-    ranges = sorted(_part(column, part.strip()) for part in parts)
+    return _joined(_part(column, part.strip()) for part in parts)
+
+
+def chosen(column: Column, condition: object) -> Ranges:
+    """The same of a value of Python: a text, number, bool or date, however the column writes it.
+
+    None is a missing cell, a tuple (low, high) a range with both ends, where None is no end, and
+    a list several of these.
+
+    Raises:
+        ValueError: for a value that the column does not have, or a range that holds none.
+    """
+    parts = condition if isinstance(condition, list) else [condition]
+    if not parts:
+        raise ValueError(f"A condition allows a value or more; {column.shown} has none.")
+    return _joined(pair for part in parts for pair in _chosen(column, part))
+
+
+def _chosen(column: Column, part: object) -> list[tuple[int, int]]:
+    """The codes of a value of Python, or of a range of them."""
+    if not isinstance(part, tuple):
+        return [(code, code) for code in _codes(column, part, "the condition has")]
+    if len(part) != 2 or column.kind == "categorical":
+        raise ValueError(
+            "A tuple is a range (low, high) of numbers, dates or ordinal values; "
+            f"{column.shown} has {in_one_line(part)!s:.60}. Put several values in a list."
+        )
+    low, high = (_end(column, end) for end in part)
+    return [_range(column, low, high)]
+
+
+def _end(column: Column, end: object) -> str:
+    """An end of a range as a text; "" is none."""
+    if end is None:
+        return ""
+    if column.kind == "ordinal":
+        return column.text(_codes(column, end, "a range has")[0])
+    return _text(column, end).strip()
+
+
+def _codes(column: Column, value: object, found: str) -> list[int]:
+    """The codes of a value of Python: several, if several texts of a category are that number."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        if column.missing is None:
+            raise column.unknown("missing", found)
+        return [column.num_values]
+    text = _text(column, value)
+    texts = [text]
+    if isinstance(value, bool | np.bool_):
+        texts += [text.lower(), text.upper(), str(int(value))]
+    known = column.lookup(texts)
+    codes = known[known >= 0][:1]
+    if not len(codes) and isinstance(value, numbers.Number) and not column.is_number:
+        codes = np.flatnonzero(numerals.parse(column.values) == numerals.parse([text]))
+    if not len(codes):
+        raise column.unknown(text, found)
+    return codes.tolist()
+
+
+def _text(column: Column, value: object) -> str:
+    """A value of Python as the column may write it."""
+    text = str(value)
+    is_decimal = isinstance(value, numbers.Number) and column.form.endswith(numerals.COMMA)
+    return text.replace(".", numerals.COMMA) if is_decimal else text
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Ranges of codes, ascending and apart."""
     joined: list[tuple[int, int]] = []
-    for low, high in ranges:
+    for low, high in sorted(ranges):
         if joined and low <= joined[-1][1] + 1:
             joined[-1] = joined[-1][0], max(high, joined[-1][1])
         else:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class TableModel:
     def sample(
         self,
         number: int,
-        given: str = "",
+        given: str | Mapping[str, object] = "",
         where: Callable[[Any], Any] | None = None,
         seed: int = 0,
         guidance: float | None = None,
@@ -58,8 +58,10 @@ class TableModel:
 
         Args:
             number: of rows.
-            given: conditions such as "income=>50K, age=30..40": rows are drawn from the exact
-                conditional law (`conditional.draws`).
+            given: conditions such as "income=>50K, age=30..40" or {"income": ">50K", "age":
+                (30, 40)}: rows are drawn from the exact conditional law (`conditional.draws`).
+                Of a mapping None is a missing cell, a list several values, and a tuple a range
+                with both ends, where None is no end.
             where: data frame -> which of its rows to keep; others are drawn anew.
             seed: of the draws.
             guidance: power of p(given | rest of the row), of values that are given. 1 is the
@@ -97,7 +99,7 @@ class TableModel:
     def _guided(
         self,
         number: int,
-        given: str,
+        given: str | Mapping[str, object],
         where: Callable[[Any], Any] | None,
         seed: int,
         strength: float | None,

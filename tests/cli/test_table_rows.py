@@ -192,9 +192,13 @@ def test_a_model_in_python(masked, people):
     assert (drawn["colour"] == "red").all()
     assert (drawn["size"] == "M").all()
     assert len(model.sample(7)) == 7
-    guided = model.sample(30, given="colour=red, age=33", guidance=2.0, particles=4)
-    assert guided.shape == (30, 3)
-    assert set(zip(guided["colour"], guided["age"], strict=True)) == {("red", 33)}
+    drawn = model.sample(5, given={"colour": "red", "size": ["M", "S"], "age": (30, None)})
+    assert (drawn["colour"] == "red").all()
+    assert (drawn["age"] >= 30).all()
+    for given in ("colour=red, age=33", {"colour": "red", "age": 33.0}):
+        guided = model.sample(30, given=given, guidance=2.0, particles=4)
+        assert guided.shape == (30, 3)
+        assert set(zip(guided["colour"], guided["age"], strict=True)) == {("red", 33)}
     for options in (
         {"guidance": 2.0},
         {"particles": 4, "given": "colour=red"},

@@ -1,9 +1,11 @@
 """Conditions on columns are ranges of codes; those that cannot be are errors."""
 
+import datetime
+
 import numpy as np
 import pytest
 
-from amd_jax.facts import Column
+from amd_jax.facts import Column, TableFacts
 from amd_jax.facts.table_conditions import allowed, next_digits, parse
 from tests.facts.columns import COLUMNS, TABLE
 
@@ -87,6 +89,67 @@ def test_values_with_signs_of_conditions():
     assert allowed(column, "a|b").tolist() == [[0, 0]]
     assert allowed(column, "1..2").tolist() == [[1, 1]]
     assert allowed(column, "missing").tolist() == [[2, 2]]
+
+
+ODD = Column("k", "categorical", values=("a|b", "1..2", "missing", "a, c=d"), missing="")
+RATED = Column("rated", "categorical", values=("5.0", "true", "05", "7"))
+RANKED = Column("ranked", "ordinal", values=("1.0", "2.0", "3.0"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "ranges"),
+    [
+        (ODD, "a|b", [[0, 0]]),
+        (ODD, ["1..2", "a, c=d", None], [[1, 1], [3, 4]]),
+        (ODD, "missing", [[2, 2]]),
+        (ODD, float("nan"), [[4, 4]]),
+        (RATED, 5, [[0, 0], [2, 2]]),
+        (RATED, 7.0, [[3, 3]]),
+        (RATED, True, [[1, 1]]),
+        (RANKED, (2, None), [[1, 2]]),
+        (COLUMNS["integers"], 17.0, [[2, 2]]),
+        (COLUMNS["integers"], [np.int64(-3), (17, 20), None], [[0, 0], [2, 4]]),
+        (COLUMNS["integers"], False, [[1, 1]]),
+        (COLUMNS["reals"], 2, [[2, 2]]),
+        (COLUMNS["few commas"], 2.25, [[2, 2]]),
+        (COLUMNS["few commas"], (-1.5, 0), [[0, 1]]),
+        (COLUMNS["a grid of reals"], np.float32(0.1), [[160, 160]]),
+        (COLUMNS["a grid of reals"], (0.105, "0.3"), [[161, 180]]),
+        (COLUMNS["sizes"], ("medium", None), [[1, 2]]),
+        (COLUMNS["days"], datetime.date(1970, 1, 1), [[800, 800]]),
+        (COLUMNS["days"], (np.datetime64("1970-01-01"), "1970-01-31"), [[800, 830]]),
+    ],
+)
+def test_a_mapping_has_values_of_python(column, value, ranges):
+    facts = TableFacts.of((column, COLUMNS["categories"]))
+    found = parse(facts, {column.name: value, "city": "=cmd"})
+    assert {name: found.tolist() for name, found in found.items()} == {
+        column.name: ranges,
+        "city": [[1, 1]],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"town": "Bonn"}, "A column is one of city, wage, .*; got 'town'"),
+        ({"city": "Rome"}, "the condition has 'Rome'. Known are Bonn"),
+        ({"city": 5}, "the condition has '5'. Known are Bonn"),
+        ({"city": ("Bonn", "=cmd")}, r"A tuple is a range .* has \('Bonn', .* in a list"),
+        ({"wage": (1, 2, 3)}, r"A tuple is a range .* 'wage' has \(1, 2, 3\)"),
+        ({"wage": (99_999, None)}, "none of column 'wage' lies in 99999"),
+        ({"wage": 10**400}, "the condition has '1000"),
+        ({"wage": ("a", 3)}, "a range has 'a'"),
+        ({"size": (1, None)}, "a range has '1'"),
+        ({"size": None}, "the condition has 'missing'"),
+        ({"size": []}, "A condition allows a value or more; column 'size' has none"),
+        ({"size": np.zeros((3, 3))}, "Known are s, m, l"),
+    ],
+)
+def test_mappings_that_cannot_be(given, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        parse(TABLE, given)
+    assert "\n" not in str(caught.value)
 
 
 def test_digits_after_a_prefix():
