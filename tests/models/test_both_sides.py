@@ -80,7 +80,7 @@ def test_the_truth_is_between_the_two_and_more_draws_bring_them_together(name):
 @pytest.mark.parametrize("spread", [0.5, 1.0])
 def test_it_is_what_two_halves_of_the_draws_say(spread):
     """E[log a] of one draw each is -σ²/2, and E[cosh(a - b)] is exp(σ²)."""
-    x = np.zeros((2000, 1))
+    x = np.zeros((2000, 1), int)
     result = drawn(2, Lognormal(), spread, x, repeats=100)[1].ravel()
     error = result.std() / len(result) ** 0.5
     expected = -(spread**2) / 2 + np.exp(spread**2) - 1
@@ -89,7 +89,7 @@ def test_it_is_what_two_halves_of_the_draws_say(spread):
 
 @pytest.mark.parametrize(("spread", "share"), [(0.0, 1.0), (1.0, np.exp(-1.0))])
 def test_how_many_draws_are_effective(spread, share):
-    effective = drawn(4096, Lognormal(), spread, np.zeros((8, 1)), repeats=1)[2] / 4096
+    effective = drawn(4096, Lognormal(), spread, np.zeros((8, 1), int), repeats=1)[2] / 4096
     assert effective.mean() == pytest.approx(share, rel=0.1)
 
 
@@ -97,7 +97,9 @@ def test_how_many_draws_are_effective(spread, share):
 def test_two_errors_beyond_both_ends_cover_the_truth(effective):
     """Of eight rows whose truth is 0, in 200 repeats; between the ends it seldom is."""
     spread = np.sqrt(np.log(64 / effective))
-    below, above, seen, variance = drawn(64, Lognormal(), spread, np.zeros((8, 1)), repeats=200)
+    below, above, seen, variance = drawn(
+        64, Lognormal(), spread, np.zeros((8, 1), int), repeats=200
+    )
     beyond = 2 * variance.sum(axis=1) ** 0.5 / 8
     low, high = below.mean(axis=1), above.mean(axis=1)
     assert 8 < seen.mean() < 55
@@ -121,7 +123,7 @@ def test_a_half_without_weight_says_nothing():
         def log_weight(self, params, rng, x):
             return jnp.full(len(x), -jnp.inf)
 
-    below, above, *_ = drawn(4, Never(), {}, np.zeros((3, 1)), repeats=1)
+    below, above, *_ = drawn(4, Never(), {}, np.zeros((3, 1), int), repeats=1)
     assert np.isneginf(below).all()
     assert np.isposinf(above).all()
 
