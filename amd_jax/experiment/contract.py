@@ -4,7 +4,7 @@
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import optax
@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from amd_jax.facts import Facts
 from amd_jax.learning.loop import Parts
-from amd_jax.types import Dataset, Model, Objective
+from amd_jax.types import Config, Dataset, Model, Objective
 
 
 def config(get_config: Callable[..., object], variant: str | None, name: str) -> ConfigDict:
@@ -25,13 +25,14 @@ def config(get_config: Callable[..., object], variant: str | None, name: str) ->
     return result
 
 
-def updated(config: ConfigDict, numbers: Mapping[str, object]) -> ConfigDict:
+def updated(config: ConfigDict, numbers: Config) -> ConfigDict:
     """The config, locked, with the numbers of a run; the error tells which does not fit."""
     config.lock()
     try:
         config.update(numbers)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise ValueError(str(error).strip("'\"").splitlines()[0]) from error
+        reason = str(error).strip("'\"").splitlines()[0].partition(" Other fields present")[0]
+        raise ValueError(reason) from error
     return config
 
 

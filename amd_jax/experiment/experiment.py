@@ -36,7 +36,7 @@ from amd_jax.runs import (
     saved_grids,
 )
 from amd_jax.runs.run_folder import Contents
-from amd_jax.types import Dataset, Model, Params
+from amd_jax.types import Config, Dataset, Model, Params
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -170,7 +170,7 @@ class Experiment:
         """Raises ValueError for numbers that a run of this experiment cannot have."""
         check_values(config, self.config())
 
-    def config_of(self, numbers: Json) -> ConfigDict:
+    def config_of(self, numbers: Config) -> ConfigDict:
         """The config with the numbers of a run; ValueError, with the first that does not fit."""
         return contract.updated(self.config(), numbers)
 
@@ -191,7 +191,7 @@ class Experiment:
     def fit(
         self,
         workdir: str | Path,
-        config: ConfigDict | None = None,
+        config: Config | None = None,
         *,
         extend: bool = False,
         init_from: str | Path | None = None,
@@ -200,7 +200,8 @@ class Experiment:
     ) -> tuple[Run, Params]:
         """Trains in a folder, or goes on with what is there; the run, and its averaged parameters.
 
-        The numbers are those of `get_config()` unless given. `extend` goes beyond the number of
+        The numbers are those of `get_config()`, but for those given: a config, or a mapping of
+        some, in which an unknown name is a ValueError. `extend` goes beyond the number of
         steps that a finished run has; `init_from` is a run, or weights of `amd_jax.pretrained`,
         whose parameters a new one starts from, on other characters too, and learns from if its
         objective is a `Distillation`; `profile` writes a trace of some steps. Every
@@ -208,7 +209,8 @@ class Experiment:
         the validation split, or by `evaluate`, whose first number is a score, lower is better.
         `load_run(workdir)` reads the run again.
         """
-        config = self.config() if config is None else config
+        run_files.check_workdir(workdir)
+        config = self.config_of(config or {})
         self.check(config)
         run = self.at(config, self.open_data(config))
         kwargs = {"extend": extend, "profile": profile, "evaluate": evaluate}
@@ -221,6 +223,7 @@ def open_run(workdir: str | Path, experiment: Experiment | None = None) -> Run:
     The experiment file that lies in the folder is executed, unless the experiment is given.
     Raises ValueError if the folder holds no run, or a damaged one.
     """
+    run_files.check_workdir(workdir)
     contents = run_folder.contents(workdir)
     if experiment is None:
         if not contents.source:

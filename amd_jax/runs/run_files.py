@@ -5,6 +5,7 @@ A run is written on this machine, and read from anywhere that epath knows, as gs
 
 import errno
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
@@ -41,6 +42,14 @@ def at(location: str | Path) -> AnyPath:
     except Exception as error:  # each kind of storage has its own
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(f"{location} cannot be reached: {reason[0]}.") from error
+
+
+def check_workdir(workdir: object) -> None:
+    """Raises ValueError unless a run's folder is named."""
+    if not isinstance(workdir, str | os.PathLike) or not str(workdir):
+        raise ValueError(
+            f"A run has a folder; got {workdir!r:.40}. Give its path, '.' for this one."
+        )
 
 
 def write_json(path: Path, value: object) -> None:

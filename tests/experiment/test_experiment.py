@@ -50,3 +50,22 @@ def test_the_rooms_of_the_library_are_there_after_one_import():
     assert amd_jax.diffusion.kernels.uniform is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = amd_jax.nothing
+
+
+@pytest.mark.parametrize(
+    ("workdir", "numbers", "line"),
+    [
+        ("", {}, "A run has a folder; got ''. Give its path"),
+        (None, {}, "A run has a folder; got None"),
+        ("run", {"nunber": 3}, '"nunber" does not exist and cannot be added.*locked.$'),
+        ("run", {"num_steps": "many"}, "Could not override field 'num_steps'"),
+    ],
+)
+@pytest.mark.usefixtures("any_types")
+def test_a_run_needs_a_folder_and_numbers_that_its_config_has(tmp_path, workdir, numbers, line):
+    experiment = Experiment.open("experiments/quickstart.py")
+    with pytest.raises(ValueError, match=line):
+        experiment.fit(workdir and tmp_path / workdir, numbers)
+    with pytest.raises(ValueError, match="A run has a folder"):
+        load_run("")
+    assert not list(tmp_path.iterdir())
