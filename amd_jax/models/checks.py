@@ -44,11 +44,12 @@ class Network(Protocol):
         """The same with other numbers."""
 
 
-def check_call(rng: Any, x: Any = None, *, shape: Any = None) -> None:
+def check_call(rng: Any, x: Any = None, *, shape: Any = None, real: bool = False) -> None:
     """Raises ValueError unless a model's arguments are a key, and rows of tokens or their shape.
 
     Of kinds and shapes alone, so that it costs nothing in a compiled function. x is an array of
-    integers (B, ...), and `shape` such a tuple of whole numbers, both with a row or more.
+    integers (B, ...), or for a flow of numbers `real`, and `shape` such a tuple of whole numbers,
+    both with a row or more.
     """
     dtype = getattr(rng, "dtype", None)
     if dtype is None or not (dtype == jnp.uint32 or jnp.issubdtype(dtype, jax.dtypes.prng_key)):
@@ -63,7 +64,9 @@ def check_call(rng: Any, x: Any = None, *, shape: Any = None) -> None:
                 "The shape of samples is a tuple (B, ...) of whole numbers, at least 1; got "
                 f"{shape!r:.40}. Give (B, *facts.event_shape)."
             )
-    elif not isinstance(x, Array | np.ndarray) or not jnp.issubdtype(x.dtype, jnp.integer):
+    elif not isinstance(x, Array | np.ndarray) or not jnp.issubdtype(
+        x.dtype, jnp.number if real else jnp.integer
+    ):
         raise ValueError(
             f"x is an array of integers, tokens (B, ...); got {_kind(x)}. Give x.astype(int)."
         )

@@ -68,7 +68,7 @@ class Flow:
 
     def init(self, rng: Key, x: Tokens) -> Params:
         """Parameters from a batch of data `x`, which data-dependent parts look at."""
-        check_call(rng, x)
+        check_call(rng, x, real=True)  # surjections look for integers
         params = self.chain.init(rng, x)
         z, _ = jax.eval_shape(self.chain.forward, params, rng, x)
         base = self.base.init(jax.random.fold_in(rng, len(self.transforms)), z)
@@ -86,7 +86,7 @@ class Flow:
 
     def elbo(self, params: Params, rng: Key, x: Tokens, *, train: bool = False) -> Nats:
         """log p(z) + log p(x | z) - log q(z | x) of one z ~ q(z | x)."""
-        check_call(rng, x)
+        check_call(rng, x, real=True)  # surjections look for integers
         z, nats = self.forward(params, rng, x, train=train)
         return nats + self.base.log_prob(params.get("base", {}), z)
 

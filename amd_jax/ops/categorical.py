@@ -128,6 +128,8 @@ def inside(x: Batch, num_classes: int, possible: Bool[Array, "#B L K"] | None = 
     (B, L) with a token that is not `possible` have -inf. Raises ValueError for a token outside
     where the tokens are at hand, outside of jit.
     """
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        raise ValueError(f"Tokens are integers; got an array of {x.dtype}. Give x.astype(int).")
     if not isinstance(x, jax.core.Tracer):
         check_tokens(np.asarray(x), num_classes)
     outside = ((x < 0) | (x >= num_classes)).reshape(x.shape[0], -1).any(axis=1)
