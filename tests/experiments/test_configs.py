@@ -17,6 +17,8 @@ from amd_jax.diffusion.kernels import information
 from amd_jax.evaluation import gallery
 from amd_jax.evaluation.reports import run_report
 from amd_jax.experiment import Experiment, load_run
+from amd_jax.exports import export_folder
+from amd_jax.exports.description import describe
 from amd_jax.learning.config_values import check_numbers
 from tests.cli.command import ROOT
 from tests.variants import quick
@@ -240,9 +242,20 @@ def shrunk(name):
     return experiment, config
 
 
+def exported(model, params, facts, place):
+    """What comes back from an export: the same model, parameters and facts."""
+    run = {"config": {}, "step": 6}
+    export_folder.write(place, model, params, facts, run=run, results=[], card="")
+    result = export_folder.read(place)
+    assert describe(result.model, {}) == describe(model, {})
+    assert result.facts == facts
+    jax.tree.map(np.testing.assert_array_equal, result.params, params)
+    return result
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(UNTRAINED, slow=FIRST))
-def test_has_a_model_a_bound_and_a_step(name, files):
+def test_has_a_model_a_bound_a_step_and_an_export(name, files, tmp_path):
     """Their shapes fit: nothing is compiled."""
     experiment, config = shrunk(name)
     read_from(config, name, files)
@@ -261,6 +274,9 @@ def test_has_a_model_a_bound_and_a_step(name, files):
 
     moved = jax.eval_shape(step, params, rng, x)
     assert jax.tree.map(np.shape, moved) == jax.tree.map(np.shape, params)
+    exported(
+        model, jax.tree.map(lambda a: np.full(a.shape, 0.1, a.dtype), params), facts, tmp_path
+    )
 
 
 @pytest.mark.slow
@@ -287,8 +303,9 @@ def test_trains_saves_restores_and_samples(name, files, tmp_path):
     result, restored = load_run(workdir)
     assert result.facts == run.facts
     jax.tree.map(np.testing.assert_array_equal, restored, params)
+    weights = exported(result.model, restored, result.facts, tmp_path / "export")
     shape = (2, *result.facts.event_shape)
-    x = gallery.samples(result.model, restored, jax.random.key(0), shape)
+    x = gallery.samples(weights.model, weights.params, jax.random.key(0), shape)
     assert (x.shape, x.dtype) == (shape, np.int32)
     assert run_report.of(result.facts).samples(x, tmp_path / "drawn")
 
