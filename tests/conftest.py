@@ -18,19 +18,42 @@ import pytest
 # file; processes that tests start inherit them.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # GPU tests: JAX_PLATFORMS=cuda pytest -m gpu
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # enough for pmean, psum and sharding to matter
-# Programs are compiled in haste, but as users compile them in tests/differential and in the slow
-# tests of these folders below this one.
-NUMBERS = {"diffusion", "ops", "transforms"}
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 COMPILED = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "compiled"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ["TFDS_DATA_DIR"] = os.devnull  # a loader that is not given a folder fails at once
 
+# Most of the time goes into compiling, so programs are compiled in haste: half of it. XLA_FLAGS
+# that are given are obeyed as they are; XLA_FLAGS="" compiles as users do, and .ci/run does so.
+AS_GIVEN = "XLA_FLAGS" in os.environ or os.environ["JAX_PLATFORMS"] != "cpu"
+HASTE = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
+
 from tests import typechecker  # noqa: E402  imports flax
 
-typechecker.install()
+if typechecker.ASKED:
+    typechecker.install()
+
+
+def compile_in_haste():
+    """Does so in this process, where XLA reads its flags once; those that tests start do not."""
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # which holds for them, too
+    os.environ["XLA_FLAGS"] = HASTE
+    import jax
+
+    import amd_jax  # noqa: F401  adds a flag
+
+    jax.block_until_ready(jax.jit(lambda: 0)())
+    flags = os.environ["XLA_FLAGS"].removeprefix(HASTE).strip()
+    os.environ.pop("XLA_FLAGS")
+    os.environ |= {"XLA_FLAGS": flags} if flags else {}
+
+
+if not AS_GIVEN:
+    compile_in_haste()
 
 gc.set_threshold(200_000, 20, 50)  # what JAX traces is many objects, and few cycles
 
@@ -82,23 +105,6 @@ def pytest_runtest_setup(item):
 
         if jax.default_backend() != "gpu":
             pytest.skip("needs a GPU: JAX_PLATFORMS=cuda python -m pytest -m gpu")
-
-
-@pytest.fixture(autouse=True)
-def optimised(request):
-    """Has XLA optimise as it does for users, where numbers are tested at length."""
-    folder = request.path.relative_to(pathlib.Path(__file__).parent).parts[0]
-    slow = request.node.get_closest_marker("slow") is not None
-    golden = "golden" in request.path.name or "peers" in request.path.parts  # of formulas
-    if folder != "differential" and not (slow and folder in NUMBERS and not golden):
-        yield
-        return
-    import jax
-
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", False)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from amd_jax.ops import categorical
 from amd_jax.types import Nats, Tokens
 from tests import typechecker
 
+pytestmark = pytest.mark.skipif(not typechecker.ASKED, reason="CHECK_TYPES=1 python -m pytest")
 KERNEL = kernels.uniform(schedules.linear, 3)
 X, T = jnp.zeros((2, 4), jnp.int32), jnp.full(2, 0.5)
 
