@@ -32,7 +32,7 @@ HASTE = (
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 )
 
-from tests import typechecker  # noqa: E402  imports flax
+from tests import costs, typechecker  # noqa: E402  imports flax
 
 if typechecker.ASKED:
     typechecker.install()
@@ -55,6 +55,7 @@ def compile_in_haste():
 if not AS_GIVEN:
     compile_in_haste()
 
+costs.install()
 gc.set_threshold(200_000, 20, 50)  # what JAX traces is many objects, and few cycles
 
 
@@ -134,6 +135,27 @@ def room_for_programs():
         import jax
 
         jax.clear_caches()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef):
+    with costs.timed(f"fixture {fixturedef.argname}"):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    report = yield
+    report.costs = costs.taken()
+    return report
+
+
+def pytest_sessionfinish(session):
+    """Keeps what the tests cost: python -m tests.costs."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and not hasattr(session.config, "workerinput"):
+        reports = (report for several in terminal.stats.values() for report in several)
+        costs.keep([report for report in reports if hasattr(report, "when")])
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from amd_jax.cli import command_line, run
+from tests import costs
 
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = f"--config={ROOT / 'experiments' / 'quickstart.py'}"
@@ -48,7 +49,7 @@ def ended(main: Callable[[list[str]], None], *argv: str) -> Result:
     printed = io.TextIOWrapper(io.BytesIO(), "utf-8")
     known, sys.argv = sys.argv, argv  # which the run keeps
     try:
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(printed), costs.timed("commands"):
             command_line.run(main, argv)
     except SystemExit as stop:
         ending = stop.code
