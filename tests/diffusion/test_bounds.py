@@ -50,7 +50,7 @@ def exact(kernel, x_0, p_0, x_t, s, t):
     )
 
 
-@pytest.mark.few(1, slow=12)
+@pytest.mark.few(1, slow=6)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     """Both the registered and the general form; both finite where x_t is impossible, too."""
@@ -65,7 +65,7 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
         np.testing.assert_allclose(result[possible], expected[possible], rtol=5e-5, atol=5e-6)
 
 
-@pytest.mark.few(2, slow=12)
+@pytest.mark.few(2, slow=6)
 @pytest.mark.parametrize("t", [0.1, 1.0])
 def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     x_0, x_t, weight = pairs(kernel, t)
@@ -79,7 +79,7 @@ def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
     )
 
 
-@pytest.mark.few(1, slow=12)
+@pytest.mark.few(1, slow=6)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     """One guess for all x_t, as of a network that does not see it."""
@@ -179,7 +179,7 @@ def test_a_perfect_guess_costs_nothing(name):
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
 
 
-@pytest.mark.few(1, slow=5)
+@pytest.mark.few(1, slow=3)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.2))
 def test_rate_is_the_limit_of_discrete(name, t):
@@ -211,7 +211,7 @@ def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     np.testing.assert_allclose(result[3:], 0, atol=1e-6)
 
 
-@pytest.mark.few(1, slow=5)
+@pytest.mark.few(1, slow=3)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.7))
 def test_the_divergence_falls_by_the_expected_rate(name, t):

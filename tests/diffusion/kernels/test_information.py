@@ -80,6 +80,7 @@ def test_a_table_of_masks_is_linear_in_fewer_steps(steps):
     np.testing.assert_array_equal(result.prior, np.eye(4)[3])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_table_is_as_even_as_it_can_be():
     fine = kernels.Tabulated(tables.discretised_gaussian(np.linspace(0.02, 0.5, 400), 3))

@@ -191,7 +191,7 @@ def test_leaving_the_own_token_out_is_its_inverse(each_family):
     np.testing.assert_allclose(result[0], expected, atol=1e-5)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2, slow=5)
 def test_the_log_law_of_one_clean_token_is_that_of_all(kernel):
     states, classes = len(kernel.prior), kernel.num_classes
     x, x_t = (jnp.ravel(a)[:, None] for a in jnp.indices((classes, states)))

@@ -147,7 +147,7 @@ def draw(sampler, kernel, seed=0):
     return x
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=10)
 @pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
 def test_draws_follow_the_enumerated_law(sampler, kernel):
     x = draw(sampler, kernel)

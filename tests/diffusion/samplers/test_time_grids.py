@@ -160,6 +160,7 @@ def test_the_best_grid_is_that_of_its_table():
         ("table-gaussian", "hollow_table"),
     ],
 )
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_table_is_what_steps_add_to_the_bound(kernel, denoiser):
     """For networks that see their own token and for those that do not, however wrong they are."""

@@ -52,6 +52,7 @@ WALKS = {
 }
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("reward", [nats, likelihood])
 @pytest.mark.parametrize("name", quick(WALKS, "uniform"))
 def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(name, reward):
@@ -67,7 +68,7 @@ def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(name, reward)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [2, 8])
+@pytest.mark.parametrize("steps", [2, pytest.param(8, marks=pytest.mark.exhaustive)])
 def test_the_error_falls_as_one_over_the_number_of_particles(steps):
     counts, runs = np.array([8, 64, 512]), (16_000, 4000, 1000)
     process = certificates.exact(UNIFORM, DATA)
