@@ -5,6 +5,7 @@ K <= 3 states and L = 2 positions, so that every sequence and every path can be 
 
 import dataclasses
 import functools
+import math
 
 import flax.linen as nn
 import jax
@@ -544,23 +545,35 @@ EXACT = {  # classes -> a flow that draws nothing on its way: its elbo is log p(
 
 def parameters(model, seed: int = 0, scale: float = 0.5, length: int = LENGTH, data=None):
     """Random parameters: no zero at initialisation hides a path."""
-    x = jnp.zeros((2, length), jnp.int32) if data is None else data
-
-    @functools.partial(jax.jit, compiler_options=HASTE)  # op by op it takes four times as long
-    def shaken(rng, x):
-        rng_init, rng = jax.random.split(rng)
-        leaves, tree = jax.tree.flatten(model.init(rng_init, x))
-        rngs = jax.random.split(rng, len(leaves))
-        noise = [jax.random.normal(r, a.shape) for r, a in zip(rngs, leaves, strict=True)]
-        moved = [a + scale * b for a, b in zip(leaves, noise, strict=True)]
-        return jax.tree.unflatten(tree, moved)
-
-    return shaken(jax.random.key(seed), x)
+    rng_init, rng = jax.random.split(jax.random.key(seed))
+    x = np.zeros((2, length), np.int32) if data is None else data
+    leaves, tree = jax.tree.flatten(_compiled_init(model)(rng_init, x))
+    rngs = jax.random.split(rng, 1 << len(leaves).bit_length())  # the same, were they fewer
+    moved = [a + scale * _normal(r, a.shape) for r, a in zip(rngs, leaves, strict=False)]
+    return jax.tree.map(jnp.asarray, jax.tree.unflatten(tree, moved))
 
 
-def drawn(part, data, scale: float = 0.5):
+@functools.lru_cache(32)
+def _compiled_init(model):
+    """`model.init`, compiled once for a model: op by op it takes four times as long."""
+    return jax.jit(model.init, compiler_options=HASTE)
+
+
+def _normal(rng, shape: tuple[int, ...]) -> np.ndarray:
+    """`jax.random.normal`: the first of more numbers, of which a few programs are for all."""
+    size = math.prod(shape)
+    more = _normals(rng, 1 << max(size - 1, 0).bit_length())
+    return np.asarray(more)[:size].reshape(shape)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _normals(rng, size):
+    return jax.random.normal(rng, (size,))
+
+
+def drawn(part, *data, scale: float = 0.5, **more):
     """Normal numbers in the shapes of a part's parameters: `init` is traced, not compiled."""
-    shapes = jax.eval_shape(part.init, jax.random.key(0), data)
+    shapes = jax.eval_shape(part.init, jax.random.key(0), *data, **more)
     rng = np.random.default_rng(0)
     return jax.tree.map(lambda a: scale * rng.normal(size=a.shape).astype(a.dtype), shapes)
 

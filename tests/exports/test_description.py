@@ -142,7 +142,7 @@ def test_it_gives_the_same_numbers(name):
 def test_what_rows_can_be_comes_back_with_the_numbers(name, tmp_path):
     """From a folder, in halves too: the support, the priors, and so every bit."""
     model, x = TABLES[name](), jnp.array([[0, 1, 0, 2], [2, 0, 1, 1]])
-    params, facts = zoo.drawn(model, x, 0.1), Facts(3, (4,))
+    params, facts = zoo.drawn(model, x, scale=0.1), Facts(3, (4,))
     whole, half = (tmp_path / name for name in ("whole", "half"))
     for place in (whole, half):
         run = {"experiment": "own_table", "step": 3, "seconds": 1.0, "config": {"num_steps": 3}}
@@ -198,7 +198,7 @@ OF_LINES = {  # the models of experiments/own_lines*.py
 @pytest.mark.parametrize("name", quick(OF_LINES, "lines argmax"))
 def test_models_of_lines_come_back(name):
     model, x = OF_LINES[name](), jnp.array([[4, 0, 1, 3], [5, 2, 3, 3]])
-    params = zoo.drawn(model, x, 0.1)
+    params = zoo.drawn(model, x, scale=0.1)
     nats = [jax.jit(m.elbo)(params, jax.random.key(1), x) for m in (model, back(model))]
     np.testing.assert_array_equal(*nats)
     assert np.isfinite(nats[0]).all()

@@ -20,15 +20,6 @@ def shaken(network, v=V):
 
 
 @pytest.mark.slow
-def test_a_scalar_moves_the_parameters_of_later_ones_only():
-    params, v = shaken(NETWORK), V[:1]
-    moved = v + jnp.eye(v.size).reshape(-1, *v.shape[1:])
-    out = jax.jit(NETWORK.apply)(params, jnp.concatenate([v, moved]))
-    moves = (jnp.abs(out[1:] - out[:1]).max(axis=-1) > 1e-6).reshape(v.size, -1).T
-    np.testing.assert_array_equal(moves, np.tril(np.ones((v.size, v.size)), -1))
-
-
-@pytest.mark.slow
 def test_taps_show_what_lies_near_without_attention():
     def moved_by_the_first(taps):
         network = NETWORK.clone(taps=taps)
@@ -63,24 +54,3 @@ def test_octaves_tell_apart_what_lies_close_together():
         return jnp.abs(out[0] - out[1])[1:].mean()
 
     assert change(6) > 2 * change(0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("numbers", "message"),
-    [
-        ({"taps": 0}, "taps must be at least 1"),
-        ({"components": 0}, "components must be at least 1"),
-        ({"heads": 3}, "2 \\* heads divides; got width=16 and heads=3"),
-        ({"width": 2}, "features >= 8; got features=2"),
-    ],
-)
-def test_sizes_that_make_no_network_are_refused(numbers, message):
-    with pytest.raises(ValueError, match=message):
-        NETWORK.clone(**numbers).init(jax.random.key(0), V)
-
-
-@pytest.mark.slow
-def test_other_lengths_are_refused():
-    with pytest.raises(ValueError, match="L=4; got L=5. Initialise it for 5"):
-        NETWORK.apply(shaken(NETWORK), jnp.zeros((1, 5, 2)))

@@ -143,9 +143,3 @@ def test_what_is_no_size_is_refused(kind):
         network.init(RNG, *draws()[:2], 0)
     with pytest.raises(ValueError, match="block_size must be at least 1; got block_size=0"):
         network.start(1, 4, 0)
-
-
-def test_what_is_no_context_is_refused():
-    network = networks.BlockTransformer(K, **SMALL, context=-1)
-    with pytest.raises(ValueError, match="context must be at least 0, for all; got context=-1"):
-        jax.eval_shape(functools.partial(network.init, block_size=4), RNG, *draws()[:2])

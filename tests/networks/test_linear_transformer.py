@@ -140,30 +140,3 @@ def test_shorter_texts_use_the_first_windows(local_heads):
     assert shape == (2, 8, 5)
     with pytest.raises(ValueError, match="texts of 16 tokens; got L=20"):
         network.apply(params, jnp.zeros((2, 20), int), jnp.zeros(2))
-
-
-@pytest.mark.slow
-def test_dropout_acts_in_training_only():
-    network = small(local_heads=1, dropout=0.5)
-    params = {"params": initialised(network)["params"] | {"rezero": jnp.ones(())}}
-    x, t = jnp.zeros((2, 8), int), jnp.full(2, 0.5)
-    train = [
-        network.apply(params, x, t, train=True, rngs={"dropout": jax.random.key(i)})
-        for i in (0, 1)
-    ]
-    assert not np.allclose(*train)
-    np.testing.assert_array_equal(network.apply(params, x, t), network.apply(params, x, t))
-
-
-@pytest.mark.parametrize(
-    ("changes", "length", "message"),
-    [
-        ({"heads": 3}, 8, "dim to be a multiple of heads; got dim=8 and heads=3"),
-        ({"local_heads": 3}, 8, "local_heads <= heads; got 3 of 2"),
-        ({"local_heads": 1}, 10, "multiple of the window; got L=10 and window=4"),
-        ({"local_heads": 1, "dim": 2}, 8, "even dim of at least 4; got dim=2"),
-    ],
-)
-def test_errors_say_the_rule_and_the_value(changes, length, message):
-    with pytest.raises(ValueError, match=message):
-        initialised(small(**changes), length)

@@ -241,30 +241,6 @@ def first(network, x, *path):
     return init(jax.random.key(0))
 
 
-def who_moves(network, params, v):
-    """[n, m]: whether the output at n differs when the scalar m of v (1, ...) does."""
-    moved = v + jnp.eye(v.size).reshape(-1, *v.shape[1:])
-    out = jax.jit(network.apply)(params, jnp.concatenate([v, moved]))
-    return (jnp.abs(out[1:] - out[:1]).max(axis=-1) > 1e-5).reshape(v.size, -1).T
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.slow
-def test_a_scalar_moves_the_parameters_of_later_ones_only(channels):
-    network = AutoregressiveLSTM(16, 2)
-    params = drawn(network, 1, 3, channels)
-    v = jax.random.normal(jax.random.key(1), (1, 3, channels))
-    moves = who_moves(network, params, v)
-    np.testing.assert_array_equal(moves, np.tril(np.ones((v.size, v.size)), -1))
-
-
-@pytest.mark.slow
-def test_the_coupling_parameters_see_every_position():
-    network = BidirectionalLSTM(8, 1, 1, layers=1)
-    v = jax.random.normal(jax.random.key(1), (1, 3, 2))
-    assert who_moves(network, drawn(network, *v.shape), v).all()
-
-
 @pytest.mark.slow
 def test_many_channels_work():
     network = AutoregressiveLSTM(16, 3)
@@ -332,24 +308,3 @@ def test_the_statistics_start_at_zero(kind):
     out = first(kind(3, 4, width=8, context=4), jnp.array([[0, 1, 2]]), "out")
     assert not out["kernel"].any()
     assert not out["bias"].any()
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize("network", [AutoregressiveLSTM(8, 1), BidirectionalLSTM(8, 1, 1)])
-def test_other_lengths_are_refused(network):
-    params = drawn(network, 1, 4, 2)
-    with pytest.raises(ValueError, match="L=4; got L=5. Initialise it for 5"):
-        network.apply(params, jnp.zeros((1, 5, 2)))
-
-
-@pytest.mark.parametrize(
-    ("network", "message"),
-    [
-        (AutoregressiveLSTM(4, 1), "features >= 8; got features=4"),
-        (AutoregressiveLSTM(8, 0), "components must be at least 1"),
-        (BidirectionalLSTM(8, 0, 1), "channels must be at least 1"),
-    ],
-)
-def test_errors_say_the_rule_and_the_value(network, message):
-    with pytest.raises(ValueError, match=message):
-        drawn(network, 1, 4, 2)

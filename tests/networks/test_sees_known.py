@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amd_jax import networks
+from tests import zoo
 from tests.variants import quick
 
 K = 4
@@ -28,9 +29,7 @@ def test_that_a_token_is_known_moves_all_in_reach_but_itself(name):
     x = jax.random.randint(jax.random.key(0), (1, *event), 0, K).repeat(size + 1, axis=0)
     known = jnp.eye(size + 1, size, dtype=bool).reshape(x.shape)  # the last row knows nothing
     network, t = kind(K, **sizes, sees_known=True), jnp.full(len(x), 0.5)
-    shapes, rng = jax.eval_shape(network.init, jax.random.key(1), x, t), np.random.default_rng(0)
-    params = jax.tree.map(lambda a: rng.normal(scale=0.5, size=a.shape).astype(a.dtype), shapes)
-    guesses = jax.jit(network.apply)(params, x, t, known=known)
+    guesses = jax.jit(network.apply)(zoo.drawn(network, x, t), x, t, known=known)
     guesses = np.asarray(guesses).reshape(size + 1, size, K)
     moved = abs(guesses[:-1] - guesses[-1]).max(axis=-1)  # [which is known, whose guess]
     np.testing.assert_array_equal(np.diag(moved), 0)
@@ -48,22 +47,15 @@ def test_what_is_known_moves_the_guesses_of_others(name):
     kind, sizes, event = NETWORKS[name]
     told, untold = kind(K, **sizes, sees_known=True), kind(K, **sizes)
     x, t = jax.random.randint(jax.random.key(0), (1, *event), 0, K), jnp.array([0.5])
-    leaves, tree = jax.tree.flatten(told.init(jax.random.key(1), x, t))
-    rngs = jax.random.split(jax.random.key(2), len(leaves))
-    shaken = [a + 0.5 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
-    apply = jax.jit(
-        lambda x, known: told.apply(jax.tree.unflatten(tree, shaken), x, t, known=known)
-    )
-    none, one = (
-        jnp.zeros(x.shape, bool),
-        jnp.zeros(x.shape, bool).at[(0, *(0 for _ in event))].set(True),
-    )
+    params = zoo.drawn(told, x, t)
+    apply = jax.jit(lambda x, known: told.apply(params, x, t, known=known))
     first = (0, *(0 for _ in event))
+    none = jnp.zeros(x.shape, bool)
+    one = none.at[first].set(True)
     before, after = (np.asarray(apply(x, known))[0].reshape(-1, K) for known in (none, one))
     assert abs(after - before)[1].max() > 1e-4
     if told.__class__ is not networks.Transformer:  # the own token is not seen, known or not
         other = np.asarray(apply(x.at[first].set((x[first] + 1) % K), one))[0].reshape(-1, K)
         np.testing.assert_array_equal(other[0], after[0])
         assert abs(other - after)[1].max() > 1e-4
-    shapes = [jax.tree.map(jnp.shape, m.init(jax.random.key(1), x, t)) for m in (told, untold)]
-    assert shapes[0] != shapes[1]
+    assert jax.tree.map(jnp.shape, zoo.drawn(untold, x, t)) != jax.tree.map(jnp.shape, params)

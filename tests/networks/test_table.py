@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 
 from amd_jax import models, networks
+from tests import zoo
 
 SIZES, K = (2, 4, 3), 4
 MARGINALS = ((0.25, 0.75), (0.1, 0.2, 0.3, 0.4), (0.5, 0.25, 0.25))
 SMALL = dict(width=8, blocks=1, marginals=MARGINALS)
 X = jnp.array([[0, 3, 2], [1, 0, 1], [1, 2, 0]])
 T = jnp.array([0.2, 0.5, 0.9])
-
-
-def shaken(network, *inputs, scale=0.5):
-    shapes = jax.eval_shape(network.init, jax.random.key(0), *inputs)
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda a: scale * rng.normal(size=a.shape).astype(a.dtype), shapes)
 
 
 @pytest.mark.few(1)
@@ -45,7 +40,7 @@ def test_it_starts_at_the_marginals_and_is_zero_beyond_a_field(network, inputs):
 def test_a_row_is_seen_as_a_whole():
     """Every field, masks of each and the time move the logits; without it, time does not."""
     network = networks.TableNet(K + 1, SIZES, embedding=4, **SMALL)
-    params, run = shaken(network, X, T), jax.jit(network.apply)
+    params, run = zoo.drawn(network, X, T), jax.jit(network.apply)
     logits = run(params, X, T)
     for place in range(3):
         for token in (K, (X[0, place] + 1) % 2):
@@ -54,13 +49,13 @@ def test_a_row_is_seen_as_a_whole():
             np.testing.assert_allclose(other[1:], logits[1:], atol=1e-6)
     assert (abs(run(params, X, T / 2) - logits).max(axis=-1) > 1e-4).all()
     blind = network.clone(sees_time=False)
-    without = shaken(blind, X, T)
+    without = zoo.drawn(blind, X, T)
     np.testing.assert_array_equal(*(jax.jit(blind.apply)(without, X, time) for time in (T, T / 2)))
 
 
 def test_all_that_is_beyond_a_field_is_one_mask():
     network = networks.TableNet(K + 1, SIZES, embedding=4, **SMALL)
-    params = shaken(network, X, T)
+    params = zoo.drawn(network, X, T)
     masks = [jax.jit(network.apply)(params, X.at[:, 0].set(token), T) for token in (2, K)]
     np.testing.assert_array_equal(*masks)
 
@@ -69,7 +64,7 @@ def test_all_that_is_beyond_a_field_is_one_mask():
 def test_a_causal_table_reads_what_is_before_and_walks_as_it_reads():
     """By the check of models, for parameters far from the first ones; and beyond the support."""
     model = models.Autoregressive(networks.CausalTable(K, SIZES, heads=2, **SMALL))
-    params = {"network": shaken(model.network, X)["params"]}
+    params = {"network": zoo.drawn(model.network, X)["params"]}
     model.check(params, jax.random.key(0), jnp.tile(X % 2, (4, 1)))
     run = jax.jit(model.network.apply)
     moved = abs(
@@ -82,7 +77,7 @@ def test_a_causal_table_reads_what_is_before_and_walks_as_it_reads():
 
 def test_fields_of_a_causal_table_have_outputs_of_their_own():
     network = networks.CausalTable(K, SIZES, heads=2, **SMALL)
-    params = shaken(network, X)["params"]
+    params = zoo.drawn(network, X)["params"]
     run = jax.jit(network.apply)
     before = run({"params": params}, X)
     for place in range(3):
@@ -95,7 +90,7 @@ def test_fields_of_a_causal_table_have_outputs_of_their_own():
 
 def test_a_causal_table_embeds_each_token_of_each_field_by_itself():
     network = networks.CausalTable(K, SIZES, heads=2, **SMALL)
-    params = shaken(network, X)["params"]
+    params = zoo.drawn(network, X)["params"]
     run = jax.jit(network.apply)
     before = run({"params": params}, X)
     other = {**params, "embed": {"embedding": np.array(params["embed"]["embedding"])}}
@@ -110,23 +105,9 @@ def test_context_of_fields_is_of_each_token_and_starts_at_zero():
     out, params = jax.jit(network.init_with_output)(jax.random.key(0), X)
     assert (out.shape, out.dtype) == ((3, 3, 6), np.float32)
     np.testing.assert_array_equal(out, 0)
-    params = shaken(network, X)
+    params = zoo.drawn(network, X)
     run = functools.partial(jax.jit(network.apply), params)
     moved = abs(run(X.at[0, 1].set(1)) - run(X)).max(axis=-1) > 1e-4
     np.testing.assert_array_equal(moved, np.arange(9).reshape(3, 3) == 1)
     same = run(jnp.ones((1, 3), jnp.int32))[0]  # the token 1 of each field
     assert abs(same[0] - same[1]).max() > 1e-3
-
-
-@pytest.mark.parametrize(
-    "network",
-    [
-        networks.TableNet(K, SIZES, width=0),
-        networks.TableNet(K, SIZES, blocks=5000),
-        networks.CausalTable(K, SIZES, heads=0),
-    ],
-)
-def test_sizes_that_are_none_are_refused(network):
-    inputs = (X, T) if isinstance(network, networks.TableNet) else (X,)
-    with pytest.raises(ValueError, match="must be"):
-        jax.eval_shape(network.init, jax.random.key(0), *inputs)

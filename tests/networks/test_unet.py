@@ -135,19 +135,6 @@ def test_every_parameter_can_learn():
     assert not dead
 
 
-@pytest.mark.slow
-def test_dropout_acts_in_training_only():
-    network = small(dropout=0.5)
-    params, x, t = initialised(network), jnp.zeros((2, 4, 6), int), jnp.full(2, 0.5)
-
-    @jax.jit
-    def trained(rng):
-        return network.apply(params, x, t, train=True, rngs={"dropout": rng})
-
-    assert not np.allclose(*(trained(jax.random.key(i)) for i in (0, 1)))
-    jax.eval_shape(network.apply, params, x, t)  # needs no key
-
-
 def test_mish_is_its_definition_everywhere():
     x = np.array([-50.0, -5, -0.1, 0, 0.1, 5, 19, 21, 50], np.float32)
     want = x * np.tanh(np.logaddexp(0, x.astype(np.float64)))
@@ -155,16 +142,3 @@ def test_mish_is_its_definition_everywhere():
     slopes = jax.vmap(jax.grad(mish))(jnp.asarray(x))
     np.testing.assert_allclose(slopes[-2:], 1, atol=1e-6)
     assert np.isfinite(slopes).all()
-
-
-@pytest.mark.parametrize(
-    ("changes", "shape", "message"),
-    [
-        ({}, (2, 5, 6), r"sides 2 divides; got \(2, 5, 6\)"),
-        ({"multipliers": (2, 4)}, (2, 4, 6), r"start with 1; got \(2, 4\)"),
-        ({"groups": 3}, (2, 4, 6), "multiple of groups; got dim=8 and groups=3"),
-    ],
-)
-def test_errors_say_the_rule_and_the_value(changes, shape, message):
-    with pytest.raises(ValueError, match=message):
-        initialised(small(**changes), shape)
