@@ -42,15 +42,14 @@ def parameters(run, seed=0):
     return jax.tree.map(lambda a: rng.normal(size=a.shape).astype(a.dtype) / 8, shapes)
 
 
-def predictions(run, params):
+def predictions(run, params, symbols=1):
     """log-probabilities of each character, by its name, on the same text half hidden."""
     x = run.data.rows("test")[:4].astype(np.int32)
-    process = run.model.open(params)
-    masks = len(run.facts.alphabet) if name_of(run) == "own_text_masked" else x
-    x_t = np.where(np.arange(16) % 2 == 0, x, masks)
-    logits = process.log_denoised(x_t, np.full(4, 0.5, np.float32))
-    order = [run.facts.alphabet.index(letter) for letter in LETTERS]
-    return np.asarray(logits)[..., order]
+    masks = len(run.facts.alphabet) + np.arange(16) % symbols
+    masks = masks if name_of(run) == "own_text_masked" else x
+    x_t, t = np.where(np.arange(16) % 2 == 0, x, masks), np.full(4, 0.5, np.float32)
+    log_p = jax.jit(lambda params: run.model.open(params).log_denoised(x_t, t))(params)
+    return np.asarray(log_p)[..., [run.facts.alphabet.index(letter) for letter in LETTERS]]
 
 
 def start(run, params, **changes):
@@ -80,10 +79,12 @@ def test_parameters_follow_their_characters(name):
     if name == "own_text_transformer":
         rng = jax.random.key(1)
         rows = [run.data.rows("test")[:4].astype(np.int32) for run in (old, new)]
-        expected = old.model.elbo(params, rng, rows[0])
-        np.testing.assert_allclose(new.model.elbo(carried, rng, rows[1]), expected, rtol=1e-5)
+        expected = jax.jit(old.model.elbo)(params, rng, rows[0])
+        result = jax.jit(new.model.elbo)(carried, rng, rows[1])
+        np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("letters", [LETTERS, "hg fedcba"])
 def test_symbols_of_masks_begin_as_the_mask(letters):
     """Which of them a mask is makes no difference then, and the guesses are those of one mask."""
@@ -92,14 +93,8 @@ def test_symbols_of_masks_begin_as_the_mask(letters):
     new = run_of("own_text_masked", letters, NETWORKS["own_text_masked"], **few)
     params = parameters(old)
     carried = starting.fitted(start(old, params), new)
-    process, expected = new.model.open(carried), predictions(old, params)
-    classes = len(letters)
-    x = new.data.rows("test")[:4].astype(np.int32)
-    masks = classes + np.arange(16) % 3
-    x_t = np.where(np.arange(16) % 2 == 0, x, masks)
-    log_p = process.log_denoised(x_t, np.full(4, 0.5, np.float32))
-    order = [letters.index(letter) for letter in LETTERS]
-    np.testing.assert_allclose(np.asarray(log_p)[..., order], expected, rtol=1e-4, atol=1e-5)
+    result, expected = predictions(new, carried, symbols=3), predictions(old, params)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
     back = starting.fitted(start(new, carried), old)
     jax.tree.map(np.testing.assert_array_equal, back, params)
 
@@ -114,7 +109,7 @@ def test_what_is_new_is_fresh_and_said(caplog):
     for k, letter in enumerate("xhgfedcb yz"):
         if letter in LETTERS:
             np.testing.assert_array_equal(after[:, k], before[:, LETTERS.index(letter)])
-    fresh = new.model.init(jax.random.key(0), new.data.batch(0, 0, 4).astype(np.int32))
+    fresh = jax.jit(new.model.init)(jax.random.key(0), new.data.batch(0, 0, 4).astype(np.int32))
     np.testing.assert_array_equal(after[:, 0], fresh["network"]["out"]["kernel"][:, 0])
 
 

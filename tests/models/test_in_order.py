@@ -31,13 +31,20 @@ def opened(name):
     kernel = kernels.absorbing(schedules.linear, classes)
     model = models.Diffusion(kernel, network, None, support=support)
     x = enumeration.sequences(classes, length)
-    return model, zoo.parameters(model, length=length), x
+    return model, zoo.drawn(model, x), x
 
 
-def left(model, params, x, **more):
-    option = CodeLength("left")
-    one = jax.jit(lambda x: option.one(model, params, jax.random.key(0), x, **more))
-    return np.asarray(one(x), np.float64)
+@functools.cache
+def left(name, **more):
+    """The code length of every row from left to right, and of what stands first alone."""
+    model, params, x = opened(name)
+
+    @jax.jit
+    def computed(params):
+        code = CodeLength("left").one(model, params, jax.random.key(0), x, **more)
+        return code, model.open(params).log_first(x)
+
+    return [np.asarray(nats, np.float64) for nats in computed(params)]
 
 
 @pytest.mark.slow
@@ -45,8 +52,8 @@ def left(model, params, x, **more):
 def test_one_call_is_as_many_as_there_are_tokens(name):
     model, params, x = opened(name)
     assert model.two_sided
-    many = left(model, params, x, wanted=jnp.ones(x.shape, bool))  # one after the other
-    once = left(model, params, x)
+    wanted = np.ones(x.shape, bool)  # one after the other
+    many, once = left.__wrapped__(name, wanted=wanted)[0], left(name)[0]
     sure = many > -50  # else no row of the support
     np.testing.assert_allclose(once[sure], many[sure], atol=1e-4)
     assert (once[~sure] < -50).all()
@@ -68,35 +75,39 @@ def test_the_loss_in_order_is_the_code_length(name):
     model, params, x = opened(name)
     objective = objectives.CrossEntropy(model, in_order=1.0)
     nats, _ = jax.jit(objective.loss)(params, (), jax.random.key(0), x)
-    first = model.open(params).log_first(x)
-    exact = left(model, params, x) - first
-    real = np.isfinite(exact) & (np.asarray(first) > -50)  # rows of the support
+    code, first = left(name)
+    exact = code - first
+    real = np.isfinite(exact) & (first > -50)  # rows of the support
     np.testing.assert_allclose(-np.asarray(nats)[real], exact[real], atol=1e-4)
 
 
 def test_a_hidden_label_is_a_mask_for_the_tokens_after_it():
     model, params, x = opened("labelled lines")
-    x = x[np.isfinite(left(model, params, x))]  # lines
-    x = x[np.asarray(model.open(params).log_first(x)) > -50]  # rows of the support
-    x = x[x[:, 0] > 2]  # with a label in front
-    free = {}
-    for share in (0.0, 1.0):
-        hidden = objectives.first_hidden(share)
-        loss = jax.jit(objectives.CrossEntropy(model, in_order=1.0, hidden=hidden).loss)
-        free[share] = np.asarray(loss(params, (), jax.random.key(0), x)[0])
-    process = model.open(params)
-    masked = jnp.where(jnp.arange(3) == 0, model.kernel.num_classes, x)
-    log_p = process.log_predict(masked, jnp.zeros(len(x)), after=process.masked(x))
-    expected = -np.take_along_axis(np.asarray(log_p), x[..., None], axis=2).sum(axis=(1, 2))
-    np.testing.assert_allclose(free[1.0], expected, atol=1e-4)
-    assert np.ptp(free[1.0] - free[0.0]) > 0.01, "the label changes nothing"
-    np.testing.assert_allclose(free[0.0], -left(model, params, x) + process.log_first(x), 1e-4)
+    code, first = left("labelled lines")
+    lines = np.isfinite(code) & (first > -50) & (x[:, 0] > 2)  # with a label in front
+    x = x[lines]
+
+    def computed(params):
+        for share in (0.0, 1.0):
+            hidden = objectives.first_hidden(share)
+            objective = objectives.CrossEntropy(model, in_order=1.0, hidden=hidden)
+            yield objective.loss(params, (), jax.random.key(0), x)[0]
+        process = model.open(params)
+        masked = jnp.where(jnp.arange(3) == 0, model.kernel.num_classes, x)
+        yield process.log_predict(masked, jnp.zeros(len(x)), after=process.masked(x))
+
+    shown, free, log_p = map(np.asarray, jax.jit(lambda params: list(computed(params)))(params))
+    expected = -np.take_along_axis(log_p, x[..., None], axis=2).sum(axis=(1, 2))
+    np.testing.assert_allclose(free, expected, atol=1e-4)
+    assert np.ptp(free - shown) > 0.01, "the label changes nothing"
+    np.testing.assert_allclose(shown, (first - code)[lines], 1e-4)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.2])
 def test_labels_are_hidden_in_a_share_of_the_rows(share):
     hidden = objectives.first_hidden(share)
-    rows = np.array([hidden(jax.random.key(s), (40, 3)) for s in range(200)])
+    keys = jax.random.split(jax.random.key(0), 200)
+    rows = np.asarray(jax.jit(jax.vmap(lambda rng: hidden(rng, (40, 3))))(keys))
     assert not rows[..., 1:].any()
     assert set(rows[..., 0].sum(axis=1)) <= {40 * share + d for d in range(-2, 3)}
 
@@ -118,7 +129,8 @@ def test_a_share_of_the_rows_is_in_order():
 
 
 def test_rows_in_order_are_spread_over_the_batch():
-    rows = np.array([objectives.spread(jax.random.key(s), 40, 0.25) for s in range(400)])
+    keys = jax.random.split(jax.random.key(0), 400)
+    rows = np.asarray(jax.jit(jax.vmap(lambda rng: objectives.spread(rng, 40, 0.25)))(keys))
     assert set(rows.sum(axis=1)) <= {8, 9, 10, 11, 12}
     assert set(rows.reshape(400, 4, 10).sum(axis=2).ravel()) <= {1, 2, 3, 4}
     assert (abs(rows.mean(axis=0) - 0.25) < 5 * (0.25 * 0.75 / 400) ** 0.5).all()

@@ -1,4 +1,4 @@
-"""Models of lines: all mass is on lines, whose lengths have their law, by enumeration."""
+"""Models of lines, whose lengths have their law; test_supports.py has what sums to one."""
 
 import dataclasses
 import functools
@@ -10,214 +10,42 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import models, networks
+from amd_jax import models
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.diffusion.exact import certificates
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import mask_times
 from amd_jax.learning import learned_objectives, objectives
-from amd_jax.models.autoregressive import LeftToRight
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Edit
-from amd_jax.ops import categorical, scalars
-from amd_jax.transforms import argmax, laws
-from amd_jax.transforms.autoregressive import Autoregressive, UpToEnd
+from amd_jax.ops import categorical
+from amd_jax.transforms import laws
 from tests import enumeration, zoo
+from tests.models import test_supports
 from tests.models.means import assert_mean
+from tests.models.rows import (
+    assert_possible,
+    autoregressive,
+    compiled,
+    conditionals,
+    drawn,
+    every,
+    law,
+    masked,
+    multinomial,
+    possible,
+    sizes,
+)
 from tests.variants import quick
 
 NAMES = quick(zoo.LINES, "labels", slow=("three",))
-
-
-@functools.cache
-def every(name):
-    """Every row of tokens, lines or not."""
-    lines = zoo.LINES[name]
-    return enumeration.sequences(lines.num_classes, lines.length)
-
-
-@functools.cache
-def possible(name):
-    """Which of these are lines: a label, if there are any, then tokens, then padding alone."""
-    lines = zoo.LINES[name]
-    labels = range(lines.num_tokens + 1, lines.num_classes)
-    fronts = [(label,) for label in labels] or [()]
-    longest = len(lines.lengths)
-    bodies = [
-        (*body, *[lines.num_tokens] * (longest - n))
-        for n in range(1, longest + 1)
-        for body in itertools.product(range(lines.num_tokens), repeat=n)
-    ]
-    all_lines = {front + body for front in fronts for body in bodies}
-    return np.array([tuple(row) in all_lines for row in every(name).tolist()])
-
-
-def sizes(lines, x):
-    """The tokens of each line (N, L): (N,)."""
-    return (x[:, lines.start :] != lines.padding).sum(axis=1)
-
-
-def assert_lines_of_the_law(name, x):
-    """Rows drawn are lines, and their lengths have the law of lengths."""
-    lines = zoo.LINES[name]
-    assert possible(name)[enumeration.number(x, lines.num_classes)].all()
-    enumeration.assert_drawn_from(sizes(lines, x) - 1, np.array(lines.lengths))
-
-
-def compiled(f, **static):
-    return jax.jit(f, compiler_options=zoo.HASTE, **static)
-
-
-def drawn(model, params, number=4000, **how):
-    draw = functools.partial(model.sample, shape=(number, model.support.length), **how)
-    return np.asarray(compiled(draw)(params, jax.random.key(7)))
-
-
-@functools.cache
-def masked(name):
-    """A masked diffusion, of a network that does not look at the time."""
-    lines = zoo.LINES[name]
-    kernel = kernels.absorbing(schedules.linear, lines.num_classes)
-    model = models.Diffusion(kernel, zoo.Table(lines.num_classes + 1), 3, support=lines)
-    network = zoo.parameters(model, length=lines.length, scale=1.0)["network"]
-    return model, {"network": {**network, "b": 0 * network["b"]}}
-
-
-@functools.cache
-def conditionals(name):
-    """p of every token of every partly masked row: (state -> (L, K))."""
-    model, params = masked(name)
-    states = enumeration.sequences(model.support.num_classes + 1, model.support.length)
-    p = enumeration.guesses(model, params, states, 0.5)
-    return {tuple(row): law for row, law in zip(states.tolist(), p, strict=True)}
-
-
-@functools.cache
-def in_order(name, order):
-    """p(x) of every row: its length, then its tokens by the chain rule in one order."""
-    lines = zoo.LINES[name]
-    result = np.zeros(len(every(name)))
-    for n in np.flatnonzero(possible(name)):
-        row = every(name)[n]
-        state = np.where(row == lines.padding, row, lines.num_classes)
-        result[n] = lines.lengths[sizes(lines, row[None])[0] - 1]
-        for i in order:
-            if row[i] != lines.padding:
-                result[n] *= conditionals(name)[tuple(state)][i, row[i]]
-                state[i] = row[i]
-    return result
-
-
-@functools.cache
-def in_any_order(name):
-    """p(x) of every row, the mean over the orders: what is drawn one after the other."""
-    orders = itertools.permutations(range(zoo.LINES[name].length))
-    return np.mean([in_order(name, order) for order in orders], axis=0)
-
-
-@pytest.mark.few(slow=1)
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_code_lengths_of_masks_sum_to_one_over_lines(name):
-    model, params = masked(name)
-    for option in (CodeLength(order="left"), CodeLength(order="probability")):
-        one = compiled(
-            jax.vmap(lambda x, o=option: o(model, params, jax.random.key(0), x[None])[0])
-        )
-        p = np.exp(np.asarray(one(jnp.asarray(every(name))), np.float64))
-        assert p.sum() == pytest.approx(1, abs=1e-5)
-        assert (p[~possible(name)] == 0).all()
-        assert (p[possible(name)] > 0).all()
-        if option.order == "left":
-            order = tuple(range(model.support.length))
-            np.testing.assert_allclose(p, in_order(name, order), rtol=1e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_random_orders_of_masks_sum_to_one_over_lines(name):
-    model, params = masked(name)
-    code = compiled(functools.partial(CodeLength(), model))
-    nats = code(params, jax.random.key(1), jnp.tile(every(name), (1000, 1)))
-    p = np.exp(np.asarray(nats, np.float64)).reshape(1000, -1)
-    assert (p[:, ~possible(name)] == 0).all()
-    assert_mean(p.sum(axis=1), 1.0, 0.02)
-    assert_mean(p, in_any_order(name), 0.02)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_steps_of_masks_sum_to_one_over_lines(name):
-    """Each line's mean is its mass in the chain of three steps, which ends in no other row."""
-    model, params = masked(name)
-    nats = compiled(model.log_weight)(params, jax.random.key(1), jnp.tile(every(name), (1500, 1)))
-    p = np.exp(np.asarray(nats, np.float64)).reshape(1500, -1)
-    assert (p[:, ~possible(name)] == 0).all()
-    assert_mean(p.sum(axis=1), 1.0, 0.02)
-    assert_mean(p, law(model, params)[possible_among_states(name)], 0.02)
-
-
-def possible_among_states(name):
-    """The index of each row among the rows of states, which have masks, too."""
-    lines = zoo.LINES[name]
-    return enumeration.number(every(name), lines.num_classes + 1)
-
-
-def law(model, params, steps=None):
-    """The law of what a walk of a number of steps draws, over all rows of states."""
-    lines, prior = model.support, np.asarray(model.kernel.prior, np.float64)
-    each = np.broadcast_to(prior, (lines.length, prior.shape[-1]))
-    states = enumeration.sequences(prior.shape[-1], lines.length)
-    start = np.zeros(len(states))
-    for n, share in enumerate(lines.lengths, start=1):
-        noisy = np.arange(lines.length) < lines.start + n
-        chances = each[np.arange(lines.length), states]
-        start += share * np.prod(np.where(noisy, chances, states == lines.padding), axis=1)
-    times = np.linspace(1, 0, (steps or model.steps) + 1)
-    return enumeration.chain(model, params, start, times, lines.length)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_the_bound_of_masks_on_lines_is_below(name):
-    """In continuous time it is the mean over orders, by any of its estimates."""
-    model, params = masked(name)
-    x, steps = every(name)[possible(name)], 64
-    orders = itertools.permutations(range(model.support.length))
-    p = in_any_order(name)[possible(name)]
-    exact = np.mean([np.log(in_order(name, o)[possible(name)]) for o in orders], axis=0)
-    assert (exact <= np.log(p) + 1e-9).all()
-    endless = dataclasses.replace(model, steps=None)
-    rows = jnp.tile(x, (5000, 1))
-    for elbo in (
-        endless.elbo,
-        functools.partial(model.elbo_of_all_steps, times=jnp.linspace(1.0, 0.0, steps + 1)),
-    ):
-        nats = compiled(elbo)(params, jax.random.key(2), rows)
-        nats = np.asarray(nats, np.float64).reshape(5000, -1)
-        assert_mean(nats @ p, exact @ p, 0.1)
-
-
-ONE_BY_ONE = samplers.FirstHitting(), samplers.Confidence(by="random"), samplers.DNDM()
-
-
-@pytest.mark.few(1, slow=2)
-@pytest.mark.parametrize("sampler", quick(ONE_BY_ONE, ONE_BY_ONE[0]), ids=lambda s: s.name)
-@pytest.mark.parametrize("name", NAMES)
-def test_what_masks_draw_one_by_one_are_lines_of_the_law(name, sampler):
-    model, params = masked(name)
-    x = drawn(model, params, sampler=sampler)
-    assert_lines_of_the_law(name, x)
-    enumeration.assert_drawn_from(
-        enumeration.number(x, model.support.num_classes), in_any_order(name)
-    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_steps_of_masks_draw_are_lines_of_the_law(name):
     model, params = masked(name)
     x = drawn(model, params, sampler=samplers.Ancestral(steps=2))
-    assert_lines_of_the_law(name, x)
+    assert_possible(name, x)
     states = enumeration.number(x, model.support.num_classes + 1)
     enumeration.assert_drawn_from(states, law(model, params, 2))
 
@@ -231,7 +59,7 @@ EVERY_WAY = [n for n in zoo.SAMPLERS if n.startswith(("ancestral", "remasking", 
 def test_every_sampler_of_masks_draws_lines(sampler):
     model, params = masked("labels")
     model = dataclasses.replace(model, steps=20)
-    assert_lines_of_the_law("labels", drawn(model, params, sampler=zoo.SAMPLERS[sampler]))
+    assert_possible("labels", drawn(model, params, sampler=zoo.SAMPLERS[sampler]))
 
 
 def test_fillings_keep_the_length_and_follow_the_law_given_a_label():
@@ -277,7 +105,7 @@ def test_every_state_of_a_walk_has_the_same_padding(name):
     shape = (50, model.support.length)
     for sampler in (samplers.Ancestral(steps=3, corrections=2), samplers.FirstHitting()):
         frames = [x for _, x in model.walk(params, jax.random.key(0), shape, 4, sampler)]
-        assert_lines_of_the_law(name, frames[-1])
+        assert_possible(name, frames[-1])
         for x in frames:
             np.testing.assert_array_equal(model.support.known(x), model.support.known(frames[0]))
 
@@ -296,7 +124,7 @@ def test_the_time_of_a_masked_line_does_not_depend_on_its_length():
     model, params = masked("lines")
     mask, padding = model.support.num_classes, model.support.padding
     x_t = jnp.array([[mask, padding, padding], [mask, mask, mask], [mask, 0, padding]])
-    times = mask_times.time_of(model.open(params), x_t)
+    times = compiled(lambda params: mask_times.time_of(model.open(params), x_t))(params)
     np.testing.assert_allclose(times, [1.0, 1.0, 0.5], atol=1e-5)
 
 
@@ -355,29 +183,6 @@ def test_noise_that_takes_padding_is_refused(kind):
         jax.eval_shape(model.init, jax.random.key(0), x)
 
 
-@functools.cache
-def autoregressive(name):
-    lines = zoo.LINES[name]
-    model = models.Autoregressive(zoo.CausalTable(lines.num_classes), support=lines)
-    return model, zoo.parameters(model, length=lines.length)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_left_to_right_sums_to_one_over_lines(name):
-    """The first padding ends a line: what follows has probability one, and lengths are learnt."""
-    lines, (model, params) = zoo.LINES[name], autoregressive(name)
-    x = jnp.asarray(every(name))
-    weigh = compiled(model.log_weight)
-    p = np.exp(np.asarray(weigh(params, jax.random.key(0), x), np.float64))
-    assert p.sum() == pytest.approx(1, abs=1e-6)
-    assert (p[~possible(name)] == 0).all()
-    assert (p[possible(name)] > 0).all()
-    rows = drawn(model, params)
-    enumeration.assert_drawn_from(enumeration.number(rows, lines.num_classes), p)
-    colder = drawn(model, params, sampler=LeftToRight(temperature=0.5, top_p=0.8))
-    assert possible(name)[enumeration.number(colder, lines.num_classes)].all()
-
-
 def test_after_the_end_of_a_line_nothing_counts():
     """Whatever a network says of the positions after the first padding."""
     model, params = autoregressive("lines")
@@ -390,37 +195,6 @@ def test_after_the_end_of_a_line_nothing_counts():
     before, after = (compiled(model.elbo)(p, jax.random.key(0), x) for p in (params, other))
     np.testing.assert_array_equal(before, after)
     assert (drawn(model, other)[:, 1:] == 2).any()
-
-
-@functools.cache
-def multinomial(name, denoiser="table"):
-    lines = zoo.LINES[name]
-    kernel = kernels.uniform_within(schedules.cosine, lines.each(lines.num_classes))
-    denoiser = zoo.DENOISERS[denoiser](lines.num_classes)
-    model = models.Diffusion(kernel, denoiser, 3, support=lines)
-    params = zoo.parameters(model, length=lines.length)
-    return model, jax.tree.map(lambda a: 0.4 * a, params)  # so that weights are light
-
-
-@pytest.mark.few(slow=1)
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_noise_within_lines_sums_to_one(name):
-    """Noise never takes padding, so that it is held clean without a network that is told."""
-    model, params = multinomial(name)
-    assert not model.sees_known
-    exact = law(model, params)
-    assert exact.sum() == pytest.approx(1, abs=1e-5)
-    assert (exact[~possible(name)] == 0).all()
-    x = jnp.tile(every(name), (1500, 1))
-    nats = compiled(model.log_weight)(params, jax.random.key(1), x)
-    p = np.exp(np.asarray(nats, np.float64)).reshape(1500, -1)
-    assert (p[:, ~possible(name)] == 0).all()
-    assert_mean(p.sum(axis=1), 1.0, 0.02)
-    assert_mean(p, exact, 0.02)
-    x = drawn(model, params, 20_000)
-    assert_lines_of_the_law(name, x)
-    enumeration.assert_drawn_from(enumeration.number(x, model.support.num_classes), exact)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -507,49 +281,10 @@ def test_more_steps_with_the_exact_guess_are_nearer_to_the_law_of_lines():
     assert far[0] > 2 * far[1] > 4 * far[2]
 
 
-@functools.cache
-def flow(name):
-    """An argmax flow of an autoregressive layer, whose latents end with the line."""
-    lines = zoo.LINES[name]
-    classes = lines.num_classes
-    context = zoo.Context(lines.length * classes * 2)
-    lift = argmax.Argmax(laws.Conditional(laws.LOGISTIC, context, (classes,), lines), lines)
-    network = networks.AutoregressiveLSTM(8, components=2)
-    layer = Autoregressive(network, scalars.LogisticMixture(2))
-    model = models.Flow((lift,), UpToEnd(layer, laws.LOGISTIC, lines))
-    return model, zoo.parameters(model, length=lines.length, scale=0.05)
-
-
-@pytest.mark.few(slow=1)
-@pytest.mark.slow
-@pytest.mark.parametrize("name", quick(("lines", "three"), "lines"))
-def test_an_argmax_up_to_the_end_sums_to_one_over_lines(name):
-    lines, (model, params) = zoo.LINES[name], flow(name)
-    keys = jax.random.split(jax.random.key(1), 4000)
-
-    @compiled
-    def draws(params, keys):
-        x = jnp.asarray(every(name))
-        return jax.lax.map(lambda rng: model.log_weight(params, rng, x), keys, batch_size=200)
-
-    nats = np.asarray(draws(params, keys), np.float64)
-    p = np.exp(nats)
-    assert (p[:, ~possible(name)] == 0).all()
-    assert_mean(p.sum(axis=1), 1.0, 0.02)
-    draw = functools.partial(model.sample, shape=(10_000, lines.length))
-    x = np.asarray(compiled(draw)(params, jax.random.key(7)))
-    number = enumeration.number(x, lines.num_classes)
-    assert possible(name)[number].all()
-    law, error = p.mean(axis=0), p.std(axis=0) / len(keys) ** 0.5
-    share = np.bincount(number, minlength=len(every(name))) / len(x)
-    assert (abs(share - law) <= 5 * np.hypot(error, (share / len(x)) ** 0.5)).all()
-    assert (nats[:, possible(name)].mean(axis=0) < np.log(law[possible(name)])).all()
-
-
 @pytest.mark.slow
 def test_latents_after_the_end_of_a_line_cost_nothing_and_change_nothing():
     """Bit for bit; the row is the same, and the sum is that of the positions up to its end."""
-    model, params = flow("lines")
+    model, params = test_supports.flow("lines")
     x = jnp.tile(jnp.array([[1, 2, 2]]), (50, 1))
     z, _ = compiled(model.forward)(params, jax.random.key(2), x)
     other = z.at[:, 2].set(9 * jax.random.normal(jax.random.key(3), z[:, 2].shape))
@@ -566,10 +301,14 @@ def test_guidance_towards_a_label_leaves_the_padding_in_its_place():
     model, params = masked("labels")
     lines, mask = model.support, model.support.num_classes
     x = jnp.array([[lines.padding + 1, mask, lines.padding]])
-    free = model.open(params)
-    process = free.holding(jnp.where(x == mask, -1, x))
-    law = samplers.Guided(2.0).log_law(process, x)
-    unlabelled = x.at[:, 0].set(mask)
-    expected = 2 * process.log_predict(x, mask_times.time_of(process, x))
-    expected -= free.log_predict(unlabelled, mask_times.time_of(free, unlabelled))
-    np.testing.assert_allclose(law[0, 1, :2], expected[0, 1, :2], atol=1e-5)
+
+    @compiled
+    def laws_of(params):
+        free = model.open(params)
+        process = free.holding(jnp.where(x == mask, -1, x))
+        unlabelled = x.at[:, 0].set(mask)
+        expected = 2 * process.log_predict(x, mask_times.time_of(process, x))
+        expected -= free.log_predict(unlabelled, mask_times.time_of(free, unlabelled))
+        return samplers.Guided(2.0).log_law(process, x), expected
+
+    np.testing.assert_allclose(*(law[0, 1, :2] for law in laws_of(params)), atol=1e-5)

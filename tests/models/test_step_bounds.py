@@ -31,27 +31,29 @@ def test_the_draws_of_a_row_are_averaged_and_rows_do_not_mix():
     assert len(np.unique(noise)) > 40
 
 
-@pytest.mark.parametrize("scale", [0.2, 1.0])
 @pytest.mark.parametrize("kind", ["tokens", "lines"])
-def test_by_numbers_of_masks_the_bound_has_its_mean_and_less_noise(kind, scale):
+def test_by_numbers_of_masks_the_bound_has_its_mean_and_less_noise(kind):
     """Of a network that looks at the time; of lines the padding is known."""
-    if kind == "tokens":
-        support, x = None, jnp.array([[0, 1, 2], [2, 2, 0]])
-        kernel, states = kernels.absorbing(schedules.cosine, 3), 4
-    else:
-        support, x = Lines(2, (0.5, 0.2, 0.3)), jnp.array([[0, 1, 2], [1, 2, 2]])  # 2 is padding
-        kernel, states = kernels.absorbing(schedules.linear, 3), 4
-    model = models.Diffusion(kernel, zoo.Table(states), None, support=support)
+    schedule, support, x = schedules.cosine, None, np.array([[0, 1, 2], [2, 2, 0]])
+    if kind == "lines":
+        schedule, support = schedules.linear, Lines(2, (0.5, 0.2, 0.3))
+        x = np.array([[0, 1, 2], [1, 2, 2]])  # 2 is padding
+    model = models.Diffusion(kernels.absorbing(schedule, 3), zoo.Table(4), None, support=support)
     params, repeats = zoo.parameters(model, length=3), 4000
-    params = jax.tree.map(lambda a: scale * a, params)
-    tiled = jnp.tile(x, (repeats, 1))
-    drawn = jax.jit(DrawnSteps(draws=2), static_argnums=0)(model, params, jax.random.key(0), tiled)
-    times = jax.jit(DrawnTimes(draws=2), static_argnums=0)(model, params, jax.random.key(1), tiled)
-    drawn, times = (np.asarray(nats, np.float64).reshape(repeats, 2) for nats in (drawn, times))
-    error = np.hypot(drawn.std(axis=0), times.std(axis=0)) / repeats**0.5
-    assert (abs(drawn.mean(axis=0) - times.mean(axis=0)) < 4 * error + 1e-5).all()
-    if scale < 1:  # of a network that knows little from others
-        assert (drawn.std(axis=0) < 0.5 * times.std(axis=0)).all()
+
+    @jax.jit
+    def draws(params):
+        rngs, rows = jax.random.split(jax.random.key(0)), jnp.tile(x, (repeats, 1))
+        bounds = DrawnSteps(draws=2), DrawnTimes(draws=2)
+        return [f(model, params, rng, rows) for f, rng in zip(bounds, rngs, strict=True)]
+
+    for scale in (0.2, 1.0):
+        nats = draws(jax.tree.map(lambda a, scale=scale: scale * a, params))
+        drawn, times = (np.asarray(a, np.float64).reshape(repeats, 2) for a in nats)
+        error = np.hypot(drawn.std(axis=0), times.std(axis=0)) / repeats**0.5
+        assert (abs(drawn.mean(axis=0) - times.mean(axis=0)) < 4 * error + 1e-5).all()
+        if scale < 1:  # of a network that knows little from others
+            assert (drawn.std(axis=0) < 0.5 * times.std(axis=0)).all()
 
 
 @pytest.mark.parametrize("bound", [DrawnSteps(), AllSteps()])

@@ -7,6 +7,7 @@ import pytest
 
 from amd_jax.networks import taps
 from amd_jax.networks.taps import Taps
+from tests import zoo
 from tests.variants import quick
 
 K, D = 5, 3
@@ -38,17 +39,17 @@ def test_rows_of_what_lies_around_are_added(kind, most, told, monkeypatch):
     monkeypatch.setattr(taps, "LOOKED_UP", most)
     x, layer = X[kind], Taps(D, K, OFFSETS[kind])
     known = np.random.default_rng(1).random(x.shape) < 0.5 if told else None
-    params = layer.init(jax.random.key(0), x, known)
-    want = by_hand(np.asarray(params["params"]["kernel"]), x, OFFSETS[kind], known)
-    np.testing.assert_allclose(layer.apply(params, x, known), want, atol=1e-6)
+    params = zoo.drawn(layer, x, known, scale=0.2)
+    want = by_hand(params["params"]["kernel"], x, OFFSETS[kind], known)
+    np.testing.assert_allclose(jax.jit(layer.apply)(params, x, known), want, atol=1e-6)
 
 
 def test_both_ways_have_one_gradient(monkeypatch):
     layer = Taps(D, K, OFFSETS["text"])
-    params = layer.init(jax.random.key(0), X["text"])
+    params = zoo.drawn(layer, X["text"], scale=0.2)
 
     def gradient():
-        return jax.grad(lambda p: jnp.sum(layer.apply(p, X["text"]) ** 3))(params)
+        return jax.jit(jax.grad(lambda p: jnp.sum(layer.apply(p, X["text"]) ** 3)))(params)
 
     multiplied = gradient()
     monkeypatch.setattr(taps, "LOOKED_UP", K)
@@ -57,6 +58,6 @@ def test_both_ways_have_one_gradient(monkeypatch):
 
 def test_real_vectors_are_multiplied():
     layer = Taps(D, K, OFFSETS["text"])
-    hot = jax.nn.one_hot(X["text"], K)
-    params = layer.init(jax.random.key(0), X["text"])
-    np.testing.assert_allclose(layer.apply(params, hot), layer.apply(params, X["text"]), atol=1e-6)
+    params, apply = zoo.drawn(layer, X["text"], scale=0.2), jax.jit(layer.apply)
+    hot = np.eye(K, dtype=np.float32)[X["text"]]
+    np.testing.assert_allclose(apply(params, hot), apply(params, X["text"]), atol=1e-6)
