@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +16,10 @@ from amd_jax.diffusion.process import Process
 from amd_jax.experiment import numbers
 from amd_jax.learning import learned_objectives, loop, objectives
 from amd_jax.ops import categorical
-from tests import enumeration, zoo
+from tests import enumeration, golden_files, zoo
 from tests.variants import quick
 
-with np.load(pathlib.Path(__file__).parents[1] / "golden" / "peers" / "genmd4.npz") as file:
-    GOLDEN = dict(file)
+GOLDEN = golden_files.load("peers/genmd4")
 
 KERNELS = {
     "masking": class_masking.PerClassMasking(

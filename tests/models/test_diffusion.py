@@ -24,7 +24,7 @@ from tests.variants import quick
 
 DRAWS = 4000  # per sequence
 QUICK = ("uniform-cosine", "absorbing-linear")
-
+X = jax.ShapeDtypeStruct((2, zoo.LENGTH), np.int32)
 
 SHARED = (kernels.Mixing, zoo.BirthDeath)  # which `draws_of` makes anew of schedule and prior
 
@@ -198,7 +198,8 @@ def test_prior_kl_by_hand():
     expected = zoo.LENGTH * (a * np.log(3 * a) + 2 * b * np.log(3 * b))
     assert expected > 1e-5
     x = jnp.array([[0, 1], [2, 2]])
-    np.testing.assert_allclose(bounds.prior_kl(model.kernel, x), expected, rtol=0.02)
+    result = jax.jit(lambda x: bounds.prior_kl(model.kernel, x))(x)
+    np.testing.assert_allclose(result, expected, rtol=0.02)
 
 
 @pytest.mark.few(2)
@@ -225,8 +226,8 @@ def test_stratified_covers_the_strata_and_is_uniform():
 def test_predict_gives_nothing_to_the_mask():
     model = zoo.diffusion("absorbing-cosine", "table", 3)
     x_t = enumeration.sequences(3, zoo.LENGTH)
-    process = model.open(zoo.parameters(model))
-    p = np.asarray(process.predict(x_t, jnp.full(len(x_t), 0.5)))
+    predict = jax.jit(lambda params, t: model.open(params).predict(x_t, t))
+    p = np.asarray(predict(zoo.drawn(model, x_t), np.full(len(x_t), 0.5, np.float32)))
     assert p.shape == (9, zoo.LENGTH, 3)
     assert p.dtype == np.float32
     assert (p[..., 2] == 0).all()
@@ -270,7 +271,7 @@ def test_default_sampling_takes_every_step():
 def test_more_steps_than_the_model_has_are_refused(steps, message):
     model = zoo.diffusion("uniform-cosine", "table", 5)
     with pytest.raises(ValueError, match=message):
-        model.sample(zoo.parameters(model), jax.random.key(0), (2, zoo.LENGTH), steps)
+        model.sample(zoo.drawn(model, X), jax.random.key(0), (2, zoo.LENGTH), steps)
     with pytest.raises(ValueError, match=message.replace("steps must", "grid must")[:15]):
         AllSteps(steps).describe(model)
 

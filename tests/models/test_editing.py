@@ -117,7 +117,7 @@ def test_pieces_of_a_text_have_noise_of_their_own():
     assert (result != other).any()
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("editor", [Edit(0.4), Correct(), Correct(raw=True)])
 def test_tokens_of_no_class_are_not_edited(editor):
     model = zoo.diffusion("uniform-cosine", "table", STEPS)

@@ -1,7 +1,6 @@
 """The paper's two flows of text, end to end, given the reference code's weights and noise."""
 
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ from amd_jax import models, networks
 from amd_jax.ops import scalars
 from amd_jax.transforms import argmax, autoregressive, coupling, elementwise, laws
 from amd_jax.transforms.conditioner import OfTokens
+from tests import golden_files
 from tests.networks import test_lstm as weights
 from tests.variants import quick
 
@@ -117,7 +117,7 @@ def test_samples_are_those_of_the_reference_for_its_noise(name):
     np.testing.assert_array_equal(x, np.where(want < int(golden["cfg/K"]), want, -1))
 
 
-BINARY = np.load(pathlib.Path(__file__).parents[1] / "golden" / "binary_encoder.npz")
+BINARY = golden_files.load("binary_encoder")
 
 
 @pytest.mark.slow

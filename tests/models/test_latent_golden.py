@@ -17,7 +17,7 @@ from tests.variants import quick
 
 pytestmark = pytest.mark.slow
 
-ARRAYS = textflow.arrays()
+ARRAYS = textflow.ARRAYS
 PRECISIONS = {"float64": dict(rtol=1e-9, atol=1e-11), "float32": dict(rtol=2e-4, atol=2e-4)}
 
 

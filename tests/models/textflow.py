@@ -4,9 +4,6 @@ Theirs is time first, with two biases where we have one, the values before the c
 have them after, and several numbers of a place interleaved otherwise: `Weights` turns them.
 """
 
-import functools
-import pathlib
-
 import jax.numpy as jnp
 import numpy as np
 
@@ -21,17 +18,11 @@ from amd_jax.transforms import (
     masked,
     recurrent,
 )
+from tests import golden_files
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "textflow.npz"
+ARRAYS = golden_files.load("baselines/textflow")
 LATENTS, FEATURES, LONGEST, CLASSES = 4, 6, 6, 5
 NLSQ = NonlinearSquared()
-
-
-@functools.cache
-def arrays():
-    """Everything in the file, by name."""
-    with np.load(GOLDEN) as file:
-        return dict(file)
 
 
 class Weights:
@@ -41,7 +32,7 @@ class Weights:
         self.prefix, self.dtype = prefix, dtype
 
     def __getitem__(self, name):
-        return jnp.asarray(arrays()[f"{self.prefix}{name}"], self.dtype)
+        return jnp.asarray(ARRAYS[f"{self.prefix}{name}"], self.dtype)
 
     def linear(self, name, rows=slice(None), columns=slice(None)):
         """A linear map with outputs `rows` and inputs `columns` in our order."""

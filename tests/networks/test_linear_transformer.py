@@ -1,5 +1,3 @@
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +5,10 @@ import pytest
 
 from amd_jax.networks.embeddings import sinusoid
 from amd_jax.networks.linear_transformer import LinearTransformer
+from tests import golden_files
 from tests.variants import quick
 
-GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "text_denoiser.npz")
+GOLDEN = golden_files.load("text_denoiser")
 CONFIG = {k: int(GOLDEN[f"cfg/{k}"]) for k in ("dim", "depth", "heads", "local_heads", "window")}
 NETWORK = LinearTransformer(int(GOLDEN["cfg/K"]), **CONFIG)
 STEPS = int(GOLDEN["cfg/T"])

@@ -1,7 +1,6 @@
 """The flows' networks against the reference code's, and what each number may depend on."""
 
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +10,9 @@ import pytest
 from amd_jax.networks import AutoregressiveLSTM, BidirectionalLSTM, ContextLSTM, PointwiseContext
 from amd_jax.networks.lstm import MixtureParameters, StepFeatures
 from amd_jax.transforms.conditioner import OfTokens
+from tests import golden_files, zoo
 
-FOLDER = pathlib.Path(__file__).parents[1] / "golden"
-AR, COUPLING = (np.load(FOLDER / f"argmax_{name}.npz") for name in ("ar", "coupling"))
+AR, COUPLING = (golden_files.load(f"argmax_{name}") for name in ("ar", "coupling"))
 CONFIGS = [
     {k: int(golden[f"cfg/{k}"]) for k in ("K", "D", "M", "hidden", "context", "context_hidden")}
     for golden in (AR, COUPLING)
@@ -224,13 +223,6 @@ def test_one_position_and_channel_at_a_time_gives_the_same_parameters():
     np.testing.assert_allclose(walk(), parallel, atol=1e-5)
 
 
-def drawn(network, *shape, dtype=float):
-    """Parameters of the right shapes: random numbers, and quicker to make than initial ones."""
-    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros(shape, dtype))
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda w: jnp.asarray(rng.normal(size=w.shape) / 4, w.dtype), shapes)
-
-
 def first(network, x, *path):
     """The initial parameters at a path; the compiler leaves the others out."""
 
@@ -244,7 +236,7 @@ def first(network, x, *path):
 @pytest.mark.slow
 def test_many_channels_work():
     network = AutoregressiveLSTM(16, 3)
-    params = drawn(network, 1, 2, 60)
+    params = zoo.drawn(network, jnp.zeros((1, 2, 60)), scale=0.25)
     assert params["params"]["channels"]["own_to_hidden"].shape == (59, 1, 60, 4)
     theta = jax.jit(network.apply)(params, jnp.ones((4, 2, 60)))
     assert theta.shape == (4, 2, 60, 11)
@@ -276,11 +268,15 @@ def test_log_scales_stay_below_their_bounds_and_the_rest_passes():
 
 def test_dropout_hides_as_many_whole_steps_as_asked_for_but_not_their_places():
     steps = StepFeatures(32, dropout=0.25)
-    v = jax.random.normal(jax.random.key(1), (200, 16, 3))
-    params = drawn(steps, *v.shape)
-    kept = jax.jit(steps.apply)(params, v)
-    train = jax.jit(functools.partial(steps.apply, train=True))
-    dropped = train(params, v, rngs={"dropout": jax.random.key(2)})
+    v = np.random.default_rng(1).normal(size=(200, 16, 3)).astype("f")
+    params = zoo.drawn(steps, v, scale=0.25)
+
+    @jax.jit
+    def both(params):
+        rngs = {"dropout": jax.random.key(2)}
+        return steps.apply(params, v), steps.apply(params, v, train=True, rngs=rngs)
+
+    kept, dropped = map(np.asarray, both(params))
     gone = ~dropped[..., :12].any(axis=-1)
     np.testing.assert_allclose(gone.mean(), 0.25, atol=5 * (0.25 * 0.75 / 3200) ** 0.5)
     np.testing.assert_array_equal(dropped[~gone], kept[~gone])  # not rescaled
@@ -291,7 +287,7 @@ def test_dropout_hides_as_many_whole_steps_as_asked_for_but_not_their_places():
 def test_the_pointwise_context_takes_any_event_and_mixes_no_positions():
     network = PointwiseContext(9, 4, width=8, layers=2, context=4)
     x = jnp.zeros((2, 3, 5, 2), int)  # digits of base 3
-    params = drawn(network, *x.shape[:-1], dtype=int)
+    params = zoo.drawn(network, x[..., 0], scale=0.25)
     apply = jax.jit(OfTokens(network, base=3).apply)
     changed = x.at[1, 2, 0].set(jnp.array([1, 2]))
     np.testing.assert_array_equal(

@@ -1,4 +1,4 @@
-"""Half precision and recomputation, over every network that an experiment can choose."""
+"""Half precision, recomputation and dropout, over every network that an experiment can choose."""
 
 import functools
 import math
@@ -12,6 +12,7 @@ from jax.extend.core import jaxprs_in_params
 from amd_jax import networks
 from amd_jax.networks import blocks, unet
 from amd_jax.networks.primitives import attention, convolution, depthwise, matmul, recurrence
+from tests.variants import quick
 
 K = 5
 RNG = np.random.default_rng(0)
@@ -75,34 +76,8 @@ NETWORKS = {
 }
 
 
-def named(*slow):
-    """Names of all networks, some to be tried with the slow tests only."""
-    return [pytest.param(n, marks=pytest.mark.slow if n in slow else ()) for n in NETWORKS]
-
-
-def deep(names):
-    return [name for name in names if hasattr(NETWORKS[name.values[0]][0], "remat")]
-
-
-TRACED = named("unet", "transformer_xl", "table_net", "causal_table")
-COMPILED = named(
-    "unet",
-    "dense_net_of_maps",
-    "hollow_map",
-    "bidirectional_lstm",
-    "linear_transformer",
-    "transformer",
-    "autoregressive_lstm",
-    "context_lstm",
-    "pointwise_context",
-    "hollow",
-    "causal_transformer",
-    "causal_lstm",
-    "transformer_xl",
-    "autoregressive_transformer",
-    "table_net",
-    "causal_table",
-)
+LARGE = ("unet", "transformer_xl", "table_net", "causal_table")  # slow to trace
+DEEP = [name for name, (network, _) in NETWORKS.items() if hasattr(network, "remat")]
 
 
 @functools.cache
@@ -161,7 +136,7 @@ def distance(a, b):
 
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_bfloat16_is_near_float32_and_not_the_same(name):
     grads, out = result(name)
     rounded_grads, rounded = result(name, dtype="bfloat16")
@@ -174,7 +149,7 @@ def test_bfloat16_is_near_float32_and_not_the_same(name):
 
 
 @pytest.mark.few(1, slow=6)
-@pytest.mark.parametrize("name", TRACED)
+@pytest.mark.parametrize("name", quick(NETWORKS, *set(NETWORKS) - {*LARGE}))
 def test_in_bfloat16_all_large_products_are_and_no_sum(name):
     def float32_share(**changes):
         sizes = list(products(traced(name, **changes).jaxpr))
@@ -199,9 +174,31 @@ def test_parameters_are_float32_and_other_dtypes_are_refused(name):
         jax.eval_shape(network.clone(dtype="float16").init, jax.random.key(0), *inputs)
 
 
+DROPPING = [name for name, (n, _) in NETWORKS.items() if {"dropout", "input_dropout"} & {*vars(n)}]
+
+
+@pytest.mark.few(5, slow=4)
+@pytest.mark.parametrize("name", quick(DROPPING, *set(DROPPING) - {*LARGE}))
+def test_numbers_are_drawn_in_training_and_only_then(name):
+    """By the program; without a key a network that draws in evaluation fails."""
+    network, inputs = NETWORKS[name]
+    field = "dropout" if hasattr(network, "dropout") else "input_dropout"
+    network = network.clone(**{field: 0.5})
+
+    def program(train):
+        def call(variables, rng):
+            rngs = {"dropout": rng} if train else None
+            return network.apply(variables, *inputs, train=train, rngs=rngs)
+
+        return str(jax.make_jaxpr(call)(parameters(name), jax.random.key(1)))
+
+    assert "random_bits" in program(train=True)
+    assert "random_bits" not in program(train=False)
+
+
 @pytest.mark.slow
 @pytest.mark.few(slow=1)
-@pytest.mark.parametrize("name", deep(COMPILED))
+@pytest.mark.parametrize("name", DEEP)
 def test_recomputed_blocks_give_the_same(name):
     """The masks of dropout included."""
     plain, again = result(name), result(name, remat=True)
@@ -211,7 +208,7 @@ def test_recomputed_blocks_give_the_same(name):
 
 
 @pytest.mark.few(2, slow=4)
-@pytest.mark.parametrize("name", deep(TRACED))
+@pytest.mark.parametrize("name", quick(DEEP, *set(DEEP) - {*LARGE}))
 def test_recomputed_blocks_keep_less_and_have_the_same_parameters(name):
     network, inputs = NETWORKS[name]
     shapes = jax.eval_shape(network.clone(remat=True).init, jax.random.key(0), *inputs)

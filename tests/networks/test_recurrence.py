@@ -7,14 +7,15 @@ import pytest
 
 from amd_jax.networks.primitives import recurrence
 from amd_jax.networks.recurrent import LSTM
+from tests.networks.test_attention import assert_same, draw
 from tests.planned import scratch
 
 
 def arrays(batch=3, length=5, features=4):
-    keys = jax.random.split(jax.random.key(0), 3)
-    gates = jax.random.normal(keys[0], (batch, length, 4 * features))
-    kernel = jax.random.normal(keys[1], (features, 4 * features)) / 2
-    return gates, kernel, jax.random.normal(keys[2], (batch, length, features))
+    rng = np.random.default_rng(0)
+    gates = rng.normal(size=(batch, length, 4 * features)).astype("f")
+    kernel = rng.normal(size=(features, 4 * features)).astype("f") / 2
+    return gates, kernel, rng.normal(size=(batch, length, features)).astype("f")
 
 
 def with_gradient(function, reverse):
@@ -29,40 +30,32 @@ def with_gradient(function, reverse):
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("length", [1, 5])
 def test_the_recurrence_and_its_gradient_are_those_of_the_plain_twin(reverse, length):
-    case = arrays(length=length)
-    ours = with_gradient(recurrence.recurrence, reverse)(*case)
-    plain = with_gradient(recurrence.plain_recurrence, reverse)(*case)
-    for a, b in zip(ours, plain, strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-6)
+    twins = (
+        lambda *args, f=f: f(*args, reverse)
+        for f in (recurrence.recurrence, recurrence.plain_recurrence)
+    )
+    assert_same(*twins, *arrays(length=length)[:2], atol=2e-6)
 
 
 @pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_start_and_its_gradient_are_those_of_the_plain_twin(reverse):
-    (gates, kernel, d_h), start = arrays(), jax.random.normal(jax.random.key(1), (3, 4))
-
-    def run(function):
-        h, pull = jax.vjp(
-            lambda *args: function(*args[:2], reverse, args[2]), gates, kernel, start
-        )
-        return h, *pull(d_h)
-
-    ours, plain = (
-        jax.jit(run, static_argnums=0)(f)
+    (gates, kernel, _), (start,) = arrays(), draw((3, 4), seed=1)
+    twins = (
+        lambda gates, kernel, start, f=f: f(gates, kernel, reverse, start)
         for f in (recurrence.recurrence, recurrence.plain_recurrence)
     )
-    for a, b in zip(ours, plain, strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-6)
+    assert_same(*twins, gates, kernel, start, atol=2e-6)
 
 
 @pytest.mark.few(1)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_each_position_sees_those_before_it(reverse):
     gates, kernel, _ = arrays(batch=1)
-    moved = jnp.concatenate([gates, gates + jnp.eye(5)[..., None]])  # row m: position m differs
-    h = jax.jit(recurrence.recurrence, static_argnums=2)(moved, kernel, reverse)
-    differs = jnp.abs(h[1:] - h[:1]).max(axis=-1) > 1e-5  # [m, n]
+    moved = np.concatenate([gates, gates + np.eye(5, dtype="f")[..., None]])  # m differs in row m
+    h = np.asarray(jax.jit(recurrence.recurrence, static_argnums=2)(moved, kernel, reverse))
+    differs = np.abs(h[1:] - h[:1]).max(axis=-1) > 1e-5  # [m, n]
     np.testing.assert_array_equal(differs, (np.tril if reverse else np.triu)(np.ones((5, 5))))
 
 

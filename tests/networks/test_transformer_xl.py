@@ -1,7 +1,6 @@
 """Transformer-XL against its authors' code: three segments with memory, in three settings."""
 
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +9,10 @@ import pytest
 
 from amd_jax import networks
 from amd_jax.networks.relative import RelativeBlock
-from tests import zoo
+from tests import golden_files, zoo
 from tests.variants import quick
 
-with np.load(pathlib.Path(__file__).parents[1] / "golden" / "transformer_xl.npz") as file:
-    GOLDEN = dict(file)
+GOLDEN = golden_files.load("transformer_xl")
 NAMES = "K layers heads head inner Q M B clamp same_length pre_norm".split()
 
 
