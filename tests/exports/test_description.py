@@ -107,7 +107,7 @@ def back(model):
     return description.compose(described, arrays)
 
 
-@pytest.mark.few(2, slow=10)
+@pytest.mark.few(2, slow=6)
 @pytest.mark.parametrize("name", quick(MODELS, *QUICK))
 def test_the_same_model_comes_back(name):
     make, shape = MODELS[name]

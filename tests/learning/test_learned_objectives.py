@@ -171,7 +171,7 @@ def test_the_expected_gradient_in_continuous_time(case):
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
 @pytest.mark.parametrize("steps", [None, 3])
 @pytest.mark.slow

@@ -68,6 +68,7 @@ def test_at_full_strength_the_data_are_forgotten(model):
         enumeration.assert_drawn_from(enumeration.number(x, states), whole)
 
 
+@pytest.mark.few(1, slow=1)
 def test_with_hardly_any_strength_nothing_happens(model):
     _, _, edited = model
     row = [1, 0]

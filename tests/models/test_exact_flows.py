@@ -39,6 +39,7 @@ def test_it_sums_to_one_and_says_that_it_is_exact(named):
     np.testing.assert_array_equal(again, log_p)  # no draw in it
 
 
+@pytest.mark.few(1, slow=2)
 def test_samples_follow_it(named):
     _, model, params, x, log_p = named
     shape = (4000, zoo.LENGTH)
@@ -48,6 +49,7 @@ def test_samples_follow_it(named):
     enumeration.assert_drawn_from(enumeration.number(drawn, classes), np.exp(log_p))
 
 
+@pytest.mark.few(1, slow=2)
 def test_inverse_undoes_forward(named):
     name, model, params, x, _ = named
     if name == "integer":  # what is factored out is drawn anew

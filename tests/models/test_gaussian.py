@@ -64,6 +64,7 @@ def test_samples_follow_the_weights(kind):
     enumeration.assert_drawn_from(samples[:4000], p)
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
 def test_one_step_and_all_steps_have_one_mean_which_is_a_bound(kind):

@@ -53,7 +53,7 @@ def test_what_steps_of_masks_draw_are_lines_of_the_law(name):
 EVERY_WAY = [n for n in zoo.SAMPLERS if n.startswith(("ancestral", "remasking", "confidence"))]
 
 
-@pytest.mark.few(slow=8)
+@pytest.mark.few(slow=4)
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", [*EVERY_WAY, "tau_leaping", "euler", "entropy_bound-loose"])
 def test_every_sampler_of_masks_draws_lines(sampler):
@@ -150,7 +150,7 @@ OBJECTIVES = {
 }
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_no_objective_makes_noise_of_padding(name):
     lines = zoo.LINES["lines"]

@@ -144,6 +144,7 @@ def test_samplers_give_tokens(name):
             assert 0 <= x.min() <= x.max() < kernel.num_classes, changed
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("kind", quick(["insertion", *baselines.LATENT_FLOWS], "insertion"))
 def test_parameters_far_from_their_start_have_a_bound_and_gradients(kind):
     """100 standard deviations off: exponentials of what a network gives stay within float32."""

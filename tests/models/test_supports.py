@@ -53,6 +53,7 @@ def test_code_lengths_of_masks_sum_to_one(name):
             np.testing.assert_allclose(p, exact, rtol=1e-3, atol=1e-9)
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("name", NAMES)
 def test_random_orders_of_masks_sum_to_one(name):
     """Each row in an order of its own."""
@@ -64,6 +65,7 @@ def test_random_orders_of_masks_sum_to_one(name):
     assert (p[:, ~possible(name)] == 0).all()
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_of_masks_sum_to_one(name):
     """Each line's mean is its mass in the chain of three steps, which ends in no other row."""
@@ -78,6 +80,7 @@ def test_steps_of_masks_sum_to_one(name):
         assert_mean(p, rows.law(model, params)[states], 0.02)
 
 
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_of_masks_is_below(name):
     """In continuous time it is the mean over orders, by any of its estimates."""

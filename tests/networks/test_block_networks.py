@@ -55,7 +55,7 @@ def compiled(name):
     return jax.jit(functools.partial(network.apply, params))
 
 
-@pytest.mark.few(2, slow=5)
+@pytest.mark.few(2, slow=3)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", quick(CASES, "context", "lstm", slow=CASES))
 def test_a_block_sees_its_noise_and_what_is_clean_before_it(name, size):
@@ -78,7 +78,7 @@ def test_a_block_sees_its_noise_and_what_is_clean_before_it(name, size):
         assert (moved[far] == 0).all()
 
 
-@pytest.mark.few(2, slow=5)
+@pytest.mark.few(2, slow=3)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", quick(CASES, "context", "lstm", slow=CASES))
 def test_a_cache_gives_the_logits_of_one_call(name, size):
