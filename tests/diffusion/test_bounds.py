@@ -65,20 +65,6 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
         np.testing.assert_allclose(result[possible], expected[possible], rtol=5e-5, atol=5e-6)
 
 
-@pytest.mark.few(2, slow=6)
-@pytest.mark.parametrize("t", [0.1, 1.0])
-def test_first_term_is_the_decoders_negative_log_likelihood(kernel, t):
-    x_0, x_t, weight = pairs(kernel, t)
-    p_0 = guesses(kernel)
-    decoder = compiled(kernels.denoising_posterior, kernel)(p_0, x_t, jnp.array([t])).law
-    decoder = np.take_along_axis(np.asarray(decoder), np.asarray(x_0)[..., None], axis=-1)[..., 0]
-    result = compiled(bounds.discrete, kernel)(x_0, p_0, x_t, jnp.zeros(1), jnp.array([t]))
-    possible = weight > 1e-12
-    np.testing.assert_allclose(
-        np.asarray(result)[possible], -np.log(decoder[possible]), rtol=5e-5, atol=5e-6
-    )
-
-
 @pytest.mark.few(1, slow=6)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
@@ -93,30 +79,6 @@ def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
         clean, p_0[:, ::states][:, : kernel.num_classes], jnp.array([s]), jnp.array([t])
     )
     np.testing.assert_allclose(result[0], expected, rtol=1e-4, atol=3e-6)
-
-
-@pytest.mark.few(1, slow=3)
-@pytest.mark.parametrize("name", ["uniform-cosine", "absorbing-linear", "uneven-cosine"])
-@pytest.mark.parametrize(("s", "t"), STEPS)
-def test_gradients_agree_and_are_finite(name, s, t):
-    kernel = zoo.KERNELS[name]
-    x_0, x_t, weight = pairs(kernel, t)
-    weight, logits = jnp.asarray(weight), jnp.log(guesses(kernel) + 1e-9)
-
-    def total(logits, form):
-        where = jnp.arange(logits.shape[-1]) < kernel.num_classes
-        p_0 = jax.nn.softmax(logits, axis=-1, where=where)
-        if form is bounds.leave_one_out:
-            return form(kernel, x_0, p_0, jnp.array([s]), jnp.array([t])).sum()
-        return (weight * form(kernel, x_0, p_0, x_t, jnp.array([s]), jnp.array([t]))).sum()
-
-    closed, plain, exact = (
-        jax.jit(jax.grad(functools.partial(total, form=form)))(logits)
-        for form in (bounds.discrete, general, bounds.leave_one_out)
-    )
-    np.testing.assert_allclose(closed, plain, rtol=1e-4, atol=1e-5)
-    assert abs(closed).max() > 1e-3
-    assert np.isfinite(exact).all()
 
 
 @pytest.mark.few(1)
@@ -161,19 +123,6 @@ def test_a_small_step_without_the_own_token_keeps_its_digits(kernel, s, t):
         times = (jnp.array([np.float64(np.float32(time))]) for time in (s, t))
         exact = compiled(form, kernel)(clean, np.asarray(p_0, np.float64), *times)
     np.testing.assert_allclose(result, exact, rtol=1e-4, atol=1e-9)
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize("name", ["uniform-cosine", "birth_death-cosine"])
-def test_a_perfect_guess_costs_nothing(name):
-    kernel = zoo.KERNELS[name]
-    x_0, x_t, weight = pairs(kernel, 0.4)
-    p_0 = jnp.eye(3)[x_0]
-    s, t = jnp.array([0.3]), jnp.array([0.4])
-    discrete = compiled(bounds.discrete, kernel)(x_0, p_0, x_t, s, t)
-    exact = compiled(bounds.leave_one_out, kernel)(x_0, p_0, s, t)
-    np.testing.assert_allclose(discrete, 0, atol=1e-6)
-    np.testing.assert_allclose(exact, 0, atol=1e-6)
 
 
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
@@ -446,20 +395,21 @@ def test_continuous_time_needs_a_derivative():
     assert model.sample(params, jax.random.key(0), (1, 2), steps=3).shape == (1, 2)
 
 
-@pytest.mark.parametrize("token", [-1, 3, 7])
-def test_bounds_used_alone_refuse_tokens_of_no_class(token):
-    process, _ = constant(zoo.KERNELS["uniform-linear"])
-    x = jnp.array([[0, token, 1, 2, 0], [0, 1, 2, 1, 1]])[:, : len(ROW)]
-    ways = {
-        "elbo": lambda x: bounds.elbo(process, jax.random.key(0), x, 10),
-        "all": lambda x: bounds.elbo_of_all_steps(
-            process, jax.random.key(0), x, jnp.linspace(1, 0, 4)
-        ),
-        "continuous": lambda x: bounds.continuous(process, jax.random.key(0), x),
-        "log_weight": lambda x: bounds.log_weight(process, jax.random.key(0), x, 10),
-    }
-    compiled = jax.jit(lambda x: {name: way(x) for name, way in ways.items()})(x)
-    for name, way in ways.items():
+WAYS = {  # of a bound: process, key, rows -> nats
+    "elbo": functools.partial(bounds.elbo, steps=10),
+    "all": functools.partial(bounds.elbo_of_all_steps, times=np.linspace(1, 0, 4, dtype="f")),
+    "continuous": bounds.continuous,
+    "log_weight": functools.partial(bounds.log_weight, steps=10),
+}
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("name", WAYS)
+def test_bounds_used_alone_refuse_tokens_of_no_class(name):
+    way = functools.partial(WAYS[name], constant(zoo.KERNELS["uniform-linear"])[0])
+    x = np.array([[0, -1, 1], [0, 3, 1], [7, 0, 1], [0, 1, 2]])
+    nats = jax.jit(way)(jax.random.key(0), x)
+    assert np.isnan(nats).tolist() == [True, True, True, False]
+    for row, token in zip(x, (-1, 3, 7), strict=False):
         with pytest.raises(ValueError, match=rf"Tokens must be in \[0, 3\); got {token}"):
-            way(x)
-        assert np.isnan(compiled[name]).tolist() == [True, False]
+            way(jax.random.key(0), row[None])

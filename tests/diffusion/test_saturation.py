@@ -19,30 +19,7 @@ from tests import zoo
 GAPS = (0.0, 3.0, 20.0, 40.0, 44.0, 50.0, 88.0, 104.0, 1e3, 1e4)
 STEPS = ((0.0, 0.1), (0.0, 1.0), (0.3, 0.4), (0.9, 1.0))
 ENDS = (1e-4, 0.1, 0.5, 1.0)
-QUICK = (
-    "uniform-cosine",
-    "absorbing-linear",
-    "masks_and_uniform",
-    "augmented",
-    "class_masking",
-    "table-gaussian",
-)
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
-
-
-def cases(names):
-    """Kernels and forms of a bound: for any kernel, or for mixtures; for a few both."""
-    return [
-        pytest.param(name, form, marks=() if name in QUICK else pytest.mark.slow)
-        for name in names
-        for form in forms(name)
-    ]
-
-
-def forms(name):
-    if not isinstance(zoo.KERNELS[name], kernels.Mixture):
-        return [object]
-    return [object, kernels.Mixture] if name in QUICK else [kernels.Mixture]
 
 
 def situations(kernel, times):
@@ -150,69 +127,6 @@ def guessed(form, kernel, x_0, logits, *more):
     return form(kernel, x_0[:, None], jnp.exp(log_p), *more, log_p)[:, 0]
 
 
-def first_end(name):
-    """Chances by modes, as sums that cancel, are known to 1e-7: too little at the first time."""
-    return int(name == "generator-reversible")
-
-
-@pytest.mark.few(1, slow=2)
-@pytest.mark.parametrize(("name", "kind"), cases(zoo.KERNELS))
-def test_the_kl_of_a_step(name, kind):
-    kernel, form = zoo.KERNELS[name], bounds.discrete.dispatch(kind)
-    logits, x_0, x_t, times = situations(kernel, STEPS)
-    s, t = times.T
-    check(
-        lambda logits: guessed(form, kernel, x_0, logits, x_t[:, None], s, t),
-        lambda logits: expected_kl(kernel, logits, x_0, x_t, *map(jnp.float64, (s, t))),
-        logits,
-        chances(kernel, x_0, x_t, t),
-    )
-
-
-@pytest.mark.few(1, slow=2)
-@pytest.mark.parametrize(("name", "kind"), cases(SMOOTH))
-def test_the_rate(name, kind):
-    kernel, form = zoo.KERNELS[name], bounds.rate.dispatch(kind)
-    logits, x_0, x_t, t = situations(kernel, ENDS[first_end(name) :])
-    check(
-        lambda logits: guessed(form, kernel, x_0, logits, x_t[:, None], t),
-        lambda logits: expected_rate(kernel, logits, x_0, x_t, jnp.float64(t)),
-        logits,
-        chances(kernel, x_0, x_t, t),
-    )
-
-
-@pytest.mark.few(1, slow=2)
-@pytest.mark.parametrize(("name", "kind"), cases(zoo.KERNELS))
-def test_the_kl_without_the_own_token(name, kind):
-    kernel, form = zoo.KERNELS[name], bounds.leave_one_out.dispatch(kind)
-    logits, x_0, x_t, times = situations(kernel, STEPS)
-    first = x_t == 0
-    logits, x_0, (s, t) = logits[first], x_0[first], times[first].T
-    check(
-        lambda logits: guessed(form, kernel, x_0, logits, s, t),
-        lambda logits: over_x_t(expected_kl, kernel, logits, x_0, *map(jnp.float64, (s, t))),
-        logits,
-        np.ones(len(s)),
-    )
-
-
-@pytest.mark.few(1, slow=2)
-@pytest.mark.parametrize(("name", "kind"), cases(SMOOTH))
-def test_the_rate_without_the_own_token(name, kind):
-    kernel, form = zoo.KERNELS[name], bounds.leave_one_out_rate.dispatch(kind)
-    logits, x_0, x_t, t = situations(kernel, ENDS[first_end(name) :])
-    first = x_t == 0
-    logits, x_0, t = logits[first], x_0[first], t[first]
-    check(
-        lambda logits: guessed(form, kernel, x_0, logits, t),
-        lambda logits: over_x_t(expected_rate, kernel, logits, x_0, jnp.float64(t)),
-        logits,
-        np.ones(len(t)),
-        digits=1e-5 if kind is object else 0.0,
-    )
-
-
 def over_x_t(expect, kernel, logits, x_0, *times):
     """The expectation over x_t of what is expected: (N,)."""
     rows, end = np.arange(len(x_0)), times[-1]
@@ -220,6 +134,52 @@ def over_x_t(expect, kernel, logits, x_0, *times):
     terms = jax.vmap(lambda z: expect(kernel, logits, x_0, jnp.full(len(x_0), z), *times))
     terms = terms(jnp.arange(len(kernel.prior)))
     return jnp.where(chance > 0, chance * terms, 0.0).sum(axis=0)
+
+
+TERMS = {  # a form, what is expected of it, the kernels that it is for
+    "discrete": (bounds.discrete, expected_kl, zoo.KERNELS),
+    "rate": (bounds.rate, expected_rate, SMOOTH),
+    "leave_one_out": (bounds.leave_one_out, expected_kl, zoo.KERNELS),
+    "leave_one_out_rate": (bounds.leave_one_out_rate, expected_rate, SMOOTH),
+}
+
+
+def cases():
+    """Each term with each kernel, in the form for any kernel and in that for mixtures."""
+    for term, (_, _, names) in TERMS.items():
+        for name in names:
+            mixture = isinstance(zoo.KERNELS[name], kernels.Mixture)
+            for kind in (object, kernels.Mixture)[: 1 + mixture]:
+                quick = (name, kind) == ("uniform-cosine", object)
+                yield pytest.param(term, name, kind, marks=() if quick else pytest.mark.slow)
+
+
+@pytest.mark.few(4, slow=8)
+@pytest.mark.parametrize(("term", "name", "kind"), list(cases()))
+def test_terms_of_sure_guesses(term, name, kind):
+    generic, expect, _ = TERMS[term]
+    kernel, form = zoo.KERNELS[name], generic.dispatch(kind)
+    # chances by modes, as sums that cancel, are known to 1e-7: too little at the first time
+    ends = ENDS[name == "generator-reversible" :]
+    logits, x_0, x_t, times = situations(kernel, STEPS if expect is expected_kl else ends)
+    seen = not term.startswith("leave_one_out")
+    if not seen:
+        logits, x_0, times = (a[x_t == 0] for a in (logits, x_0, times))
+    times = np.atleast_2d(times.T)
+
+    def wanted(logits):
+        exact = map(jnp.float64, times)
+        if seen:
+            return expect(kernel, logits, x_0, x_t, *exact)
+        return over_x_t(expect, kernel, logits, x_0, *exact)
+
+    check(
+        lambda logits: guessed(form, kernel, x_0, logits, *[x_t[:, None]] * seen, *times),
+        wanted,
+        logits,
+        chances(kernel, x_0, x_t, times[-1]) if seen else np.ones(len(x_0)),
+        digits=1e-5 if (term, kind) == ("leave_one_out_rate", object) else 0.0,
+    )
 
 
 def test_no_rate_leads_into_data_that_a_guess_rules_out():

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,22 +27,27 @@ def each_family(request):
 
 
 def times(s, t, n=1):
-    return jnp.full(n, s), jnp.full(n, t)
+    return np.full(n, s, np.float32), np.full(n, t, np.float32)
+
+
+def compiled(f, kernel):
+    return jax.jit(functools.partial(f, kernel))
 
 
 @pytest.mark.few(2)
-def test_rows_sum_to_one(kernel):
+def test_rows_sum_to_one_and_no_time_leaves_everything(kernel):
     for s, t in GRID:
         rows = enumeration.matrix(kernel, s, t)
         assert (rows >= 0).all()
         np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
+        np.testing.assert_allclose(enumeration.matrix(kernel, t, t), np.eye(len(rows)), atol=1e-7)
 
 
 @pytest.mark.few(1, slow=6)
 def test_likelihood_is_the_transposed_push(kernel):
-    every = jnp.arange(len(kernel.prior))[None]
+    every, likelihood = np.arange(len(kernel.prior))[None], jax.jit(kernel.likelihood)
     for s, t in GRID:
-        columns = np.asarray(kernel.likelihood(every, *times(s, t))[0])  # [x_t, x_s]
+        columns = likelihood(every, *times(s, t))[0]  # [x_t, x_s]
         np.testing.assert_allclose(columns.T, enumeration.matrix(kernel, s, t), rtol=1e-5)
 
 
@@ -49,12 +56,6 @@ def test_chapman_kolmogorov(kernel):
     for r, s, t in [(0.0, 0.1, 0.2), (0.0, 0.3, 1.0), (0.2, 0.5, 0.6), (0.5, 0.9, 1.0)]:
         product = enumeration.matrix(kernel, r, s) @ enumeration.matrix(kernel, s, t)
         np.testing.assert_allclose(enumeration.matrix(kernel, r, t), product, rtol=1e-5, atol=1e-7)
-
-
-def test_no_time_leaves_everything(kernel):
-    for t in (0.0, 0.5, 1.0):
-        eye = np.eye(len(kernel.prior))
-        np.testing.assert_allclose(enumeration.matrix(kernel, t, t), eye, atol=1e-7)
 
 
 def test_law_at_the_end_is_the_prior(kernel):
@@ -69,15 +70,6 @@ def test_law_at_the_end_is_the_prior(kernel):
 
 
 MIXING = [name for name, kernel in zoo.KERNELS.items() if isinstance(kernel, kernels.Mixing)]
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize("name", MIXING)
-def test_mixing_ends_where_its_schedule_says(name):
-    kernel = zoo.KERNELS[name]
-    left = 2 * np.exp(float(kernel.schedule(jnp.ones(()))))
-    end = enumeration.matrix(kernel, 0.0, 1.0)
-    np.testing.assert_allclose(end, np.tile(kernel.prior, (len(end), 1)), atol=left + 1e-6)
 
 
 @pytest.mark.few(3, slow=4)
@@ -137,75 +129,64 @@ def test_one_class_is_refused(make):
 
 @pytest.mark.few(1, slow=6)
 def test_posterior_is_bayes_rule(kernel):
-    """Enumerate q(x_s, x_t | x_0) for every (x_0, x_s, x_t) and normalise by hand."""
-    states = len(kernel.prior)
+    """Of every (x_0, x_t), and of a guess, which is averaged before normalising, not after."""
+    states, guess = len(kernel.prior), np.zeros(len(kernel.prior))
+    guess[:2] = 0.1, 0.9
+    p_0 = np.repeat([*np.eye(states), guess], states, axis=0)
+    x_t = np.tile(np.arange(states), states + 1)
+    posterior = compiled(kernels.posterior, kernel)
     for s, t in GRID:
-        q_s, q_t = enumeration.matrix(kernel, 0.0, s), enumeration.matrix(kernel, s, t)
-        joint = q_s[:, :, None] * q_t  # [x_0, x_s, x_t]
-        evidence = joint.sum(axis=1)  # [x_0, x_t]
-        clean, x_t = (a.ravel() for a in np.indices((states, states)))
-        result = np.asarray(
-            kernels.posterior(kernel, jnp.eye(states)[clean][None], x_t[None], *times(s, t))[0]
-        )
-        checked = 0
-        for x_0, x, row in zip(clean, x_t, result, strict=True):
-            if evidence[x_0, x] > 1e-12:
-                checked += 1
-                np.testing.assert_allclose(row, joint[x_0, :, x] / evidence[x_0, x], atol=1e-6)
-        assert checked >= states
+        result = posterior(jnp.asarray(p_0, jnp.float32)[None], x_t[None], *times(s, t))[0]
+        evidence = (p_0 @ enumeration.matrix(kernel, 0.0, t))[np.arange(len(x_t)), x_t]
+        possible = evidence > 1e-12
+        assert possible[:-states].sum() >= states
+        expected = enumeration.bayes(kernel, p_0, x_t, s, t)
+        np.testing.assert_allclose(result[possible], expected[possible], atol=1e-6)
 
 
-def test_posterior_of_a_guess_mixes_the_joint(each_family):
-    """With p_0 the guess is averaged before normalising, not after."""
-    kernel, s, t = each_family, 0.3, 0.6
-    guess = np.array([0.1, 0.9, 0.0])
-    x_t = jnp.array([[0, 1, 2]])
-    p_0 = jnp.broadcast_to(jnp.asarray(guess, jnp.float32), (1, 3, 3))
-    result = kernels.posterior(kernel, p_0, x_t, *times(s, t))
-    np.testing.assert_allclose(
-        result[0], enumeration.bayes(kernel, guess, np.arange(3), s, t), atol=1e-6
-    )
-
-
+@pytest.mark.few(2, slow=3)
 def test_denoising_posterior_weighs_the_guess_with_the_evidence(each_family):
-    guess = np.array([0.25, 0.75, 0.0])
-    likelihood = enumeration.matrix(each_family, 0.0, 0.6).T  # [x_t, x_0]
-    expected = guess * likelihood
-    expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
-    result = kernels.denoising_posterior(
-        each_family, jnp.tile(guess, (1, 3, 1)), jnp.array([[0, 1, 2]]), jnp.array([0.6])
-    )
-    np.testing.assert_allclose(result.law[0], expected, atol=1e-6)
+    """And leaving the own token out is the inverse of that."""
+    guess = np.pad([[0.3, 0.7], [0.25, 0.7, 0.05]][each_family.num_classes - 2], (0, 1))[:3]
+    x_t, t = jnp.arange(3)[None], jnp.array([0.6])
 
+    @jax.jit
+    def there_and_back(p_0):
+        clean = kernels.denoising_posterior(each_family, p_0, x_t, t)
+        return clean.law[0], kernels.leave_own_out(each_family, clean, x_t, t)[0]
 
-def test_leaving_the_own_token_out_is_its_inverse(each_family):
-    k = each_family.num_classes
-    guess = np.pad([[0.3, 0.7], [0.25, 0.7, 0.05]][k - 2], (0, len(each_family.prior) - k))
-    x_t, t = jnp.arange(len(each_family.prior))[None], jnp.array([0.6])
-    p_0 = jnp.tile(jnp.asarray(guess, jnp.float32), (1, len(each_family.prior), 1))
-    clean = kernels.denoising_posterior(each_family, p_0, x_t, t)
-    result = kernels.leave_own_out(each_family, clean, x_t, t)
-    possible = enumeration.matrix(each_family, 0.0, 0.6).T > 1e-30
-    expected = np.where(possible, guess, 0)
-    expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
-    np.testing.assert_allclose(result[0], expected, atol=1e-5)
+    evidence = enumeration.matrix(each_family, 0.0, 0.6).T  # [x_t, x_0]
+    possible = np.where(evidence > 1e-30, guess, 0)
+    for result, expected, atol in zip(
+        there_and_back(jnp.tile(jnp.asarray(guess, jnp.float32), (1, 3, 1))),
+        (guess * evidence, possible),
+        (1e-6, 1e-5),
+        strict=True,
+    ):
+        expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
+        np.testing.assert_allclose(result, expected, atol=atol)
 
 
 @pytest.mark.few(2, slow=5)
 def test_the_log_law_of_one_clean_token_is_that_of_all(kernel):
     states, classes = len(kernel.prior), kernel.num_classes
-    x, x_t = (jnp.ravel(a)[:, None] for a in jnp.indices((classes, states)))
-    logits = 5 * jax.random.normal(jax.random.key(0), (len(x), 1, states))
-    sure = jnp.where(jnp.arange(states) == 0, 60.0, logits)  # all others below float32's smallest
+    x, x_t = (a.reshape(-1, 1) for a in np.indices((classes, states)))
+    logits = 5 * np.random.default_rng(0).normal(size=(len(x), 1, states))
+    sure = np.where(np.arange(states) == 0, 60.0, logits)  # all others below float32's smallest
+
+    @jax.jit
+    def both(logits, t):
+        log_p = jax.nn.log_softmax(jnp.where(jnp.arange(states) < classes, logits, -1e6))
+        start, t = jnp.zeros(len(x)), jnp.full(len(x), t)
+        of_all = kernels.log_posterior(kernel, log_p, x_t, start, t)
+        return of_all, kernels.log_denoised_of(kernel, log_p, x, x_t, t)
+
     for guess in (logits, sure):
-        log_p = jax.nn.log_softmax(jnp.where(jnp.arange(states) < classes, guess, -1e6))
         for t in (0.1, 0.5, 1.0):
-            start, t = times(0.0, t, len(x))
-            of_all = kernels.log_posterior(kernel, log_p, x_t, start, t)
-            want = np.take_along_axis(np.asarray(of_all), np.asarray(x)[..., None], -1)[..., 0]
-            got = kernels.log_denoised_of(kernel, log_p, x, x_t, t)
+            of_all, got = map(np.asarray, both(jnp.asarray(guess, jnp.float32), t))
+            want = np.take_along_axis(of_all, x[..., None], -1)[..., 0]
             possible = want > -1e3  # x_t can be from x at all
-            np.testing.assert_array_equal(np.asarray(got) > -1e3, possible)
+            np.testing.assert_array_equal(got > -1e3, possible)
             np.testing.assert_allclose(got[possible], want[possible], rtol=1e-5, atol=2e-5)
 
 
@@ -228,35 +209,34 @@ def test_what_keeps_no_token_or_redraws_it_is_no_mixing():
 
 
 def twice(generic):
-    """The registered form and, beside it, the fallback of a singledispatch function."""
-    return {"registered": generic, "general": generic.dispatch(object)}.values()
+    """The registered form and the fallback of a singledispatch function."""
+    return generic, generic.dispatch(object)
 
 
 @pytest.mark.few(1, slow=4)
 @pytest.mark.parametrize("t", [0.3, 1.0])
 def test_corrupt_follows_the_exact_law(each_family, t):
-    x_0 = jnp.tile(jnp.arange(each_family.num_classes), (1, 20_000))
+    x_0 = np.tile(np.arange(each_family.num_classes), (1, 20_000))
     for corrupt in twice(kernels.corrupt):
-        x_t = corrupt(each_family, jax.random.key(0), x_0, jnp.array([t]))
+        x_t = compiled(corrupt, each_family)(jax.random.key(0), x_0, jnp.array([t]))
         assert x_t.dtype == jnp.int32
-        for x, law in enumerate(enumeration.matrix(each_family, 0.0, t)):
-            if x < each_family.num_classes:
-                enumeration.assert_drawn_from(x_t[x_0 == x], law)
+        for x, law in enumerate(enumeration.matrix(each_family, 0.0, t)[: x_0.max() + 1]):
+            enumeration.assert_drawn_from(np.asarray(x_t)[x_0 == x], law)
 
 
-@pytest.mark.few(2, slow=5)
+@pytest.mark.few(1, slow=5)
 @pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.3, 0.5), (0.5, 1.0)])
 def test_step_back_follows_the_posterior(each_family, s, t):
-    guess = np.array([0.3, 0.7, 0.0])
+    guess = np.array([0.3, 0.7, 0.0], np.float32)
     law = enumeration.bayes(each_family, guess, np.arange(3), s, t)
     possible = np.flatnonzero(law.sum(axis=1) > 0)
-    x_t = jnp.tile(jnp.asarray(possible), (1, 20_000))
-    p_0 = jnp.broadcast_to(jnp.asarray(guess, jnp.float32), (*x_t.shape, 3))
+    x_t = np.tile(possible, (1, 20_000))
+    p_0 = np.broadcast_to(guess, (*x_t.shape, 3))
     for step_back in twice(kernels.step_back):
-        x_s = step_back(each_family, jax.random.key(1), p_0, x_t, *times(s, t))
+        x_s = compiled(step_back, each_family)(jax.random.key(1), p_0, x_t, *times(s, t))
         assert x_s.dtype == jnp.int32
         for x in possible:
-            enumeration.assert_drawn_from(x_s[x_t == x], law[x])
+            enumeration.assert_drawn_from(np.asarray(x_s)[x_t == x], law[x])
 
 
 @pytest.mark.slow
@@ -369,7 +349,7 @@ def test_nearest_neighbours_are_symmetric_rates_at_rate_one():
 
 
 def test_masks_and_uniform_at_half_time_have_their_share():
-    for p_uniform, gamma in ((0.1, 1.0), (0.2, 1.0), (0.3, 2.0)):
+    for p_uniform, gamma in ((0.2, 1.0), (0.3, 2.0)):
         kernel = kernels.masks_and_uniform(4, p_uniform, gamma)
         law = enumeration.matrix(kernel, 0.0, 0.5)[1]
         np.testing.assert_allclose(law[[0, 2, 3]], p_uniform / 4, rtol=1e-5)
@@ -427,11 +407,3 @@ def test_a_guess_that_rules_out_what_is_seen_leaves_it_as_it_is():
     np.testing.assert_allclose(result, [[[1.0, 0.0, 0.0]]], atol=1e-6)
     clean = kernels.denoising_posterior(kernel, wrong, jnp.array([[0]]), t).law
     np.testing.assert_allclose(clean, [[[1.0, 0.0, 0.0]]], atol=1e-6)
-
-
-def test_noise_in_sight_is_a_law_from_data():
-    kernel = kernels.AugmentedUniform(schedules.cosine, 3)
-    data = jnp.eye(3, 6)[None]
-    for s in (0.0, 0.2):
-        law = kernel.push(data, jnp.array([s]), jnp.array([0.6]))
-        np.testing.assert_allclose(law.sum(axis=-1), 1, rtol=1e-6)

@@ -34,30 +34,17 @@ def apart(kernel):
     return [dataclasses.replace(kernel, prior=prior) for prior in kernel.prior]
 
 
-def test_rows_sum_to_one_and_none_leads_to_what_a_token_cannot_be(kernel):
+def test_rows_are_those_of_each_token_and_none_leads_to_what_it_cannot_be(kernel):
+    every, likelihood = np.tile(np.arange(3)[:, None], (1, zoo.LENGTH)), jax.jit(kernel.likelihood)
     for s, t in GRID:
         rows = enumeration.matrix(kernel, s, t)
         assert rows.shape == (zoo.LENGTH, 3, 3)
-        assert (rows >= 0).all()
-        np.testing.assert_allclose(rows.sum(axis=-1), 1, rtol=1e-6)
+        columns = likelihood(every, np.full(3, s, "f"), np.full(3, t, "f"))  # [x_t, l, x_s]
+        np.testing.assert_allclose(columns, rows.transpose(2, 0, 1), rtol=1e-5)
         for own, one in zip(rows, apart(kernel), strict=True):
             np.testing.assert_allclose(own, enumeration.matrix(one, s, t), rtol=1e-6)
             never = np.asarray(one.prior) == 0
             assert (own * ~np.eye(3, dtype=bool))[:, never].max(initial=0) == 0
-
-
-def test_chapman_kolmogorov(kernel):
-    for r, s, t in [(0.0, 0.1, 0.2), (0.2, 0.5, 0.6), (0.5, 0.9, 1.0)]:
-        product = enumeration.matrix(kernel, r, s) @ enumeration.matrix(kernel, s, t)
-        np.testing.assert_allclose(enumeration.matrix(kernel, r, t), product, rtol=1e-5, atol=1e-7)
-
-
-def test_likelihood_is_the_transposed_push(kernel):
-    every = jnp.tile(jnp.arange(3)[:, None], (1, zoo.LENGTH))
-    for s, t in GRID:
-        columns = kernel.likelihood(every, jnp.full(3, s), jnp.full(3, t))  # [x_t, l, x_s]
-        expected = enumeration.matrix(kernel, s, t).transpose(2, 0, 1)
-        np.testing.assert_allclose(columns, expected, rtol=1e-5)
 
 
 def test_law_at_the_end_is_the_prior(kernel):
@@ -66,25 +53,6 @@ def test_law_at_the_end_is_the_prior(kernel):
     x = kernels.draw_prior(kernel, jax.random.key(0), (20_000, zoo.LENGTH))
     for tokens, law in zip(x.T, kernel.prior, strict=True):
         enumeration.assert_drawn_from(tokens, law)
-
-
-def test_posterior_is_bayes_rule(kernel):
-    states = enumeration.sequences(3, 2)  # (x_0, x_t), the same in both tokens
-    clean, x_t = (np.tile(a[:, None], (1, zoo.LENGTH)) for a in states.T)
-    posterior = compiled(kernels.posterior, kernel)
-    for s, t in GRID:
-        times = np.full((2, len(states)), [[s], [t]], np.float32)
-        result = np.asarray(posterior(np.eye(3, dtype=np.float32)[clean], x_t, *times))
-        q_s, q_t = enumeration.matrix(kernel, 0.0, s), enumeration.matrix(kernel, s, t)
-        checked = 0
-        for n, (x_0, x) in enumerate(states):
-            for place in range(zoo.LENGTH):
-                joint = q_s[place, x_0] * q_t[place, :, x]
-                if joint.sum() > 1e-12:
-                    checked += 1
-                    expected = joint / joint.sum()
-                    np.testing.assert_allclose(result[n, place], expected, atol=1e-6)
-        assert checked >= 6
 
 
 def pairs(kernel):
@@ -168,10 +136,14 @@ def test_what_survives_all_noise_is_that_of_each_token():
     kernel = dataclasses.replace(
         zoo.OF_EACH["within-cosine"], schedule=schedules.tabulated(-np.arange(11) / 10)
     )
-    x = jnp.array([[0, 2], [1, 0]])
-    parts = [bounds.prior_kl(one, x[:, n : n + 1]) for n, one in enumerate(apart(kernel))]
-    result = bounds.prior_kl(kernel, x)
-    np.testing.assert_allclose(result, np.sum(parts, axis=0), rtol=1e-5)
+
+    @jax.jit
+    def left(x):
+        parts = [bounds.prior_kl(one, x[:, n : n + 1]) for n, one in enumerate(apart(kernel))]
+        return bounds.prior_kl(kernel, x), sum(parts)
+
+    result, expected = left(np.array([[0, 2], [1, 0]]))
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
     assert (result > 0.1).all()
 
 
@@ -182,7 +154,8 @@ def test_a_learnt_pace_keeps_the_priors():
     np.testing.assert_allclose(enumeration.matrix(opened, 0.0, 0.5).sum(axis=-1), 1, rtol=1e-6)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(slow=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["ancestral", "tau_leaping", "euler", "predictor_corrector-cap", "dndm"]
 )
@@ -232,9 +205,7 @@ def test_masks_of_each_token_are_masks():
 def test_an_error_rate_counts_what_a_token_can_be():
     """Of two classes 1/2 of what is redrawn changes, of three 2/3; each class counts alike."""
     process = certificates.exact(zoo.OF_EACH["within-linear"], np.full((3, 3), 1 / 9))
-    for rate in (0.05, 0.3):
-        t = float(time_of(process, 1000, rate))
-        assert t * (2 * 1 / 2 + 3 * 2 / 3) / 5 == pytest.approx(rate, abs=1e-3)
+    assert float(time_of(process, 1000, 0.3)) * 3 / 5 == pytest.approx(0.3, abs=1e-3)
 
 
 def test_information_is_that_of_one_token():
