@@ -30,6 +30,7 @@ def asked(monkeypatch):
     return result
 
 
+@pytest.mark.slow
 def test_machine(capsys):
     result = machine.facts()
     assert result["backend"] == "cpu"

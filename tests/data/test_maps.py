@@ -327,12 +327,6 @@ def test_maps_that_memory_cannot_hold_are_refused(whole, tmp_path, monkeypatch):
     assert maps.load(str(tmp_path / "land"), size=(2, 3)).event_shape == (2, 3)
 
 
-@pytest.mark.parametrize("size", [(4,), (0, 6), (4, 6, 1), (1 << 20, 1 << 20)])
-def test_sizes_that_cannot_be_are_refused(whole, tmp_path, size):
-    np.save(tmp_path / "maps.npy", whole)
-    one_line(tmp_path / "maps.npy", r"A size is \(height, width\)", size=size)
-
-
 LARGE = """
 import re, sys
 from amd_jax.data import maps
@@ -451,12 +445,8 @@ def test_numbers_that_cannot_be_are_refused(tmp_path, whole, numbers, message):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (draw(20) / 2, "must be integers; .*maps.npy holds float64"),
-        (draw(20)[0], r"shape \(N, H, W\); .*maps.npy has \(4, 6\)"),
         (draw(20)[..., None], r"has \(20, 4, 6, 1\)"),
-        (np.array([{}]), "holds Python objects, as of maps that differ in size"),
-        (np.eye(3, dtype=np.uint8)[draw(20)], r"one-hot, \(20, 4, 6, 3\)\. Save its argmax"),
-        (np.eye(3)[draw(20)], r"one-hot, \(20, 4, 6, 3\)"),
+        (np.eye(3)[draw(20)], r"one-hot, \(20, 4, 6, 3\)\. Save its argmax"),
     ],
 )
 def test_arrays_of_another_kind_are_refused(tmp_path, array, message):
@@ -471,30 +461,6 @@ def test_an_archive_without_the_splits_is_refused(tmp_path, whole):
     assert maps.load(str(tmp_path / "maps.npz")).splits == ("train", "test")
     np.savez(tmp_path / "maps.npz", train=whole, test=whole, val=whole / 2)
     one_line(tmp_path / "maps.npz", "validation in .* holds float64")
-
-
-DAMAGE = {
-    "cut short": lambda content: content[:-60],
-    "emptied": lambda content: b"",
-    "another kind": lambda content: b"a map",
-    "one byte": lambda content: content[:300] + bytes([content[300] ^ 255]) + content[301:],
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        *itertools.product(("maps.npz", "land/07.png"), DAMAGE),
-        *itertools.product(("maps.npy",), list(DAMAGE)[:3]),  # it has no checksum
-    ],
-)
-def test_damaged_files_are_refused(tmp_path, whole, name, damage):
-    save(tmp_path / "land", draw(20, 32, 64))
-    np.save(tmp_path / "maps.npy", whole)
-    np.savez(tmp_path / "maps.npz", train=whole, val=whole, test=whole)
-    file = tmp_path / name
-    file.write_bytes(DAMAGE[damage](file.read_bytes()))
-    one_line(file.parent if name.startswith("land") else file, f"{name} cannot be read")
 
 
 def test_void_pixels_become_the_last_category(tmp_path, whole):

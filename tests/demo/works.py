@@ -55,7 +55,7 @@ def diffusion(facts, steps=4, more=(), kernel=None, scale=3.0):
     every = (samplers.Ancestral(), *more)
     model = models.Diffusion(kernel, Near(len(kernel.prior)), steps, every)
     row = jnp.zeros((1, *facts.event_shape), jnp.int32)
-    params = zoo.parameters(model, scale=scale, data=row)
+    params = zoo.drawn(model, row, scale=scale)
     return Work(f"{facts.name}_tiny", model, params, facts)
 
 
@@ -80,7 +80,7 @@ def lines(masks):
     kernel = kernels.absorbing(schedules.linear, LINES.num_classes) if masks else noise
     every = (samplers.Ancestral(),)
     model = models.Diffusion(kernel, Near(kernel.prior.shape[-1]), 4, every, support)
-    params = zoo.parameters(model, scale=0.5, data=jnp.asarray(LINES.row("CNO", "yes"))[None])
+    params = zoo.drawn(model, jnp.asarray(LINES.row("CNO", "yes"))[None])
     return Work("molecules_tiny", model, params, LINES)
 
 
@@ -90,13 +90,14 @@ def table():
     kernel = kernels.absorbing(schedules.linear, TABLE.num_classes)
     net = networks.TableNet(TABLE.num_classes + 1, TABLE.sizes, width=8, blocks=1, embedding=4)
     model = models.Diffusion(kernel, net, None, (samplers.FirstHitting(),), columns)
-    params = zoo.parameters(model, data=jnp.zeros((1, 5), jnp.int32))
+    params = zoo.drawn(model, jnp.zeros((1, 5), jnp.int32))
     return Work("people", model, params, TABLE)
 
 
 def flow(facts=zoo.Pairs.facts):
     model = zoo.flow("binary", 2, 3)
-    return Work("pairs", model, zoo.parameters(model), facts)
+    params = zoo.drawn(model, jnp.zeros((1, zoo.LENGTH), jnp.int32))
+    return Work("pairs", model, params, facts)
 
 
 def points():

@@ -82,6 +82,7 @@ def test_a_figure_stays_on_one_line_with_its_error():
     assert figures.on_page_content("after ± stands") == "after ± stands"
 
 
+@pytest.mark.slow
 def test_verbs_have_the_words_of_their_protocol():
     spoken_for = hook("spoken_for", "griffe")
     import griffe

@@ -43,8 +43,8 @@ def test_a_film_of_maps_has_gaps_between_them():
 def test_a_film_is_not_larger_than_a_page_can_hold():
     frames = [(t, np.zeros((9, 4, 6), int)) for t in (1.0, 0.0)]
     assert len(films.of(frames, written.MAPS)["frames"][0]["map"]) == 9  # two lines of maps
-    frames = [(1.0, np.zeros((1, 1_000_000), int))]
-    film = films.of(frames, TextFacts(27, (1_000_000,), alphabet=written.TEXT.alphabet))
+    frames = [(1.0, np.zeros((1, films.TOKENS + 9), int))]
+    film = films.of(frames, TextFacts(27, frames[0][1].shape[1:], alphabet=written.TEXT.alphabet))
     assert len(film["frames"][0]["pieces"]) == films.TOKENS
 
 

@@ -65,20 +65,6 @@ def test_draws_have_the_law_given_the_label(label):
     assert abs(lengths[0] - 0.4) > 0.02, "a law of lengths that the label does not change"
 
 
-def test_what_has_no_such_law_is_refused():
-    model, params = masked()
-    with pytest.raises(ValueError, match="A label of lines is one of no, yes; got 'maybe'"):
-        labelled.draws(model, params, FACTS, "maybe", 3)
-    with pytest.raises(ValueError, match="have no labels. Train with some"):
-        labelled.draws(model, params, LineFacts.of("ab", (0.4, 0.6)), "yes", 3)
-    network = networks.CausalTransformer(5, width=8, blocks=1, heads=1)
-    other = models.Autoregressive(network, support=model.support)
-    with pytest.raises(
-        ValueError, match="this is an autoregressive model without masks. Train own_lines"
-    ):
-        labelled.draws(other, params, FACTS, "yes", 3)
-
-
 class Exact(models.Diffusion):
     """The masked diffusion of a perfect network for lines of a known law."""
 
@@ -120,17 +106,17 @@ def of_lengths(law):
     return np.array([one, two, 1 - one - two])
 
 
-def test_lengths_are_those_of_the_guided_law_but_for_the_weights():
+@pytest.mark.parametrize("guidance", quick([0.0, 1.0, 4.0], 4.0))
+def test_lengths_are_those_of_the_guided_law_but_for_the_weights(guidance):
     """One length for all particles of a line would leave them at that."""
     model, params = perfect()
     yes = of_lengths(DATA[4]) * DATA[4].sum() / LENGTHS
-    for guidance in (0.0, 1.0, 4.0):
-        law = labelled.lengths(model, params, OF_DATA, "yes", guidance)
-        expected = np.array(LENGTHS) * yes**guidance
-        np.testing.assert_allclose(law, expected / expected.sum(), rtol=1e-4)
-        pi, _ = guided_laws.target(samplers.Guided(guidance), DATA, YES)
-        differs = certificates.distance(of_lengths(pi), law)
-        assert differs > 0.05 if guidance > 1 else differs < 1e-5
+    law = labelled.lengths(model, params, OF_DATA, "yes", guidance)
+    expected = np.array(LENGTHS) * yes**guidance
+    np.testing.assert_allclose(law, expected / expected.sum(), rtol=1e-4)
+    pi, _ = guided_laws.target(samplers.Guided(guidance), DATA, YES)
+    differs = certificates.distance(of_lengths(pi), law)
+    assert differs > 0.05 if guidance > 1 else differs < 1e-5
 
 
 def drawn(number, sampler, seed=0):
@@ -202,7 +188,10 @@ def test_a_reward_tilts_lines_of_any_label_and_length():
     ("reward", "says"),
     [
         (lambda rows: rows * 1.0, r"for each row; got the shape \(16, 4\) for rows \(16, 4\)"),
-        (lambda rows: jnp.where(rows[:, 3] == 2, jnp.nan, 0.0), "NaN or inf among its 4 part"),
+        pytest.param(
+            *(lambda rows: jnp.where(rows[:, 3] == 2, jnp.nan, 0.0), "NaN or inf among its 4 p"),
+            marks=pytest.mark.slow,
+        ),
         (lambda rows: np.asarray(rows).sum(axis=1), "a function in JAX.* jax.pure_callback"),
         (lambda rows: jnp.zeros(len(rows)) if rows[0, 0] else 1, "a function in JAX"),
     ],
@@ -213,16 +202,24 @@ def test_what_is_no_reward_of_lines(reward, says):
     assert "\n" not in str(error.value)
 
 
-def test_guidance_towards_what_has_no_law_is_refused():
-    (model, params), sampler = perfect(), samplers.Guided(2.0)
-    with pytest.raises(ValueError, match="A label of lines is one of no, yes; got 'maybe'"):
-        labelled.guided(model, params, OF_DATA, "maybe", 3, sampler)
-    with pytest.raises(ValueError, match="have no labels. Train with some"):
-        labelled.guided(model, params, LineFacts.of("ab", LENGTHS), "yes", 3, sampler)
+def test_what_has_no_such_law_is_refused():
+    model, params = perfect()
     uniform = kernels.uniform_within(schedules.cosine, model.support.each(5))
-    other = models.Diffusion(uniform, zoo.Table(5), 3, support=model.support)
-    with pytest.raises(ValueError, match="this is a diffusion without masks"):
-        labelled.guided(other, params, OF_DATA, "yes", 3, sampler)
+    diffusion = models.Diffusion(uniform, zoo.Table(5), 3, support=model.support)
+    network = networks.CausalTransformer(5, width=8, blocks=1, heads=1)
+    causal = models.Autoregressive(network, support=model.support)
+    for asked, says in (
+        ((model, params, OF_DATA, "maybe"), "A label of lines is one of no, yes; got 'maybe'"),
+        ((model, params, LineFacts.of("ab", LENGTHS), "yes"), "no labels. Train with some"),
+        ((diffusion, params, OF_DATA, "yes"), "this is a diffusion without masks"),
+        ((causal, params, OF_DATA, "yes"), "an autoregressive model without masks. Train own_li"),
+    ):
+        for draw in (
+            labelled.draws,
+            functools.partial(labelled.guided, sampler=samplers.Guided(2.0)),
+        ):
+            with pytest.raises(ValueError, match=says):
+                draw(*asked, 3)
 
 
 @pytest.mark.slow

@@ -22,15 +22,10 @@ from amd_jax.evaluation.tables import (
     text_tables,
     usefulness,
 )
-from amd_jax.facts import Column
 from amd_jax.models.bounds import Likelihood
+from tests.pages.written import TABLE
+from tests.pages.written import rows as tokens
 
-COLUMNS = (
-    Column("colour", "categorical", values=("red", "a, b|c", "=cmd")),
-    Column("age", "integer", values=tuple(str(k) for k in range(20, 40)), missing="?"),
-    Column("weight", "real", first=0, count=800, decimals=1, bases=(10, 10, 10)),
-    Column("country", "categorical", values=("here",)),
-)
 SIZES = {"train": 300, "validation": 40, "test": 200}
 
 
@@ -54,17 +49,10 @@ class Uniform:
         return jnp.zeros(shape, jnp.int32)
 
 
-def tokens(number, seed):
-    rng = np.random.default_rng(seed)
-    colour, age = rng.choice(3, number, p=[0.5, 0.3, 0.2]), rng.integers(0, 21, number)
-    weight = 20 * age + 50 * colour + rng.integers(0, 60, number)
-    digits = [weight // 100, weight // 10 % 10, weight % 10]
-    return np.stack([colour, age, *digits], axis=1).astype(np.uint8)
-
-
 @pytest.fixture
 def data():
-    return Table(COLUMNS, {split: tokens(n, n) for split, n in SIZES.items()}, "people")
+    rows = {split: tokens(n, n).astype(np.uint8) for split, n in SIZES.items()}
+    return Table(TABLE.columns, rows, "people")
 
 
 @pytest.fixture
@@ -180,6 +168,7 @@ def raises(*_, **__):
         ),
     ],
 )
+@pytest.mark.few(1, slow=2)
 @pytest.mark.usefixtures("any_types")
 def test_a_measure_that_fails_is_named_beside_the_others(
     report, data, monkeypatch, tmp_path, caplog, module, function, lost

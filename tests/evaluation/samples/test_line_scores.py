@@ -16,10 +16,12 @@ from amd_jax.evaluation.samples import (
 from amd_jax.evaluation.samples.line_scores import LineScores
 from amd_jax.evaluation.samples.real_rows import RealRows
 from amd_jax.facts import LineFacts
+from tests.variants import quick
 
 SYMBOLS, LONGEST = "abcdefgh", 24
 FACTS = LineFacts.of(SYMBOLS, (1 / LONGEST,) * LONGEST)
 LABELLED = LineFacts.of(SYMBOLS, (1 / LONGEST,) * LONGEST, labels=("short", "long"))
+SCORED = {"plain": FACTS, "labelled": LABELLED}
 NONSENSE = ("independent chars", "counts of order 3", "shuffled chars", "pasted pieces")
 
 
@@ -44,9 +46,9 @@ def scores_of(facts):
     return LineScores(facts, RealRows.of(*made, number=120, repeats=3))
 
 
-@pytest.fixture(scope="module", params=[FACTS, LABELLED], ids=["plain", "labelled"])
+@pytest.fixture(scope="module", params=quick(SCORED, "labelled"))
 def scores(request):
-    return scores_of(request.param)
+    return scores_of(SCORED[request.param])
 
 
 @pytest.fixture(scope="module")
