@@ -232,11 +232,8 @@ def test_networks_read_one_hots_as_tokens_and_vectors_in_between(name):
     denoiser, event = NETWORKS[name]
     x, t = jax.random.randint(jax.random.key(0), (2, *event), 0, 3), jnp.array([0.3, 0.6])
     model = models.GaussianDiffusion(gaussian.one_hots(3), denoiser, steps=None)
-    params = jax.jit(model.init)(jax.random.key(0), x)["network"]
-    leaves, tree = jax.tree.flatten(params)
-    rngs = jax.random.split(jax.random.key(1), len(leaves))
-    shaken = [a + 0.3 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
-    apply = jax.jit(lambda x: denoiser.apply({"params": jax.tree.unflatten(tree, shaken)}, x, t))
+    params = zoo.parameters(model, scale=0.3, data=x)["network"]
+    apply = jax.jit(lambda x: denoiser.apply({"params": params}, x, t))
     z = jax.nn.one_hot(x, 3)
     np.testing.assert_allclose(apply(x), apply(z), atol=1e-5)
     assert abs(apply(z) - apply(1.2 * z)).max() > 1e-4

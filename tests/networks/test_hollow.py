@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from amd_jax import networks
-from amd_jax.diffusion import kernels, schedules
 from tests import zoo
 from tests.variants import quick
 
@@ -53,28 +52,11 @@ def test_rows_do_not_mix(apply):
 @pytest.mark.slow
 def test_starts_at_the_frequencies():
     frequencies = (0.5, 0.2, 0.1, 0.1, 0.1)
-    logs = tuple(np.log(frequencies).tolist())
-    module = networks.Hollow(
-        K, width=8, blocks=1, join_width=8, join_blocks=1, log_frequencies=logs
-    )
-    x, t = jnp.zeros((2, L), jnp.int32), jnp.array([0.1, 0.9])
-    params = module.init(jax.random.key(0), x, t)
-    p = jax.nn.softmax(module.apply(params, x, t))
-    np.testing.assert_allclose(p, np.broadcast_to(frequencies, (2, L, K)), rtol=1e-5)
-    uniform = networks.Hollow(K, width=8, blocks=1, join_width=8, join_blocks=1)
-    logits = uniform.apply(uniform.init(jax.random.key(0), x, t), x, t)
-    np.testing.assert_array_equal(logits, 0)
-
-
-@pytest.mark.slow
-def test_dropout_needs_training_and_a_key():
-    module = networks.Hollow(K, width=8, blocks=1, join_width=8, join_blocks=1, dropout=0.5)
-    model = zoo.models.Diffusion(kernels.uniform(schedules.cosine, K), module, steps=3)
-    params = zoo.parameters(model, length=L)
-    x, t = jnp.ones((2, L), jnp.int32), jnp.array([0.5, 0.5])
-    calm = model.open(params).predict(x, t)
-    np.testing.assert_array_equal(calm, model.open(params).predict(x, t, jax.random.key(0)))
-    training = model.open(params, train=True)
-    one, two = (training.predict(x, t, jax.random.key(i)) for i in (0, 1))
-    assert (abs(one - two) > 1e-3).any()
-    assert (abs(one - calm) > 1e-3).any()
+    x, t = np.zeros((2, L), np.int32), np.array([0.1, 0.9], np.float32)
+    for logs, starts in ((tuple(np.log(frequencies).tolist()), frequencies), (None, (0.2,) * K)):
+        network = networks.Hollow(
+            K, width=8, blocks=1, join_width=8, join_blocks=1, log_frequencies=logs
+        )
+        logits, _ = jax.jit(network.init_with_output)(jax.random.key(0), x, t)
+        np.testing.assert_allclose(jax.nn.softmax(logits), np.tile(starts, (2, L, 1)), rtol=1e-5)
+        assert logs or not np.any(logits)
