@@ -1,10 +1,13 @@
+import shutil
+
 import pytest
 
-from tests.cli.command import QUICK, SMALL, command
+from tests.finished_runs import finished, finished_runs, trained_once  # noqa: F401  fixtures
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A finished run of the quickstart, and what its command printed: (workdir, Result)."""
-    workdir = tmp_path_factory.mktemp("runs") / "trained"
-    return workdir, command(QUICK, *SMALL, f"--workdir={workdir}")
+    run, workdir = trained_once("text", tmp_path_factory), tmp_path_factory.mktemp("runs")
+    shutil.copytree(run.workdir, workdir, dirs_exist_ok=True)
+    return workdir, run.result

@@ -142,6 +142,7 @@ def test_examples_are_commands_as_one_started_this(program, monkeypatch):
 QUICK = (["--version"], ["run", "--version"], ["list"], ["--help"])
 
 
+@pytest.mark.few(2, slow=1)
 @pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
 def test_jax_is_not_imported(arguments):
     code = (
@@ -154,9 +155,10 @@ def test_jax_is_not_imported(arguments):
     assert done.stdout
 
 
+@pytest.mark.few(1, slow=1)
 @pytest.mark.parametrize(
     "arguments",
-    [["run", "--help"], ["compare", "--help"], ["list"], [], ["--version"]],
+    [["--version"], ["run", "--help"], ["compare", "--help"], ["list"], []],
     ids=" ".join,
 )
 def test_nobody_reads_on(arguments):

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 
 import jax
 import numpy as np
@@ -17,11 +16,9 @@ MORE = "--config.num_steps=8"
 
 
 @pytest.fixture
-def run(trained, tmp_path, monkeypatch):
-    """A copy of a finished run of 6 steps, in the default workdir."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(trained[0], "runs/quickstart")
-    return tmp_path / "runs" / "quickstart"
+def run(finished):
+    """A finished run of 6 steps, in the default workdir."""
+    return finished("text").workdir
 
 
 def steps(workdir):

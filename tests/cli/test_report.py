@@ -3,38 +3,32 @@
 import dataclasses
 import errno
 import os
+import pathlib
 import re
-import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from amd_jax.cli import command_line, reporting
+from amd_jax.cli import reporting
 from amd_jax.comparison import run_comparison
 from amd_jax.diffusion import samplers
-from amd_jax.experiment import Experiment, load_run
+from amd_jax.experiment import load_run
 from amd_jax.host import filesystem
 from amd_jax.models.flow import Inverse
-from tests.cli.command import ROOT
+from tests.cli.command import ended
 from tests.pages import written
 from tests.pages.written import Seen
 
 
 @pytest.fixture(scope="module")
-def loaded(trained):
+def loaded(finished_runs):
     """The quickstart's run, without its data, and its parameters."""
-    return load_run(trained[0])
+    return load_run(finished_runs("text").workdir)
 
 
-def ended(capsys, *arguments):
-    """What the comparison of runs printed on stdout and stderr, and how it ended."""
-    ending = None
-    try:
-        command_line.run(run_comparison.main, ["report", *map(str, arguments)])
-    except SystemExit as stop:
-        ending = str(stop.code)
-    return *capsys.readouterr(), ending
+def compared(*arguments):
+    """What the comparison of runs printed on stdout, and how it ended."""
+    return ended(run_comparison.main, "report", *map(str, arguments))
 
 
 @pytest.mark.slow
@@ -112,9 +106,8 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(loaded, tmp_path, monk
 
 
 @pytest.mark.slow
-def test_what_is_damaged_is_told_and_the_rest_is_shown(trained, tmp_path, capsys):
-    workdir = tmp_path / "run"
-    shutil.copytree(trained[0], workdir)
+def test_what_is_damaged_is_told_and_the_rest_is_shown(finished, capsys):
+    workdir = finished("text").workdir
     (workdir / "results.json").write_text("[")
     metrics = workdir / "metrics.jsonl"
     metrics.write_bytes(metrics.read_bytes()[:-5])
@@ -131,14 +124,9 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(trained, tmp_path, capsys
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["maps", "points"])
-def test_every_kind_of_run_has_a_page(kind, tmp_path):
-    experiment = Experiment.open(ROOT / KINDS[kind])
-    config = experiment.config()
-    config.update(num_steps=2, log_every=1, batch_size=2)
-    if kind == "maps":
-        config.data.path = str(maps(tmp_path / "maps"))
-    run, params = experiment.fit(tmp_path / "run", config)
-    path = reporting.write(run.loaded(params), tmp_path / "page")
+def test_every_kind_of_run_has_a_page(kind, finished):
+    run, params = load_run(finished(kind).workdir)
+    path = reporting.write(run.loaded(params), pathlib.Path("page"))
     seen = Seen(path.read_text(encoding="utf-8"))
     ids = [attributes.get("id") for _, attributes in seen.elements]
     assert ("chain" in ids) is (kind == "maps")
@@ -147,56 +135,37 @@ def test_every_kind_of_run_has_a_page(kind, tmp_path):
     assert "curve" in ids
 
 
-KINDS = {
-    "maps": "tests/cli/small_maps.py",
-    "points": "experiments/eight_gaussians.py",
-}
-
-
-def maps(folder):
-    """Forty maps of 8 x 8 pixels in two categories, as PNGs with a palette."""
-    folder.mkdir()
-    for i in range(40):
-        pixels = np.zeros((8, 8), np.uint8)
-        pixels[i % 8 :] = 1
-        image = Image.fromarray(pixels)
-        image.putpalette([0, 0, 0, 200, 30, 30])
-        image.save(folder / f"{i:02}.png")
-    return folder
-
-
 def test_runs_are_compared_without_executing_them(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     written.folder(tmp_path / "a")  # whose experiment file ends whoever executes it
     written.folder(tmp_path / "b", seed=1)
-    out, error, ending = ended(capsys, "a", "b", "--output=pages/both.html")
-    assert (out, error, ending) == ("page: pages/both.html\n", "", None)
+    assert compared("a", "b", "--output=pages/both.html") == ("page: pages/both.html\n", None)
+    assert capsys.readouterr().err == ""
     page = (tmp_path / "pages" / "both.html").read_text(encoding="utf-8")
     assert "2 runs of amd_jax" in Seen(page).text
     assert re.search(r"<th scope=\"row\">seed</th><td>–</td><td>1</td>", page)
-    ended(capsys, "a")
+    compared("a")
     assert "1 run of amd_jax" in Seen((tmp_path / "comparison.html").read_text()).text
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "error: The folders of runs are missing. Try: python -m experiments.report"),
-        (["a", "nothing"], "error: There is no run in nothing. Train one first."),
-        (["a", "a"], "error: Every run is named once; got a twice."),
-        (["a", "--outptu=x"], "error: Unknown flag --outptu. Did you mean --output?"),
-        (["a", "--output=a"], "error: A page must have a place that can be written; a: Is a dir"),
-        (["a", "--output=a/run.json/x"], "error: A page must have a place that can be written"),
+        ([], "The folders of runs are missing. Try: python -m experiments.report"),
+        (["a", "nothing"], "There is no run in nothing. Train one first."),
+        (["a", "a"], "Every run is named once; got a twice."),
+        (["a", "--outptu=x"], "Unknown flag --outptu. Did you mean --output?"),
+        (["a", "--output=a"], "A page must have a place that can be written; a: Is a dir"),
+        (["a", "--output=a/run.json/x"], "A page must have a place that can be written"),
     ],
 )
-def test_bad_input_gets_one_line(arguments, expected, tmp_path, monkeypatch, capsys):
+def test_bad_input_gets_one_line(arguments, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     written.folder(tmp_path / "a")
     before = sorted(path.name for path in tmp_path.rglob("*"))
-    out, _, ending = ended(capsys, *arguments)
-    assert ending.startswith(expected)
-    assert "\n" not in ending.strip()
-    assert not out
+    seen = compared(*arguments)
+    assert seen.error.startswith(expected)
+    assert not seen.out
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
@@ -204,8 +173,7 @@ def test_a_damaged_run_beside_a_sound_one_is_told(tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     written.folder(tmp_path / "a")
     (written.folder(tmp_path / "b") / "metrics.jsonl").unlink()
-    out, error, ending = ended(capsys, "a", "b")
-    assert (out, ending) == ("page: comparison.html\n", None)
-    assert error == (
+    assert compared("a", "b") == ("page: comparison.html\n", None)
+    assert capsys.readouterr().err == (
         "There is no learning curve: b/metrics.jsonl is missing, or has no whole line.\n"
     )

@@ -5,15 +5,10 @@ import re
 import pytest
 from PIL import Image
 
-from tests.cli.command import ROOT, command
+from tests.cli.command import command
+from tests.finished_runs import experiment
 
-FLOW = f"--config={ROOT / 'experiments' / 'argmax_quickstart.py'}"
-TOY = f"--config={ROOT / 'experiments' / 'eight_gaussians.py'}"
-SIZE = (
-    *("--config.network.features=16", "--config.network.components=2"),
-    *("--config.encoder.width=8", "--config.encoder.context=8"),
-    *("--config.batch_size=8", "--config.num_steps=4", "--config.log_every=1"),
-)
+FLOW = experiment("argmax_quickstart")
 
 
 @pytest.mark.parametrize("flag", ["--steps=5", "--grid=5", "--error_rate=0.1"])
@@ -36,43 +31,42 @@ def bits(out):
 
 
 @pytest.mark.slow
-def test_a_flow_of_text(tmp_path):
-    workdir = f"--workdir={tmp_path}"
-    trained = command(FLOW, *SIZE, "--config.length=16", workdir, "--num_samples=2").out
-    assert "corrected" not in trained
-    assert "one draw each" in trained
-    assert "sample 2:" in trained
-    mode = (FLOW, workdir, "--mode=evaluate", "--num_texts=64")
+def test_a_flow_of_text(finished):
+    run = finished("flow")
+    assert "corrected" not in run.out
+    assert "one draw each" in run.out
+    assert "sample 2:" in run.out
+    mode = ("--mode=evaluate", "--num_texts=64")
     both = (*mode, "--bound=elbo,iwbo")
-    elbo, one = bits(command(*both, "--importance_samples=1").out)
-    out = command(*both, "--importance_samples=50").out
+    elbo, one = bits(run(*both, "--importance_samples=1").out)
+    out = run(*both, "--importance_samples=50").out
     _, many = bits(out)
     assert elbo[0] == pytest.approx(one[0], abs=5 * (elbo[1] + one[1]))
     assert many[0] < one[0]
     assert "k = 50" in out
-    assert "k = 5)" in command(*mode, "--importance_samples=5").out  # no other bound has it
-    error = command(*mode, "--bound=elbo", "--importance_samples=5").error
+    assert "k = 5)" in run(*mode, "--importance_samples=5").out  # no other bound has it
+    error = run(*mode, "--bound=elbo", "--importance_samples=5").error
     assert "iwbo, which this command does not use" in error
-    sample = (FLOW, workdir, "--mode=sample", "--num_samples=100")
-    once, again = (command(*sample, f"--redraws={n}").out for n in (0, 200))
+    sample = ("--mode=sample", "--num_samples=100")
+    once, again = (run(*sample, f"--redraws={n}").out for n in (0, 200))
     share = re.search(r"stand for no class .*: ([\d.]+)%", once)
     assert 0 < float(share[1]) < 20  # five bits hold 32 codes, and 27 of them are letters
     assert "\ufffd" in once
     assert "\ufffd" not in again
-    error = command(FLOW, workdir, "--mode=correct").error
+    error = run("--mode=correct").error
     assert "sample, infill, score, grid, report, export for a Flow; got correct" in error
-    error = command(FLOW, workdir, "--mode=sample", "--chain").error
+    error = run("--mode=sample", "--chain").error
     assert "--chain shows noise becoming data; a Flow has no steps. Leave it out" in error
-    error = command(FLOW, workdir, "--mode=grid").error
+    error = run("--mode=grid").error
     assert error == "--mode=grid is for a diffusion; this experiment has a Flow."
 
 
 @pytest.mark.exhaustive  # test_report.py has a run of points
 @pytest.mark.slow
-def test_a_toy_draws_a_picture(tmp_path):
-    result = command(TOY, *SIZE, "--config.num_classes=9", f"--workdir={tmp_path}")
-    assert "mass of all 9 x 9 cells" in result.out
-    assert "points (evidence" in result.out
-    image = Image.open(tmp_path / "samples_seed0.png")
+def test_a_toy_draws_a_picture(finished):
+    run = finished("points")
+    assert "mass of all 9 x 9 cells" in run.out
+    assert "points (evidence" in run.out
+    image = Image.open(run.workdir / "samples_seed0.png")
     assert image.size[0] > 3 * 9
     assert len(image.getcolors()) > 5

@@ -1,5 +1,6 @@
 """The command line on maps: bits per pixel; pictures of samples, chains and corrections."""
 
+import pathlib
 import re
 
 import numpy as np
@@ -8,41 +9,16 @@ from PIL import Image
 
 from amd_jax.evaluation import pictures
 from amd_jax.experiment import load_run
-from tests.cli.command import ROOT, command
+from tests.cli.command import command
+from tests.finished_runs import COLOURS, MAPS
 from tests.runs.events import shown
 
-MAPS = f"--config={ROOT / 'tests' / 'cli' / 'small_maps.py'}"
-COLOURS = [(0, 0, 0), (128, 64, 128), (70, 130, 180)]
 SIDE = 256  # of a map of 16 x 16 in the pictures
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Forty maps of 16 x 16 pixels in three categories, as PNGs with a palette."""
-    folder = tmp_path_factory.mktemp("maps")
-    rng = np.random.default_rng(0)
-    for i in range(40):
-        pixels = np.zeros((16, 16), np.uint8)
-        pixels[rng.integers(16) :, rng.integers(16) :] = rng.integers(1, 3)
-        image = Image.fromarray(pixels)
-        image.putpalette(np.ravel(COLOURS).tolist())
-        image.save(folder / f"{i:02}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(folder, tmp_path_factory):
-    """A finished run, and what its command printed: (workdir, Result)."""
-    workdir = tmp_path_factory.mktemp("runs") / "maps"
-    path = f"--config.data.path={folder}"
-    return workdir, command(MAPS, path, f"--workdir={workdir}", "--num_samples=2")
-
-
-def told(trained, *arguments):
-    """What a later command on the run prints."""
-    result = command(MAPS, f"--workdir={trained[0]}", *arguments)
-    assert result.ending is None, result.ending
-    return result.out
+@pytest.fixture
+def run(finished):
+    return finished("maps")
 
 
 def opened(path):
@@ -59,28 +35,26 @@ def assert_shows_maps(pixels):
 
 
 @pytest.mark.slow
-def test_training_reports_all_of_itself(trained):
-    workdir, result = trained
-    assert result.ending is None, result.ending
-    out = result.out
+def test_training_reports_all_of_itself(run):
+    out = run.out
     assert "train 36, validation 2, test 2 maps of 16 x 16 pixels" in out
     assert re.search(r"test: [\d.]+ ± [\d.]+ bits/pixel on 2 maps \(8 steps, 8 drawn each\)", out)
     assert re.search(r"neighbour distance to the test maps: 2 samples 0\.\d+, 2 training", out)
     assert "correction of 2 test maps, in each 13 of 256 pixels replaced at random:" in out
     assert re.search(r"model: restores [\d.]+% ± [\d.]+% of errors, spoils [\d.]+% ± [\d.]+%", out)
     for name in ("samples_seed0.png", "correct_seed0.png"):
-        assert f"picture: {workdir / name}" in out
+        assert f"picture: runs/small_maps/{name}" in out
     assert "count models" not in out
-    assert not list(workdir.glob("*.draft"))
+    assert not list(run.workdir.glob("*.draft"))
 
 
 @pytest.mark.slow
-def test_pictures_of_a_training(trained):
-    samples = opened(trained[0] / "samples_seed0.png")
+def test_pictures_of_a_training(run):
+    samples = opened(run.workdir / "samples_seed0.png")
     width = 2 * SIDE + pictures.GAP  # of a panel
     assert samples.shape == (pictures.TITLE + SIDE, 2 * width + 3 * pictures.GAP, 3)
     assert_shows_maps(samples)
-    corrected = opened(trained[0] / "correct_seed0.png")
+    corrected = opened(run.workdir / "correct_seed0.png")
     assert corrected.shape[1] == 3 * SIDE + 6 * pictures.GAP
     assert_shows_maps(corrected)
     damaged, original = corrected[pictures.TITLE :, :SIDE], corrected[pictures.TITLE :, -SIDE:]
@@ -89,15 +63,15 @@ def test_pictures_of_a_training(trained):
 
 
 @pytest.mark.slow
-def test_tensorboard_has_a_picture_of_samples(trained):
-    (picture,) = shown(trained[0])["samples"].values()
+def test_tensorboard_has_a_picture_of_samples(run):
+    (picture,) = shown(run.workdir)["samples"].values()
     assert_shows_maps(np.asarray(picture))
 
 
 @pytest.mark.slow
-def test_evaluate(trained):
+def test_evaluate(run):
     how = ("--bound=elbo,iwbo", "--importance_samples=2", "--split=validation")
-    out = told(trained, "--mode=evaluate", *how)
+    out = run.told("--mode=evaluate", *how)
     first, second, above = out.splitlines()
     assert re.fullmatch(r"validation: .* bits/pixel on 2 maps \(8 steps, 8 drawn each\)", first)
     assert second.endswith("bits/pixel on 2 maps (importance-weighted bound, k = 2)")
@@ -105,9 +79,9 @@ def test_evaluate(trained):
 
 
 @pytest.mark.slow
-def test_sample(trained):
-    out = told(trained, "--mode=sample", "--steps=2")
-    place = trained[0] / "samples_seed0-2"  # beside those of the training
+def test_sample(run):
+    out = run.told("--mode=sample", "--steps=2")
+    place = "runs/small_maps/samples_seed0-2"  # beside those of the training
     assert out.splitlines() == [f"picture: {place}.png", f"array: {place}.npz"]
     with np.load(f"{place}.npz") as kept:
         assert len(kept["samples"]) == 16  # unless a number is given
@@ -115,10 +89,10 @@ def test_sample(trained):
 
 
 @pytest.mark.slow
-def test_chain(trained):
-    workdir, _ = trained
-    out = told(trained, "--mode=sample", "--chain")
-    film, stills, array = (workdir / f"chain_seed0.{end}" for end in ("gif", "png", "npz"))
+def test_chain(run):
+    out = run.told("--mode=sample", "--chain")
+    place = pathlib.Path("runs/small_maps")
+    film, stills, array = (place / f"chain_seed0.{end}" for end in ("gif", "png", "npz"))
     assert out.splitlines() == [f"film: {film}", f"stills: {stills}", f"array: {array}"]
     with Image.open(film) as frames:
         assert frames.n_frames == 9  # noise, and what each of 8 steps makes of it
@@ -129,40 +103,29 @@ def test_chain(trained):
 
 
 @pytest.mark.slow
-def test_a_map_is_edited(trained, folder):
-    given = f"--input={folder / '00.png'}"
-    out = told(trained, "--mode=edit", "--strength=0.5", given)
-    place = trained[0] / "edit_seed0"
+def test_a_map_is_edited(run):
+    out = run.told("--mode=edit", "--strength=0.5", "--input=maps/00.png")
+    place = "runs/small_maps/edit_seed0"
     assert out.splitlines() == [f"picture: {place}.png", f"array: {place}.npz"]
     with np.load(f"{place}.npz") as kept:
         assert kept["edited"].shape == (1, 16, 16)
     assert_shows_maps(opened(f"{place}.png"))
-    other = told(trained, "--mode=edit").splitlines()  # of a split
+    other = run.told("--mode=edit").splitlines()  # of a split
     assert other == [f"picture: {place}-2.png", f"array: {place}-2.npz"]
 
 
-def test_text_is_refused(trained, folder, tmp_path):
-    error = command(MAPS, f"--workdir={trained[0]}", "--mode=correct", "--text=sky").error
-    assert "--text is for data that are text; this experiment has maps. Leave it out" in error
-    workdir = tmp_path / "run"
-    path = f"--config.data.path={folder}"
-    assert command(MAPS, path, f"--workdir={workdir}", "--text=sky").error == error
-    assert not workdir.exists()
-
-
-@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sample", "correct"])
-def test_a_full_disk_keeps_the_old_picture(mode, trained, monkeypatch):
+def test_a_full_disk_keeps_the_old_picture(mode, run, monkeypatch):
     def full(self, file, *_, **__):
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    before = {path: path.read_bytes() for path in trained[0].glob("*.png")}
+    before = {path: path.read_bytes() for path in run.workdir.glob("*.png")}
     monkeypatch.setattr(Image.Image, "save", full)
-    arguments = (MAPS, f"--workdir={trained[0]}", f"--mode={mode}")
-    assert "No space left on device" in command(*arguments).error
-    assert {path: path.read_bytes() for path in trained[0].glob("*.png")} == before
-    assert not list(trained[0].glob("*.draft"))
+    assert "No space left on device" in run(f"--mode={mode}").error
+    assert {path: path.read_bytes() for path in run.workdir.glob("*.png")} == before
+    assert not list(run.workdir.glob("*.draft"))
 
 
 @pytest.mark.slow

@@ -1,49 +1,32 @@
 """The command line with masks: their samplers, code lengths, and texts with gaps."""
 
-import pathlib
 import re
 
 import pytest
 
 from amd_jax.evaluation import means
 from amd_jax.runs import results
-from tests.cli.command import QUICK, ROOT, command
+from tests.cli.command import QUICK, command
+from tests.finished_runs import BOOK, OF_TEXT, experiment, numbers
 
 pytestmark = pytest.mark.slow
-MASKED = f"--config={ROOT / 'experiments' / 'own_text_masked.py'}"
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A short training, and the command that reads it."""
-    place = tmp_path_factory.mktemp("masked")
-    book = place / "book.txt"
-    book.write_text("the quick brown fox jumps over the lazy dog and runs on " * 40)
-    numbers = ["data.length=16", "network.width=8", "network.join_width=8", "network.blocks=1"]
-    numbers += ["network.table_width=0", "batch_size=2", "num_steps=6", "sampling_steps=8"]
-    numbers = [f"--config.{number}" for number in numbers]
-    workdir = f"--workdir={place / 'run'}"
-    done = command(MASKED, f"--config.data.path={book}", *numbers, workdir, "--num_texts=4")
-    return done, lambda *flags: command(MASKED, workdir, *flags)
+@pytest.fixture
+def run(finished):
+    return finished("masked")
 
 
-def test_training_shows_samples_and_no_corrections(run):
-    done, _ = run
-    assert done.ending is None
-    assert "continuous time, 8 times drawn each" in done.out
-    assert "sample 4:" in done.out
-    assert "correct" not in done.out
-
-
-def test_training_fills_gaps_whose_content_is_known_first(run):
-    done, _ = run
-    lines = done.out.splitlines()
+def test_training_shows_samples_and_fills_gaps_whose_content_is_known_first(run):
+    assert "continuous time, 8 times drawn each" in run.out
+    assert "sample 4:" in run.out
+    assert "correct" not in run.out
+    lines = run.out.splitlines()
     gaps = lines.index("gaps of 2 chars in 4 test texts:")
     assert "filling gaps in 4 test texts" in lines[:gaps]
     assert gaps < next(i for i, line in enumerate(lines) if line.startswith("test: "))
     share = next(line for line in lines if line.startswith("chars restored by a draw: "))
-    workdir = next(line for line in lines if line.startswith("text: ")).removeprefix("text: ")
-    (figure,) = (f for f in results.read(pathlib.Path(workdir).parent) if f.what == "filled")
+    (figure,) = (f for f in results.read(run.workdir) if f.what == "filled")
     assert share.endswith(means.shown(figure.value, figure.error, ".1%"))
     assert (figure.split, figure.examples) == ("test", 4)
     assert figure.method == "gaps of 2 chars, ancestral, steps 8"
@@ -63,31 +46,28 @@ def test_training_fills_gaps_whose_content_is_known_first(run):
     ],
 )
 def test_samplers_of_masks(run, flags):
-    _, command = run
-    done = command("--mode=sample", *flags)
+    done = run("--mode=sample", *flags)
     assert done.ending is None
     assert ("t = 0.50" if "--chain" in flags else "sample 4:") in done.out
 
 
 def test_code_lengths_stand_beside_the_bound(run):
-    _, command = run
-    done = command("--mode=evaluate", "--bound=elbo,code_length", "--order=left", "--num_texts=4")
+    done = run("--mode=evaluate", "--bound=elbo,code_length", "--order=left", "--num_texts=4")
     assert re.search(r"on 4 texts \(exact code length in order left\)", done.out)
     assert re.search(r"^elbo minus code_length: [+-]\d\.\d+ ± \d\.\d+ bits/char$", done.out, re.M)
-    several = command("--mode=evaluate", "--bound=code_length", "--orders=3", "--num_texts=4")
+    several = run("--mode=evaluate", "--bound=code_length", "--orders=3", "--num_texts=4")
     assert "in order random, 3 averaged" in several.out
 
 
 def test_a_number_that_one_bound_alone_has_chooses_it(run):
-    _, command = run
     mode = ("--mode=evaluate", "--num_texts=2")
-    one = command(*mode, "--order=margin").out
+    one = run(*mode, "--order=margin").out
     assert "exact code length in order margin" in one
     assert "continuous time" not in one
-    both = command(*mode, "--order=left", "--draws=2").out
+    both = run(*mode, "--order=left", "--draws=2").out
     assert "continuous time, 2 times drawn each" in both
     assert "exact code length in order left" in both
-    error = command(*mode, "--order=left", "--importance_samples=3", "--bound=elbo").error
+    error = run(*mode, "--order=left", "--importance_samples=3", "--bound=elbo").error
     assert "is a number of" in error
 
 
@@ -100,15 +80,11 @@ def test_a_number_that_one_bound_alone_has_chooses_it(run):
     ],
 )
 def test_orders_that_are_none_and_that_are_not_used(run, flags, says):
-    _, command = run
-    assert re.search(says, command("--mode=evaluate", *flags).error)
+    assert re.search(says, run("--mode=evaluate", *flags).error)
 
 
 def test_gaps_are_filled(run):
-    _, command = run
-    done = command("--mode=infill", "--text=the ____k", "--num_samples=3")
-    assert done.ending is None
-    lines = done.out.splitlines()
+    lines = run.told("--mode=infill", "--text=the ____k", "--num_samples=3").splitlines()
     assert len(lines) == 9
     for head, text, signs in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
         assert re.fullmatch(r"filling \d: \d+\.\d bits, \d+\.\d\d a char", head)
@@ -119,8 +95,7 @@ def test_gaps_are_filled(run):
 
 
 def test_gaps_whose_content_is_known_are_weighed_and_filled(run):
-    _, command = run
-    done = command("--mode=infill", "--hidden=5", "--num_texts=3", "--split=validation")
+    done = run("--mode=infill", "--hidden=5", "--num_texts=3", "--split=validation")
     lines = done.out.splitlines()
     assert lines[0] == "gaps of 5 chars in 3 validation texts:"
     assert re.fullmatch(
@@ -136,17 +111,15 @@ def test_gaps_whose_content_is_known_are_weighed_and_filled(run):
 
 @pytest.mark.slow
 def test_the_page_shows_a_gap_filled(run, tmp_path):
-    _, command = run
-    assert command("--mode=report", f"--output={tmp_path}").ending is None
+    run.told("--mode=report", f"--output={tmp_path}")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "2 of 16 chars were hidden, and filled from what is around them" in page
     assert 'id="corrected"' not in page
 
 
 def test_gaps_of_a_file_are_filled(run, tmp_path):
-    _, command = run
     (tmp_path / "gaps.txt").write_text("the f_x")
-    out = command("--mode=infill", f"--input={tmp_path / 'gaps.txt'}", "--num_samples=1").out
+    out = run("--mode=infill", f"--input={tmp_path / 'gaps.txt'}", "--num_samples=1").out
     assert re.search(r"    the f.x\n {9}\^", out)
 
 
@@ -168,22 +141,18 @@ def test_gaps_of_a_file_are_filled(run, tmp_path):
     ],
 )
 def test_what_cannot_be_filled_is_one_line(run, flags, says):
-    _, command = run
-    assert re.search(says, command("--mode=infill", *flags).error)
+    assert re.search(says, run("--mode=infill", *flags).error)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_uniform_noise_is_filled_by_a_network_that_sees_what_is_known(run, tmp_path):
     """In as many steps as one says; how probable a filling is, is not known."""
-    book = tmp_path / "book.txt"
-    book.write_text("the quick brown fox jumps over the lazy dog and runs on " * 40)
-    numbers = ["data.length=16", "network.width=8", "network.join_width=8", "network.blocks=1"]
-    numbers += ["network.table_width=0", "batch_size=2", "num_steps=4", "timesteps=8"]
-    numbers = [f"--config.{number}" for number in (*numbers, f"data.path={book}")]
+    (tmp_path / "book.txt").write_text(BOOK)
+    of_text = numbers(*OF_TEXT, "data.length=16", "batch_size=2", "num_steps=4", "timesteps=8")
+    given = (*of_text, f"--config.data.path={tmp_path / 'book.txt'}", "--num_texts=4")
     workdir = f"--workdir={tmp_path / 'run'}"
-    config = MASKED.replace("masked", "infilling")
-    assert command(config, *numbers, workdir, "--num_texts=4").ending is None
+    assert command(experiment("own_text_infilling"), *given, workdir).ending is None
     done = command(workdir, "--mode=infill", "--text=the ____k", "--num_samples=2", "--steps=4")
     assert "(a bound), given" in command(workdir, "--mode=infill", "--hidden=5", "--steps=4").out
     assert re.fullmatch(

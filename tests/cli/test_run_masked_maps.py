@@ -7,38 +7,16 @@ import pytest
 from PIL import Image
 
 from amd_jax.evaluation import pictures
-from tests.cli.command import ROOT, command
 
-MASKED = f"--config={ROOT / 'experiments' / 'own_maps_masked.py'}"
-COLOURS = [(0, 0, 0), (128, 64, 128), (70, 130, 180)]
 GREY = pictures.GREY
 SIDE, SCALE = 8, pictures.SIDE // 8
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A short training, a map, and the command that reads both."""
-    place = tmp_path_factory.mktemp("masked_maps")
-    rng = np.random.default_rng(0)
-    (place / "maps").mkdir()
-    for i in range(40):
-        pixels = np.zeros((SIDE, SIDE), np.uint8)
-        pixels[rng.integers(SIDE) :, rng.integers(SIDE) :] = rng.integers(1, 3)
-        image = Image.fromarray(pixels)
-        image.putpalette(np.ravel(COLOURS).tolist())
-        image.save(place / "maps" / f"{i:02}.png")
-    numbers = ["network.width=8", "network.join_width=8", "network.dilations=(1,)"]
-    numbers += ["batch_size=2", "num_steps=4", "sampling_steps=4", "evaluate_texts=2"]
-    numbers = [f"--config.{number}" for number in numbers]
-    workdir = f"--workdir={place / 'run'}"
-    done = command(MASKED, f"--config.data.path={place / 'maps'}", *numbers, workdir)
-    assert done.ending is None, done.ending
-    given = f"--input={place / 'maps' / '03.png'}"
-    return (
-        place / "run",
-        pixels_of(place / "maps" / "03.png"),
-        lambda *flags: command(workdir, "--mode=infill", given, *flags),
-    )
+@pytest.fixture
+def run(finished):
+    """A command that fills a hole in a map."""
+    run = finished("masked maps")
+    return lambda *flags: run("--mode=infill", "--input=maps/03.png", *flags)
 
 
 def pixels_of(path):
@@ -49,11 +27,10 @@ def pixels_of(path):
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_hole_is_filled(run):
-    workdir, x, command = run
-    done = command("--hole=2,1,3,4", "--num_samples=3")
+    x, done = pixels_of("maps/03.png"), run("--hole=2,1,3,4", "--num_samples=3")
     assert done.ending is None, done.ending
     *heads, picture, array = done.out.splitlines()
-    place = workdir / "infill_seed0"
+    place = "runs/own_maps_masked/infill_seed0"
     assert [picture, array] == [f"picture: {place}.png", f"array: {place}.npz"]
     bits = [
         float(re.fullmatch(rf"filling {i + 1}: (.*) bits, .* a pixel", head)[1])
@@ -87,4 +64,4 @@ def test_a_hole_is_filled(run):
     ],
 )
 def test_holes_that_are_none(run, flags, says):
-    assert says in run[2](*flags).error
+    assert says in run(*flags).error

@@ -6,39 +6,22 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.cli.command import OWN, ROOT, command
-
-MAPS = f"--config={ROOT / 'tests' / 'cli' / 'small_maps.py'}"
-TINY = (
-    *("--config.network.width=8", "--config.network.join_width=8", "--config.network.blocks=1"),
-    *("--config.network.table_width=0", "--config.data.length=32", "--config.batch_size=2"),
-    *("--config.timesteps=8", "--config.num_steps=4", "--config.log_every=1"),
-)
-BOOK = "the quick brown fox jumps over the lazy dog\n" * 40
+from tests.cli.command import command
+from tests.finished_runs import BOOK, KINDS
 
 
-@pytest.fixture(params=["text", "maps"])
-def run(request, tmp_path, monkeypatch):
-    """A run of data in a file beside it, in the default workdir: (flag of the config, file)."""
-    monkeypatch.chdir(tmp_path)
-    if request.param == "text":
-        config, file, more = OWN, pathlib.Path("book.txt"), TINY
-        file.write_text(BOOK)
-    else:
-        config, file, more = MAPS, pathlib.Path("maps.npy"), ()
-        maps = np.random.default_rng(0).integers(3, size=(40, 8, 8)).astype(np.uint8)
-        np.save(file, maps)
-        Image.fromarray(maps[0]).save("one.png")
-    result = command(config, f"--config.data.path={file}", *more, "--num_samples=2")
-    assert result.ending is None, result.ending
-    return config, file
+@pytest.fixture(params=["own text", "map array"])
+def run(request, finished):
+    """A run of data in a file beside it, in the default workdir: (the training, file)."""
+    finished(request.param)
+    file = pathlib.Path("book.txt" if request.param == "own text" else "maps.npy")
+    return KINDS[request.param].command, file
 
 
 def without_data(config):
     """What the run says where no data are needed: samples, a chain, a correction."""
-    given = "--text=the quick brwwn fox" if config == OWN else "--input=one.png"
+    given = "--text=the quick brwwn fox" if "own_text" in config else "--input=one.png"
     told = [
         command(config, "--mode=sample", "--num_samples=2"),
         command(config, "--mode=sample", "--chain"),
@@ -79,7 +62,7 @@ LATER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_samples_and_corrections_need_no_data(run):
-    config, file = run
+    (config, *_), file = run
     before, arrays = without_data(config)
     for change in (replace, pathlib.Path.unlink):
         change(file)
@@ -95,13 +78,12 @@ def test_samples_and_corrections_need_no_data(run):
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [edit, replace])
 def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
-    config, file = run
+    (config, *training), file = run
     before = pathlib.Path("runs").rglob("metrics.jsonl")
     before = [path.read_text() for path in before]
     change(file)
     for flags in (*READING, ()):
-        more = () if flags else (f"--config.data.path={file}", *(TINY if config == OWN else ()))
-        error = command(config, *flags, *more).error
+        error = command(config, *(flags or training)).error
         assert "holds a run of other data: " in error
         assert file.name in error
         assert "changed since" in error
@@ -112,7 +94,7 @@ def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_data_may_move_and_so_may_the_run(run, tmp_path, monkeypatch):
-    config, file = run
+    (config, *training), file = run
     first = command(config, "--mode=evaluate").out
     (tmp_path / "elsewhere").mkdir()
     moved = tmp_path / "elsewhere" / f"other{file.suffix}"
@@ -122,8 +104,7 @@ def test_data_may_move_and_so_may_the_run(run, tmp_path, monkeypatch):
     for flags in READING:
         assert command(config, *flags, path).ending is None
     assert command(config, "--mode=evaluate", path).out == first
-    more = TINY if config == OWN else ()
-    assert command(config, path, *more, "--num_samples=2").ending is None  # trains on, or is done
+    assert command(config, *training, path).ending is None  # trains on, or is done
     (place,) = pathlib.Path("runs").iterdir()
     shutil.move(place, tmp_path / "elsewhere" / "run")
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -134,7 +115,7 @@ def test_data_may_move_and_so_may_the_run(run, tmp_path, monkeypatch):
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
 def test_results_are_kept_with_what_it_takes_to_have_them_again(run):
-    config, _ = run
+    (config, *_), _ = run
     for _ in range(2):  # the second time in the place of the first
         command(config, "--mode=evaluate", "--bound=elbo,all_steps", "--seed=3")
     (file,) = pathlib.Path("runs").rglob("results.json")

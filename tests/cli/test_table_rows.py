@@ -75,7 +75,7 @@ def test_what_has_no_effect_on_samples_under_conditions(masked, flag):
         table_rows.conditioned(session(masked, args), args, "colour=red")
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("particles", "says"),
     [(None, "of 64 particles at its lowest"), (1, "samples another law.*--particles=64 corrects")],

@@ -9,7 +9,8 @@ import signal
 
 import pytest
 
-from tests.faults.sending import QUICK, SMALL, command, experiments
+from tests.faults.sending import experiments
+from tests.finished_runs import finished_runs, trained_once  # noqa: F401  a fixture
 
 
 @pytest.fixture
@@ -57,11 +58,9 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A folder in which the quickstart was trained, tiny, in the workdir it has by default."""
+    """A folder with a finished run of the quickstart, tiny, in the workdir it has by default."""
     folder = experiments(tmp_path_factory.mktemp("made"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert command(QUICK, *SMALL).ending is None
+    shutil.copytree(trained_once("text", tmp_path_factory).folder / "runs", folder / "runs")
     return folder
 
 

@@ -16,7 +16,7 @@ HERE = "files are read and written on this machine, not at an address"
 DATA = "Data are read from this machine; got the address"
 FARAWAY = "Files are read from this machine, or from gs:// or s3://; got"
 ADDRESSES = ["gs://b/c", "s3://b/c", "hdfs://b/c", "file:///tmp/x", "https://b/c", "GS://b"]
-MODES = ["sample", "report", "export", "correct", "edit", "infill"]
+MODES = ["report", "export", "correct", "edit", "infill"]
 MAINS = {
     **{"compare": (compare.main, ["own_text", "own_text_masked"]), "table4": (table4.main, [])},
     **{"known_answers": (known_answers.main, []), "report": (run_comparison.main, [])},
@@ -24,6 +24,8 @@ MAINS = {
 SENT = {  # arguments of a command -> what is said
     ("run", QUICK, *SMALL, "--output=gs://b/c"): HERE,
     ("run", QUICK, "--mode=edit", "--input=gs://b/c.txt"): HERE,
+    **{("run", QUICK, "--mode=sample", f"--output={at}"): HERE for at in ADDRESSES},
+    **{("run", QUICK, f"--mode={mode}", "--output=gs://b/c"): HERE for mode in MODES},
     ("run", QUICK, *SMALL, "--workdir=hdfs://b/c"): "Training writes to a folder of this machine",
     ("run", QUICK, "--mode=sample", "--workdir=hdfs://b/c"): FARAWAY,
     ("run", QUICK, *SMALL, "--init_from=hdfs://b/c"): FARAWAY,
@@ -56,18 +58,6 @@ def test_an_address(arguments, said):
     main, first = (MAINS | {"run": (run.main, []), "demo": (demo.main, [])})[name]
     seen = ended(main, f"experiments.{name}", *first, *given).error
     said(f"{name} {given[-1]}", SENT[arguments], seen)
-
-
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_an_output_at_an_address(address, said):
-    seen = command(QUICK, "--mode=sample", f"--output={address}").error
-    said(f"sample --output={address}", HERE, seen)
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_an_output_of_a_mode_at_an_address(mode, said):
-    seen = command(QUICK, f"--mode={mode}", "--output=gs://b/c").error
-    said(f"{mode} --output=gs://b/c", HERE, seen)
 
 
 LOADS = {"text": text.load, "maps": maps.load, "digits": digits.load, "TFDS": storage.root}

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from amd_jax.data.download import published
-from amd_jax.data.text import Text
 from amd_jax.devices import machine
 from amd_jax.host import memory
 from tests.cli.command import OWN, QUICK, ROOT, SMALL, command
@@ -45,7 +44,6 @@ BROKEN = {  # what stands in the experiment file -> what is said
 FLAGS = {
     (): "--config is missing. Try --config=quickstart",
     ("--config=",): "--config is missing",
-    ("--config=experiments/no.py",): "found nothing at experiments/no.py",
     ("--config=/",): "found a folder at /",
     (QUICK, "--config.num_step=3"): "Did you mean --config.num_steps?",
     (QUICK, "--config.network=3"): "Did you mean --config.network.width?",
@@ -162,14 +160,6 @@ def test_own_text(content, tmp_path, said):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [("", "own_text needs a file"), ("no.txt", "found nothing"), ("/", "found a")],
-)
-def test_no_text_at_all(path, message):
-    assert message in command(OWN, f"--config.data.path={path}").error
-
-
 def test_text8_is_out_of_reach(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setattr(published, "obstacle", lambda url: "no route")
@@ -197,13 +187,9 @@ def test_cityscapes_is_not_there(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [tmp_path / "tfds"]
 
 
-def test_no_maps_at_all(tmp_path):
-    assert "needs a folder or file" in command(OWN_MAPS).error
-    error = command(OWN_MAPS, f"--config.data.path={tmp_path / 'no'}").error
-    assert f"found nothing at {tmp_path / 'no'}. Check the path" in error
-    assert (
-        "must be PNGs; found none in" in command(OWN_MAPS, f"--config.data.path={tmp_path}").error
-    )
+def test_a_folder_without_maps(tmp_path, said):
+    seen = command(OWN_MAPS, f"--config.data.path={tmp_path}").error
+    said("a folder without PNGs", "must be PNGs; found none in", seen)
 
 
 MAPS = {  # flag -> what is said of twenty maps of 16 x 16 pixels and three categories
@@ -243,36 +229,14 @@ def test_fewer_maps_than_a_batch(tmp_path):
     assert "few.npz has 3, fewer than 4. Use batch_size=3 or less" in result.error
 
 
-PNGS = {  # shape of one among twenty PNGs of 16 x 16, flag -> what is said
-    ((8, 8), "--seed=0"): ("12.png has 8 x 8", "Resize them: size=(16, 16)"),
-    ((16, 16, 3), "--seed=0"): ("12.png holds RGB colours", "palette="),
-    ((16, 16, 3), "--config.data.palette=((0, 0, 0), (9, 9, 9))"): (
-        "in the palette of 2; got (5, 5, 5)",
-        "12.png at row 0, column 0. Add it to the palette",
-    ),
-}
-
-
-@pytest.mark.parametrize(("shape", "flag"), PNGS)
-def test_own_pngs(shape, flag, tmp_path):
-    for i in range(20):
-        Image.fromarray(np.eye(16, dtype=np.uint8)).save(tmp_path / f"{i:02}.png")
-    Image.fromarray(np.full(shape, 5, np.uint8)).save(tmp_path / "12.png")
-    path = f"--config.data.path={tmp_path}"
-    error = command(OWN_MAPS, path, flag, f"--workdir={tmp_path / 'run'}").error
-    for part in PNGS[shape, flag]:
-        assert part in error
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.slow
-def test_a_token_outside_the_alphabet(tmp_path, monkeypatch):
-    def batch(self, seed, step, batch_size):
-        return np.full((batch_size, self.length), 27, np.uint8)
-
-    monkeypatch.setattr(Text, "batch", batch)
-    error = command(QUICK, *SMALL, f"--workdir={tmp_path / 'run'}").error
-    assert "Tokens must be in [0, 27); got 27 at index (0, 0)" in error
+def test_a_colour_that_is_not_in_the_palette(tmp_path, said):
+    for i in range(12):
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / f"{i:02}.png")
+    Image.fromarray(np.full((16, 16, 3), 5, np.uint8)).save(tmp_path / "12.png")
+    palette = "--config.data.palette=((0, 0, 0), (9, 9, 9))"
+    seen = command(OWN_MAPS, f"--config.data.path={tmp_path}", palette).error
+    said("a PNG of another colour", "in the palette of 2; got (5, 5, 5)", seen)
+    assert "12.png at row 0, column 0. Add it to the palette" in seen
 
 
 @pytest.mark.parametrize("mode", ["evaluate", "sample", "correct"])

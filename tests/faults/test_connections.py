@@ -177,7 +177,7 @@ def test_one_that_reads_slowly_gets_all(client, report):
     assert result > LARGE
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [b"", GET + b"\r\n"])
 def test_one_that_is_worked_for_long(before, client, report):
     """Longer than the head of a request may take, also where it came with the one before."""

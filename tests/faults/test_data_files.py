@@ -30,7 +30,6 @@ from tests.faults.sending import command, experiments
 OWN_MAPS, OWN_TEXT = "--config=experiments/own_maps.py", "--config=experiments/own_text.py"
 CITYSCAPES = "--config=experiments/cityscapes_diffusion.py"
 TEXT8 = "--config=experiments/text8_diffusion.py"
-SMALL_MAPS = f"--config={ROOT / 'tests' / 'cli' / 'small_maps.py'}"
 WHOLE = np.tile(np.arange(3, dtype=np.uint8), (20, 4, 2))  # twenty maps of 4 x 6
 GIB = 1 << 30
 MOST = 500  # MB that a refusal may take, all in all
@@ -292,21 +291,15 @@ def refused(report, fault, expected, result):
     return result.error
 
 
-@pytest.mark.parametrize("fault", [*NPY, *PLACES])
-def test_a_npy(fault, place, report):
-    make, expected = {**NPY, **PLACES}[fault]
-    make(pathlib.Path("maps.npy"))
-    result = command(OWN_MAPS, "--config.data.path=maps.npy")
-    refused(report, f"maps.npy: {fault}", expected, result)
-    assert not pathlib.Path("runs").exists()
+ARRAYS = [("maps.npy", fault) for fault in (*NPY, *PLACES)] + [("maps.npz", x) for x in NPZ]
 
 
-@pytest.mark.parametrize("fault", NPZ)
-def test_a_npz(fault, place, report):
-    make, expected = NPZ[fault]
-    make(pathlib.Path("maps.npz"))
-    result = command(OWN_MAPS, "--config.data.path=maps.npz")
-    refused(report, f"maps.npz: {fault}", expected, result)
+@pytest.mark.parametrize(("name", "fault"), ARRAYS)
+def test_an_array(name, fault, place, report):
+    make, expected = (NPZ if name.endswith("z") else {**NPY, **PLACES})[fault]
+    make(pathlib.Path(name))
+    result = command(OWN_MAPS, f"--config.data.path={name}")
+    refused(report, f"{name}: {fault}", expected, result)
     assert not pathlib.Path("runs").exists()
 
 
@@ -369,13 +362,9 @@ def test_a_text_to_correct(fault, trained, report):
 
 
 @pytest.fixture(scope="module")
-def run_of_maps(tmp_path_factory):
-    """A run on twenty maps of 4 x 6 pixels: its workdir."""
-    folder = tmp_path_factory.mktemp("maps")
-    np.save(folder / "maps.npy", WHOLE)
-    workdir = f"--workdir={folder / 'run'}"
-    assert command(SMALL_MAPS, f"--config.data.path={folder}/maps.npy", workdir).ending is None
-    return workdir
+def run_of_maps(finished_runs):
+    """A run on maps of 4 x 6 pixels: its workdir."""
+    return f"--workdir={finished_runs('map array').workdir}"
 
 
 @pytest.mark.few(slow=11)
@@ -395,7 +384,7 @@ def test_a_map_to_correct(fault, run_of_maps, place, report):
 @pytest.mark.slow
 def test_a_map_to_correct_that_is_sound(run_of_maps, place):
     pathlib.Path("map.png").write_bytes(picture("png"))
-    assert command(run_of_maps, "--mode=correct", "--input=map.png").ending is None
+    assert command(run_of_maps, "--mode=correct", "--input=map.png", "--output=.").ending is None
 
 
 # Archives

@@ -49,7 +49,6 @@ DEVICES = {  # variable, value that is noticed when devices start -> what is sai
     ("JAX_PLATFORM_NAME", "abacus"): "Unknown backend abacus",
     ("PJRT_NAMES_AND_LIBRARY_PATHS", "a:/no.so"): "Failed to open /no.so",
 }
-SLOWLY = [pytest.param(*sent, marks=pytest.mark.slow) for sent in [*DEVICES][3:]]
 NEEDED = {  # setting, value that programs here do not work with -> what it must be
     ("jax_transfer_guard", "disallow"): "allow",
     ("jax_transfer_guard", "disallow_explicit"): "allow",
@@ -69,9 +68,9 @@ OTHER = {  # setting -> another value, by which a run has other numbers
 }
 SAMPLE = ("--mode=sample", "--steps=1", "--num_samples=1")
 KEPT = {  # what run.json may hold of the settings -> whether the run is read
+    "a list": False,
     "nothing": True,
     "null": True,
-    "a list": False,
     "a text": False,
     "settings of a later JAX": True,
 }
@@ -106,7 +105,8 @@ def sent(place, name, value, *arguments, module="experiments.run"):
     return one_line(error)
 
 
-@pytest.mark.few(1, slow=5)
+@pytest.mark.few(slow=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), IMPORTED)
 def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
     seen = sent(tmp_path, name, value, QUICK)
@@ -116,7 +116,7 @@ def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
     assert seen.endswith(f"Unset {name}, or give another value.\n")
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(3, slow=2)
 @pytest.mark.parametrize("flags", FLAGS)
 def test_flags_that_xla_refuses(flags, monkeypatch, said):
     """As every command looks at them first, in a process of its own."""
@@ -146,9 +146,10 @@ def test_a_compiler_with_known_faults_that_are_not_avoided(place, report):
     assert f"set XLA_FLAGS={compiler.NO_SUMS}" in seen
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(slow=2)
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
-@pytest.mark.parametrize(("name", "value"), [*DEVICES][:3] + SLOWLY)
+@pytest.mark.parametrize(("name", "value"), DEVICES)
 def test_devices_that_are_not_there(name, value, place, report):
     seen = sent(place, name, value, QUICK, *SMALL)
     report(f"{name}={value}", DEVICES[name, value], seen)
@@ -179,7 +180,7 @@ def test_a_setting_that_programs_do_not_work_with(name, value, set_, place, said
     assert "Unset it." in seen
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=1)
 @pytest.mark.parametrize("name", OTHER)
 def test_a_run_is_not_continued_under_other_settings(name, set_, trained, report):
     shutil.rmtree(trained / "checkpoints" / "6")

@@ -50,7 +50,7 @@ def test_a_file_of_the_run(name, text, trained, report):
     assert seen.endswith((".", "See experiments/quickstart.py."))
 
 
-@pytest.mark.few(7)
+@pytest.mark.few(3, slow=2)
 @pytest.mark.parametrize("name", ["config.json", "facts.json", "run.json"])
 @pytest.mark.parametrize("text", ["gone", "cut in half", "nested"])
 def test_a_file_of_a_run_that_is_to_continue(name, text, trained, report):
@@ -273,7 +273,7 @@ def test_results(name, text, trained, report):
 
 @pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(
-    "name", ["metrics.jsonl", "results.json", "per_row.npz", "lock", "checkpoints"]
+    "name", ["lock", "metrics.jsonl", "results.json", "per_row.npz", "checkpoints"]
 )
 def test_a_folder_or_a_file_in_the_way(name, trained, report):
     path = trained / name

@@ -277,21 +277,6 @@ def test_too_many_such_steps_stop_the_run_and_the_part_is_named(tmp_path):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "An experiment is a Python file; found nothing"),
-        ("build = 0", "lacks get_config and data"),
-    ],
-)
-def test_files_that_are_no_experiment_are_refused(tmp_path, text, message):
-    path = tmp_path / "wrong.py"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        Experiment.open(path)
-
-
 @pytest.mark.slow
 def test_a_run_tells_what_it_does_and_leaves_a_profile(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(program_cost, "flops", lambda program: 4e6)  # a table has no products

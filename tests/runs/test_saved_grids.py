@@ -1,7 +1,5 @@
 """Grids that a run keeps: found again by their number of steps, and told if another step's."""
 
-import re
-
 import pytest
 
 from amd_jax.runs import saved_grids
@@ -30,6 +28,10 @@ def test_that_it_was_made_at_another_step_is_said(tmp_path, capsys):
 def test_no_grid_and_a_damaged_one_are_refused(tmp_path):
     with pytest.raises(ValueError, match="keeps no best grid of 3 steps. Make it: .*--steps=3"):
         saved_grids.find(tmp_path, 3, 0)
-    (tmp_path / saved_grids.NAME).write_text('{"3": {"times": [1.0, "x"], "step": 5}}')
-    with pytest.raises(ValueError, match=re.escape("it is damaged: its 3 is no grid")):
+    for grids in ('{"step": 6}', "[1, 0]", '{"times": [1.0, "x"], "step": 5}'):
+        (tmp_path / saved_grids.NAME).write_text(f'{{"3": {grids}}}')
+        with pytest.raises(ValueError, match=r"it is damaged: its 3 is no grid"):
+            saved_grids.find(tmp_path, 3, 0)
+    (tmp_path / saved_grids.NAME).write_text("{")
+    with pytest.raises(ValueError, match="must be as the run wrote it; it is damaged:"):
         saved_grids.find(tmp_path, 3, 0)
