@@ -1,7 +1,5 @@
 """Against numbers of the authors' released code: its axis of classes is 1, its t counts from 0."""
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,18 +9,17 @@ from amd_jax import models
 from amd_jax.diffusion import bounds, kernels, schedules
 from amd_jax.learning import objectives
 from amd_jax.ops import categorical
-from tests import zoo
+from tests import golden_files, zoo
 from tests.variants import quick
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+GENERAL = bounds.discrete.dispatch(object)
 
 
 class Golden:
     """One file, and the same situation in our terms, computed in float32 or float64."""
 
     def __init__(self, name, precision):
-        with np.load(GOLDEN / f"{name}.npz") as file:
-            self.arrays = dict(file)
+        self.arrays = golden_files.load(name)
         self.precision = precision
         self.num_classes = self.arrays["logits"].shape[1]
         self.steps = len(self.arrays["alphas"])
@@ -43,9 +40,6 @@ class Golden:
         rtol, atol = (1e-8, atol) if self.precision == "f64" else (1e-4, max(atol, 2e-6))
         np.testing.assert_allclose(result, expected, rtol=rtol, atol=atol)
 
-    def assert_probabilities(self, result, name):
-        self.assert_near(np.moveaxis(np.asarray(result), -1, 1), np.exp(self[name]))
-
 
 @pytest.fixture(params=["f64", "f32"])
 def golden(request, name):
@@ -59,56 +53,54 @@ pytestmark = pytest.mark.parametrize(
 
 
 @pytest.mark.few(1)
-def test_forward(golden):
-    start = jnp.zeros_like(golden.t)
-    golden.assert_probabilities(golden.kernel.push(golden.clean, start, golden.t), "q_pred")
-    result = golden.kernel.likelihood(golden.x_t, golden.s, golden.t)
-    golden.assert_probabilities(result, "q_pred_one_timestep")
+def test_laws_and_terms_of_the_bound(golden):
+    kernel, x_0, p_0 = golden.kernel, golden.x_0, golden.p_0
+    given, forms = (golden.x_t, golden.s, golden.t), (bounds.discrete, GENERAL)
 
+    @jax.jit
+    def computed():
+        return (
+            kernel.push(golden.clean, jnp.zeros_like(golden.t), golden.t),
+            kernel.likelihood(*given),
+            kernels.posterior(kernel, golden.clean, *given),
+            kernels.posterior(kernel, p_0, *given),
+            bounds.prior_kl(kernel, x_0),
+            [form(kernel, x_0, p_0, *given) for form in forms],
+        )
 
-@pytest.mark.few(1)
-def test_posteriors(golden):
-    true = kernels.posterior(golden.kernel, golden.clean, golden.x_t, golden.s, golden.t)
-    golden.assert_probabilities(true, "q_posterior_true")
-    model = kernels.posterior(golden.kernel, golden.p_0, golden.x_t, golden.s, golden.t)
-    golden.assert_probabilities(model, "q_posterior_model")
-    golden.assert_probabilities(model, "p_pred")
-
-
-@pytest.mark.few(1, slow=4)
-@pytest.mark.parametrize("form", [bounds.discrete, bounds.discrete.dispatch(object)])
-def test_losses(golden, form):
-    terms = form(golden.kernel, golden.x_0, golden.p_0, golden.x_t, golden.s, golden.t)
+    *laws, prior_kl, terms = computed()
+    names = ("q_pred", "q_pred_one_timestep", "q_posterior_true", "q_posterior_model", "p_pred")
+    for law, name in zip([*laws, laws[-1]], names, strict=True):
+        golden.assert_near(np.moveaxis(np.asarray(law), -1, 1), np.exp(golden[name]))
+    # A sum of terms a million times larger, in float32.
+    rtol, atol = (1e-8, 1e-13) if golden.precision == "f64" else (0, 4e-6)
+    np.testing.assert_allclose(prior_kl, golden.arrays["f64_kl_prior"], rtol=rtol, atol=atol)
     first = golden.i == 1
     assert first.any()
     expected = np.where(
         first[:, None], golden["compute_Lt_perpos_nll"], golden["compute_Lt_perpos_kl"]
     )
-    if golden.precision == "f64" or form is bounds.discrete:  # the general form rounds small KLs
-        golden.assert_near(terms, expected, atol=1e-9)
-    golden.assert_near(categorical.sum_event(terms), golden["compute_Lt"], atol=1e-8)
-
-
-@pytest.mark.few(1)
-def test_prior_kl(golden):
-    """A sum of terms a million times larger, in float32."""
-    rtol, atol = (1e-8, 1e-13) if golden.precision == "f64" else (0, 4e-6)
-    expected = golden.arrays["f64_kl_prior"]
-    np.testing.assert_allclose(
-        bounds.prior_kl(golden.kernel, golden.x_0), expected, rtol=rtol, atol=atol
-    )
+    for form, result in zip(forms, terms, strict=True):
+        if golden.precision == "f64" or form is bounds.discrete:  # general: small KLs are rounded
+            golden.assert_near(result, expected, atol=1e-9)
+        golden.assert_near(categorical.sum_event(result), golden["compute_Lt"], atol=1e-8)
 
 
 @pytest.mark.few(1)
 def test_importance_sampling(golden):
     objective = objectives.ImportanceSampledElbo(golden.model)
-    history = jnp.asarray(golden.arrays["Lt_history"])
+    history, seen = jnp.asarray(golden.arrays["Lt_history"]), golden.i - 1
     memory = {"square": history, "count": jnp.full_like(history, 11)}
-    golden.assert_near(objective.probabilities(memory), golden.arrays["pt_importance"])
     cold = memory | {"count": memory["count"].at[3].set(10)}  # 11 is the first count that is warm
-    golden.assert_near(objective.probabilities(cold), np.full(golden.steps, 1 / golden.steps))
+    square, count = np.zeros((2, golden.steps), golden.t.dtype)
+    square[seen], count[seen] = golden.arrays["f64_compute_Lt"] ** 2, 1.0
 
-    square = golden.arrays["f64_compute_Lt"] ** 2
-    seen = jnp.zeros_like(history).at[golden.i - 1]
-    after = objective.update(memory, {"square": seen.add(square), "count": seen.add(1.0)})
-    golden.assert_near(after["square"], golden.arrays["Lt_history_after"])
+    @jax.jit
+    def computed():
+        after = objective.update(memory, {"square": jnp.asarray(square), "count": count})
+        return *map(objective.probabilities, (memory, cold)), after["square"]
+
+    warm, even, after = computed()
+    golden.assert_near(warm, golden.arrays["pt_importance"])
+    golden.assert_near(even, np.full(golden.steps, 1 / golden.steps))
+    golden.assert_near(after, golden.arrays["Lt_history_after"])

@@ -1,5 +1,3 @@
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,60 +5,42 @@ import pytest
 
 from amd_jax import models
 from amd_jax.diffusion import kernels, schedules
-from tests import zoo
-
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-
-
-@pytest.fixture(params=zoo.SCHEDULES)
-def schedule(request):
-    return zoo.SCHEDULES[request.param]
+from tests import golden_files, zoo
 
 
 @pytest.mark.few(1)
-def test_starts_at_zero_and_never_rises(schedule):
-    log_alpha = np.asarray(schedule(jnp.arange(1001) / 1000))
+@pytest.mark.parametrize("name", [*zoo.ANALYTIC, *(zoo.SCHEDULES.keys() - {*zoo.ANALYTIC})])
+def test_starts_at_zero_and_never_rises(name):
+    """Those of a formula fall, to the floor, and have finite gradients at both ends."""
+    schedule = zoo.SCHEDULES[name]
+    log_alpha = np.asarray(jax.jit(schedule)(np.arange(1001) / 1000))
     assert log_alpha[0] == 0
     assert (np.diff(log_alpha) <= 0).all()
     assert np.isfinite(log_alpha).all()
     assert log_alpha[-1] < -3
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize("name", zoo.ANALYTIC)
-def test_ends_at_the_floor(name):
-    log_alpha = np.asarray(zoo.SCHEDULES[name](jnp.arange(101) / 100))
-    assert log_alpha[-1] == pytest.approx(schedules.LOG_ALPHA_END, abs=1e-4)
-    assert (np.diff(log_alpha) < 0).all()
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize("name", zoo.ANALYTIC)
-def test_gradients_are_finite_at_both_ends(name):
-    t = jnp.array([0.0, 1e-4, 0.5, 1.0])
-    slope = np.asarray(jax.vmap(jax.grad(zoo.SCHEDULES[name]))(t))
-    assert np.isfinite(slope).all()
-    assert (slope[1:3] < 0).all()
+    if name in zoo.ANALYTIC:
+        assert log_alpha[-1] == pytest.approx(schedules.LOG_ALPHA_END, abs=1e-4)
+        assert (np.diff(log_alpha[::10]) < 0).all()
+        slope = jax.jit(jax.vmap(jax.grad(schedule)))(np.array([0.0, 1e-4, 0.5, 1.0]))
+        assert np.isfinite(slope).all()
+        assert (slope[1:3] < 0).all()
 
 
 def exact(name, t):
     """α_t in float64, from the definitions."""
     offset = schedules.OFFSET
-    angle = (np.array([t, 0.0]) + offset) / (1 + offset) * np.pi / 2
-    cosine = np.cos(angle)
-    return {"cosine": cosine[0] / cosine[1], "linear": 1 - t, "polynomial": 1 - t**2}[name]
+    cosine, first = (np.cos((u + offset) / (1 + offset) * np.pi / 2) for u in (t, 0.0))
+    return {"cosine": cosine / first, "linear": 1 - t, "polynomial": 1 - t**2}[name]
 
 
 @pytest.mark.parametrize("name", zoo.ANALYTIC)
-@pytest.mark.parametrize("i", [1, 2, 40, 1999, 2001, 3960, 3999])
-def test_both_ends_are_exact_to_float32(name, i):
+def test_both_ends_are_exact_to_float32(name):
     """1 - α where α is near 1, α where it is near 0."""
-    alpha = exact(name, i / 4000)
-    t = jnp.float32(i / 4000)
-    log_alpha = np.float64(zoo.SCHEDULES[name](t))
-    assert -np.expm1(log_alpha) == pytest.approx(1 - alpha, rel=1e-6)
+    t = np.array([1, 2, 40, 1999, 2001, 3960, 3999]) / 4000
+    alpha, log_alpha = exact(name, t), np.float64(jax.jit(zoo.SCHEDULES[name])(np.float32(t)))
+    np.testing.assert_allclose(-np.expm1(log_alpha), 1 - alpha, rtol=1e-6)
     slack = 1e-6 + 4e-7 / alpha  # of t itself, which float32 rounds
-    assert np.exp(log_alpha) == pytest.approx(alpha, rel=slack)
+    assert (abs(np.exp(log_alpha) - alpha) <= slack * alpha).all()
 
 
 def test_polynomial_refuses_powers_that_are_not_positive():
@@ -97,10 +77,11 @@ def test_tabulated_hits_every_point_of_its_grid(steps):
 @pytest.mark.few(1)
 @pytest.mark.parametrize("file", ["diffusion_K5_T100", "diffusion_K27_T1000"])
 def test_reference_cosine_is_the_released_table(file):
-    golden = np.load(GOLDEN / f"{file}.npz")
+    golden = golden_files.load(file)
     steps = len(golden["log_cumprod_alpha"])
     with jax.enable_x64(True):
-        log_alpha = np.asarray(schedules.reference_cosine(steps)(jnp.arange(steps + 1) / steps))
+        schedule = jax.jit(schedules.reference_cosine(steps))
+        log_alpha = np.asarray(schedule(np.arange(steps + 1) / steps))
     assert log_alpha.dtype == np.float64
     np.testing.assert_allclose(log_alpha[1:], golden["log_cumprod_alpha"], rtol=1e-9)
     np.testing.assert_allclose(np.diff(log_alpha), golden["log_alpha"], rtol=1e-8, atol=1e-13)
@@ -108,7 +89,7 @@ def test_reference_cosine_is_the_released_table(file):
     np.testing.assert_allclose(
         log_redraw, golden["log_1_min_cumprod_alpha"], rtol=1e-9, atol=1e-15
     )
-    single = schedules.reference_cosine(steps)(jnp.arange(1, steps + 1) / steps)
+    single = jax.jit(schedules.reference_cosine(steps))(np.arange(1, steps + 1) / steps)
     np.testing.assert_allclose(single, golden["f32_log_cumprod_alpha"], rtol=1e-6)
 
 

@@ -1,15 +1,14 @@
 """Digits against the reference code's, and by hand."""
 
-import pathlib
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from amd_jax.ops import integers
+from tests import golden_files
 
-GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "integer_to_base.npz")
-CASES = [name.removeprefix("idx_") for name in GOLDEN.files if name.startswith("idx_")]
+GOLDEN = golden_files.load("integer_to_base")
+CASES = [name.removeprefix("idx_") for name in GOLDEN if name.startswith("idx_")]
 
 
 @pytest.mark.few(1)

@@ -1,7 +1,6 @@
 """Monotone maps: inverse, slope and gradient, where it is hard, and the reference code."""
 
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +9,9 @@ import pytest
 from scipy import special
 
 from amd_jax.ops import nlsq, scalars, splines
+from tests import golden_files
 from tests.variants import quick
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 MAPS = {
     "affine": scalars.Affine(),
     "mixture": scalars.LogisticMixture(8),
@@ -265,11 +264,6 @@ def test_spline_gradients_are_finite():
 # Golden numbers of the reference code
 
 
-def load(name):
-    with np.load(GOLDEN / f"{name}.npz") as file:
-        return dict(file)
-
-
 def bounded(nn_out, channels, components, scale=0.0, mixture_scale=0.0):
     """The reference's θ (B, L, C, P): both log-scales squashed between -e^scale and e^scale."""
     theta = nn_out.reshape(*nn_out.shape[:2], channels, 2 + 3 * components)
@@ -283,7 +277,7 @@ def bounded(nn_out, channels, components, scale=0.0, mixture_scale=0.0):
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("components", quick([4, 8, 27], 8))
 def test_mixture_is_the_references(components, precision):
-    golden = load("mixture_cdf")
+    golden = golden_files.load("mixture_cdf")
     nn_out, scale, mixture_scale, x, z, ldj, x_rec = (
         golden[f"M{components}_{name}"]
         for name in (
@@ -313,7 +307,7 @@ def test_mixture_is_the_references(components, precision):
 @pytest.mark.parametrize(("layer", "kept"), [("arlayer", 0), ("cplayer", 2)])
 def test_mixture_layers_are_the_references(layer, kept):
     """Elementwise, given the outputs of the network; a coupling keeps its first 2 channels."""
-    golden = load("mixture_cdf")
+    golden = golden_files.load("mixture_cdf")
     x, z = (golden[f"{layer}_{name}_BCL"].swapaxes(1, 2)[..., kept:] for name in "xz")
     theta = bounded(golden[f"{layer}_nn_out"], 5 - kept, 8)
     y, log_slope = jax.jit(MIXTURE.forward)(x, theta)
@@ -327,7 +321,7 @@ def test_mixture_layers_are_the_references(layer, kept):
 @pytest.mark.parametrize("name", quick(["unc5", "unc8", "rq5", "rq8"], "unc8", "rq5"))
 def test_spline_is_the_references(name, precision):
     """Theirs with tails is ours; theirs on [0, 1] is our core with free slopes at the ends."""
-    golden = {k: v.astype(precision) for k, v in load("rq_spline").items()}
+    golden = {k: v.astype(precision) for k, v in golden_files.load("rq_spline").items()}
     x, w, h, d, z, ldj, x_rec = (
         golden[f"{name}_{k}"] for k in ("x", "w", "h", "d", "z", "ldj", "x_rec")
     )

@@ -6,8 +6,6 @@ FFT leaves one-hots by 1e-7, and an inverse that does not exist is an error obje
 return; ours are exact, and refused (`test_discrete.py`).
 """
 
-import pathlib
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -17,11 +15,12 @@ import pytest
 from amd_jax import models, networks
 from amd_jax.ops import modular
 from amd_jax.transforms import discrete
+from tests import golden_files
 from tests.variants import quick
 
 pytestmark = pytest.mark.slow
 
-GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "discrete_flows.npz")
+GOLDEN = golden_files.load("baselines/discrete_flows")
 SIZES = [5, 27]
 
 

@@ -6,7 +6,6 @@ Its draws are truncated, u (1 - 1e-4) + 5e-5 in the place of u, and q is that of
 
 import contextlib
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -24,12 +23,12 @@ from amd_jax.transforms import (
     encodings,
     laws,
 )
+from tests import golden_files
 from tests.networks import test_lstm as lstm_weights
 from tests.variants import quick
 
 pytestmark = pytest.mark.slow
 
-PATH = pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "categorical_nf.npz"
 WIDE = np.log(1.81)  # their standard noise has a variance of 1
 
 
@@ -37,8 +36,8 @@ class Group:
     """One group of the file; weights and noise in float64, as the arrays of its float64 run."""
 
     def __init__(self, name):
-        with np.load(PATH) as file:
-            own = {key: value for key, value in file.items() if f"{name}/" in key}
+        arrays = golden_files.load("baselines/categorical_nf")
+        own = {key: value for key, value in arrays.items() if f"{name}/" in key}
         self.arrays = {key.removeprefix(f"{name}/"): value for key, value in own.items()}
         self.arrays |= {
             key.removeprefix(f"f64/{name}/"): value

@@ -6,7 +6,6 @@ none; where it is added, the test says so.
 """
 
 import dataclasses
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +16,11 @@ from amd_jax import models
 from amd_jax.ops import rounding
 from amd_jax.transforms import coupling, elementwise, integer, laws, multiscale
 from amd_jax.transforms.conditioner import Scaled
+from tests import golden_files
 
 pytestmark = pytest.mark.slow
 
-GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "idf.npz")
+GOLDEN = golden_files.load("baselines/idf")
 UNIT = float(GOLDEN["dl_ibw"])
 EPSILON = 1e-8  # theirs
 

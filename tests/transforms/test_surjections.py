@@ -1,22 +1,15 @@
 """Surjections: the numbers of the SurVAE code, densities that add up, and ways back."""
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from amd_jax.transforms import laws, surjections
+from tests import golden_files
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "baselines" / "survae_surjections.npz"
+GOLDEN = golden_files.load("baselines/survae_surjections")
 RNG = jax.random.key(0)
-
-
-@pytest.fixture(scope="module")
-def golden():
-    with np.load(GOLDEN) as file:
-        return dict(file)
 
 
 def windows(x):
@@ -26,28 +19,27 @@ def windows(x):
     return x.transpose(0, 1, 2, 4, 3, 5).reshape(batch, channels, height // 2, width // 2, 4)
 
 
-def cases(golden):
-    return {
-        "abs": (surjections.Abs(), golden["abs_x"]),
-        "sort": (surjections.Sort(), golden["sort_x"]),
-        "max": (surjections.Max(4), windows(golden["max_x"])),
-    }
+CASES = {
+    "abs": (surjections.Abs(), GOLDEN["abs_x"]),
+    "sort": (surjections.Sort(), GOLDEN["sort_x"]),
+    "max": (surjections.Max(4), windows(GOLDEN["max_x"])),
+}
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("name", ["abs", "sort", "max"])
-def test_it_is_theirs(name, golden):
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_theirs(name):
     with jax.enable_x64(True):
-        part, x = cases(golden)[name]
+        part, x = CASES[name]
         z, nats = part.forward({}, RNG, jnp.asarray(x, "float64"))
-        np.testing.assert_allclose(z, golden[f"{name}_z"], rtol=1e-12)
-        np.testing.assert_allclose(nats, golden[f"{name}_ldj"], rtol=1e-9)
+        np.testing.assert_allclose(z, GOLDEN[f"{name}_z"], rtol=1e-12)
+        np.testing.assert_allclose(nats, GOLDEN[f"{name}_ldj"], rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["abs", "sort", "max"])
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.slow
-def test_what_is_drawn_goes_back_to_where_it_came_from(name, golden):
-    part, x = cases(golden)[name]
+def test_what_is_drawn_goes_back_to_where_it_came_from(name):
+    part, x = CASES[name]
     z, _ = part.forward({}, RNG, jnp.asarray(x, "float32"))
     drawn = part.inverse({}, jax.random.key(1), z)
     assert drawn.shape == x.shape
@@ -93,11 +85,11 @@ class Steps:
 
 
 @pytest.mark.slow
-def test_those_below_the_maximum_keep_their_order(golden):
-    part, x = surjections.Max(4, Steps()), windows(golden["max_x"])
+def test_those_below_the_maximum_keep_their_order():
+    part, x = surjections.Max(4, Steps()), windows(GOLDEN["max_x"])
     z, below = part.forward({}, RNG, jnp.asarray(x, "float32"))
     below += z[0].size * np.log(4)
-    theirs = np.moveaxis(golden["max_rest"].reshape(*z.shape[:2], 3, *z.shape[2:]), 2, -1)
+    theirs = np.moveaxis(GOLDEN["max_rest"].reshape(*z.shape[:2], 3, *z.shape[2:]), 2, -1)
     np.testing.assert_allclose(below, theirs, atol=1e-4)
     x = np.asarray(part.inverse({}, RNG, jnp.zeros(20)))
     assert [list(row[row < 0]) for row in x] == [[-1, -2, -3]] * 20

@@ -71,6 +71,7 @@ def floor_and(x, chain=MARKOV):
     return [bits / error for bits, error in pairs]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("chain", [chains.sticky(), chains.segments()], ids=["markov", "hidden"])
 def test_rows_of_the_chain_are_at_the_floor(chain):
     assert np.abs(floor_and(chain.draw(RNG, (128, 128)), chain)).max() < 4

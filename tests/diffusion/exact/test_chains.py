@@ -12,7 +12,6 @@ from scipy import stats
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.diffusion.exact import certificates, chains, enumeration
 from benchmarks import chains as benchmark
-from tests.variants import quick
 
 LENGTH = 4
 RNG = np.random.default_rng(3)
@@ -40,8 +39,9 @@ def table(chain, length=LENGTH):
     return law
 
 
+@pytest.mark.few(2, slow=2)
 @pytest.mark.parametrize("kind", KERNELS)
-@pytest.mark.parametrize("name", quick(CHAINS, "hidden"))
+@pytest.mark.parametrize("name", CHAINS)
 def test_its_guess_is_that_of_all_rows(name, kind):
     chain, kernel = CHAINS[name], KERNELS[kind]
     by_hand = certificates.exact(kernel, table(chain))
@@ -60,6 +60,7 @@ def test_its_guess_is_that_of_all_rows(name, kind):
             np.testing.assert_allclose(guess, expected, atol=2e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", CHAINS)
 def test_probabilities_and_draws_are_those_of_all_rows(name):
     chain, law = CHAINS[name], table(CHAINS[name])

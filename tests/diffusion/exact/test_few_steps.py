@@ -75,6 +75,7 @@ def test_what_is_seen_may_decide_what_is_next():
     assert fixed > 0.03
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("by", ["probability", "left"])
 def test_samplers_without_chance_lose_no_less(by):
     p = law(2, 4, seed=2)
@@ -88,6 +89,7 @@ def test_samplers_without_chance_lose_no_less(by):
             assert lost == pytest.approx(losses[0], abs=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("steps", [1, 2])
 def test_the_bound_loses_no_less(steps):
     p = law(2, 3, seed=3)

@@ -12,7 +12,6 @@ from amd_jax.diffusion.exact import certificates, chains
 from amd_jax.diffusion.exact.oracle import Oracle
 from tests import enumeration
 from tests.diffusion.exact.test_chains import CHAINS, HIDDEN, KERNELS, LENGTH, table
-from tests.variants import quick
 
 TOLERANCE = 2e-7  # in float64, of kernels with constants in float32
 
@@ -36,7 +35,8 @@ def model(chain, kernel, **more):
     return models.Diffusion(kernel, Oracle(chain.exact(kernel)), **more)
 
 
-@pytest.mark.parametrize("kind", quick(KERNELS, "uniform", "absorbing"))
+@pytest.mark.few(1, slow=3)
+@pytest.mark.parametrize("kind", KERNELS)
 @pytest.mark.parametrize("name", CHAINS)
 def test_guess_and_denoiser_are_bayes_rule_over_all_rows(name, kind):
     chain, kernel = CHAINS[name], KERNELS[kind]
@@ -57,7 +57,8 @@ def test_guess_and_denoiser_are_bayes_rule_over_all_rows(name, kind):
                 np.testing.assert_allclose(guess[..., 3:], 0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", quick(("hidden", "markov"), "markov"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["hidden", "markov"])
 def test_the_bound_on_masks_is_the_probability_itself(name):
     """In continuous time; few steps, each of which draws tokens apart, are below it on average."""
     chain = {"hidden": chains.segments(), "markov": chains.sticky()}[name]
@@ -117,4 +118,4 @@ def test_an_oracle_of_another_kernel_is_refused():
     oracle = Oracle(chains.sticky().exact(kernels.absorbing(schedules.cosine, 4)))
     diffusion = models.Diffusion(kernels.uniform(schedules.cosine, 4), oracle)
     with pytest.raises(ValueError, match="4 states a denoiser gives logits"):
-        diffusion.init(jax.random.key(0), jnp.zeros((2, 5), jnp.int32))
+        jax.eval_shape(diffusion.init, jax.random.key(0), jnp.zeros((2, 5), jnp.int32))

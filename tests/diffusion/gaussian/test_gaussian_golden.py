@@ -9,8 +9,6 @@ classes off the first of them (VDM's decoder). So at their t = 0 we compare what
 of: s has no noise at all there, γ = -inf, and its log-variance is that of t = 1 ("clipped").
 """
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,11 +19,12 @@ from amd_jax.diffusion import bounds, gaussian
 from amd_jax.diffusion.gaussian import noise_schedules
 from amd_jax.diffusion.samplers import time_grids
 from amd_jax.ops import categorical
+from tests import golden_files
 from tests.variants import quick
 
 pytestmark = pytest.mark.slow
 
-FOLDER = pathlib.Path(__file__).parents[2] / "golden" / "baselines"
+OPENAI = golden_files.load("baselines/gaussian_diffusion")
 MADE = {"linear": noise_schedules.linear_betas, "cosine": noise_schedules.cosine_betas}
 SCHEDULES = quick(["linear100", "cosine100", "cosine1000"], "linear100")
 CASES = {  # what the network puts out, and its variance
@@ -42,11 +41,8 @@ class Theirs:
     """Arrays of one schedule, and our levels at their times."""
 
     def __init__(self, name):
-        with np.load(FOLDER / "gaussian_diffusion.npz") as file:
-            start = f"{name}/"
-            self.arrays = {
-                k.removeprefix(start): v for k, v in file.items() if k.startswith(start)
-            }
+        start = f"{name}/"
+        self.arrays = {k.removeprefix(start): v for k, v in OPENAI.items() if k.startswith(start)}
         kind, number = name[:6], int(name[6:])
         self.number, self.table = number, MADE[kind](number).gammas
         self.s, self.gamma_t = self.at(self["t"] - 1), self.at(self["t"])
@@ -258,8 +254,8 @@ def mean_bits_of(nats):
 @pytest.mark.parametrize("name", ["10", "ddim10", "5_3"])
 def test_coarser_grids_are_theirs_respaced(name):
     """Their "10" is our even grid of 9 steps between 10 of 100 levels; others are given times."""
-    with jax.enable_x64(True), np.load(FOLDER / "gaussian_diffusion.npz") as file:
-        steps, betas = (file[f"respace/{name}_{what}"] for what in ("steps", "betas"))
+    with jax.enable_x64(True):
+        steps, betas = (OPENAI[f"respace/{name}_{what}"] for what in ("steps", "betas"))
         gammas = jnp.asarray(noise_schedules.cosine_betas(100).gammas)[steps]
         before = jnp.append(-jnp.inf, gammas[:-1])
         near(jnp.exp(gaussian.log_variances(before, gammas)[1]), betas)
@@ -272,8 +268,8 @@ class Vdm:
     """One group of arrays of VDM, and our process on its classes, with its network's output."""
 
     def __init__(self, group):
-        with np.load(FOLDER / "vdm.npz") as file:
-            self.arrays = {k[2:]: v for k, v in file.items() if k.startswith(f"{group}_")}
+        arrays = golden_files.load("baselines/vdm")
+        self.arrays = {k[2:]: v for k, v in arrays.items() if k.startswith(f"{group}_")}
         self.steps = int(self["T"]) or None
         self.gamma = noise_schedules.Linear(*(float(end) for end in self["gamma"]))
         self.x = jnp.asarray(self["x"])

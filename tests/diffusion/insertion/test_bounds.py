@@ -14,8 +14,8 @@ from tests import enumeration
 from tests.diffusion.insertion import brute_force
 
 SIZES = [
-    (2, 1),
-    (3, 1),
+    pytest.param(2, 1, marks=pytest.mark.slow),
+    pytest.param(3, 1, marks=pytest.mark.slow),
     (2, 2),
     pytest.param(2, 3, marks=pytest.mark.slow),
     pytest.param(3, 2, marks=pytest.mark.slow),

@@ -1,7 +1,5 @@
 """Kernels with parameters, once these are in place; what trains them is tested in `learning`."""
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,13 +10,12 @@ from amd_jax.diffusion.kernels import class_masking, learned_schedule
 from amd_jax.diffusion.process import Process
 from amd_jax.exports import description
 from amd_jax.ops import categorical
-from tests import enumeration, zoo
+from tests import enumeration, golden_files, zoo
 
 BINS = 8
 POWERS = np.array([0.6, 1.0, 2.3], np.float32)
 GRID = [(0.0, 0.1), (0.0, 1.0), (0.2, 0.3), (0.3, 0.7), (0.9, 1.0)]
-with np.load(pathlib.Path(__file__).parents[2] / "golden" / "peers" / "genmd4.npz") as file:
-    GOLDEN = dict(file)
+GOLDEN = golden_files.load("peers/genmd4")
 
 
 def schedule(seed=0, kernel=None):

@@ -5,7 +5,6 @@ have the numbers of our list of them.
 """
 
 import contextlib
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +13,8 @@ import pytest
 
 from amd_jax.diffusion import kernels
 from amd_jax.ops import categorical
+from tests import golden_files
 
-FOLDER = pathlib.Path(__file__).parents[2] / "golden" / "peers"
 SMALL = [
     pytest.param(("K5", "f64"), id="K5-f64"),
     pytest.param(("K5", "f32"), id="K5-f32", marks=pytest.mark.slow),
@@ -30,8 +29,7 @@ class Peer:
     """One file, for one K, in float32 or float64: tokens (B, L), probabilities (B, L, K)."""
 
     def __init__(self, name, states, precision):
-        with np.load(FOLDER / f"{name}.npz") as file:
-            self.arrays = dict(file)
+        self.arrays = golden_files.load(f"peers/{name}")
         self.states, self.precision = states, precision
         self.num_classes = int(states[1:])
         self.dtype = {"f64": np.float64, "f32": np.float32}[precision]

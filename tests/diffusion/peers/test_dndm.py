@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from amd_jax.diffusion import kernels, samplers, schedules
-from tests import enumeration
-from tests.diffusion.peers import golden
+from tests import enumeration, golden_files
 
 pytestmark = pytest.mark.slow
 
@@ -30,8 +29,8 @@ def cosine(t):
 )
 def test_times_of_change_have_the_law_of_theirs(name, schedule):
     """Ours, for u on a fine grid: P(tau = i / T) = alpha_{i-1} - alpha_i."""
-    with np.load(golden.FOLDER / "dndm.npz") as file:
-        steps, counts = int(file["T"]), file[f"{name}_counts"]
+    theirs = golden_files.load("peers/dndm")
+    steps, counts = int(theirs["T"]), theirs[f"{name}_counts"]
     with jax.enable_x64(True):
         u = (jnp.arange(NUMBER) + 0.5) / NUMBER
         kernel = kernels.uniform(schedule, 5)

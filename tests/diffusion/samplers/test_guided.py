@@ -12,7 +12,6 @@ from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.diffusion.exact import certificates, guided_laws
 from amd_jax.diffusion.samplers import particles
 from tests import enumeration, zoo
-from tests.variants import quick
 
 DATA, GIVEN = guided_laws.example(), guided_laws.GIVEN
 KERNEL = kernels.absorbing(schedules.linear, 3)
@@ -95,21 +94,14 @@ def test_from_left_to_right_the_first_unknown_token_is_drawn_first():
 
 
 @pytest.mark.few(1, slow=2)
-@pytest.mark.parametrize("guidance", quick([0.0, 0.5, 2.0, 4.0], 2.0))
-@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("guidance", [2.0, 0.0, 0.5, 4.0])
+@pytest.mark.parametrize("count", [4, 1])
 def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(guidance, count):
     result = weighted(samplers.Guided(guidance, particles=count), 10_000)
     ratio = np.exp(np.asarray(result.log_normalizer, np.float64)) / target(guidance)[1]
     error = ratio.std() / len(ratio) ** 0.5
     assert error < 0.02, f"standard error {error:.3f}: too loose to mean anything"
     assert abs(ratio.mean() - 1) < 5 * error + 1e-6
-
-
-def test_the_weight_of_one_unknown_token_is_its_normaliser():
-    result = weighted(samplers.Guided(3.0, particles=2), 5, given=(1, 2, -1))
-    conditional, free = DATA[1, 2] / DATA[1, 2].sum(), DATA.sum(axis=(0, 1))
-    z = (conditional**3 / free**2).sum()
-    np.testing.assert_allclose(result.log_weights, np.log(z), rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -155,7 +147,7 @@ def test_the_error_falls_as_one_over_the_number_of_particles(guidance):
     assert distance[2] < 0.001
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("guidance", "law"), [(1.0, DATA[1]), (0.0, DATA.sum(axis=0))])
 def test_one_is_the_conditional_law_and_zero_ignores_what_is_given(guidance, law):
     sampler = samplers.Guided(guidance, particles=3)
@@ -281,43 +273,48 @@ def test_guidance_is_for_masks_and_for_what_is_given():
 def test_what_the_condition_excludes_is_never_drawn():
     """Of a token that one of the laws excludes nothing is left, whatever γ makes of it."""
     held = certificates.exact(KERNEL, DATA).holding(jnp.array([GIVEN]))
-    free, log = held.unconditional, jnp.log(jnp.full((1, 3, 4), 1 / 3))
-    out = log.at[:, 1, 0].set(-1e6)
+    log = np.log(np.full((1, 3, 4), 1 / 3, np.float32))
+    out = log.copy()
+    out[:, 1, 0] = -1e6
 
-    def laws(conditional, unconditional):
-        return dataclasses.replace(
-            held,
-            log_predict=lambda x, t: conditional,
-            unconditional=dataclasses.replace(free, log_predict=lambda x, t: unconditional),
+    @jax.jit
+    def log_laws(conditional, unconditional):
+        free = dataclasses.replace(held.unconditional, log_predict=lambda x, t: unconditional)
+        process = dataclasses.replace(
+            held, log_predict=lambda x, t: conditional, unconditional=free
         )
+        x = jnp.array([[1, 3, 3]])
+        return [samplers.Guided(g).log_law(process, x)[0, 1] for g in (0.01, 0.5, 2.0)]
 
-    for process in (laws(out, log), laws(log, out), laws(out, out)):
-        for guidance in (0.01, 0.5, 2.0):
-            log_a = samplers.Guided(guidance).log_law(process, jnp.array([[1, 3, 3]]))
-            assert log_a[0, 1, 0] < -5000
-            assert (log_a[0, 1, 1:3] > -5).all()
+    for pair in ((out, log), (log, out), (out, out)):
+        for log_a in log_laws(*pair):
+            assert log_a[0] < -5000
+            assert (log_a[1:3] > -5).all()
 
 
 def test_resampling_keeps_the_mean_weight_and_draws_in_proportion():
-    w = np.random.default_rng(0).dirichlet(np.full(16, 0.3), 400).T
+    w = np.random.default_rng(0).dirichlet(np.full(16, 0.3), 400).astype(np.float32).T
     w[3] = 0
-    few = np.asarray(particles.effective(jnp.log(w))) < 8
+
+    @jax.jit
+    def all_of(rng, log_w):
+        every = (jnp.tile(jnp.arange(16)[:, None], (1, 400)),)
+        chosen = particles.systematic(rng, log_w)
+        return particles.effective(log_w), chosen, particles.resampled(rng, log_w, every)
+
+    log_w = np.log(w, out=np.full_like(w, -np.inf), where=w > 0)
+    effective, chosen, (after, (which,)) = jax.tree.map(
+        np.asarray, all_of(jax.random.key(0), log_w)
+    )
+    np.testing.assert_allclose(effective, w.sum(axis=0) ** 2 / (w**2).sum(axis=0), rtol=1e-5)
+    few = effective < 8
     assert 0 < few.mean()
-    chosen = np.asarray(particles.systematic(jax.random.key(0), jnp.log(w)))
     counts = np.stack([np.bincount(column, minlength=16) for column in chosen.T], axis=1)
     expected = 16 * w / w.sum(axis=0)
     assert (abs(counts - expected) < 1 + 1e-4).all()
     assert (counts[3] == 0).all()
     assert abs((counts - expected).mean(axis=1)).max() < 0.1
-    after, (which,) = particles.resampled(
-        jax.random.key(0), jnp.log(w), (jnp.tile(jnp.arange(16)[:, None], (1, 400)),)
-    )
-    np.testing.assert_array_equal(np.asarray(which)[:, few], chosen[:, few])
+    np.testing.assert_array_equal(which[:, few], chosen[:, few])
     mean = np.broadcast_to(np.log(w.mean(axis=0)), w.shape)
-    np.testing.assert_allclose(np.asarray(after)[:, few], mean[:, few], rtol=1e-4)
-    assert (np.asarray(which)[:, ~few] == np.arange(16)[:, None]).all()
-
-
-def test_the_effective_number_of_particles():
-    w = jnp.log(jnp.array([[1.0, 1.0, 1.0], [1.0, 0.0, 3.0]]))
-    np.testing.assert_allclose(particles.effective(w), [2, 1, 16 / 10], rtol=1e-6)
+    np.testing.assert_allclose(after[:, few], mean[:, few], rtol=1e-4)
+    assert (which[:, ~few] == np.arange(16)[:, None]).all()

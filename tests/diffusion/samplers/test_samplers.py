@@ -12,14 +12,8 @@ from amd_jax.diffusion.exact import certificates
 from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import base
 from tests import enumeration, zoo
-from tests.variants import quick
 
 DRAWS = 20_000
-GRIDS = {
-    "training": [1.0, 0.8, 0.6, 0.4, 0.2, 0.0],
-    "one step": [1.0, 0.0],
-    "uneven": [1.0, 0.5, 0.1, 0.0],
-}
 
 
 def test_grid_descends_from_one_to_zero():
@@ -29,69 +23,33 @@ def test_grid_descends_from_one_to_zero():
     np.testing.assert_allclose(times, np.arange(4000, -1, -1) / 4000, rtol=2e-7)
 
 
-@pytest.fixture(scope="module", params=["uniform-cosine", "absorbing-linear", "walk"])
-def walk(request):
-    """A model, its parameters, and its sampler on any grid: (rng, x, times) -> x."""
-    model = zoo.diffusion(request.param, "table", 5)
-    params = zoo.parameters(model)
+@pytest.mark.few(2)
+@pytest.mark.parametrize("name", ["uniform-cosine", "absorbing-linear", "walk"])
+def test_parts_of_a_walk_follow_the_law_of_the_chain(name):
+    """From noise, which is the prior; and from where they are put, as infilling and chains do."""
+    model = zoo.diffusion(name, "table", 5)
+    params, kernel = zoo.parameters(model), model.kernel
 
     @jax.jit
-    def ancestral(rng, x, times):
+    def walk(rng, x, times):
         return samplers.Ancestral()(model.open(params), rng, x, times)
 
-    return model, params, ancestral
+    def follows(x, start, times):
+        assert x.dtype == jnp.int32
+        law = enumeration.chain(model, params, start, times, zoo.LENGTH)
+        enumeration.assert_drawn_from(enumeration.number(x, 3), law)
 
-
-def noise(model, rng):
-    return kernels.draw_prior(model.kernel, rng, (DRAWS, zoo.LENGTH))
-
-
-@pytest.mark.few(1, slow=2)
-@pytest.mark.parametrize("grid", quick(GRIDS, "uneven"))
-def test_follows_the_law_of_the_chain(walk, grid):
-    model, params, ancestral = walk
-    start = noise(model, jax.random.key(0))
-    x = ancestral(jax.random.key(1), start, jnp.array(GRIDS[grid]))
-    assert x.dtype == jnp.int32
-    law = enumeration.prior(model, params, zoo.LENGTH)
-    law = enumeration.chain(model, params, law, GRIDS[grid], zoo.LENGTH)
-    enumeration.assert_drawn_from(enumeration.number(x, 3), law)
-
-
-@pytest.mark.few(1)
-def test_starts_where_it_is_put(walk):
-    """From one given state at t = 0.6 to t = 0.2: infilling and chains walk parts of the way."""
-    model, params, ancestral = walk
-    x = jnp.full((DRAWS, zoo.LENGTH), 2, jnp.int32)
-    place = int(enumeration.number(x[:1], 3)[0])
-    x = ancestral(jax.random.key(2), x, jnp.array([0.6, 0.4, 0.2]))
-    start = np.eye(9)[place]
-    law = enumeration.chain(model, params, start, [0.6, 0.4, 0.2], zoo.LENGTH)
-    enumeration.assert_drawn_from(enumeration.number(x, 3), law)
-
-
-def test_parts_compose(walk):
-    model, params, ancestral = walk
-    x = noise(model, jax.random.key(3))
-    half = ancestral(jax.random.key(4), x, jnp.array([1.0, 0.8, 0.4]))
-    x = ancestral(jax.random.key(5), half, jnp.array([0.4, 0.2, 0.0]))
-    law = enumeration.prior(model, params, zoo.LENGTH)
-    law = enumeration.chain(model, params, law, [1.0, 0.8, 0.4, 0.2, 0.0], zoo.LENGTH)
-    enumeration.assert_drawn_from(enumeration.number(x, 3), law)
-
-
-def test_no_step_changes_nothing(walk):
-    _, _, ancestral = walk
+    first, second = np.array([1.0, 0.5, 0.1]), np.array([0.1, 0.04, 0.0])
+    noise = kernels.draw_prior(kernel, jax.random.key(0), (DRAWS, zoo.LENGTH))
+    prior = enumeration.prior(model, params, zoo.LENGTH)
+    follows(noise, prior, [1.0])
+    half = walk(jax.random.key(1), noise, first)
+    follows(walk(jax.random.key(2), half, second), prior, [*first, *second[1:]])
+    put = jnp.full((DRAWS, zoo.LENGTH), 2, jnp.int32)
+    times = np.array([0.6, 0.4, 0.2])
+    follows(walk(jax.random.key(3), put, times), np.eye(9)[8], times)
     x = jnp.array([[0, 1], [2, 0]])
-    np.testing.assert_array_equal(ancestral(jax.random.key(0), x, jnp.array([0.5])), x)
-
-
-def test_noise_is_the_prior(walk):
-    model, params, _ = walk
-    x = noise(model, jax.random.key(6))
-    enumeration.assert_drawn_from(
-        enumeration.number(x, 3), enumeration.prior(model, params, zoo.LENGTH)
-    )
+    np.testing.assert_array_equal(walk(jax.random.key(0), x, jnp.array([0.5])), x)
 
 
 KERNELS = {
@@ -103,27 +61,16 @@ KERNELS = {
     "round": kernels.Generator(zoo.ROUND, schedules.linear),
     "gaussian": zoo.KERNELS["table-gaussian"],
 }
-QUICK = ("ancestral", "ancestral-corrected", "tau_leaping", "predictor_corrector-cap", "dndm")
-QUICK += ("dilated-once", "first_hitting", "confidence-entropy", "entropy_bound-loose")
 HAS_ALPHA = ("uniform", "absorbing")
 
 
 def pairs():
-    """Each sampler with each kernel that it is for: with one by default or as a slow test.
-
-    Some on masks are quick; the others have one kernel after the other.
-    """
-    for i, (name, sampler) in enumerate(zoo.SAMPLERS.items()):
-        kinds = [kind for kind, kernel in KERNELS.items() if sampler.admits(kernel)]
-        if name.startswith("predictor_corrector-"):
-            kinds = [kind for kind in kinds if kind in HAS_ALPHA]
-        for kind in kinds:
-            marks = [pytest.mark.slow]
-            if name in QUICK:
-                marks = [] if kind == "absorbing" else [*marks, pytest.mark.exhaustive]
-            elif kind != kinds[i % len(kinds)]:
-                marks = [*marks, pytest.mark.exhaustive]
-            yield pytest.param(sampler, KERNELS[kind], id=f"{name}-{kind}", marks=marks)
+    """Each sampler with each kernel that it is for."""
+    for name, sampler in zoo.SAMPLERS.items():
+        for kind, kernel in KERNELS.items():
+            needs_alpha = name.startswith("predictor_corrector-")
+            if sampler.admits(kernel) and (kind in HAS_ALPHA or not needs_alpha):
+                yield pytest.param(sampler, kernel, id=f"{name}-{kind}")
 
 
 @functools.cache
@@ -175,10 +122,7 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
 @pytest.mark.few(1, slow=3)
 @pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
 @pytest.mark.parametrize(
-    "kind",
-    quick(
-        ["uniform", "augmented", "absorbing", "masks_and_uniform", "round"], "uniform", "augmented"
-    ),
+    "kind", ["uniform", "augmented", "absorbing", "masks_and_uniform", "round"]
 )
 def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
     data = certificates.correlated()
@@ -238,30 +182,38 @@ def test_each_correction_draws_one_token_anew_at_a_place_of_its_own():
 SURE = [[0.25, 0.25, 0.25, 0.25], [0.6, 0.2, 0.2, 0], [0.58, 0.14, 0.14, 0.14], [0.55, 0.45, 0, 0]]
 
 
-@pytest.mark.few(2)
-@pytest.mark.parametrize(
-    ("by", "first"), [("left", 0), ("probability", 1), ("margin", 2), ("entropy", 3)]
-)
-def test_the_surest_token_goes_first(by, first):
+def test_the_surest_token_goes_first():
     """Of four tokens, of which each is that by one measure; and of those masked only."""
-    p_0, masked = jnp.array([SURE, SURE]), jnp.ones((2, 4), bool).at[1, first].set(False)
-    sampler = samplers.Confidence(steps=3, by=by)
-    assert sampler.count(4) == 2  # so that three calls are enough
-    chosen = np.asarray(sampler.chosen(jax.random.key(0), p_0, masked, jnp.full(2, 1)))
-    np.testing.assert_array_equal(chosen[0], np.arange(4) == first)
-    assert chosen[1].sum() == 1
-    assert not chosen[1, first]
+    measures = ("left", "probability", "margin", "entropy")
+    each = [samplers.Confidence(steps=3, by=by) for by in measures]
+    assert each[0].count(4) == 2  # so that three calls are enough
+    p_0, masked = jnp.array([SURE, SURE]), np.ones((4, 2, 4), bool)
+    masked[range(4), 1, range(4)] = False
+
+    @jax.jit
+    def chosen(rng):
+        one = jnp.full(2, 1)
+        return [s.chosen(rng, p_0, m, one) for s, m in zip(each, masked, strict=True)]
+
+    result = np.asarray(chosen(jax.random.key(0)))
+    np.testing.assert_array_equal(result[:, 0], np.eye(4))
+    assert (result[:, 1].sum(axis=1) == 1).all()
+    assert not result[range(4), 1, range(4)].any()
 
 
-@pytest.mark.parametrize(
-    ("gamma", "chosen"), [(0.0, [3]), (0.68, [3]), (0.7, [3, 1]), (1.7, [3, 1, 2]), (9, range(4))]
-)
-def test_entropies_but_for_the_largest_sum_to_gamma(gamma, chosen):
+def test_entropies_but_for_the_largest_sum_to_gamma():
     """They are 1.39, 0.95, 1.14 and 0.69: tokens are taken from the least on."""
-    sampler = samplers.EntropyBound(gamma=gamma)
-    masked, most = jnp.ones((1, 4), bool), jnp.full(1, 4)
-    result = sampler.chosen(jax.random.key(0), jnp.array([SURE]), masked, most)
-    np.testing.assert_array_equal(np.flatnonzero(result[0]), np.sort(chosen))
+    cases = {0.0: [3], 0.68: [3], 0.7: [1, 3], 1.7: [1, 2, 3], 9.0: range(4)}
+    p_0, masked, most = jnp.array([SURE]), jnp.ones((1, 4), bool), jnp.full(1, 4)
+    each = [samplers.EntropyBound(gamma=gamma) for gamma in cases]
+    for result, expected in zip(
+        jax.jit(lambda rng: [s.chosen(rng, p_0, masked, most)[0] for s in each])(
+            jax.random.key(0)
+        ),
+        cases.values(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(np.flatnonzero(result), expected)
 
 
 @pytest.mark.parametrize(
@@ -282,28 +234,29 @@ def test_what_is_made_noise_by_hand(kind, eta, share):
 
 def test_steps_by_rates_take_those_of_their_middle():
     """Masks at α = 1 - t go at the rate 1 / t; in the last step all of them, by the guess."""
-    kernel, guess = KERNELS["absorbing"], jnp.array([[[0.5, 0.2, 0.3, 0.0]]] * 2)
-    process, x, t = blind(kernel, guess[0, 0]), jnp.full((2, 1), 3), jnp.full(2, 0.5)
+    p = np.array([0.5, 0.2, 0.3, 0.0], np.float32)
+    process, guess = blind(KERNELS["absorbing"], p), jnp.tile(p, (2, 1, 1))
     chance = 0.2 / 0.4  # from 0.5 to 0.3
-    for sampler, moves in (
-        (samplers.Euler(), chance),
-        (samplers.TauLeaping(), chance * np.exp(-chance)),
-    ):
-        law = jax.jit(functools.partial(sampler.law, process))
-        middle, last = np.asarray(law(guess, x, jnp.array([0.3, 0.0]), t))[:, 0]
-        expected = moves * guess[0, 0] + (1 - moves) * np.eye(4)[3]
-        np.testing.assert_allclose(middle, expected, rtol=1e-4)
-        np.testing.assert_allclose(last, guess[0, 0], rtol=1e-5)
+
+    @jax.jit
+    def laws(s):
+        each, x, t = (
+            (samplers.Euler(), samplers.TauLeaping()),
+            jnp.full((2, 1), 3),
+            jnp.full(2, 0.5),
+        )
+        return [sampler.law(process, guess, x, s, t)[:, 0] for sampler in each]
+
+    moves = (chance, chance * np.exp(-chance))
+    for (middle, last), move in zip(laws(jnp.array([0.3, 0.0])), moves, strict=True):
+        np.testing.assert_allclose(middle, move * p + (1 - move) * np.eye(4)[3], rtol=1e-4)
+        np.testing.assert_allclose(last, p, rtol=1e-5)
 
 
 def test_remasking_takes_back_the_least_sure_first():
     """In proportion to exp(-ψ), η σ_max = 0.5 (1 - α_s) / α_t of the revealed ones in all."""
     process = blind(KERNELS["absorbing"], [0.5, 0.2, 0.3, 0.0])
-    sampler, x, sure = (
-        samplers.Remasking(eta=0.5),
-        jnp.array([[0, 1, 3]]),
-        jnp.array([0.2, 0.9, 0]),
-    )
+    sampler, x, sure = samplers.Remasking(eta=0.5), jnp.array([[0, 1, 3]]), np.array([0.2, 0.9, 0])
 
     @jax.jit
     def law(s, t):
@@ -394,14 +347,19 @@ class Telling(samplers.Remasking):
 
 def test_remasking_remembers_the_probability_at_which_a_token_was_revealed():
     """The first by what it was at first, though it became another; the second anew."""
-    guess = jnp.array([[0, 0, 0.3, 0.7, 0, 0], [0, 0, 0, 0.2, 0.8, 0]])
-    guess = jnp.pad(guess, ((0, 0), (0, 5)))[None]
+    guess = np.zeros((1, 2, 11), np.float32)
+    guess[0, 0, 2:4], guess[0, 1, 3:5] = (0.3, 0.7), (0.2, 0.8)
     process = Process(kernels.absorbing(schedules.linear, 10), lambda x_t, t, rng=None: guess)
-    x = jnp.full((1, 2), 10)
-    result = Telling()(process, jax.random.key(0), x, samplers.grid(4))
-    np.testing.assert_array_equal(result, [[3, 8]])
-    result = Telling()(process, jax.random.key(0), jnp.array([[7, 10]]), samplers.grid(4)[2:])
-    np.testing.assert_array_equal(result, [[10, 8]])  # of the first nothing is known: 1
+
+    @jax.jit
+    def walks(rng):
+        times = samplers.grid(4)
+        whole = Telling()(process, rng, jnp.full((1, 2), 10), times)
+        return whole, Telling()(process, rng, jnp.array([[7, 10]]), times[2:])
+
+    whole, half = walks(jax.random.key(0))
+    np.testing.assert_array_equal(whole, [[3, 8]])
+    np.testing.assert_array_equal(half, [[10, 8]])  # of the first nothing is known: 1
 
 
 @pytest.mark.slow

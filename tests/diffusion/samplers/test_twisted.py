@@ -11,7 +11,6 @@ from amd_jax import models
 from amd_jax.diffusion import kernels, samplers, schedules
 from amd_jax.diffusion.exact import certificates, guided_laws
 from tests import enumeration, zoo
-from tests.variants import quick
 
 DATA = certificates.correlated()
 UNIFORM = kernels.uniform(schedules.cosine, 3)
@@ -52,9 +51,9 @@ WALKS = {
 }
 
 
-@pytest.mark.few(slow=2)
-@pytest.mark.parametrize("reward", [nats, likelihood])
-@pytest.mark.parametrize("name", quick(WALKS, "uniform"))
+@pytest.mark.few(1, slow=2)
+@pytest.mark.parametrize("reward", [likelihood, nats])
+@pytest.mark.parametrize("name", WALKS)
 def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(name, reward):
     kernel, walk = WALKS[name]
     process, sampler = certificates.exact(kernel, DATA), samplers.Twisted(reward, 8, walk)
@@ -85,6 +84,7 @@ def test_the_error_falls_as_one_over_the_number_of_particles(steps):
     assert distance[2] < 0.002
 
 
+@pytest.mark.slow
 def test_one_particle_is_the_walk_from_noise_of_its_own():
     model, sampler = zoo.diffusion("uniform-cosine", "table", 2), samplers.Twisted(nats, 1)
     params = jax.tree.map(lambda a: 3 * a, zoo.parameters(model))  # so that noise is not forgotten
@@ -144,6 +144,7 @@ def test_a_walk_in_parts_ends_in_rows_that_there_are():
     assert ((x >= 0) & (x < 2)).all()
 
 
+@pytest.mark.few(2, slow=2)
 @pytest.mark.parametrize(
     ("reward", "says"),
     [
