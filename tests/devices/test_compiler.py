@@ -32,8 +32,9 @@ def test_every_known_program_is_right_on_this_backend():
         np.testing.assert_array_equal(fault.computed(), fault.expected())
 
 
-def test_a_wrong_number_is_named_with_the_version_and_the_way_out(anew, monkeypatch):
-    wrong = compiler.Fault("cpu", "a sum", lambda: np.arange(3), lambda: np.zeros(3), "Do sums.")
+@pytest.mark.parametrize("computed", [np.arange(3), -np.arange(3), np.array([0, 1, np.nan])])
+def test_a_wrong_number_is_named_with_the_version_and_the_way_out(anew, monkeypatch, computed):
+    wrong = compiler.Fault("cpu", "a sum", lambda: computed, lambda: np.zeros(3), "Do sums.")
     elsewhere = wrong._replace(backend="abacus", what="a bead")
     monkeypatch.setattr(compiler, "FAULTS", [*compiler.FAULTS, elsewhere, wrong])
     version = compiler.importlib.metadata.version("jaxlib")
@@ -84,13 +85,3 @@ def test_it_is_seen_in_a_process_of_its_own(flags, line):
     assert len(done.stderr.splitlines()) == bool(line)
     assert done.returncode == bool(line)
     assert ("XLA_FLAGS=" in done.stderr) == bool(line)
-
-
-@pytest.mark.parametrize("computed", [np.arange(3), -np.arange(3), np.array([0, 1, np.nan])])
-def test_numbers_too_small_and_none_are_wrong_too(computed, monkeypatch):
-    compiler.check_backend.cache_clear()
-    wrong = compiler.Fault("cpu", "a sum", lambda: computed, lambda: np.zeros(3), "Do sums.")
-    monkeypatch.setattr(compiler, "FAULTS", [wrong])
-    with pytest.raises(RuntimeError, match="a sum, 2 of them wrong"):
-        compiler.check_backend()
-    compiler.check_backend.cache_clear()

@@ -15,6 +15,7 @@ from amd_jax.evaluation.measurement import Measurement
 from amd_jax.exports import card, export_folder
 from amd_jax.facts import TextFacts
 from amd_jax.pages import figures
+from tests import zoo
 
 FACTS = TextFacts(3, (6,), name="ab", alphabet="ab ", frequencies=(0.5, 0.25, 0.25))
 RUN = {
@@ -33,10 +34,7 @@ RESULTS = [
 def parts():
     kernel = kernels.uniform(schedules.cosine, 3)
     model = models.Diffusion(kernel, networks.Hollow(3, width=8, blocks=1, join_width=8), steps=4)
-    params = jax.jit(model.init)(jax.random.key(0), np.zeros((1, 6), np.int32))
-    noise = jax.random.key(1)
-    shaken = jax.tree.map(lambda a: a + 0.1 * jax.random.normal(noise, a.shape), params)
-    return model, shaken, FACTS
+    return model, zoo.drawn(model, np.zeros((1, 6), np.int32), scale=0.2), FACTS
 
 
 def write(place, parts, **options):
