@@ -213,7 +213,10 @@ def finished(finished_runs, tmp_path, monkeypatch):
         run = finished_runs(kind)
         folder = tmp_path / "finished"
         shutil.copytree(run.folder, folder)
+        copied = Finished(folder, run.result)
+        config = copied.workdir / "config.json"  # it names the data by an absolute path
+        config.write_text(config.read_text().replace(str(run.folder), str(folder)))
         monkeypatch.chdir(folder)
-        return Finished(folder, run.result)
+        return copied
 
     return copy

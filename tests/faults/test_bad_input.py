@@ -13,8 +13,6 @@ from amd_jax.devices import machine
 from amd_jax.host import memory
 from tests.cli.command import OWN, QUICK, ROOT, SMALL, command
 
-TEXT8 = f"--config={ROOT / 'experiments' / 'text8_diffusion.py'}"
-CITYSCAPES = f"--config={ROOT / 'experiments' / 'cityscapes_diffusion.py'}"
 OWN_MAPS = f"--config={ROOT / 'experiments' / 'own_maps.py'}"
 
 
@@ -160,30 +158,33 @@ def test_own_text(content, tmp_path, said):
     assert not (tmp_path / "run").exists()
 
 
-def test_text8_is_out_of_reach(tmp_path, monkeypatch):
+ARCHIVES = {  # an experiment -> its archive, what is said without it, and of another one
+    "text8_diffusion": (
+        "text8.zip",
+        "text8.zip cannot be fetched (no route)",
+        "found 12 bytes, expected 31,344,016. Delete it",
+    ),
+    "cityscapes_diffusion": (
+        "gtFine_trainvaltest.zip",
+        "put it, zipped, at {archive}, or train on maps of your own",
+        "{archive} is not the official gtFine_trainvaltest.zip: File is not a zip",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_that_is_not_there(name, tmp_path, monkeypatch, said):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setattr(published, "obstacle", lambda url: "no route")
-    error = command(TEXT8, f"--workdir={tmp_path / 'run'}").error
-    assert "text8.zip cannot be fetched (no route)" in error
-    assert "(experiments/own_text.py)" in error
-    archive = tmp_path / "tfds" / "downloads" / "manual" / "text8.zip"
+    file, absent, wrong = ARCHIVES[name]
+    archive = tmp_path / "tfds" / "downloads" / "manual" / file
+    flags = (f"--config={ROOT / 'experiments' / name}.py", f"--workdir={tmp_path / 'run'}")
+    seen = command(*flags).error
+    said(f"{name}: no archive", absent.format(archive=archive), seen)
+    assert f"(experiments/own_{'text' if 'text8' in name else 'maps'}.py)" in seen
     archive.parent.mkdir(parents=True)
     archive.write_bytes(b"not this one")
-    error = command(TEXT8, f"--workdir={tmp_path / 'run'}").error
-    assert "found 12 bytes, expected 31,344,016. Delete it" in error
-    assert list(tmp_path.iterdir()) == [tmp_path / "tfds"]
-
-
-def test_cityscapes_is_not_there(tmp_path, monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    archive = tmp_path / "tfds" / "downloads" / "manual" / "gtFine_trainvaltest.zip"
-    error = command(CITYSCAPES, f"--workdir={tmp_path / 'run'}").error
-    assert f"put it, zipped, at {archive}, or train on maps of your own" in error
-    assert "(experiments/own_maps.py)" in error
-    archive.parent.mkdir(parents=True)
-    archive.write_bytes(b"not this one")
-    error = command(CITYSCAPES, f"--workdir={tmp_path / 'run'}").error
-    assert f"{archive} is not the official gtFine_trainvaltest.zip: File is not a zip" in error
+    said(f"{name}: another file", wrong.format(archive=archive), command(*flags).error)
     assert list(tmp_path.iterdir()) == [tmp_path / "tfds"]
 
 

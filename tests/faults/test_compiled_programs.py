@@ -154,22 +154,9 @@ def kept(base):
     return sorted(path for path in folder.iterdir() if path.name.startswith("jit__lambda"))
 
 
-def flip(one, other):
-    content = bytearray(one.read_bytes())
-    content[-1] ^= 1
-    one.write_bytes(content)
-
-
-def cut(one, other):
-    one.write_bytes(one.read_bytes()[:-20])
-
-
-def empty(one, other):
-    one.write_bytes(b"")
-
-
-def lengthen(one, other):
-    one.write_bytes(one.read_bytes() + b"more")
+def rewrite(change):
+    """Puts something else into an entry: what becomes of its content and of another one's."""
+    return lambda one, other: one.write_bytes(change(one.read_bytes(), other.read_bytes()))
 
 
 def exchange(one, other):
@@ -178,26 +165,9 @@ def exchange(one, other):
     other.write_bytes(first)
 
 
-def another(one, other):
-    one.write_bytes(other.read_bytes())
-
-
-def without_digest(one, other):
-    one.write_bytes(other.read_bytes()[program_cache.SIZE :])
-
-
 def of_another_key(one, other):
     content = one.read_bytes()[program_cache.SIZE :]
     program_cache.Programs(one.parent, b"another secret").put(one.name, content)
-
-
-def of_another_machine(one, other):
-    (one.parent / program_cache.KEY).write_bytes(bytes(program_cache.SIZE))
-
-
-def hole(one, other):
-    with one.open("r+b") as file:
-        file.truncate(3 << 30)
 
 
 def link(one, other):
@@ -211,22 +181,37 @@ def pipe(one, other):
     os.mkfifo(one)
 
 
-DAMAGES = [flip, cut, empty, lengthen, exchange, another, without_digest, of_another_key, hole]
-DAMAGES += [of_another_machine, link, pipe]
+flip = rewrite(lambda one, other: one[:-1] + bytes([one[-1] ^ 1]))
+DAMAGES = {
+    "a bit flipped": flip,
+    "cut": rewrite(lambda one, other: one[:-20]),
+    "empty": rewrite(lambda one, other: b""),
+    "longer": rewrite(lambda one, other: one + b"more"),
+    "exchanged": exchange,
+    "another": rewrite(lambda one, other: other),
+    "without a digest": rewrite(lambda one, other: other[program_cache.SIZE :]),
+    "of another key": of_another_key,
+    "of another machine": lambda one, other: (one.parent / program_cache.KEY).write_bytes(
+        bytes(program_cache.SIZE)
+    ),
+    "a hole": lambda one, other: os.truncate(one, 3 << 30),
+    "a link": link,
+    "a pipe": pipe,
+}
 
 
 @pytest.mark.few(4)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_an_entry_that_is_not_what_was_put_there(damage, kept, report, capsys):
-    damage(*kept[:2])
+    DAMAGES[damage](*kept[:2])
     result, line = started(capsys)
     numbers, (misses, _) = computed()
     line += capsys.readouterr().err
-    report(f"an entry: {damage.__name__}", "compiled anew, one line at most", line or numbers)
+    report(f"an entry: {damage}", "compiled anew, one line at most", line or numbers)
     assert result == kept[0].parent
     assert numbers == RIGHT
-    assert len(line.splitlines()) == (0 if damage in (link, pipe, hole) else 1)
-    assert misses or damage is pipe  # in whose place nothing can be put
+    assert len(line.splitlines()) == (0 if damage in ("a link", "a pipe", "a hole") else 1)
+    assert misses or damage == "a pipe"  # in whose place nothing can be put
     forget()
     assert program_cache.keep_programs() == result
     assert computed()[0] == RIGHT
@@ -238,7 +223,7 @@ def test_a_damaged_entry_does_not_stay(tmp_path, capsys):
     programs = program_cache.Programs(tmp_path, b"secret")
     programs.put("one", b"content")
     assert programs.get("one") == b"content"
-    flip(tmp_path / "one", None)
+    flip(tmp_path / "one", tmp_path / "one")
     assert programs.get("one") is None
     assert [*tmp_path.iterdir()] == []
     assert "deleted" in capsys.readouterr().err
@@ -286,7 +271,7 @@ def test_a_command_with_damaged_entries(place, report):
     assert finished(start(*run, *short, cwd=place, **own))[0] == 0
     entries = [path for path in (place / "cache").rglob("jit_*") if path.is_file()]
     for path in entries:
-        flip(path, None)
+        flip(path, path)
     status, _, error = finished(start(*run, "--mode=sample", "--steps=1", cwd=place, **own))
     report(f"{len(entries)} damaged entries", "one line", error)
     assert status == 0

@@ -116,19 +116,6 @@ def test_a_closed_pipe(place, unbroken, report):
     check_ending(unbroken)
 
 
-@pytest.mark.exhaustive  # test_two_processes.py pauses one of two
-def test_a_pause(place, unbroken, report):
-    running = start(*TRAIN, cwd=place)
-    wait(running, lambda: step_logged(RUN) >= 20)
-    running.send_signal(signal.SIGSTOP)
-    time.sleep(3)
-    running.send_signal(signal.SIGCONT)
-    status, _, error = finished(running)
-    report("SIGSTOP, SIGCONT after 3 s", "goes on to the same bits", f"{status} {error}")
-    assert status == 0
-    check_ending(unbroken)
-
-
 BACK = """
 import time
 real, calls = time.time, []

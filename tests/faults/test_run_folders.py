@@ -13,7 +13,7 @@ import pytest
 from amd_jax.experiment import Experiment, load_run
 from amd_jax.runs import results
 from tests.faults.sending import QUICK, RUN, SMALL, command
-from tests.runs.damages import damage
+from tests.runs.damages import DAMAGES, damage
 from tests.runs.runs import CLOCK, metrics
 from tests.variants import quick
 
@@ -41,24 +41,23 @@ CASES = [(name, text) for name in FILES for text in TEXTS]
 CASES.remove(("experiment.py", "empty"))  # as of a run that was fitted without one
 
 
-@pytest.mark.parametrize(("name", "text"), CASES)
-def test_a_file_of_the_run(name, text, trained, report):
-    put(trained / name, TEXTS[text])
-    seen = command(*SAMPLE).error
-    report(f"{name} {text}; sample", f"one line that names {name}", seen)
-    assert f"{trained / name} " in seen
-    assert seen.endswith((".", "See experiments/quickstart.py."))
+CONTINUED = [
+    pytest.param("train", name, text, marks=[pytest.mark.slow] * (text != "gone"))
+    for name in FILES[:3]
+    for text in ("gone", "cut in half", "nested")
+]
 
 
-@pytest.mark.few(3, slow=2)
-@pytest.mark.parametrize("name", ["config.json", "facts.json", "run.json"])
-@pytest.mark.parametrize("text", ["gone", "cut in half", "nested"])
-def test_a_file_of_a_run_that_is_to_continue(name, text, trained, report):
+@pytest.mark.parametrize(
+    ("mode", "name", "text"), [("sample", *case) for case in CASES] + CONTINUED
+)
+def test_a_file_of_the_run(mode, name, text, trained, report):
     put(trained / name, TEXTS[text])
     before = (trained / "metrics.jsonl").read_bytes()
-    seen = command(*TRAIN).error
-    report(f"{name} {text}; train", f"one line that names {name}; nothing lost", seen)
+    seen = command(*(SAMPLE if mode == "sample" else TRAIN)).error
+    report(f"{name} {text}; {mode}", f"one line that names {name}; nothing lost", seen)
     assert f"{trained / name} " in seen
+    assert mode == "train" or seen.endswith((".", "See experiments/quickstart.py."))
     assert (trained / "metrics.jsonl").read_bytes() == before
 
 
@@ -88,19 +87,11 @@ def test_a_field_of_a_file(name, field, trained, said):
     said(f"{name}: {field} is {value!r:.20}", words, seen)
 
 
-def test_an_experiment_file_that_asks_for_what_is_not_there(trained, report):
-    (trained / "experiment.py").write_text(
-        "import nothing_of_that_name\n" + (trained / "experiment.py").read_text()
-    )
-    seen = command(*SAMPLE).error
-    report("experiment.py imports what is not there", "cannot be imported", seen)
-    assert "experiment.py cannot be imported: No module named 'nothing_of_that_name'" in seen
-
-
 # Checkpoints: 4 and 6 are there.
 
 OUTSIDE = {"../../outside": "0" * 64}
 RECORDS = {  # change of a record, which is sealed again -> what is said
+    "with ../": (lambda note: note["files"].update(OUTSIDE), "names a file outside"),
     "without versions": (lambda note: note.pop("versions"), "its versions must be of the kind"),
     "without bits": (lambda note: note.update(bits="low"), "its bits must be of the kind"),
     "without files": (lambda note: note.pop("files"), "its files must be of the kind dict"),
@@ -108,7 +99,6 @@ RECORDS = {  # change of a record, which is sealed again -> what is said
     "of nobody": (lambda note: note.pop("run"), "its run must be of the kind str"),
     "of another run": (lambda note: note.update(run="0"), "it belongs to another run"),
     "of a newer format": (lambda note: note.update(format=99), "by a newer version of amd_jax"),
-    "with ../": (lambda note: note["files"].update(OUTSIDE), "names a file outside"),
     "with /": (lambda note: note["files"].update({"/etc/hostname": "0"}), "names a file outside"),
     "with a file more": (lambda note: note["files"].update(more="0"), "more is missing"),
 }
@@ -118,8 +108,7 @@ def sealed(text: str) -> bytes:
     return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n".encode()
 
 
-@pytest.mark.few(slow=6)
-@pytest.mark.slow
+@pytest.mark.few(1, slow=4)
 @pytest.mark.parametrize("change", RECORDS)
 def test_a_record(change, trained, report, capsys):
     act, said = RECORDS[change]
@@ -163,7 +152,7 @@ def test_arrays_of_another_model_under_a_sound_record(trained, report):
 
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["removed", "middle byte"])
+@pytest.mark.parametrize("how", DAMAGES)
 def test_every_file_of_a_checkpoint(how, trained, report, capsys):
     """Each in turn, through the command line; a row of the table per file."""
     folder = trained / "checkpoints" / "6"

@@ -122,33 +122,25 @@ def waiting(tmp_path_factory):
         process.communicate()
 
 
-@pytest.mark.parametrize(
-    ("coordinator", "text"),
-    [
-        ("nonsense", "is host:port"),
-        ("host", "is host:port"),
-        ("host:port", "is host:port"),
-        (":1", "is host:port"),
-        ("localhost:99999", "from 1 to 65535"),
-        ("localhost:0", "from 1 to 65535"),
-        ("::1:1234", "is host:port"),
-        ("nobody.invalid:1234", "No machine is known as nobody.invalid"),
-        ("203.0.113.1:1234", "Process 0 runs on the machine"),
-    ],
-)
-def test_a_coordinator_that_cannot_be(coordinator, text, place, report):
-    joined = f"--coordinator={coordinator}", "--num_processes=2", "--process_id=0"
-    result = command(QUICK, *SMALL, *joined)
-    report(f"--coordinator={coordinator}", "one line", result.ending)
-    assert text in result.error
+JOINED = {  # coordinator, number of processes, this one -> what is said
+    **dict.fromkeys(
+        [(at, 2, 0) for at in ("nonsense", "host", "host:port", ":1")], "is host:port"
+    ),
+    **dict.fromkeys([(f"localhost:{port}", 2, 0) for port in (99999, 0)], "from 1 to 65535"),
+    ("::1:1234", 2, 0): "is host:port",
+    ("nobody.invalid:1234", 2, 0): "No machine is known as nobody.invalid",
+    ("203.0.113.1:1234", 2, 0): "Process 0 runs on the machine",
+    ("localhost:1234", 1, 0): "got process 0 of 1",
+    ("localhost:1234", 2, 2): "got process 2 of 2",
+    ("localhost:1234", 2, 7): "got process 7 of 2",
+}
 
 
-@pytest.mark.parametrize(("number", "process"), [(1, 0), (2, 2), (2, 7)])
-def test_numbers_that_cannot_be(number, process, place, report):
-    joined = f"--num_processes={number}", f"--process_id={process}"
-    result = command(QUICK, *SMALL, "--coordinator=localhost:1234", *joined)
-    report(" ".join(joined), "one line", result.ending)
-    assert f"got process {process} of {number}" in result.error
+@pytest.mark.parametrize(("coordinator", "number", "process"), JOINED)
+def test_processes_that_cannot_be(coordinator, number, process, place, said):
+    flags = f"--coordinator={coordinator} --num_processes={number} --process_id={process}"
+    seen = command(QUICK, *SMALL, *flags.split()).error
+    said(flags, JOINED[coordinator, number, process], seen)
 
 
 def test_a_port_in_use(place, report):

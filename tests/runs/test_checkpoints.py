@@ -13,7 +13,7 @@ from etils.epath import testing
 
 from amd_jax.experiment import load_run
 from amd_jax.runs import checkpoint_files, checkpoints, manifest
-from tests.runs.damages import DAMAGES, damage
+from tests.runs.damages import damage
 from tests.runs.runs import identity, metrics, train
 
 
@@ -40,21 +40,6 @@ def run(tmp_path_factory):
 def copy(run, tmp_path):
     shutil.copytree(run[0], tmp_path / "copy")
     return tmp_path / "copy"
-
-
-@pytest.mark.slow
-def test_damage_to_any_file_is_noticed_and_the_step_before_serves(run, tmp_path, capsys):
-    workdir, _, before = run
-    files = [p for p in (workdir / "checkpoints" / "12").rglob("*") if p.is_file()]
-    assert len(files) > 10
-    for number, (file, kind) in enumerate((f, k) for f in files for k in DAMAGES):
-        copy = tmp_path / str(number)
-        shutil.copytree(workdir, copy, ignore=shutil.ignore_patterns("tensorboard"))
-        damage(copy / file.relative_to(workdir), kind)
-        _, params = load_run(copy)
-        assert "checkpoint 12 of" in capsys.readouterr().err, (file, kind)
-        assert_same(params, before)
-        shutil.rmtree(copy)
 
 
 @pytest.mark.parametrize("kind", ["removed", "middle byte"])
@@ -254,16 +239,6 @@ def test_bits_that_are_no_number_are_not_the_best(tmp_path):
     scores = iter([float("nan"), 2.0, 3.0, float("nan")])
     train(tmp_path, lambda params: {"score_bits": next(scores)}, evaluate_every=3)
     assert load_run(tmp_path, best=True)[0].step == 6
-
-
-def test_a_record_that_names_files_elsewhere_is_refused(copy, capsys):
-    path = copy / "checkpoints" / "12" / manifest.NAME
-    body = json.loads(path.read_text().split("\n", 1)[1])
-    for name in ("../escaped", "/tmp/escaped"):
-        text = json.dumps({**body, "files": {name: "0"}})
-        path.write_text(f"{manifest._text(text)}\n{text}\n")
-        load_run(copy)
-        assert f"record.json names a file outside, {name}" in capsys.readouterr().err
 
 
 class State(NamedTuple):
