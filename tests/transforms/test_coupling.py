@@ -12,6 +12,7 @@ from tests import zoo
 RNG = jax.random.key(0)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("channels", "context", "moving", "passing"),
     [

@@ -46,20 +46,21 @@ def test_weights_average_to_the_mass_in_the_interval(loc):
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("u", [0.0, 2.0**-24, 0.5, 1 - 2.0**-24, 1.0])
-@pytest.mark.parametrize("classes", [2, 27, 256])
-def test_the_whole_interval_comes_back_as_its_class(u, classes):
-    x = jnp.arange(classes)[None]
-    z, _ = dequantize._place(x, jnp.full(x.shape, u), classes, 0.0)
-    back = dequantize.Uniform(classes).inverse({}, jax.random.key(0), z)
+@pytest.mark.parametrize("classes", [27, 2, 256])
+def test_the_whole_interval_comes_back_as_its_class(classes):
+    """And the slope is that of the map."""
+    u = np.array([0.0, 2.0**-24, 0.5, 1 - 2.0**-24, 1.0], np.float32)
+    u, x = (a.reshape(-1, 1) for a in np.meshgrid(u, np.arange(classes), indexing="ij"))
+
+    @jax.jit
+    def there_and_back(x, u):
+        z, nats = dequantize._place(x, u, classes, 0.0)
+        slope = jax.grad(lambda u: dequantize._place(x, u, classes, 0.0)[0].sum())(u)
+        return dequantize.Uniform(classes).inverse({}, jax.random.key(0), z), nats, slope
+
+    back, nats, slope = there_and_back(x, u)
     np.testing.assert_array_equal(back, x)
-
-
-def test_the_slope_is_that_of_the_map():
-    x = jnp.array([[2]])
-    _, nats = dequantize._place(x, jnp.array([[0.3]]), CLASSES, 0.0)
-    slope = jax.grad(lambda u: dequantize._place(x, u, CLASSES, 0.0)[0].sum())(jnp.array([[0.3]]))
-    np.testing.assert_allclose(nats, np.log(slope[0, 0]), rtol=1e-6)
+    np.testing.assert_allclose(nats, np.log(slope[:, 0]), rtol=1e-6)
 
 
 @pytest.mark.few(1)
