@@ -575,7 +575,8 @@ def drawn(part, *data, scale: float = 0.5, **more):
     """Normal numbers in the shapes of a part's parameters: `init` is traced, not compiled."""
     shapes = jax.eval_shape(part.init, jax.random.key(0), *data, **more)
     rng = np.random.default_rng(0)
-    return jax.tree.map(lambda a: scale * rng.normal(size=a.shape).astype(a.dtype), shapes)
+    moved = lambda a: jnp.asarray(scale * rng.normal(size=a.shape), a.dtype)  # noqa: E731
+    return jax.tree.map(moved, shapes)
 
 
 @dataclasses.dataclass(frozen=True)
