@@ -21,11 +21,10 @@ def test_one_hot(rng):
 
 
 def test_log_is_floored_with_finite_gradients():
-    p = jnp.array([0.0, 1e-38, 1e-20, 0.3, 1.0])
-    np.testing.assert_allclose(
-        categorical.log(p), np.log([1e-30, 1e-30, 1e-20, 0.3, 1.0]), rtol=1e-6
-    )
-    assert np.isfinite(jax.grad(lambda p: categorical.log(p).sum())(p)).all()
+    p = np.array([0.0, 1e-38, 1e-20, 0.3, 1.0], np.float32)
+    log_p, gradient = jax.jit(jax.vmap(jax.value_and_grad(categorical.log)))(p)
+    np.testing.assert_allclose(log_p, np.log([1e-30, 1e-30, 1e-20, 0.3, 1.0]), rtol=1e-6)
+    assert np.isfinite(gradient).all()
 
 
 def test_normalize(rng):
@@ -37,12 +36,11 @@ def test_normalize(rng):
 
 
 def test_kl(rng):
-    p, q = (categorical.normalize(jnp.asarray(rng.random((2, 3, 4)))) for _ in range(2))
-    expected = (np.asarray(p) * np.log(np.asarray(p) / np.asarray(q))).sum(axis=-1)
-    np.testing.assert_allclose(categorical.kl(p, q), expected, rtol=1e-4)
-    certain = jnp.array([0.0, 1.0])
-    assert categorical.kl(certain, jnp.array([0.5, 0.5])) == pytest.approx(np.log(2))
-    assert categorical.kl(certain, certain) == 0
+    p, q = rng.dirichlet(np.ones(4), (2, 9)).astype(np.float32)
+    expected = (p * np.log(p / q)).sum(axis=-1)
+    p[7:], q[7:], expected[7:] = [0, 0, 0, 1], [[0, 0, 0.5, 0.5], [0, 0, 0, 1]], (np.log(2), 0)
+    result = jax.jit(categorical.kl)(p, q)
+    np.testing.assert_allclose(result, expected, rtol=1e-4)
 
 
 def test_gather(rng):
@@ -61,16 +59,8 @@ def test_sample_follows_each_row(rng):
     assert (x[2] == 3).all()
 
 
-def test_sample_stays_inside_when_the_sum_rounds(monkeypatch):
-    """Even for the largest u that float32 offers."""
-    largest = np.float32(1 - 2**-24)
-    monkeypatch.setattr(jax.random, "uniform", lambda _, shape: jnp.full(shape, largest))
-    p = jnp.asarray(np.random.default_rng(0).random((50, 37)), jnp.float32)
-    x = categorical.sample(jax.random.key(0), p)
-    assert int(x.max()) <= 36
-
-
-@pytest.mark.parametrize("states", [1024, 1031, 5000])
+@pytest.mark.few(1)
+@pytest.mark.parametrize("states", [1031, 1024, 5000])
 def test_of_many_states_it_is_the_inverse_of_their_cdf(states, rng):
     """But for draws at a border, where sums of another order round otherwise."""
     p = np.where(rng.random((200, states)) < 0.1, rng.random((200, states)), 0)
@@ -82,13 +72,16 @@ def test_of_many_states_it_is_the_inverse_of_their_cdf(states, rng):
     assert (np.take_along_axis(p, x[:, None], axis=1) > 0).all()
 
 
-def test_of_many_states_none_is_drawn_that_cannot_be(monkeypatch):
+@pytest.mark.parametrize("states", [37, 1500])
+def test_none_is_drawn_that_cannot_be(states, monkeypatch):
     """Even for the largest u, and where sums round: a few states of each block are possible."""
     largest = np.float32(1 - 2**-24)
     monkeypatch.setattr(jax.random, "uniform", lambda _, shape: jnp.full(shape, largest))
-    p = np.random.default_rng(0).random((500, 1500)).astype(np.float32)
-    p[:, ::3] = p[:, -40:] = 0
-    x = np.asarray(categorical.sample(jax.random.key(0), jnp.asarray(p)))
+    p = np.random.default_rng(0).random((500, states)).astype(np.float32)
+    if states > 1000:
+        p[:, ::3] = p[:, -40:] = 0
+    x = np.asarray(jax.jit(categorical.sample)(jax.random.key(0), p))
+    assert (x < states).all()
     assert (np.take_along_axis(p, x[:, None], axis=1) > 0).all()
 
 

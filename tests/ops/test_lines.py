@@ -11,6 +11,8 @@ from amd_jax.ops.lines import Lines
 from amd_jax.types import Support
 from tests import enumeration, zoo
 
+every_kind = pytest.mark.parametrize("name", sorted(zoo.LINES))
+
 
 def size(lines, row):
     """The tokens of a line, or None of a row that is no line."""
@@ -30,12 +32,13 @@ def is_line(lines, x):
     return np.array([size(lines, row.tolist()) is not None for row in x])
 
 
-@pytest.mark.parametrize("name", zoo.LINES)
+@pytest.mark.few(1)
+@every_kind
 def test_a_line_has_the_probability_of_its_length(name):
     """And no row with padding in its middle, or in front, has any."""
     lines = zoo.LINES[name]
     x = every(lines)
-    nats = np.asarray(lines.log_prob(jnp.asarray(x)))
+    nats = np.asarray(jax.jit(lines.log_prob)(x))
     for row, result in zip(x.tolist(), nats, strict=True):
         padded = row[lines.start :]
         n = sum(token != lines.padding for token in padded)
@@ -46,40 +49,44 @@ def test_a_line_has_the_probability_of_its_length(name):
             assert result == categorical.NEVER
 
 
-@pytest.mark.parametrize("name", zoo.LINES)
+@pytest.mark.few(1)
+@every_kind
 def test_from_left_to_right_all_lines_are_possible_and_nothing_else_is(name):
     lines = zoo.LINES[name]
     x, classes = every(lines), lines.num_classes + 2  # two states beyond the classes
-    possible = np.asarray(lines.possible_next(jnp.asarray(x), classes))
+    possible_next = jax.jit(lines.possible_next, static_argnums=1)
+    possible = np.asarray(possible_next(x, classes))
     own = np.take_along_axis(possible, x[..., None], axis=-1)[..., 0]
     np.testing.assert_array_equal(own.all(axis=1), is_line(lines, x))
     assert possible.any(axis=-1).all()
     assert not possible[..., lines.num_classes :].any()
     changed = x.copy()
     changed[:, -1] = 0  # what comes after a position is not looked at
-    np.testing.assert_array_equal(lines.possible_next(jnp.asarray(changed), classes), possible)
+    np.testing.assert_array_equal(possible_next(changed, classes), possible)
 
 
-@pytest.mark.parametrize("name", zoo.LINES)
+@pytest.mark.few(1)
+@every_kind
 def test_numbers_decode_to_lines(name):
     """Position after position, the largest of what can be there; nothing after the end counts."""
     lines = zoo.LINES[name]
     z = jax.random.normal(jax.random.key(0), (500, lines.length, lines.num_classes))
-    x = np.asarray(lines.decode(z))
+    x = np.asarray(jax.jit(lines.decode)(z))
     assert is_line(lines, x).all()
     assert len(np.unique(x, axis=0)) == is_line(lines, every(lines)).sum()
     expected = np.zeros_like(x)
+    possible_next = jax.jit(lines.possible_next, static_argnums=1)
     for position in range(lines.length):
-        possible = lines.possible_next(jnp.asarray(expected), lines.num_classes)
-        best = jnp.where(possible, z, -jnp.inf).argmax(axis=-1)
-        expected[:, position] = best[:, position]
+        possible = np.asarray(possible_next(expected, lines.num_classes))[:, position]
+        expected[:, position] = np.where(possible, z[:, position], -np.inf).argmax(axis=-1)
     np.testing.assert_array_equal(x, expected)
     after = np.asarray(lines.ended(jnp.asarray(x)))
     np.testing.assert_array_equal(after[:, 1:], x[:, :-1] == lines.padding)
     assert not after[:, 0].any()
 
 
-@pytest.mark.parametrize("name", zoo.LINES)
+@pytest.mark.few(1)
+@every_kind
 def test_padding_is_known_and_no_other_position_can_be_it(name):
     lines = zoo.LINES[name]
     x = jnp.asarray(every(lines))
@@ -96,10 +103,12 @@ def test_padding_is_known_and_no_other_position_can_be_it(name):
         assert tokens.sum() == count
 
 
-@pytest.mark.parametrize("name", zoo.LINES)
+@pytest.mark.few(1)
+@every_kind
 def test_lengths_are_drawn_by_their_law(name):
     lines = zoo.LINES[name]
-    first = np.asarray(lines.draw(jax.random.key(0), (5000, lines.length)))
+    draw = jax.jit(lines.draw, static_argnums=1)
+    first = np.asarray(draw(jax.random.key(0), (5000, lines.length)))
     assert set(np.unique(first)) <= {-1, lines.padding}
     assert (np.diff(first, axis=1) >= 0).all()  # padding at the end only
     sizes = (first == -1).sum(axis=1) - lines.start
