@@ -403,7 +403,7 @@ WAYS = {  # of a bound: process, key, rows -> nats
 }
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", WAYS)
 def test_bounds_used_alone_refuse_tokens_of_no_class(name):
     way = functools.partial(WAYS[name], constant(zoo.KERNELS["uniform-linear"])[0])

@@ -51,7 +51,8 @@ WALKS = {
 }
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.slow
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize("reward", [likelihood, nats])
 @pytest.mark.parametrize("name", WALKS)
 def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(name, reward):
@@ -144,7 +145,7 @@ def test_a_walk_in_parts_ends_in_rows_that_there_are():
     assert ((x >= 0) & (x < 2)).all()
 
 
-@pytest.mark.few(2, slow=2)
+@pytest.mark.few(1, slow=3)
 @pytest.mark.parametrize(
     ("reward", "says"),
     [
