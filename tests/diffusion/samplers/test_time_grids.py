@@ -289,20 +289,14 @@ def test_the_bound_at_given_times_is_the_enumerated_one(spacing, steps):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (
-            lambda: samplers.Ancestral(spacing=(1.0, 0.5)),
-            r"fall strictly from 1 to 0; got spa.*0.5",
-        ),
+        (lambda: samplers.Ancestral(spacing=(1.0, 0.5)), "strictly from 1 to 0; got spa.*0.5"),
         (lambda: samplers.Ancestral(spacing=(0.9, 0.0)), "fall strictly from 1 to 0"),
         (lambda: AllSteps(spacing=(1.0, 0.5, 0.5, 0.0)), "fall strictly from 1 to 0"),
         (lambda: AllSteps(spacing=(1.0, float("nan"), 0.0)), "fall strictly from 1 to 0"),
         (lambda: samplers.Ancestral(spacing=()), "fall strictly from 1 to 0"),
         (lambda: samplers.Ancestral(spacing=[1.0, 0.0]), "one of uniform, cosine; got spacing="),
         (lambda: AllSteps(spacing="sine"), "one of uniform, cosine; got spacing=sine"),
-        (
-            lambda: samplers.Euler(steps=4, spacing=GIVEN),
-            "times are of 3 steps; got 4. Leave the num",
-        ),
+        (lambda: samplers.Euler(steps=4, spacing=GIVEN), "of 3 steps; got 4. Leave the num"),
         (lambda: AllSteps(4, GIVEN), "times are of 3 steps; got 4. Leave the number out"),
         (lambda: time_grids.BestGrid(0), "steps must be at least 1; got steps=0"),
         (lambda: time_grids.best(np.full((3, 3), np.nan), 1), "must be numbers; some are NaN"),
