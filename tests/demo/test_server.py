@@ -355,12 +355,10 @@ ROWS = np.zeros((4, 6), int).tolist()
     ("asked", "line"),
     [
         ({"text": "the fox"}, "The text has no gap. Write _ for every unknown character."),
-        ({"text": ""}, "The text has no gap"),
         ({"text": "the quick brown _ox"}, "of texts of 16 chars; got 19. Give a shorter one"),
         ({"text": "The f_x"}, "got 'T' at position 0"),
         ({"text": 3}, "text is a text; got 3"),
         ({"text": "f_x", "number": 17}, "Samples must be at most 16"),
-        ({"text": "f_x", "seed": -1}, "Seed must be at least 0"),
         ({"text": "f_x", "numbers": {"steps": 5}}, "steps must be in [1, 4]"),
         ({"text": "f_x", "option": "odd"}, "sampler must be one of ancestral"),
         ({"map": ROWS}, "The map has no hole. Paint over a part of it"),
@@ -378,48 +376,29 @@ def test_what_cannot_be_filled_is_told(asked, line, masked, masked_maps):
     assert line in error(page.post("/fill", asked))
 
 
-def pieces_of(given, made, facts=works.TEXT):
-    """What the page shows of an edit, and the message."""
-    before, after = map(facts.encode, (given, made))
-    result = text_diff.edited(facts, given, before, after)
-    return [tuple(piece) for piece in result["pieces"]], result
+BYTES = TextFacts(256, (16,), "bytes")
 
 
-def test_changed_words_are_marked_whole_with_what_stood_there():
-    pieces, result = pieces_of("thx quick brwwn fox", "the quick brown fox")
-    assert pieces == [
-        ("the", "changed", "thx"),
-        (" quick ", "", " quick "),
-        ("brown", "changed", "brwwn"),
-        (" fox", "", " fox"),
-    ]
-    assert (result["words"], result["changed"], result["foreign"]) == (2, 2, 0)
-
-
-def test_words_that_were_split_or_joined_are_one_change():
-    pieces, result = pieces_of("the qu ck brownxfox", "the quick brown fox")
-    assert pieces[1] == ("quick", "changed", "qu ck")
-    assert pieces[3] == ("brown fox", "changed", "brownxfox")
-    assert result["words"] == 2
-
-
-def test_without_spaces_what_changed_is_marked_and_not_the_whole():
-    pieces, _ = pieces_of(50 * "ab", 25 * "ab" + "cc" + 24 * "ab")
-    assert pieces == [
-        (25 * "ab", "", 25 * "ab"),
-        ("cc", "changed", "ab"),
-        (24 * "ab", "", 24 * "ab"),
-    ]
-
-
-def test_a_character_of_several_bytes_is_one_change():
-    facts = TextFacts(256, (16,), "bytes")
-    pieces, result = pieces_of("a é b", "a è b", facts)
-    assert pieces == [("a ", "", "a "), ("è", "changed", "é"), (" b", "", " b")]
-    assert result["changed"] == 1
-    long = 50 * "x"
-    pieces, _ = pieces_of(f"{long}é", f"{long}è", facts)
-    assert pieces == [(long, "", long), ("è", "changed", "é")]
+@pytest.mark.parametrize(
+    ("facts", "shared", "changes"),  # what stays, and between it (what is new, what stood there)
+    [
+        (works.TEXT, ["", " quick ", " fox"], [("the", "thx"), ("brown", "brwwn")]),
+        (works.TEXT, ["the ", " ", ""], [("quick", "qu ck"), ("brown fox", "brownxfox")]),
+        (works.TEXT, [25 * "ab", 24 * "ab"], [("cc", "ab")]),  # without spaces not the whole
+        (BYTES, ["a ", " b"], [("è", "é")]),  # two bytes, of which one is changed
+        (BYTES, [50 * "x", ""], [("è", "é")]),
+    ],
+)
+def test_changed_words_are_marked_whole_with_what_stood_there(facts, shared, changes):
+    pieces = [(shared[0], "", shared[0])]
+    for (new, old), same in zip(changes, shared[1:], strict=True):
+        pieces += [(new, "changed", old), (same, "", same)]
+    made, _, given = map("".join, zip(*pieces, strict=True))
+    result = text_diff.edited(facts, given, facts.encode(given), facts.encode(made))
+    assert [tuple(piece) for piece in result["pieces"]] == [p for p in pieces if p[0]]
+    assert result["foreign"] == 0
+    assert result["changed"] == sum(a != b for pair in changes for a, b in zip(*pair, strict=True))
+    assert result["words"] == len(changes)
 
 
 def test_keeps_characters_that_the_alphabet_lacks(text):

@@ -98,11 +98,13 @@ def test_independent_rows_are_their_own_blocks():
     assert error == pytest.approx((rest**2).sum() ** 0.5 / (49 * 50) ** 0.5 / counts.mean())
 
 
-def test_blocks_by_hand():
-    """Five rows in four blocks, of which the last has two."""
-    mean, error = means.of(np.array([1.0, 2.0, 4.0, 3.0, 5.0]))
-    rest = np.array([1 - 3, 2 - 3, 4 - 3, 3 + 5 - 6])
-    assert (mean, error) == pytest.approx((3.0, ((rest**2).sum() / 3 / 4) ** 0.5 / (5 / 4)))
+@pytest.mark.parametrize(("rows", "ends"), [(5, [1, 2, 3]), (15, [3, 7, 11])])
+def test_blocks_by_hand(rows, ends):
+    """Four blocks, whose sizes differ by one row at most."""
+    values = np.arange(rows) ** 2.0
+    rest = [part.sum() - len(part) * values.mean() for part in np.split(values, ends)]
+    error = (np.square(rest).sum() / 3 / 4) ** 0.5 / (rows / 4)
+    assert means.of(values) == pytest.approx((values.mean(), error))
 
 
 def test_about_as_many_blocks_as_rows_in_each():
@@ -120,9 +122,12 @@ def test_what_has_no_error_says_so():
     assert np.isnan(error)
 
 
-def test_figures_of_other_rows_are_not_subtracted():
-    one, other = (PerRow(np.ones(n), np.full(n, 3)) for n in (4, 5))
-    with pytest.raises(ValueError, match="these count 12 in 4 and 15 in 5 rows"):
+@pytest.mark.parametrize(
+    ("counts", "found"), [([3] * 5, "15 in 5 rows"), ([3, 3, 3, 4], "13 in 4 rows")]
+)
+def test_figures_of_other_rows_are_not_subtracted(counts, found):
+    one, other = (PerRow(np.ones(len(n)), np.array(n)) for n in ([3] * 4, counts))
+    with pytest.raises(ValueError, match=f"these count 12 in 4 and {found}"):
         one.minus(other)
 
 
@@ -130,17 +135,3 @@ def test_differences_in_words():
     assert means.signed(0.2083, 0.0101) == "+0.208 ± 0.010"
     assert means.signed(-0.0123, 0.0021, ".2%") == "-1.23% ± 0.21%"
     assert means.signed(-1e-9, float("nan")) == "+0.000"
-
-
-def test_blocks_differ_by_one_row_at_most():
-    """Fifteen rows in blocks of 3, 4, 4 and 4."""
-    values = np.arange(15.0) ** 2
-    rest = [p.sum() - len(p) * values.mean() for p in np.split(values, [3, 7, 11])]
-    error = (np.square(rest).sum() / 3 / 4) ** 0.5 / (15 / 4)
-    assert means.of(values) == pytest.approx((values.mean(), error))
-
-
-def test_rows_of_other_lengths_are_not_subtracted():
-    one, other = (PerRow(np.ones(4), np.array([3, 3, 3, last])) for last in (3, 4))
-    with pytest.raises(ValueError, match="these count 12 in 4 and 13 in 4 rows"):
-        one.minus(other)

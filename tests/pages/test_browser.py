@@ -51,11 +51,9 @@ def test_a_page_is_quiet_narrow_and_accessible(page, dark, size):
 
 @pytest.mark.parametrize("facts", [written.TEXT, written.MAPS], ids=["text", "maps"])
 def test_a_film_is_played_and_walked_by_keyboard(tmp_path, facts):
-    path = tmp_path / "page.html"
-    path.write_text(written.page(written.folder(tmp_path / "run", facts=facts), facts))
     frames = written.drawn(facts).film["frames"]
     with browser.visit(**browser.PHONE) as visit:
-        page = visit.open(path)
+        page = visit.open(written.file(tmp_path, facts))
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
         assert page.locator(".skip").bounding_box()["x"] >= 0
@@ -90,11 +88,9 @@ def shown(page, facts):
 
 def test_a_film_marks_what_changed(tmp_path):
     frames = [{"t": 1.0, "text": "abcdef"}, {"t": 0.0, "text": "aXYdeZ"}]
-    path = tmp_path / "page.html"
     film = {"kind": "text", "frames": frames}
-    path.write_text(written.page(written.folder(tmp_path / "run"), film=film))
     with browser.visit() as visit:
-        page = visit.open(path)
+        page = visit.open(written.file(tmp_path, film=film))
         marks = page.locator(".screen mark")
         assert marks.all_text_contents() == ["XY", "Z"]
         assert "underline" in marks.first.evaluate("e => getComputedStyle(e).textDecorationLine")
@@ -106,11 +102,8 @@ def test_a_film_marks_what_changed(tmp_path):
 def test_a_film_of_maps_has_their_colours(tmp_path):
     states = np.array([[[1, -1]], [[9, 0]]])  # two maps of 1 x 2 pixels
     film = films.of_maps([(0.0, states)], written.MAPS)
-    path = tmp_path / "page.html"
-    run = written.folder(tmp_path / "run", facts=written.MAPS)
-    path.write_text(written.page(run, written.MAPS, film=film))
     with browser.visit() as visit:
-        page = visit.open(path)
+        page = visit.open(written.file(tmp_path, written.MAPS, film=film))
         result = page.evaluate(
             "(() => { const c = document.querySelector('canvas'); return [c.width, c.height, "
             "...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]; })()"
@@ -127,10 +120,8 @@ def test_a_film_of_maps_has_their_colours(tmp_path):
 
 
 def test_frames_may_come_one_by_one(tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(written.page(written.folder(tmp_path / "run")))
     with browser.visit() as visit:
-        page = visit.open(path)
+        page = visit.open(written.file(tmp_path))
         page.evaluate(
             "window.film = amdFilm(document.querySelector('[data-film]'),"
             " {kind: 'text', frames: []})"
@@ -144,10 +135,8 @@ def test_frames_may_come_one_by_one(tmp_path):
 
 
 def test_a_command_is_copied_from_a_file(tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(written.page(written.folder(tmp_path / "run")))
     with browser.visit(**browser.PHONE) as visit:
-        page = visit.open(path)
+        page = visit.open(written.file(tmp_path))
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         commands = page.locator("code.command").all_text_contents()
         buttons = page.get_by_role("button", name="Copy")
@@ -163,10 +152,8 @@ def test_a_command_is_copied_from_a_file(tmp_path):
 
 
 def test_without_scripts_commands_are_there_and_no_button_is(tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(written.page(written.folder(tmp_path / "run")))
     with browser.visit(scripts=False, **browser.PHONE) as visit:
-        page = visit.open(path)
+        page = visit.open(written.file(tmp_path))
         assert page.locator("code.command").count() >= 2
         assert page.locator("button").count() == 0
         visit.assert_quiet()

@@ -139,6 +139,14 @@ def page(place, facts=TEXT, **others):
     return run_page.page(run_record.read(place), drawn(facts)._replace(**others), commands)
 
 
+def file(place, facts=TEXT, **others):
+    """The file of a page, beside its run."""
+    path = place / "page.html"
+    text = page(folder(place / "run", facts=facts), facts, **others)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 class Seen(html.parser.HTMLParser):
     """The elements of a page and their text."""
 

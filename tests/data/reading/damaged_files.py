@@ -12,7 +12,6 @@ import json
 import os
 import pathlib
 import resource
-import struct
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -26,6 +25,7 @@ from PIL import Image
 from amd_jax.cli import command_line
 from amd_jax.data import lines, maps, table, token_files, token_writing
 from amd_jax.exports import export_folder
+from tests.data.reading import test_token_shards
 
 SECONDS, MEMORY = 10, 1 << 33  # of one read; bytes of address space of a process
 FLIPS = (1, 2, 4, 8, 16)  # bits of a file
@@ -82,11 +82,9 @@ def documents(folder: pathlib.Path) -> None:
 
 
 def megatron(folder: pathlib.Path) -> None:
-    tokens, lengths = RNG.integers(0, 60, 4000), np.full(200, 20)
-    tokens.astype("<u2").tofile(folder / "t.bin")
-    head = b"MMIDIDX\0\0" + struct.pack("<QBQQ", 1, 8, 200, 201)
-    lists = [lengths.astype("<i4"), 40 * np.arange(200), np.arange(201)]
-    (folder / "t.idx").write_bytes(head + b"".join(part.tobytes() for part in lists))
+    test_token_shards.megatron(
+        folder / "t.bin", RNG.integers(0, 60, 4000).astype("<u2"), np.full(200, 20)
+    )
 
 
 def apart(folder: pathlib.Path) -> None:

@@ -37,6 +37,12 @@ def check(folder, seeds, *formats):
 
 
 @pytest.mark.slow
+def test_a_few_damages_of_every_format(tmp_path):
+    check(tmp_path, "15", *FORMATS)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_damaged_files(name, tmp_path):
     check(tmp_path, str(SEEDS), name)

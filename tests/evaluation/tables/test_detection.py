@@ -40,7 +40,8 @@ def test_real_rows_are_of_more_use_than_independent_ones(facts, draw):
     assert abs(uses["grade"].drawn.value - 0.5) < 0.1
 
 
-def test_every_column_is_a_target_but_for_constant_ones(facts, draw):
+def test_every_column_is_a_target_but_for_constant_ones(facts, draw, monkeypatch):
+    monkeypatch.setattr(features, "ITERATIONS", 1)
     x = draw(60, 0)
     uses = usefulness.of_columns(facts, x, x, draw(40, 1))
     assert list(uses) == ["colour", "age", "weight", "born", "grade"]
@@ -53,7 +54,7 @@ def test_samples_of_one_class_are_of_no_use(facts, draw):
     assert usefulness.predicted(facts, one, test, 0).value == 0.5
 
 
-def test_numbers_that_are_never_known_together():
+def test_numbers_that_are_never_known_together(monkeypatch):
     """One number is known where the other is not, a third in one row, and a fourth in none."""
     digits = tuple("0123456789")
     columns = [Column("species", "categorical", values=("bird", "fish"))]
@@ -64,6 +65,7 @@ def test_numbers_that_are_never_known_together():
     codes[species == 1, 1] = codes[species == 0, 2] = 10
     codes[0, 3] = 5
     x = facts.fields(codes)
+    monkeypatch.setattr(features, "ITERATIONS", 5)
     uses = usefulness.of_columns(facts, x, x, x)
     assert uses["species"].real.value > 0.9
     assert all(np.isfinite(use.drawn.value) for use in uses.values())
