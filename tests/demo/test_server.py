@@ -315,7 +315,7 @@ def test_a_hole_is_filled_and_the_rest_kept():
     assert fillings.shape == (3, 4, 6)
     assert (fillings[:, ~inside] == x[~inside]).all()
     assert fillings.max() < 3
-    assert len({one["map"][1][2] for one in result["fillings"]} | {0}) > 1
+    assert len(np.unique(fillings[:, inside], axis=0)) == 3, "each is drawn by itself"
     assert all(" a pixel" in one["name"] for one in result["fillings"])
 
 
