@@ -155,7 +155,7 @@ def pytest_sessionfinish(session):
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if terminal and not hasattr(session.config, "workerinput"):
         reports = (report for several in terminal.stats.values() for report in several)
-        costs.keep([report for report in reports if hasattr(report, "when")])
+        costs.keep([report for report in reports if hasattr(report, "duration")])
 
 
 def pytest_terminal_summary(terminalreporter):
