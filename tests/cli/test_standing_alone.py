@@ -93,21 +93,22 @@ def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
 
 @pytest.mark.few(slow=1)
 @pytest.mark.slow
-def test_data_may_move_and_so_may_the_run(run, tmp_path, monkeypatch):
+def test_data_may_move_and_so_may_the_run(run, monkeypatch):
     (config, *training), file = run
+    here = pathlib.Path.cwd()
     first = command(config, "--mode=evaluate").out
-    (tmp_path / "elsewhere").mkdir()
-    moved = tmp_path / "elsewhere" / f"other{file.suffix}"
+    (here / "elsewhere").mkdir()
+    moved = here / "elsewhere" / f"other{file.suffix}"
     file.rename(moved)
     assert "found nothing at" in command(config, "--mode=evaluate").error
-    path = f"--config.data.path={moved.relative_to(tmp_path)}"
+    path = f"--config.data.path={moved.relative_to(here)}"
     for flags in READING:
         assert command(config, *flags, path).ending is None
     assert command(config, "--mode=evaluate", path).out == first
     assert command(config, *training, path).ending is None  # trains on, or is done
     (place,) = pathlib.Path("runs").iterdir()
-    shutil.move(place, tmp_path / "elsewhere" / "run")
-    monkeypatch.chdir(tmp_path / "elsewhere")
+    shutil.move(place, here / "elsewhere" / "run")
+    monkeypatch.chdir(here / "elsewhere")
     assert command("--workdir=run", "--mode=evaluate", f"--config.data.path={moved}").out == first
     assert command("--workdir=run", "--mode=sample", "--num_samples=2").ending is None
 

@@ -352,6 +352,7 @@ INPUTS = {
 }
 
 
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize("fault", INPUTS)
 @pytest.mark.slow
 def test_a_text_to_correct(fault, trained, report):
@@ -367,7 +368,7 @@ def run_of_maps(finished_runs):
     return f"--workdir={finished_runs('map array').workdir}"
 
 
-@pytest.mark.few(slow=11)
+@pytest.mark.few(slow=4)
 @pytest.mark.parametrize("fault", [*PNG, *PLACES])
 @pytest.mark.slow
 def test_a_map_to_correct(fault, run_of_maps, place, report):

@@ -45,7 +45,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.few(1, slow=4)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("config", "numbers"), TOO_LARGE)
 def test_a_model_that_is_too_large(config, numbers, said):
     flags = f"--config.{numbers}".split()

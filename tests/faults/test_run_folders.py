@@ -123,7 +123,7 @@ def test_a_record(change, trained, report, capsys):
     assert "samples" in ended.out
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_record_that_is_none(text, trained, report, capsys):
@@ -248,7 +248,7 @@ def test_a_line_of_metrics(line, trained, report):
     assert (ended.ending, result) == (None, expected)
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(slow=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["gone", "cut in half", "nested", "a list"])
 @pytest.mark.parametrize("name", ["results.json", "per_row.npz"])
@@ -290,7 +290,7 @@ PLACES = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(PLACES, slow=(ODD, "gs:", ".")))
+@pytest.mark.parametrize("name", quick(PLACES, slow=(ODD,)))
 def test_the_name_of_a_workdir(name, place, report):
     """Trains, continues, is read from a relative path, and keeps its arrays."""
     ended = command(*SHORT, f"--workdir={name}")
