@@ -1,0 +1,112 @@
+"""Wrong changes of `amd_jax.transforms`."""
+
+from tests.mutants.mutant import Mutant
+
+ARGMAX, DEQUANTIZE = "transforms/argmax.py", "transforms/dequantize.py"
+FLOW = "models/test_flow.py"
+MUTANTS = [
+    Mutant(
+        "argmax-slope-of-own",
+        ARGMAX,
+        "categorical.sum_event(jnp.where(free, 0.0, log_slope)) - log_q",
+        "categorical.sum_event(log_slope) - log_q",
+        "the largest latent is not pressed, so it has no slope",
+        "transforms/test_sure_lifts.py",
+    ),
+    Mutant(
+        "argmax-encoder-sign",
+        ARGMAX,
+        "jnp.where(free, 0.0, log_slope)) - log_q",
+        "jnp.where(free, 0.0, log_slope)) + log_q",
+        "the bound has -log q",
+        FLOW,
+    ),
+    Mutant(
+        "gumbel-max-location",
+        ARGMAX,
+        "jax.nn.logsumexp(phi, axis=-1, keepdims=True), phi)",
+        "phi.max(axis=-1, keepdims=True), phi)",
+        "the largest of Gumbels is one at the logsumexp of their locations",
+        "transforms/test_sure_lifts.py",
+    ),
+    Mutant(
+        "threshold-density-slope",
+        ARGMAX,
+        "log_q - categorical.sum_event(log_slope))",
+        "log_q + categorical.sum_event(log_slope))",
+        "a density is divided by the slope of its map",
+        FLOW,
+    ),
+    Mutant(
+        "binary-slope-forgotten",
+        ARGMAX,
+        "known + categorical.sum_event(jax.nn.log_sigmoid(u)) - log_q",
+        "known - log_q",
+        "softplus has a slope",
+        FLOW,
+    ),
+    Mutant(
+        "binary-classes-swapped",
+        ARGMAX,
+        "return (z > 0).astype(jnp.int32)",
+        "return (z < 0).astype(jnp.int32)",
+        "positive latents are class one",
+        FLOW,
+    ),
+    Mutant(
+        "digits-of-any-number",
+        ARGMAX,
+        "return integers.valid(integers.from_digits(z, self.base), self.num_classes)",
+        "return integers.from_digits(z, self.base)",
+        "codes of no class come back as indices beyond the classes",
+        FLOW,
+    ),
+    Mutant(
+        "chain-key-used-twice",
+        "transforms/chain.py",
+        "            rng_part = jax.random.fold_in(rng, i)",
+        "            rng_part = rng",
+        "parts of a chain draw the same noise",
+        "transforms/test_repeated.py",
+    ),
+    Mutant(
+        "chain-inverse-forward",
+        "transforms/chain.py",
+        "in reversed(self._placed()):",
+        "in self._placed():",
+        "the way back undoes the last part first",
+        FLOW,
+    ),
+    Mutant(
+        "chain-last-nats-only",
+        "transforms/chain.py",
+        "            total += nats",
+        "            total = nats",
+        "log C of parts add up",
+        FLOW,
+    ),
+    Mutant(
+        "dequantise-volume",
+        DEQUANTIZE,
+        "math.log((1 - 2 * MARGIN) / num_classes)",
+        "math.log(1 - 2 * MARGIN)",
+        "an interval is 1 / K wide",
+        FLOW,
+    ),
+    Mutant(
+        "dequantise-slope-sign",
+        DEQUANTIZE,
+        "log_slope - log_q)",
+        "-log_slope - log_q)",
+        "the density on the interval is q over the slope of the sigmoid",
+        FLOW,
+    ),
+    Mutant(
+        "dequantise-outside-is-a-class",
+        DEQUANTIZE,
+        "return integers.valid(jnp.floor(z * num_classes).astype(jnp.int32), num_classes)",
+        "return jnp.clip(jnp.floor(z * num_classes).astype(jnp.int32), 0, num_classes - 1)",
+        "a point outside [0, 1) stands for no class",
+        FLOW,
+    ),
+]
