@@ -50,7 +50,7 @@ def exact(kernel, x_0, p_0, x_t, s, t):
     )
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     """Both the registered and the general form; both finite where x_t is impossible, too."""
@@ -65,7 +65,7 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
         np.testing.assert_allclose(result[possible], expected[possible], rtol=5e-5, atol=5e-6)
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     """One guess for all x_t, as of a network that does not see it."""
@@ -111,7 +111,7 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
     np.testing.assert_allclose(result[0], expected, rtol=5e-3, atol=3e-7)
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize(("s", "t"), [(0.001, 0.002), (0.5, 0.501), (0.9, 0.901)])
 def test_a_small_step_without_the_own_token_keeps_its_digits(kernel, s, t):
     """In the form for any kernel, beside the same in float64."""

@@ -58,6 +58,15 @@ def test_a_step_of_ddim_has_its_mean_and_variance(eta):
     np.testing.assert_allclose(result.var(), v, rtol=0.05, atol=1e-9)
 
 
+def test_the_rate_is_the_limit_of_a_term():
+    """Of a guess that does not depend on what is drawn."""
+    guess = lambda z, t, rng=None: gaussian.Guess(jnp.full(z.shape, 0.4))  # noqa: E731
+    process = gaussian.Process(gaussian.on_a_line(2), LEVEL, guess)
+    rng, x, t = jax.random.key(0), jnp.array([[0, 1]] * 2), jnp.array([0.3, 0.8])
+    term = gaussian.bounds.term(process, rng, x, t - 1 / 256, t)
+    np.testing.assert_allclose(256 * term, gaussian.bounds.rate(process, rng, x, t), rtol=0.02)
+
+
 def test_the_steps_of_a_bound_have_noise_of_their_own():
     """So that their variances add up: of a guess that is what it sees, far from constant."""
     guess = lambda z, t, rng=None: gaussian.Guess(z)  # noqa: E731

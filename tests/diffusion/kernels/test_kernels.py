@@ -127,7 +127,7 @@ def test_one_class_is_refused(make):
         make(schedules.cosine, 1)
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.few(1, slow=3)
 def test_posterior_is_bayes_rule(kernel):
     """Of every (x_0, x_t), and of a guess, which is averaged before normalising, not after."""
     states, guess = len(kernel.prior), np.zeros(len(kernel.prior))
@@ -167,6 +167,16 @@ def test_denoising_posterior_weighs_the_guess_with_the_evidence(each_family):
         np.testing.assert_allclose(result, expected, atol=atol)
 
 
+def test_the_log_posterior_is_the_logarithm_of_the_posterior():
+    """Of a kernel that is no mixture, whose likeliest state is pushed on its own."""
+    kernel, x_t = zoo.KERNELS["walk"], jnp.arange(3)[None]
+    log_p = jax.nn.log_softmax(jnp.array([[[0.5, 1.5, 0.0]] * 3]))
+    given = x_t, jnp.array([0.3]), jnp.array([0.6])
+    result = jax.jit(functools.partial(kernels.log_posterior, kernel))(log_p, *given)
+    expected = kernels.posterior(kernel, jnp.exp(log_p), *given)
+    np.testing.assert_allclose(jnp.exp(result), expected, atol=1e-6)
+
+
 @pytest.mark.few(2, slow=5)
 def test_the_log_law_of_one_clean_token_is_that_of_all(kernel):
     states, classes = len(kernel.prior), kernel.num_classes
@@ -190,7 +200,6 @@ def test_the_log_law_of_one_clean_token_is_that_of_all(kernel):
             np.testing.assert_allclose(got[possible], want[possible], rtol=1e-5, atol=2e-5)
 
 
-@pytest.mark.slow
 def test_what_is_denoised_is_no_guess():
     kernel, t = kernels.uniform(schedules.cosine, 3), jnp.array([0.6])
     x_t = jnp.array([[0, 1]])
@@ -394,7 +403,6 @@ def test_what_is_no_kernel_is_refused(make, says):
         make()
 
 
-@pytest.mark.slow
 def test_a_guess_that_rules_out_what_is_seen_leaves_it_as_it_is():
     """Masks as matrices: an unmasked token was always itself, whatever a sure network says."""
     masking = np.array([[0.7, 0, 0.3], [0, 0.7, 0.3], [0, 0, 1]])

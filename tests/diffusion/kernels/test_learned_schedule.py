@@ -92,20 +92,6 @@ def test_the_slope_is_right_everywhere_and_at_a_border_the_later_ones():
         np.testing.assert_allclose(slope[:BINS], near, rtol=1e-6)
 
 
-@pytest.mark.slow
-def test_the_derivative_by_the_parameters():
-    with jax.enable_x64(True):
-        part, params = schedule()
-        t = jnp.linspace(0.0, 0.97, 50)
-        jacobian = jax.jacobian(lambda p: part.open(p).schedule.level(t))(params)["levels"]
-        for i in range(BINS):
-            up, down = (
-                part.open({"levels": params["levels"].at[i].add(e)}).schedule.level(t)
-                for e in (1e-6, -1e-6)
-            )
-            np.testing.assert_allclose(jacobian[:, i], (up - down) / 2e-6, atol=1e-8)
-
-
 def integral(process, cuts):
     """∫ of the continuous bound's terms for x_0 = 0, all x_t enumerated; float64.
 
@@ -163,7 +149,6 @@ def test_network_time():
         assert learned_schedule.network_time(kernel, t) is t
 
 
-@pytest.mark.slow
 def test_no_level_is_left_out():
     part, params = schedule()
     heights = part.heights({"levels": params["levels"].at[3].set(-1e4)})
@@ -299,23 +284,6 @@ def test_nothing_breaks_at_the_ends_of_time():
     assert jnp.isfinite(gradient).all()
 
 
-def test_the_reverse_law_from_a_mask():
-    """Class i with μ_i (α_s,i - α_t,i) / (1 - α_t,i), μ = p(x_0 | mask); else it stays a mask."""
-    guess, mask = np.array([0.2, 0.3, 0.5, 0.0]), jnp.array([[3]])
-    for s, t in [(0.0, 0.4), (0.3, 0.7), (0.9, 1.0)]:
-        result = kernels.posterior(
-            MASKING, jnp.asarray(guess)[None, None], mask, jnp.array([s]), jnp.array([t])
-        )[0, 0]
-        alpha_s, alpha_t = (1 - v ** POWERS.astype(float) for v in (s, t))
-        mu = guess[:3] * (1 - alpha_t) / (guess[:3] * (1 - alpha_t)).sum()
-        reveal = mu * (alpha_s - alpha_t) / (1 - alpha_t)
-        np.testing.assert_allclose(result, np.append(reveal, 1 - reveal.sum()), atol=1e-6)
-    clean = kernels.posterior(
-        MASKING, jnp.asarray(guess)[None, None], mask - 2, jnp.array([0.3]), jnp.array([0.7])
-    )
-    np.testing.assert_allclose(clean[0, 0], [0, 1, 0, 0], atol=1e-7)
-
-
 class GenMD4:
     """Numbers of the authors' code: tokens (B, L), probabilities of data (B, L, K), float64."""
 
@@ -367,36 +335,6 @@ def test_golden_losses(golden, epsilon):
         np.testing.assert_allclose(terms, golden[f"gen_loss{loss}"], rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.slow
-def test_the_rate_is_the_closed_form():
-    """(1/t) (Σ_i w_i μ_i - w_x (1 + log μ_x)) of every masked token, for all x, in float32."""
-    rng = np.random.default_rng(0)
-    p = rng.dirichlet(np.ones(3), (50, 3))
-    t, x = rng.random(50).astype(np.float32), np.tile(np.arange(3), (50, 1))
-    p_0 = jnp.asarray(np.append(p, np.zeros((50, 3, 1)), axis=-1), jnp.float32)
-    result = bounds.rate(MASKING, jnp.asarray(x), p_0, jnp.full((50, 3), 3), jnp.asarray(t))
-    powers = POWERS.astype(float)
-    mu = p * (t[:, None] ** powers)[:, None]
-    mu /= mu.sum(axis=-1, keepdims=True)
-    own = np.take_along_axis(mu, x[..., None], axis=-1)[..., 0]
-    expected = ((powers * mu).sum(axis=-1) - powers[x] * (1 + np.log(own))) / t[:, None]
-    np.testing.assert_allclose(result, expected, rtol=2e-5, atol=1e-5 * expected.max())
-    unmasked = bounds.rate(MASKING, jnp.asarray(x), p_0, jnp.asarray(x), jnp.asarray(t))
-    np.testing.assert_allclose(unmasked, 0, atol=1e-6)
-
-
-@pytest.mark.exhaustive
-@pytest.mark.slow
-def test_many_steps_approach_the_rate():
-    steps = 2000
-    p_0, x = jnp.array([[[0.2, 0.3, 0.5, 0.0]]] * 3), jnp.arange(3)[:, None]
-    for i in (400, 1500):
-        s, t = jnp.full(3, (i - 1) / steps), jnp.full(3, i / steps)
-        terms = steps * bounds.discrete(MASKING, x, p_0, jnp.full_like(x, 3), s, t)
-        rate = bounds.rate(MASKING, x, p_0, jnp.full_like(x, 3), t)
-        np.testing.assert_allclose(terms, rate, rtol=0.01)
-
-
 def test_a_power_that_runs_away_says_so():
     part = class_masking.PerClassMasking(3)
     part.check(part.init(jax.random.key(0)))
@@ -406,9 +344,3 @@ def test_a_power_that_runs_away_says_so():
     for number in (-3.0, 25.0, jnp.nan):
         with pytest.raises(ValueError, match="that of class 1 is"):
             part.check({"powers": jnp.array([1.0, number, 0.5])})
-
-
-def test_an_opened_schedule_has_its_floor():
-    part = learned_schedule.LearnedSchedule(kernels.uniform(schedules.cosine, 2), 8)
-    opened = part.open({"levels": jnp.zeros(8).at[3].set(-1e4)}).schedule
-    np.testing.assert_allclose(opened.heights[3], part.floor / 8, rtol=1e-6)

@@ -81,7 +81,7 @@ TERMS = {
 }
 
 
-@pytest.mark.few(slow=6)
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("name", quick(TERMS, "discrete", "rate"))
 def test_terms_of_the_bound_are_those_of_each_token(kernel, name):
     """The registered forms and the general ones."""
@@ -101,16 +101,6 @@ def test_terms_of_the_bound_are_those_of_each_token(kernel, name):
                 own = [a if a.ndim == 1 else a[:, place : place + 1] for a in given]
                 expected = alone(one.prior, *own)[:, 0]
                 np.testing.assert_allclose(result[:, place], expected, rtol=1e-4, atol=1e-6)
-
-
-def test_steps_near_their_rate(kernel):
-    """T L_t -> the continuous bound: 1000 steps are within 1 %."""
-    x_0, p_0, x_t = map(jnp.asarray, pairs(kernel))
-    discrete, limit = compiled(bounds.discrete, kernel), compiled(bounds.rate, kernel)
-    for time in (0.3, 0.6):
-        s, t = jnp.full(24, time - 1e-3), jnp.full(24, time)
-        term, rate = 1000 * discrete(x_0, p_0, x_t, s, t), limit(x_0, p_0, x_t, t)
-        np.testing.assert_allclose(term, rate, rtol=0.02, atol=1e-4)
 
 
 def test_draws_are_those_of_each_token(kernel):

@@ -158,15 +158,6 @@ def test_one_is_the_conditional_law_and_zero_ignores_what_is_given(guidance, law
     np.testing.assert_allclose(weighted(sampler, 50).log_weights, 0, atol=1e-5)
 
 
-@pytest.mark.exhaustive
-@pytest.mark.slow
-def test_draws_by_weight_follow_the_law():
-    sampler = samplers.Guided(4.0, particles=64)
-    result = weighted(sampler, 20_000)
-    x = jax.jit(lambda rng: result.drawn(rng))(jax.random.key(5))
-    enumeration.assert_drawn_from(numbers(x), target(4.0)[0].ravel())
-
-
 def nats(x):
     """A reward: for a sum of the tokens, and one row never."""
     never = (x == jnp.array([1, 2, 0])).all(axis=-1)

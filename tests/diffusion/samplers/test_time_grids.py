@@ -68,16 +68,6 @@ def perfect(request):
     return model, enumerated(model, None, falling(FINE), EVERY, DATA.ravel())
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 5, FINE])
-@pytest.mark.slow
-def test_no_grid_of_as_many_steps_is_better(perfect, steps):
-    _, table = perfect
-    path = time_grids.best(table, steps)
-    least, by_brute_force = brute(table, steps)
-    np.testing.assert_array_equal(path, by_brute_force)
-    assert time_grids.total(table, path) == pytest.approx(least, rel=1e-12)
-
-
 def test_no_path_is_better_whatever_the_costs():
     """Costs of no diffusion: far from convex, with ties, some negative."""
     rng = np.random.default_rng(0)
@@ -207,32 +197,6 @@ def test_what_is_given_is_known_at_all_times():
     exact = -np.log(DATA / DATA.sum(axis=0)).mean()
     for path in ([0, FINE], [0, 1, FINE], list(range(FINE + 1))):
         assert time_grids.total(table, np.array(path)) == pytest.approx(exact, rel=1e-5)
-
-
-@pytest.mark.slow
-def test_groups_of_rows_are_one_mean(monkeypatch):
-    """By a guess that never changes there is no chance in it; of five rows one group has one."""
-    guess = jnp.array([0.7, 0.2, 0.1])
-    predict = lambda x_t, t, rng=None: jnp.broadcast_to(guess, (*x_t.shape, 3))  # noqa: E731
-    model = Opened(Process(KERNELS["uniform"], predict, leave_one_out=True))
-    rows = np.array([[0, 0], [0, 0], [0, 1], [0, 1], [2, 2]])
-    table = functools.partial(time_grids.BestGrid(2).table, model, {}, jax.random.key(0))
-    whole = table(rows)
-    monkeypatch.setattr(time_grids, "TOKENS", 4)
-    np.testing.assert_allclose(table(rows), whole, rtol=1e-5)
-    assert not np.allclose(table(rows[:4]), whole, rtol=1e-2)
-
-
-@pytest.mark.few(slow=1)
-@pytest.mark.parametrize("steps", [1, 3, 6])
-@pytest.mark.slow
-def test_the_best_grid_of_a_model_is_that_of_its_table(steps):
-    model = Opened(certificates.exact(KERNELS["uniform"], DATA))
-    table = enumerated(model, None, falling(FINE), EVERY, DATA.ravel())
-    rows = np.repeat(EVERY, np.round(DATA.ravel() * 22 * 800).astype(int), axis=0)
-    rows = np.random.default_rng(0).permutation(rows)
-    times = samplers.best_grid(model, {}, jax.random.key(1), rows, steps)
-    assert times == tuple(falling(FINE)[time_grids.best(table, steps)])
 
 
 def test_times_are_multiples_of_the_models_own():

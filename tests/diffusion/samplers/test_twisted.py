@@ -145,25 +145,11 @@ def test_a_walk_in_parts_ends_in_rows_that_there_are():
     assert ((x >= 0) & (x < 2)).all()
 
 
-@pytest.mark.few(1, slow=3)
-@pytest.mark.parametrize(
-    ("reward", "says"),
-    [
-        (lambda x: x * 1.0, r"for each row; got the shape \(20, 2\) for rows \(20, 2\)"),
-        (lambda x: jnp.where(x[:, 0] == 1, jnp.nan, 0.0), "NaN or inf among its 4 particles"),
-        (lambda x: jnp.full(len(x), -jnp.inf), "or nothing but -inf"),
-        (lambda x: np.asarray(x).sum(axis=1), "a function in JAX"),
-    ],
-)
-def test_what_is_no_reward(reward, says):
+def test_what_is_no_reward():
     model = zoo.diffusion("uniform-cosine", "table", 5)
-    with pytest.raises(ValueError, match=says) as error:
-        model.sample(
-            zoo.parameters(model),
-            jax.random.key(0),
-            (5, 2),
-            sampler=samplers.Twisted(reward, 4),
-        )
+    sampler = samplers.Twisted(lambda x: np.asarray(x).sum(axis=1), 4)
+    with pytest.raises(ValueError, match="a function in JAX") as error:
+        model.sample(zoo.parameters(model), jax.random.key(0), (5, 2), sampler=sampler)
     assert "\n" not in str(error.value)
 
 
