@@ -175,7 +175,7 @@ MUTANTS += [
         "return categorical.sample(rng, kernel.push(start, s, t))",
         "return categorical.sample(rng, kernel.push(start, jnp.zeros_like(t), t))",
         "noise is added from s on",
-        "diffusion",
+        KERNELS,
     ),
     Mutant(
         "kl-of-odds-turned",

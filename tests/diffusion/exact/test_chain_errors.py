@@ -117,6 +117,7 @@ def test_many_ancestral_steps_are_at_the_floor_with_r_and_never_with_d():
         assert max(floor_and(x)) > 10
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_errors_are_as_large_as_they_say_for_rows_of_the_chain():
     """Over many draws: no bias, and a spread no larger than the error."""

@@ -60,21 +60,3 @@ def test_numbers_of_alignments_beyond_float32_are_no_trouble():
 def test_a_line_and_a_state_that_cannot_follow_have_no_alignments():
     x, x_t = np.array([[0, 1, 2, 2]], np.int32), np.array([[1, 0, 2, 2]], np.int32)
     assert float(align(x, x_t, 2).log_count[0]) < -1e5
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize("length", [16, 64])
-def test_every_dropped_token_is_in_one_gap_and_every_mask_hides_one(length):
-    rng, num_tokens = np.random.default_rng(length), 4
-    rows = [rng.integers(num_tokens, size=n) for n in rng.integers(length + 1, size=64)]
-    states = [rng.choice(3, size=len(row)) for row in rows]
-    y = [np.where(s == 1, num_tokens + 1, row)[s > 0] for row, s in zip(rows, states, strict=True)]
-    x, x_t = (brute_force.padded(z, length, num_tokens) for z in (rows, y))
-    result = align(x, x_t, num_tokens)
-    dropped = [(s == 0).sum() for s in states]
-    np.testing.assert_allclose(result.gaps.sum(axis=1), dropped, atol=1e-3)
-    is_mask = x_t == num_tokens + 1
-    np.testing.assert_allclose(result.tokens.sum(axis=-1), is_mask, atol=1e-4)
-    for i, (row, s) in enumerate(zip(rows, states, strict=True)):
-        hidden = np.flatnonzero(np.asarray(result.tokens[i]).sum(axis=0))
-        assert set(row[s == 1]) <= set(hidden)

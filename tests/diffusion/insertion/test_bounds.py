@@ -183,16 +183,6 @@ def test_a_row_has_a_gap_after_each_of_its_tokens_but_none_when_it_is_full():
     )
 
 
-@pytest.mark.slow
-def test_times_are_drawn_from_all_of_them():
-    """One in each of 64 parts of (0, 1]."""
-    times = []
-    x = jnp.full((64, 2), 2)
-    insertion.bounds.elbo(constant(2, times), jax.random.key(0), x)
-    parts = np.sort(np.floor(64 * (1 - np.asarray(times[0]))))
-    np.testing.assert_array_equal(parts, np.arange(64))
-
-
 def test_times_at_both_ends_are_finite():
     process = insertions.exact(law(2, 2), 2, 2)
     x, rate = (

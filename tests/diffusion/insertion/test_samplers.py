@@ -71,16 +71,6 @@ def test_numbers_of_masks_follow_poissons_law():
     np.testing.assert_allclose(law[:3] @ np.arange(12), mean, atol=1e-4)
 
 
-def test_masks_are_revealed_at_the_rate_of_the_process():
-    """Of the masks at t a share 1 - (s / t)² are tokens at s; a full row has no gaps."""
-    x, (t, s) = jnp.full((20_000, 2), 3), (jnp.full(20_000, t) for t in (0.9, 0.6))
-    moved = jax.jit(functools.partial(TauLeaping(steps=1).step, exact(2)))
-    share, expected = (moved(jax.random.key(0), x, s, t) < 2).mean(), 1 - (0.6 / 0.9) ** 2
-    assert abs(share - expected) < 5 * (expected * (1 - expected) / x.size) ** 0.5
-    dropped, _ = insertion.shares(jnp.array([0.6, 0.9]))
-    assert 1 - dropped[0] / dropped[1] == pytest.approx(expected, abs=1e-6)
-
-
 def test_a_sampler_needs_a_number_of_steps():
     with pytest.raises(ValueError, match="as many steps as you say"):
         TauLeaping().times(None)

@@ -61,7 +61,7 @@ def test_schedules_in_this_file_are_theirs(tauldr):
     tauldr.peer.assert_near(result, tauldr.exact("beta"))
 
 
-@pytest.mark.few(slow=6)
+@pytest.mark.few(slow=2)
 def test_transitions(tauldr):
     states = tauldr.peer.num_classes
     eye = jnp.broadcast_to(jnp.eye(states), (len(tauldr.t), states, states))
@@ -84,7 +84,7 @@ def test_uniform_rates_are_the_uniform_kernel(peer):
     peer.assert_near(kernel.push(eye, peer.start, peer.t), tauldr.exact("transition"))
 
 
-@pytest.mark.few(slow=6)
+@pytest.mark.few(slow=2)
 def test_reverse_rates(tauldr):
     """Theirs take p(x_0 | x_t) from the network, ours p_0 without the own token: M15.
 
