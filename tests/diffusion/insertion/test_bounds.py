@@ -80,29 +80,6 @@ def bounds_of_lines(process, num_tokens, longest):
     return integral(means) / law(num_tokens, longest)
 
 
-def loss_of_drawn_gaps(num_tokens, longest):
-    """FlexMDM's loss at the exact network, from all histories."""
-    every, number, x_t, states = histories(num_tokens, longest)
-    same = {y: np.flatnonzero([y == other for other in x_t]) for y in set(x_t)}
-    gaps = [brute_force.gaps(s) for s in states]
-    tokens = [brute_force.masked_tokens(every[n], s) for n, s in zip(number, states, strict=True)]
-
-    def rate(t):
-        p, total = chances(num_tokens, longest, t), 0.0
-        for where in same.values():
-            w = p[where]
-            g = np.array([gaps[i] for i in where])
-            mean = w @ g / w.sum()
-            ratio = np.divide(g, mean, out=np.ones_like(g), where=g > 0)
-            total += (w @ (mean - g + g * np.log(ratio))).sum()
-            for behind in np.array([tokens[i] for i in where], int).T:
-                share = np.bincount(behind, w, num_tokens) / w.sum()
-                total -= w @ np.log(share[behind])
-        return 2 / t * total
-
-    return integral(rate)
-
-
 @pytest.mark.parametrize(("num_tokens", "longest"), SIZES)
 def test_the_bound_of_the_exact_network_is_the_code_length_of_each_line(num_tokens, longest):
     """So its mean is the entropy."""
@@ -110,14 +87,6 @@ def test_the_bound_of_the_exact_network_is_the_code_length_of_each_line(num_toke
     nats = bounds_of_lines(insertions.exact(p, num_tokens, longest), num_tokens, longest)
     assert p @ nats == pytest.approx(-(p @ np.log(p)), abs=1e-4)
     np.testing.assert_allclose(nats, -np.log(p), rtol=2e-3)
-
-
-@pytest.mark.parametrize(("num_tokens", "longest"), SIZES[2:])
-def test_drawn_gaps_and_tokens_cost_more(num_tokens, longest):
-    """FlexMDM's loss is above the entropy by more than a twentieth of it, at the exact network."""
-    p = law(num_tokens, longest)
-    entropy = -(p @ np.log(p))
-    assert loss_of_drawn_gaps(num_tokens, longest) > 1.05 * entropy
 
 
 def distorted(process):
