@@ -240,14 +240,9 @@ NPZ = {
     ),
     "cut short": (put(zipped(maps())[:-9]), "File is not a zip file"),
     "nothing inside": (put(zipped()), "holds none"),
-    "no train": (put(zipped(maps(name="a.npy"), maps(name="b.npy"))), "holds a, b. Save them"),
     "a name that clears": (
         put(zipped(maps(name="\x1b[2J.npy"), maps(name="b\n.npy"))),
         "holds \ufffd[2J, b\ufffd.",
-    ),
-    "floats beside": (
-        put(lambda: zipped(maps(), stored("val.npy", npy(WHOLE / 2)))),
-        "validation in ",
     ),
 }
 PNG = {
@@ -331,11 +326,10 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("raw", [False, True])
-@pytest.mark.parametrize("fault", [*TEXTS, *PLACES])
+@pytest.mark.parametrize(
+    ("fault", "raw"), [*((fault, False) for fault in (*TEXTS, *PLACES)), ("empty", True)]
+)
 def test_a_text(fault, raw, place, report):
-    if raw and fault in TEXTS and fault != "empty":
-        pytest.skip("bytes may be anything")
     make, expected = {**TEXTS, **PLACES}[fault]
     make(pathlib.Path("book.txt"))
     arguments = ("--config.data.path=book.txt", f"--config.data.raw_bytes={raw}")
@@ -404,15 +398,10 @@ def streets(counts, sound: bytes, **changes) -> bytes:
 
 
 STREETS = {  # what becomes of the first map of `train`
-    "encrypted": (dict(flags=1), "is encrypted"),
-    "bzip2": (dict(method=12), "compressed by method 12 (bzip2)"),
     "another checksum": (dict(crc=1), "Bad CRC-32"),
     "fewer bytes told": (dict(size=20), "cannot be read ("),
     "4 GiB told": (dict(size=4 * GIB - 2), "has 4,294,967,294 bytes, over 4,194,304"),
     "missing": (dict(name="readme.txt"), "found 1 maps of train and 2 maps of val, expected 2"),
-    "twice": (dict(name=member("train", 1)), "it has 2 members 'gtFine/train/ulm/ulm_000001"),
-    "../../x": (dict(name="../../x.png"), "'../../x.png' lies outside of it"),
-    "zip 9.9": (dict(version=99), "zip file version 9.9"),
 }
 SCENES = {
     "60000 x 60000": (png(60000, 60000, pixels=b""), "it has 60000 x 60000 pixels"),
@@ -496,7 +485,6 @@ def flipped(path):
 
 
 BUILT = {  # what becomes of files that TFDS built
-    "cut short": ("text8-train.*", lambda path: os.truncate(path, path.stat().st_size // 2)),
     "one byte": ("text8-test.*", flipped),
     "missing": ("text8-test.*", pathlib.Path.unlink),
     "another kind": ("dataset_info.json", put(b'{"a": 1}')),
