@@ -81,7 +81,7 @@ def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
         np.testing.assert_allclose(result[0], expected, rtol=1e-4, atol=3e-6)
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(1, slow=2)
 @pytest.mark.parametrize("i", [1, 2, 50, 2000, 3999, 4000])
 def test_closed_form_keeps_its_digits_at_small_steps(i):
     """K = 256, T = 4000 against float64, where KL and probabilities are tiny."""

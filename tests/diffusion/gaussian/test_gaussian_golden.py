@@ -209,6 +209,7 @@ def test_prior(theirs):
     near(result, theirs["prior_bits"])
 
 
+@pytest.mark.few(slow=3)
 @pytest.mark.parametrize(
     "sampler",
     [gaussian.samplers.Ancestral(), gaussian.samplers.DDIM(), gaussian.samplers.DDIM(eta=0.5)],

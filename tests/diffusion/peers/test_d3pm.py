@@ -118,6 +118,7 @@ def situation(d3pm, request):
     return Situation(d3pm, *request.param)
 
 
+@pytest.mark.few(slow=4)
 @pytest.mark.parametrize("name", TABLES)
 def test_matrices(d3pm, name):
     result = matrices(d3pm, name)[d3pm.exact("Q_steps")]
@@ -196,6 +197,7 @@ def test_hybrid_loss(d3pm, form):
     d3pm.assert_near(total.astype(d3pm.dtype), situation.exact("hybrid_bpd"), rtol=1e-6)
 
 
+@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("name", ["uniform_band", "gaussian"])  # of the others nothing is left
 def test_prior_term_is_the_divergence_from_noise(d3pm, name):
     """These kernels leave uniform noise as it is, and a guess of noise is noise at all times."""

@@ -54,6 +54,7 @@ def tauldr(peer, request):
     return Tauldr(peer, request.param)
 
 
+@pytest.mark.few(slow=3)
 def test_schedules_in_this_file_are_theirs(tauldr):
     schedule = tauldr.generator.schedule
     tauldr.peer.assert_near(-schedule(tauldr.t), tauldr.exact("int_beta"), single=(1e-4, 0))
@@ -75,6 +76,7 @@ def test_transitions(tauldr):
     tauldr.peer.assert_near(result.mT, tauldr.exact("transition"), rtol=1e-9, atol=1e-8)
 
 
+@pytest.mark.few(slow=1)
 def test_uniform_rates_are_the_uniform_kernel(peer):
     """Its -log α is K times the rate times t."""
     tauldr = Tauldr(peer, "uniform")
