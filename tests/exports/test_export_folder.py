@@ -203,6 +203,20 @@ def test_foreign_weights_are_refused(tmp_path, parts, weights):
         export_folder.read(tmp_path)
 
 
+def test_a_number_that_is_not_finite_is_refused(tmp_path, parts):
+    """One alone, in a file that is sound."""
+    write(tmp_path, parts)
+    tensors = safetensors.numpy.load_file(tmp_path / export_folder.WEIGHTS)
+    name = next(
+        name for name, array in tensors.items() if array.size > 1 and array.dtype.kind == "f"
+    )
+    tensors[name] = tensors[name].copy()
+    tensors[name].flat[0] = np.nan
+    sealed(tmp_path, weights=safetensors.numpy.save(tensors))
+    with pytest.raises(ValueError, match="numbers must be finite; some are not"):
+        export_folder.read(tmp_path)
+
+
 def test_names_and_folders(tmp_path):
     with pytest.raises(ValueError, match=r"holds no exported model: checksums.json is missing"):
         pretrained.load(tmp_path)
