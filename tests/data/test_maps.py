@@ -442,18 +442,6 @@ def test_numbers_that_cannot_be_are_refused(tmp_path, whole, numbers, message):
     one_line(tmp_path / "maps.npy", message, **numbers)
 
 
-@pytest.mark.parametrize(
-    ("array", "message"),
-    [
-        (draw(20)[..., None], r"has \(20, 4, 6, 1\)"),
-        (np.eye(3)[draw(20)], r"one-hot, \(20, 4, 6, 3\)\. Save its argmax"),
-    ],
-)
-def test_arrays_of_another_kind_are_refused(tmp_path, array, message):
-    np.save(tmp_path / "maps.npy", array)
-    one_line(tmp_path / "maps.npy", message)
-
-
 def test_an_archive_without_the_splits_is_refused(tmp_path, whole):
     np.savez(tmp_path / "maps.npz", test=whole, val=whole)
     one_line(tmp_path / "maps.npz", r"validation \(or val\) and test; .* holds test, val\. Save")
