@@ -195,6 +195,7 @@ NPY = {
     "one number": (put(lambda: npy(np.uint8(3))), "has ()."),
     "a map alone": (put(lambda: npy(WHOLE[0])), "has (4, 6)."),
     "colours": (put(lambda: npy(np.stack([WHOLE] * 3, -1))), "is coloured or one-hot, (20, 4, 6"),
+    "one channel": (put(lambda: npy(WHOLE[..., None])), "has (20, 4, 6, 1)."),
     "36 megapixels": (sparse((11, 6000, 6000)), "A map has at most 33,554,432 pixels; "),
     "complex": (put(lambda: npy(WHOLE * 1j)), "Categories must be integers; "),
     "floats": (put(lambda: npy(WHOLE.astype(np.float16))), "holds float16. Save them as uint8"),
