@@ -246,6 +246,13 @@ class State(NamedTuple):
     ema: dict
 
 
+def test_the_fewest_bits_are_kept(tmp_path):
+    with checkpoints.Checkpoints(tmp_path, "run", keep=1) as saves:
+        for step, bits in ((1, 3.0), (2, 1.0), (3, 2.0)):
+            saves.save(State(np.array(step), {"a": np.ones(2)}), bits)
+    assert steps(tmp_path) == [2, 3]
+
+
 @pytest.mark.parametrize(("best", "looked_at"), [(False, ["12", "8"]), (True, ["8"])])
 def test_files_are_read_of_the_checkpoint_that_is_taken_alone(
     tmp_path, monkeypatch, capsys, best, looked_at
