@@ -70,7 +70,7 @@ def _what_is_logged():
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """Marks cases of tests with many as slow or as exhaustive, and sorts the longest test first.
+    """Leaves most cases of tests with many to the night, and sorts the longest test first.
 
     So no worker is left alone with the longest at the end. See the marker "few" in pyproject.toml.
     """
@@ -79,24 +79,17 @@ def pytest_collection_modifyitems(items):
         if item.get_closest_marker("few"):
             tests[item.nodeid.partition("[")[0]].append(item)
     for name, every in tests.items():
-        few = every[0].get_closest_marker("few")
         quick = [item for item in every if not item.get_closest_marker("slow")]
-        for number in few.args:
-            for item in _others(quick, number, 0):
+        first = quick or [item for item in every if not item.get_closest_marker("exhaustive")]
+        (number,) = every[0].get_closest_marker("few").args
+        start = 0 if quick else zlib.crc32(name.encode())  # other cases in other slow tests
+        chosen = {(start + i * len(first) // number) % len(first) for i in range(number) if first}
+        few = [first[i] for i in chosen]
+        for item in every:
+            if item not in few:
                 item.add_marker("slow")
-        if "slow" in few.kwargs:
-            slow = [item for item in every if item.get_closest_marker("slow")]
-            slow = [item for item in slow if not item.get_closest_marker("exhaustive")]
-            start = zlib.crc32(name.encode())  # other cases in other tests
-            for item in _others(slow, few.kwargs["slow"], start):
                 item.add_marker("exhaustive")
     items.sort(key=lambda item: "test_readme_commands" not in item.nodeid)
-
-
-def _others(cases, number, start):
-    """All but `number` of the cases, which are spread evenly from the one at `start` on."""
-    chosen = {(start + i * len(cases) // number) % len(cases) for i in range(number) if cases}
-    return [case for i, case in enumerate(cases) if i not in chosen]
 
 
 def pytest_runtest_setup(item):

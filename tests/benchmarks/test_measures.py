@@ -39,7 +39,7 @@ def test_machine(capsys):
     assert result["date"] in capsys.readouterr().out
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("work", ["train", "sample"])
 def test_sizes_run(work):

@@ -142,7 +142,7 @@ def test_examples_are_commands_as_one_started_this(program, monkeypatch):
 QUICK = (["--version"], ["run", "--version"], ["list"], ["--help"])
 
 
-@pytest.mark.few(2, slow=1)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
 def test_jax_is_not_imported(arguments):
     code = (
@@ -155,7 +155,7 @@ def test_jax_is_not_imported(arguments):
     assert done.stdout
 
 
-@pytest.mark.few(1, slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "arguments",
     [["--version"], ["run", "--help"], ["compare", "--help"], ["list"], []],

@@ -35,7 +35,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["", ":uniform", ":autoregressive"])
 def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):

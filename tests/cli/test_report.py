@@ -121,7 +121,7 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(finished, capsys):
     assert "The numbers of the curve" in text
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["maps", "points"])
 def test_every_kind_of_run_has_a_page(kind, finished):

@@ -32,7 +32,7 @@ def test_training_shows_samples_and_fills_gaps_whose_content_is_known_first(run)
     assert figure.method == "gaps of 2 chars, ancestral, steps 8"
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "flags",
     [

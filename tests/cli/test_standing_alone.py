@@ -59,7 +59,7 @@ def replace(file):
 LATER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 def test_samples_and_corrections_need_no_data(run):
     (config, *_), file = run
@@ -74,7 +74,7 @@ def test_samples_and_corrections_need_no_data(run):
                 np.testing.assert_array_equal(array, again[name][part])
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [edit, replace])
 def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
@@ -91,7 +91,7 @@ def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
     assert after == before
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 def test_data_may_move_and_so_may_the_run(run, monkeypatch):
     (config, *training), file = run
@@ -113,7 +113,7 @@ def test_data_may_move_and_so_may_the_run(run, monkeypatch):
     assert command("--workdir=run", "--mode=sample", "--num_samples=2").ending is None
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 def test_results_are_kept_with_what_it_takes_to_have_them_again(run):
     (config, *_), _ = run

@@ -55,7 +55,7 @@ def test_seeds_and_epochs_have_permutations_of_their_own():
             assert (one == other).sum() < 12  # 1 is expected; more than 11 has p < 1e-8
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("num_rows", [10, 2, 3])
 def test_every_place_goes_everywhere_alike(num_rows):
     """χ² of places by images over seeds, against its standard deviation √(2 d)."""

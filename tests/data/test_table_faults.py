@@ -213,7 +213,7 @@ def test_a_bomb_is_not_inflated(monkeypatch):
     )
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_a_program_may_end_on_a_fault_in_a_large_file(encoding):

@@ -64,7 +64,7 @@ def tab_to(page, selector):
     raise AssertionError(f"the tab key does not reach {selector}")
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", [*WORKS])
 @pytest.mark.parametrize("look", LOOKS, ids=str)
 def test_is_quiet_narrow_and_accessible_before_and_after(kind, look):
@@ -276,7 +276,7 @@ def drag(page, start, end):
         move()
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("text", ["", "a" * 16_385])
 def test_an_error_takes_the_place_of_the_result(text):
     with opened(works.text()) as visit:
@@ -326,7 +326,7 @@ FOCUSED = f"""() => {{
 }}"""
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("look", LOOKS, ids=str)
 @pytest.mark.parametrize("kind", ["text", "gaps", "holes"])
 def test_every_control_is_reached_by_keyboard_and_seen_to_be(kind, look):
@@ -340,7 +340,7 @@ def test_every_control_is_reached_by_keyboard_and_seen_to_be(kind, look):
         visit.assert_quiet()
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", ["text", "maps"])
 def test_a_walk_is_watched_scrubbed_and_played(kind):
     with opened(WORKS[kind]()) as visit:

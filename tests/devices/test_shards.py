@@ -125,7 +125,7 @@ def collectives(classes):
     return len(re.findall(rf"= \(?(?:{shape})\S* (?:all-gather|all-reduce)\(", text))
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("later", [2, 1])
 def test_a_run_continues_on_as_many_devices_or_others(later, tmp_path):

@@ -159,7 +159,7 @@ def check(f, *inputs, rtol=1e-4, digits=0.0):
         assert (abs(a - b) <= rtol * size + digits).all()
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", PARTS)
 def test_of_laws(name, size):
@@ -167,7 +167,7 @@ def test_of_laws(name, size):
     check(PARTS[name], inputs.p(), inputs.p(), inputs.x())
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", FEW, ids=str)
 @pytest.mark.parametrize("make", KERNELS)
 def test_of_kernels(make, size):
@@ -184,7 +184,7 @@ def test_of_kernels(make, size):
         check(functools.partial(part, kernel), *given, rtol=1e-3, digits=digits)
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("rows", sorted({n for n, _ in SIZES}))
 @pytest.mark.parametrize("name", ON_NUMBERS)
 def test_of_numbers(name, rows):

@@ -50,7 +50,7 @@ def exact(kernel, x_0, p_0, x_t, s, t):
     )
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
     """Both the registered and the general form; both finite where x_t is impossible, too."""
@@ -65,7 +65,7 @@ def test_discrete_is_the_kl_of_two_posteriors(kernel, s, t):
         np.testing.assert_allclose(result[possible], expected[possible], rtol=5e-5, atol=5e-6)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("s", "t"), STEPS)
 def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
     """One guess for all x_t, as of a network that does not see it."""
@@ -81,7 +81,7 @@ def test_leave_one_out_is_the_expectation_over_the_own_token(kernel, s, t):
         np.testing.assert_allclose(result[0], expected, rtol=1e-4, atol=3e-6)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("i", [1, 2, 50, 2000, 3999, 4000])
 def test_closed_form_keeps_its_digits_at_small_steps(i):
     """K = 256, T = 4000 against float64, where KL and probabilities are tiny."""
@@ -111,7 +111,7 @@ def test_closed_form_keeps_its_digits_at_small_steps(i):
     np.testing.assert_allclose(result[0], expected, rtol=5e-3, atol=3e-7)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("s", "t"), [(0.001, 0.002), (0.5, 0.501), (0.9, 0.901)])
 def test_a_small_step_without_the_own_token_keeps_its_digits(kernel, s, t):
     """In the form for any kernel, beside the same in float64."""
@@ -128,7 +128,7 @@ def test_a_small_step_without_the_own_token_keeps_its_digits(kernel, s, t):
 SMOOTH = [name for name in zoo.KERNELS if name.split("-")[-1] not in zoo.ROUGH]
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.2))
 def test_rate_is_the_limit_of_discrete(name, t):
@@ -160,7 +160,7 @@ def test_rate_of_masks_is_the_weighted_cross_entropy(t):
     np.testing.assert_allclose(result[3:], 0, atol=1e-6)
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(SMOOTH, *zoo.FAMILIES))
 @pytest.mark.parametrize("t", quick([0.2, 0.7], 0.7))
 def test_the_divergence_falls_by_the_expected_rate(name, t):
@@ -198,7 +198,7 @@ def expected_terms(model, params, x, s, t, steps):
     return terms.reshape(-1, len(x), len(every)).sum(axis=-1)
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "denoiser"),
     [(name, "hollow_table") for name in SMOOTH]

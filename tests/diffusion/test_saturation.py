@@ -154,7 +154,6 @@ def cases():
                 yield pytest.param(term, name, kind, marks=() if quick else pytest.mark.slow)
 
 
-@pytest.mark.few(slow=4)
 @pytest.mark.parametrize(("term", "name", "kind"), list(cases()))
 def test_terms_of_sure_guesses(term, name, kind):
     generic, expect, _ = TERMS[term]

@@ -103,7 +103,7 @@ def test_weights_in_the_box_are_named_on_their_page():
     assert {*amd_jax.pretrained.names()} <= {*WEIGHTS}
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_weights_that_are_named_are_in_the_box(name):

@@ -174,7 +174,7 @@ def test_no_importance_samples_are_refused():
         ImportanceWeighted(0)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kernel",
@@ -192,7 +192,6 @@ def test_outside_jit_a_token_beyond_the_classes_is_refused_inside_it_is_nan(kern
         assert np.isnan(nats[1])
 
 
-@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("lift", quick(zoo.LIFTS, "uniform"))
 def test_so_it_is_for_flows(lift):
     """Also for a code that the digits have, and no class."""

@@ -61,7 +61,7 @@ def name_of(run):
 
 
 @pytest.mark.slow
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_follow_their_characters(name):
     """The same letters in another order: the model of the same text is the same."""

@@ -14,7 +14,7 @@ NAMES = (
 )
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_lowers_for_gpus_and_tpus(name):

@@ -28,124 +28,68 @@ FILES = {
     for path in sorted((ROOT / "experiments").glob("*.py"))
     if "def build(" in path.read_text()
 }
-HOLLOW = {"network.width": 8, "network.join_width": 8, "network.blocks": 1}
-HOLLOW_LINES = {"network.heads": 2, **HOLLOW}
-TRANSFORMER = {"network.width": 8, "network.blocks": 1, "network.heads": 2}
-XL = {**TRANSFORMER, "network.inner": 8, "network.segment": 8, "network.memory": 8}
-XL["optimizer.warmup_steps"] = 6
-D3PM = {**TRANSFORMER, "optimizer.warmup_steps": 6}
-OWT = {**TRANSFORMER, "data.test_path": "", "optimizer.warmup_steps": 6, "ema_decay": 0.9}
-LINEAR = {"network.dim": 8, "network.depth": 1, "network.heads": 2, "network.local_heads": 1}
-LSTM = {"network.features": 16, "network.layers": 1, "network.components": 2}
-FLOW = {**LSTM, "encoder.width": 8, "encoder.context": 8}
-SETS = {"couplings": 2, "network.components": 2, **TRANSFORMER}
-LATENT = {
-    **{"network.latents": 2, "network.width": 8, "network.layers": 1, "network.flows": 2},
-    **{"network.hidden": 8},
+SMALL = {  # what these numbers become, in every experiment that has them
+    **{"batch_size": 2, "num_steps": 6, "log_every": 1, "optimizer.warmup_steps": 6},
+    **{"length": 16, "data.length": 16, "data.height": 16, "data.width": 16},
+    **{"data.vocab_size": 40, "num_classes": 9, "timesteps": 4, "sampling_steps": 4},
+    **{"network.width": 8, "network.join_width": 8, "network.blocks": 1, "network.heads": 2},
+    **{"network.dim": 8, "network.depth": 1, "network.local_heads": 1, "network.growth": 4},
+    **{"network.features": 16, "network.layers": 1, "network.components": 2},
+    **{"network.inner": 8, "network.segment": 8, "network.memory": 8, "network.embedding": 4},
+    **{"network.latents": 2, "network.flows": 2, "network.hidden": 8, "network.context": 16},
+    **{"network.multipliers": (1, 2), "network.groups": 4, "network.dilations": (1,)},
+    **{"couplings": 2, "layers": 2, "width": 8, "lstm.features": 16, "past.width": 8},
+    **{"encoder.width": 8, "encoder.context": 2, "encoder.couplings": 1, "past.components": 2},
+    **{"encoder.network.growth": 4, "encoder.network.width": 8, "encoder.network.depth": 1},
+    **{"denoiser.width": 8, "denoiser.join_width": 8, "flow.steps": 1, "flow.components": 2},
+    **{"kl.rows_without": 0, "kl.rows_rising": 4, "kl.epochs_without": 0, "kl.epochs_rising": 0},
 }
-DENSE = {"blocks": 1, "growth": 4, "depth": 1, "width": 8}
-NETWORK = {f"network.{name}": value for name, value in DENSE.items()}
-MAP_FLOW = {
-    **{"levels": 1, "couplings": 1, "encoder.couplings": 1, "encoder.context": 2},
-    **NETWORK,
-    **{f"encoder.network.{name}": value for name, value in DENSE.items()},
-}
-HOLLOW_MAP = {"network.width": 8, "network.join_width": 8, "network.dilations": (1,)}
-UNET = {"network.dim": 8, "network.multipliers": (1, 2), "network.groups": 4, "network.heads": 1}
-TABLE = {"network.width": 8, "network.blocks": 1, "optimizer.warmup_steps": 6}
-SHRUNK = {
-    "own_lines": HOLLOW_LINES,
-    "own_lines_multinomial": HOLLOW_LINES,
-    "own_lines_argmax": FLOW,
-    "own_lines_autoregressive": TRANSFORMER,
-    "own_lines_insertion": TRANSFORMER,
-    "own_table": {"network.embedding": 4, **TABLE},
-    "own_table_multinomial": {"network.embedding": 4, **TABLE},
-    "own_table_autoregressive": {"network.heads": 2, **TABLE},
-    "own_table_argmax": {"network.features": 16, "network.components": 2, "encoder.width": 8},
-    "argmax_quickstart": {"length": 16, **FLOW},
-    "eight_gaussians": {"num_classes": 9, **FLOW},
-    "own_text_argmax": {"data.length": 16, **FLOW},
-    "own_text_argmax:coupling": {"data.length": 16, "couplings": 2, **FLOW},
-    "text8_argmax_ar": {"base": 6, **FLOW},
-    "text8_argmax_ar:enwik8": FLOW,
-    "text8_argmax_coupling": {"couplings": 2, **FLOW},
-    "text8_argmax_coupling:enwik8": {"couplings": 2, **FLOW},
-    "text8_dequantize": FLOW,
-    "text8_dequantize uniform": {"variational": False, "couplings": 2, **FLOW},
-    "text8_cnf": LSTM,
-    "text8_cnf:enwik8": LSTM,
-    "own_text_cnf": {"data.length": 16, "network.components": 2, **TRANSFORMER},
-    "set_shuffling": SETS,
-    "set_shuffling autoregressive": {"couplings": 0, "past.width": 8, "past.components": 2},
-    "set_shuffling:summation": {"size": 4, "total": 10, **SETS},
-    "own_text_latent_flow": {
-        "data.length": 16,
-        "kl.rows_without": 0,
-        "kl.rows_rising": 4,
-        **LATENT,
-    },
-    "own_text_latent_flow:iaf_scf": {
-        "data.length": 16,
-        "kl.rows_without": 0,
-        "kl.rows_rising": 4,
-        **LATENT,
-    },
-    "text8_latent_flow": {"kl.epochs_without": 0.0, "kl.epochs_rising": 0.0, **LATENT},
-    "text8_latent_flow:enwik8": {"kl.epochs_without": 0.0, "kl.epochs_rising": 0.0, **LATENT},
-    "quickstart": {"length": 32, **HOLLOW},
-    "own_text": {"data.length": 32, **HOLLOW},
-    "own_text_gaussian": {"data.length": 32, **HOLLOW},
-    "own_text_infilling": {"data.length": 32, **HOLLOW},
-    "own_text_masked": {"data.length": 32, **HOLLOW},
-    "own_text_masked gidd": {"p_uniform": 0.1, "data.length": 32, **HOLLOW},
-    "own_text_masked symbols": {"mask_symbols": 3, "few_steps": 4, "data.length": 32, **HOLLOW},
+WINDOWS = {"data.length": 256}  # of 128 tokens
+BYTES = {"data.length": 320}  # of 80 tokens
+FLOW_OF_MAPS = {"levels": 1, "couplings": 1}
+SHRUNK = {  # a file, its variant, words that tell two apart -> numbers of its own
+    **dict.fromkeys(["own_lines", "own_lines_multinomial", "own_lines_argmax"], {}),
+    **dict.fromkeys(["own_lines_autoregressive", "own_lines_insertion", "own_table"], {}),
+    **dict.fromkeys(["own_table_multinomial", "own_table_autoregressive", "own_table_argmax"], {}),
+    **dict.fromkeys(["argmax_quickstart", "own_text_argmax", "own_text_argmax:coupling"], {}),
+    "eight_gaussians": {},
+    "text8_argmax_ar": {"base": 6},
+    **dict.fromkeys(["text8_argmax_ar:enwik8", "text8_argmax_coupling"], {}),
+    **dict.fromkeys(["text8_argmax_coupling:enwik8", "text8_dequantize"], {}),
+    "text8_dequantize uniform": {"variational": False, "couplings": 2},
+    **dict.fromkeys(["text8_cnf", "text8_cnf:enwik8", "own_text_cnf", "set_shuffling"], {}),
+    "set_shuffling autoregressive": {"couplings": 0},
+    "set_shuffling:summation": {"size": 4, "total": 10},
+    **dict.fromkeys(["own_text_latent_flow", "own_text_latent_flow:iaf_scf"], {}),
+    **dict.fromkeys(["text8_latent_flow", "text8_latent_flow:enwik8"], {}),
+    **dict.fromkeys(["quickstart", "own_text", "own_text_gaussian", "own_text_infilling"], {}),
+    "own_text_masked": {},
+    "own_text_masked gidd": {"p_uniform": 0.1},
+    "own_text_masked symbols": {"mask_symbols": 3, "few_steps": 4},
+    **{f"own_text_kernels:{row}": {} for row in ("augmented", "gidd", "learned")},  # others above
+    **{f"own_text_blocks{variant}": {} for variant in ("", ":uniform", ":lstm", ":lstm,uniform")},
+    **{f"own_tokens{variant}": {} for variant in ("", ":uniform", ":autoregressive")},
     **{
-        f"own_text_kernels:{row}": {"data.length": 32, **HOLLOW}
-        for row in ("augmented", "gidd", "learned")  # the others are as own_text, own_text_masked
-    },
-    "own_text_blocks": {"data.length": 32, "network.context": 16, **TRANSFORMER},
-    "own_text_blocks:uniform": {"data.length": 32, **TRANSFORMER},
-    "own_text_blocks:lstm": {"data.length": 32, **TRANSFORMER},
-    "own_text_blocks:lstm,uniform": {"data.length": 32, **TRANSFORMER},
-    "own_tokens": {"data.length": 16, **TRANSFORMER},
-    "own_tokens:uniform": {"data.length": 16, **TRANSFORMER},
-    "own_tokens:autoregressive": {"data.length": 16, **TRANSFORMER},
-    **{
-        f"owt{variant}": {"data.length": 16, "data.vocab_size": 40, **OWT}
+        f"owt{variant}": {"data.test_path": "", "ema_decay": 0.9}
         for variant in ("", ":uniform", ":autoregressive", ":masked,lm1b", ":uniform,lm1b")
     },
-    "text8_diffusion": LINEAR,
-    "text8_diffusion:enwik8": LINEAR,
-    "text8_gaussian_diffusion": LINEAR,
-    "text8_gaussian_diffusion:enwik8": LINEAR,
-    "text8_d3pm": D3PM,
-    "text8_d3pm:uniform": D3PM,
-    "text8_d3pm:nearest": D3PM,
-    "own_text_transformer": {"data.length": 32, **TRANSFORMER},
-    "own_text_transformer_xl": {"data.length": 20, **XL},
-    "text8_transformer": TRANSFORMER,
-    "text8_transformer:enwik8": TRANSFORMER,
-    "text8_transformer_xl": {"data.length": 20, **XL},
-    "text8_transformer_xl:enwik8": {"data.length": 20, **XL},
-    "text8_masked": TRANSFORMER,
-    "text8_masked:gidd": TRANSFORMER,
-    "cityscapes_argmax": MAP_FLOW,
-    "cityscapes_argmax gumbel": {"lift": "gumbel", **MAP_FLOW},
-    "cityscapes_argmax variational": {"lift": "variational", **MAP_FLOW},
-    "cityscapes_diffusion": UNET,
-    "maps_quickstart": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
-    "maps_quickstart:squares": {"data.height": 16, "data.width": 16, **HOLLOW_MAP},
-    "own_maps": HOLLOW_MAP,
-    "own_maps_masked": HOLLOW_MAP,
-    "own_maps_ordinal": HOLLOW_MAP,
-    "text8_discrete_flow": {"layers": 2, "optimizer.warmup_steps": 6, **NETWORK},
-    "own_text_discrete_flow": {"data.length": 16, "layers": 2, **NETWORK},
-    "own_text_discrete_flow:autoregressive": {"data.length": 16, "lstm.features": 16},
-    "digits_idf": {"flow.steps": 1, "flow.components": 2, **NETWORK},
-    "known_answers_row:xor": {"width": 8},
-    "table4_row": MAP_FLOW,
-    "table4_row diffusion": {"row": "diffusion", "denoiser.width": 8, "denoiser.join_width": 8},
+    **dict.fromkeys(["text8_diffusion", "text8_gaussian_diffusion"], WINDOWS),
+    **dict.fromkeys(["text8_diffusion:enwik8", "text8_gaussian_diffusion:enwik8"], BYTES),
+    **{f"text8_d3pm{variant}": {} for variant in ("", ":uniform", ":nearest")},
+    **dict.fromkeys(["own_text_transformer", "text8_transformer", "text8_transformer:enwik8"], {}),
+    **dict.fromkeys(["own_text_transformer_xl", "text8_transformer_xl"], {"data.length": 20}),
+    "text8_transformer_xl:enwik8": {"data.length": 20},
+    **dict.fromkeys(["text8_masked", "text8_masked:gidd", "cityscapes_diffusion"], {}),
+    "cityscapes_argmax": FLOW_OF_MAPS,
+    "cityscapes_argmax gumbel": {"lift": "gumbel", **FLOW_OF_MAPS},
+    "cityscapes_argmax variational": {"lift": "variational", **FLOW_OF_MAPS},
+    **dict.fromkeys(["maps_quickstart", "maps_quickstart:squares"], {}),
+    **dict.fromkeys(["own_maps", "own_maps_masked", "own_maps_ordinal"], {}),
+    **dict.fromkeys(["text8_discrete_flow", "own_text_discrete_flow"], {}),
+    **dict.fromkeys(["own_text_discrete_flow:autoregressive", "digits_idf"], {}),
+    "known_answers_row:xor": {},
+    "table4_row": FLOW_OF_MAPS,
+    "table4_row diffusion": {"row": "diffusion", **FLOW_OF_MAPS},
 }
 
 TRAINED = (  # one of each kind; other tests train some of the others, as do commands of the README
@@ -231,14 +175,19 @@ def fresh(run, config):
     return jax.jit(run.model.init)(rng, x.astype(np.int32))
 
 
+def at(numbers, key):
+    """What stands in a dictionary of dictionaries under a dotted key; None if nothing does."""
+    first, _, rest = key.partition(".")
+    return at(numbers.get(first) or {}, rest) if rest else numbers.get(first)
+
+
 def shrunk(name):
     """The experiment of an entry above, and its numbers at their smallest."""
     experiment = opened(name)
     config = experiment.config()
-    small = {"batch_size": 2, "num_steps": 6, "log_every": 1, **SHRUNK[name]}
-    for steps in {"timesteps", "sampling_steps"} & set(config):
-        small[steps] = 4
-    config.update_from_flattened_dict(small)
+    had = config.to_dict()
+    small = {key: value for key, value in SMALL.items() if at(had, key)}
+    config.update_from_flattened_dict(small | SHRUNK[name])
     return experiment, config
 
 

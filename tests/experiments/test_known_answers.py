@@ -21,7 +21,6 @@ NUMBERS = ["--steps=4", "--config.batch_size=4", "--config.log_every=2", "--conf
 PAIRS = [(toy, text.split()[0]) for toy, texts in ROWS.items() for text in texts]
 
 
-@pytest.mark.few(slow=8)
 @pytest.mark.parametrize("pair", quick(dict.fromkeys(PAIRS), ("xor", "latent_flow")), ids=" ".join)
 def test_a_family_fits_its_toy(pair):
     toy, family = pair

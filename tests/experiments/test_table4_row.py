@@ -82,7 +82,7 @@ def measure(row):
     return np.asarray(nats, np.float64), np.asarray(samples)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_sums_to_one_over_all_maps(row):
@@ -95,7 +95,7 @@ def test_sums_to_one_over_all_maps(row):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_samples_follow_the_weights(row):

@@ -107,7 +107,7 @@ def back(model):
     return description.compose(described, arrays)
 
 
-@pytest.mark.few(2, slow=6)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", quick(MODELS, *QUICK))
 def test_the_same_model_comes_back(name):
     make, shape = MODELS[name]
@@ -120,7 +120,7 @@ def test_the_same_model_comes_back(name):
     assert shapes[0] == shapes[1]
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name", quick(["uniform-tabulated", "autoregressive"], "uniform-tabulated")
 )
@@ -136,7 +136,7 @@ def test_it_gives_the_same_numbers(name):
     assert np.isfinite(nats[0]).all()
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(TABLES, "table multinomial"))
 def test_what_rows_can_be_comes_back_with_the_numbers(name, tmp_path):
@@ -193,7 +193,7 @@ OF_LINES = {  # the models of experiments/own_lines*.py
 }
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(OF_LINES, "lines argmax"))
 def test_models_of_lines_come_back(name):

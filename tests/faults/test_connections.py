@@ -99,7 +99,7 @@ HALVES = {
 }
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("sent", HALVES)
 def test_half_of_a_request(sent, client, report):
     start = time.monotonic()

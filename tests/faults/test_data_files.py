@@ -347,7 +347,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("fault", INPUTS)
 @pytest.mark.slow
 def test_a_text_to_correct(fault, trained, report):
@@ -363,7 +363,7 @@ def run_of_maps(finished_runs):
     return f"--workdir={finished_runs('map array').workdir}"
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("fault", [*PNG, *PLACES])
 @pytest.mark.slow
 def test_a_map_to_correct(fault, run_of_maps, place, report):
@@ -632,7 +632,7 @@ def at_rest(tmp_path_factory):
         return measured(OWN_MAPS, "--config.data.path=nowhere")[0]
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", BOMBS)
 def test_a_bomb_takes_little_memory(fault, place, report, at_rest):

@@ -57,7 +57,7 @@ def filled_in_training(place, rest):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("what", "rest"), {"all": 0, "the checkpoints": 30_000}.items())
 def test_full_in_training(what, rest, place, disk, report):
     """Metrics, TensorBoard and checkpoints cannot be written; then all can be, again."""
@@ -81,7 +81,7 @@ def test_full_before_anything(place, disk, report):
     assert "No space left on device" in seen
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("mode", ["sample", "evaluate", "correct"])
 def test_full_when_a_run_is_read(mode, trained, disk, report):
     """Samples, and figures of results.json, cannot be kept; what was kept stays."""

@@ -105,7 +105,7 @@ def sent(place, name, value, *arguments, module="experiments.run"):
     return one_line(error)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), IMPORTED)
 def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
@@ -116,7 +116,7 @@ def test_a_variable_that_jax_refuses(name, value, tmp_path, report):
     assert seen.endswith(f"Unset {name}, or give another value.\n")
 
 
-@pytest.mark.few(3, slow=2)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("flags", FLAGS)
 def test_flags_that_xla_refuses(flags, monkeypatch, said):
     """As every command looks at them first, in a process of its own."""
@@ -146,7 +146,7 @@ def test_a_compiler_with_known_faults_that_are_not_avoided(place, report):
     assert f"set XLA_FLAGS={compiler.NO_SUMS}" in seen
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
 @pytest.mark.parametrize(("name", "value"), DEVICES)
@@ -180,7 +180,7 @@ def test_a_setting_that_programs_do_not_work_with(name, value, set_, place, said
     assert "Unset it." in seen
 
 
-@pytest.mark.few(1, slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", OTHER)
 def test_a_run_is_not_continued_under_other_settings(name, set_, trained, report):
     shutil.rmtree(trained / "checkpoints" / "6")

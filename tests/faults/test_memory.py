@@ -45,7 +45,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("config", "numbers"), TOO_LARGE)
 def test_a_model_that_is_too_large(config, numbers, said):
     flags = f"--config.{numbers}".split()
@@ -170,7 +170,7 @@ def test_from_python(tmp_path, report):
 # The real limits of a process
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["-v", "-d"])
 def test_a_limit_of_the_process(kind, said):

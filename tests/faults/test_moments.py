@@ -141,7 +141,7 @@ def test_a_clock_that_is_set_back(place, unbroken, report):
     check_ending(unbroken)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("what", ["deleted", "moved", "replaced"])
 def test_the_workdir_is_taken_away(what, place, unbroken, report):
     running = start(*TRAIN, "--config.num_steps=100000", cwd=place)
@@ -197,7 +197,7 @@ def deletion(running):
     wait(running, lambda: len(list((RUN / "checkpoints").glob("*/record.json"))) > 2)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("moment", [claim, first_save, deletion])
 def test_kills(moment, place, unbroken, report):
     chance, seen = random.Random(moment.__name__), []

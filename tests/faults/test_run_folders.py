@@ -108,7 +108,7 @@ def sealed(text: str) -> bytes:
     return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n".encode()
 
 
-@pytest.mark.few(1, slow=4)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("change", RECORDS)
 def test_a_record(change, trained, report, capsys):
     act, said = RECORDS[change]
@@ -123,7 +123,7 @@ def test_a_record(change, trained, report, capsys):
     assert "samples" in ended.out
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_record_that_is_none(text, trained, report, capsys):
@@ -150,7 +150,7 @@ def test_arrays_of_another_model_under_a_sound_record(trained, report):
     assert "is not the one that was saved" in seen
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("how", DAMAGES)
 def test_every_file_of_a_checkpoint(how, trained, report, capsys):
@@ -234,7 +234,7 @@ LINES = {
 }
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_of_metrics(line, trained, report):
@@ -248,7 +248,7 @@ def test_a_line_of_metrics(line, trained, report):
     assert (ended.ending, result) == (None, expected)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["gone", "cut in half", "nested", "a list"])
 @pytest.mark.parametrize("name", ["results.json", "per_row.npz"])
@@ -260,7 +260,7 @@ def test_results(name, text, trained, report):
     assert len(results.read(trained)[-1].rows.sums) == 2
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name", ["lock", "metrics.jsonl", "results.json", "per_row.npz", "checkpoints"]
 )

@@ -205,7 +205,7 @@ def test_a_third_that_says_it_is_one_of_the_two(place, unbroken, report):
     assert places in ([f"[::ffff:{HOST}]:{port}"], [f"{HOST}:{port}"])
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("victim", [0, 1])
 def test_kills_at_random_moments(victim, tmp_path, unbroken, report):
     """Moments from the first to the last of a run: joining, compilation, training, evaluation."""

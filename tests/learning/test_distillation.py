@@ -86,7 +86,7 @@ def slope(model, teacher, params):
     return max(np.abs(a).max() for a in jax.tree.leaves(expected(model, teacher, params)[1]))
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "seen"), CASES)
 def test_an_exact_teacher_leaves_the_exact_student_as_it_is(name, seen):
     model, exact, other, wrong = prepared(name, seen)
@@ -95,7 +95,7 @@ def test_an_exact_teacher_leaves_the_exact_student_as_it_is(name, seen):
     assert slope(model, wrong, exact) > 1e-3
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "seen"), CASES)
 def test_the_loss_by_enumeration(name, seen):
     model, _, params, teacher = prepared(name, seen)
@@ -110,7 +110,7 @@ def test_the_loss_by_enumeration(name, seen):
 
 
 @pytest.mark.slow
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("name", "seen"), CASES)
 def test_of_one_step_it_is_cross_entropy_whatever_the_teacher(name, seen):
     """The same draws, so the same numbers."""

@@ -135,7 +135,7 @@ def test_the_gradient_of_pairs_is_that_of_the_mean_over_them():
     np.testing.assert_allclose(reinforced(1.5), enumerated(1.5), rtol=1e-4)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("case", quick(CASES, "masking-table"))
 @pytest.mark.slow
 def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
@@ -151,7 +151,7 @@ def test_the_expected_gradient_is_that_of_the_enumerated_bound(case):
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
 @pytest.mark.slow
 def test_the_expected_gradient_in_continuous_time(case):
@@ -171,7 +171,7 @@ def test_the_expected_gradient_in_continuous_time(case):
         assert np.abs(naive - exact).max() > 0.05 * np.abs(exact).max()
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("case", quick(CASES, "masking-hollow_table"))
 @pytest.mark.parametrize("steps", [None, 3])
 @pytest.mark.slow
@@ -226,7 +226,7 @@ def test_the_objective_draws_what_the_proof_enumerates(case):
     assert abs(np.mean(values) - bound) < 5 * error
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("case", quick(CASES[:2], CASES[1]))
 @pytest.mark.slow
 def test_gradients_of_masks_are_finite_in_float32(case):
@@ -358,7 +358,7 @@ def test_the_schedules_gradient_is_that_of_the_logarithm_of_the_mean_square():
     assert evidence[0]["count"] == len(rows)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("denoiser", quick(["hollow_table", "table"], "hollow_table"))
 @pytest.mark.slow
 def test_loss_and_network_gradients_are_those_of_the_bound(denoiser):
@@ -436,7 +436,7 @@ def test_one_call_of_the_network(name):
     assert calls == [12 if name == "LeaveOneOutReinforce" else 6]
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(["LeastVariance", "LeaveOneOutReinforce"], "LeastVariance"))
 @pytest.mark.slow
 def test_they_train_on_two_devices(name):

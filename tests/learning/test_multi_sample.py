@@ -121,7 +121,7 @@ def test_the_bound_nears_the_law_from_above_with_more_draws():
         assert (bounds[-1] > exact - 1e-6).all()
 
 
-@pytest.mark.few(1, slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("draws", [3, 1])
 @pytest.mark.parametrize("steps", [2, 1])
 def test_draws_of_the_bound_and_of_the_loss_have_its_mean(steps, draws):
@@ -186,7 +186,7 @@ def trained(data, symbols, steps, updates=150):
     return special.rel_entr(data[data > 0], p).sum(), nats - special.entr(data).sum()
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("data", "steps"), [(EQUAL, 1), (ORDERS, 1), (ORDERS, 2)])
 def test_symbols_learn_to_lose_less_than_any_product(data, steps):
     least = few_steps.least_losses(data)[steps - 1]

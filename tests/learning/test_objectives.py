@@ -199,7 +199,7 @@ def hybrid(case, steps=STEPS, weight=0.7):
     return objectives.HybridElbo(zoo.diffusion(kernel, denoiser, steps), weight)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("steps", [STEPS, None])
 @pytest.mark.parametrize("case", quick([*HYBRIDS, "gidd-table"], "uniform-table"))
 def test_what_hybrid_reports_is_the_bound_of_the_same_draws(case, steps):
@@ -252,7 +252,7 @@ def enumerated_hybrid(objective, params, x):
     return total
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("case", quick(HYBRIDS, "uniform-table"))
 @pytest.mark.slow
 def test_hybrid_by_enumeration(case):
@@ -293,7 +293,7 @@ def test_hybrid_by_enumeration(case):
         np.testing.assert_allclose(slope, (up - down) / (2 * size), rtol=1e-5)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("case", quick(HYBRIDS[:2], "uniform-table"))
 def test_hybrid_draws_what_the_proof_enumerates(case, monkeypatch):

@@ -43,7 +43,7 @@ def draws(name, **how):
     return enumeration.number(np.asarray(compiled(sample)(params, jax.random.key(5))), K)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_sums_to_one_and_draws_what_it_says(name):
     p = law(name)
@@ -100,7 +100,7 @@ def test_temperature_and_top_p_sharpen_every_step():
 LONGER = [name for name in zoo.CAUSAL if name != "table"]  # which is for two tokens
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(LONGER, "lstm"))
 def test_keeps_its_promises(name):

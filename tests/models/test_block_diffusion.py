@@ -22,7 +22,7 @@ from tests.variants import quick
 RNG = jax.random.key(0)
 K, LENGTH = 2, 3
 EVERY = enumeration.sequences(K, LENGTH)
-SIZES = quick((1, 2, 3), 2, slow=(1, 2, 3))  # 2 does not divide 3
+SIZES = quick((1, 2, 3), 2)  # 2 does not divide 3
 compiled = functools.partial(jax.jit, compiler_options=zoo.HASTE)
 
 
@@ -102,7 +102,7 @@ def test_importance_weights_average_to_the_law(size):
     assert (abs(weights.mean(axis=0) - law(size)) < 5 * error + 1e-6).all()
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_samples_are_drawn_from_the_law(size):
@@ -256,7 +256,7 @@ def draws(model, params, number=4000):
     return nats.mean(axis=0), nats.std(axis=0) / number**0.5
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", zoo.BLOCK_KERNELS)
 def test_a_single_block_has_the_bound_of_a_diffusion(noise):
@@ -270,7 +270,7 @@ def test_a_single_block_has_the_bound_of_a_diffusion(noise):
     assert np.ptp(mine) > 1 or noise != "masks"
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", ["uniform", "masks_and_uniform"])
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -355,7 +355,7 @@ class Unread(networks.BlockTransformer):
 SMALL = dict(width=8, blocks=1, heads=2)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("network", "message"),
     [

@@ -34,7 +34,7 @@ def lengths(model, option, seed=0):
         return np.asarray(one(jnp.asarray(EVERY)), np.float64)
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("by", unmasking.BY)
 @pytest.mark.parametrize("seed", quick([0, 1], 0))
 def test_probabilities_in_one_order_sum_to_one(model, by, seed):
@@ -124,7 +124,7 @@ def test_random_orders_from_the_bound_to_the_likelihood(model):
     np.testing.assert_allclose(several, exact, atol=0.3)
 
 
-@pytest.mark.few(1, slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("gap", [40.0, 80.0, 1e4])
 @pytest.mark.parametrize("by", ["left", "random"])
 def test_what_a_model_takes_for_impossible_costs_what_it_says(gap, by):

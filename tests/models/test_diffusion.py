@@ -100,7 +100,7 @@ MEASURED += [(name, steps) for steps in (1, 2) for name in zoo.FAMILIES]
 SLOW = ["uneven-cosine", "birth_death-cosine", "masks_and_uniform", "augmented", "generator-round"]
 SLOW = [(name, 5) for name in (*SLOW, "table-gaussian", "learned_schedule", "per_class_masking")]
 SLOW += [("uniform-cosine", 1), ("absorbing-linear", 2)]
-MEASURED = quick(MEASURED, *((name, 5) for name in QUICK), slow=SLOW)
+MEASURED = quick(MEASURED, *((name, 5) for name in QUICK))
 
 
 @pytest.fixture(scope="module", params=MEASURED, ids=lambda case: "{}-T{}".format(*case))
@@ -131,7 +131,7 @@ def test_samples_follow_the_law(measured):
     enumeration.assert_drawn_from(measured.samples, measured.law)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["uniform-cosine", "absorbing-linear", "birth_death-cosine"])
 def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
@@ -149,7 +149,7 @@ def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     assert exact.all_steps.std(axis=0).mean() < 0.8 * sampled.all_steps.std(axis=0).mean()
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("denoiser", ["hollow", "transformer", "linear_transformer"])
 def test_networks_make_distributions(denoiser):
@@ -158,7 +158,7 @@ def test_networks_make_distributions(denoiser):
     assert_mean(measured.elbo, measured.bound, 0.1)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kernel",

@@ -39,7 +39,7 @@ def law(model, params, row, times):
     return enumeration.chain(model, params, start, times, zoo.LENGTH)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("editor", "times"),
     [
@@ -57,7 +57,7 @@ def test_it_is_noise_and_the_way_back(model, editor, times):
     enumeration.assert_drawn_from(enumeration.number(x, states), expected)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 def test_at_full_strength_the_data_are_forgotten(model):
     model, params, edited = model
@@ -68,7 +68,7 @@ def test_at_full_strength_the_data_are_forgotten(model):
         enumeration.assert_drawn_from(enumeration.number(x, states), whole)
 
 
-@pytest.mark.few(1, slow=1)
+@pytest.mark.few(1)
 def test_with_hardly_any_strength_nothing_happens(model):
     _, _, edited = model
     row = [1, 0]

@@ -28,7 +28,7 @@ def named(request):
     return request.param, model, params, x, log_p
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 def test_it_sums_to_one_and_says_that_it_is_exact(named):
     _, model, params, x, log_p = named
     np.testing.assert_allclose(np.exp(np.asarray(log_p, np.float64)).sum(), 1, atol=1e-5)
@@ -39,7 +39,7 @@ def test_it_sums_to_one_and_says_that_it_is_exact(named):
     np.testing.assert_array_equal(again, log_p)  # no draw in it
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 def test_samples_follow_it(named):
     _, model, params, x, log_p = named
     shape = (4000, zoo.LENGTH)
@@ -49,7 +49,7 @@ def test_samples_follow_it(named):
     enumeration.assert_drawn_from(enumeration.number(drawn, classes), np.exp(log_p))
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 def test_inverse_undoes_forward(named):
     name, model, params, x, _ = named
     if name == "integer":  # what is factored out is drawn anew
@@ -59,7 +59,7 @@ def test_inverse_undoes_forward(named):
     np.testing.assert_array_equal(jax.jit(model.inverse)(params, jax.random.key(5), z), x)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 def test_one_hots_stay_exact_and_gradients_reach_every_parameter(named):
     name, model, params, x, _ = named
@@ -105,7 +105,7 @@ def test_a_part_that_says_nothing_is_not_taken_for_exact():
     assert not bounds.of(model)[0].exact
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(zoo.EXACT, "integer"))
 def test_tokens_outside_are_refused(name):

@@ -56,7 +56,7 @@ def parameters(model, num_classes):
     return zoo.parameters(model, scale=0.1, data=jnp.tile(x, (50, 1)))
 
 
-@pytest.fixture(scope="module", params=quick(CASES, *QUICK, slow=SLOW), ids=named)
+@pytest.fixture(scope="module", params=quick(CASES, *QUICK), ids=named)
 def case(request):
     """Lift, base and layers; tests of one case follow each other, and share what is measured."""
     return request.param
@@ -118,7 +118,7 @@ def test_the_mean_elbo_is_a_bound(case):
 KEPT = [case for case in CASES if case[0] not in zoo.DECODED]
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kept", quick(KEPT, *QUICK), ids=named)
 def test_inverse_undoes_forward(kept):
     lift, base, layers = kept

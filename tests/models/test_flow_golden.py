@@ -82,7 +82,7 @@ def close(result, want, atol=5e-5):
     np.testing.assert_allclose(result, want, atol=atol, rtol=1e-5)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GOLDEN)
 def test_elbo_and_its_pieces_are_those_of_the_reference(name):
@@ -100,7 +100,7 @@ def test_elbo_and_its_pieces_are_those_of_the_reference(name):
     close(jax.jit(model.elbo)(params, rng, x), golden["elbo/elbo"], atol=2e-4)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GOLDEN)
 def test_samples_are_those_of_the_reference_for_its_noise(name):

@@ -46,7 +46,7 @@ def measured(kind):
 KINDS = quick(zoo.GAUSSIAN, "range")
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
 def test_sums_to_one(kind):
@@ -55,7 +55,7 @@ def test_sums_to_one(kind):
     assert_mean(np.exp(log_weight).sum(axis=1), 1.0, 0.02)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
 def test_samples_follow_the_weights(kind):
@@ -64,7 +64,7 @@ def test_samples_follow_the_weights(kind):
     enumeration.assert_drawn_from(samples[:4000], p)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
 def test_one_step_and_all_steps_have_one_mean_which_is_a_bound(kind):
@@ -141,7 +141,6 @@ ANSWERS = {  # ends of γ, T -> nats, by quadrature of others; the entropy is 1.
 }
 
 
-@pytest.mark.few(slow=1)
 @pytest.mark.parametrize("case", quick(ANSWERS, (-13.3, 5.0, 10)))
 def test_known_answers_of_one_variable(case):
     *ends, steps = case
@@ -150,7 +149,7 @@ def test_known_answers_of_one_variable(case):
     assert abs(result - ANSWERS[case]) < 1e-3
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("bound", quick(["elbo", "all_steps"], "elbo"))
 def test_one_variable_as_a_model(bound):
@@ -225,7 +224,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(NETWORKS, "hollow"))
 @pytest.mark.slow
 def test_networks_read_one_hots_as_tokens_and_vectors_in_between(name):
@@ -311,7 +310,7 @@ def test_learnt_levels_rise_between_their_ends():
         chosen.check({**params, "ends": jnp.array([10.0, 0.0])})
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("steps", quick([3, None], None))
 @pytest.mark.slow
 def test_what_the_bound_teaches_learnt_levels(steps):

@@ -47,7 +47,7 @@ def left(name, **more):
     return [np.asarray(nats, np.float64) for nats in computed(params)]
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(SUPPORTS, "labelled lines"))
 def test_one_call_is_as_many_as_there_are_tokens(name):
@@ -71,7 +71,7 @@ def test_a_token_is_predicted_from_those_before_it():
         assert n == 0 or np.ptp(log_p[index, n], axis=0).max() > 0.1
 
 
-@pytest.mark.few(1, slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(SUPPORTS, "labelled lines"))
 def test_the_loss_in_order_is_the_code_length(name):
     model, params, x = opened(name)

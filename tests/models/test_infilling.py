@@ -33,7 +33,7 @@ WAYS = {
 }
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", WAYS)
 @pytest.mark.slow
 def test_fillings_have_the_law_of_the_data_given_what_is_known(name):

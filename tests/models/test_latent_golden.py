@@ -70,7 +70,7 @@ def moved(name):
 LAYERS = quick(["scf0", "scf1", "af0", "af1"], "scf1", "af1")
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_in_a_step_are_theirs(name):
     result = moved(name)
@@ -80,7 +80,7 @@ def test_layers_in_a_step_are_theirs(name):
     np.testing.assert_allclose(ARRAYS[f"{name}/y_back"], ARRAYS[f"{name}/y"], atol=1e-5)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_gradient_is_the_true_one_where_theirs_is_detached(name):
     """Their split coupling copies what passes without its gradient: there -x is missing.
@@ -137,7 +137,7 @@ def measured(name, precision):
 CASES = [f"{name} {precision}" for name in ("afaf", "afscf", "iafscf") for precision in PRECISIONS]
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("case", quick(CASES, "afaf float64"))
 @pytest.mark.slow
 def test_bounds_and_their_parts_are_theirs(case):

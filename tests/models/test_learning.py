@@ -112,7 +112,7 @@ class Quiet(callbacks.Nobody):
         pass
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_it_learns(name):

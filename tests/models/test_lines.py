@@ -38,7 +38,7 @@ from tests.models.rows import (
 )
 from tests.variants import quick
 
-NAMES = quick(zoo.LINES, "labels", slow=("three",))
+NAMES = quick(zoo.LINES, "labels")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,7 +53,7 @@ def test_what_steps_of_masks_draw_are_lines_of_the_law(name):
 EVERY_WAY = [n for n in zoo.SAMPLERS if n.startswith(("ancestral", "remasking", "confidence"))]
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", [*EVERY_WAY, "tau_leaping", "euler", "entropy_bound-loose"])
 def test_every_sampler_of_masks_draws_lines(sampler):
@@ -76,7 +76,7 @@ def test_fillings_keep_the_length_and_follow_the_law_given_a_label():
     enumeration.assert_drawn_from(y[:, 1], given[1, : lines.num_tokens])
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_bits_of_some_tokens_given_others_leave_the_length_out(name):
@@ -97,7 +97,7 @@ def test_bits_of_some_tokens_given_others_leave_the_length_out(name):
     assert_mean(weights.sum(axis=1), 1.0, 0.02)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_state_of_a_walk_has_the_same_padding(name):
@@ -150,7 +150,7 @@ OBJECTIVES = {
 }
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_no_objective_makes_noise_of_padding(name):
     lines = zoo.LINES["lines"]
@@ -227,7 +227,7 @@ class Opened:
 
 
 @pytest.mark.slow
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("denoiser", quick(("table", "hollow_table"), "hollow_table"))
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_of_noise_within_lines_is_the_exact_one(name, denoiser):

@@ -53,7 +53,7 @@ def distance(kernel, network, own, steps):
     return certificates.distance(law, DATA)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(KERNELS, "both"))
 @pytest.mark.slow
 def test_both_give_the_same_bound_and_the_same_samples(name):

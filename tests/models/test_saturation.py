@@ -99,7 +99,7 @@ CASES += [(name, Sure, None) for name in ("absorbing-linear", "birth_death-cosin
 CASES += [(name, Hollow, None) for name in zoo.FAMILIES if name.split("-")[-1] not in zoo.ROUGH]
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "denoiser", "steps"), CASES)
 def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser, steps):
@@ -123,7 +123,7 @@ def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser,
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_samplers_give_tokens(name):
@@ -144,7 +144,7 @@ def test_samplers_give_tokens(name):
             assert 0 <= x.min() <= x.max() < kernel.num_classes, changed
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", quick(["insertion", *baselines.LATENT_FLOWS], "insertion"))
 def test_parameters_far_from_their_start_have_a_bound_and_gradients(kind):
     """100 standard deviations off: exponentials of what a network gives stay within float32."""

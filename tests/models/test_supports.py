@@ -26,8 +26,8 @@ from tests.models.rows import compiled, drawn, every, in_any_order, masked, poss
 from tests.variants import quick
 
 SLOW = ("labels", "columns", "three")
-NAMES = quick(rows.SUPPORTS, "digits", slow=SLOW)
-BOTH = quick(rows.SUPPORTS, "digits", "labels", slow=SLOW)
+NAMES = quick(rows.SUPPORTS, "digits")
+BOTH = quick(rows.SUPPORTS, "digits", "labels")
 
 
 def weights(nats, draws):
@@ -35,7 +35,7 @@ def weights(nats, draws):
     return np.exp(np.asarray(nats, np.float64)).reshape(draws, -1)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 def test_code_lengths_of_masks_sum_to_one(name):
@@ -53,7 +53,7 @@ def test_code_lengths_of_masks_sum_to_one(name):
             np.testing.assert_allclose(p, exact, rtol=1e-3, atol=1e-9)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_random_orders_of_masks_sum_to_one(name):
     """Each row in an order of its own."""
@@ -65,7 +65,7 @@ def test_random_orders_of_masks_sum_to_one(name):
     assert (p[:, ~possible(name)] == 0).all()
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_of_masks_sum_to_one(name):
     """Each line's mean is its mass in the chain of three steps, which ends in no other row."""
@@ -80,7 +80,7 @@ def test_steps_of_masks_sum_to_one(name):
         assert_mean(p, rows.law(model, params)[states], 0.02)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_of_masks_is_below(name):
     """In continuous time it is the mean over orders, by any of its estimates."""
@@ -102,7 +102,7 @@ def test_the_bound_of_masks_is_below(name):
 ONE_BY_ONE = samplers.FirstHitting(), samplers.Confidence(by="random"), samplers.DNDM()
 
 
-@pytest.mark.few(2, slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("sampler", quick(ONE_BY_ONE, ONE_BY_ONE[0]), ids=lambda s: s.name)
 @pytest.mark.parametrize("name", BOTH)
 def test_what_masks_draw_one_by_one_is_possible_and_follows_the_law(name, sampler):
@@ -125,7 +125,7 @@ def test_left_to_right_sums_to_one(name):
     assert possible(name)[enumeration.number(colder, rows.classes(name))].all()
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 def test_noise_within_a_support_sums_to_one(name):
@@ -164,7 +164,7 @@ def flow(name):
     return model, zoo.parameters(model, length=length, scale=0.05)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick([n for n in rows.SUPPORTS if n != "labels"]))
 def test_an_argmax_over_possible_rows_sums_to_one(name):

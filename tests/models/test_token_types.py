@@ -30,7 +30,7 @@ X = np.array([[0, 1], [1, 1], [1, 0]])
 KNOWN = np.array([[True, False], [False, True], [True, True]])
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
@@ -45,7 +45,7 @@ def test_what_a_model_says_does_not_depend_on_the_integers_kind(name, kind):
         np.testing.assert_array_equal(result, expected)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", zoo.LIFTS)
 def test_nor_does_what_a_lift_makes_of_them(name):
     lift, rng = zoo.LIFTS[name](2, 1), jax.random.key(1)

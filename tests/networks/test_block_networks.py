@@ -55,9 +55,9 @@ def compiled(name):
     return jax.jit(functools.partial(network.apply, params))
 
 
-@pytest.mark.few(2, slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", quick(CASES, "context", "lstm", slow=CASES))
+@pytest.mark.parametrize("name", quick(CASES, "context", "lstm"))
 def test_a_block_sees_its_noise_and_what_is_clean_before_it(name, size):
     """And all of that, but for what is beyond its context; nothing else."""
     x_t, x_0, t = draws()
@@ -78,9 +78,9 @@ def test_a_block_sees_its_noise_and_what_is_clean_before_it(name, size):
         assert (moved[far] == 0).all()
 
 
-@pytest.mark.few(2, slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", quick(CASES, "context", "lstm", slow=CASES))
+@pytest.mark.parametrize("name", quick(CASES, "context", "lstm"))
 def test_a_cache_gives_the_logits_of_one_call(name, size):
     """Block by block, the last one shorter, with a ring of keys that is written over."""
     network, params = made(name)

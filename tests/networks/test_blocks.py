@@ -13,7 +13,7 @@ CASES = {  # shape of what goes in, the block's numbers
 }
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(CASES, "attention"))
 def test_a_block_starts_as_the_identity_and_is_one_no_more_once_its_way_back_opens(name):

@@ -8,7 +8,7 @@ from tests.networks.test_attention import assert_same
 from tests.planned import scratch
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "shape",
     [

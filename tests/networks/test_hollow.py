@@ -29,7 +29,7 @@ def apply(request):
     return jax.jit(functools.partial(module.apply, params))
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 def test_time_moves_every_logit(apply):
     x = jnp.zeros((1, L), jnp.int32)
@@ -38,7 +38,7 @@ def test_time_moves_every_logit(apply):
     assert all(np.isfinite(np.asarray(apply(x, jnp.array([t])))).all() for t in (0.0, 1.0))
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 def test_rows_do_not_mix(apply):
     x = jax.random.randint(jax.random.key(3), (3, L), 0, K)

@@ -129,7 +129,7 @@ def test_untrained_it_is_uniform_and_every_parameter_can_learn():
     assert not dead
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("local_heads", quick([0, 1, 2], 1))
 def test_shorter_texts_use_the_first_windows(local_heads):

@@ -134,7 +134,7 @@ def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(a)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bfloat16_is_near_float32_and_not_the_same(name):
@@ -148,7 +148,7 @@ def test_bfloat16_is_near_float32_and_not_the_same(name):
         assert 0 < distance(grad, other) < 0.15, jax.tree_util.keystr(path)
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(NETWORKS, *set(NETWORKS) - {*LARGE}))
 def test_in_bfloat16_all_large_products_are_and_no_sum(name):
     def float32_share(**changes):
@@ -163,7 +163,7 @@ def test_in_bfloat16_all_large_products_are_and_no_sum(name):
             assert equation.outvars[0].aval.dtype == jnp.float32
 
 
-@pytest.mark.few(4, slow=3)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_are_float32_and_other_dtypes_are_refused(name):
     network, inputs = NETWORKS[name]
@@ -177,7 +177,7 @@ def test_parameters_are_float32_and_other_dtypes_are_refused(name):
 DROPPING = [name for name, (n, _) in NETWORKS.items() if {"dropout", "input_dropout"} & {*vars(n)}]
 
 
-@pytest.mark.few(4, slow=4)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", quick(DROPPING, *set(DROPPING) - {*LARGE}))
 def test_numbers_are_drawn_in_training_and_only_then(name):
     """By the program; without a key a network that draws in evaluation fails."""
@@ -197,7 +197,7 @@ def test_numbers_are_drawn_in_training_and_only_then(name):
 
 
 @pytest.mark.slow
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", DEEP)
 def test_recomputed_blocks_give_the_same(name):
     """The masks of dropout included."""
@@ -207,7 +207,7 @@ def test_recomputed_blocks_give_the_same(name):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5 * np.abs(one).max())
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(DEEP, *set(DEEP) - {*LARGE}))
 def test_recomputed_blocks_keep_less_and_have_the_same_parameters(name):
     network, inputs = NETWORKS[name]
@@ -235,7 +235,7 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_written_out_gradients_have_the_dtypes_of_the_arguments(name):
     function, shapes = FUNCTIONS[name]
@@ -282,7 +282,7 @@ def test_a_cell_remembers_in_bfloat16():
     assert distance(h, rounded) < 0.01
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "carried", "near"),

@@ -40,7 +40,7 @@ def test_that_a_token_is_known_moves_all_in_reach_but_itself(name):
         assert (moved[apart > 3] == 0).all(), moved
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", quick(NETWORKS, "hollow"))
 @pytest.mark.slow
 def test_what_is_known_moves_the_guesses_of_others(name):

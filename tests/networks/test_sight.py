@@ -99,7 +99,6 @@ CASES = {
 }
 
 
-@pytest.mark.few(slow=8)
 @pytest.mark.parametrize(
     "name", quick(CASES, "made", "channels after 3", "past lstm", "dense", "insertion", slow=CASES)
 )

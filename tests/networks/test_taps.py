@@ -31,7 +31,7 @@ def by_hand(kernel, x, offsets, known=None):
     return out
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("told", [False, True])
 @pytest.mark.parametrize("most", [K, 1024], ids=["looked up", "multiplied"])
 @pytest.mark.parametrize("kind", quick(OFFSETS, "text"))

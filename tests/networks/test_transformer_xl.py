@@ -97,7 +97,7 @@ def segments(group):
         yield logits, weights, memory
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 def test_segments_with_memory_are_those_of_the_authors(group):
     places, x = group.cfg["Q"], group["x"].T

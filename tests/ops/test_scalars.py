@@ -57,7 +57,7 @@ def test_inverse_undoes_forward_and_log_slope_is_that_of_the_map(scalar):
     np.testing.assert_allclose(back, x, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @every_map
 def test_inverse_has_the_gradients_of_an_inverse(scalar):
     """dx/dy = 1 / slope, and x(y(x, θ), θ) does not move with θ."""
@@ -267,7 +267,7 @@ def bounded(nn_out, channels, components, scale=0.0, mixture_scale=0.0):
     return np.concatenate([t, log_s, rest, squash(log_scale, mixture_scale)], axis=-1)
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("components", quick([4, 8, 27], 8))
 def test_mixture_is_the_references(components, precision):
@@ -305,7 +305,7 @@ def test_mixture_layers_are_the_references(layer, kept):
     np.testing.assert_allclose(jax.jit(MIXTURE.inverse)(z, theta), x, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.few(1, slow=4)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("name", quick(["unc5", "unc8", "rq5", "rq8"], "unc8", "rq5"))
 def test_spline_is_the_references(name, precision):

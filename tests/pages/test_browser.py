@@ -37,7 +37,7 @@ def page(request, tmp_path_factory):
     return path
 
 
-@pytest.mark.few(slow=7)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [browser.DESK, browser.PHONE], ids=["desk", "phone"])
 def test_a_page_is_quiet_narrow_and_accessible(page, dark, size):

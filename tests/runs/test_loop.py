@@ -57,7 +57,7 @@ def assert_same(workdir, params, unbroken):
     assert [line["step"] for line in lines] == list(range(1, 13))
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "number", quick([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], signal.SIGTERM)

@@ -17,7 +17,7 @@ from tests import enumeration, zoo
 RNG = jax.random.key(0)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("k", [2, 3, 6, 9, 16])
 @pytest.mark.slow
 def test_affine_maps_are_permutations_with_their_inverse(k):

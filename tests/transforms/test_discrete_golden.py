@@ -44,7 +44,7 @@ ARITHMETIC = {  # what a and b are of `modular.affine`, as one-hots (K, K)
 }
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ARITHMETIC)
 @pytest.mark.parametrize("k", SIZES)
 def test_arithmetic_of_soft_vectors_is_the_mean_of_ours(k, name):
@@ -115,7 +115,7 @@ def flow(k, kind, scaled):
     return model, params | {"base": {"logits": jnp.asarray(GOLDEN[f"K{k}_base_logits"])}}
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("scaled", [False, True], ids=["loc", "affine"])
 @pytest.mark.parametrize("kind", ["ar", "bi"])
 @pytest.mark.parametrize("k", quick(SIZES, 5))

@@ -42,7 +42,7 @@ def situation(layer, shape):
     return jax.tree.map(move, params), jnp.asarray(x[1])
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("layer", "shape", "latent"), LAYERS.values(), ids=LAYERS)
 def test_nats_are_the_log_determinant_and_inverse_undoes_forward(layer, shape, latent):
     params, x = situation(layer, shape)

@@ -49,7 +49,7 @@ class OwnBase:
         return log_m.reshape(len(z), -1).sum(axis=1)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", quick(("mixture", "linear_flow"), "mixture"))
 def test_on_their_own_base_every_single_draw_is_log_p(kind):
@@ -61,7 +61,7 @@ def test_on_their_own_base_every_single_draw_is_log_p(kind):
     np.testing.assert_allclose(result, PRIOR[x].sum(axis=1), atol=1e-5)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", quick(("mixture", "linear_flow"), "mixture"))
 def test_densities_are_those_of_the_draws(kind):

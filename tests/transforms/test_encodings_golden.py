@@ -234,7 +234,7 @@ def near(result, want, rtol=1e-9):
     np.testing.assert_allclose(result, want, rtol=rtol, atol=1e-12)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", quick(ENCODERS, "mixture_b"))
 def test_encodings_are_those_of_the_authors(name):
     """Draws, bound, decoder and densities; with a decoder's weight of 1.7, as they anneal it."""
@@ -260,7 +260,7 @@ def test_encodings_are_those_of_the_authors(name):
         near(given(g).draw(None, g["x"].shape + (-1,)), 1.81 * g["eps"])
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", quick(["mixture_a", "mixture_b", "linear_a", "linear_b"]))
 def test_decodes_other_latents_as_the_authors(name):
     """They take the likeliest class, in float32; ours is drawn."""

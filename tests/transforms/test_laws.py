@@ -106,7 +106,7 @@ def test_a_learned_law_starts_where_it_is_told():
         assert law.sample(params, jax.random.key(1), (3, 4, 2)).shape == (3, 4, 2)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.slow
 def test_gradients_are_finite_far_out(name):
@@ -157,7 +157,7 @@ class Twice(nn.Module):
         return jnp.concatenate([scale * x[..., None], fill], axis=-1)
 
 
-@pytest.mark.few(1, slow=5)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("kind", ["conditional", "fixed", "learned"])
 def test_laws_sum_their_family_over_the_event(kind, name):

@@ -39,7 +39,7 @@ def table(chain, length=LENGTH):
     return law
 
 
-@pytest.mark.few(4, slow=2)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", CHAINS)
 @pytest.mark.parametrize("kind", KERNELS)
 def test_its_guess_is_that_of_all_rows(name, kind):

@@ -35,7 +35,7 @@ def model(chain, kernel, **more):
     return models.Diffusion(kernel, Oracle(chain.exact(kernel)), **more)
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", KERNELS)
 @pytest.mark.parametrize("name", CHAINS)
 def test_guess_and_denoiser_are_bayes_rule_over_all_rows(name, kind):

@@ -134,7 +134,7 @@ def by_tanh(u):
     return 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (u + 0.044715 * u**3)))
 
 
-@pytest.mark.few(slow=5)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("clip", quick([False, True], False), ids=["", "clip"])
 @pytest.mark.parametrize("case", quick(CASES, "eps_range", "xprev_small"))
 def test_reverse_step_and_bound(theirs, case, clip):
@@ -209,7 +209,7 @@ def test_prior(theirs):
     near(result, theirs["prior_bits"])
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "sampler",
     [gaussian.samplers.Ancestral(), gaussian.samplers.DDIM(), gaussian.samplers.DDIM(eta=0.5)],

@@ -39,7 +39,7 @@ def test_the_law_of_samples_becomes_that_of_lines(longest):
     assert apart[-1] < 0.015
 
 
-@pytest.mark.few(1, slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("longest", [2, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("steps", "temperature"), [(1, 1.0), (3, 0.7)])
 def test_samples_follow_the_enumerated_law(longest, steps, temperature):

@@ -17,7 +17,7 @@ def entropy(p):
     return -(p * np.log(np.where(p > 0, p, 1.0))).sum()
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", quick(zoo.FAMILIES, "uniform-cosine"))
 def test_mutual_information_by_enumeration(name):
@@ -32,7 +32,7 @@ def test_mutual_information_by_enumeration(name):
     assert (np.diff(result) <= 1e-6).all()
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("p_0", [P_0[3], np.full(3, 1 / 3), np.array([0.5, 0.5, 0.0])])
 @pytest.mark.parametrize("steps", [1, 2, 50])
 @pytest.mark.slow
@@ -51,7 +51,7 @@ FAMILIES = {
 }
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("family", quick(FAMILIES, "uniform"))
 @pytest.mark.slow
 def test_information_falls_evenly(family):
@@ -70,7 +70,7 @@ def masks(steps):
     return kernels.Tabulated((1 - beta) * np.eye(4) + beta * to_mask, to_mask, num_classes=3)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("steps", [1, 3, 12])
 @pytest.mark.slow
 def test_a_table_of_masks_is_linear_in_fewer_steps(steps):

@@ -320,7 +320,7 @@ def test_golden_chances_to_stay(golden):
     np.testing.assert_allclose(keep, golden["gen_keep_prob"], rtol=1e-11)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("epsilon", [1e-4, 0.0])
 @pytest.mark.slow
 def test_golden_losses(golden, epsilon):

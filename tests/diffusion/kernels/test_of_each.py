@@ -81,7 +81,6 @@ TERMS = {
 }
 
 
-@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("name", quick(TERMS, "discrete", "rate"))
 def test_terms_of_the_bound_are_those_of_each_token(kernel, name):
     """The registered forms and the general ones."""
@@ -144,7 +143,7 @@ def test_a_learnt_pace_keeps_the_priors():
     np.testing.assert_allclose(enumeration.matrix(opened, 0.0, 0.5).sum(axis=-1), 1, rtol=1e-6)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["ancestral", "tau_leaping", "euler", "predictor_corrector-cap", "dndm"]

@@ -118,14 +118,14 @@ def situation(d3pm, request):
     return Situation(d3pm, *request.param)
 
 
-@pytest.mark.few(slow=4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", TABLES)
 def test_matrices(d3pm, name):
     result = matrices(d3pm, name)[d3pm.exact("Q_steps")]
     np.testing.assert_allclose(result, d3pm.exact(f"{name}_Q"), rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 def test_forward(situation):
     states, steps = situation.peer.num_classes, situation.peer.exact("Q_steps")
     eye = jnp.broadcast_to(jnp.eye(states), (len(situation.t), states, states))
@@ -141,20 +141,20 @@ def rare_as_1e_6_is(situation):
         pytest.skip("departure 12 leaves so little noise that 1e-6 may be most of it")
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["post_logits", "p_logits"])
 def test_posteriors_with_1e_6_more(situation, name):
     situation.later(situation.blurred(name), situation.exact(name), **CLOSE)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 def test_terms_of_the_bound_with_1e_6_more(situation):
     true, guess = (jax.nn.softmax(situation.blurred(name)) for name in situation.p_0)
     result = in_bits(categorical.kl(true, guess))
     situation.later(result, situation.exact("vb_bpd"), rtol=1e-4, single=(1e-4, 1e-5))
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 def test_terms_of_the_bound(situation):
     """What 1e-6 moves."""
     rare_as_1e_6_is(situation)
@@ -165,7 +165,7 @@ def test_terms_of_the_bound(situation):
     situation.later(result, situation.exact("vb_bpd"), rtol=rtol, single=(rtol, 1e-6))
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 def test_first_term_of_the_bound(situation):
     """Departure 11: p(x_0 | x_1) is the guess itself there; ours has q(x_1 | x_0) as a factor."""
     s, t, x_0, x_t = (a[:1] for a in (situation.s, situation.t, situation.x_0, situation.x_t))
@@ -177,7 +177,7 @@ def test_first_term_of_the_bound(situation):
     situation.peer.assert_near(in_bits(result + jnp.log(factor)), expected, rtol=1e-6)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("form", ["table", "mixing"])
 def test_hybrid_loss(d3pm, form):
     """Its cross-entropy is of the guess that it plugs in, ours of what is denoised.
@@ -197,7 +197,7 @@ def test_hybrid_loss(d3pm, form):
     d3pm.assert_near(total.astype(d3pm.dtype), situation.exact("hybrid_bpd"), rtol=1e-6)
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["uniform_band", "gaussian"])  # of the others nothing is left
 def test_prior_term_is_the_divergence_from_noise(d3pm, name):
     """These kernels leave uniform noise as it is, and a guess of noise is noise at all times."""
@@ -225,7 +225,7 @@ def pictures(request):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 def test_gaussian_of_256_classes(pictures):
     """Where departure 12 is none: the paper's. Its posterior again has 1e-6 more."""
     steps, start = pictures.exact("gaussian_t"), jnp.zeros(3, pictures.dtype)

@@ -35,7 +35,7 @@ def peer(request):
 small = pytest.mark.parametrize("peer", golden.SMALL, indirect=True)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 def test_udlm(peer):
     """Uniform noise, and masks (Schiff et al., 2025)."""
     k, x_0, x_t, s, t = peer.num_classes, peer["x0"], peer["xt"], peer["s"], peer.t
@@ -62,7 +62,7 @@ def test_udlm(peer):
         assert np.asarray(result).any()
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 def test_duo(peer):
     """Uniform noise (Sahoo et al., 2025)."""
     schedules_of = {  # departure 19: the derivative of its cosine lacks the factor 1 - 1e-3
@@ -107,7 +107,7 @@ MDLM = {
 }
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 def test_mdlm(peer):
     """Masks, and a network that copies unmasked tokens (Sahoo et al., 2024)."""
     k, x_0, x_t, t = peer.num_classes, peer["x0"], peer["xt"], peer.t
@@ -151,7 +151,7 @@ def test_mdlm(peer):
 
 
 @small
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("path", ["pu0.0", "pu0.1", "pu0.2", "pu0.1_gamma2"])
 def test_gidd(peer, path):
     """Masks and uniform noise on the way to them (von Rütte et al., 2025)."""
@@ -197,7 +197,7 @@ def masking(md4, name):
 
 
 @small
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NOISE)
 def test_md4(peer, name):
     """Masks (Shi et al., 2024); for GenMD4 see `test_learned_schedule.py`."""
@@ -231,7 +231,7 @@ def test_md4(peer, name):
         peer.assert_near(result, expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 def test_remdm(peer):
     """Masks that come back, with alpha = 1 - t (Wang et al., 2025)."""
     process = Process(kernels.absorbing(schedules.linear, peer.num_classes), None)

@@ -69,7 +69,7 @@ def test_schedules_in_this_file_are_theirs(peer, name):
     peer.assert_near(-golden.slope(THEIRS[name], peer.t), f"{name}_dsigma")
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("form", [bounds.rate, bounds.rate.dispatch(object)])
 def test_score_entropy_is_the_rate(sedd, form):
     """Also where nothing is left to learn, on tokens that are not masked."""

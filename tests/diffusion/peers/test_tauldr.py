@@ -54,7 +54,7 @@ def tauldr(peer, request):
     return Tauldr(peer, request.param)
 
 
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 def test_schedules_in_this_file_are_theirs(tauldr):
     schedule = tauldr.generator.schedule
     tauldr.peer.assert_near(-schedule(tauldr.t), tauldr.exact("int_beta"), single=(1e-4, 0))
@@ -62,7 +62,7 @@ def test_schedules_in_this_file_are_theirs(tauldr):
     tauldr.peer.assert_near(result, tauldr.exact("beta"))
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 def test_transitions(tauldr):
     states = tauldr.peer.num_classes
     eye = jnp.broadcast_to(jnp.eye(states), (len(tauldr.t), states, states))
@@ -76,7 +76,7 @@ def test_transitions(tauldr):
     tauldr.peer.assert_near(result.mT, tauldr.exact("transition"), rtol=1e-9, atol=1e-8)
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 def test_uniform_rates_are_the_uniform_kernel(peer):
     """Its -log α is K times the rate times t."""
     tauldr = Tauldr(peer, "uniform")
@@ -86,7 +86,7 @@ def test_uniform_rates_are_the_uniform_kernel(peer):
     peer.assert_near(kernel.push(eye, peer.start, peer.t), tauldr.exact("transition"))
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 def test_reverse_rates(tauldr):
     """Theirs take p(x_0 | x_t) from the network, ours p_0 without the own token: M15.
 

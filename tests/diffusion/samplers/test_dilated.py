@@ -26,7 +26,7 @@ def test_each_call_halves_the_distances():
     np.testing.assert_array_equal(calls(8, np.ones((1, 8)), start=3)[0], np.roll(result, 3))
 
 
-@pytest.mark.few(3, slow=6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("shape", [(6, 4), (1,), (7,), (13,), (5, 9), (3, 1)])
 @pytest.mark.parametrize("steps", [1, 3, None])
 def test_every_masked_token_has_one_call_and_calls_are_of_one_size(shape, steps):

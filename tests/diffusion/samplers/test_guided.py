@@ -92,7 +92,7 @@ def test_from_left_to_right_the_first_unknown_token_is_drawn_first():
     )
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("guidance", [2.0, 0.0, 0.5, 4.0])
 @pytest.mark.parametrize("count", [4, 1])
 def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(guidance, count):
@@ -136,7 +136,7 @@ def nats(x):
 
 
 @pytest.mark.slow
-@pytest.mark.few(1, slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("given", [GIVEN, (-1, -1, 0)])
 @pytest.mark.parametrize("guidance", [2.0, 1.0])
 def test_rewards_tilt_the_law(given, guidance):
@@ -173,7 +173,7 @@ def test_a_reward_needs_nothing_that_is_given():
     assert len(np.unique(x[:, 1])) > 1
 
 
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("reward", "says"),
     [

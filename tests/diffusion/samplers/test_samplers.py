@@ -94,7 +94,7 @@ def draw(sampler, kernel, seed=0):
     return x
 
 
-@pytest.mark.few(1, slow=6)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
 def test_draws_follow_the_enumerated_law(sampler, kernel):
     x = draw(sampler, kernel)
@@ -108,7 +108,7 @@ EXACT = ("first_hitting", "confidence", "confidence-random", "confidence-left", 
 EXACT += ("dilated",)
 
 
-@pytest.mark.few(1, slow=4)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("length", [2, 3])
 def test_exact_samplers_have_the_law_of_the_data(name, length):
@@ -119,7 +119,7 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
     assert certificates.distance(result, data) < 1e-6
 
 
-@pytest.mark.few(1, slow=3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["ancestral", "tau_leaping", "euler"])
 @pytest.mark.parametrize(
     "kind", ["uniform", "augmented", "absorbing", "masks_and_uniform", "round"]

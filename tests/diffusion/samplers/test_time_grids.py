@@ -138,7 +138,7 @@ def test_the_best_grid_is_that_of_its_table():
     assert times == tuple(falling(FINE)[list(path)])
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("kernel", "denoiser"),
     [
@@ -232,7 +232,7 @@ def test_samplers_and_bounds_take_given_times():
         bound.describe(zoo.diffusion("uniform-cosine", "table", 2))
 
 
-@pytest.mark.few(slow=2)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("spacing", ["uniform", "cosine", GIVEN])
 @pytest.mark.parametrize("steps", quick([5, None], 5))
 @pytest.mark.slow

@@ -52,7 +52,7 @@ WALKS = {
 
 
 @pytest.mark.slow
-@pytest.mark.few(slow=3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("reward", [likelihood, nats])
 @pytest.mark.parametrize("name", WALKS)
 def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(name, reward):

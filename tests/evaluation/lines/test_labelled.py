@@ -52,7 +52,7 @@ def law_given(label):
 
 
 @pytest.mark.slow
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("label", FACTS.labels)
 def test_draws_have_the_law_given_the_label(label):
     model, params = masked()

@@ -168,7 +168,7 @@ def raises(*_, **__):
         ),
     ],
 )
-@pytest.mark.few(1, slow=2)
+@pytest.mark.few(1)
 @pytest.mark.usefixtures("any_types")
 def test_a_measure_that_fails_is_named_beside_the_others(
     report, data, monkeypatch, tmp_path, caplog, module, function, lost

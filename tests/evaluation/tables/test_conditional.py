@@ -109,7 +109,7 @@ def test_bits_of_a_cell_are_those_given_all_others(model):
     assert (result[:, 2] == 0).all()
 
 
-@pytest.mark.few(slow=1)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("block", quick([1, 4, 1024], 4))
 def test_numbers_of_a_row_do_not_depend_on_the_block(model, monkeypatch, block):
@@ -221,7 +221,6 @@ CONDITIONS = {
 }
 
 
-@pytest.mark.few(slow=2)
 @pytest.mark.parametrize("text", quick(CONDITIONS, LATER))
 def test_draws_have_the_exact_law_given_all_conditions(model, text):
     conditions = table_conditions.parse(FACTS, text) if text else {}
