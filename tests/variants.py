@@ -6,7 +6,7 @@ import pytest
 
 
 def quick(every: Iterable, *chosen, slow: Container = ()) -> list:
-    """All of `every`: those not `chosen` are exhaustive, but for the `slow` ones, which CI runs."""
+    """All of `every`: not `chosen`, a case is exhaustive, or slow if it is among the `slow`."""
     return [
         each if each in chosen else pytest.param(each, marks=_marks(each, slow)) for each in every
     ]

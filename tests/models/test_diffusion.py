@@ -97,9 +97,6 @@ def measure(model, scale=0.5, shared=False):
 # cases, so that what takes the time, drawing and enumerating, is done once for each.
 MEASURED = [(name, 5) for name in (*zoo.KERNELS, *zoo.LEARNED)]
 MEASURED += [(name, steps) for steps in (1, 2) for name in zoo.FAMILIES]
-SLOW = ["uneven-cosine", "birth_death-cosine", "masks_and_uniform", "augmented", "generator-round"]
-SLOW = [(name, 5) for name in (*SLOW, "table-gaussian", "learned_schedule", "per_class_masking")]
-SLOW += [("uniform-cosine", 1), ("absorbing-linear", 2)]
 MEASURED = quick(MEASURED, *((name, 5) for name in QUICK))
 
 

@@ -31,12 +31,6 @@ CASES += [
     for lift in ("binary", "auto_encoder")
     for layers in ("recurrent", "recurrent_of_latents")
 ]
-SLOW = [  # every lift, and every kind of layers
-    *(("argmax", 3, "none"), ("gumbel", K, "coupling"), ("gumbel_threshold", 3, "none")),
-    *(("uniform", 2, "none"), ("mixture", 2, "attention"), ("linear_flow", 2, "none")),
-    *(("joint", 2, "none"), ("auto_encoder", 2, "recurrent")),
-    *(("binary", 2, "autoregressive"), ("binary", 2, "recurrent_of_latents")),
-]
 
 
 def named(case):
