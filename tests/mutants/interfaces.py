@@ -1,0 +1,86 @@
+"""Wrong changes of what a user meets: commands, devices, pages, the demo."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "rows-of-all-processes",
+        "devices/parallel.py",
+        "return per_device(x[own_rows(len(x))])",
+        "return per_device(x)",
+        "a process has its own rows",
+        "devices/test_parallel.py",
+    ),
+    Mutant(
+        "shards-of-the-shortest-axis",
+        "devices/shards.py",
+        "spec[int(np.argmax(sizes))] = AXES[1]",
+        "spec[int(np.argmin(sizes))] = AXES[1]",
+        "the longest axis is divided",
+        "devices/test_shards.py",
+    ),
+    Mutant(
+        "memory-of-one-copy",
+        "devices/parallel.py",
+        "return copies * state + max(state, copies * gradient)",
+        "return state + max(state, copies * gradient)",
+        "every device carries the state",
+        "devices",
+    ),
+    Mutant(
+        "unknown-numbers-pass",
+        "cli/flags.py",
+        "if match and (name := match[1]) not in known:",
+        "if match and (name := match[1]) not in known and False:",
+        "a config has the numbers that it has",
+        "cli",
+    ),
+    Mutant(
+        "places-stay-relative",
+        "cli/flags.py",
+        "config.update_from_flattened_dict({name: str(files.expanded(value).absolute())})",
+        "config.update_from_flattened_dict({name: str(files.expanded(value))})",
+        "a run finds its data from any folder",
+        "cli",
+    ),
+    Mutant(
+        "gaps-are-known",
+        "cli/inputs.py",
+        "Partly(*(np.pad(part, (0, length - len(x))) for part in (x, ~gaps, gaps)))",
+        "Partly(*(np.pad(part, (0, length - len(x))) for part in (x, gaps, gaps)))",
+        "what is asked for is not known",
+        "demo",
+    ),
+    Mutant(
+        "words-of-all-white-space",
+        "demo/text_diff.py",
+        "[a == b and a.isspace() for a, b in",
+        "[a.isspace() for a, b in",
+        "a word that was joined is one",
+        "demo",
+    ),
+    Mutant(
+        "halves-of-characters",
+        "demo/request_parsing.py",
+        '.decode("utf-16", "replace")',
+        '.decode("utf-16", "surrogatepass")',
+        "half a character can not be printed",
+        "demo",
+    ),
+    Mutant(
+        "labels-lie-on-each-other",
+        "pages/plot.py",
+        "above = result[i] = min(places[i], above - least)",
+        "above = result[i] = places[i]",
+        "labels are apart",
+        "pages/test_plot.py",
+    ),
+    Mutant(
+        "largest-values-squeeze-the-rest",
+        "pages/plot.py",
+        "tops = [_most([p.y + p.error for p in line.points]) for line in lines]",
+        "tops = highs",
+        "the first values of a training are cut off",
+        "pages/test_plot.py",
+    ),
+]
