@@ -45,47 +45,25 @@ def random_layout(rng):
 LAYOUTS = [*zoo.COLUMNS.values(), *map(random_layout, map(np.random.default_rng, range(4)))]
 
 
-def rows(columns, rng, number=40):
-    """Rows of possible codes: (number, L)."""
-    parts = [codes(columns, fields) for fields in columns.of_columns()]
-    return np.concatenate([part[rng.integers(len(part), size=number)] for part in parts], axis=1)
-
-
-every_layout = pytest.mark.parametrize("columns", LAYOUTS, ids=str)
-
-
 @pytest.mark.few(4)
-@every_layout
+@pytest.mark.parametrize("columns", LAYOUTS, ids=str)
 def test_a_token_is_possible_if_some_code_has_it_and_what_is_known(columns):
-    """So every partial row has just the completions that there are."""
-    rng = np.random.default_rng(0)
-    x = rows(columns, rng)
+    """So every partial row has just the completions that there are; and from left to right."""
+    rng, places = np.random.default_rng(0), np.arange(len(columns.sizes))
+    parts = [codes(columns, fields) for fields in columns.of_columns()]
+    x = np.concatenate([part[rng.integers(len(part), size=40)] for part in parts], axis=1)
     known = rng.random(x.shape) < 0.5
     hidden = np.where(known, x, rng.integers(0, 9, x.shape))  # of no account
-    result = np.asarray(jax.jit(columns.possible, static_argnums=2)(hidden, known, 5))
-    for row, flags, one in zip(x, known, result, strict=True):
+    possible = jax.jit(columns.possible, static_argnums=2)(hidden, known, 5)
+    possible_next = jax.jit(columns.possible_next, static_argnums=1)(x, 5)
+    for row, flags, one, following in zip(x, known, possible, possible_next, strict=True):
         np.testing.assert_array_equal(one, exactly(columns, row, flags, 5))
-
-
-@pytest.mark.few(4)
-@every_layout
-def test_the_next_token_is_possible_given_those_before(columns):
-    x = rows(columns, np.random.default_rng(1))
-    result = np.asarray(jax.jit(columns.possible_next, static_argnums=1)(x, 5))
-    for i in range(x.shape[1]):
-        before = np.arange(x.shape[1]) < i
-        for row, one in zip(x, result, strict=True):
-            np.testing.assert_array_equal(one[i], exactly(columns, row, before, 5)[i])
-
-
-@pytest.mark.few(4)
-@every_layout
-def test_each_is_what_is_possible_where_nothing_is_known(columns):
-    nothing = np.zeros(len(columns.sizes), bool)
-    expected = exactly(columns, np.zeros(len(nothing), int), nothing, 6)
-    np.testing.assert_array_equal(columns.each(6), expected)
-    traced = jax.jit(lambda x: x + columns.each(6))(jnp.zeros((), jnp.int32))  # no tracer within
-    np.testing.assert_array_equal(traced, expected)
+        expected = [exactly(columns, row, places < i, 5)[i] for i in places]
+        np.testing.assert_array_equal(following, expected)
+    each = exactly(columns, x[0], places < 0, 5)  # nothing is known
+    np.testing.assert_array_equal(columns.each(5), each)
+    traced = jax.jit(lambda x: x + columns.each(5))(jnp.zeros((), jnp.int32))  # no tracer within
+    np.testing.assert_array_equal(traced, each)
 
 
 def test_the_first_field_is_the_most_significant():

@@ -11,53 +11,41 @@ from amd_jax.ops.lines import Lines
 from amd_jax.types import Support
 from tests import enumeration, zoo
 
-every_kind = pytest.mark.parametrize("name", sorted(zoo.LINES))
+every_kind = pytest.mark.parametrize("lines", zoo.LINES.values(), ids=zoo.LINES)
 
 
-def size(lines, row):
-    """The tokens of a line, or None of a row that is no line."""
-    label, line = row[: lines.start], row[lines.start :]
-    if any(token <= lines.num_tokens for token in label):
-        return None
-    tokens = [token for token in line if token < lines.num_tokens]
-    whole = tokens + [lines.num_tokens] * (len(line) - len(tokens))
-    return len(tokens) if tokens and list(line) == whole else None
+def every_row(lines):
+    """All rows, and which have padding at their end alone, after a token or more."""
+    x = enumeration.sequences(lines.num_classes, lines.length)
+    padding = x == lines.padding
+    goes_on = (padding[:, :-1] & ~padding[:, 1:]).any(axis=1)
+    return x, ~goes_on & ~padding[:, : lines.start + 1].any(axis=1)
 
 
-def every(lines):
-    return enumeration.sequences(lines.num_classes, lines.length)
-
-
-def is_line(lines, x):
-    return np.array([size(lines, row.tolist()) is not None for row in x])
+def are_lines(lines, x, padded):
+    """Labels stand before the first position of a line, and nowhere else."""
+    labels = np.arange(lines.length) < lines.start
+    return padded & ((x > lines.padding) == labels).all(axis=1)
 
 
 @pytest.mark.few(1)
 @every_kind
-def test_a_line_has_the_probability_of_its_length(name):
+def test_a_line_has_the_probability_of_its_length(lines):
     """And no row with padding in its middle, or in front, has any."""
-    lines = zoo.LINES[name]
-    x = every(lines)
-    nats = np.asarray(jax.jit(lines.log_prob)(x))
-    for row, result in zip(x.tolist(), nats, strict=True):
-        padded = row[lines.start :]
-        n = sum(token != lines.padding for token in padded)
-        rest = [token == lines.padding for token in row]
-        if n and rest == sorted(rest):
-            assert result == pytest.approx(np.log(lines.lengths[n - 1]), rel=1e-6)
-        else:
-            assert result == categorical.NEVER
+    x, padded = every_row(lines)
+    n = (x[:, lines.start :] != lines.padding).sum(axis=1)
+    expected = np.where(padded, np.log(lines.lengths)[n - 1], categorical.NEVER)
+    np.testing.assert_allclose(jax.jit(lines.log_prob)(x), expected, rtol=1e-6)
 
 
 @pytest.mark.few(1)
 @every_kind
-def test_from_left_to_right_all_lines_are_possible_and_nothing_else_is(name):
-    lines = zoo.LINES[name]
-    x, classes = every(lines), lines.num_classes + 2  # two states beyond the classes
+def test_from_left_to_right_all_lines_are_possible_and_nothing_else_is(lines):
+    (x, padded), classes = every_row(lines), lines.num_classes + 2  # two states beyond
     possible_next = jax.jit(lines.possible_next, static_argnums=1)
     possible = np.asarray(possible_next(x, classes))
     own = np.take_along_axis(possible, x[..., None], axis=-1)[..., 0]
-    np.testing.assert_array_equal(own.all(axis=1), is_line(lines, x))
+    np.testing.assert_array_equal(own.all(axis=1), are_lines(lines, x, padded))
     assert possible.any(axis=-1).all()
     assert not possible[..., lines.num_classes :].any()
     changed = x.copy()
@@ -67,46 +55,38 @@ def test_from_left_to_right_all_lines_are_possible_and_nothing_else_is(name):
 
 @pytest.mark.few(1)
 @every_kind
-def test_numbers_decode_to_lines(name):
+def test_numbers_decode_to_lines(lines):
     """Position after position, the largest of what can be there; nothing after the end counts."""
-    lines = zoo.LINES[name]
     z = jax.random.normal(jax.random.key(0), (500, lines.length, lines.num_classes))
-    x = np.asarray(jax.jit(lines.decode)(z))
-    assert is_line(lines, x).all()
-    assert len(np.unique(x, axis=0)) == is_line(lines, every(lines)).sum()
+    x, (rows, padded) = np.asarray(jax.jit(lines.decode)(z)), every_row(lines)
+    np.testing.assert_array_equal(np.unique(x, axis=0), rows[are_lines(lines, rows, padded)])
     expected = np.zeros_like(x)
     possible_next = jax.jit(lines.possible_next, static_argnums=1)
     for position in range(lines.length):
         possible = np.asarray(possible_next(expected, lines.num_classes))[:, position]
         expected[:, position] = np.where(possible, z[:, position], -np.inf).argmax(axis=-1)
     np.testing.assert_array_equal(x, expected)
-    after = np.asarray(lines.ended(jnp.asarray(x)))
-    np.testing.assert_array_equal(after[:, 1:], x[:, :-1] == lines.padding)
-    assert not after[:, 0].any()
+    after = np.pad(x[:, :-1] == lines.padding, ((0, 0), (1, 0)))
+    np.testing.assert_array_equal(lines.ended(jnp.asarray(x)), after)
 
 
 @pytest.mark.few(1)
 @every_kind
-def test_padding_is_known_and_no_other_position_can_be_it(name):
-    lines = zoo.LINES[name]
-    x = jnp.asarray(every(lines))
-    known = lines.known(x)
-    np.testing.assert_array_equal(known, np.asarray(x) == lines.num_tokens)
-    possible = np.asarray(lines.possible(x, jnp.zeros_like(known), lines.num_classes + 1))
-    assert (possible[known].argmax(axis=-1) == lines.padding).all()
-    assert (possible[known].sum(axis=-1) == 1).all()
-    assert not possible[~known][:, lines.padding].any()
-    for position, tokens in enumerate(lines.each(lines.num_classes + 1)):
-        free = ~np.asarray(known)[:, position]
-        assert (possible[free, position] == tokens).all()
-        count = lines.num_labels if position < lines.start else lines.num_tokens
-        assert tokens.sum() == count
+def test_padding_is_known_and_no_other_position_can_be_it(lines):
+    x, _ = every_row(lines)
+    known, states = np.asarray(lines.known(x)), np.arange(lines.num_classes + 1)
+    np.testing.assert_array_equal(known, x == lines.padding)
+    labels = (states > lines.padding) & (states < lines.num_classes)
+    each = [labels] * lines.start + [states < lines.padding] * len(lines.lengths)
+    np.testing.assert_array_equal(lines.each(len(states)), each)
+    expected = np.where(known[..., None], states == lines.padding, each)
+    possible = lines.possible(jnp.asarray(x), np.zeros_like(known), len(states))
+    np.testing.assert_array_equal(possible, expected)
 
 
 @pytest.mark.few(1)
 @every_kind
-def test_lengths_are_drawn_by_their_law(name):
-    lines = zoo.LINES[name]
+def test_lengths_are_drawn_by_their_law(lines):
     draw = jax.jit(lines.draw, static_argnums=1)
     first = np.asarray(draw(jax.random.key(0), (5000, lines.length)))
     assert set(np.unique(first)) <= {-1, lines.padding}
