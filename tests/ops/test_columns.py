@@ -66,16 +66,6 @@ def test_a_token_is_possible_if_some_code_has_it_and_what_is_known(columns):
     np.testing.assert_array_equal(traced, each)
 
 
-def test_the_first_field_is_the_most_significant():
-    columns = zoo.COLUMNS["digits"]  # the code 7 = (1, 3) is missing
-    assert columns.depth == 2
-    possible = jax.jit(columns.possible, static_argnums=2)
-    x, known = np.tile([0, 1, 3], (2, 1)), np.array([[False, True, False], [True, False, True]])
-    one, two = np.asarray(possible(x, known, 4), int)
-    np.testing.assert_array_equal(one, [[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
-    np.testing.assert_array_equal(two[1], [1, 0, 0, 0])
-
-
 def test_codes_beyond_int32():
     """10^12 - 5 codes in four fields of a thousand: digits are compared, never codes."""
     columns = Columns((1000,) * 4, (0,) * 4, (10**12 - 5,) * 4)
