@@ -8,17 +8,16 @@ from amd_jax.ops import integers
 from tests import golden_files
 
 GOLDEN = golden_files.load("integer_to_base")
-CASES = [name.removeprefix("idx_") for name in GOLDEN if name.startswith("idx_")]
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("case", CASES)
-def test_digits_are_those_of_the_reference(case):
-    x, want = GOLDEN[f"idx_{case}"], GOLDEN[f"digits_{case}"]
-    base = int(case.split("b")[-1])
-    digits = integers.to_digits(jnp.asarray(x), base, want.shape[-1])
-    np.testing.assert_array_equal(digits, want)
-    np.testing.assert_array_equal(integers.from_digits(digits, base), x)
+def test_digits_are_those_of_the_reference():
+    cases = [name.removeprefix("idx_") for name in GOLDEN if name.startswith("idx_")]
+    assert len(cases) > 3
+    for case in cases:
+        x, want, base = GOLDEN[f"idx_{case}"], GOLDEN[f"digits_{case}"], int(case.split("b")[-1])
+        digits = integers.to_digits(jnp.asarray(x), base, want.shape[-1])
+        np.testing.assert_array_equal(digits, want, case)
+        np.testing.assert_array_equal(integers.from_digits(digits, base), x, case)
 
 
 def test_number_of_binary_digits_is_that_of_the_reference():
@@ -32,16 +31,12 @@ def test_number_of_binary_digits_is_that_of_the_reference():
 )
 def test_number_of_digits(num_classes, base, digits):
     assert integers.num_digits(num_classes, base) == digits
-    assert base**digits >= num_classes
-    assert digits == 1 or base ** (digits - 1) < num_classes
 
 
-def test_an_unused_digit_leaves_the_code_unused():
+def test_codes_of_no_class_are_unused():
+    """Those with a digit that is unused, and those beyond the classes."""
     digits = jnp.array([[0, 1], [1, -1], [-1, 1], [-1, -1]])
     np.testing.assert_array_equal(integers.from_digits(digits, 2), [1, -1, -1, -1])
-
-
-def test_indices_beyond_the_classes_are_unused():
     x = jnp.array([-2, -1, 0, 2, 3, 9])
     np.testing.assert_array_equal(integers.valid(x, 3), [-1, -1, 0, 2, -1, -1])
 
