@@ -24,9 +24,11 @@ X = enumeration.sequences(3, zoo.LENGTH)
 STEPS = 3
 
 
-@functools.cache
-def measured(kind):
-    """Draws of log_weight, elbo and AllSteps, (DRAWS, N) each, and of samples by number."""
+@pytest.mark.few(2)
+@pytest.mark.parametrize("kind", quick(zoo.GAUSSIAN, "range"))
+@pytest.mark.slow
+def test_it_sums_to_one_draws_what_it_weighs_and_its_bounds_have_one_mean(kind):
+    """With reconstruction, prior and variance of the steps in their places, and only so."""
     model = zoo.gaussian_diffusion(kind, STEPS)
     params = zoo.parameters(model, scale=0.3)
     rows = jnp.tile(X, (DRAWS, 1))
@@ -36,45 +38,19 @@ def measured(kind):
         rngs = jax.random.split(jax.random.key(1), 4)
         verbs = model.log_weight, model.elbo, functools.partial(AllSteps(), model)
         nats = [f(params, r, rows).reshape(DRAWS, -1) for f, r in zip(verbs, rngs, strict=False)]
-        return *nats, model.sample(params, rngs[3], (20_000, zoo.LENGTH))
+        return *nats, model.sample(params, rngs[3], (4000, zoo.LENGTH))
 
     *nats, samples = draws(params)
-    assert samples.dtype == jnp.int32
-    return *(np.asarray(n, np.float64) for n in nats), enumeration.number(samples, 3)
-
-
-KINDS = quick(zoo.GAUSSIAN, "range")
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.slow
-def test_sums_to_one(kind):
-    """With reconstruction, prior and variance of the steps in their places, and only so."""
-    log_weight, *_ = measured(kind)
-    assert_mean(np.exp(log_weight).sum(axis=1), 1.0, 0.02)
-
-
-@pytest.mark.few(2)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.slow
-def test_samples_follow_the_weights(kind):
-    log_weight, _, _, samples = measured(kind)
-    p = np.exp(log_weight).mean(axis=0)
-    enumeration.assert_drawn_from(samples[:4000], p)
-
-
-@pytest.mark.few(2)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.slow
-def test_one_step_and_all_steps_have_one_mean_which_is_a_bound(kind):
-    log_weight, elbo, all_steps, _ = measured(kind)
-    error = all_steps.std(axis=0) / DRAWS**0.5
-    assert_mean(elbo, all_steps.mean(axis=0), 0.1, slack=5 * error)
-    assert_mean(log_weight, all_steps.mean(axis=0), 0.1, slack=5 * error)
+    log_weight, elbo, all_steps = (np.asarray(n, np.float64) for n in nats)
     weight = np.exp(log_weight)
-    slack = 5 * weight.std(axis=0) / weight.mean(axis=0) / DRAWS**0.5
-    assert (all_steps.mean(axis=0) <= np.log(weight.mean(axis=0)) + slack + 5 * error).all()
+    assert_mean(weight.sum(axis=1), 1.0, 0.02)
+    p = weight.mean(axis=0)
+    assert samples.dtype == jnp.int32
+    enumeration.assert_drawn_from(enumeration.number(samples, 3), p)
+    mean, error = all_steps.mean(axis=0), all_steps.std(axis=0) / DRAWS**0.5
+    assert_mean(elbo, mean, 0.1, slack=5 * error)
+    assert_mean(log_weight, mean, 0.1, slack=5 * error)
+    assert (mean <= np.log(p) + 5 * (weight.std(axis=0) / p / DRAWS**0.5 + error)).all()
 
 
 class Logits(nn.Module):
@@ -88,10 +64,6 @@ class Logits(nn.Module):
 
 
 P = (0.4, 0.3, 0.15, 0.1, 0.05)
-ENTROPY = -sum(p * np.log(p) for p in P)
-
-
-LINE = gaussian.on_a_line(5)
 
 
 def single(points, ends, steps):
@@ -145,28 +117,22 @@ ANSWERS = {  # ends of γ, T -> nats, by quadrature of others; the entropy is 1.
 def test_known_answers_of_one_variable(case):
     *ends, steps = case
     with jax.enable_x64(True):
-        result = float(jax.jit(quadrature, static_argnums=0)(single(LINE, ends, steps)))
+        result = float(
+            jax.jit(quadrature, static_argnums=0)(single(gaussian.on_a_line(5), ends, steps))
+        )
     assert abs(result - ANSWERS[case]) < 1e-3
 
 
-@pytest.mark.few(1)
 @pytest.mark.slow
-@pytest.mark.parametrize("bound", quick(["elbo", "all_steps"], "elbo"))
-def test_one_variable_as_a_model(bound):
-    """Its own bounds, by draws, of one-hots in {-1, 1}^5; continuous time, and 100 steps."""
-    points = 2 * np.eye(5) - 1
-    steps = None if bound == "elbo" else 100
-    model = single(points, (-6.0, 6.0), steps)
-    draws = 200_000 if steps is None else 4000
+def test_the_bound_of_one_variable_in_continuous_time():
+    """By draws, of one-hots in {-1, 1}^5."""
+    model, draws = single(2 * np.eye(5) - 1, (-6.0, 6.0), None), 200_000
     x = jnp.tile(jnp.arange(5), draws)[:, None]  # each class at all of the stratified times
-    of = model.elbo if steps is None else functools.partial(AllSteps(), model)
-    nats = -np.asarray(jax.jit(of)({}, jax.random.key(0), x), np.float64).reshape(draws, 5)
-    mean, error = P @ nats.mean(axis=0), np.linalg.norm(P * nats.std(axis=0)) / draws**0.5
+    nats = -np.asarray(jax.jit(model.elbo)({}, jax.random.key(0), x), np.float64)
+    nats = nats.reshape(draws, 5)
+    error = np.linalg.norm(P * nats.std(axis=0)) / draws**0.5
     assert error < 0.006
-    if steps is None:
-        assert abs(mean - 1.393) < 0.004 + 3 * error
-    else:
-        assert ENTROPY < mean < 1.6
+    assert abs(P @ nats.mean(axis=0) - 1.393) < 0.004 + 3 * error
 
 
 @pytest.mark.slow
@@ -176,40 +142,6 @@ def test_whatever_the_sampler_one_variable_has_its_law():
         draw = jax.jit(functools.partial(model.sample, sampler=sampler), static_argnums=2)
         x = draw({}, jax.random.key(0), (4000, 1))
         enumeration.assert_drawn_from(x, np.array(P))
-
-
-@pytest.mark.slow
-def test_ddim_with_all_noise_is_ancestral():
-    model = zoo.gaussian_diffusion("classes", 4)
-    params = zoo.parameters(model)
-    draw = jax.jit(
-        lambda s: model.sample(params, jax.random.key(0), (500, 2), sampler=s), static_argnums=0
-    )
-    one, two, none = (
-        draw(s)
-        for s in (
-            gaussian.samplers.Ancestral(),
-            gaussian.samplers.DDIM(eta=1.0),
-            gaussian.samplers.DDIM(),
-        )
-    )
-    assert (one == two).mean() > 0.99
-    assert (one == none).mean() < 0.95
-
-
-@pytest.mark.slow
-def test_continuous_time_is_the_limit_of_many_steps():
-    """With a network that is told the level: T L_i at T = 4000 is near the rate."""
-    model = zoo.gaussian_diffusion("classes", None)
-    params = zoo.parameters(model)
-    process, x, rng = model.open(params), jnp.tile(X, (200, 1)), jax.random.key(3)
-    t = jnp.linspace(0.05, 0.95, len(x))
-    limit = gaussian.bounds.rate(process, rng, x, t)
-    for variance in ("small", "large"):
-        result = 4000 * gaussian.bounds.term(
-            dataclasses.replace(process, variance=variance), rng, x, t - 1 / 4000, t
-        )
-        np.testing.assert_allclose(result, limit, rtol=0.01, atol=0.01)
 
 
 NETWORKS = {
@@ -238,24 +170,25 @@ def test_networks_read_one_hots_as_tokens_and_vectors_in_between(name):
     assert abs(apply(z) - apply(1.2 * z)).max() > 1e-4
 
 
-@pytest.mark.slow
-def test_a_hollow_network_is_held_to_its_promise():
-    x = jnp.array(X)
-    for denoiser, well in (
-        (NETWORKS["hollow"][0], True),
-        (LyingTransformer(3, width=8, blocks=1, heads=2), False),
-    ):
-        model = models.GaussianDiffusion(gaussian.one_hots(3), denoiser)
-        params = jax.jit(model.init)(jax.random.key(0), x)
-        if well:
-            model.check(params, jax.random.key(1), x)
-        else:
-            with pytest.raises(ValueError, match="LyingTransformer says leave_one_out, but"):
-                model.check(params, jax.random.key(1), x)
-
-
 class LyingTransformer(networks.Transformer):
     """Sees its own token and says that it does not."""
+
+    leave_one_out = True
+
+
+@pytest.mark.slow
+def test_a_hollow_network_is_held_to_its_promise():
+    def check(denoiser):
+        model = models.GaussianDiffusion(gaussian.one_hots(3), denoiser)
+        model.check(jax.jit(model.init)(jax.random.key(0), X), jax.random.key(1), jnp.array(X))
+
+    check(NETWORKS["hollow"][0])
+    with pytest.raises(ValueError, match="LyingTransformer says leave_one_out, but"):
+        check(LyingTransformer(3, width=8, blocks=1, heads=2))
+
+
+class Hollow(Logits):
+    """Sees nothing, its own numbers neither."""
 
     leave_one_out = True
 
@@ -279,16 +212,6 @@ def test_cross_entropy_is_of_the_guess_that_a_denoiser_makes():
             assert nats.mean() < 0.8 * plain.mean()
         else:
             np.testing.assert_allclose(nats, np.tile(plain, 100), rtol=1e-5)
-    noise = zoo.gaussian_diffusion("noise", None)
-    params = noise.init(jax.random.key(0), jnp.array(X))
-    with pytest.raises(ValueError, match="tells no such law of classes. Use NegativeElbo"):
-        objectives.CrossEntropy(noise).loss(params, (), jax.random.key(0), jnp.array(X))
-
-
-class Hollow(Logits):
-    """Sees nothing, its own numbers neither."""
-
-    leave_one_out = True
 
 
 @pytest.mark.slow
@@ -306,8 +229,6 @@ def test_learnt_levels_rise_between_their_ends():
         gamma[jnp.array([0, -1])], jnp.array([-3.0, 4.0]) + shaken["ends"], atol=1e-5
     )
     assert "ends" not in noise_schedules.Learned(ends=False).init(jax.random.key(0))
-    with pytest.raises(ValueError, match=r"have collapsed: they go from 7 to 4"):
-        chosen.check({**params, "ends": jnp.array([10.0, 0.0])})
 
 
 @pytest.mark.few(1)
@@ -336,15 +257,55 @@ def test_a_walk_ends_in_a_sample():
     assert set(np.unique(x)) <= {0, 1, 2}
 
 
+def of_parts(**parts):
+    parts = dict(points=gaussian.one_hots(3), denoiser=zoo.Vectors(3)) | parts
+    return models.GaussianDiffusion(**parts)
+
+
+def of_kind(kind, verb, *arguments):
+    """A verb of a model in continuous time."""
+    model = zoo.gaussian_diffusion(kind, None)
+    return verb(model)(zoo.drawn(model, X), jax.random.key(0), *arguments)
+
+
+LEVELS = noise_schedules.Learned()
 MISTAKES = {
-    "A diffusion needs at least 1 step; got steps=0.": dict(steps=0),
-    "needs a kernel with a derivative; Table has none": dict(
+    "A diffusion needs at least 1 step; got steps=0.": lambda: of_parts(steps=0),
+    "needs a kernel with a derivative; Table has none": lambda: of_parts(
         steps=None, levels=noise_schedules.linear_betas(100)
     ),
-    "Points are finite numbers (K, D); got shape (3,).": dict(points=np.arange(3.0)),
-    "The variance is one of small, large, range, learned; got 'big'.": dict(variance="big"),
-    "In continuous time no variance of steps makes a difference": dict(
+    "Points are finite numbers (K, D); got shape (3,).": lambda: of_parts(points=np.arange(3.0)),
+    "The variance is one of small, large, range, learned; got 'big'.": lambda: of_parts(
+        variance="big"
+    ),
+    "In continuous time no variance of steps makes a difference": lambda: of_parts(
         steps=None, variance="range"
+    ),
+    "gives (9, 2, 3); Vectors gives (9, 2, 4). Build": lambda: jax.eval_shape(
+        of_parts(denoiser=zoo.Vectors(4), steps=None).init, jax.random.key(0), jnp.array(X)
+    ),
+    "Use GaussianDiffusion(..., steps=1000)": lambda: of_kind(
+        "classes", lambda model: model.log_weight, jnp.array(X)
+    ),
+    "sampled in as many steps as you say": lambda: of_kind(
+        "classes", lambda model: model.sample, (2, 2)
+    ),
+    "Tokens must be in [0, 3); got 3": lambda: of_kind(
+        "classes", lambda model: model.elbo, jnp.array([[0, 3]])
+    ),
+    "tells no such law of classes. Use NegativeElbo": lambda: of_kind(
+        "noise",
+        lambda model: lambda params, *more: objectives.CrossEntropy(model).loss(params, (), *more),
+        jnp.array(X),
+    ),
+    "eta must be in [0, 1]; got eta=2": lambda: gaussian.samplers.DDIM(eta=2.0),
+    "γ = -log SNR rises from data to noise; got first=5": lambda: noise_schedules.Linear(5.0, 1.0),
+    "β of noise in (0, 1); got 0.01 to 2. Use more steps": lambda: noise_schedules.linear_betas(
+        10
+    ),
+    "A table of γ has two levels or more, which rise": lambda: noise_schedules.Table(np.zeros(2)),
+    "have collapsed: they go from 7 to 4": lambda: LEVELS.check(
+        LEVELS.init(jax.random.key(0)) | {"ends": jnp.array([12.0, -3.0])}
     ),
 }
 
@@ -352,29 +313,5 @@ MISTAKES = {
 @pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize("message", MISTAKES)
 def test_mistakes_are_told(message):
-    parts = dict(points=gaussian.one_hots(3), denoiser=zoo.Vectors(3)) | MISTAKES[message]
     with pytest.raises(ValueError, match=re.escape(message)):
-        models.GaussianDiffusion(**parts)
-
-
-@pytest.mark.slow
-def test_mistakes_that_show_with_data():
-    wide = models.GaussianDiffusion(gaussian.one_hots(3), zoo.Vectors(4), steps=None)
-    with pytest.raises(ValueError, match=r"gives \(9, 2, 3\); Vectors gives \(9, 2, 4\). Build"):
-        wide.init(jax.random.key(0), jnp.array(X))
-    model = zoo.gaussian_diffusion("classes", None)
-    params = model.init(jax.random.key(0), jnp.array(X))
-    with pytest.raises(ValueError, match=r"Use GaussianDiffusion\(..., steps=1000\)"):
-        model.log_weight(params, jax.random.key(0), jnp.array(X))
-    with pytest.raises(ValueError, match="sampled in as many steps as you say"):
-        model.sample(params, jax.random.key(0), (2, 2))
-    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
-        model.elbo(params, jax.random.key(0), jnp.array([[0, 3]]))
-    with pytest.raises(ValueError, match=r"eta must be in \[0, 1\]; got eta=2"):
-        gaussian.samplers.DDIM(eta=2.0)
-    with pytest.raises(ValueError, match="γ = -log SNR rises from data to noise; got first=5"):
-        noise_schedules.Linear(5.0, 1.0)
-    with pytest.raises(ValueError, match=r"β of noise in \(0, 1\); got 0.01 to 2. Use more steps"):
-        noise_schedules.linear_betas(10)
-    with pytest.raises(ValueError, match="A table of γ has two levels or more, which rise"):
-        noise_schedules.Table(np.array([0.0, 0.0]))
+        MISTAKES[message]()
