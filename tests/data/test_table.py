@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -26,40 +27,40 @@ PEOPLE = [
 
 @pytest.fixture
 def write(tmp_path):
-    """Write rows, or text, to a file and return its path."""
+    """Write rows to a file and return its path."""
 
     def to_file(rows, name="people.csv"):
-        path = tmp_path / name
-        if isinstance(rows, bytes):
-            path.write_bytes(rows)
-        else:
-            with path.open("w", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(rows)
-        return str(path)
+        with (tmp_path / name).open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+        return str(tmp_path / name)
 
     return to_file
 
 
-def test_a_table_of_mixed_columns(write):
-    data = table.load(write(PEOPLE))
-    facts = data.facts
-    kinds = {column.name: column.kind for column in facts.columns}
-    assert kinds == dict(
-        name="categorical", age="integer", city="categorical", height="real", born="date"
-    )
-    assert [len(data.rows(split)) for split in data.splits] == [54, 3, 3]
-    rows = np.concatenate([data.rows(split) for split in data.splits])
-    cells = facts.decode(rows)
-    assert sorted(zip(*cells.values(), strict=True)) == sorted(map(tuple, PEOPLE[1:]))
-    np.testing.assert_array_equal(facts.encode(cells), rows)
-    assert facts.column("city").missing == ""
-    assert facts.possible(rows).all()
+def put(path, text):
+    path.write_text(text)
+    return str(path)
 
 
 def decoded(data):
     """The cells of all rows, sorted."""
     x = np.concatenate([data.rows(split) for split in data.splits])
     return sorted(zip(*data.facts.decode(x).values(), strict=True))
+
+
+def test_a_table_of_mixed_columns(write):
+    data = table.load(write(PEOPLE))
+    kinds = {column.name: column.kind for column in data.facts.columns}
+    assert kinds == dict(
+        name="categorical", age="integer", city="categorical", height="real", born="date"
+    )
+    assert data.facts.column("city").missing == ""
+    assert [len(data.rows(split)) for split in data.splits] == [54, 3, 3]
+    assert decoded(data) == sorted(map(tuple, PEOPLE[1:]))
+    train = [*zip(*data.facts.decode(data.rows("train")).values(), strict=True)]
+    assert train != [*map(tuple, PEOPLE[1:])][: len(train)]  # in an order of its own
+    wide = table.load(write(PEOPLE), columns="height:real(5)", max_classes=1 << 16)
+    assert data.rows("train").dtype == wide.rows("train").dtype == np.uint8  # as few as will do
 
 
 WRITERS = {  # a column of n cells, exactly as they are to come back
@@ -70,28 +71,21 @@ WRITERS = {  # a column of n cells, exactly as they are to come back
     "many": lambda rng, n: [f"city {k}" for k in rng.integers(0, 200, n)],
     "small integers": lambda rng, n: rng.integers(-9, 9, n),
     "integers": lambda rng, n: rng.integers(-(10**8), 10**8, n) * 10,
-    "gaps": lambda rng, n: np.where(
-        rng.random(n) < 0.3, "?", rng.integers(0, 9999, n).astype(str)
-    ),
+    "gaps": lambda rng, n: rng.choice(["?"] * 999 + [*map(str, range(2000))], n),
     "fixed": lambda rng, n: [f"{v / 1000:.3f}" for v in rng.integers(-4000, 4000, n)],
     "trimmed": lambda rng, n: [f"{v:g}" for v in rng.integers(-900, 900, n) / 100],
     "python": lambda rng, n: [repr(v) for v in (rng.integers(-9000, 9000, n) / 100).tolist()],
-    "commas": lambda rng, n: [
-        f"{v / 100:.2f}".replace(".", ",") for v in rng.integers(-900, 900, n)
-    ],
+    "commas": lambda rng, n: [f"{v},{w:02}" for v, w in rng.integers(1, 90, (n, 2))],
     "few commas": lambda rng, n: rng.choice(["1,5", "-0,25", "7"], n),
     "few reals": lambda rng, n: [f"{v:.2f}" for v in rng.integers(0, 30, n) / 4],
     "days": lambda rng, n: np.datetime64("1999-12-01") + rng.integers(0, 5000, n),
     "few days": lambda rng, n: np.datetime64("1999-12-01") + rng.integers(0, 50, n),
-    "moments": lambda rng, n: [
-        str(t).replace("T", " ")
-        for t in np.datetime64("2001-01-01T00:00:00") + rng.integers(9**9, size=n)
-    ],
+    "moments": lambda rng, n: np.datetime64("2001-01-01T00:00:00") + rng.integers(9**9, size=n),
     "German days": lambda rng, n: [
         f"{d:02}.{m:02}.2001" for d, m in rng.integers(1, [29, 13], (n, 2))
     ],
     "American days": lambda rng, n: [
-        f"{m}/{d}/2001" for d, m in rng.integers(1, [29, 13], (n, 2))
+        f"{m}/{d}/2001" for m, d in rng.integers(1, [13, 29], (n, 2))
     ],
     "constant": lambda rng, n: ["7"] * n,
     "nothing": lambda rng, n: ["NA"] * n,
@@ -102,7 +96,7 @@ WRITERS = {  # a column of n cells, exactly as they are to come back
 def test_random_tables_come_back_as_they_were_written(write, seed):
     rng = np.random.default_rng(seed)
     names = rng.permutation([*WRITERS])[: 5 + 4 * seed].tolist()
-    cells = [[*map(str, WRITERS[name](rng, 300))] for name in names]
+    cells = [[str(cell).replace("T", " ") for cell in WRITERS[name](rng, 300)] for name in names]
     rows = [names, *map(list, zip(*cells, strict=True))]
     max_classes = [128, 16, 300, 2][seed]
     data = table.load(write(rows), max_classes=max_classes)
@@ -118,69 +112,43 @@ def test_random_tables_come_back_as_they_were_written(write, seed):
         np.testing.assert_allclose(shares, want / want.sum())
 
 
+def cycle(*cells):
+    return [str(cells[n % len(cells)]) for n in range(600)]
+
+
 def column(cells, write, columns="", **arguments):
     """The column that a table of these cells has."""
-    rows = [["c", "k"], *([cell, str(n % 2)] for n, cell in enumerate(cells))]
+    rows = [["c", "k", "l"], *([cell, str(n % 2), str(n % 3)] for n, cell in enumerate(cells))]
     return table.load(write(rows), columns, **arguments).facts.column("c")
 
 
-def cycle(*cells):
-    return [cells[n % len(cells)] for n in range(600)]
-
-
 KINDS = {  # cells -> kind, and words of the reason
-    "numbers": (cycle("1", "2"), "integer", "2 distinct integers"),
-    "many numbers": (
-        map(str, range(0, 3000, 5)),
-        "integer",
-        "600 distinct integers, 0 to 2995 in steps of 5",
-    ),
-    "row numbers": (map(str, range(2000)), "integer", "a row number? c:drop leaves it out"),
+    "numbers": (cycle(1, 2), "integer", "2 distinct integers"),
+    "many numbers": (map(str, range(0, 3000, 5)), "integer", "600 .*, 0 to 2995 in steps of 5"),
+    "row numbers": (map(str, range(2000)), "integer", r"a row number\? c:drop leaves it out"),
     "zip codes": (cycle("01234", "99999"), "categorical", "leading zeros: codes"),
-    "several forms": (
-        cycle("1.5", "1.50", "2"),
-        "real",
-        "written in several ways, each number in its",
-    ),
+    "several forms": (cycle("1.5", "1.50", "2"), "real", "in several ways, each number in its"),
     "many in several forms": (
-        [*map(str, range(300)), *(f"{n}.50" for n in range(300))],
-        "real",
-        "written in several ways, from now on as 0.00",
+        [f"{n // 2}{'.50' * (n % 2)}" for n in range(600)],
+        *("real", "written in several ways, from now on as 0.00"),
     ),
     "exponents": (cycle("1e-3", "2"), "real", "2 distinct reals"),
     "long reals": ([repr(1 / (3 + n)) for n in range(600)], "real", "rounded to 0.000001"),
-    "card numbers": (
-        cycle(*(str(4 * 10**15 + n) for n in range(9))),
-        "categorical",
-        "over 15 digi",
-    ),
-    "fine reals": (
-        cycle("0.1", "0.10000000000000000001"),
-        "categorical",
-        "more digits than float64",
-    ),
-    "thousands": (
-        cycle("1,000", "2,000"),
-        "categorical",
-        "thousands or decimals after the comma?",
-    ),
+    "card numbers": (cycle(4 * 10**15, 4 * 10**15 + 1), "categorical", "over 15 digi"),
+    "fine reals": (cycle("0.1", f"0.1{'0' * 18}1"), "categorical", "more digits than float64"),
+    "thousands": (cycle("1,000", "2,000"), "categorical", "thousands or decimals after the comma"),
     "decimal commas": (cycle("1,5", "2"), "real", "2 distinct reals"),
     "points and commas": (cycle("1,5", "2.5"), "categorical", "2 texts"),
     "infinity": (cycle("1", "inf"), "categorical", "numbers mixed with texts such as 'inf'"),
-    "a mixture": (
-        cycle("1", "2", "many"),
-        "categorical",
-        "numbers mixed with texts such as 'many'",
-    ),
     "days": (cycle("2001-02-03"), "date", "one value: no bits"),
     "no such days": (cycle("2001-02-30", "2001-02-03"), "categorical", "2 texts"),
-    "day or month": (cycle("01/02/2001", "03/04/2001"), "categorical", "say c:date(%d/%m/%Y)"),
+    "day or month": (cycle("01/02/2001", "03/04/2001"), "categorical", "c:date.%d/%m/%Y"),
     "month first": (cycle("01/02/2001", "03/14/2001"), "date", "2 distinct days"),
     "mixed dates": (cycle("2001-02-03", "03/14/2001"), "categorical", "2 texts"),
     "missing in two ways": (cycle("1", "", "", "NA"), "integer", "'NA' are written as ''"),
     "a word": (cycle("None", "half", "full"), "categorical", "'None' is a category"),
     "a country": (cycle("NA", "DE", ""), "categorical", "'NA' is a category"),
-    "nothing": (cycle("", ""), "categorical", "only missing cells: no bits"),
+    "nothing": (cycle(""), "categorical", "only missing cells: no bits"),
 }
 
 
@@ -189,15 +157,12 @@ def test_the_kind_of_a_column(name, write):
     cells, kind, reason = KINDS[name]
     result = column(cells, write)
     assert result.kind == kind
-    assert reason in result.reason
+    assert re.search(reason, result.reason)
 
 
 def test_words_are_missing_where_numbers_have_them_too(write):
-    rows = [
-        ["country", "n"],
-        *([c, m] for c, m in zip(cycle("NA", "DE"), cycle("NA", "1", "2"), strict=True)),
-    ]
-    facts = table.load(write(rows)).facts
+    cells = zip(cycle("NA", "DE"), cycle("NA", "1", "2"), strict=True)
+    facts = table.load(write([["country", "n"], *cells])).facts
     assert [column.missing for column in facts.columns] == ["NA", "NA"]
     assert facts.column("n").missing_share == pytest.approx(1 / 3)
     assert column(cycle("x", "-"), write, missing="-").missing == "-"
@@ -214,11 +179,10 @@ CHOICES = {  # cells, what is said -> fields of the column
     "rounded": (cycle("1.6", "3.1"), "c:integer", dict(first=2, count=2, rounded=True)),
     "large numbers": (
         [str(n**6) for n in range(600)],
-        "c:integer",
-        dict(kind="integer", decimals=-11, count=461_915, rounded=True),
+        *("c:integer", dict(kind="integer", decimals=-11, count=461_915, rounded=True)),
     ),
     "date": (cycle("01/02/2001"), "c:date(%m/%d/%Y)", dict(form="%m/%d/%Y")),
-    "a name with a comma": (cycle("1", "2"), "c:real,k:drop", dict(kind="real")),
+    "two columns": (cycle("1", "2"), "c:real,k:drop", dict(kind="real")),
     "a compact date": (cycle("20010203"), "c:date(%Y%m%d)", dict(form="%Y%m%d")),
 }
 
@@ -226,8 +190,7 @@ CHOICES = {  # cells, what is said -> fields of the column
 @pytest.mark.parametrize("name", CHOICES)
 def test_what_is_said_of_a_column(name, write):
     cells, columns, expected = CHOICES[name]
-    rows = [["c", "k", "l"], *([c, str(n % 2), str(n % 3)] for n, c in enumerate(cells))]
-    result = table.load(write(rows), columns).facts.column("c")
+    result = column(cells, write, columns)
     assert {field: getattr(result, field) for field in expected} == expected
     assert result.reason.startswith("as said; ")
 
@@ -268,13 +231,17 @@ def test_parquet_and_arrow(tmp_path, write):
         np.testing.assert_array_equal(data.rows("train"), want.rows("train"))
 
 
-def test_a_header_that_is_given(tmp_path):
-    path = tmp_path / "t.data"
-    path.write_text("".join(f"{n % 9}, a{n % 2}\n" for n in range(40)))
-    data = table.load(str(path), header="n,k")
+def test_headers_that_are_given_or_say_the_delimiter(tmp_path):
+    rows = "".join(f"{n % 9}, a{n % 2}\n" for n in range(40))
+    data = table.load(put(tmp_path / "t.data", rows), header="n,k")
     assert [column.name for column in data.facts.columns] == ["n", "k"]
     assert data.facts.column("k").values == ("a0", "a1")
     assert sum(len(data.rows(split)) for split in data.splits) == 40
+    rows = "".join(f"{n % 5};{n % 4},5\n" for n in range(40))
+    data = table.load(put(tmp_path / "t.csv", f"sep=;\nn;x\n{rows}"))
+    assert data.facts.column("x").values == ("0,5", "1,5", "2,5", "3,5")
+    rows = "".join(f"{n % 5}\n" for n in range(40))
+    assert table.load(put(tmp_path / "t.csv", f"n\n{rows}")).facts.sizes == (5,)
 
 
 def test_a_utf_16_table_says_so_itself(tmp_path, write):
@@ -315,19 +282,6 @@ def test_a_test_table_may_hold_other_values(write):
     assert data.facts.column("age").values[-1] == "99"
 
 
-def test_rows_are_a_permutation_and_batches_pure(write):
-    data, again = table.load(write(PEOPLE)), table.load(write(PEOPLE))
-    np.testing.assert_array_equal(data.rows("test"), again.rows("test"))
-    train = [*zip(*data.facts.decode(data.rows("train")).values(), strict=True)]
-    assert train != [*map(tuple, PEOPLE[1:])][: len(train)]
-    again.batch(0, 3, 7)
-    np.testing.assert_array_equal(data.batch(1, 2, 16), again.batch(1, 2, 16))
-    np.testing.assert_array_equal(data.batch(1, 2, 16, slice(4, 8)), data.batch(1, 2, 16)[4:8])
-    assert data.rows("train").dtype == np.uint8
-    wide = table.load(write(PEOPLE), columns="height:real(5)", max_classes=1 << 16)
-    assert wide.rows("train").dtype == np.uint8  # as few bytes as the codes need
-
-
 def test_large_files_are_read_in_blocks(write, monkeypatch):
     path = write(PEOPLE)
     whole = table.load(path)
@@ -340,25 +294,19 @@ def test_large_files_are_read_in_blocks(write, monkeypatch):
 
 
 def test_a_column_of_50_000_categories(tmp_path):
-    path = tmp_path / "t.csv"
-    lines = (f"c{n % 50_000},{n % 3}\n" for n in range(55_000))
-    path.write_text("city,k\n" + "".join(lines))
-    data = table.load(str(path))
-    assert data.facts.sizes == (37, 37, 37, 3)
-    assert data.facts.column("city").reason == "50,000 texts, 45,000 of them once"
+    lines = "".join(f"c{n % 50_000},{n % 3}\n" for n in range(55_000))
+    facts = table.load(put(tmp_path / "t.csv", "city,k\n" + lines)).facts
+    assert facts.sizes == (37, 37, 37, 3)
+    assert facts.column("city").reason == "50,000 texts, 45,000 of them once"
 
 
 def test_given_rows_and_gaps(write):
     facts = table.load(write(PEOPLE)).facts
     x = table.read(write(PEOPLE, "again.csv"), facts)
-    assert facts.decode(x) == dict(
-        zip(PEOPLE[0], map(list, zip(*PEOPLE[1:], strict=True)), strict=True)
-    )
+    assert [*zip(*facts.decode(x).values(), strict=True)] == [*map(tuple, PEOPLE[1:])]
     gaps = [["age", "city"], ["21", ""], ["", "Bonn"]]
     x = table.read(write(gaps, "gaps.csv"), facts, gaps=True)
-    known = {
-        column.name: x[:, place] for column, place in zip(facts.columns, facts.places, strict=True)
-    }
+    known = {name.name: x[:, at] for name, at in zip(facts.columns, facts.places, strict=True)}
     assert known["age"].tolist() == [[1], [-1]]
     assert (known["city"] >= 0).all(axis=1).tolist() == [False, True]
     assert (known["name"] < 0).all()
@@ -409,28 +357,14 @@ def test_a_frame_of_odd_columns():
 
 
 def test_names_with_signs_of_choices(write):
-    rows = [
-        ["age, in years", "a:b", "k"],
-        *([str(n % 9), str(n % 3), str(n % 2)] for n in range(40)),
-    ]
-    facts = table.load(write(rows), "age, in years:real, a:b:categorical,k:drop").facts
-    assert {column.name: column.kind for column in facts.columns} == {
-        "age, in years": "real",
-        "a:b": "categorical",
-    }
-
-
-def test_a_delimiter_that_the_file_says(tmp_path):
-    path = tmp_path / "t.csv"
-    path.write_text("sep=;\nn;x\n" + "".join(f"{n % 5};{n % 4},5\n" for n in range(40)))
-    facts = table.load(str(path)).facts
-    assert facts.column("x").values == ("0,5", "1,5", "2,5", "3,5")
-    path.write_text("n\n" + "".join(f"{n % 5}\n" for n in range(40)))
-    assert table.load(str(path)).facts.sizes == (5,)
+    cells = ([str(n % 9), str(n % 3), str(n % 2)] for n in range(40))
+    said = "age, in years:real, a:b:categorical,k:drop"
+    facts = table.load(write([["age, in years", "a:b", "k"], *cells]), said).facts
+    kinds = {column.name: column.kind for column in facts.columns}
+    assert kinds == {"age, in years": "real", "a:b": "categorical"}
 
 
 def test_cells_of_two_lines(write):
     rows = [["a", "b"], *([f"x\n{n % 2}", str(n % 3)] for n in range(40))]
-    assert decoded(table.load(write(rows))) == sorted(map(tuple, rows[1:]))
-    turned = [row[::-1] for row in rows]
-    assert decoded(table.load(write(turned))) == sorted(map(tuple, turned[1:]))
+    for turned in (rows, [row[::-1] for row in rows]):
+        assert decoded(table.load(write(turned))) == sorted(map(tuple, turned[1:]))
