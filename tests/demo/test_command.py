@@ -10,13 +10,6 @@ from amd_jax.demo import command, demo_page
 from amd_jax.facts import TextFacts
 
 
-@pytest.fixture
-def taken():
-    """A port that another program has."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        yield door.getsockname()[1]
-
-
 def ending(*arguments):
     with pytest.raises(SystemExit) as stop:
         command_line.run(command.main, ["demo", *arguments])
@@ -46,9 +39,11 @@ def test_mistakes_get_one_line(arguments, line, tmp_path, monkeypatch):
     assert line in ending(*arguments)
 
 
-def test_a_port_in_use_is_named(taken):
-    line = ending("--workdir=nowhere", f"--port={taken}")
-    assert f"Port {taken} is in use. Give another --port, or --port=0" in line
+def test_a_port_in_use_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = ending("--workdir=nowhere", f"--port={port}")
+    assert f"Port {port} is in use. Give another --port, or --port=0" in line
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "starlette.applications"])
@@ -57,9 +52,9 @@ def test_an_extra_that_is_missing_is_told_with_the_command(missing, monkeypatch)
     monkeypatch.delitem(sys.modules, "amd_jax.demo.server", raising=False)
     monkeypatch.delattr(amd_jax.demo, "server", raising=False)
     line = ending("--workdir=nowhere")
-    assert f"needs {missing.split('.')[0]}, which is not installed" in line
-    assert 'pip install "amd_jax[demo]"' in line
-    assert 'pip install -e ".[demo]"' in line
+    said = f"needs {missing.split('.')[0]}, which is not installed"
+    for part in (said, 'pip install "amd_jax[demo]"', 'pip install -e ".[demo]"'):
+        assert part in line
 
 
 def test_help_lists_the_flags(capsys):

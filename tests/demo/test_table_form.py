@@ -46,14 +46,12 @@ def test_the_rest_of_a_row_is_drawn_by_the_model(table):
     colour, age, weight, country = result["lines"]
     assert (colour["gap"], colour["draws"]) == (False, ["a, b|c"])
     assert (country["gap"], country["draws"]) == (False, ["here"])
-    assert age["gap"]
-    assert weight["gap"]
+    assert (age["gap"], weight["gap"]) == (True, True)
     assert len(age["draws"]) == len(weight["draws"]) == 3
     assert age["likely"][0].endswith("%")
     x = table_form.row_of(TABLE, {"row": {"colour": "a, b|c"}})
-    drawn = conditional.filled_with_values(
-        shown.model, shown.params, TABLE, x.repeat(3, axis=0), 2
-    )
+    rows = x.repeat(3, axis=0)
+    drawn = conditional.filled_with_values(shown.model, shown.params, TABLE, rows, 2)
     assert result["note"] == f"Rows {drawn.describe()}."
     assert TABLE.decode(drawn.rows)["weight"] == weight["draws"]
 
