@@ -16,6 +16,7 @@ from amd_jax.diffusion.exact import few_steps
 from amd_jax.learning.multi_sample import MultiSampleElbo
 from amd_jax.models.step_bounds import MultiSample
 from tests import enumeration, zoo
+from tests.models.means import assert_mean
 
 K = 2
 EQUAL = np.eye(2) / 2  # two bits that are the same
@@ -137,10 +138,7 @@ def test_draws_of_the_bound_and_of_the_loss_have_its_mean(steps, draws):
         return reported, -loss
 
     for drawn in nats(params):
-        drawn = -np.asarray(drawn, np.float64).reshape(number, len(x))
-        error = drawn.std(axis=0) / number**0.5
-        assert error.max() < 0.06
-        assert (abs(drawn.mean(axis=0) - expected) < 5 * error + 1e-5).all()
+        assert_mean(-np.asarray(drawn, np.float64).reshape(number, len(x)), expected, 0.06)
 
 
 @pytest.mark.parametrize("steps", [1, 2])
