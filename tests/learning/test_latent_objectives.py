@@ -1,5 +1,7 @@
 """The KL comes in late, the decoder weighs more at first, and then the loss is the bound."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,21 +16,12 @@ X = enumeration.sequences(3, zoo.LENGTH)
 DATA = jnp.array([[0, 1], [2, 2], [1, 0]])
 
 
-def latent_flow():
+@pytest.fixture(scope="module")
+def model():
     """An auto-encoder, and a prior with parameters at both places."""
     read = encodings.Learned(zoo.Context(zoo.LENGTH * 3))
     lift = encodings.Encoding(3, zoo.law(laws.LOGISTIC, (2,), 1), read)
     return models.Flow((lift, elementwise.ActNorm()), laws.Learned(laws.LOGISTIC))
-
-
-@pytest.fixture(scope="module")
-def model():
-    return latent_flow()
-
-
-@pytest.fixture(scope="module")
-def params(model):
-    return zoo.parameters(model)
 
 
 def test_the_weight_is_zero_then_rises_to_one(model):
@@ -41,86 +34,76 @@ def test_the_weight_is_zero_then_rises_to_one(model):
     assert memory == 21
 
 
-@pytest.mark.slow
-def test_between_the_decoder_alone_and_the_bound(model, params):
+def test_between_the_decoder_alone_and_the_bound(model):
     objective = latent_objectives.WarmedElbo(model, without=0, rising=4)
-    rng = jax.random.key(0)
-    losses = {}
-    for rows in (0, 2, 4):
-        losses[rows], evidence = jax.jit(objective.loss)(params, jnp.array(rows), rng, X)
-        assert evidence == len(X)
-    bound, _ = jax.jit(objectives.NegativeElbo(model).loss)(params, (), rng, X)
-    np.testing.assert_allclose(losses[4], bound, rtol=1e-5)
-    np.testing.assert_allclose(losses[2], (losses[0] + losses[4]) / 2, rtol=1e-5)
-    lift, own = model.transforms[0], params["00_Encoding"]
-    _, log_p, log_q = lift.draw(own, jax.random.fold_in(rng, 0), X)
-    np.testing.assert_allclose(losses[0], -log_p, rtol=1e-5)
-    _, nats = lift.forward(own, jax.random.fold_in(rng, 0), X)
+    params, rng, lift = zoo.parameters(model), jax.random.key(0), model.transforms[0]
+
+    @functools.partial(jax.jit, compiler_options=zoo.HASTE)
+    def all_of(params):
+        key, own = jax.random.fold_in(rng, 0), params["00_Encoding"]
+        losses = [objective.loss(params, jnp.array(rows), rng, X) for rows in (0, 2, 4)]
+        bound, _ = objectives.NegativeElbo(model).loss(params, (), rng, X)
+        return losses, bound, lift.draw(own, key, X), lift.forward(own, key, X)[1]
+
+    losses, bound, (_, log_p, log_q), nats = all_of(params)
+    (decoder, between, whole), evidence = zip(*losses, strict=True)
+    assert evidence == (len(X),) * 3
+    np.testing.assert_allclose(whole, bound, rtol=1e-5)
+    np.testing.assert_allclose(between, (decoder + whole) / 2, rtol=1e-5)
+    np.testing.assert_allclose(decoder, -log_p, rtol=1e-5)
     np.testing.assert_allclose(nats, log_p - log_q, rtol=1e-5)
 
 
-def test_other_models_and_numbers_are_refused(model):
-    with pytest.raises(ValueError, match="WarmedElbo weighs .* starts with Digits. Use"):
-        latent_objectives.WarmedElbo(zoo.flow("binary", 2, 3), 1, 1)
-    with pytest.raises(ValueError, match="got without=1, rising=-1"):
-        latent_objectives.WarmedElbo(model, 1, -1)
-
-
-@pytest.fixture(scope="module")
-def situation():
+def test_the_decoder_weighs_more_at_first():
+    """The value is -elbo; the gradient that of -elbo - (β - 1) log p(x | z); β - 1 halves."""
     encoder = laws.Conditional(laws.LOGISTIC, networks.ClassTable(3, 4), (2,))
     model = models.Flow((encodings.Encoding(3, encoder),), laws.Learned(laws.LOGISTIC))
-    return model, zoo.parameters(model, data=DATA)
-
-
-@pytest.mark.slow
-def test_the_decoder_weighs_more_at_first(situation):
-    """The value is -elbo; the gradient that of -elbo - (β - 1) log p(x | z), β = 3, 2, 1.5."""
-    model, params = situation
     objective = latent_objectives.WeightedDecoder(model, first=3.0, half_life=2.0)
-    rng, memory = jax.random.key(0), objective.init()
+    params, rng = zoo.parameters(model, data=DATA), jax.random.key(0)
 
     def weighted(params, more):
         z, nats = model.forward(params, rng, DATA)
-        part = model.transforms[0]
-        log_p = part.log_probs(params["00_Encoding"], z)
+        log_p = model.transforms[0].log_probs(params["00_Encoding"], z)
         own = jnp.take_along_axis(log_p, DATA[..., None], axis=-1).sum()
         return -(nats + model.base.log_prob(params["base"], z)).sum() - more * own
 
     def loss(params, memory):
         return objective.loss(params, memory, rng, DATA)[0].sum()
 
+    @jax.jit
+    def both(memory, more):
+        want = weighted(params, 0.0), jax.grad(weighted)(params, more)
+        return jax.value_and_grad(loss)(params, memory), want
+
+    memory = objective.init()
     for step in range(5):
-        if step % 2 == 0:
-            value, result = jax.value_and_grad(loss)(params, memory)
-            np.testing.assert_allclose(value, weighted(params, 0.0), rtol=1e-5)
-            want = jax.grad(weighted)(params, 2.0 * 0.5 ** (step / 2))
-            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), result, want)
+        (value, slope), (exact, want) = both(memory, 2.0 * 0.5 ** (step / 2))
+        np.testing.assert_allclose(value, exact, rtol=1e-5)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), slope, want)
         memory = objective.update(memory, ())
 
 
-def test_what_the_decoder_weighs_more_halves(situation, monkeypatch):
-    """Where what is there for its gradient has its value: -(β - 1) log p(x | z), β from 3."""
-    monkeypatch.setattr(latent_objectives, "gradient_only", lambda a: a)
-    model, params = situation
-    rng = jax.random.key(0)
-
-    objective = latent_objectives.WeightedDecoder(model, first=3.0, half_life=2.0)
-
-    @jax.jit
-    def losses(memory):
-        result, _ = objective.loss(params, memory, rng, DATA)
-        key = jax.random.fold_in(rng, 0)
-        _, log_p, _ = model.transforms[0].draw(params["00_Encoding"], key, DATA)
-        return result + model.elbo(params, rng, DATA), log_p
-
-    for memory, weight in ((0.0, 2.0), (2.0, 1.0), (4.0, 0.5)):
-        result, log_p = losses(jnp.array(memory))
-        np.testing.assert_allclose(result, -weight * log_p, rtol=1e-3)
-
-
-def test_what_has_no_decoder_is_refused(situation):
-    with pytest.raises(ValueError, match="WeightedDecoder weighs .* starts with Digits. Use"):
-        latent_objectives.WeightedDecoder(zoo.flow("binary", 2, 2))
-    with pytest.raises(ValueError, match=r"half_life must be above 0; got 0"):
-        latent_objectives.WeightedDecoder(situation[0], half_life=0)
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda flow: latent_objectives.WarmedElbo(zoo.flow("binary", 2, 3), 1, 1),
+            "WarmedElbo weighs .* starts with Digits. Use",
+        ),
+        (
+            lambda flow: latent_objectives.WeightedDecoder(zoo.flow("binary", 2, 2)),
+            "WeightedDecoder weighs .* starts with Digits. Use",
+        ),
+        (
+            lambda flow: latent_objectives.WarmedElbo(flow, 1, -1),
+            "got without=1, rising=-1",
+        ),
+        (
+            lambda flow: latent_objectives.WeightedDecoder(flow, half_life=0),
+            "half_life must be above 0; got 0",
+        ),
+    ],
+)
+def test_other_models_and_numbers_are_refused(model, make, message):
+    with pytest.raises(ValueError, match=message):
+        make(model)
