@@ -76,16 +76,6 @@ def test_rows_are_padded_to_the_longest_line():
     np.testing.assert_allclose(data.facts.frequencies, tallied / tallied.sum())
 
 
-def test_a_batch_is_a_pure_function_of_seed_and_step():
-    first, second = lines.load(put(PLAIN)), lines.load("t.txt")
-    want = first.batch(seed=3, step=7, batch_size=16)
-    assert want.shape == (16, 3)
-    np.testing.assert_array_equal(second.batch(seed=3, step=7, batch_size=16), want)
-    part = second.batch(seed=3, step=7, batch_size=16, part=slice(4, 8))
-    np.testing.assert_array_equal(part, want[4:8])
-    assert (first.batch(seed=3, step=8, batch_size=16) != want).any()
-
-
 def test_no_two_splits_share_a_line():
     data = lines.load(put(PLAIN * 3 + "\n\n" + PLAIN))
     assert sorted(everything(data)) == sorted(WORDS)
@@ -157,7 +147,7 @@ def test_more_than_255_characters_take_two_bytes_each():
     assert data.facts.num_classes == 302
 
 
-def test_one_column_of_a_table():
+def test_columns_of_a_table():
     data = lines.load(put(TABLE, "t.csv"), column="smiles")
     assert sorted(everything(data)) == sorted(WORDS)
     put("w,active\n" + "".join(f"{w},{w[0]}\n" for w in WORDS), "u.csv")
@@ -190,72 +180,43 @@ def test_many_lines_are_encoded_a_block_at_a_time(monkeypatch):
     assert x.tolist() == want
 
 
-FAULTS = {  # what is in the file and what is said; arguments of load, and a name of the file
-    "empty": ("", "A line has a character or more; t.txt has no such line"),
-    "empty lines alone": ("\n \n\n", "A line has a character or more; t.txt has no such line"),
-    "few lines": ("ab\nba\nab\n", "so 20 different ones are needed; t.txt has 2 that are used"),
-    "all too long": (PLAIN, "t.txt has 0 that are used. Use more, or a greater", {"length": 1}),
-    "latin-1": (
-        (PLAIN + "Köln\n").encode("latin-1"),
-        "Lines must be utf-8; line 81 of t.txt holds the byte 0xf6 where",
-    ),
-    "zero bytes": (b"ab\n" + bytes(40), "holds zero bytes, as no text does. Save it as text."),
-    "gz cut short": (gzip.compress(os.urandom(9999))[:-99], "t.txt cannot be read"),
-    "FASTA without >": (
-        PLAIN,
-        "Each record of FASTA begins with >; t.fasta begins with 'aa'. Rename it to .txt",
-        {},
-        "t.fasta",
-    ),
-    "no column": (TABLE, "give column=. It has id, smiles, active.", {}, "t.csv"),
-    "no such column": (
-        TABLE,
-        "A column of t.csv is one of id, smiles, active; got 'smile'.",
-        {"column": "smile"},
-        "t.csv",
-    ),
-    "no such label": (
-        TABLE,
-        "A column of t.csv is one of id, smiles, active; got 'weight'.",
-        {"column": "smiles", "label": "weight"},
-        "t.csv",
-    ),
+ALIKE = "w,k\n" + PLAIN.replace("\n", ",1\n")
+MANY = "w,k\n" + "".join(f"{n}a,{n}\n" for n in range(200))
+SIGNS = "".join(f"{chr(0x10000 + n)}\n" for n in range(1 << 16))
+CHAINS = "\n".join("C" * n for n in range(1, 30))
+LATIN = (PLAIN + "ö").encode("latin-1")
+CUT_SHORT = gzip.compress(os.urandom(9999))[:-99]
+FAULTS = {  # a file, what is said, and arguments of load
+    "nothing": ("none.txt", None, "Lines must be a file; found nothing at none.txt", {}),
+    "empty": ("t.txt", "", "A line has a character or more; t.txt has no such line", {}),
+    "empty lines alone": ("t.txt", "\n \n\n", "A line has a character or more", {}),
+    "few lines": ("t.txt", "ab\nba\n", "so 20 different ones are needed; t.txt has 2 that", {}),
+    "all too long": ("t.txt", PLAIN, "has 0 that are used. Use more, or a gr", dict(length=1)),
+    "latin-1": ("t.txt", LATIN, "Lines must be utf-8; line 81 of t.txt holds the byte 0xf6", {}),
+    "zero bytes": ("t.txt", "ab\n" + "\0" * 40, "holds zero bytes, as no text does. Save", {}),
+    "gz cut short": ("t.txt", CUT_SHORT, "t.txt cannot be read", {}),
+    "FASTA without >": ("t.fasta", PLAIN, "begins with >; t.fasta begins with 'aa'. Rename", {}),
+    "no column": ("t.csv", TABLE, "give column=. It has id, smiles, active.", {}),
+    "no such column": ("t.csv", TABLE, "id, smiles, active; got 'smile'.", dict(column="smile")),
+    "no such label": ("t.csv", TABLE, "got 'size'.", dict(column="smiles", label="size")),
     "a label of one value": (
-        "w,k\n" + PLAIN.replace("\n", ",1\n"),
-        "A label has 2 to 128 values; k of t.csv has 1. Use another column",
-        {"label": "k"},
         "t.csv",
+        ALIKE,
+        "2 to 128 values; k of t.csv has 1.",
+        dict(label="k"),
     ),
-    "a label of too many values": (
-        "w,k\n" + "".join(f"{n}a,{n}\n" for n in range(200)),
-        "A label has 2 to 128 values; k of t.csv has 200.",
-        {"label": "k"},
-        "t.csv",
-    ),
-    "too many characters": (
-        "".join(f"{chr(0x10000 + n)}\n" for n in range(1 << 16)),
-        "65,535 at most; t.txt has 65,536 and 0. Let rare characters share one symbol",
-    ),
-    "a cell of two lines": (
-        'w\n"a\nb"\n' + PLAIN,
-        "A line holds no line feed; t.csv has one among its characters. Join them",
-        {},
-        "t.csv",
-    ),
-    "no such rule": (PLAIN, "one of smiles, rdkit, protein", {"validity": "selfies"}),
-    "molecules without rings": (
-        "\n".join("C" * n for n in range(1, 30)),
-        "A label has 2 to 128 values; rings of t.txt has 1.",
-        {"label": "rings"},
-    ),
+    "a label of many values": ("t.csv", MANY, "k of t.csv has 200.", dict(label="k")),
+    "too many characters": ("t.txt", SIGNS, "t.txt has 65,536 and 0. Let rare characters", {}),
+    "a cell of two lines": ("t.csv", 'w\n"a\nb"\n' + PLAIN, "holds no line feed; t.csv has", {}),
+    "no such rule": ("t.txt", PLAIN, "one of smiles, rdkit, protein", dict(validity="selfies")),
+    "molecules without rings": ("t.txt", CHAINS, "rings of t.txt has 1.", dict(label="rings")),
     "a rule of parts of lines": (
-        "\n".join(MOLECULES),
-        "rings is a label of whole lines; got longer='cut'. Use 'drop'.",
-        {"label": "rings", "longer": "cut"},
+        *("t.txt", PLAIN, "rings is a label of whole lines; got longer='cut'. Use 'drop'."),
+        dict(label="rings", longer="cut"),
     ),
-    "no such way": (PLAIN, "longer is one of drop, cut, window; got 'keep'", {"longer": "keep"}),
-    "windows of any length": (PLAIN, "Give length=256", {"longer": "window"}),
-    "a negative length": (PLAIN, "or 0 for the longest line; got -1", {"length": -1}),
+    "no such way": ("t.txt", PLAIN, "one of drop, cut, window; got 'keep'", dict(longer="keep")),
+    "windows of any length": ("t.txt", PLAIN, "Give length=256", dict(longer="window")),
+    "a negative length": ("t.txt", PLAIN, "0 for the longest line; got -1", dict(length=-1)),
 }
 
 
@@ -266,18 +227,12 @@ def refused(expected, path, **arguments):
     assert len(str(caught.value)) < 400
 
 
-def fault_of(content, expected, arguments=None, name="t.txt"):
-    return content, expected, arguments or {}, name
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_bad_input_has_one_line(fault):
-    content, expected, arguments, name = fault_of(*FAULTS[fault])
-    refused(expected, put(content, name), **arguments)
-
-
-def test_what_is_no_file():
-    refused("Lines must be a file; found nothing at t.txt", "t.txt")
+    name, content, expected, arguments = FAULTS[fault]
+    if content is not None:
+        put(content, name)
+    refused(expected, name, **arguments)
 
 
 def test_test_lines_of_other_characters_or_labels():
@@ -285,9 +240,9 @@ def test_test_lines_of_other_characters_or_labels():
     refused("test.txt has 'x' in 'bx'", "t.txt", test_path=put("ab\nbx\n", "test.txt"))
     refused("A split has a line; those of test.txt", "t.txt", test_path=put("a" * 9, "test.txt"))
     put(TABLE, "t.csv")
-    put("id,smiles,active\n1,ab,2\n", "test.csv")
-    refused("test.csv has '2'. Leave", "t.csv", column="smiles", label="active",
-            test_path="test.csv")  # fmt: skip
+    other = put("id,smiles,active\n1,ab,2\n", "test.csv")
+    columns = dict(column="smiles", label="active")
+    refused("test.csv has '2'. Leave", "t.csv", **columns, test_path=other)
 
 
 def test_one_line_that_is_far_longer_than_all_others(monkeypatch):
