@@ -8,9 +8,9 @@ from tests import mutants
 ROOT = pathlib.Path(amd_jax.__file__).parent
 
 
-def test_names_are_different():
+def test_every_mutant_has_a_name_of_its_own():
     names = [mutant.name for mutant in mutants.ALL]
-    assert len(names) == len(set(names))
+    assert len(names) == len(set(names)) >= 160
 
 
 @pytest.mark.parametrize("mutant", mutants.ALL, ids=lambda mutant: mutant.name)
