@@ -50,13 +50,10 @@ def written(folder, kind):
     return str(path)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *("uint16", "uint32", "npy uint16", "npy >u4", "npy int64"),
-        *("megatron", "idx", "folder", "pattern"),
-    ],
-)
+KINDS = ["uint16", "uint32", "npy uint16", "npy >u4", "npy int64", "megatron", "idx", "folder"]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "pattern"])
 def test_tokens_are_read_back(tmp_path, kind):
     dtype = "uint32" if kind == "uint32" else "uint16"
     stream = Stream(token_shards.find(written(tmp_path, kind), dtype))
@@ -74,82 +71,62 @@ def test_the_place_of_a_token_is_in_its_file(tmp_path):
     assert stream.place(400) == f"token 0 of {tmp_path / 'part_4.bin'}"
 
 
-def refused(tmp_path, name, content=b"", path=None):
-    if name:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=".") as caught:
-        token_shards.find(path or str(tmp_path / name))
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
-
-def test_an_odd_size_is_refused(tmp_path):
-    message = refused(tmp_path, "a.bin", b"abc")
-    assert "A token of uint16 takes 2 bytes" in message
-    assert "has 3 bytes, which is no whole number of tokens" in message
+def refused(message, path, **arguments):
+    with pytest.raises(ValueError, match=message) as caught:
+        token_shards.find(str(path), **arguments)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_file_of_tokens_is_refused(tmp_path):
-    assert "found nothing at" in refused(tmp_path, "", path=str(tmp_path / "none.bin"))
-    assert "Tokens are a .bin, a .npy" in refused(tmp_path, "a.txt", b"text")
+    (tmp_path / "a.bin").write_bytes(b"abc")
+    odd = "A token of uint16 takes 2 bytes; .* has 3 bytes, which is no whole number of tokens"
+    refused(odd, tmp_path / "a.bin")
+    refused("found nothing at", tmp_path / "none.bin")
+    (tmp_path / "a.txt").write_text("text")
+    refused("Tokens are a .bin, a .npy", tmp_path / "a.txt")
     (tmp_path / "empty").mkdir()
-    assert "has no such file" in refused(tmp_path, "", path=str(tmp_path / "empty"))
-    assert "has no such file" in refused(tmp_path, "", path=str(tmp_path / "x_*.bin"))
-    assert "Data are read from this machine" in refused(tmp_path, "", path="gs://a/b.bin")
-    with pytest.raises(ValueError, match="dtype is one of uint16, uint32; got 'int8'"):
-        token_shards.find(str(tmp_path), "int8")
+    refused("has no such file", tmp_path / "empty")
+    refused("has no such file", tmp_path / "x_*.bin")
+    refused("Data are read from this machine", "gs://a/b.bin")
+    refused("dtype is one of uint16, uint32; got 'int8'", tmp_path, dtype="int8")
 
 
-@pytest.mark.parametrize(
-    ("array", "found"),
-    [
+def test_a_npy_of_no_tokens_is_refused(tmp_path):
+    path = tmp_path / "a.npy"
+    for array, found in (
         (np.zeros(4, np.float32), "float32 of the shape"),
         (np.zeros((2, 2), np.uint16), r"\(2, 2\)"),
         (np.array(["a"]), "<U1"),
         (np.array([None]), "Python objects"),
-    ],
-)
-def test_a_npy_of_another_type_or_shape_is_refused(tmp_path, array, found):
-    np.save(tmp_path / "a.npy", array)
-    with pytest.raises(ValueError, match=found):
-        token_shards.find(str(tmp_path / "a.npy"))
-
-
-def test_a_npy_that_is_none_is_refused(tmp_path):
-    message = refused(tmp_path, "a.npy", b"not numpy")
-    assert message.startswith(token_shards.RULE)
+    ):
+        np.save(path, array)
+        refused(found, path)
+    path.write_bytes(b"not numpy")
+    refused(token_shards.RULE, path)
 
 
 def test_shards_of_different_types_are_refused(tmp_path):
     TOKENS.tofile(tmp_path / "a.bin")
     np.save(tmp_path / "b.npy", TOKENS.astype(np.int32))
-    message = refused(tmp_path, "", path=str(tmp_path))
-    assert "All shards are of one type; a.bin is uint16, and b.npy is int32" in message
+    refused("All shards are of one type; a.bin is uint16, and b.npy is int32", tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "size", "message"),
     [
-        ({"magic": b"HDIDX\x00\x00\x00\x00"}, r"An .idx begins with b'MMIDIDX.*begins with b'HDI"),
-        ({"version": 2}, "has version 2 and type 8"),
-        ({"code": 6}, "has version 1 and type 6"),
-        ({"lengths": [900]}, "tells of 1,800 bytes, and a.bin has 2,000"),
+        ({"magic": b"HDIDX\0\0\0\0"}, None, r"An .idx begins with b'MMIDIDX.*begins with b'HDI"),
+        ({"version": 2}, None, "has version 2 and type 8"),
+        ({"code": 6}, None, "has version 1 and type 6"),
+        ({"lengths": [900]}, None, "tells of 1,800 bytes, and a.bin has 2,000"),
+        ({}, 20, "ends in it"),
+        ({}, 40, "has 40 bytes"),
     ],
 )
-def test_a_wrong_index_is_refused(tmp_path, change, message):
+def test_a_wrong_index_is_refused(tmp_path, change, size, message):
     megatron(tmp_path / "a.bin", TOKENS, **{"lengths": [1000], **change})
-    with pytest.raises(ValueError, match=message):
-        token_shards.find(str(tmp_path / "a.bin"))
-
-
-@pytest.mark.parametrize(("size", "message"), [(20, "ends in it"), (40, "has 40 bytes")])
-def test_an_index_that_was_cut_off_is_refused(tmp_path, size, message):
-    megatron(tmp_path / "a.bin", TOKENS, [400, 600])
     index = tmp_path / "a.idx"
     index.write_bytes(index.read_bytes()[:size])
-    with pytest.raises(ValueError, match=message):
-        token_shards.find(str(tmp_path / "a.bin"))
+    refused(message, tmp_path / "a.bin")
 
 
 def test_a_file_that_becomes_shorter_is_an_error_of_one_line(tmp_path):
