@@ -40,11 +40,6 @@ def test_what_rounding_made_negative_is_0_and_goes_on_at_its_slope():
     np.testing.assert_array_equal([p, slope], [[0, 0, 2], [0, 1, 1]])
 
 
-def test_what_rounding_made_negative_is_0_and_goes_on_at_its_slope():
-    p, slope = jax.vmap(jax.value_and_grad(categorical.positive))(jnp.array([-1.0, 0.0, 2.0]))
-    np.testing.assert_array_equal([p, slope], [[0, 0, 2], [0, 1, 1]])
-
-
 def test_kl(rng):
     p, q = rng.dirichlet(np.ones(4), (2, 9)).astype(np.float32)
     expected = (p * np.log(p / q)).sum(axis=-1)
