@@ -9,6 +9,7 @@ import pytest
 
 from amd_jax import networks
 from amd_jax.networks.relative import RelativeBlock
+from amd_jax.ops import categorical
 from tests import golden_files, zoo
 from tests.variants import quick
 
@@ -76,8 +77,11 @@ def group(request):
     return Group(request.param)
 
 
-def segments(group):
-    """(logits, weights of the first block, memory) of each of the three segments."""
+@pytest.mark.few(2)
+@pytest.mark.slow
+def test_segments_with_memory_are_those_of_the_authors(group):
+    """Their logits and losses, the weights of the first block, and what is kept."""
+    close = functools.partial(np.testing.assert_allclose, atol=3e-6, rtol=1e-5)
     x, places = jnp.asarray(group["x"].T), group.cfg["Q"]
     variables = {"params": group.params}
     memory = group.network.apply(variables, len(x), 0, method="blank")
@@ -85,29 +89,15 @@ def segments(group):
     def attention(block, name):
         return isinstance(block, RelativeBlock) and name == "_weights"
 
-    @jax.jit
-    def read(memory, before):
-        return group.network.apply(
-            variables, memory, before, method="read", capture_intermediates=attention
-        )
-
+    how = {"method": "read", "capture_intermediates": attention}
+    read = jax.jit(functools.partial(group.network.apply, variables, **how))
     for s in range(3):
-        (logits, memory), kept = read(memory, x[:, s * places : (s + 1) * places])
-        weights = kept["intermediates"]["layers"]["_weights"][0][0]
-        yield logits, weights, memory
-
-
-@pytest.mark.few(2)
-@pytest.mark.slow
-def test_segments_with_memory_are_those_of_the_authors(group):
-    places, x = group.cfg["Q"], group["x"].T
-    for s, (logits, weights, memory) in enumerate(segments(group)):
-        close = functools.partial(np.testing.assert_allclose, atol=3e-6, rtol=1e-5)
+        now = slice(s * places, (s + 1) * places)
+        (logits, memory), kept = read(memory, x[:, now])
         close(logits, group[f"seg{s}/logits"].swapaxes(0, 1))
-        close(weights, group[f"seg{s}/attn0"])
-        targets = jnp.asarray(x[:, s * places + 1 : (s + 1) * places + 1])
-        nll = -jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1)[..., 0]
-        close(nll, group[f"seg{s}/nll"].T)
+        close(kept["intermediates"]["layers"]["_weights"][0][0], group[f"seg{s}/attn0"])
+        targets = x[:, now.start + 1 : now.stop + 1]
+        close(-categorical.gather(jax.nn.log_softmax(logits), targets), group[f"seg{s}/nll"].T)
         for i, inputs in enumerate(memory.inputs):  # theirs also keeps the last output, unused
             close(inputs, group[f"seg{s}/mem{i}"].swapaxes(0, 1))
         assert memory.seen == group[f"seg{s}/mem0"].shape[0]
@@ -120,86 +110,56 @@ def test_a_memory_of_full_size_reads_as_one_that_grows(group):
     memory = group.network.apply(variables, len(x), method="blank")
     read = jax.jit(functools.partial(group.network.apply, variables, method="read"))
     for s in range(3):
-        before = x[:, s * places : (s + 1) * places]
-        logits, memory = read(memory, before)
+        logits, memory = read(memory, x[:, s * places : (s + 1) * places])
         want = group[f"seg{s}/logits"].swapaxes(0, 1)
         np.testing.assert_allclose(logits, want, atol=3e-6, rtol=1e-5)
 
 
-@pytest.mark.slow
+SMALL = networks.TransformerXL(5, width=8, blocks=3, heads=2, inner=8, segment=3, memory=3)
+X = jnp.array([[5, 0, 3], [5, 1, 1]])  # 5 is where a text begins
+
+
 def test_no_gradient_passes_through_the_memory():
     """What stands before the first token moves what is kept of it, unknown to its gradient."""
-    network = networks.TransformerXL(5, width=8, blocks=2, heads=2, inner=8, segment=3, memory=3)
-    x = jnp.array([[5, 0, 3], [5, 1, 1]])  # 5 is where a text begins
-    params = zoo.drawn(network, x)["params"]
+    params = zoo.drawn(SMALL, X)["params"]
 
     @functools.partial(jax.jit, compiler_options=zoo.HASTE)
     def result(begin):
         def kept(begin):
             variables = {"params": {**params, "begin": begin}}
-            memory = network.apply(variables, 2, 0, method="blank")
-            return network.apply(variables, memory, x, method="read")[1].inputs
+            memory = SMALL.apply(variables, 2, 0, method="blank")
+            return SMALL.apply(variables, memory, X, method="read")[1].inputs
 
         inputs, pull = jax.vjp(kept, begin)
         return pull(jnp.ones_like(inputs))[0], kept(begin + 1) - inputs
 
     slope, moved = result(params["begin"])
     np.testing.assert_array_equal(slope, 0)
-    assert (abs(moved).max(axis=(1, 2, 3)) > 1e-6).all()  # of both blocks
-
-
-def small(blocks, **numbers):
-    """A network of like blocks, and its parameters as shapes."""
-    network = networks.TransformerXL(
-        5, width=8, blocks=blocks, heads=2, inner=8, segment=3, memory=3, **numbers
-    )
-    x = jax.ShapeDtypeStruct((2, 6), jnp.int32)
-    return network, jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)), x)
+    assert (abs(moved).max(axis=(1, 2, 3)) > 1e-6).all()  # of every block
 
 
 @pytest.mark.slow
 def test_the_program_does_not_grow_with_the_blocks():
     def size(blocks):
-        network, variables = small(blocks, remat=True)
-        x = jax.ShapeDtypeStruct((2, 6), jnp.int32)
-        grad = jax.grad(lambda v, x: network.apply(v, x).sum())
-        return len(jax.jit(grad).lower(variables, x).as_text().splitlines())
+        network = SMALL.clone(blocks=blocks, remat=True)
+        variables = jax.eval_shape(network.init, jax.random.key(0), X)
+        grad = jax.jit(jax.grad(lambda v: network.apply(v, X).sum()))
+        return len(grad.lower(variables).as_text().splitlines())
 
     assert size(2) == size(7)
 
 
 @pytest.mark.slow
 def test_every_block_starts_and_drops_in_its_own_way():
-    network, _ = small(3, attention_dropout=0.5)
-    x = jax.random.randint(jax.random.key(0), (2, 6), 0, 5)
-    variables = network.init(jax.random.key(1), x)
-    kernels = variables["params"]["layers"]["qkv"]["kernel"]
-
-    def dropped(block, name):
-        return block.name == "drop_weights"
-
-    rngs = {"dropout": jax.random.key(2)}
-    how = {"train": True, "rngs": rngs, "capture_intermediates": dropped}
-    kept = network.apply(variables, x, **how)[1]["intermediates"]["layers"]["drop_weights"]
-    masks = kept["__call__"][0] == 0  # of the first segment: (blocks, B, H, Q, Q)
-    for stacked in (kernels, masks):
+    network = SMALL.clone(attention_dropout=0.5)
+    variables = network.init(jax.random.key(1), X)
+    kept = network.apply(
+        *(variables, X),
+        train=True,
+        rngs={"dropout": jax.random.key(2)},
+        capture_intermediates=lambda block, name: block.name == "drop_weights",
+    )[1]["intermediates"]["layers"]["drop_weights"]
+    masks = kept["__call__"][0] == 0  # (blocks, B, H, Q, Q)
+    for stacked in (variables["params"]["layers"]["qkv"]["kernel"], masks):
         assert len(stacked) == 3
         assert not any((stacked[i] == stacked[i - 1]).all() for i in range(3))
-
-
-def test_no_gradient_passes_through_the_memory_of_a_block():
-    """What stands before the first token moves what is kept of it, unknown to its gradient."""
-    network = networks.TransformerXL(5, width=4, blocks=1, heads=2, inner=4, segment=2, memory=2)
-    x = jnp.array([[5, 0]])  # 5 is where a text begins
-    params = zoo.drawn(network, x)["params"]
-
-    @functools.partial(jax.jit, compiler_options=zoo.HASTE)
-    @jax.value_and_grad
-    def kept(begin):
-        variables = {"params": {**params, "begin": begin}}
-        memory = network.apply(variables, 1, 0, method="blank")
-        return network.apply(variables, memory, x, method="read")[1].inputs.sum()
-
-    (value, slope), (moved, _) = (kept(params["begin"] + i) for i in range(2))
-    np.testing.assert_array_equal(slope, 0)
-    assert moved != value

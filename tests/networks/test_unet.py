@@ -84,12 +84,9 @@ def test_logits_and_every_stage_are_those_of_the_reference():
     apply = jax.jit(functools.partial(NETWORK.apply, capture_intermediates=True))
     logits, state = apply({"params": reference_params()}, x, TIMES)
     assert logits.dtype == jnp.float32
-    stages = {
-        name: result["__call__"][0]
-        for name, result in state["intermediates"].items()
-        if name != "__call__"
-    }
+    stages = state["intermediates"]
     pairs = {
+        "mid/time_mlp": "time_out",
         "mid/embed": "embed",
         "mid/down0_res1": "down_0_first",
         "mid/down0_attn": "down_0_attention",
@@ -100,10 +97,9 @@ def test_logits_and_every_stage_are_those_of_the_reference():
         "mid/up0_attn": "up_1_attention",
         "mid/final_block": "last",
     }
-    np.testing.assert_allclose(stages["time_out"], GOLDEN["mid/time_mlp"], atol=5e-5)
-    for name, ours in pairs.items():
-        theirs = np.moveaxis(GOLDEN[name], 1, -1)
-        np.testing.assert_allclose(stages[ours], theirs, atol=5e-5, err_msg=name)
+    for name, stage in pairs.items():
+        ours, theirs = stages[stage]["__call__"][0], np.moveaxis(GOLDEN[name], 1, -1)
+        np.testing.assert_allclose(ours, theirs, atol=5e-5, err_msg=name)
     theirs = np.moveaxis(GOLDEN["logits"][:, :, 0], 1, -1)
     np.testing.assert_allclose(logits, theirs, atol=5e-5)
 
@@ -114,25 +110,6 @@ def test_the_papers_network_has_the_references_number_of_parameters():
     )
     assert sum(p.size for p in jax.tree.leaves(shapes)) == 29_839_184
     assert {p.dtype for p in jax.tree.leaves(shapes)} == {jnp.dtype("float32")}
-
-
-def small(**changes):
-    return UNet(5, **{"dim": 8, "multipliers": (1, 2), "heads": 1, "groups": 4} | changes)
-
-
-def initialised(network, shape=(2, 4, 6)):
-    return jax.jit(network.init)(jax.random.key(0), jnp.zeros(shape, int), jnp.zeros(shape[0]))
-
-
-@pytest.mark.slow
-def test_every_parameter_can_learn():
-    network = small()
-    params = initialised(network)["params"]
-    params = {k: v | {"gate": jnp.ones(())} if "gate" in v else v for k, v in params.items()}
-    x, t = jax.random.randint(jax.random.key(1), (2, 4, 6), 0, 5), jnp.array([0.1, 0.9])
-    grads = jax.jit(jax.grad(lambda p: jnp.sum(network.apply({"params": p}, x, t) ** 3)))(params)
-    dead = [jax.tree_util.keystr(k) for k, g in jax.tree.leaves_with_path(grads) if not g.any()]
-    assert not dead
 
 
 def test_mish_is_its_definition_everywhere():
