@@ -26,6 +26,10 @@ def folder(tmp_path):
     return tmp_path
 
 
+def load(folder, length=4, vocab_size=6, documents="apart"):
+    return token_files.load(str(folder), length, vocab_size=vocab_size, documents=documents)
+
+
 def by_hand(length):
     """The rows, and their sizes."""
     rows = []
@@ -38,7 +42,7 @@ def by_hand(length):
 
 @pytest.mark.parametrize("length", [1, 3, 4, 10])
 def test_each_row_is_of_one_document(folder, length):
-    data = token_files.load(str(folder), length, vocab_size=6, documents="apart")
+    data = load(folder, length)
     rows = np.concatenate([data.rows(split)[:] for split in data.splits])
     np.testing.assert_array_equal(rows, by_hand(length))
     assert rows.dtype == np.int32
@@ -49,7 +53,7 @@ def test_each_row_is_of_one_document(folder, length):
 
 
 def test_facts_count_tokens_and_no_padding(folder):
-    data = token_files.load(str(folder), 4, vocab_size=6, documents="apart")
+    data = load(folder)
     facts, train = data.facts, data.rows("train")[:]
     assert (facts.num_classes, facts.classes) == (7, 6)
     np.testing.assert_array_equal(facts.lengths(train), (train != 6).sum(axis=1))
@@ -65,23 +69,12 @@ def test_facts_count_tokens_and_no_padding(folder):
     assert from_json(json.loads(json.dumps(facts.to_json()))) == facts
 
 
-def test_a_batch_is_a_function_of_seed_and_step(folder):
-    data = token_files.load(str(folder), 4, vocab_size=6, documents="apart")
-    number = len(data.rows("train"))
-    epoch = np.concatenate([data.batch(0, step, 1) for step in range(number)])
-    key = np.lexsort(epoch.T), np.lexsort(data.rows("train")[:].T)
-    np.testing.assert_array_equal(epoch[key[0]], data.rows("train")[:][key[1]])
-    again = token_files.load(str(folder), 4, vocab_size=6, documents="apart")
-    np.testing.assert_array_equal(again.batch(3, 5, 2), data.batch(3, 5, 2))
-
-
 def test_the_digest_is_also_of_where_documents_end(folder):
     def digest(documents):
-        return token_files.load(str(folder), 4, documents=documents).digest("train")
+        return load(folder, documents=documents).digest("train")
 
     apart = digest("apart")
-    assert apart == digest("apart")
-    assert apart != digest("cross")
+    assert apart == digest("apart") != digest("cross")
     ends = np.fromfile(folder / "a.ends", "<i8")
     ends[2] += 1
     ends.tofile(folder / "a.ends")
@@ -89,7 +82,7 @@ def test_the_digest_is_also_of_where_documents_end(folder):
 
 
 def test_the_padding_of_65536_tokens_is_no_uint16(folder):
-    data = token_files.load(str(folder), 4, vocab_size=1 << 16, documents="apart")
+    data = load(folder, vocab_size=1 << 16)
     assert data.rows("train")[:].max() == 1 << 16
     assert data.facts.num_classes == (1 << 16) + 1
 
@@ -99,21 +92,23 @@ def test_shards_may_be_empty(folder):
         (folder / f"{name}.bin").touch()
     (folder / "c.ends").touch()
     np.zeros(2, "<i8").tofile(folder / "d.ends")  # two documents without a token
-    data = token_files.load(str(folder), 4, vocab_size=6, documents="apart")
-    assert len(data.cuts) == len(by_hand(4))
+    assert len(load(folder).cuts) == len(by_hand(4))
     with pytest.raises(ValueError, match="has 0 tokens, 0 rows of 4. Use a longer file"):
-        token_files.load(str(folder / "d.bin"), 4, documents="apart")
+        load(folder / "d.bin")
+
+
+RISE = "Ends of documents rise .* of other than its 15 tokens"
 
 
 @pytest.mark.parametrize(
     ("ends", "says"),
     [
         (None, r"there is no a.ends and no a.idx beside .*a.bin. Cut the corpus by .*to_tokens"),
-        ([3, 3, 4, 11], r"Ends of documents rise .* of other than its 15 tokens"),
-        ([4, 3, 4, 15], r"Ends of documents rise"),
-        ([-1, 15], r"Ends of documents rise"),
-        ([], r"Ends of documents rise"),
-        ([2**63 - 1, -(2**63), -1, 15], r"Ends of documents rise"),
+        ([3, 3, 4, 11], RISE),
+        ([4, 3, 4, 15], RISE),
+        ([-1, 15], RISE),
+        ([], RISE),
+        ([2**63 - 1, -(2**63), -1, 15], RISE),
         (b"\0" * 9, r"An end of a document takes 8 bytes; .*a.ends has 9"),
     ],
 )
@@ -123,25 +118,19 @@ def test_ends_of_other_tokens_are_refused(folder, ends, says):
     if ends is not None:
         file.write_bytes(ends if isinstance(ends, bytes) else np.array(ends, "<i8").tobytes())
     with pytest.raises(ValueError, match=says) as error:
-        token_files.load(str(folder), 4, documents="apart")
+        load(folder)
     assert "\n" not in str(error.value)
 
 
-def test_an_index_of_documents_in_no_sequence_is_refused(folder):
-    index = (folder / "b.idx").read_bytes()
+def test_what_else_cannot_be_cut_is_refused(folder):
+    with pytest.raises(ValueError, match="1 to 1,048,576 tokens; got length=1,000,0"):
+        load(folder, 10**9)
+    with pytest.raises(ValueError, match="documents is one of cross, apart; got 'pack'"):
+        load(folder, documents="pack")
+    index = (folder / "b.idx").read_bytes()  # a document begins in no sequence
     (folder / "b.idx").write_bytes(index[:-8] + np.array([99], "<i8").tobytes())
     with pytest.raises(ValueError, match="begins in number 99"):
-        token_files.load(str(folder), 4, documents="apart")
-
-
-def test_rows_far_longer_than_documents_are_refused(folder):
-    with pytest.raises(ValueError, match="1 to 1,048,576 tokens; got length=1,000,0"):
-        token_files.load(str(folder), 10**9, documents="apart")
-
-
-def test_another_way_to_cut_is_refused(folder):
-    with pytest.raises(ValueError, match="documents is one of cross, apart; got 'pack'"):
-        token_files.load(str(folder), 4, documents="pack")
+        load(folder)
 
 
 @pytest.mark.slow
@@ -159,9 +148,8 @@ def test_models_of_documents_have_rows_of_the_support(folder, chosen):
     nats = jax.jit(model.elbo)(params, jax.random.key(1), x)
     assert np.isfinite(nats).all()
     assert (np.asarray(nats) > -100).all()
-    samples = np.asarray(
-        jax.jit(lambda rng: model.sample(params, rng, (200, 4)))(jax.random.key(2))
-    )
+    sampled = jax.jit(lambda rng: model.sample(params, rng, (200, 4)))
+    samples = np.asarray(sampled(jax.random.key(2)))
     assert samples.max() == 6
     assert (samples[:, 0] < 6).all()
     assert (np.diff((samples == 6).astype(int), axis=1) >= 0).all()

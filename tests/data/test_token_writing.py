@@ -79,17 +79,17 @@ def test_goes_on_after_a_kill_with_what_is_missing(corpus):
 
     with pytest.raises(KeyboardInterrupt):
         write(corpus, "a.txt", "b.jsonl", progress=killed)
-    assert sorted(path.name for path in (corpus / "out").iterdir()) == [
-        "a.bin",
-        "a.ends",
-        "tokens.json",
-    ]
+    names = sorted(path.name for path in (corpus / "out").iterdir())
+    assert names == ["a.bin", "a.ends", "tokens.json"]
     before = (corpus / "out" / "a.bin").stat().st_mtime_ns
     result = write(corpus, "a.txt", "b.jsonl")
     assert (corpus / "out" / "a.bin").stat().st_mtime_ns == before
     assert result.tokens == {"a.bin": 10, "b.bin": 6}
     (corpus / "a.txt").write_text("cat")
     assert write(corpus, "a.txt", "b.jsonl").tokens == {"a.bin": 1, "b.bin": 6}
+    (corpus / "out" / "a.ends").unlink()
+    write(corpus, "a.txt")
+    assert (corpus / "out" / "a.ends").is_file()
 
 
 def test_large_vocabularies_have_four_bytes(corpus, monkeypatch):
@@ -100,10 +100,10 @@ def test_large_vocabularies_have_four_bytes(corpus, monkeypatch):
 
 
 def test_parquet(corpus):
-    pyarrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = pyarrow.table({"body": ["cat", None, "sat the"], "n": [1, 2, 3]})
-    parquet.write_table(table, corpus / "c.parquet")
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    columns = {"body": ["cat", None, "sat the"], "n": [1, 2, 3]}
+    pa.parquet.write_table(pa.table(columns), corpus / "c.parquet")
     write(corpus, "c.parquet", field="body", end="<end>")
     assert written(corpus, "c.bin") == ids("cat", end=True) + ids("sat the", end=True)
     for field, says in {"text": "has 'body', 'n'. Give another", "n": "in .* it is int64"}.items():
@@ -111,7 +111,7 @@ def test_parquet(corpus):
             list(documents.read(corpus / "c.parquet", field))
 
 
-BAD = {
+BAD = {  # a file -> what it holds, what is said
     "none.txt": (None, "found nothing at"),
     "a.doc": ("cat", r"Documents are .txt, .jsonl or .parquet; got .*a.doc. Rename it"),
     "broken.jsonl": ('{"text": "cat"}\n{"text"', "line 2 of .* is none"),
@@ -167,21 +167,13 @@ def test_rows_of_documents_are_those_that_were_cut(corpus, monkeypatch):
     assert [row[row < 6].tolist() for row in rows] == want
 
 
-def test_a_folder_without_ends_is_cut_again(corpus):
-    write(corpus, "a.txt")
-    (corpus / "out" / "a.ends").unlink()
-    write(corpus, "a.txt")
-    assert (corpus / "out" / "a.ends").is_file()
-
-
 def test_a_write_that_fails_names_its_file(corpus, monkeypatch):
+    def failing(*_):
+        """As if a write of the second block failed."""
+        yield documents.Piece("cat", True, 0.5)
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
     monkeypatch.setattr(token_writing.documents, "read", failing)
     with pytest.raises(OSError, match="File too large: '.*out/a.bin'"):
         write(corpus, "a.txt")
     assert not list(corpus.glob("out/*"))
-
-
-def failing(*_):
-    """As if a write of the second block failed."""
-    yield documents.Piece("cat", True, 0.5)
-    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
