@@ -107,7 +107,6 @@ def of_table(batches, objective=None, optimizer=None, **numbers):
     return [jax.tree.map(lambda a: a[0], state) for state in result]
 
 
-@pytest.mark.slow
 def test_accumulated_gradients_are_those_of_the_large_batch():
     whole, parts = (of_table([CLASSES] * 3, accumulate=number) for number in (1, 4))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), whole, parts)

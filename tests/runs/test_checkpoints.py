@@ -17,6 +17,11 @@ from tests.runs.damages import damage
 from tests.runs.runs import identity, metrics, train
 
 
+class State(NamedTuple):
+    step: np.ndarray
+    ema: dict
+
+
 def steps(workdir):
     return sorted(int(path.name) for path in (workdir / "checkpoints").iterdir())
 
@@ -42,13 +47,17 @@ def copy(run, tmp_path):
     return tmp_path / "copy"
 
 
-@pytest.mark.parametrize("kind", ["removed", "middle byte"])
-@pytest.mark.slow
-def test_training_goes_on_from_the_step_before_a_damaged_one(run, copy, kind, capsys):
+@pytest.mark.parametrize("how", ["a changed array", "a save that was cut off"])
+def test_training_goes_on_from_the_step_before_a_damaged_one(run, copy, how, capsys):
     """Ends as the unbroken run; what is damaged is set aside, and named."""
-    arrays = [p for p in (copy / "checkpoints" / "12" / "state").rglob("*") if p.is_file()]
-    file = max(arrays, key=lambda path: path.stat().st_size)
-    damage(file, kind)
+    if how == "a changed array":
+        files = [p for p in (copy / "checkpoints" / "12" / "state").rglob("*") if p.is_file()]
+        file = max(files, key=lambda path: path.stat().st_size)
+        damage(file, "middle byte")
+    else:  # as by a kill between Orbax's last file and the record
+        file = copy / "checkpoints" / "12" / manifest.NAME
+        file.unlink()
+        (copy / "checkpoints" / "13.orbax-checkpoint-tmp").mkdir()
     assert_same(train(copy), run[1])
     error = capsys.readouterr().err
     assert "checkpoint 12 is not used: " in error
@@ -56,15 +65,6 @@ def test_training_goes_on_from_the_step_before_a_damaged_one(run, copy, kind, ca
     assert steps(copy) == [8, 12]
     assert (copy / checkpoints.DAMAGED / "12").is_dir()
     assert checkpoint_files.inspected(copy / "checkpoints", identity(copy))[1] == {}
-
-
-def test_a_save_that_was_cut_off_does_not_count(run, copy, capsys):
-    """As by a kill between Orbax's last file and the record."""
-    (copy / "checkpoints" / "12" / manifest.NAME).unlink()
-    (copy / "checkpoints" / "13.orbax-checkpoint-tmp").mkdir()
-    assert_same(train(copy), run[1])
-    assert "record.json is missing" in capsys.readouterr().err
-    assert steps(copy) == [8, 12]
 
 
 def test_when_all_are_damaged_nothing_is_loaded_and_nothing_lost(copy):
@@ -79,29 +79,18 @@ def test_when_all_are_damaged_nothing_is_loaded_and_nothing_lost(copy):
     assert steps(copy) == [8, 12]
 
 
-def test_the_array_is_checked_after_the_files(copy, monkeypatch):
-    """A wrong value that every file agrees on, as from a fault while it was written."""
-    written = manifest.digests
-
-    def wrong(tree):
-        return {name: digest[::-1] for name, digest in written(tree).items()}
-
-    monkeypatch.setattr(manifest, "digests", wrong)
-    with pytest.raises(ValueError, match="is not the one that was saved"):
-        load_run(copy)
-
-
 @pytest.mark.slow
 def test_the_best_is_kept_beside_the_newest(tmp_path):
-    scores = iter([3.0, 1.0, 2.0, 2.5])
+    """Bits that are no number are not the best."""
+    scores = iter([float("nan"), 1.0, 2.0, 2.5, float("nan")])
 
     def evaluate(params):
         return {"score_bits": next(scores), "score_bits_error": 0.0}
 
-    train(tmp_path, evaluate, num_steps=16, evaluate_every=4)
-    assert steps(tmp_path) == [8, 12, 16]
+    train(tmp_path, evaluate, num_steps=20, evaluate_every=4)
+    assert steps(tmp_path) == [8, 16, 20]
     _, best = load_run(tmp_path, best=True)
-    for name in (12, 16):
+    for name in (16, 20):
         shutil.rmtree(tmp_path / "checkpoints" / str(name))
     assert_same(best, load_run(tmp_path)[1])
 
@@ -140,17 +129,14 @@ def test_a_full_disk_during_a_save_does_not_end_the_run(run, small_files, tmp_pa
 @pytest.mark.slow
 def test_a_failed_save_leaves_nothing(small_files, tmp_path):
     """Though other writers go on after the first failure, and make folders anew."""
-
-    class State(NamedTuple):
-        step: int
-        ema: dict
-
-    state = State(0, {str(i): np.random.default_rng(i).normal(size=3000) for i in range(30)})
+    state = State(
+        np.int32(0), {str(i): np.random.default_rng(i).normal(size=3000) for i in range(30)}
+    )
     with checkpoints.Checkpoints(tmp_path, "run") as saves:
         saves.save(state)
         for step in range(1, 11):
             small_files.add(step)
-            saves.save(state._replace(step=step))
+            saves.save(state._replace(step=np.int32(step)))
             assert saves.latest() == 0  # it waits for the save
             assert steps(tmp_path) == [0]
 
@@ -160,9 +146,8 @@ def test_a_full_disk_during_the_last_save_is_told_and_the_one_before_it_loads(
     run, small_files, tmp_path
 ):
     small_files.add(12)
-    with pytest.raises(
-        OSError, match="The last checkpoint could not be saved: .* of step 8. Free"
-    ):
+    message = "The last checkpoint could not be saved: .* of step 8. Free"
+    with pytest.raises(OSError, match=message):
         train(tmp_path, log_every=12)
     assert steps(tmp_path) == [4, 8]
     assert_same(load_run(tmp_path)[1], run[2])
@@ -215,14 +200,6 @@ def test_metrics_of_a_line_that_was_not_full_continue(tmp_path):
         assert one["grad_norm"] == other["grad_norm"]
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("name", ["a[1]", "b*", "c?", "d\\e", "f g"])
-def test_a_workdir_of_any_name_keeps_its_arrays(name, tmp_path):
-    params = train(tmp_path / name, num_steps=2)
-    assert_same(load_run(tmp_path / name)[1], params)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
 @pytest.mark.slow
 def test_what_was_not_written_whole_is_not_sealed(tmp_path, monkeypatch, capsys):
     """An array that cannot be read back, or is another one, is no checkpoint."""
@@ -234,40 +211,22 @@ def test_what_was_not_written_whole_is_not_sealed(tmp_path, monkeypatch, capsys)
     assert steps(tmp_path) == []
 
 
-@pytest.mark.slow
-def test_bits_that_are_no_number_are_not_the_best(tmp_path):
-    scores = iter([float("nan"), 2.0, 3.0, float("nan")])
-    train(tmp_path, lambda params: {"score_bits": next(scores)}, evaluate_every=3)
-    assert load_run(tmp_path, best=True)[0].step == 6
-
-
-class State(NamedTuple):
-    step: np.ndarray
-    ema: dict
-
-
-def test_the_fewest_bits_are_kept(tmp_path):
-    with checkpoints.Checkpoints(tmp_path, "run", keep=1) as saves:
-        for step, bits in ((1, 3.0), (2, 1.0), (3, 2.0)):
-            saves.save(State(np.array(step), {"a": np.ones(2)}), bits)
-    assert steps(tmp_path) == [2, 3]
-
-
 @pytest.mark.parametrize(("best", "looked_at"), [(False, ["12", "8"]), (True, ["8"])])
-def test_files_are_read_of_the_checkpoint_that_is_taken_alone(
+def test_the_fewest_bits_are_kept_and_no_other_files_are_read_than_of_what_is_taken(
     tmp_path, monkeypatch, capsys, best, looked_at
 ):
-    with checkpoints.Checkpoints(tmp_path, "run", keep=3) as saved:
-        for step, bits in ((4, 2.0), (8, 1.0), (12, 3.0)):
+    with checkpoints.Checkpoints(tmp_path, "run", keep=1) as saved:
+        for step, bits in ((4, 2.0), (8, 1.0), (10, float("nan")), (12, 3.0)):
             saved.save(State(np.int32(step), {"w": np.full(2, np.float32(step))}), bits)
+    assert steps(tmp_path) == [8, 12]
     (file,) = (tmp_path / "checkpoints" / "12" / "ema").glob("manifest.ocdbt")
     file.write_bytes(b"damaged")
-    steps, check = [], manifest.check_files
+    read, check = [], manifest.check_files
     monkeypatch.setattr(
-        manifest, "check_files", lambda f, record: (steps.append(f.name), check(f, record))
+        manifest, "check_files", lambda f, record: (read.append(f.name), check(f, record))
     )
     step, params = checkpoints.parameters(tmp_path, "run", best=best)
     assert step == int(looked_at[-1])
     np.testing.assert_array_equal(params["w"], [step, step])
-    assert steps == looked_at
+    assert read == looked_at
     assert capsys.readouterr().err.count("checkpoint 12") == (not best)
