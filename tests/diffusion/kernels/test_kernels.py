@@ -8,6 +8,7 @@ from scipy import linalg
 
 from amd_jax.diffusion import kernels, schedules
 from amd_jax.diffusion.kernels import rate_matrices, tables
+from amd_jax.ops import categorical
 from tests import enumeration, typechecker, zoo
 from tests.variants import quick
 
@@ -35,20 +36,16 @@ def compiled(f, kernel):
 
 
 @pytest.mark.few(2)
-def test_rows_sum_to_one_and_no_time_leaves_everything(kernel):
+def test_rows_sum_to_one_and_are_pushed_and_looked_up_alike(kernel):
+    """And no time leaves everything as it is."""
+    every, likelihood = np.arange(len(kernel.prior))[None], jax.jit(kernel.likelihood)
     for s, t in GRID:
         rows = enumeration.matrix(kernel, s, t)
         assert (rows >= 0).all()
         np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
-        np.testing.assert_allclose(enumeration.matrix(kernel, t, t), np.eye(len(rows)), atol=1e-7)
-
-
-@pytest.mark.few(1)
-def test_likelihood_is_the_transposed_push(kernel):
-    every, likelihood = np.arange(len(kernel.prior))[None], jax.jit(kernel.likelihood)
-    for s, t in GRID:
         columns = likelihood(every, *times(s, t))[0]  # [x_t, x_s]
-        np.testing.assert_allclose(columns.T, enumeration.matrix(kernel, s, t), rtol=1e-5)
+        np.testing.assert_allclose(columns.T, rows, rtol=1e-5)
+        np.testing.assert_allclose(enumeration.matrix(kernel, t, t), np.eye(len(rows)), atol=1e-7)
 
 
 @pytest.mark.few(2)
@@ -76,27 +73,15 @@ MIXING = [name for name, kernel in zoo.KERNELS.items() if isinstance(kernel, ker
 @pytest.mark.parametrize("name", MIXING)
 def test_mixing_by_hand(name):
     kernel = zoo.KERNELS[name]
+    if name.startswith(("uniform", "absorbing")):
+        is_uniform, states = name.startswith("uniform"), len(kernel.prior)
+        prior = np.full(states, 1 / states) if is_uniform else np.eye(states)[-1]
+        np.testing.assert_allclose(kernel.prior, prior)
+        assert kernel.num_classes == states - 1 + is_uniform
     for s, t in GRID:
         alpha = np.exp(np.diff(np.asarray(kernel.schedule(jnp.array([s, t])), np.float64)))[0]
         expected = alpha * np.eye(len(kernel.prior)) + (1 - alpha) * np.asarray(kernel.prior)
         np.testing.assert_allclose(enumeration.matrix(kernel, s, t), expected, rtol=1e-5)
-
-
-def test_birth_death_by_hand():
-    """exp of the rate matrix by its eigenvectors, in float64."""
-    kernel = zoo.BirthDeath(schedules.linear)
-    values, vectors = np.linalg.eig(kernel.rates.astype(np.float64))
-    for s, t in ((0.0, 0.001), (0.2, 0.3), (0.5, 0.99)):
-        tau = np.log1p(-s) - np.log1p(-t)
-        expected = vectors @ np.diag(np.exp(tau * values)) @ np.linalg.inv(vectors)
-        np.testing.assert_allclose(enumeration.matrix(kernel, s, t), expected, rtol=2e-4)
-
-
-def test_uniform_and_absorbing_have_their_priors():
-    np.testing.assert_allclose(kernels.uniform(schedules.cosine, 4).prior, np.full(4, 0.25))
-    masked = kernels.absorbing(schedules.cosine, 4)
-    np.testing.assert_array_equal(masked.prior, [0, 0, 0, 0, 1])
-    assert masked.num_classes == 4
 
 
 @pytest.mark.slow
@@ -121,27 +106,31 @@ def test_noise_in_sight_leaves_the_law_of_uniform_noise():
     assert not kernels.shows_noise(alone)
 
 
-@pytest.mark.parametrize("make", [kernels.uniform, kernels.absorbing, kernels.AugmentedUniform])
-def test_one_class_is_refused(make):
-    with pytest.raises(ValueError, match="at least 2 classes; got 1"):
-        make(schedules.cosine, 1)
-
-
-@pytest.mark.few(1)
+@pytest.mark.few(3)
 def test_posterior_is_bayes_rule(kernel):
-    """Of every (x_0, x_t), and of a guess, which is averaged before normalising, not after."""
+    """Of every (x_0, x_t), and of a guess, which is averaged before normalising, not after.
+
+    Its logarithm is made on its own, the likeliest state apart from the others.
+    """
     states, guess = len(kernel.prior), np.zeros(len(kernel.prior))
     guess[:2] = 0.1, 0.9
     p_0 = np.repeat([*np.eye(states), guess], states, axis=0)
     x_t = np.tile(np.arange(states), states + 1)
-    posterior = compiled(kernels.posterior, kernel)
+
+    @jax.jit
+    def both(p_0, x_t, s, t):
+        log_p = categorical.log_or_never(p_0)
+        logs = kernels.log_posterior(kernel, log_p, x_t, s, t)
+        return kernels.posterior(kernel, p_0, x_t, s, t), jnp.exp(logs)
+
     for s, t in GRID:
-        result = posterior(jnp.asarray(p_0, jnp.float32)[None], x_t[None], *times(s, t))[0]
+        results = both(jnp.asarray(p_0, jnp.float32)[None], x_t[None], *times(s, t))
         evidence = (p_0 @ enumeration.matrix(kernel, 0.0, t))[np.arange(len(x_t)), x_t]
         possible = evidence > 1e-12
         assert possible[:-states].sum() >= states
         expected = enumeration.bayes(kernel, p_0, x_t, s, t)
-        np.testing.assert_allclose(result[possible], expected[possible], atol=1e-6)
+        for result in results:
+            np.testing.assert_allclose(result[0, possible], expected[possible], atol=1e-6)
 
 
 @pytest.mark.few(2)
@@ -167,16 +156,6 @@ def test_denoising_posterior_weighs_the_guess_with_the_evidence(each_family):
         np.testing.assert_allclose(result, expected, atol=atol)
 
 
-def test_the_log_posterior_is_the_logarithm_of_the_posterior():
-    """Of a kernel that is no mixture, whose likeliest state is pushed on its own."""
-    kernel, x_t = zoo.KERNELS["walk"], jnp.arange(3)[None]
-    log_p = jax.nn.log_softmax(jnp.array([[[0.5, 1.5, 0.0]] * 3]))
-    given = x_t, jnp.array([0.3]), jnp.array([0.6])
-    result = jax.jit(functools.partial(kernels.log_posterior, kernel))(log_p, *given)
-    expected = kernels.posterior(kernel, jnp.exp(log_p), *given)
-    np.testing.assert_allclose(jnp.exp(result), expected, atol=1e-6)
-
-
 @pytest.mark.few(2)
 def test_the_log_law_of_one_clean_token_is_that_of_all(kernel):
     states, classes = len(kernel.prior), kernel.num_classes
@@ -200,17 +179,11 @@ def test_the_log_law_of_one_clean_token_is_that_of_all(kernel):
             np.testing.assert_allclose(got[possible], want[possible], rtol=1e-5, atol=2e-5)
 
 
-def test_what_is_denoised_is_no_guess():
+def test_what_is_denoised_is_no_guess_and_a_walk_no_mixing():
     kernel, t = kernels.uniform(schedules.cosine, 3), jnp.array([0.6])
-    x_t = jnp.array([[0, 1]])
-    clean = kernels.denoising_posterior(kernel, jnp.full((1, 2, 3), 1 / 3), x_t, t)
     with typechecker.off(), pytest.raises(TypeError, match="got Denoised.* Use kernels.leave"):
-        kernels.posterior(kernel, clean, x_t, t / 2, t)
-
-
-def test_what_keeps_no_token_or_redraws_it_is_no_mixing():
-    uniform = kernels.uniform(schedules.cosine, 3)
-    assert kernels.mixing(uniform) is uniform
+        kernels.posterior(kernel, kernels.Denoised(jnp.ones((1, 2, 3))), t, t / 2, t)
+    assert kernels.mixing(kernel) is kernel
     with pytest.raises(TypeError, match="a kernels.Mixing; got a Walk"):
         kernels.mixing(zoo.KERNELS["walk"])
 
@@ -221,45 +194,32 @@ def twice(generic):
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize(("s", "t"), [(0.2, 0.6), (0.0, 1.0)])
-def test_corrupt_follows_the_exact_law(each_family, s, t):
-    x_0 = np.tile(np.arange(each_family.num_classes), (1, 20_000))
+def test_corrupt_follows_the_exact_law(each_family):
+    """Each row has its own times."""
+    x_0, s, t = np.tile(np.arange(each_family.num_classes), (2, 20_000)), (0.2, 0.0), (0.6, 1.0)
     for corrupt in twice(kernels.corrupt):
-        start, end = times(s, t)
-        x_t = compiled(corrupt, each_family)(jax.random.key(0), x_0, end, start)
-        assert x_t.dtype == jnp.int32
-        for x, law in enumerate(enumeration.matrix(each_family, s, t)[: x_0.max() + 1]):
-            enumeration.assert_drawn_from(np.asarray(x_t)[x_0 == x], law)
+        start, end = (jnp.array(time) for time in (s, t))
+        x_t = np.asarray(compiled(corrupt, each_family)(jax.random.key(0), x_0, end, start))
+        assert x_t.dtype == np.int32
+        for row, *between in zip(x_t, s, t, strict=True):
+            for x, law in enumerate(enumeration.matrix(each_family, *between)[: x_0.max() + 1]):
+                enumeration.assert_drawn_from(row[x_0[0] == x], law)
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.3, 0.5), (0.5, 1.0)])
-def test_step_back_follows_the_posterior(each_family, s, t):
-    guess = np.array([0.3, 0.7, 0.0], np.float32)
-    law = enumeration.bayes(each_family, guess, np.arange(3), s, t)
-    possible = np.flatnonzero(law.sum(axis=1) > 0)
-    x_t = np.tile(possible, (1, 20_000))
+def test_step_back_follows_the_posterior(each_family):
+    """Each row has its own times."""
+    guess, s, t = np.array([0.3, 0.7, 0.0], np.float32), (0.0, 0.3, 0.5), (0.5, 0.5, 1.0)
+    x_t = np.tile(np.arange(3), (3, 20_000))
     p_0 = np.broadcast_to(guess, (*x_t.shape, 3))
     for step_back in twice(kernels.step_back):
-        x_s = compiled(step_back, each_family)(jax.random.key(1), p_0, x_t, *times(s, t))
-        assert x_s.dtype == jnp.int32
-        for x in possible:
-            enumeration.assert_drawn_from(np.asarray(x_s)[x_t == x], law[x])
-
-
-@pytest.mark.slow
-def test_every_row_has_its_own_time():
-    kernel = zoo.KERNELS["uniform-linear"]
-    t = jnp.array([0.1, 0.9])
-    x_0 = jnp.zeros((2, 20_000), jnp.int32)
-    x_t = np.asarray(kernels.corrupt(kernel, jax.random.key(0), x_0, t))
-    np.testing.assert_allclose((x_t != 0).mean(axis=1), 2 / 3 * t, atol=0.01)
-    p_0 = jnp.broadcast_to(jnp.array([0.0, 1.0, 0.0]), (2, 20_000, 3))
-    x_s = kernels.step_back(kernel, jax.random.key(1), p_0, x_0, t / 2, t)
-    for row, end in zip(np.asarray(x_s), t, strict=True):
-        guess = np.array([0.0, 1.0, 0.0])
-        law = enumeration.bayes(kernel, guess, np.zeros(1, int), end / 2, end)
-        enumeration.assert_drawn_from(row, law[0])
+        start, end = (jnp.array(time) for time in (s, t))
+        x_s = np.asarray(compiled(step_back, each_family)(jax.random.key(1), p_0, x_t, start, end))
+        assert x_s.dtype == np.int32
+        for row, *between in zip(x_s, s, t, strict=True):
+            law = enumeration.bayes(each_family, guess, np.arange(3), *between)
+            for x in np.flatnonzero(law.sum(axis=1) > 0):
+                enumeration.assert_drawn_from(row[x_t[0] == x], law[x])
 
 
 @pytest.mark.slow
@@ -294,7 +254,7 @@ def test_rare_redraws_reach_every_class_alike():
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("name", ["generator-reversible", "generator-round"])
+@pytest.mark.parametrize("name", ["generator-reversible", "generator-round", "birth_death-linear"])
 def test_generator_is_the_exponential_of_its_rates(name):
     kernel = zoo.KERNELS[name]
     for s, t in ((0.0, 0.001), (0.2, 0.3), (0.5, 0.99), (0.0, 1.0)):
@@ -303,8 +263,9 @@ def test_generator_is_the_exponential_of_its_rates(name):
         np.testing.assert_allclose(
             enumeration.matrix(kernel, s, t), expected, rtol=2e-4, atol=3e-7
         )
-    assert (kernel.spectrum is None) == (name == "generator-round")
     np.testing.assert_allclose(kernel.prior @ kernel.rates, 0, atol=1e-6)
+    if name != "birth_death-linear":
+        assert (kernel.spectrum is None) == (name == "generator-round")
 
 
 @pytest.mark.slow
@@ -321,15 +282,6 @@ def test_a_table_is_the_product_of_its_steps():
         np.testing.assert_allclose(matrix, expected, rtol=2e-5)
 
 
-def test_discretised_gaussian_prefers_neighbours_and_is_doubly_stochastic():
-    steps = tables.discretised_gaussian(np.array([0.01, 0.3]), 7)
-    np.testing.assert_allclose(steps.sum(axis=1), 1)
-    np.testing.assert_allclose(steps, steps.transpose(0, 2, 1))
-    assert (np.diff(steps[:, 0, 1:], axis=-1) <= 0).all()
-    weights = np.exp(-4 * np.arange(-6, 7) ** 2 / (36 * 0.3))  # of all distances
-    np.testing.assert_allclose(steps[1, 3, 4:], weights[7:10] / weights.sum())
-
-
 def test_gaussian_rates_fall_with_the_square_of_the_distance():
     result = rate_matrices.gaussian(6, 1.5)
     np.testing.assert_allclose(result.sum(axis=1), 0, atol=1e-12)
@@ -338,28 +290,16 @@ def test_gaussian_rates_fall_with_the_square_of_the_distance():
     np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(result))[-2:], [-1, 0], atol=1e-12)
 
 
-def test_nearest_neighbours_are_symmetric_rates_at_rate_one():
-    vectors = np.random.default_rng(0).normal(size=(9, 2))
-    result = rate_matrices.nearest_neighbours(vectors, 3)
-    np.testing.assert_allclose(result, result.T)
-    np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(result))[-2:], [-1, 0], atol=1e-12)
-    kernel = kernels.Generator(result, schedules.cosine)
-    np.testing.assert_allclose(kernel.prior, 1 / 9, rtol=1e-6)
-
-
 def test_masks_and_uniform_at_half_time_have_their_share():
     for p_uniform, gamma in ((0.2, 1.0), (0.3, 2.0)):
-        kernel = kernels.masks_and_uniform(4, p_uniform, gamma)
-        law = enumeration.matrix(kernel, 0.0, 0.5)[1]
+        law = enumeration.matrix(kernels.masks_and_uniform(4, p_uniform, gamma), 0.0, 0.5)[1]
         np.testing.assert_allclose(law[[0, 2, 3]], p_uniform / 4, rtol=1e-5)
         assert law[4] == pytest.approx((1 - p_uniform) / 2, rel=1e-5)
-    without = kernels.MasksAndUniform(4, 0.0)
     masked = kernels.masks_and_uniform(4, 0.0)
     assert kernels.is_masking(masked)
     for s, t in GRID:
-        np.testing.assert_allclose(
-            enumeration.matrix(without, s, t), enumeration.matrix(masked, s, t), rtol=1e-5
-        )
+        without = enumeration.matrix(kernels.MasksAndUniform(4, 0.0), s, t)
+        np.testing.assert_allclose(without, enumeration.matrix(masked, s, t), rtol=1e-5)
 
 
 CYCLE = np.roll(np.eye(3), 1, axis=1)
@@ -369,6 +309,10 @@ CYCLE = np.roll(np.eye(3), 1, axis=1)
 @pytest.mark.parametrize(
     ("make", "says"),
     [
+        *(
+            (functools.partial(make, schedules.cosine, 1), "at least 2 classes; got 1")
+            for make in (kernels.uniform, kernels.absorbing, kernels.AugmentedUniform)
+        ),
         (lambda: kernels.Tabulated(np.eye(3)), r"\(T, K, K\); got \(3, 3\)"),
         (lambda: kernels.Tabulated(0.9 * CYCLE[None]), "row 0 of step 1 sums to 0.9"),
         (lambda: kernels.Tabulated(2 * np.eye(3)[None] - CYCLE), "smallest entry is -1"),
@@ -396,12 +340,13 @@ def test_what_is_no_kernel_is_refused(make, says):
 def test_a_guess_that_rules_out_what_is_seen_leaves_it_as_it_is():
     """Masks as matrices: an unmasked token was always itself, whatever a sure network says."""
     masking = np.array([[0.7, 0, 0.3], [0, 0.7, 0.3], [0, 0, 1]])
-    kernel = kernels.Tabulated(
-        np.stack([masking] * 60), prior=np.array([0, 0, 1.0]), num_classes=2
-    )
-    s, t = jnp.array([0.5]), jnp.array([0.6])
-    wrong = jnp.array([[[0.0, 1.0, 0.0]]])
-    result = kernels.posterior(kernel, wrong, jnp.array([[0]]), s, t)
-    np.testing.assert_allclose(result, [[[1.0, 0.0, 0.0]]], atol=1e-6)
-    clean = kernels.denoising_posterior(kernel, wrong, jnp.array([[0]]), t).law
-    np.testing.assert_allclose(clean, [[[1.0, 0.0, 0.0]]], atol=1e-6)
+    prior = np.array([0, 0, 1.0])
+    kernel = kernels.Tabulated(np.stack([masking] * 60), prior, num_classes=2)
+
+    @jax.jit
+    def posteriors(p_0, x_t, s, t):
+        clean = kernels.denoising_posterior(kernel, p_0, x_t, t).law
+        return kernels.posterior(kernel, p_0, x_t, s, t), clean
+
+    for result in posteriors(jnp.array([[[0.0, 1.0, 0.0]]]), jnp.array([[0]]), *times(0.5, 0.6)):
+        np.testing.assert_allclose(result, [[[1.0, 0.0, 0.0]]], atol=1e-6)
