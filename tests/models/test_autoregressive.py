@@ -6,21 +6,19 @@ import re
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from amd_jax import models, networks
-from amd_jax.data import toy
 from amd_jax.evaluation import groups, likelihood
 from amd_jax.learning import objectives
 from amd_jax.models.autoregressive import LeftToRight
 from tests import enumeration, zoo
+from tests.models.rows import compiled
 from tests.variants import quick
 
 RNG = jax.random.key(0)
 K = 3
-NETWORKS = quick(zoo.CAUSAL, "table")
-compiled = functools.partial(jax.jit, compiler_options=zoo.HASTE)
+X = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
 
 
 @functools.cache
@@ -33,8 +31,7 @@ def made(name):
 def law(name):
     """p(x) of every sequence, (K ** L,)."""
     model, params = made(name)
-    x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
-    return np.exp(np.asarray(compiled(model.log_weight)(params, RNG, x), np.float64))
+    return np.exp(np.asarray(compiled(model.log_weight)(params, RNG, X), np.float64))
 
 
 def draws(name, **how):
@@ -44,7 +41,7 @@ def draws(name, **how):
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", quick(zoo.CAUSAL, "table"))
 def test_sums_to_one_and_draws_what_it_says(name):
     p = law(name)
     assert p.sum() == pytest.approx(1, abs=1e-6)
@@ -69,11 +66,16 @@ def test_dropout_is_on_in_training_and_only_then():
         assert calls == [(on, on)]
 
 
-def test_a_table_is_the_product_of_its_rows():
+def test_a_table_is_the_product_of_its_rows_whatever_the_axes_of_an_event():
     model, params = made("table")
     rows = np.asarray(jax.nn.softmax(params["network"]["table"]), np.float64)
-    joint = rows[0][:, None] * rows[1 : K + 1]
-    np.testing.assert_allclose(law("table"), joint.ravel(), rtol=1e-5)
+    joint = (rows[0][:, None] * rows[1 : K + 1]).ravel()
+    np.testing.assert_allclose(law("table"), joint, rtol=1e-5)
+    result = compiled(model.elbo)(params, RNG, X.reshape(-1, 2, 1))
+    np.testing.assert_allclose(np.exp(result), joint, rtol=1e-5)
+    assert model.sample(params, jax.random.key(0), (5, 1, 2)).shape == (5, 1, 2)
+    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\)"):
+        model.elbo(params, RNG, X + 1)
 
 
 def test_temperature_and_top_p_sharpen_every_step():
@@ -148,35 +150,25 @@ class Undropped(zoo.CausalTable):
 )
 def test_a_broken_promise_is_told(network, message):
     model = models.Autoregressive(network(K))
-    x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
     with pytest.raises(ValueError, match=message):
-        model.check(model.init(jax.random.key(0), x), jax.random.key(1), x)
+        model.check(model.init(jax.random.key(0), X), jax.random.key(1), X)
 
 
-def test_what_is_no_causal_network_is_refused():
-    with pytest.raises(ValueError, match="walks, so that samples are drawn; Stays has no advance"):
-        models.Autoregressive(Stays(K))
-    with pytest.raises(ValueError, match="Undropped.__call__ takes no train"):
-        models.Autoregressive(Undropped(K))
-    with pytest.raises(ValueError, match="width=6 and heads=2"):
-        made_of(networks.TransformerXL(K, width=6, heads=2))
-    with pytest.raises(ValueError, match="with same_length memory >= 1"):
-        made_of(networks.TransformerXL(K, **zoo.XL, memory=0, same_length=True))
-
-
-def made_of(network):
-    model = models.Autoregressive(network)
-    return model, model.init(jax.random.key(0), jnp.zeros((2, 4), jnp.int32))
-
-
-def test_events_of_several_axes_go_row_by_row():
-    model, params = made("table")
-    x = jnp.asarray(enumeration.sequences(K, zoo.LENGTH))
-    result = compiled(model.elbo)(params, RNG, x.reshape(-1, 2, 1))
-    np.testing.assert_allclose(np.exp(result), law("table"), rtol=1e-5)
-    assert model.sample(params, jax.random.key(0), (5, 1, 2)).shape == (5, 1, 2)
-    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\)"):
-        model.elbo(params, RNG, x + 1)
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (Stays(K), "walks, so that samples are drawn; Stays has no advance"),
+        (Undropped(K), "Undropped.__call__ takes no train"),
+        (networks.TransformerXL(K, width=6, heads=2), "width=6 and heads=2"),
+        (
+            networks.TransformerXL(K, **zoo.XL, memory=0, same_length=True),
+            "with same_length memory >= 1",
+        ),
+    ],
+)
+def test_what_is_no_causal_network_is_refused(network, message):
+    with pytest.raises(ValueError, match=message):
+        models.Autoregressive(network).init(jax.random.key(0), X)
 
 
 def small_xl():
@@ -204,52 +196,14 @@ def test_a_memory_goes_on_from_row_to_row(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_protocol_is_told_and_a_memory_beyond_the_text_refused():
+def test_a_long_memory_is_for_networks_that_have_one_and_within_the_text():
     model, params = small_xl()
-    names = [bound.name for bound in model.bounds]
-    assert names == ["likelihood", "long_memory"]
+    assert [bound.name for bound in model.bounds] == ["likelihood", "long_memory"]
+    assert [bound.name for bound in made("lstm")[0].bounds] == ["likelihood"]
     assert model.bounds[0].describe(model) == "exact likelihood, each by itself"
-    bound = models.LongMemory(segment=2, memory=20, clamp=5, same_length=True)
-    want = "in order: segments of 2, memory 20, distances clamped at 5, same_length"
-    assert want in bound.describe(model)
-    assert "segments of 4, memory 6, no clamp, not same_length" in model.bounds[1].describe(model)
-    x = jnp.zeros((4, 4), jnp.int32)
+    bound = models.LongMemory(segment=2, memory=20)
     message = "got memory=20 and 1 x 16 tokens. Evaluate more rows, or use --memory=16."
     with pytest.raises(ValueError, match=re.escape(message)):
-        bound(model, params, RNG, x)
-    assert [bound.name for bound in made("lstm")[0].bounds] == ["likelihood"]
+        bound(model, params, RNG, jnp.zeros((4, 4), jnp.int32))
     with pytest.raises(ValueError, match="this model has CausalLSTM. Leave it out"):
         bound.describe(made("lstm")[0])
-
-
-@pytest.mark.exhaustive  # test_learning.py trains causal networks
-@pytest.mark.slow
-def test_learns_the_potts_model():
-    """Nine cells, every state of which is weighed: within 0.03 of 7.8909 nats, and not below."""
-    data = toy.potts()
-    network = networks.CausalTransformer(K, width=64, blocks=1, heads=2, taps=9)
-    model, steps = models.Autoregressive(network), 500
-    objective = objectives.NegativeElbo(model)
-    optimizer = optax.adam(optax.warmup_cosine_decay_schedule(0.0, 3e-3, 50, steps))
-
-    def step(carry, x):
-        params, state = carry
-
-        def loss(params):
-            return objective.loss(params, (), jax.random.key(0), x)[0].mean()
-
-        grads = jax.grad(loss)(params)
-        updates, state = optimizer.update(grads, state, params)
-        return (optax.apply_updates(params, updates), state), None
-
-    rows = jnp.asarray([data.batch(0, i, 256) for i in range(steps)], jnp.int32)
-    params = jax.jit(model.init)(jax.random.key(0), rows[0])
-    (params, _), _ = jax.jit(functools.partial(jax.lax.scan, step))(
-        (params, optimizer.init(params)), rows
-    )
-    x = enumeration.sequences(K, 9)
-    result = np.asarray(jax.jit(model.elbo)(params, RNG, x), np.float64)
-    law = data.log_prob(x)
-    assert np.exp(result).sum() == pytest.approx(1, abs=1e-4)
-    assert -(np.exp(law) * law).sum() == pytest.approx(7.8909, abs=1e-4)
-    assert 0 <= (np.exp(law) * (law - result)).sum() < 0.03
