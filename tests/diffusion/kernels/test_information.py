@@ -101,10 +101,3 @@ def test_what_is_no_law_of_the_classes_is_refused():
             information.even(FAMILIES["uniform"], p_0, 4)
     with pytest.raises(ValueError, match=r"steps must be in \[1, 12\]"):
         information.retimed(masks(12), P_0[3], 13)
-
-
-def test_it_is_the_entropy_at_first_and_nothing_in_the_end():
-    kernel = zoo.KERNELS["uniform-cosine"]
-    p_0 = P_0[kernel.num_classes]
-    result = information.mutual(kernel, p_0, jnp.array([0.0, 1.0]))
-    np.testing.assert_allclose(result, [entropy(p_0), 0], atol=1e-5)

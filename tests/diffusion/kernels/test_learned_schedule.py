@@ -1,5 +1,7 @@
 """Kernels with parameters, once these are in place; what trains them is tested in `learning`."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,17 +51,13 @@ def test_both_ends_are_those_of_the_base_schedule(base):
 
 
 @pytest.mark.slow
-def test_it_is_the_plain_schedule_at_first():
-    part, _ = schedule()
-    t = jnp.linspace(0, 1, 101)
-    result = part.open(part.init(jax.random.key(0))).schedule
-    np.testing.assert_allclose(result.level(t), t, atol=2e-7)
-    np.testing.assert_allclose(result.log_density(t), 0, atol=1e-6)
-
-
-@pytest.mark.slow
 def test_levels_come_at_the_times_that_their_density_says():
+    """At first these are the plain schedule's."""
     part, params = schedule()
+    t = jnp.linspace(0, 1, 101)
+    plain = part.open(part.init(jax.random.key(0))).schedule
+    np.testing.assert_allclose(plain.level(t), t, atol=2e-7)
+    np.testing.assert_allclose(plain.log_density(t), 0, atol=1e-6)
     result, times = part.open(params).schedule, borders(part, params)
     np.testing.assert_allclose(
         result.level(jnp.asarray(times)), np.arange(BINS + 1) / BINS, atol=1e-6
@@ -118,10 +116,10 @@ def guess(x_t, u):
 def test_the_mean_of_the_bound_does_not_depend_on_the_pace():
     """If the network is told the level; one that is told the time is another network."""
     with jax.enable_x64(True):
-        result = {"level": [], "time": []}
         plain = Process(kernels.uniform(schedules.cosine, 2), lambda x_t, t, _=None: guess(x_t, t))
         expected = integral(plain, np.linspace(0, 1, BINS + 1))
         assert expected > 0.1
+        told_time = []
         for seed in range(3):
             part, params = schedule(seed)
             kernel = part.open(params)
@@ -129,34 +127,29 @@ def test_the_mean_of_the_bound_does_not_depend_on_the_pace():
             def told_level(x_t, t, rng=None, kernel=kernel):
                 return guess(x_t, learned_schedule.network_time(kernel, t))
 
-            def told_time(x_t, t, rng=None):
-                return guess(x_t, t)
-
-            for name, predict in (("level", told_level), ("time", told_time)):
-                result[name].append(integral(Process(kernel, predict), borders(part, params)))
-        np.testing.assert_allclose(result["level"], expected, rtol=1e-9)
-        assert np.ptp(result["time"]) > 0.01 * expected
+            level = integral(Process(kernel, told_level), borders(part, params))
+            assert level == pytest.approx(expected, rel=1e-9)
+            time = dataclasses.replace(plain, kernel=kernel)
+            told_time.append(integral(time, borders(part, params)))
+        assert np.ptp(told_time) > 0.01 * expected
 
 
-def test_network_time():
+def test_the_time_of_a_network_is_the_level_of_a_learned_schedule():
     part, params = schedule()
-    t = jnp.array([0.2, 0.7])
-    kernel = part.open(params)
-    np.testing.assert_array_equal(
-        learned_schedule.network_time(kernel, t), kernel.schedule.level(t)
-    )
+    t, kernel = jnp.array([0.2, 0.7]), part.open(params)
+    result = learned_schedule.network_time(kernel, t)
+    np.testing.assert_array_equal(result, kernel.schedule.level(t))
     for kernel in (zoo.KERNELS["uniform-cosine"], zoo.KERNELS["walk"]):
         assert learned_schedule.network_time(kernel, t) is t
 
 
 def test_no_level_is_left_out():
     part, params = schedule()
-    heights = part.heights({"levels": params["levels"].at[3].set(-1e4)})
+    params = {"levels": params["levels"].at[3].set(-1e4)}
+    heights = part.heights(params)
     np.testing.assert_allclose(heights[3], part.floor / BINS, rtol=1e-6)
     np.testing.assert_allclose(heights.sum(), 1, rtol=1e-6)
-    result = part.open({"levels": params["levels"].at[3].set(-1e4)}).schedule
-    t = jnp.linspace(0, 1, 1001)
-    slope = jax.jvp(result.level, (t,), (jnp.ones_like(t),))[1]
+    slope = jax.jit(jax.vmap(jax.grad(part.open(params).schedule.level)))(jnp.linspace(0, 1, 1001))
     assert (slope > 0).all()
     np.testing.assert_allclose(slope.max(), 1 / part.floor, rtol=1e-2)
 
@@ -207,54 +200,40 @@ def test_what_cannot_be_is_refused(make, message):
 def test_they_can_be_described_and_composed_again(part):
     arrays = {}
     again = description.compose(description.describe(part, arrays), arrays)
-    assert type(again) is type(part)
     params = part.init(jax.random.key(0))
     assert jax.tree.all(jax.tree.map(jnp.array_equal, again.init(jax.random.key(0)), params))
+    assert (type(again), again.num_classes) == (type(part), part.num_classes)
     np.testing.assert_array_equal(again.prior, part.prior)
-    assert again.num_classes == part.num_classes
-    for s, t in GRID:
-        np.testing.assert_array_equal(
-            enumeration.matrix(again.open(params), s, t),
-            enumeration.matrix(part.open(params), s, t),
-        )
+    matrices = (enumeration.matrix(each.open(params), 0.3, 0.7) for each in (again, part))
+    np.testing.assert_array_equal(*matrices)
 
 
 MASKING = class_masking.ClassMasking(jnp.asarray(POWERS))
 
 
 def test_masking_by_hand():
+    powers = POWERS.astype(float)
     for s, t in GRID:
-        stay = (1 - t ** POWERS.astype(float)) / (1 - s ** POWERS.astype(float))
-        stay = np.maximum(stay, 0)
+        stay = np.maximum((1 - t**powers) / (1 - s**powers), 0)
         expected = np.block([[np.diag(stay), 1 - stay[:, None]], [np.zeros(3), 1]])
         result = enumeration.matrix(MASKING, s, t)
         np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-7)
-        every = jnp.arange(4)[None]
-        columns = MASKING.likelihood(every, jnp.array([s]), jnp.array([t]))[0]
-        np.testing.assert_allclose(np.asarray(columns).T, result, rtol=1e-6)
-    np.testing.assert_array_equal(enumeration.matrix(MASKING, 0.0, 0.0), np.eye(4))
     end = enumeration.matrix(MASKING, 0.0, 1.0)
     np.testing.assert_allclose(end[:3, :3].diagonal(), np.exp(-30), rtol=1e-4)
     np.testing.assert_allclose(end, np.tile(MASKING.prior, (4, 1)), atol=1e-12)
-
-
-def test_masking_keeps_one_minus_alpha_where_it_is_small():
-    t = jnp.array([1e-6])
-    masked = enumeration.matrix(MASKING, 0.0, 1e-6)[:3, 3]
-    np.testing.assert_allclose(masked, 1e-6 ** POWERS.astype(float), rtol=1e-5)
-    assert MASKING.log_alpha(0 * t).tolist() == [[0.0, 0.0, 0.0]]
+    masked = enumeration.matrix(MASKING, 0.0, 1e-6)[:3, 3]  # 1 - α keeps its digits
+    np.testing.assert_allclose(masked, 1e-6**powers, rtol=1e-5)
+    assert MASKING.log_alpha(jnp.zeros(1)).tolist() == [[0.0, 0.0, 0.0]]
 
 
 def test_masking_starts_with_one_power_for_all_classes():
-    for power in (1.0, 2.5):
-        part = class_masking.PerClassMasking(3, power)
-        opened = part.open(part.init(jax.random.key(0)))
-        np.testing.assert_allclose(opened.powers, power, rtol=1e-6)
-        plain = kernels.absorbing(schedules.polynomial(power), 3)
-        for s, t in GRID:
-            np.testing.assert_allclose(
-                enumeration.matrix(opened, s, t), enumeration.matrix(plain, s, t), rtol=1e-5
-            )
+    part = class_masking.PerClassMasking(3, power := 2.5)
+    opened = part.open(part.init(jax.random.key(0)))
+    np.testing.assert_allclose(opened.powers, power, rtol=1e-6)
+    plain = kernels.absorbing(schedules.polynomial(power), 3)
+    for s, t in GRID:
+        result = enumeration.matrix(opened, s, t)
+        np.testing.assert_allclose(result, enumeration.matrix(plain, s, t), rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -104,21 +104,22 @@ def test_terms_of_the_bound_are_those_of_each_token(kernel, name):
 
 def test_draws_are_those_of_each_token(kernel):
     s, t = 0.3, 0.6
-    x_0 = jnp.tile(jnp.array([[0, 1]]), (20_000, 1))
-    x_t = compiled(kernels.corrupt, kernel)(jax.random.key(0), x_0, jnp.full(20_000, t))
-    guess = jnp.broadcast_to(jnp.array([0.3, 0.7, 0.0]), (20_000, 2, 3))
-    there = jnp.asarray(np.where(np.asarray(kernel.prior)[:, 2] == 1, 2, 1))  # a mask, or 1
-    x_s = compiled(kernels.step_back, kernel)(
-        jax.random.key(1),
-        guess,
-        jnp.tile(there, (20_000, 1)),
-        *map(functools.partial(jnp.full, 20_000), (s, t)),
-    )
-    law = enumeration.matrix(kernel, 0.0, t)
-    back = enumeration.bayes(kernel, np.asarray(guess[0], np.float64), np.asarray(there), s, t)
+    early, late = jnp.full(20_000, s), jnp.full(20_000, t)
+    x_0, guess = np.array([0, 1]), np.array([0.3, 0.7, 0.0])
+    there = np.where(np.asarray(kernel.prior)[:, 2] == 1, 2, 1)  # a mask, or 1
+
+    @jax.jit
+    def draws(rng):
+        rows, seen = jnp.tile(x_0, (20_000, 1)), jnp.tile(there, (20_000, 1))
+        p_0 = jnp.broadcast_to(guess.astype(np.float32), (20_000, 2, 3))
+        x_s = kernels.step_back(kernel, rng, p_0, seen, early, late)
+        return kernels.corrupt(kernel, rng, rows, late), x_s
+
+    laws = enumeration.matrix(kernel, 0.0, t), enumeration.bayes(kernel, guess, there, s, t)
+    x_t, x_s = draws(jax.random.key(0))
     for place in range(zoo.LENGTH):
-        enumeration.assert_drawn_from(x_t[:, place], law[place, place])
-        enumeration.assert_drawn_from(x_s[:, place], back[place])
+        enumeration.assert_drawn_from(x_t[:, place], laws[0][place, x_0[place]])
+        enumeration.assert_drawn_from(x_s[:, place], laws[1][place])
 
 
 def test_what_survives_all_noise_is_that_of_each_token():
@@ -134,13 +135,6 @@ def test_what_survives_all_noise_is_that_of_each_token():
     result, expected = left(np.array([[0, 2], [1, 0]]))
     np.testing.assert_allclose(result, expected, rtol=1e-5)
     assert (result > 0.1).all()
-
-
-def test_a_learnt_pace_keeps_the_priors():
-    pace = learned_schedule.LearnedSchedule(zoo.OF_EACH["within-linear"], bins=4)
-    opened = pace.open({"levels": jnp.array([0.5, -1.0, 0.0, 1.0])})
-    assert pace.prior.shape == (2, 3)
-    np.testing.assert_allclose(enumeration.matrix(opened, 0.0, 0.5).sum(axis=-1), 1, rtol=1e-6)
 
 
 @pytest.mark.few(2)
@@ -167,26 +161,18 @@ def test_samplers_near_the_law_of_the_data(name):
     enumeration.assert_drawn_from(enumeration.number(np.asarray(x), 3), law.ravel())
 
 
-def test_leaving_one_out_of_any_kernel_is_for_one_prior():
-    kernel = zoo.OF_EACH["within-cosine"]
-    x_0, p_0, _ = pairs(kernel)
-    with pytest.raises(ValueError, match="the Mixing has a prior of each. Make it"):
-        bounds.leave_one_out.dispatch(object)(kernel, x_0, p_0, jnp.zeros(24), jnp.ones(24))
-
-
 @pytest.mark.slow
 def test_masks_of_each_token_are_masks():
-    kernel = zoo.OF_EACH["masks"]
+    kernel, data = zoo.OF_EACH["masks"], np.array([[0.4, 0.1], [0.2, 0.3]])
     assert kernels.is_masking(kernel)
     assert kernels.shows_noise(kernel)
-    data = np.array([[0.4, 0.1], [0.2, 0.3]])
     process = certificates.exact(kernel, data)
+    noise = kernels.draw_prior(kernel, jax.random.key(0), (100, 2))
+    assert (noise == 2).all()
     for name in ("first_hitting", "remasking", "confidence"):
         sampler = zoo.SAMPLERS[name]
-        x = kernels.draw_prior(kernel, jax.random.key(0), (100, 2))
-        assert (x == 2).all()
-        x = jax.jit(functools.partial(sampler, process))(jax.random.key(1), x, sampler.times(8))
-        assert (x < 2).all()
+        walk = jax.jit(functools.partial(sampler, process))
+        assert (walk(jax.random.key(1), noise, sampler.times(8)) < 2).all()
     law = certificates.law(zoo.SAMPLERS["confidence"], process, 2, 8)
     np.testing.assert_allclose(law, data, atol=1e-6)
 
@@ -197,18 +183,23 @@ def test_an_error_rate_counts_what_a_token_can_be():
     assert float(time_of(process, 1000, 0.3)) * 3 / 5 == pytest.approx(0.3, abs=1e-3)
 
 
-def test_information_is_that_of_one_token():
+def test_uniform_within_is_uniform_over_what_is_possible():
+    """And a learned pace keeps its priors."""
     kernel = zoo.OF_EACH["within-cosine"]
+    np.testing.assert_allclose(kernel.prior, [[1 / 2, 1 / 2, 0], [1 / 3] * 3], rtol=1e-6)
+    assert kernel.prior.dtype == jnp.float32
+    pace = learned_schedule.LearnedSchedule(kernel, bins=4)
+    np.testing.assert_array_equal(pace.prior, kernel.prior)
+    opened = pace.open({"levels": jnp.array([0.5, -1.0, 0.0, 1.0])})
+    np.testing.assert_allclose(enumeration.matrix(opened, 0.0, 0.5).sum(axis=-1), 1, rtol=1e-6)
+
+
+def test_what_is_for_one_prior_and_a_token_that_can_be_nothing_are_refused():
+    kernel = zoo.OF_EACH["within-cosine"]
+    x_0, p_0, _ = pairs(kernel)
+    with pytest.raises(ValueError, match="the Mixing has a prior of each. Make it"):
+        bounds.leave_one_out.dispatch(object)(kernel, x_0, p_0, jnp.zeros(24), jnp.ones(24))
     with pytest.raises(ValueError, match=r"one token; the kernel has priors \(2, 3\) of each"):
         information.mutual(kernel, np.full(3, 1 / 3), jnp.zeros(1))
-
-
-def test_uniform_within_is_uniform_over_what_is_possible():
-    prior = zoo.OF_EACH["within-cosine"].prior
-    np.testing.assert_allclose(prior, [[1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
-    assert prior.dtype == jnp.float32
-
-
-def test_a_token_that_can_be_nothing_is_refused():
     with pytest.raises(ValueError, match="one class or more; got a row of none"):
         kernels.uniform_within(schedules.linear, np.array([[True, True], [False, False]]))
