@@ -14,6 +14,8 @@ from tests import enumeration, zoo
 
 DATA = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
 KERNEL = kernels.absorbing(schedules.linear, 3)
+ROW, KNOWN = [0, 2, 0], [False, True, False]
+GIVEN = DATA[:, 2, :] / DATA[:, 2, :].sum()  # the law of the others
 DRAWS = 20_000
 
 
@@ -33,43 +35,36 @@ WAYS = {
 }
 
 
+def fillings(model, sampler):
+    """Numbers of what is drawn around the known token, which stays."""
+    rows = jnp.tile(jnp.array(ROW), (DRAWS, 1))
+    infill = jax.jit(lambda rng: model.infill({}, rng, rows, jnp.array(KNOWN), sampler=sampler))
+    drawn = np.asarray(infill(jax.random.key(0)))
+    assert (drawn[:, 1] == 2).all()
+    assert (drawn < 3).all()
+    return enumeration.number(drawn[:, ::2], 3)
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("name", WAYS)
 @pytest.mark.slow
 def test_fillings_have_the_law_of_the_data_given_what_is_known(name):
-    x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])
-    law = DATA[:, 2, :] / DATA[:, 2, :].sum()
-    rows = jnp.tile(x, (DRAWS, 1))
-    infill = jax.jit(lambda rng: MODEL.infill({}, rng, rows, known, sampler=WAYS[name]))
-    drawn = np.asarray(infill(jax.random.key(0)))
-    assert (drawn[:, 1] == 2).all()
-    enumeration.assert_drawn_from(enumeration.number(drawn[:, ::2], 3), law.ravel())
+    enumeration.assert_drawn_from(fillings(MODEL, WAYS[name]), GIVEN.ravel())
 
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_noise_in_sight_admits_fillings_too():
     model = Exact(kernels.AugmentedUniform(schedules.cosine, 3), zoo.Table(6), steps=64)
-    x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])
-    rows, law = jnp.tile(x, (DRAWS, 1)), DATA[:, 2, :] / DATA[:, 2, :].sum()
-    infill = jax.jit(lambda rng: model.infill({}, rng, rows, known, sampler=WAYS["ancestral"]))
-    drawn = np.asarray(infill(jax.random.key(0)))
-    assert (drawn[:, 1] == 2).all()
-    enumeration.assert_drawn_from(enumeration.number(drawn[:, ::2], 3), law.ravel())
+    enumeration.assert_drawn_from(fillings(model, WAYS["ancestral"]), GIVEN.ravel())
 
 
 @pytest.mark.slow
 def test_remasking_holds_what_is_known_and_leaves_no_mask():
     """And, in many steps, comes near the law: what is held is none of what goes back."""
-    x, known = jnp.array([0, 2, 0]), jnp.array([False, True, False])
-    rows, way = jnp.tile(x, (DRAWS, 1)), samplers.Remasking(eta=0.05)
-    infill = jax.jit(lambda rng: MODEL.infill({}, rng, rows, known, sampler=way))
-    drawn = np.asarray(infill(jax.random.key(0)))
-    assert (drawn[:, 1] == 2).all()
-    assert (drawn < 3).all()
-    result = np.bincount(enumeration.number(drawn[:, ::2], 3), minlength=9) / DRAWS
-    law = DATA[:, 2, :] / DATA[:, 2, :].sum()
-    assert certificates.distance(result, law.ravel()) < 0.03
+    drawn = fillings(MODEL, samplers.Remasking(eta=0.05))
+    share = np.bincount(drawn, minlength=9) / DRAWS
+    assert certificates.distance(share, GIVEN.ravel()) < 0.03
 
 
 @pytest.mark.slow
@@ -86,15 +81,6 @@ def test_the_probability_of_a_filling_is_exact():
     assert np.exp(whole[0]) == pytest.approx(given[drawn[0, 0], drawn[0, 2]], rel=1e-4)
 
 
-@pytest.mark.slow
-def test_nothing_known_is_sampling_and_all_known_changes_nothing():
-    x = jnp.array([[0, 1, 2], [2, 2, 0]])
-    everything = MODEL.infill({}, jax.random.key(0), x, jnp.ones_like(x, bool))
-    np.testing.assert_array_equal(everything, x)
-    nothing = MODEL.infill({}, jax.random.key(0), x, jnp.zeros_like(x, bool))
-    assert ((nothing >= 0) & (nothing < 3)).all()
-
-
 @dataclasses.dataclass(frozen=True)
 class Stays(samplers.Steps):
     """Goes nowhere: what comes out is where it has begun."""
@@ -106,21 +92,24 @@ class Stays(samplers.Steps):
 
 
 def test_a_filling_starts_from_noise_and_what_is_known():
-    x, known = jnp.array([[0, 1, 2]]), jnp.array([[True, False, True]])
-    infill = jax.jit(lambda rng: MODEL.infill({}, rng, x, known, sampler=Stays()))
-    start = infill(jax.random.key(0))
-    np.testing.assert_array_equal(start, [[0, 3, 2]])
+    x, known = jnp.array([[0, 1, 2]] * 3), jnp.array([[1, 0, 1], [1, 1, 1], [0, 0, 0]], bool)
+    start = jax.jit(lambda rng: MODEL.infill({}, rng, x, known, sampler=Stays()))
+    np.testing.assert_array_equal(start(jax.random.key(0)), jnp.where(known, x, 3))
 
 
-def test_other_noise_is_refused():
-    model = zoo.diffusion("uniform-cosine", "table", 5)
-    x = jnp.zeros((1, 2), jnp.int32)
-    with pytest.raises(ValueError, match="Infilling needs masks.*The kernel is Mixing"):
-        model.infill(zoo.drawn(model, x), jax.random.key(0), x, x == 0)
-    with pytest.raises(ValueError, match=r"Tokens must be in \[0, 3\); got 3"):
-        MODEL.infill({}, jax.random.key(0), x + 3, x == 0)
-    with pytest.raises(ValueError, match="takes no steps"):
-        MODEL.infill({}, jax.random.key(0), x, x == 0, 4, samplers.FirstHitting())
-    fewer = dataclasses.replace(MODEL, steps=4)
-    with pytest.raises(ValueError, match=r"steps must be in \[1, 4\]"):
-        fewer.infill({}, jax.random.key(0), x, x == 0, steps=8)
+@pytest.mark.parametrize(
+    ("model", "token", "steps", "sampler", "message"),
+    [
+        (
+            zoo.diffusion("uniform-cosine", "table", 5),
+            *(0, None, None, "Infilling needs masks.*The kernel is Mixing"),
+        ),
+        (MODEL, 3, None, None, r"Tokens must be in \[0, 3\); got 3"),
+        (MODEL, 0, 4, WAYS["first_hitting"], "takes no steps"),
+        (dataclasses.replace(MODEL, steps=4), 0, 8, None, r"steps must be in \[1, 4\]"),
+    ],
+)
+def test_what_cannot_be_filled_is_refused(model, token, steps, sampler, message):
+    x = jnp.full((1, 3), token)
+    with pytest.raises(ValueError, match=message):
+        model.infill({}, jax.random.key(0), x, x == token, steps, sampler)
