@@ -18,9 +18,9 @@ DRAWS = 20_000
 
 def test_grid_descends_from_one_to_zero():
     np.testing.assert_array_equal(samplers.grid(4), [1, 0.75, 0.5, 0.25, 0])
-    times = np.asarray(samplers.grid(4000))
-    assert len(times) == 4001
-    np.testing.assert_allclose(times, np.arange(4000, -1, -1) / 4000, rtol=2e-7)
+    np.testing.assert_allclose(samplers.grid(4000), np.arange(4000, -1, -1) / 4000, rtol=2e-7)
+    loop = samplers.PredictorCorrector(kind="loop", steps=8)  # stays in the midst
+    np.testing.assert_allclose(loop.times(None), [1, 0.75, *[0.5] * 5, 0.25, 0])
 
 
 @pytest.mark.few(2)
@@ -73,35 +73,39 @@ def pairs():
                 yield pytest.param(sampler, kernel, id=f"{name}-{kind}")
 
 
+CORRELATED = certificates.correlated()
+OF_THREE = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
+
+
 @functools.cache
 def certified(kernel):
     """The process of the exact guess."""
-    return certificates.exact(kernel, certificates.correlated())
+    return certificates.exact(kernel, CORRELATED)
 
 
-def draw(sampler, kernel, seed=0):
-    """What a sampler draws, as numbers of sequences."""
-    process = certified(kernel)
-
-    @jax.jit
-    def run(rng):
-        rng_noise, rng = jax.random.split(rng)
-        x = kernels.draw_prior(kernel, rng_noise, (DRAWS, 2))
-        return sampler(process, rng, x, sampler.times(None))
-
-    x = run(jax.random.key(seed))
-    assert x.dtype == jnp.int32
-    return x
+def far(sampler, kind, data=CORRELATED):
+    """How far what a sampler draws with the exact guess is from the data: float64."""
+    with jax.enable_x64(True):
+        process = certificates.exact(KERNELS[kind], data)
+        return certificates.distance(certificates.law(sampler, process, data.ndim, None), data)
 
 
 @pytest.mark.few(1)
 @pytest.mark.parametrize(("sampler", "kernel"), list(pairs()))
 def test_draws_follow_the_enumerated_law(sampler, kernel):
-    x = draw(sampler, kernel)
-    law = certificates.law(sampler, certified(kernel), 2, None)
-    assert (np.asarray(x) < 3).mean() > 0.999  # but for what a step of noise may leave
-    kept = np.asarray(x)[(np.asarray(x) < 3).all(axis=1)]
-    enumeration.assert_drawn_from(enumeration.number(kept, 3), law.ravel())
+    process = certified(kernel)
+
+    @jax.jit
+    def draw(rng):
+        rng_noise, rng = jax.random.split(rng)
+        x = kernels.draw_prior(kernel, rng_noise, (DRAWS, 2))
+        return sampler(process, rng, x, sampler.times(None))
+
+    x = np.asarray(draw(jax.random.key(0)))
+    assert x.dtype == np.int32
+    assert (x < 3).mean() > 0.999  # but for what a step of noise may leave
+    law = certificates.law(sampler, process, 2, None)
+    enumeration.assert_drawn_from(enumeration.number(x[(x < 3).all(axis=1)], 3), law.ravel())
 
 
 EXACT = ("first_hitting", "confidence", "confidence-random", "confidence-left", "entropy_bound")
@@ -110,13 +114,9 @@ EXACT += ("dilated",)
 
 @pytest.mark.few(1)
 @pytest.mark.parametrize("name", EXACT)
-@pytest.mark.parametrize("length", [2, 3])
-def test_exact_samplers_have_the_law_of_the_data(name, length):
-    data = np.random.default_rng(0).dirichlet(np.full(3**length, 0.3)).reshape((3,) * length)
-    with jax.enable_x64(True):
-        process = certificates.exact(KERNELS["absorbing"], data)
-        result = certificates.law(zoo.SAMPLERS[name], process, length, None)
-    assert certificates.distance(result, data) < 1e-6
+@pytest.mark.parametrize("data", [CORRELATED, OF_THREE], ids=["2", "3"])
+def test_exact_samplers_have_the_law_of_the_data(name, data):
+    assert far(zoo.SAMPLERS[name], "absorbing", data) < 1e-6
 
 
 @pytest.mark.few(1)
@@ -125,19 +125,8 @@ def test_exact_samplers_have_the_law_of_the_data(name, length):
     "kind", ["uniform", "augmented", "absorbing", "masks_and_uniform", "round"]
 )
 def test_convergent_samplers_near_it_as_steps_shorten(name, kind):
-    data = certificates.correlated()
-    with jax.enable_x64(True):
-        process = certified.__wrapped__(KERNELS[kind])
-        far, near = (
-            certificates.distance(
-                certificates.law(
-                    dataclasses.replace(zoo.SAMPLERS[name], steps=n), process, 2, None
-                ),
-                data,
-            )
-            for n in (16, 64)
-        )
-    assert near < far / 3 < 0.1
+    of = functools.partial(dataclasses.replace, zoo.SAMPLERS[name])
+    assert far(of(steps=64), kind) < far(of(steps=16), kind) / 3 < 0.1
 
 
 def test_first_hitting_leaves_the_masks_that_the_process_has():
@@ -205,14 +194,13 @@ def test_entropies_but_for_the_largest_sum_to_gamma():
     """They are 1.39, 0.95, 1.14 and 0.69: tokens are taken from the least on."""
     cases = {0.0: [3], 0.68: [3], 0.7: [1, 3], 1.7: [1, 2, 3], 9.0: range(4)}
     p_0, masked, most = jnp.array([SURE]), jnp.ones((1, 4), bool), jnp.full(1, 4)
-    each = [samplers.EntropyBound(gamma=gamma) for gamma in cases]
-    for result, expected in zip(
-        jax.jit(lambda rng: [s.chosen(rng, p_0, masked, most)[0] for s in each])(
-            jax.random.key(0)
-        ),
-        cases.values(),
-        strict=True,
-    ):
+
+    @jax.jit
+    def chosen(rng):
+        each = [samplers.EntropyBound(gamma=gamma) for gamma in cases]
+        return [sampler.chosen(rng, p_0, masked, most)[0] for sampler in each]
+
+    for result, expected in zip(chosen(jax.random.key(0)), cases.values(), strict=True):
         np.testing.assert_array_equal(np.flatnonzero(result), expected)
 
 
@@ -236,19 +224,14 @@ def test_steps_by_rates_take_those_of_their_middle():
     """Masks at α = 1 - t go at the rate 1 / t; in the last step all of them, by the guess."""
     p = np.array([0.5, 0.2, 0.3, 0.0], np.float32)
     process, guess = blind(KERNELS["absorbing"], p), jnp.tile(p, (2, 1, 1))
+    x, s, t = jnp.full((2, 1), 3), jnp.array([0.3, 0.0]), jnp.full(2, 0.5)
     chance = 0.2 / 0.4  # from 0.5 to 0.3
-
-    @jax.jit
-    def laws(s):
-        each, x, t = (
-            (samplers.Euler(), samplers.TauLeaping()),
-            jnp.full((2, 1), 3),
-            jnp.full(2, 0.5),
-        )
-        return [sampler.law(process, guess, x, s, t)[:, 0] for sampler in each]
-
-    moves = (chance, chance * np.exp(-chance))
-    for (middle, last), move in zip(laws(jnp.array([0.3, 0.0])), moves, strict=True):
+    for sampler, move in (
+        (samplers.Euler(), chance),
+        (samplers.TauLeaping(), chance * np.exp(-chance)),
+    ):
+        law = jax.jit(functools.partial(sampler.law, process))
+        middle, last = law(guess, x, s, t)[:, 0]
         np.testing.assert_allclose(middle, move * p + (1 - move) * np.eye(4)[3], rtol=1e-4)
         np.testing.assert_allclose(last, p, rtol=1e-5)
 
@@ -257,14 +240,10 @@ def test_remasking_takes_back_the_least_sure_first():
     """In proportion to exp(-ψ), η σ_max = 0.5 (1 - α_s) / α_t in all; what is given stays."""
     process = blind(KERNELS["absorbing"], [0.5, 0.2, 0.3, 0.0])
     process = dataclasses.replace(process, given=jnp.array([[-1, -1, -1], [0, -1, -1]]))
-    sampler, sure = samplers.Remasking(eta=0.5), np.array([0.2, 0.9, 0])
-    x = jnp.tile(jnp.array([0, 1, 3]), (2, 1))
-
-    @jax.jit
-    def law(s, t):
-        return sampler.law(process, sampler.guess(process, x, t), x, s, t, jnp.tile(sure, (2, 1)))
-
-    result, held = np.asarray(law(jnp.full(2, 0.2), jnp.full(2, 0.7)))
+    sampler, sure = samplers.Remasking(eta=0.5), jnp.array([[0.2, 0.9, 0]] * 2)
+    x, s, t = jnp.array([[0, 1, 3]] * 2), jnp.full(2, 0.2), jnp.full(2, 0.7)
+    law = jax.jit(lambda s, t: sampler.law(process, sampler.guess(process, x, t), x, s, t, sure))
+    result, held = np.asarray(law(s, t))
     back = 0.5 * 0.2 / 0.3 * np.exp([-0.2, -0.9]) / np.exp([-0.2, -0.9]).sum()
     np.testing.assert_allclose(result[:2, 3], back, rtol=1e-5)
     np.testing.assert_allclose([result[0, 0], result[1, 1]], 1 - back, rtol=1e-5)
@@ -273,49 +252,18 @@ def test_remasking_takes_back_the_least_sure_first():
 
 
 @pytest.mark.slow
-def test_a_correction_at_the_end_mends_most_of_it():
-    data = np.random.default_rng(0).dirichlet(np.full(27, 0.3)).reshape(3, 3, 3)
-    with jax.enable_x64(True):
-        process = certificates.exact(KERNELS["uniform"], data)
-        plain, mended = (
-            certificates.distance(
-                certificates.law(samplers.Ancestral(steps=8, corrections=n), process, 3, None),
-                data,
-            )
-            for n in (0, 3)
-        )
+def test_errors_of_samplers_are_as_their_docstrings_say():
+    assert far(samplers.DNDM(), "absorbing") < 1e-6
+    assert far(samplers.DNDM(), "uniform") == pytest.approx(0.0988, abs=1e-3)
+    for steps, error in ((16, 0.0613), (64, 0.0302)):
+        assert far(samplers.Remasking(steps=steps), "absorbing") == pytest.approx(error, abs=1e-3)
+    ancestral = far(samplers.Ancestral(steps=16), "absorbing")
+    none = far(samplers.Remasking(steps=16, eta=0.0), "absorbing")
+    assert none == pytest.approx(ancestral, rel=1e-6)
+    plain, mended = (
+        far(samplers.Ancestral(steps=8, corrections=n), "uniform", OF_THREE) for n in (0, 3)
+    )
     assert mended < plain / 10
-
-
-@pytest.mark.slow
-def test_dndm_is_exact_for_masks_and_biased_for_uniform_noise():
-    data = certificates.correlated()
-    with jax.enable_x64(True):
-        result = {
-            kind: certificates.distance(
-                certificates.law(samplers.DNDM(), certified.__wrapped__(kernel), 2, None), data
-            )
-            for kind, kernel in KERNELS.items()
-            if kind in HAS_ALPHA
-        }
-    assert result["absorbing"] < 1e-6
-    assert result["uniform"] == pytest.approx(0.0988, abs=1e-3)  # as its docstring says
-
-
-@pytest.mark.slow
-def test_remasking_nears_the_data_slowly_and_without_eta_is_ancestral():
-    data = certificates.correlated()
-
-    def far(sampler):
-        law = certificates.law(sampler, process, 2, None)
-        return certificates.distance(law, data)
-
-    with jax.enable_x64(True):
-        process = certified.__wrapped__(KERNELS["absorbing"])
-        result = [far(samplers.Remasking(steps=n)) for n in (16, 64)]
-        none = far(samplers.Remasking(steps=16, eta=0.0))
-        assert none == pytest.approx(far(samplers.Ancestral(steps=16)), rel=1e-6)
-    np.testing.assert_allclose(result, [0.0613, 0.0302], atol=1e-3)  # as its docstring says
 
 
 class Telling(samplers.Remasking):
@@ -347,23 +295,18 @@ def test_remasking_remembers_the_probability_at_which_a_token_was_revealed():
 
 
 @pytest.mark.slow
-def test_sharpened_guesses():
-    p = jnp.array([0.5, 0.3, 0.15, 0.05, 0.0])
-    np.testing.assert_allclose(
-        base.tempered(p, 0.5, 1.0), np.array([25, 9, 2.25, 0.25, 0]) / 36.5, rtol=1e-5
-    )
-    np.testing.assert_allclose(base.tempered(p, 1.0, 0.79), [0.625, 0.375, 0, 0, 0], rtol=1e-5)
-    np.testing.assert_allclose(
-        base.tempered(p, 1.0, 0.81), np.array([50, 30, 15, 0, 0]) / 95, rtol=1e-5
-    )
-    np.testing.assert_allclose(base.tempered(p, 0.01, 1.0), [1, 0, 0, 0, 0], atol=1e-6)
-
-
-def test_a_loop_stays_in_the_midst():
-    loop = samplers.PredictorCorrector(kind="loop", steps=8)
-    times = np.asarray(loop.times(None))
-    assert len(times) == 9
-    np.testing.assert_allclose(times, [1, 0.75, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25, 0])
+@pytest.mark.parametrize(
+    ("temperature", "top_p", "expected"),
+    [
+        (0.5, 1.0, np.array([25, 9, 2.25, 0.25, 0]) / 36.5),
+        (1.0, 0.79, [0.625, 0.375, 0, 0, 0]),
+        (1.0, 0.81, np.array([50, 30, 15, 0, 0]) / 95),
+        (0.01, 1.0, [1, 0, 0, 0, 0]),
+    ],
+)
+def test_sharpened_guesses(temperature, top_p, expected):
+    result = base.tempered(jnp.array([0.5, 0.3, 0.15, 0.05, 0.0]), temperature, top_p)
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -389,22 +332,19 @@ def test_numbers_out_of_range_are_refused(make, says):
 
 
 def test_a_sampler_that_the_kernel_does_not_admit_names_those_that_it_does():
-    model = zoo.diffusion("uniform-cosine", "table", 5)
-    params = zoo.parameters(model)
-    for call in (
-        lambda sampler: model.sample(params, jax.random.key(0), (1, 2), sampler=sampler),
-        lambda sampler: list(model.walk(params, jax.random.key(0), (1, 2), sampler=sampler)),
-    ):
-        with pytest.raises(ValueError, match=r"first_hitting is not for .* are ancestral, tau_"):
-            call(samplers.FirstHitting())
-        with pytest.raises(ValueError, match=r"remasking is not for .* are ancestral, tau_"):
-            call(samplers.Remasking())
-    walk, cap = zoo.diffusion("walk", "table", 5), zoo.SAMPLERS["predictor_corrector-cap"]
+    names = ("uniform-cosine", "walk", "absorbing-linear")
+    uniform, walk, masks = (zoo.diffusion(name, "table", 5) for name in names)
+    params, rng, shape = zoo.parameters(uniform), jax.random.key(0), (1, 2)
+    for name in ("first_hitting", "remasking"):
+        sampler = zoo.SAMPLERS[name]
+        with pytest.raises(ValueError, match=f"{name} is not for .* are ancestral, tau_"):
+            uniform.sample(params, rng, shape, sampler=sampler)
+        with pytest.raises(ValueError, match=f"{name} is not for .* are ancestral, tau_"):
+            next(uniform.walk(params, rng, shape, sampler=sampler))
     with pytest.raises(ValueError, match="kind=cap is for .* α"):
-        walk.sample(params, jax.random.key(0), (1, 2), sampler=cap)
-    masks = zoo.diffusion("absorbing-linear", "table", 5)
+        walk.sample(params, rng, shape, sampler=zoo.SAMPLERS["predictor_corrector-cap"])
     with pytest.raises(ValueError, match="first_hitting takes no steps: leave steps=4 out"):
-        masks.sample(params, jax.random.key(0), (1, 2), 4, samplers.FirstHitting())
+        masks.sample(params, rng, shape, 4, samplers.FirstHitting())
 
 
 def test_a_model_offers_what_it_declares_first_and_then_the_librarys():
