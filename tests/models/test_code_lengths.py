@@ -13,7 +13,9 @@ from amd_jax.diffusion.exact import certificates
 from amd_jax.diffusion.samplers import unmasking
 from amd_jax.models import bounds
 from amd_jax.models.code_lengths import CodeLength
+from amd_jax.models.declared import Corrector
 from tests import enumeration, zoo
+from tests.models.means import assert_mean
 from tests.variants import quick
 
 KERNEL = kernels.absorbing(schedules.linear, 3)
@@ -62,17 +64,6 @@ def test_equal_places_are_revealed_from_the_left_whatever_the_key(by):
     assert np.exp(np.float64(first)).sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_it_is_the_product_of_conditionals_from_left_to_right(model):
-    result, params = model
-    predict = jax.jit(result.open(params).predict)
-    total = np.zeros(len(EVERY))
-    for i in range(3):
-        x_t = np.where(np.arange(3) < i, EVERY, 3)
-        p = np.asarray(predict(x_t, np.full(len(EVERY), 1 - i / 3, np.float32)))
-        total += np.log(p[np.arange(len(EVERY)), i, EVERY[:, i]])
-    np.testing.assert_allclose(lengths(model, CodeLength(order="left")), total, atol=2e-4)
-
-
 def test_a_network_is_told_the_time_of_all_that_is_masked(model):
     """Of the first two tokens given the last but one: the last, not wanted, stays masked."""
     result = model[0]
@@ -111,17 +102,14 @@ def test_random_orders_from_the_bound_to_the_likelihood(model):
     result, params = model
     params = {"network": {**params["network"], "b": jnp.zeros_like(params["network"]["b"])}}
     x = jnp.tile(jnp.asarray(EVERY[[5, 20]]), (4000, 1))
-    code = jax.jit(CodeLength(), static_argnums=0)
-    one = np.asarray(code(result, params, jax.random.key(0), x)).reshape(-1, 2)
+    code = jax.jit(lambda option, *given: option(result, *given), static_argnums=0)
+    one = np.asarray(code(CodeLength(), params, jax.random.key(0), x)).reshape(-1, 2)
     elbo = np.asarray(jax.jit(result.elbo)(params, jax.random.key(1), x)).reshape(-1, 2)
-    error = np.hypot(one.std(axis=0), elbo.std(axis=0)) / 4000**0.5
-    assert (abs(one.mean(axis=0) - elbo.mean(axis=0)) < 5 * error).all()
-    several = jax.jit(CodeLength(orders=64), static_argnums=0)(
-        result, params, jax.random.key(2), x[:2]
-    )
-    exact = special.logsumexp(one, axis=0) - np.log(4000)
-    assert (np.asarray(several) > one.mean(axis=0)).all()
-    np.testing.assert_allclose(several, exact, atol=0.3)
+    error = elbo.std(axis=0) / 4000**0.5
+    assert_mean(one, elbo.mean(axis=0), 0.1, slack=5 * error)
+    several = np.asarray(code(CodeLength(orders=64), params, jax.random.key(2), x[:2]))
+    assert (several > one.mean(axis=0)).all()
+    np.testing.assert_allclose(several, special.logsumexp(one, axis=0) - np.log(4000), atol=0.3)
 
 
 @pytest.mark.few(1)
@@ -143,14 +131,14 @@ def test_what_a_model_takes_for_impossible_costs_what_it_says(gap, by):
 
 def test_it_is_for_masks(model):
     walk = zoo.diffusion("walk", "table", 4)
-    assert "code_length" in [bound.name for bound in bounds.of(model[0])]
-    assert "code_length" not in [bound.name for bound in bounds.of(walk)]
+    has = ["code_length" in [bound.name for bound in bounds.of(each)] for each in (model[0], walk)]
+    assert has == [True, False]
     assert [editor.name for editor in model[0].editors] == ["edit"]
     assert [editor.name for editor in walk.editors] == ["correct", "edit"]
+    assert [isinstance(editor, Corrector) for editor in walk.editors] == [True, False]
+    told = "exact code length in order random, 3 averaged"
+    assert CodeLength(orders=3).describe(model[0]) == told
     with pytest.raises(ValueError, match="order is one of .*; got order=luck"):
         CodeLength(order="luck")
     with pytest.raises(ValueError, match="orders=3 is for order=random"):
         CodeLength(order="left", orders=3)
-    assert (
-        CodeLength(orders=3).describe(model[0]) == "exact code length in order random, 3 averaged"
-    )

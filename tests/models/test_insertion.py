@@ -22,16 +22,12 @@ LINES = insertions.lines(K, LENGTH)
 STEPS = 800  # of a training
 NETWORK = networks.InsertionNet(networks.Transformer(K + 3, width=16, blocks=1, heads=2), K)
 MODEL = models.Insertion(NETWORK, K)
+ELBO = jax.jit(MODEL.elbo)
 
 
 @functools.cache
 def params():
     return zoo.drawn(MODEL, jnp.asarray(LINES), scale=0.3)
-
-
-@functools.cache
-def elbo():
-    return jax.jit(MODEL.elbo)
 
 
 def test_it_is_a_model_with_samplers_and_bounds():
@@ -48,26 +44,21 @@ def test_bounds_leave_no_more_than_all_probability():
     assert 0.01 < np.exp(np.asarray(nats, np.float64)).sum() < 1
 
 
-def test_samples_are_lines():
-    sampler = dataclasses.replace(MODEL.samplers[0], steps=8)
-    sample = jax.jit(functools.partial(MODEL.sample, sampler=sampler), static_argnums=2)
-    x = sample(params(), jax.random.key(0), (512, LENGTH))
-    assert x.dtype == jnp.int32
-    every = {tuple(line) for line in LINES.tolist()}
-    drawn = {tuple(row) for row in x.tolist()}
-    assert drawn <= every
-    assert {sum(k < K for k in row) for row in drawn} == {0, 1, 2, 3}
-
-
-def test_lines_grow_on_a_walk():
+def test_samples_are_lines_which_grow_on_a_walk():
     """From nothing, by masks which are tokens in the end."""
     sampler = dataclasses.replace(MODEL.samplers[0], steps=16)
-    states = list(MODEL.walk(params(), jax.random.key(0), (256, LENGTH), 5, sampler))
+    states = list(MODEL.walk(params(), jax.random.key(0), (512, LENGTH), 5, sampler))
     assert [t for t, _ in states] == [1, 0.75, 0.5, 0.25, 0]
     sizes = np.array([(x != K).sum(axis=1) for _, x in states])
     assert not sizes[0].any()
     assert (np.diff(sizes, axis=0) >= 0).all()
     assert [bool((x == K + 1).any()) for _, x in states] == [False, True, True, True, False]
+    assert set(sizes[-1]) == {0, 1, 2, 3}
+    sample = jax.jit(functools.partial(MODEL.sample, sampler=sampler), static_argnums=2)
+    drawn = sample(params(), jax.random.key(0), (512, LENGTH))
+    assert drawn.dtype == jnp.int32
+    for x in (drawn, states[-1][1]):
+        assert {tuple(row) for row in x.tolist()} <= {tuple(line) for line in LINES.tolist()}
 
 
 @pytest.mark.slow
@@ -117,13 +108,8 @@ def test_it_learns_a_law_of_lines():
 def test_what_is_no_line_has_no_bound(rows, match):
     with pytest.raises(ValueError, match=match):
         MODEL.elbo(params(), jax.random.key(0), jnp.array(rows))
-    nats = elbo()(params(), jax.random.key(0), np.array([*rows, [0, 1, 2]]))
+    nats = ELBO(params(), jax.random.key(0), np.array([*rows, [0, 1, 2]]))
     assert np.isnan(nats).tolist() == [True, False]
-
-
-def test_there_are_no_importance_weights():
-    with pytest.raises(ValueError, match="no importance weights"):
-        MODEL.log_weight(params(), jax.random.key(0), jnp.asarray(LINES))
 
 
 class Endless(nn.Module):
@@ -143,12 +129,19 @@ def test_a_network_whose_gaps_do_not_die_out_is_refused():
         model.check(endless, jax.random.key(0), jnp.asarray(LINES))
 
 
-def test_a_network_of_another_number_of_tokens_is_refused():
-    model, rng = models.Insertion(NETWORK, 3), jax.random.key(0)
-    init = functools.partial(jax.eval_shape, model.init)
-    with pytest.raises(ValueError, match=r"gaps \(15, 4\) and logits \(15, 3, 3\)"):
-        init(rng, jnp.asarray(LINES))
-    with pytest.raises(ValueError, match="rows"):
-        init(rng, jnp.zeros((2, 3, 3), jnp.int32))
-    with pytest.raises(ValueError, match="at least 1"):
-        models.Insertion(NETWORK, 0)
+def made(tokens, x):
+    jax.eval_shape(models.Insertion(NETWORK, tokens).init, jax.random.key(0), x)
+
+
+@pytest.mark.parametrize(
+    ("ask", "match"),
+    [
+        (lambda: made(3, LINES), r"gaps \(15, 4\) and logits \(15, 3, 3\)"),
+        (lambda: made(K, jnp.zeros((2, 3, 3), jnp.int32)), "rows"),
+        (lambda: models.Insertion(NETWORK, 0), "at least 1"),
+        (lambda: MODEL.log_weight({}, jax.random.key(0), LINES), "no importance weights"),
+    ],
+)
+def test_what_does_not_fit_is_refused(ask, match):
+    with pytest.raises(ValueError, match=match):
+        ask()
