@@ -25,13 +25,14 @@ class Lognormal:
 
 def drawn(number, model, params, x=X, repeats=REPEATS):
     """Of every row nats below and above, effective draws, squared error: (4, repeats, N)."""
-    rows = jnp.tile(x, (repeats, 1))
-    one = jax.jit(lambda rng: BothSides(number).weighted(model, params, rng, rows))
-    return np.asarray(one(jax.random.key(5)), np.float64).T.reshape(4, repeats, len(x))
+    one = jax.jit(lambda rng, x: BothSides(number).weighted(model, params, rng, x))
+    result = one(jax.random.key(5), jnp.tile(x, (repeats, 1)))
+    return np.asarray(result, np.float64).T.reshape(4, repeats, len(x))
 
 
-def masks(steps):
-    return models.Diffusion(kernels.absorbing(schedules.linear, 3), zoo.Table(4), steps=steps)
+def rows(number):
+    """Rows that no model of this test looks at."""
+    return np.zeros((number, 1), int)
 
 
 def in_both_orders(model, params):
@@ -47,17 +48,10 @@ def in_both_orders(model, params):
     return np.log(total)
 
 
-def law_of(model, params):
-    """Log p of every two tokens."""
-    if getattr(model, "steps", 0) is None:
-        return in_both_orders(model, params)
-    law = enumeration.law(model, params, zoo.LENGTH)
-    return np.log(law[enumeration.number(X, len(model.open(params).kernel.prior))])
-
-
+MASKS = kernels.absorbing(schedules.linear, 3)
 MODELS = {
-    "masks-T3": masks(3),
-    "masks": masks(None),
+    "masks-T3": models.Diffusion(MASKS, zoo.Table(4), steps=3),
+    "masks": models.Diffusion(MASKS, zoo.Table(4), steps=None),
     "uniform-T3": zoo.diffusion("uniform-cosine", "table", 3),
 }
 
@@ -66,7 +60,11 @@ MODELS = {
 def test_the_truth_is_between_the_two_and_more_draws_bring_them_together(name):
     model, widths = MODELS[name], []
     params = zoo.parameters(model, scale=0.5)
-    truth = law_of(model, params)
+    if model.steps is None:
+        truth = in_both_orders(model, params)
+    else:
+        law = enumeration.law(model, params, zoo.LENGTH)
+        truth = np.log(law[enumeration.number(X, len(model.kernel.prior))])
     for number in (2, 16):
         below, above, *_ = drawn(number, model, params)
         for each, sign in ((above, 1), (below, -1)):
@@ -80,8 +78,7 @@ def test_the_truth_is_between_the_two_and_more_draws_bring_them_together(name):
 @pytest.mark.parametrize("spread", [0.5, 1.0])
 def test_it_is_what_two_halves_of_the_draws_say(spread):
     """E[log a] of one draw each is -σ²/2, and E[cosh(a - b)] is exp(σ²)."""
-    x = np.zeros((2000, 1), int)
-    result = drawn(2, Lognormal(), spread, x, repeats=100)[1].ravel()
+    result = drawn(2, Lognormal(), spread, rows(2000), repeats=100)[1].ravel()
     error = result.std() / len(result) ** 0.5
     expected = -(spread**2) / 2 + np.exp(spread**2) - 1
     assert abs(result.mean() - expected) < 5 * error < 0.2 * expected
@@ -89,7 +86,7 @@ def test_it_is_what_two_halves_of_the_draws_say(spread):
 
 @pytest.mark.parametrize(("spread", "share"), [(0.0, 1.0), (1.0, np.exp(-1.0))])
 def test_how_many_draws_are_effective(spread, share):
-    effective = drawn(4096, Lognormal(), spread, np.zeros((8, 1), int), repeats=1)[2] / 4096
+    effective = drawn(4096, Lognormal(), spread, rows(8), repeats=1)[2] / 4096
     assert effective.mean() == pytest.approx(share, rel=0.1)
 
 
@@ -97,9 +94,7 @@ def test_how_many_draws_are_effective(spread, share):
 def test_two_errors_beyond_both_ends_cover_the_truth(effective):
     """Of eight rows whose truth is 0, in 200 repeats; between the ends it seldom is."""
     spread = np.sqrt(np.log(64 / effective))
-    below, above, seen, variance = drawn(
-        64, Lognormal(), spread, np.zeros((8, 1), int), repeats=200
-    )
+    below, above, seen, variance = drawn(64, Lognormal(), spread, rows(8), repeats=200)
     beyond = 2 * variance.sum(axis=1) ** 0.5 / 8
     low, high = below.mean(axis=1), above.mean(axis=1)
     assert 8 < seen.mean() < 55
@@ -123,14 +118,13 @@ def test_a_half_without_weight_says_nothing():
         def log_weight(self, params, rng, x):
             return jnp.full(len(x), -jnp.inf)
 
-    below, above, *_ = drawn(4, Never(), {}, np.zeros((3, 1), int), repeats=1)
+    below, above, *_ = drawn(4, Never(), {}, rows(3), repeats=1)
     assert np.isneginf(below).all()
     assert np.isposinf(above).all()
 
 
 def test_a_model_without_weights_is_refused():
-    model = models.Diffusion(kernels.uniform(schedules.cosine, 3), zoo.Table(3), steps=None)
     with pytest.raises(ValueError, match="continuous time has none"):
-        BothSides().describe(model)
+        BothSides().describe(zoo.diffusion("uniform-cosine", "table", None))
     with pytest.raises(ValueError, match="weighted_draws"):
         BothSides(1)

@@ -13,6 +13,7 @@ from amd_jax.models.code_lengths import CodeLength
 from amd_jax.ops.maps import LabelledMaps
 from tests import enumeration, zoo
 from tests.models.means import assert_mean
+from tests.models.rows import compiled
 
 K, C, SIZE = 2, 2, (1, 2)
 MAPS = LabelledMaps(K, C, 2)
@@ -31,10 +32,6 @@ def masked(denoiser):
     kernel = kernels.absorbing(schedules.linear, K + C)
     model = models.Diffusion(kernel, DENOISERS[denoiser](), None, support=MAPS)
     return model, zoo.parameters(model, length=3)
-
-
-def compiled(f):
-    return jax.jit(f, compiler_options=zoo.HASTE)
 
 
 @pytest.mark.parametrize("denoiser", ["table", pytest.param("hollow_map", marks=pytest.mark.slow)])
