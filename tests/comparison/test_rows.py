@@ -15,6 +15,7 @@ from amd_jax.evaluation.measurement import Measurement
 from amd_jax.models.bounds import Elbo, ImportanceWeighted, Likelihood
 from amd_jax.runs import results
 
+pytestmark = pytest.mark.usefixtures("any_types")  # stand-ins of runs and rows
 HOW = {"bound": "elbo", "split": "test", "examples": 40}
 
 
@@ -41,11 +42,10 @@ def measured(row, result):
     return row.figures_of_rows(measure, tuple(result), HOW), len(calls)
 
 
-@pytest.mark.usefixtures("any_types")
-def test_what_was_measured_is_not_measured_again(row, tmp_path):
+def test_what_was_measured_is_not_measured_again_and_another_step_is(row, tmp_path):
     result = {"restored": per_row(), "spoiled": per_row(seed=1)}
     assert measured(row, result)[1] == 1
-    (again, calls) = measured(row, result)
+    again, calls = measured(row, result)
     assert calls == 0
     for name in result:
         np.testing.assert_array_equal(again[name], result[name])
@@ -53,16 +53,10 @@ def test_what_was_measured_is_not_measured_again(row, tmp_path):
     assert (restored.what, spoiled.what) == ("restored", "spoiled")
     assert (restored.value, restored.error) == result["restored"].mean()
     assert restored.question() == {"what": "restored", "step": 3, "seed": 0, **HOW}
+    later = types.SimpleNamespace(folder=tmp_path, step=4)
+    assert measured(dataclasses.replace(row, run=later), result)[1] == 1
 
 
-@pytest.mark.usefixtures("any_types")
-def test_another_step_is_measured(row):
-    measured(row, {"bits": per_row()})
-    run = types.SimpleNamespace(folder=row.run.folder, step=4)
-    assert measured(dataclasses.replace(row, run=run), {"bits": per_row()})[1] == 1
-
-
-@pytest.mark.usefixtures("any_types")
 @pytest.mark.parametrize("damage", [None, b"", b"junk"])
 def test_a_run_without_its_rows_is_measured_anew(row, tmp_path, capsys, damage):
     """As one of an earlier version, whose errors were by rows: it needs no training for that."""
@@ -87,15 +81,13 @@ class Known:
     correctors: tuple[Any, ...] = ()
 
     def bits_of_rows(self, bound, number):
-        return per_row(
-            self.shift - isinstance(bound, ImportanceWeighted), seed=int(10 * abs(self.shift))
-        )
+        shift = self.shift - isinstance(bound, ImportanceWeighted)
+        return per_row(shift, seed=int(10 * abs(self.shift)))
 
     def corrected_of_rows(self, editor, number):
         return {"restored": per_row(-self.shift), "spoiled": per_row(self.shift / 10)}
 
 
-@pytest.mark.usefixtures("any_types")
 def test_rows_and_count_models_are_compared_with_the_first_row():
     """An exact likelihood with a bound, too; what the first row has not is left out."""
     editor = types.SimpleNamespace(error_rate=0.05)
@@ -111,9 +103,8 @@ def test_rows_and_count_models_are_compared_with_the_first_row():
     ]
     two, three, counts, tree = tables.differences(done, None, counted)
     assert list(two) == ["model", "bits", "iwbo", "5% errors restored", "right ones spoiled"]
-    above = per_row(0.5, seed=5).minus(per_row())
-    assert two["bits"] == means.signed(*above.mean())
-    value, error = above.mean()
+    value, error = per_row(0.5, seed=5).minus(per_row()).mean()
+    assert two["bits"] == means.signed(value, error)
     assert value == pytest.approx(0.5, abs=0.01)
     assert error < per_row().mean()[1] / 10
     assert two["5% errors restored"] == "-50.00% ± 0.00%"

@@ -26,9 +26,12 @@ def pyplot():
 
 
 def png(figure):
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
+    figure.savefig(file := io.BytesIO(), format="png")
     return file.getvalue()
+
+
+def labels(texts):
+    return [text.get_text() for text in texts]
 
 
 def test_a_text_is_escaped_and_marked():
@@ -38,11 +41,6 @@ def test_a_text_is_escaped_and_marked():
     assert "<pre>a<mark>&lt;</mark>b&amp;\n⏎</pre>" in table.markup
     assert table._repr_html_() == table.markup
     assert repr(table) == "<1 texts>"
-
-
-def test_marks_without_a_row_are_refused():
-    with pytest.raises(ValueError, match="got marks for other"):
-        plotting.text_table(TEXT, {"one": np.zeros(3, int)}, {"other": np.zeros(3, bool)})
 
 
 def test_a_chain_of_texts_marks_what_is_new():
@@ -58,7 +56,7 @@ def test_maps_have_their_colours_and_a_legend_of_what_occurs(pyplot):
     assert len(figure.axes) == 4  # the last of them is empty
     assert [panel.get_title("left") for panel in figure.axes] == ["one", "two", "", ""]
     assert (figure.axes[2].images[0].get_array() == (0, 158, 115)).all()
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "c"]
+    assert labels(figure.legends[0].get_texts()) == ["a", "c"]
     assert png(figure).startswith(b"\x89PNG")
     assert not pyplot.get_fignums()  # a notebook would show it a second time
 
@@ -84,13 +82,10 @@ def test_curves_have_errors_where_there_are_some(pyplot):
     figure = plotting.curves(lines, x_label="draws", y_label="bits", log2_x=True)
     (panel,) = figure.axes
     assert len(panel.containers) == 1
-    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["1", "2", "4"]
-    assert [text.get_text() for text in panel.get_legend().get_texts()] == [*lines]
-
-
-def test_one_line_without_a_name_has_no_legend(pyplot):
+    assert labels(panel.get_xticklabels()) == ["1", "2", "4"]
+    assert labels(panel.get_legend().get_texts()) == [*lines]
     (panel,) = plotting.curves({"": ([0, 1], [0, 1])}, x_label="t", y_label="share").axes
-    assert panel.get_legend() is None
+    assert panel.get_legend() is None  # of one line without a name
 
 
 def test_a_training_curve_is_read_from_the_folder_of_a_run(pyplot, tmp_path):
@@ -101,23 +96,16 @@ def test_a_training_curve_is_read_from_the_folder_of_a_run(pyplot, tmp_path):
         {"step": 20, "loss_bits_per_char": None},
         {"step": 20, name: 3.0, f"{name}_error": 0.1},
     ]
-    lines = "".join(f"{json.dumps(line)}\n" for line in metrics)
-    (tmp_path / "metrics.jsonl").write_text(lines)
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, metrics)) + "\n")
     (panel,) = plotting.training_curve(tmp_path).axes
-    labels = [text.get_text() for text in panel.get_legend().get_texts()]
-    assert sorted(labels) == ["training loss", "validation (elbo)"]
+    assert sorted(labels(panel.get_legend().get_texts())) == ["training loss", "validation (elbo)"]
     assert panel.get_ylabel() == "bits per char"
-
-
-def test_a_folder_without_metrics_has_no_curve(tmp_path):
-    with pytest.raises(ValueError, match="needs the metrics of a run"):
-        plotting.training_curve(tmp_path)
 
 
 def test_bars_stand_in_order_with_their_values(pyplot):
     results = {"counts": (1.9, 0.02), "exact": (4.754, 0.0), "model": (2.1, float("nan"))}
     (panel,) = plotting.bars(results, label="bits", highlight={"model"}).axes
-    assert [text.get_text() for text in panel.texts] == ["1.90", "4.75", "2.10"]
+    assert labels(panel.texts) == ["1.90", "4.75", "2.10"]
     assert panel.get_ylim()[0] > panel.get_ylim()[1]  # the first is at the top
     bars = panel.patches
     assert bars[0].get_facecolor() == bars[1].get_facecolor() != bars[2].get_facecolor()
@@ -128,7 +116,7 @@ def test_matrices_share_a_scale(pyplot):
     figure = plotting.heat_maps(panels, x_label="to", y_label="from", names="xy")
     assert {panel.images[0].get_clim() for panel in figure.axes} == {(0.0, 1.0)}
     assert figure.axes[1].images[0].get_array().max() == 0.5
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["x", "y"]
+    assert labels(figure.axes[0].get_xticklabels()) == ["x", "y"]
 
 
 def test_groups_of_a_histogram_share_one_area(pyplot):
@@ -145,33 +133,39 @@ def test_vectors_have_the_colour_of_their_region(pyplot, num_classes):
     v = np.random.default_rng(0).normal(size=(60, num_classes))
     figure = plotting.argmax_regions({"all": v}, "abc", before={"all": v + 1})
     (panel,) = figure.axes
-    for k, points in enumerate(panel.collections[1:]):  # the first are those before
-        assert colors.same_color(
-            points.get_facecolor()[0][:3], panel.patches[k].get_facecolor()[:3]
-        )
-        inside = panel.patches[k].get_path()
-        assert inside.contains_points(np.asarray(points.get_offsets())).all()
+    _, *now = panel.collections  # the first are those before
+    for points, region in zip(now, panel.patches[:num_classes], strict=True):
+        assert colors.same_color(points.get_facecolor()[0][:3], region.get_facecolor()[:3])
+        assert region.get_path().contains_points(np.asarray(points.get_offsets())).all()
     assert len(panel.lines) == 25
     assert png(figure)
-
-
-def test_regions_are_drawn_of_two_or_three_classes(pyplot):
-    with pytest.raises(ValueError, match="2 or 3 classes; got 4"):
-        plotting.argmax_regions({"all": np.zeros((1, 4))}, "abcd")
 
 
 def test_a_quadrant_without_a_class_says_so(pyplot):
     figure = plotting.digit_regions(np.array([[-1.0, 1.0], [1.0, -1.0]]), np.array([1, 2]), "abc")
     (panel,) = figure.axes
-    assert [text.get_text() for text in panel.texts] == ["no class"]
-    legend = [text.get_text() for text in panel.get_legend().get_texts()]
-    assert legend == ["b: 50%", "c: 50%"]
+    assert labels(panel.texts) == ["no class"]
+    assert labels(panel.get_legend().get_texts()) == ["b: 50%", "c: 50%"]
+
+
+def test_what_cannot_be_drawn(pyplot, tmp_path):
+    rows, marks = {"one": np.zeros(3, int)}, {"other": np.zeros(3, bool)}
+    of_four = {"all": np.zeros((1, 4))}
+    for draw, says in (
+        (
+            lambda: plotting.text_table(TEXT, {"one": np.zeros(3, int)}, of_nothing),
+            "marks for oth",
+        ),
+        (lambda: plotting.training_curve(tmp_path), "needs the metrics of a run"),
+        (lambda: plotting.argmax_regions(of_four, "abcd"), "2 or 3 classes; got 4"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            draw()
 
 
 def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
     for name in ("matplotlib", "matplotlib.pyplot"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ModuleNotFoundError) as raised:
+    with pytest.raises(ModuleNotFoundError, match=r"Run: pip install matplotlib") as raised:
         plotting.bars({"one": (1.0, 0.0)}, label="bits")
-    assert "Run: pip install matplotlib" in str(raised.value)
     assert "\n" not in str(raised.value)
