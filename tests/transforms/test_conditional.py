@@ -22,15 +22,6 @@ def law(event=(K,), steps=2) -> conditional.ConditionalFlow:
     return conditional.couplings(noise, context, CONTEXT, event, steps, dense, bijection)
 
 
-def parameters(q, x):
-    """Shaken, so that no zero hides a path."""
-    params = jax.jit(q.init)(jax.random.key(0), x)
-    leaves, tree = jax.tree.flatten(params)
-    rngs = jax.random.split(jax.random.key(1), len(leaves))
-    moved = [a + 0.3 * jax.random.normal(r, a.shape) for a, r in zip(leaves, rngs, strict=True)]
-    return jax.tree.unflatten(tree, moved)
-
-
 def test_densities_of_one_number_add_up_to_one_and_are_those_of_the_draws():
     """Of each class one that its own affine map makes of a logistic: by a grid."""
     table, dense = networks.ClassTable(K, 2), lambda outputs: networks.MLP(outputs, 4)
@@ -52,42 +43,16 @@ def test_densities_of_one_number_add_up_to_one_and_are_those_of_the_draws():
     assert np.ptp(on_grid.max(axis=0)) > 0.01  # the classes differ
 
 
-@pytest.mark.exhaustive  # test_encodings.py has some, too
-@pytest.mark.slow
-def test_density_is_that_of_the_draws():
-    """log q(u | x) = log p(e) - log |du / de|, by the Jacobian of one draw as a map of e."""
-    q, x = law(), jax.random.randint(jax.random.key(2), SHAPE, 0, K)
-    params = parameters(q, x)
-    assert sorted(params) == ["00_Coupling", "01_Repeated", "context"]
-    assert sorted(params["01_Repeated"]) == ["00_Beside", "01_Coupling"]
-    u, log_q = jax.jit(q.sample_and_log_prob)(params, jax.random.key(3), x)
-    assert u.shape == (*SHAPE, K)
-
-    rng_start, rng = jax.random.split(jax.random.key(3))
-    state, log_e = q._start(params, rng_start, x, train=False)
-
-    def moved(e, context):
-        full = jnp.concatenate([context, e.reshape(*SHAPE[1:], K)], axis=-1)
-        full, _ = q.chain.forward(params, rng, full[None])
-        result = full[0, ..., CONTEXT:].reshape(-1)
-        return result, result
-
-    slopes = jax.jit(jax.jacrev(moved, has_aux=True))
-    for row in range(2):
-        e, context = state[row, ..., CONTEXT:].reshape(-1), state[row, ..., :CONTEXT]
-        jacobian, result = slopes(e, context)
-        np.testing.assert_allclose(result, u[row].reshape(-1), atol=1e-5)
-        _, log_slope = np.linalg.slogdet(np.asarray(jacobian, np.float64))
-        np.testing.assert_allclose(log_q[row], log_e[row] - log_slope, atol=1e-4)
-
-
 @pytest.mark.slow
 def test_draws_depend_on_the_context_around():
-    q, x = law(), jnp.zeros((1, 2, 2), jnp.int32)
-    params = parameters(q, x)
+    q, x = law(), jnp.zeros((1, *SHAPE[1:]), jnp.int32)
+    params = zoo.drawn(q, x, scale=0.3)
+    assert sorted(params) == ["00_Coupling", "01_Repeated", "context"]
+    assert sorted(params["01_Repeated"]) == ["00_Beside", "01_Coupling"]
     draw = jax.jit(q.sample_and_log_prob)
     before, _ = draw(params, jax.random.key(3), x)
     after, _ = draw(params, jax.random.key(3), x.at[0, 1, 1].set(2))
+    assert before.shape == (1, *SHAPE[1:], K)
     assert (np.abs(before - after)[0, 0, 0] > 1e-6).all()
 
 

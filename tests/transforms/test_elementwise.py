@@ -85,43 +85,41 @@ def test_linear_starts_orthogonal(channels):
         assert np.abs(first(jax.random.key(1))[0] - weight).max() > 0.05
 
 
-def test_reverse_by_hand():
-    x = jnp.arange(6).reshape(1, 3, 2)
-    z, _ = elementwise.Reverse().forward({}, KEY, x)
-    np.testing.assert_array_equal(z[0], [[4, 5], [2, 3], [0, 1]])
-
-
 def test_shuffle_is_a_function_of_seed_and_channels():
     """With other numbers than these, no checkpoint would be worth a thing."""
-    x = jnp.arange(8.0)[None]
-    z, _ = elementwise.Shuffle(3).forward({}, KEY, x)
-    again, _ = elementwise.Shuffle(3).forward({}, jax.random.key(9), x)
-    np.testing.assert_array_equal(z, again)
-    np.testing.assert_array_equal(z[0], [5, 7, 4, 6, 3, 1, 0, 2])
-    other, _ = elementwise.Shuffle(4).forward({}, KEY, x)
-    assert (other != z).any()
+    x, wanted = jnp.arange(8.0)[None], [5, 7, 4, 6, 3, 1, 0, 2]
+    assert elementwise.Shuffle(3).forward({}, KEY, x)[0].tolist() == [wanted]
+    assert elementwise.Shuffle(4).forward({}, KEY, x)[0].tolist() != [wanted]
 
 
-def test_squeeze_by_hand():
-    """Places of the window in order, each with all its channels."""
-    text = jnp.arange(8).reshape(1, 4, 2)
-    z, _ = elementwise.Squeeze(2).forward({}, KEY, text)
-    np.testing.assert_array_equal(z[0], [[0, 1, 2, 3], [4, 5, 6, 7]])
-    maps = jnp.arange(16).reshape(1, 4, 4, 1)
-    z, _ = elementwise.Squeeze(2).forward({}, KEY, maps)
-    np.testing.assert_array_equal(z[0, 0, 0], [0, 1, 4, 5])
-    np.testing.assert_array_equal(z[0, 1, 0], [8, 9, 12, 13])
+BY_HAND = {  # layer, shape of x of the numbers 0, 1, 2, ..., z of one row
+    "reverse": (elementwise.Reverse(), (3, 2), [[4, 5], [2, 3], [0, 1]]),
+    "squeeze": (elementwise.Squeeze(2), (4, 2), [[0, 1, 2, 3], [4, 5, 6, 7]]),
+    "squeeze-maps": (  # places of the window in order, each with all its channels
+        *(elementwise.Squeeze(2), (4, 4, 1)),
+        [[[0, 1, 4, 5], [2, 3, 6, 7]], [[8, 9, 12, 13], [10, 11, 14, 15]]],
+    ),
+}
 
 
-def test_shapes_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"axes that 3 divides; got x of shape \(1, 3, 4, 2\)"):
-        elementwise.Squeeze(3).forward({}, KEY, jnp.zeros((1, 3, 4, 2)))
-    with pytest.raises(ValueError, match=r"multiple of 4 channels; got z of shape \(1, 3, 4, 2\)"):
-        elementwise.Squeeze(2).inverse({}, KEY, jnp.zeros((1, 3, 4, 2)))
-    merge = elementwise.Merge((2, 3))
-    with pytest.raises(ValueError, match=r"last axes \(2, 3\) here.*got shape \(1, 3, 2\)"):
-        merge.forward({}, KEY, jnp.zeros((1, 3, 2)))
-    with pytest.raises(ValueError, match=r"last axes \(6,\) here.*got shape \(1, 3\)"):
-        merge.inverse({}, KEY, jnp.zeros((1, 3)))
-    with pytest.raises(ValueError, match="after the batch"):
-        merge.forward({}, KEY, jnp.zeros((2, 3)))
+@pytest.mark.parametrize("name", BY_HAND)
+def test_orders_by_hand(name):
+    layer, shape, wanted = BY_HAND[name]
+    z, _ = layer.forward({}, KEY, jnp.arange(np.prod(shape)).reshape(1, *shape))
+    np.testing.assert_array_equal(z[0], wanted)
+
+
+SQUEEZE, MERGE = elementwise.Squeeze, elementwise.Merge((2, 3))
+REFUSED = [  # a call, the shape that it gets, what is said
+    (SQUEEZE(3).forward, (1, 3, 4, 2), r"axes that 3 divides; got x of shape \(1, 3, 4, 2\)"),
+    (SQUEEZE(2).inverse, (1, 3, 4, 2), r"multiple of 4 channels; got z of shape \(1, 3, 4, 2\)"),
+    (MERGE.forward, (1, 3, 2), r"last axes \(2, 3\) here.*got shape \(1, 3, 2\)"),
+    (MERGE.inverse, (1, 3), r"last axes \(6,\) here.*got shape \(1, 3\)"),
+    (MERGE.forward, (2, 3), "after the batch"),
+]
+
+
+@pytest.mark.parametrize(("call", "shape", "message"), REFUSED)
+def test_shapes_that_do_not_fit_are_refused(call, shape, message):
+    with pytest.raises(ValueError, match=message):
+        call({}, KEY, jnp.zeros(shape))

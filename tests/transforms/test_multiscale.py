@@ -15,33 +15,28 @@ NORMAL = laws.Fixed(laws.NORMAL)
 DENSE = functools.partial(networks.DenseNet, blocks=1, growth=2, depth=1, width=4)
 
 
-def test_what_leaves_the_flow_has_its_law():
-    layer, x = FactorOut(NORMAL), jax.random.normal(jax.random.key(0), (2000, 2, 6))
-    z, nats = jax.jit(layer.forward)({}, jax.random.key(1), x)
-    np.testing.assert_array_equal(z, x[..., :3])
-    out = np.asarray(x[..., 3:], np.float64)
-    np.testing.assert_allclose(nats, stats.norm.logpdf(out).sum(axis=(1, 2)), rtol=1e-5)
-    back = np.asarray(jax.jit(layer.inverse)({}, jax.random.key(2), z))
-    np.testing.assert_array_equal(back[..., :3], z)
-    assert (back[..., 3:] != out).all()
-    assert stats.kstest(back[..., 3:].ravel(), "norm").pvalue > 1e-4
+class Around:
+    """[location, log-scale] of each number that leaves: around the one kept in its place."""
+
+    def apply(self, variables, x, **how):
+        return jnp.stack([x, jnp.zeros_like(x)], axis=-1)
 
 
 @pytest.mark.usefixtures("any_types")
-def test_what_leaves_may_have_a_law_that_what_is_kept_says():
-    """Each number that leaves lies around the one that is kept in its place."""
-
-    class Around:
-        def apply(self, variables, x, **how):
-            return jnp.stack([x, jnp.zeros_like(x)], axis=-1)  # of location and log-scale
-
-    layer = FactorOutGiven(laws.Conditional(laws.NORMAL, Around()))
-    x = jax.random.normal(jax.random.key(0), (2000, 4))
-    _, nats = jax.jit(layer.forward)({}, jax.random.key(1), x)
-    kept, out = np.split(np.asarray(x, np.float64), 2, axis=-1)
-    np.testing.assert_allclose(nats, stats.norm.logpdf(out - kept).sum(axis=1), rtol=1e-4)
-    back = np.asarray(jax.jit(layer.inverse)({}, jax.random.key(2), jnp.asarray(kept)))
-    assert stats.kstest((back[:, 2:] - kept).ravel(), "norm").pvalue > 1e-4
+@pytest.mark.parametrize("given", [False, True])
+def test_what_leaves_the_flow_has_its_law(given):
+    """One for all, or what is kept says which."""
+    layer = FactorOutGiven(laws.Conditional(laws.NORMAL, Around())) if given else FactorOut(NORMAL)
+    x = jax.random.normal(jax.random.key(0), (2000, 2, 6))
+    z, nats = jax.jit(layer.forward)({}, jax.random.key(1), x)
+    kept, out = np.split(np.asarray(x), 2, axis=-1)
+    np.testing.assert_array_equal(z, kept)
+    wanted = stats.norm.logpdf(out - given * kept).sum(axis=(1, 2))
+    np.testing.assert_allclose(nats, wanted, rtol=1e-4)
+    back = np.asarray(jax.jit(layer.inverse)({}, jax.random.key(2), z))
+    np.testing.assert_array_equal(back[..., :3], z)
+    assert (back[..., 3:] != out).all()
+    assert stats.kstest((back[..., 3:] - given * kept).ravel(), "norm").pvalue > 1e-4
 
 
 def test_each_level_halves_the_sides_and_half_of_the_channels_stay():

@@ -1,5 +1,7 @@
 """Repeated: a chain of like parts, compiled once."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,25 +40,29 @@ def unrolled(params):
 
 @pytest.mark.slow
 def test_it_is_the_chain_of_as_many_parts(layer):
+    """Forward, backward and in its gradient; each ActNorm has seen what reaches it."""
     repeated, params = layer
     chain, flat = unrolled(params)
-    z, nats = jax.jit(repeated.forward)(params, RNG, X)
-    want, want_nats = jax.jit(chain.forward)(flat, RNG, X)
+
+    def run(part):
+        def loss(params):
+            z, nats = part.forward(params, RNG, X)
+            return (z**2).sum() / 100, (z, nats)
+
+        return jax.jit(jax.grad(loss, has_aux=True))
+
+    (grad, (z, nats)), (want_grad, (want, want_nats)) = run(repeated)(params), run(chain)(flat)
     np.testing.assert_allclose(z, want, atol=1e-5)
     np.testing.assert_allclose(nats, want_nats, rtol=1e-5)
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-3)
+    jax.tree.map(close, unrolled(grad)[1], want_grad)
     np.testing.assert_allclose(jax.jit(repeated.inverse)(params, RNG, z), X, atol=1e-4)
-
-
-@pytest.mark.slow
-def test_data_dependent_parts_see_what_reaches_them(layer):
-    _, params = layer
-    chain, flat = unrolled(params)
     z = X
     for name, part in chain.named():
         z, _ = part.forward(flat.get(name, {}), RNG, z)
         if isinstance(part, ActNorm):
-            np.testing.assert_allclose(z.mean(axis=(0, 1, 2)), 0, atol=1e-4)
-            np.testing.assert_allclose(z.std(axis=(0, 1, 2)), 1, atol=1e-3)
+            close(z.mean(axis=(0, 1, 2)), 0)
+            close(z.std(axis=(0, 1, 2)), 1)
 
 
 def test_each_time_has_parameters_of_its_own(layer):
@@ -85,25 +91,9 @@ def test_each_time_has_a_key_of_its_own():
         np.testing.assert_allclose(np.var(nats), TIMES / 12, rtol=0.1)
 
 
-@pytest.mark.slow
-def test_its_gradient_is_that_of_the_chain(layer):
-    repeated, params = layer
-    chain, flat = unrolled(params)
-
-    def loss(part):
-        return lambda p: (part.forward(p, RNG, X)[0] ** 2).sum() / 100
-
-    _, result = unrolled(jax.jit(jax.grad(loss(repeated)))(params))
-    want = jax.jit(jax.grad(loss(chain)))(flat)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), result, want)
-
-
-def test_none_at_all_is_no_part():
+def test_none_at_all_is_no_part_and_a_repeated_part_comes_once_or_more():
     assert repeated(ActNorm(), 0) == ()
     [part] = repeated(ActNorm(), 2)
     assert part.times == 2
-
-
-def test_less_than_once_is_refused():
     with pytest.raises(ValueError, match="once or more; got times=0"):
         Repeated(ActNorm(), 0)
