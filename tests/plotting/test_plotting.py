@@ -152,10 +152,7 @@ def test_what_cannot_be_drawn(pyplot, tmp_path):
     rows, marks = {"one": np.zeros(3, int)}, {"other": np.zeros(3, bool)}
     of_four = {"all": np.zeros((1, 4))}
     for draw, says in (
-        (
-            lambda: plotting.text_table(TEXT, {"one": np.zeros(3, int)}, of_nothing),
-            "marks for oth",
-        ),
+        (lambda: plotting.text_table(TEXT, rows, marks), "got marks for other"),
         (lambda: plotting.training_curve(tmp_path), "needs the metrics of a run"),
         (lambda: plotting.argmax_regions(of_four, "abcd"), "2 or 3 classes; got 4"),
     ):
