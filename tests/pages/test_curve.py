@@ -38,16 +38,13 @@ def test_count_models_are_levels_of_their_unit_on_the_split_of_the_best_figure()
 
 
 def test_baselines_are_levels_by_the_beginning_of_their_method():
-    fitted = ", fitted to 90 rows"
+    bits = {"Chow-Liu tree": 41.2, "independent": 47.6}
     figures = [
-        Measurement(what="baseline", method=f"Chow-Liu tree{fitted}", value=41.2, split="test"),
-        Measurement(what="baseline", method=f"independent{fitted}", value=47.6, split="test"),
+        Measurement(what="baseline", method=f"{name}, fitted to 90 rows", value=v, split="test")
+        for name, v in bits.items()
     ]
-    levels = curve.count_levels(figures, "row")
-    assert levels == [
-        Level("Chow-Liu tree, test: 41.20", 41.2),
-        Level("independent, test: 47.60", 47.6),
-    ]
+    expected = [Level(f"{name}, test: {v:.2f}", v) for name, v in bits.items()]
+    assert curve.count_levels(figures, "row") == expected
 
 
 def test_the_best_figure_of_a_run_is_a_level_of_its_unit():

@@ -23,17 +23,9 @@ def test_figures_stand_with_the_command_that_gives_them():
 
 
 def test_differences_have_a_sign_and_say_of_what():
-    bits = Measurement(
-        what="bits_difference",
-        value=0.2083,
-        error=0.0171,
-        of="elbo",
-        to="count model of order 3",
-        unit="char",
-        split="test",
-        examples=602,
-        method="8 steps",
-    )
+    of = {"of": "elbo", "to": "count model of order 3", "unit": "char", "method": "8 steps"}
+    of |= {"split": "test", "examples": 602}
+    bits = Measurement(what="bits_difference", value=0.2083, error=0.0171, **of)
     assert figures.row(bits) == figures.Row(
         "bits per char (elbo), minus count model of order 3",
         *("test, 602 rows", "8 steps", "", "+0.208 ± 0.017"),

@@ -46,20 +46,15 @@ def test_panels_have_means_distances_and_words():
     assert "(0 ± " in rings.caption
     assert [(bar.real, bar.drawn) for bar in rings.bars] == [(40, 80), (40, 0)]
     assert "bars are shares of training lines" in rings.words
-
-
-def test_without_a_valid_line_there_is_no_panel():
-    train = rows("C1CC1", "CO")
-    panels, note = line_shows.panels(FACTS, rows("C1", "1"), train, train, "test")
-    assert panels == []
-    assert note == "None of the samples is valid, so none has properties."
+    found = line_shows.panels(FACTS, rows("C1", "1"), train, train, "test")
+    assert found == ([], "None of the samples is valid, so none has properties.")
 
 
 def test_a_page_has_properties_and_molecules(tmp_path):
     seen = Seen(written.page(written.folder(tmp_path / "run", facts=FACTS), FACTS))
     for told in ("Of valid lines: 4 of 4 samples", "share of oxygen", "training lines", "CO <b>"):
         assert told in seen.text
-    assert "properties" in {attributes.get("id") for _, attributes in seen.elements}
+    assert "properties" in seen.ids
     drawings = [a for a in seen.all("svg") if a.get("class") == "molecule"]
     assert len(drawings) == molecules.NUMBER
     assert seen.all("path")[0]["d"] == "M 10,60 L 150,60"

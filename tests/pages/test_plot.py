@@ -24,14 +24,12 @@ def test_larger_values_stand_higher_and_later_steps_further_right():
     assert [y for _, y in result] == sorted(y for _, y in result)  # downwards is more
     assert result[-1][0] == sheet.right
     assert all(sheet.top <= y <= sheet.bottom for _, y in result)
-
-
-def test_a_value_stands_where_the_ticks_say():
-    sheet = plot.drawn([line([3.0, 2.0, 1.0])])
-    tick = next(tick for tick in sheet.y_ticks if tick.label == "2")
-    assert places(sheet.curves[0].path)[1][1] == pytest.approx(tick.at, abs=0.1)
-    tick = next(tick for tick in sheet.x_ticks if tick.label == "20")
-    assert places(sheet.curves[0].path)[1][0] == pytest.approx(tick.at, abs=0.1)
+    for ticks, label, at in (
+        (sheet.x_ticks, "20", result[1][0]),
+        (sheet.y_ticks, "2", result[1][1]),
+    ):
+        (tick,) = (tick for tick in ticks if tick.label == label)
+        assert at == pytest.approx(tick.at, abs=0.1)
 
 
 def test_the_band_is_one_error_to_each_side():
@@ -58,16 +56,13 @@ def test_of_a_long_curve_the_largest_values_may_be_cut():
     assert not plot.drawn([line([100.0, 2.0])]).cut
 
 
-def test_what_is_no_number_is_left_out():
+def test_what_is_no_number_is_left_out_and_one_point_is_drawn():
     values = [3.0, float("nan"), float("inf"), 1.0]
     sheet = plot.drawn([line(values)], [Level("", float("nan"))])
     assert len(places(sheet.curves[0].path)) == 2
     assert not sheet.rules
     assert plot.drawn([line([float("nan")])]) is None
     assert plot.drawn([]) is None
-
-
-def test_one_point_is_drawn():
     sheet = plot.drawn([line([2.0])])
     assert len(sheet.curves[0].dots) == 1
     assert sheet.y_ticks

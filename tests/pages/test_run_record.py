@@ -59,27 +59,18 @@ def test_damaged_figures_are_named_and_left_out(tmp_path, content, reason):
     assert path.read_bytes() == content
 
 
-def test_a_folder_without_a_run_is_refused(tmp_path):
+def test_a_folder_without_a_run_and_a_damaged_config_are_refused(tmp_path):
     with pytest.raises(ValueError, match="There is no run in .*Train one first"):
         run_record.read(tmp_path)
-
-
-def test_a_damaged_config_is_named(tmp_path):
     (written.folder(tmp_path) / "config.json").write_text("{")
     with pytest.raises(ValueError, match="config.json must be as the run wrote it"):
         run_record.read(tmp_path)
 
 
 @pytest.mark.parametrize("source", ["", "def", "x = 1", "\x00", "(" * 10_000])
-def test_a_file_without_a_sentence_has_none(tmp_path, source):
-    result = run_record.read(written.folder(tmp_path, source=source))
-    assert result.sentence == ""
-
-
-def test_a_run_without_a_file_is_called_as_its_folder(tmp_path):
-    assert (
-        run_record.read(written.folder(tmp_path / "mine", source="", file="None")).name == "mine"
-    )
+def test_a_file_without_a_sentence_has_none_and_a_run_without_a_file_its_folder(tmp_path, source):
+    result = run_record.read(written.folder(tmp_path / "mine", source=source, file="None"))
+    assert (result.sentence, result.name) == ("", "mine")
 
 
 def test_seconds_may_be_anything(tmp_path):

@@ -6,18 +6,12 @@ from amd_jax.pages import texts
 from amd_jax.pages.texts import Piece
 
 
-def test_what_no_page_can_hold_is_shown_by_a_sign():
+def test_what_no_page_can_hold_is_shown_by_a_sign_and_letters_of_any_script_stay():
     text = "a\x00b\x1bc\x7fd\x85e\ud800f\u202eg\u2066h\n\ti"
     assert texts.shown(text) == "a␀b␛c␡d\ufffde\ufffdf\ufffdg\ufffdh\n\ti"
     assert texts.shown(text).encode()  # a surrogate has no place in a file
-
-
-def test_letters_of_any_script_stay():
     text = "שלום مرحبا 你好 e\u0301 👩‍👩‍👧 <b>&amp;"
     assert texts.shown(text) == text
-
-
-def test_line_ends_are_signs_where_there_is_one_line():
     assert texts.in_one_line("a\nb\tc\rd") == "a⏎b␉c␍d"
 
 
@@ -29,13 +23,8 @@ def test_a_long_text_is_cut_and_says_so():
 def test_neighbours_with_one_mark_are_one_piece():
     result = texts.marked(list("abcde"), ["", "", "wrong", "wrong", "changed"])
     assert result == [Piece("ab", ""), Piece("cd", "wrong"), Piece("e", "changed")]
-
-
-def test_a_character_of_several_tokens_has_the_mark_of_any():
-    assert texts.marked(["", "é", "x"], ["changed", "", ""]) == [
-        Piece("é", "changed"),
-        Piece("x", ""),
-    ]
+    several = texts.marked(["", "é", "x"], ["changed", "", ""])  # tokens of one character
+    assert several == [Piece("é", "changed"), Piece("x", "")]
 
 
 def test_marks_tell_right_changes_from_wrong_tokens():

@@ -1,9 +1,12 @@
 """Folders as runs leave them, made by hand; and pages as a parser of HTML sees them."""
 
+import base64
 import html.parser
+import io
 import json
 
 import numpy as np
+from PIL import Image
 
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.facts import Column, LineFacts, MapFacts, TableFacts, TextFacts
@@ -73,7 +76,7 @@ def folder(place, *, facts=TEXT, file="quickstart.py", source=SOURCE, **config):
     return place
 
 
-def rows(number, seed):
+def rows(number, seed=0):
     """Rows of `TABLE` in which the weight follows from the others."""
     rng = np.random.default_rng(seed)
     colour, age = rng.choice(3, number, p=[0.5, 0.3, 0.2]), rng.integers(0, 21, number)
@@ -147,6 +150,12 @@ def file(place, facts=TEXT, **others):
     return path
 
 
+def pixels(picture):
+    """Those of a picture of a page, uint8 (H, W, C)."""
+    content = base64.b64decode(picture.source.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)))
+
+
 class Seen(html.parser.HTMLParser):
     """The elements of a page and their text."""
 
@@ -169,6 +178,10 @@ class Seen(html.parser.HTMLParser):
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def ids(self):
+        return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
     @property
     def text(self):
