@@ -4,31 +4,7 @@ import numpy as np
 import pytest
 
 from amd_jax.networks.primitives import convolution
-from tests.networks.test_attention import assert_same
 from tests.planned import scratch
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize(
-    "shape",
-    [
-        (2, 8, 6, 3, 5),
-        (3, 4, 4, 5, 2),
-        (1, 2, 2, 8, 4),
-        (2, 5, 4, 3, 3),  # an odd side
-        (1, 3, 1, 2, 3),
-        (9, 4, 4, 3, 5),  # by parts
-        (19, 3, 4, 2, 3),  # of one and of two maps
-    ],
-)
-def test_values_and_gradients_are_those_of_the_plain_twin(shape, monkeypatch):
-    monkeypatch.setattr(convolution, "_worth_parts", lambda x, kernel: len(x) > 8)
-    *size, channels, features = shape
-    rng = np.random.default_rng(0)
-    shapes = (*size, channels), (3, 3, channels, features)
-    arrays = [rng.normal(size=shape).astype("f") for shape in shapes]
-    functions = convolution.convolve_by_parts, convolution.plain_convolve
-    assert_same(*functions, *arrays, atol=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -67,15 +43,6 @@ def test_no_part_waits_for_the_memory_of_another(monkeypatch):
         return jnp.tanh(convolution.convolve_by_parts(x, kernel))
 
     assert scratch(layer, x, kernel) >= 2 * 4 * x.size
-
-
-@pytest.mark.slow
-def test_it_is_the_definition():
-    x = jnp.arange(12.0).reshape(1, 3, 4, 1)
-    shifted = jnp.zeros((3, 3, 1, 1)).at[0, 2].set(1.0)  # y[h, w] = x[h - 1, w + 1]
-    want = np.zeros((3, 4))
-    want[1:, :-1] = np.arange(12).reshape(3, 4)[:-1, 1:]
-    np.testing.assert_allclose(convolution.convolve(x, shifted)[0, :, :, 0], want, atol=1e-6)
 
 
 def test_copies_of_a_map_are_not_kept():

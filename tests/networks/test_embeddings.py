@@ -18,18 +18,6 @@ def test_rotary_turns_pairs_by_their_place():
     np.testing.assert_allclose(result[..., :4] + 1j * result[..., 4:], turned, atol=1e-5)
 
 
-def test_inner_products_of_rotated_vectors_depend_on_their_distance_alone():
-    vectors = np.random.default_rng(1).normal(size=(2, 1, 1, 1, 8)).astype("f").repeat(6, axis=2)
-    rotary = jax.jit(embeddings.rotary)
-    turned = ([np.asarray(rotary(a, first)) for a in vectors] for first in (0, 7))
-    products = [np.einsum("blhd,bmhd->lm", q, k) for q, k in turned]
-    np.testing.assert_allclose(*products, atol=1e-4)
-    for apart in range(-4, 5):
-        diagonal = np.diagonal(products[0], apart)
-        np.testing.assert_allclose(diagonal, diagonal[0], atol=1e-4)
-    assert np.ptp(products[0]) > 0.5
-
-
 def test_times_and_distances_are_sines_and_cosines():
     t = jnp.array([0.0, 0.3, 1.0])
     angles = 4000 * np.asarray(t)[:, None] * 10_000.0 ** (-np.arange(4) / 3)

@@ -1,4 +1,4 @@
-"""The LSTM and its written-out gradient against a plain scan."""
+"""LSTMs: what their loops compute and keep; the plain twin is in `test_twins.py`."""
 
 import jax
 import jax.numpy as jnp
@@ -7,21 +7,8 @@ import pytest
 
 from amd_jax.networks.primitives import recurrence
 from amd_jax.networks.recurrent import LSTM
-from tests.networks.test_attention import assert_same, draw
+from tests.networks.test_twins import draw
 from tests.planned import scratch
-
-
-@pytest.mark.few(2)
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize(("length", "starts"), [(5, 1), (5, 0), (1, 0)])
-def test_the_recurrence_and_its_gradient_are_those_of_the_plain_twin(length, starts, reverse):
-    """From a start that is given, and from zeros."""
-    gates, kernel, start = draw((3, length, 16), (4, 16), (3, 4))
-    twins = (
-        lambda gates, kernel, *start, f=f: f(gates, kernel, reverse, *start)
-        for f in (recurrence.recurrence, recurrence.plain_recurrence)
-    )
-    assert_same(*twins, gates, kernel / 2, *[start][:starts], atol=2e-6)
 
 
 def loops(jaxpr):
