@@ -27,13 +27,14 @@ def no_network(monkeypatch):
     monkeypatch.setattr(published, "obstacle", lambda url: "no route")
 
 
+of_text8 = pytest.mark.parametrize("archive", ["text8"], indirect=True)  # where one is enough
+
+
 @pytest.fixture(params=MODULES)
 def archive(request, tmp_path, monkeypatch):
     """A zip with one member, made known as the official one: (module, path, text)."""
     module = MODULES[request.param]
-    symbols = np.frombuffer((module.CORPUS.alphabet or "").encode(), np.uint8)
-    if not len(symbols):
-        symbols = np.arange(256, dtype=np.uint8)
+    symbols = np.frombuffer((module.CORPUS.alphabet or "").encode() or bytes(range(256)), np.uint8)
     text = np.random.default_rng(0).choice(symbols, sum(SPLITS.values())).tobytes()
 
     path = tmp_path / "web" / f"{request.param}.zip"
@@ -87,7 +88,15 @@ def test_the_official_numbers():
 def test_an_archive_put_in_place_is_built_once(archive, tmp_path, monkeypatch):
     module, path, text = archive
     place(path, tmp_path)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     assert_holds(module.load(data_dir=str(tmp_path)), text)
+    assert list(temporary.iterdir()) == []
+    folder = tmp_path / module.CORPUS.name / published.VERSION
+    source = builders.tfds.builder_from_directory(folder).as_data_source("train")
+    got = np.concatenate([example["text"] for example in source])
+    assert got.tobytes() == text[: SPLITS["train"]]
 
     monkeypatch.setattr(builders, "build", None)  # from now on only the exported files are read
     data = module.load(data_dir=str(tmp_path))
@@ -96,53 +105,32 @@ def test_an_archive_put_in_place_is_built_once(archive, tmp_path, monkeypatch):
     assert data.batch(0, 0, 8).shape == (8, data.length)
 
 
-def test_tfds_reads_what_was_built(archive, tmp_path):
-    module, path, text = archive
-    place(path, tmp_path)
-    module.load(data_dir=str(tmp_path)).rows("test")
-    folder = tmp_path / module.CORPUS.name / published.VERSION
-    source = builders.tfds.builder_from_directory(folder).as_data_source("train")
-    got = np.concatenate([example["text"] for example in source])
-    assert got.tobytes() == text[: SPLITS["train"]]
-
-
-def test_no_temporary_folder_is_left(archive, tmp_path, monkeypatch):
-    module, path, _ = archive
-    place(path, tmp_path)
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    module.load(data_dir=str(tmp_path)).rows("test")
-    assert list(temporary.iterdir()) == []
-
-
-def test_nothing_happens_before_the_first_row(archive, tmp_path):
+def test_a_missing_archive_says_what_to_do_at_the_first_row(archive, tmp_path):
     module, _, _ = archive
-    data = module.load(data_dir=str(tmp_path / "tfds"))
+    root, name = tmp_path / "tfds", module.CORPUS.name
+    data = module.load(data_dir=str(root))
     assert data.splits == ("train", "validation", "test")
-    assert not (tmp_path / "tfds").exists()
-
-
-def test_a_missing_archive_says_what_to_do(archive, tmp_path):
-    module, _, _ = archive
-    root = tmp_path / "tfds"
     with pytest.raises(published.CorpusError) as error:
-        module.load(data_dir=str(root)).batch(0, 0, 2)
-    name = module.CORPUS.name
+        data.batch(0, 0, 2)
     assert f"http://mattmahoney.net/dc/{name}.zip cannot be fetched (no route)" in str(error.value)
     assert str(root / "downloads" / "manual" / f"{name}.zip") in str(error.value)
     assert "file of your own" in str(error.value)
     assert not root.exists()
 
 
+def flip_last(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@of_text8
 @pytest.mark.parametrize("damage", ["size", "content"])
 def test_another_archive_is_refused_and_left_alone(archive, tmp_path, damage):
     module, path, text = archive
     official = path.read_bytes()
-    wrong = official[:-1] if damage == "size" else bytes([official[0] ^ 1]) + official[1:]
+    wrong = official[:-1] if damage == "size" else flip_last(official)
     path.write_bytes(wrong)
     placed = place(path, tmp_path)
-    result, expected = (f"{len(wrong):,} bytes", f"{len(official):,}")
+    result, expected = f"{len(wrong):,} bytes", f"{len(official):,}"
     if damage == "content":
         result, expected = hashlib.sha256(wrong).hexdigest(), module.CORPUS.sha256
     with pytest.raises(published.CorpusError) as error:
@@ -155,60 +143,45 @@ def test_another_archive_is_refused_and_left_alone(archive, tmp_path, damage):
     assert_holds(module.load(data_dir=str(tmp_path)), text)
 
 
-@pytest.mark.parametrize("remains", ["tfds", "partial", "cut short"])
-def test_an_interrupted_build_is_done_again(archive, tmp_path, remains):
-    """What a kill leaves behind: in the middle of TFDS, of an export, or of a copy by hand."""
-    module, path, text = archive
-    place(path, tmp_path)
-    folder = tmp_path / module.CORPUS.name
-    tokens = folder / f"tokens-{published.VERSION}"
-    if remains == "tfds":
-        (folder / "incomplete.AB12CD_1.0.0").mkdir(parents=True)
-    else:
-        module.load(data_dir=str(tmp_path)).rows("train")
-        whole = (tokens / "train.npy").read_bytes()
-        left = "train.partial" if remains == "partial" else "train.npy"
-        (tokens / "train.npy").unlink()
-        (tokens / left).write_bytes(whole[:5000])
-    assert_holds(module.load(data_dir=str(tmp_path)), text)
-    names = {file.name for file in tokens.iterdir()}
-    assert names == {f"{split}.{kind}" for split in SPLITS for kind in ("npy", "sha256")}
-    assert {file.name for file in folder.iterdir()} == {"1.0.0", "lock", tokens.name}
+def interrupted(file):
+    file.with_suffix(".partial").write_bytes(file.read_bytes()[:5000])
+    file.unlink()
 
 
-@pytest.mark.parametrize("damage", ["one byte", "no checksum", "a pipe", "another kind"])
-def test_damaged_tokens_are_exported_again(archive, tmp_path, damage):
+def piped(file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+DAMAGES = {  # what becomes of exported tokens
+    "killed while it was written": interrupted,
+    "cut short": lambda file: file.write_bytes(file.read_bytes()[:5000]),
+    "one byte": lambda file: file.write_bytes(flip_last(file.read_bytes())),
+    "no checksum": lambda file: file.with_suffix(".sha256").unlink(),
+    "a pipe": piped,
+    "another kind": lambda file: file.write_bytes(b"PK"),
+    "killed in TFDS": lambda file: (file.parents[1] / "incomplete.AB12CD_1.0.0").mkdir(),
+}
+
+
+@of_text8
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_or_was_interrupted_is_exported_again(archive, tmp_path, damage):
     module, path, text = archive
     place(path, tmp_path)
     module.load(data_dir=str(tmp_path)).rows("train")
-    file = tmp_path / module.CORPUS.name / f"tokens-{published.VERSION}" / "train.npy"
+    folder = tmp_path / module.CORPUS.name
+    file = folder / f"tokens-{published.VERSION}" / "train.npy"
     whole = file.read_bytes()
-    if damage == "no checksum":
-        file.with_suffix(".sha256").unlink()
-    elif damage == "a pipe":
-        file.unlink()
-        os.mkfifo(file)
-    else:
-        file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if damage == "one byte" else b"PK")
+    DAMAGES[damage](file)
+    if damage == "killed in TFDS":
+        shutil.rmtree(folder / published.VERSION)
+        shutil.rmtree(file.parent)
     assert_holds(module.load(data_dir=str(tmp_path)), text)
     assert file.read_bytes() == whole
-
-
-def test_a_damaged_build_is_told_and_done_again_once_deleted(archive, tmp_path):
-    module, path, text = archive
-    place(path, tmp_path)
-    module.load(data_dir=str(tmp_path)).rows("train")
-    folder = tmp_path / module.CORPUS.name
-    shutil.rmtree(folder / f"tokens-{published.VERSION}")
-    (record,) = (folder / published.VERSION).glob("*-train.array_record*")
-    record.write_bytes(record.read_bytes()[:70_000])
-    with pytest.raises(
-        published.CorpusError, match="must be as TFDS built it; .*Delete it"
-    ) as error:
-        module.load(data_dir=str(tmp_path)).rows("train")
-    assert "\n" not in str(error.value)
-    shutil.rmtree(folder / published.VERSION)
-    assert_holds(module.load(data_dir=str(tmp_path)), text)
+    names = {file.name for file in file.parent.iterdir()}
+    assert names == {f"{split}.{kind}" for split in SPLITS for kind in ("npy", "sha256")}
+    assert {file.name for file in folder.iterdir()} == {"1.0.0", "lock", file.parent.name}
 
 
 @pytest.fixture
@@ -226,14 +199,7 @@ def server(tmp_path):
         web.shutdown()
 
 
-def test_the_archive_is_fetched(archive, server, tmp_path, monkeypatch):
-    module, path, text = archive
-    know(monkeypatch, module, url=f"{server}/{path.name}")
-    monkeypatch.setattr(published, "obstacle", lambda url: None)
-    assert_holds(module.load(data_dir=str(tmp_path / "tfds")), text)
-
-
-def test_a_damaged_download_is_not_kept(archive, server, tmp_path, monkeypatch):
+def test_the_archive_is_fetched_and_kept_if_it_is_sound(archive, server, tmp_path, monkeypatch):
     module, path, text = archive
     know(monkeypatch, module, url=f"{server}/{path.name}")
     monkeypatch.setattr(published, "obstacle", lambda url: None)
