@@ -17,53 +17,6 @@ from amd_jax.ops.lines import Lines
 from tests import enumeration, zoo
 from tests.variants import quick
 
-FACTS = LineFacts.of("ab", (0.4, 0.6), labels=("no", "yes"))
-
-
-@functools.cache
-def masked():
-    """A masked diffusion with a network that does not look at the time."""
-    lines = Lines.of(FACTS)
-    kernel = kernels.absorbing(schedules.linear, lines.num_classes)
-    ways = (samplers.FirstHitting(),)
-    model = models.Diffusion(kernel, zoo.Table(lines.num_classes + 1), 3, ways, lines)
-    network = zoo.parameters(model, length=lines.length, scale=2.0)["network"]
-    return model, {"network": {**network, "b": 0 * network["b"]}}
-
-
-def guess(state):
-    """p of every token of a row whose masks are 5."""
-    model, params = masked()
-    process = model.open(params)
-    return np.exp(process.log_predict(jnp.array([state]), jnp.full(1, 0.5))[0])
-
-
-def law_given(label):
-    """{line: probability}: the length, the label, then the tokens in either order."""
-    token, result = 3 + FACTS.labels.index(label), {}
-    for (a,) in itertools.product(range(2)):
-        result[a, 2] = 0.4 * guess((5, 5, 2))[0, token] * guess((token, 5, 2))[1, a]
-    for a, b in itertools.product(range(2), repeat=2):
-        left = guess((token, 5, 5))[1, a] * guess((token, a, 5))[2, b]
-        right = guess((token, 5, 5))[2, b] * guess((token, 5, b))[1, a]
-        result[a, b] = 0.6 * guess((5, 5, 5))[0, token] * (left + right) / 2
-    total = sum(result.values())
-    return {line: p / total for line, p in result.items()}
-
-
-@pytest.mark.slow
-@pytest.mark.few(1)
-@pytest.mark.parametrize("label", FACTS.labels)
-def test_draws_have_the_law_given_the_label(label):
-    model, params = masked()
-    x, law = labelled.draws(model, params, FACTS, label, 4000), law_given(label)
-    assert {FACTS.label(row) for row in x} == {label}
-    lines, p = list(law), np.array(list(law.values()))
-    enumeration.assert_drawn_from(np.array([lines.index(tuple(row[1:])) for row in x.tolist()]), p)
-    lengths = labelled.lengths(model, params, FACTS, label)
-    np.testing.assert_allclose(lengths, [p[:2].sum(), p[2:].sum()], atol=1e-6)
-    assert abs(lengths[0] - 0.4) > 0.02, "a law of lengths that the label does not change"
-
 
 class Exact(models.Diffusion):
     """The masked diffusion of a perfect network for lines of a known law."""
@@ -106,12 +59,26 @@ def of_lengths(law):
     return np.array([one, two, 1 - one - two])
 
 
+def assert_near(x, law):
+    enumeration.assert_drawn_from(enumeration.number(np.asarray(x), 5), law.ravel())
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("label", OF_DATA.labels)
+def test_draws_have_the_law_given_the_label(label):
+    given = np.zeros_like(DATA)
+    given[OF_DATA.label_token(label)] = DATA[OF_DATA.label_token(label)]
+    assert_near(labelled.draws(*perfect(), OF_DATA, label, 3000), given)
+    lengths = labelled.lengths(*perfect(), OF_DATA, label)
+    np.testing.assert_allclose(lengths, of_lengths(given), rtol=1e-4)
+    assert certificates.distance(lengths, np.array(LENGTHS)) > 0.02, "the label changes none"
+
+
 @pytest.mark.parametrize("guidance", quick([0.0, 1.0, 4.0], 4.0))
 def test_lengths_are_those_of_the_guided_law_but_for_the_weights(guidance):
     """One length for all particles of a line would leave them at that."""
-    model, params = perfect()
     yes = of_lengths(DATA[4]) * DATA[4].sum() / LENGTHS
-    law = labelled.lengths(model, params, OF_DATA, "yes", guidance)
+    law = labelled.lengths(*perfect(), OF_DATA, "yes", guidance)
     expected = np.array(LENGTHS) * yes**guidance
     np.testing.assert_allclose(law, expected / expected.sum(), rtol=1e-4)
     pi, _ = guided_laws.target(samplers.Guided(guidance), DATA, YES)
@@ -123,10 +90,6 @@ def drawn(number, sampler, seed=0):
     return labelled.guided(*perfect(), OF_DATA, "yes", number, sampler, seed)
 
 
-def assert_near(x, law):
-    enumeration.assert_drawn_from(enumeration.number(np.asarray(x), 5), law.ravel())
-
-
 @pytest.mark.slow
 def test_guided_lines_have_the_guided_law():
     sampler = samplers.Guided(4.0, 32)
@@ -136,7 +99,7 @@ def test_guided_lines_have_the_guided_law():
     assert certificates.distance(pi, given) > 0.1, "nothing is told apart"
     assert 8 < result.effective < 32
     assert 0 < result.off < 0.2
-    np.testing.assert_array_equal(drawn(20, sampler).rows, drawn(20, sampler).rows)
+    np.testing.assert_array_equal(*(drawn(20, sampler).rows for _ in range(2)))
 
 
 @pytest.mark.parametrize("guidance", quick([1.0, 0.0], 1.0))
@@ -156,12 +119,12 @@ def runs_of_a(rows):
 
 def of_text(rows):
     """The same of the lines as text: any function, called from the device."""
-
-    def nats(rows):
-        lines = OF_DATA.lines(np.asarray(rows))
-        return np.array([0.8 * s.count("a") - 1.5 * (len(s) > 2) for s in lines], np.float32)
-
-    return jax.pure_callback(nats, jax.ShapeDtypeStruct(rows.shape[:1], jnp.float32), rows)
+    nats = lambda line: 0.8 * line.count("a") - 1.5 * (len(line) > 2)  # noqa: E731
+    return jax.pure_callback(
+        lambda rows: np.float32([nats(line) for line in OF_DATA.lines(np.asarray(rows))]),
+        jax.ShapeDtypeStruct(rows.shape[:1], jnp.float32),
+        rows,
+    )
 
 
 @pytest.mark.slow
@@ -187,7 +150,6 @@ def test_a_reward_tilts_lines_of_any_label_and_length():
 @pytest.mark.parametrize(
     ("reward", "says"),
     [
-        (lambda rows: rows * 1.0, r"for each row; got the shape \(16, 4\) for rows \(16, 4\)"),
         pytest.param(
             *(lambda rows: jnp.where(rows[:, 3] == 2, jnp.nan, 0.0), "NaN or inf among its 4 p"),
             marks=pytest.mark.slow,
@@ -203,23 +165,21 @@ def test_what_is_no_reward_of_lines(reward, says):
 
 
 def test_what_has_no_such_law_is_refused():
-    model, params = perfect()
+    (model, params), unlabelled = perfect(), LineFacts.of("ab", LENGTHS)
     uniform = kernels.uniform_within(schedules.cosine, model.support.each(5))
     diffusion = models.Diffusion(uniform, zoo.Table(5), 3, support=model.support)
     network = networks.CausalTransformer(5, width=8, blocks=1, heads=1)
     causal = models.Autoregressive(network, support=model.support)
-    for asked, says in (
-        ((model, params, OF_DATA, "maybe"), "A label of lines is one of no, yes; got 'maybe'"),
-        ((model, params, LineFacts.of("ab", LENGTHS), "yes"), "no labels. Train with some"),
-        ((diffusion, params, OF_DATA, "yes"), "this is a diffusion without masks"),
-        ((causal, params, OF_DATA, "yes"), "an autoregressive model without masks. Train own_li"),
+    guided = functools.partial(labelled.guided, sampler=samplers.Guided(2.0))
+    for asked, facts, label, says in (
+        (model, OF_DATA, "maybe", "A label of lines is one of no, yes; got 'maybe'"),
+        (model, unlabelled, "yes", "no labels. Train with some"),
+        (diffusion, OF_DATA, "yes", "this is a diffusion without masks"),
+        (causal, OF_DATA, "yes", "an autoregressive model without masks. Train own_li"),
     ):
-        for draw in (
-            labelled.draws,
-            functools.partial(labelled.guided, sampler=samplers.Guided(2.0)),
-        ):
+        for draw in (labelled.draws, guided):
             with pytest.raises(ValueError, match=says):
-                draw(*asked, 3)
+                draw(asked, params, facts, label, 3)
 
 
 @pytest.mark.slow
