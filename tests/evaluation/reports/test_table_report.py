@@ -26,32 +26,20 @@ from amd_jax.models.bounds import Likelihood
 from tests.pages.written import TABLE
 from tests.pages.written import rows as tokens
 
-SIZES = {"train": 300, "validation": 40, "test": 200}
-
 
 class Uniform:
     """Every token of a field is as likely."""
 
     bounds = (Likelihood(),)
 
-    def __init__(self, facts):
-        self.nats = -float(np.log(facts.sizes).sum())
-
-    def init(self, rng, x):
-        return {}
-
     def elbo(self, params, rng, x, condition=None):
-        return jnp.full(len(x), self.nats)
-
-    log_weight = elbo
-
-    def sample(self, params, rng, shape):
-        return jnp.zeros(shape, jnp.int32)
+        return jnp.full(len(x), -np.log(TABLE.sizes).sum())
 
 
 @pytest.fixture
 def data():
-    rows = {split: tokens(n, n).astype(np.uint8) for split, n in SIZES.items()}
+    sizes = {"train": 300, "validation": 40, "test": 200}
+    rows = {split: tokens(n, n).astype(np.uint8) for split, n in sizes.items()}
     return Table(TABLE.columns, rows, "people")
 
 
@@ -77,9 +65,8 @@ def test_samples_become_a_csv_and_lines(report, tmp_path):
     assert rows[0] == ["colour", "age", "weight", "country"]
     assert len(rows) == 30
     assert rows[1][0] == "'=cmd"
-    assert any("escaped by" in line for line in lines)
-    with np.load(tmp_path / "samples.npz") as arrays:
-        np.testing.assert_array_equal(arrays["samples"], drawn)
+    assert "cells that a spreadsheet would execute, escaped by ':" in "\n".join(lines)
+    np.testing.assert_array_equal(np.load(tmp_path / "samples.npz")["samples"], drawn)
     assert not any("table:" in line for line in report.samples(drawn, None))
     report.samples(tokens(9, 2), tmp_path / "samples")
     assert (tmp_path / "samples-2.csv").exists()
@@ -88,8 +75,6 @@ def test_samples_become_a_csv_and_lines(report, tmp_path):
 @pytest.mark.usefixtures("any_types")
 def test_nothing_possible_is_said(report, data):
     drawn = np.full((3, 5), 9, np.int32)
-    lines = report.samples(drawn, None)
-    assert "samples with a value that no column has, left out: 100.00%" in lines
     line = "samples beside real rows: not measured, since none is possible"
     assert report.compared(drawn, None, None, None, data) == ([line], [])
 
@@ -114,14 +99,13 @@ def test_baselines_stand_beside_the_model(report, data):
     rows = data.rows("test")
     bits = PerRow(np.full(len(rows), 12.0), np.ones(len(rows), np.int64))
     text, figures = report.yardsticks(data, "test", None, bits)
-    lines = text.splitlines()
-    assert lines[0] == "baselines with exact bits, fitted to 300 rows:"
-    number = r"-?\d+\.\d{3} ± \d\.\d{3}"
+    said = iter(text.splitlines())
+    assert next(said) == "baselines with exact bits, fitted to 300 rows:"
     for line, name in zip(
-        lines[1:], ("independent fields", "Chow-Liu tree", "mixture of products"), strict=True
+        said, ("independent fields", "Chow-Liu tree", "mixture of products"), strict=True
     ):
-        signed = number.replace("-?", "[+-]")
-        pattern = rf"  {name}: {number} bits/row; the model minus it: {signed}"
+        number = r"\d+\.\d{3} ± \d\.\d{3}"
+        pattern = rf"  {name}: -?{number} bits/row; the model minus it: [+-]{number}"
         assert re.fullmatch(pattern, line), line
     of_laws = [figure for figure in figures if figure.what == "baseline"]
     beyond = [figure for figure in figures if figure.what == "bits_difference"]
@@ -130,11 +114,11 @@ def test_baselines_stand_beside_the_model(report, data):
     assert of_laws[0].to_json()["method"] == "independent fields, fitted to 300 rows"
     alone, figures = report.yardsticks(data, "test", 20)
     assert "minus" not in alone
-    assert len(figures) == 3
-    assert figures[0].examples == 20
+    assert [figure.examples for figure in figures] == [20] * 3
 
 
-def test_measures_and_their_floor(report, data):
+def test_measures_and_their_floor(report, data, monkeypatch):
+    monkeypatch.setattr(features, "ITERATIONS", 1)
     drawn = tokens(70, 5).astype(np.int32)
     drawn[0] = data.rows("train")[0]
     result = report.measures(drawn, data)
@@ -146,47 +130,41 @@ def test_measures_and_their_floor(report, data):
     assert floor["shape"][0] > 0.8
 
 
-def raises(*_, **__):
-    raise ValueError("there are\ntwo lines")
+LOST = {  # what fails -> measures that are lost, and their titles
+    (detection, "by_trees"): {"detection_auc": "detection by trees, AUC"},
+    (similarity, "mean_trend"): {"trend": "trend of their pairs"},
+    (copying, "copies"): {"copies": "samples that are training rows"},
+    (copying, "memorised"): {"memory_difference": "bits of held-out rows"},
+    (charts, "marginals"): {"picture": "picture"},
+    (usefulness, "of_columns"): {
+        "usefulness_auc": "usefulness for categories, AUC",
+        "usefulness_r2": "usefulness for numbers, R²",
+    },
+}
+EVERY = {"shape", "logistic_auc"}.union(*LOST.values()) - {"picture"}
 
 
-@pytest.mark.parametrize(
-    ("module", "function", "lost"),
-    [
-        (detection, "by_trees", {"detection_auc": "detection by trees, AUC"}),
-        (similarity, "mean_trend", {"trend": "trend of their pairs"}),
-        (copying, "copies", {"copies": "samples that are training rows"}),
-        (copying, "memorised", {"memory_difference": "bits of held-out rows"}),
-        (charts, "marginals", {"picture": "picture"}),
-        (
-            usefulness,
-            "of_columns",
-            {
-                "usefulness_auc": "usefulness for categories, AUC",
-                "usefulness_r2": "usefulness for numbers, R²",
-            },
-        ),
-    ],
-)
 @pytest.mark.few(1)
+@pytest.mark.parametrize("failing", LOST, ids=lambda failing: failing[1])
 @pytest.mark.usefixtures("any_types")
 def test_a_measure_that_fails_is_named_beside_the_others(
-    report, data, monkeypatch, tmp_path, caplog, module, function, lost
+    report, data, monkeypatch, tmp_path, caplog, failing
 ):
+    def fail(*_, **__):
+        raise ValueError("there are\ntwo lines")
+
     monkeypatch.setattr(features, "ITERATIONS", 1)
-    drawn, model = tokens(40, 6).astype(np.int32), Uniform(data.facts)
-    monkeypatch.setattr(module, function, raises)
-    lines, figures = report.compared(drawn, tmp_path / "samples", model, {}, data)
-    for title in lost.values():
-        assert f"  {title}: not measured: there are⏎two lines" in lines
+    monkeypatch.setattr(*failing, fail)
+    drawn, lost = tokens(40, 6).astype(np.int32), LOST[failing]
+    lines, figures = report.compared(drawn, tmp_path / "samples", Uniform(), {}, data)
+    said = [f"  {title}: not measured: there are⏎two lines" for title in lost.values()]
+    assert {*said} <= {*lines}
     reasons = {f.what.removesuffix("_floor"): f.failure for f in figures if f.failure}
-    assert reasons == dict.fromkeys(lost.keys() - {"picture"}, "there are⏎two lines")
+    assert reasons == dict.fromkeys(lost.keys() & EVERY, "there are⏎two lines")
     measured = {f.what for f in figures if f.value is not None}
-    every = {"shape", "trend", "detection_auc", "logistic_auc", "copies", "memory_difference"}
-    assert (every | {"usefulness_auc", "usefulness_r2"}) - measured == lost.keys() - {"picture"}
+    assert EVERY - measured == lost.keys() & EVERY
     report.measures(drawn, data)
-    named = {"detection_auc", "trend"} & lost.keys()
-    assert len(caplog.messages) == len(named)
+    assert len(caplog.messages) == len({"detection_auc", "trend"} & lost.keys())
 
 
 @pytest.mark.slow
@@ -194,29 +172,29 @@ def test_a_measure_that_fails_is_named_beside_the_others(
 def test_samples_are_compared_with_real_rows(report, data, monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     drawn = np.stack([rng.permutation(column) for column in tokens(250, 6).T], axis=1)
-    model = Uniform(data.facts)
     report.samples(drawn, tmp_path / "samples")
-    lines, figures = report.compared(drawn, tmp_path / "samples", model, {}, data)
+    lines, figures = report.compared(drawn, tmp_path / "samples", Uniform(), {}, data)
     found = {figure.what: figure.value for figure in figures}
     assert found["detection_auc"] > 0.7 > found["detection_auc_floor"]
     assert found["shape"] > 0.8 > 0.7 > found["usefulness_r2"]
     assert found["usefulness_r2"] < found["usefulness_r2_floor"]
-    assert {"trend", "copies", "copies_floor", "memory_difference"} <= found.keys()
+    assert {"copies_floor"} | EVERY <= found.keys()
     with Image.open(tmp_path / "samples.png") as picture:
         assert picture.width > 2 * charts.WIDTH
         assert picture.height > charts.HEIGHT + charts.SIDE - 20
     assert lines[0].endswith("samples beside 200 test rows; in brackets as many training rows:")
-    pattern = r"by trees, AUC \(0.5 is best\): ([\d.]+) ± \S+ \(([\d.]+) ±"
-    (trees,) = filter(None, (re.search(pattern, line) for line in lines))
-    assert float(trees[1]) > 0.7 > float(trees[2])
-    assert any(line.startswith("  samples that are training rows: ") for line in lines)
-    (bits,) = [line for line in lines if line.startswith("  bits of training rows (likelihood)")]
-    assert re.search(r"of test rows [\d.]+ ± [\d.]+; these take [+-][\d.]+ ± [\d.]+ more", bits)
-    assert "usefulness, AUC of 1 columns" in lines[-3]
-    assert "usefulness, R² of 2 columns" in lines[-2]
-    assert lines[-1].startswith("  columns that lose most by that: ")
+    said, mean = "\n".join(lines), r"[\d.]+ ± [\d.]+"
+    trees, floor = (found[f"detection_auc{end}"] for end in ("", "_floor"))
+    assert re.search(rf"by trees, AUC \(0.5 is best\): {trees:.3f} ± .* \({floor:.3f} ±", said)
+    assert "\n  samples that are training rows: " in said
+    bits = rf"  bits of training rows \(likelihood\): {mean}, of test rows {mean}; these take [+-]"
+    assert re.search(bits, said)
+    auc, r2, worst = lines[-3:]
+    assert "usefulness, AUC of 1 columns" in auc
+    assert "usefulness, R² of 2 columns" in r2
+    assert worst.startswith("  columns that lose most by that: ")
     monkeypatch.setattr(features, "installed", lambda: False)
-    lines, figures = report.compared(drawn, None, model, {}, data)
+    lines, figures = report.compared(drawn, None, Uniform(), {}, data)
     assert "pip install 'amd_jax[tables]'" in lines[-1]
     assert "detection_auc" not in {figure.what for figure in figures}
 
@@ -233,11 +211,9 @@ def test_an_edit_is_said_cell_by_cell(report, tmp_path):
     assert "a value that no column has" in report.corrected(before, after, None, None)[1]
 
 
-def test_rows_of_a_network_have_a_report(monkeypatch):
+def test_rows_of_a_network_have_a_report():
     """Data without files: what the known answers are measured on."""
     data = bayesian_networks.clinic()
-    report = run_report.of(data.facts)
-    lines = report.samples(data.rows("test")[:3], None)
+    lines = run_report.of(data.facts).samples(data.rows("test")[:3], None)
     assert lines[0].startswith("season     ")
-    uniform = np.log2([4, 3, 2, 3, 2, 3, 2, 3]).sum()
-    assert data.facts.uniform_bits == pytest.approx(uniform)
+    assert data.facts.uniform_bits == pytest.approx(np.log2([4, 3, 2, 3, 2, 3, 2, 3]).sum())
