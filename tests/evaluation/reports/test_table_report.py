@@ -75,6 +75,8 @@ def test_samples_become_a_csv_and_lines(report, tmp_path):
 @pytest.mark.usefixtures("any_types")
 def test_nothing_possible_is_said(report, data):
     drawn = np.full((3, 5), 9, np.int32)
+    left_out = "samples with a value that no column has, left out: 100.00%"
+    assert left_out in report.samples(drawn, None)
     line = "samples beside real rows: not measured, since none is possible"
     assert report.compared(drawn, None, None, None, data) == ([line], [])
 
