@@ -289,6 +289,7 @@ REFUSED = [
     ("", WHOLE[:4], r"land needs 11; found 4\. .*train, validation and test", {}),
     ("", OUTSIDE, r"\[0, 3\); got 9 in .*07\.png at row 2, column 5", dict(num_classes=3)),
     ("", OUTSIDE, "or use num_classes=10", dict(num_classes=3)),
+    ("", COLOURS[WHOLE], r"00\.png holds RGB colours\. Save indices .* palette=", {}),
     (".npy", WHOLE.astype(int) - 1, r"\[0, 256\); got -1 in map 0 of .* row 1, column 0", {}),
     (".npy", changed(3, 1, 1, 300, dtype=int), "got 300 in map 3 of .* at row 1, column 1", {}),
     ("", changed(3, 1, 1, 300, dtype=np.uint16), r"300 in .*03\.png at row 1, column 1", {}),

@@ -107,7 +107,7 @@ def test_frequencies_are_smoothed_shares_and_a_missing_split_is_named():
         data.rows("test")
 
 
-def test_bad_parts_are_refused():
+def test_bad_parts_are_refused(write):
     streams = {"train": np.zeros(5, np.uint8), "test": np.zeros(5, np.uint8)}
     with pytest.raises(ValueError, match="length of at least 1; got 0"):
         text.Text("ab", 0, streams)
@@ -115,3 +115,5 @@ def test_bad_parts_are_refused():
         text.Text("aba", 4, streams)
     with pytest.raises(ValueError, match="one row of 6 characters; test of text has 5"):
         text.Text("ab", 6, streams).rows("test")
+    with pytest.raises(ValueError, match="about 5120; .* has 5000"):
+        text.load(write(b"ab" * 2500), raw_bytes=True)

@@ -378,7 +378,8 @@ def scene(content: bytes) -> dict:
     return dict(packed=content, size=len(content), crc=zlib.crc32(content))
 
 
-STREETS = {  # what becomes of the first map of `train`
+STREETS = {  # what becomes of the first map of `train`, or of all
+    "no zip": (b"not this one", "File is not a zip"),
     "another checksum": (dict(crc=1), "Bad CRC-32"),
     "fewer bytes told": (dict(size=20), "cannot be read ("),
     "4 GiB told": (dict(size=4 * GIB - 2), "has 4,294,967,294 bytes, over 4,194,304"),
@@ -406,10 +407,18 @@ def manual(place, monkeypatch):
     return folder
 
 
+def test_no_archive_of_cityscapes(manual, said):
+    seen = command(CITYSCAPES).error
+    said("no Cityscapes", "or train on maps of your own (experiments/own_maps.py)", seen)
+    assert "put it, zipped, at " in seen
+    assert "manual/gtFine_trainvaltest.zip" in seen
+
+
 @pytest.mark.parametrize("fault", STREETS)
 def test_an_archive_of_cityscapes(fault, manual, report):
     changes, expected = STREETS[fault]
-    content = streets(cityscapes.ARCHIVE.counts, **changes)
+    whole = isinstance(changes, bytes)
+    content = changes if whole else streets(cityscapes.ARCHIVE.counts, **changes)
     (manual / "gtFine_trainvaltest.zip").write_bytes(content)
     error = refused(report, f"Cityscapes: {fault}", expected, command(CITYSCAPES))
     assert "is not the official gtFine_trainvaltest.zip" in error
@@ -435,18 +444,22 @@ def test_damaged_maps_of_cityscapes_are_not_read(damage, manual, report):
     refused(report, f"4x8.npy: {damage}", "4x8.npy is damaged", command(CITYSCAPES))
 
 
-@pytest.mark.parametrize("fault", ["a bomb", *PLACES])
+@pytest.mark.parametrize("fault", ["a bomb", "another file", *PLACES])
 def test_an_archive_of_text8_is_known_before_it_is_inflated(fault, manual, report, monkeypatch):
     monkeypatch.setattr(published.zipfile, "ZipFile", None)
-    archive, expected = manual / "text8.zip", "is not the official text8.zip: found"
+    content, expected = b"not this one", "is not the official text8.zip: found"
     if fault == "a bomb":
         content = zipped(bomb("text8", b"", 16))
-        archive.write_bytes(bytes(31_344_016 - len(content)) + content)
+        content = bytes(31_344_016 - len(content)) + content
         expected += " sha256"
+    elif fault == "another file":
+        expected += " 12 bytes, expected 31,344,016. Delete it"
     else:
-        make(archive, PLACES[fault][0])
+        content = PLACES[fault][0]
         expected = "cannot be fetched (no route)" if "link" in fault else expected
-    refused(report, f"text8.zip: {fault}", expected, command(TEXT8))
+    make(manual / "text8.zip", content)
+    error = refused(report, f"text8.zip: {fault}", expected, command(TEXT8))
+    assert "link" not in fault or "(experiments/own_text.py)" in error
 
 
 def flipped(path):

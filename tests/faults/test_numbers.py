@@ -31,6 +31,7 @@ CONFIGS = {  # experiment -> what is said -> of which numbers of its config
         KIND: "network.dilations=(1.5,) network.dilations=('a',) network.dilations=wide "
         "network.dilations=(True,) network.dilations=(1e12,)",
         "dilations must be at least 1": "network.dilations=(0,)",
+        "window must be at least 1; got window=0": "network.window=0",
         "A size is (height, width), at most": "data.size=5 data.size=(8,) data.size=(8.0,8) "
         "data.size=('a','b') data.size=(0,8) data.size=(-2,-2) data.size=(100000,100000) "
         "data.size= data.size=None data.size=(True,True)",

@@ -89,71 +89,75 @@ def test_a_field_of_a_file(name, field, trained, said):
 
 # Checkpoints: 4 and 6 are there.
 
-OUTSIDE = {"../../outside": "0" * 64}
-RECORDS = {  # change of a record, which is sealed again -> what is said
-    "with ../": (lambda note: note["files"].update(OUTSIDE), "names a file outside"),
+
+@pytest.fixture
+def serves(trained, report, capsys):
+    """serves(fault, words) fails unless the words are said, and samples are of checkpoint 4."""
+
+    def check(fault, words="checkpoint 6 of"):
+        ended = command(*SAMPLE)
+        seen = capsys.readouterr().err
+        report(fault, f"{words}; checkpoint 4 serves", seen)
+        assert (ended.ending, words in seen) == (None, True)
+        assert "samples" in ended.out
+
+    return check
+
+
+CHANGES = {  # of a record, which is sealed again -> what is said
+    "with ../": (lambda note: note["files"].update({"../../x": "0" * 64}), "names a file outside"),
+    "with /": (lambda note: note["files"].update({"/etc/hostname": "0"}), "names a file outside"),
+    "with a file more": (lambda note: note["files"].update(more="0"), "more is missing"),
     "without versions": (lambda note: note.pop("versions"), "its versions must be of the kind"),
     "without bits": (lambda note: note.update(bits="low"), "its bits must be of the kind"),
     "without files": (lambda note: note.pop("files"), "its files must be of the kind dict"),
-    "without arrays": (lambda note: note.pop("arrays"), "its arrays must be of the kind dict"),
     "of nobody": (lambda note: note.pop("run"), "its run must be of the kind str"),
     "of another run": (lambda note: note.update(run="0"), "it belongs to another run"),
     "of a newer format": (lambda note: note.update(format=99), "by a newer version of amd_jax"),
-    "with /": (lambda note: note["files"].update({"/etc/hostname": "0"}), "names a file outside"),
-    "with a file more": (lambda note: note["files"].update(more="0"), "more is missing"),
 }
 
 
-def sealed(text: str) -> bytes:
-    return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n".encode()
+def seal(file: pathlib.Path, text: str) -> None:
+    file.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n")
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("change", RECORDS)
-def test_a_record(change, trained, report, capsys):
-    act, said = RECORDS[change]
-    file = trained / "checkpoints" / "6" / "record.json"
+def changed(file: pathlib.Path, change) -> None:
+    """Changes what a record says, and seals it again."""
     note = json.loads(file.read_text().split("\n", 1)[1])
-    act(note)
-    file.write_bytes(sealed(json.dumps(note)))
-    ended = command(*SAMPLE)
-    seen = capsys.readouterr().err
-    report(f"record {change}", f"{said}; checkpoint 4 serves", seen)
-    assert (ended.ending, said in seen) == (None, True)
-    assert "samples" in ended.out
+    change(note)
+    seal(file, json.dumps(note))
 
 
 @pytest.mark.few(2)
-@pytest.mark.slow
-@pytest.mark.parametrize("text", TEXTS)
-def test_a_record_that_is_none(text, trained, report, capsys):
+@pytest.mark.parametrize("fault", [*CHANGES, *TEXTS])
+def test_a_record(fault, trained, serves):
     file = trained / "checkpoints" / "6" / "record.json"
-    put(file, TEXTS[text])
-    sealed_too = isinstance(TEXTS[text], bytes) and TEXTS[text].isascii() and text != "empty"
-    if sealed_too:
-        file.write_bytes(sealed(TEXTS[text].decode()))
-    ended = command(*SAMPLE)
-    seen = capsys.readouterr().err
-    report(f"record {text}{' but sealed' * sealed_too}", "checkpoint 4 serves", seen)
-    assert (ended.ending, "checkpoint 6 of" in seen) == (None, True)
+    if fault in TEXTS:
+        put(file, TEXTS[fault])
+        if fault in ("nested", "a list", "null", "NaN"):
+            seal(file, TEXTS[fault].decode())
+        serves(f"record {fault}")
+        return
+    change, words = CHANGES[fault]
+    changed(file, change)
+    serves(f"record {fault}", words)
 
 
-def test_arrays_of_another_model_under_a_sound_record(trained, report):
+def test_arrays_of_another_model_under_a_sound_record(trained, said):
     """Reads no other arrays than those that were saved."""
-    folder = trained / "checkpoints"
-    shutil.rmtree(folder / "4")
-    note = json.loads((folder / "6" / "record.json").read_text().split("\n", 1)[1])
-    note["arrays"]["ema"] = dict.fromkeys(note["arrays"]["ema"], "0" * 64)
-    (folder / "6" / "record.json").write_bytes(sealed(json.dumps(note)))
-    seen = command(*SAMPLE).error
-    report("arrays that are not those of the record", "one line that names the array", seen)
-    assert "is not the one that was saved" in seen
+
+    def change(note):
+        note["arrays"]["ema"] = dict.fromkeys(note["arrays"]["ema"], "0" * 64)
+
+    shutil.rmtree(trained / "checkpoints" / "4")
+    changed(trained / "checkpoints" / "6" / "record.json", change)
+    said("arrays of another model", "is not the one that was saved", command(*SAMPLE).error)
 
 
 @pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("how", DAMAGES)
-def test_every_file_of_a_checkpoint(how, trained, report, capsys):
+def test_every_file_of_a_checkpoint(how, trained, serves):
     """Each in turn, through the command line; a row of the table per file."""
     folder = trained / "checkpoints" / "6"
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -161,11 +165,7 @@ def test_every_file_of_a_checkpoint(how, trained, report, capsys):
     for file in files:
         kept = file.read_bytes()
         damage(file, how)
-        ended = command(*SAMPLE)
-        seen = capsys.readouterr().err
-        report(f"checkpoint file {how}: {file.name:.30}", "named; checkpoint 4 serves", seen)
-        assert (ended.ending, "checkpoint 6 of" in seen) == (None, True)
-        assert "samples" in ended.out
+        serves(f"checkpoint file {how}: {file.name:.30}")
         file.write_bytes(kept)
     assert load_run(RUN)[0].step == 6
 
@@ -214,24 +214,26 @@ def test_a_checkpoint_of_another_run(trained, said, capsys):
     said("a checkpoint of another run; train", words, capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("mode", ["sample", "train"])
-def test_no_checkpoints_folder(mode, trained, report):
+@pytest.mark.parametrize("mode", ["sample", "evaluate", "correct", "train"])
+def test_no_checkpoints_folder(mode, trained, said):
     shutil.rmtree(trained / "checkpoints")
     before = (trained / "metrics.jsonl").read_bytes()
-    seen = command(*(SAMPLE if mode == "sample" else TRAIN)).error
-    report(f"checkpoints/ gone; {mode}", "one line; metrics.jsonl stays", seen)
+    arguments, words = [QUICK, f"--mode={mode}"], f"{RUN} holds no checkpoint yet"
+    if mode == "train":
+        arguments, words = TRAIN, "Restore it, or give another workdir to start anew"
+    said(f"checkpoints/ gone; {mode}", words, command(*arguments).error)
     assert (trained / "metrics.jsonl").read_bytes() == before
 
 
 LINES = {
-    **{"0xff": b"\xff\n", "nested": DEEP + b"\n", "a step that is text": b'{"step": "7"}\n'},
-    **{"null": b"null\n", "NaN": b"NaN\n", "NaN in a line": b'{"step": 99, "x": NaN}\n'},
-    **{
-        "no end of line": b'{"step": 3',
-        "a step of infinity": b'{"step": 1e999}\n',
-        "zeros": b"\0" * 99,
-    },
+    **{"0xff": b"\xff\n", "zeros": b"\0" * 99, "no end of line": b'{"step": 3'},
+    **{"nested": DEEP + b"\n", "null": b"null\n", "NaN in a line": b'{"step": 99, "x": NaN}\n'},
+    **{"a text": b'{"step": "7"}\n', "infinity": b'{"step": 1e999}\n'},
 }
+
+
+def without_clocks(run):
+    return [{k: v for k, v in line.items() if k not in CLOCK} for line in metrics(run)]
 
 
 @pytest.mark.few(2)
@@ -239,13 +241,12 @@ LINES = {
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_of_metrics(line, trained, report):
     file = trained / "metrics.jsonl"
-    expected = [{k: v for k, v in x.items() if k not in CLOCK} for x in metrics(trained)]
+    expected = without_clocks(trained)
     file.write_bytes(file.read_bytes() + LINES[line])
     shutil.rmtree(trained / "checkpoints" / "6")
     ended = command(*TRAIN)
-    result = [{k: v for k, v in x.items() if k not in CLOCK} for x in metrics(trained)]
     report(f"metrics.jsonl: {line}", "the lines of an unbroken run", ended.ending)
-    assert (ended.ending, result) == (None, expected)
+    assert (ended.ending, without_clocks(trained)) == (None, expected)
 
 
 @pytest.mark.few(2)
@@ -307,7 +308,6 @@ REFUSED = {  # workdir, flags -> what is said
     ("/proc/no", TRAIN): "a folder that can be written",
     ("gs://bucket/run", TRAIN): "Training writes to a folder of this machine",
     ("gs://bucket/run", SAMPLE): "gs://bucket/run cannot be reached",
-    ("http://host/run", SAMPLE): "Files are read from this machine, or from gs:// or s3://",
     ("loop", TRAIN): "a folder that can be written",
     ("dangling", SAMPLE): "There is no run in dangling",
     ("n" * 300, TRAIN): "a folder that can be written",
@@ -326,8 +326,7 @@ def test_a_workdir_that_cannot_be(name, flags, place, said):
     assert pathlib.Path("file").read_text() == "precious"
 
 
-CONFIGS = {
-    "https://example.com/x.py": "Files are read from this machine, or from gs:// or s3://",
+CONFIGS = {  # an experiment, and its data -> what is said
     "gs://bucket/x.py": "gs://bucket/x.py cannot be reached",
     "experiments": "found a folder at experiments",
     "experiments/no.py": "found nothing at experiments/no.py",
@@ -338,6 +337,9 @@ CONFIGS = {
     "zeros.py": "zeros.py must be Python",
     "deep.py": "deep.py must be Python",
     "experiments/quickstart.py:large": "quickstart.py has no variants; got 'large'",
+    "experiments/own_text.py": "own_text needs a file",
+    "experiments/own_maps.py": "own_maps needs a folder or file",
+    "experiments/own_text.py --config.data.path=~nobody-here/x": "be a file; found nothing at",
 }
 
 
@@ -348,7 +350,7 @@ def test_a_config_that_cannot_be(name, place, said):
     pathlib.Path("bytes.py").write_bytes(b"\xff\xfe")
     pathlib.Path("zeros.py").write_bytes(bytes(99))
     pathlib.Path("deep.py").write_text("x = " + "(" * 5000)
-    said(f"--config={name}", CONFIGS[name], command(f"--config={name}").error)
+    said(f"--config={name}", CONFIGS[name], command(*f"--config={name}".split()).error)
 
 
 @pytest.mark.slow
@@ -362,16 +364,3 @@ def test_a_run_whose_file_is_not_trusted(trained, report):
     assert not seen
     load_run(RUN)
     assert pathlib.Path("executed").exists()
-
-
-def test_a_home_that_is_not_there(place, said):
-    seen = command("--config=experiments/own_text.py", "--config.data.path=~nobody-here/x").error
-    said("--config.data.path=~nobody-here/x", "The text must be a file; found nothing at", seen)
-
-
-OWN = {"own_text": "own_text needs a file", "own_maps": "own_maps needs a folder or file"}
-
-
-@pytest.mark.parametrize("name", OWN)
-def test_data_that_were_not_named(name, place, said):
-    said(f"{name} without a path", OWN[name], command(f"--config=experiments/{name}.py").error)
