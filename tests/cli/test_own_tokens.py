@@ -3,11 +3,9 @@
 import json
 import re
 
-import jax
 import numpy as np
 import pytest
 
-from amd_jax.experiment import Experiment
 from tests.cli.command import ROOT, command
 
 CONFIG = f"--config={ROOT / 'experiments' / 'own_tokens.py'}"
@@ -29,10 +27,15 @@ def folder(tmp_path):
         rng.integers(len(WORDS), size=1001).astype("<u2").tofile(tmp_path / f"{name}.bin")
     vocab = {word: k for k, word in enumerate(WORDS)}
     model = {"type": "WordLevel", "vocab": vocab, "unk_token": "the "}
-    decoder = {"type": "Fuse"}
-    content = {"version": "1.0", "model": model, "decoder": decoder}
+    content = {"version": "1.0", "model": model, "decoder": {"type": "Fuse"}}
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     return tmp_path
+
+
+def of_tokens(folder):
+    """Flags of a run and of its data."""
+    data = f"path={folder}", f"tokens={folder / 'tokenizer.json'}"
+    return f"--workdir={folder / 'run'}", *(f"--config.data.{number}" for number in data)
 
 
 @pytest.mark.few(1)
@@ -40,17 +43,18 @@ def folder(tmp_path):
 @pytest.mark.parametrize("model", ["", ":uniform", ":autoregressive"])
 def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):
     pytest.importorskip("tokenizers")
-    run = f"--workdir={folder / 'run'}"
-    data = f"--config.data.path={folder}", f"--config.data.tokens={folder / 'tokenizer.json'}"
+    run, *data = of_tokens(folder)
     trained = command(CONFIG + model, *data, run, *SMALL)
     assert trained.ending is None, trained
     assert "train 113, validation 6, test 6 rows of 16 tokens\nvocabulary of 6: 't" in trained.out
     assert "bits/token on 4 rows" in trained.out
-    bits, length = (
-        float(re.search(pattern, trained.out)[1])
-        for pattern in (r"test: ([\d.]+) .* bits/token", r"([\d.]+) bytes a token")
+    bits, length, of_text = (
+        float(re.search(rf"{before}([\d.]+) {after}", trained.out)[1])
+        for before, after in (
+            *(("test: ", ".* bits/token"), ("", "bytes a token")),
+            ("test: ", ".* bits/byte of its text"),
+        )
     )
-    of_text = float(re.search(r"test: ([\d.]+) .* bits/byte of its text", trained.out)[1])
     assert of_text == pytest.approx(bits / length, rel=5e-3)
     again = command(CONFIG + model, *data, run, *SMALL)  # nothing is left to train
     assert "bits/token on 4 rows" in again.out
@@ -83,8 +87,7 @@ def test_documents_are_kept_apart(folder):
     ends = np.append(np.arange(1, 1001, 7), 1001).astype("<i8")
     for name in ("a", "b"):
         ends.tofile(folder / f"{name}.ends")
-    run = f"--workdir={folder / 'run'}"
-    data = f"--config.data.path={folder}", f"--config.data.tokens={folder / 'tokenizer.json'}"
+    run, *data = of_tokens(folder)
     trained = command(CONFIG, *data, run, *SMALL, "--config.data.documents=apart")
     assert trained.ending is None, trained
     assert "train 260, validation 14, test 14 rows of 1 to 16 tokens, 7 on average" in trained.out
@@ -96,35 +99,18 @@ def test_documents_are_kept_apart(folder):
     assert len(re.findall(r"\w+", texts)) == (x < len(WORDS)).sum(), texts
 
 
-@pytest.mark.slow
-def test_a_run_that_was_stopped_ends_bit_for_bit_as_an_unbroken_one(folder):
-    experiment = Experiment.open(f"{CONFIG.removeprefix('--config=')}:autoregressive")
-    config = experiment.config()
-    small = dict(flag.split("=") for flag in SMALL if flag.startswith("--config."))
-    numbers = {name.removeprefix("--config."): int(value) for name, value in small.items()}
-    config.update_from_flattened_dict({**numbers, "data.path": str(folder)})
-
-    def fail(params):
-        raise RuntimeError("out of luck")
-
-    _, whole = experiment.fit(folder / "whole", config)
-    with pytest.raises(RuntimeError, match="out of luck"):
-        experiment.fit(folder / "half", config, evaluate=fail)  # at step 3
-    _, half = experiment.fit(folder / "half", config)
-    jax.tree.map(np.testing.assert_array_equal, half, whole)
-
-
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--config.data.path=", "own_tokens needs a file. Give --config.data.path=train.bin"),
-        ("--config.data.path=tokenizer.json", "tokenizer.json"),
-        ("--config.data.vocab_size=4", "K being vocab_size=4; got "),
-        ("--config.data.dtype=int8", "dtype is one of uint16, uint32; got 'int8'"),
-        ("--config.data.tokens=none.json", "tokens is the tokenizer.json of "),
+        ("path=", "own_tokens needs a file. Give --config.data.path=train.bin"),
+        ("path=tokenizer.json", "tokenizer.json"),
+        ("vocab_size=4", "K being vocab_size=4; got "),
+        ("dtype=int8", "dtype is one of uint16, uint32; got 'int8'"),
+        ("tokens=none.json", "tokens is the tokenizer.json of "),
     ],
 )
 def test_what_is_refused_in_a_line_before_any_work(folder, flag, message, monkeypatch):
     monkeypatch.chdir(folder)
-    assert message in command(CONFIG, f"--config.data.path={folder}", flag, *SMALL).error
+    path = f"--config.data.path={folder}"
+    assert message in command(CONFIG, path, f"--config.data.{flag}", *SMALL).error
     assert not (folder / "runs").exists()
