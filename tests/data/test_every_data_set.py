@@ -74,6 +74,18 @@ def test_a_batch_is_a_pure_function_of_seed_and_step_and_parts_are_rows_of_it(
         assert (data.batch(seed, step, 24) != want).any()
 
 
+@pytest.mark.parametrize("name", ["maps", "labelled", "lines", "table", "tokens", "documents"])
+def test_an_epoch_has_each_row_once(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(scenes, "ROWS", dict.fromkeys(scenes.ROWS, 60))
+    data = DATA[name]()
+    if name == "labelled":  # of maps that are as they were
+        data = labelled_maps.by_rule(scenes.streets(16, 16, augment=False), "human")
+    rows = data.rows("train")[:]
+    epoch = np.concatenate([data.batch(0, step, 1) for step in range(len(rows))])
+    assert sorted(x.tobytes() for x in epoch) == sorted(x.tobytes() for x in rows)
+
+
 def test_a_part_does_not_touch_other_rows(monkeypatch):
     """What lies in a file is read where it is asked for, and nowhere else."""
     data = text.Text(None, 6, {"train": ROWS})

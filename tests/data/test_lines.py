@@ -205,9 +205,14 @@ FAULTS = {  # a file, what is said, and arguments of load
         "2 to 128 values; k of t.csv has 1.",
         dict(label="k"),
     ),
-    "a label of many values": ("t.csv", MANY, "k of t.csv has 200.", dict(label="k")),
-    "too many characters": ("t.txt", SIGNS, "t.txt has 65,536 and 0. Let rare characters", {}),
-    "a cell of two lines": ("t.csv", 'w\n"a\nb"\n' + PLAIN, "holds no line feed; t.csv has", {}),
+    "a label of many values": (
+        "t.csv",
+        MANY,
+        "2 to 128 values; k of t.csv has 200.",
+        dict(label="k"),
+    ),
+    "too many characters": ("t.txt", SIGNS, "65,535 at most; t.txt has 65,536 and 0. Let", {}),
+    "a cell of two lines": ("t.csv", 'w\n"a\nb"\n' + PLAIN, "one among its characters. Join", {}),
     "no such rule": ("t.txt", PLAIN, "one of smiles, rdkit, protein", dict(validity="selfies")),
     "molecules without rings": ("t.txt", CHAINS, "rings of t.txt has 1.", dict(label="rings")),
     "a rule of parts of lines": (
