@@ -110,38 +110,6 @@ def test_leaving_one_out_keeps_the_bound_and_lowers_its_variance(kernel):
     assert exact.all_steps.std(axis=0).mean() < 0.8 * sampled.all_steps.std(axis=0).mean()
 
 
-@pytest.mark.few(1)
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "kernel",
-    quick(["uniform-cosine", "absorbing-linear", "birth_death-cosine"], "uniform-cosine"),
-)
-def test_loss_of_every_step_is_the_exact_one(kernel):
-    """Not their sum alone: an off-by-one in time would shift terms."""
-    model = zoo.diffusion(kernel, "table", 4)
-    params = zoo.parameters(model)
-    x = enumeration.sequences(model.kernel.num_classes, zoo.LENGTH)
-    rows, i = np.tile(x, (16_000, 1)), np.repeat([1, 2, 3, 4], 4000 * len(x))
-
-    @jax.jit
-    def loss_at(params, rng, x, i):
-        return bounds.step_term(model.open(params), rng, x, i, model.steps)
-
-    nats = loss_at(params, jax.random.key(0), rows, i)
-    nats = np.asarray(nats, np.float64).reshape(4, 4000, len(x))
-    every = enumeration.sequences(len(model.kernel.prior), zoo.LENGTH)
-    for i in range(1, 5):
-        s, t = (i - 1) / 4, i / 4
-        guess = enumeration.bayes(
-            model.kernel, enumeration.guesses(model, params, every, t), every, s, t
-        )
-        for j, x_0 in enumerate(x):
-            true = enumeration.bayes(model.kernel, np.eye(guess.shape[-1])[x_0][None], every, s, t)
-            weight = enumeration.matrix(model.kernel, 0.0, t)[x_0, every].prod(axis=-1)
-            exact = (weight * enumeration.kl(true, guess).sum(axis=-1)).sum()
-            assert_mean(nats[i - 1, :, j], exact, 0.1)
-
-
 @pytest.mark.few(2)
 @pytest.mark.parametrize("steps", [1, 7, 1000, 4000])
 def test_steps_at_counts_every_step_equally_often(steps):

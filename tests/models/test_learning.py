@@ -53,55 +53,34 @@ def diffusion(network) -> models.Diffusion:
     return models.Diffusion(kernels.uniform(schedules.cosine, K), network, steps=50)
 
 
+XL = dict(blocks=1, heads=2, inner=64, segment=16, memory=16)
 LSTM = dict(features=32, layers=1, components=4)
 LIFT = recipes.argmax_lift(networks.PointwiseContext, K, 2, dict(width=16, layers=1, context=8))
 DENSE = dict(blocks=1, growth=16, depth=2, width=32)
 LENSES = dict(levels=1, couplings=4, network=DENSE)
 ENCODER = dict(couplings=1, context=8, network=dict(blocks=1, growth=8, depth=1, width=16))
 KINDS = {  # name -> data, the share of what they teach that is learnt, the model
-    "hollow": (
-        texts,
-        0.9,
-        diffusion(networks.Hollow(K, width=32, join_width=32, blocks=2)),
-    ),
-    "transformer": (
-        texts,
-        0.6,
-        diffusion(networks.Transformer(K, width=32, blocks=2, heads=2)),
-    ),
+    "hollow": (texts, 0.9, diffusion(networks.Hollow(K, width=32, join_width=32, blocks=2))),
+    "transformer": (texts, 0.6, diffusion(networks.Transformer(K, width=32, blocks=2, heads=2))),
     "linear_transformer": (
-        texts,
-        0.6,
+        *(texts, 0.6),
         diffusion(networks.LinearTransformer(K, 32, 2, heads=2, local_heads=1, window=8)),
     ),
     "argmax autoregressive": (
-        texts,
-        0.9,
+        *(texts, 0.9),
         recipes.autoregressive_flow(LIFT, networks.AutoregressiveLSTM(**LSTM)),
     ),
     "argmax coupling": (texts, 0.7, recipes.coupling_flow(LIFT, 2, LSTM)),
     "causal_transformer": (
-        texts,
-        0.9,
+        *(texts, 0.9),
         models.Autoregressive(networks.CausalTransformer(K, width=32, blocks=1, heads=2)),
     ),
     "causal_lstm": (texts, 0.9, models.Autoregressive(networks.CausalLSTM(K, width=32))),
-    "transformer_xl": (
-        texts,
-        0.9,
-        models.Autoregressive(
-            networks.TransformerXL(K, 32, blocks=1, heads=2, inner=64, segment=16, memory=16)
-        ),
-    ),
-    "hollow_map": (
-        maps,
-        0.9,
-        diffusion(networks.HollowMap(K, width=32, join_width=32)),
-    ),
+    "transformer_xl": (texts, 0.9, models.Autoregressive(networks.TransformerXL(K, 32, **XL))),
+    "hollow_map": (maps, 0.9, diffusion(networks.HollowMap(K, width=32, join_width=32))),
     "unet": (maps, 0.8, diffusion(networks.UNet(K, 16, (1, 2), groups=4, heads=1))),
     "map flow": (
-        maps,
-        0.3,
+        *(maps, 0.3),
         recipes.map_flow("softplus", maps().facts, **LENSES, encoder=ENCODER),
     ),
 }

@@ -10,13 +10,10 @@ import pytest
 
 from amd_jax import models
 from amd_jax.diffusion import kernels, samplers, schedules
-from amd_jax.diffusion.exact import certificates
-from amd_jax.diffusion.process import Process
 from amd_jax.diffusion.samplers import mask_times
 from amd_jax.learning import learned_objectives, objectives
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.corrections import Edit
-from amd_jax.ops import categorical
 from amd_jax.transforms import laws
 from tests import enumeration, zoo
 from tests.models import test_support
@@ -76,9 +73,9 @@ def test_bits_of_some_tokens_given_others_leave_the_length_out(name):
     )
     p = np.exp(np.asarray(code(jnp.asarray(rows), known), np.float64))
     assert p.sum() == pytest.approx(1, abs=1e-5)
-    tiled = jnp.tile(rows, (1500, 1)), jnp.tile(known, (1500, 1))
     weigh = compiled(lambda x, known: model.log_weight(params, jax.random.key(1), x, known=known))
-    weights = np.exp(np.asarray(weigh(*tiled), np.float64)).reshape(1500, -1)
+    nats = weigh(jnp.tile(rows, (1500, 1)), jnp.tile(known, (1500, 1)))
+    weights = np.exp(np.asarray(nats, np.float64)).reshape(1500, -1)
     assert_mean(weights.sum(axis=1), 1.0, 0.02)
 
 
@@ -156,49 +153,12 @@ def test_after_the_end_of_a_line_nothing_counts():
     """Whatever a network says of the positions after the first padding."""
     model, params = autoregressive("lines")
     table = params["network"]["table"]
-    number = 0
-    for token in (0, 2):  # a line of one token, and its end
-        number = number * 4 + token + 1
+    number = (0 + 1) * 4 + 2 + 1  # of the row of the table after a token 0, and its end 2
     other = {"network": {"table": table.at[number].set(jnp.array([9.0, -3.0, -50.0]))}}
     x = jnp.array([[0, 2, 2]])
     before, after = (compiled(model.elbo)(p, jax.random.key(0), x) for p in (params, other))
     np.testing.assert_array_equal(before, after)
     assert (drawn(model, other)[:, 1:] == 2).any()
-
-
-class Exact(models.Diffusion):
-    """A diffusion over lines of two positions with the guess that a perfect network would make."""
-
-    def open(self, params, *, train=False):
-        lines, data = self.support, jnp.asarray(params["data"])
-
-        def predict(x_t, t, rng=None):
-            evidence = self.kernel.likelihood(x_t, jnp.zeros_like(t), t)
-            padding = jnp.arange(lines.num_classes) == lines.padding
-            shown = lines.known(x_t)[..., None]  # noise is no padding, and padding no noise
-            evidence = jnp.where(shown, padding, jnp.where(padding, 0.0, evidence))
-            others = jnp.stack([evidence[:, 1] @ data.T, evidence[:, 0] @ data], axis=1)
-            return categorical.normalize(others * evidence.astype(bool))
-
-        return Process(self.kernel, predict, support=lines)
-
-
-@pytest.mark.slow
-def test_more_steps_with_the_exact_guess_are_nearer_to_the_law_of_lines():
-    """Uniform noise with padding held clean is exact: no bias is left as steps get short."""
-    lines = zoo.LINES["three"]
-    kernel = kernels.uniform_within(schedules.cosine, lines.each(lines.num_classes))
-    data = np.zeros((4, 4))
-    data[:3, :3] = np.random.default_rng(0).dirichlet(np.full(9, 0.3)).reshape(3, 3)
-    data *= lines.lengths[1]
-    data[:3, 3] = lines.lengths[0] * np.array([0.7, 0.1, 0.2])
-    model = Exact(kernel, zoo.Table(4), 8, support=lines)
-    far = [
-        certificates.distance(law(model, {"data": data}, steps), data.ravel())
-        for steps in (8, 32, 128)
-    ]
-    assert far[2] < 0.01
-    assert far[0] > 2 * far[1] > 4 * far[2]
 
 
 @pytest.mark.slow

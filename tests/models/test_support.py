@@ -7,7 +7,6 @@ no code.
 import dataclasses
 import functools
 import itertools
-import re
 
 import jax
 import jax.numpy as jnp
@@ -259,46 +258,29 @@ def test_the_argmax_over_possible_classes_comes_back(name):
     np.testing.assert_array_equal(compiled(model.inverse)(params, jax.random.key(3), z), x)
 
 
-def absorbing(classes):
-    return kernels.absorbing(schedules.linear, classes)
+MASKS, LINE = kernels.absorbing(schedules.linear, 4), zoo.LINES["lines"]
+FIELDS, CLASSES = Columns((2, 3), (0, 1), (2, 3)), Columns((5, 2, 2), (0, 1, 2), (5, 2, 2))
+OTHER_ROWS = r"is for rows of as many.*got x of shape \(2, 3\)"
+PADDING = "Noise never takes .* the padding of lines"
+OF_TWO = kernels.uniform_within(schedules.cosine, np.ones((2, 4), bool))
+REFUSED = [  # kernel, or None for a model from left to right; support
+    (MASKS, FIELDS, OTHER_ROWS),
+    (MASKS, CLASSES, OTHER_ROWS),
+    (None, FIELDS, OTHER_ROWS),
+    (None, CLASSES, OTHER_ROWS),
+    (OF_TWO, None, r"for x of shape \('B', 2\); got \(2, 3\)"),
+    (kernels.uniform(schedules.cosine, 3), LINE, PADDING),
+    (kernels.masks_and_uniform(3), LINE, PADDING),  # uniform on the way to masks
+]
 
 
-def diffusion(kernel, support=None):
-    return models.Diffusion(kernel, zoo.Table(kernel.prior.shape[-1]), 3, support=support)
-
-
-OTHER = "is for rows of as many", "got x of shape (2, 3)"
-PADDING = "Noise never takes", "the padding of lines"
-FIELDS, CLASSES = (Columns(sizes, (0, 1, 2)[: len(sizes)], sizes) for sizes in ((2, 3), (5, 2, 2)))
-REFUSED = {
-    "fields": (lambda: diffusion(absorbing(4), FIELDS), *OTHER),
-    "classes": (lambda: diffusion(absorbing(4), CLASSES), *OTHER),
-    "fields from left to right": (
-        lambda: models.Autoregressive(zoo.CausalTable(4), support=FIELDS),
-        *OTHER,
-    ),
-    "classes from left to right": (
-        lambda: models.Autoregressive(zoo.CausalTable(4), support=CLASSES),
-        *OTHER,
-    ),
-    "priors of other tokens": (
-        lambda: diffusion(kernels.uniform_within(schedules.cosine, np.ones((2, 4), bool))),
-        "for x of shape ('B', 2); got (2, 3)",
-    ),
-    "noise that takes padding": (
-        lambda: diffusion(kernels.uniform(schedules.cosine, 3), zoo.LINES["lines"]),
-        *PADDING,
-    ),
-    "padding on its way to masks": (
-        lambda: diffusion(kernels.masks_and_uniform(3), zoo.LINES["lines"]),
-        *PADDING,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_does_not_fit_is_refused_when_a_model_is_made(name):
-    make, *says = REFUSED[name]
+@pytest.mark.parametrize(("kernel", "support", "message"), REFUSED)
+def test_what_does_not_fit_is_refused_when_a_model_is_made(kernel, support, message):
+    if kernel is None:
+        model = models.Autoregressive(zoo.CausalTable(4), support=support)
+    else:
+        denoiser = zoo.Table(kernel.prior.shape[-1])
+        model = models.Diffusion(kernel, denoiser, 3, support=support)
     x = jax.ShapeDtypeStruct((2, 3), np.int32)
-    with pytest.raises(ValueError, match=".*".join(map(re.escape, says))):
-        jax.eval_shape(make().init, jax.random.key(0), x)
+    with pytest.raises(ValueError, match=message):
+        jax.eval_shape(model.init, jax.random.key(0), x)

@@ -28,13 +28,6 @@ def close(result, want, atol=5e-6):
     np.testing.assert_allclose(result, want, atol=atol, rtol=1e-5)
 
 
-@pytest.mark.parametrize("k", SIZES)
-def test_units_and_their_inverses(k):
-    units = modular.units(k)
-    np.testing.assert_array_equal(units, GOLDEN[f"K{k}_units"])
-    np.testing.assert_array_equal(modular.inverses(units, k), GOLDEN[f"K{k}_inverse"])
-
-
 ARITHMETIC = {  # what a and b are of `modular.affine`, as one-hots (K, K)
     "add": lambda k, a, b: modular.affine((1,), a, jnp.ones((*a.shape[:-1], 1)), b),
     "minus": lambda k, a, b: modular.affine((k - 1,), b, jnp.ones((*b.shape[:-1], 1)), a),
@@ -56,11 +49,8 @@ def test_arithmetic_of_soft_vectors_is_the_mean_of_ours(k, name):
     if name == "multiply":
         z[:, 0] = 0
     close(np.einsum("...v,...u,vuk->...k", a, b, z), GOLDEN[f"K{k}_{name}"])
-    pulled = [
-        np.asarray(d, np.float64)
-        for d in jax.vmap(lambda e: pull(jnp.broadcast_to(e, (k, k, k))))(jnp.eye(k))
-    ]  # [w, v, u, :]
-    d_a, d_b = pulled
+    pulled = jax.vmap(lambda e: pull(jnp.broadcast_to(e, (k, k, k))))(jnp.eye(k))
+    d_a, d_b = (np.array(d, np.float64) for d in pulled)  # [w, v, u, :]
     if name == "multiply":
         d_a[:, :, 0] = 0
         d_b[..., 0] = 0
@@ -119,7 +109,6 @@ def flow(k, kind, scaled):
 @pytest.mark.parametrize("scaled", [False, True], ids=["loc", "affine"])
 @pytest.mark.parametrize("kind", ["ar", "bi"])
 @pytest.mark.parametrize("k", quick(SIZES, 5))
-@pytest.mark.slow
 def test_flows_of_one_layer(k, kind, scaled):
     """Z, log p, its gradients, and the way back."""
     model, params = flow(k, kind, scaled)

@@ -14,17 +14,17 @@ from amd_jax.diffusion.samplers import particles
 from tests import enumeration, zoo
 
 DATA, GIVEN = guided_laws.example(), guided_laws.GIVEN
+CONDITIONAL, FREE = DATA[1] / DATA[1].sum(), DATA.sum(axis=0)  # laws of the two unknown tokens
 KERNEL = kernels.absorbing(schedules.linear, 3)
 
 
 def one_by_one(guidance):
     """Plain guidance, written out: laws (3, 3) of the two unknown tokens, and these times ∏ Z."""
-    conditional, free = DATA[1] / DATA[1].sum(), DATA.sum(axis=0)
 
     def step(axis, known):
         """The guided law of a token given the other one, or before that is known, and its Z."""
         laws = []
-        for p in (conditional, free):
+        for p in (CONDITIONAL, FREE):
             p = np.moveaxis(p, axis, 0)
             p = p.sum(axis=1) if known is None else p[:, known]
             laws.append(p / p.sum())
@@ -44,16 +44,30 @@ def one_by_one(guidance):
 
 def target(guidance):
     """p(x) p(y | x)^γ / Z of the two tokens, and Z where p(y)^γ is left out."""
-    conditional, free = DATA[1] / DATA[1].sum(), DATA.sum(axis=0)
-    law = free * (conditional / free) ** guidance
+    law = FREE * (CONDITIONAL / FREE) ** guidance
     return law / law.sum(), law.sum()
 
 
-def weighted(sampler, rows, seed=0, given=GIVEN):
-    """The particles of some rows, with the exact guess."""
-    process = certificates.exact(KERNEL, DATA).holding(jnp.tile(jnp.array(given), (rows, 1)))
-    start = process.held(jnp.full((rows, 3), 3), process.given)
-    return jax.jit(functools.partial(sampler.weighted, process))(jax.random.key(seed), start)
+def started(rows, *given):
+    """The process of the exact guess that holds what is given, and rows of masks but for that."""
+    process = certificates.exact(KERNEL, DATA)
+    for tokens in given:
+        process = process.holding(jnp.tile(jnp.array(tokens), (rows, 1)))
+    return process, process.held(jnp.full((rows, 3), 3), process.given)
+
+
+def weighted(sampler, rows, given=GIVEN):
+    """The particles of some rows."""
+    process, start = started(rows, given)
+    return jax.jit(functools.partial(sampler.weighted, process))(jax.random.key(0), start)
+
+
+def assert_unbiased(log_normalizers, z):
+    """Estimates of z, whose errors are small."""
+    ratio = np.exp(np.asarray(log_normalizers, np.float64)) / z
+    error = ratio.std() / len(ratio) ** 0.5
+    assert error < 0.02, f"standard error {error:.3f}: too loose to mean anything"
+    assert abs(ratio.mean() - 1) < 5 * error + 1e-6
 
 
 def numbers(x):
@@ -77,19 +91,16 @@ def test_plain_guidance_draws_another_law(guidance):
 
 def test_from_left_to_right_the_first_unknown_token_is_drawn_first():
     """By plain guidance, which shows it: its law is another one for each order."""
-    conditional, free = DATA[1] / DATA[1].sum(), DATA.sum(axis=0)
-    laws = [p.sum(axis=1, keepdims=True) for p in (conditional, free)]
+    laws = [p.sum(axis=1, keepdims=True) for p in (CONDITIONAL, FREE)]
     first = laws[0] ** 3 / laws[1] ** 2
-    then = (conditional / laws[0]) ** 3 / (free / laws[1]) ** 2
+    then = (CONDITIONAL / laws[0]) ** 3 / (FREE / laws[1]) ** 2
     law = first / first.sum() * then / then.sum(axis=1, keepdims=True)
     assert certificates.distance(law, one_by_one(3.0)[0]) > 0.02, "nothing is told apart"
     result = weighted(samplers.Guided(3.0, particles=1, reveal="left"), 20_000)
-    enumeration.assert_drawn_from(numbers(result.x[0]), law.ravel())
-    np.testing.assert_allclose(
-        np.exp(result.log_weights[0]),
-        np.repeat(first.sum() * then.sum(axis=1), 3)[numbers(result.x[0])],
-        rtol=1e-3,
-    )
+    drawn = numbers(result.x[0])
+    enumeration.assert_drawn_from(drawn, law.ravel())
+    weights = np.repeat(first.sum() * then.sum(axis=1), 3)
+    np.testing.assert_allclose(np.exp(result.log_weights[0]), weights[drawn], rtol=1e-3)
 
 
 @pytest.mark.few(1)
@@ -97,35 +108,26 @@ def test_from_left_to_right_the_first_unknown_token_is_drawn_first():
 @pytest.mark.parametrize("count", [4, 1])
 def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(guidance, count):
     result = weighted(samplers.Guided(guidance, particles=count), 10_000)
-    ratio = np.exp(np.asarray(result.log_normalizer, np.float64)) / target(guidance)[1]
-    error = ratio.std() / len(ratio) ** 0.5
-    assert error < 0.02, f"standard error {error:.3f}: too loose to mean anything"
-    assert abs(ratio.mean() - 1) < 5 * error + 1e-6
+    assert_unbiased(result.log_normalizer, target(guidance)[1])
 
 
 @pytest.mark.slow
 def test_what_was_held_before_is_in_both_laws():
     """With x_2 = 0 held first, guidance is towards y: p(x_1 | y, x_2)^γ p(x_1 | x_2)^(1 - γ)."""
-    process = certificates.exact(KERNEL, DATA)
-    for given in ((-1, -1, 0), (1, -1, -1)):
-        process = process.holding(jnp.tile(jnp.array(given), (5, 1)))
-    np.testing.assert_array_equal(process.held(jnp.full((5, 3), 3), process.given)[0], [1, 3, 0])
-    start = process.held(jnp.full((5, 3), 3), process.given)
+    process, start = started(5, (-1, -1, 0), (1, -1, -1))
+    np.testing.assert_array_equal(start[0], [1, 3, 0])
     result = samplers.Guided(3.0, particles=2).weighted(process, jax.random.key(0), start)
-    conditional, free = DATA[1, :, 0], DATA[:, :, 0].sum(axis=0)
-    conditional, free = conditional / conditional.sum(), free / free.sum()
+    conditional, free = (p[:, 0] / p[:, 0].sum() for p in (CONDITIONAL, FREE))
     np.testing.assert_allclose(result.log_weights, np.log((conditional**3 / free**2).sum()), 1e-4)
     assert (result.x[..., [0, 2]] == jnp.array([1, 0])).all()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("guidance", "law"), [(1.0, DATA[1]), (0.0, DATA.sum(axis=0))])
+@pytest.mark.parametrize(("guidance", "law"), [(1.0, CONDITIONAL), (0.0, FREE)])
 def test_one_is_the_conditional_law_and_zero_ignores_what_is_given(guidance, law):
-    sampler = samplers.Guided(guidance, particles=3)
-    process = certificates.exact(KERNEL, DATA).holding(jnp.tile(jnp.array(GIVEN), (20_000, 1)))
-    start = process.held(jnp.full((20_000, 3), 3), process.given)
+    sampler, (process, start) = samplers.Guided(guidance, particles=3), started(20_000, GIVEN)
     draw = jax.jit(lambda rng: sampler(process, rng, start, sampler.times(None)))
-    enumeration.assert_drawn_from(numbers(draw(jax.random.key(1))), law.ravel() / law.sum())
+    enumeration.assert_drawn_from(numbers(draw(jax.random.key(1))), law.ravel())
     np.testing.assert_allclose(weighted(sampler, 50).log_weights, 0, atol=1e-5)
 
 
@@ -158,9 +160,7 @@ def test_rewards_tilt_the_law(given, guidance):
     assert error.sum() / 2 < 0.005, "too loose to mean anything"
     assert certificates.distance(law, pi) < 0.02 < 0.1 < certificates.distance(plain, pi)
     assert law[1, 2, 0] == 0
-    estimates = np.exp(np.asarray(weighted(sampler, 4000, given=given).log_normalizer)) / z
-    error = estimates.std() / len(estimates) ** 0.5
-    assert abs(estimates.mean() - 1) < 5 * error < 0.05
+    assert_unbiased(weighted(sampler, 4000, given).log_normalizer, z)
 
 
 @pytest.mark.slow
@@ -208,17 +208,17 @@ def test_rows_may_know_different_tokens():
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("options", "says"),
     [
-        (lambda: samplers.Guided(-1.0), "guidance must be at least 0; got guidance=-1"),
-        (lambda: samplers.Guided(float("nan")), "guidance must be finite"),
-        (lambda: samplers.Guided(reveal="right"), "reveal is one of random, left; got"),
-        (lambda: samplers.Guided(particles=0), "particles must be at least 1; got particles=0"),
+        ({"guidance": -1.0}, "guidance must be at least 0; got guidance=-1"),
+        ({"guidance": float("nan")}, "guidance must be finite"),
+        ({"reveal": "right"}, "reveal is one of random, left; got"),
+        ({"particles": 0}, "particles must be at least 1; got particles=0"),
     ],
 )
-def test_numbers_out_of_range(make, says):
+def test_numbers_out_of_range(options, says):
     with pytest.raises(ValueError, match=says):
-        make()
+        samplers.Guided(**options)
 
 
 def test_guidance_is_for_masks_and_for_what_is_given():
@@ -234,18 +234,15 @@ def test_guidance_is_for_masks_and_for_what_is_given():
 
 def test_what_the_condition_excludes_is_never_drawn():
     """Of a token that one of the laws excludes nothing is left, whatever γ makes of it."""
-    held = certificates.exact(KERNEL, DATA).holding(jnp.array([GIVEN]))
-    log = np.log(np.full((1, 3, 4), 1 / 3, np.float32))
-    out = log.copy()
-    out[:, 1, 0] = -1e6
+    held, x = certificates.exact(KERNEL, DATA).holding(jnp.array([GIVEN])), jnp.array([[1, 3, 3]])
+    log = jnp.log(jnp.full((1, 3, 4), 1 / 3))
+    out = log.at[:, 1, 0].set(-1e6)
 
     @jax.jit
     def log_laws(conditional, unconditional):
         free = dataclasses.replace(held.unconditional, log_predict=lambda x, t: unconditional)
-        process = dataclasses.replace(
-            held, log_predict=lambda x, t: conditional, unconditional=free
-        )
-        x = jnp.array([[1, 3, 3]])
+        guess = {"log_predict": lambda x, t: conditional, "unconditional": free}
+        process = dataclasses.replace(held, **guess)
         return [samplers.Guided(g).log_law(process, x)[0, 1] for g in (0.01, 0.5, 2.0)]
 
     for pair in ((out, log), (log, out), (out, out)):
