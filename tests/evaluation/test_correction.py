@@ -156,6 +156,15 @@ def test_texts_of_any_length_are_corrected_in_pieces():
         np.testing.assert_array_equal(result, 0 * x)
 
 
+def test_equal_pieces_of_a_text_are_edited_apart():
+    def edit(model, params, rng, x):
+        return jax.random.randint(rng, x.shape, 0, 1000)
+
+    model = models.Diffusion(kernels.uniform(schedules.linear, 3), Expects(0.9), steps=5)
+    result = correction.edited_text(edit, model, {}, np.zeros(12, int), length=4)
+    assert len(np.unique(result.reshape(3, 4), axis=0)) == 3
+
+
 @pytest.mark.slow
 def test_correction_is_the_most_probable_under_a_known_table():
     model = zoo.diffusion("uniform-cosine", "hollow_table", 50)

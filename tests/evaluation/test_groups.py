@@ -44,6 +44,13 @@ def test_many_classes_make_smaller_groups():
     assert groups.classes(models.Autoregressive(networks.CausalTransformer(27))) == 27
 
 
+def test_groups_that_fill_up_the_devices_are_dropped():
+    """Of three groups on two devices."""
+    rows, rng = np.arange(6, dtype=np.int32), jax.random.key(0)
+    result = groups.run(lambda params, rng, x: x + params, np.int32(1), rng, 3, 2, rows)
+    np.testing.assert_array_equal(result.ravel(), rows + 1)
+
+
 def measured(model, params, rows):
     """Nats of rows, samples and fillings, in groups of four rows."""
     bound, rng, gaps = model.bounds[0], jax.random.key(1), rows.copy()
