@@ -15,6 +15,7 @@ import pytest
 from amd_jax.diffusion import bounds, kernels, schedules
 from amd_jax.ops import categorical
 from tests import zoo
+from tests.variants import quick
 
 GAPS = (0.0, 3.0, 20.0, 40.0, 44.0, 50.0, 88.0, 104.0, 1e3, 1e4)
 STEPS = ((0.0, 0.1), (0.0, 1.0), (0.3, 0.4), (0.9, 1.0))
@@ -144,18 +145,26 @@ TERMS = {  # a form, what is expected of it, the kernels that it is for
 }
 
 
-def cases():
-    """Each term with each kernel, in the form for any kernel and in that for mixtures."""
-    for term, (_, _, names) in TERMS.items():
-        for name in names:
-            mixture = isinstance(zoo.KERNELS[name], kernels.Mixture)
-            for kind in (object, kernels.Mixture)[: 1 + mixture]:
-                quick = name == "uniform-cosine" and (kind is object or term == "discrete")
-                yield pytest.param(term, name, kind, marks=() if quick else pytest.mark.slow)
+EVERY = [  # each term with each kernel, in the form for any kernel and in that for mixtures
+    (term, name, kind)
+    for term, (_, _, names) in TERMS.items()
+    for name in names
+    for kind in (object, kernels.Mixture)
+    if isinstance(zoo.KERNELS[name], kind)
+]
+CHOSEN = [("discrete", "uniform-cosine", kernels.Mixture)]
+CHOSEN += [(term, "uniform-cosine", object) for term in TERMS]
+OWN = [  # one term of each kernel, and each term of some, in the form that they take
+    (term, name, kind)
+    for term, name, kind in EVERY
+    if (term == "discrete" or name in zoo.FAMILIES)
+    and (kind is kernels.Mixture) == isinstance(zoo.KERNELS[name], kernels.Mixture)
+]
 
 
-@pytest.mark.parametrize(("term", "name", "kind"), list(cases()))
-def test_terms_of_sure_guesses(term, name, kind):
+@pytest.mark.parametrize("case", quick(EVERY, *CHOSEN, slow=OWN), ids=lambda c: f"{c[0]}-{c[1]}")
+def test_terms_of_sure_guesses(case):
+    term, name, kind = case
     generic, expect, _ = TERMS[term]
     kernel, form = zoo.KERNELS[name], generic.dispatch(kind)
     # chances by modes, as sums that cancel, are known to 1e-7: too little at the first time

@@ -12,15 +12,6 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_one_hot_and_gather_are_rows_and_entries(rng):
-    p, x = rng.random((2, 3, 4)).astype(np.float32), jnp.asarray(rng.integers(4, size=(2, 3)))
-    result = categorical.one_hot(x, 4)
-    assert result.dtype == jnp.float32
-    assert categorical.one_hot(x, 4, dtype=bool).dtype == bool
-    np.testing.assert_array_equal(result, np.eye(4)[x])
-    np.testing.assert_array_equal(categorical.gather(p, x), (p * result).sum(axis=-1))
-
-
 def test_log_is_floored_with_finite_gradients():
     p = np.array([0.0, 1e-38, 1e-20, 0.3, 1.0], np.float32)
     log_p, gradient = jax.jit(jax.vmap(jax.value_and_grad(categorical.log)))(p)
@@ -86,13 +77,6 @@ def test_none_is_drawn_that_cannot_be(states, u, monkeypatch):
         p[:, -40:] = 0
     x = np.asarray(jax.jit(categorical.sample)(jax.random.key(0), p))
     assert (np.take_along_axis(p, x[:, None], axis=1) > 0).all()
-
-
-def test_expand_and_sum_event(rng):
-    a, b = jnp.arange(3.0), rng.random((3, 2, 4)).astype(np.float32)
-    assert [categorical.expand(a, ndim).shape for ndim in (4, 1)] == [(3, 1, 1, 1), (3,)]
-    np.testing.assert_allclose(categorical.sum_event(b), b.sum(axis=(1, 2)), rtol=1e-6)
-    np.testing.assert_array_equal(categorical.sum_event(a), a)
 
 
 @pytest.mark.parametrize(("token", "place"), [(5, (1, 2)), (-1, (0, 1))])
