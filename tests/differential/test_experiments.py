@@ -11,15 +11,11 @@ from benchmarks import differential
 from benchmarks.processes import ask
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["own_text_transformer"])
-def test_programs_are_those_without_fusion(name):
-    result = ask(
-        differential.WORKER,
-        False,
-        json.dumps({"experiment": name}),
-        JAX_DISABLE_MOST_OPTIMIZATIONS="0",
-    )
+def test_programs_are_those_without_fusion():
+    asked = json.dumps({"experiment": "own_text_transformer"})
+    result = ask(differential.WORKER, False, asked, JAX_DISABLE_MOST_OPTIMIZATIONS="0")
     assert result["suspects"] == 0  # kernels of the kind that XLA gets wrong
     programs = result["programs"]
     assert set(programs) == set(differential.PROGRAMS)

@@ -96,7 +96,7 @@ def test_from_left_to_right_the_first_unknown_token_is_drawn_first():
     then = (CONDITIONAL / laws[0]) ** 3 / (FREE / laws[1]) ** 2
     law = first / first.sum() * then / then.sum(axis=1, keepdims=True)
     assert certificates.distance(law, one_by_one(3.0)[0]) > 0.02, "nothing is told apart"
-    result = weighted(samplers.Guided(3.0, particles=1, reveal="left"), 20_000)
+    result = weighted(samplers.Guided(3.0, particles=1, reveal="left"), 5000)
     drawn = numbers(result.x[0])
     enumeration.assert_drawn_from(drawn, law.ravel())
     weights = np.repeat(first.sum() * then.sum(axis=1), 3)
@@ -116,13 +116,15 @@ def test_what_was_held_before_is_in_both_laws():
     """With x_2 = 0 held first, guidance is towards y: p(x_1 | y, x_2)^γ p(x_1 | x_2)^(1 - γ)."""
     process, start = started(5, (-1, -1, 0), (1, -1, -1))
     np.testing.assert_array_equal(start[0], [1, 3, 0])
-    result = samplers.Guided(3.0, particles=2).weighted(process, jax.random.key(0), start)
+    weigh = jax.jit(functools.partial(samplers.Guided(3.0, particles=2).weighted, process))
+    result = weigh(jax.random.key(0), start)
     conditional, free = (p[:, 0] / p[:, 0].sum() for p in (CONDITIONAL, FREE))
     np.testing.assert_allclose(result.log_weights, np.log((conditional**3 / free**2).sum()), 1e-4)
     assert (result.x[..., [0, 2]] == jnp.array([1, 0])).all()
 
 
 @pytest.mark.slow
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("guidance", "law"), [(1.0, CONDITIONAL), (0.0, FREE)])
 def test_one_is_the_conditional_law_and_zero_ignores_what_is_given(guidance, law):
     sampler, (process, start) = samplers.Guided(guidance, particles=3), started(20_000, GIVEN)
@@ -168,7 +170,8 @@ def test_a_reward_needs_nothing_that_is_given():
     sampler = samplers.Guided(reward=lambda x: jnp.where(x[:, 0] == 1, 0.0, -jnp.inf))
     model = zoo.diffusion("absorbing-linear", "table", 5)
     params = zoo.parameters(model)
-    x = model.sample(params, jax.random.key(0), (50, zoo.LENGTH), sampler=sampler)
+    draw = jax.jit(lambda rng: model.sample(params, rng, (50, zoo.LENGTH), sampler=sampler))
+    x = draw(jax.random.key(0))
     assert (x[:, 0] == 1).all()
     assert len(np.unique(x[:, 1])) > 1
 
@@ -202,7 +205,8 @@ def test_rows_may_know_different_tokens():
     model = zoo.diffusion("absorbing-linear", "table", 5)
     params, x = zoo.parameters(model), jnp.array([[0, 1], [1, 1], [1, 0]])
     known = jnp.array([[True, False], [False, True], [True, True]])
-    y = model.infill(params, jax.random.key(0), x, known, sampler=samplers.Guided(2.0, 8))
+    guided = samplers.Guided(2.0, 8)
+    y = jax.jit(lambda rng: model.infill(params, rng, x, known, sampler=guided))(jax.random.key(0))
     np.testing.assert_array_equal(np.where(known, y, 0), np.where(known, x, 0))
     assert ((y >= 0) & (y < 2)).all()
 

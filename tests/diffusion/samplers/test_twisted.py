@@ -66,21 +66,20 @@ def test_the_mean_weight_is_an_unbiased_estimate_of_the_normaliser(name, reward)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [2, pytest.param(8, marks=pytest.mark.exhaustive)])
-def test_the_error_falls_as_one_over_the_number_of_particles(steps):
-    counts, runs = np.array([8, 64, 512]), (16_000, 4000, 1000)
+def test_the_error_falls_as_one_over_the_number_of_particles():
+    counts, runs = np.array([8, 128]), (16_000, 3000)
     process = certificates.exact(UNIFORM, DATA)
     result = []
     for count, number in zip(counts, runs, strict=True):
-        sampler = samplers.Twisted(nats, count, samplers.Ancestral(steps=steps))
+        sampler = samplers.Twisted(nats, count, samplers.Ancestral(steps=2))
         law, error = guided_laws.twisted(sampler, process, 2, None, jax.random.key(0), number)
         pi, _ = guided_laws.reweighted(sampler, process, 2, None)
         assert law[2, 0] == 0
         result.append((certificates.distance(law, pi), error.sum() / 2))
     distance, error = np.transpose(result)
     assert (error < 0.3 * distance).all(), "too loose to mean anything"
-    np.testing.assert_allclose(counts * distance, 64 * distance[1], rtol=0.35)
-    assert distance[2] < 0.002
+    np.testing.assert_allclose(*counts * distance, rtol=0.35)
+    assert distance[1] < 0.008
 
 
 @pytest.mark.slow
