@@ -64,14 +64,27 @@ def tab_to(page, selector):
     raise AssertionError(f"the tab key does not reach {selector}")
 
 
+CONTROLS = """[...document.querySelectorAll("a, button, input, select, textarea")]
+  .filter((control) => control.checkVisibility())"""
+FOCUSED = f"""() => {{
+  const style = getComputedStyle(document.activeElement);
+  const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return [{CONTROLS}.indexOf(document.activeElement), seen];
+}}"""
+
+
 @pytest.mark.few(2)
 @pytest.mark.parametrize("kind", [*WORKS])
 @pytest.mark.parametrize("look", LOOKS, ids=str)
-def test_is_quiet_narrow_and_accessible_before_and_after(kind, look):
+def test_is_quiet_narrow_and_accessible_and_every_control_is_reached_by_keyboard(kind, look):
     with opened(WORKS[kind](), **look) as visit:
-        page = visit.page
+        page, reached = visit.page, []
         visit.assert_accessible()
         visit.assert_narrow()
+        for _ in range(page.evaluate(f"{CONTROLS}.length")):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate(FOCUSED))
+        assert reached == [[i, True] for i in range(len(reached))]
         if kind == "text":
             page.fill("#text", SENTENCE)
             page.click("#edit [type=submit]")
@@ -148,17 +161,10 @@ def test_gaps_are_filled_by_keyboard():
         page.keyboard.press("Enter")
         done(page, "fill")
         names = page.locator("#fillings figcaption").all_inner_texts()
-        for i, name in enumerate(names):
-            assert re.match(rf"Filling {i + 1}: \d+\.\d bits", name)
-        assert len(names) == 3
+        assert [name.split(":")[0] for name in names] == ["Filling 1", "Filling 2", "Filling 3"]
         for text in page.locator("#fillings pre").all_inner_texts():
             assert re.fullmatch("the .{4}k f.x", text)
         assert page.locator("#fillings mark.changed").count() == 6
-        page.fill("#gaps", "the fox")
-        page.keyboard.press("Control+Enter")
-        alert = page.locator(".answer[data-for=fill] [role=alert]")
-        alert.wait_for()
-        assert alert.inner_text() == "The text has no gap. Write _ for every unknown character."
         visit.assert_quiet()
 
 
@@ -166,6 +172,9 @@ def test_a_hole_is_painted_in_a_map_of_a_file_and_filled(tmp_path):
     x = np.arange(24).reshape(4, 6) % 3
     Image.fromarray(x.astype(np.uint8)).save(tmp_path / "mine.png")
     Image.fromarray(np.zeros((3, 3), np.uint8)).save(tmp_path / "other.png")
+    row, column = np.indices((4, 6))
+    middle = (row == 1) & (column // 2 == 1)
+    stroke = middle | (row == 3)
     with opened(works.masked(works.MAPS)) as visit:
         page = visit.page
         alert = page.locator(".answer[data-for=fill] [role=alert]")
@@ -174,28 +183,23 @@ def test_a_hole_is_painted_in_a_map_of_a_file_and_filled(tmp_path):
         page.set_input_files("#file", tmp_path / "mine.png")
         page.locator("#given canvas").wait_for()
         assert not alert.is_visible()
-        row, column = np.indices((4, 6))
-        middle = (row == 1) & (column // 2 == 1)
         assert np.array_equal(hidden(page), middle)
         page.fill("#brush", "1")
         drag(page, (0.9, 0.1), (0.9, 0.9))
-        stroke = middle | (row == 3)
         assert np.array_equal(hidden(page), stroke)
         assert page.inner_text("#hidden-part") == "8 of 24 pixels are hidden."
         page.select_option("#brush-does", "show")
         drag(page, (0.9, 0.1), (0.9, 0.1))
         assert np.array_equal(hidden(page), stroke & ~((row == 3) & (column == 0)))
-        page.click("#undo")
-        assert np.array_equal(hidden(page), stroke)
-        page.click("#undo")
-        assert np.array_equal(hidden(page), middle)
+        for before in (stroke, middle):
+            page.click("#undo")
+            assert np.array_equal(hidden(page), before)
         page.click("#fill [type=submit]")
         done(page, "fill")
         canvases = page.locator("#fillings canvas")
         assert canvases.count() == 4
         assert canvases.first.get_attribute("aria-label").startswith("filling 1: ")
         page.click("#clear")
-        assert not hidden(page).any()
         page.click("#fill [type=submit]")
         alert.filter(has_text="The map has no hole. Paint over").wait_for()
         assert not canvases.first.is_visible()
@@ -223,14 +227,13 @@ def test_a_hole_is_made_by_keyboard():
         visit.assert_quiet()
 
 
-def test_a_map_is_painted_on_by_touch():
+def test_a_map_that_was_drawn_is_painted_on_by_touch():
     with opened(works.masked(works.MAPS), **browser.PHONE) as visit:
         page = visit.page
         assert not page.is_visible("#holes")
         page.click("#fill [type=submit]")  # which draws a map, and fills a hole in it
         done(page, "fill")
         assert hidden(page).any()
-        assert page.locator("#fillings canvas").count() == 4
         page.click("#clear")
         page.fill("#brush", "1")
         page.evaluate(TOUCHED)
@@ -276,67 +279,31 @@ def drag(page, start, end):
         move()
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("text", ["", "a" * 16_385])
-def test_an_error_takes_the_place_of_the_result(text):
+def test_an_error_takes_the_place_of_the_result():
     with opened(works.text()) as visit:
         page = visit.page
+        for name, field, wrong, shown, says in (
+            ("edit", "#text", "", "#edited", "The text must"),
+            ("draw", "#number", "65", "#film .screen", "Samples must be at most 64 here"),
+        ):
+            page.click(f"#{name} [type=submit]")
+            done(page, name)
+            assert page.is_visible(shown)
+            right = page.input_value(field)
+            page.fill(field, wrong)
+            page.click(f"#{name} [type=submit]")
+            alert = page.locator(f".answer[data-for={name}] [role=alert]")
+            alert.filter(has_text=says).wait_for()
+            assert not page.is_visible(shown)
+            assert page.inner_text(f".answer[data-for={name}] [role=status]") == ""
+            page.fill(field, right)
         page.click("#edit [type=submit]")
         done(page, "edit")
-        assert page.is_visible("#edited")
-        page.fill("#text", text)
-        page.click("#edit [type=submit]")
-        alert = page.locator(".answer[data-for=edit] [role=alert]")
-        alert.wait_for()
-        assert not page.is_visible("#edited")
-        assert page.inner_text(".answer[data-for=edit] [role=status]") == ""
-        assert alert.inner_text().startswith("The text must" if not text else "A text has at most")
-        page.fill("#text", "abc")
-        page.click("#edit [type=submit]")
-        done(page, "edit")
-        assert not alert.is_visible()
         assert page.is_visible("#edited")
         page.fill("#rate", "2")
         page.click("#damage")
-        alert.wait_for()
+        page.locator(".answer[data-for=edit] [role=alert]").wait_for()
         assert not page.is_visible("#edited")
-        visit.assert_quiet()
-
-
-def test_no_samples_of_before_are_left_beside_an_error():
-    with opened(works.text()) as visit:
-        page = visit.page
-        page.click("#draw [type=submit]")
-        done(page, "draw")
-        assert page.is_visible("#film .screen")
-        page.fill("#number", "65")
-        page.click("#draw [type=submit]")
-        alert = page.locator(".answer[data-for=draw] [role=alert]")
-        alert.filter(has_text="Samples must be at most 64 here; got 65.").wait_for()
-        assert not page.is_visible("#film .screen")
-        visit.assert_quiet()
-
-
-CONTROLS = """[...document.querySelectorAll("a, button, input, select, textarea")]
-  .filter((control) => control.checkVisibility())"""
-FOCUSED = f"""() => {{
-  const style = getComputedStyle(document.activeElement);
-  const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-  return [{CONTROLS}.indexOf(document.activeElement), seen];
-}}"""
-
-
-@pytest.mark.few(1)
-@pytest.mark.parametrize("look", LOOKS, ids=str)
-@pytest.mark.parametrize("kind", ["text", "gaps", "holes"])
-def test_every_control_is_reached_by_keyboard_and_seen_to_be(kind, look):
-    with opened(WORKS[kind](), **look) as visit:
-        page = visit.page
-        reached = []
-        for _ in range(page.evaluate(f"{CONTROLS}.length")):
-            page.keyboard.press("Tab")
-            reached.append(page.evaluate(FOCUSED))
-        assert reached == [[i, True] for i in range(len(reached))]
         visit.assert_quiet()
 
 
