@@ -7,7 +7,7 @@ import numpy as np
 from tests import zoo
 
 
-def draws(verb, params, x, number, seed=1, **given):
+def draws(verb, params, x, number=1500, seed=1, **given):
     """Draws of a verb's nats of every row x (N, ...): (number, N), in float64."""
     compiled = jax.jit(verb, compiler_options=zoo.HASTE)
     rows, given = jax.tree.map(lambda a: jnp.tile(a, (number, 1)), (x, given))

@@ -1,4 +1,4 @@
-"""Models of supports, of columns and of lines, and their exact laws by enumeration."""
+"""Models of supports, of columns, lines and maps, and their exact laws by enumeration."""
 
 import functools
 import itertools
@@ -8,9 +8,10 @@ import numpy as np
 
 from amd_jax import models
 from amd_jax.diffusion import kernels, schedules
+from amd_jax.ops.maps import LabelledMaps
 from tests import enumeration, zoo
 
-SUPPORTS = zoo.COLUMNS | zoo.LINES
+SUPPORTS = zoo.COLUMNS | zoo.LINES | {"maps": LabelledMaps(2, 2, 2)}
 K = 4  # classes of the columns of the zoo
 
 
@@ -19,11 +20,11 @@ def compiled(f, **static):
 
 
 def classes(name):
-    return K if name in zoo.COLUMNS else zoo.LINES[name].num_classes
+    return getattr(SUPPORTS[name], "num_classes", K)
 
 
 def length(name):
-    return len(zoo.COLUMNS[name].sizes) if name in zoo.COLUMNS else zoo.LINES[name].length
+    return getattr(SUPPORTS[name], "length", K - 1)
 
 
 @functools.cache
@@ -35,12 +36,14 @@ def every(name):
 @functools.cache
 def possible(name):
     """Which of these are rows of the support."""
+    if name == "maps":  # a label of 2 and 3 in front
+        return ((every(name) >= 2) == [True, False, False]).all(axis=1)
     return (is_row if name in zoo.COLUMNS else is_line)(SUPPORTS[name], every(name))
 
 
 def inside(name):
-    """Which of these have tokens of their fields, or are lines: noise gives no others."""
-    if name in zoo.LINES:
+    """Which of these have tokens of their fields, lines or maps: noise gives no others."""
+    if name not in zoo.COLUMNS:
         return possible(name)
     return (every(name) < np.array(zoo.COLUMNS[name].sizes)).all(axis=1)
 
@@ -140,14 +143,14 @@ def in_order(name, order):
     return result
 
 
-def orders(name):
-    return list(itertools.permutations(range(length(name))))
+def in_every_order(name):
+    return [in_order(name, order) for order in itertools.permutations(range(length(name)))]
 
 
 @functools.cache
 def in_any_order(name):
     """p(x) of every row, the mean over the orders: what is drawn one after the other."""
-    return np.mean([in_order(name, order) for order in orders(name)], axis=0)
+    return np.mean(in_every_order(name), axis=0)
 
 
 def law(model, params, steps=None):

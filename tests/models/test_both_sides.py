@@ -16,11 +16,20 @@ REPEATS = 2000
 X = enumeration.sequences(3, zoo.LENGTH)
 
 
-class Lognormal:
-    """A model whose weights have the mean 1, and a logarithm of variance `params` ** 2."""
+class Weights:
+    """A model with weights of a law: (params, rng, number of rows) -> their logarithms."""
+
+    def __init__(self, law):
+        self.law = law
 
     def log_weight(self, params, rng, x):
-        return params * jax.random.normal(rng, (len(x),)) - params**2 / 2
+        return self.law(params, rng, len(x))
+
+
+@Weights
+def lognormal(spread, rng, number):
+    """Of mean 1, and a logarithm of variance spread ** 2."""
+    return spread * jax.random.normal(rng, (number,)) - spread**2 / 2
 
 
 def drawn(number, model, params, x=X, repeats=REPEATS):
@@ -78,7 +87,7 @@ def test_the_truth_is_between_the_two_and_more_draws_bring_them_together(name):
 @pytest.mark.parametrize("spread", [0.5, 1.0])
 def test_it_is_what_two_halves_of_the_draws_say(spread):
     """E[log a] of one draw each is -σ²/2, and E[cosh(a - b)] is exp(σ²)."""
-    result = drawn(2, Lognormal(), spread, rows(2000), repeats=100)[1].ravel()
+    result = drawn(2, lognormal, spread, rows(2000), repeats=100)[1].ravel()
     error = result.std() / len(result) ** 0.5
     expected = -(spread**2) / 2 + np.exp(spread**2) - 1
     assert abs(result.mean() - expected) < 5 * error < 0.2 * expected
@@ -86,7 +95,7 @@ def test_it_is_what_two_halves_of_the_draws_say(spread):
 
 @pytest.mark.parametrize(("spread", "share"), [(0.0, 1.0), (1.0, np.exp(-1.0))])
 def test_how_many_draws_are_effective(spread, share):
-    effective = drawn(4096, Lognormal(), spread, rows(8), repeats=1)[2] / 4096
+    effective = drawn(4096, lognormal, spread, rows(8), repeats=1)[2] / 4096
     assert effective.mean() == pytest.approx(share, rel=0.1)
 
 
@@ -94,7 +103,7 @@ def test_how_many_draws_are_effective(spread, share):
 def test_two_errors_beyond_both_ends_cover_the_truth(effective):
     """Of eight rows whose truth is 0, in 200 repeats; between the ends it seldom is."""
     spread = np.sqrt(np.log(64 / effective))
-    below, above, seen, variance = drawn(64, Lognormal(), spread, rows(8), repeats=200)
+    below, above, seen, variance = drawn(64, lognormal, spread, rows(8), repeats=200)
     beyond = 2 * variance.sum(axis=1) ** 0.5 / 8
     low, high = below.mean(axis=1), above.mean(axis=1)
     assert 8 < seen.mean() < 55
@@ -103,22 +112,16 @@ def test_two_errors_beyond_both_ends_cover_the_truth(effective):
 
 
 def test_no_draw_is_lost_of_an_odd_number():
-    class Counting:
-        def log_weight(self, params, rng, x):
-            return jnp.log(jax.random.uniform(rng, (len(x),)))
-
-    rng, model = jax.random.key(0), Counting()
+    model = Weights(lambda params, rng, number: jnp.log(jax.random.uniform(rng, (number,))))
+    rng = jax.random.key(0)
     weights = [model.log_weight({}, jax.random.fold_in(rng, i), jnp.zeros(1))[0] for i in range(5)]
     below = BothSides(5).weighted(model, {}, rng, jnp.zeros((1, 1), jnp.int32))[0, 0]
     assert below == pytest.approx(np.log(np.exp(weights).mean()), rel=1e-5)
 
 
 def test_a_half_without_weight_says_nothing():
-    class Never:
-        def log_weight(self, params, rng, x):
-            return jnp.full(len(x), -jnp.inf)
-
-    below, above, *_ = drawn(4, Never(), {}, rows(3), repeats=1)
+    never = Weights(lambda params, rng, number: jnp.full(number, -jnp.inf))
+    below, above, *_ = drawn(4, never, {}, rows(3), repeats=1)
     assert np.isneginf(below).all()
     assert np.isposinf(above).all()
 

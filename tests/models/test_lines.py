@@ -17,7 +17,7 @@ from amd_jax.models.corrections import Edit
 from amd_jax.transforms import laws
 from tests import enumeration, zoo
 from tests.models import test_support
-from tests.models.means import assert_mean
+from tests.models.means import assert_mean, draws
 from tests.models.rows import (
     assert_possible,
     autoregressive,
@@ -73,9 +73,7 @@ def test_bits_of_some_tokens_given_others_leave_the_length_out(name):
     )
     p = np.exp(np.asarray(code(jnp.asarray(rows), known), np.float64))
     assert p.sum() == pytest.approx(1, abs=1e-5)
-    weigh = compiled(lambda x, known: model.log_weight(params, jax.random.key(1), x, known=known))
-    nats = weigh(jnp.tile(rows, (1500, 1)), jnp.tile(known, (1500, 1)))
-    weights = np.exp(np.asarray(nats, np.float64)).reshape(1500, -1)
+    weights = np.exp(draws(model.log_weight, params, rows, known=known))
     assert_mean(weights.sum(axis=1), 1.0, 0.02)
 
 
