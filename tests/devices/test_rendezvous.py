@@ -1,7 +1,6 @@
 """The roll that process 0 calls, with threads as processes."""
 
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,38 +47,9 @@ def test_a_name_becomes_the_address_it_stands_for():
     assert met(f"localhost:{port}", (0, 2), (1, 2))[0] in (f"127.0.0.1:{port}", f"[::1]:{port}")
 
 
-@pytest.mark.parametrize(
-    ("members", "texts"),
-    [
-        (((0, 3), (1, 3), (1, 3)), ["Two processes say that they are process 1."]),
-        (((0, 3), (1, 3), (2, 4)), ["process 0 has 3, process 2 has 4"]),
-        (((0, 3), (1, 3)), ["has waited 1 s", "missing: [2]"]),
-    ],
-)
-def test_members_that_do_not_make_a_whole_are_told_alike(members, texts):
-    (said,) = {str(result) for result in met(free_address(), *members, seconds=1)}
-    for text in texts:
-        assert text in said
-
-
-def test_a_port_in_use_is_refused_even_where_it_would_be_shared():
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        address = rendezvous._written(taken.getsockname())
-        with pytest.raises(RuntimeError, match="in use. Another program has the port"):
-            rendezvous.meet(address, 2, 0, 1)
-
-
-def test_process_0_is_where_the_address_says():
-    with pytest.raises(RuntimeError, match="Process 0 runs on the machine that the address names"):
-        rendezvous.meet("203.0.113.1:1234", 2, 0, 1)  # of documentation: nobody's
-
-
-def test_who_does_not_answer_is_told():
-    with pytest.raises(RuntimeError, match="Nobody has answered at .* for 1 s.*Start process 0"):
-        rendezvous.meet(free_address(), 2, 1, 1)
+def test_two_that_say_they_are_the_same_are_told_alike():
+    (said,) = set(map(str, met(free_address(), (0, 3), (1, 3), (1, 3))))
+    assert "Two processes say that they are process 1." in said
 
 
 def test_strangers_are_let_by_and_one_that_has_gone_may_come_again():
@@ -104,19 +74,3 @@ def _when_there(place):
         except OSError:
             time.sleep(0.05)
     raise AssertionError(f"nobody listens at {place}")
-
-
-def test_another_program_at_the_address_is_told():
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-
-        def serve():
-            connection, _ = other.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-        threading.Thread(target=serve).start()
-        with pytest.raises(RuntimeError, match="is no process 0 that waits for process 1"):
-            rendezvous.meet(rendezvous._written(other.getsockname()), 2, 1, 5)

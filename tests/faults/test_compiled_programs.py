@@ -1,8 +1,11 @@
 """The cache of compiled programs: in whose folder it lies, and what lies in it."""
 
 import collections
+import json
 import os
 import shutil
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +13,10 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from amd_jax.devices import program_cache
-from tests.faults.sending import QUICK, SMALL, finished, start
+from tests.cli.command import ROOT
+from tests.runs import pairs
 
 NOBODY = 65_534  # a user
-root_only = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away"
-)
 
 
 @pytest.fixture
@@ -56,34 +57,52 @@ jax.monitoring.register_event_listener(lambda name, **_: EVENTS.update([name]))
 # Where it lies
 
 
-def test_without_a_home(base, monkeypatch, report):
+def started(capsys):
+    """Whether a process that begins now keeps programs, and what it says on stderr."""
+    forget()
+    capsys.readouterr()
+    return program_cache.keep_programs(), capsys.readouterr().err
+
+
+def test_it_is_of_this_kind_of_machine_and_nobody_elses(base):
+    folder = program_cache.keep_programs()
+    assert folder == base / "amd_jax" / "compiled" / program_cache.kind_of_machine()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert jax.config.jax_compilation_cache_dir == str(folder)
+
+
+def test_a_folder_that_jax_was_given_stays(base):
+    jax.config.update("jax_compilation_cache_dir", "elsewhere")
+    assert program_cache.keep_programs() is None
+    assert jax.config.jax_compilation_cache_dir == "elsewhere"
+    assert not base.exists()
+
+
+HOMES = {  # XDG_CACHE_HOME, HOME, either None if it is not set -> whether programs are kept
+    **{(cache, "/home"): True for cache in ("", "cache", "./cache", "~/cache", "~", None)},
+    **{(None, home): False for home in (".", "home", "~", None)},
+    ("file", None): False,
+}
+
+
+@pytest.mark.parametrize(("cache", "home"), HOMES)
+def test_a_folder_that_is_relative_or_none(cache, home, base, monkeypatch, report):
+    """It counts for none, and nothing is made in the working folder."""
+    place = base.parent
+    (place / "file").touch()
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.delenv("HOME", raising=False)
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as of a user without an entry
-    result = program_cache.keep_programs()
-    report("no HOME, and a user without an entry", "no cache, and no folder ~", result)
-    assert result is None
-    assert [*base.parent.iterdir()] == []
-
-
-@pytest.mark.parametrize("value", ["", "cache", "./cache", "~/cache", "~"])
-def test_a_cache_folder_that_is_relative(value, base, monkeypatch, report):
-    monkeypatch.setenv("XDG_CACHE_HOME", value)
-    monkeypatch.setenv("HOME", str(base.parent / "home"))
-    result = program_cache.keep_programs()
-    report(f"XDG_CACHE_HOME={value}", "counts for none", result)
-    assert result.is_relative_to(base.parent / "home" / ".cache" / "amd_jax")
-    assert [path.name for path in base.parent.iterdir()] == ["home"]
-
-
-@pytest.mark.parametrize("value", [".", "home", "~", ""])
-def test_a_home_that_is_relative(value, base, monkeypatch, report):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", value)
-    result = program_cache.keep_programs() if value else program_cache.cache_folder()
-    report(f"HOME={value}", "no cache in the working folder", result)
-    assert result is None or not result.is_relative_to(base.parent)
-    assert [*base.parent.iterdir()] == []
+    given = {"/home": str(place / "home"), "file": str(place / "file")}
+    for name, value in {"XDG_CACHE_HOME": cache, "HOME": home}.items():
+        if value is not None:
+            monkeypatch.setenv(name, given.get(value, value))
+    if home is None:
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # a user without an entry
+    result, kept = program_cache.keep_programs(), HOMES[cache, home]
+    report(f"XDG_CACHE_HOME={cache} HOME={home}", "kept below HOME, or nowhere", result)
+    assert (result is not None) == kept
+    assert not kept or result.is_relative_to(place / "home" / ".cache" / "amd_jax")
+    assert {path.name for path in place.iterdir()} == {"file", *["home"] * kept}
 
 
 PARTS = {  # folders and files on the way to an entry, from the user's cache folder on
@@ -93,38 +112,30 @@ PARTS = {  # folders and files on the way to an entry, from the user's cache fol
     "that of the machine": lambda folder: folder,
     "the key": lambda folder: folder / program_cache.KEY,
 }
-
-
-def started(capsys):
-    """Whether a process that begins now keeps programs, and what it says on stderr."""
-    forget()
-    capsys.readouterr()
-    return program_cache.keep_programs(), capsys.readouterr().err
+UNSAFE = {  # what may be so of each of them -> how, and what is said of it
+    "has the mode 777": (lambda path: path.chmod(0o777), ""),
+    "has the mode 707": (lambda path: path.chmod(0o707), ""),
+    "belongs to another user": pytest.param(
+        lambda path: os.chown(path, NOBODY, NOBODY),
+        f" must be yours; it belongs to user {NOBODY}",
+        marks=pytest.mark.skipif(
+            not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away"
+        ),
+    ),
+}
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("mode", [0o777, 0o707])
-def test_what_others_can_write(part, mode, base, report, capsys):
+@pytest.mark.parametrize(("change", "words"), UNSAFE.values(), ids=UNSAFE)
+def test_what_others_can_write(part, change, words, base, report, capsys, request):
     path = PARTS[part](program_cache.keep_programs())
-    path.chmod(mode)
+    change(path)
     result, line = started(capsys)
-    report(f"{part} has the mode {mode:o}", "it is not used; one line", line)
+    report(request.node.callspec.id, "it is not used; one line", line)
     assert result is None
     assert jax.config.jax_compilation_cache_dir is None
     assert len(line.splitlines()) == 1
-    assert str(path) in line
-
-
-@root_only
-@pytest.mark.parametrize("part", PARTS)
-def test_what_belongs_to_another_user(part, base, report, capsys):
-    path = PARTS[part](program_cache.keep_programs())
-    os.chown(path, NOBODY, NOBODY)
-    result, line = started(capsys)
-    report(f"{part} belongs to another user", "it is not used; one line", line)
-    assert result is None
-    assert len(line.splitlines()) == 1
-    assert f"{path} must be yours; it belongs to user {NOBODY}" in line
+    assert f"{path}{words}" in line
 
 
 def test_a_folder_that_everybody_shares(base, monkeypatch, report, capsys):
@@ -184,6 +195,7 @@ def pipe(one, other):
 flip = rewrite(lambda one, other: one[:-1] + bytes([one[-1] ^ 1]))
 DAMAGES = {
     "a bit flipped": flip,
+    "a bit flipped, and in the other": lambda one, other: (flip(one, one), flip(other, other)),
     "cut": rewrite(lambda one, other: one[:-20]),
     "empty": rewrite(lambda one, other: b""),
     "longer": rewrite(lambda one, other: one + b"more"),
@@ -229,51 +241,59 @@ def test_a_damaged_entry_does_not_stay(tmp_path, capsys):
     assert "deleted" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [b"", b"short", bytes(33)])
+@pytest.mark.parametrize("content", [b"", b"short", bytes(33), "a link"])
 def test_a_key_that_is_none(content, kept, report, capsys, monkeypatch):
     """As of a process that was killed at its first start: made anew at the next one."""
     monkeypatch.setattr(program_cache, "WAIT", 0.05)
-    (kept[0].parent / program_cache.KEY).write_bytes(content)
+    key = kept[0].parent / program_cache.KEY
+    if content == "a link":
+        key.rename("elsewhere")
+        key.symlink_to(os.path.abspath("elsewhere"))
+    else:
+        key.write_bytes(content)
     result, line = started(capsys)
-    report(f"a key of {len(content)} bytes", "no cache this time, and a new key next time", result)
+    report(f"the key is {content!r:.10}", "no cache this time, and a new key next time", result)
     assert (result, line) == (None, "")
     forget()
-    assert program_cache.keep_programs() == kept[0].parent
+    assert content == "a link" or program_cache.keep_programs() == key.parent
 
 
-def test_a_key_that_is_a_link(kept, report, capsys):
-    key = kept[0].parent / program_cache.KEY
-    key.rename("elsewhere")
-    key.symlink_to(os.path.abspath("elsewhere"))
-    result, _ = started(capsys)
-    report("the key is a link", "no cache", result)
-    assert result is None
-
-
-def test_others_prune_at_the_same_time(kept, report):
-    folder = kept[0].parent
-    (folder / "gone").symlink_to("nowhere")
-    (folder / "folder").mkdir()  # XLA has one of its own on a GPU
-    program_cache.prune(folder, 0)
-    left = sorted(path.name for path in folder.iterdir())
+def test_the_oldest_go_first(tmp_path, report):
+    """But for the key, links, of which others prune at the same time, and folders, as XLA's."""
+    for age, name in enumerate(["a", "b", "c", "d", program_cache.KEY]):
+        (tmp_path / name).write_bytes(bytes(100))
+        os.utime(tmp_path / name, (0, 1000 - age))
+    (tmp_path / "gone").symlink_to("nowhere")
+    (tmp_path / "folder").mkdir()
+    os.utime(tmp_path / "folder", (0, 0))
+    program_cache.prune(tmp_path, 250)
+    left = sorted(path.name for path in tmp_path.iterdir())
     report("links and folders among the entries", "they stay, and the key", left)
-    assert left == ["folder", "gone", program_cache.KEY]
+    assert left == ["a", "b", "folder", "gone", program_cache.KEY]
 
 
-@pytest.mark.exhaustive
+PROGRAM = """
+import collections, json, sys
+import jax
+from amd_jax.cli import command_line, run
+events = collections.Counter()
+jax.monitoring.register_event_listener(lambda name, **more: events.update([name]))
+command_line.run(run.main, sys.argv)
+print(json.dumps([events[f"/jax/compilation_cache/cache_{what}"] for what in ("hits", "misses")]))
+"""
+
+
 @pytest.mark.slow
-def test_a_command_with_damaged_entries(place, report):
-    """All of them: one line, where it were three for each."""
-    run = (QUICK, f"--workdir={place / 'run'}")
-    own = {"XDG_CACHE_HOME": str(place / "cache"), "JAX_COMPILATION_CACHE_DIR": ""}
-    own["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    short = (*SMALL, "--config.num_steps=2")
-    assert finished(start(*run, *short, cwd=place, **own))[0] == 0
-    entries = [path for path in (place / "cache").rglob("jit_*") if path.is_file()]
-    for path in entries:
-        flip(path, path)
-    status, _, error = finished(start(*run, "--mode=sample", "--steps=1", cwd=place, **own))
-    report(f"{len(entries)} damaged entries", "one line", error)
-    assert status == 0
-    assert len(error.splitlines()) == 1
-    assert "is damaged, or not of this program: deleted, and compiled anew" in error
+def test_the_second_start_of_a_run_compiles_nothing_anew(tmp_path):
+    own = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    own |= {"JAX_COMPILATION_CACHE_DIR": ""}
+
+    def start(workdir):
+        command = [sys.executable, "-c", PROGRAM, f"--config={pairs.__file__}", "--noreport"]
+        command += [f"--workdir={workdir}", "--config.num_steps=2", "--num_texts=2"]
+        out = subprocess.run(command, cwd=tmp_path, env=own, check=True, stdout=-1).stdout
+        return json.loads(out.splitlines()[-1])
+
+    hits, misses = start("first")
+    assert misses > 0
+    assert start("second") == [hits + misses, 0]

@@ -8,10 +8,8 @@ import pytest
 
 from amd_jax.cli import run
 from amd_jax.comparison import compare, run_comparison
-from amd_jax.host.log import logger
 from amd_jax.host.printable import in_one_line
 from tests.faults.sending import RUN, SMALL, command, ended
-from tests.variants import quick
 
 NAMES = {
     "an escape": "a\x1b[31mb",
@@ -39,52 +37,42 @@ def shown(text: str) -> str:
     return text
 
 
+FLAGS = ["--workdir={}", "--config={}.py", "--pretrained=./{}", "--config.data.path={}"]
+
+
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    "flag", ["--workdir={}", "--config={}.py", "--pretrained=./{}", "--config.data.path={}"]
-)
-def test_a_name_in_an_error(name, flag, place, report):
-    own = "--config=experiments/own_text.py"
-    first = [own] if "path" in flag else ["--mode=sample"]
-    seen = command(*first, flag.format(NAMES[name])).error
-    report(f"{flag}: {name}", "one line that can be shown", seen)
-    assert in_one_line(NAMES[name]) in shown(seen)
+def test_a_name_in_an_error(name, place, report):
+    for flag in FLAGS:
+        own = "--config=experiments/own_text.py"
+        first = [own] if "path" in flag else ["--mode=sample"]
+        seen = command(*first, flag.format(NAMES[name])).error
+        report(f"{flag}: {name}", "one line that can be shown", seen)
+        assert in_one_line(NAMES[name]) in shown(seen)
 
 
-SAMPLE = ("--steps=1", "--num_samples=1")
+ALL = "".join(name for key, name in NAMES.items() if key != "a line of Unicode")
 
 
-@pytest.mark.parametrize("name", quick(NAMES, "a title", "no utf-8"))
-def test_a_name_that_is_printed(name, made, place, report, capsys):
-    """Where samples are written, and where a checkpoint is set aside."""
-    shutil.copytree(made / "runs" / "quickstart", place / NAMES[name])
-    (place / NAMES[name] / "checkpoints" / "6" / "record.json").write_text("")
-    result = command(f"--workdir={NAMES[name]}", "--mode=sample", *SAMPLE)
-    said = shown(capsys.readouterr().err)
-    report(f"samples in {name}", "paths that can be shown", result.out.splitlines()[-1])
-    assert result.ending is None
-    assert f"text: {in_one_line(NAMES[name])}/samples_seed0-2.txt\n" in shown(result.out)
-    assert len(said.splitlines()) == 1
-
-
-@pytest.mark.parametrize("name", ["an escape", "a line", "right to left", "no utf-8"])
-def test_a_name_on_a_page(name, made, place, report):
-    shutil.copytree(made / "runs" / "quickstart", place / NAMES[name])
-    shutil.copytree(made / "runs" / "quickstart", place / "other")
-    file = f"{NAMES[name]}.html"
+def test_names_that_are_printed(made, place, report, capsys):
+    """Where samples are written, a checkpoint is set aside, a page lies, and an export."""
+    for name in (ALL, "other"):
+        shutil.copytree(made / "runs" / "quickstart", place / name)
     seen = ended(
-        run_comparison.main, "experiments.report", NAMES[name], "other", f"--output={file}"
+        *(run_comparison.main, "experiments.report", ALL, "other", f"--output={ALL}.html")
     )
-    report(f"a comparison of {name}", "a page that can be shown", seen.out)
-    assert seen.ending is None
-    assert shown(seen.out) == f"page: {in_one_line(file)}\n"
-    shown(pathlib.Path(file).read_text(encoding="utf-8"))
-
-
-def test_a_name_in_an_export(made, place, report):
-    name = NAMES["an escape"]
-    seen = command(f"--workdir={made / RUN}", "--mode=export", f"--output={name}", *SAMPLE[:1])
-    report("an export in an escape", "a card and lines that can be shown", seen.out)
+    report("a comparison of all of them", "a page that can be shown", seen.out)
+    assert seen == (f"page: {in_one_line(ALL)}.html\n", None)
+    shown(seen.out + pathlib.Path(f"{ALL}.html").read_text(encoding="utf-8"))
+    (place / ALL / "checkpoints" / "6" / "record.json").write_text("")
+    capsys.readouterr()
+    result = command(f"--workdir={ALL}", "--mode=sample", "--steps=1", "--num_samples=1")
+    report("samples in all of them", "paths that can be shown", result.out.splitlines()[-1])
+    assert result.ending is None
+    assert f"text: {in_one_line(ALL)}/samples_seed0-2.txt\n" in shown(result.out)
+    assert len(shown(capsys.readouterr().err).splitlines()) == 1
+    name = f"{ALL}.out"
+    seen = command(f"--workdir={made / RUN}", "--mode=export", f"--output={name}", "--steps=1")
+    report("an export in all of them", "a card and lines that can be shown", seen.out)
     assert in_one_line(name) in shown(seen.out)
     assert f"# {in_one_line(name)}" in shown((place / name / "README.md").read_text())
 
@@ -116,13 +104,6 @@ def test_names_of_data_and_of_a_comparison(place, report):
     shown(seen.out)
     for file in pathlib.Path("out\x1b").glob("compare.*"):
         shown(file.read_text(encoding="utf-8"))
-
-
-def test_what_is_said_on_the_way(report, capsys):
-    logger.warning("checkpoint 6 of a\x1b[2J\nb is not used")
-    seen = capsys.readouterr().err
-    report("a line on stderr", "one line that can be shown", seen)
-    assert shown(seen) == "checkpoint 6 of a␛[2J⏎b is not used\n"
 
 
 def test_text_that_is_printed_may_be_any(made, place, report):
