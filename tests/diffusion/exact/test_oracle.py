@@ -65,6 +65,7 @@ def test_guess_and_denoiser_are_bayes_rule_over_all_rows(name, kind):
 
 
 @pytest.mark.slow
+@pytest.mark.few(1)
 @pytest.mark.parametrize("chain", [chains.segments(), chains.sticky()], ids=["hidden", "markov"])
 def test_the_bound_on_masks_is_the_probability_itself(chain):
     """In continuous time; few steps, each of which draws tokens apart, are below it on average."""

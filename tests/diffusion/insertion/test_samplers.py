@@ -31,7 +31,8 @@ def distances(longest, steps):
     return np.array([certificates.distance(p, law(longest)) for p in laws])
 
 
-@pytest.mark.parametrize("longest", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.few(1)
+@pytest.mark.parametrize("longest", [2, 3])
 def test_the_law_of_samples_becomes_that_of_lines(longest):
     """The distance falls in proportion to the step."""
     apart = distances(longest, (8, 16, 32, 64))
@@ -40,7 +41,7 @@ def test_the_law_of_samples_becomes_that_of_lines(longest):
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("longest", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("longest", [2, 3])
 @pytest.mark.parametrize(("steps", "temperature"), [(1, 1.0), (3, 0.7)])
 def test_samples_follow_the_enumerated_law(longest, steps, temperature):
     """With few steps, where gaps expect more masks than there is room for."""

@@ -81,19 +81,16 @@ def test_score_entropy_is_the_rate(sedd, form):
     sedd.peer.assert_near(expected.sum(axis=-1), sedd.exact("loss"), rtol=1e-7)
 
 
-def test_reverse_rates(sedd):
-    result = golden.reverse_rates(sedd.kernel, sedd.p_0, sedd.x_t, sedd.t)
+def test_rates_and_steps(sedd):
+    """Departure 26: of an arbitrary score some of a step is negative, in theirs as in ours.
+
+    The last step is the denoising posterior; theirs leaves the mask out, and the rest as it is.
+    """
+    kernel, given = sedd.kernel, (sedd.p_0, sedd.x_t)
+    result = golden.reverse_rates(kernel, *given, sedd.t)
     sedd.assert_near(result, sedd.speed * sedd.exact("reverse_rate"))
-
-
-def test_analytic_step_is_the_posterior(sedd):
-    """Departure 26: of an arbitrary score some of it is negative, in theirs as in ours."""
-    result = kernels.posterior(sedd.kernel, sedd.p_0, sedd.x_t, sedd.s, sedd.t)
+    result = kernels.posterior(kernel, *given, sedd.s, sedd.t)
     sedd.assert_near(result, sedd.exact("analytic_probs"))
     assert (sedd.exact("analytic_probs") < 0).any()
-
-
-def test_last_step_is_the_denoising_posterior(sedd):
-    """Theirs leaves the mask out, and the rest as it is."""
-    result = kernels.denoising_posterior(sedd.kernel, sedd.p_0, sedd.x_t, sedd.t).law
-    sedd.assert_near(result[..., : sedd.peer.num_classes], sedd.exact("denoise_probs"), rtol=1e-6)
+    last = kernels.denoising_posterior(kernel, *given, sedd.t).law[..., : sedd.peer.num_classes]
+    sedd.assert_near(last, sedd.exact("denoise_probs"), rtol=1e-6)

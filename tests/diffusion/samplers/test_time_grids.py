@@ -24,10 +24,6 @@ EVERY = enumeration.sequences(3, 2)
 KERNELS = {
     "uniform": kernels.uniform(schedules.cosine, 3),
     "absorbing": kernels.absorbing(schedules.linear, 3),
-    "round": kernels.Generator(zoo.ROUND, schedules.linear),
-    "gaussian": kernels.Tabulated(
-        zoo.tables.discretised_gaussian(np.linspace(0.3, 6, FINE), 3), prior=np.full(3, 1 / 3)
-    ),
 }
 
 
@@ -61,13 +57,6 @@ def falling(n: int) -> np.ndarray:
     return np.arange(n, -1, -1) / n
 
 
-@pytest.fixture(scope="module", params=quick(KERNELS, slow=("uniform", "round")))
-def perfect(request):
-    """A model that knows the data's law, and its table by enumeration."""
-    model = Opened(certificates.exact(KERNELS[request.param], DATA))
-    return model, enumerated(model, None, falling(FINE), EVERY, DATA.ravel())
-
-
 def test_no_path_is_better_whatever_the_costs():
     """Costs of no diffusion: far from convex, with ties, some negative."""
     rng = np.random.default_rng(0)
@@ -82,25 +71,6 @@ def test_no_path_is_better_whatever_the_costs():
             assert (path[0], path[-1], len(path)) == (0, n, steps + 1)
             assert (np.diff(path) > 0).all()
             assert time_grids.total(table, path) == pytest.approx(brute(table, steps)[0])
-
-
-@pytest.mark.slow
-def test_bounds_of_best_grids_fall_with_their_steps_and_lie_below_uniform_ones(perfect):
-    _, table = perfect
-    totals = [
-        time_grids.total(table, time_grids.best(table, steps)) for steps in range(1, FINE + 1)
-    ]
-    assert (np.diff(totals) < 0).all()
-    assert totals[-1] == pytest.approx(np.diagonal(table, 1).sum())
-    for steps in (2, 4):
-        uniform = time_grids.total(table, np.arange(0, FINE + 1, FINE // steps))
-        assert totals[steps - 1] <= uniform + 1e-12
-        by_bound = enumeration.bound(perfect[0], None, EVERY, falling(steps))
-        rest = enumeration.bound(perfect[0], None, EVERY, [])  # what survives all noise
-        # a prior is float32 wherever it is not a uniform law
-        np.testing.assert_allclose(uniform, DATA.ravel() @ (rest - by_bound), rtol=2e-7)
-    if perfect[0].process.kernel is KERNELS["uniform"]:  # with masks at α = 1 - t they are best
-        assert totals[3] < uniform
 
 
 def unseeing(kernel, leave_one_out):
@@ -142,10 +112,8 @@ def test_the_best_grid_is_that_of_its_table():
 @pytest.mark.parametrize(
     ("kernel", "denoiser"),
     [
-        ("uniform-cosine", "table"),
         ("uniform-cosine", "hollow_table"),
         ("absorbing-linear", "table"),
-        ("masks_and_uniform", "hollow_table"),
         ("birth_death-cosine", "table"),
         ("table-gaussian", "hollow_table"),
     ],
@@ -260,6 +228,10 @@ def test_the_bound_at_given_times_is_the_enumerated_one(spacing, steps):
         (lambda: samplers.Ancestral(spacing=()), "fall strictly from 1 to 0"),
         (lambda: samplers.Ancestral(spacing=[1.0, 0.0]), "one of uniform, cosine; got spacing="),
         (lambda: AllSteps(spacing="sine"), "one of uniform, cosine; got spacing=sine"),
+        (
+            lambda: samplers.PredictorCorrector(kind="loop", spacing=GIVEN),
+            "kind=loop makes times of its own",
+        ),
         (lambda: samplers.Euler(steps=4, spacing=GIVEN), "of 3 steps; got 4. Leave the num"),
         (lambda: AllSteps(4, GIVEN), "times are of 3 steps; got 4. Leave the number out"),
         (lambda: time_grids.BestGrid(0), "steps must be at least 1; got steps=0"),
@@ -269,12 +241,6 @@ def test_the_bound_at_given_times_is_the_enumerated_one(spacing, steps):
 def test_what_is_no_grid_is_refused(make, says):
     with pytest.raises(ValueError, match=says):
         make()
-
-
-def test_a_loop_has_times_of_its_own():
-    with pytest.raises(ValueError, match="kind=loop makes times of its own"):
-        samplers.PredictorCorrector(kind="loop", spacing=GIVEN)
-    assert samplers.PredictorCorrector(spacing=GIVEN).steps == 3
 
 
 def test_rows_that_are_no_data_are_refused():
