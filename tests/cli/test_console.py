@@ -47,23 +47,21 @@ def test_an_overview(arguments):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name", "rest"),
+    ("arguments", "program", "rest"),
     [
-        (["run", "--config=quickstart"], "run", ["--config=quickstart"]),
-        (["--config=quickstart"], "run", ["--config=quickstart"]),
-        (["--config=quickstart", "--help"], "run", ["--config=quickstart", "--help"]),
-        (["--help", "--config=quickstart"], "run", ["--help", "--config=quickstart"]),
-        (["known-answers", "--steps=3"], "known_answers", ["--steps=3"]),
-        (["known_answers"], "known_answers", []),
-        (["compare", "a", "b"], "compare", ["a", "b"]),
-        (["help", "demo"], "demo", ["--help"]),
+        (["run", "--config=quickstart"], "amd-jax run", ["--config=quickstart"]),
+        (["--config=quickstart"], "amd-jax run", ["--config=quickstart"]),
+        (["--help", "--config=x"], "amd-jax run", ["--help", "--config=x"]),
+        (["known-answers", "--steps=3"], "amd-jax known-answers", ["--steps=3"]),
+        (["known_answers"], "amd-jax known[-_]answers", []),
+        (["help", "demo"], "amd-jax demo", ["--help"]),
     ],
 )
-def test_a_command_by_its_name(arguments, name, rest, started):
+def test_a_command_by_its_name(arguments, program, rest, started):
     assert amd_jax_(*arguments).ending is None
-    ((module, (program, *given)),) = started
+    ((module, (name, *given)),) = started
     assert importlib.import_module(module).main
-    assert re.fullmatch(rf"amd-jax {name.replace('_', '[-_]')}", program)
+    assert re.fullmatch(program, name)
     assert given == rest
 
 
@@ -73,23 +71,17 @@ def test_every_command_has_a_file_that_starts_it():
         assert f"python -m experiments.{name}" in experiment_files.docstring(name)
 
 
-@pytest.mark.parametrize(
-    ("word", "hint"),
-    [
+def test_an_unknown_command():
+    for word, hint in (
         ("comapre", "Did you mean amd-jax compare?"),
         ("known-answer", "Did you mean amd-jax known-answers?"),
         ("quikstart", "Did you mean amd-jax run --config=quickstart?"),
-        ("sample", "Did you mean amd-jax run --mode=sample?"),
         ("corect", "Did you mean amd-jax run --mode=correct?"),
         ("zzz", "--help tells of them."),
-    ],
-)
-def test_an_unknown_command(word, hint):
-    error = amd_jax_(word, "--config=quickstart").error
-    assert error.startswith(
-        "Commands are run, compare, report, demo, known-answers, table4, to-tokens, list"
-    )
-    assert error.endswith(f"got {word!r}. {hint}")
+    ):
+        error = amd_jax_(word, "--config=quickstart").error
+        assert error.startswith("Commands are run, compare, report, demo, known-answers, ")
+        assert error.endswith(f"got {word!r}. {hint}")
 
 
 def test_the_version_names_what_a_report_needs():
@@ -105,18 +97,11 @@ def test_the_list():
     assert sorted(names) == sorted([*experiment_files.names(), *pretrained.names()])
     assert max(map(len, out.splitlines())) <= listing.WIDTH
     assert "\nOthers:" not in out  # a new kind of name needs a group
-    assert re.search(
-        r"^  quickstart +Multinomial diffusion on Python's own help", out, re.MULTILINE
-    )
-    assert re.search(r"^  wiki_text +Trained with own_text, 6,000 steps\.$", out, re.MULTILINE)
+    assert "\n  wiki_text " in out
+    assert "Trained with own_text, 6,000 steps.\n" in out
     groups = {part.splitlines()[0]: part for part in out.split("\n\n")}
     assert "  own_text_masked " in groups["Your own text (--config.data.path=book.txt):"]
-    assert "  own_table_argmax " in groups["Your own table (--config.data.path=people.csv):"]
     assert "  own_maps_ordinal " in groups["Your own maps (--config.data.path=my_maps/):"]
-    assert "  text8_diffusion " in groups["The paper's data, and what it compares with:"]
-
-
-def test_the_list_takes_no_arguments():
     assert "list takes no arguments; got 'text8'. Leave it out." in amd_jax_("list", "text8").error
     assert "amd-jax list\n" in amd_jax_("list", "--help").out
 
@@ -139,11 +124,8 @@ def test_examples_are_commands_as_one_started_this(program, monkeypatch):
     assert f"    {SHOWN[program]} --config=quickstart\n" in console.described("run")
 
 
-QUICK = (["--version"], ["run", "--version"], ["list"], ["--help"])
-
-
-@pytest.mark.few(2)
-@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
+@pytest.mark.few(1)
+@pytest.mark.parametrize("arguments", [["--version"], ["run", "--version"], ["list"], ["--help"]])
 def test_jax_is_not_imported(arguments):
     code = (
         "import sys; from experiments import __main__ as console; console.start(); "
@@ -156,21 +138,12 @@ def test_jax_is_not_imported(arguments):
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize(
-    "arguments",
-    [["--version"], ["run", "--help"], ["compare", "--help"], ["list"], []],
-    ids=" ".join,
-)
+@pytest.mark.parametrize("arguments", [["--version"], ["run", "--help"], ["list"], []])
 def test_nobody_reads_on(arguments):
     """As of `| head`, where what is left in the buffer goes at the end of the process."""
     environment = {name: v for name, v in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    running = subprocess.Popen(
-        [sys.executable, "-m", "experiments", *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    command, pipe = [sys.executable, "-m", "experiments", *arguments], subprocess.PIPE
+    running = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe)
     running.stdout.close()
     with running.stderr as stderr:
         assert stderr.read() == b""

@@ -149,9 +149,8 @@ def test_guided_lines_have_the_label(masked, capsys, monkeypatch, flags, says):
 GIVEN = {"given": "label=yes"}
 
 
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [
+def test_what_lines_given_a_label_need(masked):
+    for flags, says in (
         ({"given": "label=maybe"}, "A label of lines.csv is one of no, yes; got 'maybe'"),
         ({"given": "kind=yes"}, "Lines are given a label, as label=yes; got 'kind=yes'"),
         (GIVEN | {"particles": 8}, "--particles is for guidance. Give --guidance"),
@@ -159,12 +158,10 @@ GIVEN = {"given": "label=yes"}
         (GIVEN | {"guidance": 1.0, "reveal": "up"}, "is one of random, left; got reveal=up"),
         (GIVEN | {"chain": True}, "draws lines with a label; --chain has no effect on that"),
         ({"reveal": "left"}, "--reveal is for rows with values that are given"),
-    ],
-)
-def test_what_lines_given_a_label_need(masked, flags, says):
-    with pytest.raises(ValueError, match=says) as error:
-        do(masked, **flags)
-    assert "\n" not in str(error.value)
+    ):
+        with pytest.raises(ValueError, match=says) as error:
+            do(masked, **flags)
+        assert "\n" not in str(error.value)
 
 
 def test_models_that_draw_nothing_given_a_label(masked, of_lines, of_maps):
@@ -187,24 +184,17 @@ def test_models_that_draw_nothing_given_a_label(masked, of_lines, of_maps):
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
+def test_data_and_noise_that_labels_do_not_go_with(of_maps, monkeypatch):
+    monkeypatch.setattr("amd_jax.data.scenes.ROWS", dict.fromkeys(("train", "test"), 3))
+    for changes, says in (
         ({"label": "9", "scene": "squares"}, "a number from 0 to 3; got '9'"),
         ({"scene": "squares", "path": "maps"}, "needs a folder or file, or a scene"),
         ({}, "needs a folder or file, or a scene"),
-    ],
-)
-def test_data_that_are_none(monkeypatch, changes, says):
-    config = own_maps_masked.get_config()
-    config.data.update(changes)
-    monkeypatch.setattr("amd_jax.data.scenes.ROWS", dict.fromkeys(("train", "test"), 3))
-    with pytest.raises(ValueError, match=says):
-        own_maps_masked.data(config)
-
-
-def test_labels_are_for_masks_alone(of_maps):
-    config = own_maps_masked.get_config()
+    ):
+        config = own_maps_masked.get_config()
+        config.data.update(changes)
+        with pytest.raises(ValueError, match=says):
+            own_maps_masked.data(config)
     config.p_uniform = 0.1
     with pytest.raises(ValueError, match="Labels are for masks alone"):
         own_maps_masked.build(config, of_maps.facts)

@@ -41,44 +41,26 @@ def of_tokens(folder):
 @pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["", ":uniform", ":autoregressive"])
-def test_trains_evaluates_samples_text_and_writes_a_page(model, folder):
+def test_trains_evaluates_and_samples_text_without_the_files(model, folder):
     pytest.importorskip("tokenizers")
     run, *data = of_tokens(folder)
     trained = command(CONFIG + model, *data, run, *SMALL)
     assert trained.ending is None, trained
     assert "train 113, validation 6, test 6 rows of 16 tokens\nvocabulary of 6: 't" in trained.out
-    assert "bits/token on 4 rows" in trained.out
-    bits, length, of_text = (
-        float(re.search(rf"{before}([\d.]+) {after}", trained.out)[1])
-        for before, after in (
-            *(("test: ", ".* bits/token"), ("", "bytes a token")),
-            ("test: ", ".* bits/byte of its text"),
-        )
-    )
-    assert of_text == pytest.approx(bits / length, rel=5e-3)
-    again = command(CONFIG + model, *data, run, *SMALL)  # nothing is left to train
-    assert "bits/token on 4 rows" in again.out
-    evaluated = command(run, "--mode=evaluate", "--split=validation").out
-    assert "validation: " in evaluated
-    assert "count models fitted to 1,808 training tokens:\n  order 0: " in evaluated
+    assert "count models fitted to 1,808 training tokens:\n  order 0: " in trained.out
+    number = r"([\d.]+)"
+    bits = re.search(rf"test: {number} .* bits/token on 4 rows", trained.out)[1]
+    length = re.search(rf"{number} bytes a token", trained.out)[1]
+    of_text = re.search(rf"test: {number} .* bits/byte of its text", trained.out)[1]
+    assert float(of_text) == pytest.approx(float(bits) / float(length), rel=5e-3)
     if not model:  # masks
-        filled = command(run, "--mode=infill", "--hidden=3", "--num_texts=4").out
-        assert "gaps of 3 tokens in 4 test rows:" in filled
-        assert "tokens restored by a draw: " in filled
-        assert re.search(r"count model: .* bits/token, given the left side", filled)
-
+        assert "tokens restored by a draw: " in trained.out
     for file in folder.glob("*.bin"):
         file.unlink()
     (folder / "tokenizer.json").unlink()
-    drawn = command(run, "--mode=sample", "--num_samples=2")
+    assert command(run, "--mode=sample", "--num_samples=2").ending is None
     written = (folder / "run" / "samples_seed0.txt").read_text()
     assert {word + " " for word in written.split()} <= {*WORDS}
-    assert drawn.ending is None
-    assert command(run, "--mode=report").ending is None
-    page = (folder / "run" / "report.html").read_text()
-    assert "bits per token" in page
-    assert "bits per byte of the text" in page
-    assert re.search(r"(the|cat|sat|on|a|mat\.) (the|cat|sat|on|a|mat\.) (the|cat|sat|on|a)", page)
 
 
 @pytest.mark.slow
@@ -88,13 +70,13 @@ def test_documents_are_kept_apart(folder):
     for name in ("a", "b"):
         ends.tofile(folder / f"{name}.ends")
     run, *data = of_tokens(folder)
-    trained = command(CONFIG, *data, run, *SMALL, "--config.data.documents=apart")
+    flags = ("--config.data.documents=apart", "--num_samples=20")
+    trained = command(CONFIG, *data, run, *SMALL, *flags)
     assert trained.ending is None, trained
     assert "train 260, validation 14, test 14 rows of 1 to 16 tokens, 7 on average" in trained.out
     assert "bits/token on 4 rows" in trained.out
-    command(run, "--mode=sample", "--num_samples=20", "--seed=1")
-    texts = (folder / "run" / "samples_seed1.txt").read_text()
-    x = np.load(folder / "run" / "samples_seed1.npz")["samples"]
+    texts = (folder / "run" / "samples_seed0.txt").read_text()
+    x = np.load(folder / "run" / "samples_seed0.npz")["samples"]
     assert x.max() == len(WORDS)
     assert len(re.findall(r"\w+", texts)) == (x < len(WORDS)).sum(), texts
 

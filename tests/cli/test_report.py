@@ -110,14 +110,19 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(finished, capsys):
 
 @pytest.mark.few(1)
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["maps", "points"])
+@pytest.mark.parametrize("kind", ["maps", "points", "lines", "own text"])
 def test_every_kind_of_run_has_a_page(kind, finished):
     run, params = load_run(finished(kind).workdir)
     path = reporting.write(run.loaded(params), pathlib.Path("page"))
     seen = Seen(path.read_text(encoding="utf-8"))
-    expected = {"curve", "chain", "corrected"} if kind == "maps" else {"curve"}
-    assert {"curve", "chain", "corrected"} & {*seen.ids} == expected
-    assert seen.all("img")
+    parts = {
+        "maps": {"curve", "chain", "corrected"},
+        "points": {"curve"},
+        "lines": {"curve", "chain", "filled", "properties"},
+        "own text": {"curve", "chain", "corrected"},
+    }
+    assert {"curve", "chain", "corrected", "filled", "properties"} & {*seen.ids} == parts[kind]
+    assert bool(seen.all("img")) == (kind in ("maps", "points"))
 
 
 def test_runs_are_compared_without_executing_them(tmp_path, monkeypatch, capsys):

@@ -21,14 +21,9 @@ def files(workdir):
     return {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file()}
 
 
-def metrics(workdir):
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-
-
 @pytest.mark.slow
 def test_training_reports_all_of_itself(trained):
     workdir, result = trained
-    assert result.ending is None
     for part in ("stdlib_docs: train", "order 6: ", "sample 2:", "correction of 4 test texts"):
         assert part in result.out
     said = [  # what takes long is announced; what the model does comes before its bits
@@ -41,7 +36,8 @@ def test_training_reports_all_of_itself(trained):
     assert places == sorted(places)
     assert any(line.endswith("corrections, evaluation and samples") for line in lines)
     assert max(len(x) for x in lines if str(workdir) not in x) <= 80
-    assert [line["step"] for line in metrics(workdir)] == [1, 2, 3, 4, 5, 6]
+    metrics = (workdir / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in metrics] == [1, 2, 3, 4, 5, 6]
     assert {path.name for path in (workdir / "checkpoints").iterdir()} == {"4", "6"}
     record = json.loads((workdir / "run.json").read_text())
     assert record["command"][1] == QUICK
@@ -93,8 +89,7 @@ def test_evaluate(trained):
     mode = (QUICK, f"--workdir={workdir}", "--mode=evaluate", "--num_texts=4")
     assert line in command(*mode).out
     exact = command(*mode, "--split=validation", "--bound=all_steps").out
-    assert exact.startswith("validation: ")
-    assert "on 4 texts (all 8 steps)" in exact
+    assert re.match(r"validation: .* on 4 texts \(all 8 steps\)", exact)
 
 
 @pytest.mark.slow
@@ -123,7 +118,7 @@ def test_what_was_measured_of_the_same_rows_is_compared_by_pairs(trained):
     assert line == means.signed(seen.value, seen.error, ".1%")
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("--chain",)])
 def test_sample(trained, flags):
     arguments = ("--mode=sample", "--num_samples=1", "--steps=4")
@@ -135,9 +130,12 @@ def test_sample(trained, flags):
 
 def test_other_samples_of_the_same_seed_do_not_replace_the_first(trained, tmp_path):
     arguments = (f"--workdir={trained[0]}", "--mode=sample", f"--output={tmp_path}")
-    for steps, end in ((4, ""), (2, "-2"), (4, "")):
+    for steps, end in ((2, ""), (1, "-2"), (2, "")):
         out = command(*arguments, "--num_samples=2", f"--steps={steps}").out
         assert f"text: {tmp_path}/samples_seed0{end}.txt\n" in out
+        texts = (tmp_path / f"samples_seed0{end}.txt").read_text().splitlines()
+        assert [len(text) for text in texts] == [32, 32]
+        assert set("".join(texts)) <= ALPHABET
     assert len(list(tmp_path.iterdir())) == 4
 
 
