@@ -90,25 +90,14 @@ def test_workers_stop_when_one_fails(workers, monkeypatch):
     assert len(workers) == 3
 
 
-@pytest.mark.parametrize(
-    ("paths", "needed", "line"),
-    [
-        (
-            [],
-            {},
-            "and none is given: run git clone https://github.com/them/it and say --their=PATH",
-        ),
+def test_the_first_checkout_counts_and_what_is_missing_is_said_in_one_line(monkeypatch):
+    monkeypatch.chdir(processes.ROOT)
+    given = "them/it", "pyproject.toml"
+    assert side_by_side.checkout(["/nowhere", "."], *given, {}) == str(processes.ROOT)
+    for paths, needed, line in (
+        ([], {}, "none is given: run git clone https://github.com/them/it and say --their=PATH"),
         (["/nowhere"], {}, "and --their=/nowhere is none"),
         (["/nowhere", "."], {"no_such_module": "no-such==1"}, "pip install no-such==1"),
-    ],
-)
-def test_what_is_missing_is_said_in_one_line(paths, needed, line, monkeypatch):
-    monkeypatch.chdir(processes.ROOT)
-    with pytest.raises(processes.Failure, match=line):
-        side_by_side.checkout(paths, "them/it", "pyproject.toml", needed, "their")
-
-
-def test_the_first_checkout_counts(monkeypatch):
-    monkeypatch.chdir(processes.ROOT)
-    result = side_by_side.checkout(["/nowhere", "."], "them/it", "pyproject.toml", {})
-    assert result == str(processes.ROOT)
+    ):
+        with pytest.raises(processes.Failure, match=line):
+            side_by_side.checkout(paths, *given, needed, "their")

@@ -13,30 +13,32 @@ PROGRAM = """
   %done = f32[10]{0} all-reduce-done(%start)
   %add = f32[1000]{0} add(%e, %f)
 """
+ANSWERS = {"train": {"sent": 0}, "sample": {"sent": 0, "temporary": 20e9}}
 FOUND = {"batch": 64, "arguments": 4e9, "temporary": 8e9, "flops": 197e12, "bytes": 819e9 / 2}
 
 
 @pytest.fixture
-def compiler(monkeypatch):
-    """As if it were there."""
+def asked(monkeypatch):
+    """What a compiler is asked, as if it were there."""
+    result = []
+
+    def ask(worker, keep, text, *others, **environment):
+        assert environment["JAX_PLATFORMS"] == "cpu"
+        result.append(json.loads(text))
+        return {work: FOUND | found for work, found in ANSWERS.items()}
+
+    monkeypatch.setattr(tpu, "ask", ask)
     monkeypatch.setattr(tpu.importlib.util, "find_spec", lambda name: name)
+    return result
 
 
 def test_what_collectives_put_out():
     assert tpu.sent(PROGRAM) == 4 * 8 * 4 + 2 + 2 * 16 * 2 + 4 * 10
 
 
-@pytest.mark.usefixtures("compiler")
-def test_a_row_says_whether_it_fits_and_how_fast_it_is_at_most(monkeypatch, capsys):
-    asked = []
-
-    def ask(worker, keep, text, *others, **environment):
-        asked.append((json.loads(text)["topology"], environment["JAX_PLATFORMS"]))
-        return {"train": FOUND | {"sent": 0}, "sample": FOUND | {"sent": 0, "temporary": 20e9}}
-
-    monkeypatch.setattr(tpu, "ask", ask)
+def test_a_row_says_whether_it_fits_and_how_fast_it_is_at_most(asked, capsys):
     rows = list(tpu.measure(["text8_diffusion"], [1, 8], ["v5e"], ["float32"]))
-    assert asked == [("v5e:1x1", "cpu"), ("v5e:2x4", "cpu")]
+    assert [result["topology"] for result in asked] == ["v5e:1x1", "v5e:2x4"]
     train, sample = rows[:2]
     assert train.median == pytest.approx(1.0)
     assert train.parameters["fits"]
@@ -45,7 +47,7 @@ def test_a_row_says_whether_it_fits_and_how_fast_it_is_at_most(monkeypatch, caps
     assert "v5e, 1, float32, train" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("compiler")
+@pytest.mark.usefixtures("asked")
 def test_what_is_too_large_or_fails_costs_no_other_row(monkeypatch, capsys, tmp_path):
     def ask(worker, keep, text, *others, **environment):
         if json.loads(text)["topology"] == "v5e:1x1":
@@ -66,29 +68,17 @@ def test_what_is_too_large_or_fails_costs_no_other_row(monkeypatch, capsys, tmp_
     assert "66.80     NO" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("compiler")
-def test_what_is_grown_is_divided_among_all_chips(monkeypatch):
-    asked = []
-
-    def ask(worker, keep, text, *others, **environment):
-        asked.append(json.loads(text))
-        return {"train": FOUND | {"sent": 0}}
-
-    monkeypatch.setattr(tpu, "ask", ask)
+def test_what_is_grown_is_divided_among_all_chips(asked):
     names = ["text8_diffusion", "text8_diffusion_1b"]
     rows = list(tpu.measure(names, [64], ["v5e"], ["float32"]))
-    assert [row.parameters["experiment"] for row in rows] == names
+    assert [row.parameters["experiment"] for row in rows[::2]] == names
     assert [result["experiment"] for result in asked] == ["text8_diffusion", "text8_diffusion"]
     assert [result["numbers"].get("shards") for result in asked] == [None, 64]
 
 
-@pytest.mark.usefixtures("compiler")
-def test_a_machine_that_is_not_there_is_refused():
+def test_a_machine_that_is_not_there_is_refused_and_so_is_a_missing_compiler(asked, monkeypatch):
     with pytest.raises(tpu.Failure, match="1, 4, 8, 16, 64 chips; got 3"):
         list(tpu.measure(["text8_diffusion"], [3], ["v5e"], ["float32"]))
-
-
-def test_without_the_compiler_there_is_a_way_out(monkeypatch):
     monkeypatch.setattr(tpu.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(tpu.Failure, match=r"libtpu is absent.*\[tpu-check\]"):
         list(tpu.measure())
