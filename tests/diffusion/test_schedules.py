@@ -63,12 +63,8 @@ def test_tabulated_returns_the_nearest_grid_point():
     np.testing.assert_array_equal(
         schedules.tabulated(table)(t), table[[0, 1, 1, 2, 3, 4, 4, 4]].astype(np.float32)
     )
-
-
-def test_tabulated_hits_every_point_of_its_grid():
-    table = -np.arange(4001, dtype=np.float32)
-    result = schedules.tabulated(table)(jnp.arange(4001) / 4000)
-    np.testing.assert_array_equal(result, table)
+    fine = -np.arange(4001, dtype=np.float32)
+    np.testing.assert_array_equal(schedules.tabulated(fine)(jnp.arange(4001) / 4000), fine)
 
 
 @pytest.mark.few(1)

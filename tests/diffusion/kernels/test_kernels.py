@@ -58,7 +58,6 @@ def test_chapman_kolmogorov(kernel):
 def test_law_at_the_end_is_the_prior(kernel):
     assert np.sum(kernel.prior) == pytest.approx(1)
     end = enumeration.matrix(kernel, 0.0, 1.0)
-    np.testing.assert_allclose(end.sum(axis=1), 1, rtol=1e-6)
     if kernel not in [zoo.KERNELS[name] for name in zoo.UNFINISHED]:
         if isinstance(kernel, kernels.AugmentedUniform):  # whose noise stays what it is
             np.testing.assert_array_equal(end[kernel.num_classes :, : kernel.num_classes], 0)

@@ -211,20 +211,6 @@ def test_rows_may_know_different_tokens():
     assert ((y >= 0) & (y < 2)).all()
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"guidance": -1.0}, "guidance must be at least 0; got guidance=-1"),
-        ({"guidance": float("nan")}, "guidance must be finite"),
-        ({"reveal": "right"}, "reveal is one of random, left; got"),
-        ({"particles": 0}, "particles must be at least 1; got particles=0"),
-    ],
-)
-def test_numbers_out_of_range(options, says):
-    with pytest.raises(ValueError, match=says):
-        samplers.Guided(**options)
-
-
 def test_guidance_is_for_masks_and_for_what_is_given():
     masks, uniform = (zoo.diffusion(k, "table", 5) for k in ("absorbing-linear", "uniform-cosine"))
     x, rng = jnp.zeros((1, 2), jnp.int32), jax.random.key(0)

@@ -294,19 +294,16 @@ def test_remasking_remembers_the_probability_at_which_a_token_was_revealed():
     np.testing.assert_array_equal(half, [[10, 8]])  # of the first nothing is known: 1
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("temperature", "top_p", "expected"),
-    [
-        (0.5, 1.0, np.array([25, 9, 2.25, 0.25, 0]) / 36.5),
-        (1.0, 0.79, [0.625, 0.375, 0, 0, 0]),
-        (1.0, 0.81, np.array([50, 30, 15, 0, 0]) / 95),
-        (0.01, 1.0, [1, 0, 0, 0, 0]),
-    ],
-)
-def test_sharpened_guesses(temperature, top_p, expected):
-    result = base.tempered(jnp.array([0.5, 0.3, 0.15, 0.05, 0.0]), temperature, top_p)
-    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+def test_sharpened_guesses():
+    p = jnp.array([[0.5, 0.3, 0.15, 0.05, 0.0]])
+    cases = {  # temperature and top_p -> law
+        (0.5, 1.0): np.array([25, 9, 2.25, 0.25, 0]) / 36.5,
+        (1.0, 0.79): [0.625, 0.375, 0, 0, 0],
+        (1.0, 0.81): np.array([50, 30, 15, 0, 0]) / 95,
+        (0.01, 1.0): [1, 0, 0, 0, 0],
+    }
+    results = jax.jit(lambda p: [base.tempered(p, *numbers) for numbers in cases])(p)
+    np.testing.assert_allclose(np.concatenate(results), [*cases.values()], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -324,6 +321,15 @@ def test_sharpened_guesses(temperature, top_p, expected):
         (lambda: samplers.EntropyBound(gamma=-1.0), "gamma must be at least 0"),
         (lambda: samplers.TauLeaping(steps=0), "steps must be at least 1"),
         (lambda: samplers.Ancestral(corrections=-1), "corrections must be at least 0"),
+        (lambda: samplers.Guided(-1.0), "guidance must be at least 0; got guidance=-1"),
+        (lambda: samplers.Guided(float("nan")), "guidance must be finite"),
+        (lambda: samplers.Guided(reveal="right"), "reveal is one of random, left; got"),
+        (lambda: samplers.Guided(particles=0), "particles must be at least 1; got particles=0"),
+        (lambda: samplers.Twisted(len, 0), "particles must be at least 1; got particles=0"),
+        (
+            lambda: samplers.Twisted(len, walk=samplers.Remasking()),
+            "from step to step; got Remasking. Use Ancestral",
+        ),
     ],
 )
 def test_numbers_out_of_range_are_refused(make, says):

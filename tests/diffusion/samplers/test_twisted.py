@@ -142,11 +142,7 @@ def test_a_walk_in_parts_ends_in_rows_that_there_are():
     assert ((x >= 0) & (x < 2)).all()
 
 
-def test_what_cannot_be_twisted_and_what_is_no_reward():
-    with pytest.raises(ValueError, match="from step to step; got Remasking. Use Ancestral"):
-        samplers.Twisted(nats, walk=samplers.Remasking())
-    with pytest.raises(ValueError, match="particles must be at least 1; got particles=0"):
-        samplers.Twisted(nats, 0)
+def test_what_is_no_reward_and_a_number_of_steps_are_refused():
     model = zoo.diffusion("uniform-cosine", "table", 5)
     sample = functools.partial(model.sample, zoo.parameters(model), jax.random.key(0), (5, 2))
     with pytest.raises(ValueError, match="twisted takes no steps"):
