@@ -15,7 +15,7 @@ from amd_jax.models import bounds
 from amd_jax.models.code_lengths import CodeLength
 from amd_jax.models.declared import Corrector
 from tests import enumeration, zoo
-from tests.models.means import assert_mean
+from tests.models.means import assert_same_mean, draws
 from tests.variants import quick
 
 KERNEL = kernels.absorbing(schedules.linear, 3)
@@ -101,13 +101,10 @@ def test_random_orders_from_the_bound_to_the_likelihood(model):
     """
     result, params = model
     params = {"network": {**params["network"], "b": jnp.zeros_like(params["network"]["b"])}}
-    x = jnp.tile(jnp.asarray(EVERY[[5, 20]]), (4000, 1))
-    code = jax.jit(lambda option, *given: option(result, *given), static_argnums=0)
-    one = np.asarray(code(CodeLength(), params, jax.random.key(0), x)).reshape(-1, 2)
-    elbo = np.asarray(jax.jit(result.elbo)(params, jax.random.key(1), x)).reshape(-1, 2)
-    error = elbo.std(axis=0) / 4000**0.5
-    assert_mean(one, elbo.mean(axis=0), 0.1, slack=5 * error)
-    several = np.asarray(code(CodeLength(orders=64), params, jax.random.key(2), x[:2]))
+    x = EVERY[[5, 20]]
+    one = draws(functools.partial(CodeLength(), result), params, x, 4000, seed=0)
+    assert_same_mean(one, draws(result.elbo, params, x, 4000), 0.1)
+    (several,) = draws(functools.partial(CodeLength(orders=64), result), params, x, 1, seed=2)
     assert (several > one.mean(axis=0)).all()
     np.testing.assert_allclose(several, special.logsumexp(one, axis=0) - np.log(4000), atol=0.3)
 

@@ -1,7 +1,6 @@
 """Infilling where noise is no mask: exact for a guess that sees what is known, by enumeration."""
 
 import dataclasses
-import functools
 
 import flax.linen as nn
 import jax
@@ -15,7 +14,7 @@ from amd_jax.diffusion.exact import certificates
 from amd_jax.learning import objectives
 from amd_jax.ops import categorical
 from tests import enumeration, zoo
-from tests.models.means import assert_mean
+from tests.models.means import assert_mean, draws
 from tests.models.test_infilling import DATA, Exact, fillings
 from tests.models.test_infilling import GIVEN as EXACT
 from tests.variants import quick
@@ -98,21 +97,16 @@ def of_the_first(model, params, kernel, row):
 )
 def test_what_is_known_is_told_and_bounds_and_weights_of_the_rest_are_exact(case):
     """Rows of two tokens, of which the second is known, by enumeration of the first."""
-    kernel, draws = zoo.KERNELS[case[0]], 8000
+    kernel = zoo.KERNELS[case[0]]
     model = models.Diffusion(kernel, Told(len(kernel.prior), case[1]), steps=STEPS)
     params, x = zoo.parameters(model), enumeration.sequences(kernel.num_classes, 2)
     known = np.broadcast_to([False, True], x.shape)
     bound, log_p = np.array([of_the_first(model, params, kernel, row) for row in x]).T
     assert (bound < log_p + 1e-6).all()
-
-    def measured(verb):
-        rows, held = (jnp.tile(a, (draws, 1)) for a in (x, known))
-        result = jax.jit(functools.partial(verb, params))(jax.random.key(0), rows, known=held)
-        return np.asarray(result, np.float64).reshape(draws, -1)
-
-    assert_mean(measured(model.elbo), bound, 0.05, slack=1e-4)
-    assert_mean(np.exp(measured(model.log_weight)), np.exp(log_p), 0.02)
-
+    elbo = draws(model.elbo, params, x, 8000, known=known)
+    log_weight = draws(model.log_weight, params, x, 8000, known=known)
+    assert_mean(elbo, bound, 0.05, slack=1e-4)
+    assert_mean(np.exp(log_weight), np.exp(log_p), 0.02)
     process, t = model.open(params), jnp.full(len(x), 0.5)
     plain, none = process.predict(x, t), process.predict(x, t, known=jnp.zeros(x.shape, bool))
     np.testing.assert_array_equal(plain, none)  # it is told nothing
@@ -123,22 +117,23 @@ def test_what_is_known_is_told_and_bounds_and_weights_of_the_rest_are_exact(case
 
 def test_the_cross_entropy_is_of_what_is_unknown():
     model = models.Diffusion(UNIFORM, Told(K, zoo.HollowTable), steps=STEPS)
-    params, x = zoo.parameters(model), jnp.tile(enumeration.sequences(K, 2), (4000, 1))
+    params, x = zoo.parameters(model), enumeration.sequences(K, 2)
 
-    def loss(known):
-        objective = objectives.CrossEntropy(model, known=lambda rng, shape: known)
-        nats, _ = jax.jit(objective.loss)(params, (), jax.random.key(0), x)
-        return np.asarray(nats).reshape(4000, -1)
+    def loss(*known):
+        told = objectives.CrossEntropy(model, known=lambda rng, x: jnp.full(x, jnp.array(known)))
+        return draws(lambda p, rng, x: told.loss(p, (), rng, x)[0], params, x, 4000)
 
-    everything = jnp.ones(x.shape, bool)
-    np.testing.assert_array_equal(loss(everything), 0)
-    second = everything.at[:, 0].set(False)
-    result = loss(second)
+    np.testing.assert_array_equal(loss(True, True), 0)
+    result = loss(False, True)
     times, predict = np.linspace(0, 1, 2001)[:-1] + 1 / 4000, model.open(params).predict
     exact = []
-    for row in enumeration.sequences(K, 2):  # the own token is not seen: only the second counts
+    for row in x:  # the own token is not seen: only the second counts
         rows = jnp.tile(row, (len(times), 1))
-        p_0 = predict(rows, jnp.asarray(times, jnp.float32), known=second[: len(times)])
+        p_0 = predict(
+            rows,
+            jnp.asarray(times, jnp.float32),
+            known=jnp.full(rows.shape, jnp.array([False, True])),
+        )
         exact.append(-np.log(np.asarray(p_0)[:, 0, row[0]]).mean())
     np.testing.assert_allclose(result.mean(axis=0), exact, rtol=0.01)
 

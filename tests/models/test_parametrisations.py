@@ -46,9 +46,8 @@ def model(kernel, network, own):
     return result, result.init(jax.random.key(0), jnp.zeros((1, DATA.ndim), jnp.int32))
 
 
-def distance(kernel, network, own, steps):
+def distance(result, params, steps):
     """How far samples are from the data."""
-    result, params = model(kernel, network, own)
     law = certificates.law(samplers.Ancestral(steps=steps), result.open(params), DATA.ndim, None)
     return certificates.distance(law, DATA)
 
@@ -57,20 +56,21 @@ def distance(kernel, network, own, steps):
 @pytest.mark.parametrize("name", quick(KERNELS, "both"))
 @pytest.mark.slow
 def test_both_give_the_same_bound_and_the_same_samples(name):
-    kernel = KERNELS[name]
-    (left, params), (own, _) = (model(kernel, n, n is Denoising) for n in (Perfect, Denoising))
+    both = [
+        model(KERNELS[name], network, network is Denoising) for network in (Perfect, Denoising)
+    ]
     x = jnp.tile(enumeration.sequences(3, 2), (4, 1))
-    both = [each.elbo(params, jax.random.key(1), x) for each in (left, own)]
-    np.testing.assert_allclose(*both, rtol=1e-3, atol=1e-4)
-    result = [distance(kernel, n, n is Denoising, 8) for n in (Perfect, Denoising)]
-    np.testing.assert_allclose(*result, atol=1e-5)
+    elbos = [made.elbo(params, jax.random.key(1), x) for made, params in both]
+    np.testing.assert_allclose(*elbos, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(*(distance(*made, 8) for made in both), atol=1e-5)
 
 
 def test_what_is_denoised_taken_for_a_guess_never_converges():
     """The mistake, on purpose: by a network that does not say what it puts out."""
-    kernel, steps = KERNELS["uniform"], (8, 32, 128)
-    right = [distance(kernel, Denoising, True, s) for s in steps]
-    wrong = [distance(kernel, Perfect, True, s) for s in steps]
+    right, wrong = (
+        [distance(*model(KERNELS["uniform"], network, True), steps) for steps in (8, 32, 128)]
+        for network in (Denoising, Perfect)
+    )
     assert right[0] > 3 * right[1] > 9 * right[2]
     assert min(wrong) > 0.15
     assert wrong[2] > 0.8 * wrong[1]
