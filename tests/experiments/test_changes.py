@@ -6,13 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from amd_jax.experiment import Experiment, load_run
+from amd_jax.experiment import Experiment
+from tests import enumeration
 from tests.cli.command import command
-from tests.variants import quick
+from tests.experiments.changes.model import Autoregressive, Cell
 
 FILES = pathlib.Path(__file__).parent / "changes"
-NAMES = sorted(path.stem for path in FILES.glob("*.py"))
-OTHERS = [name for name in NAMES if name not in ("sampler", "schedule")]  # which have tests below
 SMILES = "CCO\nC1=CC=CC=C1\nCC(=O)O\nN\n" * 20
 
 
@@ -34,7 +33,7 @@ def run(name, *flags):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(NAMES, slow=OTHERS))
+@pytest.mark.parametrize("name", ["lines", "model"])
 def test_it_trains_evaluates_and_samples(name, place):
     out = run(name, "--num_texts=4", "--num_samples=2")
     assert "sample 2:" in out
@@ -49,25 +48,12 @@ def test_it_trains_evaluates_and_samples(name, place):
 @pytest.mark.slow
 def test_a_sampler_is_offered_by_its_name_and_its_numbers(place):
     run("sampler", "--num_texts=4", "--num_samples=1")
-    ancestral, surest = (
-        run("sampler", "--mode=sample", f"--sampler={name}", "--steps=2", "--num_samples=1")
-        for name in ("ancestral", "confident")
-    )
-    assert ancestral != surest
-    assert "░" not in surest
     chain = run("sampler", "--mode=sample", "--sampler=confident", "--steps=4", "--chain")
     assert chain.count("░") == 16 + 12 + 8 + 4  # masks have a sign
     out = command(f"--config={FILES / 'sampler'}.py", "--help").out
     assert "--sampler of sampler.py:\n" in out
     assert "  confident: Opens the surest masks first" in out
     assert "  --steps              network calls. Default: 8. (confident)\n" in out
-
-
-@pytest.mark.slow
-def test_a_learned_schedule_is_learned(place):
-    run("schedule", "--num_texts=4", "--num_samples=1", "--config.num_steps=20")
-    _, params = load_run("runs/schedule")
-    assert abs(params["kernel"]["power"]) > 0.1
 
 
 def test_padding_is_not_counted(place):
@@ -82,9 +68,6 @@ def test_padding_is_not_counted(place):
 
 @pytest.mark.slow
 def test_an_autoregressive_model_sums_to_one_and_samples_from_itself():
-    from tests import enumeration
-    from tests.experiments.changes.model import Autoregressive, Cell
-
     model = Autoregressive(Cell(3, width=4))
     x = enumeration.sequences(3, 2)
     params = model.init(jax.random.key(0), x)
