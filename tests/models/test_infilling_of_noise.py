@@ -92,7 +92,7 @@ def of_the_first(model, params, kernel, row):
 
 @pytest.mark.parametrize(
     "case",
-    quick(CASES, slow=(CASES[2], CASES[4])),
+    quick(CASES, slow=(CASES[3], CASES[4])),
     ids=lambda case: f"{case[0]}-{case[1].__name__}",
 )
 def test_what_is_known_is_told_and_bounds_and_weights_of_the_rest_are_exact(case):

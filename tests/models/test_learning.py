@@ -33,20 +33,20 @@ def entropy(length: int) -> float:
     return (np.log2(K) + (length - 1) * -(p * np.log2(p)).sum()) / length
 
 
+def chains(*event: int) -> dict[str, np.ndarray]:
+    """Some of each split."""
+    rng = np.random.default_rng(0)
+    return {split: chain(rng, (n, *event)) for split, n in (("train", 2048), ("test", 128))}
+
+
 def texts() -> Text:
     """Rows that are each a chain of its own."""
-    rng = np.random.default_rng(0)
-    sizes = {"train": 2048, "test": 128}
-    streams = {split: chain(rng, (n, LENGTH)).reshape(-1) for split, n in sizes.items()}
-    return Text("abcd", LENGTH, streams)
+    return Text("abcd", LENGTH, {split: x.reshape(-1) for split, x in chains(LENGTH).items()})
 
 
 def maps() -> Maps:
     """Maps whose lines are chains."""
-    rng = np.random.default_rng(0)
-    sizes = {"train": 512, "test": 64}
-    pixels = {split: chain(rng, (n, SIDE, SIDE)) for split, n in sizes.items()}
-    return Maps(K, (SIDE, SIDE), pixels, np.eye(K, 3, dtype=np.uint8))
+    return Maps(K, (SIDE, SIDE), chains(SIDE, SIDE), np.eye(K, 3, dtype=np.uint8))
 
 
 def diffusion(network) -> models.Diffusion:
@@ -86,11 +86,6 @@ KINDS = {  # name -> data, the share of what they teach that is learnt, the mode
 }
 
 
-class Quiet(callbacks.Nobody):
-    def print_line(self, line):
-        pass
-
-
 @pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
@@ -100,7 +95,7 @@ def test_it_learns(name):
     held = data()
     optimizer = optax.chain(optax.clip_by_global_norm(10.0), optax.adam(2e-3))
     parts = Parts(model, objectives.NegativeElbo(model), optimizer)
-    params = loop.train(parts, held, numbers(batch_size=32, num_steps=400), Quiet())
+    params = loop.train(parts, held, numbers(batch_size=32, num_steps=400), callbacks.Nobody())
     result, _ = run_report.bits(model, params, held, split="test")
     most, least = np.log2(K), entropy(held.facts.event_shape[-1])
     assert least - 5 * result.error < result.bits < most - share * (most - least)

@@ -20,7 +20,6 @@ from tests.models import test_support
 from tests.models.means import assert_mean, draws
 from tests.models.rows import (
     assert_possible,
-    autoregressive,
     compiled,
     conditionals,
     drawn,
@@ -145,18 +144,6 @@ def test_no_objective_makes_noise_of_padding(name):
     assert np.isfinite(loss).all()
     if name != "cross_entropy":  # which is of the tokens that are noise
         assert np.mean(loss) == pytest.approx(-np.log(0.5) - np.log(0.5), rel=0.1)
-
-
-def test_after_the_end_of_a_line_nothing_counts():
-    """Whatever a network says of the positions after the first padding."""
-    model, params = autoregressive("lines")
-    table = params["network"]["table"]
-    number = (0 + 1) * 4 + 2 + 1  # of the row of the table after a token 0, and its end 2
-    other = {"network": {"table": table.at[number].set(jnp.array([9.0, -3.0, -50.0]))}}
-    x = jnp.array([[0, 2, 2]])
-    before, after = (compiled(model.elbo)(p, jax.random.key(0), x) for p in (params, other))
-    np.testing.assert_array_equal(before, after)
-    assert (drawn(model, other)[:, 1:] == 2).any()
 
 
 @pytest.mark.slow
