@@ -162,7 +162,11 @@ OWN = [  # one term of each kernel, and each term of some, in the form that they
 ]
 
 
-@pytest.mark.parametrize("case", quick(EVERY, *CHOSEN, slow=OWN), ids=lambda c: f"{c[0]}-{c[1]}")
+def case_id(case):
+    return "-".join((*case[:2], case[2].__name__))
+
+
+@pytest.mark.parametrize("case", quick(EVERY, *CHOSEN, slow=OWN), ids=case_id)
 def test_terms_of_sure_guesses(case):
     term, name, kind = case
     generic, expect, _ = TERMS[term]

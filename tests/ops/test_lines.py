@@ -30,12 +30,18 @@ def are_lines(lines, x, padded):
 
 @pytest.mark.few(1)
 @every_kind
-def test_a_line_has_the_probability_of_its_length(lines):
-    """And no row with padding in its middle, or in front, has any."""
+def test_a_line_has_the_probability_of_its_length_and_lengths_are_drawn_so(lines):
+    """No row with padding in its middle, or in front, has any."""
     x, padded = every_row(lines)
     n = (x[:, lines.start :] != lines.padding).sum(axis=1)
     expected = np.where(padded, np.log(lines.lengths)[n - 1], categorical.NEVER)
     np.testing.assert_allclose(jax.jit(lines.log_prob)(x), expected, rtol=1e-6)
+    draw = jax.jit(lines.draw, static_argnums=1)
+    first = np.asarray(draw(jax.random.key(0), (5000, lines.length)))
+    assert set(np.unique(first)) <= {-1, lines.padding}
+    assert (np.diff(first, axis=1) >= 0).all()  # padding at the end only
+    sizes = (first == -1).sum(axis=1) - lines.start
+    enumeration.assert_drawn_from(sizes - 1, np.array(lines.lengths))
 
 
 @pytest.mark.few(1)
@@ -82,17 +88,6 @@ def test_padding_is_known_and_no_other_position_can_be_it(lines):
     expected = np.where(known[..., None], states == lines.padding, each)
     possible = lines.possible(jnp.asarray(x), np.zeros_like(known), len(states))
     np.testing.assert_array_equal(possible, expected)
-
-
-@pytest.mark.few(1)
-@every_kind
-def test_lengths_are_drawn_by_their_law(lines):
-    draw = jax.jit(lines.draw, static_argnums=1)
-    first = np.asarray(draw(jax.random.key(0), (5000, lines.length)))
-    assert set(np.unique(first)) <= {-1, lines.padding}
-    assert (np.diff(first, axis=1) >= 0).all()  # padding at the end only
-    sizes = (first == -1).sum(axis=1) - lines.start
-    enumeration.assert_drawn_from(sizes - 1, np.array(lines.lengths))
 
 
 def test_supports_fulfil_the_protocol():

@@ -74,7 +74,7 @@ def near(result, expected, rtol=1e-9, atol=1e-13):
     np.testing.assert_allclose(result, np.broadcast_to(expected, result.shape), rtol, atol)
 
 
-def test_tables(theirs):
+def test_tables_and_the_term_of_the_prior(theirs):
     i = theirs["table_idx"]
     s, t = theirs.at(i - 1).ravel(), theirs.at(i).ravel()
     small, large = gaussian.log_variances(s, t)
@@ -85,6 +85,9 @@ def test_tables(theirs):
     near(theirs.log_variances(i)[0].ravel(), theirs["posterior_log_variance_clipped"])
     near(clean, theirs["posterior_mean_coef1"])
     near(kept, theirs["posterior_mean_coef2"])
+    last = flat(theirs, lambda t: jnp.full(t.shape, theirs.number - 1))
+    result = gaussian.bounds.prior_kl(last, jnp.arange(6)) / (18 * np.log(2))
+    near(result, theirs["prior_bits"])
 
 
 def test_forward_process_and_posterior(theirs):
@@ -187,12 +190,6 @@ def flat(theirs, gamma, guess=None):
     """A process whose classes are the pictures, with γ at their t, or one for all."""
     table = jnp.append(theirs.table, -jnp.inf)
     return gaussian.Process(theirs.x_0.reshape(6, -1), lambda t: table[gamma(t)], guess)
-
-
-def test_prior(theirs):
-    last = flat(theirs, lambda t: jnp.full(t.shape, theirs.number - 1))
-    result = gaussian.bounds.prior_kl(last, jnp.arange(6)) / (18 * np.log(2))
-    near(result, theirs["prior_bits"])
 
 
 @pytest.mark.few(2)

@@ -43,15 +43,14 @@ def test_gaussian(text):
     text.assert_near(result.mT, "text_gauss_products", rtol=1e-6, atol=1e-12)
 
 
-def test_linear_masks(text):
-    """Steps of 1 / (T - t): log α is that of the linear schedule."""
+def test_masks(text):
+    """Steps of 1 / (T - t), whose log α is that of the linear schedule, and any others.
+
+    Departure 15: the last row is set to pure noise whatever the schedule.
+    """
     alpha = jnp.exp(schedules.linear(times(text, 13)))
     expected = text.exact("text_beta_state")
     text.assert_near(jnp.stack([1 - alpha, alpha], axis=-1), expected, rtol=1e-12, atol=1e-12)
-
-
-def test_any_masks(text):
-    """Departure 15: the last row is set to pure noise whatever the schedule."""
     log_alpha = np.cumsum(np.log1p(-(0.02 + 0.28 * np.arange(12) / 12)))
     schedule = schedules.tabulated(np.concatenate([[0.0], log_alpha]))
     t = times(text, 13)
