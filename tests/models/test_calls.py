@@ -36,7 +36,6 @@ MODELS = {  # whose tokens are in [0, 2)
     "transformer": models.Autoregressive(zoo.CAUSAL["transformer"](2)),
     "xl": models.Autoregressive(zoo.CAUSAL["xl"](2)),
 }
-KINDS = "masks", "uniform", "gaussian", "integer", "insertion", "blocks", "autoregressive"
 ROWS = {
     "got an array of float32. Give x.astype": X * 1.0,
     "got an array of bool": X > 0,
@@ -46,7 +45,7 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_rows_keys_and_shapes_are_checked_by_every_verb(name):
     model = MODELS[name]
     for line, x in ROWS.items():
@@ -61,6 +60,13 @@ def test_rows_keys_and_shapes_are_checked_by_every_verb(name):
     for shape in (5, (2.0, 2), (0, 2), (4,), [2, 2]):
         with pytest.raises(ValueError, match=r"shape of samples is a tuple \(B, ...\)"):
             model.sample({}, KEY, shape)
+
+
+@pytest.mark.few(8)
+@pytest.mark.parametrize("name", MODELS)
+def test_tokens_outside_are_refused(name):
+    with pytest.raises(ValueError, match=r"in \[0, .\); got 9 at index \(1, 1\)"):
+        MODELS[name].elbo(zoo.drawn(MODELS[name], X), KEY, X.at[1, 1].set(9))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ X = jnp.asarray(enumeration.sequences(3, zoo.LENGTH))
 STEPS = 3
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", quick(zoo.GAUSSIAN, "range"))
 @pytest.mark.slow
 def test_it_sums_to_one_draws_what_it_weighs_and_its_bounds_have_one_mean(kind):
@@ -264,7 +264,6 @@ MISTAKES = {
     "gives (9, 2, 3); Vectors gives (9, 2, 4). Build": lambda: jax.eval_shape(WIDE.init, KEY, X),
     "Use GaussianDiffusion(..., steps=1000)": lambda: ENDLESS.log_weight({}, KEY, X),
     "sampled in as many steps as you say": lambda: ENDLESS.sample({}, KEY, (2, 2)),
-    "Tokens must be in [0, 3); got 3": lambda: ENDLESS.elbo({}, KEY, jnp.array([[0, 3]])),
     "tells no such law of classes. Use NegativeElbo": lambda: objectives.CrossEntropy(
         zoo.gaussian_diffusion("noise", None)
     ).loss(zoo.drawn(zoo.gaussian_diffusion("noise", None), X), (), KEY, X),

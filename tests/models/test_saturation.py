@@ -99,7 +99,7 @@ CASES += [(name, Sure, None) for name in ("absorbing-linear", "birth_death-cosin
 CASES += [(name, Hollow, None) for name in zoo.FAMILIES if name.split("-")[-1] not in zoo.ROUGH]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "denoiser", "steps"), CASES)
 def test_bounds_and_losses_are_finite_and_so_are_their_gradients(name, denoiser, steps):

@@ -32,7 +32,7 @@ NAMES = quick(rows.SUPPORTS, "digits")
 BOTH = quick(rows.SUPPORTS, "digits", "labels")
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 def test_code_lengths_of_masks_sum_to_one(name):
@@ -107,7 +107,7 @@ EVERY_WAY = [("labels", n) for n in (*EVERY_WAY, "tau_leaping", "euler", "entrop
 SHARPENED = [("columns", n) for n in ("confidence", "entropy_bound", "remasking-sharpened")]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "sampler"), EVERY_WAY + SHARPENED)
 def test_every_sampler_of_masks_draws_what_is_possible(name, sampler):
@@ -172,7 +172,7 @@ class Opened:
         return self
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("denoiser", quick(("table", "hollow_table"), "hollow_table"))
 @pytest.mark.parametrize("name", BOTH)
@@ -222,7 +222,7 @@ def flow(name):
     return model, zoo.parameters(model, length=length, scale=0.05)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in rows.SUPPORTS if n != "labels"])
 def test_an_argmax_over_possible_rows_sums_to_one(name):
