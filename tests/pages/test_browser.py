@@ -86,7 +86,7 @@ def shown(page, facts):
     return screen.text_content() if facts is written.TEXT else screen.get_attribute("aria-label")
 
 
-def test_a_film_marks_what_changed(tmp_path):
+def test_a_film_marks_what_changed_and_takes_frames_one_by_one(tmp_path):
     frames = [{"t": 1.0, "text": "abcdef"}, {"t": 0.0, "text": "aXYdeZ"}]
     film = {"kind": "text", "frames": frames}
     with browser.visit() as visit:
@@ -97,6 +97,16 @@ def test_a_film_marks_what_changed(tmp_path):
         page.get_by_label("mark what changed").uncheck()
         assert marks.count() == 0
         assert page.locator(".screen").text_content() == "aXYdeZ"
+        page.evaluate(
+            "window.film = amdFilm(document.querySelector('[data-film]'),"
+            " {kind: 'text', frames: []})"
+        )
+        for t, text in ((1.0, "a"), (0.5, "b"), (0.0, "c")):
+            page.evaluate(f"film.add({{t: {t}, text: '{text}'}})")
+            assert page.locator(".screen").text_content() == text
+        page.evaluate("film.show(0); film.add({t: -1, text: 'd'})")
+        assert page.locator(".screen").text_content() == "a"  # one has gone back
+        visit.assert_quiet()
 
 
 def test_a_film_of_maps_has_their_colours(tmp_path):
@@ -117,21 +127,6 @@ def test_a_film_of_maps_has_their_colours(tmp_path):
             "State at t = 0.00: category 1 25 %, codes of no class 25 %, noise 25 %, "
             "category 0 25 %"
         )
-
-
-def test_frames_may_come_one_by_one(tmp_path):
-    with browser.visit() as visit:
-        page = visit.open(written.file(tmp_path))
-        page.evaluate(
-            "window.film = amdFilm(document.querySelector('[data-film]'),"
-            " {kind: 'text', frames: []})"
-        )
-        for t, text in ((1.0, "a"), (0.5, "b"), (0.0, "c")):
-            page.evaluate(f"film.add({{t: {t}, text: '{text}'}})")
-            assert page.locator(".screen").text_content() == text
-        page.evaluate("film.show(0); film.add({t: -1, text: 'd'})")
-        assert page.locator(".screen").text_content() == "a"  # one has gone back
-        visit.assert_quiet()
 
 
 def test_a_command_is_copied_from_a_file(tmp_path):

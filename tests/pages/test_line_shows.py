@@ -29,8 +29,7 @@ def test_whole_numbers_have_a_bar_each():
 
 
 def test_other_numbers_have_equal_parts_of_the_real_range():
-    real = np.array([0.25, 0.5, 1.25])
-    first, second = line_shows.shares(real, np.array([0.2, 9.0]))
+    first, second = line_shows.shares(np.array([0.25, 0.5, 1.25]), np.array([0.2, 9.0]))
     assert len(first) == line_shows.BARS
     assert first.sum() == pytest.approx(1)
     assert (second[0], second[-1]) == (0.5, 0.5)

@@ -40,23 +40,20 @@ def test_a_run_without_metrics_says_so(tmp_path, content):
     ]
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
+def test_damaged_figures_are_named_and_left_out(tmp_path):
+    path = written.folder(tmp_path) / "results.json"
+    for content, reason in (
         (b"[", "Expecting value"),
         (b"\xff", "can't decode"),
         (b"{}", "it holds no list, but dict"),
         (b"[" * 100_000, "recursion"),
         (b"[1, {}]", "some of it are no figures"),
-    ],
-)
-def test_damaged_figures_are_named_and_left_out(tmp_path, content, reason):
-    path = written.folder(tmp_path) / "results.json"
-    path.write_bytes(content)
-    (line,) = run_record.read(tmp_path).problems
-    assert line.startswith(f"{path} is damaged: ")
-    assert reason in line
-    assert path.read_bytes() == content
+    ):
+        path.write_bytes(content)
+        (line,) = run_record.read(tmp_path).problems
+        assert line.startswith(f"{path} is damaged: ")
+        assert reason in line
+        assert path.read_bytes() == content
 
 
 def test_a_folder_without_a_run_and_a_damaged_config_are_refused(tmp_path):
@@ -67,10 +64,11 @@ def test_a_folder_without_a_run_and_a_damaged_config_are_refused(tmp_path):
         run_record.read(tmp_path)
 
 
-@pytest.mark.parametrize("source", ["", "def", "x = 1", "\x00", "(" * 10_000])
-def test_a_file_without_a_sentence_has_none_and_a_run_without_a_file_its_folder(tmp_path, source):
-    result = run_record.read(written.folder(tmp_path / "mine", source=source, file="None"))
-    assert (result.sentence, result.name) == ("", "mine")
+def test_a_file_without_a_sentence_has_none_and_a_run_without_a_file_its_folder(tmp_path):
+    for i, source in enumerate(("", "def", "x = 1", "\x00", "(" * 10_000)):
+        place = written.folder(tmp_path / f"mine{i}", source=source, file="None")
+        result = run_record.read(place)
+        assert (result.sentence, result.name) == ("", f"mine{i}")
 
 
 def test_seconds_may_be_anything(tmp_path):
@@ -80,12 +78,9 @@ def test_seconds_may_be_anything(tmp_path):
     assert run_record.read(tmp_path).seconds == 3.5
 
 
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0.2, "0 s"), (59.6, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (277200, "3 d 5 h")],
-)
-def test_a_time_in_words(seconds, expected):
-    assert run_record.duration(seconds) == expected
+def test_a_time_in_words():
+    words = {0.2: "0 s", 59.6: "1 min", 200: "3 min 20 s", 7500: "2 h 5 min", 277200: "3 d 5 h"}
+    assert {seconds: run_record.duration(seconds) for seconds in words} == words
 
 
 def test_numbers_of_a_config_by_their_dotted_names():
