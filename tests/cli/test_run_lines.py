@@ -79,6 +79,7 @@ def test_gaps_of_a_line_are_filled_with_its_label_or_any(masked):
     assert "1 to 12 characters; got 15" in masked("--mode=infill", f"--text={'_' * 15}").error
 
 
+@pytest.mark.exhaustive  # test_configs.py trains it, and the demo corrects lines
 def test_other_modes_of_multinomial_noise(finished):
     run = finished("multinomial lines")
     assert "correction of 6 test lines, in each 1 of " in run.out

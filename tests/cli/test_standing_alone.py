@@ -79,36 +79,32 @@ def test_samples_and_corrections_need_no_data(run):
 @pytest.mark.parametrize("change", [edit, replace])
 def test_changed_data_are_refused_by_name_where_they_are_read(run, change):
     (config, *training), file = run
-    before = pathlib.Path("runs").rglob("metrics.jsonl")
-    before = [path.read_text() for path in before]
+    (metrics,) = pathlib.Path("runs").rglob("metrics.jsonl")
+    before = metrics.read_text()
     change(file)
     for flags in (*READING, ()):
         error = command(config, *(flags or training)).error
-        assert "holds a run of other data: " in error
-        assert file.name in error
-        assert "changed since" in error
-    after = [path.read_text() for path in pathlib.Path("runs").rglob("metrics.jsonl")]
-    assert after == before
+        for part in ("holds a run of other data: ", file.name, "changed since"):
+            assert part in error
+    assert metrics.read_text() == before
 
 
 @pytest.mark.few(1)
 @pytest.mark.slow
 def test_data_may_move_and_so_may_the_run(run, monkeypatch):
     (config, *training), file = run
-    here = pathlib.Path.cwd()
+    elsewhere = pathlib.Path.cwd() / "elsewhere"
     first = command(config, "--mode=evaluate").out
-    (here / "elsewhere").mkdir()
-    moved = here / "elsewhere" / f"other{file.suffix}"
-    file.rename(moved)
+    elsewhere.mkdir()
+    moved = file.rename(elsewhere / f"other{file.suffix}")
     assert "found nothing at" in command(config, "--mode=evaluate").error
-    path = f"--config.data.path={moved.relative_to(here)}"
+    path = f"--config.data.path=elsewhere/{moved.name}"
     for flags in READING:
         assert command(config, *flags, path).ending is None
-    assert command(config, "--mode=evaluate", path).out == first
     assert command(config, *training, path).ending is None  # trains on, or is done
     (place,) = pathlib.Path("runs").iterdir()
-    shutil.move(place, here / "elsewhere" / "run")
-    monkeypatch.chdir(here / "elsewhere")
+    shutil.move(place, elsewhere / "run")
+    monkeypatch.chdir(elsewhere)
     assert command("--workdir=run", "--mode=evaluate", f"--config.data.path={moved}").out == first
     assert command("--workdir=run", "--mode=sample", "--num_samples=2").ending is None
 
@@ -124,7 +120,6 @@ def test_results_are_kept_with_what_it_takes_to_have_them_again(run):
     seen = [figure for figure in kept if figure["what"] == "bits"]
     assert [figure["bound"] for figure in seen] == ["elbo", "all_steps"]
     for figure in seen:
-        assert figure["value"] > 0
-        assert figure["error"] > 0
+        assert min(figure["value"], figure["error"]) > 0
         assert (figure["split"], figure["step"], figure["exact"]) == ("test", 4, False)
         assert "--seed=3" in figure["command"]
