@@ -63,30 +63,24 @@ def test_help_lists_the_flags(capsys):
     assert all(f"--{flag.name} " in shown for flag in options.numbers(command.Options))
 
 
-@pytest.mark.parametrize(
-    ("host", "local", "address"),
-    [
+def test_who_can_reach_an_address():
+    for host, local, address in (
         ("127.0.0.1", True, "http://127.0.0.1:80"),
         ("localhost", True, "http://localhost:80"),
         ("::1", True, "http://[::1]:80"),
         ("0.0.0.0", False, "http://0.0.0.0:80"),
         ("lab.example", False, "http://lab.example:80"),
-    ],
-)
-def test_who_can_reach_an_address(host, local, address):
-    assert command.is_local(host) == local
-    assert command.address_of(host, 80) == address
+    ):
+        assert command.is_local(host) == local
+        assert command.address_of(host, 80) == address
 
 
-@pytest.mark.parametrize(
-    ("alphabet", "words"),
-    [
+def test_an_alphabet_in_words():
+    for alphabet, words in (
         (" abcdefghijklmnopqrstuvwxyz", "a–z and space"),
         ("acgt", "a c g and t"),
         ("ab\n", "a b and line end"),
         ("abc", "a–c"),
         ("".join(map(chr, range(0x4E00, 0x4E00 + 200, 2))), "100 characters"),
-    ],
-)
-def test_an_alphabet_in_words(alphabet, words):
-    assert demo_page.symbols(TextFacts(len(alphabet), (4,), alphabet=alphabet)) == words
+    ):
+        assert demo_page.symbols(TextFacts(len(alphabet), (4,), alphabet=alphabet)) == words

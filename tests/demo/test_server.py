@@ -84,12 +84,12 @@ def test_the_page_has_the_controls_that_the_model_declares(text):
         *('data-number="warmth" data-kind="float"', 'value="1.5"', 'data-kind="bool"'),
         *('data-number="tune" data-kind="str"', 'value="low"', 'data-number="error_rate"'),
         *('data-number="steps" data-kind="int"', 'min="1"', "a–z and space"),
+        '<select id="draw-ancestral-spacing" data-number="spacing"',  # of few values
+        '<option value="cosine">cosine</option>',
+        '<option value="uniform" selected>uniform</option>',
     ):
         assert part in page
     assert "second paragraph" not in page
-    assert '<select id="draw-ancestral-spacing" data-number="spacing"' in page  # of few values
-    assert '<option value="cosine">cosine</option>' in page
-    assert '<option value="uniform" selected>uniform</option>' in page
     for name in ("style.css", "film.js", "demo.css", "demo.js"):
         assert f'"{name}"' in page
         assert text[1].get(f"/{name}").text
@@ -302,9 +302,9 @@ def test_a_map_is_opened_and_what_is_none_is_told_by_its_name(maps):
 ROWS = np.zeros((4, 6), int).tolist()
 
 
-@pytest.mark.parametrize(
-    ("asked", "line"),
-    [
+def test_what_cannot_be_filled_is_told(masked, masked_maps):
+    odd = ({"map": [[*row[1:], odd] for row in ROWS]} for odd in (3, -1, 0.5, False))
+    for asked, line in (
         ({"text": "the fox"}, "The text has no gap. Write _ for every unknown character."),
         ({"text": 3}, "text is a text; got 3"),
         ({"text": "f_x", "number": 17}, "Samples must be at most 16"),
@@ -313,15 +313,10 @@ ROWS = np.zeros((4, 6), int).tolist()
         ({}, "There is no map yet"),
         ({"map": ROWS[1:]}, "A map is 4 x 6 categories in [0, 3), or null where it is unknown"),
         ({"map": "none"}, "categories in [0, 3)"),
-        *(
-            ({"map": [[*row[1:], odd] for row in ROWS]}, "categories in [0, 3)")
-            for odd in (3, -1, 0.5, False)
-        ),
-    ],
-)
-def test_what_cannot_be_filled_is_told(asked, line, masked, masked_maps):
-    page = masked[1] if "text" in asked else masked_maps
-    assert line in error(page.post("/fill", asked))
+        *((asked, "categories in [0, 3)") for asked in odd),
+    ):
+        page = masked[1] if "text" in asked else masked_maps
+        assert line in error(page.post("/fill", asked))
 
 
 BYTES = TextFacts(256, (16,), "bytes")
@@ -409,12 +404,14 @@ def test_what_is_no_request_is_told_and_one_too_large_is_not_read_on(text):
 
 
 def test_what_a_model_has_not_is_told(maps, text):
+    flow = None, client(works.flow())
     for page, path, asked, line in (
         (maps, "/edit", {"text": "a"}, "edits no texts"),
         (maps, "/damage", {"text": "a", "rate": 0.1}, "no model of texts"),
         (maps, "/fill", {"map": ROWS}, "fills no gaps: that takes"),
         (text, "/fill", {"text": "f_x"}, "fills no gaps: that takes"),
         (text, "/open", {"name": "a", "png": ""}, "no model of maps"),
+        (flow, "/draw", {"numbers": {"redraws": -1}}, "Repeats must be at least 0"),
     ):
         assert line in error(page[1].post(path, asked))
 
