@@ -53,17 +53,23 @@ def test_three_bounds_are_printed_and_the_grid_is_kept(run):
     assert all(8 * t == int(8 * t) for t in grid["times"])
 
 
-def test_a_run_has_its_grids(run, capsys):
+def test_a_run_has_its_grids_and_one_of_another_step_is_said_to_be_one(run, capsys):
     workdir, use, _ = run
     times = tuple(kept(workdir)["3"]["times"])
     assert load_run(workdir)[0].grid(3) == times
-    assert use("--mode=grid", "--steps=2", "--num_texts=2", "--fine=4").ending is None
-    assert list(kept(workdir)) == ["3", "2"]
+    coarse = ("--mode=grid", "--steps=2", "--num_texts=2", "--fine=4")
+    assert use(*coarse).ending is None
+    assert list(known := kept(workdir)) == ["3", "2"]
     assert open_run(workdir).grid(3) == times
     assert len(open_run(workdir).grid(2)) == 3
     assert capsys.readouterr().err == ""
     with pytest.raises(ValueError, match="keeps no best grid of 5 steps. Make it: python -m"):
         open_run(workdir).grid(5)
+    (workdir / "grids.json").write_text(json.dumps(known | {"2": known["2"] | {"step": 4}}))
+    assert use("--mode=sample", "--spacing=best", "--steps=2", "--num_samples=1").ending is None
+    assert capsys.readouterr().err.count("the grid of 2 steps was made at step 4, not 6") == 1
+    assert use(*coarse).ending is None
+    assert kept(workdir) == known
 
 
 def test_a_run_is_sampled_and_measured_on_it(run, monkeypatch):
@@ -71,25 +77,14 @@ def test_a_run_is_sampled_and_measured_on_it(run, monkeypatch):
     times, used = open_run(workdir).grid(3), []
     drawn = gallery.samples
     monkeypatch.setattr(gallery, "samples", lambda *a: used.append(a[-1]) or drawn(*a))
-    for flags in (("--sampler=euler",), ()):
-        done = use("--mode=sample", "--spacing=best", "--steps=3", "--num_samples=1", *flags)
-        assert done.ending is None
-        assert used[-1].spacing == times
-    assert use("--mode=sample", "--spacing=best", "--steps=3", "--chain").ending is None
+    sample = ("--mode=sample", "--spacing=best", "--steps=3", "--num_samples=1")
+    assert use(*sample, "--sampler=euler").ending is None
+    assert used[-1].spacing == times
+    assert use(*sample, "--chain").ending is None
     flags = ("--bound=all_steps", "--spacing=best", "--grid=3", "--split=validation")
     measured = use("--mode=evaluate", *flags, "--num_texts=4").out
     assert "on 4 texts (all 3 steps, at given times)" in measured
     assert made.out.split()[1] in measured  # of the same seed
-
-
-def test_a_grid_of_another_step_is_said_to_be_one(run, capsys):
-    workdir, use, _ = run
-    known = kept(workdir)
-    (workdir / "grids.json").write_text(json.dumps(known | {"3": known["3"] | {"step": 4}}))
-    assert use("--mode=sample", "--spacing=best", "--steps=3", "--num_samples=1").ending is None
-    assert capsys.readouterr().err.count("the grid of 3 steps was made at step 4, not 6") == 1
-    assert use(*GRID).ending is None
-    assert kept(workdir) == known
 
 
 @pytest.mark.parametrize(
@@ -107,7 +102,6 @@ def test_a_grid_of_another_step_is_said_to_be_one(run, capsys):
         ),
         (("--mode=sample", "--spacing=bst"), "spacing is one of uniform, cosine; got spacing=bst"),
         (("--mode=grid", "--steps=9"), "The best grid is made of 8 steps; got steps=9"),
-        (("--mode=grid", "--steps=0"), "steps must be at least 1"),
         (("--mode=grid", "--temperature=0.5"), "--temperature is a number of ancestral"),
         (("--mode=grid", "--split=test"), "--split is for .*; --mode=grid does not heed it"),
         (("--spacing=best", "--steps=3"), "spacing=best is a grid that a run keeps once"),

@@ -1,7 +1,5 @@
 """Figures in words, and commands as they are typed."""
 
-import pytest
-
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.pages import commands, figures
 from tests.pages import written
@@ -51,9 +49,8 @@ def test_the_best_figure_is_of_test_rows_and_late():
     assert figures.best(result[3:]) is None
 
 
-@pytest.mark.parametrize(
-    ("file", "expected"),
-    [
+def test_a_program_is_named_as_it_is_started():
+    for file, expected in (
         ("/home/me/amd_jax/experiments/run.py", "python -m experiments.run"),
         ("C:\\me\\experiments\\table4.py", "python -m experiments.table4"),
         ("/x/site-packages/amd_jax/experiments/run.py", "python -m amd_jax.experiments.run"),
@@ -61,10 +58,8 @@ def test_the_best_figure_is_of_test_rows_and_late():
         ("/usr/bin/amd-jax", "amd-jax"),
         ("train my.py", "python 'train my.py'"),
         ("", "python"),
-    ],
-)
-def test_a_program_is_named_as_it_is_started(file, expected):
-    assert commands.program(file) == expected
+    ):
+        assert commands.program(file) == expected
 
 
 def test_arguments_are_quoted():

@@ -32,18 +32,14 @@ def test_larger_values_stand_higher_and_later_steps_further_right():
         assert at == pytest.approx(tick.at, abs=0.1)
 
 
-def test_the_band_is_one_error_to_each_side():
+def test_the_band_is_one_error_to_each_side_and_lies_on_the_sheet():
     sheet = plot.drawn([line([2.0, 2.0], [0.5, 0.25])], [Level("", 2.5), Level("", 1.75)])
     (over, _, _, under), (above, below) = places(sheet.curves[0].band), sheet.rules
     assert over[1] == above.at
     assert places(sheet.curves[0].band)[2][1] == below.at
     assert under[1] > over[1]
     assert not plot.drawn([line([2.0, 1.0])]).curves[0].band
-
-
-def test_a_band_lies_on_the_sheet():
-    """Also where an error is far larger than the values differ."""
-    sheet = plot.drawn([line([2.0, 2.1], [5.0, 0.1])])
+    sheet = plot.drawn([line([2.0, 2.1], [5.0, 0.1])])  # an error far larger than the range
     assert all(sheet.top <= y <= sheet.bottom for _, y in places(sheet.curves[0].band))
 
 
@@ -75,20 +71,18 @@ def test_many_points_are_thinned_and_the_last_is_kept():
     assert points[0].y == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "number", "expected"),
-    [(0, 300, 3, [0, 100, 200, 300]), (1.9, 3.1, 5, [2, 2.5, 3]), (0, 0.004, 4, [0, 0.001])],
-)
-def test_ticks_are_round_numbers(low, high, number, expected):
-    result = plot.ticks(low, high, number)
-    assert result[: len(expected)] == expected
-    assert low <= result[0]
-    assert result[-1] <= high
-
-
-def test_steps_are_written_short():
-    result = [plot.short(value) for value in (0, 500, 9000, 20_000, 1_500_000)]
-    assert result == ["0", "500", "9000", "20k", "1.5M"]
+def test_ticks_are_round_numbers_and_steps_are_written_short():
+    for low, high, number, expected in (
+        (0, 300, 3, [0, 100, 200, 300]),
+        (1.9, 3.1, 5, [2, 2.5, 3]),
+        (0, 0.004, 4, [0, 0.001]),
+    ):
+        result = plot.ticks(low, high, number)
+        assert result[: len(expected)] == expected
+        assert low <= result[0]
+        assert result[-1] <= high
+    short = {0: "0", 500: "500", 9000: "9000", 20_000: "20k", 1_500_000: "1.5M"}
+    assert {value: plot.short(value) for value in short} == short
 
 
 def test_labels_are_moved_apart_and_up():
