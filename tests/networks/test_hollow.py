@@ -34,3 +34,14 @@ def test_contexts_have_a_row_for_each_of_their_tokens_and_for_what_is_beyond_the
     params = jax.eval_shape(network.init, jax.random.key(0), X, T)["params"]
     tables = [params[f"context_{i}_embed"]["embedding"] for i in range(9)]
     assert [len(table) for table in tables] == [6**3] * 4 + [6**4] * 3 + [6**5] * 2
+
+
+def test_tokens_given_as_those_after_a_position_are_seen_there_and_nowhere_else():
+    network, t = CASES["hollow"].network.clone(sees_time=False), T[:1]
+    before, other = X[:1], (X[:1] + np.eye(7, dtype=int)[3]) % 5
+    params = zoo.drawn(network, before, t)
+    apply = jax.jit(lambda x, after: network.apply(params, x, t, after=after))
+    logits, place = apply(before, before), np.arange(7)
+    for (x, after), seen in (((other, before), place > 3), ((before, other), place < 3)):
+        moved = abs(apply(x, after) - logits)[0].max(axis=-1) > 1e-5
+        np.testing.assert_array_equal(moved, seen)

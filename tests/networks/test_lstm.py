@@ -190,7 +190,6 @@ def test_statistics_of_the_lift_are_those_of_the_reference(name):
         np.testing.assert_allclose(out[..., i].swapaxes(1, 2), golden[f"elbo/{kept}"], atol=5e-5)
 
 
-@pytest.mark.slow
 def test_one_position_and_channel_at_a_time_gives_the_same_parameters():
     """Nothing but what came before is read: the rest is not a number."""
     v, nan = jnp.asarray(AR["layer/v"].swapaxes(1, 2)), jnp.nan

@@ -100,7 +100,12 @@ CASES = {
 
 
 @pytest.mark.parametrize(
-    "name", quick(CASES, "made", "channels after 3", "past lstm", "dense", "insertion", slow=CASES)
+    "name",
+    quick(
+        *(CASES, "made", "channels after 3", "past lstm", "lstm of channels", "dense"),
+        *("insertion", "hollow"),
+        slow=CASES,
+    ),
 )
 def test_outputs_move_with_what_they_see_and_with_nothing_else(name):
     network, event, sees, may, classes = CASES[name]

@@ -52,17 +52,5 @@ COMPONENTS = {
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_the_components_of_a_mixture_start_apart(name):
     out, _ = jax.jit(COMPONENTS[name].init_with_output)(jax.random.key(0), V[..., :2])
-    wanted = [
-        0,
-        0,
-        0,
-        0,
-        0,
-        -1,
-        0,
-        1,
-        0,
-        0,
-        0,
-    ]  # the shift, the scale, three logits, means, scales
+    wanted = np.append(np.zeros(5), [-1, 0, 1, 0, 0, 0])  # shift, scale, logits, means, scales
     np.testing.assert_allclose(out, np.broadcast_to(wanted, out.shape), atol=0.3)

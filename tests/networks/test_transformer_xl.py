@@ -72,12 +72,11 @@ class Group:
         }
 
 
-@pytest.fixture(params=quick("abc", "b"), scope="module")
+@pytest.fixture(params=quick("abc", "a", "b"), scope="module")
 def group(request):
     return Group(request.param)
 
 
-@pytest.mark.few(2)
 @pytest.mark.slow
 def test_segments_with_memory_are_those_of_the_authors(group):
     """Their logits and losses, the weights of the first block, and what is kept."""

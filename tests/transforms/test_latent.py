@@ -1,24 +1,12 @@
-"""Flows over time, and what they refuse."""
+"""Flows over time."""
 
 import jax
 import numpy as np
-import pytest
 
-from amd_jax import networks, recipes
+from amd_jax import networks
 from amd_jax.ops import scalars
 from amd_jax.transforms import coupling, recurrent
 from tests import zoo
-
-
-@pytest.mark.usefixtures("any_types")
-def test_what_a_flow_over_time_reads_is_data_or_latents():
-    with pytest.raises(ValueError, match="reads data or latents; got 'noise'"):
-        recurrent.Recurrent(None, 2, (), reads="noise")
-
-
-def test_another_kind_of_latent_flow_is_refused():
-    with pytest.raises(ValueError, match="one of af_af, af_scf, iaf_scf; got 'iaf_af'"):
-        recipes.latent_flow("iaf_af", 3, 4, {})
 
 
 def test_a_flow_over_time_walks_back():

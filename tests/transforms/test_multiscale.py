@@ -53,10 +53,3 @@ def test_each_level_halves_the_sides_and_half_of_the_channels_stay():
         ("FactorOut", 2, 4, 12),
         *((name, 1, 2, 48) for name in ("Squeeze", "Repeated")),
     ]
-
-
-def test_parts_that_make_no_sense_are_refused():
-    with pytest.raises(ValueError, match="even number; got 3"):
-        FactorOut(NORMAL).init(jax.random.key(0), jnp.zeros((2, 4, 3)))
-    with pytest.raises(ValueError, match="1 level or more; got levels=0"):
-        glow(3, 0, 1, DENSE, scalars.Affine(), NORMAL)
