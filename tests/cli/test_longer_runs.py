@@ -21,12 +21,8 @@ def run(finished):
     return finished("text").workdir
 
 
-def steps(workdir):
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line)["step"] for line in lines]
-
-
-def test_more_steps_are_asked_for_by_name(run):
+def test_a_finished_run_is_extended_by_the_command_that_its_refusal_names(run):
+    _, before = load_run(run)
     error = command(QUICK, *SMALL, MORE).error
     assert "holds a run of another config: num_steps was 6, now 8. Give another workdir, " in error
     _, _, copied = error.partition("extend it: python experiments.run ")
@@ -37,17 +33,11 @@ def test_more_steps_are_asked_for_by_name(run):
     error = command(QUICK, *SMALL, MORE, "--config.seed=1", "--extend").error
     assert "seed was 0, now 1" in error
     assert "extend" not in error
-    assert "step 8/8" in command(*shlex.split(copied)).out
-    assert steps(run) == list(range(1, 9))
-
-
-def test_a_finished_run_is_extended(run):
-    _, before = load_run(run)
-    result = command(QUICK, *SMALL, MORE, "--extend")
-    assert result.ending is None
+    result = command(*shlex.split(copied))
     assert "extends the run from 6 to 8 steps: a learning rate that falls" in result.out
     assert "step 8/8" in result.out
-    assert steps(run) == list(range(1, 9))
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, 9))
     seen, after = load_run(run)
     assert (seen.config.num_steps, seen.step) == (8, 8)
     assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True))
@@ -72,9 +62,3 @@ def test_another_run_starts_from_it(run):
         place = f"--workdir=runs/{flag[9:15]}"
         result = command(QUICK, *started, flag, place, "--init_from=runs/quickstart")
         assert (message in result.error) if message else result.ending is None
-
-
-def test_the_config_of_the_workdir_serves(run):
-    result = command("--workdir=runs/quickstart", "--mode=sample", "--num_samples=1")
-    assert result.ending is None
-    assert "sample 1:" in result.out
