@@ -139,6 +139,7 @@ class Uncached(nn.Module):
         return jax.lax.dynamic_slice_in_dim(out, p, x_t.shape[1], axis=1)
 
 
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", ["masks", "uniform"])
 def test_a_cache_does_not_change_samples(noise):

@@ -4,15 +4,19 @@ import dataclasses
 import functools
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from amd_jax import models, networks
-from amd_jax.diffusion import bounds
+from amd_jax.diffusion import bounds, kernels, samplers, schedules
+from amd_jax.diffusion.exact import certificates
+from amd_jax.learning import objectives
 from amd_jax.models.bounds import Elbo, ImportanceWeighted
 from amd_jax.models.step_bounds import AllSteps
+from amd_jax.ops import categorical
 from tests import enumeration, zoo
 from tests.models.means import assert_mean, draws
 from tests.variants import quick
@@ -222,3 +226,93 @@ def test_a_network_of_another_width_is_refused_when_it_is_made(kernel, states, s
     with pytest.raises(ValueError, match=shown) as refused:
         jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((2, 2), jnp.int32))
     assert f"HollowTable gives (2, 2, {states}). Build it for" in str(refused.value)
+
+
+@pytest.mark.slow
+def test_a_hollow_network_needs_few_arrays_of_all_classes():
+    """Of the tokens of a language model: how many arrays (B, L, K) there are at once."""
+    num_classes, shape = 50_257, (2, 16)
+    network = networks.Hollow(num_classes, width=16, join_width=16)
+    model = models.Diffusion(kernels.uniform(schedules.cosine, num_classes), network, None)
+    x, rng = jax.ShapeDtypeStruct(shape, jnp.int32), jax.eval_shape(lambda: jax.random.key(0))
+    params = jax.eval_shape(model.init, rng, x)
+    objective = objectives.CrossEntropy(model)
+    gradient = jax.grad(lambda p, rng, x: objective.loss(p, (), rng, x)[0].mean())
+
+    def arrays(function):
+        how = {"xla_backend_optimization_level": 3}  # as users compile: the tests fuse nothing
+        result = jax.jit(function).lower(params, rng, x).compile(how).memory_analysis()
+        return result.temp_size_in_bytes / (4 * np.prod(shape) * num_classes)
+
+    assert arrays(gradient) < 4  # 15 with a one-hot for every tap of the towers
+    assert arrays(model.elbo) < 7  # 19
+
+
+NOISE = {
+    "uniform": kernels.uniform(schedules.cosine, 3),
+    "masks": kernels.absorbing(schedules.linear, 3),
+    "both": kernels.masks_and_uniform(3, 0.2),
+}
+DATA = certificates.correlated()
+
+
+class Perfect(nn.Module):
+    """Knows the data; puts out one law or the other."""
+
+    process: object
+    own: bool
+
+    def __call__(self, x_t, t, *, train=False):
+        if self.own:
+            return categorical.log(self.process.denoised(x_t, t).law)
+        return categorical.log(self.process.predict(x_t, t))
+
+
+class Denoising(Perfect):
+    denoises = True
+
+
+def perfect(kernel, network, own):
+    """A diffusion with a perfect network, and its parameters: none."""
+    process = certificates.exact(kernel, DATA)
+    result = models.Diffusion(kernel, network(process, own), steps=None)
+    return result, result.init(jax.random.key(0), jnp.zeros((1, DATA.ndim), jnp.int32))
+
+
+def distance(result, params, steps):
+    """How far samples are from the data."""
+    law = certificates.law(samplers.Ancestral(steps=steps), result.open(params), DATA.ndim, None)
+    return certificates.distance(law, DATA)
+
+
+@pytest.mark.few(1)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", quick(NOISE, "both"))
+def test_guesses_from_others_and_denoised_ones_have_one_bound_and_the_same_samples(name):
+    both = [
+        perfect(NOISE[name], network, network is Denoising) for network in (Perfect, Denoising)
+    ]
+    x = jnp.tile(enumeration.sequences(3, 2), (4, 1))
+    elbos = [made.elbo(params, jax.random.key(1), x) for made, params in both]
+    np.testing.assert_allclose(*elbos, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(*(distance(*made, 8) for made in both), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_what_is_denoised_taken_for_a_guess_never_converges():
+    """The mistake, on purpose: by a network that does not say what it puts out."""
+    right, wrong = (
+        [distance(*perfect(NOISE["uniform"], network, True), steps) for steps in (8, 32, 128)]
+        for network in (Denoising, Perfect)
+    )
+    assert right[0] > 3 * right[1] > 9 * right[2]
+    assert min(wrong) > 0.15
+    assert wrong[2] > 0.8 * wrong[1]
+
+
+def test_a_network_cannot_weigh_a_token_that_it_does_not_see():
+    class Both(zoo.HollowTable):
+        denoises = True
+
+    with pytest.raises(ValueError, match="Both says both leave_one_out and denoises"):
+        models.Diffusion(NOISE["uniform"], Both(3))

@@ -172,7 +172,7 @@ class Opened:
         return self
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("denoiser", quick(("table", "hollow_table"), "hollow_table"))
 @pytest.mark.parametrize("name", BOTH)
