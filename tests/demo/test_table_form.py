@@ -56,21 +56,18 @@ def test_the_rest_of_a_row_is_drawn_by_the_model(table):
     assert TABLE.decode(drawn.rows)["weight"] == weight["draws"]
 
 
-@pytest.mark.parametrize(
-    ("row", "line"),
-    [
+def test_what_is_no_row_is_told_in_one_line(table):
+    for row, line in (
         ({"colour": "green"}, "Known are red"),
         ({"name": "x"}, "A column is one of colour, age"),
         ({"age": 3}, "A row is a text of at most 200"),
         (None, "A row is a text of at most 200"),
         ({"colour": "red", "age": "30", "weight": "1.5"}, "The row has no gap"),
         ({"weight": "1e9"}, "They go from 0.0 to 79.9"),
-    ],
-)
-def test_what_is_no_row_is_told_in_one_line(table, row, line):
-    (found,) = messages(table[1].post("/fill", {"row": row}))
-    assert found["kind"] == "error"
-    assert line in found["line"]
+    ):
+        (found,) = messages(table[1].post("/fill", {"row": row}))
+        assert found["kind"] == "error"
+        assert line in found["line"]
 
 
 @pytest.mark.slow

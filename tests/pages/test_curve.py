@@ -1,5 +1,7 @@
 """Which metrics make a learning curve."""
 
+import functools
+
 from amd_jax.evaluation.measurement import Measurement
 from amd_jax.pages import curve
 from amd_jax.pages.plot import Level, Point
@@ -24,20 +26,17 @@ def test_values_that_are_no_numbers_are_left_out():
 
 
 def test_count_models_are_levels_of_their_unit_on_the_split_of_the_best_figure():
+    count = functools.partial(Measurement, what="count_model", split="test")
     figures = [
         *written.figures(),
-        Measurement(what="count_model", order=3, value=2.0, split="test"),  # measured again
-        Measurement(what="count_model", order=3, value=2.5, split="validation"),
-        Measurement(what="count_model", order=6, value=None, split="test"),
-        Measurement(what="count_model", order=0, value=4.0, unit="byte", split="test"),
+        count(order=3, value=2.0),  # measured again
+        count(order=3, value=2.5, split="validation"),
+        count(order=6, value=None),
+        count(order=0, value=4.0, unit="byte"),
     ]
-    (level,) = curve.count_levels(figures, "char")
-    assert level == Level("counts of order 3, test: 2.00", 2.0)
-    (alone,) = curve.count_levels([figures[3]], "char")  # without bits of the model
-    assert alone == Level("counts of order 3, validation: 2.50", 2.5)
-
-
-def test_baselines_are_levels_by_the_beginning_of_their_method():
+    assert curve.count_levels(figures, "char") == [Level("counts of order 3, test: 2.00", 2.0)]
+    alone = curve.count_levels([figures[3]], "char")  # without bits of the model
+    assert alone == [Level("counts of order 3, validation: 2.50", 2.5)]
     bits = {"Chow-Liu tree": 41.2, "independent": 47.6}
     figures = [
         Measurement(what="baseline", method=f"{name}, fitted to 90 rows", value=v, split="test")

@@ -22,7 +22,7 @@ def test_a_film_of_text_has_a_piece_for_each_token():
     assert film["frames"][0]["pieces"] == ["1 ", "2 ", "3 ", "0 "]  # of rows of another kind
 
 
-def test_a_film_of_maps_has_gaps_between_them():
+def test_a_film_of_maps_has_gaps_between_them_and_is_not_larger_than_a_page_can_hold():
     x = np.arange(24).reshape(2, 3, 4)
     assert films.tiled(x) == [
         [0, 1, 2, 3, None, 12, 13, 14, 15],
@@ -32,9 +32,6 @@ def test_a_film_of_maps_has_gaps_between_them():
     assert films.tiled(x[:1]) == x[0].tolist()
     three = films.tiled(np.ones((3, 1, 1), int))
     assert three == [[1, None, 1], [None, None, None], [1, None, None]]
-
-
-def test_a_film_is_not_larger_than_a_page_can_hold():
     frames = [(t, np.zeros((9, 4, 6), int)) for t in (1.0, 0.0)]
     assert len(films.of(frames, written.MAPS)["frames"][0]["map"]) == 9  # two lines of maps
     frames = [(1.0, np.zeros((1, films.TOKENS + 9), int))]
