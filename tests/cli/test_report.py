@@ -143,22 +143,19 @@ def test_runs_are_compared_without_executing_them(tmp_path, monkeypatch, capsys)
     assert "1 run of amd_jax" in Seen((tmp_path / "comparison.html").read_text()).text
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
+def test_bad_input_gets_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written.folder(tmp_path / "a")
+    before = sorted(tmp_path.rglob("*"))
+    for arguments, expected in (
         ([], "The folders of runs are missing. Try: python -m experiments.report"),
         (["a", "nothing"], "There is no run in nothing. Train one first."),
         (["a", "a"], "Every run is named once; got a twice."),
         (["a", "--outptu=x"], "Unknown flag --outptu. Did you mean --output?"),
         (["a", "--output=a"], "A page must have a place that can be written; a: Is a dir"),
         (["a", "--output=a/run.json/x"], "A page must have a place that can be written"),
-    ],
-)
-def test_bad_input_gets_one_line(arguments, expected, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    written.folder(tmp_path / "a")
-    before = sorted(tmp_path.rglob("*"))
-    seen = compared(*arguments)
-    assert seen.error.startswith(expected)
-    assert not seen.out
-    assert sorted(tmp_path.rglob("*")) == before
+    ):
+        seen = compared(*arguments)
+        assert seen.error.startswith(expected)
+        assert not seen.out
+        assert sorted(tmp_path.rglob("*")) == before

@@ -156,16 +156,14 @@ def test_edits_a_text_and_rows_of_a_split(trained, flags):
         assert edited in command(*run, "--num_texts=2", "--steps=4").out
 
 
-@pytest.mark.parametrize(
-    ("flag", "says"),
-    [
+def test_edits_that_cannot_be(trained):
+    for flag, says in (
         ("--strength=1.5", "strength must be in (0, 1]; got strength=1.5"),
         ("--error_rate=0.1", "--error_rate is a number of correct, which"),
         ("--steps=9", "steps must be in [1, 8]"),
-    ],
-)
-def test_edits_that_cannot_be(trained, flag, says):
-    assert says in command(f"--workdir={trained[0]}", "--mode=edit", "--text=a", flag).error
+    ):
+        asked = (f"--workdir={trained[0]}", "--mode=edit", "--text=a", flag)
+        assert says in command(*asked).error
 
 
 @pytest.mark.slow

@@ -91,9 +91,8 @@ def test_gaps_whose_content_is_known_are_weighed_and_filled(run):
     assert above == pytest.approx(first - counted, abs=2e-3)
 
 
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [
+def test_what_cannot_be_filled_is_one_line(run):
+    for flags, says in (
         (("--text=the fox",), "The text has no gap. Write _ for every unknown character."),
         (("--text=f_x", "--hole=0,0,1,1"), "--mode=infill takes a text with gaps"),
         (("--text=f_x", "--input=gaps.txt"), "two ways to say the same"),
@@ -105,10 +104,8 @@ def test_gaps_whose_content_is_known_are_weighed_and_filled(run):
         (("--text=f_x", "--split=test"), "--split is for .*; --mode=infill does not heed it"),
         (("--text=f_x", "--hidden=3"), "--hidden makes gaps in test rows .* Give one of them"),
         (("--hidden=17",), "A gap has 1 to 16 tokens, those of a row; got 17"),
-    ],
-)
-def test_what_cannot_be_filled_is_one_line(run, flags, says):
-    assert re.search(says, run("--mode=infill", *flags).error)
+    ):
+        assert re.search(says, run("--mode=infill", *flags).error)
 
 
 @pytest.mark.exhaustive

@@ -52,16 +52,13 @@ def test_a_hole_is_filled(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [
+def test_holes_that_are_none(run):
+    for flags, says in (
         ((), "takes a map with a hole, for a model of maps: --input=map.png --hole=top,left,"),
         (("--hole=1,2,3",), "A hole is four whole numbers, --hole=top,left,height,width"),
         (("--hole=1,2,3,x",), "got '1,2,3,x'"),
         (("--hole=6,0,3,2",), "which has 8 x 8 pixels; 3 x 2 pixels from row 6 and column 0"),
         (("--hole=0,-1,3,2",), "A hole lies in the map"),
         (("--hole=0,0,0,2",), "A hole lies in the map"),
-    ],
-)
-def test_holes_that_are_none(run, flags, says):
-    assert says in run(*flags).error
+    ):
+        assert says in run(*flags).error
