@@ -38,16 +38,12 @@ def test_a_memory_longer_than_the_text_is_refused_before_a_training(run):
     assert not (run.folder / "new").exists()
 
 
-def test_samples_and_what_is_no_flag(run):
-    done = run("--mode=sample", "--temperature=0.5", "--top_p=0.9", "--num_samples=2")
-    assert "sample 2:" in done.out
+def test_samples_of_an_export_and_what_is_no_flag(run, tmp_path):
     error = run("--mode=sample", "--redraws=3").error
     assert "--redraws is for a Flow; this experiment has an Autoregressive" in error
     error = run("--mode=infill", "--text=a_c").error
     assert error == "--mode=infill is for a diffusion; this experiment has an Autoregressive."
-
-
-def test_an_export_is_the_same_model(run, tmp_path):
     run.told("--mode=export", f"--output={tmp_path / 'export'}")
-    done = command(f"--pretrained={tmp_path / 'export'}", "--mode=sample")
-    assert "sample 2:" in done.out
+    numbers = ("--temperature=0.5", "--top_p=0.9", "--num_samples=2")
+    for place in (f"--workdir={run.workdir}", f"--pretrained={tmp_path / 'export'}"):
+        assert "sample 2:" in command(place, "--mode=sample", *numbers).out
