@@ -98,8 +98,8 @@ def test_bars_stand_in_order_with_their_values(pyplot):
     (panel,) = plotting.bars(results, label="bits", highlight={"model"}).axes
     assert labels(panel.texts) == ["1.90", "4.75", "2.10"]
     assert panel.get_ylim()[0] > panel.get_ylim()[1]  # the first is at the top
-    bars = panel.patches
-    assert bars[0].get_facecolor() == bars[1].get_facecolor() != bars[2].get_facecolor()
+    one, two, three = (bar.get_facecolor() for bar in panel.patches)
+    assert one == two != three
 
 
 def test_matrices_share_a_scale(pyplot):
