@@ -87,7 +87,6 @@ class Constant(nn.Module):
         return jnp.broadcast_to(jnp.array(self.values), (*x.shape, len(self.values)))
 
 
-@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("gap", [0.0, 20.0, 104.0, 1e3])
 def test_a_gumbel_lift_is_tight_however_sure_its_locations_are(gap):
