@@ -18,7 +18,7 @@ from tests.variants import quick
 DRAWS = 10_000  # per sequence
 K = 4
 BASES = {2: 2, 3: 2, K: 1}  # base -> digits for K classes; base 3 leaves 5 of 9 codes unused
-QUICK = [("binary", 2, "none"), ("variational", 2, "none")]
+QUICK = [("binary", 2, "coupling"), ("variational", 2, "none")]
 CASES = [  # lift, base, layers
     (lift, base, "none") for lift in zoo.LIFTS for base in BASES if lift != "binary" or base == 2
 ]
