@@ -1,4 +1,4 @@
-"""Hollow networks: time, rows and contexts; what they see is in `test_sight.py`."""
+"""Hollow networks: time, rows, contexts, names; what they see is in `test_sight.py`."""
 
 import functools
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from amd_jax import networks
 from tests import zoo
 from tests.networks.test_sight import CASES
 
@@ -45,3 +46,15 @@ def test_tokens_given_as_those_after_a_position_are_seen_there_and_nowhere_else(
     for (x, after), seen in (((other, before), place > 3), ((before, other), place < 3)):
         moved = abs(apply(x, after) - logits)[0].max(axis=-1) > 1e-5
         np.testing.assert_array_equal(moved, seen)
+
+
+def test_parameters_of_a_map_without_labels_are_as_before():
+    x, t = jax.ShapeDtypeStruct((2, 4, 5), np.int32), jax.ShapeDtypeStruct((2,), np.float32)
+    network = networks.HollowMap(6, 8, (1,), 1, join_width=8, join_blocks=1)
+    params = jax.eval_shape(network.init, jax.random.key(0), x, t)["params"]
+    towers = [
+        f"{tower}_{part}"
+        for tower in ("before", "after")
+        for part in ("above_0", "above_in", "beside_0", "beside_in", "columns", "rows")
+    ]
+    assert sorted(params) == sorted([*towers, "join", "joint_0", "out", "time"])
