@@ -30,14 +30,18 @@ def test_lines_become_rows_and_come_back():
     assert (LABELLED.decode(row), LABELLED.label(row)) == ("O", "yes")
     assert LABELLED.show(row) == "yes: O"
     assert LABELLED.pieces(row) == ["yes: ", "O", ""]
+    np.testing.assert_array_equal(PLAIN.filled_up(PLAIN.encode("CO")), PLAIN.row("CO"))
+    assert LABELLED.filled_up(np.array([4, 1])).tolist() == [4, 1, 3]
+    for label in ("no", "yes"):  # a text is read as it is shown
+        assert LABELLED.read(LABELLED.show(LABELLED.row("CO", label))) == (label, "CO")
+    assert LABELLED.read("CO") == ("", "CO")
+    assert PLAIN.read("no: CO") == ("", "no: CO")
 
 
 def test_the_share_of_a_label_is_that_of_training_lines():
     facts = dataclasses.replace(LABELLED, frequencies=(0.3, 0.2, 0.1, 0.1, 0.25, 0.05))
     assert facts.label_share("no") == pytest.approx(5 / 6)
     assert np.isnan(LABELLED.label_share("no"))
-    with pytest.raises(ValueError, match="label_rule is one of rings, .*got 'size'"):
-        dataclasses.replace(LABELLED, label_rule="size")
 
 
 def test_noise_is_shown_and_padding_is_not():
@@ -49,19 +53,17 @@ def test_noise_is_shown_and_padding_is_not():
 def test_the_end_of_a_line_counts_once_and_its_label_does_not():
     x = np.stack([PLAIN.row(line) for line in ("C", "CC", "CCCC")])
     assert PLAIN.lengths(x).tolist() == [2, 3, 5]
-    x = np.stack([LABELLED.row(line, "no") for line in ("C", "CC")])
-    assert LABELLED.lengths(x).tolist() == [2, 3]
-
-
-def test_what_is_inside_a_line():
+    assert PLAIN.inside(x).sum(axis=1).tolist() == [1, 2, 4]
     x = np.stack([LABELLED.row("C", "no"), LABELLED.row("CO", "yes")])
+    assert LABELLED.lengths(x).tolist() == [2, 3]
     assert LABELLED.inside(x).tolist() == [[False, True, False], [False, True, True]]
-    x = np.stack([PLAIN.row(line) for line in ("C", "CCCC")])
-    assert PLAIN.inside(x).sum(axis=1).tolist() == [1, 4]
     assert PLAIN.classes == LABELLED.classes == 3  # of what is inside
 
 
-@pytest.mark.parametrize("facts", [PLAIN, LABELLED, LineFacts.of("\u2603é\0", (0.5, 0.5))])
+@pytest.mark.parametrize(
+    "facts",
+    [PLAIN, LABELLED, *(LineFacts.of(of, (0.5, 0.5), ("a",)) for of in ("\u2603é\0", "\ue000C"))],
+)
 def test_many_lines_are_decoded_as_each_is(facts, monkeypatch):
     monkeypatch.setattr(facts_of_lines, "BLOCK", 7)
     rng = np.random.default_rng(0)
@@ -75,18 +77,6 @@ def test_many_lines_are_decoded_as_each_is(facts, monkeypatch):
     want = [facts.decode(row) for row in x]
     assert [*facts.lines(x)] == [line.rstrip("\0") for line in want]
     assert [*facts.lines(x[:0])] == []
-
-
-def test_a_text_is_read_as_it_is_shown():
-    for label in ("no", "yes"):
-        assert LABELLED.read(LABELLED.show(LABELLED.row("CO", label))) == (label, "CO")
-    assert LABELLED.read("CO") == ("", "CO")
-    assert PLAIN.read("no: CO") == ("", "no: CO")
-
-
-def test_a_line_is_filled_up_to_its_row():
-    np.testing.assert_array_equal(PLAIN.filled_up(PLAIN.encode("CO")), PLAIN.row("CO"))
-    assert LABELLED.filled_up(np.array([4, 1])).tolist() == [4, 1, 3]
 
 
 def test_fewer_long_lines_are_drawn():
@@ -106,6 +96,13 @@ def test_what_is_no_line_is_refused():
     assert PLAIN.known("C\nF") == [True, False, False]  # padding is no character
 
 
+def test_characters_and_labels_differ():
+    with pytest.raises(ValueError, match="holds no line feed"):
+        LineFacts.of("C\n", (1.0,))
+    with pytest.raises(ValueError, match="Labels differ"):
+        LineFacts.of("C", (1.0,), ("a", "a"))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -114,6 +111,7 @@ def test_what_is_no_line_is_refused():
         ({"length_frequencies": (0.5, 0.5, 0.5, 0.5)}, "sum to one; those of m sum to 2"),
         ({"length_frequencies": (0.5, 0.5, 0.0, 0.0)}, "are positive"),
         ({"validity": "grammar"}, "one of smiles, rdkit, protein, or empty; got 'grammar'"),
+        ({"label_rule": "size"}, "label_rule is one of rings, .*got 'size'"),
     ],
 )
 def test_facts_that_do_not_fit_are_refused(changes, message):
@@ -121,20 +119,10 @@ def test_facts_that_do_not_fit_are_refused(changes, message):
         dataclasses.replace(PLAIN, **changes)
 
 
-def test_characters_and_labels_differ():
-    with pytest.raises(ValueError, match="holds no line feed"):
-        LineFacts.of("C\n", (1.0,))
-    with pytest.raises(ValueError, match="Labels differ"):
-        LineFacts.of("C", (1.0,), ("a", "a"))
-    assert LineFacts.of("\ue000C", (1.0,), ("a",)).decode([3, 0]) == "\ue000"
-
-
-def test_the_usual_length_is_that_of_all_but_a_few_lines():
+def test_lengths_are_tallied():
+    """The usual one is that of all but a few lines, and shares are smoothed."""
     lengths = np.array([5] * 998 + [7, 900])
     assert (usual(lengths), usual(lengths[:2]), usual(lengths[-1:])) == (7, 5, 900)
-
-
-def test_shares_of_lengths_are_smoothed():
     np.testing.assert_allclose(smoothed(np.array([3, 0, 1])), np.array([7, 1, 3]) / 11)
 
 

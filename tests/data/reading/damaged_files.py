@@ -1,4 +1,4 @@
-"""A program that damages files and reads them: a line of JSON for each, whatever happens.
+"""A program that damages files and reads them: the last line of JSON for each holds.
 
     python -m tests.data.reading.damaged_files FOLDER FIRST LAST FORMAT...
 
@@ -9,12 +9,13 @@ no other format. A read that takes over `SECONDS` ends its process, too.
 import faulthandler
 import hashlib
 import json
+import multiprocessing
 import os
 import pathlib
 import resource
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -58,20 +59,32 @@ def frame() -> pa.Table:
     return pa.table(columns)
 
 
-def arrow(folder: pathlib.Path, writer: Callable, compression: str | None) -> None:
-    options = pa.ipc.IpcWriteOptions(compression=compression)
-    data = frame()
-    with writer(str(folder / "t.arrow"), data.schema, options=options) as file:
-        file.write_table(data, max_chunksize=1000)
+def of_table(name: str, write: Callable[[pathlib.Path], object]) -> Format:
+    """A table in a file, which is written at a path."""
+    return Format(
+        lambda folder: write(folder / name),
+        lambda folder: table.load(str(folder / name), columns="word:categorical").facts,
+        (name,),
+    )
 
 
-def csv(folder: pathlib.Path, name: str) -> None:
-    with (
-        pa.CompressedOutputStream(str(folder / name), "gzip")
-        if name.endswith("gz")
-        else open(folder / name, "wb") as file
-    ):
+def arrow(writer: Callable, compression: str | None = None) -> Format:
+    def write(path: pathlib.Path) -> None:
+        options = pa.ipc.IpcWriteOptions(compression=compression)
+        data = frame()
+        with writer(str(path), data.schema, options=options) as file:
+            file.write_table(data, max_chunksize=1000)
+
+    return of_table("t.arrow", write)
+
+
+def zipped_csv(path: pathlib.Path) -> None:
+    with pa.CompressedOutputStream(str(path), "gzip") as file:
         pa.csv.write_csv(frame(), file)
+
+
+def parquet(path: pathlib.Path) -> None:
+    pa.parquet.write_table(frame(), path, row_group_size=1000)
 
 
 def documents(folder: pathlib.Path) -> None:
@@ -87,15 +100,12 @@ def megatron(folder: pathlib.Path) -> None:
     )
 
 
-def apart(folder: pathlib.Path) -> None:
-    """Reads every row of one document each."""
-    data = token_files.load(str(folder / "t.bin"), length=16, documents="apart")
-    _ = data.facts, [data.rows(split)[:] for split in data.splits], data.batch(0, 0, 4)
+def of_tokens(name: str, documents: str) -> Callable[[pathlib.Path], object]:
+    def read(folder: pathlib.Path) -> None:
+        data = token_files.load(str(folder / name), length=16, documents=documents)
+        _ = data.facts, [data.rows(split)[:] for split in data.splits], data.batch(0, 0, 4)
 
-
-def of_npy(folder: pathlib.Path) -> None:
-    data = token_files.load(str(folder / "t.npy"), length=16)
-    _ = data.facts, [data.rows(split)[:] for split in data.splits]
+    return read
 
 
 def tokenizer(folder: pathlib.Path) -> None:
@@ -116,9 +126,7 @@ def by_tokenizer(folder: pathlib.Path) -> None:
     """All three ways in which a tokenizer is used."""
     tokens, text = str(folder / "tokenizer.json"), str(folder / "t.txt")
     _ = token_files.load(str(folder / "t.bin"), length=16, tokens=tokens).facts
-    for old in (folder / "cut").glob("*"):
-        old.unlink()
-    token_writing.write([text], tokens, folder / "cut")
+    cut("t.txt")(folder)
     _ = lines.load(text, tokens=tokens).facts
 
 
@@ -186,27 +194,13 @@ def cut(name: str) -> Callable[[pathlib.Path], object]:
     return read
 
 
-def of_table(name: str) -> Callable[[pathlib.Path], object]:
-    return lambda folder: table.load(str(folder / name), columns="word:categorical").facts
-
-
-def parquet(folder: pathlib.Path) -> None:
-    pa.parquet.write_table(frame(), folder / "t.parquet", row_group_size=1000)
-
-
 FORMATS = {
-    "csv": Format(lambda f: csv(f, "t.csv"), of_table("t.csv"), ("t.csv",)),
-    "csv.gz": Format(lambda f: csv(f, "t.csv.gz"), of_table("t.csv.gz"), ("t.csv.gz",)),
-    "parquet": Format(parquet, of_table("t.parquet"), ("t.parquet",)),
-    "arrow file": Format(
-        lambda f: arrow(f, pa.ipc.new_file, None), of_table("t.arrow"), ("t.arrow",)
-    ),
-    "arrow stream": Format(
-        lambda f: arrow(f, pa.ipc.new_stream, None), of_table("t.arrow"), ("t.arrow",)
-    ),
-    "feather": Format(
-        lambda f: arrow(f, pa.ipc.new_file, "lz4"), of_table("t.arrow"), ("t.arrow",)
-    ),
+    "csv": of_table("t.csv", lambda path: pa.csv.write_csv(frame(), path)),
+    "csv.gz": of_table("t.csv.gz", zipped_csv),
+    "parquet": of_table("t.parquet", parquet),
+    "arrow file": arrow(pa.ipc.new_file),
+    "arrow stream": arrow(pa.ipc.new_stream),
+    "feather": arrow(pa.ipc.new_file, "lz4"),
     "npy": Format(arrays, seen("t.npy"), ("t.npy",)),
     "npz": Format(arrays, seen("t.npz"), ("t.npz",)),
     "npz stored": Format(arrays, seen("stored.npz"), ("stored.npz",)),
@@ -214,11 +208,13 @@ FORMATS = {
     "safetensors": Format(export, export_folder.read, (export_folder.WEIGHTS,)),
     "safetensors, new checksum": Format(export, with_its_checksum, (export_folder.WEIGHTS,)),
     "tokenizer.json": Format(tokenizer, by_tokenizer, ("tokenizer.json",)),
-    "tokens": Format(documents, apart, ("t.ends", "t.bin")),
+    "tokens": Format(documents, of_tokens("t.bin", "apart"), ("t.ends", "t.bin")),
     "tokens npy": Format(
-        lambda f: np.save(f / "t.npy", RNG.integers(0, 60, 4000, np.uint16)), of_npy, ("t.npy",)
+        lambda folder: np.save(folder / "t.npy", RNG.integers(0, 60, 4000, np.uint16)),
+        of_tokens("t.npy", "cross"),
+        ("t.npy",),
     ),
-    "megatron": Format(megatron, apart, ("t.idx",)),
+    "megatron": Format(megatron, of_tokens("t.bin", "apart"), ("t.idx",)),
     "corpus parquet": Format(corpus, cut("c.parquet"), ("c.parquet",)),
     "corpus jsonl": Format(corpus, cut("c.jsonl"), ("c.jsonl",)),
 }
@@ -250,8 +246,8 @@ def say(*fields: object) -> None:
     os.write(1, (json.dumps(fields) + "\n").encode())
 
 
-def read_all(name: str, root: pathlib.Path, todo: list[tuple[str, int]]) -> None:
-    """Makes the files of a format, and reads them with each damage."""
+def read_all(name: str, root: pathlib.Path, todo: list[tuple[str, int]], begun: Any) -> None:
+    """Makes the files of a format, and reads them with each damage; says a fault until it ends."""
     folder = root / f"{name} {len(todo)}"
     folder.mkdir()
     made = FORMATS[name]
@@ -263,7 +259,8 @@ def read_all(name: str, root: pathlib.Path, todo: list[tuple[str, int]]) -> None
         sound = file.read_bytes()
         file.unlink()
         file.write_bytes(damaged(sound, damage, seed))
-        say(name, damage, seed, "begun", "")
+        say(name, damage, seed, FAULT, "its process ended")
+        begun.value += 1
         faulthandler.dump_traceback_later(SECONDS, exit=True)
         result = outcome(made.read, folder)
         faulthandler.cancel_dump_traceback_later()
@@ -271,36 +268,20 @@ def read_all(name: str, root: pathlib.Path, todo: list[tuple[str, int]]) -> None
         file.write_bytes(sound)
 
 
-def in_child(name: str, root: pathlib.Path, todo: list[tuple[str, int]]) -> int:
-    """A read end for what a forked process says of the format; it ends by itself."""
-    reading, writing = os.pipe()
-    if not os.fork():
-        os.dup2(writing, 1)
-        os.close(reading)
-        read_all(name, root, todo)
-        os._exit(0)
-    os.close(writing)
-    return reading
-
-
 def main(root: str, first: str, last: str, *names: str) -> None:
     """Says what became of each file; after a signal a new process goes on with the next one."""
+    begun = multiprocessing.RawValue("i")
     for name in names:
         todo = [(damage, seed) for damage in DAMAGES for seed in range(int(first), int(last))]
         while todo:
-            begun = None
-            with open(in_child(name, pathlib.Path(root), todo)) as said:
-                for line in said:
-                    _, damage, seed, what, _ = json.loads(line)
-                    begun = (damage, seed) if what == "begun" else None
-                    todo = [each for each in todo if each != (damage, seed)]
-                    if not begun:
-                        print(line, end="", flush=True)
-            status = os.waitstatus_to_exitcode(os.wait()[1])
-            if begun:
-                print(json.dumps([name, *begun, FAULT, f"status {status}"]), flush=True)
-            elif status:
+            begun.value = 0
+            if not os.fork():
+                read_all(name, pathlib.Path(root), todo, begun)
+                os._exit(0)
+            os.wait()
+            if not begun.value:
                 raise SystemExit(f"{name} is not read, even undamaged")
+            todo = todo[begun.value :]
 
 
 if __name__ == "__main__":
