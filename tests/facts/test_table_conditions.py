@@ -113,6 +113,7 @@ def test_a_mapping_has_values_of_python(column, value, ranges):
     [
         ("town=Bonn", "A column is one of city, wage, .*; got 'town'"),
         ("city=Bonn,town=3", "got 'town'"),
+        ("city=Rome", "the condition has 'Rome'. Known are Bonn"),
         ("city", "A condition is such as column=value; got 'city'"),
         ("", "A column is one of"),
         ("city=Bonn,city=Kiel", "'city' has two"),
