@@ -1,15 +1,12 @@
 """Known faults of compilers: avoided, and noticed where they are not."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from amd_jax import check_backend
 from amd_jax.devices import compiler
-from tests.cli.command import ROOT
 
 FIRST, END = compiler.FAULTY
 NO_REDUCE = f"{compiler.YNN}=-reduce"
@@ -55,24 +52,3 @@ def test_the_flag_is_set_where_it_is_needed(monkeypatch, version, before, after)
     monkeypatch.setenv("XLA_FLAGS", before)
     compiler.avoid_known_faults()
     assert os.environ["XLA_FLAGS"] == after
-
-
-@pytest.mark.skipif(not FIRST <= compiler.version() < END, reason="this jaxlib has no fault")
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("flags", "line"),
-    [
-        ("", ""),
-        (f"{compiler.YNN}=+reduce", "error: jaxlib "),  # as XLA has it by default
-    ],
-)
-def test_it_is_seen_in_a_process_of_its_own(flags, line):
-    code = "import experiments; from amd_jax.cli import command_line; import amd_jax; "
-    code += "command_line.run(amd_jax.check_backend)"
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": flags}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.stderr.startswith(line)
-    assert len(done.stderr.splitlines()) == bool(line)
-    assert done.returncode == bool(line)
-    assert ("XLA_FLAGS=" in done.stderr) == bool(line)

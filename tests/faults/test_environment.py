@@ -68,11 +68,11 @@ OTHER = {  # setting -> another value, by which a run has other numbers
 }
 SAMPLE = ("--mode=sample", "--steps=1", "--num_samples=1")
 KEPT = {  # what run.json may hold of the settings -> whether the run is read
-    "a list": False,
-    "nothing": True,
-    "null": True,
-    "a text": False,
-    "settings of a later JAX": True,
+    "a list": ([], False),
+    "nothing": (..., True),
+    "null": (None, True),
+    "a text": ("x64", False),
+    "settings of a later JAX": ({"jax_new": 1}, True),
 }
 
 
@@ -90,19 +90,12 @@ def set_(monkeypatch):
         jax.config.update(name, value)
 
 
-def one_line(error: str) -> str:
-    """What a process wrote to stderr, without "error: "; fails unless that is a line."""
-    assert error.startswith("error: "), error
-    assert error.count("\n") == 1, error
-    return error.removeprefix("error: ")
-
-
-def sent(place, name, value, *arguments, module="experiments.run"):
+def sent(place, name, value, *arguments):
     """The line with which a process of its own ends."""
-    running = start(*arguments, cwd=place, **{name: value})
-    status, out, error = finished(running)
-    assert (status, out) == (1, "")
-    return one_line(error)
+    status, out, error = finished(start(*arguments, cwd=place, **{name: value}))
+    assert (status, out, error.count("\n")) == (1, "", 1)
+    assert error.startswith("error: ")
+    return error.removeprefix("error: ")
 
 
 @pytest.mark.few(2)
@@ -133,19 +126,6 @@ def test_flags_that_xla_knows(flags, monkeypatch, tmp_path, report):
     report(f"XLA_FLAGS={flags}", "no error", jax_settings.check_xla_flags())
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not compiler.FAULTY[0] <= compiler.version() < compiler.FAULTY[1],
-    reason="this jaxlib has no known fault",
-)
-def test_a_compiler_with_known_faults_that_are_not_avoided(place, report):
-    flags = f"{compiler.YNN}=+reduce"  # as XLA has it by default
-    seen = sent(place, "XLA_FLAGS", flags, QUICK, *SMALL)
-    report(f"XLA_FLAGS={flags}", "computes wrong numbers", seen)
-    assert "computes wrong numbers: " in seen
-    assert f"set XLA_FLAGS={compiler.NO_SUMS}" in seen
-
-
 @pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
@@ -155,6 +135,18 @@ def test_devices_that_are_not_there(name, value, place, report):
     report(f"{name}={value}", DEVICES[name, value], seen)
     assert DEVICES[name, value] in seen
     assert "Unset" in seen
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not compiler.FAULTY[0] <= compiler.version() < compiler.FAULTY[1],
+    reason="this jaxlib has no known fault",
+)
+def test_a_compiler_with_known_faults_that_are_not_avoided(place, said):
+    flags = f"{compiler.YNN}=+reduce"  # as XLA has it by default
+    seen = sent(place, "XLA_FLAGS", flags, QUICK, *SMALL)
+    said(f"XLA_FLAGS={flags}", "computes wrong numbers: ", seen)
+    assert f"set XLA_FLAGS={compiler.NO_SUMS}" in seen
 
 
 STARTS = {  # a command that computes -> what it begins with
@@ -205,9 +197,9 @@ def test_float64(begun, set_, trained, said):
 @pytest.mark.slow
 def test_samples_in_float64(set_, trained, report):
     set_("jax_enable_x64", True)
-    seen = command(QUICK, *SAMPLE)
-    report("JAX_ENABLE_X64=1; sample", "samples", seen.ending)
-    assert seen.ending is None
+    seen = command(QUICK, *SAMPLE).ending
+    report("JAX_ENABLE_X64=1; sample", "samples", seen)
+    assert seen is None
 
 
 def test_a_fit_in_float64(set_, tmp_path, report):
@@ -223,25 +215,19 @@ def test_a_fit_in_float64(set_, tmp_path, report):
 @pytest.mark.parametrize("kept", KEPT)
 def test_a_run_that_knows_other_settings(kept, trained, report):
     """As one of an older version, which kept none: it is read, and goes on."""
-    file = trained / "run.json"
+    file, (value, is_read) = trained / "run.json", KEPT[kept]
     notes = json.loads(file.read_text())
-    known = notes.pop("settings")
-    odd = {"null": None, "a list": [], "a text": "x64", "settings of a later JAX": {"jax_new": 1}}
-    assert set(known) == set(jax_settings.RECORDED)
-    if kept in odd:
-        notes["settings"] = odd[kept]
-    file.write_text(json.dumps(notes))
-    if resumed := kept == "nothing":
-        shutil.rmtree(trained / "checkpoints" / "6")
-    ended_ = command(QUICK, *(SMALL if resumed else SAMPLE))
-    report(f"run.json with {kept} for settings", "read" if KEPT[kept] else "named", ended_.ending)
-    if KEPT[kept]:
-        assert ended_.ending is None
-        assert not resumed or "step 6/6" in ended_.out
-        leaves = jax.tree.leaves(load_run(RUN)[1])
-        assert all(np.isfinite(leaf).all() for leaf in leaves)
-    else:
-        assert "run.json must be as the run wrote it" in ended_.error
+    assert set(notes.pop("settings")) == set(jax_settings.RECORDED)
+    file.write_text(json.dumps(notes if value is ... else notes | {"settings": value}))
+    seen = command(QUICK, *SAMPLE)
+    report(f"run.json with {kept} for settings", "read" if is_read else "named", seen.ending)
+    if not is_read:
+        assert "run.json must be as the run wrote it" in seen.error
+        return
+    assert seen.ending is None
+    shutil.rmtree(trained / "checkpoints" / "6")
+    assert "step 6/6" in command(QUICK, *SMALL).out
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(load_run(RUN)[1]))
 
 
 @pytest.mark.parametrize("tasks", ["many", "", "-1", "1.5"])

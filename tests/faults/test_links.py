@@ -1,5 +1,6 @@
 """Links and pipes in a run: what is written goes nowhere else, and what is shown is the run's."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -32,26 +33,18 @@ def compared(run: pathlib.Path, output: str = "page.html") -> str:
 # What is written
 
 
-def drafted(name: str) -> str:
-    """The name of a half-written file, as it was once."""
-    return f"{name}.draft"
-
-
-WRITTEN = {  # the command, and the names of what it writes
-    "sample": ("samples_seed0.txt", "samples_seed0.npz"),
-    "evaluate": ("results.json",),
-    "compare": ("../../page.html",),
-    "export": (
-        *("export/config.json", "export/model.safetensors", "export/README.md"),
-        "export/checksums.json",
-    ),
-    "train": ("config.json",),
+WRITTEN = {  # the command -> what it writes
+    "sample": "samples_seed0.txt samples_seed0.npz",
+    "evaluate": "results.json",
+    "compare": "../../page.html",
+    "export": "export/config.json export/model.safetensors export/README.md export/checksums.json",
+    "train": "config.json",
 }
-FILES = [
-    (mode, as_is(name))
+FILES = [  # as it is, or half-written, as it was once called
+    (mode, f"{name}{draft}")
     for mode, names in WRITTEN.items()
-    for name in names
-    for as_is in (str, drafted)
+    for name in names.split()
+    for draft in ("", ".draft")
 ]
 FLAGS = {
     "sample": SAMPLE,
@@ -118,20 +111,15 @@ def test_a_file_that_training_adds_to(name, kind, trained, place, report):
 
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
 def test_what_is_no_file_is_not_replaced(kind, trained, said):
-    path = RUN / "samples_seed0.npz"
-    path.unlink(missing_ok=True)
-    path.mkdir() if kind == "folder" else os.mkfifo(path)
-    seen = command(*SAMPLE).error
-    said(f"samples_seed0.npz is a {kind}", "samples_seed0.npz", seen)
-    assert path.is_dir() if kind == "folder" else path.is_fifo()
-
-
-def test_a_page_in_the_place_of_a_pipe(trained, said):
-    """As in that of a device, such as /dev/null for the user root."""
-    os.mkfifo("pipe.html")
-    seen = compared(RUN, "pipe.html")
-    said("--output is a pipe", "it is no regular file", seen)
-    assert pathlib.Path("pipe.html").is_fifo()
+    """Nor is a device, such as /dev/null for the user root."""
+    sample, page = RUN / "samples_seed0.npz", pathlib.Path("page.html")
+    sample.unlink(missing_ok=True)
+    for path in (sample, page):
+        path.mkdir() if kind == "folder" else os.mkfifo(path)
+    said(f"samples_seed0.npz is a {kind}", "samples_seed0.npz", command(*SAMPLE).error)
+    words = "it is no regular file" if kind == "pipe" else "A page "
+    said(f"--output is a {kind}", words, compared(RUN))
+    assert all(path.is_dir() if kind == "folder" else path.is_fifo() for path in (sample, page))
 
 
 # What is read into a page
@@ -154,42 +142,31 @@ def hole(path, elsewhere):
         file.truncate(3 * GIB)
 
 
-SHOWN = [
-    (name, made_)
-    for name in ("samples_seed0.txt", "samples_seed0.png", "samples_seed1.txt")
-    for made_ in (link, pipe, directory, hole)
-]
-
-
-@pytest.mark.parametrize(("name", "made_"), SHOWN)
-def test_samples_that_are_not_the_runs(name, made_, trained, place, report):
-    secret = place / "secret"
-    secret.write_text(f"{SECRET}\n")
-    for old in RUN.glob("samples_seed*"):
-        old.unlink()
-    made_(RUN / name, secret)
-    page = compared(RUN)
-    report(f"{name} is a {made_.__name__}; a comparison", "the page is without it", page[:60])
-    assert page.startswith("<!DOCTYPE html>")
-    assert SECRET not in page
-    assert len(page) < 1e6
-
-
+KINDS = [link, pipe, directory, hole]
+SAMPLES = ("samples_seed0.txt", "samples_seed0.png", "samples_seed1.txt")
 READ = ("config.json", "facts.json", "run.json", "experiment.py", "results.json", "metrics.jsonl")
 
 
-@pytest.mark.parametrize("name", READ)
-@pytest.mark.parametrize("made_", [link, pipe, hole, directory])
+@pytest.mark.parametrize("made_", KINDS)
+@pytest.mark.parametrize("name", SAMPLES + READ)
 def test_a_file_that_a_page_tells_of(name, made_, trained, place, report):
-    (RUN / name).rename("elsewhere")
-    made_(RUN / name, place / "elsewhere")
+    """The page is without it; or one line names it, if it is no sample."""
+    elsewhere = place / "elsewhere"
+    elsewhere.write_text(f"{SECRET}\n")
+    for old in RUN.glob("samples_seed*"):
+        old.unlink()
+    if name in READ:
+        (RUN / name).rename(elsewhere)
+    made_(RUN / name, elsewhere)
     seen = compared(RUN)
-    report(
-        f"{name} is a {made_.__name__}; a comparison", "one line, or a page without it", seen[:90]
-    )
-    is_page = seen.startswith("<!DOCTYPE html>")
-    assert is_page or f"{RUN / name} " in seen
-    assert is_page or len(seen.splitlines()) == 1
+    report(f"{name} is a {made_.__name__}; a comparison", "one line, or without it", seen[:90])
+    if name in SAMPLES or seen.startswith("<!DOCTYPE html>"):
+        assert seen.startswith("<!DOCTYPE html>")
+        assert SECRET not in seen
+        assert len(seen) < 1e6
+    else:
+        assert f"{RUN / name} " in seen
+        assert len(seen.splitlines()) == 1
 
 
 def test_links_to_whole_folders_serve(trained, place):
@@ -203,16 +180,11 @@ def test_links_to_whole_folders_serve(trained, place):
     assert (place / "elsewhere" / "samples_seed0.txt").is_file()
 
 
-def interrupted(path: pathlib.Path) -> None:
-    with filesystem.draft(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
-
-
 def test_a_file_is_whole_or_as_before(tmp_path):
     path = tmp_path / "file"
     filesystem.write(path, b"before")
-    with pytest.raises(KeyboardInterrupt):
-        interrupted(path)
+    with contextlib.suppress(KeyboardInterrupt), filesystem.draft(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
     assert path.read_bytes() == b"before"
     assert [*tmp_path.iterdir()] == [path]
