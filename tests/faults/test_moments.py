@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from amd_jax.runs import checkpoint_files
+from tests import conftest
 from tests.cli.command import ROOT
-from tests.faults.sending import QUICK, RUN, SMALL, command, finished, start
-from tests.runs.runs import ending, identity, metrics, step_logged
+from tests.faults.sending import QUICK, RUN, SMALL, command, experiments, finished, start
+from tests.runs.runs import ending, identity, step_logged
 from tests.variants import quick
 
 pytestmark = pytest.mark.slow
@@ -28,25 +29,26 @@ TRAIN = (
 SAVING = (*TRAIN, "--config.checkpoint_every=1")
 
 
+def begun(*arguments, cwd, **environment):
+    """A process that compiles as this one does, to the same bits."""
+    if not conftest.AS_GIVEN:
+        environment["XLA_FLAGS"] = f"{conftest.HASTE} {os.environ.get('XLA_FLAGS', '')}"
+    return start(*arguments, cwd=cwd, **environment)
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     """What a run that nothing happened to ends with."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    (folder / "experiments").symlink_to(ROOT / "experiments")
+    folder = experiments(tmp_path_factory.mktemp("unbroken"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert command(*TRAIN).ending is None
         return ending(RUN)
 
 
-def check_unbroken(unbroken):
-    """The same command goes on, to the same bits in the state and in the metrics."""
-    assert command(*TRAIN).ending is None
-    check_ending(unbroken)
-
-
-def check_ending(unbroken):
-    """The bits in the state and in the metrics are those of the run that nothing happened to."""
+def check_ending(unbroken, go_on=False):
+    """The bits of state and metrics, after the same command goes on, are those of `unbroken`."""
+    assert not go_on or command(*TRAIN).ending is None
     state, lines = ending(RUN)
     jax.tree.map(np.testing.assert_array_equal, state, unbroken[0])
     assert lines == unbroken[1]
@@ -90,7 +92,7 @@ FEW = [("SIGINT", "steps"), ("SIGTERM", "evaluation")]  # a fresh compilation ta
 def test_a_signal(sent, place, unbroken, report):
     name, moment = sent
     fresh = {"JAX_COMPILATION_CACHE_DIR": str(place / "compiled")}
-    running = start(*TRAIN, cwd=place, **(fresh if moment == "compilation" else {}))
+    running = begun(*TRAIN, cwd=place, **(fresh if moment == "compilation" else {}))
     MOMENTS[moment](running)
     running.send_signal(getattr(signal, name))
     status, _, error = finished(running, 60)
@@ -100,19 +102,21 @@ def test_a_signal(sent, place, unbroken, report):
     if moment in ("steps", "evaluation"):
         assert "saved. The same command continues" in error
     assert "Traceback" not in error
-    check_unbroken(unbroken)
+    check_ending(unbroken, go_on=True)
 
 
-def test_a_closed_pipe(place, unbroken, report):
-    """As of `| head -1`."""
-    running = start(*TRAIN, cwd=place)
+def test_a_closed_pipe_and_a_second_training_in_the_same_workdir(place, unbroken, report):
+    """As of `| head -1`; the first goes on to its end."""
+    running = begun(*TRAIN, cwd=place)
     running.stdout.readline()
     running.stdout.close()
-    error = running.stderr.read()
-    status = running.wait(60)
+    wait(running, lambda: step_logged(RUN) >= 20)
+    seen = command(*TRAIN).error
+    report("a second training in the same workdir", "refused; the first goes on", seen)
+    assert "is in use by another run that is alive" in seen
+    error, status = running.stderr.read(), running.wait(60)
     report("nobody reads what is printed", "the run goes on to its end", f"{status} {error}")
     assert (status, error) == (0, "")
-    assert metrics(RUN)[-1]["step"] == 120
     check_ending(unbroken)
 
 
@@ -133,7 +137,7 @@ def test_a_clock_that_is_set_back(place, unbroken, report):
     """By a day, in the midst of the run."""
     (place / "clock").mkdir()
     (place / "clock" / "sitecustomize.py").write_text(BACK)
-    running = start(*TRAIN, cwd=place, PYTHONPATH=f"{place / 'clock'}:{ROOT}")
+    running = begun(*TRAIN, cwd=place, PYTHONPATH=f"{place / 'clock'}:{ROOT}")
     status, _, error = finished(running)
     report("the clock is set back by a day", "goes on to the same bits", f"{status} {error}")
     assert status == 0
@@ -144,7 +148,7 @@ def test_a_clock_that_is_set_back(place, unbroken, report):
 @pytest.mark.few(1)
 @pytest.mark.parametrize("what", ["deleted", "moved", "replaced"])
 def test_the_workdir_is_taken_away(what, place, unbroken, report):
-    running = start(*TRAIN, "--config.num_steps=100000", cwd=place)
+    running = begun(*TRAIN, "--config.num_steps=100000", cwd=place)
     wait(running, lambda: step_logged(RUN) >= 20)
     if what == "deleted":
         shutil.rmtree(RUN, ignore_errors=True)
@@ -162,21 +166,11 @@ def test_the_workdir_is_taken_away(what, place, unbroken, report):
     assert "Traceback" not in error
 
 
-def test_a_second_training_in_the_same_workdir(place, unbroken, report):
-    running = start(*TRAIN, cwd=place)
-    wait(running, lambda: step_logged(RUN) >= 20)
-    seen = command(*TRAIN).error
-    report("a second training in the same workdir", "refused; the first goes on", seen)
-    assert "is in use by another run that is alive" in seen
-    assert finished(running)[0] == 0
-    check_ending(unbroken)
-
-
 @pytest.mark.exhaustive
 def test_reading_beside_a_training_that_deletes(place, report):
     """Each time there is a newest sound checkpoint, and nothing else is said."""
-    running = start(*SAVING, "--config.num_steps=100000", cwd=place)
-    wait(running, lambda: len(list((RUN / "checkpoints").glob("*/record.json"))) > 1)
+    running = begun(*SAVING, "--config.num_steps=100000", cwd=place)
+    wait(running, lambda: len(records()) > 1)
     seen = [command(QUICK, "--mode=sample", "--steps=1").ending for _ in range(8)]
     running.kill()
     running.communicate()
@@ -184,37 +178,35 @@ def test_reading_beside_a_training_that_deletes(place, report):
     assert seen == [None] * 8
 
 
-def first_save(running):
-    wait(running, lambda: any((RUN / "checkpoints").glob("1*")))
+def records():
+    return list((RUN / "checkpoints").glob("*/record.json"))
 
 
-def claim(running):
-    wait(running, RUN.exists)
-
-
-def deletion(running):
-    """A third checkpoint is there, so that the first is about to go."""
-    wait(running, lambda: len(list((RUN / "checkpoints").glob("*/record.json"))) > 2)
+KILLED = {
+    "claim": RUN.exists,
+    "first_save": lambda: any((RUN / "checkpoints").glob("1*")),
+    "deletion": lambda: len(records()) > 2,  # so that the first is about to go
+}
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("moment", [claim, first_save, deletion])
+@pytest.mark.parametrize("moment", KILLED)
 def test_kills(moment, place, unbroken, report):
-    chance, seen = random.Random(moment.__name__), []
+    chance, seen = random.Random(moment), []
     for i in range(KILLS):
         shutil.rmtree("runs", ignore_errors=True)
-        running = start(*SAVING, cwd=place)
-        moment(running)
+        running = begun(*SAVING, cwd=place)
+        wait(running, KILLED[moment])
         time.sleep(chance.uniform(0, 0.03))
         running.kill()
         running.communicate()
         remains = list((RUN / "checkpoints").glob("*"))
         broken = [path.name for path in remains if not (path / "record.json").exists()]
         seen.append(f"{len(remains)} checkpoints, {len(broken)} of them no whole one")
-        check_unbroken(unbroken)
-        print(f"{moment.__name__}, kill {i + 1}: {seen[-1]}")
+        check_ending(unbroken, go_on=True)
+        print(f"{moment}, kill {i + 1}: {seen[-1]}")
         jax.clear_caches()  # of programs, which this process would else hold for every kill
-    what = f"{KILLS} times kill -9 in {moment.__name__}"
+    what = f"{KILLS} times kill -9 in {moment}"
     report(what, "the same bits as unbroken, each time", f"{len(seen)}: {sorted(set(seen))}")
     damaged = checkpoint_files.inspected(RUN / "checkpoints", identity(RUN))[1]
     assert (len(seen), damaged) == (KILLS, {})
