@@ -19,7 +19,7 @@ def test_rows_of_each_process(monkeypatch):
     result = []
     for process in range(3):
         monkeypatch.setattr(jax, "process_index", lambda process=process: process)
-        result += range(12)[parallel.own_rows(12)]
+        result += parallel.own(np.arange(12)).ravel().tolist()
     assert result == list(range(12))
 
 
