@@ -60,7 +60,8 @@ def test_the_whole_interval_comes_back_as_its_class(classes):
 
     back, nats, slope = there_and_back(x, u)
     np.testing.assert_array_equal(back, x)
-    outside = dequantize.Uniform(classes).inverse({}, None, np.array([[-0.01, 1.01]], "f"))
+    points = np.array([[-0.01, 1.01]], np.float32)
+    outside = dequantize.Uniform(classes).inverse({}, jax.random.key(0), points)
     assert not np.isin(outside, np.arange(classes)).any()
     np.testing.assert_allclose(nats, np.log(slope[:, 0]), rtol=1e-6)
 
