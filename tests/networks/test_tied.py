@@ -1,13 +1,11 @@
 """Networks whose embeddings are their last layer's matrix, too."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax import networks
+from amd_jax import models, networks
 from tests import zoo
 
 K, D = 6, 8
@@ -48,15 +46,7 @@ def test_a_tied_network_is_the_untied_one_with_its_embeddings_for_a_matrix(name)
 
 
 def test_a_tied_network_walks_as_it_reads():
-    network = networks.CausalTransformer(K, **SIZES, tied=True)
-    call = functools.partial(network.apply, zoo.drawn(network, X))
-
-    @jax.jit
-    def walked():
-        carry, result = call(*X.shape, method="start"), []
-        for p in range(X.shape[1]):
-            carry, logits = call(carry, X[:, p - 1], p, method="advance")
-            result.append(logits)
-        return jnp.stack(result, axis=1), call(X)
-
-    np.testing.assert_allclose(*walked(), atol=1e-5)
+    """By the check of models, for parameters far from the first ones."""
+    network, x = networks.CausalTransformer(K, **SIZES, tied=True), jnp.tile(X, (4, 1))
+    params = {"network": zoo.drawn(network, x)["params"]}
+    models.Autoregressive(network).check(params, jax.random.key(0), x)
