@@ -90,11 +90,12 @@ SHRUNK = {  # a file, its variant, words that tell two apart -> numbers of its o
 
 TRAINED = (  # of the kinds that no other test trains, and the paper's
     *("text8_diffusion", "digits_idf", "own_text_discrete_flow:autoregressive"),
-    *("own_lines_insertion", "own_text_blocks"),
+    *("own_lines_insertion", "own_lines_autoregressive", "own_text_blocks"),
+    "own_text_kernels:learned",
 )
 TRAINED_TOO = (  # exhaustively; by default the next test is of them
     *("own_text_argmax:coupling", "own_text_cnf", "own_text_latent_flow"),
-    *("cityscapes_argmax variational", "own_lines_autoregressive", "own_tokens", "own_table"),
+    *("cityscapes_argmax variational", "own_tokens", "own_table"),
     *("own_lines", "own_lines_multinomial", "own_lines_argmax"),
     *("own_table_multinomial", "own_table_autoregressive", "own_table_argmax"),
     *("owt", "owt:uniform", "owt:autoregressive"),
