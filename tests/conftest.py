@@ -52,6 +52,11 @@ def compile_in_haste():
     os.environ |= {"XLA_FLAGS": flags} if flags else {}
 
 
+def compiling_alike():
+    """The environment of a process that compiles as this one does, to the same bits."""
+    return {} if AS_GIVEN else {"XLA_FLAGS": f"{HASTE} {os.environ.get('XLA_FLAGS', '')}"}
+
+
 if not AS_GIVEN:
     compile_in_haste()
 

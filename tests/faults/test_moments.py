@@ -31,9 +31,7 @@ SAVING = (*TRAIN, "--config.checkpoint_every=1")
 
 def begun(*arguments, cwd, **environment):
     """A process that compiles as this one does, to the same bits."""
-    if not conftest.AS_GIVEN:
-        environment["XLA_FLAGS"] = f"{conftest.HASTE} {os.environ.get('XLA_FLAGS', '')}"
-    return start(*arguments, cwd=cwd, **environment)
+    return start(*arguments, cwd=cwd, **environment, **conftest.compiling_alike())
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ for needed in ("jupytext", "nbclient", "ipykernel", "matplotlib"):
 import nbformat  # noqa: E402
 
 from notebooks import build  # noqa: E402
+from tests import conftest  # noqa: E402
 from tests.variants import quick  # noqa: E402
 
 MAX_BYTES = 600_000
@@ -171,7 +172,8 @@ def test_where_pip_fails_the_first_cell_ends_with_what_is_missing(first_cell, mo
     "name", quick(build.NAMES, slow=("quickstart", "maps", "tables", "lines"))
 )
 def test_a_notebook_executes_from_a_clean_kernel(name, tmp_path, monkeypatch):
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for variable, value in {"PIP_NO_INDEX": "1", **conftest.compiling_alike()}.items():
+        monkeypatch.setenv(variable, value)
     notebook = build.build(name)
     cell = tagged(notebook, "parameters")
     for parameter, value in SMALL[name].items():
