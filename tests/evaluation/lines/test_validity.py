@@ -21,37 +21,31 @@ BAD = """
     1CC1 [C C] [] [Xx] [CH4+ C-1CCC=1 Q C%1CC%1 C\ufffd l
 """.split()
 BAD += ["", "C C"]
+CASES = {
+    "of known syntax": ("smiles", GOOD, BAD),
+    "of impossible valences": ("smiles", ["CC(C)(C)(C)C"], []),
+    "of amino acids": ("protein", ["MKV", "ACDEFGHIKLMNPQRSTVWYUO"], ["MKX", "mkv", "", "M K"]),
+    "without a rule": ("", ["", "C("], []),
+    "no line": ("smiles", [], []),
+}
 
 
-@pytest.mark.parametrize("line", [*GOOD, *BAD])
-def test_smiles(line):
-    assert validity.of([line], "smiles").tolist() == [line in GOOD]
-
-
-def test_syntax_knows_no_valences():
-    assert validity.of(["CC(C)(C)(C)C"], "smiles").all()
-
-
-def test_proteins():
-    lines = ["MKV", "ACDEFGHIKLMNPQRSTVWYUO", "MKX", "mkv", "", "M K"]
-    assert validity.of(lines, "protein").tolist() == [True, True, False, False, False, False]
-
-
-def test_without_a_rule_every_line_is_valid():
-    assert validity.of(["", "C("], "").tolist() == [True, True]
-    assert validity.of([], "smiles").shape == (0,)
+@pytest.mark.parametrize(("rule", "good", "bad"), CASES.values(), ids=CASES)
+def test_which_lines_are_valid(rule, good, bad):
+    lines = [*good, *bad]
+    found = zip(lines, validity.of(lines, rule), strict=True)
+    assert [line for line, is_valid in found if is_valid] == good
 
 
 def test_the_rules_are_those_of_the_facts():
     assert tuple(validity.RULES) == RULES
-    with pytest.raises(
-        ValueError, match="is one of .*smiles, rdkit, protein, or empty; got 'selfies'"
-    ):
+    says = "is one of .*smiles, rdkit, protein, or empty; got 'selfies'"
+    with pytest.raises(ValueError, match=says):
         validity.of(["C"], "selfies")
 
 
 def test_rdkit_decides_where_it_is_installed(monkeypatch):
-    """A module in its place, which knows one molecule."""
+    """A module in its place, which knows one molecule; without it there is one line."""
     blocked = []
 
     class BlockLogs:
@@ -61,17 +55,13 @@ def test_rdkit_decides_where_it_is_installed(monkeypatch):
         def __exit__(self, *error):
             blocked.append(False)
 
-    molecules = {"CCO": object()}
-    chem = types.SimpleNamespace(MolFromSmiles=molecules.get)
+    chem = types.SimpleNamespace(MolFromSmiles={"CCO": object()}.get)
     monkeypatch.setitem(sys.modules, "rdkit", types.ModuleType("rdkit"))
     monkeypatch.setitem(sys.modules, "rdkit.Chem", chem)
     monkeypatch.setitem(sys.modules, "rdkit.rdBase", types.SimpleNamespace(BlockLogs=BlockLogs))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "rdkit")
     assert validity.of(["CCO", "C(", ""], "rdkit").tolist() == [True, False, False]
     assert blocked == [True, False]
-
-
-def test_without_rdkit_there_is_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="validity=rdkit needs RDKit, which is not installed"):
         validity.of(["CCO"], "rdkit")
