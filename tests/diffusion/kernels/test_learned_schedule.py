@@ -8,14 +8,11 @@ import pytest
 from amd_jax.diffusion import bounds, kernels, schedules
 from amd_jax.diffusion.kernels import class_masking, learned_schedule
 from amd_jax.exports import description
-from amd_jax.ops import categorical
-from tests import enumeration, golden_files, zoo
-from tests.variants import quick
+from tests import enumeration, zoo
 
 BINS = 8
 POWERS = np.array([0.6, 1.0, 2.3], np.float32)
 GRID = [(0.0, 0.1), (0.0, 1.0), (0.2, 0.3), (0.3, 0.7), (0.9, 1.0)]
-GOLDEN = golden_files.load("peers/genmd4")
 
 
 def schedule(seed=0, kernel=None):
@@ -215,51 +212,6 @@ def test_nothing_breaks_at_the_ends_of_time():
     value, gradient = jax.jit(jax.value_and_grad(sums))(MASKING.powers)
     assert jnp.isfinite(value)
     assert jnp.isfinite(gradient).all()
-
-
-class GenMD4:
-    """Numbers of the authors' code: tokens (B, L), probabilities of data (B, L, K), float64."""
-
-    def __init__(self, states):
-        self.states, self.t = states, jnp.asarray(GOLDEN["gen_t"])
-        self.part = class_masking.PerClassMasking(int(states[1:]), epsilon=1e-4)
-        self.params = {"powers": self["gen_w"]}
-
-    def __getitem__(self, name):
-        return jnp.asarray(GOLDEN[f"{self.states}_{name}"])
-
-    def guess(self, kernel, logits):
-        """The guess r without the own token, of which their μ is the posterior: (B, L, K + 1)."""
-        mu = jax.nn.softmax(logits)
-        masked = -jnp.expm1(kernel.log_alpha(self.t))[:, None]
-        r = categorical.normalize(mu / masked)
-        return jnp.concatenate([r, jnp.zeros_like(r[..., :1])], axis=-1)
-
-
-@pytest.fixture(params=quick(["K5", "K27"], "K5"))
-def golden(request):
-    with jax.enable_x64(True):
-        yield GenMD4(request.param)
-
-
-@pytest.mark.slow
-def test_chances_to_stay_and_losses_of_genmd4(golden):
-    """By the general rate; losses do not depend on ε, whose factor cancels."""
-    kernel, x = golden.part.open(golden.params), golden["x0"]
-    np.testing.assert_allclose(kernel.powers, golden["gen_power"], rtol=1e-12)
-    np.testing.assert_allclose(
-        jnp.exp(kernel.log_alpha(golden.t)), golden["gen_alpha"], rtol=1e-11
-    )
-    keep = categorical.gather(jnp.exp(kernel.log_alpha(golden.t))[:, None], x)
-    np.testing.assert_allclose(keep, golden["gen_keep_prob"], rtol=1e-11)
-    kernel = class_masking.ClassMasking(golden["gen_power"])
-    for tokens, logits, loss in (("zt", "logits", 1), ("gen_zt2", "gen_logits2", 2)):
-        p_0, x_t = golden.guess(kernel, golden[logits]), golden[tokens]
-        mu = kernels.denoising_posterior(kernel, p_0, x_t, golden.t).law[..., :-1]
-        masked = x_t == kernel.num_classes
-        np.testing.assert_allclose(mu[masked], jax.nn.softmax(golden[logits])[masked], rtol=1e-9)
-        terms = categorical.sum_event(bounds.rate(kernel, x, p_0, x_t, golden.t))
-        np.testing.assert_allclose(terms, golden[f"gen_loss{loss}"], rtol=1e-9, atol=1e-9)
 
 
 def test_a_power_that_runs_away_says_so():

@@ -1,72 +1,61 @@
 """Numbers from the code of other authors (tests/golden/peers), as arguments of our functions.
 
 Where that code departs from its paper, or from ours, the test that meets it says so; departures
-have the numbers of our list of them.
+have the numbers of our list of them. All is in float64, as their numbers are.
 """
-
-import contextlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from amd_jax.diffusion import kernels
-from amd_jax.ops import categorical
+from amd_jax.diffusion import bounds, kernels
 from tests import golden_files
 
-SMALL = [
-    pytest.param(("K5", "f64"), id="K5-f64"),
-    pytest.param(("K5", "f32"), id="K5-f32", marks=pytest.mark.slow),
-]
-CASES = SMALL + [  # of some peers, whose arrays of K = 27 are not too large to keep
-    pytest.param(("K27", precision), id=f"K27-{precision}", marks=pytest.mark.slow)
-    for precision in ("f64", "f32")
-]
+STATES = ["K5", "K27"]  # arrays of K = 27 are too large to keep of some peers
+small = pytest.mark.parametrize("peer", ["K5"], indirect=True)
+FORMS = (bounds.rate, bounds.rate.dispatch(object))
 
 
 class Peer:
-    """One file, for one K, in float32 or float64: tokens (B, L), probabilities (B, L, K)."""
+    """One file, for one K: tokens (B, L), probabilities (B, L, K), times `t`."""
 
-    def __init__(self, name, states, precision):
-        self.arrays = golden_files.load(f"peers/{name}")
-        self.states, self.precision = states, precision
+    def __init__(self, name, states):
+        self.arrays, self.states = golden_files.load(f"peers/{name}"), states
         self.num_classes = int(states[1:])
-        self.dtype = {"f64": np.float64, "f32": np.float32}[precision]
-        self.t = self["t"]
-        self.start = jnp.zeros_like(self.t)
+        self.t = self["gen_t" if name == "genmd4" else "t"]
+        self.start = np.zeros_like(self.t, np.float64)
 
     def __getitem__(self, name):
-        """An array of this K, or one for all K; floats in the precision of the case."""
+        """An array of this K, or one for all K."""
         result = self.arrays.get(f"{self.states}_{name}")
-        result = self.arrays[name] if result is None else result
-        return jnp.asarray(result, self.dtype if result.dtype.kind == "f" else result.dtype)
+        return self.arrays[name] if result is None else result
 
-    def clean(self, states):
-        return categorical.one_hot(self["x0"], states, dtype=self.dtype)
+    def eye(self, number=None):
+        """Laws of which each is one state: (number, K, K), else as many as there are times."""
+        states, number = self.num_classes, number or len(self.t)
+        return np.broadcast_to(np.eye(states), (number, states, states))
 
-    def assert_near(self, result, expected, rtol=1e-9, atol=1e-13, single=(1e-4, 2e-6)):
-        """`single` is (rtol, atol) of float32; `expected` an array, or its name."""
-        expected = self.exact(expected) if isinstance(expected, str) else expected
-        assert result.dtype == self.dtype
-        rtol, atol = (rtol, atol) if self.precision == "f64" else single
-        np.testing.assert_allclose(result, expected, rtol=rtol, atol=atol)
-
-    def exact(self, name):
-        """An array of this K as it is in the file, in float64 in either case."""
-        return self.arrays.get(f"{self.states}_{name}", self.arrays.get(name))
+    def near(self, result, expected, rtol=1e-9, atol=1e-13):
+        """`expected` is an array, or its name."""
+        near(result, self[expected] if isinstance(expected, str) else expected, rtol, atol)
 
 
-@contextlib.contextmanager
-def opened(name, case):
-    states, precision = case
-    with jax.enable_x64(precision == "f64"):
-        yield Peer(name, states, precision)
+def opened(request):
+    """The peer that the test's name begins with: a fixture."""
+    with jax.enable_x64(True):
+        yield Peer(request.function.__name__.split("_")[1], request.param)
+
+
+def near(result, expected, rtol=1e-9, atol=1e-13):
+    """They are, and in float64."""
+    assert np.asarray(result).dtype == np.float64
+    np.testing.assert_allclose(result, np.broadcast_to(expected, result.shape), rtol, atol)
 
 
 def without_mask(logits):
     """Softmax over the classes, 0 on the mask, which is the last of the K + 1 states."""
-    return jax.nn.softmax(logits.at[..., -1].set(-jnp.inf))
+    return with_mask(jax.nn.softmax(logits[..., :-1]))
 
 
 def with_mask(p_0):
@@ -82,6 +71,9 @@ def from_zero(schedule):
 def almost_linear(t):
     """Log of 1 - (1 - 1e-3) t, the "log-linear" noise of four peers."""
     return jnp.log1p(-(1 - 1e-3) * t)
+
+
+geometric = from_zero(lambda t: -(1e-3 ** (1 - t)) * 20.0**t)  # departure 26
 
 
 def slope(schedule, t):
