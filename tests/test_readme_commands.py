@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from amd_jax.data import scenes, stdlib_docs
-from tests import readme
+from tests import conftest, readme
 from tests.variants import quick
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -94,10 +94,10 @@ def test_few_commands_are_left_out():
 @pytest.fixture
 def execute(checkout, tmp_path):
     """Runs a command in the checkout."""
-    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(checkout)}
+    own = {"HOME": str(tmp_path), "PYTHONPATH": str(checkout)} | conftest.compiling_alike()
 
     def run(words):
-        options = dict(cwd=checkout, env=environment, capture_output=True, text=True)
+        options = dict(cwd=checkout, env=os.environ | own, capture_output=True, text=True)
         done = subprocess.run(words, timeout=900, **options)
         assert done.returncode == 0, (words, done.stderr[-2000:])
         assert "Traceback" not in done.stderr, (words, done.stderr[-2000:])

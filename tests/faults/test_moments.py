@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from amd_jax.runs import checkpoint_files
-from tests import conftest
 from tests.cli.command import ROOT
 from tests.faults.sending import QUICK, RUN, SMALL, command, experiments, finished, start
 from tests.runs.runs import ending, identity, step_logged
@@ -27,11 +26,6 @@ TRAIN = (
     *("--config.checkpoint_every=5", "--config.evaluate_every=10", "--config.evaluate_texts=60"),
 )
 SAVING = (*TRAIN, "--config.checkpoint_every=1")
-
-
-def begun(*arguments, cwd, **environment):
-    """A process that compiles as this one does, to the same bits."""
-    return start(*arguments, cwd=cwd, **environment, **conftest.compiling_alike())
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +84,7 @@ FEW = [("SIGINT", "steps"), ("SIGTERM", "evaluation")]  # a fresh compilation ta
 def test_a_signal(sent, place, unbroken, report):
     name, moment = sent
     fresh = {"JAX_COMPILATION_CACHE_DIR": str(place / "compiled")}
-    running = begun(*TRAIN, cwd=place, **(fresh if moment == "compilation" else {}))
+    running = start(*TRAIN, cwd=place, **(fresh if moment == "compilation" else {}))
     MOMENTS[moment](running)
     running.send_signal(getattr(signal, name))
     status, _, error = finished(running, 60)
@@ -105,7 +99,7 @@ def test_a_signal(sent, place, unbroken, report):
 
 def test_a_closed_pipe_and_a_second_training_in_the_same_workdir(place, unbroken, report):
     """As of `| head -1`; the first goes on to its end."""
-    running = begun(*TRAIN, cwd=place)
+    running = start(*TRAIN, cwd=place)
     running.stdout.readline()
     running.stdout.close()
     wait(running, lambda: step_logged(RUN) >= 20)
@@ -135,7 +129,7 @@ def test_a_clock_that_is_set_back(place, unbroken, report):
     """By a day, in the midst of the run."""
     (place / "clock").mkdir()
     (place / "clock" / "sitecustomize.py").write_text(BACK)
-    running = begun(*TRAIN, cwd=place, PYTHONPATH=f"{place / 'clock'}:{ROOT}")
+    running = start(*TRAIN, cwd=place, PYTHONPATH=f"{place / 'clock'}:{ROOT}")
     status, _, error = finished(running)
     report("the clock is set back by a day", "goes on to the same bits", f"{status} {error}")
     assert status == 0
@@ -146,7 +140,7 @@ def test_a_clock_that_is_set_back(place, unbroken, report):
 @pytest.mark.few(1)
 @pytest.mark.parametrize("what", ["deleted", "moved", "replaced"])
 def test_the_workdir_is_taken_away(what, place, unbroken, report):
-    running = begun(*TRAIN, "--config.num_steps=100000", cwd=place)
+    running = start(*TRAIN, "--config.num_steps=100000", cwd=place)
     wait(running, lambda: step_logged(RUN) >= 20)
     if what == "deleted":
         shutil.rmtree(RUN, ignore_errors=True)
@@ -167,7 +161,7 @@ def test_the_workdir_is_taken_away(what, place, unbroken, report):
 @pytest.mark.exhaustive
 def test_reading_beside_a_training_that_deletes(place, report):
     """Each time there is a newest sound checkpoint, and nothing else is said."""
-    running = begun(*SAVING, "--config.num_steps=100000", cwd=place)
+    running = start(*SAVING, "--config.num_steps=100000", cwd=place)
     wait(running, lambda: len(records()) > 1)
     seen = [command(QUICK, "--mode=sample", "--steps=1").ending for _ in range(8)]
     running.kill()
@@ -193,7 +187,7 @@ def test_kills(moment, place, unbroken, report):
     chance, seen = random.Random(moment), []
     for i in range(KILLS):
         shutil.rmtree("runs", ignore_errors=True)
-        running = begun(*SAVING, cwd=place)
+        running = start(*SAVING, cwd=place)
         wait(running, KILLED[moment])
         time.sleep(chance.uniform(0, 0.03))
         running.kill()

@@ -25,12 +25,16 @@ def start(workdir, numbers=None, devices=2, joined=None, **environment) -> subpr
 def python(module, *arguments, cwd=ROOT, devices=2, **environment) -> subprocess.Popen:
     """Starts a module in a folder.
 
-    In a session of its own, so that a signal to it, or a terminal, is not this process's.
+    In a session of its own, so that a signal to it, or a terminal, is not this process's. It
+    compiles as this process does, to the same bits.
     """
+    from tests import conftest  # it computes at once, which is too early for `main`
+
+    own = conftest.compiling_alike() | {"JAX_NUM_CPU_DEVICES": str(devices)} | environment
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=cwd,
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)} | environment,
+        env=os.environ | own,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
